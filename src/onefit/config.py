@@ -1,0 +1,67 @@
+"""Process-wide choices: the float type and the random stream."""
+
+import numpy as np
+
+from onefit.errors import invalid
+
+__all__ = ["epsilon", "floatx", "generator", "set_floatx", "set_random_seed"]
+
+_floatx = "float32"
+_stream = np.random.SeedSequence()
+
+
+def floatx() -> str:
+    """The float type of new weights and of data: 'float32' unless set."""
+    return _floatx
+
+
+def set_floatx(value: str) -> None:
+    """Sets the float type; 'float64' also lets JAX compute in it.
+
+    Raises:
+        ValueError: Anything but 'float32' and 'float64'.
+    """
+    global _floatx  # noqa: PLW0603
+    if value not in ("float32", "float64"):
+        raise invalid(
+            "set_floatx", received=repr(value), expected="'float32' or 'float64'"
+        )
+    import jax
+
+    jax.config.update("jax_enable_x64", value == "float64")
+    _floatx = value
+
+
+def epsilon() -> float:
+    """Keras' fuzz factor, 1e-7: keeps logarithms and divisions finite."""
+    return 1e-7
+
+
+def set_random_seed(seed: int) -> None:
+    """Makes everything after it repeatable: initial weights, shuffling, dropout.
+
+    Args:
+        seed: Any non-negative integer.
+    """
+    global _stream  # noqa: PLW0603
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise invalid(
+            "set_random_seed", received=repr(seed), expected="an integer, 0 or more"
+        )
+    _stream = np.random.SeedSequence(int(seed))
+
+
+def new_seed() -> int:
+    """The next seed of the stream that `set_random_seed` starts."""
+    return int(_stream.spawn(1)[0].generate_state(1)[0])
+
+
+def generator(seed: int | None, *path: int) -> np.random.Generator:
+    """The host's random numbers at a place named by a path of integers.
+
+    Weights and permutations are drawn on the host: compiling the same draws for the
+    device costs more than a whole fit of a small network, and the numbers are the same
+    on every platform. SFC64 is numpy's fastest. None takes the next seed of the stream.
+    """
+    seed = new_seed() if seed is None else seed
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence((seed, *path))))

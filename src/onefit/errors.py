@@ -1,0 +1,52 @@
+"""The one form of every error: what was received, what was expected, what to write.
+
+An error is raised before anything is compiled. Its sentence is complete by itself,
+names the layer or argument, and ends in the fix.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["OnefitWarning", "invalid", "mistyped", "unknown"]
+
+
+class OnefitWarning(UserWarning):
+    """Something that runs, yet is probably not what was meant."""
+
+
+def _sentence(where: str, received: str, expected: str, fix: str) -> str:
+    head = f"{where}: " if where else ""
+    tail = f" {fix[0].upper()}{fix[1:].rstrip('.')}." if fix else ""
+    return f"{head}received {received}; expected {expected}.{tail}"
+
+
+def invalid(where: str, *, received: str, expected: str, fix: str = "") -> ValueError:
+    """The error for a value that cannot be meant; the caller raises it.
+
+    >>> raise invalid("Dense 'out'", received="units=0", expected="a positive integer",
+    ...               fix="write Dense(1) for one output")
+    Traceback (most recent call last):
+    ValueError: Dense 'out': received units=0; expected a positive integer. Write \
+Dense(1) for one output.
+    """
+    return ValueError(_sentence(where, received, expected, fix))
+
+
+def mistyped(where: str, *, received: str, expected: str, fix: str = "") -> TypeError:
+    """As `invalid`, for a value of the wrong type."""
+    return TypeError(_sentence(where, received, expected, fix))
+
+
+def unknown(kind: str, name: object, names: Iterable[str]) -> ValueError:
+    """The error for a name that nobody has, with the nearest ones.
+
+    >>> raise unknown("activation", "rleu", ["relu", "tanh"])
+    Traceback (most recent call last):
+    ValueError: Unknown activation 'rleu'. Did you mean 'relu'? Known: relu, tanh.
+    """
+    known = sorted(set(names))
+    spelled = {n.lower(): n for n in known}  # of Dense and dense, the latter
+    near = difflib.get_close_matches(str(name).lower(), spelled)
+    hint = " or ".join(repr(spelled[n]) for n in near[:2])
+    question = f" Did you mean {hint}?" if hint else ""
+    return ValueError(f"Unknown {kind} {name!r}.{question} Known: {', '.join(known)}.")

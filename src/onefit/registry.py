@@ -1,0 +1,93 @@
+"""The one place that turns a name, a config or a class into an object."""
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from onefit.errors import mistyped, unknown
+
+__all__ = ["Registry"]
+
+T = TypeVar("T")
+
+
+def snake_case(name: str) -> str:
+    """CamelCase as Keras spells it in strings.
+
+    >>> snake_case("MeanSquaredError"), snake_case("L1L2"), snake_case("F1Score")
+    ('mean_squared_error', 'l1l2', 'f1_score')
+    """
+    letters = []
+    for i, char in enumerate(name):
+        before, after = name[i - 1 : i], name[i + 1 : i + 2]
+        starts = char.isupper() and (before.islower() or after.islower())
+        if starts and i:
+            letters.append("_")
+        letters.append(char.lower())
+    return "".join(letters)
+
+
+class Registry(Generic[T]):
+    """The known objects of one kind, by Keras' names.
+
+    Args:
+        kind: What they are called in an error: "loss", "activation".
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._known: dict[str, Any] = {}
+
+    def add(self, *objects: Any, **aliases: Any) -> None:
+        """Registers classes and functions by their names, others by keyword."""
+        for obj in objects:
+            self._known[obj.__name__] = obj
+            if isinstance(obj, type):
+                self._known[snake_case(obj.__name__)] = obj
+        self._known |= aliases
+
+    def names(self) -> list[str]:
+        """Every name that `get` takes."""
+        return sorted(self._known)
+
+    def objects(self) -> list[Any]:
+        """Every registered class or function once, in the order of registration."""
+        return list(dict.fromkeys(self._known.values()))
+
+    def get(self, identifier: Any) -> T | None:
+        """The object that a string, a config dict, a class or an object means.
+
+        None stays None; a callable stays itself; a class is made with its defaults.
+
+        Raises:
+            ValueError: An unknown name, with the nearest ones.
+            TypeError: Neither name, config nor callable.
+        """
+        if identifier is None:
+            return None
+        if isinstance(identifier, dict) and "class_name" in identifier:
+            config = identifier.get("config")
+            found = self._find(identifier["class_name"])
+            return found.from_config(config or {}) if isinstance(found, type) else found
+        if isinstance(identifier, str):
+            identifier = self._find(identifier)
+        if isinstance(identifier, type):
+            return identifier()
+        if callable(identifier) or hasattr(identifier, "get_config"):
+            return identifier
+        raise mistyped(
+            self.kind,
+            received=repr(identifier),
+            expected="a name, a config or an object",
+            fix=f"write one of the names, such as {self.names()[0]!r}",
+        )
+
+    def _find(self, name: str) -> Any:
+        try:
+            return self._known[name]
+        except KeyError:
+            raise unknown(self.kind, name, self._known) from None
+
+
+def lazily(registry: Callable[[], Registry]) -> Callable[[Any], Any]:
+    """A `convert` that looks its registry up when it is first used."""
+    return lambda identifier: registry().get(identifier)

@@ -1,0 +1,26 @@
+"""The types that the rooms of the library pass to one another."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import jax
+import numpy as np
+
+__all__ = ["Array", "Params", "Shape", "State", "Tree"]
+
+Array: TypeAlias = jax.Array | np.ndarray
+"""Numbers: a numpy array on the host, a jax array in a program."""
+
+Shape: TypeAlias = tuple[int | None, ...]
+"""The sizes of an array; None is a size that is not fixed, such as the batch's."""
+
+Params: TypeAlias = dict[str, Any]
+"""A layer's trainable weights by name, in Keras' order."""
+
+State: TypeAlias = dict[str, Any]
+"""What a layer carries from step to step without a gradient (moving means)."""
+
+Tree: TypeAlias = Any
+"""Any nest of tuples, lists and dicts with arrays at its leaves."""
+
+Function: TypeAlias = Callable[..., Any]

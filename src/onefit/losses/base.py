@@ -1,0 +1,188 @@
+"""What every loss is: a value per example, and one place that weighs and reduces."""
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from onefit.description import Description, setting
+from onefit.errors import invalid, unknown
+from onefit.losses.shapes import floats, squeezed
+from onefit.registry import Registry, snake_case
+from onefit.types import Array, Shape
+
+__all__ = ["Loss", "losses", "reduce"]
+
+losses: Registry = Registry("loss")
+
+REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none")
+FLOATS = ("bfloat16", "float16", "float32", "float64")
+
+
+def _reduction(name: Any) -> str:
+    if name is None:
+        return "none"
+    if name not in REDUCTIONS:
+        raise unknown("reduction", name, REDUCTIONS)
+    return name
+
+
+def _dtype(value: Any) -> str | None:
+    if value is None:
+        return None
+    name = value if isinstance(value, str) else jnp.dtype(value).name
+    if name not in FLOATS:
+        raise unknown("dtype of a loss", name, FLOATS)
+    return name
+
+
+def _weights(values: Array, sample_weight: Any) -> Array:
+    """The weights in the shape of the values: of each row, or of each value."""
+    w = jnp.asarray(sample_weight).astype(values.dtype)
+    if w.ndim == values.ndim + 1 and w.shape[-1] == 1:
+        w = jnp.squeeze(w, -1)
+    fits = w.ndim <= values.ndim and all(
+        size in (1, n) for size, n in zip(w.shape, values.shape, strict=False)
+    )
+    if not fits:
+        raise invalid(
+            "sample_weight",
+            received=f"weights of shape {w.shape} for losses of shape {values.shape}",
+            expected="one weight for each row",
+        )
+    w = w.reshape(w.shape + (1,) * (values.ndim - w.ndim))
+    return jnp.broadcast_to(w, values.shape)
+
+
+def reduce(
+    values: Array,
+    sample_weight: Any = None,
+    reduction: str = "mean",
+    mask: Array | None = None,
+) -> Any:
+    """Weighs per-example values and reduces them: J = (1/m) Σ wᵢ Lᵢ.
+
+    Args:
+        values: One value per example, (batch, ...).
+        sample_weight: None, or weights that broadcast to the values from the left.
+        reduction: 'sum_over_batch_size' and 'mean' divide the weighted sum by m, the
+            number of values (so a weight of zero counts in m, as in Keras),
+            'mean_with_sample_weight' by the sum of the weights; 'sum'; 'none'.
+        mask: None, or which values there are; the others count nowhere, not even in m.
+
+    Differs from Keras: weights (batch,) are for rows also where a row has several
+    values, and 'mean_with_sample_weight' then divides by the weights of all values.
+    """
+    weights = jnp.ones_like(values)
+    if sample_weight is not None:
+        weights = _weights(values, sample_weight)
+    if mask is not None:
+        weights = weights * mask
+    if sample_weight is not None or mask is not None:
+        values = values * weights
+    if reduction == "none":
+        return values
+    total = jnp.sum(values)
+    if reduction == "sum":
+        return total
+    if reduction == "mean_with_sample_weight":
+        m = jnp.sum(weights)
+    elif mask is not None:
+        m = jnp.sum(mask).astype(values.dtype)
+    else:
+        return total / max(values.size, 1)
+    return jnp.where(m == 0, 0.0, total / jnp.where(m == 0, 1.0, m))
+
+
+class Loss(Description):
+    """Base of losses. A subclass writes `call(y_true, y_pred)`: a value per example.
+
+    Called, a loss weighs those values and reduces them to the cost J:
+
+    >>> class Quartic(Loss):
+    ...     def call(self, y_true, y_pred):
+    ...         return jnp.mean((y_pred - y_true) ** 4, axis=-1)
+    >>> float(Quartic()(jnp.zeros((2, 1)), jnp.array([[1.0], [2.0]])))
+    8.5
+    """
+
+    name: str | None = setting(None, kw_only=True, identity=False)
+    reduction: str = setting("sum_over_batch_size", convert=_reduction, kw_only=True)
+    dtype: Any = setting(None, convert=_dtype, kw_only=True)
+
+    link: ClassVar[str | None] = None
+    """The activation that turns this loss's logits into probabilities, if it has any.
+
+    A loss with a link has a setting `from_logits`.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        losses.add(cls)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.name is None:
+            object.__setattr__(self, "name", snake_case(type(self).__name__))
+
+    def call(self, y_true: Array, y_pred: Array) -> Array:
+        """The loss of each example: (batch, ..., n) and its like to (batch, ...)."""
+        raise NotImplementedError(f"{type(self).__name__} has no call method")
+
+    def pair(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
+        """Targets and predictions as `call` works on them.
+
+        Here y_pred becomes floats, and a last axis of size 1 that one of the two lacks
+        is added or dropped, so that (n,) meets (n, 1) row by row. The losses of the
+        house also refuse shapes that would only work by broadcasting (`shapes.py`).
+        """
+        y_true, y_pred = squeezed(y_true, y_pred)
+        y_pred = floats(self, y_pred)
+        return (y_true.astype(y_pred.dtype) if y_true.dtype == bool else y_true), y_pred
+
+    def mask(self, y_true: Array, y_pred: Array) -> Array | None:
+        """Which values there are, in the shape of `call`'s; None for all."""
+        del y_true, y_pred
+
+    def check(self, y_true: Any, shape: Shape) -> None:
+        """Refuses targets, on the host, that cannot be meant for this y_pred shape."""
+        del y_true, shape
+
+    def values(self, y_true: Any, y_pred: Any) -> Array:
+        """The loss of each example, of arrays, lists or numbers."""
+        return _values(self, *self._arrays(y_true, y_pred))
+
+    def cost(self, y_true: Array, y_pred: Array, sample_weight: Any = None) -> Any:
+        """The reduced loss J; pure, for use inside programs."""
+        y_true, y_pred = self.pair(y_true, y_pred)
+        values, mask = self.call(y_true, y_pred), self.mask(y_true, y_pred)
+        if not values.ndim and np.ndim(sample_weight) > 0:
+            raise invalid(
+                type(self).__name__,
+                received=f"sample weights of shape {np.shape(sample_weight)}",
+                expected="none, since this loss is one value for the whole batch",
+                fix="write axis=(1, 2, 3) in a loss that has an axis, axis=-1 in a "
+                "function's mean, or give y_true and y_pred the shape (n, 1)",
+            )
+        return reduce(values, sample_weight, self.reduction, mask)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The reduced loss J of arrays, lists or numbers."""
+        weight = None if sample_weight is None else jnp.asarray(sample_weight)
+        return _cost(self, *self._arrays(y_true, y_pred), weight)
+
+    def _arrays(self, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
+        if not isinstance(y_true, jax.core.Tracer):
+            self.check(y_true, np.shape(y_pred))
+        return jnp.asarray(y_true), jnp.asarray(y_pred)
+
+
+@jax.jit
+def _cost(loss: Loss, y_true: Array, y_pred: Array, sample_weight: Any) -> Any:
+    return loss.cost(y_true, y_pred, sample_weight)
+
+
+@jax.jit
+def _values(loss: Loss, y_true: Array, y_pred: Array) -> Array:
+    return loss.call(*loss.pair(y_true, y_pred))

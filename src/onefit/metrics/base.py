@@ -1,0 +1,181 @@
+"""What every metric is: a state that each batch updates, and a number made of it."""
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from onefit.description import Description, setting
+from onefit.errors import invalid
+from onefit.registry import Registry, snake_case
+from onefit.types import Array, Shape
+
+__all__ = ["ABSENT", "Metric", "functions", "metrics", "ratio", "same_shape", "spread"]
+
+metrics: Registry = Registry("metric")
+
+functions: Registry = Registry("metric function")
+
+MetricState = dict[str, Any]
+
+ABSENT: Any = None
+"""What a shared base has for a setting that only some of its subclasses have.
+
+Without an annotation it is no setting of the base; an annotation there, even ClassVar,
+would fix the setting's place among the arguments.
+"""
+
+
+def ratio(part: Any, whole: Any) -> Any:
+    """Part / whole, and 0 where whole is 0: the share of nothing is 0, as in Keras."""
+    return jnp.where(whole == 0, 0.0, part / jnp.where(whole == 0, 1.0, whole))
+
+
+def same_shape(where: str, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
+    """Targets and predictions of one shape, when (n,) against (n, 1) is the difference.
+
+    Raises:
+        ValueError: Shapes that only broadcasting would bring together.
+    """
+    if y_true.shape == y_pred.shape:
+        return y_true, y_pred
+    if y_true.shape == (*y_pred.shape, 1):
+        return y_true, y_pred[..., None]
+    if y_pred.shape == (*y_true.shape, 1):
+        return y_true[..., None], y_pred
+    sparse = y_pred.shape[:-1] in (y_true.shape, y_true.shape[:-1])
+    raise invalid(
+        where,
+        received=f"y_true of shape {y_true.shape} and y_pred of shape {y_pred.shape}",
+        expected="one shape",
+        fix="one-hot encode integer labels" if sparse else "compare the two shapes",
+    )
+
+
+def spread(sample_weight: Any, shape: Shape, dtype: Any) -> Array:
+    """Weights for values of this shape: broadcast from the left, so one per example.
+
+    Raises:
+        ValueError: Weights that do not belong to those values.
+    """
+    weight = jnp.asarray(sample_weight, dtype)
+    if weight.ndim == len(shape) + 1 and weight.shape[-1] == 1:
+        weight = weight[..., 0]
+    pairs = zip(weight.shape, shape, strict=False)
+    if weight.ndim > len(shape) or any(w not in (1, s) for w, s in pairs):
+        raise invalid(
+            "sample_weight",
+            received=f"shape {weight.shape} for values of shape {shape}",
+            expected="the first axes of the values",
+            fix="give one weight per example, of shape (batch,)",
+        )
+    missing = (1,) * (len(shape) - weight.ndim)
+    return jnp.broadcast_to(weight.reshape(weight.shape + missing), shape)
+
+
+class Metric(Description):
+    """Base of metrics. A subclass writes three pure functions, which run in programs:
+
+    * `init()`: the state before any batch, a dict of arrays,
+    * `update(state, y_true, y_pred, sample_weight=None)`: the state after a batch,
+    * `compute(state)`: the number.
+
+    Outside programs the face keeps the state, as in Keras: `update_state`, `result`,
+    `reset_state`, or all at once by calling the metric.
+
+    >>> class Largest(Metric):
+    ...     def init(self):
+    ...         return {"largest": jnp.array(-jnp.inf)}
+    ...     def update(self, state, y_true, y_pred, sample_weight=None):
+    ...         return {"largest": jnp.maximum(state["largest"], jnp.max(y_pred))}
+    ...     def compute(self, state):
+    ...         return state["largest"]
+    >>> metric = Largest()
+    >>> metric.update_state([0.0, 0.0], [1.0, 3.0])
+    >>> float(metric.result())
+    3.0
+    """
+
+    name: str | None = setting(default=None, kw_only=True, identity=False)
+    dtype: Any = setting(default=None, kw_only=True)
+
+    direction: ClassVar[str | None] = None
+    """'max' or 'min': which way is better, where the name does not tell."""
+
+    _state: ClassVar[MetricState | None] = None
+
+    def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not abstract:  # a shared base is nobody's metric
+            metrics.add(cls)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.name is None:
+            object.__setattr__(self, "name", snake_case(type(self).__name__))
+
+    def init(self) -> MetricState:
+        """The state before any batch.
+
+        What counts each output by itself may begin with a scalar, which broadcasts, as
+        long as it does not know their number; a scan needs to know (`sized`).
+        """
+        raise NotImplementedError
+
+    def update(
+        self,
+        state: MetricState,
+        y_true: Array,
+        y_pred: Array,
+        sample_weight: Any = None,
+    ) -> MetricState:
+        """The state after this batch."""
+        raise NotImplementedError
+
+    def compute(self, state: MetricState) -> Any:
+        """The metric's number."""
+        raise NotImplementedError
+
+    def sized(self, output_shape: Shape) -> "Metric":
+        """This metric for y_pred of this shape, so that `init` is full-sized.
+
+        Only what counts each output by itself overrides it; see `init`.
+        """
+        del output_shape
+        return self
+
+    # The face -----------------------------------------------------------------------
+
+    def update_state(self, *batch: Any, **named: Any) -> None:
+        """Takes a batch into the metric's own state: y_true, y_pred, sample_weight."""
+        batch = tuple(_array(x) for x in batch)
+        named = {name: _array(x) for name, x in named.items()}
+        state = self.init() if self._state is None else self._state
+        object.__setattr__(self, "_state", _update(self, state, *batch, **named))
+
+    def result(self) -> Any:
+        """The number of all batches since the last reset."""
+        return _compute(self, self.init() if self._state is None else self._state)
+
+    def reset_state(self) -> None:
+        """Forgets all batches."""
+        object.__setattr__(self, "_state", None)
+
+    def __call__(self, *batch: Any, **named: Any) -> Any:
+        """Takes a batch in and gives the number so far."""
+        self.update_state(*batch, **named)
+        return self.result()
+
+
+def _array(x: Any) -> Any:
+    return None if x is None else jnp.asarray(x)
+
+
+@jax.jit
+def _update(metric: Metric, state: Any, *batch: Any, **named: Any) -> Any:
+    return metric.update(state, *batch, **named)
+
+
+@jax.jit
+def _compute(metric: Metric, state: Any) -> Any:
+    return metric.compute(state)

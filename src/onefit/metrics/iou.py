@@ -1,0 +1,218 @@
+"""Intersection over union, the measure of segmentation."""
+
+# ruff: noqa: D102
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+import numpy as np
+
+from onefit.description import number, setting
+from onefit.errors import invalid
+from onefit.metrics.base import ABSENT, Metric, MetricState, ratio, same_shape, spread
+from onefit.types import Array
+
+__all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
+
+
+def _classes(where: str, name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise invalid(
+            where, received=f"{name}={value!r}", expected="an integer, 1 or more"
+        )
+
+
+class _IoU(Metric, abstract=True):
+    """Base: the matrix of how often class i is predicted as class j."""
+
+    direction: ClassVar[str | None] = "max"
+
+    num_classes = 2
+    target_class_ids = ABSENT
+    ignore_class = ABSENT
+    sparse_y_true = True
+    sparse_y_pred = True
+    axis = -1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        wrong = [i for i in self._targets() if not 0 <= i < self.num_classes]
+        if wrong:
+            raise invalid(
+                type(self).__name__,
+                received=f"target_class_ids={list(self._targets())}",
+                expected=f"classes from 0 to {self.num_classes - 1}",
+            )
+
+    def _targets(self) -> tuple[int, ...]:
+        every = range(self.num_classes)
+        return tuple(every if self.target_class_ids is None else self.target_class_ids)
+
+    def init(self) -> MetricState:
+        shape = (self.num_classes, self.num_classes)
+        return {"total_confusion_matrix": jnp.zeros(shape, self.dtype or float)}
+
+    def labels(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
+        """The classes of targets and of predictions."""
+        y = y_true if self.sparse_y_true else jnp.argmax(y_true, self.axis)
+        a = y_pred if self.sparse_y_pred else jnp.argmax(y_pred, self.axis)
+        return y.astype(int), a.astype(int)
+
+    def update(
+        self,
+        state: MetricState,
+        y_true: Array,
+        y_pred: Array,
+        sample_weight: Any = None,
+    ) -> MetricState:
+        matrix = state["total_confusion_matrix"]
+        y, a = same_shape(type(self).__name__, *self.labels(y_true, y_pred))
+        weight = spread(
+            1 if sample_weight is None else sample_weight, y.shape, matrix.dtype
+        )
+        if self.ignore_class is not None:
+            weight = jnp.where(y == self.ignore_class, 0, weight)
+        # A label that is no class has a row of zeros and counts nowhere.
+        of = jnp.arange(self.num_classes)
+        rows = (y.reshape(-1, 1) == of) * weight.reshape(-1, 1)
+        columns = (a.reshape(-1, 1) == of).astype(matrix.dtype)
+        batch = jnp.matmul(rows.T, columns, precision="highest")
+        return {"total_confusion_matrix": matrix + batch}
+
+    def compute(self, state: MetricState) -> Any:
+        matrix = state["total_confusion_matrix"]
+        both = jnp.diagonal(matrix)
+        either = jnp.sum(matrix, 0) + jnp.sum(matrix, 1) - both
+        ids = np.array(self._targets())
+        present = (either > 0)[ids]
+        return ratio(jnp.sum(ratio(both, either)[ids]), jnp.sum(present))
+
+
+class IoU(_IoU):
+    """TP / (TP + FP + FN) of some classes, averaged over those that occur.
+
+    Args:
+        num_classes: How many classes there are.
+        target_class_ids: Which classes to average.
+        ignore_class: A target class (even out of range, such as 255) to leave out.
+        sparse_y_true, sparse_y_pred: Whether targets and predictions are classes; else
+            the largest along an axis is the class.
+        axis: That axis.
+        name, dtype: As in every metric.
+
+    Input: classes (batch, ...), or scores with an axis of classes. Weights broadcast
+    from the left. Labels outside the classes do not count.
+
+    Differs from Keras: weights may be fractions (Keras' sums are integers).
+
+    Example:
+        >>> metric = IoU(num_classes=2, target_class_ids=[0])
+        >>> round(float(metric([0, 0, 1, 1], [0, 1, 0, 1])), 4)
+        0.3333
+    """
+
+    num_classes: int = setting(check=_classes)
+    target_class_ids: Any = setting(convert=tuple)
+    ignore_class: int | None = setting(default=None, kw_only=True)
+    sparse_y_true: bool = setting(default=True, kw_only=True)
+    sparse_y_pred: bool = setting(default=True, kw_only=True)
+    axis: int = setting(default=-1, kw_only=True)
+
+
+class BinaryIoU(_IoU):
+    """TP / (TP + FP + FN) of the classes a ≥ threshold and a < threshold.
+
+    Args:
+        target_class_ids: Which of the classes 0 and 1 to average.
+        threshold: From which on the prediction is class 1.
+        name, dtype: As in every metric.
+
+    Input: y_true of 0 and 1 and y_pred, probabilities, of one shape (batch, ...).
+
+    Example:
+        >>> metric = BinaryIoU(target_class_ids=[0, 1], threshold=0.3)
+        >>> round(float(metric([0, 1, 0, 1], [0.1, 0.2, 0.4, 0.7])), 4)
+        0.3333
+    """
+
+    target_class_ids: Any = setting(default=(0, 1), convert=tuple)
+    threshold: Any = number(default=0.5)
+
+    def labels(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
+        return y_true.astype(int), (y_pred >= self.threshold).astype(int)
+
+
+class MeanIoU(_IoU):
+    """TP / (TP + FP + FN) of every class, averaged over those that occur.
+
+    Args:
+        num_classes: How many classes there are.
+        ignore_class: A target class (even out of range, such as 255) to leave out.
+        sparse_y_true, sparse_y_pred: Whether targets and predictions are classes; else
+            the largest along an axis is the class.
+        axis: That axis.
+        name, dtype: As in every metric.
+
+    Input: classes (batch, ...), or scores with an axis of classes.
+
+    Example:
+        >>> round(float(MeanIoU(num_classes=2)([0, 0, 1, 1], [0, 1, 0, 1])), 4)
+        0.3333
+    """
+
+    num_classes: int = setting(check=_classes)
+    ignore_class: int | None = setting(default=None, kw_only=True)
+    sparse_y_true: bool = setting(default=True, kw_only=True)
+    sparse_y_pred: bool = setting(default=True, kw_only=True)
+    axis: int = setting(default=-1, kw_only=True)
+
+
+class OneHotIoU(_IoU):
+    """`IoU` for one-hot targets.
+
+    Args:
+        num_classes: How many classes there are.
+        target_class_ids: Which classes to average.
+        ignore_class: A target class to leave out.
+        sparse_y_pred: Whether predictions are classes rather than scores.
+        axis: The axis of the scores and of the one-hot targets.
+        name, dtype: As in every metric.
+
+    Example:
+        >>> metric = OneHotIoU(num_classes=2, target_class_ids=[0])
+        >>> y_true = [[1, 0], [1, 0], [0, 1]]
+        >>> float(metric(y_true, [[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]]))
+        0.5
+    """
+
+    sparse_y_true = False
+
+    num_classes: int = setting(check=_classes)
+    target_class_ids: Any = setting(convert=tuple)
+    ignore_class: int | None = setting(default=None, kw_only=True)
+    sparse_y_pred: bool = setting(default=False, kw_only=True)
+    axis: int = setting(default=-1, kw_only=True)
+
+
+class OneHotMeanIoU(_IoU):
+    """`MeanIoU` for one-hot targets.
+
+    Args:
+        num_classes: How many classes there are.
+        ignore_class: A target class to leave out.
+        sparse_y_pred: Whether predictions are classes rather than scores.
+        axis: The axis of the scores and of the one-hot targets.
+        name, dtype: As in every metric.
+
+    Example:
+        >>> metric = OneHotMeanIoU(num_classes=2)
+        >>> y_true = [[1, 0], [1, 0], [0, 1]]
+        >>> float(metric(y_true, [[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]]))
+        0.5
+    """
+
+    sparse_y_true = False
+
+    num_classes: int = setting(check=_classes)
+    ignore_class: int | None = setting(default=None, kw_only=True)
+    sparse_y_pred: bool = setting(default=False, kw_only=True)
+    axis: int = setting(default=-1, kw_only=True)

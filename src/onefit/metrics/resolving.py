@@ -1,0 +1,126 @@
+"""What a metric's name in `compile` means for a model."""
+
+from collections.abc import Callable
+from typing import Any
+
+from onefit import losses
+from onefit.errors import invalid, unknown
+from onefit.metrics import accuracy, probabilistic
+from onefit.metrics.base import Metric, metrics
+from onefit.metrics.reduction import MeanMetricWrapper
+from onefit.registry import snake_case
+from onefit.types import Shape
+
+__all__ = ["get", "resolve"]
+
+_ACCURACIES: dict[str, Callable[..., Metric]] = {
+    "binary": accuracy.BinaryAccuracy,
+    "hinge": lambda name: accuracy.BinaryAccuracy(threshold=0.0, name=name),
+    "sparse": accuracy.SparseCategoricalAccuracy,
+    "categorical": accuracy.CategoricalAccuracy,
+}
+
+_CROSSENTROPIES: dict[str, Callable[..., Metric]] = {
+    "binary": probabilistic.BinaryCrossentropy,
+    "hinge": probabilistic.BinaryCrossentropy,
+    "sparse": probabilistic.SparseCategoricalCrossentropy,
+    "categorical": probabilistic.CategoricalCrossentropy,
+}
+
+_AUTOMATIC = {
+    "accuracy": _ACCURACIES,
+    "acc": _ACCURACIES,
+    "crossentropy": _CROSSENTROPIES,
+    "ce": _CROSSENTROPIES,
+}
+
+
+def get(identifier: Any) -> Any:
+    """The metric that a name, a config, a class or an object means.
+
+    >>> get("AUC").name, get({"class_name": "Mean", "config": {"name": "m"}}).name
+    ('auc', 'm')
+    """
+    return metrics.get(identifier)
+
+
+def _task(loss: Any, output_shape: Shape, target_shape: Shape) -> str:
+    """The kind of answer that a model gives: by its loss, else by the shapes."""
+    if isinstance(loss, str) and loss.lower() in _AUTOMATIC:
+        loss = None
+    loss = losses.get(loss)
+    if isinstance(loss, losses.Hinge | losses.SquaredHinge):
+        return "hinge"
+    if getattr(loss, "link", None) == "sigmoid" or output_shape[-1] == 1:
+        return "binary"
+    fewer = len(target_shape) < len(output_shape) or target_shape[-1] == 1
+    sparse = fewer or isinstance(loss, losses.SparseCategoricalCrossentropy)
+    return "sparse" if sparse else "categorical"
+
+
+def _named(identifier: str) -> Metric:
+    if identifier in metrics.names():
+        return get(identifier).replace(name=identifier)
+    if identifier in losses.losses.names():
+        return MeanMetricWrapper(identifier, name=identifier)
+    names = (*metrics.names(), *losses.losses.names(), *_AUTOMATIC)
+    raise unknown("metric", identifier, names)
+
+
+def _wrap(fn: Any) -> Metric:
+    inner = getattr(fn, "func", fn)  # what a functools.partial binds
+    named = snake_case(getattr(inner, "__name__", "metric")).strip("<>")
+    return MeanMetricWrapper(fn, name=getattr(fn, "name", None) or named)
+
+
+def _made(identifier: Any, loss: Any, output_shape: Shape, target_shape: Shape) -> Any:
+    if isinstance(identifier, str):
+        if choice := _AUTOMATIC.get(identifier.lower()):
+            return choice[_task(loss, output_shape, target_shape)](name=identifier)
+        return _named(identifier)
+    named = isinstance(identifier, dict) and identifier.get("class_name")
+    if named and named not in metrics.names():
+        return _wrap(losses.get(identifier))
+    found = get(identifier)
+    return _wrap(found) if callable(found) and not isinstance(found, Metric) else found
+
+
+def resolve(
+    identifier: Any, *, loss: Any, output_shape: Shape, target_shape: Shape
+) -> Metric:
+    """The metric that something in `compile(metrics=[...])` means for a model.
+
+    * "accuracy" ("acc") and "crossentropy" ("ce") are the ones that fit the model:
+      binary for one output or a binary loss (also of many outputs), sparse for integer
+      targets, else categorical. With a hinge loss the accuracy's threshold is 0.
+    * Any other name is that of a metric, or of a loss, which is averaged.
+    * A loss or a function f(y_true, y_pred) is averaged.
+
+    The metric is called what the user wrote: "mse" stays the key "mse" in logs. It
+    knows the number of outputs, so that its `init` serves a scan.
+
+    Args:
+        identifier: A name, a config, a metric, a loss or a function.
+        loss: The model's loss, by name or as an object.
+        output_shape: The shape of y_pred, with the batch.
+        target_shape: The shape of y_true, with the batch.
+
+    Raises:
+        ValueError: An unknown name, with the nearest ones.
+
+    Differs from Keras, which looks at the shapes alone: many sigmoids under a binary
+    loss are not one class among many.
+
+    Example:
+        >>> shapes = {"output_shape": (None, 10), "target_shape": (None,)}
+        >>> resolve("accuracy", loss=None, **shapes)
+        SparseCategoricalAccuracy(name='accuracy')
+    """
+    metric = _made(identifier, loss, output_shape, target_shape)
+    if metric is None:
+        raise invalid(
+            "metrics",
+            received="None",
+            expected="a name, a metric, a loss or a function f(y_true, y_pred)",
+        )
+    return metric.sized(output_shape)

@@ -1,0 +1,217 @@
+# ruff: noqa: D102
+"""Adam and its family: an average of gradients over the root of one of squares."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from onefit.description import number
+from onefit.optimizers.base import Optimizer
+from onefit.optimizers.rules import Rule, correction, each, full_like
+from onefit.types import Array, Tree
+
+__all__ = ["Adam", "AdamW", "Adamax", "Nadam", "scale_by_adam"]
+
+Slots = dict[str, Any]
+
+
+def moments(*names: str) -> Any:
+    """The init of a rule whose slots all start at 0."""
+    return lambda params: {name: full_like(params) for name in names}
+
+
+def scale_by_adam(
+    beta_1: Any, beta_2: Any, epsilon: Any, amsgrad: bool = False
+) -> Rule:
+    """Adam's step, with ε beside √v itself: see `Adam`.
+
+    The part of optax of this name has ε beside √(v / (1 - β₂ᵗ)).
+    """
+    names = ["momentum", "velocity", *(["velocity_hat"] if amsgrad else [])]
+
+    def update(
+        grads: Tree, slots: Slots, params: Tree, alpha: Array, step: Array
+    ) -> tuple[Tree, Slots]:
+        del params
+        alpha = alpha * jnp.sqrt(correction(beta_2, step)) / correction(beta_1, step)
+
+        def leaf(g: Array, m: Array, v: Array, *highest: Array) -> tuple[Array, ...]:
+            m = m + (g - m) * (1 - beta_1)
+            v = v + (g * g - v) * (1 - beta_2)
+            highest = tuple(jnp.maximum(h, v) for h in highest)
+            return -alpha * m / (jnp.sqrt((v, *highest)[-1]) + epsilon), m, v, *highest
+
+        change, *new = each(leaf, grads, *(slots[name] for name in names))
+        return change, dict(zip(names, new, strict=True))
+
+    return Rule(moments(*names), update)
+
+
+class Adam(Optimizer):
+    """Adam: a learning rate for each weight, by how steadily its gradient points.
+
+    At step t, with g = dJ/dw:
+
+    * m := β₁·m + (1 - β₁)·g, the mean of the gradients,
+    * v := β₂·v + (1 - β₂)·g², the mean of their squares,
+    * w := w - αₜ·m / (√v + ε), where αₜ = α·√(1 - β₂ᵗ) / (1 - β₁ᵗ) makes up for m and v
+      starting at 0.
+
+    A weight that keeps moving in one direction has |m| near √v and moves by α; one that
+    oscillates has m near 0.
+
+    Args:
+        learning_rate: α.
+        beta_1: β₁, from 0 to below 1.
+        beta_2: β₂, likewise.
+        epsilon: ε.
+        amsgrad: Whether to divide by the largest v so far.
+
+    The settings that all optimizers share are described at `Optimizer`.
+
+    Differs from Keras in digits: in float32 the factors 1 - βᵗ keep all of theirs, so
+    the first steps are right to 1e-7 where Keras' are to 2e-5.
+
+    Example:
+        >>> Adam(0.1).apply(jnp.array([2.0, -0.01]), jnp.array([1.0, 1.0]))
+        Array([0.9, 1.1], dtype=float32)
+
+    Source: Kingma and Ba, 2015; lecture 000, "Adam Algorithm Intuition"; Reddi et al.,
+    2018, for amsgrad.
+    """
+
+    beta_1: float = number(0.9, minimum=0, below=1)
+    beta_2: float = number(0.999, minimum=0, below=1)
+    epsilon: float = number(1e-7, minimum=0)
+    amsgrad: bool = False
+
+    def rule(self) -> Rule:
+        return scale_by_adam(self.beta_1, self.beta_2, self.epsilon, self.amsgrad)
+
+
+class AdamW(Adam):
+    """Adam with weight decay: first w := w - α·λ·w, then Adam's step.
+
+    Args:
+        learning_rate: α.
+        weight_decay: λ.
+        beta_1: β₁, from 0 to below 1.
+        beta_2: β₂, likewise.
+        epsilon: ε.
+        amsgrad: Whether to divide by the largest v so far.
+
+    The settings that all optimizers share are described at `Optimizer`.
+
+    Example:
+        >>> AdamW(0.1, weight_decay=0.5).apply([0.0], [1.0])
+        [Array(0.95, dtype=float32)]
+
+    Source: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
+    """
+
+    weight_decay: float = number(0.004, minimum=0)
+
+
+class Adamax(Optimizer):
+    """Adam by the largest gradient: w := w - α·m / ((1 - β₁ᵗ)·(u + ε)).
+
+    Here m := β₁·m + (1 - β₁)·g and u := max(β₂·u, |g|), with g = dJ/dw at step t.
+
+    Args:
+        learning_rate: α.
+        beta_1: β₁, from 0 to below 1.
+        beta_2: β₂, likewise.
+        epsilon: ε.
+
+    The settings that all optimizers share are described at `Optimizer`.
+
+    Example:
+        >>> Adamax(0.5).apply(jnp.array([2.0, -4.0]), jnp.array([1.0, 1.0]))
+        Array([0.5, 1.5], dtype=float32)
+
+    Source: Kingma and Ba, 2015, section 7.1.
+    """
+
+    beta_1: float = number(0.9, minimum=0, below=1)
+    beta_2: float = number(0.999, minimum=0, below=1)
+    epsilon: float = number(1e-7, minimum=0)
+
+    def rule(self) -> Rule:
+        def update(
+            grads: Tree, slots: Slots, params: Tree, alpha: Array, step: Array
+        ) -> tuple[Tree, Slots]:
+            del params
+            alpha = alpha / correction(self.beta_1, step)
+
+            def leaf(g: Array, m: Array, u: Array) -> tuple[Array, ...]:
+                m = m + (g - m) * (1 - self.beta_1)
+                u = jnp.maximum(self.beta_2 * u, jnp.abs(g))
+                return -alpha * m / (u + self.epsilon), m, u
+
+            change, m, u = each(leaf, grads, slots["momentum"], slots["norm"])
+            return change, {"momentum": m, "norm": u}
+
+        return Rule(moments("momentum", "norm"), update)
+
+
+class Nadam(Optimizer):
+    """Adam with Nesterov's momentum.
+
+    At step t, with g = dJ/dw, μₜ = β₁·(1 - ½·0.96ᵗ) and Πₜ = μ₁·μ₂ ... μₜ:
+
+    * m := β₁·m + (1 - β₁)·g and v := β₂·v + (1 - β₂)·g²,
+    * m̂ = μₜ₊₁·m / (1 - Πₜ₊₁) + (1 - μₜ)·g / (1 - Πₜ) and v̂ = v / (1 - β₂ᵗ),
+    * w := w - α·m̂ / (√v̂ + ε).
+
+    Args:
+        learning_rate: α.
+        beta_1: β₁, from 0 to below 1.
+        beta_2: β₂, likewise.
+        epsilon: ε.
+
+    The settings that all optimizers share are described at `Optimizer`.
+
+    Example:
+        >>> Nadam(0.1, beta_1=0.0).apply(jnp.array([2.0]), jnp.array([1.0]))
+        Array([0.9], dtype=float32)
+
+    Source: Dozat, 2015.
+    """
+
+    beta_1: float = number(0.9, minimum=0, below=1)
+    beta_2: float = number(0.999, minimum=0, below=1)
+    epsilon: float = number(1e-7, minimum=0)
+
+    def rule(self) -> Rule:
+        def init(params: Tree) -> Slots:
+            dtype = jnp.result_type(*jax.tree.leaves(params))
+            one = full_like(np.empty((), dtype), 1.0)
+            return moments("momentum", "velocity")(params) | {"product": one}
+
+        def update(
+            grads: Tree, slots: Slots, params: Tree, alpha: Array, step: Array
+        ) -> tuple[Tree, Slots]:
+            del params
+            now, then = (
+                self.beta_1 * (1 - 0.5 * jnp.power(0.96, t)) for t in (step, step + 1)
+            )
+            product = slots["product"] * now
+            by_m = alpha * then / (1 - product * then)
+            by_g = alpha * (1 - now) / (1 - product)
+            size = correction(self.beta_2, step)
+
+            def leaf(g: Array, m: Array, v: Array) -> tuple[Array, ...]:
+                m = m + (g - m) * (1 - self.beta_1)
+                v = v + (g * g - v) * (1 - self.beta_2)
+                return (
+                    -(by_m * m + by_g * g) / (jnp.sqrt(v / size) + self.epsilon),
+                    m,
+                    v,
+                )
+
+            change, m, v = each(leaf, grads, slots["momentum"], slots["velocity"])
+            return change, {"momentum": m, "velocity": v, "product": product}
+
+        return Rule(init, update)

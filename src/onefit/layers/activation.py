@@ -1,0 +1,227 @@
+# ruff: noqa: D102
+"""Activations as layers of their own."""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from onefit import activations, constraints, initializers, regularizers
+from onefit.description import number, setting
+from onefit.errors import invalid
+from onefit.layers.base import Layer, where
+from onefit.layers.shapes import SameShape, from_front, having, whole_axes
+from onefit.types import Array, Params, Shape, State
+
+__all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
+
+
+class Activation(SameShape, Layer):
+    """An activation as a layer: a = g(z).
+
+    Args:
+        activation: g, a name or a function.
+
+    Input and output: any shape, the same.
+
+    Raises:
+        ValueError: An unknown name.
+
+    Example:
+        >>> Activation("relu")(np.array([-1.0, 2.0]))
+        Array([0., 2.], dtype=float32)
+
+    Source: lecture 002, "Activation functions".
+    """
+
+    activation: Any = setting(convert=activations.get)
+
+    def apply(
+        self, params: Params, state: State, x: Array, *, training=False, key=None
+    ) -> tuple[Array, State]:
+        return self.activation(x), state
+
+
+class ReLU(SameShape, Layer):
+    """The rectified linear unit: g(z) = max(0, z), and its variants.
+
+    g(z) = max_value where z ≥ max_value, z where threshold ≤ z < max_value, and
+    negative_slope · (z − threshold) below.
+
+    Args:
+        max_value: The largest output; None is no limit.
+        negative_slope: The slope below the threshold.
+        threshold: Where the unit starts.
+
+    Input and output: any shape, the same.
+
+    Raises:
+        ValueError: A negative number.
+
+    Example:
+        >>> ReLU(max_value=6)(np.array([-1.0, 2.0, 9.0]))
+        Array([0., 2., 6.], dtype=float32)
+
+    Source: lecture 002, "ReLU".
+    """
+
+    max_value: float | None = number(None, minimum=0, optional=True)
+    negative_slope: float = number(0.0, minimum=0)
+    threshold: float = number(0.0, minimum=0)
+
+    def apply(
+        self, params: Params, state: State, x: Array, *, training=False, key=None
+    ) -> tuple[Array, State]:
+        y = activations.relu(
+            x,
+            negative_slope=self.negative_slope,
+            max_value=self.max_value,
+            threshold=self.threshold,
+        )
+        return y, state
+
+
+class LeakyReLU(SameShape, Layer):
+    """A ReLU that still learns below zero: g(z) = z where z ≥ 0, else slope · z.
+
+    Args:
+        negative_slope: The slope below zero, Keras' 0.3. The lectures use 0.01, and
+            the activation "leaky_relu" has 0.2.
+
+    Input and output: any shape, the same.
+
+    Raises:
+        ValueError: A negative slope.
+
+    Example:
+        >>> LeakyReLU(0.01)(np.array([-1.0, 2.0]))
+        Array([-0.01,  2.  ], dtype=float32)
+
+    Source: lecture 002, "Leaky ReLU".
+    """
+
+    negative_slope: float = number(0.3, minimum=0)
+
+    def apply(
+        self, params: Params, state: State, x: Array, *, training=False, key=None
+    ) -> tuple[Array, State]:
+        return activations.leaky_relu(x, negative_slope=self.negative_slope), state
+
+
+class PReLU(SameShape, Layer):
+    """A leaky ReLU that learns its slopes: g(z) = z where z > 0, else alpha · z.
+
+    Args:
+        alpha_initializer: How the slopes start.
+        alpha_regularizer: Penalty on the slopes, added to the loss.
+        alpha_constraint: What the slopes are put through after a step.
+        shared_axes: Axes along which one slope serves all, the batch being axis 0:
+            [1, 2] gives an image one slope a channel.
+
+    Input and output: (batch, ...), the same.
+
+    Weights: alpha, of the input's shape without the batch, 1 along shared axes.
+
+    Raises:
+        ValueError: A shared axis that is not there, or an axis of unknown size that is
+            not shared.
+
+    Example:
+        >>> PReLU(alpha_initializer="ones")(np.array([[-1.0, 2.0]]))
+        Array([[-1.,  2.]], dtype=float32)
+
+    Source: He et al. 2015, "Delving deep into rectifiers", arXiv:1502.01852.
+    """
+
+    alpha_initializer: Any = setting("zeros", convert=initializers.get)
+    alpha_regularizer: Any = setting(None, convert=regularizers.get)
+    alpha_constraint: Any = setting(None, convert=constraints.get)
+    shared_axes: Any = setting(
+        None, convert=lambda axes: (axes,) if isinstance(axes, int) else axes
+    )
+
+    def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
+        shape = self._slopes(input_shape)
+        return {"alpha": self.alpha_initializer.draw(rng, shape)}, {}
+
+    def apply(
+        self, params: Params, state: State, x: Array, *, training=False, key=None
+    ) -> tuple[Array, State]:
+        return jnp.where(x > 0, x, params["alpha"] * x), state
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        shape = self._slopes(input_shape)
+        known = self.slot.params["alpha"].shape if self.built else shape
+        if None in shape or shape != tuple(known):
+            sizes = "known sizes" if None in shape else f"slopes of shape {known}"
+            raise invalid(
+                where(self),
+                received=f"input of shape {input_shape}",
+                expected=f"{sizes} along the axes that are not shared",
+                fix="share an axis that varies: PReLU(shared_axes=[1])",
+            )
+        return input_shape
+
+    def _slopes(self, input_shape: Shape) -> Shape:
+        """The shape of alpha for this input."""
+        ndim, shared = len(input_shape), tuple(self.shared_axes or ())
+        if any(not 1 <= a < ndim for a in shared):
+            raise invalid(
+                where(self),
+                received=f"shared_axes={shared} and input of shape {input_shape}",
+                expected=f"axes from 1 to {ndim - 1}",
+                fix="count from the batch, which is axis 0",
+            )
+        sizes = enumerate(input_shape[1:], start=1)
+        return tuple(1 if a in shared else size for a, size in sizes)
+
+
+class ELU(SameShape, Layer):
+    """The exponential linear unit: g(z) = z where z > 0, else alpha · (eᶻ − 1).
+
+    Args:
+        alpha: The output approached as z falls is −alpha.
+
+    Input and output: any shape, the same.
+
+    Example:
+        >>> ELU()(np.array([-1.0, 2.0]))
+        Array([-0.6321,  2.    ], dtype=float32)
+
+    Source: Clevert et al. 2016, arXiv:1511.07289; lecture 004.
+    """
+
+    alpha: float = number(1.0)
+
+    def apply(
+        self, params: Params, state: State, x: Array, *, training=False, key=None
+    ) -> tuple[Array, State]:
+        return activations.elu(x, alpha=self.alpha), state
+
+
+class Softmax(SameShape, Layer):
+    """Probabilities that sum to one: a_j = e^z_j / Σ_k e^z_k.
+
+    Args:
+        axis: The axis, or axes, along which they sum to one.
+
+    Input and output: any shape, the same.
+
+    Raises:
+        ValueError: An axis that the input does not have.
+
+    Example:
+        >>> Softmax()(np.array([[0.0, np.log(3.0)]]))
+        Array([[0.25, 0.75]], dtype=float32)
+
+    Source: lecture 002, "Softmax".
+    """
+
+    axis: Any = setting(-1, check=whole_axes)
+
+    def apply(
+        self, params: Params, state: State, x: Array, *, training=False, key=None
+    ) -> tuple[Array, State]:
+        return activations.softmax(x, axis=from_front(self.axis, x.ndim)), state
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return having(self, self.axis, input_shape)

@@ -1,0 +1,290 @@
+"""What every layer is: a description with pure functions, and a thin face over them."""
+
+import functools
+from typing import Any, ClassVar, Self
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from onefit import config
+from onefit.description import Description, setting
+from onefit.errors import invalid
+from onefit.registry import Registry, snake_case
+from onefit.types import Array, Params, Shape, State
+
+__all__ = ["Layer", "layers"]
+
+layers: Registry = Registry("layer")
+
+
+class Weights:
+    """The slot of a layer: its weights, in Keras' order, and the shape they are for."""
+
+    def __init__(self, params: Params, state: State, input_shape: Any) -> None:
+        self.params, self.state, self.input_shape = params, state, input_shape
+
+
+@functools.partial(jax.jit, static_argnames="training")
+def _apply(layer: "Layer", params: Params, state: State, x: Any, seed: Any, training: bool):
+    key = jax.random.key(seed) if layer.random else None
+    return layer.apply(params, state, x, training=training, key=key)
+
+
+class Layer(Description):
+    """Base of all layers. A subclass annotates its settings and writes `apply`.
+
+    A layer with weights also writes `init`; one whose output shape cannot be found by
+    tracing writes `output_shape`. All three are pure: they read settings and arguments
+    and nothing else. Shapes carry the batch first, as None.
+
+    >>> class Scale(Layer):
+    ...     start: float = 1.0
+    ...     def init(self, rng, input_shape):
+    ...         return {"gain": np.full(input_shape[-1], self.start, "float32")}, {}
+    ...     def apply(self, params, state, x, *, training=False, key=None):
+    ...         return x * params["gain"], state
+    >>> layer = Scale(start=2.0)
+    >>> layer(np.ones((1, 3), "float32"))
+    Array([[2., 2., 2.]], dtype=float32)
+    """
+
+    name: str | None = setting(None, kw_only=True, identity=False)
+    trainable: bool = setting(True, kw_only=True)
+    dtype: Any = setting(None, kw_only=True)
+    input_shape: Any = setting(None, kw_only=True, identity=False)
+    input_dim: int | None = setting(None, kw_only=True, identity=False)
+
+    _mutable: ClassVar[frozenset[str]] = frozenset({"name", "trainable"})
+    random: ClassVar[bool] = False
+    """Whether `apply` draws random numbers from its key while training."""
+    integers: ClassVar[bool] = False
+    """Whether whole-number inputs stay whole (token ids) instead of becoming floats."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        layers.add(cls)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._named = self.name is not None
+        if not self._named:
+            self.name = snake_case(type(self).__name__)
+
+    def get_config(self) -> dict[str, Any]:
+        """The settings by Keras' names."""
+        config = super().get_config()
+        # Where Keras 2 let the first layer say the model's input: not the layer's own.
+        del config["input_shape"], config["input_dim"]
+        return config
+
+    # The pure functions -------------------------------------------------------------
+
+    def init(self, rng: np.random.Generator, input_shape: Shape) -> tuple[Params, State]:
+        """Fresh weights for an input of this shape: (params, state), in Keras' order."""
+        del rng, input_shape
+        return {}, {}
+
+    def apply(
+        self,
+        params: Params,
+        state: State,
+        x: Any,
+        *,
+        training: bool = False,
+        key: Array | None = None,
+    ) -> tuple[Any, State]:
+        """The forward pass: (output, new state). Pure."""
+        raise NotImplementedError(f"{type(self).__name__} has no apply method")
+
+    def output_shape(self, input_shape: Any) -> Any:
+        """The output's shape for this input's; found by tracing unless overridden."""
+        return traced_output_shape(self, input_shape)
+
+    def forward(
+        self, params: Params, state: State, x: Any, *, training: bool, key: Any
+    ) -> tuple[Any, State, Any]:
+        """`apply`, and what the output's regularizer adds to the loss: its mean a row."""
+        y, state = self.apply(params, state, x, training=training, key=key)
+        activity = getattr(self, "activity_regularizer", None)
+        if activity is None:
+            return y, state, 0.0
+        outputs = jax.tree.leaves(y)
+        penalty = sum((activity(a) / max(a.shape[0], 1) for a in outputs), start=0.0)
+        return y, state, penalty
+
+    def penalty(self, params: Params) -> Any:
+        """What the weights' regularizers add to the loss: sum of Omega(w).
+
+        A weight `kernel` is held by the setting `kernel_regularizer`, if there is one.
+        """
+        return sum(
+            (rule(params[name]) for name, rule in self._rules("regularizer", params)),
+            start=0.0,
+        )
+
+    def free(self, params: Params) -> Params:
+        """The weights that training may change: none when the layer is frozen."""
+        return params if self.trainable else {}
+
+    def merge(self, params: Params, free: Params) -> Params:
+        """All weights, with the free ones replaced by these."""
+        return params | free
+
+    def constrain(self, params: Params) -> Params:
+        """The weights after their constraints (`kernel_constraint` holds `kernel`)."""
+        return params | {
+            name: rule(params[name]) for name, rule in self._rules("constraint", params)
+        }
+
+    def _rules(self, kind: str, params: Params) -> list[tuple[str, Any]]:
+        found = [(name, getattr(self, f"{name}_{kind}", None)) for name in params]
+        return [(name, rule) for name, rule in found if rule is not None]
+
+    # The face -----------------------------------------------------------------------
+
+    _weights: ClassVar[Weights | None] = None
+
+    @property
+    def built(self) -> bool:
+        """Whether the layer has its weights."""
+        return self._weights is not None
+
+    def build(self, input_shape: Any, rng: np.random.Generator | None = None) -> Self:
+        """Makes the weights for this input shape (the batch first, as None)."""
+        self.output_shape(input_shape)  # refuses what does not fit, before any weight
+        params, state = self.init(rng or config.generator(None), input_shape)
+        self._weights = Weights(params, state, input_shape)
+        return self
+
+    @property
+    def slot(self) -> Weights:
+        """The weights; refused before there are any."""
+        if self._weights is None:
+            raise invalid(
+                f"{type(self).__name__} {self.name!r}",
+                received="a request for weights that do not exist yet",
+                expected="a layer that has seen an input shape",
+                fix=f"call it once (`layer(x)`) or write `{self.name}.build((None, 4))`",
+            )
+        return self._weights
+
+    def __call__(self, x: Any, *, training: bool = False) -> Any:
+        """The layer's output for an array; the first call makes the weights."""
+        x = jax.tree.map(functools.partial(_as_input, integers=self.integers), x)
+        if not self.built:
+            self.build(batch_shape(x))
+        else:
+            self.output_shape(batch_shape(x))
+        slot = self.slot
+        seed = np.uint32(config.new_seed() if training and self.random else 0)
+        y, state = _apply(self, slot.params, slot.state, x, seed, training)
+        if training:
+            slot.state = {name: state[name] for name in slot.state}
+        return y
+
+    @property
+    def weights(self) -> list[Array]:
+        """The trainable weights, then the others, as arrays in Keras' order."""
+        return [*self.slot.params.values(), *self.slot.state.values()]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """The weights as numpy arrays, copied: `W, b = layer.get_weights()`."""
+        return [np.array(w) for w in self.weights]
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """Replaces the weights: `layer.set_weights([W, b])`.
+
+        Raises:
+            ValueError: A wrong number of arrays, or a wrong shape (which weight).
+        """
+        slot = self.slot
+        names = [*slot.params, *slot.state]
+        where = f"{type(self).__name__} {self.name!r}.set_weights"
+        if len(weights) != len(names):
+            raise invalid(
+                where,
+                received=f"{len(weights)} arrays",
+                expected=f"{len(names)} ({', '.join(names) or 'it has no weights'})",
+                fix="see layer.get_weights() for their order and shapes",
+            )
+        new = {}
+        for name, old, value in zip(names, self.weights, weights, strict=True):
+            value = np.asarray(value, dtype=old.dtype)
+            if value.shape != old.shape:
+                raise invalid(
+                    where,
+                    received=f"{name} of shape {value.shape}",
+                    expected=f"shape {tuple(old.shape)}",
+                    fix=f"reshape {name}, or build the layer for another input",
+                )
+            new[name] = np.array(value)
+        slot.params = {name: new[name] for name in slot.params}
+        slot.state = {name: new[name] for name in slot.state}
+
+    def count_params(self) -> int:
+        """How many numbers the layer holds."""
+        return sum(int(np.prod(w.shape)) for w in self.weights)
+
+
+def _as_input(x: Any, *, integers: bool = True) -> Any:
+    """Numbers for a layer: in the library's float type, or `integers` as they are."""
+    x = x if isinstance(x, jax.Array) else np.asarray(x)
+    whole = not jnp.issubdtype(x.dtype, jnp.inexact)
+    cast = x.dtype == np.float64 or (whole and not integers)
+    return x.astype(config.floatx()) if cast else x
+
+
+def batch_shape(x: Any) -> Any:
+    """The shapes of arrays with the batch's size left open."""
+    return jax.tree.map(lambda a: (None, *np.shape(a)[1:]), x)
+
+
+def is_shape(value: Any) -> bool:
+    """Whether this is one shape, rather than a nest of them."""
+    return isinstance(value, tuple) and all(
+        isinstance(v, int | type(None) | np.integer) for v in value
+    )
+
+
+def traced_output_shape(layer: Layer, input_shape: Any) -> Any:
+    """The output shape by abstract evaluation: nothing is computed.
+
+    Each open size is traced as a number that nothing else has, and an output size that
+    is this number is open too.
+    """
+    marker = 97  # an unlikely size, so that an open axis is told from a fixed one
+
+    def fill(shape: Shape) -> jax.ShapeDtypeStruct:
+        sizes = tuple(marker if size is None else size for size in shape)
+        return jax.ShapeDtypeStruct(sizes, jnp.dtype(config.floatx()))
+
+    def forward(x: Any) -> Any:
+        params, state = layer.init(np.random.default_rng(0), input_shape)
+        key = jax.random.key(0) if layer.random else None
+        return layer.apply(params, state, x, training=False, key=key)[0]
+
+    x = jax.tree.map(fill, input_shape, is_leaf=is_shape)
+    y = jax.eval_shape(forward, x)
+    return jax.tree.map(
+        lambda a: tuple(None if size == marker else size for size in a.shape), y
+    )
+
+
+def where(layer: Layer) -> str:
+    """How an error names a layer: `Dense 'hidden'`."""
+    return f"{type(layer).__name__} {layer.name!r}"
+
+
+def positive(place: str, name: str, value: Any) -> None:
+    """Refuses all but a positive whole number; for `setting(check=positive)`."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < 1:
+        raise invalid(
+            place,
+            received=f"{name}={value!r}",
+            expected="a positive whole number",
+            fix=f"write {place}(1) for one" if name in ("units", "filters") else "",
+        )
+
+

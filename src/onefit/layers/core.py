@@ -1,0 +1,235 @@
+# ruff: noqa: D102
+"""Layers that stand for something else: an input, a function, nothing at all."""
+
+import inspect
+from typing import Any
+
+from onefit.description import setting
+from onefit.errors import invalid, mistyped
+from onefit.layers.base import Layer, traced_output_shape, where
+from onefit.layers.shapes import SameShape
+from onefit.types import Params, Shape, State
+
+__all__ = ["Identity", "Input", "InputLayer", "Lambda"]
+
+
+class Identity(SameShape, Layer):
+    """Lets x pass: a = x.
+
+    Input and output: any shape, the same.
+
+    Example:
+        >>> Identity()(np.array([1.0, 2.0]))
+        Array([1., 2.], dtype=float32)
+
+    Source: Keras, `keras.layers.Identity`.
+    """
+
+    def apply(
+        self, params: Params, state: State, x: Any, *, training=False, key=None
+    ) -> tuple[Any, State]:
+        return x, state
+
+
+class _Arguments(dict):
+    """Keyword arguments, fixed, so that they can be part of a structure."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(self))
+
+
+def _function(place: str, name: str, value: Any) -> None:
+    if not callable(value):
+        raise mistyped(
+            place,
+            received=f"{name}={value!r}",
+            expected="a function of an array",
+            fix="write Lambda(lambda x: x ** 2)",
+        )
+
+
+class Lambda(Layer):
+    """A function as a layer: a = f(x).
+
+    The function is part of the program, so it is written with jax.numpy and changes
+    nothing outside. One that takes `training` is told whether it is.
+
+    Args:
+        function: f, of an array.
+        arguments: Keyword arguments for f.
+
+    Input and output: whatever f takes and gives, with the batch first.
+
+    Raises:
+        TypeError: What is no function.
+        ValueError: A function that fails on the input's shape; a request for its
+            config, since files hold no code.
+
+    Differs from Keras: no output_shape and no mask (the shape is found by tracing),
+    and it is never saved to or read from a file. A subclass of Layer can be.
+
+    Example:
+        >>> Lambda(lambda x: x**2)(np.array([1.0, 3.0]))
+        Array([1., 9.], dtype=float32)
+
+    Source: Keras, `keras.layers.Lambda`.
+    """
+
+    function: Any = setting(check=_function)
+    arguments: Any = setting(
+        None, convert=lambda given: _Arguments(given or {}), kw_only=True
+    )
+
+    def apply(
+        self, params: Params, state: State, x: Any, *, training=False, key=None
+    ) -> tuple[Any, State]:
+        told = {"training": training} if _takes(self.function, "training") else {}
+        return self.function(x, **(self.arguments | told)), state
+
+    def output_shape(self, input_shape: Any) -> Any:
+        try:
+            return traced_output_shape(self, input_shape)
+        except Exception as error:
+            raise invalid(
+                where(self),
+                received=f"a function that fails on input of shape {input_shape} "
+                f"({type(error).__name__}: {str(error).splitlines()[0]})",
+                expected="a function of a jax array, whose values are not yet known",
+                fix="use jax.numpy in it, and jnp.where in place of if",
+            ) from error
+
+    def get_config(self) -> dict[str, Any]:
+        """Refused: a function cannot be written as settings."""
+        raise invalid(
+            where(self),
+            received="a request for the config of a function",
+            expected="a layer that settings describe",
+            fix="make it a class: class Square(Layer) with an apply method",
+        )
+
+
+def _takes(function: Any, name: str) -> bool:
+    """Whether a function has a parameter of this name."""
+    try:
+        return name in inspect.signature(function).parameters
+    except ValueError:  # some built-in functions do not tell
+        return False
+
+
+def _shape(value: Any) -> Shape | None:
+    """A shape from a tuple or list; refuses all else."""
+    if value is None:
+        return None
+    if isinstance(value, list | tuple):
+        sizes = tuple(value)
+        if all(size is None or (type(size) is int and size > 0) for size in sizes):
+            return sizes
+    error = invalid if isinstance(value, list | tuple) else mistyped
+    raise error(
+        "Input",
+        received=f"shape={value!r}",
+        expected="a tuple of positive whole numbers and None",
+        fix=f"write Input(shape=({value},))" if isinstance(value, int) else "",
+    )
+
+
+class InputLayer(SameShape, Layer):
+    """The shape of a model's inputs, as the first of its layers: a^[0] = x.
+
+    Args:
+        shape: The shape of one example; None for a size that varies.
+        batch_size: The number of examples, where it is fixed.
+        batch_shape: Both at once, in place of them: (batch_size, *shape).
+        dtype: The inputs' type.
+
+    Input and output: (batch, *shape), the same.
+
+    Raises:
+        ValueError: No shape, two that differ, or an input of another shape.
+
+    Example:
+        >>> InputLayer((2,)).output_shape((None, 2))
+        (None, 2)
+
+    Source: lecture 003, "tf.keras.Input(shape=(2,))".
+    """
+
+    shape: Any = setting(None, convert=_shape)
+    batch_size: int | None = None
+    batch_shape: Any = setting(None, convert=_shape, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        given = self.batch_shape
+        if self.shape is None and given is None:
+            raise invalid(
+                "Input",
+                received="no shape",
+                expected="the shape of one example",
+                fix="write Input(shape=(2,)) for two features",
+            )
+        whole = given if self.shape is None else (self.batch_size, *self.shape)
+        if given is not None and given != whole:
+            raise invalid(
+                "Input",
+                received=f"batch_shape={given} beside shape={self.shape} and "
+                f"batch_size={self.batch_size}",
+                expected="one way of giving the shape",
+                fix="write Input(shape=...) alone",
+            )
+        for name, value in zip(
+            ("batch_shape", "batch_size", "shape"),
+            (whole, whole[0], whole[1:]),
+            strict=True,
+        ):
+            object.__setattr__(self, name, value)
+
+    def apply(
+        self, params: Params, state: State, x: Any, *, training=False, key=None
+    ) -> tuple[Any, State]:
+        return x, state
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        sizes = zip(input_shape[1:], self.shape, strict=False)
+        if len(input_shape) != len(self.batch_shape) or any(
+            None not in pair and pair[0] != pair[1] for pair in sizes
+        ):
+            raise invalid(
+                where(self),
+                received=f"input of shape {input_shape}",
+                expected=f"{self.batch_shape}",
+                fix="give x that shape, or the layer the shape of x",
+            )
+        return input_shape
+
+
+def Input(
+    shape: Any = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    *,
+    batch_shape: Any = None,
+    name: str | None = None,
+) -> InputLayer:
+    """The inputs of a model: `Sequential([Input((2,)), Dense(3)])`.
+
+    Args:
+        shape: The shape of one example, without the batch.
+        batch_size: The number of examples, where it is fixed.
+        dtype: The inputs' type.
+        batch_shape: (batch_size, *shape), in place of both.
+        name: What the input is called.
+
+    Example:
+        >>> Input((2,)).batch_shape
+        (None, 2)
+
+    Source: lecture 003, "tf.keras.Input(shape=(2,))".
+    """
+    return InputLayer(
+        shape=shape,
+        batch_size=batch_size,
+        dtype=dtype,
+        batch_shape=batch_shape,
+        name=name,
+    )

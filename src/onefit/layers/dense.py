@@ -1,0 +1,90 @@
+"""Densely connected layers."""
+
+from typing import Any
+
+from onefit import activations, constraints, initializers, regularizers
+from onefit.description import setting
+from onefit.errors import invalid
+from onefit.layers.base import Layer, positive, where
+from onefit.types import Array, Params, Shape, State
+
+__all__ = ["Dense"]
+
+
+class Dense(Layer):
+    """A layer of units that each see every input: a = g(x·W + b).
+
+    Unit j of layer l computes z_j = w_j · a^[l-1] + b_j and a_j = g(z_j); the columns
+    of W are the vectors w_j.
+
+    Args:
+        units: How many units, the size of the output's last axis.
+        activation: g, a name or a function; None is linear, g(z) = z.
+        use_bias: Whether to add b.
+        kernel_initializer: How W starts.
+        bias_initializer: How b starts.
+        kernel_regularizer, bias_regularizer: Penalties on W and b, added to the loss.
+        activity_regularizer: Penalty on a.
+        kernel_constraint, bias_constraint: What W and b are put through after a step.
+
+    Input and output: (batch, ..., features) to (batch, ..., units).
+
+    Weights: kernel (features, units), bias (units,).
+
+    Raises:
+        ValueError: units below 1, an unknown name, an input without a features axis or
+            with another number of features than the layer was built for.
+
+    Example:
+        >>> layer = Dense(2, activation="relu", kernel_initializer="ones")
+        >>> layer(np.array([[1.0, 2.0], [3.0, -4.0]]))
+        Array([[3., 3.],
+               [0., 0.]], dtype=float32)
+
+    Source: lecture 001, "Handwritten digit recognition"; lecture 004, section 2.2.
+    """
+
+    units: int = setting(check=positive)
+    activation: Any = setting(None, convert=activations.get)
+    use_bias: bool = True
+    kernel_initializer: Any = setting("glorot_uniform", convert=initializers.get)
+    bias_initializer: Any = setting("zeros", convert=initializers.get)
+    kernel_regularizer: Any = setting(None, convert=regularizers.get)
+    bias_regularizer: Any = setting(None, convert=regularizers.get)
+    activity_regularizer: Any = setting(None, convert=regularizers.get)
+    kernel_constraint: Any = setting(None, convert=constraints.get)
+    bias_constraint: Any = setting(None, convert=constraints.get)
+
+    def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
+        features = input_shape[-1]
+        params = {"kernel": self.kernel_initializer.draw(rng, (features, self.units))}
+        if self.use_bias:
+            params["bias"] = self.bias_initializer.draw(rng, (self.units,))
+        return params, {}
+
+    def apply(
+        self, params: Params, state: State, x: Array, *, training=False, key=None
+    ) -> tuple[Array, State]:
+        z = x @ params["kernel"]
+        if self.use_bias:
+            z = z + params["bias"]
+        return self.activation(z), state
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        features = input_shape[-1] if len(input_shape) > 1 else None
+        if features is None:
+            raise invalid(
+                where(self),
+                received=f"input of shape {input_shape}",
+                expected="(batch, ..., features) with a known number of features",
+                fix="reshape x to (n, 1) where each row is one number",
+            )
+        known = self.slot.params["kernel"].shape[0] if self.built else features
+        if features != known:
+            raise invalid(
+                where(self),
+                received=f"{features} features (input shape {input_shape})",
+                expected=f"{known}, as it was built for",
+                fix=f"give x {known} columns, or make a new layer",
+            )
+        return (*input_shape[:-1], self.units)

@@ -1,0 +1,193 @@
+# ruff: noqa: D102
+"""Layers that bring raw numbers to a scale that trains well."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from onefit import config
+from onefit.description import number, setting
+from onefit.errors import invalid
+from onefit.layers.base import Layer, batch_shape, where
+from onefit.layers.shapes import SameShape, along, from_front, known_axes, whole_axes
+from onefit.types import Array, Params, Shape, State
+
+__all__ = ["Normalization", "Rescaling"]
+
+
+def _numbers(value: Any) -> Any:
+    """A number as it is, several as an array."""
+    return np.asarray(value, config.floatx()) if np.ndim(value) else value
+
+
+def _axes(axis: Any) -> tuple[int, ...]:
+    """None is no axis, one is a tuple of one: Keras' form."""
+    if axis is None:
+        return ()
+    return tuple(axis) if isinstance(axis, list | tuple) else (axis,)
+
+
+class Normalization(SameShape, Layer):
+    """Brings each feature to mean 0 and deviation 1: y = (x − μ) / σ.
+
+    μ and σ² are given, or measured once by `adapt` on the training inputs. Training
+    does not change them.
+
+    Args:
+        axis: The axis, or axes, whose every index has its own μ and σ; None is one μ
+            and σ for all numbers.
+        mean, variance: μ and σ², both or neither: numbers, or one for each index.
+        invert: The way back: y = x · σ + μ.
+
+    Input and output: any shape, the same.
+
+    Weights: mean, variance (of the sizes along `axis`) and count, unless they are
+    given as arguments. count is always 0; Keras' files hold it.
+
+    Raises:
+        ValueError: Only one of mean and variance, or shapes that do not fit the axes.
+
+    Differs from Keras: `adapt` measures in float64 and refuses NaN, and an axis of
+    unknown size, such as the batch of plain numbers, is refused; write axis=None.
+
+    Example:
+        >>> layer = Normalization()
+        >>> layer.adapt(np.array([[200.0, 1.0], [240.0, 3.0]]))
+        >>> layer(np.array([[220.0, 3.0]]))
+        Array([[0., 1.]], dtype=float32)
+
+    Source: lecture 001, "Normalization"; Keras, `keras.layers.Normalization`.
+    """
+
+    axis: Any = setting(-1, convert=_axes, check=whole_axes)
+    mean: Any = number(None, optional=True, convert=_numbers)
+    variance: Any = number(None, optional=True, convert=_numbers)
+    invert: bool = False
+
+    def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
+        if self.mean is not None:
+            return {}, {}
+        shape = tuple(input_shape[a] for a in from_front(self.axis, len(input_shape)))
+        return {}, {
+            "mean": np.zeros(shape, config.floatx()),
+            "variance": np.ones(shape, config.floatx()),
+            "count": np.zeros((), "int32"),
+        }
+
+    def apply(
+        self, params: Params, state: State, x: Array, *, training=False, key=None
+    ) -> tuple[Array, State]:
+        axes = from_front(self.axis, x.ndim)
+        given = state.get("mean", self.mean), state.get("variance", self.variance)
+        mean, variance = (along(jnp.asarray(v), x.ndim, axes) for v in given)
+        deviation = jnp.maximum(jnp.sqrt(variance), config.epsilon())
+        y = x * deviation + mean if self.invert else (x - mean) / deviation
+        return y, state
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        axes = known_axes(self, self.axis, input_shape)
+        sizes = tuple(input_shape[a] for a in axes)
+        mean, variance = (
+            None if v is None else np.shape(v) for v in (self.mean, self.variance)
+        )
+        if mean != variance:
+            raise invalid(
+                where(self),
+                received=f"mean of shape {mean} and variance of shape {variance}",
+                expected="both, of one shape, or neither",
+                fix="give both, or neither and call adapt(x)",
+            )
+        last = sizes[len(sizes) - len(mean or ()) :]
+        if len(mean or ()) > len(sizes) or any(
+            m not in (1, size) for m, size in zip(mean or (), last, strict=True)
+        ):
+            raise invalid(
+                where(self),
+                received=f"mean of shape {mean} for input of shape {input_shape}",
+                expected=f"a number, or shape {sizes}, for axis {self.axis}",
+                fix="give one mean and one variance for each index along the axis",
+            )
+        return input_shape
+
+    def adapt(self, data: Any) -> None:
+        """Measures μ and σ² of the data and keeps them as weights.
+
+        Args:
+            data: Inputs: an array, or a list or generator of arrays, one batch each.
+
+        Raises:
+            ValueError: mean and variance are given already, the data are empty or not
+                finite (where), or have other axes than the layer was built for.
+        """
+        if self.mean is not None:
+            raise invalid(
+                where(self),
+                received="adapt(data) beside a given mean and variance",
+                expected="one or the other",
+                fix="write Normalization() to measure them",
+            )
+        rows, mean, square = 0, np.zeros(()), np.zeros(())
+        for batch in _batches(data):
+            x = np.asarray(batch, "float64")
+            if self.built:
+                self.output_shape(batch_shape(x))
+            else:
+                self.build(batch_shape(x))
+            axes = from_front(self.axis, x.ndim)
+            others = tuple(i for i in range(x.ndim) if i not in axes)
+            # Chan, Golub and LeVeque 1983: the sums about the mean of two parts join.
+            n = x.size // max(int(np.prod([x.shape[a] for a in axes])), 1)
+            if n == 0:
+                continue
+            own = np.mean(x, others)
+            step = own - mean
+            square = square + n * np.var(x, others) + step**2 * (rows * n / (rows + n))
+            mean = mean + step * (n / (rows + n))
+            rows += n
+        if rows == 0 or not np.all(np.isfinite(square)):
+            at = np.argwhere(~np.isfinite(np.atleast_1d(square))).tolist()
+            raise invalid(
+                f"{where(self)}.adapt",
+                received=f"NaN or infinity at index {at[0]} along axis {self.axis}"
+                if rows
+                else "no data",
+                expected="finite numbers, one row or more",
+                fix="fill or drop the missing values first" if rows else "",
+            )
+        self.set_weights([mean, square / rows, 0])
+
+
+def _batches(data: Any) -> Iterable[Any]:
+    """The arrays in the data: itself, or those of a list or a generator."""
+    listed = isinstance(data, list | tuple) and len(data) and hasattr(data[0], "shape")
+    if isinstance(data, Iterator) or listed:
+        return (batch[0] if isinstance(batch, tuple) else batch for batch in data)
+    return [data]
+
+
+class Rescaling(SameShape, Layer):
+    """Scales and shifts: y = scale · x + offset.
+
+    Args:
+        scale: A number, or several, one for each index of the last axis: 1/255 brings
+            bytes to [0, 1].
+        offset: As scale; scale=1/127.5, offset=-1 brings bytes to [-1, 1].
+
+    Input and output: any shape, the same.
+
+    Example:
+        >>> Rescaling(1 / 255)(np.array([[0, 255]]))
+        Array([[0., 1.]], dtype=float32)
+
+    Source: Keras, `keras.layers.Rescaling`.
+    """
+
+    scale: Any = number(convert=_numbers)
+    offset: Any = number(0.0, convert=_numbers)
+
+    def apply(
+        self, params: Params, state: State, x: Array, *, training=False, key=None
+    ) -> tuple[Array, State]:
+        return x * self.scale + self.offset, state

@@ -1,0 +1,100 @@
+"""What layers share about shapes: axes, and outputs shaped as their inputs."""
+
+from typing import Any
+
+import numpy as np
+
+from onefit.errors import invalid, mistyped
+from onefit.layers.base import Layer, where
+from onefit.types import Shape
+
+__all__ = ["SameShape", "along", "from_front", "having", "known_axes", "whole_axes"]
+
+
+class SameShape:
+    """Mixed into layers whose output has the input's shape, so that none is traced."""
+
+    def output_shape(self, input_shape: Any) -> Any:
+        """The input's shape."""
+        return input_shape
+
+
+def whole_axes(place: str, name: str, value: Any) -> None:
+    """Refuses all but an axis or several; for `setting(check=whole_axes)`."""
+    axes = value if isinstance(value, tuple) else (value,)
+    if any(isinstance(a, bool) or not isinstance(a, int | np.integer) for a in axes):
+        raise mistyped(
+            place,
+            received=f"{name}={value!r}",
+            expected="a whole number, or several",
+            fix=f"write {name}=-1 for the last axis",
+        )
+
+
+def from_front(axis: Any, ndim: int) -> tuple[int, ...]:
+    """Axes counted from the first, each once, in order.
+
+    >>> from_front(-1, 3), from_front((-1, 1), 3)
+    ((2,), (1, 2))
+    """
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    return tuple(sorted({int(a) % ndim for a in axes}))
+
+
+def having(layer: Layer, axis: Any, input_shape: Shape) -> Shape:
+    """The input's shape, if it has these axes; refused otherwise."""
+    ndim = len(input_shape)
+    for a in axis if isinstance(axis, tuple) else (axis,):
+        if not -ndim <= a < ndim:
+            raise invalid(
+                where(layer),
+                received=f"axis {a} and input of shape {input_shape}",
+                expected=f"an axis from {-ndim} to {ndim - 1}",
+                fix="write axis=-1 for the last axis",
+            )
+    return input_shape
+
+
+def known_axes(layer: Layer, axis: Any, input_shape: Shape) -> tuple[int, ...]:
+    """The axes of the input that a layer has weights for, counted from the first.
+
+    Raises:
+        ValueError: An axis that the input does not have, one whose size is not known,
+            or another size than the layer was built for.
+    """
+    axes = from_front(axis, len(having(layer, axis, input_shape)))
+    sizes = tuple(input_shape[a] for a in axes)
+    if None in sizes:
+        raise invalid(
+            where(layer),
+            received=f"input of shape {input_shape}",
+            expected=f"a known size along axis {axes[sizes.index(None)]}",
+            fix="reshape x to (n, 1) where each row is one number, or choose "
+            "another axis",
+        )
+    if layer.built:
+        built = layer.slot.input_shape
+        known = tuple(built[a] for a in from_front(axis, len(built)))
+        if sizes != known:
+            raise invalid(
+                where(layer),
+                received=f"{sizes} along axis {axes} (input shape {input_shape})",
+                expected=f"{known}, as it was built for",
+                fix="give x the same columns, or make a new layer",
+            )
+    return axes
+
+
+def along(weight: Any, ndim: int, axes: tuple[int, ...]) -> Any:
+    """A weight laid along these axes of an array with so many, to be broadcast.
+
+    A weight with fewer axes is laid along the last of them.
+
+    >>> along(np.zeros(3), 4, (1,)).shape
+    (1, 3, 1, 1)
+    """
+    shape = [1] * ndim
+    sizes = np.shape(weight)
+    for a, size in zip(axes[len(axes) - len(sizes) :], sizes, strict=True):
+        shape[a] = size
+    return weight.reshape(shape) if sizes else weight

@@ -1,0 +1,696 @@
+"""Model: the face over a graph. compile, fit, evaluate and predict hold no maths."""
+
+import functools
+from collections.abc import Iterable
+from typing import Any, Self
+
+import jax
+import numpy as np
+
+from onefit import config, losses, metrics, optimizers
+from onefit.errors import invalid, mistyped, unknown
+from onefit.layers.base import Layer, batch_shape
+from onefit.models.graph import Graph
+from onefit.training import data as rows
+from onefit.training.callback import Callback
+from onefit.training.compiling import compiled, is_small
+from onefit.training.history import History
+from onefit.training.loop import Fit, State, fit
+from onefit.training.rules import Rule
+from onefit.training.task import Batch, Head, Task, head
+from onefit.types import Tree
+
+__all__ = ["Model"]
+
+CHUNK = 1024
+"""Rows that a prediction takes at once, unless told otherwise."""
+
+
+@jax.jit
+def _forward(graph: Graph, params: Tree, state: Tree, x: Any) -> Any:
+    return graph.apply(params, state, x, training=False)[0]
+
+
+class Model:
+    """A network that can be compiled, trained, evaluated and asked.
+
+    Subclasses (Sequential) supply `graph`, the description of what is computed.
+
+    Attributes:
+        optimizer, loss: What `compile` was given, as objects.
+        history: The History of the last fit.
+        stop_training: A callback sets it to end the fit.
+    """
+
+    graph: Graph
+    name: str
+
+    def __init__(self) -> None:
+        self.optimizer: Any = None
+        self.loss: Any = None
+        self.optimizer_state: Any = None
+        self.history: History | None = None
+        self.stop_training = False
+        self.run_eagerly = False
+        self._compiled: dict[str, Any] | None = None
+
+    # Weights -----------------------------------------------------------------------
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, in order."""
+        return list(self.graph.layers)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of this name, or at this place.
+
+        Raises:
+            ValueError: No such layer, with the nearest names.
+        """
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise invalid(
+                    "get_layer",
+                    received=f"index={index}",
+                    expected=f"0 to {len(self.layers) - 1}",
+                )
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise unknown("layer", name, [str(layer.name) for layer in self.layers])
+
+    @property
+    def built(self) -> bool:
+        """Whether the model has its weights."""
+        return self.graph.built
+
+    @property
+    def weights(self) -> list[Any]:
+        """All weights, layer by layer, as arrays."""
+        return self.graph.weights
+
+    @property
+    def trainable_weights(self) -> list[Any]:
+        """The weights that training changes."""
+        params = self.graph.slot.params
+        free = {id(w) for w in jax.tree.leaves(self.graph.free(params))}
+        return [w for w in self.weights if id(w) in free]
+
+    @property
+    def non_trainable_weights(self) -> list[Any]:
+        """The weights that it does not: frozen layers', moving means."""
+        free = {id(w) for w in self.trainable_weights}
+        return [w for w in self.weights if id(w) not in free]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """All weights as numpy arrays, copied, layer by layer."""
+        return self.graph.get_weights()
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """Replaces all weights; an array that does not fit leaves them all as they were.
+
+        Raises:
+            ValueError: A wrong number or shape (which layer, which weight).
+        """
+        self.graph.set_weights(weights)
+
+    def count_params(self) -> int:
+        """How many numbers the model holds."""
+        return self.graph.count_params()
+
+    @property
+    def trainable(self) -> bool:
+        """Whether any layer may be trained; setting it sets all layers."""
+        return any(layer.trainable for layer in self.layers)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self.layers:
+            layer.trainable = bool(value)
+        self.optimizer_state = None
+
+    # The pure way ------------------------------------------------------------------
+
+    @property
+    def params(self) -> Tree:
+        """The trainable weights as a pytree, for an explicit training loop."""
+        return self.graph.slot.params
+
+    @params.setter
+    def params(self, value: Tree) -> None:
+        self.graph.store(value, self.graph.slot.state)
+
+    def apply(
+        self, params: Tree, x: Any, *, training: bool = False, key: Any = None
+    ) -> Any:
+        """The output for these weights: a pure function of `params` and `x`.
+
+        >>> model = onefit.Sequential([onefit.layers.Dense(1, kernel_initializer="ones")])
+        >>> model.build((None, 2)).apply(model.params, np.ones((1, 2), "float32"))
+        Array([[2.]], dtype=float32)
+        """
+        state = self.graph.slot.state
+        return self.graph.apply(params, state, x, training=training, key=key)[0]
+
+    def __call__(self, x: Any, training: bool = False) -> Any:
+        """The output for an array; the first call makes the weights."""
+        self._ready_for(x)
+        return self.graph(x, training=training)
+
+    def _ready_for(self, x: Any) -> None:
+        """Builds the layers at the first sight of data, or checks that it fits."""
+        if not self.built:
+            self.build(batch_shape(x))
+
+    def build(self, input_shape: Any = None) -> Self:
+        """Makes the weights for an input shape, the batch first, as None."""
+        if not self.layers:
+            raise invalid(
+                self.name,
+                received="a model without layers",
+                expected="at least one",
+                fix="add one: model.add(Dense(1))",
+            )
+        self.graph.build(input_shape)
+        return self
+
+    # Compiling -----------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+    ) -> None:
+        """Says what to minimise, how, and what to report.
+
+        Args:
+            optimizer: A name or an optimizer.
+            loss: A name, a loss, or a function f(y_true, y_pred); a list or a dict by
+                output's name for several outputs.
+            loss_weights: A factor for each output's loss.
+            metrics: Names, metrics or functions, without sample weights.
+            weighted_metrics: The same, with sample weights.
+            run_eagerly: Run operation by operation, to look inside with a debugger.
+            steps_per_execution, jit_compile: Accepted for Keras' scripts; a whole fit
+                is one compiled program as it is.
+
+        Raises:
+            ValueError: An unknown name, with the nearest ones.
+        """
+        del steps_per_execution, jit_compile
+        self.optimizer = optimizers.get(optimizer)
+        convert = losses.get
+        self.loss = _each(loss, convert)
+        self.optimizer_state = None
+        self.run_eagerly = run_eagerly
+        for identifier in [*_flat(metrics), *_flat(weighted_metrics)]:
+            _check_metric(identifier)
+        self._compiled = {
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+        }
+
+    def _task(self, batch: Batch) -> Task:
+        """What compile said, for targets of this shape."""
+        if self._compiled is None:
+            raise invalid(
+                self.name,
+                received="a call of fit or evaluate before compile",
+                expected="a loss and an optimizer first",
+                fix="write model.compile(optimizer='adam', loss='mse')",
+            )
+        names = self.output_names
+        outputs = _shapes(self.graph.output_shape(batch_shape(batch.x)), len(names))
+        targets = batch.y if isinstance(batch.y, tuple) else (batch.y,) * len(names)
+        losses_ = _spread(self.loss, names, "loss")
+        weights = _spread(self._compiled["loss_weights"], names, "loss_weights", 1.0)
+        plain = _lists(self._compiled["metrics"], names, "metrics")
+        weighted = _lists(self._compiled["weighted_metrics"], names, "weighted_metrics")
+        graph, heads = self.graph, []
+        for i, name in enumerate(names):
+            link = None
+            loss = losses_[i]
+            if len(names) == 1:
+                graph, loss, link = head(graph, loss)
+            resolve = functools.partial(
+                metrics.resolve,
+                loss=losses_[i],
+                output_shape=outputs[i],
+                target_shape=np.shape(targets[i]),
+            )
+            heads.append(
+                Head(
+                    loss=loss,
+                    metrics=tuple(resolve(m) for m in plain[i]),
+                    weighted_metrics=tuple(resolve(m) for m in weighted[i]),
+                    link=link,
+                    weight=float(1.0 if weights[i] is None else weights[i]),
+                    name=name,
+                )
+            )
+        return Task(graph=graph, heads=tuple(heads), optimizer=self.optimizer)
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the outputs, by the layers that make them."""
+        return [str(self.layers[-1].name)]
+
+    # Training ------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: dict[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
+    ) -> History:
+        """Trains the model: minimises J(w, b) over the rows of x and y.
+
+        Args:
+            x, y: Inputs and targets: arrays, lists, pandas, torch tensors.
+            batch_size: Rows in a step, 32 unless given; the last batch may be smaller.
+            epochs: Passes over the data; the number of the last one, when
+                `initial_epoch` is given.
+            verbose: 0 silent, 1 a progress bar, 2 a line an epoch, 'auto' by the place.
+            callbacks: Rules and callbacks.
+            validation_split: The share of the last rows held out.
+            validation_data: (x, y) or (x, y, sample_weight), held out.
+            shuffle: Whether each epoch takes the rows in a new order.
+            class_weight: A factor for each class, {0: 1.0, 1: 3.0}; multiplied with
+                `sample_weight` if both are given.
+            sample_weight: A factor for each row.
+            initial_epoch: The number of the first epoch, to go on with.
+            steps_per_epoch: Batches that make an epoch; the rows are then one endless
+                stream, and every batch is full.
+            validation_steps: At most so many validation batches.
+            validation_batch_size: Rows in one of them.
+            validation_freq: Validate every so many epochs, or after these (1-based).
+
+        Returns:
+            The History: `.history["loss"]` and so on, a number an epoch.
+
+        Raises:
+            ValueError, TypeError: What cannot be meant, before anything is compiled.
+        """
+        size = 32 if batch_size is None else batch_size
+        _whole("batch_size", size, 1)
+        _whole("epochs", epochs, 0)
+        _whole("initial_epoch", initial_epoch, 0)
+        if steps_per_epoch is not None:
+            _whole("steps_per_epoch", steps_per_epoch, 1)
+        batch = self._rows(x, y, sample_weight, "fit")
+        held = None
+        if validation_data is not None:
+            held = self._held(validation_data)
+        elif validation_split:
+            batch, held = rows.split(batch, validation_split)
+        self._ready_for(batch.x)
+        task = self._task(batch)
+        train = rows.weigh(rows.fit_targets(task, batch), class_weight)
+        held = held and rows.fit_targets(task, held)
+        held_size = validation_batch_size or self._chunk(task, size)
+        if held and validation_steps is not None:
+            _whole("validation_steps", validation_steps, 1)
+            held_size = validation_batch_size or size
+            held = jax.tree.map(lambda a: a[: validation_steps * held_size], held)
+        names = self._names(task)
+        given = list(callbacks or []) if _many(callbacks) else [callbacks]
+        rules = [c for c in given if isinstance(c, Rule)]
+        hosts = [c for c in given if not isinstance(c, Rule)]
+        for callback in hosts:
+            if not hasattr(callback, "on_epoch_end"):
+                raise mistyped(
+                    "callbacks",
+                    received=repr(callback),
+                    expected="rules and callbacks",
+                    fix="write callbacks=[onefit.callbacks.EarlyStopping()]",
+                )
+        names += [f"val_{name}" for name in names] if held else []
+        directions = self._directions(task, names)
+        if any(rule.logs_learning_rate for rule in rules):
+            names.append("learning_rate")
+        job = Fit(
+            model=self,
+            task=task,
+            train_data=train,
+            validation_data=held or None,
+            batch_size=min(size, rows.count(train)) if not steps_per_epoch else size,
+            validation_batch_size=min(held_size, rows.count(held) if held else 1),
+            epochs=epochs,
+            first=initial_epoch,
+            steps=steps_per_epoch,
+            shuffle=bool(shuffle),
+            validation_freq=_frequency(validation_freq),
+            callbacks=[*_progress(verbose, epochs), *hosts],
+            rules=[rule.bind(directions) for rule in rules],
+            given_rules=rules,
+            names=tuple(names),
+            seed=config.new_seed(),
+        )
+        return fit(job)
+
+    def _rows(self, x: Any, y: Any, sample_weight: Any, place: str) -> Batch:
+        if x is None or y is None:
+            raise mistyped(
+                place,
+                received=f"no {'x' if x is None else 'y'}",
+                expected="inputs and targets",
+                fix=f"write model.{place}(x, y)",
+            )
+        return rows.as_batch(x, y, sample_weight)
+
+    def _held(self, validation_data: Any) -> Batch:
+        if not isinstance(validation_data, tuple | list) or not (
+            2 <= len(validation_data) <= 3
+        ):
+            raise mistyped(
+                "validation_data",
+                received=f"a {type(validation_data).__name__}",
+                expected="(x, y) or (x, y, sample_weight)",
+            )
+        return self._rows(*validation_data, *[None] * (3 - len(validation_data)), "fit")
+
+    def _chunk(self, task: Task, size: int) -> int:
+        """Rows to evaluate at once; only a loss that sums can tell the difference."""
+        sums = any(h.loss is not None and h.loss.reduction == "sum" for h in task.heads)
+        return size if sums else max(size, CHUNK)
+
+    @staticmethod
+    def _names(task: Task) -> list[str]:
+        several = len(task.heads) > 1
+        names = ["loss"]
+        if several:
+            names += [f"{h.name}_loss" for h in task.heads if h.loss is not None]
+        for h in task.heads:
+            for metric in (*h.metrics, *h.weighted_metrics):
+                name = f"{h.name}_{metric.name}" if several else str(metric.name)
+                copies = sum(known.rstrip("_0123456789") == name for known in names)
+                names.append(f"{name}_{copies}" if name in names else name)
+        return names
+
+    @staticmethod
+    def _directions(task: Task, names: list[str]) -> dict[str, str | None]:
+        ways: list[str | None] = ["min"]
+        if len(task.heads) > 1:
+            ways += ["min" for h in task.heads if h.loss is not None]
+        for h in task.heads:
+            ways += [m.direction for m in (*h.metrics, *h.weighted_metrics)]
+        times = len(names) // len(ways)
+        return dict(zip(names, ways * times, strict=True))
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: dict[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """One step on these rows; the loss and metrics before it."""
+        batch = self._rows(x, y, sample_weight, "train_on_batch")
+        self._ready_for(batch.x)
+        task = self._task(batch)
+        batch = rows.weigh(rows.fit_targets(task, batch), class_weight)
+        n = rows.count(batch)
+        job = Fit(
+            self, task, batch, None, batch_size=n, epochs=1,
+            names=tuple(self._names(task)), seed=config.new_seed(),
+        )  # fmt: skip
+        state = State(job)
+        tally = compiled("start", False)(task)
+        state.params, state.train, _, results = compiled("part", state.is_small)(
+            task, state.params, state.train, tally, batch, None, np.int32(0),
+            np.int32(1), np.uint32(job.seed), size=n, batch=n,
+        )  # fmt: skip
+        state.write()
+        return self._answer(task, results, return_dict)
+
+    # Evaluating ------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """The loss and metrics of these rows.
+
+        Args:
+            x, y, sample_weight: As in `fit`.
+            batch_size: Rows at once; changes nothing but memory and speed.
+            verbose: 0 for no line of output.
+            steps: At most so many batches.
+            callbacks: Their `on_test_*` hooks are called.
+            return_dict: Whether to return the numbers by name.
+
+        Returns:
+            The loss, or [loss, metric, ...] if there are metrics, or a dict.
+        """
+        batch = self._rows(x, y, sample_weight, "evaluate")
+        self._ready_for(batch.x)
+        task = self._task(batch)
+        batch = rows.fit_targets(task, batch)
+        if batch_size is not None:
+            _whole("batch_size", batch_size, 1)
+        size = batch_size or self._chunk(task, 32)
+        if steps is not None:
+            _whole("steps", steps, 1)
+            size = batch_size or 32
+            batch = jax.tree.map(lambda a: a[: steps * size], batch)
+        n = rows.count(batch)
+        size = min(size, n)
+        hooks = [c for c in (callbacks or []) if isinstance(c, Callback)]
+        for callback in hooks:
+            callback.set_model(self)
+            callback.on_test_begin()
+        slot = self.graph.slot
+        values = compiled("evaluate", is_small(slot.params, size))(
+            task, slot.params, slot.state, batch, plan=(size, *divmod(n, size))
+        )
+        answer = self._answer(task, values, return_dict)
+        logs = self._answer(task, values, True)
+        for callback in hooks:
+            callback.on_test_end(logs)
+        if verbose:
+            shown = " - ".join(f"{k}: {v:.4f}" for k, v in logs.items())
+            print(f"{n} rows - {shown}")
+        return answer
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """The loss and metrics of one batch."""
+        n = len(rows.as_array(x, "x")) if not isinstance(x, tuple) else None
+        return self.evaluate(
+            x, y, batch_size=n, verbose=0, sample_weight=sample_weight,
+            return_dict=return_dict,
+        )  # fmt: skip
+
+    def _answer(self, task: Task, values: Any, as_dict: bool) -> Any:
+        numbers = [float(v) for v in jax.device_get(values)]
+        if as_dict:
+            return dict(zip(self._names(task), numbers, strict=True))
+        return numbers[0] if len(numbers) == 1 else numbers
+
+    # Predicting ------------------------------------------------------------------------
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """The outputs for these rows, as a numpy array.
+
+        Args:
+            x: Rows of inputs.
+            batch_size: Rows at once; changes nothing but memory and speed.
+            verbose: Accepted for Keras' scripts: predicting prints nothing.
+            steps: At most so many batches.
+            callbacks: Their `on_predict_*` hooks are called.
+        """
+        del verbose
+        x = rows.as_batch(x).x
+        if batch_size is not None:
+            _whole("batch_size", batch_size, 1)
+        size = batch_size or CHUNK
+        if steps is not None:
+            x = jax.tree.map(lambda a: a[: steps * (batch_size or 32)], x)
+        self._ready_for(x)
+        if batch_shape(x) != self.graph.slot.input_shape:
+            self.graph.output_shape(batch_shape(x))
+        hooks = [c for c in (callbacks or []) if isinstance(c, Callback)]
+        for callback in hooks:
+            callback.set_model(self)
+            callback.on_predict_begin()
+        slot = self.graph.slot
+        n = len(jax.tree.leaves(x)[0])
+        parts = []
+        for number, start in enumerate(range(0, n, size)):
+            piece = jax.tree.map(lambda a, at=start: a[at : at + size], x)
+            count = min(size, n - start)
+            y = _forward(self.graph, slot.params, slot.state, _padded(piece, count, size))
+            parts.append(jax.tree.map(lambda a, c=count: (a, c), y))
+            for callback in hooks:
+                callback.on_predict_batch_end(number, {"outputs": y})
+        gathered = [
+            jax.tree.map(lambda pair: np.asarray(pair[0])[: pair[1]], part,
+                         is_leaf=lambda v: isinstance(v, tuple) and len(v) == 2
+                         and isinstance(v[1], int))
+            for part in parts
+        ]  # fmt: skip
+        for callback in hooks:
+            callback.on_predict_end()
+        if len(gathered) == 1:
+            return gathered[0]
+        return jax.tree.map(lambda *a: np.concatenate(a), *gathered)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The outputs for one batch, as a numpy array."""
+        return self.predict(x)
+
+    # Showing ---------------------------------------------------------------------------
+
+    def summary(self, **options: Any) -> None:
+        """Prints the layers, their output shapes and how many numbers they hold.
+
+        Args:
+            **options: See `onefit.models.summary.summary`.
+        """
+        from onefit.models.summary import summary
+
+        summary(self, **options)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}: {len(self.layers)} layers>"
+
+
+def _padded(x: Any, count: int, size: int) -> Any:
+    """Rows filled up with zeros to a power of two, so that few programs serve all."""
+    if count == size or count & (count - 1) == 0:
+        return x
+    wanted = min(size, 1 << (count - 1).bit_length())
+
+    def pad(a: Any) -> Any:
+        whole = np.zeros((wanted, *a.shape[1:]), a.dtype)
+        whole[:count] = a
+        return whole
+
+    return jax.tree.map(pad, x)
+
+
+def _whole(name: str, value: Any, least: int) -> None:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < least:
+        raise invalid(
+            name,
+            received=f"{name}={value!r}",
+            expected=f"a whole number, {least} or more",
+        )
+
+
+def _many(value: Any) -> bool:
+    return value is None or isinstance(value, tuple | list)
+
+
+def _flat(value: Any) -> Iterable[Any]:
+    if value is None:
+        return []
+    if isinstance(value, dict):
+        return [m for v in value.values() for m in _flat(v)]
+    return [m for v in value for m in _flat(v)] if _many(value) else [value]
+
+
+def _each(value: Any, convert: Any) -> Any:
+    if isinstance(value, dict) and "class_name" not in value:
+        return {k: convert(v) for k, v in value.items()}
+    return [convert(v) for v in value] if isinstance(value, list | tuple) else convert(value)
+
+
+def _check_metric(identifier: Any) -> None:
+    """Refuses an unknown name at compile time; what it means is found out in fit."""
+    metrics.resolve(
+        identifier, loss=None, output_shape=(None, 1), target_shape=(None, 1)
+    )
+
+
+def _spread(value: Any, names: list[str], what: str, default: Any = None) -> list[Any]:
+    """One value for each output, from one for all, a list, or a dict by name."""
+    if isinstance(value, dict):
+        for name in value:
+            if name not in names:
+                raise unknown(f"output in {what}", name, names)
+        return [value.get(name, default) for name in names]
+    if isinstance(value, list | tuple):
+        if len(value) != len(names):
+            raise invalid(
+                what, received=f"{len(value)} values", expected=f"{len(names)}"
+            )
+        return list(value)
+    return [default if value is None else value] * len(names)
+
+
+def _lists(value: Any, names: list[str], what: str) -> list[list[Any]]:
+    """The metrics of each output."""
+    if isinstance(value, dict):
+        return [list(_flat(v)) for v in _spread(value, names, what)]
+    if len(names) == 1:
+        return [list(_flat(value))]
+    nested = isinstance(value, list | tuple) and len(value) == len(names)
+    if nested and any(_many(v) for v in value):
+        return [list(_flat(v)) for v in value]
+    return [list(_flat(value)) for _ in names]
+
+
+def _shapes(shape: Any, outputs: int) -> list[Any]:
+    return [shape] if outputs == 1 else list(shape)
+
+
+def _frequency(freq: Any) -> int | frozenset[int]:
+    if isinstance(freq, int) and not isinstance(freq, bool) and freq >= 1:
+        return freq
+    if isinstance(freq, list | tuple | set | range):
+        return frozenset(freq)
+    raise invalid(
+        "validation_freq",
+        received=repr(freq),
+        expected="a whole number, 1 or more, or the numbers of epochs",
+    )
+
+
+def _progress(verbose: Any, epochs: int) -> list[Callback]:
+    """The progress display for a `verbose`, none when silent."""
+    if verbose not in (0, 1, 2, "auto", True, False):
+        raise invalid("verbose", received=repr(verbose), expected="0, 1, 2 or 'auto'")
+    if not verbose or not epochs:
+        return []
+    from onefit.training.progress import ProgbarLogger
+
+    return [ProgbarLogger(verbose)]

@@ -1,0 +1,119 @@
+"""Sequential: layers one after another."""
+
+from collections.abc import Iterable
+from typing import Any, Self
+
+from onefit import config
+from onefit.errors import invalid, mistyped
+from onefit.layers.base import Layer
+from onefit.layers.core import Input, InputLayer
+from onefit.models.graph import Graph, chain
+from onefit.models.model import Model
+
+__all__ = ["Sequential"]
+
+
+class Sequential(Model):
+    """A model whose layers are called one after another.
+
+    Args:
+        layers: The layers, an `Input` first if the shape is known; more by `add`.
+        name: The model's name.
+
+    Raises:
+        ValueError: Two layers of one name, an `Input` that is not first.
+
+    Example:
+        >>> from onefit import Input, Sequential
+        >>> from onefit.layers import Dense
+        >>> model = Sequential([Input((6,)), Dense(9), Dense(4)])
+        >>> model.count_params()
+        103
+
+    Source: lecture 000, "Train a neural network in TensorFlow"; lecture 004, 2.2.
+    """
+
+    def __init__(self, layers: Iterable[Any] = (), name: str | None = None) -> None:
+        super().__init__()
+        self.name = name or "sequential"
+        self._input: InputLayer | None = None
+        self.graph = chain((), self.name)
+        for layer in layers or ():
+            self.add(layer)
+
+    def add(self, layer: Any) -> None:
+        """Adds a layer, or a model as a layer, at the end."""
+        if isinstance(layer, InputLayer):
+            if self.layers or self._input:
+                raise invalid(
+                    self.name,
+                    received=f"an Input after {len(self.layers)} layers",
+                    expected="an Input as the first entry only",
+                )
+            self._input = layer
+            return
+        if isinstance(layer, Model):
+            layer = layer.graph
+        if not isinstance(layer, Layer):
+            given = f"the class {layer.__name__}" if isinstance(layer, type) else layer
+            raise mistyped(
+                self.name,
+                received=repr(given) if not isinstance(given, str) else given,
+                expected="a layer",
+                fix=f"write {layer.__name__}(...)" if isinstance(layer, type) else "",
+            )
+        shape = layer.input_shape or (layer.input_dim and (layer.input_dim,))
+        if shape and not self.layers and self._input is None:
+            self._input = Input(tuple(shape))
+        self._name(layer)
+        self._set((*self.graph.layers, layer))
+        if self._input is not None:
+            layer.build(self.graph.input_shapes(self._input.batch_shape)[-1],
+                        config.generator(None)) if not layer.built else None  # fmt: skip
+
+    def pop(self) -> Layer:
+        """Takes the last layer off and returns it."""
+        *rest, last = self.graph.layers
+        self._set(tuple(rest))
+        return last
+
+    def build(self, input_shape: Any = None) -> Self:
+        """Makes the weights; without a shape, the `Input`'s is taken."""
+        if input_shape is None:
+            if self._input is None:
+                raise invalid(
+                    self.name,
+                    received="build() without a shape",
+                    expected="the shape of the input, the batch first",
+                    fix="write model.build((None, 4)), or begin with Input((4,))",
+                )
+            input_shape = self._input.batch_shape
+        return super().build(tuple(input_shape))
+
+    def _set(self, layers: tuple[Layer, ...]) -> None:
+        self.graph: Graph = chain(layers, self.name)
+        self.optimizer_state = None
+
+    def _name(self, layer: Layer) -> None:
+        """Gives an unnamed layer a name that no other has; refuses a name twice."""
+        names = {known.name for known in self.layers}
+        if layer.name not in names:
+            return
+        if any(known is layer for known in self.layers):
+            raise invalid(
+                self.name,
+                received=f"the layer {layer.name!r} twice",
+                expected="each layer once",
+                fix="make a second layer",
+            )
+        if layer._named:
+            raise invalid(
+                self.name,
+                received=f"two layers named {layer.name!r}",
+                expected="names that differ",
+                fix=f"write name='{layer.name}_2' for the second",
+            )
+        number = 1
+        while f"{layer.name}_{number}" in names:
+            number += 1
+        layer.name = f"{layer.name}_{number}"

@@ -1,0 +1,114 @@
+"""The base of callbacks: Keras' hooks, on the host between two calls of the program."""
+
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["Callback", "overrides"]
+
+Logs = dict[str, Any] | None
+
+
+class Callback:
+    """Base of callbacks that run on the host. Override the hooks you need.
+
+    What a fit costs depends on the hooks: with only `on_train_*` and `on_stretch_end`
+    many epochs run in one call; `on_epoch_*` makes it one call an epoch; `on_*_batch_*`
+    one call a batch. Weights read or set in a hook are the fit's own.
+
+    Attributes:
+        model: The model being trained.
+        params: epochs, steps, verbose.
+    """
+
+    params: dict[str, Any]
+
+    def __init__(self) -> None:
+        self._model: Any = None
+        self.params = {}
+
+    @property
+    def model(self) -> Any:
+        """The model being trained."""
+        return getattr(self, "_model", None)
+
+    def set_model(self, model: Any) -> None:
+        """Called before the fit, with the model."""
+        self._model = model
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Called before the fit, with epochs, steps and verbose."""
+        self.params = params
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Before the first epoch."""
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """After the last epoch, with its logs."""
+
+    def on_stretch_end(self, epochs: range, logs: Sequence[dict[str, float]]) -> None:
+        """After each call of the program, with all epochs that it ran.
+
+        For callbacks that only read numbers: it costs nothing.
+
+        Args:
+            epochs: The numbers of the epochs.
+            logs: The logs of each; a `Logs`, whose dicts are made when asked for.
+        """
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Before an epoch, counted from 0."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """After an epoch, with its logs."""
+
+    def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Another name of `on_train_batch_begin`."""
+
+    def on_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Another name of `on_train_batch_end`."""
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Before a batch, counted from 0 in its epoch."""
+        self.on_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """After a batch, with the logs of the epoch so far."""
+        self.on_batch_end(batch, logs)
+
+    def on_test_begin(self, logs: Logs = None) -> None:
+        """Before an evaluation or a validation."""
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        """After it, with its logs."""
+
+    def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Before a batch of an evaluation."""
+
+    def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """After a batch of an evaluation."""
+
+    def on_predict_begin(self, logs: Logs = None) -> None:
+        """Before a prediction."""
+
+    def on_predict_end(self, logs: Logs = None) -> None:
+        """After a prediction."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Before a batch of a prediction."""
+
+    def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """After a batch of a prediction, with its outputs."""
+
+
+def overrides(callback: Any, *hooks: str) -> bool:
+    """Whether a callback's class has written any of these hooks.
+
+    A callback that writes a hook but needs it only at times says so by an attribute
+    `skips`, a set of hook names.
+    """
+    skipped = getattr(callback, "skips", ())
+    return any(
+        getattr(type(callback), hook, None) is not getattr(Callback, hook)
+        for hook in hooks
+        if hook not in skipped
+    )

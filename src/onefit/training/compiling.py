@@ -1,0 +1,63 @@
+"""How programs are compiled: which of XLA's ways is fast for which network.
+
+On a CPU a loop of small steps is bound by dispatch, not arithmetic: XLA runs each
+operation of the body by a call of its own, 0.05 to 0.1 us each. XLA can also emit a
+whole loop as one native function (its small-loop hoisting), but by default only up to
+1,024 bytes and only when no operation in it is a library call. For a network of a few
+dozen multiplications that is the difference between 0.80 and 0.13 us a step (XOR), 7.8
+and 0.62 us (coffee roasting); for a digit network it is a loss (18 and 42 us), because
+the products of matrices are then plain loops. So the limit is lifted for the process,
+and a program chooses by keeping library calls in (large networks) or out (small ones).
+"""
+
+import functools
+import os
+from typing import Any
+
+import jax
+
+from onefit.types import Tree
+
+__all__ = ["compiled", "prepare"]
+
+SMALL_STEP = 64_000
+"""Multiplications in a step below which one native function is faster."""
+
+_LIMIT = "xla_cpu_small_while_loop_byte_threshold"
+_ONE_KERNEL = {"xla_cpu_experimental_ynn_fusion_type": ""}
+
+
+def prepare() -> None:
+    """Lifts XLA's limit; at import, since XLA reads its flags once, at first use."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    if "xla_backend_extra_options" not in flags:
+        os.environ["XLA_FLAGS"] = (
+            f"{flags} --xla_backend_extra_options={_LIMIT}=1000000000".strip()
+        )
+
+
+def is_small(params: Tree, rows: int) -> bool:
+    """Whether a step on so many rows is bound by dispatch rather than arithmetic."""
+    weights = sum(leaf.size for leaf in jax.tree.leaves(params))
+    return jax.default_backend() == "cpu" and 3 * rows * weights <= SMALL_STEP
+
+
+@functools.cache
+def compiled(name: str, small: bool, donate: bool = False) -> Any:
+    """The compiled form of a function of `program`, made once a process."""
+    from onefit.training import program
+
+    function = getattr(program, name)
+    static = {
+        "run": ("plan", "capacity", "names"),
+        "close": ("plan", "names"),
+        "evaluate": ("plan",),
+        "part": ("size", "batch"),
+    }
+    donated = {"run": ("params", "train", "memories")}
+    return jax.jit(
+        function,
+        static_argnames=static.get(name, ()),
+        donate_argnames=donated.get(name, ()) if donate else (),
+        compiler_options=_ONE_KERNEL if small else None,
+    )

@@ -1,0 +1,347 @@
+"""Data: the one place that checks, converts, splits, weighs and orders rows."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from onefit import config
+from onefit.errors import invalid, mistyped
+from onefit.losses.base import Loss
+from onefit.training.task import Batch, Task
+
+__all__ = ["as_batch", "orders", "split"]
+
+# Conversion ------------------------------------------------------------------------
+
+
+def as_array(value: Any, where: str) -> Any:
+    """Numbers as one array, from numpy, jax, pandas, torch or nested lists.
+
+    Floats take the library's float type, whole numbers 32 bits at most, booleans become
+    floats. Nothing else is accepted.
+    """
+    if isinstance(value, jax.Array):
+        array = value
+    elif hasattr(value, "detach"):  # a torch tensor
+        array = value.detach().cpu().numpy()
+    elif hasattr(value, "to_numpy"):  # a pandas table or column
+        array = _from_pandas(value, where)
+    elif hasattr(value, "__next__"):
+        raise mistyped(
+            where,
+            received=f"a {type(value).__name__}",
+            expected="arrays that fit in memory",
+            fix=f"collect it first: {where} = np.concatenate(list(batches))",
+        )
+    else:
+        try:
+            array = np.asarray(value)
+        except ValueError:
+            raise invalid(
+                where,
+                received="rows of different lengths",
+                expected="a rectangular table of numbers",
+                fix="pad them: onefit.utils.pad_sequences(rows)",
+            ) from None
+    return _as_numbers(array, where)
+
+
+def _from_pandas(value: Any, where: str) -> np.ndarray:
+    for name, kind in getattr(value, "dtypes", {}).items() if value.ndim == 2 else ():
+        if kind.kind not in "fiub":
+            raise mistyped(
+                where,
+                received=f"column {name!r} of type {kind}",
+                expected="numbers",
+                fix=f"encode it (pandas.get_dummies({where})) or drop it",
+            )
+    return value.to_numpy()
+
+
+def _as_numbers(array: Any, where: str) -> Any:
+    kind = array.dtype.kind
+    if kind in "OUSMmc":
+        found = next((v for v in array.ravel() if isinstance(v, str)), None)
+        what = f"text such as {str(found)!r}" if found is not None else f"{array.dtype}"
+        encode = "labels, y = np.unique(y, return_inverse=True)"
+        raise mistyped(
+            where,
+            received=what,
+            expected="numbers",
+            fix=f"write `{encode}`" if where == "y" else "turn it into numbers first",
+        )
+    if kind == "b" or (kind == "f" and array.dtype != config.floatx()):
+        return array.astype(config.floatx())
+    if kind in "iu" and array.dtype.itemsize > 4:
+        return array.astype(np.int32)
+    return array
+
+
+def as_batch(x: Any, y: Any = None, sample_weight: Any = None) -> Batch:
+    """x, y and weights as arrays with equally many rows, all finite.
+
+    Raises:
+        TypeError: Not numbers.
+        ValueError: Different lengths, no rows, NaN or infinity (where).
+    """
+    xs = _nest(x, "x")
+    ys = None if y is None else _nest(y, "y")
+    ws = None if sample_weight is None else _nest(sample_weight, "sample_weight")
+    rows = {}
+    for name, tree in (("x", xs), ("y", ys), ("sample_weight", ws)):
+        for array in jax.tree.leaves(tree):
+            if array.ndim == 0:
+                raise invalid(
+                    name, received=f"the number {array}", expected="an array of rows"
+                )
+            rows.setdefault(len(array), name)
+            _refuse_nan(array, name)
+    if len(rows) > 1:
+        (a, first), (b, second) = list(rows.items())[:2]
+        raise invalid(
+            "data",
+            received=f"{a} rows in {first} and {b} in {second}",
+            expected="equally many",
+            fix=f"compare len({first}) and len({second})",
+        )
+    if 0 in rows:
+        raise invalid("x", received="no rows", expected="at least one row")
+    return Batch(xs, ys, ws)
+
+
+def _nest(value: Any, where: str) -> Any:
+    """A lone array, or the arrays of several inputs as a tuple."""
+    several = isinstance(value, tuple | list) and any(
+        hasattr(v, "shape") and getattr(v, "ndim", 0) > 0 for v in value
+    )
+    if several and not (where == "x" and all(np.ndim(v) == 1 for v in value)):
+        return tuple(as_array(v, f"{where}[{i}]") for i, v in enumerate(value))
+    return as_array(value, where)
+
+
+def _refuse_nan(array: Any, where: str) -> None:
+    if array.dtype.kind != "f":
+        return
+    host = np.asarray(array)
+    with np.errstate(all="ignore"):
+        if np.isfinite(host.sum()):  # one cheap pass; exact only when it fails
+            return
+        bad = np.argwhere(~np.isfinite(host))
+    if len(bad):
+        place = f"row {bad[0][0]}" + "".join(f", column {i}" for i in bad[0][1:])
+        raise invalid(
+            where,
+            received=f"{host[tuple(bad[0])]} at {place} ({len(bad)} in all)",
+            expected="finite numbers",
+            fix=f"drop those rows, or fill them: np.nan_to_num({where})",
+        )
+
+
+# Targets against outputs -------------------------------------------------------------
+
+
+def fit_targets(task: Task, batch: Batch) -> Batch:
+    """The targets in the shape and type that each head's loss works on.
+
+    Raises:
+        ValueError: Shapes that would only work by broadcasting, labels out of range,
+            one-hot targets for a sparse loss and the reverse.
+    """
+    shapes = task.graph.output_shape(_open_batch(batch.x))
+    outputs = [shapes] if len(task.heads) == 1 else list(jax.tree.leaves(
+        shapes, is_leaf=lambda s: isinstance(s, tuple) and not isinstance(s[0], tuple)
+    ))  # fmt: skip
+    targets = batch.y if isinstance(batch.y, tuple) else (batch.y,)
+    if len(targets) != len(outputs):
+        raise invalid(
+            "y",
+            received=f"{len(targets)} targets",
+            expected=f"{len(outputs)}, one for each output",
+        )
+    ys = tuple(
+        _fit_target(head.loss, y, shape)
+        for head, y, shape in zip(task.heads, targets, outputs, strict=True)
+    )
+    return batch._replace(y=ys)
+
+
+def _open_batch(x: Any) -> Any:
+    return jax.tree.map(lambda a: (None, *a.shape[1:]), x)
+
+
+def _fit_target(loss: Loss | None, y: Any, output: tuple[int | None, ...]) -> Any:
+    if loss is None:
+        return y
+    if "from_logits" in loss.get_config() and loss.link == "softmax":
+        _refuse_one_unit(output)
+        if type(loss).__name__.startswith("Sparse"):
+            return _class_labels(loss, y, output)
+        if y.ndim < len(output) or (y.shape[-1] == 1 and output[-1] != 1):
+            raise invalid(
+                "y",
+                received=f"class labels of shape {y.shape}",
+                expected=f"one-hot rows of shape {('n', *output[1:])} for {loss.name}",
+                fix="use loss='sparse_categorical_crossentropy', or "
+                f"onefit.utils.to_categorical(y, {output[-1]})",
+            )
+    if y.dtype.kind != "f":
+        y = y.astype(config.floatx())
+    if y.ndim == len(output) - 1 and output[-1] == 1:
+        y = y[..., None]
+    elif y.ndim == len(output) + 1 and y.shape[-1] == 1:
+        y = y[..., 0]
+    wanted = tuple(size or y.shape[i] if i < y.ndim else size
+                   for i, size in enumerate(output))  # fmt: skip
+    if y.ndim != len(output) or y.shape[1:] != wanted[1:]:
+        units = y.shape[-1] if y.ndim > 1 else 1
+        raise invalid(
+            "y",
+            received=f"targets of shape {y.shape} for an output of shape {output}",
+            expected=f"targets of shape {('n', *output[1:])}, since {loss.name} compares "
+            "them number by number",
+            fix=f"give the last layer {units} unit{'s' * (units != 1)}, or give y that "
+            "shape",
+        )
+    if loss.link == "sigmoid" and (y.min() < 0 or y.max() > 1):
+        raise invalid(
+            "y",
+            received=f"targets from {float(y.min()):g} to {float(y.max()):g}",
+            expected=f"numbers from 0 to 1 for {loss.name}",
+            fix="encode the two classes as 0 and 1, or use loss='mse' for quantities",
+        )
+    return y
+
+
+def _refuse_one_unit(output: tuple[int | None, ...]) -> None:
+    if output[-1] == 1:
+        raise invalid(
+            "last layer",
+            received="one unit under a softmax cross-entropy, whose output is always 1",
+            expected="one unit for each class",
+            fix="write Dense(1, activation='sigmoid') with loss='binary_crossentropy'",
+        )
+
+
+def _class_labels(loss: Loss, y: Any, output: tuple[int | None, ...]) -> Any:
+    classes = output[-1]
+    if y.ndim == len(output) and y.shape[-1] == 1:
+        y = y[..., 0]
+    if y.ndim == len(output) and y.shape[-1] == classes:
+        raise invalid(
+            "y",
+            received=f"targets of shape {y.shape}, which look one-hot",
+            expected=f"class labels of shape (n,) for {loss.name}",
+            fix="use loss='categorical_crossentropy', or y.argmax(axis=-1)",
+        )
+    if y.ndim != len(output) - 1:
+        raise invalid(
+            "y",
+            received=f"targets of shape {y.shape}",
+            expected=f"class labels of shape {('n', *output[1:-1])} for {loss.name}",
+        )
+    host = np.asarray(y)
+    if host.dtype.kind == "f" and not np.array_equal(host, np.rint(host)):
+        raise invalid(
+            "y",
+            received="fractions",
+            expected=f"whole class labels for {loss.name}",
+            fix="use loss='mse' for quantities",
+        )
+    ignored = getattr(loss, "ignore_class", None)
+    counted = host if ignored is None else host[host != ignored]
+    low, high = (counted.min(), counted.max()) if counted.size else (0, 0)
+    if low < 0 or high >= classes:
+        start = " (subtract 1, if your labels start at 1)" if high == classes else ""
+        raise invalid(
+            "y",
+            received=f"labels from {int(low)} to {int(high)}",
+            expected=f"labels from 0 to {classes - 1}, since the last layer has "
+            f"{classes} units",
+            fix=f"give the last layer {int(high) + 1} units or relabel{start}",
+        )
+    return y.astype(np.int32)
+
+
+# Splitting, weighing, ordering ----------------------------------------------------------
+
+
+def split(batch: Batch, share: float) -> tuple[Batch, Batch]:
+    """The first rows for training, the last `share` of them for validation.
+
+    Raises:
+        ValueError: A share that leaves nothing on one side.
+    """
+    rows = count(batch)
+    at = int(rows * (1 - share)) if 0 < share < 1 else 0
+    if not 0 < at < rows:
+        raise invalid(
+            "validation_split",
+            received=f"{share!r} of {rows} rows",
+            expected="a share between 0 and 1 that leaves rows on both sides",
+            fix="write validation_split=0.2",
+        )
+    first = jax.tree.map(lambda a: a[:at], batch)
+    return first, jax.tree.map(lambda a: a[at:], batch)
+
+
+def count(batch: Batch) -> int:
+    """How many rows a batch has."""
+    return len(jax.tree.leaves(batch.x)[0])
+
+
+def weigh(batch: Batch, class_weight: dict[int, float] | None) -> Batch:
+    """The sample weights multiplied by the weight of each row's class.
+
+    Raises:
+        ValueError: A class without a weight, or targets that are not classes.
+    """
+    if class_weight is None:
+        return batch
+    y = np.asarray(jax.tree.leaves(batch.y)[0])
+    if y.ndim > 1:
+        y = y.argmax(-1) if y.shape[-1] > 1 else y[..., 0]
+    missing = sorted({int(c) for c in np.unique(y)} - set(class_weight))
+    if y.ndim != 1 or missing:
+        raise invalid(
+            "class_weight",
+            received=f"weights for {sorted(class_weight)}",
+            expected=f"one for every class in y; none for {missing}",
+            fix="write class_weight={0: 1.0, 1: 3.0} with a number for each class",
+        )
+    weights = np.array([class_weight[int(c)] for c in y], config.floatx())
+    if batch.w is not None:
+        weights = weights * np.asarray(jax.tree.leaves(batch.w)[0])
+    return batch._replace(w=weights)
+
+
+BLOCK = 1 << 16
+"""Row numbers drawn from one generator, so that drawing few at a time stays cheap."""
+
+
+def orders(seed: int, first: int, epochs: int, rows: int, length: int) -> np.ndarray:
+    """The order of rows in each epoch: (epochs, length), the same however it is cut.
+
+    Epochs are drawn in blocks, each from its own generator, so any epoch's order can be
+    had without those before it. Where `length` is not the number of rows, the epochs
+    are cut from one endless stream of permutations.
+    """
+    if length != rows:
+        start = first * length
+        passes = range(start // rows, (start + epochs * length - 1) // rows + 1)
+        stream = np.concatenate(
+            [orders(seed, p, 1, rows, rows)[0] for p in passes]
+        )
+        offset = start - passes[0] * rows
+        return stream[offset : offset + epochs * length].reshape(epochs, length)
+    size = max(1, BLOCK // rows)
+    blocks = []
+    for block in range(first // size, (first + epochs - 1) // size + 1):
+        rng = config.generator(seed, block)
+        if rows < 64:  # a call of numpy costs more than the drawing
+            drawn = rng.permuted(np.tile(np.arange(rows), (size, 1)), axis=1)
+        else:
+            drawn = np.stack([rng.permutation(rows) for _ in range(size)])
+        low, high = max(first - block * size, 0), first + epochs - block * size
+        blocks.append(drawn[low:high])
+    return np.concatenate(blocks).astype(np.int32)

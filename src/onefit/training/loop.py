@@ -1,0 +1,408 @@
+"""The loop around the program: stretches of epochs, callbacks, Ctrl-C."""
+
+import contextlib
+import dataclasses
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from onefit.training import data as rows
+from onefit.training.callback import Callback, overrides
+from onefit.training.compiling import compiled, is_small
+from onefit.training.history import History, Logs
+from onefit.training.program import Plan, Stretch
+from onefit.training.rules import Rule
+from onefit.training.task import Batch, Task, Train
+from onefit.types import Tree
+
+__all__ = ["Fit", "fit"]
+
+SECONDS = 0.2
+"""How long a stretch may take: the progress bar moves and Ctrl-C answers."""
+
+EPOCHS = 4096
+"""The most epochs in one call: the length of the buffer of logs."""
+
+SLOW = 1.0
+"""Seconds an epoch may take before it is run in parts."""
+
+ORDER = 1 << 20
+"""The most row numbers handed to one call (4 MiB)."""
+
+
+@dataclasses.dataclass
+class Fit:
+    """All that a fit is asked to do, checked and converted.
+
+    Attributes:
+        model: The face whose weights are trained.
+        task: What is trained.
+        train_data, validation_data: The rows.
+        batch_size, validation_batch_size: Rows in a batch.
+        epochs, first: Up to which epoch, from which.
+        steps: Batches in an epoch, where not simply all of them.
+        shuffle: Whether each epoch takes the rows in a new order.
+        validation_freq: Every so many epochs a validation, or after these (1-based).
+        callbacks: Host callbacks, in order.
+        rules, given_rules: In-program callbacks, bound to the logs, and as given.
+        names: The names of the logs.
+        seed: Of the shuffling and of what is random in layers.
+    """
+
+    model: Any
+    task: Task
+    train_data: Batch
+    validation_data: Batch | None
+    batch_size: int
+    epochs: int
+    names: tuple[str, ...]
+    seed: int
+    validation_batch_size: int = 1
+    first: int = 0
+    steps: int | None = None
+    shuffle: bool = False
+    validation_freq: int | frozenset[int] = 1
+    callbacks: list[Any] = dataclasses.field(default_factory=list)
+    rules: list[Rule] = dataclasses.field(default_factory=list)
+    given_rules: list[Rule] = dataclasses.field(default_factory=list)
+
+    def validates(self, epochs: range) -> np.ndarray:
+        """For each of these epochs, whether a validation follows it."""
+        numbers = np.arange(epochs.start + 1, epochs.stop + 1)
+        if isinstance(self.validation_freq, int):
+            return numbers % self.validation_freq == 0
+        return np.isin(numbers, list(self.validation_freq))
+
+    def plan(self) -> Plan:
+        """The static shape of the program."""
+        n = rows.count(self.train_data)
+        if self.steps is None:
+            full, rest = divmod(n, self.batch_size)
+            # One batch holds every row: their order changes nothing but rounding.
+            ordered = self.shuffle and (full, rest) not in ((1, 0), (0, n))
+        else:
+            full, rest, ordered = self.steps, 0, True
+        validation = None
+        if self.validation_data is not None:
+            m, size = rows.count(self.validation_data), self.validation_batch_size
+            validation = (size, *divmod(m, size))
+        sometimes = validation is not None and self.validation_freq != 1
+        return Plan(self.batch_size, full, rest, ordered, validation, sometimes)
+
+    def order(self, plan: Plan, first: int, count: int) -> np.ndarray:
+        """The rows of these epochs."""
+        n = rows.count(self.train_data)
+        length = plan.full * plan.batch + plan.rest
+        if self.shuffle:
+            return rows.orders(self.seed, first, count, n, length)
+        start = first * length
+        return (np.arange(start, start + count * length) % n).reshape(count, length)
+
+
+class State:
+    """What moves through a fit: weights, optimizer, the rules' memories."""
+
+    def __init__(self, fit: Fit) -> None:
+        self.fit, self.task = fit, fit.task
+        self.read()
+        self.memories = tuple(
+            jax.tree.map(np.array, rule.init(self.train)) for rule in fit.rules
+        )
+
+    def read(self) -> None:
+        """Takes the weights from the model, as copies that the program may consume."""
+        model = self.fit.model
+        slot = model.graph.slot
+        self.params = jax.tree.map(np.array, slot.params)
+        free = self.task.pack(self.params)
+        if model.optimizer_state is None:
+            model.optimizer_state = self.task.optimizer.init(free)
+        optimizer = jax.tree.map(np.array, model.optimizer_state)
+        self.train = Train(free, jax.tree.map(np.array, slot.state), optimizer)
+        self.set_rate()
+        self._written = jax.tree.leaves((slot.params, slot.state))
+
+    def write(self) -> None:
+        """Gives the weights and the optimizer's state to the model."""
+        model = self.fit.model
+        model.graph.store(self.params, self.train.state)
+        slot = model.graph.slot
+        model.optimizer_state = self.train.optimizer
+        if model.optimizer.constant_rate:
+            model.optimizer.learning_rate = float(self.train.optimizer["learning_rate"])
+        self._written = jax.tree.leaves((slot.params, slot.state))
+
+    def heed(self) -> None:
+        """Takes up what callbacks have changed: weights, the learning rate."""
+        slot = self.fit.model.graph.slot
+        now = jax.tree.leaves((slot.params, slot.state))
+        if any(a is not b for a, b in zip(now, self._written, strict=True)):
+            self.read()
+        self.set_rate()
+
+    def set_rate(self) -> None:
+        """Gives the optimizer's rate, which users may have set, to its state."""
+        optimizer = self.fit.model.optimizer
+        if optimizer.constant_rate:
+            rate = np.asarray(
+                optimizer.learning_rate, self.train.optimizer["learning_rate"].dtype
+            )
+            self.train.optimizer["learning_rate"] = rate
+
+    @property
+    def is_small(self) -> bool:
+        """Whether a step is bound by dispatch rather than arithmetic."""
+        return is_small(self.params, self.fit.batch_size)
+
+    def run(
+        self, data: Batch, validation: Any, stretch: Stretch, plan: Plan, capacity: int,
+        donate: bool,
+    ) -> tuple[Any, Any, Any]:  # fmt: skip
+        """One call of the program: (logs, epochs run, whether a rule stopped it)."""
+        self.params, self.train, self.memories, logs, number, stop = compiled(
+            "run", self.is_small, donate
+        )(
+            self.task, tuple(self.fit.rules), self.params, self.train, self.memories,
+            data, validation, stretch, plan=plan, capacity=capacity,
+            names=self.fit.names,
+        )  # fmt: skip
+        return logs, number, stop
+
+
+class Interrupt:
+    """Ctrl-C: the first asks the fit to end after this stretch, a second one is itself."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __enter__(self) -> "Interrupt":
+        self._old: Any = None
+        if threading.current_thread() is threading.main_thread():
+            with contextlib.suppress(ValueError):
+                self._old = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def _ask(self, *_: Any) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def __exit__(self, *_: Any) -> None:
+        if self._old is not None:
+            signal.signal(signal.SIGINT, self._old)
+
+
+def fit(job: Fit) -> History:
+    """Runs a fit and leaves the model with its weights, whatever happens on the way."""
+    begin = time.perf_counter()
+    params = {"epochs": job.epochs, "steps": steps(job)}
+    history = History(job.model, params)
+    job.model.history, job.model.stop_training = history, False
+    state = State(job)
+    for callback in job.callbacks:
+        callback.set_model(job.model)
+        callback.set_params(params)
+    with Interrupt() as interrupt, jax.disable_jit(job.model.run_eagerly):
+        _hook(job, "on_train_begin")
+        try:
+            for logs in _epochs(job, state, history, interrupt):
+                history.extend(logs)
+                _hook(job, "on_stretch_end", logs.epochs, logs)
+                if job.model.stop_training:
+                    history.stopped = history.stopped or "callback"
+                if interrupt.asked:
+                    history.stopped = "interrupted"
+                if history.stopped:
+                    break
+        finally:
+            state.write()
+        stopped = history.epoch[-1] if history.stopped == "rule" else None
+        for rule, memory in zip(job.given_rules, state.memories, strict=True):
+            for line in rule.report(memory, stopped):
+                print(line)
+        last = {name: values[-1] for name, values in history.history.items()}
+        _hook(job, "on_train_end", last)
+    history.seconds = time.perf_counter() - begin
+    return history
+
+
+def steps(job: Fit) -> int:
+    """Batches in an epoch."""
+    plan = job.plan()
+    return plan.full + bool(plan.rest)
+
+
+def _epochs(
+    job: Fit, state: State, history: History, interrupt: Interrupt
+) -> Iterator[Logs]:
+    """Runs the epochs by as few calls as callbacks and patience allow."""
+    by_batch = job.model.run_eagerly or any(
+        overrides(callback, "on_train_batch_begin", "on_train_batch_end",
+                  "on_batch_begin", "on_batch_end")
+        for callback in job.callbacks
+    )  # fmt: skip
+    each = by_batch or any(
+        overrides(callback, "on_epoch_begin", "on_epoch_end", "on_test_begin",
+                  "on_test_end")
+        for callback in job.callbacks
+    )  # fmt: skip
+    plan = job.plan()
+    data, validation = jax.device_put((job.train_data, job.validation_data))
+    whole = _Whole(job, state, plan, data, validation, capacity(job, plan, each))
+    part = _Part(job, state, plan, data, validation, interrupt, by_batch)
+    epoch = job.first
+    while epoch < job.epochs and not interrupt.asked:
+        if each:
+            _hook(job, "on_epoch_begin", epoch)
+            state.heed()
+        runner = part if by_batch or whole.pace > SLOW else whole
+        table, stop = runner(epoch)
+        epochs = range(epoch, epoch + len(table))
+        logs = Logs(epochs, job.names, table, job.validates(epochs))
+        epoch += len(table)
+        history.stopped = "rule" if stop else None
+        if each and len(logs):
+            state.write()
+            if job.validation_data is not None:
+                _hook(job, "on_test_begin")
+                _hook(job, "on_test_end", _validation_logs(logs[-1]))
+            _hook(job, "on_epoch_end", epochs[-1], logs[-1])
+            state.heed()
+        yield logs
+
+
+def capacity(job: Fit, plan: Plan, each: bool) -> int:
+    """The most epochs in one call: a static size, so it depends on the shapes alone."""
+    most = 1 if each else EPOCHS
+    rows_an_epoch = plan.full * plan.batch + plan.rest
+    return max(1, min(most, ORDER // rows_an_epoch)) if plan.ordered else most
+
+
+class _Whole:
+    """Runs many epochs by one call of the program."""
+
+    def __init__(self, job: Fit, state: State, plan: Plan, data: Batch,
+                 validation: Any, capacity: int) -> None:  # fmt: skip
+        self.job, self.state, self.plan, self.capacity = job, state, plan, capacity
+        self.data, self.validation = data, validation
+        self.count, self.calls, self.pace = 1, 0, 0.0
+        self.drawn: tuple[int, np.ndarray] | None = None
+
+    def __call__(self, epoch: int) -> tuple[np.ndarray, bool]:
+        job, plan = self.job, self.plan
+        count = min(self.count, self.capacity, job.epochs - epoch)
+        order = self._order(epoch, count)
+        started = time.perf_counter()
+        logs, number, stop = self.state.run(
+            self.data, self.validation, stretch(job, plan, epoch, count, order,
+                                                self.capacity),
+            plan, self.capacity, donate=self.capacity > 1,
+        )  # fmt: skip
+        following = epoch + count
+        if plan.ordered and following < job.epochs:  # drawn while the program runs
+            ahead = min(self.capacity, job.epochs - following, 2 * count)
+            self.drawn = (following, job.order(plan, following, ahead))
+        table, number, stop = np.asarray(logs), int(number), bool(stop)
+        self._learn_pace((time.perf_counter() - started) / max(number, 1))
+        return table[:number], stop
+
+    def _order(self, epoch: int, count: int) -> np.ndarray | None:
+        if not self.plan.ordered:
+            return None
+        if self.drawn and self.drawn[0] == epoch and len(self.drawn[1]) >= count:
+            return self.drawn[1][:count]
+        return self.job.order(self.plan, epoch, count)
+
+    def _learn_pace(self, seconds: float) -> None:
+        """How many epochs come next; the first call compiles and tells little."""
+        self.calls += 1
+        if self.calls == 1:
+            self.count = 4 if seconds < SLOW else 1
+        else:
+            self.pace = seconds
+            self.count = max(1, int(SECONDS / max(seconds, 1e-7)))
+
+
+class _Part:
+    """Runs one epoch by several calls: for long epochs, and for callbacks by batch."""
+
+    def __init__(self, job: Fit, state: State, plan: Plan, data: Batch,
+                 validation: Any, interrupt: Interrupt, by_batch: bool) -> None:  # fmt: skip
+        self.job, self.state, self.plan = job, state, plan
+        self.data, self.validation = data, validation
+        self.interrupt, self.by_batch = interrupt, by_batch
+        self.count = 1
+
+    def __call__(self, epoch: int) -> tuple[np.ndarray, bool]:
+        job, plan, state = self.job, self.plan, self.state
+        order = job.order(plan, epoch, 1)[0] if plan.ordered else None
+        told = stretch(job, plan, epoch, 1, None, 1)
+        tally = compiled("start", False)(state.task)
+        at, total = 0, plan.full + bool(plan.rest)
+        results: list[Any] = []
+        while at < total:
+            if self.by_batch:
+                _hook(job, "on_train_batch_begin", at)
+                state.heed()
+            started = time.perf_counter()
+            size = plan.batch if at < plan.full else plan.rest
+            count = min(self.count, plan.full - at) if at < plan.full else 1
+            state.params, state.train, tally, results = compiled(
+                "part", state.is_small
+            )(
+                state.task, state.params, state.train, tally, self.data, order,
+                np.int32(at), np.int32(count), told.seed, size=size, batch=plan.batch,
+            )  # fmt: skip
+            at += count
+            if self.by_batch:
+                state.write()
+                numbers = [float(v) for v in jax.device_get(results)]
+                so_far = dict(zip(job.names, numbers, strict=False))
+                _hook(job, "on_train_batch_end", at - 1, so_far)
+                state.heed()
+            else:
+                jax.block_until_ready(results)
+                pace = (time.perf_counter() - started) / count
+                self.count = max(1, int(SECONDS / max(pace, 1e-7))) if at > 1 else 1
+            if self.interrupt.asked:
+                return np.empty((0, len(job.names))), False
+        state.train, state.memories, row, stop = compiled("close", state.is_small)(
+            state.task, tuple(job.rules), state.params, state.train, state.memories,
+            results, self.validation, told, np.int32(0), plan=plan, names=job.names,
+        )  # fmt: skip
+        done = bool(stop) or epoch + 1 == job.epochs
+        state.params, state.train = compiled("finish", state.is_small)(
+            state.task, tuple(job.rules), state.params, state.train, state.memories,
+            np.bool_(done),
+        )  # fmt: skip
+        return np.asarray(row)[None], bool(stop)
+
+
+def stretch(
+    job: Fit, plan: Plan, epoch: int, count: int, order: np.ndarray | None, capacity: int
+) -> Stretch:
+    """What a call of the program is told about its epochs, in arrays of fixed size."""
+    if order is not None and len(order) < capacity:
+        order = np.concatenate([order, np.empty_like(order, shape=(
+            capacity - len(order), order.shape[1]))])  # fmt: skip
+    marks = None
+    if plan.sometimes:
+        marks = job.validates(range(epoch, epoch + capacity))
+    return Stretch(
+        order, marks, np.int32(epoch), np.int32(count), np.int32(job.epochs - 1),
+        np.uint32(job.seed),
+    )  # fmt: skip
+
+
+def _hook(job: Fit, hook: str, *args: Any) -> None:
+    for callback in job.callbacks:
+        getattr(callback, hook)(*args)
+
+
+def _validation_logs(logs: dict[str, float]) -> dict[str, float]:
+    return {k.removeprefix("val_"): v for k, v in logs.items() if k.startswith("val_")}

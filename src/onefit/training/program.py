@@ -1,0 +1,293 @@
+"""The program: step, epoch, program. A whole fit is calls of one compiled function.
+
+* `step`: forward, loss, gradients, update, metrics, on one batch.
+* `epoch`: a loop of steps over the batches, the smaller last batch exact.
+* `run`: epochs with a traced count, validation, logs in a buffer, rules applied.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from onefit.training.task import Batch, Task, Train
+from onefit.types import Array, Tree
+
+__all__ = ["Plan", "Stretch", "close", "epoch", "evaluate", "finish", "part", "run", "start", "step"]
+
+
+class Plan(NamedTuple):
+    """The shape of a program, all that is static in it beside the task.
+
+    Attributes:
+        batch: Rows in a batch.
+        full: Full batches in an epoch.
+        rest: Rows of the smaller last batch, 0 for none.
+        ordered: Whether rows are taken by the order given, rather than as they lie.
+        rules: How many rules there are (their structure is in the arguments).
+        validation: (batch, full, rest) of the validation rows, or None.
+        sometimes: Whether validation runs only in the epochs marked for it.
+    """
+
+    batch: int
+    full: int
+    rest: int
+    ordered: bool
+    validation: tuple[int, int, int] | None = None
+    sometimes: bool = False
+
+
+class Stretch(NamedTuple):
+    """What one call of the program is told: all of it may change from call to call.
+
+    Attributes:
+        order: (capacity, rows) row numbers for each epoch, or None.
+        validate: (capacity,) whether to validate after each epoch, or None.
+        first: The number of the first epoch.
+        count: How many epochs to run, at most the capacity.
+        last: The number of the fit's final epoch.
+        seed: The seed of what is random inside the program.
+    """
+
+    order: Array | None
+    validate: Array | None
+    first: Any
+    count: Any
+    last: Any
+    seed: Any
+
+
+def step(
+    task: Task, train: Train, fixed: Tree, tally: Tree, batch: Batch, seed: Any
+) -> tuple[Train, Tree]:
+    """One step: w := w - alpha * d, d the optimizer's direction from dJ/dw."""
+    key = None
+    if task.graph.random:
+        key = jax.random.fold_in(jax.random.key(seed), train.optimizer["iterations"])
+
+    def cost(free: Tree) -> Any:
+        params = task.unpack(fixed, free)
+        return task.cost(params, train.state, batch, training=True, key=key)
+
+    (loss, details), gradient = jax.value_and_grad(cost, has_aux=True)(train.free)
+    free, optimizer = task.optimizer.update(gradient, train.optimizer, train.free)
+    free = _constrained(task, fixed, free)
+    outputs, state, costs = details
+    tally = task.count(tally, batch, loss, (outputs, costs))
+    return Train(free, state, optimizer), tally
+
+
+def _constrained(task: Task, fixed: Tree, free: Tree) -> Tree:
+    params = task.unpack(fixed, free)
+    held = task.graph.constrain(params)
+    same = all(a is b for a, b in zip(*map(jax.tree.leaves, (params, held)), strict=True))
+    return free if same else task.pack(held)
+
+
+def rows_at(data: Batch, order: Array | None, start: Any, size: int) -> Batch:
+    """So many rows from here on, as they lie or in the order given."""
+    if order is None:
+        return jax.tree.map(lambda a: lax.dynamic_slice_in_dim(a, start, size), data)
+    at = lax.dynamic_slice_in_dim(order, start, size)
+    return jax.tree.map(lambda a: a.at[at].get(mode="promise_in_bounds"), data)
+
+
+def batches(
+    carry: Tree, data: Batch, order: Array | None, plan: tuple[int, int, int], body: Any
+) -> Tree:
+    """Threads a carry through all batches: `body(carry, batch) -> carry`.
+
+    The plan is (size, full, rest): full batches, then one of the rest of the rows.
+    """
+    size, full, rest = plan
+
+    def one(index: Any, carry: Tree) -> Tree:
+        return body(carry, rows_at(data, order, index * size, size))
+
+    if full == 1:
+        carry = one(0, carry)
+    elif full:
+        carry = lax.fori_loop(0, full, one, carry)
+    if rest:
+        carry = body(carry, rows_at(data, order, full * size, rest))
+    return carry
+
+
+def epoch(
+    task: Task, train: Train, fixed: Tree, data: Batch, order: Any, plan: Plan, seed: Any
+) -> tuple[Train, list[Any]]:
+    """One pass over the data: the state after it, and the numbers of its log."""
+
+    def body(carry: Any, batch: Batch) -> Any:
+        return step(task, carry[0], fixed, carry[1], batch, seed)
+
+    train, tally = batches((train, task.tally()), data, order, plan[:3], body)
+    return train, task.results(tally)
+
+
+def evaluate(
+    task: Task, params: Tree, state: Tree, data: Batch, plan: tuple[int, int, int]
+) -> list[Any]:
+    """The losses and metrics of the data, the weights as they are."""
+
+    def body(tally: Tree, batch: Batch) -> Tree:
+        cost, (outputs, _, costs) = task.cost(
+            params, state, batch, training=False, key=None
+        )
+        return task.count(tally, batch, cost, (outputs, costs))
+
+    return task.results(batches(task.tally(), data, None, plan, body))
+
+
+def run(
+    task: Task,
+    rules: tuple[Any, ...],
+    params: Tree,
+    train: Train,
+    memories: tuple[Tree, ...],
+    data: Batch,
+    validation: Batch | None,
+    stretch: Stretch,
+    plan: Plan,
+    capacity: int,
+    names: tuple[str, ...],
+) -> tuple[Tree, Train, tuple[Tree, ...], Array, Any, Any]:
+    """A stretch of epochs.
+
+    Returns:
+        The weights, what else training changes, the rules' memories, the log of each
+        epoch (capacity, names), how many epochs ran, and whether a rule stopped it.
+    """
+
+    def more(carry: Any) -> Any:
+        number, *_, stop = carry
+        return (number < stretch.count) & ~stop
+
+    def body(carry: Any) -> Any:
+        number, train, memories, logs, _ = carry
+        order = None if stretch.order is None else stretch.order[number]
+        train, row = epoch(task, train, params, data, order, plan, stretch.seed)
+        train, memories, row, stop = close(
+            task, rules, params, train, memories, row, validation, stretch, number,
+            plan, names,
+        )  # fmt: skip
+        logs = lax.dynamic_update_index_in_dim(logs, row, number, 0)
+        return number + 1, train, memories, logs, stop
+
+    logs = jnp.full((capacity, len(names)), jnp.nan)
+    number, train, memories, logs, stop = lax.while_loop(
+        more, body, (jnp.int32(0), train, memories, logs, jnp.array(False))
+    )
+    done = stop | (stretch.first + number > stretch.last)
+    params, train = finish(task, rules, params, train, memories, done)
+    return params, train, memories, logs, number, stop
+
+
+def close(
+    task: Task,
+    rules: tuple[Any, ...],
+    fixed: Tree,
+    train: Train,
+    memories: tuple[Tree, ...],
+    row: list[Any],
+    validation: Batch | None,
+    stretch: Stretch,
+    number: Any,
+    plan: Plan,
+    names: tuple[str, ...],
+) -> tuple[Train, tuple[Tree, ...], Array, Any]:
+    """What follows an epoch's steps: validation, the log's row, the rules."""
+    validated: Any = True
+    if validation is not None:
+        validated = stretch.validate[number] if plan.sometimes else True
+        row = row + _validate(task, train, fixed, validation, plan, validated)
+    if len(row) < len(names):
+        row = [*row, train.optimizer["learning_rate"]]
+    logs, stop, kept = dict(zip(names, row, strict=True)), jnp.array(False), []
+    for rule, memory in zip(rules, memories, strict=True):
+        memory, train, wish = rule.step(
+            memory, stretch.first + number, logs, train, validated
+        )
+        kept.append(memory)
+        stop = stop | wish
+    return train, tuple(kept), _stacked(row), stop
+
+
+def _validate(
+    task: Task, train: Train, fixed: Tree, data: Batch, plan: Plan, wanted: Any
+) -> list[Any]:
+    """The validation's numbers, or NaNs in an epoch without one."""
+    shape = plan.validation
+    assert shape is not None
+
+    def numbers() -> Array:
+        params = task.unpack(fixed, train.free)
+        return _stacked(evaluate(task, params, train.state, data, shape))
+
+    if not plan.sometimes:
+        return list(numbers())
+    missing = jnp.full(jax.eval_shape(numbers).shape, jnp.nan)
+    return list(lax.cond(wanted, numbers, lambda: missing))
+
+
+def _stacked(values: list[Any]) -> Array:
+    return jnp.stack([jnp.asarray(v, jnp.result_type(float)) for v in values])
+
+
+def finish(
+    task: Task,
+    rules: tuple[Any, ...],
+    fixed: Tree,
+    train: Train,
+    memories: tuple[Tree, ...],
+    done: Any,
+) -> tuple[Tree, Train]:
+    """The weights that a stretch ends with: at the fit's end the average or the best."""
+    kept = task.optimizer.finish(train.optimizer, train.free)
+    if kept is not train.free:
+        kept = jax.tree.map(lambda a, w: jnp.where(done, a, w), kept, train.free)
+    train = train._replace(free=kept)
+    for rule, memory in zip(rules, memories, strict=True):
+        train = rule.finish(memory, train, done)
+    return task.unpack(fixed, train.free), train
+
+
+# Part of an epoch: for long epochs, for callbacks that look at every batch, and for
+# train_on_batch.
+
+
+def start(task: Task) -> Tree:
+    """The sums of an epoch before its first batch."""
+    return task.tally()
+
+
+def part(
+    task: Task,
+    params: Tree,
+    train: Train,
+    tally: Tree,
+    data: Batch,
+    order: Array | None,
+    first: Any,
+    count: Any,
+    seed: Any,
+    *,
+    size: int,
+    batch: int,
+) -> tuple[Tree, Train, Tree, list[Any]]:
+    """Some batches of an epoch: the weights, what else changes, the sums, the logs.
+
+    Args:
+        task, params, train, tally, data, order, seed: As in `run` and `step`.
+        first, count: Which batches; batch i begins at row `i * batch`.
+        size: Rows in each of them: `batch`, or those of the smaller last one.
+        batch: Rows in a full batch.
+    """
+
+    def body(index: Any, carry: Any) -> Any:
+        rows = rows_at(data, order, index * batch, size)
+        return step(task, carry[0], params, carry[1], rows, seed)
+
+    train, tally = lax.fori_loop(first, first + count, body, (train, tally))
+    return task.unpack(params, train.free), train, tally, task.results(tally)

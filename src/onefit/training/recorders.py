@@ -1,0 +1,231 @@
+"""Recorders: callbacks that write the numbers of a fit to files."""
+
+import csv
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from onefit.errors import invalid
+from onefit.training.callback import Callback, Logs
+
+__all__ = ["CSVLogger", "TensorBoard"]
+
+Epochs = Sequence[int]
+Table = Sequence[dict[str, float]]
+
+MISSING = "NA"
+"""What a CSV file has where an epoch has no such log."""
+
+
+class CSVLogger(Callback):
+    """Writes a row of logs for each epoch to a CSV file.
+
+    It writes after each stretch of epochs, so it does not slow a fit down. The first
+    column is the epoch, counted from 0; the others follow in the order of the alphabet.
+
+    Args:
+        filename: The file.
+        separator: What stands between two columns.
+        append: Whether to go on with a file that exists, rather than replace it.
+
+    Example:
+        >>> import tempfile
+        >>> path = tempfile.mkdtemp() + "/log.csv"
+        >>> logger = CSVLogger(path)
+        >>> logger.on_train_begin()
+        >>> logger.on_stretch_end(range(2), [{"loss": 0.5}, {"loss": 0.25}])
+        >>> np.genfromtxt(path, names=True, delimiter=",")["loss"]
+        array([0.5 , 0.25])
+
+    Differs from Keras: columns for the validation only if there is one, and a file that
+    goes on keeps its columns; an epoch without a log has NA there.
+    """
+
+    def __init__(
+        self, filename: str | os.PathLike, separator: str = ",", append: bool = False
+    ) -> None:
+        super().__init__()
+        self.filename, self.separator, self.append = filename, separator, append
+        self.columns: list[str] = []
+
+    def on_train_begin(self, logs: Logs = None) -> None:  # noqa: D102
+        path = Path(self.filename)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.columns = []
+        if self.append and path.exists():
+            self.columns = next(iter(self._read()), [])
+        else:
+            path.write_text("")
+
+    def on_stretch_end(self, epochs: Epochs, logs: Table) -> None:  # noqa: D102
+        rows = [
+            {"epoch": epoch} | dict(log)
+            for epoch, log in zip(epochs, logs, strict=True)
+        ]
+        names = {name for row in rows for name in row} - {"epoch"} - {*self.columns}
+        if names:
+            self._widen(sorted(names))
+        self._write("a", [[row.get(c, MISSING) for c in self.columns] for row in rows])
+
+    def _widen(self, names: list[str]) -> None:
+        """Adds columns: the first ones, or those of a validation that begins later."""
+        _, *old = self._read() or [[]]
+        old = [row + [MISSING] * len(names) for row in old]
+        self.columns = [*(self.columns or ["epoch"]), *names]
+        self._write("w", [self.columns, *old])
+
+    def _read(self) -> list[list[str]]:
+        with open(self.filename, newline="") as file:
+            return list(csv.reader(file, delimiter=self.separator))
+
+    def _write(self, mode: str, rows: list[list[Any]]) -> None:
+        with open(self.filename, mode, newline="") as file:
+            csv.writer(file, delimiter=self.separator).writerows(rows)
+
+
+class TensorBoard(Callback):
+    """Writes logs for TensorBoard, below `log_dir/train` and `log_dir/validation`.
+
+    Numbers of epochs are written after each stretch of them and cost nothing.
+    Histograms stop the program after every epoch, numbers of batches after every batch.
+    Needs `pip install "onefit[tensorboard]"`; look at them by
+    `tensorboard --logdir logs`.
+
+    Args:
+        log_dir: The directory.
+        histogram_freq: Write histograms of all weights every so many epochs; 0 never.
+        write_graph: Accepted for Keras' scripts; no graph is written.
+        write_images: Must be False.
+        write_steps_per_second: Whether to write how many steps ran in a second.
+        update_freq: 'epoch', 'batch', or every how many batches to write the logs of
+            the epoch so far, beside those of the epochs.
+        profile_batch: Must be 0; `jax.profiler.trace` makes a profile.
+        embeddings_freq, embeddings_metadata: Must be 0 and None.
+
+    Raises:
+        ValueError: What is not supported, or a frequency that cannot be meant.
+        ImportError: tensorboardX is not installed.
+
+    Example:
+        >>> board = TensorBoard("logs", histogram_freq=10)
+    """
+
+    def __init__(  # noqa: PLR0917 - the order is Keras'
+        self,
+        log_dir: str | os.PathLike = "logs",
+        histogram_freq: int = 0,
+        write_graph: bool = True,
+        write_images: bool = False,
+        write_steps_per_second: bool = False,
+        update_freq: str | int = "epoch",
+        profile_batch: int = 0,
+        embeddings_freq: int = 0,
+        embeddings_metadata: Any = None,
+    ) -> None:
+        super().__init__()
+        del write_graph
+        refused = {
+            "write_images": write_images,
+            "profile_batch": profile_batch,
+            "embeddings_freq": embeddings_freq,
+            "embeddings_metadata": embeddings_metadata,
+        }
+        for name, value in refused.items():
+            if value:
+                raise invalid(
+                    "TensorBoard",
+                    received=f"{name}={value!r}",
+                    expected="none: it is not supported",
+                    fix=f"leave out {name}",
+                )
+        self.log_dir, self.histogram_freq = Path(log_dir), histogram_freq
+        self.write_steps_per_second = write_steps_per_second
+        self.update_freq = 1 if update_freq == "batch" else update_freq
+        check_frequency("TensorBoard", "update_freq", self.update_freq)
+        self.skips = set()
+        if self.update_freq == "epoch":
+            self.skips.add("on_train_batch_end")
+        if not histogram_freq:
+            self.skips.add("on_epoch_end")
+        self._writers: dict[str, Any] = {}
+        self._batches = 0
+
+    def on_train_begin(self, logs: Logs = None) -> None:  # noqa: D102
+        _summary_writer()  # so that the error comes before anything is compiled
+        self._batches, self._time = 0, time.perf_counter()
+
+    def on_stretch_end(self, epochs: Epochs, logs: Table) -> None:  # noqa: D102
+        for epoch, log in zip(epochs, logs, strict=True):
+            for name, value in log.items():
+                self._scalar(name, value, epoch, "epoch")
+        now = time.perf_counter()
+        if self.write_steps_per_second and len(epochs):
+            steps = len(epochs) * self.params["steps"]
+            self._scalar(
+                "steps_per_second", steps / (now - self._time), epochs[-1], "epoch"
+            )
+        self._time = now
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:  # noqa: D102
+        if self.update_freq == "epoch":
+            return
+        self._batches += 1
+        if self._batches % int(self.update_freq) == 0:
+            for name, value in (logs or {}).items():
+                self._scalar(name, value, self._batches - 1, "batch")
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:  # noqa: D102
+        if not self.histogram_freq or epoch % self.histogram_freq:
+            return
+        writer = self._writer("train")
+        for layer in self.model.layers:
+            for weights in (layer.slot.params, layer.slot.state):
+                for path, weight in jax.tree_util.tree_leaves_with_path(weights):
+                    name = jax.tree_util.keystr(path, simple=True, separator="/")
+                    tag = f"{layer.name}/{name}/histogram"
+                    writer.add_histogram(tag, np.asarray(weight), epoch)
+
+    def on_train_end(self, logs: Logs = None) -> None:  # noqa: D102
+        self.on_train_abort()
+
+    def on_train_abort(self) -> None:
+        """Closes the files, after an exception too."""
+        while self._writers:
+            self._writers.popitem()[1].close()
+
+    def _scalar(self, name: str, value: float, step: int, per: str) -> None:
+        where = "validation" if name.startswith("val_") else "train"
+        tag = f"{per}_{name.removeprefix('val_')}"
+        self._writer(where).add_scalar(tag, float(value), step)
+
+    def _writer(self, where: str) -> Any:
+        if where not in self._writers:
+            self._writers[where] = _summary_writer()(str(self.log_dir / where))
+        return self._writers[where]
+
+
+def check_frequency(place: str, name: str, value: Any) -> None:
+    """Refuses all but 'epoch' and a number of batches."""
+    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    if value != "epoch" and not whole:
+        raise invalid(
+            place,
+            received=f"{name}={value!r}",
+            expected="'epoch' or a number of batches, 1 or more",
+        )
+
+
+def _summary_writer() -> Any:
+    try:
+        from tensorboardX import SummaryWriter
+    except ImportError:
+        raise ImportError(
+            "TensorBoard needs the package tensorboardX. Write "
+            '`pip install "onefit[tensorboard]"`.'
+        ) from None
+    return SummaryWriter

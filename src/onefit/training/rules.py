@@ -1,0 +1,296 @@
+"""Rules: callbacks that live inside the program and cost nothing.
+
+A rule sees the log of each epoch and decides: stop, change the learning rate, keep the
+best weights. It is a description with pure functions, so it runs between two epochs
+without a return to Python.
+"""
+
+from typing import Any, ClassVar, Self
+
+import jax
+import jax.numpy as jnp
+
+from onefit.description import Description, number, setting
+from onefit.errors import invalid, unknown
+from onefit.training.task import Train
+from onefit.types import Tree
+
+__all__ = ["EarlyStopping", "ReduceLROnPlateau", "Rule", "TerminateOnNaN"]
+
+
+def _whole(where: str, name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise invalid(
+            where, received=f"{name}={value!r}", expected="a whole number, 0 or more"
+        )
+
+
+def _mode(value: str) -> str:
+    if value not in ("auto", "min", "max"):
+        raise unknown("mode", value, ("auto", "min", "max"))
+    return value
+
+
+class Rule(Description):
+    """Base of rules. A subclass writes `init` and `update`, and may write `finish`.
+
+    >>> class StopBelow(Rule):
+    ...     loss: float = number(0.1)
+    ...     def update(self, memory, epoch, logs, train):
+    ...         return memory, train, logs["loss"] < self.loss
+    >>> StopBelow(0.2)
+    StopBelow(loss=0.2)
+    """
+
+    monitor: ClassVar[str] = "loss"
+    logs_learning_rate: ClassVar[bool] = False
+    """Whether the rule adds the learning rate to the logs, as Keras' rule does."""
+
+    @property
+    def needs_validation(self) -> bool:
+        """Whether the rule waits for an epoch with validation."""
+        return self.monitor.startswith("val_")
+
+    def bind(self, directions: dict[str, str | None]) -> Self:
+        """The rule for these logs (name to 'min', 'max' or None); refuses a bad name."""
+        if self.monitor not in directions:
+            hint = " Give validation_data or validation_split to fit."
+            error = unknown("log to monitor", self.monitor, directions)
+            needs = self.needs_validation and not any(
+                name.startswith("val_") for name in directions
+            )
+            raise ValueError(f"{type(self).__name__}: {error}{hint if needs else ''}")
+        return self
+
+    def init(self, train: Train) -> Tree:
+        """The memory before the first epoch. Runs on the host."""
+        del train
+        return {}
+
+    def update(
+        self, memory: Any, epoch: Any, logs: dict[str, Any], train: Train
+    ) -> tuple[Any, Train, Any]:
+        """After an epoch: (memory, what training goes on with, whether to stop)."""
+        raise NotImplementedError
+
+    def step(
+        self, memory: Any, epoch: Any, logs: dict[str, Any], train: Train, present: Any
+    ) -> tuple[Any, Train, Any]:
+        """`update`, in the epochs whose logs have what the rule looks at."""
+        new_memory, new_train, stop = self.update(memory, epoch, logs, train)
+        if not self.needs_validation:
+            return new_memory, new_train, jnp.asarray(stop)
+        memory, train = jax.tree.map(
+            lambda new, old: new if new is old else jnp.where(present, new, old),
+            (new_memory, new_train),
+            (memory, train),
+        )
+        return memory, train, jnp.asarray(stop) & present
+
+    def finish(self, memory: Any, train: Train, done: Any) -> Train:
+        """What training ends with, when it is done."""
+        del memory, done
+        return train
+
+    def report(self, memory: Any, stopped: int | None) -> list[str]:
+        """On the host, after the fit: sets what users read; returns lines to show."""
+        del memory, stopped
+        return []
+
+
+class _Monitor(Rule):
+    """A rule that follows one number of the logs and knows which way is better."""
+
+    monitor: str = setting("val_loss")  # type: ignore[misc]
+    mode: str = setting("auto", convert=_mode, kw_only=True)
+    verbose: int = setting(0, kw_only=True, identity=False)
+
+    def bind(self, directions: dict[str, str | None]) -> Self:  # noqa: D102
+        super().bind(directions)
+        if self.mode != "auto":
+            return self
+        mode = directions[self.monitor]
+        if mode is None:
+            raise invalid(
+                type(self).__name__,
+                received=f"mode='auto' for {self.monitor!r}",
+                expected="a metric that says which way is better",
+                fix="write mode='max' or mode='min'",
+            )
+        return self.replace(mode=mode)
+
+    def better(self, new: Any, old: Any, by: Any) -> Any:
+        """Whether a number is better than another by more than this much."""
+        if self.mode == "max":
+            return new > old + by
+        return new < old - by
+
+    @property
+    def worst(self) -> float:
+        """What everything is better than."""
+        return float("-inf") if self.mode == "max" else float("inf")
+
+
+class EarlyStopping(_Monitor):
+    """Stops when a number has not become better for `patience` epochs.
+
+    Args:
+        monitor: The log's name.
+        min_delta: By how much it must change to count as better.
+        patience: How many epochs without a better one are endured.
+        verbose: 1 to say when it stops.
+        mode: 'min', 'max', or 'auto', by the metric.
+        baseline: A value that has to be reached for an epoch to count as progress.
+        restore_best_weights: Whether the model ends with the weights (and moving
+            means) of its best epoch.
+        start_from_epoch: Epochs before this one are not looked at.
+
+    After fit: `stopped_epoch` (0 if it never stopped), `best`, `best_epoch`, `wait`.
+
+    Raises:
+        ValueError: A monitor that the logs do not have.
+
+    Source: Keras' callback of this name.
+    """
+
+    monitor: str = setting("val_loss")  # type: ignore[misc]
+    min_delta: float = number(0, minimum=0)
+    patience: int = setting(0, check=_whole)
+    verbose: int = setting(0, identity=False)
+    mode: str = setting("auto", convert=_mode)
+    baseline: float | None = number(None, optional=True)
+    restore_best_weights: bool = False
+    start_from_epoch: int = setting(0, check=_whole)
+
+    def init(self, train: Train) -> Tree:  # noqa: D102
+        memory: dict[str, Any] = {"best": self.worst, "best_epoch": 0, "wait": 0}
+        if self.restore_best_weights:
+            memory["weights"] = (train.free, train.state)
+        return jax.tree.map(jnp.asarray, memory)
+
+    def update(self, memory: Any, epoch: Any, logs: Any, train: Train) -> Any:  # noqa: D102
+        value = logs[self.monitor]
+        seen = epoch >= self.start_from_epoch
+        better = seen & self.better(value, memory["best"], self.min_delta)
+        progress = better
+        if self.baseline is not None:
+            progress = better & self.better(value, self.baseline, self.min_delta)
+        wait = jnp.where(progress, 0, memory["wait"] + seen)
+        new = {
+            "best": jnp.where(better, value, memory["best"]),
+            "best_epoch": jnp.where(better, epoch, memory["best_epoch"]),
+            "wait": wait,
+        }
+        if self.restore_best_weights:
+            # Before any epoch is better (all NaN, say) the first one seen counts.
+            first = seen & (memory["wait"] == 0) & jnp.isinf(memory["best"])
+            new["weights"] = jax.tree.map(
+                lambda now, best: jnp.where(better | first, now, best),
+                (train.free, train.state),
+                memory["weights"],
+            )
+        stop = seen & ~better & (wait >= self.patience) & (epoch > 0)
+        return new, train, stop
+
+    def finish(self, memory: Any, train: Train, done: Any) -> Train:  # noqa: D102
+        if not self.restore_best_weights:
+            return train
+        free, state = jax.tree.map(
+            lambda best, now: jnp.where(done, best, now),
+            memory["weights"],
+            (train.free, train.state),
+        )
+        return train._replace(free=free, state=state)
+
+    def report(self, memory: Any, stopped: int | None) -> list[str]:  # noqa: D102
+        self.best = float(memory["best"])
+        self.best_epoch = int(memory["best_epoch"])
+        self.wait = int(memory["wait"])
+        self.stopped_epoch = stopped or 0
+        lines = []
+        if self.verbose and stopped:
+            lines.append(f"Epoch {stopped + 1}: early stopping")
+        if self.verbose and self.restore_best_weights:
+            lines.append(
+                "Restoring the weights of the best epoch: "
+                f"{self.best_epoch + 1} ({self.monitor} {self.best:.4g})"
+            )
+        return lines
+
+
+class ReduceLROnPlateau(_Monitor):
+    """Multiplies the learning rate by `factor` when a number stops becoming better.
+
+    Args:
+        monitor: The log's name.
+        factor: alpha := alpha * factor, below 1.
+        patience: How many epochs without a better one are endured.
+        verbose: 1 to say at the end how often it did.
+        mode: 'min', 'max', or 'auto', by the metric.
+        min_delta: By how much the number must change to count as better.
+        cooldown: Epochs to wait after a reduction before counting again.
+        min_lr: The learning rate never falls below this.
+
+    The logs have the rate of each epoch as 'learning_rate'.
+
+    Source: Keras' callback of this name.
+    """
+
+    monitor: str = setting("val_loss")  # type: ignore[misc]
+    factor: float = number(0.1, minimum=0, below=1)
+    patience: int = setting(10, check=_whole)
+    verbose: int = setting(0, identity=False)
+    mode: str = setting("auto", convert=_mode)
+    min_delta: float = number(1e-4, minimum=0)
+    cooldown: int = setting(0, check=_whole)
+    min_lr: float = number(0.0, minimum=0)
+
+    logs_learning_rate: ClassVar[bool] = True
+
+    def init(self, train: Train) -> Tree:  # noqa: D102
+        del train
+        memory = {"best": self.worst, "wait": 0, "cooldown": 0, "times": 0}
+        return jax.tree.map(jnp.asarray, memory)
+
+    def update(self, memory: Any, epoch: Any, logs: Any, train: Train) -> Any:  # noqa: D102
+        del epoch
+        value, rate = logs[self.monitor], train.optimizer["learning_rate"]
+        better = self.better(value, memory["best"], self.min_delta)
+        cooldown = jnp.maximum(memory["cooldown"] - 1, 0)
+        waits = ~better & (cooldown == 0)
+        wait = jnp.where(memory["cooldown"] > 0, 0, memory["wait"])
+        wait = jnp.where(better, 0, wait + waits)
+        reduce = waits & (wait >= self.patience) & (rate > self.min_lr)
+        lower = jnp.maximum(rate * self.factor, self.min_lr).astype(rate.dtype)
+        rate = jnp.where(reduce, lower, rate)
+        memory = {
+            "best": jnp.where(better, value, memory["best"]),
+            "wait": jnp.where(reduce, 0, wait),
+            "cooldown": jnp.where(reduce, self.cooldown, cooldown),
+            "times": memory["times"] + reduce,
+        }
+        optimizer = train.optimizer | {"learning_rate": rate}
+        return memory, train._replace(optimizer=optimizer), jnp.array(False)
+
+    def report(self, memory: Any, stopped: int | None) -> list[str]:  # noqa: D102
+        self.best, times = float(memory["best"]), int(memory["times"])
+        if self.verbose and times:
+            return [f"ReduceLROnPlateau: reduced the learning rate {times} times"]
+        return []
+
+
+class TerminateOnNaN(Rule):
+    """Stops after the epoch whose loss is NaN or infinite.
+
+    Source: Keras' callback of this name, which looks after each batch.
+    """
+
+    def update(self, memory: Any, epoch: Any, logs: Any, train: Train) -> Any:  # noqa: D102
+        del epoch
+        return memory, train, ~jnp.isfinite(logs["loss"])
+
+    def report(self, memory: Any, stopped: int | None) -> list[str]:  # noqa: D102
+        del memory
+        if stopped is None:
+            return []
+        return [f"Epoch {stopped + 1}: the loss is not a number, terminating"]

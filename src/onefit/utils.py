@@ -1,0 +1,304 @@
+"""Small helpers for arrays, by Keras' names: everything here is plain numpy."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from onefit import config
+from onefit.config import set_random_seed
+from onefit.errors import invalid, mistyped, unknown
+
+__all__ = [
+    "normalize",
+    "pad_sequences",
+    "set_random_seed",
+    "split_dataset",
+    "to_categorical",
+]
+
+
+def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
+    """Class numbers as one-hot rows: y_k = 1 where k is the class, and 0 elsewhere.
+
+    Args:
+        x: Whole numbers from 0, of shape (...,) or (..., 1).
+        num_classes: How many classes; None is the largest number in x and one more.
+
+    Returns:
+        Floats of the library's float type, (..., num_classes).
+
+    Raises:
+        TypeError: What is no whole number, such as 1.5 or text.
+        ValueError: A number below 0 or not below num_classes; nothing to count.
+
+    Differs from Keras: a negative class is refused instead of counted from the end,
+    1.5 is refused instead of cut to 1, and the result is not always float64.
+
+    Example:
+        >>> to_categorical([0, 2, 1], num_classes=3)
+        array([[1., 0., 0.],
+               [0., 0., 1.],
+               [0., 1., 0.]], dtype=float32)
+
+    Source: lecture 001, "Multiclass classification".
+    """
+    labels = _whole_numbers(x)
+    if labels.ndim > 1 and labels.shape[-1] == 1:
+        labels = labels[..., 0]
+    if num_classes is None:
+        if not labels.size:
+            raise invalid(
+                "to_categorical",
+                received="no labels and no num_classes",
+                expected="labels to count the classes of",
+                fix="write to_categorical(x, num_classes=10)",
+            )
+        num_classes = int(labels.max()) + 1
+    outside = labels[(labels < 0) | (labels >= num_classes)]
+    if outside.size:
+        raise invalid(
+            "to_categorical",
+            received=f"the class {outside[0]}",
+            expected=f"classes from 0 to {num_classes - 1}",
+            fix="number them: labels, x = np.unique(x, return_inverse=True)",
+        )
+    return np.eye(num_classes, dtype=config.floatx())[labels]
+
+
+def _whole_numbers(x: Any) -> np.ndarray:
+    labels = np.asarray(x)
+    if not labels.size:
+        return np.zeros(labels.shape, np.int64)
+    odd = _odd(labels) if labels.dtype.kind in "iubf" else labels.ravel()
+    if odd.size:
+        raise mistyped(
+            "to_categorical",
+            received=repr(odd[0].item() if hasattr(odd[0], "item") else odd[0]),
+            expected="whole numbers",
+            fix="number the classes: labels, x = np.unique(x, return_inverse=True)",
+        )
+    return labels.astype(np.int64)
+
+
+def _odd(numbers: np.ndarray) -> np.ndarray:
+    """Those that no whole-number type can hold."""
+    return numbers[~np.isfinite(numbers) | (np.floor(numbers) != numbers)]
+
+
+def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
+    """Vectors of norm 1, x / ‖x‖ along an axis; 0 stays 0.
+
+    Args:
+        x: Numbers of any shape.
+        axis: The axis that holds the vectors.
+        order: Which norm: 2 is √Σx², 1 is Σ|x|, np.inf is max|x|.
+
+    Differs from Keras: axis=0 means axis 0 (Keras 3.15 divides along the last axis
+    there), and the result has the type of x, or the library's float type for integers.
+
+    Example:
+        >>> normalize([[3.0, 4.0], [0.0, 0.0]])
+        array([[0.6, 0.8],
+               [0. , 0. ]])
+    """
+    x = np.asarray(x)
+    if x.dtype.kind != "f":
+        x = x.astype(config.floatx())
+    norm = np.linalg.norm(np.atleast_1d(x), order, axis, keepdims=True)
+    return x / np.where(norm == 0, 1, norm).astype(x.dtype)
+
+
+def pad_sequences(  # noqa: PLR0917 - the order is Keras'
+    sequences: Sequence[Any],
+    maxlen: int | None = None,
+    dtype: Any = "int32",
+    padding: str = "pre",
+    truncating: str = "pre",
+    value: Any = 0.0,
+) -> np.ndarray:
+    """Sequences of different lengths as one array, filled up and cut to one length.
+
+    Args:
+        sequences: n sequences; each is a list of numbers or an array (steps, ...).
+        maxlen: The length; None is that of the longest.
+        dtype: The type of the result; `object` for text.
+        padding: Whether the filling stands before ('pre') or after ('post').
+        truncating: Whether a long sequence loses its beginning or its end.
+        value: What to fill up with.
+
+    Returns:
+        An array (n, maxlen, ...).
+
+    Raises:
+        TypeError: A sequence that is a lone number; text to fill numbers up with.
+        ValueError: Another word than 'pre' and 'post'; steps of different shapes.
+
+    Differs from Keras: no sequences make an array (0, 0), maxlen=0 makes (n, 0), and
+    numbers that the type cannot hold (1.5 in int32) are refused instead of cut.
+
+    Example:
+        >>> pad_sequences([[1], [2, 3], [4, 5, 6]], maxlen=2)
+        array([[0, 1],
+               [2, 3],
+               [5, 6]], dtype=int32)
+    """
+    where = "pad_sequences"
+    for name, side in (("padding", padding), ("truncating", truncating)):
+        if side not in ("pre", "post"):
+            raise unknown(f"{name} of {where}", side, ["pre", "post"])
+    kind = np.dtype(dtype).kind
+    if isinstance(value, str) and kind not in "OUS":
+        raise mistyped(
+            where,
+            received=f"value={value!r} for numbers of type {dtype}",
+            expected="a number",
+            fix="write dtype=object for text",
+        )
+    for i, sequence in enumerate(sequences):
+        if not hasattr(sequence, "__len__"):
+            raise mistyped(
+                where,
+                received=f"{sequence!r} as sequence {i}",
+                expected="a list of numbers, or an array",
+                fix=f"write [{sequence!r}] for a sequence of one",
+            )
+    if maxlen is None:
+        maxlen = max(map(len, sequences), default=0)
+    step = next((np.asarray(s).shape[1:] for s in sequences if len(s)), ())
+    out = np.full((len(sequences), maxlen, *step), value, dtype=dtype)
+    for i, sequence in enumerate(sequences):
+        steps = len(sequence)
+        n = min(steps, maxlen)
+        if not steps:
+            continue
+        array = np.asarray(sequence)
+        if array.shape[1:] != step:
+            raise invalid(
+                where,
+                received=f"steps of shape {array.shape[1:]} in sequence {i}",
+                expected=f"{step}, as in the sequences before it",
+                fix="pad the steps themselves first",
+            )
+        kept = array[steps - n :] if truncating == "pre" else array[:n]
+        odd = _odd(kept) if kind in "iu" and array.dtype.kind == "f" else kept[:0]
+        if odd.size:
+            raise invalid(
+                where,
+                received=f"{odd.ravel()[0]} for the type {dtype}",
+                expected="whole numbers",
+                fix="write dtype='float32'",
+            )
+        out[i, slice(maxlen - n, None) if padding == "pre" else slice(n)] = kept
+    return out
+
+
+def split_dataset(
+    dataset: Any,
+    left_size: float | None = None,
+    right_size: float | None = None,
+    shuffle: bool = False,
+    seed: int | None = None,
+) -> tuple[Any, Any]:
+    """Rows in two parts, the first to train on and the second to test with.
+
+    Args:
+        dataset: An array, or a tuple, list or dict of arrays with as many rows each.
+        left_size: What the first part gets: a count of rows, or a share between 0 and
+            1, which is rounded to whole rows.
+        right_size: The same for the second part; what is None gets the rest.
+        shuffle: Whether rows are drawn at random; otherwise the first ones go left.
+        seed: Names the draw; None takes the next one of `set_random_seed`'s stream.
+
+    Returns:
+        The two parts, each arranged as `dataset` is.
+
+    Raises:
+        TypeError: A size that is no number.
+        ValueError: No size at all, one that leaves a part empty or is beyond the rows,
+            arrays of different lengths.
+
+    Differs from Keras: the parts are numpy arrays rather than a `tf.data.Dataset`; a
+    share that rounds to no rows is refused, and two shares that make 1 never miss or
+    repeat a row by rounding.
+
+    Example:
+        >>> left, right = split_dataset(np.arange(10), left_size=0.8)
+        >>> right
+        array([8, 9])
+        >>> x, y = np.ones((5, 2)), np.zeros(5)
+        >>> (x, y), (x_test, y_test) = split_dataset((x, y), 0.6, shuffle=True, seed=1)
+        >>> x.shape, y_test.shape
+        ((3, 2), (2,))
+    """
+    arrays, arranged = _unpack(dataset)
+    counts = [len(a) if a.ndim else 0 for a in arrays]
+    if len(set(counts)) != 1:
+        raise invalid(
+            "split_dataset",
+            received=f"arrays of {' and '.join(map(str, counts)) or 'no'} rows",
+            expected="as many rows in each",
+        )
+    left, right = _counts(counts[0], left_size, right_size)
+    order: Any = slice(None)
+    if shuffle:
+        order = config.generator(seed).permutation(counts[0])
+    arrays = [a[order] for a in arrays]
+    return (
+        arranged([a[:left] for a in arrays]),
+        arranged([a[left : left + right] for a in arrays]),
+    )
+
+
+def _unpack(dataset: Any) -> tuple[list[np.ndarray], Callable[[list], Any]]:
+    """The arrays of a dataset, and what arranges such arrays as they were."""
+    if isinstance(dataset, dict):
+        keys = list(dataset)
+        arrays = [np.asarray(a) for a in dataset.values()]
+        return arrays, lambda parts: dict(zip(keys, parts, strict=True))
+    several = isinstance(dataset, tuple | list) and all(
+        hasattr(a, "shape") or hasattr(a, "__len__") for a in dataset
+    )
+    if several and (isinstance(dataset, tuple) or hasattr(dataset[0], "shape")):
+        return [np.asarray(a) for a in dataset], type(dataset)
+    return [np.asarray(dataset)], lambda parts: parts[0]
+
+
+def _counts(n: int, left: Any, right: Any) -> tuple[int, int]:
+    """How many of n rows go left and right."""
+    given = {"left_size": left, "right_size": right}
+    given = {name: size for name, size in given.items() if size is not None}
+    if not given:
+        raise invalid(
+            "split_dataset",
+            received="neither left_size nor right_size",
+            expected="one of them",
+            fix="write split_dataset(dataset, left_size=0.8)",
+        )
+    for name, size in given.items():
+        if isinstance(size, bool) or not isinstance(size, int | float | np.number):
+            raise mistyped(
+                "split_dataset",
+                received=f"{name}={size!r}",
+                expected="a count of rows or a share",
+            )
+    shares = {
+        name: float(size) if isinstance(size, float | np.floating) else size / max(n, 1)
+        for name, size in given.items()
+    }
+    first = shares.get("left_size", 1 - shares.get("right_size", 0))
+    # Rounding where the parts meet and where they end, so that shares which make 1
+    # make n rows.
+    meet, end = (
+        round(first * n),
+        round((first + shares.get("right_size", 1 - first)) * n),
+    )
+    if not 0 < meet < end <= n:
+        sizes = " and ".join(f"{name}={size!r}" for name, size in given.items())
+        raise invalid(
+            "split_dataset",
+            received=f"{sizes} of {n} rows",
+            expected=f"a share between 0.0 and 1.0 or a count below {n}, so that both "
+            "parts have rows and share none",
+        )
+    return meet, end - meet

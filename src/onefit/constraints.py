@@ -89,7 +89,7 @@ class MaxNorm(Constraint):
     Source: Srivastava et al., 2014, "Dropout".
     """
 
-    max_value: float = number(2, minimum=0)
+    max_value: float = number(default=2, minimum=0)
     axis: Any = 0
 
     def project(self, w: Array) -> Array:
@@ -137,9 +137,9 @@ class MinMaxNorm(Constraint):
                [2.4]], dtype=float32)
     """
 
-    min_value: float = number(0.0, minimum=0)
-    max_value: float = number(1.0, minimum=0)
-    rate: float = number(1.0, minimum=0, maximum=1)
+    min_value: float = number(default=0.0, minimum=0)
+    max_value: float = number(default=1.0, minimum=0)
+    rate: float = number(default=1.0, minimum=0, maximum=1)
     axis: Any = 0
 
     def __post_init__(self) -> None:

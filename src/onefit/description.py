@@ -1,6 +1,6 @@
 """Descriptions: frozen settings that are also pytrees of their numbers.
 
-Everything in the catalogue (layers, losses, metrics, optimizers, initializers, ...) is a
+Everything in the catalogue (layers, losses, metrics, optimizers, ...) is a
 `Description`: a class whose annotated fields are its settings. Some settings shape the
 program (units, an activation, a name); some are only numbers in it (a dropout rate, a
 learning rate, an L2 factor). A description is a pytree whose leaves are those numbers,
@@ -28,8 +28,8 @@ __all__ = ["Description", "number", "off", "setting"]
 
 
 def setting(
-    default: Any = dataclasses.MISSING,
     *,
+    default: Any = dataclasses.MISSING,
     convert: Callable[[Any], Any] | None = None,
     check: Callable[[str, str, Any], None] | None = None,
     identity: bool = True,
@@ -50,8 +50,8 @@ def setting(
 
 
 def number(
-    default: Any = dataclasses.MISSING,
     *,
+    default: Any = dataclasses.MISSING,
     minimum: float | None = None,
     maximum: float | None = None,
     above: float | None = None,
@@ -102,7 +102,7 @@ def off(value: Any) -> bool:
 
 
 def _is_leaf(field: dataclasses.Field, value: Any) -> bool:
-    """Whether a field's value is a child of the pytree rather than part of its shape."""
+    """Whether a value is a child of the pytree rather than part of its shape."""
     if isinstance(value, str | bool | type(None)):
         return False
     if field.metadata.get("number"):
@@ -142,12 +142,12 @@ def _unflatten(cls: type, aux: Any, leaves: Any) -> "Description":
     return obj
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(setting, number))
+@dataclass_transform(field_specifiers=(setting, number))
 class Description:
     """Base of the catalogue: subclasses only annotate their settings.
 
     >>> class Scale(Description):
-    ...     factor: float = number(1.0, minimum=0)
+    ...     factor: float = number(default=1.0, minimum=0)
     >>> Scale(2.0)
     Scale(factor=2.0)
     >>> Scale.from_config(Scale(2.0).get_config())
@@ -195,17 +195,12 @@ class Description:
         object.__setattr__(self, name, value)
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with some settings changed; unknown ones are refused."""
+        """A copy with some settings changed, converted and checked like the first."""
         names = [field.name for field in _fields(type(self))]
         for name in changes:
             if name not in names:
                 raise unknown(f"setting of {type(self).__name__}", name, names)
-        copy = object.__new__(type(self))
-        for name in names:
-            value = changes.get(name, getattr(self, name))
-            object.__setattr__(copy, name, value)
-        object.__setattr__(copy, "_made", True)
-        return copy
+        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
 
     def get_config(self) -> dict[str, Any]:
         """The settings as JSON can hold them, by Keras' names."""
@@ -236,7 +231,11 @@ def _equal(value: Any, default: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    return value.__name__ if callable(value) and hasattr(value, "__name__") else repr(value)
+    return (
+        value.__name__
+        if callable(value) and hasattr(value, "__name__")
+        else repr(value)
+    )
 
 
 def _plain(value: Any) -> Any:

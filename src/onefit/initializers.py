@@ -188,7 +188,7 @@ class Constant(Initializer):
         (array([0.1, 0.1], dtype=float32), array([[1., 2.]], dtype=float32))
     """
 
-    value: Any = number(0.0, convert=_values)
+    value: Any = number(default=0.0, convert=_values)
 
     def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
         given = np.shape(self.value)
@@ -217,7 +217,7 @@ class Identity(Initializer):
                [0., 2., 0.]], dtype=float32)
     """
 
-    gain: float = number(1.0)
+    gain: float = number(default=1.0)
 
     def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
         if len(shape) != 2:
@@ -253,9 +253,9 @@ class RandomNormal(Initializer):
         np.float32(1.0)
     """
 
-    mean: float = number(0.0)
-    stddev: float = number(0.05, minimum=0)
-    seed: int | None = setting(None, convert=_seed)
+    mean: float = number(default=0.0)
+    stddev: float = number(default=0.05, minimum=0)
+    seed: int | None = setting(default=None, convert=_seed)
 
     def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
         return float(self.mean) + float(self.stddev) * rng.standard_normal(shape)
@@ -276,9 +276,9 @@ class TruncatedNormal(Initializer):
         True
     """
 
-    mean: float = number(0.0)
-    stddev: float = number(0.05, minimum=0)
-    seed: int | None = setting(None, convert=_seed)
+    mean: float = number(default=0.0)
+    stddev: float = number(default=0.05, minimum=0)
+    seed: int | None = setting(default=None, convert=_seed)
 
     def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
         return float(self.mean) + float(self.stddev) * _truncated(rng, shape)
@@ -301,9 +301,9 @@ class RandomUniform(Initializer):
         True
     """
 
-    minval: float = number(-0.05)
-    maxval: float = number(0.05)
-    seed: int | None = setting(None, convert=_seed)
+    minval: float = number(default=-0.05)
+    maxval: float = number(default=0.05)
+    seed: int | None = setting(default=None, convert=_seed)
 
     def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
         low, high = float(self.minval), float(self.maxval)
@@ -393,10 +393,10 @@ class VarianceScaling(Initializer):
     Source: Glorot and Bengio, 2010; He et al., 2015, arXiv:1502.01852.
     """
 
-    scale: float = number(1.0, above=0)
-    mode: str = setting("fan_in", convert=_mode)
-    distribution: str = setting("truncated_normal", convert=_distribution)
-    seed: int | None = setting(None, convert=_seed)
+    scale: float = number(default=1.0, above=0)
+    mode: str = setting(default="fan_in", convert=_mode)
+    distribution: str = setting(default="truncated_normal", convert=_distribution)
+    seed: int | None = setting(default=None, convert=_seed)
     input_axes: Any = None
     output_axes: Any = None
 
@@ -515,8 +515,8 @@ class Orthogonal(Initializer):
     Source: Saxe et al., 2014, arXiv:1312.6120.
     """
 
-    gain: float = number(1.0)
-    seed: int | None = setting(None, convert=_seed)
+    gain: float = number(default=1.0)
+    seed: int | None = setting(default=None, convert=_seed)
 
     def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
         if len(shape) < 2:

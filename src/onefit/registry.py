@@ -1,13 +1,10 @@
 """The one place that turns a name, a config or a class into an object."""
 
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from onefit.errors import mistyped, unknown
 
 __all__ = ["Registry"]
-
-T = TypeVar("T")
 
 
 def snake_case(name: str) -> str:
@@ -26,7 +23,7 @@ def snake_case(name: str) -> str:
     return "".join(letters)
 
 
-class Registry(Generic[T]):
+class Registry:
     """The known objects of one kind, by Keras' names.
 
     Args:
@@ -53,7 +50,7 @@ class Registry(Generic[T]):
         """Every registered class or function once, in the order of registration."""
         return list(dict.fromkeys(self._known.values()))
 
-    def get(self, identifier: Any) -> T | None:
+    def get(self, identifier: Any) -> Any:
         """The object that a string, a config dict, a class or an object means.
 
         None stays None; a callable stays itself; a class is made with its defaults.
@@ -64,9 +61,10 @@ class Registry(Generic[T]):
         """
         if identifier is None:
             return None
-        if isinstance(identifier, dict) and "class_name" in identifier:
+        named = isinstance(identifier, dict) and identifier.get("class_name")
+        if named and isinstance(named, str):
             config = identifier.get("config")
-            found = self._find(identifier["class_name"])
+            found = self._find(named)
             return found.from_config(config or {}) if isinstance(found, type) else found
         if isinstance(identifier, str):
             identifier = self._find(identifier)
@@ -86,8 +84,3 @@ class Registry(Generic[T]):
             return self._known[name]
         except KeyError:
             raise unknown(self.kind, name, self._known) from None
-
-
-def lazily(registry: Callable[[], Registry]) -> Callable[[Any], Any]:
-    """A `convert` that looks its registry up when it is first used."""
-    return lambda identifier: registry().get(identifier)

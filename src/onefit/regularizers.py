@@ -36,7 +36,7 @@ class Regularizer(Description):
     Any function of an array that gives one number is as good.
 
     >>> class Cube(Regularizer):
-    ...     factor: float = number(1.0)
+    ...     factor: float = number(default=1.0)
     ...     def penalty(self, x):
     ...         return self.factor * jnp.sum(jnp.abs(x) ** 3)
     >>> float(Cube(2.0)([1.0, -2.0]))
@@ -89,7 +89,7 @@ class L1(Regularizer):
     Source: lecture 003, "Regularization (1/2)".
     """
 
-    l1: float = number(0.01, minimum=0, below=math.inf, convert=_or(0.01))
+    l1: float = number(default=0.01, minimum=0, below=math.inf, convert=_or(0.01))
 
     def penalty(self, x: Array) -> Any:
         return self.l1 * jnp.sum(_absolute(x))
@@ -108,7 +108,7 @@ class L2(Regularizer):
     Source: lecture 003, "Regularization (2/2)".
     """
 
-    l2: float = number(0.01, minimum=0, below=math.inf, convert=_or(0.01))
+    l2: float = number(default=0.01, minimum=0, below=math.inf, convert=_or(0.01))
 
     def penalty(self, x: Array) -> Any:
         return self.l2 * jnp.sum(x * x)
@@ -126,8 +126,8 @@ class L1L2(Regularizer):
         4.0
     """
 
-    l1: float = number(0.0, minimum=0, below=math.inf, convert=_or(0.0))
-    l2: float = number(0.0, minimum=0, below=math.inf, convert=_or(0.0))
+    l1: float = number(default=0.0, minimum=0, below=math.inf, convert=_or(0.0))
+    l2: float = number(default=0.0, minimum=0, below=math.inf, convert=_or(0.0))
 
     def penalty(self, x: Array) -> Any:
         first = 0.0 if off(self.l1) else self.l1 * jnp.sum(_absolute(x))
@@ -162,8 +162,8 @@ class OrthogonalRegularizer(Regularizer):
         (0.0, 0.5)
     """
 
-    factor: float = number(0.01, minimum=0, below=math.inf)
-    mode: str = setting("rows", check=_mode)
+    factor: float = number(default=0.01, minimum=0, below=math.inf)
+    mode: str = setting(default="rows", check=_mode)
 
     def penalty(self, x: Array) -> Any:
         if x.ndim != 2:

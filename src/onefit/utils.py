@@ -109,7 +109,7 @@ def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
     return x / np.where(norm == 0, 1, norm).astype(x.dtype)
 
 
-def pad_sequences(  # noqa: PLR0917 - the order is Keras'
+def pad_sequences(
     sequences: Sequence[Any],
     maxlen: int | None = None,
     dtype: Any = "int32",

@@ -64,9 +64,9 @@ class ReLU(SameShape, Layer):
     Source: lecture 002, "ReLU".
     """
 
-    max_value: float | None = number(None, minimum=0, optional=True)
-    negative_slope: float = number(0.0, minimum=0)
-    threshold: float = number(0.0, minimum=0)
+    max_value: float | None = number(default=None, minimum=0, optional=True)
+    negative_slope: float = number(default=0.0, minimum=0)
+    threshold: float = number(default=0.0, minimum=0)
 
     def apply(
         self, params: Params, state: State, x: Array, *, training=False, key=None
@@ -99,7 +99,7 @@ class LeakyReLU(SameShape, Layer):
     Source: lecture 002, "Leaky ReLU".
     """
 
-    negative_slope: float = number(0.3, minimum=0)
+    negative_slope: float = number(default=0.3, minimum=0)
 
     def apply(
         self, params: Params, state: State, x: Array, *, training=False, key=None
@@ -132,11 +132,11 @@ class PReLU(SameShape, Layer):
     Source: He et al. 2015, "Delving deep into rectifiers", arXiv:1502.01852.
     """
 
-    alpha_initializer: Any = setting("zeros", convert=initializers.get)
-    alpha_regularizer: Any = setting(None, convert=regularizers.get)
-    alpha_constraint: Any = setting(None, convert=constraints.get)
+    alpha_initializer: Any = setting(default="zeros", convert=initializers.get)
+    alpha_regularizer: Any = setting(default=None, convert=regularizers.get)
+    alpha_constraint: Any = setting(default=None, convert=constraints.get)
     shared_axes: Any = setting(
-        None, convert=lambda axes: (axes,) if isinstance(axes, int) else axes
+        default=None, convert=lambda axes: (axes,) if isinstance(axes, int) else axes
     )
 
     def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
@@ -190,7 +190,7 @@ class ELU(SameShape, Layer):
     Source: Clevert et al. 2016, arXiv:1511.07289; lecture 004.
     """
 
-    alpha: float = number(1.0)
+    alpha: float = number(default=1.0)
 
     def apply(
         self, params: Params, state: State, x: Array, *, training=False, key=None
@@ -216,7 +216,7 @@ class Softmax(SameShape, Layer):
     Source: lecture 002, "Softmax".
     """
 
-    axis: Any = setting(-1, check=whole_axes)
+    axis: Any = setting(default=-1, check=whole_axes)
 
     def apply(
         self, params: Params, state: State, x: Array, *, training=False, key=None

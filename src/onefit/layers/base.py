@@ -26,7 +26,9 @@ class Weights:
 
 
 @functools.partial(jax.jit, static_argnames="training")
-def _apply(layer: "Layer", params: Params, state: State, x: Any, seed: Any, training: bool):
+def _apply(
+    layer: "Layer", params: Params, state: State, x: Any, seed: Any, training: bool
+):
     key = jax.random.key(seed) if layer.random else None
     return layer.apply(params, state, x, training=training, key=key)
 
@@ -49,11 +51,11 @@ class Layer(Description):
     Array([[2., 2., 2.]], dtype=float32)
     """
 
-    name: str | None = setting(None, kw_only=True, identity=False)
-    trainable: bool = setting(True, kw_only=True)
-    dtype: Any = setting(None, kw_only=True)
-    input_shape: Any = setting(None, kw_only=True, identity=False)
-    input_dim: int | None = setting(None, kw_only=True, identity=False)
+    name: Any = setting(default=None, kw_only=True, identity=False)
+    trainable: bool = setting(default=True, kw_only=True)
+    dtype: Any = setting(default=None, kw_only=True)
+    input_shape: Any = setting(default=None, kw_only=True, identity=False)
+    input_dim: int | None = setting(default=None, kw_only=True, identity=False)
 
     _mutable: ClassVar[frozenset[str]] = frozenset({"name", "trainable"})
     random: ClassVar[bool] = False
@@ -80,8 +82,10 @@ class Layer(Description):
 
     # The pure functions -------------------------------------------------------------
 
-    def init(self, rng: np.random.Generator, input_shape: Shape) -> tuple[Params, State]:
-        """Fresh weights for an input of this shape: (params, state), in Keras' order."""
+    def init(
+        self, rng: np.random.Generator, input_shape: Shape
+    ) -> tuple[Params, State]:
+        """Fresh weights for an input of this shape, in Keras' order."""
         del rng, input_shape
         return {}, {}
 
@@ -104,7 +108,7 @@ class Layer(Description):
     def forward(
         self, params: Params, state: State, x: Any, *, training: bool, key: Any
     ) -> tuple[Any, State, Any]:
-        """`apply`, and what the output's regularizer adds to the loss: its mean a row."""
+        """`apply`, and what the output's regularizer adds to the loss, by row."""
         y, state = self.apply(params, state, x, training=training, key=key)
         activity = getattr(self, "activity_regularizer", None)
         if activity is None:
@@ -154,7 +158,7 @@ class Layer(Description):
         """Makes the weights for this input shape (the batch first, as None)."""
         self.output_shape(input_shape)  # refuses what does not fit, before any weight
         params, state = self.init(rng or config.generator(None), input_shape)
-        self._weights = Weights(params, state, input_shape)
+        object.__setattr__(self, "_weights", Weights(params, state, input_shape))
         return self
 
     @property
@@ -165,12 +169,14 @@ class Layer(Description):
                 f"{type(self).__name__} {self.name!r}",
                 received="a request for weights that do not exist yet",
                 expected="a layer that has seen an input shape",
-                fix=f"call it once (`layer(x)`) or write `{self.name}.build((None, 4))`",
+                fix="call it once, layer(x), or write layer.build((None, 4))",
             )
         return self._weights
 
     def __call__(self, x: Any, *, training: bool = False) -> Any:
         """The layer's output for an array; the first call makes the weights."""
+        if isinstance(x, list) and not any(hasattr(v, "shape") for v in x):
+            x = np.asarray(x)  # nested lists of numbers are one array, not several
         x = jax.tree.map(functools.partial(_as_input, integers=self.integers), x)
         if not self.built:
             self.build(batch_shape(x))
@@ -286,5 +292,3 @@ def positive(place: str, name: str, value: Any) -> None:
             expected="a positive whole number",
             fix=f"write {place}(1) for one" if name in ("units", "filters") else "",
         )
-
-

@@ -77,7 +77,7 @@ class Lambda(Layer):
 
     function: Any = setting(check=_function)
     arguments: Any = setting(
-        None, convert=lambda given: _Arguments(given or {}), kw_only=True
+        default=None, convert=lambda given: _Arguments(given or {}), kw_only=True
     )
 
     def apply(
@@ -154,9 +154,9 @@ class InputLayer(SameShape, Layer):
     Source: lecture 003, "tf.keras.Input(shape=(2,))".
     """
 
-    shape: Any = setting(None, convert=_shape)
+    shape: Any = setting(default=None, convert=_shape)
     batch_size: int | None = None
-    batch_shape: Any = setting(None, convert=_shape, kw_only=True)
+    batch_shape: Any = setting(default=None, convert=_shape, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()

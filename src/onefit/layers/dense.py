@@ -1,3 +1,4 @@
+# ruff: noqa: D102
 """Densely connected layers."""
 
 from typing import Any
@@ -45,15 +46,17 @@ class Dense(Layer):
     """
 
     units: int = setting(check=positive)
-    activation: Any = setting(None, convert=activations.get)
+    activation: Any = setting(default=None, convert=activations.get)
     use_bias: bool = True
-    kernel_initializer: Any = setting("glorot_uniform", convert=initializers.get)
-    bias_initializer: Any = setting("zeros", convert=initializers.get)
-    kernel_regularizer: Any = setting(None, convert=regularizers.get)
-    bias_regularizer: Any = setting(None, convert=regularizers.get)
-    activity_regularizer: Any = setting(None, convert=regularizers.get)
-    kernel_constraint: Any = setting(None, convert=constraints.get)
-    bias_constraint: Any = setting(None, convert=constraints.get)
+    kernel_initializer: Any = setting(
+        default="glorot_uniform", convert=initializers.get
+    )
+    bias_initializer: Any = setting(default="zeros", convert=initializers.get)
+    kernel_regularizer: Any = setting(default=None, convert=regularizers.get)
+    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
+    activity_regularizer: Any = setting(default=None, convert=regularizers.get)
+    kernel_constraint: Any = setting(default=None, convert=constraints.get)
+    bias_constraint: Any = setting(default=None, convert=constraints.get)
 
     def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
         features = input_shape[-1]

@@ -120,8 +120,8 @@ class Dropout(_Masked, Layer):
     random = True
 
     rate: float = number(minimum=0, maximum=1)
-    noise_shape: Any = setting(None, check=_noise_shape)
-    seed: int | None = setting(None, convert=_seed)
+    noise_shape: Any = setting(default=None, check=_noise_shape)
+    seed: int | None = setting(default=None, convert=_seed)
 
     def apply(
         self, params: Params, state: State, x: Array, *, training=False, key=None
@@ -166,8 +166,8 @@ class AlphaDropout(_Masked, Layer):
     random = True
 
     rate: float = number(minimum=0, maximum=1)
-    noise_shape: Any = setting(None, check=_noise_shape)
-    seed: int | None = setting(None, convert=_seed)
+    noise_shape: Any = setting(default=None, check=_noise_shape)
+    seed: int | None = setting(default=None, convert=_seed)
 
     def apply(
         self, params: Params, state: State, x: Array, *, training=False, key=None
@@ -211,7 +211,7 @@ class GaussianDropout(_Noise, Layer):
     random = True
 
     rate: float = number(minimum=0, below=1)
-    seed: int | None = setting(None, convert=_seed)
+    seed: int | None = setting(default=None, convert=_seed)
 
     def apply(
         self, params: Params, state: State, x: Array, *, training=False, key=None
@@ -250,7 +250,7 @@ class GaussianNoise(_Noise, Layer):
     random = True
 
     stddev: float = number(minimum=0)
-    seed: int | None = setting(None, convert=_seed)
+    seed: int | None = setting(default=None, convert=_seed)
 
     def apply(
         self, params: Params, state: State, x: Array, *, training=False, key=None
@@ -284,8 +284,8 @@ class ActivityRegularization(SameShape, Layer):
     Source: lecture 004, "Regularization".
     """
 
-    l1: float = number(0.0, minimum=0)
-    l2: float = number(0.0, minimum=0)
+    l1: float = number(default=0.0, minimum=0)
+    l2: float = number(default=0.0, minimum=0)
 
     @property
     def activity_regularizer(self) -> Any:

@@ -142,23 +142,23 @@ class BatchNormalization(SameShape, Layer):
     arXiv:1702.03275.
     """
 
-    axis: int = setting(-1, check=whole_axes)
-    momentum: float = number(0.99, minimum=0, maximum=1)
-    epsilon: float = number(1e-3, minimum=0)
+    axis: int = setting(default=-1, check=whole_axes)
+    momentum: float = number(default=0.99, minimum=0, maximum=1)
+    epsilon: float = number(default=1e-3, minimum=0)
     center: bool = True
     scale: bool = True
-    beta_initializer: Any = setting("zeros", convert=initializers.get)
-    gamma_initializer: Any = setting("ones", convert=initializers.get)
-    moving_mean_initializer: Any = setting("zeros", convert=initializers.get)
-    moving_variance_initializer: Any = setting("ones", convert=initializers.get)
-    beta_regularizer: Any = setting(None, convert=regularizers.get)
-    gamma_regularizer: Any = setting(None, convert=regularizers.get)
-    beta_constraint: Any = setting(None, convert=constraints.get)
-    gamma_constraint: Any = setting(None, convert=constraints.get)
+    beta_initializer: Any = setting(default="zeros", convert=initializers.get)
+    gamma_initializer: Any = setting(default="ones", convert=initializers.get)
+    moving_mean_initializer: Any = setting(default="zeros", convert=initializers.get)
+    moving_variance_initializer: Any = setting(default="ones", convert=initializers.get)
+    beta_regularizer: Any = setting(default=None, convert=regularizers.get)
+    gamma_regularizer: Any = setting(default=None, convert=regularizers.get)
+    beta_constraint: Any = setting(default=None, convert=constraints.get)
+    gamma_constraint: Any = setting(default=None, convert=constraints.get)
     renorm: bool = False
-    renorm_clipping: Any = setting(None, convert=_clipping)
-    renorm_momentum: float = number(0.99, minimum=0, maximum=1)
-    synchronized: bool = setting(False, check=_not_synchronized)
+    renorm_clipping: Any = setting(default=None, convert=_clipping)
+    renorm_momentum: float = number(default=0.99, minimum=0, maximum=1)
+    synchronized: bool = setting(default=False, check=_not_synchronized)
 
     def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
         shape = tuple(input_shape[a] for a in from_front(self.axis, len(input_shape)))
@@ -271,17 +271,17 @@ class LayerNormalization(SameShape, Layer):
     Source: Ba et al. 2016, arXiv:1607.06450.
     """
 
-    axis: Any = setting(-1, check=whole_axes)
-    epsilon: float = number(1e-3, minimum=0)
+    axis: Any = setting(default=-1, check=whole_axes)
+    epsilon: float = number(default=1e-3, minimum=0)
     center: bool = True
     scale: bool = True
-    beta_initializer: Any = setting("zeros", convert=initializers.get)
-    gamma_initializer: Any = setting("ones", convert=initializers.get)
-    beta_regularizer: Any = setting(None, convert=regularizers.get)
-    gamma_regularizer: Any = setting(None, convert=regularizers.get)
-    beta_constraint: Any = setting(None, convert=constraints.get)
-    gamma_constraint: Any = setting(None, convert=constraints.get)
-    rms_scaling: bool = setting(False, check=_no_rms_scaling, kw_only=True)
+    beta_initializer: Any = setting(default="zeros", convert=initializers.get)
+    gamma_initializer: Any = setting(default="ones", convert=initializers.get)
+    beta_regularizer: Any = setting(default=None, convert=regularizers.get)
+    gamma_regularizer: Any = setting(default=None, convert=regularizers.get)
+    beta_constraint: Any = setting(default=None, convert=constraints.get)
+    gamma_constraint: Any = setting(default=None, convert=constraints.get)
+    rms_scaling: bool = setting(default=False, check=_no_rms_scaling, kw_only=True)
 
     def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
         axes = from_front(self.axis, len(input_shape))
@@ -333,16 +333,16 @@ class GroupNormalization(SameShape, Layer):
     """
 
     groups: int = 32
-    axis: int = setting(-1, check=whole_axes)
-    epsilon: float = number(1e-3, minimum=0)
+    axis: int = setting(default=-1, check=whole_axes)
+    epsilon: float = number(default=1e-3, minimum=0)
     center: bool = True
     scale: bool = True
-    beta_initializer: Any = setting("zeros", convert=initializers.get)
-    gamma_initializer: Any = setting("ones", convert=initializers.get)
-    beta_regularizer: Any = setting(None, convert=regularizers.get)
-    gamma_regularizer: Any = setting(None, convert=regularizers.get)
-    beta_constraint: Any = setting(None, convert=constraints.get)
-    gamma_constraint: Any = setting(None, convert=constraints.get)
+    beta_initializer: Any = setting(default="zeros", convert=initializers.get)
+    gamma_initializer: Any = setting(default="ones", convert=initializers.get)
+    beta_regularizer: Any = setting(default=None, convert=regularizers.get)
+    gamma_regularizer: Any = setting(default=None, convert=regularizers.get)
+    beta_constraint: Any = setting(default=None, convert=constraints.get)
+    gamma_constraint: Any = setting(default=None, convert=constraints.get)
 
     def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
         return _gain(self, rng, (input_shape[self.axis],)), {}
@@ -397,8 +397,8 @@ class RMSNormalization(SameShape, Layer):
     Source: Zhang and Sennrich 2019, arXiv:1910.07467.
     """
 
-    axis: Any = setting(-1, check=whole_axes)
-    epsilon: float = number(1e-6, minimum=0)
+    axis: Any = setting(default=-1, check=whole_axes)
+    epsilon: float = number(default=1e-6, minimum=0)
 
     def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
         axes = from_front(self.axis, len(input_shape))
@@ -438,7 +438,7 @@ class UnitNormalization(SameShape, Layer):
     Source: Keras, `keras.layers.UnitNormalization`.
     """
 
-    axis: Any = setting(-1, check=whole_axes)
+    axis: Any = setting(default=-1, check=whole_axes)
 
     def apply(
         self, params: Params, state: State, x: Array, *, training=False, key=None

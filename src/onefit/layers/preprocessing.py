@@ -61,9 +61,9 @@ class Normalization(SameShape, Layer):
     Source: lecture 001, "Normalization"; Keras, `keras.layers.Normalization`.
     """
 
-    axis: Any = setting(-1, convert=_axes, check=whole_axes)
-    mean: Any = number(None, optional=True, convert=_numbers)
-    variance: Any = number(None, optional=True, convert=_numbers)
+    axis: Any = setting(default=-1, convert=_axes, check=whole_axes)
+    mean: Any = number(default=None, optional=True, convert=_numbers)
+    variance: Any = number(default=None, optional=True, convert=_numbers)
     invert: bool = False
 
     def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
@@ -185,7 +185,7 @@ class Rescaling(SameShape, Layer):
     """
 
     scale: Any = number(convert=_numbers)
-    offset: Any = number(0.0, convert=_numbers)
+    offset: Any = number(default=0.0, convert=_numbers)
 
     def apply(
         self, params: Params, state: State, x: Array, *, training=False, key=None

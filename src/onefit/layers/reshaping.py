@@ -79,7 +79,7 @@ class Flatten(Layer):
     Source: lecture 004.
     """
 
-    data_format: str = setting(None, convert=data_format)
+    data_format: str = setting(default=None, convert=data_format)
 
     def apply(
         self, params: Params, state: State, x: Array, *, training=False, key=None

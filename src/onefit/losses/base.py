@@ -107,9 +107,11 @@ class Loss(Description):
     8.5
     """
 
-    name: str | None = setting(None, kw_only=True, identity=False)
-    reduction: str = setting("sum_over_batch_size", convert=_reduction, kw_only=True)
-    dtype: Any = setting(None, convert=_dtype, kw_only=True)
+    name: str | None = setting(default=None, kw_only=True, identity=False)
+    reduction: str = setting(
+        default="sum_over_batch_size", convert=_reduction, kw_only=True
+    )
+    dtype: Any = setting(default=None, convert=_dtype, kw_only=True)
 
     link: ClassVar[str | None] = None
     """The activation that turns this loss's logits into probabilities, if it has any.

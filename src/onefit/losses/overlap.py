@@ -60,8 +60,8 @@ class Tversky(Loss):
     Source: Salehi et al., "Tversky loss function for image segmentation", 2017.
     """
 
-    alpha: float = number(0.5)
-    beta: float = number(0.5)
+    alpha: float = number(default=0.5)
+    beta: float = number(default=0.5)
     axis: Any = None
 
     pair = same

@@ -117,8 +117,8 @@ class BinaryCrossentropy(Loss):
     """
 
     from_logits: bool = False
-    label_smoothing: float = number(0.0, minimum=0, maximum=1)
-    axis: int = setting(-1, check=_axis)
+    label_smoothing: float = number(default=0.0, minimum=0, maximum=1)
+    axis: int = setting(default=-1, check=_axis)
 
     link: ClassVar[str | None] = "sigmoid"
     pair = same
@@ -148,11 +148,11 @@ class BinaryFocalCrossentropy(Loss):
     """
 
     apply_class_balancing: bool = False
-    alpha: float = number(0.25)
-    gamma: float = number(2.0, minimum=0)
+    alpha: float = number(default=0.25)
+    gamma: float = number(default=2.0, minimum=0)
     from_logits: bool = False
-    label_smoothing: float = number(0.0, minimum=0, maximum=1)
-    axis: int = setting(-1, check=_axis)
+    label_smoothing: float = number(default=0.0, minimum=0, maximum=1)
+    axis: int = setting(default=-1, check=_axis)
 
     link: ClassVar[str | None] = "sigmoid"
     pair = same
@@ -195,8 +195,8 @@ class CategoricalCrossentropy(Loss):
     """
 
     from_logits: bool = False
-    label_smoothing: float = number(0.0, minimum=0, maximum=1)
-    axis: int = setting(-1, check=_axis)
+    label_smoothing: float = number(default=0.0, minimum=0, maximum=1)
+    axis: int = setting(default=-1, check=_axis)
 
     link: ClassVar[str | None] = "softmax"
     pair = same
@@ -224,11 +224,11 @@ class CategoricalFocalCrossentropy(Loss):
     Source: Lin et al., "Focal loss for dense object detection", 2017.
     """
 
-    alpha: Any = number(0.25, convert=_factors)
-    gamma: float = number(2.0, minimum=0)
+    alpha: Any = number(default=0.25, convert=_factors)
+    gamma: float = number(default=2.0, minimum=0)
     from_logits: bool = False
-    label_smoothing: float = number(0.0, minimum=0, maximum=1)
-    axis: int = setting(-1, check=_axis)
+    label_smoothing: float = number(default=0.0, minimum=0, maximum=1)
+    axis: int = setting(default=-1, check=_axis)
 
     link: ClassVar[str | None] = "softmax"
     pair = same
@@ -269,7 +269,7 @@ class SparseCategoricalCrossentropy(Loss):
 
     from_logits: bool = False
     ignore_class: int | None = None
-    axis: int = setting(-1, check=_axis)
+    axis: int = setting(default=-1, check=_axis)
 
     link: ClassVar[str | None] = "softmax"
     pair = labelled
@@ -315,7 +315,7 @@ class CategoricalGeneralizedCrossEntropy(Loss):
     networks with noisy labels", 2018.
     """
 
-    q: float = number(0.5, above=0, below=1)
+    q: float = number(default=0.5, above=0, below=1)
 
     pair = labelled
 

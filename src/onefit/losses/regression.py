@@ -142,8 +142,8 @@ class Huber(Loss):
     Source: Huber, "Robust estimation of a location parameter", 1964.
     """
 
-    delta: float = number(1.0, above=0)
-    name: str | None = setting("huber_loss", kw_only=True, identity=False)
+    delta: float = number(default=1.0, above=0)
+    name: str | None = setting(default="huber_loss", kw_only=True, identity=False)
 
     pair = same
 

@@ -43,8 +43,8 @@ class Circle(Loss):
     optimization", 2020.
     """
 
-    gamma: float = number(80.0)
-    margin: float = number(0.4)
+    gamma: float = number(default=80.0)
+    margin: float = number(default=0.4)
     remove_diagonal: bool = True
 
     pair = labelled
@@ -82,7 +82,7 @@ def _against(loss: Circle, y: Array, a: Array, ref_y: Array, ref_a: Array) -> Ar
     return loss.against(*loss.pair(y, a), *loss.pair(ref_y, ref_a))
 
 
-def circle(  # noqa: PLR0917 - the order is Keras'
+def circle(
     y_true: Any,
     y_pred: Any,
     ref_labels: Any = None,

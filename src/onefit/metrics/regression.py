@@ -194,6 +194,13 @@ class R2Score(Metric):
     ) -> MetricState:
         dtype = state["count"].dtype
         y, a = same_shape(type(self).__name__, y_true, y_pred)
+        if y.ndim not in (1, 2):
+            raise invalid(
+                type(self).__name__,
+                received=f"arrays of shape {y.shape}",
+                expected="(batch,) or (batch, outputs)",
+                fix="reshape the axes behind the batch to one",
+            )
         y, a = (v.reshape(len(v), -1).astype(dtype) for v in (y, a))
         weight = spread(1 if sample_weight is None else sample_weight, y.shape, dtype)
         count = jnp.sum(weight, 0)

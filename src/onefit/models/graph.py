@@ -1,3 +1,4 @@
+# ruff: noqa: D102
 """Graphs: layers and the order in which they are called, as one pure function."""
 
 from typing import Any, NamedTuple
@@ -35,8 +36,8 @@ class Graph(Layer):
         outputs: A nest of value numbers; a lone number is a lone output.
     """
 
-    layers: tuple[Layer, ...]
-    nodes: tuple[Node, ...]
+    layers: tuple[Layer, ...] = ()
+    nodes: tuple[Node, ...] = ()
     inputs: int = 1
     outputs: Any = None
 
@@ -56,7 +57,7 @@ class Graph(Layer):
         """Whether any layer looks whole numbers up."""
         return any(layer.integers for layer in self.layers)
 
-    def init(self, rng: np.random.Generator, input_shape: Any) -> Any:  # noqa: D102
+    def init(self, rng: np.random.Generator, input_shape: Any) -> Any:
         shapes = self.input_shapes(input_shape)
         pairs = [
             layer.init(stream, shape)
@@ -66,7 +67,7 @@ class Graph(Layer):
         ]
         return tuple(p for p, _ in pairs), tuple(s for _, s in pairs)
 
-    def forward(  # noqa: D102
+    def forward(
         self, params: Any, state: Any, x: Any, *, training: bool, key: Any
     ) -> Any:
         states, penalties = list(state), []
@@ -84,10 +85,10 @@ class Graph(Layer):
         y = self.thread(self._as_floats(x), call)
         return y, tuple(states), sum(penalties, start=0.0)
 
-    def apply(self, params, state, x, *, training=False, key=None):  # noqa: D102
+    def apply(self, params, state, x, *, training=False, key=None):
         return self.forward(params, state, x, training=training, key=key)[:2]
 
-    def output_shape(self, input_shape: Any) -> Any:  # noqa: D102
+    def output_shape(self, input_shape: Any) -> Any:
         return self.thread(
             input_shape, lambda i, _, shape: self.layers[i].output_shape(shape)
         )
@@ -138,13 +139,11 @@ class Graph(Layer):
             for layer, p, f in zip(self.layers, params, free, strict=True)
         )
 
-    def penalty(self, params: Any) -> Any:  # noqa: D102
-        terms = [
-            layer.penalty(p) for layer, p in zip(self.layers, params, strict=True)
-        ]
+    def penalty(self, params: Any) -> Any:
+        terms = [layer.penalty(p) for layer, p in zip(self.layers, params, strict=True)]
         return sum(terms, start=0.0)
 
-    def constrain(self, params: Any) -> Any:  # noqa: D102
+    def constrain(self, params: Any) -> Any:
         return tuple(
             layer.constrain(p) for layer, p in zip(self.layers, params, strict=True)
         )
@@ -166,7 +165,9 @@ class Graph(Layer):
             slots[0].input_shape if slots else None,
         )
 
-    def build(self, input_shape: Any, rng: np.random.Generator | None = None) -> "Graph":
+    def build(
+        self, input_shape: Any, rng: np.random.Generator | None = None
+    ) -> "Graph":
         """Makes the weights of those layers that have none yet."""
         rng = rng or config.generator(None)
         shapes = self.input_shapes(input_shape)
@@ -200,7 +201,8 @@ class Graph(Layer):
         counts = [len(layer.weights) for layer in self.layers]
         if len(weights) != sum(counts):
             each = ", ".join(
-                f"{layer.name} {n}" for layer, n in zip(self.layers, counts, strict=True)
+                f"{layer.name} {n}"
+                for layer, n in zip(self.layers, counts, strict=True)
             )
             raise invalid(
                 "set_weights",
@@ -226,4 +228,3 @@ def chain(layers: tuple[Layer, ...], name: str) -> Graph:
     """The graph of layers called one after another."""
     nodes = tuple(Node(i, i) for i in range(len(layers)))
     return Graph(layers=layers, nodes=nodes, outputs=len(layers), name=name)
-

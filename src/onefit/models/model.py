@@ -108,7 +108,7 @@ class Model:
         return self.graph.get_weights()
 
     def set_weights(self, weights: list[Any]) -> None:
-        """Replaces all weights; an array that does not fit leaves them all as they were.
+        """Replaces all weights; one that does not fit leaves them all as they were.
 
         Raises:
             ValueError: A wrong number or shape (which layer, which weight).
@@ -146,8 +146,9 @@ class Model:
     ) -> Any:
         """The output for these weights: a pure function of `params` and `x`.
 
-        >>> model = onefit.Sequential([onefit.layers.Dense(1, kernel_initializer="ones")])
-        >>> model.build((None, 2)).apply(model.params, np.ones((1, 2), "float32"))
+        >>> dense = onefit.layers.Dense(1, kernel_initializer="ones")
+        >>> model = onefit.Sequential([onefit.Input((2,)), dense])
+        >>> model.apply(model.params, jnp.ones((1, 2)))
         Array([[2.]], dtype=float32)
         """
         state = self.graph.slot.state
@@ -388,35 +389,27 @@ class Model:
                 received=f"a {type(validation_data).__name__}",
                 expected="(x, y) or (x, y, sample_weight)",
             )
-        return self._rows(*validation_data, *[None] * (3 - len(validation_data)), "fit")
+        x, y, *weight = validation_data
+        return self._rows(x, y, weight[0] if weight else None, "fit")
 
     def _chunk(self, task: Task, size: int) -> int:
         """Rows to evaluate at once; only a loss that sums can tell the difference."""
         sums = any(h.loss is not None and h.loss.reduction == "sum" for h in task.heads)
         return size if sums else max(size, CHUNK)
 
-    @staticmethod
-    def _names(task: Task) -> list[str]:
-        several = len(task.heads) > 1
-        names = ["loss"]
-        if several:
-            names += [f"{h.name}_loss" for h in task.heads if h.loss is not None]
-        for h in task.heads:
-            for metric in (*h.metrics, *h.weighted_metrics):
-                name = f"{h.name}_{metric.name}" if several else str(metric.name)
-                copies = sum(known.rstrip("_0123456789") == name for known in names)
-                names.append(f"{name}_{copies}" if name in names else name)
-        return names
+    def _names(self, task: Task) -> list[str]:
+        return task.names(self.output_names)
 
     @staticmethod
     def _directions(task: Task, names: list[str]) -> dict[str, str | None]:
-        ways: list[str | None] = ["min"]
-        if len(task.heads) > 1:
-            ways += ["min" for h in task.heads if h.loss is not None]
-        for h in task.heads:
-            ways += [m.direction for m in (*h.metrics, *h.weighted_metrics)]
-        times = len(names) // len(ways)
-        return dict(zip(names, ways * times, strict=True))
+        """Which way is better, for each log: the losses', then the metrics'."""
+        metrics = [m for h in task.heads for m in h.all_metrics for _ in range(
+            Head.width(m) or 1)]  # fmt: skip
+        held = len(names) // 2 if any(n.startswith("val_") for n in names) else None
+        plain = names[:held]
+        losses = ["min"] * (len(plain) - len(metrics))
+        ways = [*losses, *(m.direction for m in metrics)]
+        return dict(zip(names, ways * (len(names) // len(ways)), strict=True))
 
     def train_on_batch(
         self,
@@ -445,7 +438,7 @@ class Model:
         state.write()
         return self._answer(task, results, return_dict)
 
-    # Evaluating ------------------------------------------------------------------------
+    # Evaluating --------------------------------------------------------------------
 
     def evaluate(
         self,
@@ -502,7 +495,11 @@ class Model:
         return answer
 
     def test_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        return_dict: bool = False,
     ) -> Any:
         """The loss and metrics of one batch."""
         n = len(rows.as_array(x, "x")) if not isinstance(x, tuple) else None
@@ -517,7 +514,7 @@ class Model:
             return dict(zip(self._names(task), numbers, strict=True))
         return numbers[0] if len(numbers) == 1 else numbers
 
-    # Predicting ------------------------------------------------------------------------
+    # Predicting --------------------------------------------------------------------
 
     def predict(
         self,
@@ -556,7 +553,9 @@ class Model:
         for number, start in enumerate(range(0, n, size)):
             piece = jax.tree.map(lambda a, at=start: a[at : at + size], x)
             count = min(size, n - start)
-            y = _forward(self.graph, slot.params, slot.state, _padded(piece, count, size))
+            y = _forward(
+                self.graph, slot.params, slot.state, _padded(piece, count, size)
+            )
             parts.append(jax.tree.map(lambda a, c=count: (a, c), y))
             for callback in hooks:
                 callback.on_predict_batch_end(number, {"outputs": y})
@@ -576,17 +575,31 @@ class Model:
         """The outputs for one batch, as a numpy array."""
         return self.predict(x)
 
-    # Showing ---------------------------------------------------------------------------
+    # Showing -----------------------------------------------------------------------
 
-    def summary(self, **options: Any) -> None:
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: list[float] | None = None,
+        print_fn: Any = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: list[str] | None = None,
+        detail: bool = False,
+    ) -> None:
         """Prints the layers, their output shapes and how many numbers they hold.
 
         Args:
-            **options: See `onefit.models.summary.summary`.
+            line_length, positions, print_fn: The table's width, columns and printer.
+            expand_nested, show_trainable, layer_range: As in Keras.
+            detail: Whether to spell the numbers out, as in 6*9 + 9.
         """
         from onefit.models.summary import summary
 
-        summary(self, **options)
+        summary(
+            self, line_length, positions, print_fn, expand_nested, show_trainable,
+            layer_range, detail,
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {len(self.layers)} layers>"
@@ -631,7 +644,11 @@ def _flat(value: Any) -> Iterable[Any]:
 def _each(value: Any, convert: Any) -> Any:
     if isinstance(value, dict) and "class_name" not in value:
         return {k: convert(v) for k, v in value.items()}
-    return [convert(v) for v in value] if isinstance(value, list | tuple) else convert(value)
+    return (
+        [convert(v) for v in value]
+        if isinstance(value, list | tuple)
+        else convert(value)
+    )
 
 
 def _check_metric(identifier: Any) -> None:

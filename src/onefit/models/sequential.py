@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Any, Self
 
-from onefit import config
 from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer
 from onefit.layers.core import Input, InputLayer
@@ -36,6 +35,7 @@ class Sequential(Model):
     def __init__(self, layers: Iterable[Any] = (), name: str | None = None) -> None:
         super().__init__()
         self.name = name or "sequential"
+        self._chosen = name is not None
         self._input: InputLayer | None = None
         self.graph = chain((), self.name)
         for layer in layers or ():
@@ -66,13 +66,16 @@ class Sequential(Model):
         if shape and not self.layers and self._input is None:
             self._input = Input(tuple(shape))
         self._name(layer)
-        self._set((*self.graph.layers, layer))
         if self._input is not None:
-            layer.build(self.graph.input_shapes(self._input.batch_shape)[-1],
-                        config.generator(None)) if not layer.built else None  # fmt: skip
+            # Before it is one of the layers: one that does not fit is not kept.
+            shape = self.graph.output_shape(self._input.batch_shape)
+            layer.output_shape(shape) if layer.built else layer.build(shape)
+        self._set((*self.graph.layers, layer))
 
     def pop(self) -> Layer:
         """Takes the last layer off and returns it."""
+        if not self.layers:
+            raise invalid(self.name, received="pop()", expected="a model with layers")
         *rest, last = self.graph.layers
         self._set(tuple(rest))
         return last
@@ -92,6 +95,7 @@ class Sequential(Model):
 
     def _set(self, layers: tuple[Layer, ...]) -> None:
         self.graph: Graph = chain(layers, self.name)
+        self.graph._named = self._chosen
         self.optimizer_state = None
 
     def _name(self, layer: Layer) -> None:

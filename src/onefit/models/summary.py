@@ -17,7 +17,7 @@ from onefit.models.graph import Graph, Node
 __all__ = ["summary"]
 
 
-def summary(  # noqa: PLR0917 - the order is Keras'
+def summary(
     model: Any,
     line_length: int | None = None,
     positions: list[float] | None = None,

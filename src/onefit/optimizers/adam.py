@@ -82,9 +82,9 @@ class Adam(Optimizer):
     2018, for amsgrad.
     """
 
-    beta_1: float = number(0.9, minimum=0, below=1)
-    beta_2: float = number(0.999, minimum=0, below=1)
-    epsilon: float = number(1e-7, minimum=0)
+    beta_1: float = number(default=0.9, minimum=0, below=1)
+    beta_2: float = number(default=0.999, minimum=0, below=1)
+    epsilon: float = number(default=1e-7, minimum=0)
     amsgrad: bool = False
 
     def rule(self) -> Rule:
@@ -111,7 +111,7 @@ class AdamW(Adam):
     Source: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
     """
 
-    weight_decay: float = number(0.004, minimum=0)
+    weight_decay: float = number(default=0.004, minimum=0)
 
 
 class Adamax(Optimizer):
@@ -134,9 +134,9 @@ class Adamax(Optimizer):
     Source: Kingma and Ba, 2015, section 7.1.
     """
 
-    beta_1: float = number(0.9, minimum=0, below=1)
-    beta_2: float = number(0.999, minimum=0, below=1)
-    epsilon: float = number(1e-7, minimum=0)
+    beta_1: float = number(default=0.9, minimum=0, below=1)
+    beta_2: float = number(default=0.999, minimum=0, below=1)
+    epsilon: float = number(default=1e-7, minimum=0)
 
     def rule(self) -> Rule:
         def update(
@@ -180,9 +180,9 @@ class Nadam(Optimizer):
     Source: Dozat, 2015.
     """
 
-    beta_1: float = number(0.9, minimum=0, below=1)
-    beta_2: float = number(0.999, minimum=0, below=1)
-    epsilon: float = number(1e-7, minimum=0)
+    beta_1: float = number(default=0.9, minimum=0, below=1)
+    beta_2: float = number(default=0.999, minimum=0, below=1)
+    epsilon: float = number(default=1e-7, minimum=0)
 
     def rule(self) -> Rule:
         def init(params: Tree) -> Slots:

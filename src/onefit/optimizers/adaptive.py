@@ -35,8 +35,8 @@ class Adagrad(Optimizer):
     Source: Duchi et al., 2011.
     """
 
-    initial_accumulator_value: float = number(0.1, minimum=0)
-    epsilon: float = number(1e-7, minimum=0)
+    initial_accumulator_value: float = number(default=0.1, minimum=0)
+    epsilon: float = number(default=1e-7, minimum=0)
 
     def rule(self) -> Rule:
         import optax
@@ -68,9 +68,9 @@ class RMSprop(Optimizer):
     Source: Hinton, "Neural networks for machine learning", lecture 6, 2012.
     """
 
-    rho: float = number(0.9, minimum=0, below=1)
-    momentum: float = number(0.0, minimum=0, maximum=1)
-    epsilon: float = number(1e-7, minimum=0)
+    rho: float = number(default=0.9, minimum=0, below=1)
+    momentum: float = number(default=0.0, minimum=0, maximum=1)
+    epsilon: float = number(default=1e-7, minimum=0)
     centered: bool = False
 
     def rule(self) -> Rule:
@@ -105,8 +105,8 @@ class Adadelta(Optimizer):
     Source: Zeiler, 2012.
     """
 
-    rho: float = number(0.95, minimum=0, below=1)
-    epsilon: float = number(1e-7, minimum=0)
+    rho: float = number(default=0.95, minimum=0, below=1)
+    epsilon: float = number(default=1e-7, minimum=0)
 
     def rule(self) -> Rule:
         import optax
@@ -142,12 +142,12 @@ class Ftrl(Optimizer):
     Source: McMahan et al., "Ad click prediction", 2013.
     """
 
-    learning_rate_power: float = number(-0.5, maximum=0)
-    initial_accumulator_value: float = number(0.1, minimum=0)
-    l1_regularization_strength: float = number(0.0, minimum=0)
-    l2_regularization_strength: float = number(0.0, minimum=0)
-    l2_shrinkage_regularization_strength: float = number(0.0, minimum=0)
-    beta: float = number(0.0, minimum=0)
+    learning_rate_power: float = number(default=-0.5, maximum=0)
+    initial_accumulator_value: float = number(default=0.1, minimum=0)
+    l1_regularization_strength: float = number(default=0.0, minimum=0)
+    l2_regularization_strength: float = number(default=0.0, minimum=0)
+    l2_shrinkage_regularization_strength: float = number(default=0.0, minimum=0)
+    beta: float = number(default=0.0, minimum=0)
 
     def rule(self) -> Rule:
         l1, l2 = self.l1_regularization_strength, self.l2_regularization_strength

@@ -44,7 +44,7 @@ def at_least(minimum: int) -> Any:
 
 def rate(default: float) -> Any:
     """The field of a learning rate: a number, a schedule or a function of the step."""
-    return number(default, minimum=0, convert=as_learning_rate)
+    return number(default=default, minimum=0, convert=as_learning_rate)
 
 
 class Optimizer(Description):
@@ -94,18 +94,30 @@ class Optimizer(Description):
     """
 
     learning_rate: Any = rate(0.001)
-    weight_decay: float | None = number(None, minimum=0, optional=True, kw_only=True)
-    clipnorm: float | None = number(None, minimum=0, optional=True, kw_only=True)
-    clipvalue: float | None = number(None, minimum=0, optional=True, kw_only=True)
-    global_clipnorm: float | None = number(None, minimum=0, optional=True, kw_only=True)
-    use_ema: bool = setting(False, kw_only=True)
-    ema_momentum: float = number(0.99, minimum=0, maximum=1, kw_only=True)
-    ema_overwrite_frequency: int | None = setting(None, check=at_least(1), kw_only=True)
-    loss_scale_factor: float | None = number(None, above=0, optional=True, kw_only=True)
-    gradient_accumulation_steps: int | None = setting(
-        None, check=at_least(2), kw_only=True
+    weight_decay: float | None = number(
+        default=None, minimum=0, optional=True, kw_only=True
     )
-    name: str | None = setting(None, kw_only=True, identity=False)
+    clipnorm: float | None = number(
+        default=None, minimum=0, optional=True, kw_only=True
+    )
+    clipvalue: float | None = number(
+        default=None, minimum=0, optional=True, kw_only=True
+    )
+    global_clipnorm: float | None = number(
+        default=None, minimum=0, optional=True, kw_only=True
+    )
+    use_ema: bool = setting(default=False, kw_only=True)
+    ema_momentum: float = number(default=0.99, minimum=0, maximum=1, kw_only=True)
+    ema_overwrite_frequency: int | None = setting(
+        default=None, check=at_least(1), kw_only=True
+    )
+    loss_scale_factor: float | None = number(
+        default=None, above=0, optional=True, kw_only=True
+    )
+    gradient_accumulation_steps: int | None = setting(
+        default=None, check=at_least(2), kw_only=True
+    )
+    name: str | None = setting(default=None, kw_only=True, identity=False)
 
     _mutable: ClassVar[frozenset[str]] = frozenset({"name", "learning_rate"})
     _state: ClassVar[dict[str, Any] | None] = None

@@ -31,7 +31,7 @@ class SGD(Optimizer):
     """
 
     learning_rate: Any = rate(0.01)
-    momentum: float = number(0.0, minimum=0, maximum=1)
+    momentum: float = number(default=0.0, minimum=0, maximum=1)
     nesterov: bool = False
 
     def rule(self) -> Rule:
@@ -63,8 +63,8 @@ class Lion(Optimizer):
     Source: Chen et al., "Symbolic discovery of optimization algorithms", 2023.
     """
 
-    beta_1: float = number(0.9, above=0, maximum=1)
-    beta_2: float = number(0.99, minimum=0, below=1)
+    beta_1: float = number(default=0.9, above=0, maximum=1)
+    beta_2: float = number(default=0.99, minimum=0, below=1)
 
     def rule(self) -> Rule:
         import optax

@@ -47,9 +47,9 @@ class Lamb(Optimizer):
     Source: You et al., "Large batch optimization for deep learning", 2020.
     """
 
-    beta_1: float = number(0.9, minimum=0, below=1)
-    beta_2: float = number(0.999, minimum=0, below=1)
-    epsilon: float = number(1e-7, minimum=0)
+    beta_1: float = number(default=0.9, minimum=0, below=1)
+    beta_2: float = number(default=0.999, minimum=0, below=1)
+    epsilon: float = number(default=1e-7, minimum=0)
     separable: ClassVar[bool] = False
 
     def rule(self) -> Rule:
@@ -97,10 +97,10 @@ class Adafactor(Optimizer):
     Source: Shazeer and Stern, 2018.
     """
 
-    beta_2_decay: float = number(-0.8, maximum=0)
-    epsilon_1: float = number(1e-30, minimum=0)
-    epsilon_2: float = number(1e-3, minimum=0)
-    clip_threshold: float = number(1.0, above=0)
+    beta_2_decay: float = number(default=-0.8, maximum=0)
+    epsilon_1: float = number(default=1e-30, minimum=0)
+    epsilon_2: float = number(default=1e-3, minimum=0)
+    clip_threshold: float = number(default=1.0, above=0)
     relative_step: bool = True
     separable: ClassVar[bool] = False
 
@@ -215,21 +215,23 @@ class Muon(Optimizer):
     Source: Jordan et al., 2024; Liu et al., "Muon is scalable for LLM training", 2025.
     """
 
-    adam_beta_1: float = number(0.9, minimum=0, below=1)
-    adam_beta_2: float = number(0.999, minimum=0, below=1)
-    adam_weight_decay: float | None = number(0.004, minimum=0, optional=True)
-    epsilon: float = number(1e-7, minimum=0)
-    weight_decay: float | None = number(0.004, minimum=0, optional=True, kw_only=True)
-    exclude_layers: Any = setting((), kw_only=True)
-    exclude_embeddings: bool = setting(True, kw_only=True)
-    muon_a: float = number(3.4445, kw_only=True)
-    muon_b: float = number(-4.7750, kw_only=True)
-    muon_c: float = number(2.0315, kw_only=True)
-    adam_lr_ratio: float = number(1.0, minimum=0, kw_only=True)
-    momentum: float = number(0.95, minimum=0, below=1, kw_only=True)
-    ns_steps: int = setting(5, check=at_least(1), kw_only=True)
-    nesterov: bool = setting(True, kw_only=True)
-    rms_rate: float | None = number(0.2, above=0, optional=True, kw_only=True)
+    adam_beta_1: float = number(default=0.9, minimum=0, below=1)
+    adam_beta_2: float = number(default=0.999, minimum=0, below=1)
+    adam_weight_decay: float | None = number(default=0.004, minimum=0, optional=True)
+    epsilon: float = number(default=1e-7, minimum=0)
+    weight_decay: float | None = number(
+        default=0.004, minimum=0, optional=True, kw_only=True
+    )
+    exclude_layers: Any = setting(default=(), kw_only=True)
+    exclude_embeddings: bool = setting(default=True, kw_only=True)
+    muon_a: float = number(default=3.4445, kw_only=True)
+    muon_b: float = number(default=-4.7750, kw_only=True)
+    muon_c: float = number(default=2.0315, kw_only=True)
+    adam_lr_ratio: float = number(default=1.0, minimum=0, kw_only=True)
+    momentum: float = number(default=0.95, minimum=0, below=1, kw_only=True)
+    ns_steps: int = setting(default=5, check=at_least(1), kw_only=True)
+    nesterov: bool = setting(default=True, kw_only=True)
+    rms_rate: float | None = number(default=0.2, above=0, optional=True, kw_only=True)
     separable: ClassVar[bool] = False
 
     def rule(self) -> Rule:

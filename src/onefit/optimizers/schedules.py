@@ -37,7 +37,7 @@ class LearningRateSchedule(Description):
     number, and is one program.
 
     >>> class Halving(LearningRateSchedule):
-    ...     start: float = number(0.1)
+    ...     start: float = number(default=0.1)
     ...     def rate(self, step):
     ...         return self.start / 2**step
     >>> Halving(0.8)(2)
@@ -127,7 +127,7 @@ class ExponentialDecay(LearningRateSchedule):
     decay_steps: float = number(above=0)
     decay_rate: float = number(minimum=0)
     staircase: bool = False
-    name: str = setting("ExponentialDecay", identity=False)
+    name: str = setting(default="ExponentialDecay", identity=False)
 
     def rate(self, step: Array) -> Any:
         p = step / self.decay_steps
@@ -154,7 +154,7 @@ class InverseTimeDecay(LearningRateSchedule):
     decay_steps: float = number(above=0)
     decay_rate: float = number(minimum=0)
     staircase: bool = False
-    name: str = setting("InverseTimeDecay", identity=False)
+    name: str = setting(default="InverseTimeDecay", identity=False)
 
     def rate(self, step: Array) -> Any:
         p = step / self.decay_steps
@@ -181,10 +181,10 @@ class PolynomialDecay(LearningRateSchedule):
 
     initial_learning_rate: float = number(minimum=0)
     decay_steps: float = number(above=0)
-    end_learning_rate: float = number(0.0001, minimum=0)
-    power: float = number(1.0)
+    end_learning_rate: float = number(default=0.0001, minimum=0)
+    power: float = number(default=1.0)
     cycle: bool = False
-    name: str = setting("PolynomialDecay", identity=False)
+    name: str = setting(default="PolynomialDecay", identity=False)
 
     def rate(self, step: Array) -> Any:
         n = self.decay_steps
@@ -224,7 +224,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
     boundaries: Any = _numbers()
     values: Any = _numbers()
-    name: str = setting("PiecewiseConstant", identity=False)
+    name: str = setting(default="PiecewiseConstant", identity=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -275,10 +275,10 @@ class CosineDecay(LearningRateSchedule):
 
     initial_learning_rate: float = number(minimum=0)
     decay_steps: float = number(above=0)
-    alpha: float = number(0.0, minimum=0)
-    name: str = setting("CosineDecay", identity=False)
-    warmup_target: float | None = number(None, minimum=0, optional=True)
-    warmup_steps: float = number(0, minimum=0)
+    alpha: float = number(default=0.0, minimum=0)
+    name: str = setting(default="CosineDecay", identity=False)
+    warmup_target: float | None = number(default=None, minimum=0, optional=True)
+    warmup_steps: float = number(default=0, minimum=0)
 
     def rate(self, step: Array) -> Any:
         start, top, warmup = self.initial_learning_rate, self.warmup_target, 0
@@ -318,10 +318,10 @@ class CosineDecayRestarts(LearningRateSchedule):
 
     initial_learning_rate: float = number(minimum=0)
     first_decay_steps: float = number(above=0)
-    t_mul: float = number(2.0, above=0)
-    m_mul: float = number(1.0, minimum=0)
-    alpha: float = number(0.0, minimum=0)
-    name: str = setting("SGDRDecay", identity=False)
+    t_mul: float = number(default=2.0, above=0)
+    m_mul: float = number(default=1.0, minimum=0)
+    alpha: float = number(default=0.0, minimum=0)
+    name: str = setting(default="SGDRDecay", identity=False)
 
     def rate(self, step: Array) -> Any:
         x, t = step / self.first_decay_steps, self.t_mul

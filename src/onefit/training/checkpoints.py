@@ -49,7 +49,7 @@ class ModelCheckpoint(Callback):
         >>> keep = ModelCheckpoint("best.keras", save_best_only=True)
     """
 
-    def __init__(  # noqa: PLR0917 - the order is Keras'
+    def __init__(
         self,
         filepath: str | os.PathLike,
         monitor: str = "val_loss",

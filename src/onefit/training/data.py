@@ -198,8 +198,8 @@ def _fit_target(loss: Loss | None, y: Any, output: tuple[int | None, ...]) -> An
         raise invalid(
             "y",
             received=f"targets of shape {y.shape} for an output of shape {output}",
-            expected=f"targets of shape {('n', *output[1:])}, since {loss.name} compares "
-            "them number by number",
+            expected=f"targets of shape {('n', *output[1:])}, since {loss.name} "
+            "compares them number by number",
             fix=f"give the last layer {units} unit{'s' * (units != 1)}, or give y that "
             "shape",
         )
@@ -224,7 +224,7 @@ def _refuse_one_unit(output: tuple[int | None, ...]) -> None:
 
 
 def _class_labels(loss: Loss, y: Any, output: tuple[int | None, ...]) -> Any:
-    classes = output[-1]
+    classes = output[-1] or 0
     if y.ndim == len(output) and y.shape[-1] == 1:
         y = y[..., 0]
     if y.ndim == len(output) and y.shape[-1] == classes:
@@ -263,7 +263,7 @@ def _class_labels(loss: Loss, y: Any, output: tuple[int | None, ...]) -> Any:
     return y.astype(np.int32)
 
 
-# Splitting, weighing, ordering ----------------------------------------------------------
+# Splitting, weighing, ordering ------------------------------------------------------
 
 
 def split(batch: Batch, share: float) -> tuple[Batch, Batch]:
@@ -329,9 +329,7 @@ def orders(seed: int, first: int, epochs: int, rows: int, length: int) -> np.nda
     if length != rows:
         start = first * length
         passes = range(start // rows, (start + epochs * length - 1) // rows + 1)
-        stream = np.concatenate(
-            [orders(seed, p, 1, rows, rows)[0] for p in passes]
-        )
+        stream = np.concatenate([orders(seed, p, 1, rows, rows)[0] for p in passes])
         offset = start - passes[0] * rows
         return stream[offset : offset + epochs * length].reshape(epochs, length)
     size = max(1, BLOCK // rows)

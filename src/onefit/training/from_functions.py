@@ -35,7 +35,7 @@ class LambdaCallback(Callback):
         0 {'loss': 0.5}
     """
 
-    def __init__(  # noqa: PLR0917 - the order is Keras'
+    def __init__(
         self,
         on_epoch_begin: Callable | None = None,
         on_epoch_end: Callable | None = None,

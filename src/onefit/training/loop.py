@@ -12,13 +12,12 @@ import jax
 import numpy as np
 
 from onefit.training import data as rows
-from onefit.training.callback import Callback, overrides
+from onefit.training.callback import overrides
 from onefit.training.compiling import compiled, is_small
 from onefit.training.history import History, Logs
 from onefit.training.program import Plan, Stretch
 from onefit.training.rules import Rule
 from onefit.training.task import Batch, Task, Train
-from onefit.types import Tree
 
 __all__ = ["Fit", "fit"]
 
@@ -120,9 +119,14 @@ class State:
         slot = model.graph.slot
         self.params = jax.tree.map(np.array, slot.params)
         free = self.task.pack(self.params)
-        if model.optimizer_state is None:
-            model.optimizer_state = self.task.optimizer.init(free)
-        optimizer = jax.tree.map(np.array, model.optimizer_state)
+        fresh = self.task.optimizer.init(free)
+        kept = model.optimizer_state
+        # Freezing a layer changes what the optimizer sees: it then starts anew.
+        if kept is None or jax.tree.map(np.shape, kept) != jax.tree.map(
+            np.shape, fresh
+        ):
+            kept = model.optimizer_state = fresh
+        optimizer = jax.tree.map(np.array, kept)
         self.train = Train(free, jax.tree.map(np.array, slot.state), optimizer)
         self.set_rate()
         self._written = jax.tree.leaves((slot.params, slot.state))
@@ -175,7 +179,7 @@ class State:
 
 
 class Interrupt:
-    """Ctrl-C: the first asks the fit to end after this stretch, a second one is itself."""
+    """Ctrl-C: the first asks the fit to end after this stretch, a second one ends."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -286,8 +290,10 @@ def capacity(job: Fit, plan: Plan, each: bool) -> int:
 class _Whole:
     """Runs many epochs by one call of the program."""
 
-    def __init__(self, job: Fit, state: State, plan: Plan, data: Batch,
-                 validation: Any, capacity: int) -> None:  # fmt: skip
+    def __init__(
+        self, job: Fit, state: State, plan: Plan, data: Batch, validation: Any,
+        capacity: int,
+    ) -> None:  # fmt: skip
         self.job, self.state, self.plan, self.capacity = job, state, plan, capacity
         self.data, self.validation = data, validation
         self.count, self.calls, self.pace = 1, 0, 0.0
@@ -331,8 +337,10 @@ class _Whole:
 class _Part:
     """Runs one epoch by several calls: for long epochs, and for callbacks by batch."""
 
-    def __init__(self, job: Fit, state: State, plan: Plan, data: Batch,
-                 validation: Any, interrupt: Interrupt, by_batch: bool) -> None:  # fmt: skip
+    def __init__(
+        self, job: Fit, state: State, plan: Plan, data: Batch, validation: Any,
+        interrupt: Interrupt, by_batch: bool,
+    ) -> None:  # fmt: skip
         self.job, self.state, self.plan = job, state, plan
         self.data, self.validation = data, validation
         self.interrupt, self.by_batch = interrupt, by_batch
@@ -384,7 +392,12 @@ class _Part:
 
 
 def stretch(
-    job: Fit, plan: Plan, epoch: int, count: int, order: np.ndarray | None, capacity: int
+    job: Fit,
+    plan: Plan,
+    epoch: int,
+    count: int,
+    order: np.ndarray | None,
+    capacity: int,
 ) -> Stretch:
     """What a call of the program is told about its epochs, in arrays of fixed size."""
     if order is not None and len(order) < capacity:

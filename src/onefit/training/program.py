@@ -14,7 +14,18 @@ from jax import lax
 from onefit.training.task import Batch, Task, Train
 from onefit.types import Array, Tree
 
-__all__ = ["Plan", "Stretch", "close", "epoch", "evaluate", "finish", "part", "run", "start", "step"]
+__all__ = [
+    "Plan",
+    "Stretch",
+    "close",
+    "epoch",
+    "evaluate",
+    "finish",
+    "part",
+    "run",
+    "start",
+    "step",
+]
 
 
 class Plan(NamedTuple):
@@ -68,9 +79,10 @@ def step(
 
     def cost(free: Tree) -> Any:
         params = task.unpack(fixed, free)
-        return task.cost(params, train.state, batch, training=True, key=key)
+        loss, details = task.cost(params, train.state, batch, training=True, key=key)
+        return task.optimizer.scale_loss(loss), (loss, details)
 
-    (loss, details), gradient = jax.value_and_grad(cost, has_aux=True)(train.free)
+    (_, (loss, details)), gradient = jax.value_and_grad(cost, has_aux=True)(train.free)
     free, optimizer = task.optimizer.update(gradient, train.optimizer, train.free)
     free = _constrained(task, fixed, free)
     outputs, state, costs = details
@@ -81,7 +93,9 @@ def step(
 def _constrained(task: Task, fixed: Tree, free: Tree) -> Tree:
     params = task.unpack(fixed, free)
     held = task.graph.constrain(params)
-    same = all(a is b for a, b in zip(*map(jax.tree.leaves, (params, held)), strict=True))
+    same = all(
+        a is b for a, b in zip(*map(jax.tree.leaves, (params, held)), strict=True)
+    )
     return free if same else task.pack(held)
 
 
@@ -115,7 +129,13 @@ def batches(
 
 
 def epoch(
-    task: Task, train: Train, fixed: Tree, data: Batch, order: Any, plan: Plan, seed: Any
+    task: Task,
+    train: Train,
+    fixed: Tree,
+    data: Batch,
+    order: Any,
+    plan: Plan,
+    seed: Any,
 ) -> tuple[Train, list[Any]]:
     """One pass over the data: the state after it, and the numbers of its log."""
 
@@ -200,7 +220,8 @@ def close(
     """What follows an epoch's steps: validation, the log's row, the rules."""
     validated: Any = True
     if validation is not None:
-        validated = stretch.validate[number] if plan.sometimes else True
+        if stretch.validate is not None:
+            validated = stretch.validate[number]
         row = row + _validate(task, train, fixed, validation, plan, validated)
     if len(row) < len(names):
         row = [*row, train.optimizer["learning_rate"]]
@@ -243,7 +264,7 @@ def finish(
     memories: tuple[Tree, ...],
     done: Any,
 ) -> tuple[Tree, Train]:
-    """The weights that a stretch ends with: at the fit's end the average or the best."""
+    """The weights a stretch ends with: at the fit's end the average or the best."""
     kept = task.optimizer.finish(train.optimizer, train.free)
     if kept is not train.free:
         kept = jax.tree.map(lambda a, w: jnp.where(done, a, w), kept, train.free)

@@ -115,7 +115,7 @@ class TensorBoard(Callback):
         >>> board = TensorBoard("logs", histogram_freq=10)
     """
 
-    def __init__(  # noqa: PLR0917 - the order is Keras'
+    def __init__(
         self,
         log_dir: str | os.PathLike = "logs",
         histogram_freq: int = 0,

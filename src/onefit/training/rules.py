@@ -1,3 +1,4 @@
+# ruff: noqa: D102
 """Rules: callbacks that live inside the program and cost nothing.
 
 A rule sees the log of each epoch and decides: stop, change the learning rate, keep the
@@ -18,13 +19,6 @@ from onefit.types import Tree
 __all__ = ["EarlyStopping", "ReduceLROnPlateau", "Rule", "TerminateOnNaN"]
 
 
-def _whole(where: str, name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise invalid(
-            where, received=f"{name}={value!r}", expected="a whole number, 0 or more"
-        )
-
-
 def _mode(value: str) -> str:
     if value not in ("auto", "min", "max"):
         raise unknown("mode", value, ("auto", "min", "max"))
@@ -35,7 +29,7 @@ class Rule(Description):
     """Base of rules. A subclass writes `init` and `update`, and may write `finish`.
 
     >>> class StopBelow(Rule):
-    ...     loss: float = number(0.1)
+    ...     loss: float = number(default=0.1)
     ...     def update(self, memory, epoch, logs, train):
     ...         return memory, train, logs["loss"] < self.loss
     >>> StopBelow(0.2)
@@ -52,7 +46,7 @@ class Rule(Description):
         return self.monitor.startswith("val_")
 
     def bind(self, directions: dict[str, str | None]) -> Self:
-        """The rule for these logs (name to 'min', 'max' or None); refuses a bad name."""
+        """The rule for these logs: name to 'min', 'max' or None."""
         if self.monitor not in directions:
             hint = " Give validation_data or validation_split to fit."
             error = unknown("log to monitor", self.monitor, directions)
@@ -101,11 +95,11 @@ class Rule(Description):
 class _Monitor(Rule):
     """A rule that follows one number of the logs and knows which way is better."""
 
-    monitor: str = setting("val_loss")  # type: ignore[misc]
-    mode: str = setting("auto", convert=_mode, kw_only=True)
-    verbose: int = setting(0, kw_only=True, identity=False)
+    # Not annotated here: a subclass's settings take the places that Keras gives them.
+    mode = "auto"
+    verbose = 0
 
-    def bind(self, directions: dict[str, str | None]) -> Self:  # noqa: D102
+    def bind(self, directions: dict[str, str | None]) -> Self:
         super().bind(directions)
         if self.mode != "auto":
             return self
@@ -153,22 +147,22 @@ class EarlyStopping(_Monitor):
     Source: Keras' callback of this name.
     """
 
-    monitor: str = setting("val_loss")  # type: ignore[misc]
-    min_delta: float = number(0, minimum=0)
-    patience: int = setting(0, check=_whole)
-    verbose: int = setting(0, identity=False)
-    mode: str = setting("auto", convert=_mode)
-    baseline: float | None = number(None, optional=True)
+    monitor: str = setting(default="val_loss")  # type: ignore[misc]
+    min_delta: float = number(default=0, minimum=0)
+    patience: int = number(default=0, minimum=0)
+    verbose: int = setting(default=0, identity=False)
+    mode: str = setting(default="auto", convert=_mode)
+    baseline: float | None = number(default=None, optional=True)
     restore_best_weights: bool = False
-    start_from_epoch: int = setting(0, check=_whole)
+    start_from_epoch: int = number(default=0, minimum=0)
 
-    def init(self, train: Train) -> Tree:  # noqa: D102
+    def init(self, train: Train) -> Tree:
         memory: dict[str, Any] = {"best": self.worst, "best_epoch": 0, "wait": 0}
         if self.restore_best_weights:
             memory["weights"] = (train.free, train.state)
         return jax.tree.map(jnp.asarray, memory)
 
-    def update(self, memory: Any, epoch: Any, logs: Any, train: Train) -> Any:  # noqa: D102
+    def update(self, memory: Any, epoch: Any, logs: Any, train: Train) -> Any:
         value = logs[self.monitor]
         seen = epoch >= self.start_from_epoch
         better = seen & self.better(value, memory["best"], self.min_delta)
@@ -192,7 +186,7 @@ class EarlyStopping(_Monitor):
         stop = seen & ~better & (wait >= self.patience) & (epoch > 0)
         return new, train, stop
 
-    def finish(self, memory: Any, train: Train, done: Any) -> Train:  # noqa: D102
+    def finish(self, memory: Any, train: Train, done: Any) -> Train:
         if not self.restore_best_weights:
             return train
         free, state = jax.tree.map(
@@ -202,7 +196,7 @@ class EarlyStopping(_Monitor):
         )
         return train._replace(free=free, state=state)
 
-    def report(self, memory: Any, stopped: int | None) -> list[str]:  # noqa: D102
+    def report(self, memory: Any, stopped: int | None) -> list[str]:
         self.best = float(memory["best"])
         self.best_epoch = int(memory["best_epoch"])
         self.wait = int(memory["wait"])
@@ -236,23 +230,23 @@ class ReduceLROnPlateau(_Monitor):
     Source: Keras' callback of this name.
     """
 
-    monitor: str = setting("val_loss")  # type: ignore[misc]
-    factor: float = number(0.1, minimum=0, below=1)
-    patience: int = setting(10, check=_whole)
-    verbose: int = setting(0, identity=False)
-    mode: str = setting("auto", convert=_mode)
-    min_delta: float = number(1e-4, minimum=0)
-    cooldown: int = setting(0, check=_whole)
-    min_lr: float = number(0.0, minimum=0)
+    monitor: str = setting(default="val_loss")  # type: ignore[misc]
+    factor: float = number(default=0.1, minimum=0, below=1)
+    patience: int = number(default=10, minimum=0)
+    verbose: int = setting(default=0, identity=False)
+    mode: str = setting(default="auto", convert=_mode)
+    min_delta: float = number(default=1e-4, minimum=0)
+    cooldown: int = number(default=0, minimum=0)
+    min_lr: float = number(default=0.0, minimum=0)
 
     logs_learning_rate: ClassVar[bool] = True
 
-    def init(self, train: Train) -> Tree:  # noqa: D102
+    def init(self, train: Train) -> Tree:
         del train
         memory = {"best": self.worst, "wait": 0, "cooldown": 0, "times": 0}
         return jax.tree.map(jnp.asarray, memory)
 
-    def update(self, memory: Any, epoch: Any, logs: Any, train: Train) -> Any:  # noqa: D102
+    def update(self, memory: Any, epoch: Any, logs: Any, train: Train) -> Any:
         del epoch
         value, rate = logs[self.monitor], train.optimizer["learning_rate"]
         better = self.better(value, memory["best"], self.min_delta)
@@ -272,7 +266,7 @@ class ReduceLROnPlateau(_Monitor):
         optimizer = train.optimizer | {"learning_rate": rate}
         return memory, train._replace(optimizer=optimizer), jnp.array(False)
 
-    def report(self, memory: Any, stopped: int | None) -> list[str]:  # noqa: D102
+    def report(self, memory: Any, stopped: int | None) -> list[str]:
         self.best, times = float(memory["best"]), int(memory["times"])
         if self.verbose and times:
             return [f"ReduceLROnPlateau: reduced the learning rate {times} times"]
@@ -285,11 +279,11 @@ class TerminateOnNaN(Rule):
     Source: Keras' callback of this name, which looks after each batch.
     """
 
-    def update(self, memory: Any, epoch: Any, logs: Any, train: Train) -> Any:  # noqa: D102
+    def update(self, memory: Any, epoch: Any, logs: Any, train: Train) -> Any:
         del epoch
         return memory, train, ~jnp.isfinite(logs["loss"])
 
-    def report(self, memory: Any, stopped: int | None) -> list[str]:  # noqa: D102
+    def report(self, memory: Any, stopped: int | None) -> list[str]:
         del memory
         if stopped is None:
             return []

@@ -4,6 +4,8 @@ The task is what a program trains. It is a description, hence a pytree whose lea
 the numbers of all its parts (rates, factors, deltas).
 """
 
+import math
+import re
 from typing import Any, NamedTuple
 
 import jax
@@ -15,7 +17,6 @@ from onefit import activations
 from onefit.description import Description, number
 from onefit.losses.base import Loss
 from onefit.metrics.base import Metric
-from onefit.optimizers.base import Optimizer
 from onefit.types import Array, Tree
 
 __all__ = ["Batch", "Head", "Task", "Train", "head"]
@@ -29,7 +30,7 @@ Measured on a CPU: 64-25-15-10 takes 18.3 us a step as one vector and 21.5 as a 
 
 
 class Batch(NamedTuple):
-    """Rows of data: inputs, targets and sample weights (None, or one array a target)."""
+    """Rows of data: inputs, targets, sample weights (None, or an array a target)."""
 
     x: Tree
     y: Tree
@@ -58,8 +59,19 @@ class Head(Description):
     metrics: tuple[Metric, ...] = ()
     weighted_metrics: tuple[Metric, ...] = ()
     link: str | None = None
-    weight: float = number(1.0)
+    weight: float = number(default=1.0)
     name: str | None = None
+
+    @property
+    def all_metrics(self) -> tuple[Metric, ...]:
+        """The metrics, then those that heed sample weights."""
+        return (*self.metrics, *self.weighted_metrics)
+
+    @staticmethod
+    def width(metric: Metric) -> int | None:
+        """How many numbers a metric has, None for a lone one."""
+        shape = jax.eval_shape(lambda: metric.compute(metric.init())).shape
+        return math.prod(shape) if shape else None
 
     def predictions(self, z: Array) -> Array:
         """What the metrics see: probabilities, where the loss works from logits."""
@@ -71,7 +83,7 @@ class Task(Description):
 
     graph: Any
     heads: tuple[Head, ...]
-    optimizer: Optimizer | None = None
+    optimizer: Any = None
 
     # The weights, as the optimizer sees them -----------------------------------------
 
@@ -98,12 +110,12 @@ class Task(Description):
         small = sum(leaf.size for leaf in leaves) <= SMALL
         return bool(self.optimizer and self.optimizer.elementwise and same and small)
 
-    # Loss ------------------------------------------------------------------------------
+    # Loss --------------------------------------------------------------------------
 
     def cost(
         self, params: Tree, state: Tree, batch: Batch, *, training: bool, key: Any
     ) -> tuple[Any, tuple[tuple[Array, ...], Tree, tuple[Any, ...]]]:
-        """J, and with it the outputs (logits), the new state, each output's own loss."""
+        """J, and with it the outputs (logits), the new state, each output's loss."""
         z, state, penalty = self.graph.forward(
             params, state, batch.x, training=training, key=key
         )
@@ -124,7 +136,7 @@ class Task(Description):
         ws = batch.w if isinstance(batch.w, tuple) else (batch.w,) * len(ys)
         return zip(self.heads, ys, outputs, ws, strict=True)
 
-    # Tallies: the running sums behind the logs -------------------------------------------
+    # Tallies: the running sums behind the logs ---------------------------------------
 
     def tally(self) -> Tree:
         """The sums of an epoch before its first batch."""
@@ -132,7 +144,7 @@ class Task(Description):
         return {
             "loss": (jnp.zeros(losses), jnp.zeros(())),
             "metrics": tuple(
-                tuple(m.init() for m in (*head.metrics, *head.weighted_metrics))
+                tuple(metric.init() for metric in head.all_metrics)
                 for head in self.heads
             ),
         }
@@ -154,10 +166,7 @@ class Task(Description):
                 tuple(
                     metric.update(s, y, p, weight)
                     for metric, s, weight in zip(
-                        (*head.metrics, *head.weighted_metrics),
-                        states,
-                        weights,
-                        strict=True,
+                        head.all_metrics, states, weights, strict=True
                     )
                 )
             )
@@ -168,15 +177,34 @@ class Task(Description):
         total, seen = tally["loss"]
         values = list(total / jnp.maximum(seen, 1))
         for head, states in zip(self.heads, tally["metrics"], strict=True):
-            metrics = (*head.metrics, *head.weighted_metrics)
-            values += [m.compute(s) for m, s in zip(metrics, states, strict=True)]
+            for metric, state in zip(head.all_metrics, states, strict=True):
+                values += list(jnp.ravel(metric.compute(state)))
         return values
+
+    def names(self, given: list[str]) -> list[str]:
+        """The names of the logs; a metric of several numbers has one name for each."""
+        several = len(self.heads) > 1
+        names = ["loss"]
+        if several:
+            names += [f"{h.name}_loss" for h in self._losses()]
+        labels = zip(self.heads, given, strict=True)
+        for head, label in labels:
+            for metric in head.all_metrics:
+                name = f"{label}_{metric.name}" if several else str(metric.name)
+                copies = sum(re.fullmatch(rf"{re.escape(name)}(_\d+)?", n) is not None
+                             for n in names)  # fmt: skip
+                name = f"{name}_{copies}" if copies else name
+                size = head.width(metric)
+                names += (
+                    [name] if size is None else [f"{name}_{i}" for i in range(size)]
+                )
+        return names
 
     def _losses(self) -> list[Head]:
         return [head for head in self.heads if head.loss is not None]
 
 
-def head(graph: Any, loss: Loss | None) -> tuple[Any, Loss | None, str | None]:
+def head(graph: Any, loss: Any) -> tuple[Any, Loss | None, str | None]:
     """The network up to its logits, the loss on logits, and the link to probabilities.
 
     When a final sigmoid or softmax meets its cross-entropy, the loss is computed from
@@ -186,10 +214,10 @@ def head(graph: Any, loss: Loss | None) -> tuple[Any, Loss | None, str | None]:
     """
     if loss is None or loss.link is None:
         return graph, loss, None
-    last = graph.layers[graph.nodes[-1].layer] if graph.nodes else None
+    last: Any = graph.layers[graph.nodes[-1].layer] if graph.nodes else None
     if isinstance(last, type(graph)):
-        inner, loss_, link = head(last, loss)
-        return _with_last(graph, inner), loss_, link
+        inner, inner_loss, link = head(last, loss)
+        return _with_last(graph, inner), inner_loss, link
     ends_in_link = (
         getattr(last, "activation", None) is activations.get(loss.link)
         and getattr(last, "activity_regularizer", None) is None

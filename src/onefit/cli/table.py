@@ -1,0 +1,159 @@
+"""Tables: a CSV file as columns of numbers, or a plain word of what is wrong."""
+
+import csv
+import os
+from typing import NamedTuple
+
+import numpy as np
+
+from onefit.errors import invalid, unknown
+
+__all__ = ["Table", "Target", "read", "target"]
+
+CLASSES = 20
+"""Whole numbers with at most so many different values are taken for classes."""
+
+
+class Table(NamedTuple):
+    """A header and rows of text."""
+
+    path: str
+    header: list[str]
+    rows: list[list[str]]
+    lines: list[int]
+
+    def index(self, column: str, option: str) -> int:
+        """Where a column is; refuses one that is not there, with the nearest."""
+        if column not in self.header:
+            raise unknown(f"column in {option}", column, self.header)
+        return self.header.index(column)
+
+    def numbers(self, columns: list[int]) -> np.ndarray:
+        """These columns as float32, (rows, columns).
+
+        Raises:
+            ValueError: Text, an empty cell or NaN: which line, which column.
+        """
+        try:
+            wanted = [[row[c] for c in columns] for row in self.rows]
+            array = np.array(wanted, dtype=np.float32)
+        except ValueError:
+            array = np.array([np.nan])
+        if not np.isfinite(array).all():
+            raise self._first_bad(columns)
+        return array
+
+    def _first_bad(self, columns: list[int]) -> ValueError:
+        for line, row in zip(self.lines, self.rows, strict=True):
+            for c in columns:
+                try:
+                    ok = bool(np.isfinite(np.float32(row[c])))
+                except ValueError:
+                    ok = False
+                if not ok:
+                    name = self.header[c]
+                    return invalid(
+                        f"{self.path}, line {line}, column {name!r}",
+                        received=repr(row[c]) if row[c].strip() else "an empty cell",
+                        expected="a number",
+                        fix=f"correct or remove the line, or write --drop {name}",
+                    )
+        raise AssertionError("called for a table of numbers")
+
+
+class Target(NamedTuple):
+    """What is predicted: the kind of problem, why, the values, the classes if any."""
+
+    problem: str
+    reason: str
+    y: np.ndarray
+    classes: list[str] | None
+
+
+def read(path: str) -> Table:
+    """Reads a CSV file with a header row.
+
+    Raises:
+        ValueError: No such file, an empty one, a ragged line, a column name twice.
+    """
+    if not os.path.isfile(path):
+        raise invalid(
+            path, received="no such file", expected="a CSV file with a header row"
+        )
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file)
+        try:
+            header = [name.strip() for name in next(reader, [])]
+            rows, lines = [], []
+            for row in reader:
+                if row:
+                    rows.append(row)
+                    lines.append(reader.line_num)
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise invalid(
+                path, received=str(error), expected="a CSV file in UTF-8"
+            ) from None
+    if not header or not rows:
+        raise invalid(
+            path,
+            received="an empty file" if not header else "a header without rows",
+            expected="a header row and rows of data",
+        )
+    twice = {name for name in header if header.count(name) > 1}
+    if twice:
+        raise invalid(
+            f"{path}, line 1",
+            received=f"the column {sorted(twice)[0]!r} twice",
+            expected="a header row with different names",
+            fix="name the columns in the first line",
+        )
+    for line, row in zip(lines, rows, strict=True):
+        if len(row) != len(header):
+            raise invalid(
+                f"{path}, line {line}",
+                received=f"{len(row)} cells",
+                expected=f"{len(header)}, as in the header",
+                fix='put a cell that holds a comma in "quotes"',
+            )
+    return Table(path, header, rows, lines)
+
+
+def target(table: Table, column: int, problem: str) -> Target:
+    """What the target column asks for, by the table of lecture 004."""
+    cells = [row[column].strip() for row in table.rows]
+    if "" in cells:
+        table.numbers([column])  # says which line
+    try:
+        values = np.array(cells, dtype=np.float64)
+    except ValueError:
+        values = None
+    different = len(set(cells)) if values is None else len(np.unique(values))
+    whole = values is not None and np.array_equal(values, np.rint(values))
+    if problem == "auto":
+        classes = values is None or different == 2 or (whole and different <= CLASSES)
+        problem = ("binary" if different == 2 else "multiclass") if classes else (
+            "regression")  # fmt: skip
+    if different < 2:
+        raise invalid(
+            f"{table.path}, column {table.header[column]!r}",
+            received=f"the one value {cells[0]!r} in every row",
+            expected="a target with at least two values",
+        )
+    if problem == "regression":
+        y = table.numbers([column])
+        return Target(problem, f"{different} different numbers", y, None)
+    if problem == "binary" and different != 2:
+        raise invalid(
+            "--problem binary",
+            received=f"{different} different values",
+            expected="two",
+            fix="write --problem multiclass",
+        )
+    keys = cells if values is None else [f"{v:g}" for v in values]
+    order = (
+        sorted(set(keys)) if values is None else [f"{v:g}" for v in np.unique(values)]
+    )
+    number = {name: i for i, name in enumerate(order)}
+    y = np.array([number[key] for key in keys], np.int32)
+    kind = "words" if values is None else "whole numbers" if whole else "numbers"
+    return Target(problem, f"{different} different {kind}", y, order)

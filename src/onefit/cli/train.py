@@ -1,0 +1,191 @@
+"""`onefit train`: a table in, a trained network out. Thin over the Python interface."""
+
+import argparse
+import json
+import os
+from typing import Any
+
+import numpy as np
+
+from onefit.cli.table import Table, Target, read, target
+from onefit.errors import invalid
+
+__all__ = ["train"]
+
+HEADS = {
+    "binary": ("sigmoid", "binary_crossentropy", "two classes"),
+    "multiclass": (
+        "softmax",
+        "sparse_categorical_crossentropy",
+        "more than two classes",
+    ),
+    "regression": ("linear", "mse", "any number"),
+}
+"""Lecture 004's table: problem, last activation, loss."""
+
+
+def train(arguments: argparse.Namespace) -> int:
+    """Trains on the table that the arguments name; returns the exit code."""
+    say = (lambda *_: None) if arguments.quiet else print
+    table = read(arguments.table)
+    column = _target_column(table, arguments, say)
+    goal = target(table, column, arguments.problem)
+    dropped = [name for name in arguments.drop.split(",") if name]
+    out = {column, *(table.index(name, "--drop") for name in dropped)}
+    columns = [i for i in range(len(table.header)) if i not in out]
+    if not columns:
+        raise invalid(
+            table.path, received="no column beside the target", expected="at least one"
+        )
+    x = table.numbers(columns)
+    kept, held = _split(len(x), arguments.held_out, arguments.seed)
+
+    import onefit
+
+    onefit.utils.set_random_seed(arguments.seed)
+    activation, loss, words = HEADS[goal.problem]
+    say(f"\n{table.path}: {len(x):,} rows, {len(columns)} inputs, target "
+        f"{table.header[column]!r}")  # fmt: skip
+    say(f"{goal.problem}: the target has {goal.reason} ({words}), so the last layer is "
+        f"{activation} and the loss {loss}")  # fmt: skip
+    say(f"{len(kept):,} rows to train on, {len(held):,} held out for the test (seed "
+        f"{arguments.seed})\n")  # fmt: skip
+    model = build(x[kept], goal, goal.y[kept], _units(arguments.hidden))
+    model.compile(
+        optimizer=onefit.optimizers.Adam(arguments.learning_rate),
+        loss=loss,
+        metrics=["mae"] if goal.classes is None else ["accuracy"],
+    )
+    if not arguments.quiet:
+        model.summary()
+    history = model.fit(
+        x[kept],
+        goal.y[kept],
+        epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
+        validation_split=0.1,
+        verbose=0 if arguments.quiet else "auto",
+        callbacks=[
+            onefit.callbacks.EarlyStopping(
+                patience=arguments.patience, restore_best_weights=True
+            )
+        ],
+    )
+    results = {
+        "training": model.evaluate(x[kept], goal.y[kept], verbose=0, return_dict=True),
+        "held out": model.evaluate(x[held], goal.y[held], verbose=0, return_dict=True),
+    }
+    report = {
+        "table": os.path.basename(table.path),
+        "inputs": [table.header[i] for i in columns],
+        "target": table.header[column],
+        "problem": goal.problem,
+        "classes": goal.classes,
+        "metrics": results,
+        "history": history.history,
+    }
+    folder = arguments.output or f"onefit-{_stem(table.path)}"
+    paths = _write(folder, model, history, report)
+    _report(results, history, _baseline(goal, goal.y[kept], goal.y[held]))
+    whats = ("the model", "inputs, classes, metrics, history", "its loss by epoch")
+    say("\nwritten:")
+    for what, path in zip(whats, paths, strict=True):
+        say(f"  {path:<34} {what}")
+    say("\nuse it from Python:")
+    say(f"  model = onefit.load_model({paths[0]!r})")
+    say("  model.predict(x)   # a row an example, the columns as in report.json")
+    return 0
+
+
+def build(x: np.ndarray, goal: Target, y: np.ndarray, hidden: list[int]) -> Any:
+    """The network: inputs standardised inside it, hidden layers, the problem's head."""
+    from onefit import Input, Sequential
+    from onefit.layers import Dense, Normalization, Rescaling
+
+    scale = Normalization(name="standardise")
+    scale.adapt(x)
+    model = Sequential([Input((x.shape[1],)), scale])
+    for i, units in enumerate(hidden, 1):
+        model.add(Dense(units, activation="relu", name=f"hidden_{i}"))
+    outputs = len(goal.classes or ()) if goal.problem == "multiclass" else 1
+    model.add(Dense(outputs, activation=HEADS[goal.problem][0], name="output"))
+    if goal.problem == "regression":
+        # The network works in standard units; this gives the target's own back.
+        spread = float(y.std()) or 1.0
+        model.add(Rescaling(spread, offset=float(y.mean()), name="units"))
+    return model
+
+
+def _target_column(table: Table, arguments: argparse.Namespace, say: Any) -> int:
+    if arguments.target is None:
+        say(f"no --target given: predicting the last column, {table.header[-1]!r}")
+        return len(table.header) - 1
+    return table.index(arguments.target, "--target")
+
+
+def _units(text: str) -> list[int]:
+    try:
+        units = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        units = [0]
+    if any(u < 1 for u in units):
+        raise invalid(
+            "--hidden",
+            received=repr(text),
+            expected="positive whole numbers, such as 64,32",
+        )
+    return units
+
+
+def _split(rows: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    at = rows - round(rows * share)
+    if not 0 < share < 1 or not 1 < at < rows:
+        raise invalid(
+            "--held-out",
+            received=f"{share} of {rows} rows",
+            expected="a share between 0 and 1 that leaves rows on both sides",
+        )
+    order = np.random.default_rng(seed).permutation(rows)
+    return order[:at], order[at:]
+
+
+def _baseline(goal: Target, y: np.ndarray, held: np.ndarray) -> tuple[str, str, float]:
+    """What one gets without a network: the commonest class, or the mean."""
+    if goal.classes is None:
+        mae = float(np.abs(held - y.mean()).mean())
+        return "mae", f"always saying the mean, {float(y.mean()):.4g}", mae
+    common = int(np.bincount(y).argmax())
+    name = goal.classes[common]
+    return "accuracy", f"always saying {name!r}", float((held == common).mean())
+
+
+def _report(
+    results: dict[str, dict[str, float]], history: Any, baseline: tuple[str, str, float]
+) -> None:
+    """Says what came of it: the numbers, beside those that need no network."""
+    ends = {"rule": " (stopped early)", "interrupted": " (stopped by Ctrl-C)"}
+    end = ends.get(history.stopped, "")
+    print(f"\ntrained {len(history.epoch)} epochs in {history.seconds:.2f} s{end}")
+    for part, numbers in results.items():
+        shown = "   ".join(f"{name} {value:.4f}" for name, value in numbers.items())
+        print(f"  {part:<10} {shown}")
+    metric, words, value = baseline
+    print(f"  {'baseline':<10} {metric} {value:.4f} ({words})")
+
+
+def _write(folder: str, model: Any, history: Any, report: dict[str, Any]) -> list[str]:
+    """The model, its report and the picture of its loss; the paths."""
+    os.makedirs(folder, exist_ok=True)
+    names = ("model.keras", "report.json", "loss.png")
+    paths = [os.path.join(folder, name) for name in names]
+    model.save(paths[0])
+    with open(paths[1], "w", encoding="utf-8") as file:
+        json.dump(report, file, indent=1)
+    from onefit.plots import learning_curves
+
+    learning_curves(history).figure.savefig(paths[2], dpi=150)
+    return paths
+
+
+def _stem(path: str) -> str:
+    return os.path.splitext(os.path.basename(path))[0]

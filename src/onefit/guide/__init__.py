@@ -1,0 +1,1 @@
+"""The guide: checks before, watching during, and diagnosing after a fit."""

@@ -1,0 +1,278 @@
+"""Descriptions: frozen settings that are pytrees of their numbers."""
+
+import copy
+import json
+import pickle
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onefit.description import Description, number, off, setting
+
+
+def doubled(x):
+    return 2 * x
+
+
+def _even(where, name, value):
+    if value % 2:
+        raise ValueError(f"{where}: {name}={value} is odd")
+
+
+class Part(Description):
+    gain: float = number(default=2.0)
+
+
+def _part(given):
+    return Part.from_config(given["config"]) if isinstance(given, dict) else given
+
+
+class Machine(Description):
+    size: int = setting(check=_even)
+    rate: float = number(default=0.5, minimum=0, below=1)
+    decay: float | None = number(default=None, above=0, maximum=3, optional=True)
+    axes: tuple = (1, 2)
+    activation: object = setting(default=None, convert=lambda f: f or doubled)
+    part: Part = setting(default=Part(), convert=_part)
+    name: str | None = setting(default=None, identity=False, kw_only=True)
+
+
+# Making -------------------------------------------------------------------------------
+
+
+def test_settings_by_order_and_by_name():
+    machine = Machine(4, 0.25, axes=[0, 1])
+    assert (machine.size, machine.rate, machine.decay) == (4, 0.25, None)
+    assert machine.axes == (0, 1)  # a list cannot be part of a structure
+    assert machine.activation is doubled  # converted
+    with pytest.raises(TypeError, match="missing 1 required positional argument"):
+        Machine()
+    with pytest.raises(TypeError, match="positional argument"):
+        Machine(2, 0.1, None, (), None, Part(), "by name only")
+
+
+def test_inherited_settings_come_first():
+    class Faster(Machine):
+        speed: float = number(default=1.0)
+
+    faster = Faster(2, 0.1, speed=3)
+    assert (faster.size, faster.rate, faster.speed) == (2, 0.1, 3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "text"),
+    [
+        ({"size": 3}, ValueError, "Machine: size=3 is odd"),
+        (
+            {"rate": -0.5},
+            ValueError,
+            "rate=-0.5; expected a number at least 0 and below",
+        ),
+        ({"rate": 1}, ValueError, "rate=1; expected a number at least 0 and below 1."),
+        ({"rate": float("nan")}, ValueError, "rate=nan; expected a number"),
+        (
+            {"decay": 0.0},
+            ValueError,
+            "decay=0.0; expected a number at most 3 and above 0",
+        ),
+        ({"decay": 4}, ValueError, "decay=4; expected a number at most 3 and above 0."),
+        (
+            {"rate": "0.5"},
+            TypeError,
+            "Machine: received rate='0.5'; expected a number.",
+        ),
+        ({"rate": True}, TypeError, "received rate=True; expected a number."),
+        ({"rate": None}, TypeError, "received rate=None; expected a number."),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(settings, error, text):
+    with pytest.raises(error) as caught:
+        Machine(**({"size": 2} | settings))
+    assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("rate", [0, 0.5, np.float32(0.5), np.int64(0), jnp.array(0.5)])
+def test_numbers_of_every_kind(rate):
+    assert Machine(2, rate).rate is rate
+
+
+def test_an_init_method_is_refused():
+    with pytest.raises(TypeError, match="Own: received an __init__ method; expected"):
+
+        class Own(Description):
+            def __init__(self):
+                pass
+
+
+def test_fixed_once_made():
+    machine = Machine(2)
+    with pytest.raises(AttributeError) as caught:
+        machine.rate = 0.1
+    assert str(caught.value) == (
+        "Machine.rate is fixed once made. Write `Machine(rate=...)` to make another."
+    )
+    machine.note = "what is no setting is free"
+
+
+def test_some_settings_may_stay_mutable():
+    class Named(Description):
+        _mutable = frozenset({"name"})
+        name: str = "a"
+        size: int = 1
+
+    named = Named()
+    named.name = "b"
+    assert named.name == "b"
+    with pytest.raises(AttributeError, match=r"Named\.size is fixed"):
+        named.size = 2
+
+
+def test_replace():
+    machine = Machine(2, 0.25, name="a")
+    other = machine.replace(size=4)
+    assert (other.size, other.rate, other.name) == (4, 0.25, "a")
+    assert machine.size == 2
+    with pytest.raises(AttributeError, match="fixed once made"):
+        other.size = 6
+    with pytest.raises(
+        ValueError, match=r"Unknown setting of Machine 'sise'. Did you mean"
+    ):
+        machine.replace(sise=3)
+
+
+# As a pytree --------------------------------------------------------------------------
+
+
+def test_leaves_are_the_numbers():
+    leaves = jax.tree.leaves(Machine(2, 0.25, 1.5, part=Part(3.0)))
+    assert leaves == [0.25, 1.5, 3.0]
+
+
+def test_numbers_that_are_off_are_structure():
+    assert off(None)
+    assert off(0)
+    assert off(0.0)
+    assert not off(0.1)
+    assert not off(jnp.array(0.0))  # a traced number is never asked for its value
+    on, without = Machine(2, 0.25), Machine(2, 0.0)
+    assert len(jax.tree.leaves(on)) == len(jax.tree.leaves(without)) + 1
+    assert jax.tree.structure(on) != jax.tree.structure(without)
+
+
+def test_structure_is_what_needs_another_program():
+    same = jax.tree.structure(Machine(2, 0.25))
+    assert jax.tree.structure(Machine(2, 0.75)) == same
+    assert jax.tree.structure(Machine(2, 0.75, name="b")) == same
+    for other in (
+        Machine(4, 0.25),
+        Machine(2, 0.25, 1.0),
+        Machine(2, 0.25, axes=(0,)),
+        Machine(2, 0.25, activation=jnp.tanh),
+        Machine(2, 0.25, part=Part(0.0)),
+    ):
+        assert jax.tree.structure(other) != same
+
+
+def test_a_changed_number_compiles_nothing():
+    traced = []
+
+    @jax.jit
+    def run(machine, x):
+        traced.append(machine.size)
+        return machine.rate * x + machine.part.gain
+
+    for rate in (0.25, 0.5, np.float32(0.75)):
+        assert float(run(Machine(2, float(rate), name=str(rate)), 2.0)) == 2 * rate + 2
+    assert traced == [2]
+    run(Machine(4), 2.0)
+    assert traced == [2, 4]
+
+
+def test_there_and_back():
+    machine = Machine(4, 0.25, 1.5, (3,), name="a")
+    again = jax.tree.map(lambda leaf: leaf, machine)
+    assert type(again) is Machine
+    assert (again.size, again.rate, again.decay, again.axes) == (4, 0.25, 1.5, (3,))
+    assert again.activation is doubled
+    assert again.name is None  # what no program sees does not travel
+
+
+def test_numbers_vary_under_vmap_and_have_gradients():
+    rates = jnp.array([0.1, 0.2, 0.3])
+    machines = jax.vmap(lambda rate: Machine(2, rate))(rates)
+    np.testing.assert_allclose(jax.vmap(lambda m: m.rate * 10)(machines), 10 * rates)
+    slope = jax.grad(lambda m: m.rate**2 + 3 * m.part.gain)(Machine(2, 0.5))
+    assert float(slope.rate) == 1.0
+    assert float(slope.part.gain) == 3.0
+
+
+def test_descriptions_in_a_tuple_are_children():
+    class Rack(Description):
+        parts: tuple = ()
+
+    assert jax.tree.leaves(Rack([Part(1.0), Part(3.0)])) == [1.0, 3.0]
+
+
+# As settings --------------------------------------------------------------------------
+
+
+def test_config_is_json_and_comes_back():
+    machine = Machine(4, 0.25, axes=[3], part=Part(7.0), name="a")
+    config = machine.get_config()
+    assert config == {
+        "size": 4,
+        "rate": 0.25,
+        "decay": None,
+        "axes": [3],
+        "activation": "doubled",
+        "part": {"class_name": "Part", "config": {"gain": 7.0}},
+        "name": "a",
+    }
+    config = json.loads(json.dumps(config)) | {"activation": doubled}
+    again = Machine.from_config(config)
+    assert jax.tree.structure(again) == jax.tree.structure(machine)
+    assert jax.tree.leaves(again) == jax.tree.leaves(machine)
+    assert again.name == "a"
+    with pytest.raises(
+        ValueError, match=r"Unknown setting of Machine 'siz'. Did you mean"
+    ):
+        Machine.from_config({"siz": 4})
+
+
+def test_arrays_are_lists_in_a_config():
+    assert Part(jnp.array([1.0, 2.0])).get_config() == {"gain": [1.0, 2.0]}
+    assert Part(np.float32(0.5)).get_config() == {"gain": 0.5}
+
+
+@given(st.floats(0, 1, exclude_max=True), st.lists(st.integers(-9, 9)))
+def test_any_settings_come_back(rate, axes):
+    machine = Machine(2, rate, axes=axes)
+    config = json.loads(json.dumps(machine.get_config())) | {"activation": doubled}
+    again = Machine.from_config(config)
+    assert jax.tree.structure(again) == jax.tree.structure(machine)
+    assert jax.tree.leaves(again) == jax.tree.leaves(machine)
+
+
+def test_shown_by_what_is_not_the_default():
+    assert repr(Part()) == "Part()"
+    assert repr(Part(3.0)) == "Part(gain=3.0)"
+    shown = repr(Machine(2, 0.25, activation=doubled, name="a"))
+    assert shown.startswith("Machine(size=2, rate=0.25, activation=doubled")
+    assert "decay" not in shown
+
+
+def test_copied_and_pickled():
+    machine = Machine(2, 0.25, name="a")
+    for other in (
+        copy.copy(machine),
+        copy.deepcopy(machine),
+        pickle.loads(pickle.dumps(machine)),
+    ):
+        assert jax.tree.structure(other) == jax.tree.structure(machine)
+        assert (other.name, other.rate) == ("a", 0.25)
+        with pytest.raises(AttributeError, match="fixed once made"):
+            other.rate = 0.5

@@ -1,0 +1,266 @@
+"""The program: the last batch, the ways to cut a fit, seeds, freezing, rules."""
+
+import numpy as np
+import pytest
+
+import onefit
+from onefit import layers
+from onefit.callbacks import Callback, EarlyStopping, ReduceLROnPlateau, TerminateOnNaN
+from onefit.training import data, loop
+
+RNG = np.random.default_rng(3)
+X = RNG.normal(size=(21, 4)).astype("float32")
+Y = (X @ RNG.normal(size=(4, 1)) + 0.1).astype("float32")
+
+
+def network(seed=1, dropout=0.2, **compiling):
+    onefit.config.set_random_seed(seed)
+    model = onefit.Sequential(
+        [
+            onefit.Input((4,)),
+            layers.Dense(5, activation="tanh"),
+            layers.Dropout(dropout),
+            layers.BatchNormalization(),
+            layers.Dense(1),
+        ]
+    )
+    model.compile(**({"optimizer": "adam", "loss": "mse"} | compiling))
+    return model
+
+
+def test_a_step_of_the_smaller_last_batch_by_hand():
+    """Three rows in batches of two: w moves by the mean over 2 rows, then over 1."""
+    model = onefit.Sequential([onefit.Input((1,)), layers.Dense(1, use_bias=False)])
+    model.set_weights([np.array([[1.0]])])
+    model.compile(onefit.optimizers.SGD(0.1), "mse")
+    x = np.array([[1.0], [2.0], [3.0]])
+    history = model.fit(x, 2 * x, batch_size=2, epochs=1, shuffle=False, verbose=0)
+    # J = mean (w x - 2x)^2, dJ/dw = mean 2 x^2 (w - 2).
+    w = 1.0
+    first = ((w - 2) ** 2 * (1 + 4)) / 2
+    w -= 0.1 * 2 * (w - 2) * (1 + 4) / 2
+    last = (w - 2) ** 2 * 9
+    w -= 0.1 * 2 * (w - 2) * 9
+    np.testing.assert_allclose(model.get_weights()[0], [[w]], rtol=1e-6)
+    # The loss it reports counts rows: two of the first batch, one of the last.
+    np.testing.assert_allclose(history.history["loss"], [(2 * first + last) / 3])
+
+
+class EachEpoch(Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        pass
+
+
+class EachBatch(Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        pass
+
+
+def test_the_ways_to_cut_a_fit_give_the_same_bits(monkeypatch):
+    """Many epochs a call, one a call, part of an epoch, one batch: the same weights."""
+    results = []
+    for callbacks, slow in [((), 1), ([EachEpoch()], 1), ((), -1), ([EachBatch()], 1)]:
+        monkeypatch.setattr(loop, "SLOW", slow)
+        model = network()
+        history = model.fit(
+            X, Y, batch_size=4, epochs=6, verbose=0, callbacks=callbacks,
+            validation_split=0.2,
+        )  # fmt: skip
+        results.append((model.get_weights(), history.history))
+    weights, logs = results[0]
+    for other_weights, other_logs in results[1:]:
+        for a, b in zip(weights, other_weights, strict=True):
+            np.testing.assert_array_equal(a, b)
+        assert other_logs == logs
+
+
+def test_a_fit_in_two_goes_is_a_fit_in_one():
+    """`initial_epoch` goes on where the first fit stopped, in the same orders."""
+    once = network(dropout=0.0)
+    once.fit(X, Y, batch_size=4, epochs=4, shuffle=False, verbose=0)
+    twice = network(dropout=0.0)
+    twice.fit(X, Y, batch_size=4, epochs=2, shuffle=False, verbose=0)
+    history = twice.fit(
+        X, Y, batch_size=4, epochs=4, initial_epoch=2, shuffle=False, verbose=0
+    )
+    assert history.epoch == [2, 3]
+    for a, b in zip(once.get_weights(), twice.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_seed_gives_the_same_run_and_another_seed_another():
+    runs = []
+    for seed in (5, 5, 6):
+        model = network(seed)
+        model.fit(X, Y, epochs=2, batch_size=4, verbose=0)
+        runs.append(np.concatenate([w.ravel() for w in model.get_weights()]))
+    np.testing.assert_array_equal(runs[0], runs[1])
+    assert np.abs(runs[0] - runs[2]).max() > 1e-3
+
+
+@pytest.mark.parametrize("rows", [3, 50, 70_000])
+def test_orders_are_permutations_however_they_are_cut(rows):
+    whole = data.orders(11, 0, 9, rows, rows)
+    np.testing.assert_array_equal(np.sort(whole, axis=1), [np.arange(rows)] * 9)
+    np.testing.assert_array_equal(whole[4:7], data.orders(11, 4, 3, rows, rows))
+    assert (whole[0] != data.orders(12, 0, 1, rows, rows)[0]).any() or rows == 3
+
+
+def test_steps_per_epoch_cut_one_endless_stream():
+    stream = data.orders(2, 0, 5, 10, 6).ravel()
+    passes = data.orders(2, 0, 3, 10, 10).ravel()
+    np.testing.assert_array_equal(stream, passes)
+    np.testing.assert_array_equal(stream[12:24], data.orders(2, 2, 2, 10, 6).ravel())
+    model = network()
+    model.fit(X, Y, batch_size=4, steps_per_epoch=7, epochs=2, verbose=0)
+    assert int(model.optimizer_state["iterations"]) == 14
+
+
+def test_frozen_layers_do_not_move_and_keep_their_statistics():
+    model = network()
+    model.layers[0].trainable = model.layers[2].trainable = False
+    before = model.get_weights()
+    model.fit(X, Y, epochs=3, verbose=0)
+    moved = [
+        not np.array_equal(a, b)
+        for a, b in zip(before, model.get_weights(), strict=True)
+    ]
+    assert moved == [False] * 6 + [True] * 2
+    assert len(model.trainable_weights) == 2
+    assert len(model.non_trainable_weights) == 6
+
+
+def test_a_learning_rate_may_change_without_compiling_again():
+    from onefit.training.compiling import compiled
+
+    model = network()
+    model.fit(X, Y, epochs=2, verbose=0)
+    program = compiled("run", False, True)
+    size = program._cache_size()
+    model.optimizer.learning_rate = 0.5
+    model.fit(X, Y, epochs=2, verbose=0)
+    assert program._cache_size() == size
+    np.testing.assert_allclose(model.optimizer_state["learning_rate"], 0.5)
+
+
+def test_a_step_that_runs_eagerly_is_the_same_step():
+    runs = []
+    for eager in (False, True):
+        model = network(dropout=0.0, run_eagerly=eager)
+        model.fit(X[:8], Y[:8], epochs=1, batch_size=8, verbose=0)
+        runs.append(model.get_weights())
+    for a, b in zip(*runs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+# Rules ------------------------------------------------------------------------------
+
+
+def overfit(callbacks, epochs=60, **options):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(16, 4)).astype("float32")
+    model = network(dropout=0.0, optimizer=onefit.optimizers.Adam(0.05))
+    history = model.fit(
+        x, rng.normal(size=(16, 1)), epochs=epochs, batch_size=16, verbose=0,
+        validation_data=(X, Y), callbacks=callbacks, shuffle=False, **options,
+    )  # fmt: skip
+    return model, history
+
+
+def test_early_stopping_decides_as_its_definition_says():
+    rule = EarlyStopping(patience=3, restore_best_weights=True)
+    model, history = overfit([rule])
+    losses = history.history["val_loss"]
+    best = int(np.argmin(losses))
+    assert history.stopped == "rule"
+    assert rule.best_epoch == best
+    assert rule.stopped_epoch == best + 3 == history.epoch[-1]
+    np.testing.assert_allclose(rule.best, losses[best], rtol=1e-6)
+    restored = model.evaluate(X, Y, verbose=0)
+    np.testing.assert_allclose(restored, losses[best], rtol=1e-5)
+
+
+def test_best_weights_come_back_when_the_epochs_run_out_too():
+    model, history = overfit(
+        [EarlyStopping(patience=99, restore_best_weights=True)], 20
+    )
+    assert len(history.epoch) == 20
+    best = min(history.history["val_loss"])
+    np.testing.assert_allclose(model.evaluate(X, Y, verbose=0), best, rtol=1e-5)
+
+
+def test_early_stopping_and_reduction_agree_with_keras():
+    import keras
+
+    values = [5.0, 4.0, 4.2, 4.1, 4.3, 3.9, 3.95, 3.94, 3.93, 3.99, 3.98, 3.97]
+    theirs = keras.callbacks.EarlyStopping(monitor="loss", patience=3, min_delta=0.05)
+    theirs.set_model(type("M", (), {"stop_training": False, "get_weights": list})())
+    theirs.on_train_begin()
+    stopped = None
+    for epoch, value in enumerate(values):
+        theirs.on_epoch_end(epoch, {"loss": value})
+        if theirs.model.stop_training:
+            stopped = epoch
+            break
+    ours = EarlyStopping(monitor="loss", patience=3, min_delta=0.05, mode="min")
+    memory = ours.init(None)
+    for epoch, value in enumerate(values):
+        memory, _, stop = ours.update(memory, epoch, {"loss": value}, None)
+        if bool(stop):
+            break
+    assert epoch == stopped
+    assert int(memory["wait"]) == theirs.wait
+
+
+def test_the_rate_falls_on_a_plateau_and_is_logged():
+    rule = ReduceLROnPlateau(monitor="loss", patience=2, factor=0.5, min_delta=10.0)
+    model, history = overfit([rule], epochs=7)
+    np.testing.assert_allclose(
+        history.history["learning_rate"],
+        [0.05, 0.05, 0.05, 0.025, 0.025, 0.0125, 0.0125],
+    )
+    np.testing.assert_allclose(model.optimizer.learning_rate, 0.00625)
+
+
+def test_a_loss_that_is_not_a_number_ends_the_fit():
+    model = network(optimizer=onefit.optimizers.SGD(1e30))
+    history = model.fit(X, Y, epochs=50, verbose=0, callbacks=[TerminateOnNaN()])
+    assert history.stopped == "rule"
+    assert len(history.epoch) < 5
+
+
+def test_a_monitor_that_is_not_there_is_refused_before_anything_is_compiled():
+    with pytest.raises(ValueError, match=r"'val_loss'.*Known: loss.*validation_data"):
+        network().fit(X, Y, verbose=0, callbacks=[EarlyStopping()])
+
+
+# Ctrl-C -----------------------------------------------------------------------------
+
+
+def test_ctrl_c_ends_a_fit_with_a_usable_model():
+    import os
+    import signal
+    import threading
+
+    model = network()
+    timer = threading.Timer(3.0, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    history = model.fit(X, Y, epochs=10**8, verbose=0)
+    timer.cancel()
+    assert history.stopped == "interrupted"
+    assert 0 < len(history.epoch) < 10**8
+    assert np.isfinite(model.predict(X)).all()
+    model.fit(X, Y, epochs=1, verbose=0)
+
+
+def test_an_exception_in_a_callback_leaves_a_usable_model():
+    class Breaks(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise RuntimeError("mine")
+
+    model = network()
+    before = model.get_weights()[0]
+    with pytest.raises(RuntimeError, match="mine"):
+        model.fit(X, Y, epochs=3, verbose=0, callbacks=[Breaks()])
+    assert not np.array_equal(before, model.get_weights()[0])
+    assert np.isfinite(model.predict(X)).all()

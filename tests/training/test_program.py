@@ -1,5 +1,8 @@
 """The program: the last batch, the ways to cut a fit, seeds, freezing, rules."""
 
+import os
+import signal
+
 import numpy as np
 import pytest
 
@@ -153,6 +156,26 @@ def test_a_step_that_runs_eagerly_is_the_same_step():
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
+def test_freezing_between_fits_starts_the_optimizer_anew():
+    model = network()
+    model.fit(X, Y, epochs=1, verbose=0)
+    model.layers[0].trainable = False
+    before = model.get_weights()
+    model.fit(X, Y, epochs=1, verbose=0)
+    np.testing.assert_array_equal(before[0], model.get_weights()[0])
+    assert not np.array_equal(before[-1], model.get_weights()[-1])
+
+
+def test_a_metric_of_several_numbers_has_a_log_for_each():
+    onefit.config.set_random_seed(0)
+    model = onefit.Sequential([onefit.Input((4,)), layers.Dense(3, "softmax")])
+    model.compile("adam", "categorical_crossentropy", metrics=["f1_score"])
+    y = np.eye(3)[np.arange(21) % 3]
+    history = model.fit(X, y, verbose=0, validation_split=0.3)
+    names = [f"f1_score_{i}" for i in range(3)]
+    assert [n for n in history.history if n.startswith("f1")] == names
+
+
 # Rules ------------------------------------------------------------------------------
 
 
@@ -237,20 +260,35 @@ def test_a_monitor_that_is_not_there_is_refused_before_anything_is_compiled():
 # Ctrl-C -----------------------------------------------------------------------------
 
 
-def test_ctrl_c_ends_a_fit_with_a_usable_model():
-    import os
-    import signal
-    import threading
+class Presses(Callback):
+    """Presses Ctrl-C so many times after the first stretch."""
 
+    def __init__(self, times):
+        super().__init__()
+        self.times = times
+
+    def on_stretch_end(self, epochs, logs):
+        while self.times:
+            self.times -= 1
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_ends_a_fit_with_a_usable_model():
     model = network()
-    timer = threading.Timer(3.0, lambda: os.kill(os.getpid(), signal.SIGINT))
-    timer.start()
-    history = model.fit(X, Y, epochs=10**8, verbose=0)
-    timer.cancel()
+    history = model.fit(X, Y, epochs=10**8, verbose=0, callbacks=[Presses(1)])
     assert history.stopped == "interrupted"
     assert 0 < len(history.epoch) < 10**8
     assert np.isfinite(model.predict(X)).all()
     model.fit(X, Y, epochs=1, verbose=0)
+
+
+def test_ctrl_c_twice_ends_the_script_too_with_the_weights_kept():
+    model = network()
+    before = model.get_weights()[0]
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, epochs=10**8, verbose=0, callbacks=[Presses(2)])
+    assert not np.array_equal(before, model.get_weights()[0])
+    assert model.history.epoch
 
 
 def test_an_exception_in_a_callback_leaves_a_usable_model():

@@ -161,7 +161,7 @@ class Model:
 
     def _ready_for(self, x: Any) -> None:
         """Builds the layers at the first sight of data, or checks that it fits."""
-        if not self.built:
+        if not self.layers or not self.built:
             self.build(batch_shape(x))
 
     def build(self, input_shape: Any = None) -> Self:
@@ -339,12 +339,13 @@ class Model:
         rules = [c for c in given if isinstance(c, Rule)]
         hosts = [c for c in given if not isinstance(c, Rule)]
         for callback in hosts:
-            if not hasattr(callback, "on_epoch_end"):
+            if not isinstance(callback, Callback):
                 raise mistyped(
                     "callbacks",
                     received=repr(callback),
-                    expected="rules and callbacks",
-                    fix="write callbacks=[onefit.callbacks.EarlyStopping()]",
+                    expected="rules and callbacks of onefit",
+                    fix="write callbacks=[onefit.callbacks.EarlyStopping()], or "
+                    "derive yours from onefit.callbacks.Callback",
                 )
         names += [f"val_{name}" for name in names] if held else []
         directions = self._directions(task, names)
@@ -366,6 +367,7 @@ class Model:
             rules=[rule.bind(directions) for rule in rules],
             given_rules=rules,
             names=tuple(names),
+            directions=directions,
             seed=config.new_seed(),
         )
         return fit(job)

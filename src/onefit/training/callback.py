@@ -39,11 +39,20 @@ class Callback:
         """Called before the fit, with epochs, steps and verbose."""
         self.params = params
 
+    def set_state(self, state: Any) -> None:
+        """Called before the fit, with all that moves through it: see `loop.State`."""
+
     def on_train_begin(self, logs: Logs = None) -> None:
         """Before the first epoch."""
 
     def on_train_end(self, logs: Logs = None) -> None:
         """After the last epoch, with its logs."""
+
+    def on_train_abort(self) -> None:
+        """Instead of `on_train_end`, when an exception ends the fit: closes files."""
+
+    def on_part_end(self, epoch: int, done: int, steps: int, logs: Logs = None) -> None:
+        """Within an epoch that takes seconds: so many of its steps are done."""
 
     def on_stretch_end(self, epochs: range, logs: Sequence[dict[str, float]]) -> None:
         """After each call of the program, with all epochs that it ran.

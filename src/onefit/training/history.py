@@ -36,6 +36,12 @@ class Logs(Sequence):
         has = self.validated[index]
         return {k: v for k, v in pairs if has or not k.startswith("val_")}
 
+    def amend(self, log: dict[str, Any]) -> None:
+        """Takes the log of a lone epoch as callbacks have left it."""
+        self.names, self.validated = tuple(log), np.ones(1, bool)
+        self.table = np.empty((1, len(log)), object)
+        self.table[0] = list(log.values())
+
     def column(self, name: str) -> list[float]:
         """One number over the epochs that have it."""
         values = self.table[:, self.names.index(name)]

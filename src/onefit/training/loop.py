@@ -24,14 +24,17 @@ __all__ = ["Fit", "fit"]
 SECONDS = 0.2
 """How long a stretch may take: the progress bar moves and Ctrl-C answers."""
 
-EPOCHS = 4096
+EPOCHS = 1 << 14
 """The most epochs in one call: the length of the buffer of logs."""
 
 SLOW = 1.0
 """Seconds an epoch may take before it is run in parts."""
 
-ORDER = 1 << 20
-"""The most row numbers handed to one call (4 MiB)."""
+ORDER = 1 << 18
+"""Row numbers handed to one call (1 MiB), if that is enough for eight epochs."""
+
+GUESS = 2e9
+"""Multiplications and additions a second, a low guess, before a pace is known."""
 
 
 @dataclasses.dataclass
@@ -50,6 +53,7 @@ class Fit:
         callbacks: Host callbacks, in order.
         rules, given_rules: In-program callbacks, bound to the logs, and as given.
         names: The names of the logs.
+        directions: Which way each of them is better: 'min', 'max' or None.
         seed: Of the shuffling and of what is random in layers.
     """
 
@@ -69,6 +73,7 @@ class Fit:
     callbacks: list[Any] = dataclasses.field(default_factory=list)
     rules: list[Rule] = dataclasses.field(default_factory=list)
     given_rules: list[Rule] = dataclasses.field(default_factory=list)
+    directions: dict[str, str | None] = dataclasses.field(default_factory=dict)
 
     def validates(self, epochs: range) -> np.ndarray:
         """For each of these epochs, whether a validation follows it."""
@@ -179,44 +184,65 @@ class State:
 
 
 class Interrupt:
-    """Ctrl-C: the first asks the fit to end after this stretch, a second one ends."""
+    """Ctrl-C ends a fit after this stretch; pressed twice, the script after the fit.
+
+    It never strikes between a call of the program and the taking of its results, which
+    would lose the weights that the call has consumed.
+    """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.presses = 0
+
+    @property
+    def asked(self) -> bool:
+        """Whether the fit should end."""
+        return self.presses > 0
 
     def __enter__(self) -> "Interrupt":
         self._old: Any = None
         if threading.current_thread() is threading.main_thread():
-            with contextlib.suppress(ValueError):
-                self._old = signal.signal(signal.SIGINT, self._ask)
+            self._old = signal.signal(signal.SIGINT, self._press)
         return self
 
-    def _ask(self, *_: Any) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
+    def _press(self, *_: Any) -> None:
+        self.presses += 1
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, error: Any, *_: Any) -> None:
         if self._old is not None:
             signal.signal(signal.SIGINT, self._old)
+        if self.presses > 1 and error is None:
+            raise KeyboardInterrupt
 
 
 def fit(job: Fit) -> History:
     """Runs a fit and leaves the model with its weights, whatever happens on the way."""
     begin = time.perf_counter()
-    params = {"epochs": job.epochs, "steps": steps(job)}
+    params = {
+        "epochs": job.epochs,
+        "steps": steps(job),
+        "directions": job.directions,
+    }
     history = History(job.model, params)
     job.model.history, job.model.stop_training = history, False
     state = State(job)
     for callback in job.callbacks:
         callback.set_model(job.model)
         callback.set_params(params)
-    with Interrupt() as interrupt, jax.disable_jit(job.model.run_eagerly):
-        _hook(job, "on_train_begin")
+        callback.set_state(state)
+    with (
+        Interrupt() as interrupt,
+        jax.disable_jit(job.model.run_eagerly),
+        _aborting(job),
+    ):
+        _hook(job, "on_train_begin", {})
+        state.heed()
+        last: dict[str, float] = {}
         try:
             for logs in _epochs(job, state, history, interrupt):
-                history.extend(logs)
-                _hook(job, "on_stretch_end", logs.epochs, logs)
+                if len(logs):
+                    history.extend(logs)
+                    last = logs[-1]
+                    _hook(job, "on_stretch_end", logs.epochs, logs)
                 if job.model.stop_training:
                     history.stopped = history.stopped or "callback"
                 if interrupt.asked:
@@ -229,7 +255,6 @@ def fit(job: Fit) -> History:
         for rule, memory in zip(job.given_rules, state.memories, strict=True):
             for line in rule.report(memory, stopped):
                 print(line)
-        last = {name: values[-1] for name, values in history.history.items()}
         _hook(job, "on_train_end", last)
     history.seconds = time.perf_counter() - begin
     return history
@@ -262,7 +287,7 @@ def _epochs(
     epoch = job.first
     while epoch < job.epochs and not interrupt.asked:
         if each:
-            _hook(job, "on_epoch_begin", epoch)
+            _hook(job, "on_epoch_begin", epoch, {})
             state.heed()
         runner = part if by_batch or whole.pace > SLOW else whole
         table, stop = runner(epoch)
@@ -272,19 +297,25 @@ def _epochs(
         history.stopped = "rule" if stop else None
         if each and len(logs):
             state.write()
-            if job.validation_data is not None:
-                _hook(job, "on_test_begin")
-                _hook(job, "on_test_end", _validation_logs(logs[-1]))
-            _hook(job, "on_epoch_end", epochs[-1], logs[-1])
+            log = logs[-1]
+            if job.validation_data is not None and logs.validated[-1]:
+                _hook(job, "on_test_begin", {})
+                _hook(job, "on_test_end", _validation_logs(log))
+            _hook(job, "on_epoch_end", epochs[-1], log)
+            logs.amend(log)
             state.heed()
         yield logs
 
 
 def capacity(job: Fit, plan: Plan, each: bool) -> int:
     """The most epochs in one call: a static size, so it depends on the shapes alone."""
-    most = 1 if each else EPOCHS
-    rows_an_epoch = plan.full * plan.batch + plan.rest
-    return max(1, min(most, ORDER // rows_an_epoch)) if plan.ordered else most
+    if each:
+        return 1
+    if not plan.ordered:
+        return EPOCHS
+    length = plan.full * plan.batch + plan.rest
+    some = max(ORDER // length, min(8, (ORDER << 6) // length))
+    return max(1, min(EPOCHS, some))
 
 
 class _Whole:
@@ -296,8 +327,12 @@ class _Whole:
     ) -> None:  # fmt: skip
         self.job, self.state, self.plan, self.capacity = job, state, plan, capacity
         self.data, self.validation = data, validation
-        self.count, self.calls, self.pace = 1, 0, 0.0
-        self.drawn: tuple[int, np.ndarray] | None = None
+        self.count, self.calls, self.pace = self._first_guess(), 0, 0.0
+        self.drawn: tuple[int, int, np.ndarray] | None = None
+        # Two, since one is read by the program while the other is filled.
+        rows_an_epoch = plan.full * plan.batch + plan.rest
+        shape = (2, capacity, rows_an_epoch) if plan.ordered else (0, 0, 0)
+        self.buffers = list(np.zeros(shape, np.int32))
 
     def __call__(self, epoch: int) -> tuple[np.ndarray, bool]:
         job, plan = self.job, self.plan
@@ -312,24 +347,37 @@ class _Whole:
         following = epoch + count
         if plan.ordered and following < job.epochs:  # drawn while the program runs
             ahead = min(self.capacity, job.epochs - following, 2 * count)
-            self.drawn = (following, job.order(plan, following, ahead))
+            self.drawn = self._draw(following, ahead)
         table, number, stop = np.asarray(logs), int(number), bool(stop)
         self._learn_pace((time.perf_counter() - started) / max(number, 1))
         return table[:number], stop
 
     def _order(self, epoch: int, count: int) -> np.ndarray | None:
+        """The rows of these epochs, in a buffer of fixed size."""
         if not self.plan.ordered:
             return None
-        if self.drawn and self.drawn[0] == epoch and len(self.drawn[1]) >= count:
-            return self.drawn[1][:count]
-        return self.job.order(self.plan, epoch, count)
+        if self.drawn and self.drawn[0] == epoch and self.drawn[1] >= count:
+            return self.drawn[2]
+        return self._draw(epoch, count)[2]
+
+    def _draw(self, epoch: int, count: int) -> tuple[int, int, np.ndarray]:
+        buffer = self.buffers.pop(0)
+        self.buffers.append(buffer)
+        buffer[:count] = self.job.order(self.plan, epoch, count)
+        return epoch, count, buffer
+
+    def _first_guess(self) -> int:
+        """How many epochs to begin with, before a pace is known."""
+        weights = sum(leaf.size for leaf in jax.tree.leaves(self.state.params))
+        plan = self.plan
+        steps = plan.full + bool(plan.rest)
+        seconds = steps * max(1e-6, 6 * weights * plan.batch / GUESS)
+        return max(1, int(SECONDS / seconds))
 
     def _learn_pace(self, seconds: float) -> None:
-        """How many epochs come next; the first call compiles and tells little."""
+        """How many epochs come next; the first call compiles and tells nothing."""
         self.calls += 1
-        if self.calls == 1:
-            self.count = 4 if seconds < SLOW else 1
-        else:
+        if self.calls > 1:
             self.pace = seconds
             self.count = max(1, int(SECONDS / max(seconds, 1e-7)))
 
@@ -355,7 +403,7 @@ class _Part:
         results: list[Any] = []
         while at < total:
             if self.by_batch:
-                _hook(job, "on_train_batch_begin", at)
+                _hook(job, "on_train_batch_begin", at, {})
                 state.heed()
             started = time.perf_counter()
             size = plan.batch if at < plan.full else plan.rest
@@ -367,14 +415,16 @@ class _Part:
                 np.int32(at), np.int32(count), told.seed, size=size, batch=plan.batch,
             )  # fmt: skip
             at += count
+            numbers = [float(v) for v in jax.device_get(results)]
+            so_far = dict(zip(job.names, numbers, strict=False))
             if self.by_batch:
                 state.write()
-                numbers = [float(v) for v in jax.device_get(results)]
-                so_far = dict(zip(job.names, numbers, strict=False))
                 _hook(job, "on_train_batch_end", at - 1, so_far)
                 state.heed()
+                if job.model.stop_training:
+                    break
             else:
-                jax.block_until_ready(results)
+                _hook(job, "on_part_end", epoch, at, total, so_far)
                 pace = (time.perf_counter() - started) / count
                 self.count = max(1, int(SECONDS / max(pace, 1e-7))) if at > 1 else 1
             if self.interrupt.asked:
@@ -400,9 +450,6 @@ def stretch(
     capacity: int,
 ) -> Stretch:
     """What a call of the program is told about its epochs, in arrays of fixed size."""
-    if order is not None and len(order) < capacity:
-        order = np.concatenate([order, np.empty_like(order, shape=(
-            capacity - len(order), order.shape[1]))])  # fmt: skip
     marks = None
     if plan.sometimes:
         marks = job.validates(range(epoch, epoch + capacity))
@@ -410,6 +457,16 @@ def stretch(
         order, marks, np.int32(epoch), np.int32(count), np.int32(job.epochs - 1),
         np.uint32(job.seed),
     )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _aborting(job: Fit) -> Iterator[None]:
+    """Tells callbacks when an exception ends the fit."""
+    try:
+        yield
+    except BaseException:
+        _hook(job, "on_train_abort")
+        raise
 
 
 def _hook(job: Fit, hook: str, *args: Any) -> None:

@@ -1,6 +1,16 @@
-"""The names that the examples in docstrings use."""
+"""What all tests share: the environment, and the names in examples."""
+
+import os
+import tempfile
 
 import pytest
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("MPLBACKEND", "Agg")
+# Not the user's own cache of programs; one for all the processes of a test run.
+os.environ.setdefault(
+    "ONEFIT_CACHE", os.path.join(tempfile.gettempdir(), f"onefit-tests-{os.getuid()}")
+)
 
 
 @pytest.fixture(autouse=True)

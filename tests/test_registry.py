@@ -3,7 +3,7 @@
 import pytest
 
 from onefit.description import Description
-from onefit.registry import Registry, lazily, snake_case
+from onefit.registry import Registry, snake_case
 
 
 class Lamp(Description):
@@ -74,13 +74,6 @@ def test_get_refuses(lamps, identifier, error, text):
     with pytest.raises(error) as caught:
         lamps.get(identifier)
     assert text in str(caught.value)
-
-
-def test_lazily_looks_up_at_the_first_use():
-    registry = Registry("lamp")
-    convert = lazily(lambda: registry)
-    registry.add(Lamp)
-    assert isinstance(convert("lamp"), Lamp)
 
 
 def test_snake_case_is_that_of_keras():

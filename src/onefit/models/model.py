@@ -1,6 +1,8 @@
 """Model: the face over a graph. compile, fit, evaluate and predict hold no maths."""
 
 import functools
+import json
+import os
 from collections.abc import Iterable
 from typing import Any, Self
 
@@ -576,6 +578,53 @@ class Model:
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as a numpy array."""
         return self.predict(x)
+
+    # Files ------------------------------------------------------------------------------
+
+    def save(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:
+        """Writes the model to a `.keras` file, which Keras opens too.
+
+        What `compile` said and the optimizer's state are in it: after
+        `onefit.load_model` training goes on where it stopped.
+
+        Args:
+            filepath: The file. It is replaced as a whole, or not at all.
+            overwrite: Whether it may be replaced.
+
+        Raises:
+            ValueError: A model without weights, or with layers that no file can hold.
+        """
+        from onefit.interop.keras_file import save_model
+
+        save_model(self, filepath, overwrite)
+
+    def save_weights(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:
+        """Writes the weights and the optimizer's state to a `.weights.h5` file."""
+        from onefit.interop.keras_file import save_weights
+
+        save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath: str | os.PathLike) -> None:
+        """Takes the weights in a `.weights.h5` or `.keras` file.
+
+        Raises:
+            ValueError: A file that does not fit (which weight); nothing is changed.
+        """
+        from onefit.interop.keras_file import load_weights
+
+        load_weights(self, filepath)
+
+    def get_config(self) -> dict[str, Any]:
+        """The layers and their settings, as Keras writes them."""
+        from onefit.interop.keras_file import config_of
+
+        return config_of(self, compiled=False)["config"]
+
+    def to_json(self) -> str:
+        """The model without its weights, as Keras' JSON."""
+        from onefit.interop.keras_file import config_of
+
+        return json.dumps(config_of(self))
 
     # Showing -----------------------------------------------------------------------
 

@@ -28,12 +28,33 @@ _ONE_KERNEL = {"xla_cpu_experimental_ynn_fusion_type": ""}
 
 
 def prepare() -> None:
-    """Lifts XLA's limit; at import, since XLA reads its flags once, at first use."""
+    """Lifts XLA's limit and keeps compiled programs on disk; at import.
+
+    XLA reads its flags once, at first use, so a program that has used JAX before it
+    imports onefit keeps XLA's own limit: slower on tiny networks, the same numbers.
+
+    Programs are kept in `~/.cache/onefit/programs`, or where `ONEFIT_CACHE` says ('off'
+    for nowhere), unless JAX has been given a folder already. It may be deleted at any
+    time.
+    """
     flags = os.environ.get("XLA_FLAGS", "")
     if "xla_backend_extra_options" not in flags:
         os.environ["XLA_FLAGS"] = (
             f"{flags} --xla_backend_extra_options={_LIMIT}=1000000000".strip()
         )
+    default = os.path.join("~", ".cache", "onefit", "programs")
+    folder = os.environ.get("ONEFIT_CACHE", default)
+    if folder == "off" or jax.config.jax_compilation_cache_dir is not None:
+        return
+    folder = os.path.expanduser(folder)
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError:  # a home that cannot be written to: compile each time
+        return
+    if os.access(folder, os.W_OK):
+        jax.config.update("jax_compilation_cache_dir", folder)
+        # JAX would keep only what took a second; a whole fit compiles in less.
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 def is_small(params: Tree, rows: int) -> bool:

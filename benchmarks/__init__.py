@@ -1,0 +1,1 @@
+"""onefit and its peers side by side: `python -m benchmarks`."""

@@ -119,7 +119,7 @@ FITS = {
     ),
     "labels under a categorical loss": (
         lambda: network(loss="categorical_crossentropy").fit(X, LABELS),
-        r"class labels of shape \(12,\); expected one-hot rows of shape \('n', 3\).*"
+        r"class labels of shape \(12,\); expected one-hot rows of shape \(n, 3\).*"
         r"loss='sparse_categorical_crossentropy', or onefit.utils.to_categorical\(y, 3",
     ),
     "softmax on one unit": (
@@ -136,7 +136,7 @@ FITS = {
     ),
     "validation data": (
         lambda: network().fit(X, LABELS, validation_data=X),
-        r"validation_data: received a ndarray; expected \(x, y\)",
+        r"validation_data: received one ndarray; expected \(x, y\)",
     ),
     "class weights": (
         lambda: network().fit(X, LABELS, class_weight={0: 1.0, 1: 2.0}),

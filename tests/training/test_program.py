@@ -176,6 +176,15 @@ def test_a_metric_of_several_numbers_has_a_log_for_each():
     assert [n for n in history.history if n.startswith("f1")] == names
 
 
+def test_an_activation_in_numpy_is_refused_in_our_words():
+    model = onefit.Sequential(
+        [onefit.Input((4,)), layers.Dense(1, activation=lambda z: 1 / (1 + np.exp(-z)))]
+    )
+    model.compile("adam", "mse")
+    with pytest.raises(TypeError, match=r"Dense 'dense': received a function .*jnp.exp"):
+        model.fit(X, Y, verbose=0)
+
+
 # Rules ------------------------------------------------------------------------------
 
 

@@ -78,9 +78,11 @@ class Dense(Layer):
         if features is None:
             raise invalid(
                 where(self),
-                received=f"input of shape {input_shape}",
-                expected="(batch, ..., features) with a known number of features",
-                fix="reshape x to (n, 1) where each row is one number",
+                received="input with one axis" if len(input_shape) < 2
+                else f"input of shape {input_shape}",
+                expected="rows of features, (batch, ..., features)",
+                fix="write x[None] for one example, x.reshape(-1, 1) for many of one "
+                "number each",
             )
         known = self.slot.params["kernel"].shape[0] if self.built else features
         if features != known:

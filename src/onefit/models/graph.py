@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from onefit import config
-from onefit.errors import invalid
-from onefit.layers.base import Layer, Weights
+from onefit.errors import invalid, mistyped
+from onefit.layers.base import Layer, Weights, where
 from onefit.types import Shape
 
 __all__ = ["Graph", "Node", "chain"]
@@ -76,9 +76,17 @@ class Graph(Layer):
             layer = self.layers[index]
             draws = layer.random and key is not None
             subkey = jax.random.fold_in(key, node) if draws else None
-            y, states[index], penalty = layer.forward(
-                params[index], states[index], value, training=training, key=subkey
-            )
+            try:
+                y, states[index], penalty = layer.forward(
+                    params[index], states[index], value, training=training, key=subkey
+                )
+            except jax.errors.TracerArrayConversionError:
+                raise mistyped(
+                    where(layer),
+                    received="a function that computes with numpy",
+                    expected="jax.numpy, whose functions can be compiled",
+                    fix="write `import jax.numpy as jnp` and jnp.exp for np.exp",
+                ) from None
             penalties.append(penalty)
             return y
 

@@ -390,7 +390,7 @@ class Model:
         ):
             raise mistyped(
                 "validation_data",
-                received=f"a {type(validation_data).__name__}",
+                received=f"one {type(validation_data).__name__}",
                 expected="(x, y) or (x, y, sample_weight)",
             )
         x, y, *weight = validation_data

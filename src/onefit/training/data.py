@@ -181,7 +181,7 @@ def _fit_target(loss: Loss | None, y: Any, output: tuple[int | None, ...]) -> An
             raise invalid(
                 "y",
                 received=f"class labels of shape {y.shape}",
-                expected=f"one-hot rows of shape {('n', *output[1:])} for {loss.name}",
+                expected=f"one-hot rows of shape {_rows_of(output)} for {loss.name}",
                 fix="use loss='sparse_categorical_crossentropy', or "
                 f"onefit.utils.to_categorical(y, {output[-1]})",
             )
@@ -198,7 +198,7 @@ def _fit_target(loss: Loss | None, y: Any, output: tuple[int | None, ...]) -> An
         raise invalid(
             "y",
             received=f"targets of shape {y.shape} for an output of shape {output}",
-            expected=f"targets of shape {('n', *output[1:])}, since {loss.name} "
+            expected=f"targets of shape {_rows_of(output)}, since {loss.name} "
             "compares them number by number",
             fix=f"give the last layer {units} unit{'s' * (units != 1)}, or give y that "
             "shape",
@@ -211,6 +211,12 @@ def _fit_target(loss: Loss | None, y: Any, output: tuple[int | None, ...]) -> An
             fix="encode the two classes as 0 and 1, or use loss='mse' for quantities",
         )
     return y
+
+
+def _rows_of(shape: tuple[int | None, ...]) -> str:
+    """A shape whose number of rows is open, as people write it: (n, 3)."""
+    sizes = ["n", *(str(size) for size in shape[1:])]
+    return f"({', '.join(sizes)}{',' * (len(sizes) == 1)})"
 
 
 def _refuse_one_unit(output: tuple[int | None, ...]) -> None:
@@ -238,7 +244,7 @@ def _class_labels(loss: Loss, y: Any, output: tuple[int | None, ...]) -> Any:
         raise invalid(
             "y",
             received=f"targets of shape {y.shape}",
-            expected=f"class labels of shape {('n', *output[1:-1])} for {loss.name}",
+            expected=f"class labels of shape {_rows_of(output[:-1])} for {loss.name}",
         )
     host = np.asarray(y)
     if host.dtype.kind == "f" and not np.array_equal(host, np.rint(host)):

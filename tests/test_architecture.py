@@ -45,7 +45,7 @@ ROOMS = [
 ]
 
 # Files that reach down all the same, inside a function: {file: {rooms}}.
-REACHES: dict[str, set[str]] = {}
+REACHES: dict[str, set[str]] = {"models/model.py": {"interop"}}  # save and load
 
 # What a user may not have, or what costs time to import: imported where it is used.
 OPTIONAL = {

@@ -181,7 +181,7 @@ def test_an_activation_in_numpy_is_refused_in_our_words():
         [onefit.Input((4,)), layers.Dense(1, activation=lambda z: 1 / (1 + np.exp(-z)))]
     )
     model.compile("adam", "mse")
-    with pytest.raises(TypeError, match=r"Dense 'dense': received a function .*jnp.exp"):
+    with pytest.raises(TypeError, match=r"Dense, layer 0: received a function .*jnp.exp"):
         model.fit(X, Y, verbose=0)
 
 

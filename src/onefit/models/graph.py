@@ -9,7 +9,7 @@ import numpy as np
 
 from onefit import config
 from onefit.errors import invalid, mistyped
-from onefit.layers.base import Layer, Weights, where
+from onefit.layers.base import Layer, Weights
 from onefit.types import Shape
 
 __all__ = ["Graph", "Node", "chain"]
@@ -82,7 +82,8 @@ class Graph(Layer):
                 )
             except jax.errors.TracerArrayConversionError:
                 raise mistyped(
-                    where(layer),
+                    # Names do not travel into a program; the place does.
+                    f"{type(layer).__name__}, layer {index}",
                     received="a function that computes with numpy",
                     expected="jax.numpy, whose functions can be compiled",
                     fix="write `import jax.numpy as jnp` and jnp.exp for np.exp",

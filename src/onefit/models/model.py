@@ -579,7 +579,7 @@ class Model:
         """The outputs for one batch, as a numpy array."""
         return self.predict(x)
 
-    # Files ------------------------------------------------------------------------------
+    # Files ---------------------------------------------------------------------------
 
     def save(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:
         """Writes the model to a `.keras` file, which Keras opens too.

@@ -1,0 +1,528 @@
+"""Descriptions as Keras' JSON has them, both ways.
+
+Keras writes an object as {"module", "class_name", "config", "registered_name"}. What a
+file names is looked up in the public names of the house and in what the caller hands
+over; nothing is ever imported for a file, or run.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from onefit import (
+    activations,
+    config,
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    regularizers,
+)
+from onefit.description import Description
+from onefit.errors import unknown
+from onefit.interop.refusal import BadFile, refusal
+from onefit.layers import base
+from onefit.layers.base import Layer
+from onefit.models.graph import Graph, chain
+from onefit.optimizers import base as by_name
+from onefit.optimizers import schedules
+from onefit.registry import Registry
+
+__all__ = [
+    "ROOMS",
+    "Reader",
+    "is_chain",
+    "read_compile",
+    "read_model",
+    "wrapped",
+    "write_compile",
+    "write_model",
+]
+
+Node = dict[str, Any]
+"""An object as a file has it."""
+
+LAYERS = 2000
+"""The most layers of a model: far more than any, few enough to be refused quickly."""
+
+
+class Room(NamedTuple):
+    """Where one of Keras' modules is here: its base class, public names, registry."""
+
+    base: type[Description]
+    names: Any
+    registry: Registry
+
+    def public(self) -> dict[str, type[Description]]:
+        """The classes of the house, whatever a program has registered beside them."""
+        named = {name: getattr(self.names, name) for name in self.names.__all__}
+        return {name: cls for name, cls in named.items() if _is(cls, self.base)}
+
+    def own(self) -> dict[str, type[Description]]:
+        """The classes that the caller's program has defined itself."""
+        found = (cls for cls in self.registry.objects() if _is(cls, self.base))
+        return {
+            cls.__name__: cls
+            for cls in found
+            if not cls.__module__.startswith("onefit.")
+        }
+
+
+def _is(cls: Any, base: type) -> bool:
+    return isinstance(cls, type) and issubclass(cls, base)
+
+
+ROOMS = {
+    "keras.layers": Room(Layer, layers, base.layers),
+    "keras.initializers": Room(
+        initializers.Initializer, initializers, initializers.initializers
+    ),
+    "keras.regularizers": Room(
+        regularizers.Regularizer, regularizers, regularizers.regularizers
+    ),
+    "keras.constraints": Room(
+        constraints.Constraint, constraints, constraints.constraints
+    ),
+    "keras.losses": Room(losses.Loss, losses, losses.losses),
+    "keras.metrics": Room(metrics.Metric, metrics, metrics.metrics),
+    "keras.optimizers": Room(optimizers.Optimizer, optimizers, by_name.optimizers),
+    "keras.optimizers.schedules": Room(
+        schedules.LearningRateSchedule, schedules, schedules.schedules
+    ),
+}
+
+# Settings that Keras has and we have not, with the one value that changes nothing.
+NEUTRAL = {
+    "autocast": True,
+    "input_axes": None,
+    "optional": False,
+    "output_axes": None,
+    "quantization_config": None,
+    "ragged": False,
+    "sparse": False,
+}
+
+# Settings that we have and Keras has not: it finds them out by itself.
+OWN = {
+    "F1Score": {"num_classes"},
+    "FBetaScore": {"num_classes"},
+    "InputLayer": {"shape", "batch_size", "trainable"},
+    "R2Score": {"num_outputs"},
+}
+
+# Descriptions that stand for a plain function, and the setting that has it.
+HOLDERS = {
+    "FunctionSchedule": "function",
+    "LossFunctionWrapper": "fn",
+    "_FromFunction": "function",
+}
+
+# Short names of metrics that Keras does not know.
+OUR_METRICS = {"KLD", "RMSE", "fbeta_score", "kld", "logcosh", "rmse"}
+
+
+def _node(module: str | None, name: str, settings: Any, registered: Any = None) -> Node:
+    return {
+        "module": module,
+        "class_name": name,
+        "config": settings,
+        "registered_name": registered,
+    }
+
+
+# Writing ------------------------------------------------------------------------------
+
+
+def is_chain(graph: Graph) -> bool:
+    """Whether a graph is layers one after another: a Sequential."""
+    chained = chain(graph.layers, str(graph.name))
+    return (graph.nodes, graph.outputs) == (chained.nodes, chained.outputs)
+
+
+def write_model(graph: Graph, name: str, entrance: Any = None) -> Node:
+    """A Sequential as Keras writes it, without what `compile` said.
+
+    Args:
+        graph: The layers; a graph inside is a Sequential inside.
+        name: What the model is called.
+        entrance: The InputLayer, if the model was given one.
+
+    Raises:
+        ValueError: A graph that is no chain, a layer that settings do not describe.
+    """
+    if not is_chain(graph):
+        raise refusal(
+            name,
+            received="a model whose layers are not one after another",
+            expected="a Sequential",
+            fix="save its weights: model.save_weights('name.weights.h5')",
+        )
+    shape = graph.slot.input_shape if graph.layers and graph.built else None
+    if entrance is None and shape is not None:
+        entrance = layers.InputLayer(batch_shape=shape)
+    settings: Node = {"name": name, "trainable": True, "dtype": _policy()}
+    settings["layers"] = [wrapped(entrance)] if entrance is not None else []
+    settings["layers"] += [_write_layer(layer) for layer in graph.layers]
+    node = _node("keras", "Sequential", settings)
+    if entrance is not None:
+        settings["build_input_shape"] = list(entrance.batch_shape)
+        node["build_config"] = {"input_shape": list(entrance.batch_shape)}
+    return node
+
+
+def _write_layer(layer: Layer) -> Node:
+    if isinstance(layer, Graph):
+        return write_model(layer, str(layer.name))
+    node = wrapped(layer)
+    if layer.built:
+        node["build_config"] = {"input_shape": list(layer.slot.input_shape)}
+    return node
+
+
+def _policy(dtype: Any = None) -> Node:
+    return _node("keras", "DTypePolicy", {"name": dtype or config.floatx()})
+
+
+def wrapped(obj: Description) -> Node:
+    """A description with Keras' wrapping, and so all descriptions in its settings."""
+    cls = type(obj)
+    for holder, name in HOLDERS.items():
+        if cls.__name__ == holder and cls.__module__.startswith("onefit."):
+            return _function(getattr(obj, name))
+    settings = obj.get_config()
+    for name in list(settings):
+        if name in OWN.get(cls.__name__, ()):
+            del settings[name]
+        else:
+            settings[name] = _plain(getattr(obj, name, settings[name]), settings[name])
+    if isinstance(obj, Layer):
+        dtype = settings.get("dtype")
+        entrance = isinstance(obj, layers.InputLayer)
+        settings["dtype"] = dtype or config.floatx() if entrance else _policy(dtype)
+    for module, room in ROOMS.items():
+        if room.public().get(cls.__name__) is cls:
+            return _node(module, cls.__name__, settings)
+    module = None if cls.__module__ == "__main__" else cls.__module__
+    return _node(module, cls.__name__, settings, cls.__name__)
+
+
+def _plain(value: Any, otherwise: Any) -> Any:
+    """A setting with its descriptions wrapped; what else it is, `get_config` says."""
+    if isinstance(value, Description):
+        return wrapped(value)
+    if isinstance(value, tuple | list) and any(
+        isinstance(v, Description) for v in value
+    ):
+        return [_plain(v, w) for v, w in zip(value, otherwise, strict=True)]
+    if callable(value) and not isinstance(value, type):
+        return _function(value)
+    return otherwise
+
+
+def _function(value: Callable[..., Any]) -> Any:
+    """A function by its name: bare if it is an activation of the house."""
+    name = getattr(value, "__name__", "<lambda>")
+    if getattr(activations, name, None) is value:
+        return name
+    if name == "<lambda>":
+        raise refusal(
+            "save",
+            received="a function without a name",
+            expected="functions that can be found again by their name",
+            fix="write it as `def name(...)`",
+        )
+    return _node("builtins", "function", name, name)
+
+
+def write_compile(model: Any) -> Node:
+    """What `compile` was told.
+
+    Raises:
+        ValueError: A part that has no name to be found again by.
+    """
+    told = model._compiled
+    return {
+        "optimizer": wrapped(model.optimizer),
+        "loss": _each(model.loss, wrapped),
+        "loss_weights": told["loss_weights"],
+        "metrics": _each(told["metrics"], _write_metric),
+        "weighted_metrics": _each(told["weighted_metrics"], _write_metric),
+        "run_eagerly": bool(model.run_eagerly),
+        "steps_per_execution": 1,
+        "jit_compile": "auto",
+    }
+
+
+def _each(value: Any, write: Callable[[Any], Any]) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, dict) and "class_name" not in value:
+        return {name: _each(v, write) for name, v in value.items()}
+    if isinstance(value, tuple | list):
+        return [_each(v, write) for v in value]
+    return write(value)
+
+
+def _write_metric(metric: Any) -> Any:
+    if isinstance(metric, str):
+        if metric not in OUR_METRICS:
+            return metric
+        metric = metrics.get(metric).replace(name=metric)
+    if isinstance(metric, type | dict):
+        metric = metrics.get(metric)
+    if isinstance(metric, Description):
+        return wrapped(metric)
+    if hasattr(metric, "loss_class"):
+        return str(metric.__name__)
+    return _function(metric)
+
+
+# Reading ------------------------------------------------------------------------------
+
+
+class Reader:
+    """Makes descriptions of a file's nodes.
+
+    Args:
+        custom: The caller's own classes and functions, by the names in the file.
+    """
+
+    def __init__(self, custom: dict[str, Any] | None = None) -> None:
+        self.custom = custom or {}
+
+    def find(self, node: Node, modules: tuple[str, ...], where: str) -> type:
+        """The class that a node names, in these modules or among the caller's own."""
+        module, name = node.get("module"), _text(node.get("class_name"), where)
+        rooms = [ROOMS[m] for m in modules]
+        public = ROOMS[module].public() if module in modules else {}
+        own = {name: cls for room in rooms for name, cls in room.own().items()}
+        registered = str(node.get("registered_name"))
+        for key in (registered, registered.rpartition(">")[2], name):
+            cls = self.custom.get(key) or ({} if public else own).get(key)
+            if cls is not None and any(_is(cls, room.base) for room in rooms):
+                return cls
+        if name == "Lambda":
+            raise refusal(
+                where,
+                received="a Lambda layer, which holds code",
+                expected="layers that settings describe",
+                fix="make it a subclass of onefit.Layer, and save the model again",
+            )
+        if name in public:
+            return public[name]
+        if len(rooms) == 1:
+            kind, names = rooms[0].registry.kind, rooms[0].public().keys() - {"Lambda"}
+            text = str(unknown(kind, name, names | own.keys()))
+        else:
+            text = f"Unknown class {_short(name)}."
+        raise BadFile(
+            f"{where}: {text} The file says that it is of {_short(module)}; nothing is "
+            "imported for a file. Hand over a class of your own: "
+            f"load_model(path, custom_objects={{{name!r}: ...}})."
+        )
+
+    def value(self, value: Any, where: str) -> Any:
+        """A setting, with the objects in it made."""
+        if isinstance(value, list):
+            return [self.value(v, where) for v in value]
+        if not isinstance(value, dict):
+            return value
+        name = value.get("class_name")
+        if name is None:
+            return {k: self.value(v, where) for k, v in value.items()}
+        inner = value.get("config")
+        match name:
+            case "function":
+                called = _text(inner, where)
+                return self.custom.get(called, called)
+            case "__numpy__" | "__tensor__" if isinstance(inner, dict):
+                return np.asarray(inner.get("value"), config.floatx())
+            case "DTypePolicy" | "SeedGenerator" if isinstance(inner, dict):
+                return inner.get("name" if name == "DTypePolicy" else "seed")
+            case "__lambda__":
+                raise refusal(
+                    where,
+                    received="a lambda, which is code",
+                    expected="names of functions",
+                    fix="save the model with a named function, or load it with "
+                    "compile=False if the loss or a metric is the lambda",
+                )
+        return self.made(self.find(value, tuple(ROOMS), where), inner, where)
+
+    def made(self, cls: type, settings: Any, where: str) -> Any:
+        """An object of a class, with the settings of a file."""
+        where = f"{where}, {cls.__name__}"
+        if not isinstance(settings, dict):
+            raise refusal(
+                where,
+                received=f"config={_short(settings)}",
+                expected="settings by name",
+            )
+        names = {field.name for field in dataclasses.fields(cls)}
+        given = {}
+        for name, value in settings.items():
+            if name in names:
+                given[name] = self.value(value, where)
+            elif name not in NEUTRAL or NEUTRAL[name] != value:
+                raise refusal(
+                    where,
+                    received=f"{name[:99]}={_short(value)}",
+                    expected=f"settings among {', '.join(sorted(names))}",
+                    fix="save the model without it",
+                )
+        if given.get("name") is not None:
+            _text(given["name"], where)
+        if "dtype" in given:
+            given["dtype"] = _dtype(cls, given["dtype"], where)
+        try:
+            return cls.from_config(given)
+        except BadFile:
+            raise
+        except Exception as error:
+            raise refusal(
+                where,
+                received=f"settings that it refuses ({_said(error)})",
+                expected="settings that it takes",
+                fix="if it names a function of yours, hand that over: "
+                "load_model(path, custom_objects={'name': function})",
+            ) from error
+
+    def layer(self, node: Any, where: str) -> Layer:
+        """A layer; a Sequential inside is a graph."""
+        where = f"{where}, layer {_name(node)}"
+        if not isinstance(node, dict):
+            raise refusal(where, received=_short(node), expected="a layer's config")
+        module, name = node.get("module"), node.get("class_name")
+        if module == "keras" and name == "Sequential":
+            title, _, inside = self.sequential(node, where)
+            return chain(tuple(inside), title)
+        if module == "keras" or name == "Functional":
+            raise _not_sequential(where, name)
+        cls = self.find(node, ("keras.layers",), where)
+        if not issubclass(cls, Layer) or issubclass(cls, Graph):
+            raise refusal(
+                where, received=f"the class {cls.__name__}", expected="a layer"
+            )
+        return self.made(cls, node.get("config"), where)
+
+    def sequential(self, node: Any, where: str) -> tuple[str, Any, list[Layer]]:
+        """A Sequential's name, its InputLayer (or None) and its layers."""
+        given = node if isinstance(node, dict) else {}
+        settings = given.get("config")
+        if given.get("class_name") != "Sequential" or given.get("module") != "keras":
+            raise _not_sequential(where, given.get("class_name"))
+        nodes = settings.get("layers") if isinstance(settings, dict) else None
+        if not isinstance(nodes, list) or not isinstance(settings, dict):
+            raise refusal(
+                where, received="a Sequential without layers", expected="a list of them"
+            )
+        if len(nodes) > LAYERS:
+            raise refusal(
+                where, received=f"{len(nodes)} layers", expected=f"{LAYERS} at most"
+            )
+        for name, value in settings.items():
+            usual = ("name", "layers", "trainable", "dtype", "build_input_shape")
+            if name not in usual and (name not in NEUTRAL or NEUTRAL[name] != value):
+                raise refusal(
+                    where,
+                    received=f"{name[:99]}={_short(value)}",
+                    expected=f"settings among {', '.join(usual)}",
+                )
+        title = settings.get("name") or "sequential"
+        found = [self.layer(child, where) for child in nodes]
+        entrance = None
+        if found and isinstance(found[0], layers.InputLayer):
+            entrance, *found = found
+        elif shape := settings.get("build_input_shape"):
+            entrance = self.made(layers.InputLayer, {"batch_shape": shape}, where)
+        for layer in found:
+            if isinstance(layer, layers.InputLayer):
+                raise refusal(
+                    where, received="an InputLayer inside", expected="one at the front"
+                )
+        return _text(title, where), entrance, found
+
+
+def read_model(
+    node: Any, custom: dict[str, Any] | None, where: str
+) -> tuple[str, Any, list[Layer]]:
+    """A Sequential's name, its InputLayer (or None) and its layers, without weights.
+
+    Raises:
+        ValueError: Anything but a Sequential of known layers with settings they take.
+    """
+    return Reader(custom).sequential(node, where)
+
+
+def read_compile(node: Any, custom: dict[str, Any] | None, where: str) -> Node | None:
+    """The arguments of `compile` in a model's node, or None if it was not compiled.
+
+    Raises:
+        ValueError: Something unknown, with what to do.
+    """
+    told = node.get("compile_config")
+    if not told:
+        return None
+    names = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics")
+    if not isinstance(told, dict) or "optimizer" not in told:
+        raise refusal(
+            where, received=_short(told), expected="an optimizer and a loss by name"
+        )
+    read = Reader(custom)
+    given = {
+        name: read.value(told.get(name), f"{where}, compile, {name}") for name in names
+    }
+    return given | {"run_eagerly": bool(told.get("run_eagerly", False))}
+
+
+def _not_sequential(where: str, name: Any) -> BadFile:
+    return refusal(
+        where,
+        received=f"a {name} model" if isinstance(name, str) else "no model",
+        expected="a Sequential",
+        fix="write the model as Sequential([...]) and save it again",
+    )
+
+
+def _dtype(cls: type, value: Any, where: str) -> Any:
+    """A dtype, or None if it is the library's own; a layer has no other."""
+    if value in (None, config.floatx()) or cls is layers.InputLayer:
+        return None
+    if not issubclass(cls, Layer):
+        return None if value in ("int", "int32", "int64") else value  # of counts
+    raise refusal(
+        where,
+        received=f"dtype={_short(value)}",
+        expected=f"{config.floatx()!r}, the library's float type",
+        fix="save the model in float32, or write onefit.config.set_floatx('float64') "
+        "for one in float64",
+    )
+
+
+def _text(value: Any, where: str) -> str:
+    if not isinstance(value, str) or len(value) > 999:
+        raise refusal(where, received=_short(value), expected="a name")
+    return value
+
+
+def _name(node: Any) -> str:
+    settings = node.get("config") if isinstance(node, dict) else None
+    return _short(settings.get("name") if isinstance(settings, dict) else None)
+
+
+def _short(value: Any) -> str:
+    """What a value is, in a few letters."""
+    if isinstance(value, dict | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    text = repr(value)
+    return text if len(text) < 80 else f"{text[:76]}..."
+
+
+def _said(error: Exception) -> str:
+    lines = str(error).splitlines()
+    text = lines[0] if lines else type(error).__name__
+    return text if len(text) < 400 else f"{text[:396]}..."

@@ -484,7 +484,7 @@ def test_settings_of_the_wrong_type(make, text):
         (
             Dense(3, name="out"),
             (None,),
-            "Dense 'out': received input of shape (None,); expected (batch, ...,",
+            "Dense 'out': received input with one axis; expected rows of features",
         ),
         (
             Reshape((2, 2), name="r"),

@@ -1,4 +1,4 @@
-"""Bad input: one sentence each (received, expected, fix), before anything is compiled."""
+"""Bad input: one sentence (received, expected, fix) before anything is compiled."""
 
 import numpy as np
 import pandas as pd
@@ -43,7 +43,7 @@ def with_nan(x, row, column, value=np.nan):
 FITS = {
     "feature count": (
         lambda: network().fit(X[:, :3], LABELS),
-        r"Dense 'out': received 3 features .* expected 4, as it was built for. Give x 4",
+        r"Dense 'out': received 3 features .* expected 4, as it was built for. Give x",
     ),
     "lengths": (
         lambda: network().fit(X, LABELS[:5]),
@@ -237,7 +237,7 @@ def test_weights_that_do_not_fit_leave_all_as_they_were():
     model = onefit.Sequential([onefit.Input((4,)), layers.Dense(3), layers.Dense(2)])
     before = model.get_weights()
     bad = [np.zeros_like(w) for w in before[:3]] + [np.zeros(9)]
-    with pytest.raises(ValueError, match="'dense_1'.set_weights: received bias"):
+    with pytest.raises(ValueError, match=r"'dense_1'.set_weights: received bias"):
         model.set_weights(bad)
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)

@@ -181,7 +181,9 @@ def test_an_activation_in_numpy_is_refused_in_our_words():
         [onefit.Input((4,)), layers.Dense(1, activation=lambda z: 1 / (1 + np.exp(-z)))]
     )
     model.compile("adam", "mse")
-    with pytest.raises(TypeError, match=r"Dense, layer 0: received a function .*jnp.exp"):
+    with pytest.raises(
+        TypeError, match=r"Dense, layer 0: received a function .*jnp.exp"
+    ):
         model.fit(X, Y, verbose=0)
 
 
@@ -311,3 +313,136 @@ def test_an_exception_in_a_callback_leaves_a_usable_model():
         model.fit(X, Y, epochs=3, verbose=0, callbacks=[Breaks()])
     assert not np.array_equal(before, model.get_weights()[0])
     assert np.isfinite(model.predict(X)).all()
+
+
+# What a reader of the code once found broken ------------------------------------------
+
+
+def test_a_model_called_in_training_mode_updates_its_statistics():
+    model = network()
+    before = model.layers[2].get_weights()[2]
+    model(X, training=True)
+    assert not np.array_equal(before, model.layers[2].get_weights()[2])
+
+
+def test_a_program_that_fails_late_leaves_the_weights_it_last_had():
+    import jax
+
+    calls = []
+
+    def breaks(value):
+        calls.append(1)
+        if len(calls) > 300:
+            raise RuntimeError("late")
+        return value
+
+    def metric(y, p):
+        return jax.pure_callback(breaks, jax.ShapeDtypeStruct((), p.dtype), p.sum())
+
+    model = network(dropout=0.0, metrics=[metric])
+    before = model.get_weights()
+    with pytest.raises(Exception, match="late"):
+        model.fit(X, Y, epochs=10**6, verbose=0, batch_size=21)
+    for weight in (*before, *model.get_weights()):
+        assert np.isfinite(weight).all()
+
+
+def test_moments_belong_to_the_layers_they_were_made_for():
+    """Freezing one of two alike layers, then the other: the moments start anew."""
+    model = onefit.Sequential([onefit.Input((4,)), layers.Dense(4), layers.Dense(4)])
+    model.compile(onefit.optimizers.SGD(0.1, momentum=0.9), "mse")
+    a, b = model.layers
+    a.trainable = False
+    model.fit(X, X, epochs=3, verbose=0)
+    a.trainable, b.trainable = True, False
+    targets = model.predict(X)
+    before = model.get_weights()
+    model.fit(X, targets, epochs=1, verbose=0)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_allclose(old, new, atol=1e-5)
+
+
+class StopsAt(Callback):
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = epoch == self.epoch
+
+
+def test_a_callback_that_stops_still_gets_the_best_weights_and_the_average():
+    rule = EarlyStopping(patience=99, restore_best_weights=True, mode="max")
+    model, history = overfit([rule, StopsAt(4)])
+    best = max(history.history["val_loss"])
+    np.testing.assert_allclose(model.evaluate(X, Y, verbose=0), best, rtol=1e-5)
+    runs = []
+    for callbacks, epochs in ([StopsAt(4)], 9), ([], 5):
+        adam = onefit.optimizers.Adam(0.01, use_ema=True, ema_momentum=0.9)
+        model = network(dropout=0.0, optimizer=adam)
+        model.fit(X, Y, epochs=epochs, verbose=0, callbacks=callbacks)
+        runs.append(model.get_weights()[0])
+    np.testing.assert_allclose(*runs, rtol=1e-6)
+
+
+def test_only_the_rule_that_stopped_says_so(capsys):
+    rules = [
+        EarlyStopping("loss", patience=1, min_delta=10.0, verbose=1),
+        TerminateOnNaN(),
+    ]
+    network().fit(X, Y, epochs=9, verbose=0, callbacks=rules)
+    assert capsys.readouterr().out == "Epoch 2: early stopping\n"
+
+
+def test_one_layer_by_two_paths_is_refused():
+    shared = layers.Dense(4)
+    inner = onefit.Sequential([shared])
+    with pytest.raises(ValueError, match=r"twice; expected each layer once"):
+        onefit.Sequential([onefit.Input((4,)), shared, inner])
+
+
+def test_nested_models_train_and_get_names():
+    def inner():
+        return onefit.Sequential([layers.Dense(4, "relu")])
+
+    model = onefit.Sequential([onefit.Input((4,)), inner(), inner(), layers.Dense(1)])
+    assert [layer.name for layer in model.layers] == [
+        "sequential",
+        "sequential_1",
+        "dense",
+    ]
+    model.compile("adam", "mse")
+    history = model.fit(X, Y, epochs=20, verbose=0).history["loss"]
+    assert history[-1] < history[0]
+
+
+@pytest.mark.parametrize(
+    "last", ["softmax", layers.Softmax(), layers.Activation("softmax")], ids=str
+)
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_a_final_softmax_is_seen_through_in_every_form(last, from_logits):
+    """Logits of 200 and -200: the loss is their difference, not that of a clipped p."""
+    wide = [layers.Dense(2)] if not isinstance(last, str) else []
+    end = layers.Dense(2, last) if isinstance(last, str) else last.replace()
+    model = onefit.Sequential([onefit.Input((1,)), *wide, end])
+    model.set_weights([np.array([[200.0, -200.0]]), np.zeros(2)])
+    model.compile("adam", onefit.losses.SparseCategoricalCrossentropy(from_logits))
+    assert model.evaluate([[1.0]], [1], verbose=0) == 400.0
+
+
+def test_a_metric_that_asks_for_logits_gets_them():
+    model = onefit.Sequential([onefit.Input((4,)), layers.Dense(3)])
+    loss = onefit.losses.SparseCategoricalCrossentropy(from_logits=True)
+    metric = onefit.metrics.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss, metrics=[metric, "accuracy"])
+    values = model.evaluate(X, np.arange(21) % 3, verbose=0)
+    np.testing.assert_allclose(values[0], values[1], rtol=1e-6)
+
+
+def test_a_layer_frozen_during_a_fit_is_refused():
+    class Freezes(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.layers[0].trainable = False
+
+    with pytest.raises(ValueError, match="frozen or unfrozen during the fit"):
+        network().fit(X, Y, epochs=2, verbose=0, callbacks=[Freezes()])

@@ -130,9 +130,8 @@ def target(table: Table, column: int, problem: str) -> Target:
     different = len(set(cells)) if values is None else len(np.unique(values))
     whole = values is not None and np.array_equal(values, np.rint(values))
     if problem == "auto":
-        classes = values is None or different == 2 or (whole and different <= CLASSES)
-        problem = ("binary" if different == 2 else "multiclass") if classes else (
-            "regression")  # fmt: skip
+        few = values is None or different == 2 or (whole and different <= CLASSES)
+        problem = "binary" if different == 2 else "multiclass" if few else "regression"
     if different < 2:
         raise invalid(
             f"{table.path}, column {table.header[column]!r}",
@@ -149,11 +148,7 @@ def target(table: Table, column: int, problem: str) -> Target:
             expected="two",
             fix="write --problem multiclass",
         )
-    keys = cells if values is None else [f"{v:g}" for v in values]
-    order = (
-        sorted(set(keys)) if values is None else [f"{v:g}" for v in np.unique(values)]
-    )
-    number = {name: i for i, name in enumerate(order)}
-    y = np.array([number[key] for key in keys], np.int32)
+    order, y = np.unique(cells if values is None else values, return_inverse=True)
+    classes = [str(v) if values is None else f"{v:.15g}" for v in order]
     kind = "words" if values is None else "whole numbers" if whole else "numbers"
-    return Target(problem, f"{different} different {kind}", y, order)
+    return Target(problem, f"{different} different {kind}", y.astype(np.int32), classes)

@@ -43,7 +43,7 @@ def coffee(n: int = 200_000, seed: int | None = 0) -> tuple[np.ndarray, np.ndarr
 
     Args:
         n: How many roasts.
-        seed: The draw; None takes the next one of `onefit.utils.set_random_seed`'s stream.
+        seed: The draw; None takes the next of `utils.set_random_seed`'s stream.
 
     Returns:
         x, float32 of shape (n, 2), columns T and D; y, float32 of shape (n, 1), 1 for
@@ -80,7 +80,7 @@ def houses(
     Args:
         n: How many houses.
         noise: The relative scatter of the prices; 0 puts them all on the line.
-        seed: The draw; None takes the next one of `onefit.utils.set_random_seed`'s stream.
+        seed: The draw; None takes the next of `utils.set_random_seed`'s stream.
 
     Returns:
         x, float32 of shape (n, 1), sizes of 0.4 to 2.5 in hundreds of square metres;

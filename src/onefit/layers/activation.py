@@ -40,6 +40,10 @@ class Activation(SameShape, Layer):
     ) -> tuple[Array, State]:
         return self.activation(x), state
 
+    def before(self, link: str) -> Layer | None:
+        linked = self.activation is activations.get(link)
+        return self.replace(activation=activations.linear) if linked else None
+
 
 class ReLU(SameShape, Layer):
     """The rectified linear unit: g(z) = max(0, z), and its variants.
@@ -222,6 +226,10 @@ class Softmax(SameShape, Layer):
         self, params: Params, state: State, x: Array, *, training=False, key=None
     ) -> tuple[Array, State]:
         return activations.softmax(x, axis=from_front(self.axis, x.ndim)), state
+
+    def before(self, link: str) -> Layer | None:
+        linked = link == "softmax" and self.axis == -1
+        return Activation(activations.linear, name=self.name) if linked else None
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return having(self, self.axis, input_shape)

@@ -127,6 +127,10 @@ class Layer(Description):
             start=0.0,
         )
 
+    def before(self, link: str) -> "Layer | None":
+        """The layer without its final activation, if that is the one named."""
+        del link
+
     def free(self, params: Params) -> Params:
         """The weights that training may change: none when the layer is frozen."""
         return params if self.trainable else {}
@@ -186,8 +190,14 @@ class Layer(Description):
         seed = np.uint32(config.new_seed() if training and self.random else 0)
         y, state = _apply(self, slot.params, slot.state, x, seed, training)
         if training:
-            slot.state = {name: state[name] for name in slot.state}
+            self.store(slot.params, state)
         return y
+
+    def store(self, params: Params, state: State) -> None:
+        """Puts weights into the slot, in its own order."""
+        slot = self.slot
+        slot.params = {name: params[name] for name in slot.params}
+        slot.state = {name: state[name] for name in slot.state}
 
     @property
     def weights(self) -> list[Array]:
@@ -256,13 +266,25 @@ def is_shape(value: Any) -> bool:
 def traced_output_shape(layer: Layer, input_shape: Any) -> Any:
     """The output shape by abstract evaluation: nothing is computed.
 
-    Each open size is traced as a number that nothing else has, and an output size that
-    is this number is open too.
+    Each open size is traced as two different numbers, one after the other; an output
+    size that follows the number is open too.
     """
-    marker = 97  # an unlikely size, so that an open axis is told from a fixed one
+    one, other = _sizes(layer, input_shape, 97), _sizes(layer, input_shape, 89)
+    return jax.tree.map(
+        lambda a, b: tuple(
+            size if size == same else None
+            for size, same in zip(a.shape, b.shape, strict=True)
+        ),
+        one,
+        other,
+    )
+
+
+def _sizes(layer: Layer, input_shape: Any, open_size: int) -> Any:
+    """The outputs, abstractly, with every open size taken as this number."""
 
     def fill(shape: Shape) -> jax.ShapeDtypeStruct:
-        sizes = tuple(marker if size is None else size for size in shape)
+        sizes = tuple(open_size if size is None else size for size in shape)
         return jax.ShapeDtypeStruct(sizes, jnp.dtype(config.floatx()))
 
     def forward(x: Any) -> Any:
@@ -271,10 +293,7 @@ def traced_output_shape(layer: Layer, input_shape: Any) -> Any:
         return layer.apply(params, state, x, training=False, key=key)[0]
 
     x = jax.tree.map(fill, input_shape, is_leaf=is_shape)
-    y = jax.eval_shape(forward, x)
-    return jax.tree.map(
-        lambda a: tuple(None if size == marker else size for size in a.shape), y
-    )
+    return jax.eval_shape(forward, x)
 
 
 def where(layer: Layer) -> str:

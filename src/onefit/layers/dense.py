@@ -73,12 +73,17 @@ class Dense(Layer):
             z = z + params["bias"]
         return self.activation(z), state
 
+    def before(self, link: str) -> Layer | None:
+        linked = self.activation is activations.get(link)
+        return self.replace(activation=activations.linear) if linked else None
+
     def output_shape(self, input_shape: Shape) -> Shape:
         features = input_shape[-1] if len(input_shape) > 1 else None
         if features is None:
             raise invalid(
                 where(self),
-                received="input with one axis" if len(input_shape) < 2
+                received="input with one axis"
+                if len(input_shape) < 2
                 else f"input of shape {input_shape}",
                 expected="rows of features, (batch, ..., features)",
                 fix="write x[None] for one example, x.reshape(-1, 1) for many of one "

@@ -148,6 +148,28 @@ class Graph(Layer):
             for layer, p, f in zip(self.layers, params, free, strict=True)
         )
 
+    def before(self, link: str) -> "Graph | None":
+        """The graph whose last layer stops before its activation, if it can."""
+        called = [node.layer for node in self.nodes]
+        if not called or self.outputs != len(called) or called.count(called[-1]) > 1:
+            return None
+        index = called[-1]
+        last = self.layers[index]
+        regularized = getattr(last, "activity_regularizer", None) is not None
+        shorter = None if regularized else last.before(link)
+        if shorter is None:
+            return None
+        layers = (*self.layers[:index], shorter, *self.layers[index + 1 :])
+        return self.replace(layers=layers)
+
+    def plain_layers(self) -> list[Layer]:
+        """The layers, those of graphs inside it in their place."""
+        inner = [
+            layer.plain_layers() if isinstance(layer, Graph) else [layer]
+            for layer in self.layers
+        ]
+        return [layer for layers in inner for layer in layers]
+
     def penalty(self, params: Any) -> Any:
         terms = [layer.penalty(p) for layer, p in zip(self.layers, params, strict=True)]
         return sum(terms, start=0.0)
@@ -189,12 +211,8 @@ class Graph(Layer):
     def store(self, params: Any, state: Any) -> None:
         """Puts weights back into the layers' slots, in each slot's own order."""
         for layer, p, s in zip(self.layers, params, state, strict=True):
-            if isinstance(layer, Graph):
+            if layer.built:
                 layer.store(p, s)
-            elif layer._weights is not None:
-                slot = layer._weights
-                slot.params = {name: p[name] for name in slot.params}
-                slot.state = {name: s[name] for name in slot.state}
 
     @property
     def weights(self) -> list[Any]:

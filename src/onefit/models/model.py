@@ -1,5 +1,6 @@
 """Model: the face over a graph. compile, fit, evaluate and predict hold no maths."""
 
+import contextlib
 import functools
 import json
 import os
@@ -15,7 +16,7 @@ from onefit.layers.base import Layer, batch_shape
 from onefit.models.graph import Graph
 from onefit.training import data as rows
 from onefit.training.callback import Callback
-from onefit.training.compiling import compiled, is_small
+from onefit.training.compiling import compiled
 from onefit.training.history import History
 from onefit.training.loop import Fit, State, fit
 from onefit.training.rules import Rule
@@ -24,8 +25,11 @@ from onefit.types import Tree
 
 __all__ = ["Model"]
 
-CHUNK = 1024
-"""Rows that a prediction takes at once, unless told otherwise."""
+CHUNK = 4096
+"""Rows that an evaluation or a prediction takes at once, unless told otherwise.
+
+Measured with 784-128-10 on 60,000 rows: 113 ms to predict by 4,096, 154 by 1,024.
+"""
 
 
 @jax.jit
@@ -51,6 +55,7 @@ class Model:
         self.optimizer: Any = None
         self.loss: Any = None
         self.optimizer_state: Any = None
+        self.optimizer_view: Any = None
         self.history: History | None = None
         self.stop_training = False
         self.run_eagerly = False
@@ -162,7 +167,7 @@ class Model:
         return self.graph(x, training=training)
 
     def _ready_for(self, x: Any) -> None:
-        """Builds the layers at the first sight of data, or checks that it fits."""
+        """Builds the layers at the first sight of data."""
         if not self.layers or not self.built:
             self.build(batch_shape(x))
 
@@ -208,9 +213,24 @@ class Model:
             ValueError: An unknown name, with the nearest ones.
         """
         del steps_per_execution, jit_compile
+        if optimizer is None:
+            raise invalid(
+                "compile",
+                received="optimizer=None",
+                expected="a name or an optimizer",
+                fix="write optimizer='adam'",
+            )
         self.optimizer = optimizers.get(optimizer)
-        convert = losses.get
-        self.loss = _each(loss, convert)
+        self.loss = _each(loss, losses.get)
+        for one in _flat(list(self.loss.values()) if isinstance(self.loss, dict)
+                         else self.loss):  # fmt: skip
+            if one is not None and one.reduction == "none":
+                raise invalid(
+                    "compile",
+                    received=f"{one.name} with reduction='none'",
+                    expected="a loss that is one number",
+                    fix="leave the reduction out; each row's loss is loss.values(y, p)",
+                )
         self.optimizer_state = None
         self.run_eagerly = run_eagerly
         for identifier in [*_flat(metrics), *_flat(weighted_metrics)]:
@@ -258,6 +278,13 @@ class Model:
                     weight=float(1.0 if weights[i] is None else weights[i]),
                     name=name,
                 )
+            )
+        if not any(head_.loss for head_ in heads):
+            raise invalid(
+                self.name,
+                received="a compile without a loss",
+                expected="something to minimise",
+                fix="write model.compile(optimizer='adam', loss='mse')",
             )
         return Task(graph=graph, heads=tuple(heads), optimizer=self.optimizer)
 
@@ -331,6 +358,8 @@ class Model:
         task = self._task(batch)
         train = rows.weigh(rows.fit_targets(task, batch), class_weight)
         held = held and rows.fit_targets(task, held)
+        if validation_batch_size is not None:
+            _whole("validation_batch_size", validation_batch_size, 1)
         held_size = validation_batch_size or self._chunk(task, size)
         if held and validation_steps is not None:
             _whole("validation_steps", validation_steps, 1)
@@ -353,6 +382,13 @@ class Model:
         directions = self._directions(task, names)
         if any(rule.logs_learning_rate for rule in rules):
             names.append("learning_rate")
+            if not self.optimizer.constant_rate:
+                raise invalid(
+                    "ReduceLROnPlateau",
+                    received="an optimizer whose learning rate is a schedule",
+                    expected="a learning rate that it may change",
+                    fix="give the optimizer a number, or leave the rule out",
+                )
         job = Fit(
             model=self,
             task=task,
@@ -374,7 +410,9 @@ class Model:
         )
         return fit(job)
 
-    def _rows(self, x: Any, y: Any, sample_weight: Any, place: str) -> Batch:
+    def _rows(
+        self, x: Any, y: Any, sample_weight: Any, place: str, finite: bool = True
+    ) -> Batch:
         if x is None or y is None:
             raise mistyped(
                 place,
@@ -382,7 +420,7 @@ class Model:
                 expected="inputs and targets",
                 fix=f"write model.{place}(x, y)",
             )
-        return rows.as_batch(x, y, sample_weight)
+        return rows.as_batch(x, y, sample_weight, finite)
 
     def _held(self, validation_data: Any) -> Batch:
         if not isinstance(validation_data, tuple | list) or not (
@@ -397,9 +435,16 @@ class Model:
         return self._rows(x, y, weight[0] if weight else None, "fit")
 
     def _chunk(self, task: Task, size: int) -> int:
-        """Rows to evaluate at once; only a loss that sums can tell the difference."""
-        sums = any(h.loss is not None and h.loss.reduction == "sum" for h in task.heads)
-        return size if sums else max(size, CHUNK)
+        """Rows to evaluate at once; only a loss that is no plain mean can tell."""
+        plain = all(
+            h.loss is None
+            or (
+                h.loss.reduction in ("sum_over_batch_size", "mean")
+                and getattr(h.loss, "ignore_class", None) is None
+            )
+            for h in task.heads
+        )
+        return max(size, CHUNK) if plain else size
 
     def _names(self, task: Task) -> list[str]:
         return task.names(self.output_names)
@@ -435,10 +480,11 @@ class Model:
         )  # fmt: skip
         state = State(job)
         tally = compiled("start", False)(task)
-        state.params, state.train, _, results = compiled("part", state.is_small)(
-            task, state.params, state.train, tally, batch, None, np.int32(0),
-            np.int32(1), np.uint32(job.seed), size=n, batch=n,
-        )  # fmt: skip
+        with self._eagerly():
+            state.params, state.train, _, results = compiled("part", state.is_small)(
+                task, state.params, state.train, tally, batch, None, np.int32(0),
+                np.int32(1), np.uint32(job.seed), size=n, batch=n,
+            )  # fmt: skip
         state.write()
         return self._answer(task, results, return_dict)
 
@@ -459,7 +505,8 @@ class Model:
 
         Args:
             x, y, sample_weight: As in `fit`.
-            batch_size: Rows at once; changes nothing but memory and speed.
+            batch_size: Rows at once; changes only memory and speed, unless the loss
+                sums or leaves rows out.
             verbose: 0 for no line of output.
             steps: At most so many batches.
             callbacks: Their `on_test_*` hooks are called.
@@ -468,7 +515,7 @@ class Model:
         Returns:
             The loss, or [loss, metric, ...] if there are metrics, or a dict.
         """
-        batch = self._rows(x, y, sample_weight, "evaluate")
+        batch = self._rows(x, y, sample_weight, "evaluate", finite=False)
         self._ready_for(batch.x)
         task = self._task(batch)
         batch = rows.fit_targets(task, batch)
@@ -481,22 +528,42 @@ class Model:
             batch = jax.tree.map(lambda a: a[: steps * size], batch)
         n = rows.count(batch)
         size = min(size, n)
-        hooks = [c for c in (callbacks or []) if isinstance(c, Callback)]
+        hooks = self._hooks(callbacks)
         for callback in hooks:
-            callback.set_model(self)
-            callback.on_test_begin()
+            callback.on_test_begin({})
         slot = self.graph.slot
-        values = compiled("evaluate", is_small(slot.params, size))(
-            task, slot.params, slot.state, batch, plan=(size, *divmod(n, size))
-        )
+        with self._eagerly():
+            tally = compiled("start", False)(task)
+            for start in range(0, n, size):
+                piece = jax.tree.map(lambda a, at=start: a[at : at + size], batch)
+                tally = compiled("count", False)(
+                    task, slot.params, slot.state, tally, piece
+                )
+            values = compiled("results", False)(task, tally)
         answer = self._answer(task, values, return_dict)
         logs = self._answer(task, values, True)
+        if not np.isfinite(list(logs.values())).all():
+            for name, tree in (("x", batch.x), ("y", batch.y)):
+                for array in jax.tree.leaves(tree):
+                    rows.refuse_nan(array, name)
         for callback in hooks:
             callback.on_test_end(logs)
         if verbose:
             shown = " - ".join(f"{k}: {v:.4f}" for k, v in logs.items())
             print(f"{n} rows - {shown}")
         return answer
+
+    def _hooks(self, callbacks: Any) -> list[Callback]:
+        """The callbacks of an evaluation or a prediction, told of the model."""
+        given = callbacks if _many(callbacks) else [callbacks]
+        hooks = [c for c in given or [] if isinstance(c, Callback)]
+        for callback in hooks:
+            callback.set_model(self)
+        return hooks
+
+    def _eagerly(self) -> Any:
+        """Operation by operation, where `run_eagerly` asks for it."""
+        return jax.disable_jit() if self.run_eagerly else contextlib.nullcontext()
 
     def test_on_batch(
         self,
@@ -538,19 +605,19 @@ class Model:
             callbacks: Their `on_predict_*` hooks are called.
         """
         del verbose
-        x = rows.as_batch(x).x
+        x = rows.as_batch(x, finite=False).x
         if batch_size is not None:
             _whole("batch_size", batch_size, 1)
         size = batch_size or CHUNK
         if steps is not None:
+            _whole("steps", steps, 1)
             x = jax.tree.map(lambda a: a[: steps * (batch_size or 32)], x)
         self._ready_for(x)
         if batch_shape(x) != self.graph.slot.input_shape:
             self.graph.output_shape(batch_shape(x))
-        hooks = [c for c in (callbacks or []) if isinstance(c, Callback)]
+        hooks = self._hooks(callbacks)
         for callback in hooks:
-            callback.set_model(self)
-            callback.on_predict_begin()
+            callback.on_predict_begin({})
         slot = self.graph.slot
         n = len(jax.tree.leaves(x)[0])
         parts = []
@@ -560,17 +627,15 @@ class Model:
             y = _forward(
                 self.graph, slot.params, slot.state, _padded(piece, count, size)
             )
-            parts.append(jax.tree.map(lambda a, c=count: (a, c), y))
+            parts.append((y, count))
             for callback in hooks:
-                callback.on_predict_batch_end(number, {"outputs": y})
+                outputs = jax.tree.map(lambda a, c=count: np.asarray(a)[:c], y)
+                callback.on_predict_batch_end(number, {"outputs": outputs})
         gathered = [
-            jax.tree.map(lambda pair: np.asarray(pair[0])[: pair[1]], part,
-                         is_leaf=lambda v: isinstance(v, tuple) and len(v) == 2
-                         and isinstance(v[1], int))
-            for part in parts
-        ]  # fmt: skip
+            jax.tree.map(lambda a, c=count: np.asarray(a)[:c], y) for y, count in parts
+        ]
         for callback in hooks:
-            callback.on_predict_end()
+            callback.on_predict_end({})
         if len(gathered) == 1:
             return gathered[0]
         return jax.tree.map(lambda *a: np.concatenate(a), *gathered)
@@ -742,8 +807,9 @@ def _shapes(shape: Any, outputs: int) -> list[Any]:
 
 
 def _frequency(freq: Any) -> int | frozenset[int]:
-    if isinstance(freq, int) and not isinstance(freq, bool) and freq >= 1:
-        return freq
+    whole = isinstance(freq, int | np.integer) and not isinstance(freq, bool)
+    if whole and freq >= 1:
+        return int(freq)
     if isinstance(freq, list | tuple | set | range):
         return frozenset(freq)
     raise invalid(

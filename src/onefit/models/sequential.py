@@ -53,6 +53,8 @@ class Sequential(Model):
             self._input = layer
             return
         if isinstance(layer, Model):
+            if self._input is None and not self.layers:
+                self._input = getattr(layer, "_input", None)
             layer = layer.graph
         if not isinstance(layer, Layer):
             given = f"the class {layer.__name__}" if isinstance(layer, type) else layer
@@ -100,17 +102,19 @@ class Sequential(Model):
 
     def _name(self, layer: Layer) -> None:
         """Gives an unnamed layer a name that no other has; refuses a name twice."""
-        names = {known.name for known in self.layers}
-        if layer.name not in names:
-            return
-        if any(known is layer for known in self.layers):
+        mine = {id(known) for known in self.graph.plain_layers()}
+        new = layer.plain_layers() if isinstance(layer, Graph) else [layer]
+        if any(id(plain) in mine for plain in new):
             raise invalid(
                 self.name,
                 received=f"the layer {layer.name!r} twice",
                 expected="each layer once",
                 fix="make a second layer",
             )
-        if layer._named:
+        names = {known.name for known in self.layers}
+        if layer.name not in names:
+            return
+        if layer._named or (layer.built and not isinstance(layer, Graph)):
             raise invalid(
                 self.name,
                 received=f"two layers named {layer.name!r}",

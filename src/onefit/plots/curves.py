@@ -29,12 +29,11 @@ def learning_curves(history: Any, metric: str = "loss", ax: Any = None) -> Any:
     if ax is None:
         # A Figure of its own, not pyplot's: no window, no state left behind.
         ax = Figure(figsize=(6.4, 4), layout="constrained").subplots()
-    epochs = range(1, len(logs[metric]) + 1)
-    ax.plot(epochs, logs[metric], color="#0072B2", label="training")
+    epochs = getattr(history, "epoch", range(len(logs[metric])))
+    ax.plot([e + 1 for e in epochs], logs[metric], color="#0072B2", label="training")
     held = logs.get(f"val_{metric}")
     if held:
-        step = max(1, len(logs[metric]) // len(held))
-        at = range(step, step * len(held) + 1, step)
+        at = [e + 1 for e in getattr(history, "validated", epochs)]
         ax.plot(at, held, color="#D55E00", linestyle="--", label="validation")
     ax.set_xlabel("epoch")
     ax.set_ylabel(metric.replace("_", " "))

@@ -72,7 +72,6 @@ def compiled(name: str, small: bool, donate: bool = False) -> Any:
     static = {
         "run": ("plan", "capacity", "names"),
         "close": ("plan", "names"),
-        "evaluate": ("plan",),
         "part": ("size", "batch"),
     }
     donated = {"run": ("params", "train", "memories")}

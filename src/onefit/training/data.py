@@ -8,6 +8,7 @@ import numpy as np
 from onefit import config
 from onefit.errors import invalid, mistyped
 from onefit.losses.base import Loss
+from onefit.losses.shapes import same
 from onefit.training.task import Batch, Task
 
 __all__ = ["as_batch", "orders", "split"]
@@ -34,6 +35,13 @@ def as_array(value: Any, where: str) -> Any:
             expected="arrays that fit in memory",
             fix=f"collect it first: {where} = np.concatenate(list(batches))",
         )
+    elif hasattr(value, "toarray"):  # a scipy sparse matrix
+        raise mistyped(
+            where,
+            received="a sparse matrix",
+            expected="a dense array",
+            fix=f"write {where}.toarray()",
+        )
     else:
         try:
             array = np.asarray(value)
@@ -56,7 +64,10 @@ def _from_pandas(value: Any, where: str) -> np.ndarray:
                 expected="numbers",
                 fix=f"encode it (pandas.get_dummies({where})) or drop it",
             )
-    return value.to_numpy()
+    array = value.to_numpy()
+    if array.dtype == object and value.ndim == 2:  # numbers of several types
+        return value.to_numpy(config.floatx(), na_value=np.nan)
+    return array
 
 
 def _as_numbers(array: Any, where: str) -> Any:
@@ -74,12 +85,15 @@ def _as_numbers(array: Any, where: str) -> Any:
     if kind == "b" or (kind == "f" and array.dtype != config.floatx()):
         return array.astype(config.floatx())
     if kind in "iu" and array.dtype.itemsize > 4:
-        return array.astype(np.int32)
+        whole = not array.size or (array.min() >= -(2**31) and array.max() < 2**31)
+        return array.astype(np.int32 if whole else config.floatx())
     return array
 
 
-def as_batch(x: Any, y: Any = None, sample_weight: Any = None) -> Batch:
-    """x, y and weights as arrays with equally many rows, all finite.
+def as_batch(
+    x: Any, y: Any = None, sample_weight: Any = None, finite: bool = True
+) -> Batch:
+    """x, y and weights as arrays with equally many rows, all finite if so wanted.
 
     Raises:
         TypeError: Not numbers.
@@ -96,7 +110,8 @@ def as_batch(x: Any, y: Any = None, sample_weight: Any = None) -> Batch:
                     name, received=f"the number {array}", expected="an array of rows"
                 )
             rows.setdefault(len(array), name)
-            _refuse_nan(array, name)
+            if finite:
+                refuse_nan(array, name)
     if len(rows) > 1:
         (a, first), (b, second) = list(rows.items())[:2]
         raise invalid(
@@ -112,15 +127,14 @@ def as_batch(x: Any, y: Any = None, sample_weight: Any = None) -> Batch:
 
 def _nest(value: Any, where: str) -> Any:
     """A lone array, or the arrays of several inputs as a tuple."""
-    several = isinstance(value, tuple | list) and any(
-        hasattr(v, "shape") and getattr(v, "ndim", 0) > 0 for v in value
-    )
-    if several and not (where == "x" and all(np.ndim(v) == 1 for v in value)):
+    several = isinstance(value, tuple) and any(np.ndim(v) > 0 for v in value)
+    if several:
         return tuple(as_array(v, f"{where}[{i}]") for i, v in enumerate(value))
-    return as_array(value, where)
+    return as_array(value, where)  # a list of rows is a table
 
 
-def _refuse_nan(array: Any, where: str) -> None:
+def refuse_nan(array: Any, where: str) -> None:
+    """Refuses an array with NaN or infinity, naming the place of the first."""
     if array.dtype.kind != "f":
         return
     host = np.asarray(array)
@@ -187,6 +201,8 @@ def _fit_target(loss: Loss | None, y: Any, output: tuple[int | None, ...]) -> An
             )
     if y.dtype.kind != "f":
         y = y.astype(config.floatx())
+    if type(loss).pair is not same:
+        return y  # a loss of one's own, or of sequences, has its own idea of targets
     if y.ndim == len(output) - 1 and output[-1] == 1:
         y = y[..., None]
     elif y.ndim == len(output) + 1 and y.shape[-1] == 1:
@@ -305,10 +321,19 @@ def weigh(batch: Batch, class_weight: dict[int, float] | None) -> Batch:
     if class_weight is None:
         return batch
     y = np.asarray(jax.tree.leaves(batch.y)[0])
-    if y.ndim > 1:
-        y = y.argmax(-1) if y.shape[-1] > 1 else y[..., 0]
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    elif y.ndim == 2 and np.array_equal(y.sum(1), np.ones(len(y))):
+        y = y.argmax(1)
+    if y.ndim != 1 or not np.array_equal(y, np.rint(y)):
+        raise invalid(
+            "class_weight",
+            received=f"targets of shape {y.shape} that are not one class a row",
+            expected="class labels, or one-hot rows",
+            fix="write sample_weight with a number for each row",
+        )
     missing = sorted({int(c) for c in np.unique(y)} - set(class_weight))
-    if y.ndim != 1 or missing:
+    if missing:
         raise invalid(
             "class_weight",
             received=f"weights for {sorted(class_weight)}",
@@ -317,7 +342,7 @@ def weigh(batch: Batch, class_weight: dict[int, float] | None) -> Batch:
         )
     weights = np.array([class_weight[int(c)] for c in y], config.floatx())
     if batch.w is not None:
-        weights = weights * np.asarray(jax.tree.leaves(batch.w)[0])
+        weights = weights * np.reshape(jax.tree.leaves(batch.w)[0], len(weights))
     return batch._replace(w=weights)
 
 

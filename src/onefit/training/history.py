@@ -55,7 +55,8 @@ class History:
     Attributes:
         history: Each log's name and its list of numbers, one an epoch.
         epoch: The numbers of the epochs that ran, from 0.
-        params: The fit's settings: epochs, steps, verbose.
+        validated: Those of them that a validation followed.
+        params: The fit's settings: epochs, steps.
         model: The model that was trained.
         stopped: Why it ended before its last epoch: None, 'rule', 'callback' or
             'interrupted'.
@@ -65,6 +66,7 @@ class History:
     def __init__(self, model: Any, params: dict[str, Any]) -> None:
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
+        self.validated: list[int] = []
         self.params, self.model = params, model
         self.stopped: str | None = None
         self.seconds = 0.0
@@ -72,6 +74,9 @@ class History:
     def extend(self, logs: Logs) -> None:
         """Adds the logs of further epochs."""
         self.epoch += logs.epochs
+        if any(name.startswith("val_") for name in logs.names):
+            marks = zip(logs.epochs, logs.validated, strict=True)
+            self.validated += [epoch for epoch, validated in marks if validated]
         for name in logs.names:
             self.history.setdefault(name, []).extend(logs.column(name))
 

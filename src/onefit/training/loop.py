@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from onefit.errors import invalid
 from onefit.training import data as rows
 from onefit.training.callback import overrides
 from onefit.training.compiling import compiled, is_small
@@ -33,8 +34,8 @@ SLOW = 1.0
 ORDER = 1 << 18
 """Row numbers handed to one call (1 MiB), if that is enough for eight epochs."""
 
-GUESS = 2e9
-"""Multiplications and additions a second, a low guess, before a pace is known."""
+GUESS = 1e11
+"""Multiplications and additions a second, a guess, before a pace is known."""
 
 
 @dataclasses.dataclass
@@ -114,6 +115,7 @@ class State:
     def __init__(self, fit: Fit) -> None:
         self.fit, self.task = fit, fit.task
         self.read()
+        self.stops: Any = [False] * len(fit.rules)
         self.memories = tuple(
             jax.tree.map(np.array, rule.init(self.train)) for rule in fit.rules
         )
@@ -125,12 +127,13 @@ class State:
         self.params = jax.tree.map(np.array, slot.params)
         free = self.task.pack(self.params)
         fresh = self.task.optimizer.init(free)
+        view = model_view(model)
         kept = model.optimizer_state
         # Freezing a layer changes what the optimizer sees: it then starts anew.
-        if kept is None or jax.tree.map(np.shape, kept) != jax.tree.map(
-            np.shape, fresh
-        ):
+        fits = jax.tree.map(np.shape, kept) == jax.tree.map(np.shape, fresh)
+        if kept is None or not fits or model.optimizer_view not in (None, view):
             kept = model.optimizer_state = fresh
+        model.optimizer_view = view
         optimizer = jax.tree.map(np.array, kept)
         self.train = Train(free, jax.tree.map(np.array, slot.state), optimizer)
         self.set_rate()
@@ -139,6 +142,9 @@ class State:
     def write(self) -> None:
         """Gives the weights and the optimizer's state to the model."""
         model = self.fit.model
+        arrays = jax.tree.leaves((self.params, self.train))
+        if any(isinstance(a, jax.Array) and a.is_deleted() for a in arrays):
+            return  # a call that failed has consumed them: the model keeps its last
         model.graph.store(self.params, self.train.state)
         slot = model.graph.slot
         model.optimizer_state = self.train.optimizer
@@ -152,6 +158,13 @@ class State:
         now = jax.tree.leaves((slot.params, slot.state))
         if any(a is not b for a, b in zip(now, self._written, strict=True)):
             self.read()
+        if model_view(self.fit.model) != self.fit.model.optimizer_view:
+            raise invalid(
+                "fit",
+                received="a layer frozen or unfrozen during the fit",
+                expected="the layers as they were at its start",
+                fix="end the fit, change layer.trainable, and call fit again",
+            )
         self.set_rate()
 
     def set_rate(self) -> None:
@@ -168,19 +181,33 @@ class State:
         """Whether a step is bound by dispatch rather than arithmetic."""
         return is_small(self.params, self.fit.batch_size)
 
+    def finish(self, done: bool) -> None:
+        """The weights the fit ends with: the rules' best, the optimizer's average."""
+        self.params, self.train = compiled("finish", self.is_small)(
+            self.task, tuple(self.fit.rules), self.params, self.train, self.memories,
+            np.bool_(done),
+        )  # fmt: skip
+
     def run(
         self, data: Batch, validation: Any, stretch: Stretch, plan: Plan, capacity: int,
         donate: bool,
     ) -> tuple[Any, Any, Any]:  # fmt: skip
-        """One call of the program: (logs, epochs run, whether a rule stopped it)."""
-        self.params, self.train, self.memories, logs, number, stop = compiled(
+        """One call of the program: (logs, epochs run, which rules stopped it)."""
+        params, train, memories, logs, number, stops = compiled(
             "run", self.is_small, donate
         )(
             self.task, tuple(self.fit.rules), self.params, self.train, self.memories,
             data, validation, stretch, plan=plan, capacity=capacity,
             names=self.fit.names,
         )  # fmt: skip
-        return logs, number, stop
+        self.params, self.train, self.memories = params, train, memories
+        return logs, number, stops
+
+
+def model_view(model: Any) -> Any:
+    """The shapes of the weights that training may change."""
+    graph = model.graph
+    return jax.tree.map(np.shape, graph.free(graph.slot.params))
 
 
 class Interrupt:
@@ -231,7 +258,7 @@ def fit(job: Fit) -> History:
         callback.set_state(state)
     with (
         Interrupt() as interrupt,
-        jax.disable_jit(job.model.run_eagerly),
+        jax.disable_jit() if job.model.run_eagerly else contextlib.nullcontext(),
         _aborting(job),
     ):
         _hook(job, "on_train_begin", {})
@@ -249,10 +276,14 @@ def fit(job: Fit) -> History:
                     history.stopped = "interrupted"
                 if history.stopped:
                     break
+            if history.stopped in ("callback", "interrupted"):
+                state.finish(done=True)
         finally:
             state.write()
-        stopped = history.epoch[-1] if history.stopped == "rule" else None
-        for rule, memory in zip(job.given_rules, state.memories, strict=True):
+        for rule, memory, stop in zip(
+            job.given_rules, state.memories, state.stops, strict=True
+        ):
+            stopped = history.epoch[-1] if stop else None
             for line in rule.report(memory, stopped):
                 print(line)
         _hook(job, "on_train_end", last)
@@ -290,11 +321,11 @@ def _epochs(
             _hook(job, "on_epoch_begin", epoch, {})
             state.heed()
         runner = part if by_batch or whole.pace > SLOW else whole
-        table, stop = runner(epoch)
+        table, state.stops = runner(epoch)
         epochs = range(epoch, epoch + len(table))
         logs = Logs(epochs, job.names, table, job.validates(epochs))
         epoch += len(table)
-        history.stopped = "rule" if stop else None
+        history.stopped = "rule" if any(state.stops) else None
         if each and len(logs):
             state.write()
             log = logs[-1]
@@ -327,14 +358,15 @@ class _Whole:
     ) -> None:  # fmt: skip
         self.job, self.state, self.plan, self.capacity = job, state, plan, capacity
         self.data, self.validation = data, validation
-        self.count, self.calls, self.pace = self._first_guess(), 0, 0.0
+        self.pace = self._first_guess()
+        self.count, self.calls = max(1, int(SECONDS / self.pace)), 0
         self.drawn: tuple[int, int, np.ndarray] | None = None
         # Two, since one is read by the program while the other is filled.
         rows_an_epoch = plan.full * plan.batch + plan.rest
         shape = (2, capacity, rows_an_epoch) if plan.ordered else (0, 0, 0)
         self.buffers = list(np.zeros(shape, np.int32))
 
-    def __call__(self, epoch: int) -> tuple[np.ndarray, bool]:
+    def __call__(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         job, plan = self.job, self.plan
         count = min(self.count, self.capacity, job.epochs - epoch)
         order = self._order(epoch, count)
@@ -348,7 +380,7 @@ class _Whole:
         if plan.ordered and following < job.epochs:  # drawn while the program runs
             ahead = min(self.capacity, job.epochs - following, 2 * count)
             self.drawn = self._draw(following, ahead)
-        table, number, stop = np.asarray(logs), int(number), bool(stop)
+        table, number, stop = np.asarray(logs), int(number), np.asarray(stop)
         self._learn_pace((time.perf_counter() - started) / max(number, 1))
         return table[:number], stop
 
@@ -366,18 +398,17 @@ class _Whole:
         buffer[:count] = self.job.order(self.plan, epoch, count)
         return epoch, count, buffer
 
-    def _first_guess(self) -> int:
-        """How many epochs to begin with, before a pace is known."""
+    def _first_guess(self) -> float:
+        """Seconds an epoch may take, before a pace is known."""
         weights = sum(leaf.size for leaf in jax.tree.leaves(self.state.params))
         plan = self.plan
         steps = plan.full + bool(plan.rest)
-        seconds = steps * max(1e-6, 6 * weights * plan.batch / GUESS)
-        return max(1, int(SECONDS / seconds))
+        return steps * max(1e-6, 6 * weights * plan.batch / GUESS)
 
     def _learn_pace(self, seconds: float) -> None:
-        """How many epochs come next; the first call compiles and tells nothing."""
+        """How many epochs come next; the first call compiles and tells little."""
         self.calls += 1
-        if self.calls > 1:
+        if self.calls > 1 or seconds > 5 * SLOW:
             self.pace = seconds
             self.count = max(1, int(SECONDS / max(seconds, 1e-7)))
 
@@ -394,7 +425,7 @@ class _Part:
         self.interrupt, self.by_batch = interrupt, by_batch
         self.count = 1
 
-    def __call__(self, epoch: int) -> tuple[np.ndarray, bool]:
+    def __call__(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         job, plan, state = self.job, self.plan, self.state
         order = job.order(plan, epoch, 1)[0] if plan.ordered else None
         told = stretch(job, plan, epoch, 1, None, 1)
@@ -428,17 +459,14 @@ class _Part:
                 pace = (time.perf_counter() - started) / count
                 self.count = max(1, int(SECONDS / max(pace, 1e-7))) if at > 1 else 1
             if self.interrupt.asked:
-                return np.empty((0, len(job.names))), False
+                return np.empty((0, len(job.names))), np.zeros(len(job.rules), bool)
         state.train, state.memories, row, stop = compiled("close", state.is_small)(
             state.task, tuple(job.rules), state.params, state.train, state.memories,
             results, self.validation, told, np.int32(0), plan=plan, names=job.names,
         )  # fmt: skip
-        done = bool(stop) or epoch + 1 == job.epochs
-        state.params, state.train = compiled("finish", state.is_small)(
-            state.task, tuple(job.rules), state.params, state.train, state.memories,
-            np.bool_(done),
-        )  # fmt: skip
-        return np.asarray(row)[None], bool(stop)
+        stop = np.asarray(stop)
+        state.finish(done=bool(stop.any()) or epoch + 1 == job.epochs)
+        return np.asarray(row)[None], stop
 
 
 def stretch(

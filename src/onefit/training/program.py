@@ -18,10 +18,12 @@ __all__ = [
     "Plan",
     "Stretch",
     "close",
+    "count",
     "epoch",
     "evaluate",
     "finish",
     "part",
+    "results",
     "run",
     "start",
     "step",
@@ -36,7 +38,6 @@ class Plan(NamedTuple):
         full: Full batches in an epoch.
         rest: Rows of the smaller last batch, 0 for none.
         ordered: Whether rows are taken by the order given, rather than as they lie.
-        rules: How many rules there are (their structure is in the arguments).
         validation: (batch, full, rest) of the validation rows, or None.
         sometimes: Whether validation runs only in the epochs marked for it.
     """
@@ -152,10 +153,7 @@ def evaluate(
     """The losses and metrics of the data, the weights as they are."""
 
     def body(tally: Tree, batch: Batch) -> Tree:
-        cost, (outputs, _, costs) = task.cost(
-            params, state, batch, training=False, key=None
-        )
-        return task.count(tally, batch, cost, (outputs, costs))
+        return count(task, params, state, tally, batch)
 
     return task.results(batches(task.tally(), data, None, plan, body))
 
@@ -177,31 +175,32 @@ def run(
 
     Returns:
         The weights, what else training changes, the rules' memories, the log of each
-        epoch (capacity, names), how many epochs ran, and whether a rule stopped it.
+        epoch (capacity, names), how many epochs ran, and which rules stopped it.
     """
 
     def more(carry: Any) -> Any:
-        number, *_, stop = carry
-        return (number < stretch.count) & ~stop
+        number, *_, stops = carry
+        return (number < stretch.count) & ~jnp.any(stops)
 
     def body(carry: Any) -> Any:
         number, train, memories, logs, _ = carry
         order = None if stretch.order is None else stretch.order[number]
         train, row = epoch(task, train, params, data, order, plan, stretch.seed)
-        train, memories, row, stop = close(
+        train, memories, row, stops = close(
             task, rules, params, train, memories, row, validation, stretch, number,
             plan, names,
         )  # fmt: skip
         logs = lax.dynamic_update_index_in_dim(logs, row, number, 0)
-        return number + 1, train, memories, logs, stop
+        return number + 1, train, memories, logs, stops
 
-    logs = jnp.full((capacity, len(names)), jnp.nan)
-    number, train, memories, logs, stop = lax.while_loop(
-        more, body, (jnp.int32(0), train, memories, logs, jnp.array(False))
+    logs = jnp.zeros((capacity, len(names)))
+    stops = jnp.zeros(len(rules), bool)
+    number, train, memories, logs, stops = lax.while_loop(
+        more, body, (jnp.int32(0), train, memories, logs, stops)
     )
-    done = stop | (stretch.first + number > stretch.last)
+    done = jnp.any(stops) | (stretch.first + number > stretch.last)
     params, train = finish(task, rules, params, train, memories, done)
-    return params, train, memories, logs, number, stop
+    return params, train, memories, logs, number, stops
 
 
 def close(
@@ -225,14 +224,15 @@ def close(
         row = row + _validate(task, train, fixed, validation, plan, validated)
     if len(row) < len(names):
         row = [*row, train.optimizer["learning_rate"]]
-    logs, stop, kept = dict(zip(names, row, strict=True)), jnp.array(False), []
+    logs, stops, kept = dict(zip(names, row, strict=True)), [], []
     for rule, memory in zip(rules, memories, strict=True):
         memory, train, wish = rule.step(
             memory, stretch.first + number, logs, train, validated
         )
         kept.append(memory)
-        stop = stop | wish
-    return train, tuple(kept), _stacked(row), stop
+        stops.append(wish)
+    stopped = jnp.stack(stops) if stops else jnp.zeros(0, bool)
+    return train, tuple(kept), _stacked(row), stopped
 
 
 def _validate(
@@ -272,6 +272,22 @@ def finish(
     for rule, memory in zip(rules, memories, strict=True):
         train = rule.finish(memory, train, done)
     return task.unpack(fixed, train.free), train
+
+
+# A batch of an evaluation, where the rows need not be on the device all at once.
+
+
+def count(task: Task, params: Tree, state: Tree, tally: Tree, batch: Batch) -> Tree:
+    """The sums of an evaluation after a batch."""
+    cost, (outputs, _, costs) = task.cost(
+        params, state, batch, training=False, key=None
+    )
+    return task.count(tally, batch, cost, (outputs, costs))
+
+
+def results(task: Task, tally: Tree) -> list[Any]:
+    """The numbers that the sums come to."""
+    return task.results(tally)
 
 
 # Part of an epoch: for long epochs, for callbacks that look at every batch, and for

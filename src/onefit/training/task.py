@@ -73,9 +73,10 @@ class Head(Description):
         shape = jax.eval_shape(lambda: metric.compute(metric.init())).shape
         return math.prod(shape) if shape else None
 
-    def predictions(self, z: Array) -> Array:
-        """What the metrics see: probabilities, where the loss works from logits."""
-        return z if self.link is None else activations.get(self.link)(z)
+    def predictions(self, metric: Metric, z: Array) -> Array:
+        """What a metric sees: probabilities, unless it asks for logits itself."""
+        asks = getattr(getattr(metric, "fn", metric), "from_logits", False)
+        return z if self.link is None or asks else activations.get(self.link)(z)
 
 
 class Task(Description):
@@ -160,11 +161,10 @@ class Task(Description):
         for (head, y, z, w), states in zip(
             self._outputs(batch, outputs), tally["metrics"], strict=True
         ):
-            p = head.predictions(z)
             weights = [None] * len(head.metrics) + [w] * len(head.weighted_metrics)
             metrics.append(
                 tuple(
-                    metric.update(s, y, p, weight)
+                    metric.update(s, y, head.predictions(metric, z), weight)
                     for metric, s, weight in zip(
                         head.all_metrics, states, weights, strict=True
                     )
@@ -214,23 +214,7 @@ def head(graph: Any, loss: Any) -> tuple[Any, Loss | None, str | None]:
     """
     if loss is None or loss.link is None:
         return graph, loss, None
-    last: Any = graph.layers[graph.nodes[-1].layer] if graph.nodes else None
-    if isinstance(last, type(graph)):
-        inner, inner_loss, link = head(last, loss)
-        return _with_last(graph, inner), inner_loss, link
-    ends_in_link = (
-        getattr(last, "activation", None) is activations.get(loss.link)
-        and getattr(last, "activity_regularizer", None) is None
-        and getattr(loss, "axis", -1) == -1
-    )
-    if ends_in_link:
-        last = last.replace(activation=activations.linear)
-        return _with_last(graph, last), loss.replace(from_logits=True), loss.link
-    return graph, loss, loss.link if loss.from_logits else None
-
-
-def _with_last(graph: Any, layer: Any) -> Any:
-    """The graph with its last call's layer replaced, if that is its only call."""
-    index = graph.nodes[-1].layer
-    layers = (*graph.layers[:index], layer, *graph.layers[index + 1 :])
-    return graph.replace(layers=layers)
+    shorter = graph.before(loss.link) if getattr(loss, "axis", -1) == -1 else None
+    if shorter is None:
+        return graph, loss, loss.link if loss.from_logits else None
+    return shorter, loss.replace(from_logits=True), loss.link

@@ -1,0 +1,128 @@
+"""The command line: tables of every kind, and what is wrong with the others."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import onefit
+from onefit.cli import main
+
+RNG = np.random.default_rng(0)
+
+
+def table(tmp_path, text, name="t.csv"):
+    path = tmp_path / name
+    path.write_text(text)
+    return str(path)
+
+
+def rows(target):
+    """Forty rows of two inputs and a target that follows from them."""
+    x = RNG.normal(size=(40, 2))
+    return "a,b,goal\n" + "".join(f"{a:.3f},{b:.3f},{target(a, b)}\n" for a, b in x)
+
+
+@pytest.mark.parametrize(
+    ("target", "problem", "words"),
+    [
+        (
+            lambda a, b: "yes" if a > b else "no",
+            "binary",
+            "sigmoid and the loss binary",
+        ),
+        (
+            lambda a, b: int(a > 0) + int(b > 0),
+            "multiclass",
+            "softmax and the loss spar",
+        ),
+        (lambda a, b: f"{3 * a - b:.4f}", "regression", "linear and the loss mse"),
+        (lambda a, b: 1234567 + int(a > b), "binary", "sigmoid"),
+    ],
+    ids=["words", "classes", "numbers", "large ids"],
+)
+def test_the_target_decides_the_head(tmp_path, capsys, target, problem, words):
+    path = table(tmp_path, rows(target))
+    out = tmp_path / "out"
+    options = ["--target", "goal", "--epochs", "3", "--hidden", "4"]
+    assert main(["train", path, *options, "--output", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert f"{problem}: the target has" in said
+    assert words in said
+    assert "baseline" in said
+    report = json.loads((out / "report.json").read_text())
+    assert report["inputs"] == ["a", "b"]
+    assert report["problem"] == problem
+    assert len(set(report["classes"] or ["a", "b"])) >= 2
+    model = onefit.load_model(out / "model.keras")
+    assert model.predict(np.zeros((1, 2))).shape[0] == 1
+    assert (out / "loss.png").stat().st_size > 5000
+
+
+def test_the_same_seed_gives_the_same_result(tmp_path, capsys):
+    path = table(tmp_path, rows(lambda a, b: int(a > b)))
+    said = []
+    for out in ("one", "two"):
+        main(
+            ["train", path, "--epochs", "2", "--output", str(tmp_path / out), "--quiet"]
+        )
+        said.append(capsys.readouterr().out.split("\n", 2)[2])
+    assert said[0] == said[1]
+
+
+REFUSED = {
+    "no file": (None, [], r"no such file"),
+    "empty": ("", [], r"an empty file; expected a header row and rows"),
+    "header only": ("a,b\n", [], r"a header without rows"),
+    "missing target": ("a,b\n1,2\n", ["--target", "bb"], r"Unknown column.*'b'"),
+    "ragged": ("a,b\n1,2\n1,2,3\n", [], r"line 3: received 3 cells; expected 2"),
+    "text": (
+        "a,b\n1,0\nx,1\n",
+        [],
+        r"line 3, column 'a': received 'x'; expected a number. .*--drop a",
+    ),
+    "empty cell": (
+        "a,b\n1,0\n ,1\n",
+        [],
+        r"line 3, column 'a': received an empty cell",
+    ),
+    "nan": ("a,b\n1,0\nnan,1\n", [], r"line 3, column 'a': received 'nan'"),
+    "one value": ("a,b\n1,7\n2,7\n", [], r"column 'b'.*'7' in every row"),
+    "two columns of a name": (
+        "a,a\n1,2\n",
+        [],
+        r"line 1: received the column 'a' twice",
+    ),
+    "no inputs": ("a,b\n1,0\n2,1\n", ["--drop", "a"], r"no column beside the target"),
+    "drop": ("a,b\n1,0\n2,1\n", ["--drop", "c"], r"Unknown column in --drop 'c'"),
+    "hidden": (
+        "a,b\n1,0\n2,1\n3,1\n",
+        ["--hidden", "4,x"],
+        r"--hidden: received '4,x'",
+    ),
+    "held out": ("a,b\n1,0\n2,1\n", ["--held-out", "1"], r"--held-out: received 1.0"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refuses(tmp_path, capsys, name):
+    text, options, words = REFUSED[name]
+    path = str(tmp_path / "none.csv") if text is None else table(tmp_path, text)
+    assert main(["train", path, *options, "--output", str(tmp_path / "out")]) == 1
+    captured = capsys.readouterr()
+    import re
+
+    assert re.search(words, captured.err), captured.err
+    assert captured.err.startswith("onefit: ")
+    assert not (tmp_path / "out").exists()
+
+
+def test_version_and_usage():
+    run = [sys.executable, "-c", "from onefit.cli import main; main(['--version'])"]
+    done = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == f"onefit {onefit.__version__}"
+    with pytest.raises(SystemExit) as stop:
+        main([])
+    assert stop.value.code == 2

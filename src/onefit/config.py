@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from onefit.errors import invalid
+from onefit.errors import invalid, is_whole
 
 __all__ = ["epsilon", "floatx", "generator", "set_floatx", "set_random_seed"]
 
@@ -44,7 +44,7 @@ def set_random_seed(seed: int) -> None:
         seed: Any non-negative integer.
     """
     global _stream  # noqa: PLW0603
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+    if not is_whole(seed):
         raise invalid(
             "set_random_seed", received=repr(seed), expected="an integer, 0 or more"
         )

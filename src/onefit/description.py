@@ -118,17 +118,22 @@ def _fields(cls: type) -> tuple[dataclasses.Field, ...]:
 
 
 def _flatten(obj: "Description") -> tuple[list[Any], Any]:
-    leaves, names, statics = [], [], []
-    for field in _fields(type(obj)):
-        if not field.metadata.get("identity", True):
-            continue
-        value = getattr(obj, field.name)
-        if _is_leaf(field, value):
-            names.append(field.name)
-            leaves.append(value)
-        else:
-            statics.append((field.name, value))
-    return leaves, (tuple(names), tuple(statics))
+    """The numbers, and the structure around them; found once, as settings are fixed."""
+    known = obj.__dict__.get("_flat")
+    if known is None:
+        leaves, names, statics = [], [], []
+        for field in _fields(type(obj)):
+            if not field.metadata.get("identity", True):
+                continue
+            value = getattr(obj, field.name)
+            if _is_leaf(field, value):
+                names.append(field.name)
+                leaves.append(value)
+            else:
+                statics.append((field.name, value))
+        known = leaves, (tuple(names), tuple(statics))
+        object.__setattr__(obj, "_flat", known)
+    return known
 
 
 def _unflatten(cls: type, aux: Any, leaves: Any) -> "Description":
@@ -193,6 +198,7 @@ class Description:
                 f"`{type(self).__name__}({name}=...)` to make another."
             )
         object.__setattr__(self, name, value)
+        self.__dict__.pop("_flat", None)
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some settings changed, converted and checked like the first."""

@@ -6,8 +6,11 @@ names the layer or argument, and ends in the fix.
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
-__all__ = ["OnefitWarning", "invalid", "mistyped", "unknown"]
+import numpy as np
+
+__all__ = ["OnefitWarning", "invalid", "is_whole", "mistyped", "unknown"]
 
 
 class OnefitWarning(UserWarning):
@@ -18,6 +21,16 @@ def _sentence(where: str, received: str, expected: str, fix: str) -> str:
     head = f"{where}: " if where else ""
     tail = f" {fix[0].upper()}{fix[1:].rstrip('.')}." if fix else ""
     return f"{head}received {received}; expected {expected}.{tail}"
+
+
+def is_whole(value: Any, least: int = 0) -> bool:
+    """Whether a value is a whole number (True is none), and at least this.
+
+    >>> is_whole(3), is_whole(True), is_whole(0, least=1)
+    (True, False, False)
+    """
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return whole and int(value) >= least
 
 
 def invalid(where: str, *, received: str, expected: str, fix: str = "") -> ValueError:

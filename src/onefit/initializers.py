@@ -16,7 +16,7 @@ import numpy as np
 
 from onefit import config
 from onefit.description import Description, number, setting
-from onefit.errors import invalid, unknown
+from onefit.errors import invalid, is_whole, unknown
 from onefit.registry import Registry
 from onefit.types import Shape
 
@@ -135,7 +135,7 @@ def _seed(seed: Any) -> int | None:
         seed = seed.get("config", {}).get("seed")
     if seed is None:
         return None
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+    if not is_whole(seed):
         raise invalid(
             "initializer",
             received=f"seed={seed!r}",

@@ -9,7 +9,7 @@ import pytest
 import onefit
 from onefit import layers
 from onefit.callbacks import Callback, EarlyStopping, ReduceLROnPlateau, TerminateOnNaN
-from onefit.training import data, loop
+from onefit.training import data, stretches
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(21, 4)).astype("float32")
@@ -63,7 +63,7 @@ def test_the_ways_to_cut_a_fit_give_the_same_bits(monkeypatch):
     """Many epochs a call, one a call, part of an epoch, one batch: the same weights."""
     results = []
     for callbacks, slow in [((), 1), ([EachEpoch()], 1), ((), -1), ([EachBatch()], 1)]:
-        monkeypatch.setattr(loop, "SLOW", slow)
+        monkeypatch.setattr(stretches, "SLOW", slow)
         model = network()
         history = model.fit(
             X, Y, batch_size=4, epochs=6, verbose=0, callbacks=callbacks,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from onefit import config
-from onefit.errors import invalid
+from onefit.errors import invalid, is_whole
 
 __all__ = ["coffee", "houses", "xor"]
 
@@ -11,7 +11,7 @@ __all__ = ["coffee", "houses", "xor"]
 def _uniform(
     rng: np.random.Generator, n: int, low: float, high: float, where: str
 ) -> np.ndarray:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+    if not is_whole(n, 1):
         raise invalid(where, received=f"n={n!r}", expected="a positive integer")
     return rng.uniform(low, high, (int(n), 1))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from onefit import config
 from onefit.description import Description, setting
-from onefit.errors import invalid
+from onefit.errors import invalid, is_whole
 from onefit.registry import Registry, snake_case
 from onefit.types import Array, Params, Shape, State
 
@@ -69,6 +69,14 @@ class Layer(Description):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        # "float32" is what Keras' files say; another type needs a policy to follow.
+        if self.dtype not in (None, config.floatx()):
+            raise invalid(
+                type(self).__name__,
+                received=f"dtype={self.dtype!r}",
+                expected=f"{config.floatx()!r}, the float type of all layers",
+                fix="write onefit.config.set_floatx('float64') for more digits",
+            )
         self._named = self.name is not None
         if not self._named:
             self.name = snake_case(type(self).__name__)
@@ -303,8 +311,7 @@ def where(layer: Layer) -> str:
 
 def positive(place: str, name: str, value: Any) -> None:
     """Refuses all but a positive whole number; for `setting(check=positive)`."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or value < 1:
+    if not is_whole(value, 1):
         raise invalid(
             place,
             received=f"{name}={value!r}",

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from onefit.errors import invalid, mistyped
+from onefit.errors import invalid, is_whole, mistyped
 from onefit.layers.base import Layer, where
 from onefit.types import Shape
 
@@ -22,7 +22,7 @@ class SameShape:
 def whole_axes(place: str, name: str, value: Any) -> None:
     """Refuses all but an axis or several; for `setting(check=whole_axes)`."""
     axes = value if isinstance(value, tuple) else (value,)
-    if any(isinstance(a, bool) or not isinstance(a, int | np.integer) for a in axes):
+    if not all(is_whole(a, -(2**31)) for a in axes):
         raise mistyped(
             place,
             received=f"{name}={value!r}",

@@ -1,26 +1,28 @@
 """Model: the face over a graph. compile, fit, evaluate and predict hold no maths."""
 
 import contextlib
-import functools
 import json
+import math
 import os
-from collections.abc import Iterable
 from typing import Any, Self
 
 import jax
 import numpy as np
 
-from onefit import config, losses, metrics, optimizers
-from onefit.errors import invalid, mistyped, unknown
-from onefit.layers.base import Layer, batch_shape
+from onefit import config, losses, optimizers
+from onefit.errors import invalid, is_whole, mistyped, unknown
+from onefit.layers.base import Layer, batch_shape, is_shape
 from onefit.models.graph import Graph
+from onefit.models.tasks import build_task, check_metric, each, flat, is_many
 from onefit.training import data as rows
 from onefit.training.callback import Callback
 from onefit.training.compiling import compiled
 from onefit.training.history import History
-from onefit.training.loop import Fit, State, fit
+from onefit.training.job import Fit
+from onefit.training.loop import fit
 from onefit.training.rules import Rule
-from onefit.training.task import Batch, Head, Task, head
+from onefit.training.state import State
+from onefit.training.task import Batch, Head, Task
 from onefit.types import Tree
 
 __all__ = ["Model"]
@@ -30,6 +32,9 @@ CHUNK = 4096
 
 Measured with 784-128-10 on 60,000 rows: 113 ms to predict by 4,096, 154 by 1,024.
 """
+
+SMALL_BATCH = 1 << 24
+"""Bytes in the widest layer's values that are little memory (16 MiB)."""
 
 
 @jax.jit
@@ -221,8 +226,8 @@ class Model:
                 fix="write optimizer='adam'",
             )
         self.optimizer = optimizers.get(optimizer)
-        self.loss = _each(loss, losses.get)
-        for one in _flat(list(self.loss.values()) if isinstance(self.loss, dict)
+        self.loss = each(loss, losses.get)
+        for one in flat(list(self.loss.values()) if isinstance(self.loss, dict)
                          else self.loss):  # fmt: skip
             if one is not None and one.reduction == "none":
                 raise invalid(
@@ -233,8 +238,8 @@ class Model:
                 )
         self.optimizer_state = None
         self.run_eagerly = run_eagerly
-        for identifier in [*_flat(metrics), *_flat(weighted_metrics)]:
-            _check_metric(identifier)
+        for identifier in [*flat(metrics), *flat(weighted_metrics)]:
+            check_metric(identifier)
         self._compiled = {
             "loss_weights": loss_weights,
             "metrics": metrics,
@@ -242,51 +247,8 @@ class Model:
         }
 
     def _task(self, batch: Batch) -> Task:
-        """What compile said, for targets of this shape."""
-        if self._compiled is None:
-            raise invalid(
-                self.name,
-                received="a call of fit or evaluate before compile",
-                expected="a loss and an optimizer first",
-                fix="write model.compile(optimizer='adam', loss='mse')",
-            )
-        names = self.output_names
-        outputs = _shapes(self.graph.output_shape(batch_shape(batch.x)), len(names))
-        targets = batch.y if isinstance(batch.y, tuple) else (batch.y,) * len(names)
-        losses_ = _spread(self.loss, names, "loss")
-        weights = _spread(self._compiled["loss_weights"], names, "loss_weights", 1.0)
-        plain = _lists(self._compiled["metrics"], names, "metrics")
-        weighted = _lists(self._compiled["weighted_metrics"], names, "weighted_metrics")
-        graph, heads = self.graph, []
-        for i, name in enumerate(names):
-            link = None
-            loss = losses_[i]
-            if len(names) == 1:
-                graph, loss, link = head(graph, loss)
-            resolve = functools.partial(
-                metrics.resolve,
-                loss=losses_[i],
-                output_shape=outputs[i],
-                target_shape=np.shape(targets[i]),
-            )
-            heads.append(
-                Head(
-                    loss=loss,
-                    metrics=tuple(resolve(m) for m in plain[i]),
-                    weighted_metrics=tuple(resolve(m) for m in weighted[i]),
-                    link=link,
-                    weight=float(1.0 if weights[i] is None else weights[i]),
-                    name=name,
-                )
-            )
-        if not any(head_.loss for head_ in heads):
-            raise invalid(
-                self.name,
-                received="a compile without a loss",
-                expected="something to minimise",
-                fix="write model.compile(optimizer='adam', loss='mse')",
-            )
-        return Task(graph=graph, heads=tuple(heads), optimizer=self.optimizer)
+        """What compile said, for rows of these shapes."""
+        return build_task(self, batch)
 
     @property
     def output_names(self) -> list[str]:
@@ -366,7 +328,7 @@ class Model:
             held_size = validation_batch_size or size
             held = jax.tree.map(lambda a: a[: validation_steps * held_size], held)
         names = self._names(task)
-        given = list(callbacks or []) if _many(callbacks) else [callbacks]
+        given = list(callbacks or []) if is_many(callbacks) else [callbacks]
         rules = [c for c in given if isinstance(c, Rule)]
         hosts = [c for c in given if not isinstance(c, Rule)]
         for callback in hosts:
@@ -444,7 +406,16 @@ class Model:
             )
             for h in task.heads
         )
-        return max(size, CHUNK) if plain else size
+        return self._rows_at_once(size) if plain else size
+
+    def _rows_at_once(self, size: int | None) -> int:
+        """So many rows as were asked for, or `CHUNK` where that is little memory."""
+        shapes = self.graph.input_shapes(self.graph.slot.input_shape)
+        widest = max(
+            (math.prod(n or 1 for n in shape) for shape in jax.tree.leaves(
+                shapes, is_leaf=is_shape)), default=1
+        )  # fmt: skip
+        return max(size or 1, min(CHUNK, SMALL_BATCH // (4 * widest)), 1)
 
     def _names(self, task: Task) -> list[str]:
         return task.names(self.output_names)
@@ -505,8 +476,8 @@ class Model:
 
         Args:
             x, y, sample_weight: As in `fit`.
-            batch_size: Rows at once; changes only memory and speed, unless the loss
-                sums or leaves rows out.
+            batch_size: Rows at once, which matters for a loss that sums or leaves rows
+                out; for others more are taken where that is little memory.
             verbose: 0 for no line of output.
             steps: At most so many batches.
             callbacks: Their `on_test_*` hooks are called.
@@ -521,7 +492,7 @@ class Model:
         batch = rows.fit_targets(task, batch)
         if batch_size is not None:
             _whole("batch_size", batch_size, 1)
-        size = batch_size or self._chunk(task, 32)
+        size = self._chunk(task, batch_size or 32)
         if steps is not None:
             _whole("steps", steps, 1)
             size = batch_size or 32
@@ -555,7 +526,7 @@ class Model:
 
     def _hooks(self, callbacks: Any) -> list[Callback]:
         """The callbacks of an evaluation or a prediction, told of the model."""
-        given = callbacks if _many(callbacks) else [callbacks]
+        given = callbacks if is_many(callbacks) else [callbacks]
         hooks = [c for c in given or [] if isinstance(c, Callback)]
         for callback in hooks:
             callback.set_model(self)
@@ -599,7 +570,7 @@ class Model:
 
         Args:
             x: Rows of inputs.
-            batch_size: Rows at once; changes nothing but memory and speed.
+            batch_size: Rows at once; more are taken where that is little memory.
             verbose: Accepted for Keras' scripts: predicting prints nothing.
             steps: At most so many batches.
             callbacks: Their `on_predict_*` hooks are called.
@@ -608,7 +579,6 @@ class Model:
         x = rows.as_batch(x, finite=False).x
         if batch_size is not None:
             _whole("batch_size", batch_size, 1)
-        size = batch_size or CHUNK
         if steps is not None:
             _whole("steps", steps, 1)
             x = jax.tree.map(lambda a: a[: steps * (batch_size or 32)], x)
@@ -616,10 +586,13 @@ class Model:
         if batch_shape(x) != self.graph.slot.input_shape:
             self.graph.output_shape(batch_shape(x))
         hooks = self._hooks(callbacks)
+        n = len(jax.tree.leaves(x)[0])
+        size = batch_size or 32
+        if n > size and not hooks:  # hooks count the batches they were promised
+            size = self._rows_at_once(batch_size)
         for callback in hooks:
             callback.on_predict_begin({})
         slot = self.graph.slot
-        n = len(jax.tree.leaves(x)[0])
         parts = []
         for number, start in enumerate(range(0, n, size)):
             piece = jax.tree.map(lambda a, at=start: a[at : at + size], x)
@@ -736,8 +709,7 @@ def _padded(x: Any, count: int, size: int) -> Any:
 
 
 def _whole(name: str, value: Any, least: int) -> None:
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or value < least:
+    if not is_whole(value, least):
         raise invalid(
             name,
             received=f"{name}={value!r}",
@@ -745,70 +717,8 @@ def _whole(name: str, value: Any, least: int) -> None:
         )
 
 
-def _many(value: Any) -> bool:
-    return value is None or isinstance(value, tuple | list)
-
-
-def _flat(value: Any) -> Iterable[Any]:
-    if value is None:
-        return []
-    if isinstance(value, dict):
-        return [m for v in value.values() for m in _flat(v)]
-    return [m for v in value for m in _flat(v)] if _many(value) else [value]
-
-
-def _each(value: Any, convert: Any) -> Any:
-    if isinstance(value, dict) and "class_name" not in value:
-        return {k: convert(v) for k, v in value.items()}
-    return (
-        [convert(v) for v in value]
-        if isinstance(value, list | tuple)
-        else convert(value)
-    )
-
-
-def _check_metric(identifier: Any) -> None:
-    """Refuses an unknown name at compile time; what it means is found out in fit."""
-    metrics.resolve(
-        identifier, loss=None, output_shape=(None, 1), target_shape=(None, 1)
-    )
-
-
-def _spread(value: Any, names: list[str], what: str, default: Any = None) -> list[Any]:
-    """One value for each output, from one for all, a list, or a dict by name."""
-    if isinstance(value, dict):
-        for name in value:
-            if name not in names:
-                raise unknown(f"output in {what}", name, names)
-        return [value.get(name, default) for name in names]
-    if isinstance(value, list | tuple):
-        if len(value) != len(names):
-            raise invalid(
-                what, received=f"{len(value)} values", expected=f"{len(names)}"
-            )
-        return list(value)
-    return [default if value is None else value] * len(names)
-
-
-def _lists(value: Any, names: list[str], what: str) -> list[list[Any]]:
-    """The metrics of each output."""
-    if isinstance(value, dict):
-        return [list(_flat(v)) for v in _spread(value, names, what)]
-    if len(names) == 1:
-        return [list(_flat(value))]
-    nested = isinstance(value, list | tuple) and len(value) == len(names)
-    if nested and any(_many(v) for v in value):
-        return [list(_flat(v)) for v in value]
-    return [list(_flat(value)) for _ in names]
-
-
-def _shapes(shape: Any, outputs: int) -> list[Any]:
-    return [shape] if outputs == 1 else list(shape)
-
-
 def _frequency(freq: Any) -> int | frozenset[int]:
-    whole = isinstance(freq, int | np.integer) and not isinstance(freq, bool)
-    if whole and freq >= 1:
+    if is_whole(freq, 1):
         return int(freq)
     if isinstance(freq, list | tuple | set | range):
         return frozenset(freq)

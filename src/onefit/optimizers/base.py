@@ -11,7 +11,7 @@ import numpy as np
 
 from onefit import config
 from onefit.description import Description, number, off, setting
-from onefit.errors import invalid, mistyped
+from onefit.errors import invalid, is_whole, mistyped
 from onefit.optimizers.rules import Rule, full_like, is_traced
 from onefit.optimizers.schedules import LearningRateSchedule, as_learning_rate
 from onefit.registry import Registry
@@ -31,8 +31,7 @@ def at_least(minimum: int) -> Any:
     def check(where: str, name: str, value: Any) -> None:
         if value is None:
             return
-        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-        if not whole or value < minimum:
+        if not is_whole(value, minimum):
             raise invalid(
                 where,
                 received=f"{name}={value!r}",

@@ -40,7 +40,7 @@ class Callback:
         self.params = params
 
     def set_state(self, state: Any) -> None:
-        """Called before the fit, with all that moves through it: see `loop.State`."""
+        """Called before the fit, with all that moves through it: see `state.State`."""
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Before the first epoch."""

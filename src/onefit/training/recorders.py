@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from onefit.errors import invalid
+from onefit.errors import invalid, is_whole
 from onefit.training.callback import Callback, Logs
 
 __all__ = ["CSVLogger", "TensorBoard"]
@@ -211,8 +211,7 @@ class TensorBoard(Callback):
 
 def check_frequency(place: str, name: str, value: Any) -> None:
     """Refuses all but 'epoch' and a number of batches."""
-    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-    if value != "epoch" and not whole:
+    if value != "epoch" and not is_whole(value, 1):
         raise invalid(
             place,
             received=f"{name}={value!r}",

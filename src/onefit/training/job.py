@@ -1,0 +1,90 @@
+"""A job: all that a fit is asked to do, checked and converted."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from onefit.training import data as rows
+from onefit.training.program import Plan
+from onefit.training.rules import Rule
+from onefit.training.task import Batch, Task
+
+__all__ = ["Fit", "hook"]
+
+
+@dataclasses.dataclass
+class Fit:
+    """All that a fit is asked to do, checked and converted.
+
+    Attributes:
+        model: The face whose weights are trained.
+        task: What is trained.
+        train_data, validation_data: The rows.
+        batch_size, validation_batch_size: Rows in a batch.
+        epochs, first: Up to which epoch, from which.
+        steps: Batches in an epoch, where not simply all of them.
+        shuffle: Whether each epoch takes the rows in a new order.
+        validation_freq: Every so many epochs a validation, or after these (1-based).
+        callbacks: Host callbacks, in order.
+        rules, given_rules: In-program callbacks, bound to the logs, and as given.
+        names: The names of the logs.
+        directions: Which way each of them is better: 'min', 'max' or None.
+        seed: Of the shuffling and of what is random in layers.
+    """
+
+    model: Any
+    task: Task
+    train_data: Batch
+    validation_data: Batch | None
+    batch_size: int
+    epochs: int
+    names: tuple[str, ...]
+    seed: int
+    validation_batch_size: int = 1
+    first: int = 0
+    steps: int | None = None
+    shuffle: bool = False
+    validation_freq: int | frozenset[int] = 1
+    callbacks: list[Any] = dataclasses.field(default_factory=list)
+    rules: list[Rule] = dataclasses.field(default_factory=list)
+    given_rules: list[Rule] = dataclasses.field(default_factory=list)
+    directions: dict[str, str | None] = dataclasses.field(default_factory=dict)
+
+    def validates(self, epochs: range) -> np.ndarray:
+        """For each of these epochs, whether a validation follows it."""
+        numbers = np.arange(epochs.start + 1, epochs.stop + 1)
+        if isinstance(self.validation_freq, int):
+            return numbers % self.validation_freq == 0
+        return np.isin(numbers, list(self.validation_freq))
+
+    def plan(self) -> Plan:
+        """The static shape of the program."""
+        n = rows.count(self.train_data)
+        if self.steps is None:
+            full, rest = divmod(n, self.batch_size)
+            # One batch holds every row: their order changes nothing but rounding.
+            ordered = self.shuffle and (full, rest) not in ((1, 0), (0, n))
+        else:
+            full, rest, ordered = self.steps, 0, True
+        validation = None
+        if self.validation_data is not None:
+            m, size = rows.count(self.validation_data), self.validation_batch_size
+            validation = (size, *divmod(m, size))
+        sometimes = validation is not None and self.validation_freq != 1
+        return Plan(self.batch_size, full, rest, ordered, validation, sometimes)
+
+    def order(self, plan: Plan, first: int, count: int) -> np.ndarray:
+        """The rows of these epochs."""
+        n = rows.count(self.train_data)
+        length = plan.full * plan.batch + plan.rest
+        if self.shuffle:
+            return rows.orders(self.seed, first, count, n, length)
+        start = first * length
+        return (np.arange(start, start + count * length) % n).reshape(count, length)
+
+
+def hook(job: Fit, name: str, *args: Any) -> None:
+    """Calls a hook of every callback, in order."""
+    for callback in job.callbacks:
+        getattr(callback, name)(*args)

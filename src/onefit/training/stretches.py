@@ -1,0 +1,185 @@
+"""Stretches: how much of a fit one call of the program does.
+
+`Whole` runs many epochs by a call, `Part` runs one epoch by several: a long one, or one
+whose batches callbacks look at. Both run the same step.
+"""
+
+import time
+from typing import Any
+
+import jax
+import numpy as np
+
+from onefit.training.compiling import compiled
+from onefit.training.job import Fit, hook
+from onefit.training.program import Plan, Stretch
+from onefit.training.state import State
+from onefit.training.task import Batch
+
+__all__ = ["SLOW", "Part", "Whole", "capacity"]
+
+SECONDS = 0.2
+"""How long a stretch may take: the progress bar moves and Ctrl-C answers."""
+
+EPOCHS = 1 << 14
+"""The most epochs in one call: the length of the buffer of logs."""
+
+SLOW = 1.0
+"""Seconds an epoch may take before it is run in parts."""
+
+ORDER = 1 << 18
+"""Row numbers handed to one call (1 MiB), if that is enough for eight epochs."""
+
+GUESS = 1e11
+"""Multiplications and additions a second, a guess, before a pace is known."""
+
+
+def capacity(job: Fit, plan: Plan, each: bool) -> int:
+    """The most epochs in one call: a static size, so it depends on the shapes alone."""
+    if each:
+        return 1
+    if not plan.ordered:
+        return EPOCHS
+    length = plan.full * plan.batch + plan.rest
+    some = max(ORDER // length, min(8, (ORDER << 6) // length))
+    return max(1, min(EPOCHS, some))
+
+
+class Whole:
+    """Runs many epochs by one call of the program."""
+
+    def __init__(
+        self, job: Fit, state: State, plan: Plan, data: Batch, validation: Any,
+        capacity: int,
+    ) -> None:  # fmt: skip
+        self.job, self.state, self.plan, self.capacity = job, state, plan, capacity
+        self.data, self.validation = data, validation
+        self.pace = self._first_guess()
+        self.count, self.calls = max(1, int(SECONDS / self.pace)), 0
+        self.drawn: tuple[int, int, np.ndarray] | None = None
+        # Two, since one is read by the program while the other is filled.
+        rows_an_epoch = plan.full * plan.batch + plan.rest
+        shape = (2, capacity, rows_an_epoch) if plan.ordered else (0, 0, 0)
+        self.buffers = list(np.zeros(shape, np.int32))
+
+    def __call__(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Runs epochs from this one on: their logs, and which rules stopped it."""
+        job, plan = self.job, self.plan
+        count = min(self.count, self.capacity, job.epochs - epoch)
+        order = self._order(epoch, count)
+        started = time.perf_counter()
+        logs, number, stop = self.state.run(
+            self.data, self.validation, stretch(job, plan, epoch, count, order,
+                                                self.capacity),
+            plan, self.capacity, donate=self.capacity > 1,
+        )  # fmt: skip
+        following = epoch + count
+        if plan.ordered and following < job.epochs:  # drawn while the program runs
+            ahead = min(self.capacity, job.epochs - following, 2 * count)
+            self.drawn = self._draw(following, ahead)
+        table, number, stop = np.asarray(logs), int(number), np.asarray(stop)
+        self._learn_pace((time.perf_counter() - started) / max(number, 1))
+        return table[:number], stop
+
+    def _order(self, epoch: int, count: int) -> np.ndarray | None:
+        """The rows of these epochs, in a buffer of fixed size."""
+        if not self.plan.ordered:
+            return None
+        if self.drawn and self.drawn[0] == epoch and self.drawn[1] >= count:
+            return self.drawn[2]
+        return self._draw(epoch, count)[2]
+
+    def _draw(self, epoch: int, count: int) -> tuple[int, int, np.ndarray]:
+        buffer = self.buffers.pop(0)
+        self.buffers.append(buffer)
+        buffer[:count] = self.job.order(self.plan, epoch, count)
+        return epoch, count, buffer
+
+    def _first_guess(self) -> float:
+        """Seconds an epoch may take, before a pace is known."""
+        weights = sum(leaf.size for leaf in jax.tree.leaves(self.state.params))
+        plan = self.plan
+        steps = plan.full + bool(plan.rest)
+        return steps * max(1e-6, 6 * weights * plan.batch / GUESS)
+
+    def _learn_pace(self, seconds: float) -> None:
+        """How many epochs come next; the first call compiles and tells little."""
+        self.calls += 1
+        if self.calls > 1 or seconds > 5 * SLOW:
+            self.pace = seconds
+            self.count = max(1, int(SECONDS / max(seconds, 1e-7)))
+
+
+class Part:
+    """Runs one epoch by several calls: for long epochs, and for callbacks by batch."""
+
+    def __init__(
+        self, job: Fit, state: State, plan: Plan, data: Batch, validation: Any,
+        interrupt: Any, by_batch: bool,
+    ) -> None:  # fmt: skip
+        self.job, self.state, self.plan = job, state, plan
+        self.data, self.validation = data, validation
+        self.interrupt, self.by_batch = interrupt, by_batch
+        self.count = 1
+
+    def __call__(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Runs this epoch: its log, and which rules stopped the fit after it."""
+        job, plan, state = self.job, self.plan, self.state
+        order = job.order(plan, epoch, 1)[0] if plan.ordered else None
+        told = stretch(job, plan, epoch, 1, None, 1)
+        tally = compiled("start", False)(state.task)
+        at, total = 0, plan.full + bool(plan.rest)
+        results: list[Any] = []
+        while at < total:
+            if self.by_batch:
+                hook(job, "on_train_batch_begin", at, {})
+                state.heed()
+            started = time.perf_counter()
+            size = plan.batch if at < plan.full else plan.rest
+            count = min(self.count, plan.full - at) if at < plan.full else 1
+            state.params, state.train, tally, results = compiled(
+                "part", state.is_small
+            )(
+                state.task, state.params, state.train, tally, self.data, order,
+                np.int32(at), np.int32(count), told.seed, size=size, batch=plan.batch,
+            )  # fmt: skip
+            at += count
+            numbers = [float(v) for v in jax.device_get(results)]
+            so_far = dict(zip(job.names, numbers, strict=False))
+            if self.by_batch:
+                state.write()
+                hook(job, "on_train_batch_end", at - 1, so_far)
+                state.heed()
+                if job.model.stop_training:
+                    break
+            else:
+                hook(job, "on_part_end", epoch, at, total, so_far)
+                pace = (time.perf_counter() - started) / count
+                self.count = max(1, int(SECONDS / max(pace, 1e-7))) if at > 1 else 1
+            if self.interrupt.asked:
+                return np.empty((0, len(job.names))), np.zeros(len(job.rules), bool)
+        state.train, state.memories, row, stop = compiled("close", state.is_small)(
+            state.task, tuple(job.rules), state.params, state.train, state.memories,
+            results, self.validation, told, np.int32(0), plan=plan, names=job.names,
+        )  # fmt: skip
+        stop = np.asarray(stop)
+        state.finish(done=bool(stop.any()) or epoch + 1 == job.epochs)
+        return np.asarray(row)[None], stop
+
+
+def stretch(
+    job: Fit,
+    plan: Plan,
+    epoch: int,
+    count: int,
+    order: np.ndarray | None,
+    capacity: int,
+) -> Stretch:
+    """What a call of the program is told about its epochs, in arrays of fixed size."""
+    marks = None
+    if plan.sometimes:
+        marks = job.validates(range(epoch, epoch + capacity))
+    return Stretch(
+        order, marks, np.int32(epoch), np.int32(count), np.int32(job.epochs - 1),
+        np.uint32(job.seed),
+    )  # fmt: skip

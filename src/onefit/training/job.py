@@ -74,14 +74,18 @@ class Fit:
         sometimes = validation is not None and self.validation_freq != 1
         return Plan(self.batch_size, full, rest, ordered, validation, sometimes)
 
-    def order(self, plan: Plan, first: int, count: int) -> np.ndarray:
-        """The rows of these epochs."""
+    def order(self, plan: Plan, first: int, count: int, out: Any = None) -> np.ndarray:
+        """The rows of these epochs, written to `out` if it is given."""
         n = rows.count(self.train_data)
         length = plan.full * plan.batch + plan.rest
         if self.shuffle:
-            return rows.orders(self.seed, first, count, n, length)
+            return rows.orders(self.seed, first, count, n, length, out)
         start = first * length
-        return (np.arange(start, start + count * length) % n).reshape(count, length)
+        lines = (np.arange(start, start + count * length) % n).reshape(count, length)
+        if out is None:
+            return lines.astype(np.int32)
+        out[:count] = lines
+        return out[:count]
 
 
 def hook(job: Fit, name: str, *args: Any) -> None:

@@ -30,6 +30,9 @@ SLOW = 1.0
 ORDER = 1 << 18
 """Row numbers handed to one call (1 MiB), if that is enough for eight epochs."""
 
+FIRST = 1 << 16
+"""Row numbers drawn before the first call; the later ones while a call runs."""
+
 GUESS = 1e11
 """Multiplications and additions a second, a guess, before a pace is known."""
 
@@ -56,6 +59,8 @@ class Whole:
         self.data, self.validation = data, validation
         self.pace = self._first_guess()
         self.count, self.calls = max(1, int(SECONDS / self.pace)), 0
+        if plan.ordered:  # few at first: nothing runs while they are drawn
+            self.count = min(self.count, max(1, FIRST // (plan.full * plan.batch)))
         self.drawn: tuple[int, int, np.ndarray] | None = None
         # Two, since one is read by the program while the other is filled.
         rows_an_epoch = plan.full * plan.batch + plan.rest
@@ -66,6 +71,8 @@ class Whole:
         """Runs epochs from this one on: their logs, and which rules stopped it."""
         job, plan = self.job, self.plan
         count = min(self.count, self.capacity, job.epochs - epoch)
+        if self.drawn:  # what is drawn already is not waited for
+            count = min(count, self.drawn[1])
         order = self._order(epoch, count)
         started = time.perf_counter()
         logs, number, stop = self.state.run(
@@ -92,7 +99,7 @@ class Whole:
     def _draw(self, epoch: int, count: int) -> tuple[int, int, np.ndarray]:
         buffer = self.buffers.pop(0)
         self.buffers.append(buffer)
-        buffer[:count] = self.job.order(self.plan, epoch, count)
+        self.job.order(self.plan, epoch, count, buffer)
         return epoch, count, buffer
 
     def _first_guess(self) -> float:

@@ -690,3 +690,26 @@ def test_short_floats_survive_a_backup(tmp_path):
     for got, wanted in zip(read, leaves, strict=True):
         assert got.dtype == wanted.dtype
         np.testing.assert_array_equal(got, wanted)
+
+
+def test_a_checkpoint_saves_a_model_that_loads(tmp_path):
+    """The real files, once: the best epoch's model, and weights alone."""
+    onefit.utils.set_random_seed(0)
+    model = onefit.Sequential([onefit.Input((2,)), onefit.layers.Dense(1)])
+    model.compile("adam", "mse")
+    x, y = np.ones((8, 2), "float32"), np.ones((8, 1), "float32")
+    best = ModelCheckpoint(tmp_path / "best.keras", "loss", save_best_only=True)
+    light = ModelCheckpoint(
+        tmp_path / "{epoch:02d}.weights.h5", "loss", save_weights_only=True
+    )
+    model.fit(x, y, epochs=2, verbose=0, callbacks=[best, light])
+    loaded = onefit.load_model(tmp_path / "best.keras")
+    np.testing.assert_array_equal(loaded.predict(x), model.predict(x))
+    assert (tmp_path / "01.weights.h5").exists()
+    loaded.load_weights(tmp_path / "02.weights.h5")
+    np.testing.assert_array_equal(loaded.predict(x), model.predict(x))
+
+
+def test_a_checkpoint_with_another_ending_is_refused():
+    with pytest.raises(ValueError, match=r"Write './runs/best.keras'"):
+        ModelCheckpoint("./runs/best.ckpt")

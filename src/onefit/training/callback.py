@@ -17,7 +17,7 @@ class Callback:
 
     Attributes:
         model: The model being trained.
-        params: epochs, steps, verbose.
+        params: epochs, steps, and which way each log is better (directions).
     """
 
     params: dict[str, Any]
@@ -36,7 +36,7 @@ class Callback:
         self._model = model
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """Called before the fit, with epochs, steps and verbose."""
+        """Called before the fit, with epochs, steps and directions."""
         self.params = params
 
     def set_state(self, state: Any) -> None:

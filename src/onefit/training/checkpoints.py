@@ -62,13 +62,13 @@ class ModelCheckpoint(Callback):
     ) -> None:
         super().__init__()
         self.filepath = os.fspath(filepath)
-        endings = (".weights.h5",) if save_weights_only else (".keras", ".h5")
-        if not self.filepath.endswith(endings):
+        ending = ".weights.h5" if save_weights_only else ".keras"
+        if not self.filepath.endswith(ending):
             raise invalid(
                 "ModelCheckpoint",
                 received=f"filepath={self.filepath!r}",
-                expected=f"a name that ends in {endings[0]!r}",
-                fix=f"write {self.filepath.split('.')[0] + endings[0]!r}",
+                expected=f"a name that ends in {ending!r}",
+                fix=f"write {os.path.splitext(self.filepath)[0] + ending!r}",
             )
         if mode not in ("auto", "min", "max"):
             raise unknown("mode", mode, ("auto", "min", "max"))

@@ -108,7 +108,7 @@ def test_lines_of_a_fit_that_goes_on(capsys):
     [
         (
             "interrupted",
-            "stopped by Ctrl-C after epoch 7; the model keeps these weights",
+            "stopped by Ctrl-C after epoch 7; the model is ready to use",
         ),
         ("rule", "stopped by a rule after epoch 7"),
         ("callback", "stopped by a callback after epoch 7"),
@@ -270,7 +270,7 @@ def test_an_early_end_is_told_below_the_bar(in_terminal):
     logger.model.history.stopped = "interrupted"
     logger.on_train_end()
     text = terminal.getvalue()
-    assert "Stopped by Ctrl-C after epoch 3; the model keeps these weights." in text
+    assert "Stopped by Ctrl-C after epoch 3; the model is ready to use." in text
 
 
 def test_a_terminal_that_cannot_move_its_cursor_gets_lines(in_terminal, monkeypatch):

@@ -136,7 +136,7 @@ class Progress:
         if stopped:
             last = int(self.done)
             place = f"after epoch {last}" if self.ran else "before an epoch was done"
-            kept = "; the model keeps these weights" if stopped == "interrupted" else ""
+            kept = "; the model is ready to use" if stopped == "interrupted" else ""
             self.ending = f"stopped by {who.get(stopped, stopped)} {place}{kept}"
 
     @property

@@ -16,6 +16,7 @@ from onefit import (  # noqa: E402
     metrics,
     models,
     optimizers,
+    plots,
     regularizers,
     utils,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
+    "plots",
     "regularizers",
     "utils",
 ]

@@ -156,3 +156,47 @@ def test_compile_without_a_loss_and_without_reduction_are_refused():
         model.fit(X, Y, verbose=0)
     with pytest.raises(ValueError, match="reduction='none'; expected a loss that is"):
         model.compile("adam", onefit.losses.MeanSquaredError(reduction=None))
+
+
+def test_a_size_of_97_is_a_size_like_any_other():
+    """Open sizes are traced as 97 and 89; neither is special."""
+    double = layers.Lambda(lambda a: a * 2)
+    model = onefit.Sequential([onefit.Input((97,)), double, layers.Dense(3)])
+    assert model.layers[0].output_shape((None, 97)) == (None, 97)
+    halves = layers.Lambda(lambda a: a.reshape(-1, 2))
+    assert halves.output_shape((None, 4)) == (None, 2)
+
+
+def test_a_layer_of_another_model_keeps_its_name():
+    first = onefit.Sequential([onefit.Input((3,)), layers.Dense(3), layers.Dense(3)])
+    second = onefit.Sequential([onefit.Input((3,)), layers.Dense(3)])
+    with pytest.raises(ValueError, match=r"two layers named 'dense'"):
+        second.add(first.layers[0])
+    assert [layer.name for layer in first.layers] == ["dense", "dense_1"]
+
+
+def test_a_layer_with_an_activation_in_its_middle_keeps_it():
+    class Squeezed(onefit.Layer):
+        activation: str = "sigmoid"
+
+        def apply(self, params, state, x, *, training=False, key=None):
+            import jax
+
+            return 0.1 + 0.8 * jax.nn.sigmoid(x), state
+
+    model = onefit.Sequential([onefit.Input((1,)), Squeezed()])
+    model.compile("adam", "binary_crossentropy")
+    loss = model.evaluate([[0.0]], [1], verbose=0)
+    np.testing.assert_allclose(loss, -np.log(0.5), rtol=1e-6)
+
+
+def test_validation_is_drawn_at_its_own_epochs():
+    model = onefit.Sequential([onefit.Input((3,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    history = model.fit(
+        X, Y, epochs=10, initial_epoch=1, validation_split=0.2, validation_freq=4,
+        verbose=0,
+    )  # fmt: skip
+    training, validation = onefit.plots.learning_curves(history).get_lines()
+    assert list(training.get_xdata()) == list(range(2, 11))
+    assert list(validation.get_xdata()) == [4, 8]

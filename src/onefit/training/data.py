@@ -7,6 +7,7 @@ import numpy as np
 
 from onefit import config
 from onefit.errors import invalid, mistyped
+from onefit.layers.base import batch_shape
 from onefit.losses.base import Loss
 from onefit.losses.shapes import same
 from onefit.training.task import Batch, Task
@@ -162,7 +163,7 @@ def fit_targets(task: Task, batch: Batch) -> Batch:
         ValueError: Shapes that would only work by broadcasting, labels out of range,
             one-hot targets for a sparse loss and the reverse.
     """
-    shapes = task.graph.output_shape(_open_batch(batch.x))
+    shapes = task.graph.output_shape(batch_shape(batch.x))
     outputs = [shapes] if len(task.heads) == 1 else list(jax.tree.leaves(
         shapes, is_leaf=lambda s: isinstance(s, tuple) and not isinstance(s[0], tuple)
     ))  # fmt: skip
@@ -178,10 +179,6 @@ def fit_targets(task: Task, batch: Batch) -> Batch:
         for head, y, shape in zip(task.heads, targets, outputs, strict=True)
     )
     return batch._replace(y=ys)
-
-
-def _open_batch(x: Any) -> Any:
-    return jax.tree.map(lambda a: (None, *a.shape[1:]), x)
 
 
 def _fit_target(loss: Loss | None, y: Any, output: tuple[int | None, ...]) -> Any:

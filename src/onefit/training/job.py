@@ -77,7 +77,7 @@ class Fit:
     def order(self, plan: Plan, first: int, count: int, out: Any = None) -> np.ndarray:
         """The rows of these epochs, written to `out` if it is given."""
         n = rows.count(self.train_data)
-        length = plan.full * plan.batch + plan.rest
+        length = plan.rows
         if self.shuffle:
             return rows.orders(self.seed, first, count, n, length, out)
         start = first * length

@@ -55,7 +55,7 @@ def fit(job: Fit) -> History:
     begin = time.perf_counter()
     params = {
         "epochs": job.epochs,
-        "steps": steps(job),
+        "steps": job.plan().steps,
         "directions": job.directions,
     }
     history = History(job.model, params)
@@ -98,12 +98,6 @@ def fit(job: Fit) -> History:
         hook(job, "on_train_end", last)
     history.seconds = time.perf_counter() - begin
     return history
-
-
-def steps(job: Fit) -> int:
-    """Batches in an epoch."""
-    plan = job.plan()
-    return plan.full + bool(plan.rest)
 
 
 def _epochs(

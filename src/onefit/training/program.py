@@ -49,6 +49,16 @@ class Plan(NamedTuple):
     validation: tuple[int, int, int] | None = None
     sometimes: bool = False
 
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch."""
+        return self.full + bool(self.rest)
+
+    @property
+    def rows(self) -> int:
+        """Rows in an epoch."""
+        return self.full * self.batch + self.rest
+
 
 class Stretch(NamedTuple):
     """What one call of the program is told: all of it may change from call to call.

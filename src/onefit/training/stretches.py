@@ -43,8 +43,7 @@ def capacity(job: Fit, plan: Plan, each: bool) -> int:
         return 1
     if not plan.ordered:
         return EPOCHS
-    length = plan.full * plan.batch + plan.rest
-    some = max(ORDER // length, min(8, (ORDER << 6) // length))
+    some = max(ORDER // plan.rows, min(8, (ORDER << 6) // plan.rows))
     return max(1, min(EPOCHS, some))
 
 
@@ -61,10 +60,9 @@ class Whole:
         self.count, self.calls = max(1, int(SECONDS / self.pace)), 0
         if plan.ordered:  # few at first: nothing runs while they are drawn
             self.count = min(self.count, max(1, FIRST // (plan.full * plan.batch)))
-        self.drawn: tuple[int, int, np.ndarray] | None = None
+        self.drawn: tuple[int, np.ndarray] | None = None
         # Two, since one is read by the program while the other is filled.
-        rows_an_epoch = plan.full * plan.batch + plan.rest
-        shape = (2, capacity, rows_an_epoch) if plan.ordered else (0, 0, 0)
+        shape = (2, capacity, plan.rows) if plan.ordered else (0, 0, 0)
         self.buffers = list(np.zeros(shape, np.int32))
 
     def __call__(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -72,7 +70,7 @@ class Whole:
         job, plan = self.job, self.plan
         count = min(self.count, self.capacity, job.epochs - epoch)
         if self.drawn:  # what is drawn already is not waited for
-            count = min(count, self.drawn[1])
+            count = min(count, self.drawn[0])
         order = self._order(epoch, count)
         started = time.perf_counter()
         logs, number, stop = self.state.run(
@@ -92,22 +90,21 @@ class Whole:
         """The rows of these epochs, in a buffer of fixed size."""
         if not self.plan.ordered:
             return None
-        if self.drawn and self.drawn[0] == epoch and self.drawn[1] >= count:
-            return self.drawn[2]
-        return self._draw(epoch, count)[2]
+        if self.drawn:
+            return self.drawn[1]
+        return self._draw(epoch, count)[1]
 
-    def _draw(self, epoch: int, count: int) -> tuple[int, int, np.ndarray]:
+    def _draw(self, epoch: int, count: int) -> tuple[int, np.ndarray]:
         buffer = self.buffers.pop(0)
         self.buffers.append(buffer)
         self.job.order(self.plan, epoch, count, buffer)
-        return epoch, count, buffer
+        return count, buffer
 
     def _first_guess(self) -> float:
         """Seconds an epoch may take, before a pace is known."""
         weights = sum(leaf.size for leaf in jax.tree.leaves(self.state.params))
-        plan = self.plan
-        steps = plan.full + bool(plan.rest)
-        return steps * max(1e-6, 6 * weights * plan.batch / GUESS)
+        step = max(1e-6, 6 * weights * self.plan.batch / GUESS)
+        return self.plan.steps * step
 
     def _learn_pace(self, seconds: float) -> None:
         """How many epochs come next; the first call compiles and tells little."""
@@ -135,7 +132,7 @@ class Part:
         order = job.order(plan, epoch, 1)[0] if plan.ordered else None
         told = stretch(job, plan, epoch, 1, None, 1)
         tally = compiled("start", False)(state.task)
-        at, total = 0, plan.full + bool(plan.rest)
+        at, total = 0, plan.steps
         results: list[Any] = []
         while at < total:
             if self.by_batch:

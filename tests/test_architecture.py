@@ -196,6 +196,8 @@ def test_every_registered_class_is_shown(room):
 # What a description is made with, where 2, or 0.5 for a `number`, will not do.
 MADE_WITH = {
     "Activation": ("relu",),
+    "Arithmetic": ("add", 1.0),
+    "GetItem": ((("slice", None, None, None), 0),),
     "InputLayer": ((3,),),
     "IoU": (2, [0]),
     "OneHotIoU": (2, [0]),

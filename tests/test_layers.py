@@ -346,7 +346,7 @@ def test_activity_regularization_is_what_keras_adds():
     theirs = keras.layers.ActivityRegularization(l1=0.1, l2=0.2)
     theirs(x)
     ours = layers.ActivityRegularization(l1=0.1, l2=0.2)
-    _, _, penalty = ours.forward({}, {}, x, training=True, key=None)
+    penalty = ours.forward({}, {}, x, training=True, key=None).penalty
     close(penalty, theirs.losses[0])
     assert layers.ActivityRegularization().activity_regularizer is None
 
@@ -355,13 +355,13 @@ def test_activity_regularization_is_what_keras_adds():
 
 
 def test_input_says_a_shape():
-    assert Input((2,)).batch_shape == (None, 2)
-    assert Input(shape=[2, 3], batch_size=4).batch_shape == (4, 2, 3)
-    given = Input(batch_shape=(4, 2), name="x")
+    assert Input((2,)).shape == (None, 2)
+    assert Input(shape=[2, 3], batch_size=4).shape == (4, 2, 3)
+    given = Input(batch_shape=(4, 2), name="x").call.layer
     assert (given.shape, given.batch_size, given.name) == ((2,), 4, "x")
     assert isinstance(given, InputLayer)
     assert InputLayer.from_config(given.get_config()).batch_shape == (4, 2)
-    assert Input((None, 3)).output_shape((8, 5, 3)) == (8, 5, 3)
+    assert InputLayer((None, 3)).output_shape((8, 5, 3)) == (8, 5, 3)
 
 
 def test_lambda_is_told_whether_it_trains():
@@ -548,7 +548,7 @@ def test_settings_of_the_wrong_type(make, text):
             "number, or shape (3,), for axis (-1,).",
         ),
         (
-            Input((2,), name="x"),
+            InputLayer((2,), name="x"),
             (None, 3),
             "InputLayer 'x': received input of shape (None, 3); expected (None, 2).",
         ),

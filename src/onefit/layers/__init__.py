@@ -25,20 +25,24 @@ from onefit.layers.normalization import (
     RMSNormalization,
     UnitNormalization,
 )
+from onefit.layers.operation import Absolute, Arithmetic, GetItem
 from onefit.layers.preprocessing import Normalization, Rescaling
 from onefit.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 
 __all__ = [
     "ELU",
+    "Absolute",
     "Activation",
     "ActivityRegularization",
     "AlphaDropout",
+    "Arithmetic",
     "BatchNormalization",
     "Dense",
     "Dropout",
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
+    "GetItem",
     "GroupNormalization",
     "Identity",
     "Input",

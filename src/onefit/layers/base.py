@@ -1,7 +1,8 @@
 """What every layer is: a description with pure functions, and a thin face over them."""
 
 import functools
-from typing import Any, ClassVar, Self
+import inspect
+from typing import Any, ClassVar, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -9,11 +10,12 @@ import numpy as np
 
 from onefit import config
 from onefit.description import Description, setting
-from onefit.errors import invalid, is_whole
+from onefit.errors import invalid, is_whole, mistyped, unknown
+from onefit.layers.symbolic import Call, Tensor, is_symbolic, way_to
 from onefit.registry import Registry, snake_case
 from onefit.types import Array, Params, Shape, State
 
-__all__ = ["Layer", "layers"]
+__all__ = ["Layer", "Outcome", "layers"]
 
 layers: Registry = Registry("layer")
 
@@ -25,12 +27,40 @@ class Weights:
         self.params, self.state, self.input_shape = params, state, input_shape
 
 
-@functools.partial(jax.jit, static_argnames="training")
+class Outcome(NamedTuple):
+    """What one forward pass of a layer gives.
+
+    Attributes:
+        output: The output, or a tuple of several.
+        state: The layer's state after it.
+        penalty: What the output's regularizer adds to the loss.
+        mask: Which steps of the output there are, None for all.
+    """
+
+    output: Any
+    state: Any
+    penalty: Any = 0.0
+    mask: Any = None
+
+
+@functools.partial(jax.jit, static_argnames=("training", "options"))
 def _apply(
-    layer: "Layer", params: Params, state: State, x: Any, seed: Any, training: bool
+    layer: "Layer",
+    params: Params,
+    state: State,
+    x: Any,
+    mask: Any,
+    seed: Any,
+    training: bool,
+    options: tuple[tuple[str, Any], ...],
 ):
     key = jax.random.key(seed) if layer.random else None
-    return layer.apply(params, state, x, training=training, key=key)
+    told = {"training": training, "key": key, "mask": mask} | dict(options)
+    return layer.forward(params, state, x, **told)[:2]
+
+
+_WHOLE = ("int", "uint", "bool")
+_COMMON = {"self", "params", "state", "x", "training", "key"}
 
 
 class Layer(Description):
@@ -38,7 +68,11 @@ class Layer(Description):
 
     A layer with weights also writes `init`; one whose output shape cannot be found by
     tracing writes `output_shape`. All three are pure: they read settings and arguments
-    and nothing else. Shapes carry the batch first, as None.
+    and nothing else. Shapes carry the batch first, as None. Several inputs are a tuple
+    of arrays, and so are several outputs.
+
+    An `apply` with a parameter `mask` is told which steps of x there are; parameters
+    beyond that are static options of a call.
 
     >>> class Scale(Layer):
     ...     start: float = 1.0
@@ -62,15 +96,23 @@ class Layer(Description):
     """Whether `apply` draws random numbers from its key while training."""
     integers: ClassVar[bool] = False
     """Whether whole-number inputs stay whole (token ids) instead of becoming floats."""
+    supports_masking: ClassVar[bool] = False
+    """Whether the output's steps are the input's, so that its mask holds for them."""
+    stateful: ClassVar[bool] = False
+    """Whether a call goes on from the last one's state, also when not training."""
+    call_options: ClassVar[frozenset[str]] = frozenset()
+    """What `apply` takes beside x: found by its signature."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        cls.call_options = frozenset(inspect.signature(cls.apply).parameters) - _COMMON
         layers.add(cls)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         # "float32" is what Keras' files say; another type needs a policy to follow.
-        if self.dtype not in (None, config.floatx()):
+        whole = type(self).integers is True and str(self.dtype).startswith(_WHOLE)
+        if self.dtype not in (None, config.floatx()) and not whole:
             raise invalid(
                 type(self).__name__,
                 received=f"dtype={self.dtype!r}",
@@ -113,17 +155,53 @@ class Layer(Description):
         """The output's shape for this input's; found by tracing unless overridden."""
         return traced_output_shape(self, input_shape)
 
+    def compute_mask(self, x: Any, mask: Any) -> Any:
+        """Which steps of the output there are, given which of x: None for all."""
+        del x
+        return mask if self.supports_masking else None
+
+    def gather(self, *inputs: Any, **options: Any) -> tuple[Any, dict[str, Any]]:
+        """What a call hands to `apply`: x, and the static options.
+
+        A layer that is called with several arguments makes one tuple of them here.
+        """
+        if len(inputs) != 1:
+            raise mistyped(
+                where(self),
+                received=f"{len(inputs)} inputs",
+                expected="one, or one list of several",
+                fix="write layer([a, b]) for several",
+            )
+        for name in options:
+            if name not in self.call_options - {"mask"}:
+                known = sorted({"training", "mask"} | self.call_options)
+                raise unknown(f"argument of a call of {where(self)}", name, known)
+        return inputs[0], options
+
     def forward(
-        self, params: Params, state: State, x: Any, *, training: bool, key: Any
-    ) -> tuple[Any, State, Any]:
-        """`apply`, and what the output's regularizer adds to the loss, by row."""
-        y, state = self.apply(params, state, x, training=training, key=key)
+        self,
+        params: Params,
+        state: State,
+        x: Any,
+        *,
+        training: bool,
+        key: Any,
+        mask: Any = None,
+        **options: Any,
+    ) -> Outcome:
+        """`apply`, with what follows from its output: its penalty and its mask."""
+        told = {"mask": mask} if "mask" in self.call_options else {}
+        y, state = self.apply(
+            params, state, x, training=training, key=key, **told, **options
+        )
         activity = getattr(self, "activity_regularizer", None)
-        if activity is None:
-            return y, state, 0.0
-        outputs = jax.tree.leaves(y)
-        penalty = sum((activity(a) / max(a.shape[0], 1) for a in outputs), start=0.0)
-        return y, state, penalty
+        penalty = 0.0
+        if activity is not None:
+            penalty = sum(
+                (activity(a) / max(a.shape[0], 1) for a in jax.tree.leaves(y)),
+                start=0.0,
+            )
+        return Outcome(y, state, penalty, self.compute_mask(x, mask))
 
     def penalty(self, params: Params) -> Any:
         """What the weights' regularizers add to the loss: sum of Omega(w).
@@ -185,21 +263,87 @@ class Layer(Description):
             )
         return self._weights
 
-    def __call__(self, x: Any, *, training: bool = False) -> Any:
-        """The layer's output for an array; the first call makes the weights."""
-        if isinstance(x, list) and not any(hasattr(v, "shape") for v in x):
-            x = np.asarray(x)  # nested lists of numbers are one array, not several
+    _calls: ClassVar[tuple[Call, ...]] = ()
+
+    def __call__(
+        self, *inputs: Any, training: bool | None = None, mask: Any = None, **named: Any
+    ) -> Any:
+        """The layer's output for arrays; the first call makes the weights.
+
+        Called on what `Input` gives, the layer becomes part of a graph instead, and the
+        result stands for what it will compute: `Model(inputs, outputs)`.
+
+        Args:
+            *inputs: An array, a list of several, or what the layer's call takes.
+            training: Whether the layer trains; in a graph, whatever the model does.
+            mask: Which steps of the input there are, (batch, time), if not all.
+            **named: What the layer's call takes beside.
+        """
+        x, options = self.gather(*inputs, **named)
+        x = _several(x)
+        if is_symbolic((x, mask)):
+            if training is not None:
+                options = options | {"training": bool(training)}
+            return self._record(x, mask, options)
         x = jax.tree.map(functools.partial(_as_input, integers=self.integers), x)
-        if not self.built:
-            self.build(batch_shape(x))
-        else:
-            self.output_shape(batch_shape(x))
+        self._fit(batch_shape(x))
         slot = self.slot
         seed = np.uint32(config.new_seed() if training and self.random else 0)
-        y, state = _apply(self, slot.params, slot.state, x, seed, training)
-        if training:
+        y, state = _apply(
+            self, slot.params, slot.state, x, _several(mask), seed, bool(training),
+            tuple(options.items()),
+        )  # fmt: skip
+        if training or self.stateful:
             self.store(slot.params, state)
         return y
+
+    def _fit(self, input_shape: Any) -> Any:
+        """The output's shape; the layer has its weights afterwards."""
+        if not self.built:
+            self.build(input_shape)
+        return self.output_shape(input_shape)
+
+    def _record(self, x: Any, mask: Any, options: dict[str, Any]) -> Any:
+        """A call of a graph: what stands for the output."""
+        for value in jax.tree.leaves((x, mask)):
+            if not isinstance(value, Tensor):
+                raise mistyped(
+                    where(self),
+                    received=f"an array among the values of a graph ({type(value)})",
+                    expected="values of the graph alone",
+                    fix="write x + array for a sum, or "
+                    "Lambda(lambda x: jnp.concatenate([x, array], axis=-1))(x)",
+                )
+        shapes = jax.tree.map(lambda a: a.shape, x)
+        try:
+            output_shape = self._fit(shapes)
+        except ValueError as error:
+            way = " → ".join([*way_to(jax.tree.leaves(x)[0]), str(self.name)])
+            raise ValueError(f"{error} The path: {way}.") from None
+        call = Call(self, x, mask, tuple(options.items()), output_shape)
+        object.__setattr__(self, "_calls", (*self._calls, call))
+        return call.outputs
+
+    @property
+    def output(self) -> Any:
+        """What stands for the output in a graph, of a layer that was called once."""
+        return self._only_call().outputs
+
+    @property
+    def input(self) -> Any:
+        """What stands for the input in a graph, of a layer that was called once."""
+        return self._only_call().sources
+
+    def _only_call(self) -> Call:
+        if len(self._calls) != 1:
+            raise invalid(
+                where(self),
+                received="a request for its place in a graph",
+                expected=f"a layer called once on an Input, not {len(self._calls)} "
+                "times",
+                fix="keep what the call returns: y = layer(x)",
+            )
+        return self._calls[0]
 
     def store(self, params: Params, state: State) -> None:
         """Puts weights into the slot, in its own order."""
@@ -249,6 +393,15 @@ class Layer(Description):
     def count_params(self) -> int:
         """How many numbers the layer holds."""
         return sum(int(np.prod(w.shape)) for w in self.weights)
+
+
+def _several(x: Any) -> Any:
+    """Several inputs as a tuple; nested lists of numbers as one array, not several."""
+    if isinstance(x, list):
+        if not any(hasattr(leaf, "shape") for leaf in jax.tree.leaves(x)):
+            return np.asarray(x)
+        x = tuple(x)
+    return tuple(_several(v) for v in x) if isinstance(x, tuple) else x
 
 
 def _as_input(x: Any, *, integers: bool = True) -> Any:

@@ -8,6 +8,7 @@ from onefit.description import setting
 from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer, traced_output_shape, where
 from onefit.layers.shapes import SameShape
+from onefit.layers.symbolic import Call, Tensor
 from onefit.types import Params, Shape, State
 
 __all__ = ["Identity", "Input", "InputLayer", "Lambda"]
@@ -154,6 +155,8 @@ class InputLayer(SameShape, Layer):
     Source: lecture 003, "tf.keras.Input(shape=(2,))".
     """
 
+    integers = True
+
     shape: Any = setting(default=None, convert=_shape)
     batch_size: int | None = None
     batch_shape: Any = setting(default=None, convert=_shape, kw_only=True)
@@ -189,6 +192,13 @@ class InputLayer(SameShape, Layer):
     ) -> tuple[Any, State]:
         return x, state
 
+    def entrance(self) -> Tensor:
+        """What stands for the input in a graph."""
+        if not self._calls:
+            call = Call(self, (), None, (), self.batch_shape)
+            object.__setattr__(self, "_calls", (call,))
+        return self._calls[0].outputs
+
     def output_shape(self, input_shape: Shape) -> Shape:
         sizes = zip(input_shape[1:], self.shape, strict=False)
         if len(input_shape) != len(self.batch_shape) or any(
@@ -210,26 +220,30 @@ def Input(
     *,
     batch_shape: Any = None,
     name: str | None = None,
-) -> InputLayer:
+) -> Tensor:
     """The inputs of a model: `Sequential([Input((2,)), Dense(3)])`.
+
+    What it returns stands for the array that the model will be given; calling layers on
+    it makes a graph: `x = Input((2,))`, `Model(x, Dense(3)(x))`.
 
     Args:
         shape: The shape of one example, without the batch.
         batch_size: The number of examples, where it is fixed.
-        dtype: The inputs' type.
+        dtype: The inputs' type, "int32" for token ids.
         batch_shape: (batch_size, *shape), in place of both.
         name: What the input is called.
 
     Example:
-        >>> Input((2,)).batch_shape
-        (None, 2)
+        >>> Input((2,), name="table")
+        <Tensor of shape (None, 2) from 'table'>
 
     Source: lecture 003, "tf.keras.Input(shape=(2,))".
     """
-    return InputLayer(
+    layer = InputLayer(
         shape=shape,
         batch_size=batch_size,
         dtype=dtype,
         batch_shape=batch_shape,
         name=name,
     )
+    return layer.build(layer.batch_shape).entrance()

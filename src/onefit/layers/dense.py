@@ -45,6 +45,8 @@ class Dense(Layer):
     Source: lecture 001, "Handwritten digit recognition"; lecture 004, section 2.2.
     """
 
+    supports_masking = True
+
     units: int = setting(check=positive)
     activation: Any = setting(default=None, convert=activations.get)
     use_bias: bool = True

@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 
-def _seed(seed: Any) -> int | None:
+def a_seed(seed: Any) -> int | None:
     """A seed that JAX can fold into a key."""
     whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
     if seed is None or (whole and 0 <= seed < 2**31):
@@ -48,7 +48,7 @@ def _noise_shape(place: str, name: str, value: Any) -> None:
         )
 
 
-class _Noise(SameShape):
+class Noise(SameShape):
     """What random layers share: whether they are on, and their own random stream."""
 
     seed: int | None
@@ -60,7 +60,7 @@ class _Noise(SameShape):
         return key if self.seed is None else jax.random.fold_in(key, self.seed)
 
 
-class _Masked(_Noise):
+class _Masked(Noise):
     """What layers with a rate and a noise_shape share."""
 
     noise_shape: Any
@@ -121,7 +121,7 @@ class Dropout(_Masked, Layer):
 
     rate: float = number(minimum=0, maximum=1)
     noise_shape: Any = setting(default=None, check=_noise_shape)
-    seed: int | None = setting(default=None, convert=_seed)
+    seed: int | None = setting(default=None, convert=a_seed)
 
     def apply(
         self, params: Params, state: State, x: Array, *, training=False, key=None
@@ -167,7 +167,7 @@ class AlphaDropout(_Masked, Layer):
 
     rate: float = number(minimum=0, maximum=1)
     noise_shape: Any = setting(default=None, check=_noise_shape)
-    seed: int | None = setting(default=None, convert=_seed)
+    seed: int | None = setting(default=None, convert=a_seed)
 
     def apply(
         self, params: Params, state: State, x: Array, *, training=False, key=None
@@ -183,7 +183,7 @@ class AlphaDropout(_Masked, Layer):
         return q * (mixed - low * rate), state
 
 
-class GaussianDropout(_Noise, Layer):
+class GaussianDropout(Noise, Layer):
     """Multiplies by noise around one while training: a = x · n.
 
     n ~ N(1, rate / (1 − rate)) has the mean and the variance of dropout's m.
@@ -211,7 +211,7 @@ class GaussianDropout(_Noise, Layer):
     random = True
 
     rate: float = number(minimum=0, below=1)
-    seed: int | None = setting(default=None, convert=_seed)
+    seed: int | None = setting(default=None, convert=a_seed)
 
     def apply(
         self, params: Params, state: State, x: Array, *, training=False, key=None
@@ -224,7 +224,7 @@ class GaussianDropout(_Noise, Layer):
         return x * (1.0 + jnp.sqrt(rate / (1.0 - rate)) * noise), state
 
 
-class GaussianNoise(_Noise, Layer):
+class GaussianNoise(Noise, Layer):
     """Adds noise while training: a = x + n, n ~ N(0, stddev²).
 
     Args:
@@ -250,7 +250,7 @@ class GaussianNoise(_Noise, Layer):
     random = True
 
     stddev: float = number(minimum=0)
-    seed: int | None = setting(default=None, convert=_seed)
+    seed: int | None = setting(default=None, convert=a_seed)
 
     def apply(
         self, params: Params, state: State, x: Array, *, training=False, key=None
@@ -277,8 +277,7 @@ class ActivityRegularization(SameShape, Layer):
     Example:
         >>> layer = ActivityRegularization(l2=0.5)
         >>> x = np.array([[1.0, 2.0], [0.0, 3.0]])
-        >>> y, state, penalty = layer.forward({}, {}, x, training=True, key=None)
-        >>> float(penalty)
+        >>> float(layer.forward({}, {}, x, training=True, key=None).penalty)
         3.5
 
     Source: lecture 004, "Regularization".

@@ -12,7 +12,12 @@ __all__ = ["SameShape", "along", "from_front", "having", "known_axes", "whole_ax
 
 
 class SameShape:
-    """Mixed into layers whose output has the input's shape, so that none is traced."""
+    """Mixed into layers whose output has the input's shape, so that none is traced.
+
+    The output's steps are the input's, so a mask holds for both.
+    """
+
+    supports_masking = True
 
     def output_shape(self, input_shape: Any) -> Any:
         """The input's shape."""

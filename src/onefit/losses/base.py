@@ -155,10 +155,26 @@ class Loss(Description):
         """The loss of each example, of arrays, lists or numbers."""
         return _values(self, *self._arrays(y_true, y_pred))
 
-    def cost(self, y_true: Array, y_pred: Array, sample_weight: Any = None) -> Any:
-        """The reduced loss J; pure, for use inside programs."""
+    def cost(
+        self,
+        y_true: Array,
+        y_pred: Array,
+        sample_weight: Any = None,
+        steps: Array | None = None,
+    ) -> Any:
+        """The reduced loss J; pure, for use inside programs.
+
+        Args:
+            y_true, y_pred, sample_weight: As when the loss is called.
+            steps: Which steps of a sequence there are, (batch, time), if not all.
+        """
         y_true, y_pred = self.pair(y_true, y_pred)
         values, mask = self.call(y_true, y_pred), self.mask(y_true, y_pred)
+        if steps is not None and steps.ndim <= values.ndim:
+            steps = steps.reshape(*steps.shape, *(1,) * (values.ndim - steps.ndim))
+            mask = jnp.broadcast_to(
+                steps if mask is None else mask & steps, values.shape
+            )
         if not values.ndim and np.ndim(sample_weight) > 0:
             raise invalid(
                 type(self).__name__,

@@ -9,21 +9,38 @@ import numpy as np
 
 from onefit import config
 from onefit.errors import invalid, mistyped
-from onefit.layers.base import Layer, Weights
-from onefit.types import Shape
+from onefit.layers.base import Layer, Outcome, Weights, is_shape
 
 __all__ = ["Graph", "Node", "chain"]
 
 
 class Node(NamedTuple):
-    """One call of a layer: which layer, on which values, in a nest of numbers."""
+    """One call of a layer.
+
+    Attributes:
+        layer: Which layer.
+        sources: On which values, in a nest of numbers.
+        mask: The values that are the call's own mask, where it gives one.
+        options: The call's static options, as (name, value).
+        outputs: How many values it makes.
+    """
 
     layer: int
     sources: Any
+    mask: Any = None
+    options: tuple[tuple[str, Any], ...] = ()
+    outputs: int = 1
+
+
+class Flow:
+    """An array on its way through a graph, and which of its steps there are."""
+
+    def __init__(self, value: Any, mask: Any = None) -> None:
+        self.value, self.mask = value, mask
 
 
 class Graph(Layer):
-    """Layers joined into one: the values are numbered, inputs first, then nodes.
+    """Layers joined into one: values are numbered, inputs first, then nodes' outputs.
 
     A graph is a layer itself, so graphs nest. Its weights are a tuple with the weights
     of each layer, and they live in the layers' own slots: a layer that two graphs share
@@ -54,8 +71,13 @@ class Graph(Layer):
 
     @property
     def integers(self) -> bool:  # type: ignore[override]
-        """Whether any layer looks whole numbers up."""
-        return any(layer.integers for layer in self.layers)
+        """Whole numbers come in as they are; each layer then gets what it takes."""
+        return True
+
+    @property
+    def stateful(self) -> bool:  # type: ignore[override]
+        """Whether any layer goes on from its last call's state."""
+        return any(layer.stateful for layer in self.layers)
 
     def init(self, rng: np.random.Generator, input_shape: Any) -> Any:
         shapes = self.input_shapes(input_shape)
@@ -68,18 +90,31 @@ class Graph(Layer):
         return tuple(p for p, _ in pairs), tuple(s for _, s in pairs)
 
     def forward(
-        self, params: Any, state: Any, x: Any, *, training: bool, key: Any
-    ) -> Any:
+        self,
+        params: Any,
+        state: Any,
+        x: Any,
+        *,
+        training: bool,
+        key: Any,
+        mask: Any = None,
+        **options: Any,
+    ) -> Outcome:
         states, penalties = list(state), []
 
-        def call(index: int, node: int, value: Any) -> Any:
-            layer = self.layers[index]
-            draws = layer.random and key is not None
-            subkey = jax.random.fold_in(key, node) if draws else None
+        def call(node: Node, number: int, flow: Any, mask: Any) -> Any:
+            index, layer = node.layer, self.layers[node.layer]
+            value = jax.tree.map(lambda f: _numbers(layer, f.value), flow)
+            told = {"training": training} | dict(node.options)
+            told["key"] = None
+            if layer.random and key is not None and told["training"]:
+                told["key"] = jax.random.fold_in(key, number)
+            given = flow if mask is None else mask
+            told["mask"] = jax.tree.map(
+                lambda f: f.mask if mask is None else f.value, given
+            )
             try:
-                y, states[index], penalty = layer.forward(
-                    params[index], states[index], value, training=training, key=subkey
-                )
+                outcome = layer.forward(params[index], states[index], value, **told)
             except jax.errors.TracerArrayConversionError:
                 raise mistyped(
                     # Names do not travel into a program; the place does.
@@ -88,52 +123,57 @@ class Graph(Layer):
                     expected="jax.numpy, whose functions can be compiled",
                     fix="write `import jax.numpy as jnp` and jnp.exp for np.exp",
                 ) from None
-            penalties.append(penalty)
-            return y
+            states[index] = outcome.state
+            penalties.append(outcome.penalty)
+            return _flows(outcome.output, outcome.mask)
 
-        y = self.thread(self._as_floats(x), call)
-        return y, tuple(states), sum(penalties, start=0.0)
-
-    def apply(self, params, state, x, *, training=False, key=None):
-        return self.forward(params, state, x, training=training, key=key)[:2]
-
-    def output_shape(self, input_shape: Any) -> Any:
-        return self.thread(
-            input_shape, lambda i, _, shape: self.layers[i].output_shape(shape)
+        y = self.thread(_flows(x, mask), call)
+        return Outcome(
+            jax.tree.map(lambda f: f.value, y),
+            tuple(states),
+            sum(penalties, start=0.0),
+            jax.tree.map(lambda f: f.mask, y),
         )
 
+    def apply(self, params, state, x, *, training=False, key=None, mask=None):
+        return self.forward(params, state, x, training=training, key=key, mask=mask)[:2]
+
+    def output_shape(self, input_shape: Any) -> Any:
+        return self.thread(input_shape, self._shape)
+
+    def _shape(self, node: Node, number: int, shape: Any, mask: Any) -> Any:
+        del number, mask
+        layer = self.layers[node.layer]
+        try:
+            return layer.output_shape(shape)
+        except ValueError as error:
+            if not isinstance(layer, Graph):
+                raise
+            raise ValueError(f"{layer.name} > {error}") from None
+
     def thread(self, x: Any, call: Any) -> Any:
-        """Carries values through the graph: `call(layer index, node, value) -> value`.
+        """Carries values through: `call(node, number, value, mask) -> value`.
 
         What flows may be arrays (the forward pass), shapes, or anything else.
         """
         values = [x] if self.inputs == 1 else list(x)
+        at = values.__getitem__
         for number, node in enumerate(self.nodes):
-            value = jax.tree.map(values.__getitem__, node.sources)
-            values.append(call(node.layer, number, value))
-        return jax.tree.map(values.__getitem__, self.outputs)
+            value = jax.tree.map(at, node.sources)
+            y = call(node, number, value, jax.tree.map(at, node.mask))
+            values.extend(jax.tree.leaves(y, is_leaf=is_shape))
+        return jax.tree.map(at, self.outputs)
 
     def input_shapes(self, input_shape: Any) -> list[Any]:
         """The input shape of each layer, at its first call."""
         shapes: dict[int, Any] = {}
 
-        def call(index: int, node: int, shape: Shape) -> Any:
-            del node
-            shapes.setdefault(index, shape)
-            return self.layers[index].output_shape(shape)
+        def call(node: Node, number: int, shape: Any, mask: Any) -> Any:
+            shapes.setdefault(node.layer, shape)
+            return self._shape(node, number, shape, mask)
 
         self.thread(input_shape, call)
         return [shapes[i] for i in range(len(self.layers))]
-
-    def _as_floats(self, x: Any) -> Any:
-        """Whole-number inputs as floats, but for layers that look numbers up."""
-
-        def cast(a: Any) -> Any:
-            whole = not jnp.issubdtype(a.dtype, jnp.inexact)
-            return a.astype(config.floatx()) if whole else a
-
-        keeps = any(self.layers[node.layer].integers for node in self.nodes)
-        return x if keeps else jax.tree.map(cast, x)
 
     def free(self, params: Any) -> Any:
         """The weights that training may change: those of layers not frozen."""
@@ -148,12 +188,22 @@ class Graph(Layer):
             for layer, p, f in zip(self.layers, params, free, strict=True)
         )
 
-    def before(self, link: str) -> "Graph | None":
-        """The graph whose last layer stops before its activation, if it can."""
-        called = [node.layer for node in self.nodes]
-        if not called or self.outputs != len(called) or called.count(called[-1]) > 1:
+    def before(self, link: str, output: int = 0) -> "Graph | None":
+        """The graph in which a layer stops before its activation, if it can.
+
+        That is the layer which makes the output of this number, and nothing else.
+        """
+        wanted = jax.tree.leaves(self.outputs)[output]
+        used = [v for node in self.nodes for v in jax.tree.leaves(node[1:3])]
+        if [*used, *jax.tree.leaves(self.outputs)].count(wanted) > 1:
             return None
-        index = called[-1]
+        maker = self.makers().get(wanted)
+        if maker is None or maker.outputs > 1:
+            return None
+        index = maker.layer
+        called = [node.layer for node in self.nodes]
+        if called.count(index) > 1:
+            return None
         last = self.layers[index]
         regularized = getattr(last, "activity_regularizer", None) is not None
         shorter = None if regularized else last.before(link)
@@ -161,6 +211,11 @@ class Graph(Layer):
             return None
         layers = (*self.layers[:index], shorter, *self.layers[index + 1 :])
         return self.replace(layers=layers)
+
+    def makers(self) -> dict[int, Node]:
+        """The node that makes each value, the inputs aside."""
+        nodes = [node for node in self.nodes for _ in range(node.outputs)]
+        return dict(enumerate(nodes, start=self.inputs))
 
     def plain_layers(self) -> list[Layer]:
         """The layers, those of graphs inside it in their place."""
@@ -190,11 +245,21 @@ class Graph(Layer):
     def slot(self) -> Weights:
         """The weights of all layers, gathered from their slots."""
         slots = [layer.slot for layer in self.layers]
+        shapes = tuple(self._entrance(value) for value in range(self.inputs))
         return Weights(
             tuple(s.params for s in slots),  # type: ignore[arg-type]
             tuple(s.state for s in slots),  # type: ignore[arg-type]
-            slots[0].input_shape if slots else None,
+            shapes if self.inputs > 1 else shapes[0],
         )
+
+    def _entrance(self, value: int) -> Any:
+        """The shape of an input, by the first layer that takes it."""
+        for node in self.nodes:
+            leaves, nest = jax.tree.flatten(node.sources)
+            if value in leaves:
+                shape = self.layers[node.layer].slot.input_shape
+                return nest.flatten_up_to(shape)[leaves.index(value)]
+        return None
 
     def build(
         self, input_shape: Any, rng: np.random.Generator | None = None
@@ -255,3 +320,18 @@ def chain(layers: tuple[Layer, ...], name: str) -> Graph:
     """The graph of layers called one after another."""
     nodes = tuple(Node(i, i) for i in range(len(layers)))
     return Graph(layers=layers, nodes=nodes, outputs=len(layers), name=name)
+
+
+def _flows(value: Any, mask: Any) -> Any:
+    """Arrays with their masks: one, or a nest of each."""
+    if mask is None:
+        return jax.tree.map(Flow, value)
+    leaves, nest = jax.tree.flatten(value)
+    pairs = zip(leaves, nest.flatten_up_to(mask), strict=True)
+    return nest.unflatten([Flow(*pair) for pair in pairs])
+
+
+def _numbers(layer: Layer, a: Any) -> Any:
+    """Whole numbers as floats, but for layers that look them up."""
+    whole = not layer.integers and not jnp.issubdtype(a.dtype, jnp.inexact)
+    return a.astype(config.floatx()) if whole else a

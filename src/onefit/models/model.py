@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 import os
+import re
 from typing import Any, Self
 
 import jax
@@ -12,6 +13,8 @@ import numpy as np
 from onefit import config, losses, optimizers
 from onefit.errors import invalid, is_whole, mistyped, unknown
 from onefit.layers.base import Layer, batch_shape, is_shape
+from onefit.layers.symbolic import Tensor, is_symbolic
+from onefit.models.functional import Nest, graph_of, name_layers
 from onefit.models.graph import Graph
 from onefit.models.tasks import build_task, check_metric, each, flat, is_many
 from onefit.training import data as rows
@@ -39,24 +42,67 @@ SMALL_BATCH = 1 << 24
 
 @jax.jit
 def _forward(graph: Graph, params: Tree, state: Tree, x: Any) -> Any:
-    return graph.apply(params, state, x, training=False)[0]
+    return graph.apply(params, state, x, training=False)
 
 
 class Model:
     """A network that can be compiled, trained, evaluated and asked.
 
-    Subclasses (Sequential) supply `graph`, the description of what is computed.
+    Made of what layers gave when they were called on what `Input` gave; Sequential
+    makes the same of a list of layers.
+
+    Args:
+        inputs: What `Input` gave: one, a list, or a dict by name.
+        outputs: What layers gave: one, a list, or a dict by name. `predict` arranges
+            its arrays the same way.
+        name: The model's name.
 
     Attributes:
+        graph: The description of what is computed.
         optimizer, loss: What `compile` was given, as objects.
         history: The History of the last fit.
         stop_training: A callback sets it to end the fit.
+
+    Raises:
+        ValueError: An output that needs another input, with the path from there; an
+            input that nothing needs; two layers of one name.
+
+    Example:
+        >>> from onefit import Input, Model
+        >>> from onefit.layers import Dense
+        >>> x = Input((4,))
+        >>> hidden = Dense(3, activation="relu")(x)
+        >>> model = Model(x, Dense(1)(hidden) + 2.0 * x[:, :1])
+        >>> model.predict(np.zeros((5, 4)), verbose=0).shape
+        (5, 1)
+
+    Source: lecture 004, "Functional API"; Keras, `keras.Model`.
     """
 
     graph: Graph
     name: str
 
-    def __init__(self) -> None:
+    def __init__(
+        self, inputs: Any = None, outputs: Any = None, name: str | None = None
+    ) -> None:
+        self.name = name or "functional"
+        self._start()
+        if inputs is None or outputs is None:
+            raise mistyped(
+                "Model",
+                received=f"no {'inputs' if inputs is None else 'outputs'}",
+                expected="inputs and outputs",
+                fix="write x = Input((4,)); Model(x, Dense(1)(x)), or "
+                "Sequential([Dense(1)])",
+            )
+        self._inputs, self._outputs = Nest(inputs, "inputs"), Nest(outputs, "outputs")
+        tensors = self._inputs.tensors, self._outputs.tensors
+        self.graph = graph_of(*tensors, self.name)
+        self.graph._named = name is not None
+        name_layers(self.layers, f"Model {self.name!r}")
+
+    def _start(self) -> None:
+        """What every model begins with."""
         self.optimizer: Any = None
         self.loss: Any = None
         self.optimizer_state: Any = None
@@ -65,6 +111,63 @@ class Model:
         self.stop_training = False
         self.run_eagerly = False
         self._compiled: dict[str, Any] | None = None
+
+    # Inputs and outputs --------------------------------------------------------------
+
+    _inputs: Nest | None = None
+    _outputs: Nest | None = None
+
+    @property
+    def inputs(self) -> list[Tensor]:
+        """What stands for the inputs in a graph."""
+        return self._nest(self._inputs).tensors
+
+    @property
+    def outputs(self) -> list[Tensor]:
+        """What stands for the outputs in a graph."""
+        return self._nest(self._outputs).tensors
+
+    @property
+    def input(self) -> Any:
+        """The inputs as the model was given them: one, a list, or a dict."""
+        tensors = self.inputs
+        return self._nest(self._inputs).arrange(_lone(tensors))
+
+    @property
+    def output(self) -> Any:
+        """The outputs as the model was given them: one, a list, or a dict."""
+        tensors = self.outputs
+        return self._nest(self._outputs).arrange(_lone(tensors))
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of the input, the batch first, as None; a list of several."""
+        return _lone([tensor.shape for tensor in self.inputs])
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output, the batch first, as None; a list of several."""
+        return _lone([tensor.shape for tensor in self.outputs])
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs: a dict's keys, or those of the Inputs."""
+        return _names_of(self._inputs) or ["x"]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the outputs: a dict's keys, or those of the layers."""
+        return _names_of(self._outputs) or [str(self.layers[-1].name)]
+
+    def _nest(self, nest: Nest | None) -> Nest:
+        if nest is None:
+            raise invalid(
+                self.name,
+                received="a request for its place in a graph",
+                expected="a model whose input shape is known",
+                fix="begin with Input((4,)), or write model.build((None, 4))",
+            )
+        return nest
 
     # Weights -----------------------------------------------------------------------
 
@@ -166,10 +269,24 @@ class Model:
         state = self.graph.slot.state
         return self.graph.apply(params, state, x, training=training, key=key)[0]
 
-    def __call__(self, x: Any, training: bool = False) -> Any:
-        """The output for an array; the first call makes the weights."""
-        self._ready_for(x)
-        return self.graph(x, training=training)
+    def __call__(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """The output for arrays; what Input gave makes the model a layer of a graph."""
+        x = self._take(x) if self._inputs else x
+        if not is_symbolic(x):
+            self._ready_for(x)
+        y = self.graph(x, training=training, mask=mask)
+        return self._outputs.arrange(y) if self._outputs else y
+
+    def _take(self, x: Any) -> Any:
+        """Inputs in any of Keras' arrangements as the graph has them."""
+        names = self.input_names
+        if isinstance(x, dict):
+            x = rows.by_name(x, names, "x")
+        if isinstance(x, list | tuple) and len(x) == len(names):
+            return tuple(x) if len(names) > 1 else x[0] if np.ndim(x[0]) else x
+        if len(names) == 1:
+            return x
+        return rows.several(x, names, "x")
 
     def _ready_for(self, x: Any) -> None:
         """Builds the layers at the first sight of data."""
@@ -249,11 +366,6 @@ class Model:
     def _task(self, batch: Batch) -> Task:
         """What compile said, for rows of these shapes."""
         return build_task(self, batch)
-
-    @property
-    def output_names(self) -> list[str]:
-        """The names of the outputs, by the layers that make them."""
-        return [str(self.layers[-1].name)]
 
     # Training ------------------------------------------------------------------------
 
@@ -382,7 +494,13 @@ class Model:
                 expected="inputs and targets",
                 fix=f"write model.{place}(x, y)",
             )
-        return rows.as_batch(x, y, sample_weight, finite)
+        return rows.as_batch(
+            x, y, sample_weight, finite, self.input_names, self._targets()
+        )
+
+    def _targets(self) -> list[str]:
+        """The names of the outputs, where they are known."""
+        return self.output_names if self._outputs or self.layers else ["y"]
 
     def _held(self, validation_data: Any) -> Batch:
         if not isinstance(validation_data, tuple | list) or not (
@@ -544,7 +662,7 @@ class Model:
         return_dict: bool = False,
     ) -> Any:
         """The loss and metrics of one batch."""
-        n = len(rows.as_array(x, "x")) if not isinstance(x, tuple) else None
+        n = rows.count(self._rows(x, y, sample_weight, "test_on_batch"))
         return self.evaluate(
             x, y, batch_size=n, verbose=0, sample_weight=sample_weight,
             return_dict=return_dict,
@@ -576,7 +694,7 @@ class Model:
             callbacks: Their `on_predict_*` hooks are called.
         """
         del verbose
-        x = rows.as_batch(x, finite=False).x
+        x = rows.as_batch(x, finite=False, inputs=self.input_names).x
         if batch_size is not None:
             _whole("batch_size", batch_size, 1)
         if steps is not None:
@@ -597,9 +715,12 @@ class Model:
         for number, start in enumerate(range(0, n, size)):
             piece = jax.tree.map(lambda a, at=start: a[at : at + size], x)
             count = min(size, n - start)
-            y = _forward(
+            y, state = _forward(
                 self.graph, slot.params, slot.state, _padded(piece, count, size)
             )
+            if self.graph.stateful:
+                self.graph.store(slot.params, state)
+                slot = self.graph.slot
             parts.append((y, count))
             for callback in hooks:
                 outputs = jax.tree.map(lambda a, c=count: np.asarray(a)[:c], y)
@@ -609,9 +730,10 @@ class Model:
         ]
         for callback in hooks:
             callback.on_predict_end({})
-        if len(gathered) == 1:
-            return gathered[0]
-        return jax.tree.map(lambda *a: np.concatenate(a), *gathered)
+        y = gathered[0]
+        if len(gathered) > 1:
+            y = jax.tree.map(lambda *a: np.concatenate(a), *gathered)
+        return self._outputs.arrange(y) if self._outputs else y
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as a numpy array."""
@@ -692,6 +814,23 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {len(self.layers)} layers>"
+
+
+def _lone(values: list[Any]) -> Any:
+    """One value for a list of one, a tuple of several."""
+    return values[0] if len(values) == 1 else tuple(values)
+
+
+def _names_of(nest: Nest | None) -> list[str] | None:
+    """What inputs or outputs are called; one that is there twice gets a number."""
+    if nest is None:
+        return None
+    names: list[str] = []
+    for name in nest.keys or [tensor.name for tensor in nest.tensors]:
+        copies = sum(re.fullmatch(rf"{re.escape(name)}(_\d+)?", n) is not None
+                     for n in names)  # fmt: skip
+        names.append(f"{name}_{copies}" if copies else name)
+    return names
 
 
 def _padded(x: Any, count: int, size: int) -> Any:

@@ -3,9 +3,13 @@
 from collections.abc import Iterable
 from typing import Any, Self
 
+import jax
+
 from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer
-from onefit.layers.core import Input, InputLayer
+from onefit.layers.core import InputLayer
+from onefit.layers.symbolic import Tensor
+from onefit.models.functional import Nest
 from onefit.models.graph import Graph, chain
 from onefit.models.model import Model
 
@@ -33,7 +37,7 @@ class Sequential(Model):
     """
 
     def __init__(self, layers: Iterable[Any] = (), name: str | None = None) -> None:
-        super().__init__()
+        self._start()
         self.name = name or "sequential"
         self._chosen = name is not None
         self._input: InputLayer | None = None
@@ -43,6 +47,8 @@ class Sequential(Model):
 
     def add(self, layer: Any) -> None:
         """Adds a layer, or a model as a layer, at the end."""
+        if isinstance(layer, Tensor):
+            layer = layer.call.layer
         if isinstance(layer, InputLayer):
             if self.layers or self._input:
                 raise invalid(
@@ -66,20 +72,38 @@ class Sequential(Model):
             )
         shape = layer.input_shape or (layer.input_dim and (layer.input_dim,))
         if shape and not self.layers and self._input is None:
-            self._input = Input(tuple(shape))
+            self._input = InputLayer(tuple(shape))
         self._name(layer)
+        # Before it is one of the layers: one that does not fit is not kept.
+        outputs = None
         if self._input is not None:
-            # Before it is one of the layers: one that does not fit is not kept.
-            shape = self.graph.output_shape(self._input.batch_shape)
-            layer.output_shape(shape) if layer.built else layer.build(shape)
-        self._set((*self.graph.layers, layer))
+            before = self._outputs.tensors[0] if self._outputs else self._entrance()
+            outputs = self._lone(layer, layer(before))
+        self._set((*self.graph.layers, layer), outputs)
+
+    def _entrance(self) -> Tensor:
+        assert self._input is not None
+        self._input._fit(self._input.batch_shape)
+        return self._input.entrance()
+
+    def _lone(self, layer: Layer, y: Any) -> Tensor:
+        """What a layer gave; refused if it is several."""
+        if not isinstance(y, Tensor):
+            raise invalid(
+                self.name,
+                received=f"{layer.name!r}, which has {len(jax.tree.leaves(y))} outputs",
+                expected="layers with one output, one after another",
+                fix="write a graph: x = Input(...), Model(x, layer(x))",
+            )
+        return y
 
     def pop(self) -> Layer:
         """Takes the last layer off and returns it."""
         if not self.layers:
             raise invalid(self.name, received="pop()", expected="a model with layers")
         *rest, last = self.graph.layers
-        self._set(tuple(rest))
+        outputs = self._outputs and self._outputs.tensors[0].call.sources
+        self._set(tuple(rest), outputs)
         return last
 
     def build(self, input_shape: Any = None) -> Self:
@@ -93,12 +117,23 @@ class Sequential(Model):
                     fix="write model.build((None, 4)), or begin with Input((4,))",
                 )
             input_shape = self._input.batch_shape
-        return super().build(tuple(input_shape))
+        super().build(tuple(input_shape))
+        if self._input is None:
+            self._input = InputLayer(batch_shape=tuple(input_shape))
+            y = self._entrance()
+            for layer in self.layers:
+                y = self._lone(layer, layer(y))
+            self._set(self.graph.layers, y)
+        return self
 
-    def _set(self, layers: tuple[Layer, ...]) -> None:
+    def _set(self, layers: tuple[Layer, ...], outputs: Tensor | None) -> None:
         self.graph: Graph = chain(layers, self.name)
         self.graph._named = self._chosen
         self.optimizer_state = None
+        self._inputs = self._outputs = None
+        if outputs is not None and layers:
+            self._inputs = Nest(self._entrance(), "inputs")
+            self._outputs = Nest(outputs, "outputs")
 
     def _name(self, layer: Layer) -> None:
         """Gives an unnamed layer a name that no other has; refuses a name twice."""

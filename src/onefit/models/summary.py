@@ -12,6 +12,7 @@ import numpy as np
 
 from onefit.errors import invalid
 from onefit.layers.base import Layer, is_shape
+from onefit.layers.core import InputLayer
 from onefit.models.graph import Graph, Node
 
 __all__ = ["summary"]
@@ -161,9 +162,12 @@ def _sources(graph: Graph, input_names: list[str] | None) -> dict[int, str]:
     """What each layer is called on, by the names of the layers before it."""
     several = [f"input_{i}" for i in range(graph.inputs)]
     inputs = input_names or (several if graph.inputs > 1 else ["input"])
-    names = [*inputs, *(str(graph.layers[node.layer].name) for node in graph.nodes)]
+    makers = graph.makers().values()
+    names = [*inputs, *(str(graph.layers[node.layer].name) for node in makers)]
     found: dict[int, list[str]] = {}
     for node in graph.nodes:
+        if isinstance(graph.layers[node.layer], InputLayer):
+            continue
         calls = found.setdefault(id(graph.layers[node.layer]), [])
         calls.extend(names[value] for value in jax.tree.leaves(node.sources))
     return {layer: ", ".join(calls) for layer, calls in found.items()}

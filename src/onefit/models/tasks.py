@@ -4,11 +4,12 @@ import functools
 from collections.abc import Iterable
 from typing import Any
 
+import jax
 import numpy as np
 
 from onefit import metrics
 from onefit.errors import invalid, unknown
-from onefit.layers.base import batch_shape
+from onefit.layers.base import batch_shape, is_shape
 from onefit.training.task import Batch, Head, Task, head
 
 __all__ = ["build_task", "check_metric", "each", "flat", "is_many"]
@@ -24,7 +25,8 @@ def build_task(model: Any, batch: Batch) -> Task:
             fix="write model.compile(optimizer='adam', loss='mse')",
         )
     names = model.output_names
-    outputs = _shapes(model.graph.output_shape(batch_shape(batch.x)), len(names))
+    shapes = model.graph.output_shape(batch_shape(batch.x))
+    outputs = jax.tree.leaves(shapes, is_leaf=is_shape)
     targets = batch.y if isinstance(batch.y, tuple) else (batch.y,) * len(names)
     losses_ = _spread(model.loss, names, "loss")
     weights = _spread(model._compiled["loss_weights"], names, "loss_weights", 1.0)
@@ -32,10 +34,7 @@ def build_task(model: Any, batch: Batch) -> Task:
     weighted = _lists(model._compiled["weighted_metrics"], names, "weighted_metrics")
     graph, heads = model.graph, []
     for i, name in enumerate(names):
-        link = None
-        loss = losses_[i]
-        if len(names) == 1:
-            graph, loss, link = head(graph, loss)
+        graph, loss, link = head(graph, losses_[i], i)
         resolve = functools.partial(
             metrics.resolve,
             loss=losses_[i],
@@ -120,7 +119,3 @@ def _lists(value: Any, names: list[str], what: str) -> list[list[Any]]:
     if nested and any(is_many(v) for v in value):
         return [list(flat(v)) for v in value]
     return [list(flat(value)) for _ in names]
-
-
-def _shapes(shape: Any, outputs: int) -> list[Any]:
-    return [shape] if outputs == 1 else list(shape)

@@ -1,18 +1,19 @@
 """Data: the one place that checks, converts, splits, weighs and orders rows."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
 from onefit import config
-from onefit.errors import invalid, mistyped
-from onefit.layers.base import batch_shape
+from onefit.errors import invalid, mistyped, unknown
+from onefit.layers.base import batch_shape, is_shape
 from onefit.losses.base import Loss
 from onefit.losses.shapes import same
-from onefit.training.task import Batch, Task
+from onefit.training.task import Batch, Head, Task
 
-__all__ = ["as_batch", "orders", "split"]
+__all__ = ["as_batch", "by_name", "orders", "several", "split"]
 
 # Conversion ------------------------------------------------------------------------
 
@@ -92,17 +93,32 @@ def _as_numbers(array: Any, where: str) -> Any:
 
 
 def as_batch(
-    x: Any, y: Any = None, sample_weight: Any = None, finite: bool = True
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    finite: bool = True,
+    inputs: Sequence[str] = ("x",),
+    outputs: Sequence[str] = ("y",),
 ) -> Batch:
     """x, y and weights as arrays with equally many rows, all finite if so wanted.
 
+    Args:
+        x, y, sample_weight: An array for each input or output, as a list or a dict by
+            name where there are several; one array of weights may serve all outputs.
+        finite: Whether to refuse NaN.
+        inputs, outputs: What they are called.
+
     Raises:
         TypeError: Not numbers.
-        ValueError: Different lengths, no rows, NaN or infinity (where).
+        ValueError: Different lengths, no rows, NaN or infinity (where), another number
+            of arrays than of inputs or outputs.
     """
-    xs = _nest(x, "x")
-    ys = None if y is None else _nest(y, "y")
-    ws = None if sample_weight is None else _nest(sample_weight, "sample_weight")
+    xs = _nest(x, "x", inputs)
+    ys = None if y is None else _nest(y, "y", outputs)
+    ws = sample_weight
+    if ws is not None:
+        one = not isinstance(ws, dict | list | tuple) or not any(map(np.ndim, ws))
+        ws = _nest(ws, "sample_weight", ["sample_weight"] if one else outputs)
     rows = {}
     for name, tree in (("x", xs), ("y", ys), ("sample_weight", ws)):
         for array in jax.tree.leaves(tree):
@@ -126,12 +142,59 @@ def as_batch(
     return Batch(xs, ys, ws)
 
 
-def _nest(value: Any, where: str) -> Any:
-    """A lone array, or the arrays of several inputs as a tuple."""
-    several = isinstance(value, tuple) and any(np.ndim(v) > 0 for v in value)
-    if several:
-        return tuple(as_array(v, f"{where}[{i}]") for i, v in enumerate(value))
-    return as_array(value, where)  # a list of rows is a table
+def _nest(value: Any, where: str, names: Sequence[str]) -> Any:
+    """A lone array, or the arrays of several inputs as a tuple, in their order."""
+    if isinstance(value, dict):
+        value = by_name(value, names, where)
+        value = value if len(names) > 1 else value[0]
+    if len(names) > 1:
+        value = several(value, names, where)
+        pairs = zip(value, names, strict=True)
+        return tuple(
+            None if v is None else as_array(v, f"{where}[{name!r}]")
+            for v, name in pairs
+        )
+    # Keras' scripts also write [x] for a lone input; other lists are rows.
+    if isinstance(value, list | tuple) and len(value) == 1 and np.ndim(value[0]) > 1:
+        value = value[0] if hasattr(value[0], "shape") else value
+    return as_array(value, where)
+
+
+def by_name(value: dict[str, Any], names: Sequence[str], where: str) -> list[Any]:
+    """The values of a dict in the order of the names, each there once.
+
+    Raises:
+        ValueError: A name that is missing, or one too many, with the nearest.
+    """
+    for name in value:
+        if name not in names:
+            raise unknown(f"name in {where}", name, list(names))
+    for name in names:
+        if name not in value and where != "sample_weight":
+            raise invalid(
+                where,
+                received=f"a dict with {', '.join(map(repr, value)) or 'nothing'}",
+                expected=f"one array each for {', '.join(map(repr, names))}",
+                fix=f"add {where}[{name!r}]",
+            )
+    return [value.get(name) for name in names]
+
+
+def several(value: Any, names: Sequence[str], where: str) -> Sequence[Any]:
+    """A list or tuple with one value for each name.
+
+    Raises:
+        ValueError: Another number of them.
+    """
+    listed = isinstance(value, list | tuple)
+    if not listed or len(value) != len(names):
+        raise invalid(
+            where,
+            received=f"{len(value)} arrays" if listed else "one array",
+            expected=f"{len(names)}, one each for {', '.join(map(repr, names))}",
+            fix=f"write {where}=[{', '.join(names)}], or a dict by these names",
+        )
+    return value
 
 
 def refuse_nan(array: Any, where: str) -> None:
@@ -164,9 +227,7 @@ def fit_targets(task: Task, batch: Batch) -> Batch:
             one-hot targets for a sparse loss and the reverse.
     """
     shapes = task.graph.output_shape(batch_shape(batch.x))
-    outputs = [shapes] if len(task.heads) == 1 else list(jax.tree.leaves(
-        shapes, is_leaf=lambda s: isinstance(s, tuple) and not isinstance(s[0], tuple)
-    ))  # fmt: skip
+    outputs = jax.tree.leaves(shapes, is_leaf=is_shape)
     targets = batch.y if isinstance(batch.y, tuple) else (batch.y,)
     if len(targets) != len(outputs):
         raise invalid(
@@ -175,15 +236,32 @@ def fit_targets(task: Task, batch: Batch) -> Batch:
             expected=f"{len(outputs)}, one for each output",
         )
     ys = tuple(
-        _fit_target(head.loss, y, shape)
+        _of_output(head, _fit_target, head.loss, y, shape, several=len(outputs) > 1)
         for head, y, shape in zip(task.heads, targets, outputs, strict=True)
     )
     return batch._replace(y=ys)
 
 
+def _of_output(head: Head, fit: Any, *args: Any, several: bool) -> Any:
+    """A target that fits; a refusal says of which output, where there are several."""
+    try:
+        return fit(*args)
+    except ValueError as error:
+        if not several:
+            raise
+        raise ValueError(f"output {head.name!r} > {error}") from None
+
+
 def _fit_target(loss: Loss | None, y: Any, output: tuple[int | None, ...]) -> Any:
     if loss is None:
         return y
+    if y is None:
+        raise invalid(
+            "y",
+            received="None for an output with a loss",
+            expected="targets",
+            fix="give it targets, or no loss: compile(loss=[..., None])",
+        )
     if "from_logits" in loss.get_config() and loss.link == "softmax":
         _refuse_one_unit(output)
         if type(loss).__name__.startswith("Sparse"):
@@ -317,6 +395,13 @@ def weigh(batch: Batch, class_weight: dict[int, float] | None) -> Batch:
     """
     if class_weight is None:
         return batch
+    if len(jax.tree.leaves(batch.y)) > 1:
+        raise invalid(
+            "class_weight",
+            received="class weights for a model with several outputs",
+            expected="sample weights",
+            fix="write sample_weight={name of the output: a weight for each row}",
+        )
     y = np.asarray(jax.tree.leaves(batch.y)[0])
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]

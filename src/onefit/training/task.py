@@ -115,15 +115,20 @@ class Task(Description):
 
     def cost(
         self, params: Tree, state: Tree, batch: Batch, *, training: bool, key: Any
-    ) -> tuple[Any, tuple[tuple[Array, ...], Tree, tuple[Any, ...]]]:
-        """J, and with it the outputs (logits), the new state, each output's loss."""
-        z, state, penalty = self.graph.forward(
+    ) -> tuple[Any, tuple[tuple[Any, ...], Tree, tuple[Any, ...]]]:
+        """J, and with it the outputs, the new state, each output's loss.
+
+        An output is its logits and which of its steps there are (None for all).
+        """
+        z, state, penalty, mask = self.graph.forward(
             params, state, batch.x, training=training, key=key
         )
-        outputs = tuple(jax.tree.leaves(z))
+        leaves, nest = jax.tree.flatten(z)
+        masks = [None] * len(leaves) if mask is None else nest.flatten_up_to(mask)
+        outputs = tuple(zip(leaves, masks, strict=True))
         costs = tuple(
-            head.loss.cost(y, out, w)
-            for head, y, out, w in self._outputs(batch, outputs)
+            head.loss.cost(y, out, w, steps)
+            for head, y, (out, steps), w in self._outputs(batch, outputs)
             if head.loss is not None
         )
         heads = [head for head in self.heads if head.loss is not None]
@@ -132,7 +137,7 @@ class Task(Description):
         )
         return total + penalty + self.graph.penalty(params), (outputs, state, costs)
 
-    def _outputs(self, batch: Batch, outputs: tuple[Array, ...]) -> Any:
+    def _outputs(self, batch: Batch, outputs: tuple[Any, ...]) -> Any:
         ys = batch.y if isinstance(batch.y, tuple) else (batch.y,)
         ws = batch.w if isinstance(batch.w, tuple) else (batch.w,) * len(ys)
         return zip(self.heads, ys, outputs, ws, strict=True)
@@ -158,10 +163,12 @@ class Task(Description):
         total, seen = tally["loss"]
         total = total + rows * jnp.stack([jnp.asarray(c, total.dtype) for c in losses])
         metrics = []
-        for (head, y, z, w), states in zip(
+        for (head, y, (z, steps), w), states in zip(
             self._outputs(batch, outputs), tally["metrics"], strict=True
         ):
-            weights = [None] * len(head.metrics) + [w] * len(head.weighted_metrics)
+            # What a mask leaves out counts nowhere (Keras counts it in the metrics).
+            w = _within(w, steps)
+            weights = [steps] * len(head.metrics) + [w] * len(head.weighted_metrics)
             metrics.append(
                 tuple(
                     metric.update(s, y, head.predictions(metric, z), weight)
@@ -204,7 +211,16 @@ class Task(Description):
         return [head for head in self.heads if head.loss is not None]
 
 
-def head(graph: Any, loss: Any) -> tuple[Any, Loss | None, str | None]:
+def _within(weight: Any, mask: Any) -> Any:
+    """Sample weights, and none where the mask is False."""
+    if weight is None or mask is None:
+        return mask if weight is None else weight
+    return (
+        jnp.reshape(weight, (*weight.shape, *(1,) * (mask.ndim - weight.ndim))) * mask
+    )
+
+
+def head(graph: Any, loss: Any, output: int = 0) -> tuple[Any, Loss | None, str | None]:
     """The network up to its logits, the loss on logits, and the link to probabilities.
 
     When a final sigmoid or softmax meets its cross-entropy, the loss is computed from
@@ -214,7 +230,8 @@ def head(graph: Any, loss: Any) -> tuple[Any, Loss | None, str | None]:
     """
     if loss is None or loss.link is None:
         return graph, loss, None
-    shorter = graph.before(loss.link) if getattr(loss, "axis", -1) == -1 else None
+    last = getattr(loss, "axis", -1) == -1
+    shorter = graph.before(loss.link, output) if last else None
     if shorter is None:
         return graph, loss, loss.link if loss.from_logits else None
     return shorter, loss.replace(from_logits=True), loss.link

@@ -1,0 +1,92 @@
+# ruff: noqa: D102
+"""Layers made of layers: a wrapper, a pair of directions, a stack of cells."""
+
+from typing import Any
+
+from onefit.errors import mistyped
+from onefit.layers.base import Layer, layers
+from onefit.types import Params
+
+__all__ = ["Composite", "a_layer"]
+
+
+def a_layer(value: Any) -> Any:
+    """A layer from what users write, for `setting(convert=a_layer)`: it, or a config.
+
+    Raises:
+        TypeError: What is no layer.
+    """
+    if isinstance(value, dict) and "class_name" in value:
+        value = layers.get(value)
+    graph = getattr(value, "graph", None)  # a model is the layer of its graph
+    value = graph if isinstance(graph, Layer) else value
+    if not isinstance(value, Layer):
+        raise mistyped(
+            "layer",
+            received=repr(value),
+            expected="a layer",
+            fix="write a layer to wrap, such as Dense(4)",
+        )
+    return value
+
+
+class Composite(Layer):
+    """Base of layers made of others: it names its `parts`, and has their weights.
+
+    The weights are one flat dict: the weight `kernel` of the part `forward` is called
+    `forward/kernel`. Penalties, constraints and what is trained are the parts' own.
+
+    >>> class Twice(Composite):
+    ...     first: Any = setting(convert=a_layer)
+    ...     second: Any = setting(convert=a_layer)
+    ...     def parts(self):
+    ...         return {"first": self.first, "second": self.second}
+    """
+
+    def parts(self) -> dict[str, Layer]:
+        """The inner layers by name, in the order of their weights."""
+        raise NotImplementedError(f"{type(self).__name__} has no parts method")
+
+    def of(self, part: str, weights: Params) -> Params:
+        """A part's own weights, out of the whole's."""
+        start = f"{part}/"
+        return {
+            name.removeprefix(start): w
+            for name, w in weights.items()
+            if name.startswith(start)
+        }
+
+    def whole(self, weights: dict[str, Params]) -> Params:
+        """The whole's weights from the parts': the reverse of `of`."""
+        return {
+            f"{part}/{name}": w
+            for part, own in weights.items()
+            for name, w in own.items()
+        }
+
+    @property
+    def random(self) -> bool:  # type: ignore[override]
+        """Whether any part draws random numbers while training."""
+        return any(part.random for part in self.parts().values())
+
+    @property
+    def integers(self) -> bool:  # type: ignore[override]
+        """Whether any part looks whole numbers up."""
+        return any(part.integers for part in self.parts().values())
+
+    def free(self, params: Params) -> Params:
+        if not self.trainable:
+            return {}
+        parts = self.parts().items()
+        own = {k: w for k, w in params.items() if "/" not in k}
+        return own | self.whole({n: p.free(self.of(n, params)) for n, p in parts})
+
+    def penalty(self, params: Params) -> Any:
+        parts = self.parts().items()
+        terms = (part.penalty(self.of(name, params)) for name, part in parts)
+        return sum(terms, start=super().penalty(params))
+
+    def constrain(self, params: Params) -> Params:
+        parts = self.parts().items()
+        held = {name: part.constrain(self.of(name, params)) for name, part in parts}
+        return super().constrain(params) | self.whole(held)

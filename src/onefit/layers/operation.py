@@ -1,0 +1,243 @@
+# ruff: noqa: D102
+"""Arithmetic and slices of the values of a graph, as layers."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from onefit.description import number, setting
+from onefit.errors import invalid, mistyped, unknown
+from onefit.layers.base import Layer, where
+from onefit.layers.shapes import SameShape
+from onefit.layers.symbolic import Tensor
+from onefit.types import Array, Params, Shape, State
+
+__all__ = ["Absolute", "Arithmetic", "GetItem", "as_key", "combine"]
+
+OPERATIONS = {
+    name: getattr(jnp, name)
+    for name in (
+        "add", "subtract", "multiply", "divide", "floor_divide", "mod", "power",
+        "matmul", "less", "less_equal", "greater", "greater_equal",
+    )
+}  # fmt: skip
+
+
+def _operation(place: str, name: str, value: Any) -> None:
+    if value not in OPERATIONS:
+        raise unknown(name, value, sorted(OPERATIONS))
+
+
+def _constant(value: Any) -> Any:
+    return np.asarray(value) if isinstance(value, list | tuple) else value
+
+
+class Arithmetic(Layer):
+    """An operation of two values, or of one and a constant: a = x ∘ c, or c ∘ x.
+
+    `x + y` and `2 * x` on the values of a graph make these.
+
+    Args:
+        operation: The name of the function in jax.numpy: add, subtract, multiply,
+            divide, floor_divide, mod, power, matmul, or a comparison.
+        constant: c, a number or an array; without one x is two values.
+        constant_first: Whether c stands before x.
+
+    Input: one array, or two that broadcast. Output: their broadcast shape.
+
+    Raises:
+        ValueError: An unknown operation, shapes that do not fit each other.
+
+    Example:
+        >>> Arithmetic("power", 2.0)(np.array([1.0, 3.0]))
+        Array([1., 9.], dtype=float32)
+
+    Source: Keras, operators on `KerasTensor`.
+    """
+
+    operation: str = setting(check=_operation)
+    constant: Any = number(default=None, optional=True, convert=_constant)
+    constant_first: bool = False
+
+    # A mask holds for what follows, as Keras' merging layers have it.
+    supports_masking = True
+
+    def apply(
+        self, params: Params, state: State, x: Any, *, training=False, key=None
+    ) -> tuple[Array, State]:
+        return OPERATIONS[self.operation](*self._operands(x)), state
+
+    def _operands(self, x: Any) -> tuple[Any, Any]:
+        if isinstance(x, tuple):
+            return x
+        # A plain number does not change the type of x.
+        constant = 0.0 if self.constant is None else self.constant
+        if not isinstance(constant, int | float):
+            constant = jnp.asarray(constant).astype(x.dtype)
+        return (constant, x) if self.constant_first else (x, constant)
+
+    def compute_mask(self, x: Any, mask: Any) -> Any:
+        masks = mask if isinstance(mask, tuple) else (mask,)
+        known = [m for m in masks if m is not None]
+        return (
+            None if not known else known[0] if len(known) < 2 else known[0] & known[1]
+        )
+
+    def output_shape(self, input_shape: Any) -> Any:
+        one = isinstance(input_shape, tuple) and not (
+            input_shape and isinstance(input_shape[0], tuple)
+        )
+        shapes = [input_shape] if one else list(input_shape)
+        if one and np.ndim(self.constant):
+            shapes.append(np.shape(self.constant))
+        if self.constant_first:
+            shapes.reverse()
+        try:
+            return _broadcast(self.operation, shapes)
+        except ValueError:
+            raise invalid(
+                where(self),
+                received=f"{self.operation} of shapes "
+                f"{' and '.join(str(s) for s in shapes)}",
+                expected="shapes that fit each other",
+                fix="reshape one of them, or bring both to one width with Dense",
+            ) from None
+
+
+def _broadcast(operation: str, shapes: list[Any]) -> tuple[int | None, ...]:
+    """The shape of the result; sizes that are open stay open."""
+    if len(shapes) == 1:
+        return tuple(shapes[0])
+
+    def sizes(open_size: int) -> tuple[int, ...]:
+        filled = [tuple(open_size if n is None else n for n in s) for s in shapes]
+        structs = [jax.ShapeDtypeStruct(s, np.float32) for s in filled]
+        try:
+            return jax.eval_shape(OPERATIONS[operation], *structs).shape
+        except TypeError as error:
+            raise ValueError from error
+
+    pairs = zip(sizes(97), sizes(89), strict=True)
+    return tuple(a if a == b else None for a, b in pairs)
+
+
+def combine(operation: str, x: Any, y: Any) -> Any:
+    """What stands for x ∘ y, where at least one of them is a value of a graph."""
+    both = isinstance(x, Tensor) and isinstance(y, Tensor)
+    if both:
+        return Arithmetic(operation, name=operation)((x, y))
+    constant, first = (y, False) if isinstance(x, Tensor) else (x, True)
+    if isinstance(constant, str) or not np.issubdtype(
+        np.asarray(constant).dtype, np.number
+    ):
+        raise mistyped(
+            operation,
+            received=repr(constant),
+            expected="a number, an array or another value of the graph",
+        )
+    constant = constant if np.ndim(constant) else np.asarray(constant).item()
+    tensor = y if first else x
+    return Arithmetic(operation, constant, first, name=operation)(tensor)
+
+
+class Absolute(SameShape, Layer):
+    """The absolute value: a = |x|.
+
+    Input and output: any shape, the same.
+
+    Example:
+        >>> Absolute()(np.array([-1.0, 2.0]))
+        Array([1., 2.], dtype=float32)
+
+    Source: Keras, `keras.ops.absolute`.
+    """
+
+    def apply(
+        self, params: Params, state: State, x: Array, *, training=False, key=None
+    ) -> tuple[Array, State]:
+        return jnp.abs(x), state
+
+
+def as_key(key: Any) -> tuple[Any, ...]:
+    """An index as settings can hold it: a slice becomes ("slice", start, stop, step).
+
+    >>> as_key((slice(None), -1))
+    (('slice', None, None, None), -1)
+    """
+    keys = key if isinstance(key, tuple) else (key,)
+    plain = []
+    for k in keys:
+        if isinstance(k, slice):
+            plain.append(("slice", k.start, k.stop, k.step))
+        elif k is Ellipsis:
+            plain.append(("ellipsis",))
+        elif k is None or (isinstance(k, int | np.integer) and not isinstance(k, bool)):
+            plain.append(None if k is None else int(k))
+        else:
+            raise mistyped(
+                "index",
+                received=repr(k),
+                expected="whole numbers, slices, None and ...",
+                fix="write Lambda(lambda x: x[index])(x) for another index",
+            )
+    return tuple(plain)
+
+
+def _from_lists(key: Any) -> Any:
+    """Keys as a file has them, with lists in place of tuples."""
+    return tuple(tuple(k) if isinstance(k, list | tuple) else k for k in key)
+
+
+class GetItem(Layer):
+    """A part of an array: a = x[key].
+
+    `x[:, -1]` on a value of a graph makes this.
+
+    Args:
+        key: The index of each axis, the batch first, as `as_key` writes it.
+
+    Input: any shape. Output: that of x[key].
+
+    Raises:
+        ValueError: More indices than axes, or an index out of range.
+
+    Example:
+        >>> GetItem(as_key((slice(None), -1)))(np.array([[1.0, 2.0], [3.0, 4.0]]))
+        Array([2., 4.], dtype=float32)
+
+    Source: Keras, `keras.KerasTensor.__getitem__`.
+    """
+
+    key: Any = setting(convert=_from_lists)
+
+    def apply(
+        self, params: Params, state: State, x: Array, *, training=False, key=None
+    ) -> tuple[Array, State]:
+        return x[self.index], state
+
+    @property
+    def index(self) -> tuple[Any, ...]:
+        """The key as Python writes it."""
+        return tuple(
+            k if not isinstance(k, tuple)
+            else Ellipsis if k[0] == "ellipsis" else slice(*k[1:])
+            for k in self.key
+        )  # fmt: skip
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        # An axis whose size is not known yet is taken as long enough for any index.
+        sizes = [[10**6 + step if n is None else n for n in input_shape]
+                 for step in (0, 1)]  # fmt: skip
+        try:
+            one, two = (
+                np.broadcast_to(np.int8(0), shape)[self.index].shape for shape in sizes
+            )
+        except IndexError as error:
+            raise invalid(
+                where(self),
+                received=f"an index that {input_shape} does not have ({error})",
+                expected="at most one index an axis, in its range",
+            ) from None
+        return tuple(a if a == b else None for a, b in zip(one, two, strict=True))

@@ -1,0 +1,167 @@
+"""Values of a graph before there are numbers: what `Input` gives and calls return.
+
+A layer called on a `Tensor` computes nothing. It finds the shape of its output, makes
+its weights, and returns Tensors that remember the call; `Model(inputs, outputs)` walks
+back along them.
+"""
+
+from typing import Any
+
+import jax
+
+from onefit import config
+from onefit.errors import mistyped
+
+__all__ = ["Call", "Tensor", "is_symbolic", "way_to"]
+
+
+class Tensor:
+    """What stands for an array that a graph will compute.
+
+    Arithmetic and slices of it are layers of the graph: `x + y`, `2 * x`, `x[:, -1]`.
+
+    Attributes:
+        shape: Its shape, the batch first, as None.
+        dtype: The type of its numbers.
+        call: The call of a layer that gives it.
+        index: Which of the call's outputs it is.
+    """
+
+    __array_priority__ = 1000  # so that array + tensor asks the tensor
+
+    def __init__(self, shape: Any, dtype: Any, call: "Call", index: int = 0) -> None:
+        self.shape, self.dtype = tuple(shape), str(dtype)
+        self.call, self.index = call, index
+
+    @property
+    def ndim(self) -> int:
+        """How many axes it has, the batch among them."""
+        return len(self.shape)
+
+    @property
+    def name(self) -> str:
+        """The name of the layer that gives it."""
+        return str(self.call.layer.name)
+
+    def __repr__(self) -> str:
+        return f"<Tensor of shape {self.shape} from {self.name!r}>"
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise self._no_numbers("a numpy function")
+
+    def __jax_array__(self) -> Any:
+        raise self._no_numbers("a function of jax.numpy")
+
+    def __bool__(self) -> bool:
+        raise self._no_numbers("a condition")
+
+    def __iter__(self) -> Any:
+        raise self._no_numbers("a loop")
+
+    def __len__(self) -> int:
+        raise self._no_numbers("len()")
+
+    def _no_numbers(self, use: str) -> TypeError:
+        return mistyped(
+            f"output of {self.name!r}",
+            received=f"{use} on a value that has no numbers yet",
+            expected="layers, arithmetic and slices, which become part of the graph",
+            fix="write Lambda(f)(x) for a function f of jax.numpy",
+        )
+
+
+def _operator(name: str) -> Any:
+    def method(self: Tensor, other: Any) -> Any:
+        from onefit.layers.operation import combine
+
+        return combine(name, self, other)
+
+    return method
+
+
+def _swapped(name: str) -> Any:
+    def method(self: Tensor, other: Any) -> Any:
+        from onefit.layers.operation import combine
+
+        return combine(name, other, self)
+
+    return method
+
+
+def _install() -> None:
+    names = {
+        "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide",
+        "floordiv": "floor_divide", "mod": "mod", "pow": "power", "matmul": "matmul",
+    }  # fmt: skip
+    for name, operation in names.items():
+        setattr(Tensor, f"__{name}__", _operator(operation))
+        setattr(Tensor, f"__r{name}__", _swapped(operation))
+    comparisons = {
+        "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
+    }  # fmt: skip
+    for name, operation in comparisons.items():
+        setattr(Tensor, f"__{name}__", _operator(operation))
+
+    def negative(self: Tensor) -> Any:
+        from onefit.layers.operation import combine
+
+        return combine("multiply", self, -1)
+
+    def absolute(self: Tensor) -> Any:
+        from onefit.layers.operation import Absolute
+
+        return Absolute()(self)
+
+    def item(self: Tensor, key: Any) -> Any:
+        from onefit.layers.operation import GetItem, as_key
+
+        return GetItem(as_key(key))(self)
+
+    for name, method in (("neg", negative), ("abs", absolute), ("getitem", item)):
+        setattr(Tensor, f"__{name}__", method)
+
+
+_install()
+
+
+class Call:
+    """One call of a layer in a graph.
+
+    Attributes:
+        layer: The layer.
+        sources: What it was called on: a Tensor, or a tuple of them.
+        mask: The mask that the call gave, if any: a Tensor, or a tuple.
+        options: The call's static options, as (name, value).
+        outputs: What stands for its output: a Tensor, or a tuple of them.
+    """
+
+    def __init__(
+        self, layer: Any, sources: Any, mask: Any, options: Any, output_shape: Any
+    ) -> None:
+        from onefit.layers.base import is_shape
+
+        self.layer, self.sources, self.mask = layer, sources, mask
+        self.options = options
+        shapes, nest = jax.tree.flatten(output_shape, is_leaf=is_shape)
+        dtype = getattr(layer, "dtype", None) or config.floatx()
+        self.tensors = [Tensor(s, dtype, self, i) for i, s in enumerate(shapes)]
+        self.outputs = jax.tree.unflatten(nest, self.tensors)
+
+
+def is_symbolic(x: Any) -> bool:
+    """Whether any of these values has no numbers yet."""
+    return any(isinstance(leaf, Tensor) for leaf in jax.tree.leaves(x))
+
+
+def way_to(tensor: Tensor) -> list[str]:
+    """The names of the layers on the way to a value, from an input on; at most five.
+
+    Where a layer has several inputs, the first of them is followed.
+    """
+    names: list[str] = []
+    while True:
+        names.insert(0, tensor.name)
+        before = jax.tree.leaves(tensor.call.sources)
+        if not before:
+            return names if len(names) < 6 else [names[0], "...", *names[-4:]]
+        tensor = before[0]

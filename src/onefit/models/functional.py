@@ -1,0 +1,190 @@
+"""From what layers were called on to the graph of a model: back from the outputs."""
+
+from typing import Any
+
+import jax
+
+from onefit.errors import invalid, mistyped
+from onefit.layers.base import Layer
+from onefit.layers.core import InputLayer
+from onefit.layers.symbolic import Call, Tensor
+from onefit.models.graph import Graph, Node
+
+__all__ = ["Nest", "graph_of", "name_layers"]
+
+
+class Nest:
+    """How the inputs or the outputs of a model are arranged: one, a list, a dict.
+
+    Attributes:
+        tensors: Them, in the order of the graph.
+        keys: What each is called in a dict, or None.
+    """
+
+    def __init__(self, value: Any, what: str) -> None:
+        self.keys = [str(k) for k in value] if isinstance(value, dict) else None
+        given: Any = list(value.values()) if isinstance(value, dict) else value
+        self.lone = not isinstance(given, list | tuple)
+        self.tensors: list[Tensor] = [given] if self.lone else list(given)
+        for tensor in self.tensors:
+            if not isinstance(tensor, Tensor):
+                raise mistyped(
+                    "Model",
+                    received=f"{what} {tensor!r}",
+                    expected="what Input gives, or a layer called on it",
+                    fix="write x = Input((4,)); Model(x, Dense(1)(x))",
+                )
+        if not self.tensors:
+            raise invalid("Model", received=f"no {what}", expected="at least one")
+        if len(self.tensors) == 1 and self.keys is None:
+            self.lone = True
+
+    def arrange(self, values: Any) -> Any:
+        """The graph's values (one, or a tuple) as the model's user arranged them."""
+        if self.keys is not None:
+            several = values if len(self.tensors) > 1 else (values,)
+            return dict(zip(self.keys, several, strict=True))
+        return values if self.lone else list(values)
+
+
+def graph_of(inputs: list[Tensor], outputs: list[Tensor], name: str) -> Graph:
+    """The graph from these inputs to these outputs, its layers in Keras' order.
+
+    A layer comes the earlier the longer its way to an output; of those with equally
+    long ways the one that is met first, going back from the outputs, comes first.
+
+    Raises:
+        ValueError: An output that needs another input, with the path from there; an
+            input that no output needs; two inputs that are the same.
+    """
+    for i, tensor in enumerate(inputs):
+        if tensor in inputs[:i]:
+            raise invalid(
+                f"Model {name!r}",
+                received=f"the input {tensor.name!r} twice",
+                expected="each input once",
+            )
+    calls = _calls(inputs, outputs, name)
+    needed = {id(t) for call in calls for t in _sources(call)}
+    needed |= {id(t) for t in outputs} | {id(t) for c in calls for t in c.tensors}
+    for tensor in inputs:
+        if id(tensor) not in needed:
+            raise invalid(
+                f"Model {name!r}",
+                received=f"the input {tensor.name!r}, which no output depends on",
+                expected="inputs that are used",
+                fix="leave it out of inputs, or connect it",
+            )
+    layers = _in_order(calls, outputs)
+    index = {id(layer): i for i, layer in enumerate(layers)}
+    numbers = {id(tensor): i for i, tensor in enumerate(inputs)}
+    nodes, count = [], len(inputs)
+    for call in calls:
+        entrance = not _sources(call)  # an Input: its node checks the shape
+        sources = call.tensors[0] if entrance else call.sources
+        number = lambda t: numbers[id(t)]  # noqa: E731
+        nodes.append(
+            Node(
+                index[id(call.layer)],
+                jax.tree.map(number, sources),
+                jax.tree.map(number, call.mask),
+                call.options,
+                len(call.tensors),
+            )
+        )
+        for tensor in call.tensors:
+            numbers[id(tensor)] = count
+            count += 1
+    ends = tuple(numbers[id(tensor)] for tensor in outputs)
+    return Graph(
+        layers=tuple(layers),
+        nodes=tuple(nodes),
+        inputs=len(inputs),
+        outputs=ends if len(ends) > 1 else ends[0],
+        name=name,
+    )
+
+
+def _sources(call: Call) -> list[Tensor]:
+    return jax.tree.leaves((call.sources, call.mask))
+
+
+def _calls(inputs: list[Tensor], outputs: list[Tensor], name: str) -> list[Call]:
+    """The calls between inputs and outputs, each after those that it needs."""
+    known = {id(tensor) for tensor in inputs}
+    done: dict[int, Call] = {}
+    # Going back by hand: a network may be deeper than Python's stack.
+    for output in outputs:
+        path: list[tuple[Call, list[Tensor]]] = []
+
+        def visit(tensor: Tensor, path: Any = path) -> None:
+            call = tensor.call
+            if id(call) in done:
+                return
+            entrance = isinstance(call.layer, InputLayer)
+            if id(tensor) in known and not entrance:
+                return
+            if entrance and id(tensor) not in known:
+                way = [call, *(c for c, _ in reversed(path))]
+                raise invalid(
+                    f"Model {name!r}",
+                    received=f"an output that needs the input {tensor.name!r} "
+                    f"({' → '.join(str(c.layer.name) for c in way)})",
+                    expected="inputs from which every output can be computed",
+                    fix=f"add it: Model([..., {tensor.name}], outputs)",
+                )
+            path.append((call, list(reversed(_sources(call)))))
+
+        visit(output)
+        while path:
+            call, rest = path[-1]
+            if rest:
+                visit(rest.pop())
+            else:
+                path.pop()
+                done[id(call)] = call
+    return list(done.values())
+
+
+def _in_order(calls: list[Call], outputs: list[Tensor]) -> list[Layer]:
+    """The layers, those far from the outputs first."""
+    made = {id(t): call for call in calls for t in call.tensors}
+    depth = {id(call): 0 for call in calls}
+    deepest: dict[int, int] = {}
+    for call in reversed(calls):
+        key = id(call.layer)
+        depth[id(call)] = max(depth[id(call)], deepest.get(key, 0))
+        deepest[key] = depth[id(call)]
+        for tensor in _sources(call):
+            before = made.get(id(tensor))
+            if before is not None:
+                depth[id(before)] = max(depth[id(before)], depth[id(call)] + 1)
+    # In the order in which they are met going back from the outputs.
+    met: dict[int, Layer] = {}
+    rest, seen = [made.get(id(t)) for t in reversed(outputs)], set()
+    while rest:
+        call = rest.pop()
+        if call is not None and id(call) not in seen:
+            seen.add(id(call))
+            met.setdefault(id(call.layer), call.layer)
+            rest.extend(made.get(id(t)) for t in reversed(_sources(call)))
+    return sorted(met.values(), key=lambda layer: -deepest[id(layer)])
+
+
+def name_layers(layers: list[Layer], where: str) -> None:
+    """Gives layers of one name names that differ; refuses two that were named alike."""
+    taken: set[str] = set()
+    for layer in sorted(layers, key=lambda layer: not layer._named):
+        name, number = str(layer.name), 1
+        if name in taken:
+            if layer._named:
+                raise invalid(
+                    where,
+                    received=f"two layers named {name!r}",
+                    expected="names that differ",
+                    fix=f"write name='{name}_2' for the second",
+                )
+            while f"{name}_{number}" in taken:
+                number += 1
+            layer.name = f"{name}_{number}"
+        taken.add(str(layer.name))

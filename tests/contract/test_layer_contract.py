@@ -270,7 +270,8 @@ def built_keras_layer(row: Row) -> Any:
     import keras
 
     layer, c = row.make(keras), case(row)
-    told = {"mask": row.masks()} if row.mask else {}
+    takes = row.mask and "mask" in inspect.signature(layer.call).parameters
+    told = {"mask": row.masks()} if takes else {}
     (row.call or plain_call)(layer, c.x, **told, **row.options)
     layer.set_weights(c.layer.get_weights())
     if hasattr(layer, "finalize_state"):

@@ -95,11 +95,21 @@ def _not_synchronized(place: str, name: str, value: Any) -> None:
         )
 
 
+def _mean(x: Array, axes: tuple[int, ...], mask: Array | None) -> Array:
+    """The mean over these axes, of the steps that there are."""
+    if mask is None:
+        return jnp.mean(x, axes)
+    there = mask.reshape(*mask.shape, *(1,) * (x.ndim - mask.ndim))
+    there = jnp.broadcast_to(there, x.shape).astype(x.dtype)
+    return jnp.sum(x * there, axes) / jnp.maximum(jnp.sum(there, axes), 1.0)
+
+
 class BatchNormalization(SameShape, Layer):
     """Normalizes each feature over the batch: y = γ · (x − μ) / √(σ² + ε) + β.
 
     While training μ and σ² are the batch's own mean and (biased) variance, and moving
-    averages follow them: moving ← momentum · moving + (1 − momentum) · batch.
+    averages follow them: moving ← momentum · moving + (1 − momentum) · batch. Steps
+    that a mask leaves out do not count.
     Otherwise, and always when `trainable` is False, μ and σ² are those averages.
 
     Args:
@@ -173,16 +183,23 @@ class BatchNormalization(SameShape, Layer):
         return params, state
 
     def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
+        self,
+        params: Params,
+        state: State,
+        x: Array,
+        *,
+        training=False,
+        key=None,
+        mask=None,
     ) -> tuple[Array, State]:
         wide, axes = _wide(x), from_front(self.axis, x.ndim)
         mean, variance = state["moving_mean"], state["moving_variance"]
         r, d, new = 1.0, 0.0, state
         if training and self.trainable:
             others = tuple(i for i in range(x.ndim) if i not in axes)
-            mean = jnp.mean(wide, others)
+            mean = _mean(wide, others, mask)
             centred = wide - along(mean, x.ndim, axes)
-            variance = jnp.mean(jnp.square(centred), others)
+            variance = _mean(jnp.square(centred), others, mask)
             if self.renorm:
                 r, d = self._correction(state, mean, variance)
             new = self._follow(state, mean, variance)

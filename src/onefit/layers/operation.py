@@ -127,7 +127,7 @@ def combine(operation: str, x: Any, y: Any) -> Any:
     """What stands for x ∘ y, where at least one of them is a value of a graph."""
     both = isinstance(x, Tensor) and isinstance(y, Tensor)
     if both:
-        return Arithmetic(operation, name=operation)((x, y))
+        return _unnamed(Arithmetic(operation, name=operation))((x, y))
     constant, first = (y, False) if isinstance(x, Tensor) else (x, True)
     if isinstance(constant, str) or not np.issubdtype(
         np.asarray(constant).dtype, np.number
@@ -139,7 +139,13 @@ def combine(operation: str, x: Any, y: Any) -> Any:
         )
     constant = constant if np.ndim(constant) else np.asarray(constant).item()
     tensor = y if first else x
-    return Arithmetic(operation, constant, first, name=operation)(tensor)
+    return _unnamed(Arithmetic(operation, constant, first, name=operation))(tensor)
+
+
+def _unnamed(layer: Layer) -> Layer:
+    """The layer, whose name may be made another's when there are two."""
+    object.__setattr__(layer, "_named", False)
+    return layer
 
 
 class Absolute(SameShape, Layer):

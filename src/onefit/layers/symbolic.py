@@ -49,9 +49,6 @@ class Tensor:
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise self._no_numbers("a numpy function")
 
-    def __jax_array__(self) -> Any:
-        raise self._no_numbers("a function of jax.numpy")
-
     def __bool__(self) -> bool:
         raise self._no_numbers("a condition")
 

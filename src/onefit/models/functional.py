@@ -1,5 +1,6 @@
 """From what layers were called on to the graph of a model: back from the outputs."""
 
+import re
 from typing import Any
 
 import jax
@@ -96,13 +97,75 @@ def graph_of(inputs: list[Tensor], outputs: list[Tensor], name: str) -> Graph:
             numbers[id(tensor)] = count
             count += 1
     ends = tuple(numbers[id(tensor)] for tensor in outputs)
-    return Graph(
+    graph = Graph(
         layers=tuple(layers),
         nodes=tuple(nodes),
         inputs=len(inputs),
         outputs=ends if len(ends) > 1 else ends[0],
         name=name,
     )
+    return _each_once(graph)
+
+
+def _each_once(graph: Graph) -> Graph:
+    """The graph with each layer at one place in it.
+
+    Where two models inside it share a layer (or the graph shares one with a model
+    inside), those models' own calls take the place of the calls of the models: the
+    shared layer has one set of weights, hence one place.
+    """
+    plain = [id(p) for layer in graph.layers for p in _plain(layer)]
+    twice = {p for p in plain if plain.count(p) > 1}
+    if not twice:
+        return graph
+    apart = [
+        layer
+        for layer in graph.layers
+        if isinstance(layer, Graph) and twice & {id(p) for p in _plain(layer)}
+    ]
+    layers: list[Layer] = []
+    nodes: list[Node] = []
+    count = graph.inputs
+
+    def place(layer: Layer) -> int:
+        if not any(known is layer for known in layers):
+            layers.append(layer)
+        return next(i for i, known in enumerate(layers) if known is layer)
+
+    def thread(inner: Graph, values: list[int], told: dict[str, Any]) -> list[int]:
+        """Adds the nodes of a graph on these values; the numbers of its outputs."""
+        nonlocal count
+        at = values.__getitem__
+        for node in inner.nodes:
+            layer = inner.layers[node.layer]
+            sources = jax.tree.map(at, node.sources)
+            if isinstance(layer, InputLayer) and inner is not graph:
+                values.append(sources)
+                continue
+            options = told | dict(node.options)
+            if any(layer is one for one in apart):
+                values.extend(thread(layer, jax.tree.leaves(sources), options))
+                continue
+            mask = jax.tree.map(at, node.mask)
+            new = Node(
+                place(layer), sources, mask, tuple(options.items()), node.outputs
+            )
+            nodes.append(new)
+            values.extend(range(count, count + node.outputs))
+            count += node.outputs
+        return [at(number) for number in jax.tree.leaves(inner.outputs)]
+
+    ends = thread(graph, list(range(graph.inputs)), {})
+    flat = graph.replace(
+        layers=tuple(layers),
+        nodes=tuple(nodes),
+        outputs=tuple(ends) if len(ends) > 1 else ends[0],
+    )
+    return _each_once(flat)
+
+
+def _plain(layer: Layer) -> list[Layer]:
+    return layer.plain_layers() if isinstance(layer, Graph) else [layer]
 
 
 def _sources(call: Call) -> list[Tensor]:
@@ -176,15 +239,16 @@ def name_layers(layers: list[Layer], where: str) -> None:
     taken: set[str] = set()
     for layer in sorted(layers, key=lambda layer: not layer._named):
         name, number = str(layer.name), 1
+        if name in taken and layer._named:
+            raise invalid(
+                where,
+                received=f"two layers named {name!r}",
+                expected="names that differ",
+                fix=f"write name='{name}_2' for the second",
+            )
         if name in taken:
-            if layer._named:
-                raise invalid(
-                    where,
-                    received=f"two layers named {name!r}",
-                    expected="names that differ",
-                    fix=f"write name='{name}_2' for the second",
-                )
-            while f"{name}_{number}" in taken:
+            plain = re.sub(r"(_\d+)+$", "", name)
+            while f"{plain}_{number}" in taken:
                 number += 1
-            layer.name = f"{name}_{number}"
+            layer.name = f"{plain}_{number}"
         taken.add(str(layer.name))

@@ -79,6 +79,16 @@ class Graph(Layer):
         """Whether any layer goes on from its last call's state."""
         return any(layer.stateful for layer in self.layers)
 
+    @property
+    def always_random(self) -> bool:
+        """Whether any call draws random numbers even when the model does not train."""
+        return any(
+            (layer.random and dict(node.options).get("training", False))
+            or getattr(layer, "always_random", False)
+            for node in self.nodes
+            for layer in (self.layers[node.layer],)
+        )
+
     def init(self, rng: np.random.Generator, input_shape: Any) -> Any:
         shapes = self.input_shapes(input_shape)
         pairs = [

@@ -41,8 +41,9 @@ SMALL_BATCH = 1 << 24
 
 
 @jax.jit
-def _forward(graph: Graph, params: Tree, state: Tree, x: Any) -> Any:
-    return graph.apply(params, state, x, training=False)
+def _forward(graph: Graph, params: Tree, state: Tree, x: Any, seed: Any) -> Any:
+    key = jax.random.key(seed) if graph.always_random else None
+    return graph.apply(params, state, x, training=False, key=key)
 
 
 class Model:
@@ -99,7 +100,8 @@ class Model:
         tensors = self._inputs.tensors, self._outputs.tensors
         self.graph = graph_of(*tensors, self.name)
         self.graph._named = name is not None
-        name_layers(self.layers, f"Model {self.name!r}")
+        name_layers(list(self.graph.layers), f"Model {self.name!r}")
+        self._show_face()
 
     def _start(self) -> None:
         """What every model begins with."""
@@ -129,13 +131,23 @@ class Model:
 
     @property
     def input(self) -> Any:
-        """The inputs as the model was given them: one, a list, or a dict."""
+        """The inputs as the model was given them: one, a list, or a dict.
+
+        Those of a model without an Input of its own are its place in another.
+        """
+        if self._inputs is None and self.graph._calls:
+            return self.graph.input
         tensors = self.inputs
         return self._nest(self._inputs).arrange(_lone(tensors))
 
     @property
     def output(self) -> Any:
-        """The outputs as the model was given them: one, a list, or a dict."""
+        """The outputs as the model was given them: one, a list, or a dict.
+
+        Those of a model without an Input of its own are its place in another.
+        """
+        if self._outputs is None and self.graph._calls:
+            return self.graph.output
         tensors = self.outputs
         return self._nest(self._outputs).arrange(_lone(tensors))
 
@@ -172,9 +184,19 @@ class Model:
     # Weights -----------------------------------------------------------------------
 
     @property
-    def layers(self) -> list[Layer]:
-        """The layers, in order."""
-        return list(self.graph.layers)
+    def layers(self) -> list[Any]:
+        """The layers, in order; a model inside is one of them."""
+        return [getattr(layer, "face", layer) for layer in self.graph.layers]
+
+    def _show_face(self) -> None:
+        """Lets the graph know whose it is, for models that hold it as a layer."""
+        object.__setattr__(self.graph, "face", self)
+
+    def reset_states(self) -> None:
+        """Makes stateful layers forget: their states are zero again."""
+        for layer in self.graph.plain_layers():
+            if layer.stateful:
+                layer.reset_states()
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of this name, or at this place.
@@ -274,6 +296,8 @@ class Model:
         x = self._take(x) if self._inputs else x
         if not is_symbolic(x):
             self._ready_for(x)
+        elif not self.built:
+            self.build(_lone([t.shape for t in jax.tree.leaves(x)]))
         y = self.graph(x, training=training, mask=mask)
         return self._outputs.arrange(y) if self._outputs else y
 
@@ -435,6 +459,10 @@ class Model:
         if validation_batch_size is not None:
             _whole("validation_batch_size", validation_batch_size, 1)
         held_size = validation_batch_size or self._chunk(task, size)
+        if self.graph.stateful:
+            held_size = size
+            for part in (train, *([held] if held else [])):
+                self._whole_batches(part, size)
         if held and validation_steps is not None:
             _whole("validation_steps", validation_steps, 1)
             held_size = validation_batch_size or size
@@ -513,6 +541,20 @@ class Model:
             )
         x, y, *weight = validation_data
         return self._rows(x, y, weight[0] if weight else None, "fit")
+
+    def _whole_batches(self, batch: Batch, size: int) -> None:
+        """Refuses batches of another size than the states of stateful layers have."""
+        shape = jax.tree.leaves(self.graph.slot.input_shape, is_leaf=is_shape)[0]
+        wanted, n = shape[0], rows.count(batch)
+        if size != wanted or n % wanted:
+            raise invalid(
+                self.name,
+                received=f"{n} rows in batches of {size}",
+                expected=f"batches of {wanted}, and no smaller one at the end, since "
+                "a stateful layer keeps a state for each row of a batch",
+                fix=f"write batch_size={wanted}, and take {n - n % wanted or wanted} "
+                "rows",
+            )
 
     def _chunk(self, task: Task, size: int) -> int:
         """Rows to evaluate at once; only a loss that is no plain mean can tell."""
@@ -616,19 +658,24 @@ class Model:
             size = batch_size or 32
             batch = jax.tree.map(lambda a: a[: steps * size], batch)
         n = rows.count(batch)
+        if self.graph.stateful:
+            size = batch_size or 32
+            self._whole_batches(batch, size)
         size = min(size, n)
         hooks = self._hooks(callbacks)
         for callback in hooks:
             callback.on_test_begin({})
         slot = self.graph.slot
         with self._eagerly():
-            tally = compiled("start", False)(task)
+            tally, state = compiled("start", False)(task), slot.state
             for start in range(0, n, size):
                 piece = jax.tree.map(lambda a, at=start: a[at : at + size], batch)
-                tally = compiled("count", False)(
-                    task, slot.params, slot.state, tally, piece
+                tally, state = compiled("count", False)(
+                    task, slot.params, state, tally, piece
                 )
             values = compiled("results", False)(task, tally)
+        if self.graph.stateful:
+            self.graph.store(slot.params, state)
         answer = self._answer(task, values, return_dict)
         logs = self._answer(task, values, True)
         if not np.isfinite(list(logs.values())).all():
@@ -706,7 +753,9 @@ class Model:
         hooks = self._hooks(callbacks)
         n = len(jax.tree.leaves(x)[0])
         size = batch_size or 32
-        if n > size and not hooks:  # hooks count the batches they were promised
+        if self.graph.stateful:
+            self._whole_batches(Batch(x, None), size)
+        elif n > size and not hooks:  # hooks count the batches they were promised
             size = self._rows_at_once(batch_size)
         for callback in hooks:
             callback.on_predict_begin({})
@@ -716,8 +765,9 @@ class Model:
             piece = jax.tree.map(lambda a, at=start: a[at : at + size], x)
             count = min(size, n - start)
             y, state = _forward(
-                self.graph, slot.params, slot.state, _padded(piece, count, size)
-            )
+                self.graph, slot.params, slot.state, _padded(piece, count, size),
+                np.uint32(config.new_seed() if self.graph.always_random else 0),
+            )  # fmt: skip
             if self.graph.stateful:
                 self.graph.store(slot.params, state)
                 slot = self.graph.slot

@@ -42,6 +42,7 @@ class Sequential(Model):
         self._chosen = name is not None
         self._input: InputLayer | None = None
         self.graph = chain((), self.name)
+        self._show_face()
         for layer in layers or ():
             self.add(layer)
 
@@ -121,7 +122,7 @@ class Sequential(Model):
         if self._input is None:
             self._input = InputLayer(batch_shape=tuple(input_shape))
             y = self._entrance()
-            for layer in self.layers:
+            for layer in self.graph.layers:
                 y = self._lone(layer, layer(y))
             self._set(self.graph.layers, y)
         return self
@@ -129,6 +130,7 @@ class Sequential(Model):
     def _set(self, layers: tuple[Layer, ...], outputs: Tensor | None) -> None:
         self.graph: Graph = chain(layers, self.name)
         self.graph._named = self._chosen
+        self._show_face()
         self.optimizer_state = None
         self._inputs = self._outputs = None
         if outputs is not None and layers:

@@ -117,8 +117,9 @@ def as_batch(
     ys = None if y is None else _nest(y, "y", outputs)
     ws = sample_weight
     if ws is not None:
-        one = not isinstance(ws, dict | list | tuple) or not any(map(np.ndim, ws))
-        ws = _nest(ws, "sample_weight", ["sample_weight"] if one else outputs)
+        listed = isinstance(ws, list | tuple) and any(map(np.ndim, ws))
+        each = listed or isinstance(ws, dict)
+        ws = _nest(ws, "sample_weight", outputs if each else ["sample_weight"])
     rows = {}
     for name, tree in (("x", xs), ("y", ys), ("sample_weight", ws)):
         for array in jax.tree.leaves(tree):

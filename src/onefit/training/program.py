@@ -162,10 +162,11 @@ def evaluate(
 ) -> list[Any]:
     """The losses and metrics of the data, the weights as they are."""
 
-    def body(tally: Tree, batch: Batch) -> Tree:
+    def body(carry: Tree, batch: Batch) -> Tree:
+        tally, state = carry
         return count(task, params, state, tally, batch)
 
-    return task.results(batches(task.tally(), data, None, plan, body))
+    return task.results(batches((task.tally(), state), data, None, plan, body)[0])
 
 
 def run(
@@ -287,12 +288,16 @@ def finish(
 # A batch of an evaluation, where the rows need not be on the device all at once.
 
 
-def count(task: Task, params: Tree, state: Tree, tally: Tree, batch: Batch) -> Tree:
-    """The sums of an evaluation after a batch."""
-    cost, (outputs, _, costs) = task.cost(
-        params, state, batch, training=False, key=None
+def count(
+    task: Task, params: Tree, state: Tree, tally: Tree, batch: Batch
+) -> tuple[Tree, Tree]:
+    """The sums of an evaluation after a batch, and the state of stateful layers."""
+    # A layer that was called with training=True draws here too, always the same.
+    key = jax.random.key(0) if task.graph.always_random else None
+    cost, (outputs, state, costs) = task.cost(
+        params, state, batch, training=False, key=key
     )
-    return task.count(tally, batch, cost, (outputs, costs))
+    return task.count(tally, batch, cost, (outputs, costs)), state
 
 
 def results(task: Task, tally: Tree) -> list[Any]:

@@ -42,6 +42,9 @@ ROWS = [
     Row("BatchNormalization", {}),
     Row("BatchNormalization", {"axis": 1, "momentum": 0.5, "epsilon": 0.1}, IMAGE),
     Row("BatchNormalization", {"center": False, "scale": False}),
+    Row("BatchNormalization", {}, (4, 5, 3), mask=True),
+    Row("Dense", {"units": 2}, (4, 5, 3), mask=True),
+    Row("LayerNormalization", {}, (4, 5, 3), mask=True),
     Row("BatchNormalization", {"trainable": False}),
     Row(
         "BatchNormalization",

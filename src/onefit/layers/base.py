@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import math
 from typing import Any, ClassVar, NamedTuple, Self
 
 import jax
@@ -212,6 +213,20 @@ class Layer(Description):
             (rule(params[name]) for name, rule in self._rules("regularizer", params)),
             start=0.0,
         )
+
+    def multiplications(self, input_shape: Any) -> int:
+        """About how many multiplications the forward pass of one example takes.
+
+        Each matrix of weights is met once at every place of the input, or output.
+        """
+        leaves = jax.tree.leaves(self.slot.params) if self.built else []
+        sizes = sum(w.size for w in leaves if w.ndim > 1)
+        shapes = (input_shape, self.output_shape(input_shape)) if sizes else ()
+        places = [
+            math.prod(n or 1 for n in shape[1:-1])
+            for shape in jax.tree.leaves(shapes, is_leaf=is_shape)
+        ]
+        return sizes * max(places, default=1)
 
     def before(self, link: str) -> "Layer | None":
         """The layer without its final activation, if that is the one named."""

@@ -185,6 +185,18 @@ class Graph(Layer):
         self.thread(input_shape, call)
         return [shapes[i] for i in range(len(self.layers))]
 
+    def multiplications(self, input_shape: Any) -> int:
+        """About how many multiplications the forward pass of one example takes."""
+        total = 0
+
+        def call(node: Node, number: int, shape: Any, mask: Any) -> Any:
+            nonlocal total
+            total += self.layers[node.layer].multiplications(shape)
+            return self._shape(node, number, shape, mask)
+
+        self.thread(input_shape, call)
+        return total
+
     def free(self, params: Any) -> Any:
         """The weights that training may change: those of layers not frozen."""
         return tuple(

@@ -81,12 +81,10 @@ class Model:
     """
 
     graph: Graph
-    name: str
 
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None
     ) -> None:
-        self.name = name or "functional"
         self._start()
         if inputs is None or outputs is None:
             raise mistyped(
@@ -98,7 +96,7 @@ class Model:
             )
         self._inputs, self._outputs = Nest(inputs, "inputs"), Nest(outputs, "outputs")
         tensors = self._inputs.tensors, self._outputs.tensors
-        self.graph = graph_of(*tensors, self.name)
+        self.graph = graph_of(*tensors, name or "functional")
         self.graph._named = name is not None
         name_layers(list(self.graph.layers), f"Model {self.name!r}")
         self._show_face()
@@ -180,6 +178,15 @@ class Model:
                 fix="begin with Input((4,)), or write model.build((None, 4))",
             )
         return nest
+
+    @property
+    def name(self) -> str:
+        """The model's name, also as a layer of another."""
+        return str(self.graph.name)
+
+    @name.setter
+    def name(self, value: str) -> None:
+        self.graph.name = value
 
     # Weights -----------------------------------------------------------------------
 

@@ -38,10 +38,9 @@ class Sequential(Model):
 
     def __init__(self, layers: Iterable[Any] = (), name: str | None = None) -> None:
         self._start()
-        self.name = name or "sequential"
         self._chosen = name is not None
         self._input: InputLayer | None = None
-        self.graph = chain((), self.name)
+        self.graph = chain((), name or "sequential")
         self._show_face()
         for layer in layers or ():
             self.add(layer)

@@ -16,8 +16,6 @@ from typing import Any
 
 import jax
 
-from onefit.types import Tree
-
 __all__ = ["compiled", "prepare"]
 
 SMALL_STEP = 64_000
@@ -57,10 +55,15 @@ def prepare() -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
-def is_small(params: Tree, rows: int) -> bool:
-    """Whether a step on so many rows is bound by dispatch rather than arithmetic."""
-    weights = sum(leaf.size for leaf in jax.tree.leaves(params))
-    return jax.default_backend() == "cpu" and 3 * rows * weights <= SMALL_STEP
+def is_small(multiplications: int, rows: int) -> bool:
+    """Whether a step on so many rows is bound by dispatch rather than arithmetic.
+
+    Args:
+        multiplications: Of one row's forward pass; the backward pass takes twice as
+            many.
+        rows: How many rows there are in a batch.
+    """
+    return jax.default_backend() == "cpu" and 3 * rows * multiplications <= SMALL_STEP
 
 
 @functools.cache

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from onefit.errors import invalid
+from onefit.layers.base import batch_shape
 from onefit.training.compiling import compiled, is_small
 from onefit.training.job import Fit
 from onefit.training.program import Plan, Stretch
@@ -19,6 +20,9 @@ class State:
 
     def __init__(self, fit: Fit) -> None:
         self.fit, self.task = fit, fit.task
+        self.multiplications = fit.task.graph.multiplications(
+            batch_shape(fit.train_data.x)
+        )
         self.read()
         self.stops: Any = [False] * len(fit.rules)
         self.memories = tuple(
@@ -84,7 +88,7 @@ class State:
     @property
     def is_small(self) -> bool:
         """Whether a step is bound by dispatch rather than arithmetic."""
-        return is_small(self.params, self.fit.batch_size)
+        return is_small(self.multiplications, self.fit.batch_size)
 
     def finish(self, done: bool) -> None:
         """The weights the fit ends with: the rules' best, the optimizer's average."""

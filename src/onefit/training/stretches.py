@@ -102,8 +102,7 @@ class Whole:
 
     def _first_guess(self) -> float:
         """Seconds an epoch may take, before a pace is known."""
-        weights = sum(leaf.size for leaf in jax.tree.leaves(self.state.params))
-        step = max(1e-6, 6 * weights * self.plan.batch / GUESS)
+        step = max(1e-6, 6 * self.state.multiplications * self.plan.batch / GUESS)
         return self.plan.steps * step
 
     def _learn_pace(self, seconds: float) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import math
 import os
 import re
 from typing import Any, Self
@@ -11,11 +10,12 @@ import jax
 import numpy as np
 
 from onefit import config, losses, optimizers
-from onefit.errors import invalid, is_whole, mistyped, unknown
-from onefit.layers.base import Layer, batch_shape, is_shape
+from onefit.errors import invalid, mistyped, unknown
+from onefit.layers.base import Layer, batch_shape
 from onefit.layers.symbolic import Tensor, is_symbolic
 from onefit.models.functional import Nest, graph_of, name_layers
 from onefit.models.graph import Graph
+from onefit.models.jobs import build_job, chunk, rows_at_once, whole, whole_batches
 from onefit.models.tasks import build_task, check_metric, each, flat, is_many
 from onefit.training import data as rows
 from onefit.training.callback import Callback
@@ -23,21 +23,11 @@ from onefit.training.compiling import compiled
 from onefit.training.history import History
 from onefit.training.job import Fit
 from onefit.training.loop import fit
-from onefit.training.rules import Rule
 from onefit.training.state import State
-from onefit.training.task import Batch, Head, Task
+from onefit.training.task import Batch, Task
 from onefit.types import Tree
 
 __all__ = ["Model"]
-
-CHUNK = 4096
-"""Rows that an evaluation or a prediction takes at once, unless told otherwise.
-
-Measured with 784-128-10 on 60,000 rows: 113 ms to predict by 4,096, 154 by 1,024.
-"""
-
-SMALL_BATCH = 1 << 24
-"""Bytes in the widest layer's values that are little memory (16 MiB)."""
 
 
 @jax.jit
@@ -447,77 +437,14 @@ class Model:
         Raises:
             ValueError, TypeError: What cannot be meant, before anything is compiled.
         """
-        size = 32 if batch_size is None else batch_size
-        _whole("batch_size", size, 1)
-        _whole("epochs", epochs, 0)
-        _whole("initial_epoch", initial_epoch, 0)
-        if steps_per_epoch is not None:
-            _whole("steps_per_epoch", steps_per_epoch, 1)
-        batch = self._rows(x, y, sample_weight, "fit")
-        held = None
-        if validation_data is not None:
-            held = self._held(validation_data)
-        elif validation_split:
-            batch, held = rows.split(batch, validation_split)
-        self._ready_for(batch.x)
-        task = self._task(batch)
-        train = rows.weigh(rows.fit_targets(task, batch), class_weight)
-        held = held and rows.fit_targets(task, held)
-        if validation_batch_size is not None:
-            _whole("validation_batch_size", validation_batch_size, 1)
-        held_size = validation_batch_size or self._chunk(task, size)
-        if self.graph.stateful:
-            held_size = size
-            for part in (train, *([held] if held else [])):
-                self._whole_batches(part, size)
-        if held and validation_steps is not None:
-            _whole("validation_steps", validation_steps, 1)
-            held_size = validation_batch_size or size
-            held = jax.tree.map(lambda a: a[: validation_steps * held_size], held)
-        names = self._names(task)
-        given = list(callbacks or []) if is_many(callbacks) else [callbacks]
-        rules = [c for c in given if isinstance(c, Rule)]
-        hosts = [c for c in given if not isinstance(c, Rule)]
-        for callback in hosts:
-            if not isinstance(callback, Callback):
-                raise mistyped(
-                    "callbacks",
-                    received=repr(callback),
-                    expected="rules and callbacks of onefit",
-                    fix="write callbacks=[onefit.callbacks.EarlyStopping()], or "
-                    "derive yours from onefit.callbacks.Callback",
-                )
-        names += [f"val_{name}" for name in names] if held else []
-        directions = self._directions(task, names)
-        if any(rule.logs_learning_rate for rule in rules):
-            names.append("learning_rate")
-            if not self.optimizer.constant_rate:
-                raise invalid(
-                    "ReduceLROnPlateau",
-                    received="an optimizer whose learning rate is a schedule",
-                    expected="a learning rate that it may change",
-                    fix="give the optimizer a number, or leave the rule out",
-                )
-        job = Fit(
-            model=self,
-            task=task,
-            train_data=train,
-            validation_data=held or None,
-            batch_size=min(size, rows.count(train)) if not steps_per_epoch else size,
-            validation_batch_size=min(held_size, rows.count(held) if held else 1),
-            epochs=epochs,
-            first=initial_epoch,
-            steps=steps_per_epoch,
-            shuffle=bool(shuffle),
-            validation_freq=_frequency(validation_freq),
-            callbacks=[*_progress(verbose, epochs), *hosts],
-            rules=[rule.bind(directions) for rule in rules],
-            given_rules=rules,
-            names=tuple(names),
-            directions=directions,
-            seed=config.new_seed(),
-        )
-        return fit(job)
+        return fit(
+            build_job(
+                self, x, y, batch_size, epochs, verbose, callbacks, validation_split,
+                validation_data, shuffle, class_weight, sample_weight, initial_epoch,
+                steps_per_epoch, validation_steps, validation_batch_size,
+                validation_freq,
+            )
+        )  # fmt: skip
 
     def _rows(
         self, x: Any, y: Any, sample_weight: Any, place: str, finite: bool = True
@@ -537,67 +464,6 @@ class Model:
         """The names of the outputs, where they are known."""
         return self.output_names if self._outputs or self.layers else ["y"]
 
-    def _held(self, validation_data: Any) -> Batch:
-        if not isinstance(validation_data, tuple | list) or not (
-            2 <= len(validation_data) <= 3
-        ):
-            raise mistyped(
-                "validation_data",
-                received=f"one {type(validation_data).__name__}",
-                expected="(x, y) or (x, y, sample_weight)",
-            )
-        x, y, *weight = validation_data
-        return self._rows(x, y, weight[0] if weight else None, "fit")
-
-    def _whole_batches(self, batch: Batch, size: int) -> None:
-        """Refuses batches of another size than the states of stateful layers have."""
-        shape = jax.tree.leaves(self.graph.slot.input_shape, is_leaf=is_shape)[0]
-        wanted, n = shape[0], rows.count(batch)
-        if size != wanted or n % wanted:
-            raise invalid(
-                self.name,
-                received=f"{n} rows in batches of {size}",
-                expected=f"batches of {wanted}, and no smaller one at the end, since "
-                "a stateful layer keeps a state for each row of a batch",
-                fix=f"write batch_size={wanted}, and take {n - n % wanted or wanted} "
-                "rows",
-            )
-
-    def _chunk(self, task: Task, size: int) -> int:
-        """Rows to evaluate at once; only a loss that is no plain mean can tell."""
-        plain = all(
-            h.loss is None
-            or (
-                h.loss.reduction in ("sum_over_batch_size", "mean")
-                and getattr(h.loss, "ignore_class", None) is None
-            )
-            for h in task.heads
-        )
-        return self._rows_at_once(size) if plain else size
-
-    def _rows_at_once(self, size: int | None) -> int:
-        """So many rows as were asked for, or `CHUNK` where that is little memory."""
-        shapes = self.graph.input_shapes(self.graph.slot.input_shape)
-        widest = max(
-            (math.prod(n or 1 for n in shape) for shape in jax.tree.leaves(
-                shapes, is_leaf=is_shape)), default=1
-        )  # fmt: skip
-        return max(size or 1, min(CHUNK, SMALL_BATCH // (4 * widest)), 1)
-
-    def _names(self, task: Task) -> list[str]:
-        return task.names(self.output_names)
-
-    @staticmethod
-    def _directions(task: Task, names: list[str]) -> dict[str, str | None]:
-        """Which way is better, for each log: the losses', then the metrics'."""
-        metrics = [m for h in task.heads for m in h.all_metrics for _ in range(
-            Head.width(m) or 1)]  # fmt: skip
-        held = len(names) // 2 if any(n.startswith("val_") for n in names) else None
-        plain = names[:held]
-        losses = ["min"] * (len(plain) - len(metrics))
-        ways = [*losses, *(m.direction for m in metrics)]
-        return dict(zip(names, ways * (len(names) // len(ways)), strict=True))
-
     def train_on_batch(
         self,
         x: Any,
@@ -614,7 +480,7 @@ class Model:
         n = rows.count(batch)
         job = Fit(
             self, task, batch, None, batch_size=n, epochs=1,
-            names=tuple(self._names(task)), seed=config.new_seed(),
+            names=tuple(task.names(self.output_names)), seed=config.new_seed(),
         )  # fmt: skip
         state = State(job)
         tally = compiled("start", False)(task)
@@ -658,16 +524,16 @@ class Model:
         task = self._task(batch)
         batch = rows.fit_targets(task, batch)
         if batch_size is not None:
-            _whole("batch_size", batch_size, 1)
-        size = self._chunk(task, batch_size or 32)
+            whole("batch_size", batch_size, 1)
+        size = chunk(self, task, batch_size or 32)
         if steps is not None:
-            _whole("steps", steps, 1)
+            whole("steps", steps, 1)
             size = batch_size or 32
             batch = jax.tree.map(lambda a: a[: steps * size], batch)
         n = rows.count(batch)
         if self.graph.stateful:
             size = batch_size or 32
-            self._whole_batches(batch, size)
+            whole_batches(self, batch, size)
         size = min(size, n)
         hooks = self._hooks(callbacks)
         for callback in hooks:
@@ -725,7 +591,7 @@ class Model:
     def _answer(self, task: Task, values: Any, as_dict: bool) -> Any:
         numbers = [float(v) for v in jax.device_get(values)]
         if as_dict:
-            return dict(zip(self._names(task), numbers, strict=True))
+            return dict(zip(task.names(self.output_names), numbers, strict=True))
         return numbers[0] if len(numbers) == 1 else numbers
 
     # Predicting --------------------------------------------------------------------
@@ -750,9 +616,9 @@ class Model:
         del verbose
         x = rows.as_batch(x, finite=False, inputs=self.input_names).x
         if batch_size is not None:
-            _whole("batch_size", batch_size, 1)
+            whole("batch_size", batch_size, 1)
         if steps is not None:
-            _whole("steps", steps, 1)
+            whole("steps", steps, 1)
             x = jax.tree.map(lambda a: a[: steps * (batch_size or 32)], x)
         self._ready_for(x)
         if batch_shape(x) != self.graph.slot.input_shape:
@@ -761,9 +627,9 @@ class Model:
         n = len(jax.tree.leaves(x)[0])
         size = batch_size or 32
         if self.graph.stateful:
-            self._whole_batches(Batch(x, None), size)
+            whole_batches(self, Batch(x, None), size)
         elif n > size and not hooks:  # hooks count the batches they were promised
-            size = self._rows_at_once(batch_size)
+            size = rows_at_once(self, batch_size)
         for callback in hooks:
             callback.on_predict_begin({})
         slot = self.graph.slot
@@ -902,35 +768,3 @@ def _padded(x: Any, count: int, size: int) -> Any:
         return whole
 
     return jax.tree.map(pad, x)
-
-
-def _whole(name: str, value: Any, least: int) -> None:
-    if not is_whole(value, least):
-        raise invalid(
-            name,
-            received=f"{name}={value!r}",
-            expected=f"a whole number, {least} or more",
-        )
-
-
-def _frequency(freq: Any) -> int | frozenset[int]:
-    if is_whole(freq, 1):
-        return int(freq)
-    if isinstance(freq, list | tuple | set | range):
-        return frozenset(freq)
-    raise invalid(
-        "validation_freq",
-        received=repr(freq),
-        expected="a whole number, 1 or more, or the numbers of epochs",
-    )
-
-
-def _progress(verbose: Any, epochs: int) -> list[Callback]:
-    """The progress display for a `verbose`, none when silent."""
-    if verbose not in (0, 1, 2, "auto", True, False):
-        raise invalid("verbose", received=repr(verbose), expected="0, 1, 2 or 'auto'")
-    if not verbose or not epochs:
-        return []
-    from onefit.training.progress import ProgbarLogger
-
-    return [ProgbarLogger(verbose)]

@@ -56,6 +56,12 @@ def new_seed() -> int:
     return int(_stream.spawn(1)[0].generate_state(1)[0])
 
 
+def first_seeds(seed: int, count: int) -> list[int]:
+    """The first seeds that `new_seed` gives after `set_random_seed(seed)`."""
+    streams = np.random.SeedSequence(int(seed)).spawn(count)
+    return [int(stream.generate_state(1)[0]) for stream in streams]
+
+
 def generator(seed: int | None, *path: int) -> np.random.Generator:
     """The host's random numbers at a place named by a path of integers.
 

@@ -295,6 +295,24 @@ class Graph(Layer):
                 layer.build(shape, stream)
         return self
 
+    def redraw(self, rng: np.random.Generator) -> tuple[Any, Any]:
+        """Fresh weights: (params, state), those of the slot being left as they are.
+
+        Frozen layers keep theirs, and so do those that have learned from data by
+        `adapt`.
+        """
+        streams = rng.spawn(len(self.layers))
+        pairs = []
+        for layer, stream in zip(self.layers, streams, strict=True):
+            slot = layer.slot
+            if isinstance(layer, Graph):
+                pairs.append(layer.redraw(stream))
+            elif not layer.trainable or hasattr(layer, "adapt") or not slot.params:
+                pairs.append((slot.params, slot.state))
+            else:
+                pairs.append(layer.init(stream, slot.input_shape))
+        return tuple(p for p, _ in pairs), tuple(s for _, s in pairs)
+
     def store(self, params: Any, state: Any) -> None:
         """Puts weights back into the layers' slots, in each slot's own order."""
         for layer, p, s in zip(self.layers, params, state, strict=True):

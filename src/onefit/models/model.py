@@ -249,6 +249,24 @@ class Model:
         """
         self.graph.set_weights(weights)
 
+    def initialize(self) -> None:
+        """Draws all weights anew, as if the model had just been made.
+
+        Frozen layers keep their weights, and a Normalization what it has learned. The
+        optimizer starts anew too. With `set_random_seed` before it, a fit is one member
+        of a population: `onefit.population.fit(model, ..., seeds=[7])`.
+
+        >>> dense = onefit.layers.Dense(2)
+        >>> model = onefit.Sequential([onefit.Input((3,)), dense])
+        >>> before = model.get_weights()[0]
+        >>> model.initialize()
+        >>> bool((before == model.get_weights()[0]).any())
+        False
+        """
+        params, state = self.graph.redraw(config.generator(None))
+        self.graph.store(params, state)
+        self.optimizer_state = None
+
     def count_params(self) -> int:
         """How many numbers the model holds."""
         return self.graph.count_params()

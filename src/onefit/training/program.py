@@ -70,6 +70,7 @@ class Stretch(NamedTuple):
         count: How many epochs to run, at most the capacity.
         last: The number of the fit's final epoch.
         seed: The seed of what is random inside the program.
+        held: The numbers of the rows to validate on, None for all as they lie.
     """
 
     order: Array | None
@@ -78,6 +79,7 @@ class Stretch(NamedTuple):
     count: Any
     last: Any
     seed: Any
+    held: Array | None = None
 
 
 def step(
@@ -158,7 +160,12 @@ def epoch(
 
 
 def evaluate(
-    task: Task, params: Tree, state: Tree, data: Batch, plan: tuple[int, int, int]
+    task: Task,
+    params: Tree,
+    state: Tree,
+    data: Batch,
+    order: Array | None,
+    plan: tuple[int, int, int],
 ) -> list[Any]:
     """The losses and metrics of the data, the weights as they are."""
 
@@ -166,7 +173,7 @@ def evaluate(
         tally, state = carry
         return count(task, params, state, tally, batch)
 
-    return task.results(batches((task.tally(), state), data, None, plan, body)[0])
+    return task.results(batches((task.tally(), state), data, order, plan, body)[0])
 
 
 def run(
@@ -232,7 +239,9 @@ def close(
     if validation is not None:
         if stretch.validate is not None:
             validated = stretch.validate[number]
-        row = row + _validate(task, train, fixed, validation, plan, validated)
+        row = row + _validate(
+            task, train, fixed, validation, stretch.held, plan, validated
+        )
     if len(row) < len(names):
         row = [*row, train.optimizer["learning_rate"]]
     logs, stops, kept = dict(zip(names, row, strict=True)), [], []
@@ -247,7 +256,13 @@ def close(
 
 
 def _validate(
-    task: Task, train: Train, fixed: Tree, data: Batch, plan: Plan, wanted: Any
+    task: Task,
+    train: Train,
+    fixed: Tree,
+    data: Batch,
+    held: Array | None,
+    plan: Plan,
+    wanted: Any,
 ) -> list[Any]:
     """The validation's numbers, or NaNs in an epoch without one."""
     shape = plan.validation
@@ -255,7 +270,7 @@ def _validate(
 
     def numbers() -> Array:
         params = task.unpack(fixed, train.free)
-        return _stacked(evaluate(task, params, train.state, data, shape))
+        return _stacked(evaluate(task, params, train.state, data, held, shape))
 
     if not plan.sometimes:
         return list(numbers())

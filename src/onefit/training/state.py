@@ -20,7 +20,7 @@ class State:
 
     def __init__(self, fit: Fit) -> None:
         self.fit, self.task = fit, fit.task
-        self.multiplications = fit.task.graph.multiplications(
+        self.multiplications = fit.model.graph.multiplications(
             batch_shape(fit.train_data.x)
         )
         self.read()

@@ -40,7 +40,7 @@ ROOMS = [
         "metrics",
     ),
     *("layers", "optimizers", "training", "callbacks", "models"),
-    *("datasets", "plots", "guide", "interop"),
+    *("population", "datasets", "plots", "guide", "interop"),
     *(FACE, "cli", "lab"),
 ]
 
@@ -204,6 +204,7 @@ MADE_WITH = {
     "Permute": ((2, 1),),
     "PiecewiseConstantDecay": ([1, 2], [0.1, 0.01, 0.001]),
     "Reshape": ((2, 3),),
+    "SpectralNormalization": (onefit.layers.Dense(2),),
 }
 
 # These hold a function, which is code, or are made of a model by the house itself.

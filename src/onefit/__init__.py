@@ -17,6 +17,7 @@ from onefit import (  # noqa: E402
     models,
     optimizers,
     plots,
+    population,
     regularizers,
     utils,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "models",
     "optimizers",
     "plots",
+    "population",
     "regularizers",
     "utils",
 ]

@@ -1,0 +1,220 @@
+"""What may vary over a population: settings of the model, by a path.
+
+A path names a setting: "learning_rate" (the optimizer's), "dropout.rate" (a layer's, by
+its name), "dense.kernel_regularizer.l2", "loss.label_smoothing". A setting that is a
+number in the program (a leaf of the task) becomes an axis of one program; one that
+shapes the program (units, an activation, the batch size) makes several programs.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from onefit.description import Description
+from onefit.errors import invalid, mistyped, unknown
+from onefit.layers.base import Layer
+from onefit.models import Model, clone_model
+from onefit.models.graph import Graph
+from onefit.training.task import Task
+
+__all__ = ["Place", "find", "members_of", "rebuilt", "with_numbers"]
+
+FIT = ("batch_size", "class_weight", "seed")
+"""What varies with the call of fit rather than with the model."""
+
+COMPILE = ("optimizer", "loss")
+"""What compile was told, as a whole."""
+
+
+class Place(NamedTuple):
+    """Where a path leads.
+
+    Attributes:
+        path: The path.
+        room: 'fit', 'compile', 'optimizer', 'loss' or 'layer'.
+        layer: The layer's name.
+        fields: The settings to go through, the last one being what varies.
+        is_number: Whether it is a number in the program.
+    """
+
+    path: str
+    room: str
+    layer: str | None
+    fields: tuple[str, ...]
+    is_number: bool
+
+
+def find(model: Model, path: str) -> Place:
+    """The place of a path in a compiled model.
+
+    Raises:
+        ValueError: A setting that the model does not have, with the nearest.
+    """
+    if path in FIT:
+        return Place(path, "fit", None, (path,), path == "seed")
+    if path in COMPILE:
+        return Place(path, "compile", None, (path,), False)
+    first, *rest = path.split(".")
+    layers = {str(layer.name): layer for layer in model.graph.plain_layers()}
+    if rest and first in layers:
+        owner, room, fields = layers[first], "layer", tuple(rest)
+    elif rest and first == "loss" and isinstance(model.loss, Description):
+        owner, room, fields = model.loss, "loss", tuple(rest)
+    elif not rest and first in _settings(model.optimizer):
+        owner, room, fields = model.optimizer, "optimizer", (first,)
+    else:
+        raise unknown("setting to vary", path, paths(model))
+    for name in fields[:-1]:
+        owner = getattr(owner, name, None)
+        if not isinstance(owner, Description):
+            raise unknown("setting to vary", path, paths(model))
+    field = _settings(owner).get(fields[-1])
+    if field is None:
+        raise unknown("setting to vary", path, paths(model))
+    numeric = bool(field.metadata.get("number"))
+    layer = first if room == "layer" else None
+    return Place(path, room, layer, fields, numeric)
+
+
+def _settings(owner: Any) -> dict[str, dataclasses.Field]:
+    hidden = {"name", "dtype", "input_shape", "input_dim"}
+    fields = dataclasses.fields(owner) if owner is not None else ()
+    return {f.name: f for f in fields if f.name not in hidden}
+
+
+def paths(model: Model) -> list[str]:
+    """Every path that this model has."""
+
+    def inside(owner: Any, start: str) -> list[str]:
+        found = []
+        for name in _settings(owner):
+            value = getattr(owner, name)
+            found.append(f"{start}{name}")
+            if isinstance(value, Description) and not isinstance(value, Layer):
+                found += inside(value, f"{start}{name}.")
+        return found
+
+    known = [*FIT, *COMPILE, *_settings(model.optimizer)]
+    if isinstance(model.loss, Description):
+        known += inside(model.loss, "loss.")
+    for layer in model.graph.plain_layers():
+        known += inside(layer, f"{layer.name}.")
+    return known
+
+
+def members_of(
+    model: Model, vary: dict[str, Sequence[Any]] | None
+) -> tuple[list[Place], list[dict[str, Any]]]:
+    """The places that vary, and the settings of each member, checked.
+
+    Raises:
+        TypeError: A single value in place of a list.
+        ValueError: Lists of different lengths, a value that the setting refuses.
+    """
+    vary = dict(vary or {})
+    places = [find(model, path) for path in vary]
+    for path, values in vary.items():
+        if isinstance(values, str) or not hasattr(values, "__len__"):
+            raise mistyped(
+                f"vary[{path!r}]",
+                received=repr(values),
+                expected="a list of values, one for each member",
+                fix=f"write vary={{{path!r}: [{values!r}]}}",
+            )
+    lengths = {path: len(values) for path, values in vary.items()}
+    if len(set(lengths.values())) > 1 or 0 in lengths.values():
+        shown = ", ".join(f"{n} for {path!r}" for path, n in lengths.items())
+        raise invalid(
+            "vary",
+            received=f"{shown} values",
+            expected="as many values for each setting, at least one",
+            fix="write vary=onefit.population.grid(...) for every combination",
+        )
+    count = next(iter(lengths.values()), 1)
+    columns = {path: [_plain(v) for v in values] for path, values in vary.items()}
+    members = [{path: v[i] for path, v in columns.items()} for i in range(count)]
+    for place in places:
+        for value in {repr(v): v for v in columns[place.path]}.values():
+            _try(model, place, value)
+    return places, members
+
+
+def _plain(value: Any) -> Any:
+    """A value as Python has it, out of an array."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _try(model: Model, place: Place, value: Any) -> None:
+    """Lets the setting itself refuse a value."""
+    if place.room in ("optimizer", "loss"):
+        replaced(getattr(model, place.room), place.fields, value)
+    elif place.room == "layer":
+        layers = {str(layer.name): layer for layer in model.graph.plain_layers()}
+        replaced(layers[str(place.layer)], place.fields, value)
+
+
+def replaced(owner: Any, fields: tuple[str, ...], value: Any) -> Any:
+    """A description with a setting, its own or one further inside, changed."""
+    first, *rest = fields
+    if rest:
+        value = replaced(getattr(owner, first), tuple(rest), value)
+    return owner.replace(**{first: value})
+
+
+def with_numbers(owner: Any, place: Place, value: Any) -> Any:
+    """A task, or a graph, in which the number at a place is this one, or an array."""
+    if isinstance(owner, Task):
+        if place.room == "optimizer":
+            new = replaced(owner.optimizer, place.fields, value)
+            return owner.replace(optimizer=new)
+        if place.room == "loss":
+            (head,) = owner.heads
+            new = replaced(head.loss, place.fields, value)
+            return owner.replace(heads=(head.replace(loss=new),))
+        return owner.replace(graph=with_numbers(owner.graph, place, value))
+
+    def changed(layer: Layer) -> Layer:
+        if isinstance(layer, Graph):
+            return with_numbers(layer, place, value)
+        if layer.name != place.layer:
+            return layer
+        return replaced(layer, place.fields, value)
+
+    return owner.replace(layers=tuple(changed(layer) for layer in owner.layers))
+
+
+def rebuilt(model: Model, changes: list[tuple[Place, Any]]) -> Model:
+    """The model with settings that shape it changed, fresh weights, compiled alike."""
+    of_layers: dict[str, Any] = {}
+    told = {"optimizer": model.optimizer, "loss": model.loss}
+    for place, value in changes:
+        if place.room == "layer":
+            of_layers.setdefault(str(place.layer), []).append((place, value))
+        elif place.room == "compile":
+            told[place.path] = value
+        elif place.room in ("optimizer", "loss"):
+            told[place.room] = replaced(told[place.room], place.fields, value)
+
+    def copy(layer: Layer) -> Layer:
+        new = layer.replace()
+        for place, value in of_layers.get(str(layer.name), ()):
+            new = replaced(new, place.fields, value)
+        return new
+
+    clone = clone_model(model, clone_function=copy)
+    if not clone.built:
+        clone.build(model.graph.slot.input_shape)
+    optimizer = told["optimizer"]
+    if isinstance(optimizer, Description):
+        optimizer = optimizer.replace()  # its state is not shared
+    clone.compile(optimizer, told["loss"], **(model._compiled or {}) | {
+        "run_eagerly": False})  # fmt: skip
+    # What is not drawn anew (frozen layers, what `adapt` has learned) is as it was.
+    pairs = zip(model.graph.plain_layers(), clone.graph.plain_layers(), strict=True)
+    for old, new in pairs:
+        if [w.shape for w in old.weights] == [w.shape for w in new.weights]:
+            new.set_weights(old.get_weights())
+            new.trainable = old.trainable
+    return clone

@@ -1,0 +1,303 @@
+"""Training a population: from what is asked to groups of members, and back."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from onefit import config
+from onefit.errors import invalid, is_whole, mistyped
+from onefit.models import Model
+from onefit.models.jobs import build_job
+from onefit.population import engine
+from onefit.population.axes import Place, members_of, rebuilt
+from onefit.population.engine import Members, Trained
+from onefit.population.progress import Progress
+from onefit.population.result import Group, Population
+from onefit.training import data as rows
+from onefit.training.job import Fit
+from onefit.training.loop import Interrupt
+
+__all__ = ["fit", "grid"]
+
+MEMORY = 2 << 30
+"""Bytes that the members of one program may take, unless told otherwise (2 GiB)."""
+
+
+def grid(**axes: Sequence[Any]) -> dict[str, list[Any]]:
+    """Every combination of these values, to vary: the last name changes fastest.
+
+    A name with a dot, such as "dropout.rate", is written `**{"dropout.rate": [...]}`.
+
+    >>> grid(learning_rate=[0.1, 0.01], batch_size=[32, 64])["learning_rate"]
+    [0.1, 0.1, 0.01, 0.01]
+    """
+    columns = zip(*itertools.product(*axes.values()), strict=True)
+    return dict(zip(axes, map(list, columns), strict=True))
+
+
+def fit(
+    model: Model,
+    x: Any,
+    y: Any,
+    *,
+    seeds: int | Sequence[int] = 1,
+    vary: dict[str, Sequence[Any]] | None = None,
+    memory: int = MEMORY,
+    verbose: Any = "auto",
+    folds: Any = None,
+    drop: Any = None,
+    **arguments: Any,
+) -> Population:
+    """Trains many copies of a model at once: from other seeds, with other settings.
+
+    Every member is what the model alone would be: `set_random_seed(seed)`,
+    `model.initialize()`, `model.fit(...)` with its settings. The model itself is left
+    as it is.
+
+    Args:
+        model: A compiled model that knows its input's shape.
+        x, y: As in `Model.fit`.
+        seeds: How many seeds, 0, 1, 2 and so on; or the seeds. Every setting is
+            trained from each of them.
+        vary: What differs beside: settings by their paths, with a list of values each,
+            all of one length. "learning_rate", "dropout.rate", "dense.units",
+            "dense.kernel_regularizer.l2", "loss.label_smoothing", "class_weight",
+            "batch_size", "optimizer". Numbers vary inside one program; what changes
+            shapes makes a program for each value. `grid` gives every combination.
+        memory: Bytes that the members of one program may take; more members are
+            trained one group after another.
+        verbose: 0 for silence.
+        folds: The rows that members train on and are validated on, as
+            `cross_validate` gives them.
+        drop: A pair of functions that stops members on the way, as `halving` gives it.
+        **arguments: The other arguments of `Model.fit`: batch_size, epochs,
+            validation_data, validation_split, shuffle, class_weight, sample_weight,
+            callbacks (rules: EarlyStopping, ReduceLROnPlateau, TerminateOnNaN).
+
+    Returns:
+        A Population, members in the order of `vary`, seeds changing fastest.
+
+    Raises:
+        ValueError: A setting that the model does not have, lists of different lengths,
+            too little memory for one member, before anything is compiled.
+        TypeError: Callbacks that run in Python.
+
+    Example:
+        >>> from onefit import Input, Sequential, population
+        >>> from onefit.layers import Dense
+        >>> x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+        >>> y = np.array([0, 1, 1, 0])
+        >>> model = Sequential([Input((2,)), Dense(2, "tanh"), Dense(1, "sigmoid")])
+        >>> model.compile(onefit.optimizers.Adam(0.05), "binary_crossentropy")
+        >>> many = population.fit(model, x, y, seeds=10, epochs=500, verbose=0)
+        >>> many.history["loss"].shape
+        (10, 500)
+
+    Source: lecture 002, XOR; lecture 004, local minima.
+    """
+    seeds = _seeds(seeds)
+    _check(model, arguments)
+    places, settings = members_of(model, vary)
+    own_seeds = [place for place in places if place.path == "seed"]
+    every = [
+        setting if own_seeds else setting | {"seed": seed}
+        for setting in settings
+        for seed in (seeds if not own_seeds else [None])
+    ]
+    splits = _splits(folds, len(settings), len(every))
+    if folds is not None:
+        every = [
+            member | {"fold": k} for k in range(len(folds)) for member in every
+        ]  # fmt: skip
+    show = Progress(len(every), arguments.get("epochs", 1), verbose)
+    trained: list[tuple[np.ndarray, Fit, Trained]] = []
+    groups = _groups(places, every, splits)
+    show.groups(groups, places)
+    with Interrupt() as interrupt, show:
+        for at, changes in groups:
+            copy = rebuilt(model, changes)
+            own = {p.path: v for p, v in changes if p.room == "fit"}
+            job = build_job(copy, x, y, verbose=0, **(arguments | own))
+            for part in _parts(job, at, memory):
+                if interrupt.asked and trained:
+                    break
+                members = _members(job, places, every, part, splits)
+                done = engine.train(job, members, show.of(part), drop, interrupt)
+                trained.append((part, job, done))
+    return _result(trained, every, places)
+
+
+def _seeds(seeds: Any) -> list[int]:
+    if is_whole(seeds, 1):
+        return list(range(seeds))
+    many = list(seeds) if isinstance(seeds, list | tuple | range | np.ndarray) else []
+    if not many or not all(is_whole(seed) for seed in many):
+        raise invalid(
+            "seeds",
+            received=repr(seeds),
+            expected="how many, or a list of whole numbers, 0 or more",
+            fix="write seeds=100",
+        )
+    return [int(seed) for seed in many]
+
+
+def _check(model: Any, arguments: dict[str, Any]) -> None:
+    """Refuses what a population cannot do, before anything is made."""
+    from onefit.training.rules import Rule
+
+    if not isinstance(model, Model):
+        raise mistyped(
+            "population.fit",
+            received=repr(model),
+            expected="a compiled model",
+            fix="compile one, and give vary={...} for other settings",
+        )
+    if model._compiled is None:
+        raise invalid(
+            model.name,
+            received="population.fit before compile",
+            expected="a loss and an optimizer first",
+            fix="write model.compile(optimizer='adam', loss='mse')",
+        )
+    if not model.built:
+        raise invalid(
+            model.name,
+            received="a model that does not know its input's shape",
+            expected="an Input first, or a build",
+            fix="write Sequential([Input((4,)), ...]), or model.build((None, 4))",
+        )
+    given = arguments.get("callbacks") or []
+    for callback in given if isinstance(given, list | tuple) else [given]:
+        if not isinstance(callback, Rule):
+            raise mistyped(
+                "population.fit",
+                received=f"the callback {type(callback).__name__}, which runs in Python",
+                expected="rules, which run inside the program",
+                fix="use EarlyStopping, ReduceLROnPlateau or TerminateOnNaN",
+            )
+    for name in ("initial_epoch", "steps_per_epoch"):
+        if arguments.get(name):
+            raise invalid(
+                "population.fit",
+                received=f"{name}={arguments[name]!r}",
+                expected="whole epochs from the first on",
+                fix="leave it out",
+            )
+
+
+def _splits(folds: Any, settings: int, members: int) -> Any:
+    """The rows of each member: (train, held) by fold, for every member."""
+    if folds is None:
+        return None
+    return [
+        tuple(np.asarray(part, np.int32) for part in fold)
+        for fold in folds
+        for _ in range(members)
+    ]
+
+
+def _groups(
+    places: list[Place], every: list[dict[str, Any]], splits: Any
+) -> list[tuple[np.ndarray, list[tuple[Place, Any]]]]:
+    """Members that one program can train: their numbers, and what shapes them."""
+    structural = [place for place in places if not _varies_inside(place, every)]
+    found: dict[Any, list[int]] = {}
+    for i, member in enumerate(every):
+        key = tuple(repr(member[place.path]) for place in structural
+                    if place.path != "class_weight")  # fmt: skip
+        lengths = tuple(map(len, splits[i])) if splits is not None else ()
+        found.setdefault((key, lengths), []).append(i)
+    groups = []
+    for at in found.values():
+        first = every[at[0]]
+        changes = [(p, first[p.path]) for p in structural if p.path != "class_weight"]
+        groups.append((np.array(at), changes))
+    return groups
+
+
+def _varies_inside(place: Place, every: list[dict[str, Any]]) -> bool:
+    """Whether a setting is a number in the program for every value."""
+    values = [member[place.path] for member in every]
+    numbers = all(isinstance(v, int | float) and not isinstance(v, bool)
+                  for v in values)  # fmt: skip
+    return place.is_number and numbers
+
+
+def _parts(job: Fit, at: np.ndarray, memory: int) -> list[np.ndarray]:
+    """Groups of members that fit the memory."""
+    each = engine.bytes_a_member(job)
+    if each > memory:
+        raise invalid(
+            "memory",
+            received=f"{memory:,} bytes",
+            expected=f"at least {each:,}, which one member takes",
+            fix=f"write memory={1 << math.ceil(math.log2(each))}, or a smaller "
+            "batch_size",
+        )
+    size = max(1, min(len(at), memory // each))
+    count = math.ceil(len(at) / size)
+    return list(np.array_split(at, count))
+
+
+def _members(
+    job: Fit, places: list[Place], every: list[dict[str, Any]], at: np.ndarray,
+    splits: Any,
+) -> Members:  # fmt: skip
+    numbers = [
+        (place, np.array([every[i][place.path] for i in at], float))
+        for place in places
+        if place.room != "fit" and _varies_inside(place, every)
+    ]
+    weights = None
+    if any(place.path == "class_weight" for place in places):
+        weighed = [
+            rows.weigh(job.train_data, every[i]["class_weight"]).w for i in at
+        ]  # fmt: skip
+        n = rows.count(job.train_data)
+        ones = np.ones(n, config.floatx())
+        weights = np.stack([ones if w is None else w for w in weighed])
+    own = held = None
+    if splits is not None:
+        own = np.stack([splits[i][0] for i in at])
+        held = np.stack([splits[i][1] for i in at])
+    return Members([int(every[i]["seed"]) for i in at], numbers, weights, own, held)
+
+
+def _result(
+    trained: list[tuple[np.ndarray, Fit, Trained]],
+    every: list[dict[str, Any]],
+    places: list[Place],
+) -> Population:
+    """The results of all groups as one."""
+    done = np.concatenate([at for at, _, _ in trained])
+    order = np.argsort(done)
+    names = trained[0][1].names
+    logs = np.concatenate([t.logs for _, _, t in trained])[order]
+    where = {int(member): i for i, member in enumerate(np.sort(done))}
+    groups = [
+        Group(job.model, t.params, t.state, np.array([where[int(i)] for i in at]))
+        for at, job, t in trained
+    ]
+    epochs = np.concatenate([t.epochs for _, _, t in trained])[order]
+    by_rule = np.concatenate([t.stopped for _, _, t in trained])[order] >= 0
+    last = max(int(job.epochs) for _, job, _ in trained)
+    interrupted = any(t.interrupted for _, _, t in trained)
+    stopped = [
+        "rule" if rule else "dropped" if ran < last and not interrupted else None
+        for rule, ran in zip(by_rule, epochs, strict=True)
+    ]
+    kept = [every[i] for i in np.sort(done)]
+    settings = {name: [member[name] for member in kept] for name in kept[0]}
+    return Population(
+        groups,
+        {name: logs[:, :, i] for i, name in enumerate(names)},
+        settings,
+        epochs,
+        stopped,
+        trained[0][1].directions,
+        sum(t.seconds for _, _, t in trained),
+        interrupted,
+    )

@@ -1,0 +1,66 @@
+"""What a population shows while it trains: one line for all of it."""
+
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Progress"]
+
+PAUSE = 0.1
+"""Seconds between two drawings."""
+
+
+class Progress:
+    """One line for the whole population: networks, epochs, the losses' median.
+
+    In a terminal the line is drawn over; elsewhere there is only the last one.
+
+    Args:
+        members: How many networks.
+        epochs: How many epochs each.
+        verbose: 0 shows nothing.
+    """
+
+    def __init__(self, members: int, epochs: int, verbose: Any = "auto") -> None:
+        self.count, self.epochs, self.on = members, epochs, bool(verbose)
+        self.live = self.on and sys.stdout.isatty()
+        self.begin = self.drawn = time.perf_counter()
+        self.done = 0
+        self.line = ""
+
+    def groups(self, groups: list[Any], places: list[Any]) -> None:
+        """Says aloud that what changes shapes makes several programs."""
+        if not self.on or len(groups) < 2:
+            return
+        shapes = sorted({place.path for _, changes in groups for place, _ in changes})
+        why = f" ({', '.join(shapes)} changes the shape)" if shapes else ""
+        print(f"{self.count} networks in {len(groups)} programs{why}", flush=True)
+
+    def of(self, part: np.ndarray) -> Any:
+        """What the engine calls after each stretch of these members."""
+        before, self.done = self.done, self.done + len(part)
+
+        def show(epoch: int, logs: np.ndarray, active: np.ndarray) -> None:
+            loss = logs[:, min(epoch, logs.shape[1]) - 1, 0]
+            finite = loss[np.isfinite(loss)]
+            middle = f"  loss {np.median(finite):.4g} (median)" if len(finite) else ""
+            ended = "" if active.all() else f"  {int((~active).sum())} ended"
+            which = f"{len(part)}" if before == 0 else f"{before + len(part)}"
+            some = f"{which} of " if len(part) < self.count else ""
+            self.line = f"{some}{self.count} networks  epoch {epoch}/{self.epochs}{middle}{ended}"
+            if self.live and time.perf_counter() - self.drawn > PAUSE:
+                self.drawn = time.perf_counter()
+                print(f"\r\x1b[K{self.line}", end="", flush=True)
+
+        return show
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, error: Any, *_: Any) -> None:
+        if self.on and self.line:
+            start = "\r\x1b[K" if self.live else ""
+            seconds = time.perf_counter() - self.begin
+            print(f"{start}{self.line}  in {seconds:.2f} s", flush=True)

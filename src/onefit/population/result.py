@@ -1,0 +1,186 @@
+"""What a population leaves: every member's curves, settings and weights."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from onefit.errors import invalid, is_whole, unknown
+from onefit.models import Model
+from onefit.types import Tree
+
+__all__ = ["Group", "Population"]
+
+
+class Group:
+    """Members of one structure: the model that they are copies of, their weights."""
+
+    def __init__(self, model: Model, params: Tree, state: Tree, at: np.ndarray) -> None:
+        self.model, self.params, self.state, self.at = model, params, state, at
+
+
+class Population:
+    """Many trained networks: histories as arrays, settings, weights.
+
+    Attributes:
+        history: Each log's name and its numbers, (member, epoch); NaN after the epoch
+            at which a member stopped.
+        settings: What differs between members: each setting's name and its values,
+            one a member, the seed among them.
+        epochs: How many epochs each member ran, (member,).
+        stopped: Why each ended early: 'rule', 'dropped', or None.
+        directions: Which way is better, for each log.
+        seconds: Wall time, compiling included.
+        interrupted: Whether Ctrl-C ended it.
+    """
+
+    def __init__(
+        self,
+        groups: list[Group],
+        history: dict[str, np.ndarray],
+        settings: dict[str, list[Any]],
+        epochs: np.ndarray,
+        stopped: list[str | None],
+        directions: dict[str, str | None],
+        seconds: float,
+        interrupted: bool,
+    ) -> None:
+        self.groups, self.history, self.settings = groups, history, settings
+        self.epochs, self.stopped, self.directions = epochs, stopped, directions
+        self.seconds, self.interrupted = seconds, interrupted
+
+    def __len__(self) -> int:
+        return len(self.epochs)
+
+    # Numbers of each member ----------------------------------------------------------
+
+    def column(self, monitor: str | None = None) -> np.ndarray:
+        """A number of each log's table, (member, epoch)."""
+        monitor = self._monitor(monitor)
+        if monitor not in self.history:
+            raise unknown("log", monitor, list(self.history))
+        return self.history[monitor]
+
+    def final(self, monitor: str | None = None) -> np.ndarray:
+        """The number of each member's last epoch that has it, (member,)."""
+        table = self.column(monitor)
+        has = ~np.isnan(table)
+        last = table.shape[1] - 1 - has[:, ::-1].argmax(axis=1)
+        return np.where(has.any(axis=1), table[np.arange(len(table)), last], np.nan)
+
+    def diverged(self) -> np.ndarray:
+        """Which members' loss was not a finite number at their end, (member,)."""
+        last = np.maximum(self.epochs - 1, 0)
+        loss = self.history["loss"][np.arange(len(self)), last]
+        return ~np.isfinite(loss) & (self.epochs > 0)
+
+    def share(
+        self,
+        *,
+        above: float | None = None,
+        below: float | None = None,
+        monitor: str | None = None,
+    ) -> float:
+        """The share of members whose final number is above, or below, this one.
+
+        Args:
+            above, below: The criterion; one of the two.
+            monitor: The log's name; 'val_loss' or 'loss' unless given.
+        """
+        if (above is None) == (below is None):
+            raise invalid(
+                "share",
+                received="both" if above is not None else "neither above nor below",
+                expected="one of them",
+                fix="write share(below=0.1, monitor='loss')",
+            )
+        value = self.final(monitor)
+        succeeded = value > above if above is not None else value < below
+        return float(np.mean(succeeded))
+
+    def ranking(self, monitor: str | None = None) -> np.ndarray:
+        """The members from the best to the worst; those that diverged come last."""
+        monitor = self._monitor(monitor)
+        value = self.final(monitor)
+        value = -value if self.directions.get(monitor) == "max" else value
+        return np.argsort(np.where(np.isfinite(value), value, np.inf), kind="stable")
+
+    def _monitor(self, monitor: str | None) -> str:
+        return monitor or ("val_loss" if "val_loss" in self.history else "loss")
+
+    # Members as models ---------------------------------------------------------------
+
+    def best(self, monitor: str | None = None) -> Model:
+        """The member with the best final number, as a model of its own."""
+        return self.member(int(self.ranking(monitor)[0]))
+
+    def member(self, index: int) -> Model:
+        """A member as a model of its own, compiled as it was trained."""
+        from onefit.population.axes import find, rebuilt
+
+        if not is_whole(index, -len(self)) or index >= len(self):
+            raise invalid(
+                "member",
+                received=f"{index!r}",
+                expected=f"a number from 0 to {len(self) - 1}",
+            )
+        index = int(index) % len(self)
+        group = next(group for group in self.groups if index in group.at)
+        own = int(np.flatnonzero(group.at == index)[0])
+        changes = [
+            (place, values[index])
+            for name, values in self.settings.items()
+            for place in ([find(group.model, name)] if name != "fold" else [])
+            if place.room != "fit"
+        ]
+        model = rebuilt(group.model, changes)
+        pick = jax.tree.map(lambda a: np.array(a[own]), (group.params, group.state))
+        model.graph.store(*pick)
+        return model
+
+    def members(self, indices: Sequence[int] | None = None) -> list[Model]:
+        """These members, or all, as models."""
+        chosen = range(len(self)) if indices is None else indices
+        return [self.member(int(i)) for i in chosen]
+
+    def predict(self, x: Any, batch_size: int | None = None) -> np.ndarray:
+        """Every member's outputs for these rows, (member, rows, ...)."""
+        from onefit.population.together import predictions
+
+        parts = [predictions(g.model, g.params, g.state, x, batch_size)
+                 for g in self.groups]  # fmt: skip
+        order = np.argsort(np.concatenate([g.at for g in self.groups]))
+        return jax.tree.map(lambda *a: np.concatenate(a)[order], *parts)
+
+    # Tables --------------------------------------------------------------------------
+
+    def rows(self, monitor: str | None = None) -> list[dict[str, Any]]:
+        """A dict for each member, the best first: its settings and final numbers."""
+        return [
+            {"member": int(i)}
+            | {name: values[i] for name, values in self.settings.items()}
+            | {name: float(self.final(name)[i]) for name in self.history}
+            | {"epochs": int(self.epochs[i])}
+            for i in self.ranking(monitor)
+        ]
+
+    def to_frame(self) -> Any:
+        """The same as a pandas DataFrame, in the order of the members."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows()).set_index("member").sort_index()
+
+    def __repr__(self) -> str:
+        monitor = self._monitor(None)
+        value = self.final(monitor)
+        value = value[np.isfinite(value)]
+        if not len(value):
+            return f"Population({len(self)} networks, all diverged)"
+        low, middle, high = np.quantile(value, [0.0, 0.5, 1.0])
+        diverged = int(self.diverged().sum())
+        lost = f", {diverged} diverged" if diverged else ""
+        return (
+            f"Population({len(self)} networks{lost}; {monitor}: median {middle:.4g}, "
+            f"{low:.4g} to {high:.4g}; {self.seconds:.1f} s)"
+        )

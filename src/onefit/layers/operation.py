@@ -45,7 +45,8 @@ class Arithmetic(Layer):
         constant: c, a number or an array; without one x is two values.
         constant_first: Whether c stands before x.
 
-    Input: one array, or two that broadcast. Output: their broadcast shape.
+    Input: one array, or two that broadcast. Output: their broadcast shape. Masks end
+    here, as in Keras; those of merging layers (`Add`) go on.
 
     Raises:
         ValueError: An unknown operation, shapes that do not fit each other.
@@ -61,9 +62,6 @@ class Arithmetic(Layer):
     constant: Any = number(default=None, optional=True, convert=_constant)
     constant_first: bool = False
 
-    # A mask holds for what follows, as Keras' merging layers have it.
-    supports_masking = True
-
     def apply(
         self, params: Params, state: State, x: Any, *, training=False, key=None
     ) -> tuple[Array, State]:
@@ -77,13 +75,6 @@ class Arithmetic(Layer):
         if not isinstance(constant, int | float):
             constant = jnp.asarray(constant).astype(x.dtype)
         return (constant, x) if self.constant_first else (x, constant)
-
-    def compute_mask(self, x: Any, mask: Any) -> Any:
-        masks = mask if isinstance(mask, tuple) else (mask,)
-        known = [m for m in masks if m is not None]
-        return (
-            None if not known else known[0] if len(known) < 2 else known[0] & known[1]
-        )
 
     def output_shape(self, input_shape: Any) -> Any:
         one = isinstance(input_shape, tuple) and not (
@@ -159,6 +150,8 @@ class Absolute(SameShape, Layer):
 
     Source: Keras, `keras.ops.absolute`.
     """
+
+    supports_masking = False
 
     def apply(
         self, params: Params, state: State, x: Array, *, training=False, key=None

@@ -49,7 +49,8 @@ class Progress:
             ended = "" if active.all() else f"  {int((~active).sum())} ended"
             which = f"{len(part)}" if before == 0 else f"{before + len(part)}"
             some = f"{which} of " if len(part) < self.count else ""
-            self.line = f"{some}{self.count} networks  epoch {epoch}/{self.epochs}{middle}{ended}"
+            networks = f"{some}{self.count} networks"
+            self.line = f"{networks}  epoch {epoch}/{self.epochs}{middle}{ended}"
             if self.live and time.perf_counter() - self.drawn > PAUSE:
                 self.drawn = time.perf_counter()
                 print(f"\r\x1b[K{self.line}", end="", flush=True)

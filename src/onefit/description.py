@@ -16,6 +16,7 @@ and the program is made without it. `off(x)` asks for that.
 
 import dataclasses
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar, Self, dataclass_transform
 
@@ -24,7 +25,7 @@ import numpy as np
 
 from onefit.errors import invalid, mistyped, unknown
 
-__all__ = ["Description", "number", "off", "setting"]
+__all__ = ["Description", "number", "off", "setting", "settings"]
 
 
 def setting(
@@ -34,6 +35,7 @@ def setting(
     check: Callable[[str, str, Any], None] | None = None,
     identity: bool = True,
     kw_only: bool = False,
+    keyword: str | None = None,
 ) -> Any:
     """A field that shapes the program.
 
@@ -44,8 +46,11 @@ def setting(
         identity: Whether two descriptions that differ here need two programs. False
             for what no program sees, such as a name.
         kw_only: Whether it must be given by name.
+        keyword: Its name to users and in files, where a method has taken it: the
+            setting `output_shape` of a layer.
     """
     metadata = {"convert": convert, "check": check, "identity": identity}
+    metadata["keyword"] = keyword
     return dataclasses.field(default=default, metadata=metadata, kw_only=kw_only)
 
 
@@ -117,6 +122,33 @@ def _fields(cls: type) -> tuple[dataclasses.Field, ...]:
     return dataclasses.fields(cls)
 
 
+@functools.cache
+def settings(cls: type) -> dict[str, str]:
+    """The settings of a description by users' names, each with its attribute."""
+    return {f.metadata.get("keyword") or f.name: f.name for f in _fields(cls)}
+
+
+def _by_keyword(cls: type) -> None:
+    """Lets the __init__ of a class take settings by users' names."""
+    attributes, made = settings(cls), cls.__init__
+    if all(name == attribute for name, attribute in attributes.items()):
+        return
+
+    @functools.wraps(made)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        made(self, *args, **{attributes.get(k, k): v for k, v in kwargs.items()})
+
+    names = {attribute: name for name, attribute in attributes.items()}
+    signature = inspect.signature(made)
+    __init__.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[
+            p.replace(name=names.get(p.name, p.name))
+            for p in signature.parameters.values()
+        ]
+    )
+    cls.__init__ = __init__
+
+
 def _flatten(obj: "Description") -> tuple[list[Any], Any]:
     """The numbers, and the structure around them; found once, as settings are fixed."""
     known = obj.__dict__.get("_flat")
@@ -173,20 +205,21 @@ class Description:
                 f"`class {cls.__name__}(...): units: int = 32` and read self.units."
             )
         dataclasses.dataclass(eq=False, repr=False)(cls)
+        _by_keyword(cls)
         jax.tree_util.register_pytree_node(
             cls, _flatten, functools.partial(_unflatten, cls)
         )
 
     def __post_init__(self) -> None:
         where = type(self).__name__
-        for field in _fields(type(self)):
+        for name, field in zip(settings(type(self)), _fields(type(self)), strict=True):
             value = getattr(self, field.name)
             if convert := field.metadata.get("convert"):
                 value = convert(value)
             elif isinstance(value, list):
                 value = tuple(value)
             if check := field.metadata.get("check"):
-                check(where, field.name, value)
+                check(where, name, value)
             object.__setattr__(self, field.name, value)
         object.__setattr__(self, "_made", True)
 
@@ -202,20 +235,22 @@ class Description:
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some settings changed, converted and checked like the first."""
-        names = [field.name for field in _fields(type(self))]
+        names = settings(type(self))
         for name in changes:
             if name not in names:
                 raise unknown(f"setting of {type(self).__name__}", name, names)
+        changes = {names[name]: value for name, value in changes.items()}
         return dataclasses.replace(self, **changes)  # type: ignore[type-var]
 
     def get_config(self) -> dict[str, Any]:
         """The settings as JSON can hold them, by Keras' names."""
-        return {f.name: _plain(getattr(self, f.name)) for f in _fields(type(self))}
+        names = settings(type(self)).items()
+        return {name: _plain(getattr(self, attribute)) for name, attribute in names}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The description with these settings; the reverse of `get_config`."""
-        names = [field.name for field in _fields(cls)]
+        names = settings(cls)
         for name in config:
             if name not in names:
                 raise unknown(f"setting of {cls.__name__}", name, names)
@@ -223,10 +258,10 @@ class Description:
 
     def __repr__(self) -> str:
         shown = []
-        for field in _fields(type(self)):
+        for name, field in zip(settings(type(self)), _fields(type(self)), strict=True):
             value = getattr(self, field.name, None)
             if not _equal(value, field.default):
-                shown.append(f"{field.name}={_shown(value)}")
+                shown.append(f"{name}={_shown(value)}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
 

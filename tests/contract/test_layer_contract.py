@@ -116,9 +116,9 @@ def test_output_shape_is_the_real_shape(row):
     as_open = jax.tree.map(
         lambda s: (None if s[0] == batch else s[0], *s[1:]), real, is_leaf=is_shape
     )
-    assert layer.output_shape(row.shape) == real
-    assert layer.output_shape(row.open_shape()) == as_open
-    assert row.make().output_shape(row.open_shape()) == as_open
+    assert layer.call_shape(row.shape, **row.options) == real
+    assert layer.call_shape(row.open_shape(), **row.options) == as_open
+    assert row.make().call_shape(row.open_shape(), **row.options) == as_open
     if not row.options:
         assert Layer.output_shape(layer, row.shape) == real
 

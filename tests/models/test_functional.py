@@ -97,9 +97,7 @@ def test_keras_trains_the_same(net):
     }
     for model, sgd in ((theirs, "keras"), (ours, "onefit")):
         library = __import__(sgd)
-        given = (
-            {"digit": 1.0, "price": 0.5} if several and model is theirs else weights
-        )
+        given = {"digit": 1.0, "price": 0.5} if several and model is theirs else weights
         model.compile(library.optimizers.SGD(0.1), loss_weights=given, **told)
     run = {"epochs": 3, "batch_size": 5, "shuffle": False, "verbose": 0}
     expected = theirs.fit(x, y, **run).history

@@ -104,10 +104,11 @@ class Layer(Description):
     call_options: ClassVar[frozenset[str]] = frozenset()
     """What `apply` takes beside x: found by its signature."""
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.call_options = frozenset(inspect.signature(cls.apply).parameters) - _COMMON
-        layers.add(cls)
+        if not abstract:  # a base that only others stand on has no name to be found by
+            layers.add(cls)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -156,6 +157,17 @@ class Layer(Description):
         """The output's shape for this input's; found by tracing unless overridden."""
         return traced_output_shape(self, input_shape)
 
+    def call_shape(self, input_shape: Any, **options: Any) -> Any:
+        """The output's shape in a call with these options, which may add outputs."""
+        del options
+        return self.output_shape(input_shape)
+
+    def check_input(self, x: Any) -> None:
+        """Refuses numbers that the layer cannot mean, before any time is spent.
+
+        Asked of a layer that an input leads to directly, with arrays on the host.
+        """
+
     def compute_mask(self, x: Any, mask: Any) -> Any:
         """Which steps of the output there are, given which of x: None for all."""
         del x
@@ -202,7 +214,10 @@ class Layer(Description):
                 (activity(a) / max(a.shape[0], 1) for a in jax.tree.leaves(y)),
                 start=0.0,
             )
-        return Outcome(y, state, penalty, self.compute_mask(x, mask))
+        there = self.compute_mask(x, mask)
+        if isinstance(y, tuple) and there is not None and not isinstance(there, tuple):
+            there = (there, *[None] * (len(y) - 1))  # the first output has the steps
+        return Outcome(y, state, penalty, there)
 
     def penalty(self, params: Params) -> Any:
         """What the weights' regularizers add to the loss: sum of Omega(w).
@@ -249,6 +264,11 @@ class Layer(Description):
     def _rules(self, kind: str, params: Params) -> list[tuple[str, Any]]:
         found = [(name, getattr(self, f"{name}_{kind}", None)) for name in params]
         return [(name, rule) for name, rule in found if rule is not None]
+
+    @property
+    def told_shape(self) -> Any:
+        """The input's shape, without the batch, if the layer was told of it."""
+        return self.input_shape or (self.input_dim and (self.input_dim,))
 
     # The face -----------------------------------------------------------------------
 
@@ -301,7 +321,9 @@ class Layer(Description):
                 options = options | {"training": bool(training)}
             return self._record(x, mask, options)
         x = jax.tree.map(functools.partial(_as_input, integers=self.integers), x)
-        self._fit(batch_shape(x))
+        if not any(isinstance(a, jax.core.Tracer) for a in jax.tree.leaves(x)):
+            self.check_input(x)
+        self._fit(batch_shape(x), options)
         slot = self.slot
         seed = np.uint32(config.new_seed() if training and self.random else 0)
         y, state = _apply(
@@ -312,11 +334,11 @@ class Layer(Description):
             self.store(slot.params, state)
         return y
 
-    def _fit(self, input_shape: Any) -> Any:
+    def _fit(self, input_shape: Any, options: Any = ()) -> Any:
         """The output's shape; the layer has its weights afterwards."""
         if not self.built:
             self.build(input_shape)
-        return self.output_shape(input_shape)
+        return self.call_shape(input_shape, **dict(options))
 
     def _record(self, x: Any, mask: Any, options: dict[str, Any]) -> Any:
         """A call of a graph: what stands for the output."""
@@ -331,7 +353,7 @@ class Layer(Description):
                 )
         shapes = jax.tree.map(lambda a: a.shape, x)
         try:
-            output_shape = self._fit(shapes)
+            output_shape = self._fit(shapes, options)
         except ValueError as error:
             way = " → ".join([*way_to(jax.tree.leaves(x)[0]), str(self.name)])
             raise ValueError(f"{error} The path: {way}.") from None

@@ -30,7 +30,7 @@ def a_layer(value: Any) -> Any:
     return value
 
 
-class Composite(Layer):
+class Composite(Layer, abstract=True):
     """Base of layers made of others: it names its `parts`, and has their weights.
 
     The weights are one flat dict: the weight `kernel` of the part `forward` is called

@@ -55,6 +55,9 @@ class Arithmetic(Layer):
         >>> Arithmetic("power", 2.0)(np.array([1.0, 3.0]))
         Array([1., 9.], dtype=float32)
 
+    Differs from Keras: the mask of x is kept (of two, what is in either, as in Add),
+    where Keras' operators lose it.
+
     Source: Keras, operators on `KerasTensor`.
     """
 
@@ -75,6 +78,12 @@ class Arithmetic(Layer):
         if not isinstance(constant, int | float):
             constant = jnp.asarray(constant).astype(x.dtype)
         return (constant, x) if self.constant_first else (x, constant)
+
+    def compute_mask(self, x: Any, mask: Any) -> Any:
+        if not isinstance(x, tuple):
+            return mask
+        one, other = mask if isinstance(mask, tuple) else (None, None)
+        return None if one is None or other is None else one | other
 
     def output_shape(self, input_shape: Any) -> Any:
         one = isinstance(input_shape, tuple) and not (

@@ -10,6 +10,7 @@ import numpy as np
 from onefit import config
 from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer, Outcome, Weights, is_shape
+from onefit.layers.core import InputLayer
 
 __all__ = ["Graph", "Node", "chain"]
 
@@ -155,7 +156,7 @@ class Graph(Layer):
         del number, mask
         layer = self.layers[node.layer]
         try:
-            return layer.output_shape(shape)
+            return layer.call_shape(shape, **dict(node.options))
         except ValueError as error:
             if not isinstance(layer, Graph):
                 raise
@@ -294,6 +295,18 @@ class Graph(Layer):
             if not layer.built:
                 layer.build(shape, stream)
         return self
+
+    def check_input(self, x: Any) -> None:
+        known = dict(enumerate([x] if self.inputs == 1 else x))
+        number = self.inputs
+        for node in self.nodes:
+            layer = self.layers[node.layer]
+            if all(value in known for value in jax.tree.leaves(node.sources)):
+                value = jax.tree.map(known.__getitem__, node.sources)
+                layer.check_input(value)
+                if isinstance(layer, InputLayer):
+                    known[number] = value
+            number += node.outputs
 
     def redraw(self, rng: np.random.Generator) -> tuple[Any, Any]:
         """Fresh weights: (params, state), those of the slot being left as they are.

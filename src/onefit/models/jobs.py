@@ -64,6 +64,8 @@ def build_job(
     elif validation_split:
         batch, held = rows.split(batch, validation_split)
     model._ready_for(batch.x)
+    if held:
+        model.graph.check_input(held.x)
     task = model._task(batch)
     train = rows.weigh(rows.fit_targets(task, batch), class_weight)
     held = held and rows.fit_targets(task, held)

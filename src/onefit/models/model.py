@@ -328,9 +328,10 @@ class Model:
         return rows.several(x, names, "x")
 
     def _ready_for(self, x: Any) -> None:
-        """Builds the layers at the first sight of data."""
+        """Builds the layers at the first sight of data; refuses what none can mean."""
         if not self.layers or not self.built:
             self.build(batch_shape(x))
+        self.graph.check_input(x)
 
     def build(self, input_shape: Any = None) -> Self:
         """Makes the weights for an input shape, the batch first, as None."""

@@ -70,7 +70,7 @@ class Sequential(Model):
                 expected="a layer",
                 fix=f"write {layer.__name__}(...)" if isinstance(layer, type) else "",
             )
-        shape = layer.input_shape or (layer.input_dim and (layer.input_dim,))
+        shape = layer.told_shape
         if shape and not self.layers and self._input is None:
             self._input = InputLayer(tuple(shape))
         self._name(layer)

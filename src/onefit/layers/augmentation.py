@@ -1,0 +1,607 @@
+# ruff: noqa: D102
+"""Layers that change images at random while training, each image by its own draw."""
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from onefit.description import number, off, setting
+from onefit.errors import invalid, mistyped
+from onefit.layers.base import Layer, positive
+from onefit.layers.dropout import Noise, a_seed
+from onefit.layers.images import (
+    channels_last,
+    image_axes,
+    one_of,
+    resized,
+    window,
+)
+from onefit.layers.reshaping import data_format
+from onefit.types import Array, Params, Shape, State
+
+__all__ = [
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
+]
+
+
+# Settings -----------------------------------------------------------------------------
+
+
+def _is_number(value: Any) -> bool:
+    """Whether this is a plain number (True is none)."""
+    plain = isinstance(value, int | float | np.number)
+    return plain and not isinstance(value, bool)
+
+
+def _two(value: Any, what: str) -> Any:
+    """Two numbers as an array, which varies without compiling again; else as it is."""
+    if not isinstance(value, list | tuple):
+        return value
+    if len(value) != 2 or not all(map(_is_number, value)):
+        raise mistyped(
+            what,
+            received=repr(value),
+            expected="a number, or two: the lowest and the highest",
+            fix=f"write {what}=(-0.2, 0.3)",
+        )
+    return np.asarray(value, "float64")
+
+
+def _factor(value: Any) -> Any:
+    """A factor: a number for itself either way, or two in any order."""
+    value = _two(value, "factor")
+    return np.sort(value) if isinstance(value, np.ndarray) else value
+
+
+def _contrast(value: Any) -> Any:
+    """How far down and how far up: one number is both."""
+    return _two((value, value) if _is_number(value) else value, "factor")
+
+
+def _range(value: Any) -> tuple[float, float]:
+    """The lowest and highest value of a pixel."""
+    pair = _two(tuple(value) if np.ndim(value) else value, "value_range")
+    if np.ndim(pair) != 1 or pair[0] == pair[1]:
+        raise mistyped(
+            "value_range",
+            received=repr(value),
+            expected="two numbers that differ",
+            fix="write (0, 1), or (0, 255) for bytes",
+        )
+    return tuple(sorted(value))
+
+
+def _bounds(factor: Any, x: Array) -> tuple[Any, Any]:
+    """The lowest and the highest draw."""
+    factor = jnp.asarray(factor, x.dtype)
+    return (factor[0], factor[1]) if factor.ndim else (-abs(factor), abs(factor))
+
+
+def _uniform(key: Any, low: Any, high: Any, x: Array) -> Array:
+    """One draw an image, (batch,)."""
+    return low + (high - low) * jax.random.uniform(key, x.shape[:1], x.dtype)
+
+
+# Where pixels come from ---------------------------------------------------------------
+
+FILL_MODES = ("reflect", "wrap", "constant", "nearest")
+INTERPOLATIONS = ("nearest", "bilinear")
+
+
+def _taps(at: Array, n: int, fill_mode: str, interpolation: str) -> list[Any]:
+    """The pixels of n that count for a place between them: [(indices, weights), ...].
+
+    What counts beyond the edge for "constant" has weight zero.
+    """
+    low = jnp.floor(at)
+    taps = [(low, low + 1.0 - at), (low + 1.0, at - low)]
+    if interpolation == "nearest":
+        taps = [(jax.lax.round(at), jnp.ones_like(at))]
+    inside = []
+    for place, weight in taps:
+        i = place.astype("int32")
+        if fill_mode == "constant":
+            weight = jnp.where((i >= 0) & (i < n), weight, 0.0)
+        if fill_mode == "wrap":
+            i = i % n
+        elif fill_mode == "reflect":
+            i = i % (2 * n)
+            i = jnp.minimum(i, 2 * n - 1 - i)
+        else:
+            i = jnp.clip(i, 0, n - 1)
+        inside.append((i, weight))
+    return inside
+
+
+class _Moved:
+    """What layers share that take each pixel from another place of its image."""
+
+    fill_mode: Any
+    interpolation: Any
+    fill_value: Any
+
+    def stretch(self, x: Array, rows: Array, columns: Array) -> Array:
+        """Images whose rows and columns come from these places, each (batch, size).
+
+        Each axis is a matrix product, two to three times as fast as looking pixels up.
+        """
+        a, b = self.shares(rows, x.shape[1]), self.shares(columns, x.shape[2])
+        y = jnp.einsum("boh,bhwc->bowc", a, x)
+        y = jnp.einsum("bow,bhwc->bhoc", b, y)
+        return self._filled(y, jnp.sum(a, 2)[:, :, None] * jnp.sum(b, 2)[:, None])
+
+    def shares(self, at: Array, n: int) -> Array:
+        """How much each pixel along an axis counts for each place: (batch, size, n)."""
+        taps = _taps(at, n, self.fill_mode, self.interpolation)
+        return sum(
+            jnp.where(i[..., None] == jnp.arange(n), w[..., None], 0.0) for i, w in taps
+        )
+
+    def look_up(self, x: Array, rows: Array, columns: Array) -> Array:
+        """Images whose pixels come from these places, each (batch, height, width)."""
+        told = self.fill_mode, self.interpolation
+        ys, xs = _taps(rows, x.shape[1], *told), _taps(columns, x.shape[2], *told)
+        taps = [(i, j, v * w) for i, v in ys for j, w in xs]
+        image = jnp.arange(x.shape[0])[:, None, None]
+
+        def channel(c: int) -> Array:
+            # Number by number: all channels of a pixel at once take twice as long.
+            plane = jnp.asarray(x[..., c])
+            return sum(
+                plane.at[image, i, j].get(mode="promise_in_bounds") * w
+                for i, j, w in taps
+            )
+
+        y = jnp.stack([channel(c) for c in range(x.shape[3])], -1)
+        return self._filled(y, sum(w for _, _, w in taps))
+
+    def _filled(self, y: Array, share: Array) -> Array:
+        """The images with the fill value where pixels count for less than one."""
+        if self.fill_mode != "constant" or off(self.fill_value):
+            return y
+        return y + jnp.asarray(self.fill_value, y.dtype) * (1.0 - share[..., None])
+
+
+class _Augmentation(Noise):
+    """What all share: on while training, one draw an image, channels first or last."""
+
+    random = True
+    factors: ClassVar[tuple[str, ...]] = ()
+    """The settings that say how much; without effect where all are zero."""
+    limits: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+    data_format: Any
+
+    def __post_init__(self) -> None:
+        super().__post_init__()  # type: ignore[misc]
+        low, high = self.limits
+        for name in self.factors:
+            value = getattr(self, name)
+            if value is None or isinstance(value, jax.Array):
+                continue
+            if not np.all((low <= np.asarray(value)) & (np.asarray(value) <= high)):
+                raise invalid(
+                    type(self).__name__,
+                    received=f"{name}={np.asarray(value).tolist()}",
+                    expected=f"a number from {low:g} to {high:g}, or two",
+                    fix=f"write {name}=0.2 for a fifth",
+                )
+
+    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
+        """What `change` does to each image; x is (batch, height, width, channels)."""
+        raise NotImplementedError(f"{type(self).__name__} has no draw method")
+
+    def change(self, x: Array, *drawn: Any) -> Array:
+        """The images after what was drawn; no randomness here."""
+        raise NotImplementedError(f"{type(self).__name__} has no change method")
+
+    def apply(
+        self, params: Params, state: State, x: Array, *, training=False, key=None
+    ) -> tuple[Array, State]:
+        still = self.factors and all(off(getattr(self, name)) for name in self.factors)
+        key = self.draws(0.0 if still else 1.0, training, key)
+        if key is None:
+            return x, state
+        return channels_last(
+            self, x, lambda x: self.change(x, *self.draw(key, x))
+        ), state
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        image_axes(self, input_shape)
+        return input_shape
+
+
+# Flipped, turned, zoomed, shifted -----------------------------------------------------
+
+
+class RandomFlip(_Augmentation, Layer):
+    """Flips each image left to right, top to bottom, or both, each with odds of 1/2.
+
+    Args:
+        mode: "horizontal" (left and right change places), "vertical", or
+            "horizontal_and_vertical".
+        seed: A stream of its own, as in `Dropout`.
+        data_format: "channels_last", or "channels_first" for (batch, channels, height,
+            width).
+
+    Input and output: images, (batch, height, width, channels), the same shape.
+
+    Raises:
+        ValueError: An unknown mode, or an input that is no batch of images.
+
+    Differs from Keras: "horizontal_and_vertical" draws twice; Keras draws once, and so
+    only ever turns an image by 180°. One image without a batch is refused.
+
+    Example:
+        >>> x = np.array([[[[1.0], [2.0]]]])
+        >>> layer = RandomFlip("horizontal")
+        >>> {tuple(layer(x, training=True).ravel().tolist()) for _ in range(20)} == {
+        ...     (1.0, 2.0), (2.0, 1.0)}
+        True
+
+    Source: Krizhevsky et al. 2012, section 4.1; Keras, `keras.layers.RandomFlip`.
+    """
+
+    mode: str = setting(
+        default="horizontal_and_vertical",
+        check=one_of("horizontal", "vertical", "horizontal_and_vertical"),
+    )
+    seed: int | None = setting(default=None, convert=a_seed)
+    data_format: str = setting(default=None, convert=data_format)
+
+    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
+        across, down = jax.random.bernoulli(key, 0.5, (2, x.shape[0]))
+        return (
+            across if self.mode.startswith("horizontal") else None,
+            down if self.mode.endswith("vertical") else None,
+        )
+
+    def change(self, x: Array, *drawn: Any) -> Array:
+        for axis, flipped in zip((2, 1), drawn, strict=True):
+            if flipped is not None:
+                x = jnp.where(flipped[:, None, None, None], jnp.flip(x, axis), x)
+        return x
+
+
+class RandomRotation(_Moved, _Augmentation, Layer):
+    """Turns each image about its middle by a random angle.
+
+    The pixel at (i, j) from the middle comes from (j · sin θ + i · cos θ, j · cos θ −
+    i · sin θ), θ = 2π · f, f ~ U(low, high). A positive angle turns against the clock.
+
+    Args:
+        factor: The highest angle either way, as a share of a full turn, from -1 to 1;
+            or the lowest and the highest: (-0.1, 0.2) is from −36° to 72°.
+        fill_mode: What lies beyond the edge: "reflect" (d c b a | a b c d | d c b a),
+            "wrap" (a b c d | a b c d | a b c d), "nearest" (a a a a | a b c d |
+            d d d d) or "constant" (k k k k | a b c d | k k k k).
+        interpolation: "bilinear" or "nearest".
+        seed: A stream of its own, as in `Dropout`.
+        fill_value: k.
+        data_format: "channels_last", or "channels_first" for (batch, channels, height,
+            width).
+
+    Input and output: images, (batch, height, width, channels), the same shape.
+
+    Raises:
+        ValueError: A factor out of range, an unknown name, or an input that is no batch
+            of images.
+
+    Differs from Keras: one image without a batch is refused.
+
+    Example:
+        >>> layer = RandomRotation((0.25, 0.25))
+        >>> x = np.array([[[[1.0], [2.0]], [[3.0], [4.0]]]])
+        >>> print(np.round(layer(x, training=True)[0, :, :, 0], 3))
+        [[2. 4.]
+         [1. 3.]]
+
+    Source: Keras, `keras.layers.RandomRotation`.
+    """
+
+    factors = ("factor",)
+
+    factor: Any = number(convert=_factor)
+    fill_mode: str = setting(default="reflect", check=one_of(*FILL_MODES))
+    interpolation: str = setting(default="bilinear", check=one_of(*INTERPOLATIONS))
+    seed: int | None = setting(default=None, convert=a_seed)
+    fill_value: float = number(default=0.0)
+    data_format: str = setting(default=None, convert=data_format)
+
+    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
+        return (2.0 * np.pi * _uniform(key, *_bounds(self.factor, x), x),)
+
+    def change(self, x: Array, *drawn: Any) -> Array:
+        (angle,) = drawn
+        cos, sin = (f(angle)[:, None, None] for f in (jnp.cos, jnp.sin))
+        middle = [(size - 1) / 2.0 for size in x.shape[1:3]]
+        i, j = (
+            jnp.arange(size, dtype=x.dtype) - m
+            for size, m in zip(x.shape[1:3], middle, strict=True)
+        )
+        rows = sin * j + cos * i[:, None] + middle[0]
+        columns = cos * j - sin * i[:, None] + middle[1]
+        return self.look_up(x, rows, columns)
+
+
+class RandomZoom(_Moved, _Augmentation, Layer):
+    """Zooms each image about its middle by a random factor.
+
+    The pixel at (i, j) from the middle comes from (z · i, z' · j), z = 1 + f,
+    f ~ U(low, high): a positive f zooms out, a negative one in.
+
+    Args:
+        height_factor: The highest f either way, above -1 and up to 1; or the lowest and
+            the highest: (-0.3, -0.2) zooms in by 20 % to 30 %.
+        width_factor: The same for the width; None keeps the image's ratio.
+        fill_mode, interpolation, seed, fill_value, data_format: As in `RandomRotation`.
+
+    Input and output: images, (batch, height, width, channels), the same shape.
+
+    Raises:
+        ValueError: A factor out of range, an unknown name, or an input that is no batch
+            of images.
+
+    Differs from Keras: one image without a batch is refused.
+
+    Example:
+        >>> layer = RandomZoom((1.0, 1.0), fill_mode="constant")
+        >>> layer(np.ones((1, 4, 4, 1)), training=True)[0, :, :, 0].tolist()[1]
+        [0.0, 1.0, 1.0, 0.0]
+
+    Source: Keras, `keras.layers.RandomZoom`.
+    """
+
+    factors = ("height_factor", "width_factor")
+    limits = (float(np.nextafter(-1.0, 0.0)), 1.0)
+
+    height_factor: Any = number(convert=_factor)
+    width_factor: Any = number(default=None, optional=True, convert=_factor)
+    fill_mode: str = setting(default="reflect", check=one_of(*FILL_MODES))
+    interpolation: str = setting(default="bilinear", check=one_of(*INTERPOLATIONS))
+    seed: int | None = setting(default=None, convert=a_seed)
+    fill_value: float = number(default=0.0)
+    data_format: str = setting(default=None, convert=data_format)
+
+    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
+        keys = jax.random.split(key)
+        high = 1.0 + _uniform(keys[0], *_bounds(self.height_factor, x), x)
+        if self.width_factor is None:
+            return high, high
+        return high, 1.0 + _uniform(keys[1], *_bounds(self.width_factor, x), x)
+
+    def change(self, x: Array, *drawn: Any) -> Array:
+        return self.stretch(
+            x,
+            *(
+                zoom[:, None] * jnp.arange(size, dtype=x.dtype)
+                + (size - 1) / 2.0 * (1.0 - zoom[:, None])
+                for zoom, size in zip(drawn, x.shape[1:3], strict=True)
+            ),
+        )
+
+
+class RandomTranslation(_Moved, _Augmentation, Layer):
+    """Shifts each image by a random share of its size.
+
+    The pixel (i, j) comes from (i − f · height, j − f' · width), f ~ U(low, high): a
+    positive f shifts down, a positive f' to the right.
+
+    Args:
+        height_factor: The highest f either way, from -1 to 1; or the lowest and the
+            highest: (-0.2, 0.3) is from 20 % up to 30 % down.
+        width_factor: The same for the width.
+        fill_mode, interpolation, seed, fill_value, data_format: As in `RandomRotation`.
+
+    Input and output: images, (batch, height, width, channels), the same shape.
+
+    Raises:
+        ValueError: A factor out of range, an unknown name, or an input that is no batch
+            of images.
+
+    Differs from Keras: one image without a batch is refused.
+
+    Example:
+        >>> layer = RandomTranslation(0.0, (0.5, 0.5), fill_mode="constant")
+        >>> layer(np.ones((1, 1, 4, 1)), training=True).ravel().tolist()
+        [0.0, 0.0, 1.0, 1.0]
+
+    Source: Keras, `keras.layers.RandomTranslation`.
+    """
+
+    factors = ("height_factor", "width_factor")
+
+    height_factor: Any = number(convert=_factor)
+    width_factor: Any = number(convert=_factor)
+    fill_mode: str = setting(default="reflect", check=one_of(*FILL_MODES))
+    interpolation: str = setting(default="bilinear", check=one_of(*INTERPOLATIONS))
+    seed: int | None = setting(default=None, convert=a_seed)
+    fill_value: float = number(default=0.0)
+    data_format: str = setting(default=None, convert=data_format)
+
+    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
+        factors = self.height_factor, self.width_factor
+        draws = zip(jax.random.split(key), factors, x.shape[1:3], strict=True)
+        return tuple(size * _uniform(k, *_bounds(f, x), x) for k, f, size in draws)
+
+    def change(self, x: Array, *drawn: Any) -> Array:
+        return self.stretch(
+            x,
+            *(
+                jnp.arange(size, dtype=x.dtype) - shift[:, None]
+                for shift, size in zip(drawn, x.shape[1:3], strict=True)
+            ),
+        )
+
+
+class RandomCrop(_Augmentation, Layer):
+    """Cuts a part out of the images, at a random place while training.
+
+    All images of a batch are cut at one place: a_{ij} = x_{i+t, j+l}, t and l uniform.
+    When not training, and where an image is smaller than the part, the largest part in
+    the middle with the output's ratio is resized instead.
+
+    Args:
+        height, width: The size of the output.
+        seed: A stream of its own, as in `Dropout`.
+        data_format: "channels_last", or "channels_first" for (batch, channels, height,
+            width).
+
+    Input: images, (batch, h, w, channels). Output: (batch, height, width, channels).
+
+    Raises:
+        ValueError: A size below 1, or an input that is no batch of images.
+
+    Differs from Keras: it does what Keras' documentation says when not training, where
+    Keras' code leaves the images as they are, and with images smaller than the part,
+    where it cuts off too much. One image without a batch is refused.
+
+    Example:
+        >>> x = np.arange(9.0).reshape(1, 3, 3, 1)
+        >>> RandomCrop(1, 3)(x, training=True).shape
+        (1, 1, 3, 1)
+
+    Source: Krizhevsky et al. 2012, section 4.1; Keras, `keras.layers.RandomCrop`.
+    """
+
+    height: int = setting(check=positive)
+    width: int = setting(check=positive)
+    seed: int | None = setting(default=None, convert=a_seed)
+    data_format: str = setting(default=None, convert=data_format)
+
+    def apply(
+        self, params: Params, state: State, x: Array, *, training=False, key=None
+    ) -> tuple[Array, State]:
+        rows, columns = (x.shape[axis] for axis in image_axes(self, x.shape))
+        large = rows >= self.height and columns >= self.width
+        key = self.draws(1.0, training and large, key)
+
+        def sized(x: Array) -> Array:
+            if key is None:
+                part = window(x, self.height, self.width)
+                return resized(part, self.height, self.width)
+            return self.change(x, *self.draw(key, x))
+
+        return channels_last(self, x, sized), state
+
+    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
+        most = x.shape[1] - self.height, x.shape[2] - self.width
+        return tuple(jax.random.randint(key, (2,), 0, jnp.asarray(most) + 1))
+
+    def change(self, x: Array, *drawn: Any) -> Array:
+        sizes = (x.shape[0], self.height, self.width, x.shape[3])
+        return jax.lax.dynamic_slice(x, (0, *drawn, 0), sizes)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        new = dict(
+            zip(image_axes(self, input_shape), (self.height, self.width), strict=True)
+        )
+        return tuple(new.get(axis, size) for axis, size in enumerate(input_shape))
+
+
+# Lighter, darker ----------------------------------------------------------------------
+
+
+class RandomContrast(_Augmentation, Layer):
+    """Changes each image's contrast: a = clip((x − μ) · f + μ), f ~ U(1 − low, 1 + up).
+
+    μ is the mean of each channel of each image.
+
+    Args:
+        factor: How far down and up, from 0 to 1; or the two: (0.5, 0.1) is from 0.5 to
+            1.1.
+        value_range: The lowest and highest value of a pixel, to which the output is
+            clipped.
+        seed: A stream of its own, as in `Dropout`.
+        data_format: "channels_last", or "channels_first" for (batch, channels, height,
+            width).
+
+    Input and output: images, (batch, height, width, channels), the same shape.
+
+    Raises:
+        TypeError: A value_range that is not two numbers.
+        ValueError: A factor out of range, or an input that is no batch of images.
+
+    Differs from Keras: one number is both ways, as Keras' documentation says, while its
+    code only raises the contrast; two numbers are not put in order. One image without a
+    batch is refused.
+
+    Example:
+        >>> layer = RandomContrast((0.5, 0.0))  # keeps the mean
+        >>> y = layer(np.array([[[[10.0], [20.0]]]]), training=True)
+        >>> round(float(y.mean()))
+        15
+
+    Source: Keras, `keras.layers.RandomContrast`.
+    """
+
+    factors = ("factor",)
+    limits = (0.0, 1.0)
+
+    factor: Any = number(convert=_contrast)
+    value_range: Any = setting(default=(0, 255), convert=_range)
+    seed: int | None = setting(default=None, convert=a_seed)
+    data_format: str = setting(default=None, convert=data_format, kw_only=True)
+
+    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
+        low, up = jnp.broadcast_to(jnp.asarray(self.factor, x.dtype), (2,))
+        return (_uniform(key, 1.0 - low, 1.0 + up, x),)
+
+    def change(self, x: Array, *drawn: Any) -> Array:
+        (factor,) = drawn
+        # An axis at a time, which XLA on a CPU adds up faster.
+        mean = jnp.mean(jnp.mean(x, 1, keepdims=True), 2, keepdims=True)
+        y = (x - mean) * factor[:, None, None, None] + mean
+        return jnp.clip(y, *self.value_range)
+
+
+class RandomBrightness(_Augmentation, Layer):
+    """Makes each image lighter or darker: a = clip(x + f · (high − low)), f uniform.
+
+    Args:
+        factor: The highest f either way, from -1 to 1; or the lowest and the highest:
+            -1 makes an image black, 1 white.
+        value_range: The lowest and highest value of a pixel, low and high, to which the
+            output is clipped.
+        seed: A stream of its own, as in `Dropout`.
+        data_format: "channels_last", or "channels_first" for (batch, channels, height,
+            width).
+
+    Input and output: images, (batch, height, width, channels), the same shape.
+
+    Raises:
+        TypeError: A value_range that is not two numbers.
+        ValueError: A factor out of range, or an input that is no batch of images.
+
+    Differs from Keras: one image without a batch is refused.
+
+    Example:
+        >>> layer = RandomBrightness((0.1, 0.1), value_range=(0, 1))
+        >>> y = layer(np.array([[[[0.0], [0.95]]]]), training=True)
+        >>> print(np.round(y.ravel(), 3))
+        [0.1 1. ]
+
+    Source: Keras, `keras.layers.RandomBrightness`.
+    """
+
+    factors = ("factor",)
+
+    factor: Any = number(convert=_factor)
+    value_range: Any = setting(default=(0, 255), convert=_range)
+    seed: int | None = setting(default=None, convert=a_seed)
+    data_format: str = setting(default=None, convert=data_format, kw_only=True)
+
+    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
+        low, high = self.value_range
+        return ((high - low) * _uniform(key, *_bounds(self.factor, x), x),)
+
+    def change(self, x: Array, *drawn: Any) -> Array:
+        (light,) = drawn
+        return jnp.clip(x + light[:, None, None, None], *self.value_range)

@@ -1,0 +1,61 @@
+"""Layers that change images at random, and layers that bring them to one size.
+
+Keras draws other numbers: of random layers it is the oracle of what they do when not
+training; test_augmentation compares what they do to an image for given draws.
+"""
+
+from layer_rows.row import Row
+
+IMAGES = (3, 4, 5, 2)
+FIRST = {"data_format": "channels_first"}
+EDGE = {"fill_mode": "constant", "fill_value": 0.5}
+
+ROWS = [
+    Row("RandomFlip", {}, IMAGES),
+    Row("RandomFlip", {"mode": "vertical", "seed": 3, **FIRST}, IMAGES),
+    Row("RandomRotation", {"factor": [-0.1, 0.2]}, IMAGES),
+    Row("RandomRotation", {"factor": [-0.5, 0.5], **EDGE, **FIRST}, IMAGES),
+    Row("RandomZoom", {"height_factor": 0.5}, IMAGES),
+    Row(
+        "RandomZoom",
+        {"height_factor": [-0.5, 0.25], "width_factor": 0.5, **EDGE, **FIRST},
+        IMAGES,
+    ),
+    Row("RandomTranslation", {"height_factor": 0.5, "width_factor": 0.25}, IMAGES),
+    Row(
+        "RandomTranslation",
+        {
+            "height_factor": 0.0,
+            "width_factor": [-0.5, 0.25],
+            "fill_mode": "wrap",
+            "interpolation": "nearest",
+            "seed": 3,
+        },
+        IMAGES,
+    ),
+    Row("RandomContrast", {"factor": [0.25, 0.5], "value_range": [-5, 5]}, IMAGES),
+    Row("RandomBrightness", {"factor": [-0.5, 0.5], "value_range": [-5, 5]}, IMAGES),
+    # Keras leaves images as they are when not training, and says otherwise.
+    Row("RandomCrop", {"height": 2, "width": 3}, IMAGES, oracle=False),
+    Row("RandomCrop", {"height": 2, "width": 2, **FIRST}, IMAGES, oracle=False),
+    Row("Resizing", {"height": 3, "width": 7}, IMAGES),
+    Row("Resizing", {"height": 6, "width": 2, "interpolation": "nearest"}, IMAGES),
+    Row("Resizing", {"height": 6, "width": 3, "interpolation": "bicubic"}, IMAGES),
+    Row(
+        "Resizing",
+        {"height": 3, "width": 3, "interpolation": "lanczos3", "antialias": True},
+        IMAGES,
+    ),
+    Row("Resizing", {"height": 7, "width": 4, "interpolation": "lanczos5"}, IMAGES),
+    Row("Resizing", {"height": 3, "width": 2, "crop_to_aspect_ratio": True}, IMAGES),
+    Row(
+        "Resizing",
+        {"height": 6, "width": 3, "pad_to_aspect_ratio": True, "fill_value": 2.0},
+        IMAGES,
+    ),
+    Row("Resizing", {"height": 2, "width": 6, "pad_to_aspect_ratio": True}, IMAGES),
+    Row("Resizing", {"height": 3, "width": 4, **FIRST}, IMAGES),
+    Row("CenterCrop", {"height": 3, "width": 2}, IMAGES),
+    Row("CenterCrop", {"height": 3, "width": 6}, IMAGES),
+    Row("CenterCrop", {"height": 3, "width": 1, **FIRST}, IMAGES),
+]

@@ -7,11 +7,12 @@ shapes the program (units, an activation, the batch size) makes several programs
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from onefit import losses, optimizers
 from onefit.description import Description
 from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.base import Layer
@@ -105,7 +106,7 @@ def paths(model: Model) -> list[str]:
 
 
 def members_of(
-    model: Model, vary: dict[str, Sequence[Any]] | None
+    model: Model, vary: Mapping[str, Sequence[Any]] | None
 ) -> tuple[list[Place], list[dict[str, Any]]]:
     """The places that vary, and the settings of each member, checked.
 
@@ -148,11 +149,21 @@ def _plain(value: Any) -> Any:
 
 def _try(model: Model, place: Place, value: Any) -> None:
     """Lets the setting itself refuse a value."""
-    if place.room in ("optimizer", "loss"):
-        replaced(getattr(model, place.room), place.fields, value)
-    elif place.room == "layer":
-        layers = {str(layer.name): layer for layer in model.graph.plain_layers()}
-        replaced(layers[str(place.layer)], place.fields, value)
+    try:
+        if place.room in ("optimizer", "loss"):
+            replaced(getattr(model, place.room), place.fields, value)
+        elif place.room == "layer":
+            layers = {str(layer.name): layer for layer in model.graph.plain_layers()}
+            replaced(layers[str(place.layer)], place.fields, value)
+        elif place.room == "compile":
+            _got(place, value)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"vary[{place.path!r}] > {error}") from None
+
+
+def _got(place: Place, value: Any) -> Any:
+    """An optimizer or a loss, as compile takes it."""
+    return optimizers.get(value) if place.path == "optimizer" else losses.get(value)
 
 
 def replaced(owner: Any, fields: tuple[str, ...], value: Any) -> Any:
@@ -189,11 +200,12 @@ def rebuilt(model: Model, changes: list[tuple[Place, Any]]) -> Model:
     """The model with settings that shape it changed, fresh weights, compiled alike."""
     of_layers: dict[str, Any] = {}
     told = {"optimizer": model.optimizer, "loss": model.loss}
-    for place, value in changes:
+    # What compile was told as a whole comes before settings of it.
+    for place, value in sorted(changes, key=lambda change: change[0].room != "compile"):
         if place.room == "layer":
             of_layers.setdefault(str(place.layer), []).append((place, value))
         elif place.room == "compile":
-            told[place.path] = value
+            told[place.path] = _got(place, value)
         elif place.room in ("optimizer", "loss"):
             told[place.room] = replaced(told[place.room], place.fields, value)
 
@@ -209,8 +221,8 @@ def rebuilt(model: Model, changes: list[tuple[Place, Any]]) -> Model:
     optimizer = told["optimizer"]
     if isinstance(optimizer, Description):
         optimizer = optimizer.replace()  # its state is not shared
-    clone.compile(optimizer, told["loss"], **(model._compiled or {}) | {
-        "run_eagerly": False})  # fmt: skip
+    if model._compiled is not None:
+        clone.compile(optimizer, told["loss"], **model._compiled)
     # What is not drawn anew (frozen layers, what `adapt` has learned) is as it was.
     pairs = zip(model.graph.plain_layers(), clone.graph.plain_layers(), strict=True)
     for old, new in pairs:

@@ -5,6 +5,7 @@ rows, random numbers in layers, and settings. The program is that of a lone fit
 (`training/program.py`) with one axis more, run by stretches of epochs as a lone fit is.
 """
 
+import contextlib
 import dataclasses
 import functools
 import math
@@ -19,6 +20,7 @@ from onefit.layers.base import is_shape
 from onefit.population.axes import Place, with_numbers
 from onefit.training import data as rows
 from onefit.training import program
+from onefit.training.compiling import compiled, is_small
 from onefit.training.job import Fit
 from onefit.training.loop import Interrupt
 from onefit.training.program import Plan, Stretch
@@ -135,13 +137,36 @@ def _run(
         )  # fmt: skip
         return Batched(params, train, memories), *rest
 
-    told = Stretch(
-        order=None if stretch.order is None else 0,
-        validate=None, first=None, count=count_axis, last=None, seed=0,
-        held=None if stretch.held is None else 0,
-    )  # fmt: skip
+    order: Any = None if stretch.order is None else 0
+    held: Any = None if stretch.held is None else 0
+    told = Stretch(order, None, None, count_axis, None, 0, held)
     in_axes = (0, 0, None if weights is None else 0, told)
     return jax.vmap(one, in_axes=in_axes)(numbers, members, weights, stretch)
+
+
+def _run_one(
+    task: Task, numbers: Any, rules: Any, members: Batched, data: Batch, weights: Any,
+    validation: Any, stretch: Stretch, plan: Plan, capacity: int, names: Any, axes: Any,
+    small: bool,
+) -> tuple[Batched, Any, Any, Any]:  # fmt: skip
+    """`_run` of one member: the program of a lone fit, hence the same bits."""
+
+    def first(tree: Any) -> Any:
+        return jax.tree.map(lambda a: np.asarray(a)[0], tree)
+
+    for leaf, value in zip(axes[0], numbers, strict=True):
+        task = _replaced(task, leaf, value[0])
+    batch = data if weights is None else data._replace(w=weights[0])
+    own = ("order", "seed", "held")
+    told = stretch._replace(**{name: first(getattr(stretch, name)) for name in own})
+    told = told._replace(count=np.int32(np.ravel(stretch.count)[0]))
+    member = first(members)
+    params, train_, memories, *rest = compiled("run", small)(
+        task, rules, member.params, member.train, member.memories, batch, validation,
+        told, plan=plan, capacity=capacity, names=names,
+    )  # fmt: skip
+    result = Batched(params, train_, memories), *rest
+    return jax.tree.map(lambda a: np.asarray(a)[None], result)
 
 
 def _replaced(task: Task, leaf: int, value: Any) -> Task:
@@ -244,113 +269,172 @@ def train(
     Args:
         job: What a fit of one of them is asked to do.
         members: What differs between them.
-        show: Called with (epochs done, logs so far) after each stretch.
-        drop: `drop(epoch, logs) -> members to stop`, asked after each stretch, and the
-            next epoch at which it wants to be asked: a pair of functions, or None.
-        interrupt: Whose `asked` ends it.
+        show: Called with (epochs done, logs so far, who still runs) after each call of
+            the program.
+        drop: Who stops the worst on the way: `drop.next(epoch)` is the epoch at which
+            it wants to be asked, `drop(epoch, logs, names, active)` the members to
+            stop. None for nobody.
+        interrupt: What ends it early, once `asked`.
     """
     begin = time.perf_counter()
-    task, leaves = with_axes(job.task, members.numbers)
-    batched, seeds = initial(job, members, task)
-    plan = _plan(job, members)
-    count, names = len(members), job.names
-    logs = np.full((count, job.epochs, len(names)), np.nan, np.float32)
-    epochs = np.zeros(count, int)
-    stopped = np.full(count, -1)
-    active = np.ones(count, bool)
-    final: Any = None  # the weights of members that have been put aside
-    at = np.arange(count)  # which members are in the program
-    numbers = tuple(np.asarray(v, config.floatx()) for _, v in members.numbers)
-    data, validation = jax.device_put((job.train_data, job.validation_data))
-    may_stop = bool(job.rules) or drop is not None
-    pace, calls, epoch = _guess(job, plan, count), 0, 0
-    with interrupt or Interrupt() as press:
-        while epoch < job.epochs and active.any() and not press.asked:
-            room = max(1, TABLE // max(len(at) * max(len(names), plan.rows
-                                                     if plan.ordered else 1), 1))  # fmt: skip
-            capacity = 1 << (min(room, job.epochs, 1 << 14).bit_length() - 1)
-            limit = drop.next(epoch) if drop else job.epochs
-            n = max(1, min(capacity, job.epochs - epoch, limit - epoch,
-                           int(SECONDS / pace)))  # fmt: skip
-            own = members.take(at)
-            order = _orders(job, plan, own, seeds[at], epoch, n, capacity)
-            told = Stretch(
-                order, _marks(job, plan, epoch, capacity), np.int32(epoch),
-                np.where(active[at], n, 0).astype(np.int32) if may_stop else np.int32(n),
-                np.int32(job.epochs - 1), seeds[at], own.held,
-            )  # fmt: skip
-            started = time.perf_counter()
-            batched, table, ran, stops = _run(
-                task, tuple(v[at] for v in numbers), tuple(job.rules), batched, data,
-                own.weights, validation, told, plan=plan, capacity=capacity,
-                names=names, axes=(leaves, 0 if may_stop else None),
-            )  # fmt: skip
-            table, ran, stops = np.asarray(table), np.asarray(ran), np.asarray(stops)
-            ran = np.broadcast_to(ran, len(at))
-            seconds = time.perf_counter() - started
-            calls += 1
-            if calls > 1 or seconds > 5:
-                pace = max(seconds / n, 1e-7)
-            for k in range(min(n, job.epochs - epoch)):
-                running = k < ran
-                logs[at[running], epoch + k] = table[running, k]
-            epochs[at] += ran
-            ended = stops.reshape(len(at), -1).any(axis=1) & active[at]
-            stopped[at[ended]] = stops[ended].argmax(axis=1) if ended.any() else 0
-            active[at[ended]] = False
-            epoch += n
-            if drop is not None and epoch < job.epochs:
-                gone = [m for m in drop(epoch, logs, names, active) if active[m]]
-                active[gone] = False
-            show(epoch, logs, active)
-            left = (job.epochs - epoch) * pace
-            share = active[at].mean()
-            if share <= 0.5 and left * (1 - share) > WORTH and active.any():
-                final = _set_aside(final, count, batched, at)
-                keep = np.flatnonzero(active[at])
-                batched = jax.tree.map(lambda a, k=keep: np.asarray(a)[k], batched)
-                at, calls = at[keep], 0
-        interrupted = press.asked
-    final = _set_aside(final, count, _finished(job, task, leaves, numbers, batched, at,
-                                               interrupted), at)  # fmt: skip
-    params, state = final
+    run = _Training(job, members, drop)
+    with contextlib.nullcontext(interrupt) if interrupt else Interrupt() as press:
+        while run.goes_on and not press.asked:
+            run.stretch()
+            show(run.epoch, run.logs, run.active)
+        interrupted = press.asked and run.goes_on
+    params, state = run.finish(interrupted)
+    seconds = time.perf_counter() - begin
     return Trained(
-        params, state, logs, epochs, stopped, time.perf_counter() - begin, interrupted
+        params, state, run.logs, run.epochs, run.stopped, seconds, interrupted
     )
 
 
-def _set_aside(final: Any, count: int, batched: Batched, at: np.ndarray) -> Any:
-    """The weights of all members, those in the program as they are now."""
-    now = jax.tree.map(np.asarray, (batched.params, batched.train.state))
-    if final is None and len(at) == count:
-        return now
-    if final is None:
-        final = jax.tree.map(lambda a: np.zeros((count, *a.shape[1:]), a.dtype), now)
-    final = jax.tree.map(np.array, final)
-    jax.tree.map(lambda whole, part: whole.__setitem__(at, part), final, now)
-    return final
+class _Training:
+    """The members of one program on their way.
+
+    Attributes:
+        epoch: How many epochs are done.
+        at: Which members are in the program; others have been put aside.
+        active: Which members still run.
+        logs, epochs, stopped: As in `Trained`.
+    """
+
+    def __init__(self, job: Fit, members: Members, drop: Any) -> None:
+        self.job, self.members, self.drop = job, members, drop
+        self.task, self.leaves = with_axes(job.task, members.numbers)
+        self.batched, self.seeds = initial(job, members, self.task)
+        self.plan = _plan(job, members)
+        count = len(members)
+        self.at, self.active = np.arange(count), np.ones(count, bool)
+        shape = (count, job.epochs, len(job.names))
+        self.logs = np.full(shape, np.nan, np.float32)
+        self.epochs, self.stopped = np.zeros(count, int), np.full(count, -1)
+        self.numbers = tuple(np.asarray(v, config.floatx()) for _, v in members.numbers)
+        self.data = jax.device_put((job.train_data, job.validation_data))
+        self.may_stop = bool(job.rules) or drop is not None
+        self.final: Any = None
+        self.pace, self.calls, self.epoch = _guess(job, self.plan, count), 0, 0
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is anything left to train."""
+        return self.epoch < self.job.epochs and bool(self.active.any())
+
+    def stretch(self) -> None:
+        """One call of the program: some epochs of all members in it."""
+        room = self._capacity()
+        until = self.drop.next(self.epoch) if self.drop else self.job.epochs
+        wanted = int(SECONDS / self.pace)
+        n = max(1, min(room, min(until, self.job.epochs) - self.epoch, wanted))
+        told, own = self._told(n, room)
+        started = time.perf_counter()
+        data, validation = self.data
+        run = _run
+        if len(self.at) == 1:
+            graph, rows_ = self.job.model.graph, self.plan.batch
+            work = graph.multiplications(graph.slot.input_shape)
+            run = functools.partial(_run_one, small=is_small(work, rows_))
+        self.batched, table, ran, stops = run(
+            self.task, tuple(v[self.at] for v in self.numbers), tuple(self.job.rules),
+            self.batched, data, own.weights, validation, told, plan=self.plan,
+            capacity=room, names=self.job.names,
+            axes=(self.leaves, 0 if self.may_stop else None),
+        )  # fmt: skip
+        self._take(np.asarray(table), np.asarray(ran), np.asarray(stops), n)
+        self.calls, seconds = self.calls + 1, time.perf_counter() - started
+        if self.calls > 1 or seconds > WORTH:  # the first call compiles
+            self.pace = max(seconds / n, 1e-7)
+        self.epoch += n
+        if self.drop is not None and self.goes_on:
+            names = self.job.names
+            self.active[self.drop(self.epoch, self.logs, names, self.active)] = False
+        self._compact()
+
+    def _capacity(self) -> int:
+        """The most epochs of one call: what its tables have room for."""
+        columns = max(len(self.job.names), self.plan.rows if self.plan.ordered else 0)
+        room = min(TABLE // max(len(self.at) * columns, 1), self.job.epochs, 1 << 14)
+        return 1 << (max(room, 1).bit_length() - 1)
+
+    def _told(self, n: int, room: int) -> tuple[Stretch, Members]:
+        """What the next call is told, and the members in it."""
+        own, seeds, job = self.members.take(self.at), self.seeds[self.at], self.job
+        order = _orders(job, self.plan, own, seeds, self.epoch, n, room)
+        marks = None
+        if self.plan.sometimes:
+            marks = job.validates(range(self.epoch, self.epoch + room))
+        count: Any = np.int32(n)
+        if self.may_stop:  # one that has stopped runs no epoch more
+            count = np.where(self.active[self.at], n, 0).astype(np.int32)
+        told = Stretch(
+            order, marks, np.int32(self.epoch), count, np.int32(job.epochs - 1), seeds,
+            own.held,
+        )  # fmt: skip
+        return told, own
+
+    def _take(self, table: Any, ran: Any, stops: Any, n: int) -> None:
+        """Takes the logs of a call, and who has stopped in it."""
+        ran = np.broadcast_to(ran, len(self.at))
+        lines = np.where((np.arange(n) < ran[:, None])[..., None], table[:, :n], np.nan)
+        self.logs[self.at, self.epoch : self.epoch + n] = lines
+        self.epochs[self.at] += ran
+        stops = np.broadcast_to(stops, (len(self.at), len(self.job.rules)))
+        ended = stops.any(axis=1) & self.active[self.at]
+        if ended.any():
+            self.stopped[self.at[ended]] = stops[ended].argmax(axis=1)
+            self.active[self.at[ended]] = False
+
+    def _compact(self) -> None:
+        """Goes on with those that still run, where that is worth a new program."""
+        runs = self.active[self.at]
+        left = (self.job.epochs - self.epoch) * self.pace
+        if runs.any() and runs.mean() <= 0.5 and left * (1 - runs.mean()) > WORTH:
+            self._set_aside()
+            keep = np.flatnonzero(runs)
+            self.batched = jax.tree.map(lambda a: np.asarray(a)[keep], self.batched)
+            self.at, self.calls = self.at[keep], 0
+
+    def _set_aside(self, interrupted: bool = False) -> None:
+        """Keeps the weights that the members in the program end with."""
+        batched = self.batched
+        if interrupted or self.drop is not None:
+            # The program has not seen their end: the best, or the average, come now.
+            batched = _closed(
+                self.task, tuple(v[self.at] for v in self.numbers),
+                tuple(self.job.rules), batched, self.leaves,
+            )  # fmt: skip
+        now = jax.tree.map(np.asarray, (batched.params, batched.train.state))
+        if self.final is None:
+            count = len(self.members)
+            self.final = jax.tree.map(
+                lambda a: np.zeros((count, *a.shape[1:]), a.dtype), now
+            )
+        for whole, part in zip(*map(jax.tree.leaves, (self.final, now)), strict=True):
+            whole[self.at] = part
+
+    def finish(self, interrupted: bool) -> tuple[Tree, Tree]:
+        """The weights of all members."""
+        self._set_aside(interrupted)
+        return self.final
 
 
-def _finished(
-    job: Fit, task: Task, leaves: Any, numbers: Any, batched: Batched, at: Any,
-    interrupted: bool,
-) -> Batched:  # fmt: skip
-    """What an interrupted training ends with: the rules' best weights."""
-    if not interrupted or not job.rules:
-        return batched
+@functools.partial(jax.jit, static_argnames="leaves")
+def _closed(
+    task: Task, numbers: Any, rules: Any, members: Batched, leaves: tuple[int, ...]
+) -> Batched:
+    """What the members end with: the rules' best weights, the optimizer's average."""
 
-    @jax.jit
-    @jax.vmap
-    def finish(numbers: Any, member: Batched) -> Any:
+    def one(numbers: Any, member: Batched) -> Batched:
         own = task
-        for place, value in zip(leaves, numbers, strict=True):
-            own = _replaced(own, place, value)
-        return program.finish(
-            own, tuple(job.rules), member.params, member.train, member.memories, True
+        for leaf, value in zip(leaves, numbers, strict=True):
+            own = _replaced(own, leaf, value)
+        params, train_ = program.finish(
+            own, rules, member.params, member.train, member.memories, True
         )
+        return Batched(params, train_, member.memories)
 
-    params, train_ = finish(tuple(v[at] for v in numbers), batched)
-    return Batched(params, train_, batched.memories)
+    return jax.vmap(one)(numbers, members)
 
 
 def _plan(job: Fit, members: Members) -> Plan:
@@ -395,10 +479,6 @@ def _orders(
             )  # fmt: skip
         order[i, :n] = drawn if members.rows is None else members.rows[i][drawn]
     return order
-
-
-def _marks(job: Fit, plan: Plan, epoch: int, capacity: int) -> Any:
-    return job.validates(range(epoch, epoch + capacity)) if plan.sometimes else None
 
 
 def _guess(job: Fit, plan: Plan, count: int) -> float:

@@ -1,14 +1,14 @@
 """Training a population: from what is asked to groups of members, and back."""
 
-import itertools
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from onefit import config
-from onefit.errors import invalid, is_whole, mistyped
+from onefit.errors import OnefitWarning, invalid, is_whole, mistyped
 from onefit.models import Model
 from onefit.models.jobs import build_job
 from onefit.population import engine
@@ -20,22 +20,10 @@ from onefit.training import data as rows
 from onefit.training.job import Fit
 from onefit.training.loop import Interrupt
 
-__all__ = ["fit", "grid"]
+__all__ = ["check", "fit"]
 
 MEMORY = 2 << 30
 """Bytes that the members of one program may take, unless told otherwise (2 GiB)."""
-
-
-def grid(**axes: Sequence[Any]) -> dict[str, list[Any]]:
-    """Every combination of these values, to vary: the last name changes fastest.
-
-    A name with a dot, such as "dropout.rate", is written `**{"dropout.rate": [...]}`.
-
-    >>> grid(learning_rate=[0.1, 0.01], batch_size=[32, 64])["learning_rate"]
-    [0.1, 0.1, 0.01, 0.01]
-    """
-    columns = zip(*itertools.product(*axes.values()), strict=True)
-    return dict(zip(axes, map(list, columns), strict=True))
 
 
 def fit(
@@ -44,7 +32,7 @@ def fit(
     y: Any,
     *,
     seeds: int | Sequence[int] = 1,
-    vary: dict[str, Sequence[Any]] | None = None,
+    vary: Mapping[str, Sequence[Any]] | None = None,
     memory: int = MEMORY,
     verbose: Any = "auto",
     folds: Any = None,
@@ -72,7 +60,7 @@ def fit(
         verbose: 0 for silence.
         folds: The rows that members train on and are validated on, as
             `cross_validate` gives them.
-        drop: A pair of functions that stops members on the way, as `halving` gives it.
+        drop: What stops members on the way, as `halving` gives it.
         **arguments: The other arguments of `Model.fit`: batch_size, epochs,
             validation_data, validation_split, shuffle, class_weight, sample_weight,
             callbacks (rules: EarlyStopping, ReduceLROnPlateau, TerminateOnNaN).
@@ -99,7 +87,7 @@ def fit(
     Source: lecture 002, XOR; lecture 004, local minima.
     """
     seeds = _seeds(seeds)
-    _check(model, arguments)
+    check(model, arguments)
     places, settings = members_of(model, vary)
     own_seeds = [place for place in places if place.path == "seed"]
     every = [
@@ -113,21 +101,39 @@ def fit(
             member | {"fold": k} for k in range(len(folds)) for member in every
         ]  # fmt: skip
     show = Progress(len(every), arguments.get("epochs", 1), verbose)
-    trained: list[tuple[np.ndarray, Fit, Trained]] = []
+    x, y, _ = model._rows(x, y, None, "fit")  # converted once, for all groups
+    work = []  # all of it is checked before any of it is trained
     groups = _groups(places, every, splits)
+    for at, changes in groups:
+        copy = rebuilt(model, changes)
+        own = {p.path: v for p, v in changes if p.room == "fit"}
+        job = build_job(copy, x, y, verbose=0, **(arguments | own))
+        work += [(part, job) for part in _parts(job, at, memory)]
+    if hasattr(drop, "bind"):
+        drop = drop.bind(work[0][1].directions)
+    trained: list[tuple[np.ndarray, Fit, Trained]] = []
     show.groups(groups, places)
     with Interrupt() as interrupt, show:
-        for at, changes in groups:
-            copy = rebuilt(model, changes)
-            own = {p.path: v for p, v in changes if p.room == "fit"}
-            job = build_job(copy, x, y, verbose=0, **(arguments | own))
-            for part in _parts(job, at, memory):
-                if interrupt.asked and trained:
-                    break
-                members = _members(job, places, every, part, splits)
-                done = engine.train(job, members, show.of(part), drop, interrupt)
-                trained.append((part, job, done))
-    return _result(trained, every, places)
+        for part, job in work:
+            if interrupt.asked and trained:
+                break
+            members = _members(job, places, every, part, splits)
+            done = engine.train(job, members, show.of(part), drop, interrupt)
+            trained.append((part, job, done))
+    population = _result(trained, every, places)
+    _warn(population)
+    return population
+
+
+def _warn(population: Population) -> None:
+    """Says aloud that no member came to anything, and with which learning rates."""
+    if population.epochs.any() and population.diverged().all():
+        warnings.warn(
+            f"population.fit: {population.divergence()}. Write a smaller learning "
+            "rate, or scale the inputs.",
+            OnefitWarning,
+            stacklevel=3,
+        )
 
 
 def _seeds(seeds: Any) -> list[int]:
@@ -144,7 +150,7 @@ def _seeds(seeds: Any) -> list[int]:
     return [int(seed) for seed in many]
 
 
-def _check(model: Any, arguments: dict[str, Any]) -> None:
+def check(model: Any, arguments: dict[str, Any]) -> None:
     """Refuses what a population cannot do, before anything is made."""
     from onefit.training.rules import Rule
 
@@ -174,7 +180,7 @@ def _check(model: Any, arguments: dict[str, Any]) -> None:
         if not isinstance(callback, Rule):
             raise mistyped(
                 "population.fit",
-                received=f"the callback {type(callback).__name__}, which runs in Python",
+                received=f"{type(callback).__name__}, which runs in Python",
                 expected="rules, which run inside the program",
                 fix="use EarlyStopping, ReduceLROnPlateau or TerminateOnNaN",
             )
@@ -300,4 +306,5 @@ def _result(
         trained[0][1].directions,
         sum(t.seconds for _, _, t in trained),
         interrupted,
+        np.sort(done),
     )

@@ -33,6 +33,8 @@ class Population:
         directions: Which way is better, for each log.
         seconds: Wall time, compiling included.
         interrupted: Whether Ctrl-C ended it.
+        numbers: Which of the networks that were asked for the members are; all of them,
+            unless Ctrl-C came before some were begun.
     """
 
     def __init__(
@@ -45,10 +47,12 @@ class Population:
         directions: dict[str, str | None],
         seconds: float,
         interrupted: bool,
+        numbers: np.ndarray | None = None,
     ) -> None:
         self.groups, self.history, self.settings = groups, history, settings
         self.epochs, self.stopped, self.directions = epochs, stopped, directions
         self.seconds, self.interrupted = seconds, interrupted
+        self.numbers = np.arange(len(epochs)) if numbers is None else numbers
 
     def __len__(self) -> int:
         return len(self.epochs)
@@ -65,15 +69,47 @@ class Population:
     def final(self, monitor: str | None = None) -> np.ndarray:
         """The number of each member's last epoch that has it, (member,)."""
         table = self.column(monitor)
+        if not table.shape[1]:
+            return np.full(len(self), np.nan)
         has = ~np.isnan(table)
         last = table.shape[1] - 1 - has[:, ::-1].argmax(axis=1)
         return np.where(has.any(axis=1), table[np.arange(len(table)), last], np.nan)
 
     def diverged(self) -> np.ndarray:
         """Which members' loss was not a finite number at their end, (member,)."""
+        if not self.epochs.any():
+            return np.zeros(len(self), bool)
         last = np.maximum(self.epochs - 1, 0)
         loss = self.history["loss"][np.arange(len(self)), last]
         return ~np.isfinite(loss) & (self.epochs > 0)
+
+    def divergence(self) -> str:
+        """How many diverged, and from which learning rate on; '' if none did."""
+        gone = self.diverged()
+        if not gone.any():
+            return ""
+        count = f"{gone.sum()} diverged"
+        if gone.all():
+            count = f"all {len(self)} networks diverged (the loss is not finite)"
+        rates = self._rates()
+        low, high = (f(rates[gone]) for f in (np.min, np.max))
+        if np.isnan(low):  # a schedule has no one rate
+            return count
+        kept = rates[~gone].max(initial=-np.inf)
+        if low > kept > 0:
+            return f"{count}, from learning rate {low:g} on; {kept:g} did not"
+        between = f"s {low:g} to {high:g}" if low < high else f" {low:g}"
+        return f"{count}, at learning rate{between}"
+
+    def _rates(self) -> np.ndarray:
+        """The learning rate that each member started with, NaN for a schedule."""
+        rates = np.full(len(self), np.nan)
+        for group in self.groups:
+            if group.model.optimizer.constant_rate:
+                rates[group.at] = group.model.optimizer.learning_rate
+        for i, value in enumerate(self.settings.get("learning_rate", ())):
+            rates[i] = value if isinstance(value, int | float) else np.nan
+        return rates
 
     def share(
         self,
@@ -144,6 +180,29 @@ class Population:
         chosen = range(len(self)) if indices is None else indices
         return [self.member(int(i)) for i in chosen]
 
+    def ensemble(self, top: int | None = None, monitor: str | None = None) -> Any:
+        """The best members as one model, whose prediction is their mean.
+
+        Args:
+            top: How many; all that did not diverge unless given.
+            monitor: The log by whose final number they are chosen.
+
+        Raises:
+            ValueError: More than there are, or fewer than two.
+        """
+        from onefit.population.ensemble import Ensemble
+
+        usable = self.ranking(monitor)
+        usable = usable[np.isfinite(self.final(monitor))[usable]]
+        if top is not None and (not is_whole(top, 2) or top > len(usable)):
+            raise invalid(
+                "ensemble",
+                received=f"top={top!r}",
+                expected=f"a number from 2 to {len(usable)}, the networks that did not "
+                "diverge",
+            )
+        return Ensemble(self.members(usable[:top].tolist()))
+
     def predict(self, x: Any, batch_size: int | None = None) -> np.ndarray:
         """Every member's outputs for these rows, (member, rows, ...)."""
         from onefit.population.together import predictions
@@ -156,14 +215,47 @@ class Population:
     # Tables --------------------------------------------------------------------------
 
     def rows(self, monitor: str | None = None) -> list[dict[str, Any]]:
-        """A dict for each member, the best first: its settings and final numbers."""
+        """A dict for each member, the best first: its settings and final numbers.
+
+        A log that is called like a setting (the learning rate's) is not repeated.
+        """
+        finals = {name: self.final(name) for name in self.history
+                  if name not in self.settings}  # fmt: skip
         return [
             {"member": int(i)}
             | {name: values[i] for name, values in self.settings.items()}
-            | {name: float(self.final(name)[i]) for name in self.history}
+            | {name: float(final[i]) for name, final in finals.items()}
             | {"epochs": int(self.epochs[i])}
             for i in self.ranking(monitor)
         ]
+
+    def scores(self, monitor: str | None = None) -> list[dict[str, Any]]:
+        """Over the seeds and folds of each setting, the best setting first.
+
+        Args:
+            monitor: The log by whose mean they are ordered; 'val_loss' or 'loss'.
+
+        Returns:
+            For each setting a dict: 'setting' (its names and values), 'mean' and 'std'
+            (of each log's final numbers; the deviation divides by n - 1), 'n'.
+        """
+        from onefit.population.scores import scores
+
+        return scores(self, self._monitor(monitor))
+
+    def summary(
+        self, monitor: str | None = None, top: int = 20, print_fn: Any = None
+    ) -> None:
+        """Prints the scores as a table: a setting a row, the best first.
+
+        Args:
+            monitor: The log by whose mean they are ordered; 'val_loss' or 'loss'.
+            top: So many rows at most.
+            print_fn: Takes the text in place of printing.
+        """
+        from onefit.population.scores import table
+
+        (print_fn or print)(table(self, self._monitor(monitor), top))
 
     def to_frame(self) -> Any:
         """The same as a pandas DataFrame, in the order of the members."""
@@ -176,10 +268,9 @@ class Population:
         value = self.final(monitor)
         value = value[np.isfinite(value)]
         if not len(value):
-            return f"Population({len(self)} networks, all diverged)"
+            return f"Population({self.divergence() or f'{len(self)} networks'})"
         low, middle, high = np.quantile(value, [0.0, 0.5, 1.0])
-        diverged = int(self.diverged().sum())
-        lost = f", {diverged} diverged" if diverged else ""
+        lost = ", ".join(["", *filter(None, [self.divergence()])])
         return (
             f"Population({len(self)} networks{lost}; {monitor}: median {middle:.4g}, "
             f"{low:.4g} to {high:.4g}; {self.seconds:.1f} s)"

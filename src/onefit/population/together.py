@@ -1,27 +1,55 @@
-"""What many networks of one structure answer, in one program."""
+"""What many networks answer, those of one structure in one program."""
 
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import jax
 import numpy as np
 
+from onefit import config
 from onefit.models import Model
 from onefit.training import data as rows
 from onefit.types import Tree
 
-__all__ = ["predictions"]
+__all__ = ["Stack", "outputs", "stacks"]
 
 VALUES = 1 << 24
 """Numbers of input that one call takes, over all members."""
 
+Stack = tuple[Any, Tree, Tree]
+"""Members of one structure: a graph, their weights, their states, (member, ...)."""
 
-@functools.partial(jax.jit)
-def _forward(graph: Any, params: Tree, state: Tree, x: Any) -> Any:
-    def one(params: Tree, state: Tree) -> Any:
+
+@functools.partial(jax.jit, static_argnames="several")
+def _forward(graph: Any, params: Tree, state: Tree, x: Any, several: bool) -> Any:
+    def one(graph: Any, params: Tree, state: Tree) -> Any:
         return graph.apply(params, state, x, training=False)[0]
 
-    return jax.vmap(one)(params, state)
+    axes = (0 if several else None, 0, 0)
+    return jax.vmap(one, in_axes=axes)(graph, params, state)
+
+
+def outputs(
+    groups: list[Stack], x: Any, batch_size: int | None = None, several: bool = False
+) -> Iterator[Any]:
+    """The outputs of all members for some rows after others, (member, rows, ...).
+
+    Args:
+        groups: The members, in the order of the outputs.
+        x: Rows of inputs, converted.
+        batch_size: Rows at once; as many as are little memory unless given.
+        several: Whether the numbers of a graph are those of each member, (member,).
+    """
+    leaves = jax.tree.leaves(x)
+    n = len(leaves[0])
+    members = sum(len(jax.tree.leaves(group[1:])[0]) for group in groups)
+    each = sum(int(np.prod(a.shape[1:])) for a in leaves) * members
+    size = batch_size or max(1, min(n, VALUES // max(each, 1)))
+    for start in range(0, n, size):
+        piece = jax.tree.map(lambda a, at=start: a[at : at + size], x)
+        parts = [_forward(*group, piece, several=several) for group in groups]
+        yield jax.tree.map(lambda *a: np.concatenate([*map(np.asarray, a)]), *parts)
 
 
 def predictions(
@@ -29,16 +57,28 @@ def predictions(
 ) -> Any:
     """The outputs of every member for these rows, (member, rows, ...)."""
     x = rows.as_batch(x, finite=False, inputs=model.input_names).x
-    leaves = jax.tree.leaves(x)
-    n = len(leaves[0])
-    members = len(jax.tree.leaves((params, state))[0])
-    each = sum(int(np.prod(a.shape[1:])) for a in leaves) * members
-    size = batch_size or max(1, min(n, VALUES // max(each, 1)))
-    parts = []
-    for start in range(0, n, size):
-        piece = jax.tree.map(lambda a, at=start: a[at : at + size], x)
-        y = _forward(model.graph, params, state, piece)
-        parts.append(jax.tree.map(np.asarray, y))
-    if len(parts) == 1:
-        return parts[0]
+    parts = list(outputs([(model.graph, params, state)], x, batch_size))
     return jax.tree.map(lambda *a: np.concatenate(a, axis=1), *parts)
+
+
+def stacks(models: list[Model]) -> tuple[list[Stack], np.ndarray]:
+    """Models as stacks, one for each structure, and the order of models in them."""
+    found: dict[Any, list[int]] = {}
+    for i, model in enumerate(models):
+        slot = model.graph.slot
+        trees = model.graph, slot.params, slot.state
+        key = jax.tree.structure(trees), tuple(map(np.shape, jax.tree.leaves(trees)))
+        found.setdefault(key, []).append(i)
+    groups = []
+    for at in found.values():
+        own = [models[i].graph for i in at]
+        graph = jax.tree.map(lambda *a: np.stack([*map(_number, a)]), *own)
+        slots = [(graph.slot.params, graph.slot.state) for graph in own]
+        weights = jax.tree.map(lambda *a: np.stack([*map(np.asarray, a)]), *slots)
+        groups.append((graph, *weights))
+    return groups, np.argsort([i for at in found.values() for i in at])
+
+
+def _number(value: Any) -> Any:
+    """A setting of a description as an array."""
+    return np.asarray(value, None if hasattr(value, "dtype") else config.floatx())

@@ -1,0 +1,260 @@
+"""Ensembles: a model whose prediction is the mean of its members'."""
+
+import os
+from collections.abc import Sequence
+from typing import Any, Self
+
+import jax
+import numpy as np
+
+from onefit.description import Description
+from onefit.errors import invalid, mistyped
+from onefit.layers import Activation, Average, Input
+from onefit.models import Model
+from onefit.models.jobs import whole
+from onefit.population.axes import rebuilt
+from onefit.population.together import outputs, stacks
+from onefit.training import data as rows
+
+__all__ = ["Ensemble"]
+
+
+class Ensemble(Model):
+    """A model whose prediction is the mean of its members': a = (1/n) Σ a_i.
+
+    The members are copies of the models given; they may differ in structure, but not
+    in the shapes of inputs and outputs. Of members that end in logits (a loss with
+    `from_logits=True`) the probabilities are averaged, and the ensemble's output is
+    one. The ensemble is compiled like the first member; trained on, it trains all
+    members at once by the loss of their mean.
+
+    Args:
+        members: Models with weights, two or more.
+        name: The ensemble's name.
+
+    Attributes:
+        members: The models inside.
+
+    Raises:
+        TypeError: What is no model.
+        ValueError: Fewer than two, shapes that differ (which member), weights that are
+            not finite.
+
+    Example:
+        >>> from onefit import Input, Sequential
+        >>> from onefit.layers import Dense
+        >>> from onefit.population import Ensemble
+        >>> def line(slope):
+        ...     dense = Dense(1, kernel_initializer=onefit.initializers.Constant(slope))
+        ...     return Sequential([Input((1,)), dense])
+        >>> both = Ensemble([line(1.0), line(3.0)])
+        >>> mean, std = both.predict(np.array([[1.0], [2.0]]), return_std=True)
+        >>> mean.tolist(), std.tolist()
+        ([[2.0], [4.0]], [[1.0], [2.0]])
+
+    Source: Lakshminarayanan, Pritzel & Blundell, "Simple and scalable predictive
+    uncertainty estimation using deep ensembles" (2017).
+    """
+
+    def __init__(self, members: Sequence[Model], name: str | None = None) -> None:
+        members = _checked(members)
+        first = members[0]
+        inputs = _entrances(first)
+        link = _link(first)
+        ends = []
+        for i, member in enumerate(members):
+            copy = rebuilt(member, [])
+            if link:
+                own = _entrances(first)
+                copy = Model(own, Activation(link)(copy(own)))
+            copy.graph.name, copy.graph._named = f"member_{i}", True
+            ends.append(_tensors(copy(inputs)))
+        several = len(first.outputs) > 1  # compile tells them apart by their names
+        means = [
+            Average(name=key if several else None)(list(same))
+            for key, same in zip(first.output_names, zip(*ends, strict=True),
+                                 strict=True)
+        ]  # fmt: skip
+        super().__init__(
+            _arranged(first._inputs, inputs),
+            _arranged(first._outputs, means),
+            name or "ensemble",
+        )
+        if first._compiled is not None:
+            optimizer = first.optimizer.replace()
+            told = {k: _of_probabilities(v) for k, v in first._compiled.items()}
+            self.compile(optimizer, _of_probabilities(first.loss), **told)
+
+    @property
+    def members(self) -> list[Model]:
+        """The models inside."""
+        return [layer for layer in self.layers if isinstance(layer, Model)]
+
+    def predict(  # the mean and spread, which a plain model's output has no place for
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_std: bool = False,
+    ) -> Any:
+        """The mean of the members' outputs for these rows, as a numpy array.
+
+        Args:
+            x, batch_size, verbose, steps, callbacks: As in `Model.predict`.
+            return_std: Whether to return (mean, standard deviation) over the members,
+                which divides by their number.
+        """
+        alone = self.graph.stateful or self.graph.always_random
+        if callbacks or (alone and not return_std):
+            if return_std:
+                raise invalid(
+                    "predict",
+                    received="return_std=True with callbacks",
+                    expected="one of them",
+                    fix="leave the callbacks out",
+                )
+            return super().predict(x, batch_size, verbose, steps, callbacks)
+        for name, value in (("batch_size", batch_size), ("steps", steps)):
+            if value is not None:
+                whole(name, value, 1)
+        x = rows.as_batch(x, finite=False, inputs=self.input_names).x
+        if steps is not None:
+            x = jax.tree.map(lambda a: a[: steps * (batch_size or 32)], x)
+        self.graph.output_shape(rows.batch_shape(x))
+        pieces = self._alone(x) if alone else self._together(x, batch_size)
+        pairs = [
+            jax.tree.map(lambda a, f=f: f(a, axis=0), piece)
+            for piece in pieces for f in (np.mean, np.std)
+        ]  # fmt: skip
+        mean, std = (
+            self._nest(self._outputs).arrange(
+                jax.tree.map(lambda *a: np.concatenate(a), *pairs[k::2])
+            )
+            for k in range(2)
+        )
+        return (mean, std) if return_std else mean
+
+    def _together(self, x: Any, batch_size: int | None) -> Any:
+        """Every member's outputs for some rows after others, (member, rows, ...)."""
+        groups, _ = stacks(self.members)
+        return outputs(groups, x, batch_size, several=True)
+
+    def _alone(self, x: Any) -> Any:
+        """The same of members that draw random numbers, or go on from their states."""
+        given = list(x) if isinstance(x, tuple) else x
+        each = [_flat(member.predict(given)) for member in self.members]
+        yield jax.tree.map(lambda *a: np.stack(a), *each)
+
+    @classmethod
+    def load(cls, filepath: str | os.PathLike) -> Self:
+        """The ensemble in a `.keras` file that `save` has written.
+
+        Raises:
+            ValueError: A file of another model, or what `onefit.load_model` refuses.
+        """
+        from onefit.interop.keras_file import load_model
+
+        model = load_model(filepath)
+        inner = [layer for layer in model.layers if isinstance(layer, Model)]
+        means = [tensor.call.layer for tensor in model.outputs]
+        if len(inner) < 2 or not all(isinstance(mean, Average) for mean in means):
+            raise invalid(
+                f"Ensemble.load({os.fspath(filepath)!r})",
+                received=f"the model {model.name!r}",
+                expected="an ensemble, which averages models inside it",
+                fix="use onefit.load_model",
+            )
+        ensemble = cls.__new__(cls)
+        ensemble.__dict__.update(model.__dict__)
+        ensemble._show_face()
+        return ensemble
+
+
+def _checked(members: Any) -> list[Model]:
+    """The members, refused where they have no mean."""
+    members = list(members) if isinstance(members, list | tuple) else [members]
+    for i, member in enumerate(members):
+        if not isinstance(member, Model):
+            raise mistyped(
+                f"Ensemble, member {i}", received=repr(member), expected="a model"
+            )
+    if len(members) < 2:
+        raise invalid(
+            "Ensemble",
+            received=f"{len(members)} members",
+            expected="two or more",
+            fix="write population.ensemble(top=5)",
+        )
+    first = members[0]
+    for i, member in enumerate(members):
+        for what in ("input_shape", "output_shape"):
+            shape, wanted = getattr(member, what), getattr(first, what)
+            if shape != wanted:
+                raise invalid(
+                    f"Ensemble, member {i}",
+                    received=f"{what} {shape}",
+                    expected=f"{wanted}, as of member 0",
+                )
+        if _link(member) != _link(first):
+            raise invalid(
+                f"Ensemble, member {i}",
+                received="logits" if _link(member) else "probabilities",
+                expected="the same as of member 0",
+                fix="compile them all with the same from_logits",
+            )
+        if not all(np.isfinite(w).all() for w in member.get_weights()):
+            raise invalid(
+                f"Ensemble, member {i}",
+                received="weights that are not finite (it has diverged)",
+                expected="members that can predict",
+                fix="leave it out",
+            )
+    return members
+
+
+def _entrances(model: Model) -> list[Any]:
+    """New Inputs like those of a model."""
+    return [
+        Input(
+            batch_shape=tensor.shape,
+            dtype=None if tensor.dtype.startswith("float") else tensor.dtype,
+            name=name,
+        )
+        for tensor, name in zip(model.inputs, model.input_names, strict=True)
+    ]
+
+
+def _link(model: Model) -> str | None:
+    """What makes probabilities of a model's logits, if it ends in such."""
+    loss: Any = model.loss
+    asks = isinstance(loss, Description) and getattr(loss, "from_logits", False)
+    return getattr(loss, "link", None) if asks else None
+
+
+def _of_probabilities(told: Any) -> Any:
+    """Losses and metrics, alone or in lists and dicts, that take probabilities."""
+
+    def changed(value: Any) -> Any:
+        asks = isinstance(value, Description) and getattr(value, "from_logits", False)
+        return value.replace(from_logits=False) if asks else value
+
+    return jax.tree.map(
+        changed, told, is_leaf=lambda v: v is None or isinstance(v, Description)
+    )
+
+
+def _flat(y: Any) -> Any:
+    """Outputs as the graph has them: one, or a tuple."""
+    many = list(y.values()) if isinstance(y, dict) else y
+    return tuple(many) if isinstance(many, list) and len(many) > 1 else many
+
+
+def _tensors(y: Any) -> list[Any]:
+    many = list(y.values()) if isinstance(y, dict) else y
+    return many if isinstance(many, list) else [many]
+
+
+def _arranged(nest: Any, tensors: list[Any]) -> Any:
+    return nest.arrange(tuple(tensors) if len(tensors) > 1 else tensors[0])

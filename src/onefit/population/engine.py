@@ -20,7 +20,7 @@ from onefit.layers.base import is_shape
 from onefit.population.axes import Place, with_numbers
 from onefit.training import data as rows
 from onefit.training import program
-from onefit.training.compiling import compiled, is_small
+from onefit.training.compiling import QUICK, compiled, is_small
 from onefit.training.job import Fit
 from onefit.training.loop import Interrupt
 from onefit.training.program import Plan, Stretch
@@ -104,11 +104,6 @@ class Batched(NamedTuple):
     memories: tuple[Tree, ...]
 
 
-@functools.partial(
-    jax.jit,
-    static_argnames=("plan", "capacity", "names", "axes"),
-    donate_argnames=("members",),
-)
 def _run(
     task: Task,
     numbers: tuple[Any, ...],
@@ -142,6 +137,17 @@ def _run(
     told = Stretch(order, None, None, count_axis, None, 0, held)
     in_axes = (0, 0, None if weights is None else 0, told)
     return jax.vmap(one, in_axes=in_axes)(numbers, members, weights, stretch)
+
+
+@functools.cache
+def _compiled(small: bool) -> Any:
+    """The compiled form of `_run`."""
+    return jax.jit(
+        _run,
+        static_argnames=("plan", "capacity", "names", "axes"),
+        donate_argnames=("members",),
+        compiler_options=QUICK if small else None,
+    )
 
 
 def _run_one(
@@ -312,6 +318,9 @@ class _Training:
         self.epochs, self.stopped = np.zeros(count, int), np.full(count, -1)
         self.numbers = tuple(np.asarray(v, config.floatx()) for _, v in members.numbers)
         self.data = jax.device_put((job.train_data, job.validation_data))
+        graph = job.model.graph
+        work = graph.multiplications(graph.slot.input_shape)
+        self.small = is_small(work, self.plan.batch)
         self.may_stop = bool(job.rules) or drop is not None
         self.final: Any = None
         self.pace, self.calls, self.epoch = _guess(job, self.plan, count), 0, 0
@@ -330,11 +339,9 @@ class _Training:
         told, own = self._told(n, room)
         started = time.perf_counter()
         data, validation = self.data
-        run = _run
+        run = _compiled(self.small)
         if len(self.at) == 1:
-            graph, rows_ = self.job.model.graph, self.plan.batch
-            work = graph.multiplications(graph.slot.input_shape)
-            run = functools.partial(_run_one, small=is_small(work, rows_))
+            run = functools.partial(_run_one, small=self.small)
         self.batched, table, ran, stops = run(
             self.task, tuple(v[self.at] for v in self.numbers), tuple(self.job.rules),
             self.batched, data, own.weights, validation, told, plan=self.plan,

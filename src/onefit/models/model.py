@@ -1,9 +1,9 @@
 """Model: the face over a graph. compile, fit, evaluate and predict hold no maths."""
 
 import contextlib
+import itertools
 import json
 import os
-import re
 from typing import Any, Self
 
 import jax
@@ -769,9 +769,8 @@ def _names_of(nest: Nest | None) -> list[str] | None:
         return None
     names: list[str] = []
     for name in nest.keys or [tensor.name for tensor in nest.tensors]:
-        copies = sum(re.fullmatch(rf"{re.escape(name)}(_\d+)?", n) is not None
-                     for n in names)  # fmt: skip
-        names.append(f"{name}_{copies}" if copies else name)
+        free = (f"{name}_{i}" if i else name for i in itertools.count())
+        names.append(next(n for n in free if n not in names))
     return names
 
 

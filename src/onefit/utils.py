@@ -203,7 +203,8 @@ def split_dataset(
     """Rows in two parts, the first to train on and the second to test with.
 
     Args:
-        dataset: An array, or a tuple, list or dict of arrays with as many rows each.
+        dataset: An array, or a tuple, list or dict of arrays (or of such again) with
+            as many rows each.
         left_size: What the first part gets: a count of rows, or a share between 0 and
             1, which is rounded to whole rows.
         right_size: The same for the second part; what is None gets the rest.
@@ -253,15 +254,30 @@ def split_dataset(
 def _unpack(dataset: Any) -> tuple[list[np.ndarray], Callable[[list], Any]]:
     """The arrays of a dataset, and what arranges such arrays as they were."""
     if isinstance(dataset, dict):
-        keys = list(dataset)
-        arrays = [np.asarray(a) for a in dataset.values()]
-        return arrays, lambda parts: dict(zip(keys, parts, strict=True))
+        keys, parts = list(dataset), [_unpack(a) for a in dataset.values()]
+        return _together(parts, lambda made: dict(zip(keys, made, strict=True)))
     several = isinstance(dataset, tuple | list) and all(
         hasattr(a, "shape") or hasattr(a, "__len__") for a in dataset
     )
-    if several and (isinstance(dataset, tuple) or hasattr(dataset[0], "shape")):
-        return [np.asarray(a) for a in dataset], type(dataset)
+    if several and (
+        isinstance(dataset, tuple)
+        or hasattr(dataset[0], "shape")
+        or isinstance(dataset[0], dict)
+    ):
+        return _together([_unpack(a) for a in dataset], type(dataset))
     return [np.asarray(dataset)], lambda parts: parts[0]
+
+
+def _together(
+    parts: list[Any], arrange: Callable[[list], Any]
+) -> tuple[list[np.ndarray], Callable[[list], Any]]:
+    """The arrays of several datasets as those of one."""
+
+    def arranged(arrays: list) -> Any:
+        rest = iter(arrays)
+        return arrange([one([next(rest) for _ in own]) for own, one in parts])
+
+    return [array for own, _ in parts for array in own], arranged
 
 
 def _counts(n: int, left: Any, right: Any) -> tuple[int, int]:

@@ -337,26 +337,32 @@ class _Training:
         wanted = int(SECONDS / self.pace)
         n = max(1, min(room, min(until, self.job.epochs) - self.epoch, wanted))
         told, own = self._told(n, room)
+        if not self.calls:  # no epoch: what takes its time is compiling
+            self._run(told._replace(count=np.zeros_like(told.count)), own, room)
         started = time.perf_counter()
-        data, validation = self.data
-        run = _compiled(self.small)
-        if len(self.at) == 1:
-            run = functools.partial(_run_one, small=self.small)
-        self.batched, table, ran, stops = run(
-            self.task, tuple(v[self.at] for v in self.numbers), tuple(self.job.rules),
-            self.batched, data, own.weights, validation, told, plan=self.plan,
-            capacity=room, names=self.job.names,
-            axes=(self.leaves, 0 if self.may_stop else None),
-        )  # fmt: skip
-        self._take(np.asarray(table), np.asarray(ran), np.asarray(stops), n)
+        table, ran, stops = map(np.asarray, self._run(told, own, room))
         self.calls, seconds = self.calls + 1, time.perf_counter() - started
-        if self.calls > 1 or seconds > WORTH:  # the first call compiles
-            self.pace = max(seconds / n, 1e-7)
+        self.pace = max(seconds / n, 1e-7)
+        self._take(table, ran, stops, n)
         self.epoch += n
         if self.drop is not None and self.goes_on:
             names = self.job.names
             self.active[self.drop(self.epoch, self.logs, names, self.active)] = False
         self._compact()
+
+    def _run(self, told: Stretch, own: Members, room: int) -> Any:
+        """What the program gives: (logs, epochs run, which rules stopped)."""
+        data, validation = self.data
+        run = _compiled(self.small)
+        if len(own) == 1:
+            run = functools.partial(_run_one, small=self.small)
+        self.batched, *rest = run(
+            self.task, tuple(v[self.at] for v in self.numbers), tuple(self.job.rules),
+            self.batched, data, own.weights, validation, told, plan=self.plan,
+            capacity=room, names=self.job.names,
+            axes=(self.leaves, 0 if self.may_stop else None),
+        )  # fmt: skip
+        return rest
 
     def _capacity(self) -> int:
         """The most epochs of one call: what its tables have room for."""

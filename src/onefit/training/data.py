@@ -292,7 +292,8 @@ def _fit_target(loss: Loss | None, y: Any, output: tuple[int | None, ...]) -> An
             received=f"targets of shape {y.shape} for an output of shape {output}",
             expected=f"targets of shape {_rows_of(output)}, since {loss.name} "
             "compares them number by number",
-            fix=f"give the last layer {units} unit{'s' * (units != 1)}, or give y that "
+            fix=_wider(y, output)
+            or f"give the last layer {units} unit{'s' * (units != 1)}, or give y that "
             "shape",
         )
     if loss.link == "sigmoid" and (y.min() < 0 or y.max() > 1):
@@ -303,6 +304,18 @@ def _fit_target(loss: Loss | None, y: Any, output: tuple[int | None, ...]) -> An
             fix="encode the two classes as 0 and 1, or use loss='mse' for quantities",
         )
     return y
+
+
+def _wider(y: Any, output: tuple[int | None, ...]) -> str:
+    """What to write when the output has more axes than one value a row needs."""
+    if len(output) < 3 or y.ndim > 2:
+        return ""
+    sequences = "return_sequences=False in the last recurrent layer, or GlobalAverage"
+    return (
+        "add Flatten or GlobalAveragePooling2D before the last layer"
+        if len(output) > 3
+        else f"write {sequences}Pooling1D or Flatten before the last layer"
+    )
 
 
 def _rows_of(shape: tuple[int | None, ...]) -> str:
@@ -337,6 +350,7 @@ def _class_labels(loss: Loss, y: Any, output: tuple[int | None, ...]) -> Any:
             "y",
             received=f"targets of shape {y.shape}",
             expected=f"class labels of shape {_rows_of(output[:-1])} for {loss.name}",
+            fix=_wider(y, output),
         )
     host = np.asarray(y)
     if host.dtype.kind == "f" and not np.array_equal(host, np.rint(host)):

@@ -72,12 +72,10 @@ class Whole:
         if self.drawn:  # what is drawn already is not waited for
             count = min(count, self.drawn[0])
         order = self._order(epoch, count)
+        if not self.calls:  # no epoch: what takes its time is compiling
+            self._run(epoch, 0, order)
         started = time.perf_counter()
-        logs, number, stop = self.state.run(
-            self.data, self.validation, stretch(job, plan, epoch, count, order,
-                                                self.capacity),
-            plan, self.capacity, donate=self.capacity > 1,
-        )  # fmt: skip
+        logs, number, stop = self._run(epoch, count, order)
         following = epoch + count
         if plan.ordered and following < job.epochs:  # drawn while the program runs
             ahead = min(self.capacity, job.epochs - following, 2 * count)
@@ -85,6 +83,13 @@ class Whole:
         table, number, stop = np.asarray(logs), int(number), np.asarray(stop)
         self._learn_pace((time.perf_counter() - started) / max(number, 1))
         return table[:number], stop
+
+    def _run(self, epoch: int, count: int, order: np.ndarray | None) -> Any:
+        told = stretch(self.job, self.plan, epoch, count, order, self.capacity)
+        return self.state.run(
+            self.data, self.validation, told, self.plan, self.capacity,
+            donate=self.capacity > 1,
+        )  # fmt: skip
 
     def _order(self, epoch: int, count: int) -> np.ndarray | None:
         """The rows of these epochs, in a buffer of fixed size."""
@@ -106,11 +111,10 @@ class Whole:
         return self.plan.steps * step
 
     def _learn_pace(self, seconds: float) -> None:
-        """How many epochs come next; the first call compiles and tells little."""
+        """How many epochs come next."""
         self.calls += 1
-        if self.calls > 1 or seconds > 5 * SLOW:
-            self.pace = seconds
-            self.count = max(1, int(SECONDS / max(seconds, 1e-7)))
+        self.pace = seconds
+        self.count = max(1, int(SECONDS / max(seconds, 1e-7)))
 
 
 class Part:

@@ -153,7 +153,7 @@ class Worker:
 def contestants(work: Work, peers: list[str]) -> Iterator[Row]:
     """Who takes part; with extras, each also runs bare, to be compared with itself."""
     for name in peers:
-        if work.kind in PEERS[name].does:
+        if work.kind in PEERS[name].does and work.net in PEERS[name].nets:
             yield Row(name)
             if work.kind == "extras":
                 yield Row(name, extras=True)

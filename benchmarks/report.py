@@ -8,17 +8,32 @@ import statistics
 from pathlib import Path
 
 from benchmarks.harness import Row, Settings
+from benchmarks.nets import BLOCKS, HEADS, WINDOW
 from benchmarks.works import Work
 
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 # Other shuffles give other losses; more than this is worth a look.
 ODD_LOSS = 0.2
+NETWORKS = {
+    "cnn": "{0}x{0}x1, conv 3x3x{1} relu, max-pool 2, conv 3x3x{2} relu, max-pool 2, "
+    "dense {3}",
+    "lstm": "embedding {}x{}, LSTM {}, dense {}",
+    "gru": "embedding {}x{}, GRU {}, dense {}",
+    "conv1d": f"embedding {{}}x{{}}, conv {WINDOW}x{{}} relu, global max-pool, "
+    "dense {}",
+    "transformer": f"embedding {{}}x{{}}, {BLOCKS} encoder blocks of {HEADS} heads and "
+    "{} relu, mean, dense {}",
+}
 
 
 def describe(work: Work) -> str:
     """One line about a work."""
-    net = "-".join(map(str, work.sizes))
-    text = f"{net} {work.activation}, {work.rows:,} rows, batch {work.batch_size}"
+    text = f"{'-'.join(map(str, work.sizes))} {work.activation}"
+    if work.net in NETWORKS:
+        text = NETWORKS[work.net].format(*work.sizes)
+    text += f", {work.rows:,} rows"
+    text += f" of {work.length} tokens" if work.length else ""
+    text += f", batch {work.batch_size}"
     if work.kind in ("train", "extras", "script"):
         text += f", {work.optimizer} {work.rate:g}, {work.epochs:,} epochs"
     how = {

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import works
+from benchmarks import nets, works
 from benchmarks.peers import PEERS
 
 NAMES = ("onefit", "jax", "torch", "keras", "tensorflow", "sklearn")
@@ -56,7 +56,7 @@ def run(work, contestant, n):
 
 def check(work, contestant, result, x, y):
     """The loss of the contestant's weights, by numpy; its answers must agree."""
-    z = works.logits(work, contestant.weights(), x)
+    z = nets.logits(work, contestant.weights(), x)
     loss = works.loss(z, y)
     if work.kind == "evaluate" and abs(result - loss) > 1e-3 * loss:
         raise ValueError(f"evaluate gave {result}, the weights give {loss}")
@@ -79,7 +79,7 @@ def peak_mb():
 def main(spec):
     work = works.WORKS[spec["work"]]
     warnings.simplefilter("ignore")  # scikit-learn's that it could train for longer
-    arrays = works.load(work, Path(spec["file"]))
+    arrays = works.load(Path(spec["file"]))
     if spec.get("script"):
         prepare(spec, work, arrays)[0].train(spec["script"])
         return

@@ -1,4 +1,4 @@
-"""What is measured: networks, data, starting weights, and the loss that must come out.
+"""What is measured: the list, its data, and the loss that must come out.
 
 Only numpy is imported here, so that a worker loads its peer and nothing else.
 """
@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import nets
+
 
 @dataclasses.dataclass(frozen=True)
 class Work:
@@ -18,6 +20,10 @@ class Work:
     kind is "train"; "extras" (training with validation, accuracy, early stopping and a
     progress bar); "script" (a whole fresh process that trains); or one call of
     "evaluate", "predict" (all rows) or "row" (predict on one row).
+
+    net is a network's name in `nets.NETS`, and sizes are its own: the layers of
+    "dense"; (side, filters, filters, outputs) of "cnn"; of the others, whose rows are
+    `length` tokens, (vocabulary, width of its embedding, units, outputs).
     """
 
     name: str
@@ -25,6 +31,8 @@ class Work:
     rows: int
     sizes: tuple[int, ...]
     kind: str = "train"
+    net: str = "dense"
+    length: int = 0
     activation: str = "relu"
     batch_size: int = 32
     epochs: int = 1
@@ -90,6 +98,26 @@ LARGE = Work(
     batch_size=256,
     epochs=10,
 )
+IMAGES = Work(
+    "cnn",
+    data="images",
+    rows=3_000,
+    sizes=(28, 32, 64, 10),
+    net="cnn",
+    batch_size=64,
+    epochs=10,
+)
+
+
+def _text(
+    name: str,
+    net: str,
+    rows: int,
+    sizes: tuple[int, ...],
+    length: int,
+    rate: float = 0.001,
+) -> Work:
+    return Work(name, "text", rows, sizes, net=net, length=length, epochs=10, rate=rate)
 
 
 def _as(work: Work, kind: str, **changes: object) -> Work:
@@ -106,6 +134,12 @@ WORKS = {
         SMALL,
         MIDDLE,
         LARGE,
+        IMAGES,
+        _text("lstm-small", "lstm", 5_000, (5_000, 32, 64, 1), 80),
+        _text("lstm-large", "lstm", 1_500, (20_000, 128, 128, 1), 80),
+        _text("gru", "gru", 3_000, (5_000, 32, 64, 1), 80),
+        _text("conv1d-text", "conv1d", 2_500, (20_000, 64, 128, 1), 200),
+        _text("transformer", "transformer", 1_000, (1_000, 128, 256, 10), 64, 3e-4),
         *(_as(work, "extras") for work in (XOR, COFFEE, DIGITS, SMALL)),
         _as(SMALL, "evaluate", rows=60_000, batch_size=256),
         _as(SMALL, "predict", rows=60_000, batch_size=256),
@@ -129,33 +163,54 @@ def make(work: Work, file: Path) -> None:
     elif work.data == "digits":
         x, y = datasets.load_digits()
         x = x / 16
+    elif work.data == "images":
+        x, y = images(work, rng)
+    elif work.data == "text":
+        x, y = text(work, rng)
     else:  # Of MNIST's shape, and learnable: the label is a linear rule of the pixels.
         x = rng.random((work.rows, 784), np.float32)
         y = ((x - 0.5) @ rng.standard_normal((784, 10))).argmax(axis=1)
-    weights = {}
-    for i, (n, units) in enumerate(zip(work.sizes, work.sizes[1:], strict=False)):
-        bound = math.sqrt(6 / (n + units))  # Glorot and Bengio, as Keras starts
-        weights[f"w{i}"] = rng.uniform(-bound, bound, (n, units)).astype(np.float32)
-        weights[f"b{i}"] = np.zeros(units, np.float32)
+    weights = nets.starting_weights(work, rng)
+    x = x.astype(np.int32 if work.length else np.float32)
     y = y.astype(np.float32 if work.binary else np.int32)
-    np.savez(file, x=x.astype(np.float32), y=y, **weights)
+    np.savez(file, x, y, *weights)
 
 
-def load(work: Work, file: Path) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-    """x, y and the starting weights [w0, b0, w1, b1, ...]."""
+def images(work: Work, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Each class has its own blocks of 4 by 4 pixels, under as much noise."""
+    side, classes = work.sizes[0], work.sizes[-1]
+    y = rng.integers(classes, size=work.rows)
+    blocks = rng.random((classes, side // 4, side // 4))
+    shapes = blocks.repeat(4, axis=1).repeat(4, axis=2)
+    x = (shapes[y] + rng.random((work.rows, side, side))) / 2
+    return x[..., None], blur(y, classes, rng)
+
+
+def text(work: Work, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Tokens as frequent as words are; each class has its own, thrice as frequent."""
+    words, classes = work.sizes[0], max(2, work.sizes[-1])
+    y = rng.integers(classes, size=work.rows)
+    frequency = 1 / (10 + np.arange(words))  # Zipf's law
+    x = np.empty((work.rows, work.length))
+    for k in range(classes):
+        weights = frequency * np.where(np.arange(words) % classes == k, 3, 1)
+        mine = y == k
+        size = (mine.sum(), work.length)
+        x[mine] = rng.choice(words, size, p=weights / weights.sum())
+    y = blur(y, classes, rng)
+    return x, y[:, None] if work.binary else y
+
+
+def blur(y: np.ndarray, classes: int, rng: np.random.Generator) -> np.ndarray:
+    """A fifth drawn anew: else the loss nears 0 at once, where nothing compares."""
+    return np.where(rng.random(len(y)) < 0.2, rng.integers(classes, size=len(y)), y)
+
+
+def load(file: Path) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """x, y and the starting weights."""
     with np.load(file) as arrays:
-        layers = range(len(work.sizes) - 1)
-        weights = [arrays[f"{kind}{i}"] for i in layers for kind in "wb"]
-        return arrays["x"], arrays["y"], weights
-
-
-def logits(work: Work, weights: list[np.ndarray], x: np.ndarray) -> np.ndarray:
-    """The network's output before its last activation, in plain numpy."""
-    a = x.astype(np.float64)
-    for i in range(0, len(weights), 2):
-        z = a @ weights[i] + weights[i + 1]
-        a = np.maximum(z, 0) if work.activation == "relu" else 1 / (1 + np.exp(-z))
-    return z
+        x, y, *weights = arrays.values()
+        return x, y, weights
 
 
 def loss(z: np.ndarray, y: np.ndarray) -> float:

@@ -40,7 +40,7 @@ ROOMS = [
         "metrics",
     ),
     *("layers", "optimizers", "training", "callbacks", "models"),
-    *("population", "datasets", "plots", "guide", "interop"),
+    *("datasets", "plots", "guide", "interop", "population"),
     *(FACE, "cli", "lab"),
 ]
 
@@ -55,6 +55,7 @@ OPTIONAL = {
     "matplotlib",
     "onnx",
     "optax",
+    "optuna",
     "pandas",
     "pyarrow",
     "rich",
@@ -197,14 +198,19 @@ def test_every_registered_class_is_shown(room):
 MADE_WITH = {
     "Activation": ("relu",),
     "Arithmetic": ("add", 1.0),
+    "Bidirectional": (onefit.layers.GRU(2),),
+    "EinsumDense": ("ab,bc->ac", 2),
     "GetItem": ((("slice", None, None, None), 0),),
     "InputLayer": ((3,),),
     "IoU": (2, [0]),
     "OneHotIoU": (2, [0]),
     "Permute": ((2, 1),),
     "PiecewiseConstantDecay": ([1, 2], [0.1, 0.01, 0.001]),
+    "RNN": (onefit.layers.LSTMCell(2),),
     "Reshape": ((2, 3),),
     "SpectralNormalization": (onefit.layers.Dense(2),),
+    "StackedRNNCells": ([onefit.layers.LSTMCell(2), onefit.layers.GRUCell(2)],),
+    "TimeDistributed": (onefit.layers.Dense(2),),
 }
 
 # These hold a function, which is code, or are made of a model by the house itself.

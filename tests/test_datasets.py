@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -83,10 +84,48 @@ def test_houses_lie_around_the_line_and_cost_something():
     assert abs(scatter.std() - 0.5) < 0.05
 
 
-@pytest.mark.parametrize("make", [datasets.coffee, datasets.houses])
+def test_the_sense_of_a_review_is_in_the_order_of_its_words():
+    texts, y = datasets.reviews(1000, seed=2)
+    assert (len(texts), y.shape, y.dtype) == (1000, (1000, 1), np.float32)
+    assert len({word for text in texts for word in text.split()}) == 24
+    assert {len(text.split()) for text in texts} <= set(range(9, 21))
+    assert abs(y.mean() - 0.5) < 0.05
+    good = {"good", "great", "funny", "moving", "clever", "fresh"}
+    for text, sense in zip(texts, y[:, 0], strict=True):
+        senses = []
+        for clause in text.replace(" but ", " and ").split(" and "):
+            *before, adjective = clause.split()
+            senses.append((adjective in good) != ("not" in before))
+        joints = [word == "and" for word in text.split() if word in ("and", "but")]
+        assert sense == senses[-1], text
+        assert joints == [a == b for a, b in pairwise(senses)]
+
+
+def test_rides_grow_and_follow_the_week_and_the_year():
+    y = datasets.rides(1461, noise=0)
+    assert (y.shape, y.dtype) == ((1461,), np.float32)
+    assert y[0] == 100 - 30 + 6  # a Monday, the 1st of January
+    np.testing.assert_allclose(y[1] - y[0], 20 / 365 + 2, atol=0.02)
+    # From a Sunday to a Monday: 365 days are a day more than 52 weeks.
+    year = (y[365:] - y[:-365])[6::7]
+    np.testing.assert_allclose(year.mean(), 20 + 26, atol=0.1)
+
+
+def test_what_is_new_in_the_weather_is_the_noise():
+    weather = datasets.rides(20_000, seed=1) - datasets.rides(20_000, noise=0)
+    new = weather[1:] - 0.7 * weather[:-1]
+    assert abs(new.std() - 8) < 0.1
+    assert abs(np.corrcoef(new[1:], new[:-1])[0, 1]) < 0.03
+    assert abs(weather[:1000].std() - 8 / (1 - 0.7**2) ** 0.5) < 1.5
+
+
+@pytest.mark.parametrize(
+    "make", [datasets.coffee, datasets.houses, datasets.reviews, datasets.rides]
+)
 def test_a_seed_decides_the_draw(make):
-    np.testing.assert_array_equal(make(50, seed=7)[0], make(50, seed=7)[0])
-    assert (make(50, seed=7)[0] != make(50, seed=8)[0]).any()
+    first, again, other = (np.array(make(50, seed=seed)[0]) for seed in (7, 7, 8))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
 
 
 def test_generated_data_refuse_what_cannot_be_meant():
@@ -98,6 +137,12 @@ def test_generated_data_refuse_what_cannot_be_meant():
         datasets.houses(1.5)
     with pytest.raises(ValueError, match=r"houses: received noise=-1; expected 0 or"):
         datasets.houses(noise=-1)
+    with pytest.raises(ValueError, match=r"reviews: received n=-2; expected a positi"):
+        datasets.reviews(-2)
+    with pytest.raises(ValueError, match=r"rides: received days=0; expected a positi"):
+        datasets.rides(0)
+    with pytest.raises(ValueError, match=r"rides: received noise=nan; expected 0 or"):
+        datasets.rides(noise=float("nan"))
 
 
 ARRAYS = {

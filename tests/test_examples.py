@@ -128,6 +128,25 @@ def test_xor_training():
     assert found["stuck"] == [4, 7, 8, 9]
 
 
+def test_xor_populations(tmp_path):
+    module = load("xor_populations")
+    found = module.main(seeds=30, units=(2, 8), activations=("sigmoid", "relu"))
+    stuck, many = found["stuck"], found["population"]
+    assert len(many) == 2 * 2 * 2 * 30
+    for two, eight in stuck.values():
+        assert eight < two
+    assert (stuck["sigmoid", "SGD"] < stuck["relu", "SGD"]).all()
+    loss = many.final("loss")  # whoever is stuck lies on one of three plateaus
+    plateaus = [np.log(2) / 2, np.log(3) - np.log(2) * 2 / 3, np.log(2)]
+    plateaus[1] *= 3 / 4  # three answers of four: 1/3, or 2/3
+    away = np.abs(loss[loss > module.SOLVED, None] - plateaus).min(axis=1)
+    assert away.max() < 0.02
+    pytest.importorskip("matplotlib")
+    figure = module.draw(many)
+    assert len(figure.axes) == 2
+    figure.savefig(tmp_path / "xor.png")
+
+
 def test_training_loop():
     found = run("training_loop")
     assert len(found["losses"]) == 10
@@ -254,3 +273,65 @@ def test_overfitting():
         assert unseen < validation, name
     assert found["fewer parameters"][0] == 8 * 2 + 9 * 8 + 9
     assert found["early stopping"][1] < 500
+
+
+def test_cnn_digits():
+    found = run("cnn_digits", epochs=40)
+    for name, (accuracy, _) in found.items():
+        assert accuracy > 0.9, name
+    assert found["augmented"][1] > 0.85
+    assert found["dense"][1] < 0.6
+
+
+def test_cnn_mnist_shape():
+    found = run("cnn_mnist_shape", epochs=2)
+    assert found["accuracy"] > 0.85
+
+
+def test_inception(capsys):
+    found = run("inception", epochs=10)
+    assert found["accuracy"] > 0.8
+    out = capsys.readouterr().out
+    assert "Connected to" in out
+
+
+def test_two_inputs_two_outputs():
+    found = run("two_inputs_two_outputs", epochs=30)
+    assert found["zone_accuracy"] > 0.9
+    assert found["postage_mae"] < 0.4 * found["scatter"]
+
+
+def test_text_lstm():
+    found = run("text_lstm", epochs=5)
+    assert found["accuracy"] > 0.98
+    assert_allclose(found["answers"], [0, 1, 1, 0], atol=0.1)
+
+
+def test_text_compared():
+    found = run("text_compared", epochs=5)
+    average, *others = found.values()
+    assert average[0] < 0.65
+    for accuracy, first in others:
+        assert accuracy > 0.98
+        assert first <= 4
+
+
+def test_series_forecast():
+    found = run("series_forecast")
+    naive = min(found["as today"], found["as a week ago"])
+    for name in ("convolutional", "recurrent"):
+        assert found["the noise"] < found[name] < 0.8 * naive, name
+
+
+def test_autoencoder():
+    found = run("autoencoder", epochs=100)
+    assert found["autoencoder"] < 0.8 * found["PCA"] < 0.4 * found["mean digit"]
+    assert found["codes"].shape == (357, 8)
+    assert found["digits"].shape == (357, 64)
+
+
+def test_transformer():
+    found = run("transformer")
+    assert found["average"] < 0.5
+    assert found["attention"] > 0.95
+    assert_allclose(found["weights"].sum(axis=-1), 1, rtol=1e-5)

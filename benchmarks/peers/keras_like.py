@@ -4,22 +4,59 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.nets import BLOCKS, EPSILON, HEADS, WINDOW
+
+
+def network(lib, work):
+    """The last layer gives logits, and the loss knows: nobody pays for a softmax."""
+    layers = lib.layers
+    if work.net == "transformer":
+        return transformer(lib, work)
+    if work.net == "dense":
+        inputs = lib.Input((work.sizes[0],))
+        hidden = [layers.Dense(n, activation=work.activation) for n in work.sizes[1:-1]]
+    elif work.net == "cnn":
+        side, first, second, _ = work.sizes
+        inputs = lib.Input((side, side, 1))
+        hidden = [
+            layers.Conv2D(first, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(second, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+        ]
+    else:
+        words, width, units, _ = work.sizes
+        inputs = lib.Input((work.length,), dtype="int32")
+        hidden = [layers.Embedding(words, width)]
+        if work.net == "conv1d":
+            hidden.append(layers.Conv1D(units, WINDOW, activation="relu"))
+            hidden.append(layers.GlobalMaxPooling1D())
+        else:
+            hidden.append((layers.LSTM if work.net == "lstm" else layers.GRU)(units))
+    return lib.Sequential([inputs, *hidden, layers.Dense(work.sizes[-1])])
+
+
+def transformer(lib, work):
+    layers, (words, width, inner, outputs) = lib.layers, work.sizes
+    inputs = lib.Input((work.length,), dtype="int32")
+    x = layers.Embedding(words, width)(inputs)
+    for _ in range(BLOCKS):
+        mixed = layers.MultiHeadAttention(HEADS, width // HEADS)(x, x)
+        x = layers.LayerNormalization(epsilon=EPSILON)(x + mixed)
+        fed = layers.Dense(inner, activation="relu")(x)
+        fed = layers.Dense(width)(fed)
+        x = layers.LayerNormalization(epsilon=EPSILON)(x + fed)
+    x = layers.GlobalAveragePooling1D()(x)
+    return lib.Model(inputs, layers.Dense(outputs)(x))
+
 
 class KerasLike:
     library: Any  # the module: keras or onefit
 
     def __init__(self, work, x, y, weights, *, extras=False, **options):
         lib, self.work, self.x, self.y = self.library, work, x, y
-        *hidden, outputs = work.sizes[1:]
-        # The last layer gives logits, and the loss knows: no contestant pays for a
-        # softmax that the others do not compute.
-        self.model = lib.Sequential(
-            [
-                lib.Input((work.sizes[0],)),
-                *(lib.layers.Dense(n, activation=work.activation) for n in hidden),
-                lib.layers.Dense(outputs),
-            ]
-        )
+        self.model = network(lib, work)
         names = {"adam": lib.optimizers.Adam, "sgd": lib.optimizers.SGD}
         kind = "BinaryCrossentropy" if work.binary else "SparseCategoricalCrossentropy"
         self.model.compile(

@@ -187,7 +187,7 @@ def test_dot_has_no_steps_left():
             [A, A, np.ones((2, 3))],
             "Add 'sum': received input 2 of shape (None, 3) beside input 0 of shape "
             "(None, 2); expected 2 or 1 along axis 1, not 3. Bring both to one size "
-            "with Dense, Reshape or Flatten.",
+            "with Dense, Reshape or Flatten, or with padding='same'",
         ),
         (
             Multiply(),

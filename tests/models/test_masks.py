@@ -104,7 +104,8 @@ def test_keras_trains_the_same_with_a_mask():
         ]
     )
     ours.set_weights(theirs.get_weights())
-    weights = np.arange(1.0, 7.0)
+    # Keras takes no weights (batch,) beside a mask: it cannot broadcast them.
+    weights = np.arange(1.0, 7.0)[:, None] * np.ones((6, 4))
     losses = []
     for model, library in ((ours, onefit), (theirs, keras)):
         model.compile(library.optimizers.SGD(0.1), "mse")

@@ -5,7 +5,6 @@ file names is looked up in the public names of the house and in what the caller 
 over; nothing is ever imported for a file, or run.
 """
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -23,31 +22,33 @@ from onefit import (
     regularizers,
 )
 from onefit.description import Description
+from onefit.description import settings as settings_of
 from onefit.errors import unknown
-from onefit.interop.refusal import BadFile, refusal
+from onefit.interop.refusal import BadFile, refusal, short
 from onefit.layers import base
-from onefit.layers.base import Layer
-from onefit.models.graph import Graph, chain
+from onefit.layers.base import Layer, where
+from onefit.layers.operation import Absolute, Arithmetic, GetItem
+from onefit.models.graph import Graph
+from onefit.models.sequential import Sequential
 from onefit.optimizers import base as by_name
 from onefit.optimizers import schedules
 from onefit.registry import Registry
 
 __all__ = [
+    "NEUTRAL",
     "ROOMS",
+    "Node",
     "Reader",
-    "is_chain",
+    "a_string",
+    "node_of",
+    "policy",
     "read_compile",
-    "read_model",
     "wrapped",
     "write_compile",
-    "write_model",
 ]
 
 Node = dict[str, Any]
 """An object as a file has it."""
-
-LAYERS = 2000
-"""The most layers of a model: far more than any, few enough to be refused quickly."""
 
 
 class Room(NamedTuple):
@@ -106,12 +107,16 @@ NEUTRAL = {
     "sparse": False,
 }
 
-# Settings that we have and Keras has not: it finds them out by itself.
+# Settings that we have and Keras has not: it finds them out by itself, or they mean
+# nothing to a layer without weights.
 OWN = {
     "F1Score": {"num_classes"},
     "FBetaScore": {"num_classes"},
     "InputLayer": {"shape", "batch_size", "trainable"},
     "R2Score": {"num_outputs"},
+    "SpatialDropout1D": {"trainable"},
+    "SpatialDropout2D": {"trainable"},
+    "SpatialDropout3D": {"trainable"},
 }
 
 # Descriptions that stand for a plain function, and the setting that has it.
@@ -125,7 +130,10 @@ HOLDERS = {
 OUR_METRICS = {"KLD", "RMSE", "fbeta_score", "kld", "logcosh", "rmse"}
 
 
-def _node(module: str | None, name: str, settings: Any, registered: Any = None) -> Node:
+def node_of(
+    module: str | None, name: str, settings: Any, registered: Any = None
+) -> Node:
+    """An object as Keras writes it."""
     return {
         "module": module,
         "class_name": name,
@@ -137,77 +145,44 @@ def _node(module: str | None, name: str, settings: Any, registered: Any = None) 
 # Writing ------------------------------------------------------------------------------
 
 
-def is_chain(graph: Graph) -> bool:
-    """Whether a graph is layers one after another: a Sequential."""
-    chained = chain(graph.layers, str(graph.name))
-    return (graph.nodes, graph.outputs) == (chained.nodes, chained.outputs)
-
-
-def write_model(graph: Graph, name: str, entrance: Any = None) -> Node:
-    """A Sequential as Keras writes it, without what `compile` said.
-
-    Args:
-        graph: The layers; a graph inside is a Sequential inside.
-        name: What the model is called.
-        entrance: The InputLayer, if the model was given one.
-
-    Raises:
-        ValueError: A graph that is no chain, a layer that settings do not describe.
-    """
-    if not is_chain(graph):
-        raise refusal(
-            name,
-            received="a model whose layers are not one after another",
-            expected="a Sequential",
-            fix="save its weights: model.save_weights('name.weights.h5')",
-        )
-    shape = graph.slot.input_shape if graph.layers and graph.built else None
-    if entrance is None and shape is not None:
-        entrance = layers.InputLayer(batch_shape=shape)
-    settings: Node = {"name": name, "trainable": True, "dtype": _policy()}
-    settings["layers"] = [wrapped(entrance)] if entrance is not None else []
-    settings["layers"] += [_write_layer(layer) for layer in graph.layers]
-    node = _node("keras", "Sequential", settings)
-    if entrance is not None:
-        settings["build_input_shape"] = list(entrance.batch_shape)
-        node["build_config"] = {"input_shape": list(entrance.batch_shape)}
-    return node
-
-
-def _write_layer(layer: Layer) -> Node:
-    if isinstance(layer, Graph):
-        return write_model(layer, str(layer.name))
-    node = wrapped(layer)
-    if layer.built:
-        node["build_config"] = {"input_shape": list(layer.slot.input_shape)}
-    return node
-
-
-def _policy(dtype: Any = None) -> Node:
-    return _node("keras", "DTypePolicy", {"name": dtype or config.floatx()})
+def policy(dtype: Any = None) -> Node:
+    """A layer's type of numbers as Keras writes it."""
+    return node_of("keras", "DTypePolicy", {"name": dtype or config.floatx()})
 
 
 def wrapped(obj: Description) -> Node:
     """A description with Keras' wrapping, and so all descriptions in its settings."""
     cls = type(obj)
+    if isinstance(obj, Graph):
+        from onefit.interop.keras_writer import write_graph
+
+        return write_graph(obj)
+    if isinstance(obj, Arithmetic | GetItem | Absolute):
+        raise refusal(
+            where(obj),
+            received="an operation that a layer has as a part",
+            expected="layers, as Keras' layers have",
+            fix="call it on the layer's output, or make it a class of your own",
+        )
     for holder, name in HOLDERS.items():
         if cls.__name__ == holder and cls.__module__.startswith("onefit."):
             return _function(getattr(obj, name))
-    settings = obj.get_config()
-    for name in list(settings):
+    settings, attributes = obj.get_config(), settings_of(cls)
+    for name, value in list(settings.items()):
         if name in OWN.get(cls.__name__, ()):
             del settings[name]
         else:
-            settings[name] = _plain(getattr(obj, name, settings[name]), settings[name])
+            mine = getattr(obj, attributes.get(name, name), value)
+            settings[name] = _plain(mine, value)
     if isinstance(obj, Layer):
         dtype = settings.get("dtype")
         entrance = isinstance(obj, layers.InputLayer)
-        settings["dtype"] = dtype or config.floatx() if entrance else _policy(dtype)
+        settings["dtype"] = dtype or config.floatx() if entrance else policy(dtype)
     for module, room in ROOMS.items():
         if room.public().get(cls.__name__) is cls:
-            return _node(module, cls.__name__, settings)
+            return node_of(module, cls.__name__, settings)
     module = None if cls.__module__ == "__main__" else cls.__module__
-    return _node(module, cls.__name__, settings, cls.__name__)
+    return node_of(module, cls.__name__, settings, cls.__name__)
 
 
 def _plain(value: Any, otherwise: Any) -> Any:
@@ -235,7 +210,7 @@ def _function(value: Callable[..., Any]) -> Any:
             expected="functions that can be found again by their name",
             fix="write it as `def name(...)`",
         )
-    return _node("builtins", "function", name, name)
+    return node_of("builtins", "function", name, name)
 
 
 def write_compile(model: Any) -> Node:
@@ -296,7 +271,7 @@ class Reader:
 
     def find(self, node: Node, modules: tuple[str, ...], where: str) -> type:
         """The class that a node names, in these modules or among the caller's own."""
-        module, name = node.get("module"), _text(node.get("class_name"), where)
+        module, name = node.get("module"), a_string(node.get("class_name"), where)
         rooms = [ROOMS[m] for m in modules]
         public = ROOMS[module].public() if module in modules else {}
         own = {name: cls for room in rooms for name, cls in room.own().items()}
@@ -317,10 +292,11 @@ class Reader:
         if len(rooms) == 1:
             kind, names = rooms[0].registry.kind, rooms[0].public().keys() - {"Lambda"}
             text = str(unknown(kind, name, names | own.keys()))
+            text = text if len(text) < 900 else text.partition(" Known: ")[0]
         else:
-            text = f"Unknown class {_short(name)}."
+            text = f"Unknown class {short(name)}."
         raise BadFile(
-            f"{where}: {text} The file says that it is of {_short(module)}; nothing is "
+            f"{where}: {text} The file says that it is of {short(module)}; nothing is "
             "imported for a file. Hand over a class of your own: "
             f"load_model(path, custom_objects={{{name!r}: ...}})."
         )
@@ -335,9 +311,11 @@ class Reader:
         if name is None:
             return {k: self.value(v, where) for k, v in value.items()}
         inner = value.get("config")
+        if value.get("module") == "keras" and name == "Sequential":
+            return self.chain(inner, where)
         match name:
             case "function":
-                called = _text(inner, where)
+                called = a_string(inner, where)
                 return self.custom.get(called, called)
             case "__numpy__" | "__tensor__" if isinstance(inner, dict):
                 return np.asarray(inner.get("value"), config.floatx())
@@ -359,10 +337,10 @@ class Reader:
         if not isinstance(settings, dict):
             raise refusal(
                 where,
-                received=f"config={_short(settings)}",
+                received=f"config={short(settings)}",
                 expected="settings by name",
             )
-        names = {field.name for field in dataclasses.fields(cls)}
+        names = settings_of(cls)
         given = {}
         for name, value in settings.items():
             if name in names:
@@ -370,12 +348,12 @@ class Reader:
             elif name not in NEUTRAL or NEUTRAL[name] != value:
                 raise refusal(
                     where,
-                    received=f"{name[:99]}={_short(value)}",
+                    received=f"{name[:99]}={short(value)}",
                     expected=f"settings among {', '.join(sorted(names))}",
                     fix="save the model without it",
                 )
         if given.get("name") is not None:
-            _text(given["name"], where)
+            a_string(given["name"], where)
         if "dtype" in given:
             given["dtype"] = _dtype(cls, given["dtype"], where)
         try:
@@ -391,71 +369,26 @@ class Reader:
                 "load_model(path, custom_objects={'name': function})",
             ) from error
 
-    def layer(self, node: Any, where: str) -> Layer:
-        """A layer; a Sequential inside is a graph."""
-        where = f"{where}, layer {_name(node)}"
-        if not isinstance(node, dict):
-            raise refusal(where, received=_short(node), expected="a layer's config")
-        module, name = node.get("module"), node.get("class_name")
-        if module == "keras" and name == "Sequential":
-            title, _, inside = self.sequential(node, where)
-            return chain(tuple(inside), title)
-        if module == "keras" or name == "Functional":
-            raise _not_sequential(where, name)
+    def chain(self, settings: Any, where: str) -> Sequential:
+        """A Sequential that a layer has as a part; its weights are the layer's."""
+        nodes = settings.get("layers") if isinstance(settings, dict) else None
+        if not isinstance(nodes, list):
+            raise refusal(where, received="no layers", expected="a list of them")
+        parts = [self.value(node, where) for node in nodes]
+        parts = [part for part in parts if not isinstance(part, layers.InputLayer)]
+        if not all(isinstance(part, Layer | Sequential) for part in parts):
+            raise refusal(where, received="no layer", expected="layers alone")
+        name = settings.get("name")
+        return Sequential(parts, name=None if name is None else a_string(name, where))
+
+    def layer(self, node: Node, where: str) -> Layer:
+        """A layer, without weights."""
         cls = self.find(node, ("keras.layers",), where)
         if not issubclass(cls, Layer) or issubclass(cls, Graph):
             raise refusal(
                 where, received=f"the class {cls.__name__}", expected="a layer"
             )
         return self.made(cls, node.get("config"), where)
-
-    def sequential(self, node: Any, where: str) -> tuple[str, Any, list[Layer]]:
-        """A Sequential's name, its InputLayer (or None) and its layers."""
-        given = node if isinstance(node, dict) else {}
-        settings = given.get("config")
-        if given.get("class_name") != "Sequential" or given.get("module") != "keras":
-            raise _not_sequential(where, given.get("class_name"))
-        nodes = settings.get("layers") if isinstance(settings, dict) else None
-        if not isinstance(nodes, list) or not isinstance(settings, dict):
-            raise refusal(
-                where, received="a Sequential without layers", expected="a list of them"
-            )
-        if len(nodes) > LAYERS:
-            raise refusal(
-                where, received=f"{len(nodes)} layers", expected=f"{LAYERS} at most"
-            )
-        for name, value in settings.items():
-            usual = ("name", "layers", "trainable", "dtype", "build_input_shape")
-            if name not in usual and (name not in NEUTRAL or NEUTRAL[name] != value):
-                raise refusal(
-                    where,
-                    received=f"{name[:99]}={_short(value)}",
-                    expected=f"settings among {', '.join(usual)}",
-                )
-        title = settings.get("name") or "sequential"
-        found = [self.layer(child, where) for child in nodes]
-        entrance = None
-        if found and isinstance(found[0], layers.InputLayer):
-            entrance, *found = found
-        elif shape := settings.get("build_input_shape"):
-            entrance = self.made(layers.InputLayer, {"batch_shape": shape}, where)
-        for layer in found:
-            if isinstance(layer, layers.InputLayer):
-                raise refusal(
-                    where, received="an InputLayer inside", expected="one at the front"
-                )
-        return _text(title, where), entrance, found
-
-
-def read_model(
-    node: Any, custom: dict[str, Any] | None, where: str
-) -> tuple[str, Any, list[Layer]]:
-    """A Sequential's name, its InputLayer (or None) and its layers, without weights.
-
-    Raises:
-        ValueError: Anything but a Sequential of known layers with settings they take.
-    """
-    return Reader(custom).sequential(node, where)
 
 
 def read_compile(node: Any, custom: dict[str, Any] | None, where: str) -> Node | None:
@@ -470,7 +403,7 @@ def read_compile(node: Any, custom: dict[str, Any] | None, where: str) -> Node |
     names = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics")
     if not isinstance(told, dict) or "optimizer" not in told:
         raise refusal(
-            where, received=_short(told), expected="an optimizer and a loss by name"
+            where, received=short(told), expected="an optimizer and a loss by name"
         )
     read = Reader(custom)
     given = {
@@ -479,47 +412,28 @@ def read_compile(node: Any, custom: dict[str, Any] | None, where: str) -> Node |
     return given | {"run_eagerly": bool(told.get("run_eagerly", False))}
 
 
-def _not_sequential(where: str, name: Any) -> BadFile:
-    return refusal(
-        where,
-        received=f"a {name} model" if isinstance(name, str) else "no model",
-        expected="a Sequential",
-        fix="write the model as Sequential([...]) and save it again",
-    )
-
-
 def _dtype(cls: type, value: Any, where: str) -> Any:
     """A dtype, or None if it is the library's own; a layer has no other."""
-    if value in (None, config.floatx()) or cls is layers.InputLayer:
+    if value in (None, config.floatx()):
         return None
+    if cls is layers.InputLayer:
+        return value if str(value).startswith(("int", "uint", "bool")) else None
     if not issubclass(cls, Layer):
         return None if value in ("int", "int32", "int64") else value  # of counts
     raise refusal(
         where,
-        received=f"dtype={_short(value)}",
+        received=f"dtype={short(value)}",
         expected=f"{config.floatx()!r}, the library's float type",
         fix="save the model in float32, or write onefit.config.set_floatx('float64') "
         "for one in float64",
     )
 
 
-def _text(value: Any, where: str) -> str:
+def a_string(value: Any, where: str) -> str:
+    """A name in a file, refused if it is none."""
     if not isinstance(value, str) or len(value) > 999:
-        raise refusal(where, received=_short(value), expected="a name")
+        raise refusal(where, received=short(value), expected="a name")
     return value
-
-
-def _name(node: Any) -> str:
-    settings = node.get("config") if isinstance(node, dict) else None
-    return _short(settings.get("name") if isinstance(settings, dict) else None)
-
-
-def _short(value: Any) -> str:
-    """What a value is, in a few letters."""
-    if isinstance(value, dict | list):
-        return f"a {type(value).__name__} of {len(value)}"
-    text = repr(value)
-    return text if len(text) < 80 else f"{text[:76]}..."
 
 
 def _said(error: Exception) -> str:

@@ -21,11 +21,12 @@ from typing import Any
 from onefit.errors import OnefitWarning, invalid
 from onefit.interop import keras_config, keras_weights
 from onefit.interop.atomic import replaced
+from onefit.interop.keras_loader import Loader
 from onefit.interop.keras_optimizer import from_variables, to_variables
+from onefit.interop.keras_writer import write_model
 from onefit.interop.refusal import BadFile, refusal
-from onefit.models.graph import chain
+from onefit.layers.base import Layer
 from onefit.models.model import Model
-from onefit.models.sequential import Sequential
 
 __all__ = [
     "LIMIT",
@@ -61,7 +62,7 @@ def save_model(
     that `compile` said, with a warning.
 
     Args:
-        model: A Sequential that has its weights.
+        model: A model that has its weights.
         filepath: The file, whose name ends in '.keras'.
         overwrite: Whether it may replace a file.
 
@@ -109,8 +110,7 @@ def save_weights(
 
 def config_of(model: Model, compiled: bool = True) -> dict[str, Any]:
     """A model as Keras' JSON has it, with what `compile` said if `compiled`."""
-    entrance = getattr(model, "_input", None)
-    node = keras_config.write_model(model.graph, model.name, entrance)
+    node = write_model(model)
     return node | {"compile_config": _compiled(model)} if compiled else node
 
 
@@ -174,8 +174,10 @@ def load_model(
     filepath: str | os.PathLike,
     custom_objects: dict[str, Any] | None = None,
     compile: bool = True,
-) -> Sequential:
+) -> Model:
     """The model in a `.keras` file of onefit or Keras, ready to go on.
+
+    It is a Sequential or a Model of inputs and outputs, as it was when it was saved.
 
     Args:
         filepath: The file.
@@ -203,25 +205,16 @@ def load_model(
     custom_objects = _checked(custom_objects)
     with _refusing(where), _opened(path, where) as members:
         node = _json(members[CONFIG], where)
-        name, entrance, layers = keras_config.read_model(node, custom_objects, where)
-        if entrance is None:
-            raise refusal(
-                where,
-                received="a model that was not built",
-                expected="one with weights",
-                fix="save it after fit, or begin it with an Input",
-            )
-        told = None
-        if compile:
-            told = keras_config.read_compile(node, custom_objects, where)
         with keras_weights.read(io.BytesIO(members[WEIGHTS]), where, LIMIT) as store:
-            graph = chain(tuple(layers), name)
-            keras_weights.fill(graph, entrance.batch_shape, store)
+            reader = keras_config.Reader(custom_objects)
+            model, layers = Loader(reader, store).model(node, where)
             store.nothing_else()
-            model = Sequential([entrance, *layers], name=name)
+            told = None
+            if compile:
+                told = keras_config.read_compile(node, custom_objects, where)
             if told is not None:
                 _compile(model, told, where)
-                _restore(model, store.arrays("optimizer"))
+                _restore(model, store.arrays("optimizer"), layers)
     return model
 
 
@@ -285,11 +278,13 @@ def _compile(model: Model, told: dict[str, Any], where: str) -> None:
         ) from error
 
 
-def _restore(model: Model, arrays: list[Any]) -> None:
+def _restore(
+    model: Model, arrays: list[Any], layers: list[Layer] | None = None
+) -> None:
     """Sets the optimizer to Keras' variables, if there are any."""
     if not arrays:
         return
-    state = from_variables(model.graph, model.optimizer, arrays)
+    state = from_variables(model.graph, model.optimizer, arrays, layers)
     if model.optimizer.constant_rate:
         model.optimizer.learning_rate = float(state["learning_rate"])
     model.optimizer_state = state

@@ -11,7 +11,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from onefit.interop.keras_weights import plain_in_order
 from onefit.interop.refusal import refusal
+from onefit.layers.base import Layer
 from onefit.models.graph import Graph
 from onefit.training.task import Task
 from onefit.types import Tree
@@ -57,13 +59,20 @@ def to_variables(graph: Graph, optimizer: Any, state: Any) -> list[np.ndarray]:
     return layout.variables(state)
 
 
-def from_variables(graph: Graph, optimizer: Any, arrays: list[Any]) -> Any:
+def from_variables(
+    graph: Graph, optimizer: Any, arrays: list[Any], layers: list[Layer] | None = None
+) -> Any:
     """The state that Keras' variables mean; they are read only if their shapes fit.
+
+    Args:
+        graph, optimizer: What they are for.
+        arrays: Keras' variables.
+        layers: The layers in the order that they have; Keras' if not given.
 
     Raises:
         ValueError: Variables of another optimizer, or of other weights.
     """
-    layout = _Layout(graph, optimizer)
+    layout = _Layout(graph, optimizer, layers)
     expected = layout.variables(layout.fresh)
     head = 1 + optimizer.constant_rate
     shapes = [tuple(array.shape) for array in arrays]
@@ -84,7 +93,9 @@ def from_variables(graph: Graph, optimizer: Any, arrays: list[Any]) -> Any:
 class _Layout:
     """Where each slot of an optimizer is, here and in Keras."""
 
-    def __init__(self, graph: Graph, optimizer: Any) -> None:
+    def __init__(
+        self, graph: Graph, optimizer: Any, layers: list[Layer] | None = None
+    ) -> None:
         name = type(optimizer).__name__
         if name not in SLOTS or not type(optimizer).__module__.startswith("onefit."):
             raise refusal(
@@ -93,6 +104,7 @@ class _Layout:
                 expected=f"one that Keras has ({', '.join(SLOTS)})",
             )
         self.graph, self.optimizer, self.groups = graph, optimizer, SLOTS[name]
+        self.layers = plain_in_order(graph) if layers is None else layers
         self.params = jax.tree.map(np.asarray, graph.slot.params)
         self.task = Task(graph=graph, heads=(), optimizer=optimizer)
         self.free = graph.free(self.params)
@@ -148,7 +160,7 @@ class _Layout:
     def _columns(self, slots: Any) -> Columns:
         name = type(self.optimizer).__name__
         if name == "Adafactor":
-            rows = [_factors(slot) for slot in _in_order(self.graph, slots)]
+            rows = [_factors(slot) for slot in self._in_order(slots)]
             return {c: [row[c] for row in rows] for c in "rcv"}
         if name == "Muon":
             kinds = [slots.get("muon", {}), slots.get("adam", {})]
@@ -171,11 +183,11 @@ class _Layout:
         if name == "Adafactor":
             rows = [dict(zip(columns, row, strict=True))
                     for row in zip(*columns.values(), strict=True)]  # fmt: skip
-            old = _in_order(self.graph, slots)
+            old = self._in_order(slots)
             new = (
                 {c: row[c] for c in slot} for row, slot in zip(rows, old, strict=True)
             )
-            return _planted(self.graph, self.free, new)
+            return self._planted(new)
         if name == "Muon":
             value = {slot: dict(zip(self._places(), column, strict=True))
                      for slot, column in columns.items()}  # fmt: skip
@@ -200,36 +212,50 @@ class _Layout:
             cuts = np.cumsum([leaf.size for leaf in leaves])[:-1]
             parts = zip(np.split(np.asarray(packed), cuts), leaves, strict=True)
             packed = structure.unflatten([p.reshape(leaf.shape) for p, leaf in parts])
-        return list(_in_order(self.graph, packed))
+        return list(self._in_order(packed))
 
     def _packed(self, arrays: list[np.ndarray]) -> Tree:
         """The reverse of `_listed`."""
-        tree = _planted(self.graph, self.free, iter(arrays))
+        tree = self._planted(iter(arrays))
         dtypes = jax.tree.map(lambda a, old: np.asarray(a, old.dtype), tree, self.free)
         return self.task.pack(self.graph.merge(self.params, dtypes))
 
     def _places(self) -> list[int]:
         """The places of Keras' weights among the leaves of the free ones."""
         leaves, structure = jax.tree.flatten(self.free)
-        return list(_in_order(self.graph, structure.unflatten(range(len(leaves)))))
+        return list(self._in_order(structure.unflatten(range(len(leaves)))))
 
-
-def _in_order(graph: Graph, free: Any) -> Iterator[Any]:
-    """The free weights, or what stands in their place, in Keras' order."""
-    for layer, part in zip(graph.layers, free, strict=True):
-        if isinstance(layer, Graph):
-            yield from _in_order(layer, part)
-        else:
+    def _in_order(self, free: Any) -> Iterator[Any]:
+        """The free weights, or what stands in their place, in Keras' order."""
+        parts = dict(_parts(self.graph, free))
+        for layer in self.layers:
+            part = parts.get(id(layer), {})
             yield from (part[name] for name in layer.slot.params if name in part)
 
+    def _planted(self, values: Iterator[Any]) -> Any:
+        """A tree like that of the free weights, of values in Keras' order."""
+        free = dict(_parts(self.graph, self.free))
+        parts = {}
+        for layer in self.layers:
+            names = [n for n in layer.slot.params if n in free.get(id(layer), {})]
+            parts[id(layer)] = {name: next(values) for name in names}
+        return _tree(self.graph, parts)
 
-def _planted(graph: Graph, free: Any, values: Iterator[Any]) -> Any:
-    """A tree like that of the free weights, of values in Keras' order."""
+
+def _parts(graph: Graph, tree: Any) -> Iterator[tuple[int, Any]]:
+    """Each layer's part of a tree like that of the weights, by the layer's id."""
+    for layer, part in zip(graph.layers, tree, strict=True):
+        if isinstance(layer, Graph):
+            yield from _parts(layer, part)
+        else:
+            yield id(layer), part
+
+
+def _tree(graph: Graph, parts: dict[int, Any]) -> Any:
+    """The reverse of `_parts`."""
     return tuple(
-        _planted(layer, part, values)
-        if isinstance(layer, Graph)
-        else {name: next(values) for name in layer.slot.params if name in part}
-        for layer, part in zip(graph.layers, free, strict=True)
+        _tree(layer, parts) if isinstance(layer, Graph) else parts.get(id(layer), {})
+        for layer in graph.layers
     )
 
 

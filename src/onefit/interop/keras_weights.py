@@ -1,28 +1,61 @@
 """Weights in Keras' HDF5 layout, both ways.
 
 A layer's arrays are layers/<its class>[_<number>]/vars/<0, 1, ...>: the trainable ones,
-then the others. The optimizer's are optimizer/vars/<0, 1, ...>.
+then the others. Those of a part of it, as the cell of an LSTM, are in a group inside,
+layers/lstm/cell/vars/<0, 1, ...>. The optimizer's are optimizer/vars/<0, 1, ...>.
 """
 
 import contextlib
 import dataclasses
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
 from onefit import config
+from onefit.description import settings
 from onefit.initializers import Initializer
-from onefit.interop.refusal import refusal
-from onefit.layers.base import Layer, Weights, where
+from onefit.interop.keras_calls import in_order, is_sequential, operator
+from onefit.interop.refusal import refusal, short
+from onefit.layers.base import Layer, Weights, is_shape, where
+from onefit.layers.cells import StackedRNNCells
+from onefit.layers.composite import Composite
+from onefit.layers.recurrent import OverTime
+from onefit.layers.spectral import SpectralNormalization
 from onefit.models.graph import Graph
 from onefit.registry import snake_case
-from onefit.types import Shape
 
-__all__ = ["Store", "fill", "put", "read", "written"]
+__all__ = [
+    "Store",
+    "build",
+    "class_of",
+    "path_of",
+    "plain_in_order",
+    "put",
+    "read",
+    "written",
+]
+
+CLASSES = {"group_query_attention": "grouped_query_attention"}
+"""Classes that Keras calls by another name inside than outside."""
+
+HEADS = ("query", "key", "value", "gate", "output")
+
+ATTRIBUTES = {
+    "Bidirectional": {"forward": "forward_layer", "backward": "backward_layer"},
+    "GroupQueryAttention": {f"{name}_dense": f"_{name}_dense" for name in HEADS},
+    "MultiHeadAttention": {"gate_dense": "_gate_dense"},
+}
+"""What Keras calls the parts of layers made of layers, where it is not what we do."""
+
+STATE = "rnn_state"
+"""How the names of the states begin that a stateful layer goes on from."""
+
+ENTRIES, DEPTH = 50_000, 50
+"""The most groups and arrays of a file, and groups in groups."""
 
 ELEMENTS = 1 << 28
 """The most numbers in one example, between two layers."""
@@ -49,23 +82,74 @@ def h5py() -> Any:
     return package
 
 
-def places(graph: Graph, prefix: str = "") -> Iterator[tuple[str, Layer]]:
-    """The layers of a graph, each with its path in Keras' file of weights."""
+def path_of(name: str, counts: dict[str, int], prefix: str) -> str:
+    """The next path in Keras' file of weights for a layer of this class."""
+    counts[name] = counts.get(name, -1) + 1
+    number = f"_{counts[name]}" if counts[name] else ""
+    return f"{prefix}layers/{name}{number}"
+
+
+def class_of(layer: Layer) -> str:
+    """What paths call the class of a layer, or of a model."""
+    if isinstance(layer, Graph):
+        return "sequential" if is_sequential(layer) else "functional"
+    name = snake_case(type(layer).__name__)
+    return CLASSES.get(name, name)
+
+
+def level(graph: Graph, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+    """The layers of a graph in Keras' order, with their paths; operations have none."""
     counts: dict[str, int] = {}
-    for layer in graph.layers:
-        inner = isinstance(layer, Graph)
-        name = "sequential" if inner else snake_case(type(layer).__name__)
-        counts[name] = counts.get(name, -1) + 1
-        number = f"_{counts[name]}" if counts[name] else ""
-        yield f"{prefix}layers/{name}{number}", layer
+    for layer in in_order(graph):
+        if not operator(layer):
+            yield path_of(class_of(layer), counts, prefix), layer
 
 
 def walk(graph: Graph, prefix: str = "") -> Iterator[tuple[str, Layer]]:
-    """`places`, with those of the graphs inside."""
-    for path, layer in places(graph, prefix):
+    """The layers of a graph in Keras' order, and of graphs inside, with their paths."""
+    for path, layer in level(graph, prefix):
         yield path, layer
         if isinstance(layer, Graph):
             yield from walk(layer, f"{path}/")
+
+
+def plain_in_order(graph: Graph) -> list[Layer]:
+    """The layers in Keras' order, those of graphs inside in their place."""
+    return [layer for _, layer in walk(graph) if not isinstance(layer, Graph)]
+
+
+def groups(layer: Layer, names: Iterable[str], path: str) -> dict[str, list[str]]:
+    """The names of a layer's weights by the group that has them, in Keras' order.
+
+    The states that a stateful layer goes on from are not among them: no file has them.
+    """
+    found: dict[str, list[str]] = {path: []}
+    for name in names:
+        own = name.rpartition("/")[2]
+        if not own.startswith(STATE):
+            found.setdefault(f"{path}{_inside(layer, name)}", []).append(name)
+    if isinstance(layer, SpectralNormalization):  # Keras has the kernel twice
+        found[path].insert(0, found[f"{path}/layer"][0])
+    return found
+
+
+def _inside(layer: Layer, name: str) -> str:
+    """Where in a layer's group a weight is: "/cell" for that of an LSTM's cell."""
+    parts = layer.parts() if isinstance(layer, Composite) else {}
+    for part, inner in parts.items():
+        if name.startswith(f"{part}/"):
+            at = ATTRIBUTES.get(type(layer).__name__, {}).get(part, part)
+            if isinstance(layer, StackedRNNCells):
+                counts: dict[str, int] = {}
+                paths = [path_of(class_of(cell), counts, "") for cell in layer.cells]
+                at = paths[list(parts).index(part)].replace("layers/", "cells/")
+            return f"/{at}{_inside(inner, name.removeprefix(f'{part}/'))}"
+    if isinstance(layer, Graph):  # a model inside, its weights by its layers' numbers
+        number, _, rest = name.partition("/")
+        own = layer.layers[int(number)]
+        path = next(path for path, one in level(layer) if one is own)
+        return f"/{path}{_inside(own, rest)}"
+    return "/cell" if isinstance(layer, OverTime) else ""
 
 
 # Writing ------------------------------------------------------------------------------
@@ -77,8 +161,13 @@ def written(graph: Graph, name: str, optimizer: tuple[str, list[Any]] | None) ->
     with h5py().File(buffer, "w") as file:
         _write(file, "", name, [])
         for path, layer in walk(graph):
-            inner = isinstance(layer, Graph)
-            _write(file, path, str(layer.name), [] if inner else layer.weights)
+            if isinstance(layer, Graph):
+                _write(file, path, str(layer.name), [])
+                continue
+            named = layer.slot.params | layer.slot.state
+            for at, names in groups(layer, named, path).items():
+                called = str(layer.name) if at == path else at.rpartition("/")[2]
+                _write(file, at, called, [named[name] for name in names])
         if optimizer is not None:
             _write(file, "optimizer", *optimizer)
     return buffer.getvalue()
@@ -139,6 +228,27 @@ class Store:
             self._check(array, f"{path}/vars/{number}")
         return found
 
+    def numbers(self, path: str) -> int:
+        """How many numbers there are in all groups below a path."""
+        group = self.group(path)
+        found = [] if group is None else self._below(path, group)
+        return sum(getattr(one, "size", 0) for _, one in found)
+
+    def _below(self, path: str, group: Any) -> Iterator[tuple[str, Any]]:
+        """What is in a group and in the groups in it, with their paths."""
+        rest = [(path, group)]
+        for _ in range(ENTRIES):
+            if not rest:
+                return
+            path, found = rest.pop()
+            yield path, found
+            if isinstance(found, h5py().Group) and path.count("/") < DEPTH:
+                # Keras' random numbers are no weights.
+                inside = sorted({*found} - {"seed_generator"}, reverse=True)
+                paths = [(f"{path}/{name}", name) for name in inside]
+                rest += [(at, self._child(found, name, at)) for at, name in paths]
+        raise self._refused("groups without end", f"{ENTRIES:,} at most")
+
     def _check(self, array: Any, path: str) -> None:
         if not isinstance(array, h5py().Dataset):
             raise self._refused(f"no array at {path!r}", "arrays numbered from 0")
@@ -166,17 +276,14 @@ class Store:
         group = self.group(f"{path}/vars")
         return "" if group is None else str(group.attrs.get("name", ""))
 
-    def nothing_else(self, prefix: str = "") -> None:
-        """Refuses weights of layers that were not asked for."""
-        group = self.group(f"{prefix}layers")
-        for name in () if group is None else group:
-            path = f"{prefix}layers/{name}"
-            inside = self.group(path)
-            parts = sorted({*inside} - {"vars", "layers", "seed_generator"})
-            if path not in self.seen or parts:
-                at = "/".join([path, *parts[:1]])
-                raise self._refused(f"weights at {at!r}", "those of the model's layers")
-            self.nothing_else(f"{path}/")
+    def nothing_else(self) -> None:
+        """Refuses weights that were not asked for."""
+        top = self.group("layers")
+        for path, found in () if top is None else self._below("layers", top):
+            inside = isinstance(found, h5py().Group) and path.count("/") < DEPTH
+            if not inside and path.rpartition("/vars/")[0] not in self.seen:
+                at = short(path.rpartition("/vars/")[0] or path)
+                raise self._refused(f"weights at {at}", "those of the model's layers")
 
     def _refused(self, received: str, expected: str) -> Exception:
         fix = "save the model again, or ask where the file is from"
@@ -200,89 +307,135 @@ def read(file: Any, place: str, limit: int) -> Iterator[Store]:
         yield Store(opened, place, limit)
 
 
-def fill(graph: Graph, shape: Shape, store: Store, prefix: str = "") -> Shape:
-    """Gives unbuilt layers the weights of a store; returns their output's shape.
+def build(layer: Layer, shape: Any, store: Store, path: str) -> None:
+    """Gives a layer without weights those of a store, for input of a shape.
 
     No array is made before the file is known to hold one of its shape.
     """
-    for path, layer in places(graph, prefix):
-        if math.prod(size or 1 for size in jax.tree.leaves(shape)) > ELEMENTS:
+    place = f"{store.where}, {where(layer)}"
+    numbers = sum(
+        math.prod(size or 1 for size in one)
+        for one in jax.tree.leaves(shape, is_leaf=is_shape)
+    )
+    if numbers > ELEMENTS:
+        raise refusal(
+            place,
+            received=f"input of shape {shape}",
+            expected=f"{ELEMENTS:,} numbers at most",
+        )
+    layer.output_shape(shape)  # refuses what does not fit
+    room = _Room(place, path, store.numbers(path))
+    params, state = _shapes_only(layer, room).init(np.random.default_rng(0), shape)
+    arrays = _fitting(layer, params | state, store, path)
+    for name, old in state.items():
+        if name not in arrays and math.prod(old.shape) > ELEMENTS:
             raise refusal(
-                f"{store.where}, {where(layer)}",
-                received=f"input of shape {shape}",
+                place,
+                received=f"{name} of shape {old.shape}",
                 expected=f"{ELEMENTS:,} numbers at most",
             )
-        if isinstance(layer, Graph):
-            store.seen.add(path)
-            shape = fill(layer, shape, store, f"{path}/")
-            continue
-        params, state = _shapes_only(layer).init(np.random.default_rng(0), shape)
-        arrays = _fitting(layer, params | state, store, path)
-        values = {
-            name: np.array(array, np.asarray(old).dtype)
-            for (name, old), array in zip((params | state).items(), arrays, strict=True)
-        }
-        weights = (
-            {name: values[name] for name in params},
-            {name: values[name] for name in state},
-        )
-        object.__setattr__(layer, "_weights", Weights(*weights, shape))
-        shape = layer.output_shape(shape)
-    return shape
+    values = {
+        name: np.array(arrays.get(name, old), np.asarray(old).dtype)
+        for name, old in (params | state).items()
+    }
+    weights = (
+        {name: values[name] for name in params},
+        {name: values[name] for name in state},
+    )
+    object.__setattr__(layer, "_weights", Weights(*weights, shape))
 
 
 def put(graph: Graph, store: Store) -> None:
     """Gives built layers the weights of a store: all, or none if one misfits."""
-    new = []
+    new: dict[int, list[Any]] = {}
     for path, layer in walk(graph):
         if isinstance(layer, Graph):
-            store.seen.add(path)
             continue
-        slot = layer.slot
-        new += _fitting(layer, slot.params | slot.state, store, path)
+        named = layer.slot.params | layer.slot.state
+        arrays = _fitting(layer, named, store, path)
+        new[id(layer)] = [np.asarray(arrays.get(n, old)) for n, old in named.items()]
     store.nothing_else()
-    graph.set_weights([np.asarray(array) for array in new])
+    plain = [id(layer) for layer in graph.plain_layers()]  # operations among them
+    graph.set_weights([array for layer in plain for array in new.get(layer, ())])
 
 
-def _fitting(layer: Layer, named: dict[str, Any], store: Store, path: str) -> list[Any]:
+def _fitting(
+    layer: Layer, named: dict[str, Any], store: Store, path: str
+) -> dict[str, Any]:
     """The arrays of a layer in a store, if they have the shapes of its weights."""
-    arrays = store.arrays(path)
-    if len(arrays) != len(named):
-        raise refusal(
-            f"{store.where}, {where(layer)}",
-            received=f"{len(arrays)} arrays at {path!r}",
-            expected=f"{len(named)} ({', '.join(named) or 'it has no weights'})",
-            fix="the file is of another model, or was not built when it was saved",
-        )
-    for (name, old), array in zip(named.items(), arrays, strict=True):
-        if tuple(array.shape) != tuple(old.shape):
+    place, found = f"{store.where}, {where(layer)}", {}
+    for at, names in groups(layer, named, path).items():
+        arrays = store.arrays(at)
+        if len(arrays) != len(names):
+            known = ", ".join(names) or "it has no weights"
             raise refusal(
-                f"{store.where}, {where(layer)}",
-                received=f"{name} of shape {tuple(array.shape)}",
-                expected=f"shape {tuple(old.shape)}",
+                place,
+                received=f"{len(arrays)} arrays at {at!r}",
+                expected=f"{len(names)} ({known})",
+                fix="the file is of another model, or was not built when it was saved",
+            )
+        for name, array in zip(names, arrays, strict=True):
+            if tuple(array.shape) != tuple(named[name].shape):
+                raise refusal(
+                    place,
+                    received=f"{name} of shape {tuple(array.shape)}",
+                    expected=f"shape {tuple(named[name].shape)}",
+                    fix="the file is of another model: make the one that was saved",
+                )
+        found |= dict(zip(names, arrays, strict=True))
+    return found
+
+
+class _Room:
+    """The numbers that a file has for a layer: its weights cannot be more."""
+
+    def __init__(self, place: str, path: str, numbers: int) -> None:
+        self.place, self.path, self.numbers, self.taken = place, path, numbers, 0
+
+    def take(self, count: int) -> None:
+        """Takes some; refused when they are many more than there are."""
+        self.taken += count
+        if self.taken > self.numbers + SMALL:
+            raise refusal(
+                self.place,
+                received=f"{self.numbers:,} numbers at {self.path!r}",
+                expected=f"{self.taken:,} or more",
                 fix="the file is of another model: make the one that was saved",
             )
-    return arrays
 
 
 class _Empty(Initializer):
     """In place of an initializer: arrays of a shape without memory behind them."""
 
+    room: Any
+
     def draw(self, rng: Any, shape: Any) -> np.ndarray:
         del rng
+        self.room.take(math.prod(shape))
         return np.broadcast_to(np.zeros((), config.floatx()), shape)
 
 
-def _shapes_only(layer: Layer) -> Layer:
-    """The layer with initializers that draw nothing.
+def _shapes_only(layer: Layer, room: _Room) -> Layer:
+    """The layer, and those inside it, with initializers that draw nothing.
 
     A layer of the caller's own may do more with what is drawn, and is left as it is.
     """
     if not type(layer).__module__.startswith("onefit."):
         return layer
-    drawn = {
-        field.name: _Empty()
-        for field in dataclasses.fields(layer)
-        if isinstance(getattr(layer, field.name), Initializer)
-    }
-    return layer.replace(**drawn) if drawn else layer
+    values = {f.name: getattr(layer, f.name) for f in dataclasses.fields(layer)}
+    empty = {name: _emptied(value, room) for name, value in values.items()}
+    changed = {name: v for name, v in empty.items() if v is not values[name]}
+    names = {attribute: name for name, attribute in settings(type(layer)).items()}
+    return (
+        layer.replace(**{names[n]: v for n, v in changed.items()}) if changed else layer
+    )
+
+
+def _emptied(value: Any, room: _Room) -> Any:
+    if isinstance(value, Initializer):
+        return _Empty(room)
+    if isinstance(value, Layer):
+        return _shapes_only(value, room)
+    if isinstance(value, tuple) and any(isinstance(v, Layer) for v in value):
+        return tuple(_emptied(v, room) for v in value)
+    return value

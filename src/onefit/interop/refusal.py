@@ -1,8 +1,10 @@
 """The error of a file that is not what it should be."""
 
+from typing import Any
+
 from onefit.errors import invalid
 
-__all__ = ["BadFile", "refusal"]
+__all__ = ["BadFile", "refusal", "short"]
 
 
 class BadFile(ValueError):
@@ -12,3 +14,11 @@ class BadFile(ValueError):
 def refusal(where: str, *, received: str, expected: str, fix: str = "") -> BadFile:
     """The error for it, in the form of all errors; the caller raises it."""
     return BadFile(str(invalid(where, received=received, expected=expected, fix=fix)))
+
+
+def short(value: Any) -> str:
+    """What a value is, in a few letters."""
+    if isinstance(value, dict | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    text = repr(value)
+    return text if len(text) < 80 else f"{text[:76]}..."

@@ -8,6 +8,8 @@ from onefit.layers.activation import (
     ReLU,
     Softmax,
 )
+from onefit.layers.attention import AdditiveAttention, Attention
+from onefit.layers.attention_heads import GroupQueryAttention, MultiHeadAttention
 from onefit.layers.augmentation import (
     RandomBrightness,
     RandomContrast,
@@ -18,6 +20,20 @@ from onefit.layers.augmentation import (
     RandomZoom,
 )
 from onefit.layers.base import Layer
+from onefit.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
+from onefit.layers.convolution import Conv1D, Conv2D, Conv3D
+from onefit.layers.convolution_separable import (
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+)
+from onefit.layers.convolution_transposed import (
+    Conv1DTranspose,
+    Conv2DTranspose,
+    Conv3DTranspose,
+)
+from onefit.layers.convolutional_recurrent import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from onefit.layers.core import Identity, Input, InputLayer, Lambda
 from onefit.layers.dense import Dense
 from onefit.layers.dropout import (
@@ -27,6 +43,8 @@ from onefit.layers.dropout import (
     GaussianDropout,
     GaussianNoise,
 )
+from onefit.layers.einsum_dense import EinsumDense
+from onefit.layers.embedding import Embedding, Masking, ReversibleEmbedding
 from onefit.layers.images import CenterCrop, Resizing
 from onefit.layers.merging import (
     Add,
@@ -79,6 +97,7 @@ from onefit.layers.pooling import (
     MaxPooling3D,
 )
 from onefit.layers.preprocessing import Normalization, Rescaling
+from onefit.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
 from onefit.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from onefit.layers.spatial import (
     Cropping1D,
@@ -95,9 +114,13 @@ from onefit.layers.spatial import (
     ZeroPadding3D,
 )
 from onefit.layers.spectral import SpectralNormalization
+from onefit.layers.wrappers import Bidirectional, TimeDistributed
 
 __all__ = [
     "ELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "Absolute",
     "Activation",
     "ActivityRegularization",
@@ -108,8 +131,10 @@ __all__ = [
     "AdaptiveMaxPooling2D",
     "AdaptiveMaxPooling3D",
     "Add",
+    "AdditiveAttention",
     "AlphaDropout",
     "Arithmetic",
+    "Attention",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -118,15 +143,30 @@ __all__ = [
     "AvgPool2D",
     "AvgPool3D",
     "BatchNormalization",
+    "Bidirectional",
     "CenterCrop",
     "Concatenate",
+    "Conv1D",
+    "Conv1DTranspose",
+    "Conv2D",
+    "Conv2DTranspose",
+    "Conv3D",
+    "Conv3DTranspose",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "Dot",
     "Dropout",
+    "EinsumDense",
+    "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
     "GetItem",
@@ -143,13 +183,16 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "GroupNormalization",
+    "GroupQueryAttention",
     "Identity",
     "Input",
     "InputLayer",
+    "LSTMCell",
     "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
+    "Masking",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPool3D",
@@ -158,6 +201,7 @@ __all__ = [
     "MaxPooling3D",
     "Maximum",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "Normalization",
     "PReLU",
@@ -175,12 +219,19 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "Resizing",
+    "ReversibleEmbedding",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
     "SpectralNormalization",
+    "StackedRNNCells",
     "Subtract",
+    "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",

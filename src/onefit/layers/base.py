@@ -99,7 +99,7 @@ class Layer(Description):
     """Whether whole-number inputs stay whole (token ids) instead of becoming floats."""
     supports_masking: ClassVar[bool] = False
     """Whether the output's steps are the input's, so that its mask holds for them."""
-    stateful: ClassVar[bool] = False
+    stateful = False  # not annotated, so that a layer can make it a setting
     """Whether a call goes on from the last one's state, also when not training."""
     call_options: ClassVar[frozenset[str]] = frozenset()
     """What `apply` takes beside x: found by its signature."""
@@ -200,10 +200,15 @@ class Layer(Description):
         training: bool,
         key: Any,
         mask: Any = None,
+        use_mask: bool = True,
         **options: Any,
     ) -> Outcome:
-        """`apply`, with what follows from its output: its penalty and its mask."""
-        told = {"mask": mask} if "mask" in self.call_options else {}
+        """`apply`, with what follows from its output: its penalty and its mask.
+
+        With use_mask=False the layer is not told of the mask, which its output keeps.
+        """
+        there = mask if use_mask else None
+        told = {"mask": there} if "mask" in self.call_options else {}
         y, state = self.apply(
             params, state, x, training=training, key=key, **told, **options
         )
@@ -323,7 +328,9 @@ class Layer(Description):
         x = jax.tree.map(functools.partial(_as_input, integers=self.integers), x)
         if not any(isinstance(a, jax.core.Tracer) for a in jax.tree.leaves(x)):
             self.check_input(x)
-        self._fit(batch_shape(x), options)
+        # A stateful layer has a state for each row, so for it the batch is known.
+        shapes = jax.tree.map(np.shape, x) if self.stateful else batch_shape(x)
+        self._fit(shapes, options)
         slot = self.slot
         seed = np.uint32(config.new_seed() if training and self.random else 0)
         y, state = _apply(

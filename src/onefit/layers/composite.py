@@ -34,8 +34,10 @@ class Composite(Layer, abstract=True):
     """Base of layers made of others: it names its `parts`, and has their weights.
 
     The weights are one flat dict: the weight `kernel` of the part `forward` is called
-    `forward/kernel`. Penalties, constraints and what is trained are the parts' own.
+    `forward/kernel`, and that of the third layer of a model inside `forward/2/kernel`.
+    Penalties, constraints and what is trained are the parts' own.
 
+    >>> from onefit.description import setting
     >>> class Twice(Composite):
     ...     first: Any = setting(convert=a_layer)
     ...     second: Any = setting(convert=a_layer)
@@ -49,19 +51,14 @@ class Composite(Layer, abstract=True):
 
     def of(self, part: str, weights: Params) -> Params:
         """A part's own weights, out of the whole's."""
-        start = f"{part}/"
-        return {
-            name.removeprefix(start): w
-            for name, w in weights.items()
-            if name.startswith(start)
-        }
+        return _nested(self.parts()[part], _below(part, weights))
 
     def whole(self, weights: dict[str, Params]) -> Params:
         """The whole's weights from the parts': the reverse of `of`."""
         return {
             f"{part}/{name}": w
             for part, own in weights.items()
-            for name, w in own.items()
+            for name, w in _flat(own).items()
         }
 
     @property
@@ -90,3 +87,32 @@ class Composite(Layer, abstract=True):
         parts = self.parts().items()
         held = {name: part.constrain(self.of(name, params)) for name, part in parts}
         return super().constrain(params) | self.whole(held)
+
+
+def _below(part: Any, weights: Params) -> Params:
+    """What is called `part/...`, without that."""
+    start = f"{part}/"
+    return {
+        name.removeprefix(start): w
+        for name, w in weights.items()
+        if name.startswith(start)
+    }
+
+
+def _flat(weights: Any) -> Params:
+    """The weights of a part by name; those of a graph are a tuple, one a layer."""
+    if isinstance(weights, dict):
+        return weights
+    return {
+        f"{i}/{name}": w
+        for i, own in enumerate(weights)
+        for name, w in _flat(own).items()
+    }
+
+
+def _nested(layer: Layer, weights: Params) -> Any:
+    """The reverse of `_flat`."""
+    inner = getattr(layer, "layers", None)
+    if inner is None:
+        return weights
+    return tuple(_nested(own, _below(i, weights)) for i, own in enumerate(inner))

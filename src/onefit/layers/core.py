@@ -2,7 +2,9 @@
 """Layers that stand for something else: an input, a function, nothing at all."""
 
 import inspect
-from typing import Any
+from typing import Any, Self
+
+import numpy as np
 
 from onefit.description import setting
 from onefit.errors import invalid, mistyped
@@ -191,6 +193,10 @@ class InputLayer(SameShape, Layer):
         self, params: Params, state: State, x: Any, *, training=False, key=None
     ) -> tuple[Any, State]:
         return x, state
+
+    def build(self, input_shape: Any, rng: Any = None) -> Self:
+        # It draws nothing, and so takes nothing from the stream of seeds.
+        return super().build(input_shape, rng or np.random.default_rng(0))
 
     def entrance(self) -> Tensor:
         """What stands for the input in a graph."""

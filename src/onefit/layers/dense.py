@@ -1,7 +1,10 @@
 # ruff: noqa: D102
 """Densely connected layers."""
 
+import math
 from typing import Any
+
+import jax.numpy as jnp
 
 from onefit import activations, constraints, initializers, regularizers
 from onefit.description import setting
@@ -9,7 +12,22 @@ from onefit.errors import invalid
 from onefit.layers.base import Layer, positive, where
 from onefit.types import Array, Params, Shape, State
 
-__all__ = ["Dense"]
+__all__ = ["Dense", "project"]
+
+
+def project(x: Array, kernel: Array, axes: int = 1) -> Array:
+    """x·W over the last axes of x and as many first axes of W, as one flat product.
+
+    XLA flattens the product of an array of many axes, but not its gradient by W, which
+    is then slower on a CPU: a tenth of a transformer's step.
+
+    >>> project(np.ones((2, 3, 4)), np.ones((4, 5, 6))).shape
+    (2, 3, 5, 6)
+    """
+    lead, rest = x.shape[: x.ndim - axes], kernel.shape[axes:]
+    inner = math.prod(kernel.shape[:axes])
+    flat = jnp.reshape(x, (-1, inner)) @ jnp.reshape(kernel, (inner, -1))
+    return flat.reshape(*lead, *rest)
 
 
 class Dense(Layer):
@@ -70,7 +88,7 @@ class Dense(Layer):
     def apply(
         self, params: Params, state: State, x: Array, *, training=False, key=None
     ) -> tuple[Array, State]:
-        z = x @ params["kernel"]
+        z = project(x, params["kernel"])
         if self.use_bias:
             z = z + params["bias"]
         return self.activation(z), state

@@ -1,6 +1,7 @@
 # ruff: noqa: D102
 """Layers that work only while training: dropout, noise, a penalty on activities."""
 
+import math
 from typing import Any
 
 import jax
@@ -60,6 +61,25 @@ class Noise(SameShape):
         return key if self.seed is None else jax.random.fold_in(key, self.seed)
 
 
+def chosen(key: Any, share: Any, shape: tuple[int, ...]) -> Array:
+    """True with probability `share` at each place, drawn from a key.
+
+    A counter, mixed with the key by multiplications and shifts (the finalizer of
+    MurmurHash3 with the constants of Wellons' search, twice). JAX's own generator is
+    made to be split without end, which a mask does not need, and takes a third to a
+    half of a training step with dropout on a CPU, and more of its compiling.
+    """
+    first, second = jax.random.key_data(key)[..., :2]
+    count = jax.lax.iota(jnp.uint32, math.prod(shape))
+    bits = count * jnp.uint32(0x9E3779B9) + first
+    for _ in range(2):
+        bits = (bits ^ (bits >> 16)) * jnp.uint32(0x7FEB352D)
+        bits = (bits ^ (bits >> 15)) * jnp.uint32(0x846CA68B)
+        bits = (bits ^ (bits >> 16)) + second
+    unit = (bits >> 8).astype(jnp.float32) / 2.0**24  # 24 bits: exact in float32
+    return unit.reshape(shape) < share
+
+
 class _Masked(Noise):
     """What layers with a rate and a noise_shape share."""
 
@@ -70,7 +90,7 @@ class _Masked(Noise):
         asked = self.noise_shape or (None,) * x.ndim
         sizes = zip(asked, x.shape, strict=True)
         shape = tuple(size if n is None else n for n, size in sizes)
-        return jax.random.bernoulli(key, keep, shape)
+        return chosen(key, keep, shape)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         asked = self.noise_shape or (None,) * len(input_shape)

@@ -63,7 +63,8 @@ def _misfit(
         received=f"input {other} of shape {shapes[other]} beside input {one} of shape "
         f"{shapes[one]}",
         expected=expected,
-        fix="bring both to one size with Dense, Reshape or Flatten",
+        fix="bring both to one size with Dense, Reshape or Flatten, or with "
+        "padding='same' where windows have made them different",
     )
 
 

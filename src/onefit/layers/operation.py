@@ -44,9 +44,9 @@ class Arithmetic(Layer):
             divide, floor_divide, mod, power, matmul, or a comparison.
         constant: c, a number or an array; without one x is two values.
         constant_first: Whether c stands before x.
+        keep_mask: Whether the mask of x holds for the output.
 
-    Input: one array, or two that broadcast. Output: their broadcast shape. Masks end
-    here, as in Keras; those of merging layers (`Add`) go on.
+    Input: one array, or two that broadcast. Output: their broadcast shape.
 
     Raises:
         ValueError: An unknown operation, shapes that do not fit each other.
@@ -56,7 +56,7 @@ class Arithmetic(Layer):
         Array([1., 9.], dtype=float32)
 
     Differs from Keras: the mask of x is kept (of two, what is in either, as in Add),
-    where Keras' operators lose it.
+    where Keras' operators lose it; those of its files have keep_mask=False.
 
     Source: Keras, operators on `KerasTensor`.
     """
@@ -64,6 +64,7 @@ class Arithmetic(Layer):
     operation: str = setting(check=_operation)
     constant: Any = number(default=None, optional=True, convert=_constant)
     constant_first: bool = False
+    keep_mask: bool = True
 
     def apply(
         self, params: Params, state: State, x: Any, *, training=False, key=None
@@ -81,8 +82,10 @@ class Arithmetic(Layer):
 
     def compute_mask(self, x: Any, mask: Any) -> Any:
         if not isinstance(x, tuple):
-            return mask
-        one, other = mask if isinstance(mask, tuple) else (None, None)
+            return mask if self.keep_mask else None
+        one, other = (
+            mask if isinstance(mask, tuple) and self.keep_mask else (None, None)
+        )
         return None if one is None or other is None else one | other
 
     def output_shape(self, input_shape: Any) -> Any:
@@ -151,6 +154,9 @@ def _unnamed(layer: Layer) -> Layer:
 class Absolute(SameShape, Layer):
     """The absolute value: a = |x|.
 
+    Args:
+        keep_mask: Whether the mask of x holds for the output, as for `Arithmetic`.
+
     Input and output: any shape, the same.
 
     Example:
@@ -160,12 +166,15 @@ class Absolute(SameShape, Layer):
     Source: Keras, `keras.ops.absolute`.
     """
 
-    supports_masking = False
+    keep_mask: bool = True
 
     def apply(
         self, params: Params, state: State, x: Array, *, training=False, key=None
     ) -> tuple[Array, State]:
         return jnp.abs(x), state
+
+    def compute_mask(self, x: Any, mask: Any) -> Any:
+        return mask if self.keep_mask else None
 
 
 def as_key(key: Any) -> tuple[Any, ...]:

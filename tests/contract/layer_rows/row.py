@@ -70,7 +70,7 @@ class Row(NamedTuple):
                 return rng.integers(0, self.ids, shape).astype("int32")
             return rng.normal(size=shape).astype("float32")
 
-        return one(self.shape) if is_shape(self.shape) else tuple(map(one, self.shape))
+        return over(one, self.shape)
 
     def masks(self) -> Any:
         """The mask of the inputs; with all steps, some, only the first, or none."""
@@ -87,9 +87,14 @@ class Row(NamedTuple):
 
     def open_shape(self) -> Any:
         """The input's shape with the batch open."""
-        if is_shape(self.shape):
-            return (None, *self.shape[1:])
-        return tuple(s if s is None else (None, *s[1:]) for s in self.shape)
+        return over(lambda s: s if s is None else (None, *s[1:]), self.shape)
+
+
+def over(function: Any, shapes: Any) -> Any:
+    """A function of each shape of a nest; None is a shape that is left out."""
+    if shapes is None or is_shape(shapes):
+        return function(shapes)
+    return tuple(over(function, s) for s in shapes)
 
 
 def is_inner(value: Any) -> bool:

@@ -232,3 +232,13 @@ def test_penalties_in_a_loop_over_time_are_traced_once():
         lambda x: layer.apply(layer.slot.params, layer.slot.state, x, training=True)
     )(rows(2, 3, 2))
     assert sum(e.primitive.name == "scan" for e in made.jaxpr.eqns) == 1
+
+
+def test_a_trained_layer_inside_keeps_its_weights():
+    inner = onefit.Sequential([onefit.Input((3,)), onefit.layers.Dense(2)])
+    x = np.random.default_rng(0).normal(size=(4, 5, 3)).astype("f4")
+    wrapped = onefit.layers.TimeDistributed(inner)
+    expected = np.stack([inner.predict(x[:, t]) for t in range(5)], axis=1)
+    np.testing.assert_allclose(wrapped(x), expected, rtol=1e-5)
+    wrapped.set_weights([w * 2 for w in wrapped.get_weights()])
+    np.testing.assert_allclose(wrapped(x), 2 * expected, rtol=1e-5)

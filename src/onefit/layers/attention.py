@@ -193,7 +193,8 @@ class _Single(Attends):
         return_attention_scores=False,
         use_causal_mask=False,
     ) -> tuple[Any, State]:
-        query, value, source = (*x, None)[:3]
+        inputs: Any = (*x, None)
+        query, value, source = inputs[:3]
         masks = [*self._masks(x, mask), None]
         scores = self.scores(params, query, value if source is None else source)
         there = [None if m is None else m[..., None, :] for m in masks[1:3]]

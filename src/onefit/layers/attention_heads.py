@@ -47,7 +47,7 @@ def _join(a: Array, shape: Any, axes: tuple[int, ...]) -> Array:
     order = _order(len(shape) + 2, axes)
     whole = (*shape, a.shape[1], a.shape[-1])
     a = a.reshape(tuple(whole[i] for i in order))
-    return jnp.transpose(a, np.argsort(order))
+    return jnp.transpose(a, [int(i) for i in np.argsort(order)])
 
 
 def _order(ndim: int, axes: tuple[int, ...]) -> tuple[int, ...]:

@@ -138,7 +138,7 @@ class _Moved:
         y = jnp.einsum("bow,bhwc->bhoc", b, y)
         return self._filled(y, jnp.sum(a, 2)[:, :, None] * jnp.sum(b, 2)[:, None])
 
-    def shares(self, at: Array, n: int) -> Array:
+    def shares(self, at: Array, n: int) -> Any:
         """How much each pixel along an axis counts for each place: (batch, size, n)."""
         taps = _taps(at, n, self.fill_mode, self.interpolation)
         return sum(
@@ -152,7 +152,7 @@ class _Moved:
         taps = [(i, j, v * w) for i, v in ys for j, w in xs]
         image = jnp.arange(x.shape[0])[:, None, None]
 
-        def channel(c: int) -> Array:
+        def channel(c: int) -> Any:
             # Number by number: all channels of a pixel at once take twice as long.
             plane = jnp.asarray(x[..., c])
             return sum(
@@ -163,7 +163,7 @@ class _Moved:
         y = jnp.stack([channel(c) for c in range(x.shape[3])], -1)
         return self._filled(y, sum(w for _, _, w in taps))
 
-    def _filled(self, y: Array, share: Array) -> Array:
+    def _filled(self, y: Array, share: Any) -> Array:
         """The images with the fill value where pixels count for less than one."""
         if self.fill_mode != "constant" or off(self.fill_value):
             return y

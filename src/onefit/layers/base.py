@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from onefit import config
 from onefit.description import Description, setting
@@ -326,7 +327,7 @@ class Layer(Description):
                 options = options | {"training": bool(training)}
             return self._record(x, mask, options)
         x = jax.tree.map(functools.partial(_as_input, integers=self.integers), x)
-        if not any(isinstance(a, jax.core.Tracer) for a in jax.tree.leaves(x)):
+        if not any(isinstance(a, Tracer) for a in jax.tree.leaves(x)):
             self.check_input(x)
         # A stateful layer has a state for each row, so for it the batch is known.
         shapes = jax.tree.map(np.shape, x) if self.stateful else batch_shape(x)

@@ -1,7 +1,10 @@
 # ruff: noqa: D102
 """Layers made of layers: a wrapper, a pair of directions, a stack of cells."""
 
-from typing import Any
+from typing import Any, Self
+
+import jax
+import numpy as np
 
 from onefit.errors import mistyped
 from onefit.layers.base import Layer, layers
@@ -60,6 +63,16 @@ class Composite(Layer, abstract=True):
             for part, own in weights.items()
             for name, w in _flat(own).items()
         }
+
+    def build(self, input_shape: Any, rng: Any = None) -> Self:
+        """Makes the weights; a part that has weights already brings copies of them."""
+        super().build(input_shape, rng)
+        for name, part in self.parts().items():
+            if part.built:
+                own = jax.tree.map(np.array, (part.slot.params, part.slot.state))
+                self.slot.params = self.slot.params | self.whole({name: own[0]})
+                self.slot.state = self.slot.state | self.whole({name: own[1]})
+        return self
 
     @property
     def random(self) -> bool:  # type: ignore[override]

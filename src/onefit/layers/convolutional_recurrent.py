@@ -166,7 +166,7 @@ class _ConvLSTM(OverTime, LSTMFormula, Description):
         )  # fmt: skip
 
         def project(x: Array, W: Array) -> Array:
-            z = convolve(x.reshape(-1, *x.shape[2:]), W, geometry)
+            z: Any = convolve(x.reshape(-1, *x.shape[2:]), W, geometry)
             return z.reshape(*steps, *z.shape[1:])
 
         if noise is None:

@@ -251,7 +251,7 @@ def _backwards(how: Recurrence, given: _Inputs) -> Any:
         return lambda dq: product.back(dq, whole)
     blocks = [product.turned(R) for _, R in _by_gate(noise, given.R)]
 
-    def through(dq: Array) -> Array:
+    def through(dq: Array) -> Any:
         parts = zip(_by_gate(noise, dq), blocks, strict=True)
         return sum((m * product.back(d, R) for (m, d), R in parts), start=0.0)
 

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from onefit.description import Description, setting
 from onefit.errors import invalid, unknown
@@ -191,7 +192,7 @@ class Loss(Description):
         return _cost(self, *self._arrays(y_true, y_pred), weight)
 
     def _arrays(self, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
-        if not isinstance(y_true, jax.core.Tracer):
+        if not isinstance(y_true, Tracer):
             self.check(y_true, np.shape(y_pred))
         return jnp.asarray(y_true), jnp.asarray(y_pred)
 

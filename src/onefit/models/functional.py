@@ -96,12 +96,12 @@ def graph_of(inputs: list[Tensor], outputs: list[Tensor], name: str) -> Graph:
         for tensor in call.tensors:
             numbers[id(tensor)] = count
             count += 1
-    ends = tuple(numbers[id(tensor)] for tensor in outputs)
+    ends = [numbers[id(tensor)] for tensor in outputs]
     graph = Graph(
         layers=tuple(layers),
         nodes=tuple(nodes),
         inputs=len(inputs),
-        outputs=ends if len(ends) > 1 else ends[0],
+        outputs=tuple(ends) if len(ends) > 1 else ends[0],
         name=name,
     )
     return _each_once(graph)
@@ -137,7 +137,7 @@ def _each_once(graph: Graph) -> Graph:
         nonlocal count
         at = values.__getitem__
         for node in inner.nodes:
-            layer = inner.layers[node.layer]
+            layer: Any = inner.layers[node.layer]
             sources = jax.tree.map(at, node.sources)
             if isinstance(layer, InputLayer) and inner is not graph:
                 values.append(sources)

@@ -191,6 +191,7 @@ class Model:
 
     def reset_states(self) -> None:
         """Makes stateful layers forget: their states are zero again."""
+        layer: Any
         for layer in self.graph.plain_layers():
             if layer.stateful:
                 layer.reset_states()

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from onefit.types import Array, Tree
 
@@ -50,7 +51,7 @@ def full_like(tree: Tree, value: Any = 0.0, *, traced: bool | None = None) -> Tr
 
 def is_traced(tree: Tree) -> bool:
     """Whether some of these numbers are only known inside a program."""
-    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
 
 
 def each(f: Callable[..., tuple], tree: Tree, *others: Tree) -> tuple[Tree, ...]:

@@ -1,5 +1,8 @@
 """Process-wide choices: the float type and the random stream."""
 
+import contextlib
+from collections.abc import Iterator
+
 import numpy as np
 
 from onefit.errors import invalid, is_whole
@@ -54,6 +57,17 @@ def set_random_seed(seed: int) -> None:
 def new_seed() -> int:
     """The next seed of the stream that `set_random_seed` starts."""
     return int(_stream.spawn(1)[0].generate_state(1)[0])
+
+
+@contextlib.contextmanager
+def aside(seed: int) -> Iterator[None]:
+    """Draws from a stream of its own inside, and leaves the process's as it was."""
+    global _stream  # noqa: PLW0603
+    before, _stream = _stream, np.random.SeedSequence(seed)
+    try:
+        yield
+    finally:
+        _stream = before
 
 
 def first_seeds(seed: int, count: int) -> list[int]:

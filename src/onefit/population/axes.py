@@ -7,6 +7,7 @@ shapes the program (units, an activation, the batch size) makes several programs
 """
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,13 +15,13 @@ import numpy as np
 
 from onefit import losses, optimizers
 from onefit.description import Description
-from onefit.errors import invalid, mistyped, unknown
+from onefit.errors import invalid, is_whole, mistyped, unknown
 from onefit.layers.base import Layer
 from onefit.models import Model, clone_model
 from onefit.models.graph import Graph
 from onefit.training.task import Task
 
-__all__ = ["Place", "find", "members_of", "rebuilt", "with_numbers"]
+__all__ = ["Place", "find", "key_of", "members_of", "rebuilt", "with_numbers"]
 
 FIT = ("batch_size", "class_weight", "seed")
 """What varies with the call of fit rather than with the model."""
@@ -137,9 +138,22 @@ def members_of(
     columns = {path: [_plain(v) for v in values] for path, values in vary.items()}
     members = [{path: v[i] for path, v in columns.items()} for i in range(count)]
     for place in places:
-        for value in {repr(v): v for v in columns[place.path]}.values():
+        for value in {key_of(v): v for v in columns[place.path]}.values():
             _try(model, place, value)
     return places, members
+
+
+def key_of(value: Any) -> str:
+    """What tells one value of a setting from another, arrays in full."""
+    if isinstance(value, Description):
+        try:
+            config = value.get_config()
+        except ValueError:  # what holds a function
+            return f"{type(value).__name__} {id(value)}"
+        return f"{type(value).__name__} {json.dumps(config, default=repr)}"
+    if isinstance(value, np.ndarray):
+        return f"{value.shape} {value.tobytes().hex()}"
+    return repr(value)
 
 
 def _plain(value: Any) -> Any:
@@ -157,6 +171,10 @@ def _try(model: Model, place: Place, value: Any) -> None:
             replaced(layers[str(place.layer)], place.fields, value)
         elif place.room == "compile":
             _got(place, value)
+        elif place.path == "seed" and not is_whole(value):
+            raise invalid(
+                "seed", received=repr(value), expected="a whole number, 0 or more"
+            )
     except (TypeError, ValueError) as error:
         raise type(error)(f"vary[{place.path!r}] > {error}") from None
 
@@ -181,9 +199,11 @@ def with_numbers(owner: Any, place: Place, value: Any) -> Any:
             new = replaced(owner.optimizer, place.fields, value)
             return owner.replace(optimizer=new)
         if place.room == "loss":
-            (head,) = owner.heads
-            new = replaced(head.loss, place.fields, value)
-            return owner.replace(heads=(head.replace(loss=new),))
+            heads = tuple(
+                head.replace(loss=replaced(head.loss, place.fields, value))
+                for head in owner.heads
+            )
+            return owner.replace(heads=heads)
         return owner.replace(graph=with_numbers(owner.graph, place, value))
 
     def changed(layer: Layer) -> Layer:

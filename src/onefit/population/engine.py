@@ -175,15 +175,15 @@ def _run_one(
     return jax.tree.map(lambda a: np.asarray(a)[None], result)
 
 
-def _replaced(task: Task, leaf: int, value: Any) -> Task:
-    """The task with one of its numbers, by its place among the leaves, replaced."""
+def _replaced(task: Task, places: tuple[int, ...], value: Any) -> Task:
+    """The task with a number, by its places among the leaves, replaced."""
     leaves, nest = jax.tree.flatten(task)
-    return nest.unflatten([*leaves[:leaf], value, *leaves[leaf + 1 :]])
+    return nest.unflatten([value if i in places else a for i, a in enumerate(leaves)])
 
 
 def with_axes(
     task: Task, numbers: list[tuple[Place, np.ndarray]]
-) -> tuple[Task, tuple[int, ...]]:
+) -> tuple[Task, tuple[tuple[int, ...], ...]]:
     """The task with every varying number switched on, and which leaves they are."""
     for place, values in numbers:
         task = with_numbers(task, place, np.asarray(values[0], config.floatx()))
@@ -192,10 +192,9 @@ def with_axes(
         mark = np.asarray(values[0], config.floatx())
         marked = with_numbers(task, place, mark)
         before, after = jax.tree.leaves(task), jax.tree.leaves(marked)
-        marks.append(
-            next(i for i, (a, b) in enumerate(zip(before, after, strict=True))
-                 if a is not b)
-        )  # fmt: skip
+        # More than one where layers of one name stand in several models inside.
+        pairs = enumerate(zip(before, after, strict=True))
+        marks.append(tuple(i for i, (a, b) in pairs if a is not b))
     return task, tuple(marks)
 
 
@@ -434,7 +433,7 @@ class _Training:
 
 @functools.partial(jax.jit, static_argnames="leaves")
 def _closed(
-    task: Task, numbers: Any, rules: Any, members: Batched, leaves: tuple[int, ...]
+    task: Task, numbers: Any, rules: Any, members: Batched, leaves: tuple[Any, ...]
 ) -> Batched:
     """What the members end with: the rules' best weights, the optimizer's average."""
 

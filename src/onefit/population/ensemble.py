@@ -64,14 +64,18 @@ class Ensemble(Model):
         ends = []
         for i, member in enumerate(members):
             copy = rebuilt(member, [])
-            if link:
+            if any(link):
                 own = _entrances(first)
-                copy = Model(own, Activation(link)(copy(own)))
+                made = _tensors(copy(own))
+                pairs = zip(link, made, strict=True)
+                made = [Activation(g)(z) if g else z for g, z in pairs]
+                copy = Model(own, made)
             copy.graph.name, copy.graph._named = f"member_{i}", True
             ends.append(_tensors(copy(inputs)))
-        several = len(first.outputs) > 1  # compile tells them apart by their names
+        # compile may tell them apart by their names
+        named = len(first.outputs) > 1 or isinstance(first.loss, dict)
         means = [
-            Average(name=key if several else None)(list(same))
+            Average(name=key if named else None)(list(same))
             for key, same in zip(first.output_names, zip(*ends, strict=True),
                                  strict=True)
         ]  # fmt: skip
@@ -200,7 +204,7 @@ def _checked(members: Any) -> list[Model]:
         if _link(member) != _link(first):
             raise invalid(
                 f"Ensemble, member {i}",
-                received="logits" if _link(member) else "probabilities",
+                received="logits" if any(_link(member)) else "probabilities",
                 expected="the same as of member 0",
                 fix="compile them all with the same from_logits",
             )
@@ -226,11 +230,17 @@ def _entrances(model: Model) -> list[Any]:
     ]
 
 
-def _link(model: Model) -> str | None:
-    """What makes probabilities of a model's logits, if it ends in such."""
-    loss: Any = model.loss
-    asks = isinstance(loss, Description) and getattr(loss, "from_logits", False)
-    return getattr(loss, "link", None) if asks else None
+def _link(model: Model) -> list[str | None]:
+    """What makes probabilities of each output's logits, where it ends in such."""
+    loss, names = model.loss, model.output_names
+    if isinstance(loss, dict):
+        losses = [loss.get(name) for name in names]
+    else:
+        losses = list(loss) if isinstance(loss, list | tuple) else [loss] * len(names)
+    return [
+        getattr(one, "link", None) if getattr(one, "from_logits", False) else None
+        for one in losses
+    ]
 
 
 def _of_probabilities(told: Any) -> Any:

@@ -12,7 +12,7 @@ from onefit.errors import OnefitWarning, invalid, is_whole, mistyped
 from onefit.models import Model
 from onefit.models.jobs import build_job
 from onefit.population import engine
-from onefit.population.axes import Place, members_of, rebuilt
+from onefit.population.axes import Place, key_of, members_of, rebuilt
 from onefit.population.engine import Members, Trained
 from onefit.population.progress import Progress
 from onefit.population.result import Group, Population
@@ -90,6 +90,22 @@ def fit(
     check(model, arguments)
     places, settings = members_of(model, vary)
     own_seeds = [place for place in places if place.path == "seed"]
+    if own_seeds and len(seeds) > 1:
+        raise invalid(
+            "population.fit",
+            received="seeds beside vary['seed']",
+            expected="one of them",
+            fix="leave seeds out",
+        )
+    if drop is not None and not (hasattr(drop, "bind") or hasattr(drop, "next")):
+        raise mistyped(
+            "drop",
+            received=repr(drop),
+            expected="what stops members on the way",
+            fix="write drop=onefit.population.halving()",
+        )
+    if any(place.path == "class_weight" for place in places):
+        arguments = arguments | {"class_weight": None}
     every = [
         setting if own_seeds else setting | {"seed": seed}
         for setting in settings
@@ -105,9 +121,10 @@ def fit(
     work = []  # all of it is checked before any of it is trained
     groups = _groups(places, every, splits)
     for at, changes in groups:
-        copy = rebuilt(model, changes)
-        own = {p.path: v for p, v in changes if p.room == "fit"}
-        job = build_job(copy, x, y, verbose=0, **(arguments | own))
+        with config.aside(0):  # a frozen layer of another shape is drawn here
+            copy = rebuilt(model, changes)
+            own = {p.path: v for p, v in changes if p.room == "fit"}
+            job = build_job(copy, x, y, verbose=0, **(arguments | own))
         work += [(part, job) for part in _parts(job, at, memory)]
     if hasattr(drop, "bind"):
         drop = drop.bind(work[0][1].directions)
@@ -212,7 +229,7 @@ def _groups(
     structural = [place for place in places if not _varies_inside(place, every)]
     found: dict[Any, list[int]] = {}
     for i, member in enumerate(every):
-        key = tuple(repr(member[place.path]) for place in structural
+        key = tuple(key_of(member[place.path]) for place in structural
                     if place.path != "class_weight")  # fmt: skip
         lengths = tuple(map(len, splits[i])) if splits is not None else ()
         found.setdefault((key, lengths), []).append(i)

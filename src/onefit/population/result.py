@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from onefit import config
 from onefit.errors import invalid, is_whole, unknown
 from onefit.models import Model
 from onefit.types import Tree
@@ -67,13 +68,17 @@ class Population:
         return self.history[monitor]
 
     def final(self, monitor: str | None = None) -> np.ndarray:
-        """The number of each member's last epoch that has it, (member,)."""
+        """The number of each member's last epoch that has it, (member,).
+
+        NaN for members that diverged, whatever their accuracy says.
+        """
         table = self.column(monitor)
         if not table.shape[1]:
             return np.full(len(self), np.nan)
         has = ~np.isnan(table)
         last = table.shape[1] - 1 - has[:, ::-1].argmax(axis=1)
-        return np.where(has.any(axis=1), table[np.arange(len(table)), last], np.nan)
+        there = has.any(axis=1) & ~self.diverged()
+        return np.where(there, table[np.arange(len(table)), last], np.nan)
 
     def diverged(self) -> np.ndarray:
         """Which members' loss was not a finite number at their end, (member,)."""
@@ -138,6 +143,13 @@ class Population:
     def ranking(self, monitor: str | None = None) -> np.ndarray:
         """The members from the best to the worst; those that diverged come last."""
         monitor = self._monitor(monitor)
+        if monitor in self.directions and self.directions[monitor] is None:
+            raise invalid(
+                "ranking",
+                received=f"{monitor!r}, which does not say which way is better",
+                expected="a loss, or a metric that says it",
+                fix="give the metric a direction = 'max' (or 'min'), or rank by 'loss'",
+            )
         value = self.final(monitor)
         value = -value if self.directions.get(monitor) == "max" else value
         return np.argsort(np.where(np.isfinite(value), value, np.inf), kind="stable")
@@ -170,7 +182,8 @@ class Population:
             for place in ([find(group.model, name)] if name != "fold" else [])
             if place.room != "fit"
         ]
-        model = rebuilt(group.model, changes)
+        with config.aside(0):
+            model = rebuilt(group.model, changes)
         pick = jax.tree.map(lambda a: np.array(a[own]), (group.params, group.state))
         model.graph.store(*pick)
         return model
@@ -207,10 +220,27 @@ class Population:
         """Every member's outputs for these rows, (member, rows, ...)."""
         from onefit.population.together import predictions
 
+        if self._answers_differ() or self.groups[0].model.graph.stateful:
+            each = [m.predict(x, batch_size) for m in self.members()]
+            return jax.tree.map(lambda *a: np.stack(a), *each)
         parts = [predictions(g.model, g.params, g.state, x, batch_size)
                  for g in self.groups]  # fmt: skip
         order = np.argsort(np.concatenate([g.at for g in self.groups]))
         return jax.tree.map(lambda *a: np.concatenate(a)[order], *parts)
+
+    def _answers_differ(self) -> bool:
+        """Whether members of one structure differ in more than their weights."""
+        from onefit.population.axes import find
+
+        model = self.groups[0].model
+        told = ("initializer", "regularizer", "constraint", "rate", "dropout")
+        places = [find(model, name) for name in self.settings if name != "fold"]
+        return any(
+            place.room == "layer"
+            and place.is_number
+            and not any(word in field for field in place.fields for word in told)
+            for place in places
+        )
 
     # Tables --------------------------------------------------------------------------
 

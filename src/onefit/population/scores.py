@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from onefit.population.axes import key_of
+
 __all__ = ["scores", "table"]
 
 CHANCE = ("seed", "fold")
@@ -16,7 +18,7 @@ def scores(population: Any, monitor: str) -> list[dict[str, Any]]:
     names = [name for name in population.settings if name not in CHANCE]
     found: dict[str, list[int]] = {}
     for i in range(len(population)):
-        key = repr([population.settings[name][i] for name in names])
+        key = repr([key_of(population.settings[name][i]) for name in names])
         found.setdefault(key, []).append(i)
     finals = {name: population.final(name) for name in population.history}
     rows = [

@@ -239,6 +239,6 @@ def test_a_trained_layer_inside_keeps_its_weights():
     x = np.random.default_rng(0).normal(size=(4, 5, 3)).astype("f4")
     wrapped = onefit.layers.TimeDistributed(inner)
     expected = np.stack([inner.predict(x[:, t]) for t in range(5)], axis=1)
-    np.testing.assert_allclose(wrapped(x), expected, rtol=1e-5)
+    np.testing.assert_allclose(wrapped(x), expected, rtol=1e-5, atol=1e-6)
     wrapped.set_weights([w * 2 for w in wrapped.get_weights()])
-    np.testing.assert_allclose(wrapped(x), 2 * expected, rtol=1e-5)
+    np.testing.assert_allclose(wrapped(x), 2 * expected, rtol=1e-5, atol=1e-6)

@@ -81,6 +81,21 @@ class Graph(Layer):
         return any(layer.stateful for layer in self.layers)
 
     @property
+    def by_row(self) -> bool:
+        """Whether the output of a row cannot depend on the rows beside it.
+
+        Layers from outside the house may mix them; so may one told to train.
+        """
+        own = all(
+            type(layer).__module__.startswith("onefit.")
+            and type(layer).__name__ != "Lambda"
+            for layer in self.plain_layers()
+        )
+        graphs = [layer for layer in self.layers if isinstance(layer, Graph)]
+        told = any(dict(node.options).get("training") for node in self.nodes)
+        return own and not told and all(graph.by_row for graph in graphs)
+
+    @property
     def always_random(self) -> bool:
         """Whether any call draws random numbers even when the model does not train."""
         return any(
@@ -274,6 +289,12 @@ class Graph(Layer):
             tuple(s.state for s in slots),  # type: ignore[arg-type]
             shapes if self.inputs > 1 else shapes[0],
         )
+
+    @property
+    def batch_size(self) -> int | None:
+        """The rows of a batch, where the inputs fix them."""
+        shapes = jax.tree.leaves(self.slot.input_shape, is_leaf=is_shape)
+        return shapes[0][0] if shapes and shapes[0] else None
 
     def _entrance(self, value: int) -> Any:
         """The shape of an input, by the first layer that takes it."""

@@ -154,7 +154,7 @@ def whole_batches(model: Any, batch: Batch, size: int) -> None:
 
 def chunk(model: Any, task: Task, size: int) -> int:
     """Rows to evaluate at once; only a loss that is no plain mean can tell."""
-    plain = all(
+    plain = model.graph.by_row and all(
         h.loss is None
         or (
             h.loss.reduction in ("sum_over_batch_size", "mean")

@@ -11,7 +11,7 @@ import numpy as np
 
 from onefit import config, losses, optimizers
 from onefit.errors import invalid, mistyped, unknown
-from onefit.layers.base import Layer, batch_shape
+from onefit.layers.base import Layer, batch_shape, is_shape
 from onefit.layers.symbolic import Tensor, is_symbolic
 from onefit.models.functional import Nest, graph_of, name_layers
 from onefit.models.graph import Graph
@@ -275,7 +275,9 @@ class Model:
     @property
     def trainable(self) -> bool:
         """Whether any layer may be trained; setting it sets all layers."""
-        return any(layer.trainable for layer in self.layers)
+        plain = self.graph.plain_layers()
+        heavy = [layer for layer in plain if layer.built and layer.slot.params]
+        return any(layer.trainable for layer in heavy or plain)
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
@@ -323,7 +325,9 @@ class Model:
         if isinstance(x, dict):
             x = rows.by_name(x, names, "x")
         if isinstance(x, list | tuple) and len(x) == len(names):
-            return tuple(x) if len(names) > 1 else x[0] if np.ndim(x[0]) else x
+            if len(names) > 1:
+                return tuple(x)
+            return x[0] if hasattr(x[0], "shape") and np.ndim(x[0]) else x
         if len(names) == 1:
             return x
         return rows.several(x, names, "x")
@@ -476,9 +480,24 @@ class Model:
                 expected="inputs and targets",
                 fix=f"write model.{place}(x, y)",
             )
-        return rows.as_batch(
+        batch = rows.as_batch(
             x, y, sample_weight, finite, self.input_names, self._targets()
         )
+        return batch._replace(x=self._columns(batch.x))
+
+    def _columns(self, x: Any) -> Any:
+        """The inputs; lone numbers (n,) as columns (n, 1) where those are wanted."""
+        if self._inputs is None:
+            return x
+        wanted = _lone([tensor.shape for tensor in self._inputs.tensors])
+
+        def column(a: Any, shape: Any) -> Any:
+            short = len(shape) == a.ndim + 1 and shape[-1] == 1
+            return a[..., None] if short else a
+
+        if is_shape(wanted):
+            return column(x, wanted)
+        return tuple(column(a, shape) for a, shape in zip(x, wanted, strict=True))
 
     def _targets(self) -> list[str]:
         """The names of the outputs, where they are known."""
@@ -635,6 +654,7 @@ class Model:
         """
         del verbose
         x = rows.as_batch(x, finite=False, inputs=self.input_names).x
+        x = self._columns(x)
         if batch_size is not None:
             whole("batch_size", batch_size, 1)
         if steps is not None:
@@ -646,9 +666,13 @@ class Model:
         hooks = self._hooks(callbacks)
         n = len(jax.tree.leaves(x)[0])
         size = batch_size or 32
+        exact = not self.graph.by_row
         if self.graph.stateful:
+            size = batch_size or self.graph.batch_size or size
             whole_batches(self, Batch(x, None), size)
-        elif n > size and not hooks:  # hooks count the batches they were promised
+        elif (
+            n > size and not hooks and not exact
+        ):  # hooks count the batches they were promised
             size = rows_at_once(self, batch_size)
         for callback in hooks:
             callback.on_predict_begin({})
@@ -658,7 +682,8 @@ class Model:
             piece = jax.tree.map(lambda a, at=start: a[at : at + size], x)
             count = min(size, n - start)
             y, state = _forward(
-                self.graph, slot.params, slot.state, _padded(piece, count, size),
+                self.graph, slot.params, slot.state,
+                piece if exact else _padded(piece, count, size),
                 np.uint32(config.new_seed() if self.graph.always_random else 0),
             )  # fmt: skip
             if self.graph.stateful:

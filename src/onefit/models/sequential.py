@@ -47,6 +47,7 @@ class Sequential(Model):
 
     def add(self, layer: Any) -> None:
         """Adds a layer, or a model as a layer, at the end."""
+        self._refuse_change("add")
         if isinstance(layer, Tensor):
             layer = layer.call.layer
         if isinstance(layer, InputLayer):
@@ -81,6 +82,17 @@ class Sequential(Model):
             outputs = self._lone(layer, layer(before))
         self._set((*self.graph.layers, layer), outputs)
 
+    def _refuse_change(self, name: str) -> None:
+        """Refuses to change what another model has as a layer."""
+        if self.graph._calls:
+            raise invalid(
+                self.name,
+                received=f"{name}() of a model that is a layer of another",
+                expected="a model on its own",
+                fix="change it before it is called, or a copy: "
+                "onefit.models.clone_model(model)",
+            )
+
     def _entrance(self) -> Tensor:
         assert self._input is not None
         self._input._fit(self._input.batch_shape)
@@ -99,6 +111,7 @@ class Sequential(Model):
 
     def pop(self) -> Layer:
         """Takes the last layer off and returns it."""
+        self._refuse_change("pop")
         if not self.layers:
             raise invalid(self.name, received="pop()", expected="a model with layers")
         *rest, last = self.graph.layers

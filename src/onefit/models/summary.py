@@ -208,6 +208,9 @@ def _listed(layers: Iterable[Layer], expand: bool, depth: int = 0) -> Iterator[A
 
 def _kind(layer: Layer) -> str:
     if isinstance(layer, Graph):
+        face = getattr(layer, "face", None)
+        if face is not None:
+            return type(face).__name__
         return "Sequential" if _is_chain(layer) else "Model"
     return type(layer).__name__
 

@@ -134,7 +134,7 @@ def _run(
 
     order: Any = None if stretch.order is None else 0
     held: Any = None if stretch.held is None else 0
-    told = Stretch(order, None, None, count_axis, None, 0, held)
+    told = Stretch(order, None, None, count_axis, None, 0, held, None)
     in_axes = (0, 0, None if weights is None else 0, told)
     return jax.vmap(one, in_axes=in_axes)(numbers, members, weights, stretch)
 

@@ -118,18 +118,22 @@ def as_batch(
     ws = sample_weight
     if ws is not None:
         listed = isinstance(ws, list | tuple) and any(map(np.ndim, ws))
+        if listed and len(ws) == len(outputs) == 1:
+            ws, listed = ws[0], False
         each = listed or isinstance(ws, dict)
         ws = _nest(ws, "sample_weight", outputs if each else ["sample_weight"])
     rows = {}
     for name, tree in (("x", xs), ("y", ys), ("sample_weight", ws)):
-        for array in jax.tree.leaves(tree):
+        arrays = jax.tree.leaves(tree)
+        for i, array in enumerate(arrays):
+            place = f"{name}[{i}]" if len(arrays) > 1 else name
             if array.ndim == 0:
                 raise invalid(
-                    name, received=f"the number {array}", expected="an array of rows"
+                    place, received=f"the number {array}", expected="an array of rows"
                 )
-            rows.setdefault(len(array), name)
+            rows.setdefault(len(array), place)
             if finite:
-                refuse_nan(array, name)
+                refuse_nan(array, place)
     if len(rows) > 1:
         (a, first), (b, second) = list(rows.items())[:2]
         raise invalid(
@@ -156,8 +160,9 @@ def _nest(value: Any, where: str, names: Sequence[str]) -> Any:
             for v, name in pairs
         )
     # Keras' scripts also write [x] for a lone input; other lists are rows.
-    if isinstance(value, list | tuple) and len(value) == 1 and np.ndim(value[0]) > 1:
-        value = value[0] if hasattr(value[0], "shape") else value
+    if isinstance(value, list | tuple) and len(value) == 1:
+        lone = hasattr(value[0], "shape") and np.ndim(value[0]) > (where == "x")
+        value = value[0] if lone else value
     return as_array(value, where)
 
 

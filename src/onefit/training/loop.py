@@ -116,8 +116,11 @@ def _epochs(
     )  # fmt: skip
     plan = job.plan()
     data, validation = jax.device_put((job.train_data, job.validation_data))
-    whole = Whole(job, state, plan, data, validation, capacity(job, plan, each))
-    part = Part(job, state, plan, data, validation, interrupt, by_batch)
+    # Callbacks see the last epoch's own weights; the best ones come after them.
+    whole = Whole(
+        job, state, plan, data, validation, capacity(job, plan, each), not each
+    )
+    part = Part(job, state, plan, data, validation, interrupt, by_batch, not each)
     epoch = job.first
     while epoch < job.epochs and not interrupt.asked:
         if each:
@@ -138,6 +141,7 @@ def _epochs(
             hook(job, "on_epoch_end", epochs[-1], log)
             logs.amend(log)
             state.heed()
+            state.finish(done=any(state.stops) or epoch == job.epochs)
         yield logs
 
 

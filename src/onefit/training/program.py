@@ -71,6 +71,8 @@ class Stretch(NamedTuple):
         last: The number of the fit's final epoch.
         seed: The seed of what is random inside the program.
         held: The numbers of the rows to validate on, None for all as they lie.
+        ends: Whether the fit's end (the best weights, the average) is dealt with here,
+            rather than after the callbacks have seen the last epoch.
     """
 
     order: Array | None
@@ -80,6 +82,7 @@ class Stretch(NamedTuple):
     last: Any
     seed: Any
     held: Array | None = None
+    ends: Any = True
 
 
 def step(
@@ -217,6 +220,7 @@ def run(
         more, body, (jnp.int32(0), train, memories, logs, stops)
     )
     done = jnp.any(stops) | (stretch.first + number > stretch.last)
+    done = done & stretch.ends
     params, train = finish(task, rules, params, train, memories, done)
     return params, train, memories, logs, number, stops
 

@@ -52,9 +52,10 @@ class Whole:
 
     def __init__(
         self, job: Fit, state: State, plan: Plan, data: Batch, validation: Any,
-        capacity: int,
+        capacity: int, ends: bool,
     ) -> None:  # fmt: skip
         self.job, self.state, self.plan, self.capacity = job, state, plan, capacity
+        self.ends = ends
         self.data, self.validation = data, validation
         self.pace = self._first_guess()
         self.count, self.calls = max(1, int(SECONDS / self.pace)), 0
@@ -86,6 +87,7 @@ class Whole:
 
     def _run(self, epoch: int, count: int, order: np.ndarray | None) -> Any:
         told = stretch(self.job, self.plan, epoch, count, order, self.capacity)
+        told = told._replace(ends=np.bool_(self.ends))
         return self.state.run(
             self.data, self.validation, told, self.plan, self.capacity,
             donate=self.capacity > 1,
@@ -122,9 +124,9 @@ class Part:
 
     def __init__(
         self, job: Fit, state: State, plan: Plan, data: Batch, validation: Any,
-        interrupt: Any, by_batch: bool,
+        interrupt: Any, by_batch: bool, ends: bool,
     ) -> None:  # fmt: skip
-        self.job, self.state, self.plan = job, state, plan
+        self.job, self.state, self.plan, self.ends = job, state, plan, ends
         self.data, self.validation = data, validation
         self.interrupt, self.by_batch = interrupt, by_batch
         self.count = 1
@@ -170,7 +172,8 @@ class Part:
             results, self.validation, told, np.int32(0), plan=plan, names=job.names,
         )  # fmt: skip
         stop = np.asarray(stop)
-        state.finish(done=bool(stop.any()) or epoch + 1 == job.epochs)
+        if self.ends:
+            state.finish(done=bool(stop.any()) or epoch + 1 == job.epochs)
         return np.asarray(row)[None], stop
 
 

@@ -308,6 +308,8 @@ def _result(
     by_rule = np.concatenate([t.stopped for _, _, t in trained])[order] >= 0
     last = max(int(job.epochs) for _, job, _ in trained)
     interrupted = any(t.interrupted for _, _, t in trained)
+    if interrupted:
+        logs = logs[:, : epochs.max()]
     stopped = [
         "rule" if rule else "dropped" if ran < last and not interrupted else None
         for rule, ran in zip(by_rule, epochs, strict=True)

@@ -20,6 +20,7 @@ from onefit.interop.keras_calls import MODULE
 from onefit.interop.keras_config import Node, node_of, policy, wrapped
 from onefit.interop.keras_masks import Masks, Op, Value, mask_arguments
 from onefit.layers.base import Layer, is_shape, where
+from onefit.models.functional import lone
 from onefit.models.graph import Graph
 from onefit.models.model import Model
 
@@ -123,8 +124,8 @@ class _Writer:
             "name": str(self.graph.name),
             "trainable": True,
             "layers": found + [node for _, node in self.operations.values()],
-            "input_layers": inputs(_lone(self.entrances)),
-            "output_layers": outputs(_lone(ends)),
+            "input_layers": inputs(lone(self.entrances)),
+            "output_layers": outputs(lone(ends)),
         }
         where = "keras.src.models.functional"
         return node_of(where, "Functional", settings, "Functional")
@@ -200,10 +201,6 @@ class _Writer:
 
 def _known(mask: Any) -> bool:
     return isinstance(mask, Value) or mask.known
-
-
-def _lone(values: list[Any]) -> Any:
-    return tuple(values) if len(values) > 1 else values[0]
 
 
 def _tensor(history: list[Any], shape: Any) -> Node:

@@ -158,18 +158,17 @@ def _by_gate(noise: Any, *arrays: Array) -> Any:
     return zip(noise, *blocks, strict=True)
 
 
-def _recurrent(how: Recurrence, h: Array, R: Array, noise: Any) -> Array:
-    """The product h · R, with the noise of each gate on h."""
-    times = how.product.forward
+def _times(product: Any, h: Array, a: Array, noise: Any) -> Array:
+    """The product of h and a, with the noise of each gate on h."""
     if noise is None:
-        return times(h, R)
-    parts = [times(h * m, own) for m, own in _by_gate(noise, R)]
+        return product(h, a)
+    parts = [product(h * m, own) for m, own in _by_gate(noise, a)]
     return jnp.concatenate(parts, axis=-1)
 
 
 def _step(how: Recurrence, given: _Inputs, z: Array, states: Any, mask: Any) -> Any:
     """(s_t, kept_t)."""
-    q = _plus(_recurrent(how, states[0], given.R, given.noise), given.r)
+    q = _plus(_times(how.product.forward, states[0], given.R, given.noise), given.r)
     new, kept = how.step(_plus(z, given.b), q, states)
     return _where(mask, new, states), kept
 
@@ -236,7 +235,7 @@ def _backward(how: Recurrence, sequences: bool, memory: Any, given_back: Any) ->
     dstates, dz = lax.scan(body, dstates, at, reverse=True)
     before = jnp.concatenate([given.states[0][None], outputs[:-1]])
     dq = how.inner(dz, kept)
-    dR = _weights(how, before, dq, given.noise)
+    dR = _times(how.product.weights, before, dq, given.noise)
     rows = tuple(range(dz.ndim - 1))
     db = None if given.b is None else jnp.sum(dz, rows)
     dr = None if given.r is None else jnp.sum(dq, rows)
@@ -256,15 +255,6 @@ def _backwards(how: Recurrence, given: _Inputs) -> Any:
         return sum((m * product.back(d, R) for (m, d), R in parts), start=0.0)
 
     return through
-
-
-def _weights(how: Recurrence, before: Array, dq: Array, noise: Any) -> Array:
-    """δR, with the noise of each gate on h."""
-    weights = how.product.weights
-    if noise is None:
-        return weights(before, dq)
-    parts = [weights(before * m, own) for m, own in _by_gate(noise, dq)]
-    return jnp.concatenate(parts, axis=-1)
 
 
 _loop.defvjp(_forward, _backward)

@@ -7,12 +7,12 @@ from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer
 from onefit.layers.core import Input, InputLayer
 from onefit.layers.symbolic import Tensor
-from onefit.models.functional import Nest
+from onefit.models.functional import Nest, lone
 from onefit.models.graph import Graph
 from onefit.models.model import Model
 from onefit.models.sequential import Sequential
 
-__all__ = ["clone_model"]
+__all__ = ["clone_model", "entrance_like"]
 
 
 def clone_model(
@@ -63,20 +63,21 @@ def clone_model(
             received=f"{len(given.tensors)} input tensors",
             expected=f"{len(inputs.tensors)}, one for each input",
         )
-    tensors = given.tensors if given else [_entrance(t) for t in inputs.tensors]
+    tensors = given.tensors if given else [entrance_like(t) for t in inputs.tensors]
     ends = _called(model.graph, tensors, make)
     return Model(
-        inputs.arrange(tuple(tensors) if len(tensors) > 1 else tensors[0]),
+        inputs.arrange(lone(tensors)),
         outputs.arrange(ends),
         name=model.name if model.graph._named else None,
     )
 
 
-def _entrance(tensor: Tensor) -> Tensor:
+def entrance_like(tensor: Tensor, name: str | None = None) -> Tensor:
+    """A new Input like this one; of its name, if that was chosen, unless told."""
     layer = tensor.call.layer
-    named = layer.name if layer._named else None
     dtype = None if tensor.dtype.startswith("float") else tensor.dtype
-    return Input(batch_shape=tensor.shape, dtype=dtype, name=named)
+    name = name or (layer.name if layer._named else None)
+    return Input(batch_shape=tensor.shape, dtype=dtype, name=name)
 
 
 def _called(graph: Graph, inputs: list[Tensor], make: Any) -> Any:

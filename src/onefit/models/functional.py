@@ -11,7 +11,7 @@ from onefit.layers.core import InputLayer
 from onefit.layers.symbolic import Call, Tensor
 from onefit.models.graph import Graph, Node
 
-__all__ = ["Nest", "graph_of", "name_layers"]
+__all__ = ["Nest", "graph_of", "lone", "name_layers"]
 
 
 class Nest:
@@ -40,12 +40,22 @@ class Nest:
         if len(self.tensors) == 1 and self.keys is None:
             self.lone = True
 
+    @property
+    def value(self) -> Any:
+        """The tensors as the model was given them: one, a list, or a dict."""
+        return self.arrange(lone(self.tensors))
+
     def arrange(self, values: Any) -> Any:
         """The graph's values (one, or a tuple) as the model's user arranged them."""
         if self.keys is not None:
             several = values if len(self.tensors) > 1 else (values,)
             return dict(zip(self.keys, several, strict=True))
         return values if self.lone else list(values)
+
+
+def lone(values: list[Any]) -> Any:
+    """One value for a list of one, a tuple of several: as a graph has them."""
+    return values[0] if len(values) == 1 else tuple(values)
 
 
 def graph_of(inputs: list[Tensor], outputs: list[Tensor], name: str) -> Graph:
@@ -101,7 +111,7 @@ def graph_of(inputs: list[Tensor], outputs: list[Tensor], name: str) -> Graph:
         layers=tuple(layers),
         nodes=tuple(nodes),
         inputs=len(inputs),
-        outputs=tuple(ends) if len(ends) > 1 else ends[0],
+        outputs=lone(ends),
         name=name,
     )
     return _each_once(graph)
@@ -159,7 +169,7 @@ def _each_once(graph: Graph) -> Graph:
     flat = graph.replace(
         layers=tuple(layers),
         nodes=tuple(nodes),
-        outputs=tuple(ends) if len(ends) > 1 else ends[0],
+        outputs=lone(ends),
     )
     return _each_once(flat)
 

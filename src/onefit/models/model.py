@@ -13,7 +13,7 @@ from onefit import config, losses, optimizers
 from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.base import Layer, batch_shape, is_shape
 from onefit.layers.symbolic import Tensor, is_symbolic
-from onefit.models.functional import Nest, graph_of, name_layers
+from onefit.models.functional import Nest, graph_of, lone, name_layers
 from onefit.models.graph import Graph
 from onefit.models.jobs import build_job, chunk, rows_at_once, whole, whole_batches
 from onefit.models.tasks import build_task, check_metric, each, flat, is_many
@@ -125,8 +125,7 @@ class Model:
         """
         if self._inputs is None and self.graph._calls:
             return self.graph.input
-        tensors = self.inputs
-        return self._nest(self._inputs).arrange(_lone(tensors))
+        return self._nest(self._inputs).value
 
     @property
     def output(self) -> Any:
@@ -136,18 +135,17 @@ class Model:
         """
         if self._outputs is None and self.graph._calls:
             return self.graph.output
-        tensors = self.outputs
-        return self._nest(self._outputs).arrange(_lone(tensors))
+        return self._nest(self._outputs).value
 
     @property
     def input_shape(self) -> Any:
         """The shape of the input, the batch first, as None; a list of several."""
-        return _lone([tensor.shape for tensor in self.inputs])
+        return lone([tensor.shape for tensor in self.inputs])
 
     @property
     def output_shape(self) -> Any:
         """The shape of the output, the batch first, as None; a list of several."""
-        return _lone([tensor.shape for tensor in self.outputs])
+        return lone([tensor.shape for tensor in self.outputs])
 
     @property
     def input_names(self) -> list[str]:
@@ -315,7 +313,7 @@ class Model:
         if not is_symbolic(x):
             self._ready_for(x)
         elif not self.built:
-            self.build(_lone([t.shape for t in jax.tree.leaves(x)]))
+            self.build(lone([t.shape for t in jax.tree.leaves(x)]))
         y = self.graph(x, training=training, mask=mask)
         return self._outputs.arrange(y) if self._outputs else y
 
@@ -489,7 +487,7 @@ class Model:
         """The inputs; lone numbers (n,) as columns (n, 1) where those are wanted."""
         if self._inputs is None:
             return x
-        wanted = _lone([tensor.shape for tensor in self._inputs.tensors])
+        wanted = lone([tensor.shape for tensor in self._inputs.tensors])
 
         def column(a: Any, shape: Any) -> Any:
             short = len(shape) == a.ndim + 1 and shape[-1] == 1
@@ -782,11 +780,6 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {len(self.layers)} layers>"
-
-
-def _lone(values: list[Any]) -> Any:
-    """One value for a list of one, a tuple of several."""
-    return values[0] if len(values) == 1 else tuple(values)
 
 
 def _names_of(nest: Nest | None) -> list[str] | None:

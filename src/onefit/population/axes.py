@@ -11,9 +11,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
-from onefit import losses, optimizers
+from onefit import config, losses, optimizers
 from onefit.description import Description
 from onefit.errors import invalid, is_whole, mistyped, unknown
 from onefit.layers.base import Layer
@@ -21,7 +22,17 @@ from onefit.models import Model, clone_model
 from onefit.models.graph import Graph
 from onefit.training.task import Task
 
-__all__ = ["Place", "find", "key_of", "members_of", "rebuilt", "with_numbers"]
+__all__ = [
+    "Place",
+    "find",
+    "key_of",
+    "members_of",
+    "rebuilt",
+    "replaced_at",
+    "varies_inside",
+    "with_axes",
+    "with_numbers",
+]
 
 FIT = ("batch_size", "class_weight", "seed")
 """What varies with the call of fit rather than with the model."""
@@ -214,6 +225,38 @@ def with_numbers(owner: Any, place: Place, value: Any) -> Any:
         return replaced(layer, place.fields, value)
 
     return owner.replace(layers=tuple(changed(layer) for layer in owner.layers))
+
+
+def varies_inside(place: Place, values: Sequence[Any]) -> bool:
+    """Whether a setting is a number in the program for every one of these values."""
+    return place.is_number and all(
+        isinstance(v, int | float) and not isinstance(v, bool) for v in values
+    )
+
+
+def with_axes(
+    owner: Any, numbers: list[tuple[Place, np.ndarray]]
+) -> tuple[Any, tuple[tuple[int, ...], ...]]:
+    """A task, or a graph, with every varying number switched on, and their leaves.
+
+    A number has more than one leaf where layers of one name stand in several models.
+    """
+    for place, values in numbers:
+        owner = with_numbers(owner, place, np.asarray(values[0], config.floatx()))
+    found = []
+    for place, values in numbers:
+        marked = with_numbers(owner, place, np.asarray(values[0], config.floatx()))
+        pairs = zip(*map(jax.tree.leaves, (owner, marked)), strict=True)
+        found.append(tuple(i for i, (a, b) in enumerate(pairs) if a is not b))
+    return owner, tuple(found)
+
+
+def replaced_at(owner: Any, places: Any, values: Any) -> Any:
+    """A task, or a graph, with each value at its leaves, as `with_axes` names them."""
+    leaves, nest = jax.tree.flatten(owner)
+    for at, value in zip(places, values, strict=True):
+        leaves = [value if i in at else a for i, a in enumerate(leaves)]
+    return nest.unflatten(leaves)
 
 
 def rebuilt(model: Model, changes: list[tuple[Place, Any]]) -> Model:

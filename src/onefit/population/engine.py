@@ -17,7 +17,7 @@ import numpy as np
 
 from onefit import config
 from onefit.layers.base import is_shape
-from onefit.population.axes import Place, with_numbers
+from onefit.population.axes import Place, replaced_at, with_axes, with_numbers
 from onefit.training import data as rows
 from onefit.training import program
 from onefit.training.compiling import QUICK, compiled, is_small
@@ -34,6 +34,9 @@ SECONDS = 0.3
 
 TABLE = 1 << 22
 """The most numbers of logs, or of rows' order, that one call is given room for."""
+
+GUESS = 1e10
+"""Multiplications and additions a second, a guess: small products, many of them."""
 
 WORTH = 3.0
 """Seconds that fewer members have to save before a program is made for them."""
@@ -122,9 +125,7 @@ def _run(
     places, count_axis = axes
 
     def one(numbers: Any, member: Batched, weight: Any, stretch: Stretch) -> Any:
-        own = task
-        for place, value in zip(places, numbers, strict=True):
-            own = _replaced(own, place, value)
+        own = replaced_at(task, places, numbers)
         batch = data if weight is None else data._replace(w=weight)
         params, train, memories, *rest = program.run(
             own, rules, member.params, member.train, member.memories, batch,
@@ -160,8 +161,7 @@ def _run_one(
     def first(tree: Any) -> Any:
         return jax.tree.map(lambda a: np.asarray(a)[0], tree)
 
-    for leaf, value in zip(axes[0], numbers, strict=True):
-        task = _replaced(task, leaf, value[0])
+    task = replaced_at(task, axes[0], [value[0] for value in numbers])
     batch = data if weights is None else data._replace(w=weights[0])
     own = ("order", "seed", "held")
     told = stretch._replace(**{name: first(getattr(stretch, name)) for name in own})
@@ -173,29 +173,6 @@ def _run_one(
     )  # fmt: skip
     result = Batched(params, train_, memories), *rest
     return jax.tree.map(lambda a: np.asarray(a)[None], result)
-
-
-def _replaced(task: Task, places: tuple[int, ...], value: Any) -> Task:
-    """The task with a number, by its places among the leaves, replaced."""
-    leaves, nest = jax.tree.flatten(task)
-    return nest.unflatten([value if i in places else a for i, a in enumerate(leaves)])
-
-
-def with_axes(
-    task: Task, numbers: list[tuple[Place, np.ndarray]]
-) -> tuple[Task, tuple[tuple[int, ...], ...]]:
-    """The task with every varying number switched on, and which leaves they are."""
-    for place, values in numbers:
-        task = with_numbers(task, place, np.asarray(values[0], config.floatx()))
-    marks = []
-    for place, values in numbers:
-        mark = np.asarray(values[0], config.floatx())
-        marked = with_numbers(task, place, mark)
-        before, after = jax.tree.leaves(task), jax.tree.leaves(marked)
-        # More than one where layers of one name stand in several models inside.
-        pairs = enumerate(zip(before, after, strict=True))
-        marks.append(tuple(i for i, (a, b) in pairs if a is not b))
-    return task, tuple(marks)
 
 
 def initial(job: Fit, members: Members, task: Task) -> tuple[Batched, np.ndarray]:
@@ -322,7 +299,9 @@ class _Training:
         self.small = is_small(work, self.plan.batch)
         self.may_stop = bool(job.rules) or drop is not None
         self.final: Any = None
-        self.pace, self.calls, self.epoch = _guess(job, self.plan, count), 0, 0
+        # Before a pace is known, seconds an epoch of all members may take.
+        guess = 6 * work * self.plan.rows * count / GUESS
+        self.pace, self.calls, self.epoch = max(guess, 1e-6), 0, 0
 
     @property
     def goes_on(self) -> bool:
@@ -438,9 +417,7 @@ def _closed(
     """What the members end with: the rules' best weights, the optimizer's average."""
 
     def one(numbers: Any, member: Batched) -> Batched:
-        own = task
-        for leaf, value in zip(leaves, numbers, strict=True):
-            own = _replaced(own, leaf, value)
+        own = replaced_at(task, leaves, numbers)
         params, train_ = program.finish(
             own, rules, member.params, member.train, member.memories, True
         )
@@ -491,10 +468,3 @@ def _orders(
             )  # fmt: skip
         order[i, :n] = drawn if members.rows is None else members.rows[i][drawn]
     return order
-
-
-def _guess(job: Fit, plan: Plan, count: int) -> float:
-    """Seconds an epoch of all members may take, before a pace is known."""
-    graph = job.model.graph
-    work = graph.multiplications(graph.slot.input_shape) * plan.rows * count
-    return max(6 * work / 1e10, 1e-6)

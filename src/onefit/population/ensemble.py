@@ -9,8 +9,10 @@ import numpy as np
 
 from onefit.description import Description
 from onefit.errors import invalid, mistyped
-from onefit.layers import Activation, Average, Input
+from onefit.layers import Activation, Average
 from onefit.models import Model
+from onefit.models.cloning import entrance_like
+from onefit.models.functional import lone
 from onefit.models.jobs import whole
 from onefit.population.axes import rebuilt
 from onefit.population.together import outputs, stacks
@@ -80,8 +82,8 @@ class Ensemble(Model):
                                  strict=True)
         ]  # fmt: skip
         super().__init__(
-            _arranged(first._inputs, inputs),
-            _arranged(first._outputs, means),
+            first._nest(first._inputs).arrange(lone(inputs)),
+            first._nest(first._outputs).arrange(lone(means)),
             name or "ensemble",
         )
         if first._compiled is not None:
@@ -143,7 +145,7 @@ class Ensemble(Model):
     def _together(self, x: Any, batch_size: int | None) -> Any:
         """Every member's outputs for some rows after others, (member, rows, ...)."""
         groups, _ = stacks(self.members)
-        return outputs(groups, x, batch_size, several=True)
+        return outputs(groups, x, batch_size)
 
     def _alone(self, x: Any) -> Any:
         """The same of members that draw random numbers, or go on from their states."""
@@ -220,14 +222,8 @@ def _checked(members: Any) -> list[Model]:
 
 def _entrances(model: Model) -> list[Any]:
     """New Inputs like those of a model."""
-    return [
-        Input(
-            batch_shape=tensor.shape,
-            dtype=None if tensor.dtype.startswith("float") else tensor.dtype,
-            name=name,
-        )
-        for tensor, name in zip(model.inputs, model.input_names, strict=True)
-    ]
+    pairs = zip(model.inputs, model.input_names, strict=True)
+    return [entrance_like(tensor, name) for tensor, name in pairs]
 
 
 def _link(model: Model) -> list[str | None]:
@@ -264,7 +260,3 @@ def _flat(y: Any) -> Any:
 def _tensors(y: Any) -> list[Any]:
     many = list(y.values()) if isinstance(y, dict) else y
     return many if isinstance(many, list) else [many]
-
-
-def _arranged(nest: Any, tensors: list[Any]) -> Any:
-    return nest.arrange(tuple(tensors) if len(tensors) > 1 else tensors[0])

@@ -12,7 +12,7 @@ from onefit.errors import OnefitWarning, invalid, is_whole, mistyped
 from onefit.models import Model
 from onefit.models.jobs import build_job
 from onefit.population import engine
-from onefit.population.axes import Place, key_of, members_of, rebuilt
+from onefit.population.axes import Place, key_of, members_of, rebuilt, varies_inside
 from onefit.population.engine import Members, Trained
 from onefit.population.progress import Progress
 from onefit.population.result import Group, Population
@@ -226,27 +226,25 @@ def _groups(
     places: list[Place], every: list[dict[str, Any]], splits: Any
 ) -> list[tuple[np.ndarray, list[tuple[Place, Any]]]]:
     """Members that one program can train: their numbers, and what shapes them."""
-    structural = [place for place in places if not _varies_inside(place, every)]
+    structural = [
+        place
+        for place in places
+        if place.path != "class_weight" and not _inside(place, every)
+    ]
     found: dict[Any, list[int]] = {}
     for i, member in enumerate(every):
-        key = tuple(key_of(member[place.path]) for place in structural
-                    if place.path != "class_weight")  # fmt: skip
+        key = tuple(key_of(member[place.path]) for place in structural)
         lengths = tuple(map(len, splits[i])) if splits is not None else ()
         found.setdefault((key, lengths), []).append(i)
-    groups = []
-    for at in found.values():
-        first = every[at[0]]
-        changes = [(p, first[p.path]) for p in structural if p.path != "class_weight"]
-        groups.append((np.array(at), changes))
-    return groups
+    return [
+        (np.array(at), [(place, every[at[0]][place.path]) for place in structural])
+        for at in found.values()
+    ]
 
 
-def _varies_inside(place: Place, every: list[dict[str, Any]]) -> bool:
-    """Whether a setting is a number in the program for every value."""
-    values = [member[place.path] for member in every]
-    numbers = all(isinstance(v, int | float) and not isinstance(v, bool)
-                  for v in values)  # fmt: skip
-    return place.is_number and numbers
+def _inside(place: Place, every: list[dict[str, Any]]) -> bool:
+    """Whether a setting is a number in the program for every member."""
+    return varies_inside(place, [member[place.path] for member in every])
 
 
 def _parts(job: Fit, at: np.ndarray, memory: int) -> list[np.ndarray]:
@@ -272,7 +270,7 @@ def _members(
     numbers = [
         (place, np.array([every[i][place.path] for i in at], float))
         for place in places
-        if place.room != "fit" and _varies_inside(place, every)
+        if place.room != "fit" and _inside(place, every)
     ]
     weights = None
     if any(place.path == "class_weight" for place in places):

@@ -9,6 +9,7 @@ import numpy as np
 from onefit import config
 from onefit.errors import invalid, is_whole, unknown
 from onefit.models import Model
+from onefit.training import data as rows
 from onefit.types import Tree
 
 __all__ = ["Group", "Population"]
@@ -218,29 +219,33 @@ class Population:
 
     def predict(self, x: Any, batch_size: int | None = None) -> np.ndarray:
         """Every member's outputs for these rows, (member, rows, ...)."""
-        from onefit.population.together import predictions
-
-        if self._answers_differ() or self.groups[0].model.graph.stateful:
-            each = [m.predict(x, batch_size) for m in self.members()]
-            return jax.tree.map(lambda *a: np.stack(a), *each)
-        parts = [predictions(g.model, g.params, g.state, x, batch_size)
-                 for g in self.groups]  # fmt: skip
-        order = np.argsort(np.concatenate([g.at for g in self.groups]))
-        return jax.tree.map(lambda *a: np.concatenate(a)[order], *parts)
-
-    def _answers_differ(self) -> bool:
-        """Whether members of one structure differ in more than their weights."""
-        from onefit.population.axes import find
+        from onefit.population.together import outputs
 
         model = self.groups[0].model
-        told = ("initializer", "regularizer", "constraint", "rate", "dropout")
-        places = [find(model, name) for name in self.settings if name != "fold"]
-        return any(
-            place.room == "layer"
-            and place.is_number
-            and not any(word in field for field in place.fields for word in told)
-            for place in places
-        )
+        if model.graph.stateful:
+            each = [m.predict(x, batch_size) for m in self.members()]
+            return jax.tree.map(lambda *a: np.stack(a), *each)
+        x = rows.as_batch(x, finite=False, inputs=model.input_names).x
+        stacks = [self._stack(group) for group in self.groups]
+        parts = list(outputs(stacks, x, batch_size))
+        order = np.argsort(np.concatenate([group.at for group in self.groups]))
+        return jax.tree.map(lambda *a: np.concatenate(a, axis=1)[order], *parts)
+
+    def _stack(self, group: Group) -> Any:
+        """A group's graph, weights and states, each member with its own numbers."""
+        from onefit.population.axes import find, replaced_at, varies_inside, with_axes
+        from onefit.population.together import repeated
+
+        numbers = []
+        for name in (name for name in self.settings if name != "fold"):
+            place = find(group.model, name)
+            own = [self.settings[name][i] for i in group.at]
+            if place.room == "layer" and varies_inside(place, own):
+                numbers.append((place, np.array(own, config.floatx())))
+        graph, leaves = with_axes(group.model.graph, numbers)
+        graph = repeated(graph, len(group.at))
+        graph = replaced_at(graph, leaves, [values for _, values in numbers])
+        return graph, group.params, group.state
 
     # Tables --------------------------------------------------------------------------
 

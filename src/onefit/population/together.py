@@ -1,6 +1,5 @@
 """What many networks answer, those of one structure in one program."""
 
-import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,29 +8,27 @@ import numpy as np
 
 from onefit import config
 from onefit.models import Model
-from onefit.training import data as rows
 from onefit.types import Tree
 
-__all__ = ["Stack", "outputs", "stacks"]
+__all__ = ["Stack", "outputs", "repeated", "stacks"]
 
 VALUES = 1 << 24
 """Numbers of input that one call takes, over all members."""
 
 Stack = tuple[Any, Tree, Tree]
-"""Members of one structure: a graph, their weights, their states, (member, ...)."""
+"""Members of one structure: graphs, weights and states, all (member, ...)."""
 
 
-@functools.partial(jax.jit, static_argnames="several")
-def _forward(graph: Any, params: Tree, state: Tree, x: Any, several: bool) -> Any:
+@jax.jit
+def _forward(graph: Any, params: Tree, state: Tree, x: Any) -> Any:
     def one(graph: Any, params: Tree, state: Tree) -> Any:
         return graph.apply(params, state, x, training=False)[0]
 
-    axes = (0 if several else None, 0, 0)
-    return jax.vmap(one, in_axes=axes)(graph, params, state)
+    return jax.vmap(one)(graph, params, state)
 
 
 def outputs(
-    groups: list[Stack], x: Any, batch_size: int | None = None, several: bool = False
+    groups: list[Stack], x: Any, batch_size: int | None = None
 ) -> Iterator[Any]:
     """The outputs of all members for some rows after others, (member, rows, ...).
 
@@ -39,7 +36,6 @@ def outputs(
         groups: The members, in the order of the outputs.
         x: Rows of inputs, converted.
         batch_size: Rows at once; as many as are little memory unless given.
-        several: Whether the numbers of a graph are those of each member, (member,).
     """
     leaves = jax.tree.leaves(x)
     n = len(leaves[0])
@@ -48,17 +44,18 @@ def outputs(
     size = batch_size or max(1, min(n, VALUES // max(each, 1)))
     for start in range(0, n, size):
         piece = jax.tree.map(lambda a, at=start: a[at : at + size], x)
-        parts = [_forward(*group, piece, several=several) for group in groups]
+        parts = [_forward(*group, piece) for group in groups]
         yield jax.tree.map(lambda *a: np.concatenate([*map(np.asarray, a)]), *parts)
 
 
-def predictions(
-    model: Model, params: Tree, state: Tree, x: Any, batch_size: int | None = None
-) -> Any:
-    """The outputs of every member for these rows, (member, rows, ...)."""
-    x = rows.as_batch(x, finite=False, inputs=model.input_names).x
-    parts = list(outputs([(model.graph, params, state)], x, batch_size))
-    return jax.tree.map(lambda *a: np.concatenate(a, axis=1), *parts)
+def repeated(graph: Any, count: int) -> Any:
+    """A graph whose numbers are there for each member, (member, ...)."""
+
+    def each(value: Any) -> Any:
+        value = _number(value)
+        return np.broadcast_to(value, (count, *value.shape))
+
+    return jax.tree.map(each, graph)
 
 
 def stacks(models: list[Model]) -> tuple[list[Stack], np.ndarray]:

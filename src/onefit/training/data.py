@@ -315,11 +315,11 @@ def _wider(y: Any, output: tuple[int | None, ...]) -> str:
     """What to write when the output has more axes than one value a row needs."""
     if len(output) < 3 or y.ndim > 2:
         return ""
-    sequences = "return_sequences=False in the last recurrent layer, or GlobalAverage"
+    if len(output) > 3:
+        return "add Flatten or GlobalAveragePooling2D before the last layer"
     return (
-        "add Flatten or GlobalAveragePooling2D before the last layer"
-        if len(output) > 3
-        else f"write {sequences}Pooling1D or Flatten before the last layer"
+        "write return_sequences=False in the last recurrent layer, or "
+        "GlobalAveragePooling1D or Flatten before the last layer"
     )
 
 

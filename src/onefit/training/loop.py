@@ -141,7 +141,8 @@ def _epochs(
             hook(job, "on_epoch_end", epochs[-1], log)
             logs.amend(log)
             state.heed()
-            state.finish(done=any(state.stops) or epoch == job.epochs)
+            if any(state.stops) or epoch == job.epochs:
+                state.finish(done=True)
         yield logs
 
 

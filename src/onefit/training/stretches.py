@@ -172,8 +172,8 @@ class Part:
             results, self.validation, told, np.int32(0), plan=plan, names=job.names,
         )  # fmt: skip
         stop = np.asarray(stop)
-        if self.ends:
-            state.finish(done=bool(stop.any()) or epoch + 1 == job.epochs)
+        last = bool(stop.any()) or epoch + 1 == job.epochs
+        state.finish(done=self.ends and last)
         return np.asarray(row)[None], stop
 
 

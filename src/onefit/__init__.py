@@ -22,7 +22,7 @@ from onefit import (  # noqa: E402
     utils,
 )
 from onefit.errors import OnefitWarning  # noqa: E402
-from onefit.interop.keras_file import load_model  # noqa: E402
+from onefit.interop.keras.file import load_model  # noqa: E402
 from onefit.layers import Input  # noqa: E402
 from onefit.layers.base import Layer  # noqa: E402
 from onefit.models import Model, Sequential  # noqa: E402

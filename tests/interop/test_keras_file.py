@@ -14,7 +14,16 @@ import pytest
 
 import onefit
 from onefit import Input, Layer, OnefitWarning, Sequential, layers
-from onefit.interop import atomic, keras_config, keras_file, keras_optimizer
+from onefit.interop import atomic
+from onefit.interop.keras import (
+    config as keras_config,
+)
+from onefit.interop.keras import (
+    file as keras_file,
+)
+from onefit.interop.keras import (
+    optimizer as keras_optimizer,
+)
 from onefit.layers.base import layers as registry
 
 RNG = np.random.default_rng(11)

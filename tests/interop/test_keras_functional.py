@@ -11,8 +11,8 @@ import pytest
 
 import onefit
 from onefit import Input, Model, Sequential, layers
-from onefit.interop.keras_optimizer import _Layout
-from onefit.interop.keras_weights import plain_in_order
+from onefit.interop.keras.optimizer import _Layout
+from onefit.interop.keras.weights import plain_in_order
 
 RNG = np.random.default_rng(5)
 A = RNG.normal(size=(6, 3, 4)).astype("float32")

@@ -9,7 +9,7 @@ import pytest
 
 import onefit
 from onefit import Input, Model, OnefitWarning, Sequential, layers
-from onefit.interop.keras_weights import plain_in_order
+from onefit.interop.keras.weights import plain_in_order
 
 RNG = np.random.default_rng(2)
 IDS = RNG.integers(0, 3, (5, 6)).astype("int32")

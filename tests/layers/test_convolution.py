@@ -328,7 +328,7 @@ def test_whatever_moves_fewer_numbers():
         (
             lambda: layers.Conv2D(4, (3, 3, 3)),
             "Conv2D: received kernel_size=(3, 3, 3); expected a positive whole number, "
-            "or 2.",
+            "or 2 of them.",
         ),
         (lambda: layers.Conv1D(4, 0), "Conv1D: received kernel_size=0"),
         (

@@ -63,7 +63,10 @@ class Grid:
         name, rank = type(self).__name__, len(input_shape) - 2
         if rank in GRIDS and name.endswith(f"{self.rank}D"):
             return f"use {name[:-2]}{rank}D for {GRIDS[rank][0]}"
-        return "reshape x"
+        sizes = GRIDS[self.rank][1]
+        channels = self.data_format == "channels_first"
+        names = ("channels", *sizes) if channels else (*sizes, "channels")
+        return f"write x.reshape(-1, {', '.join(names)}) with those sizes"
 
     def resized(self, input_shape: Shape, sizes: Any) -> Shape:
         """The shape with these sizes along the grid's axes."""
@@ -83,7 +86,8 @@ def by_axis(layer: Any, name: str) -> tuple[int, ...]:
         raise invalid(
             type(layer).__name__,
             received=f"{name}={value!r}",
-            expected="a positive whole number" + (f", or {rank}" if rank > 1 else ""),
+            expected="a positive whole number"
+            + (f", or {rank} of them" if rank > 1 else ""),
             fix=f"write {name}=2" + (f" or {name}={(2,) * rank}" if rank > 1 else ""),
         )
     return tuple(int(n) for n in numbers)

@@ -720,13 +720,13 @@ class Model:
         Raises:
             ValueError: A model without weights, or with layers that no file can hold.
         """
-        from onefit.interop.keras_file import save_model
+        from onefit.interop.keras.file import save_model
 
         save_model(self, filepath, overwrite)
 
     def save_weights(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:
         """Writes the weights and the optimizer's state to a `.weights.h5` file."""
-        from onefit.interop.keras_file import save_weights
+        from onefit.interop.keras.file import save_weights
 
         save_weights(self, filepath, overwrite)
 
@@ -736,19 +736,19 @@ class Model:
         Raises:
             ValueError: A file that does not fit (which weight); nothing is changed.
         """
-        from onefit.interop.keras_file import load_weights
+        from onefit.interop.keras.file import load_weights
 
         load_weights(self, filepath)
 
     def get_config(self) -> dict[str, Any]:
         """The layers and their settings, as Keras writes them."""
-        from onefit.interop.keras_file import config_of
+        from onefit.interop.keras.file import config_of
 
         return config_of(self, compiled=False)["config"]
 
     def to_json(self) -> str:
         """The model without its weights, as Keras' JSON."""
-        from onefit.interop.keras_file import config_of
+        from onefit.interop.keras.file import config_of
 
         return json.dumps(config_of(self))
 

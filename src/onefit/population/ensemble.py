@@ -160,7 +160,7 @@ class Ensemble(Model):
         Raises:
             ValueError: A file of another model, or what `onefit.load_model` refuses.
         """
-        from onefit.interop.keras_file import load_model
+        from onefit.interop.keras.file import load_model
 
         model = load_model(filepath)
         inner = [layer for layer in model.layers if isinstance(layer, Model)]

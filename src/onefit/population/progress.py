@@ -27,7 +27,8 @@ class Progress:
         self.count, self.epochs, self.on = members, epochs, bool(verbose)
         self.live = self.on and sys.stdout.isatty()
         self.begin = self.drawn = time.perf_counter()
-        self.done = 0
+        self.losses: list[np.ndarray] = []  # of the members seen so far, by part
+        self.ended: list[int] = []
         self.line = ""
 
     def groups(self, groups: list[Any], places: list[Any]) -> None:
@@ -40,15 +41,21 @@ class Progress:
 
     def of(self, part: np.ndarray) -> Any:
         """What the engine calls after each stretch of these members."""
-        before, self.done = self.done, self.done + len(part)
+        place = len(self.losses)
+        self.losses.append(np.full(len(part), np.nan))
+        self.ended.append(0)
+        seen = sum(map(len, self.losses))
+        some = f"{seen} of " if len(part) < self.count else ""
 
         def show(epoch: int, logs: np.ndarray, active: np.ndarray) -> None:
-            loss = logs[:, min(epoch, logs.shape[1]) - 1, 0]
+            table = logs[:, :epoch, 0]
+            last = np.maximum((~np.isnan(table)).sum(axis=1) - 1, 0)
+            self.losses[place] = table[np.arange(len(part)), last]
+            self.ended[place] = int((~active).sum())
+            loss = np.concatenate(self.losses)
             finite = loss[np.isfinite(loss)]
             middle = f"  loss {np.median(finite):.4g} (median)" if len(finite) else ""
-            ended = "" if active.all() else f"  {int((~active).sum())} ended"
-            which = f"{len(part)}" if before == 0 else f"{before + len(part)}"
-            some = f"{which} of " if len(part) < self.count else ""
+            ended = f"  {sum(self.ended)} ended" if any(self.ended) else ""
             networks = f"{some}{self.count} networks"
             self.line = f"{networks}  epoch {epoch}/{self.epochs}{middle}{ended}"
             if self.live and time.perf_counter() - self.drawn > PAUSE:

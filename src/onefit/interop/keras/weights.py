@@ -18,7 +18,7 @@ import numpy as np
 from onefit import config
 from onefit.description import settings
 from onefit.initializers import Initializer
-from onefit.interop.keras_calls import in_order, is_sequential, operator
+from onefit.interop.keras.calls import in_order, is_sequential, operator
 from onefit.interop.refusal import refusal, short
 from onefit.layers.base import Layer, Weights, is_shape, where
 from onefit.layers.cells import StackedRNNCells

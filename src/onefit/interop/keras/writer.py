@@ -15,10 +15,10 @@ import numpy as np
 
 from onefit import layers
 from onefit.errors import OnefitWarning
-from onefit.interop import keras_calls
-from onefit.interop.keras_calls import MODULE
-from onefit.interop.keras_config import Node, node_of, policy, wrapped
-from onefit.interop.keras_masks import Masks, Op, Value, mask_arguments
+from onefit.interop.keras import calls as keras_calls
+from onefit.interop.keras.calls import MODULE
+from onefit.interop.keras.config import Node, node_of, policy, wrapped
+from onefit.interop.keras.masks import Masks, Op, Value, mask_arguments
 from onefit.layers.base import Layer, is_shape, where
 from onefit.models.functional import lone
 from onefit.models.graph import Graph

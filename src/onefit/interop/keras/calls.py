@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from onefit.interop.keras_masks import HEADS, Masks, Op, Value
+from onefit.interop.keras.masks import HEADS, Masks, Op, Value
 from onefit.layers.attention_heads import INPUTS
 from onefit.layers.base import Layer
 from onefit.layers.core import InputLayer

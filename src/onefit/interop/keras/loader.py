@@ -7,10 +7,10 @@ import jax
 import numpy as np
 
 from onefit import layers
-from onefit.interop.keras_calls import OPERATIONS
-from onefit.interop.keras_config import Node, Reader
-from onefit.interop.keras_masks import CHAINS, makes_mask
-from onefit.interop.keras_plan import (
+from onefit.interop.keras.calls import OPERATIONS
+from onefit.interop.keras.config import Node, Reader
+from onefit.interop.keras.masks import CHAINS, makes_mask
+from onefit.interop.keras.plan import (
     CALLS,
     Entry,
     Operation,
@@ -21,7 +21,7 @@ from onefit.interop.keras_plan import (
     refs,
     told,
 )
-from onefit.interop.keras_weights import Store, build
+from onefit.interop.keras.weights import Store, build
 from onefit.interop.refusal import BadFile, refusal, short
 from onefit.layers.base import Layer
 from onefit.layers.operation import Absolute, Arithmetic, GetItem, as_key

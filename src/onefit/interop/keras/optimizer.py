@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from onefit.interop.keras_weights import plain_in_order
+from onefit.interop.keras.weights import plain_in_order
 from onefit.interop.refusal import refusal
 from onefit.layers.base import Layer
 from onefit.models.graph import Graph

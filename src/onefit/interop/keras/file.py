@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from onefit.errors import OnefitWarning, invalid
-from onefit.interop import keras_config, keras_weights
 from onefit.interop.atomic import replaced
-from onefit.interop.keras_loader import Loader
-from onefit.interop.keras_optimizer import from_variables, to_variables
-from onefit.interop.keras_writer import write_model
+from onefit.interop.keras import config as keras_config
+from onefit.interop.keras import weights as keras_weights
+from onefit.interop.keras.loader import Loader
+from onefit.interop.keras.optimizer import from_variables, to_variables
+from onefit.interop.keras.writer import write_model
 from onefit.interop.refusal import BadFile, refusal
 from onefit.layers.base import Layer
 from onefit.models.model import Model

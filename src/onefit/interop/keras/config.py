@@ -154,7 +154,7 @@ def wrapped(obj: Description) -> Node:
     """A description with Keras' wrapping, and so all descriptions in its settings."""
     cls = type(obj)
     if isinstance(obj, Graph):
-        from onefit.interop.keras_writer import write_graph
+        from onefit.interop.keras.writer import write_graph
 
         return write_graph(obj)
     if isinstance(obj, Arithmetic | GetItem | Absolute):

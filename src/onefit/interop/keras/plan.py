@@ -12,9 +12,9 @@ import jax
 import numpy as np
 
 from onefit import config, layers
-from onefit.interop.keras_config import NEUTRAL, Node, Reader, a_string
-from onefit.interop.keras_masks import MASKS
-from onefit.interop.keras_weights import class_of, path_of
+from onefit.interop.keras.config import NEUTRAL, Node, Reader, a_string
+from onefit.interop.keras.masks import MASKS
+from onefit.interop.keras.weights import class_of, path_of
 from onefit.interop.refusal import refusal, short
 
 __all__ = [

@@ -1,43 +1,232 @@
-"""Learning curves."""
+"""Curves over the epochs: of a History, and of what the guide has found."""
 
+import math
+import textwrap
+from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["learning_curves"]
+import numpy as np
+
+from onefit.errors import invalid, unknown
+from onefit.plots.asking import loss_of
+from onefit.plots.axes import BLACK, BLUE, COLOURS, RED, drawn, said, spread
+from onefit.plots.panels import panels
+
+__all__ = ["finding", "learning_curves"]
 
 
-def learning_curves(history: Any, metric: str = "loss", ax: Any = None) -> Any:
-    """Draws a number over the epochs: training solid, validation dashed.
+def learning_curves(
+    history: Any,
+    metric: str | Sequence[str] = "loss",
+    ax: Any = None,
+    *,
+    log: bool = False,
+    chance: Any = None,
+) -> Any:
+    """Draws numbers over the epochs: training solid, validation dashed.
 
     Args:
         history: What `fit` returned, or its `.history` dict.
-        metric: Which number, 'loss' unless given.
+        metric: Which number, 'loss' unless given; several have a panel each.
+        ax: The Axes to draw on; a new figure without one.
+        log: Whether the number's axis is a log axis; not that of a number which is the
+            better the larger, such as the accuracy.
+        chance: What a guess would reach, drawn as a level: a number, a dict by metric,
+            or True for that of guessing one of C equally frequent classes, ln C for a
+            cross-entropy and 1/C for an accuracy.
+
+    Returns:
+        The matplotlib Axes; of several metrics an array of them, (metric,).
+
+    Raises:
+        ValueError: A number that the history does not have, several on one Axes, a
+            chance level that is not known.
+
+    Example:
+        >>> logs = {"loss": [0.7, 0.5], "val_loss": [0.8, 0.6], "accuracy": [0.5, 0.9]}
+        >>> ax = learning_curves(logs, chance=np.log(2))
+        >>> [line.get_label() for line in ax.get_lines()]
+        ['training', 'validation', 'chance: 0.693']
+        >>> len(learning_curves(logs, ["loss", "accuracy"]))
+        2
+
+    Source: lecture 003, "Overfitting".
+    """
+    logs = getattr(history, "history", history)
+    names = [metric] if isinstance(metric, str) else list(metric)
+    for name in names:
+        if name not in logs:
+            raise unknown("number in the history", name, logs)
+    if len(names) == 1:
+        axes = [drawn(ax)]
+    elif ax is None and names:
+        axes = [drawn(panel) for panel in panels(len(names), 2, (4.6, 3.2))]
+    else:
+        raise invalid(
+            "learning_curves",
+            received=f"{len(names)} metrics and one Axes" if names else "no metrics",
+            expected="one metric for one Axes",
+            fix="leave ax out, or call it for each metric",
+        )
+    for name, panel in zip(names, axes, strict=True):
+        _curve(panel, history, logs, name)
+        level = _chance(history, name, chance)
+        if level is not None:
+            panel.axhline(level, color="0.4", linestyle=":", linewidth=1.4,
+                          label=f"chance: {level:.3g}")  # fmt: skip
+        shown = name.replace("_", " ")
+        if log and _ways(history).get(name) != "max":
+            panel.set_yscale("log")
+            shown += " (log scale)"
+        panel.set(xlabel="epoch", ylabel=shown)
+        panel.grid(alpha=0.3)
+        panel.legend(frameon=False)
+    return axes[0] if isinstance(metric, str) else np.array(axes)
+
+
+def _curve(ax: Any, history: Any, logs: Any, name: str) -> None:
+    epochs = getattr(history, "epoch", range(len(logs[name])))
+    at = [e + 1 for e in epochs]
+    # A lone epoch is a dot: a line of one point cannot be seen.
+    dots = {"marker": "o", "markersize": 4} if len(at) == 1 else {}
+    ax.plot(at, logs[name], color=BLUE, label="training", **dots)
+    held = logs.get(f"val_{name}")
+    if held:
+        at = [e + 1 for e in getattr(history, "validated", epochs)]
+        dots = {"marker": "o", "markersize": 4} if len(at) == 1 else {}
+        ax.plot(at, held, color=RED, linestyle="--", label="validation", **dots)
+    _whole_epochs(ax)
+
+
+def _whole_epochs(ax: Any) -> None:
+    """Ticks at whole numbers alone: there is no epoch 1.5."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def _ways(history: Any) -> dict[str, str | None]:
+    """Which way each number is better, as far as it is known."""
+    return getattr(history, "params", {}).get("directions", {})
+
+
+def _chance(history: Any, name: str, chance: Any) -> float | None:
+    """What a guess reaches, if it is asked for and known."""
+    if isinstance(chance, dict):
+        chance = chance.get(name)
+    if chance is None or chance is False:
+        return None
+    if chance is not True:
+        return float(chance)
+    link = getattr(loss_of(getattr(history, "model", None)), "link", None)
+    if link is not None:
+        count = 2 if link == "sigmoid" else history.model.output_shape[-1]
+        if name == "loss":
+            return math.log(count)
+        if "acc" in name:
+            return 1 / count
+    raise invalid(
+        "learning_curves",
+        received=f"chance=True for {name!r}",
+        expected="the loss or the accuracy of a model with a cross-entropy",
+        fix="write the level itself: chance=0.5",
+    )
+
+
+def finding(finding: Any, ax: Any = None) -> Any:
+    """Draws the curves that show a finding: its evidence, over the epochs.
+
+    Args:
+        finding: A Finding of the guide: its `evidence` is a dict, each name with a
+            sequence of numbers over the epochs, or with {"x": ..., "y": ...,
+            "label": ...}. A lone number is drawn as a level, or written beside them
+            where it lies far from the curves.
         ax: The Axes to draw on; a new figure without one.
 
     Returns:
         The matplotlib Axes.
 
     Raises:
-        ValueError: A number that the history does not have.
+        ValueError: A finding without a curve.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> found = SimpleNamespace(code="overfitting", layer=None, seen="It rises.",
+        ...                         evidence={"loss": [3, 2, 1], "val_loss": [3, 2, 4]})
+        >>> ax = onefit.plots.finding(found)
+        >>> [line.get_label() for line in ax.get_lines()], ax.get_xlabel()
+        (['loss', 'validation loss'], 'epoch')
     """
-    from matplotlib.figure import Figure
-
-    from onefit.errors import unknown
-
-    logs = getattr(history, "history", history)
-    if metric not in logs:
-        raise unknown("number in the history", metric, logs)
-    if ax is None:
-        # A Figure of its own, not pyplot's: no window, no state left behind.
-        ax = Figure(figsize=(6.4, 4), layout="constrained").subplots()
-    epochs = getattr(history, "epoch", range(len(logs[metric])))
-    ax.plot([e + 1 for e in epochs], logs[metric], color="#0072B2", label="training")
-    held = logs.get(f"val_{metric}")
-    if held:
-        at = [e + 1 for e in getattr(history, "validated", epochs)]
-        ax.plot(at, held, color="#D55E00", linestyle="--", label="validation")
+    curves, numbers = _evidence(finding)
+    ax = drawn(ax)
+    styles = ["-", "--", "-.", ":"]
+    for i, (label, (x, y)) in enumerate(curves.items()):
+        dots = {"marker": "o", "markersize": 4} if len(y) < 12 else {}
+        ax.plot(x, y, color=COLOURS[i % len(COLOURS)], linestyle=styles[i % 4],
+                label=label, **dots)  # fmt: skip
+    _levels(ax, np.concatenate([y for _, y in curves.values()]), numbers)
     ax.set_xlabel("epoch")
-    ax.set_ylabel(metric.replace("_", " "))
+    _whole_epochs(ax)
+    if len(curves) == 1:
+        ax.set_ylabel(next(iter(curves)))
+    ax.set_title(_headline(finding), fontsize=10, loc="left")
     ax.grid(alpha=0.3)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False)
+    if len(curves) + len(numbers) > 1:
+        ax.legend(frameon=False)
     return ax
+
+
+def _evidence(finding: Any) -> tuple[dict[str, Any], dict[str, float]]:
+    """The curves of a finding, each an x and a y, and its lone numbers."""
+    evidence = getattr(finding, "evidence", None) or {}
+    if "y" in evidence and np.ndim(evidence["y"]) == 1:
+        evidence = {str(evidence.get("label", "value")): evidence}
+    curves, numbers = {}, {}
+    for name, value in evidence.items():
+        told = value if isinstance(value, dict) else {"y": value}
+        y = told.get("y", "")
+        if _is_curve(y):
+            y = np.asarray(y, float)
+            x = told.get("x")
+            x = np.arange(1, len(y) + 1) if x is None else np.asarray(x, float)
+            curves[str(told.get("label") or said(str(name)))] = x, y
+        elif isinstance(value, int | float | np.number):
+            numbers[said(str(name))] = float(value)
+    if not curves:
+        raise invalid(
+            "finding",
+            received=f"{getattr(finding, 'code', finding)!r} without a curve",
+            expected="one whose evidence has numbers over the epochs",
+            fix="print it instead: print(finding)",
+        )
+    return curves, numbers
+
+
+def _is_curve(value: Any) -> bool:
+    """Whether this is a sequence of numbers."""
+    value = np.asarray(value)
+    return value.ndim == 1 and value.size > 0 and value.dtype.kind in "iufb"
+
+
+def _levels(ax: Any, values: np.ndarray, numbers: dict[str, float]) -> None:
+    """Lone numbers as levels, or in the legend where they lie far from the curves."""
+    values = values[np.isfinite(values)]
+    if len(values) and spread(values, 1000):
+        ax.set_yscale("log")
+    low, high = (values.min(), values.max()) if len(values) else (0.0, 1.0)
+    room = high - low
+    for name, number in numbers.items():
+        if low - room <= number <= high + room:
+            ax.axhline(number, color=BLACK, linestyle=":", linewidth=1.2,
+                       label=f"{name}: {number:.4g}")  # fmt: skip
+        else:
+            ax.plot([], [], " ", label=f"{name}: {number:.4g}")
+
+
+def _headline(finding: Any) -> str:
+    """What was found, where, and what was seen, in lines that fit."""
+    layer = getattr(finding, "layer", None)
+    head = f"{finding.code}{f' in {layer}' if layer else ''}"
+    seen = str(getattr(finding, "seen", "") or "")
+    lines = textwrap.wrap(seen, 72, max_lines=3, placeholder=" …")
+    return "\n".join([head, *lines])

@@ -1,0 +1,57 @@
+"""Pooling: windows and whole grids."""
+
+from typing import Any
+
+from onefit import layers
+from onefit.interop.onnx.builder import Builder, Value
+from onefit.interop.onnx.convolution import first, last
+from onefit.layers.windows import Slide
+
+__all__ = ["ROWS"]
+
+
+def _windows(kind: str) -> Any:
+    def windows(b: Builder, layer: Any, weights: Any, x: Value) -> str:
+        lengths = [x.shape[axis] for axis in layer.axes(x.shape)]
+        told: dict[str, Any] = {
+            "kernel_shape": layer.pool_size,
+            "strides": layer.strides,
+        }
+        if layer.padding == "same" and None in lengths:
+            told["auto_pad"] = "SAME_UPPER"
+        elif layer.padding == "same":
+            slides = [
+                Slide.along(0, n, size, stride, "same")
+                for n, size, stride in zip(
+                    lengths, layer.pool_size, layer.strides, strict=True
+                )
+            ]
+            ends = [
+                max((s.count - 1) * s.stride + s.size - s.length - s.before, 0)
+                for s in slides
+            ]
+            told["pads"] = (*(s.before for s in slides), *ends)
+        y = b.op(kind, first(b, layer, x), **told)
+        return last(b, layer, y, len(x.shape))
+
+    return windows
+
+
+def _whole(kind: str) -> Any:
+    def whole(b: Builder, layer: Any, weights: Any, x: Value) -> str:
+        axes = b.whole(*layer.axes(x.shape))
+        return b.op(kind, x.name, axes, keepdims=int(layer.keepdims))
+
+    return whole
+
+
+ROWS: dict[type, Any] = {
+    getattr(layers, f"{name}{rank}D"): made(kind)
+    for rank in (1, 2, 3)
+    for name, made, kind in (
+        ("MaxPooling", _windows, "MaxPool"),
+        ("AveragePooling", _windows, "AveragePool"),
+        ("GlobalMaxPooling", _whole, "ReduceMax"),
+        ("GlobalAveragePooling", _whole, "ReduceMean"),
+    )
+}

@@ -1,0 +1,381 @@
+"""Models as ONNX files."""
+
+import os
+from importlib.metadata import version
+from typing import Any
+
+import jax
+import numpy as np
+
+from onefit import config
+from onefit.errors import mistyped
+from onefit.interop.atomic import replaced
+from onefit.interop.onnx import (
+    activations,
+    convolution,
+    dense,
+    imported,
+    normalization,
+    pooling,
+    recurrent,
+)
+from onefit.interop.onnx.builder import Body, Builder, Node, Value
+from onefit.interop.onnx.imported import Operations
+from onefit.interop.onnx.package import IR, MADE_FOR, onnx
+from onefit.interop.onnx.tracing import call
+from onefit.interop.refusal import refusal
+from onefit.layers.base import Layer, where
+from onefit.layers.core import InputLayer
+from onefit.layers.normalization import BatchNormalization
+from onefit.models.graph import Graph
+from onefit.models.graph import Node as Call
+from onefit.models.model import Model
+
+__all__ = ["LIMIT", "ROWS", "export", "proto"]
+
+LIMIT = 2**31 - 1
+"""The most bytes that a file of this format may have."""
+
+ROWS: dict[type, Any] = {
+    **activations.ROWS,
+    **convolution.ROWS,
+    **dense.ROWS,
+    **imported.ROWS,
+    **normalization.ROWS,
+    **pooling.ROWS,
+    **recurrent.ROWS,
+}
+"""The layers that are operations of ONNX; all others go by their program.
+
+Each is a function (builder, layer, weights, x) to the names of its outputs, or None
+where these settings go by the program, too."""
+
+
+def export(model: Model, path: str | os.PathLike, overwrite: bool = True) -> None:
+    """Writes what `model.predict` computes to an ONNX file, for any number of rows.
+
+    Dense layers, convolutions, pooling, recurrent layers and the like become the
+    operation that ONNX has for them; every other layer, also one of your own, becomes
+    the operations that its program is made of. Operations are called
+    `layer/Operation`, weights `layer/weight`; the inputs and outputs have the model's
+    names. Kernels of convolutions and recurrent layers are in ONNX' layout.
+
+    Args:
+        model: A model that has its weights.
+        path: The file.
+        overwrite: Whether it may replace a file.
+
+    Raises:
+        ImportError: onnx is not installed.
+        ValueError: A model without weights, one that draws random numbers or carries
+            states from batch to batch, an operation that ONNX has not (which layer);
+            more than 2 GB.
+
+    Example:
+        >>> import onnxruntime, tempfile
+        >>> from onefit import Input, Sequential
+        >>> from onefit.layers import Dense
+        >>> model = Sequential([Input((4,)), Dense(3, "relu"), Dense(1)])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     export(model, f"{folder}/model.onnx")
+        ...     session = onnxruntime.InferenceSession(f"{folder}/model.onnx")
+        >>> x = np.ones((5, 4), "float32")
+        >>> (y,) = session.run(None, {session.get_inputs()[0].name: x})
+        >>> bool(np.allclose(y, model.predict(x, verbose=0), atol=1e-5))
+        True
+    """
+    made = proto(model)
+    with replaced(path, overwrite=overwrite) as file:
+        file.write(made.SerializeToString())
+
+
+# The graph ----------------------------------------------------------------------------
+
+
+class _Writer:
+    """Carries values through the layers of a graph."""
+
+    def __init__(self, b: Builder) -> None:
+        self.b = b
+
+    def graph(self, graph: Graph, params: Any, state: Any, x: Any) -> Any:
+        """The outputs of a graph."""
+
+        def each(node: Call, number: int, value: Any, mask: Any) -> Any:
+            del number
+            layer = graph.layers[node.layer]
+            own = params[node.layer], state[node.layer]
+            given = jax.tree.map(lambda v: v.mask, value) if mask is None else mask
+            return self.layer(layer, *own, value, given, dict(node.options))
+
+        return graph.thread(x, each)
+
+    def layer(
+        self, layer: Layer, params: Any, state: Any, x: Any, mask: Any, options: Any
+    ) -> Any:
+        """The outputs of one call of a layer, each with its mask."""
+        training = bool(options.pop("training", False))
+        _check(layer, training)
+        if isinstance(layer, InputLayer):
+            return x
+        if not layer.integers:
+            x = jax.tree.map(self._float, x)
+        with self.b.within(str(layer.name)):
+            if isinstance(layer, Graph) and not training:
+                x = _masked(x, mask)
+                return self.graph(layer, params, state, x)
+            told = jax.tree.leaves(mask) if options.get("use_mask", True) else []
+            # A batch normalization asks for the mask only while it trains.
+            heeds = "mask" in layer.call_options
+            heeds = heeds and not isinstance(layer, BatchNormalization)
+            plain = not ((told and heeds) or training)
+            y = None
+            if type(layer) in ROWS and plain and set(options) <= {"use_mask"}:
+                y = self._row(layer, {**params, **state}, x)
+            if y is None:
+                options["training"] = training
+                y, mask = self._program(layer, params, state, x, mask, options)
+            else:
+                mask = call(self.b, layer.compute_mask, x, mask)
+                if isinstance(y, tuple) and not isinstance(mask, tuple):
+                    mask = (mask, *[None] * (len(y) - 1))
+            return _masked(y, mask)
+
+    def _row(self, layer: Layer, weights: Any, x: Any) -> Any:
+        """The outputs by ONNX' own operation, or None."""
+        weights = {name: np.asarray(w) for name, w in weights.items()}
+        names = ROWS[type(layer)](self.b, layer, weights, x)
+        if names is None or isinstance(jax.tree.leaves(names)[0], Value):
+            return names
+        shapes = layer.call_shape(jax.tree.map(lambda v: v.shape, x))
+        dtype = np.dtype(config.floatx())
+        if isinstance(names, str):
+            return Value(names, shapes, dtype)
+        return tuple(Value(n, s, dtype) for n, s in zip(names, shapes, strict=True))
+
+    def _program(
+        self, layer: Layer, params: Any, state: Any, x: Any, mask: Any, options: Any
+    ) -> Any:
+        """The outputs and their masks by the layer's program."""
+
+        def forward(params: Any, state: Any, x: Any, mask: Any) -> Any:
+            outcome = layer.forward(params, state, x, key=None, mask=mask, **options)
+            return outcome.output, outcome.mask
+
+        own = self._weights(params, ""), self._weights(state, "")
+        return call(self.b, forward, *own, x, mask)
+
+    def _weights(self, weights: Any, place: str) -> Any:
+        """The weights as values, in the same nest, called by their places in it."""
+        if isinstance(weights, dict | tuple):
+            items = weights.items() if isinstance(weights, dict) else enumerate(weights)
+            made = {k: self._weights(w, f"{place}/{k}".strip("/")) for k, w in items}
+            return made if isinstance(weights, dict) else tuple(made.values())
+        array = np.asarray(weights)
+        return Value(self.b.weight(place, array), array.shape, array.dtype)
+
+    def _float(self, value: Value) -> Value:
+        """Whole numbers as floats, for layers that do not look them up."""
+        if value.dtype.kind == "f":
+            return value
+        to = np.dtype(config.floatx())
+        name = self.b.op("Cast", value.name, to=to.name)
+        return Value(name, value.shape, to, value.mask)
+
+
+def _masked(x: Any, mask: Any) -> Any:
+    """Values with their masks: one, or a nest of each."""
+    if mask is None:
+        return jax.tree.map(lambda v: v.masked(None), x)
+    leaves, nest = jax.tree.flatten(x)
+    pairs = zip(leaves, nest.flatten_up_to(mask), strict=True)
+    return nest.unflatten([value.masked(m) for value, m in pairs])
+
+
+def _check(layer: Layer, training: bool) -> None:
+    """Refuses layers whose output is no function of the input alone."""
+    random = (training and layer.random) or getattr(layer, "always_random", False)
+    if random:
+        raise refusal(
+            f"export, {where(layer)}",
+            received="a layer that draws random numbers also when the model predicts",
+            expected="a layer whose output the input decides",
+            fix="call it without training=True",
+        )
+    if layer.stateful and not isinstance(layer, Graph):
+        raise refusal(
+            f"export, {where(layer)}",
+            received="stateful=True, which carries states from batch to batch",
+            expected="stateful=False",
+            fix="make it with return_state=True, and give and take the states as "
+            "inputs and outputs of the model",
+        )
+
+
+# The file -----------------------------------------------------------------------------
+
+
+def proto(model: Model) -> Any:
+    """The model as ONNX' own object, checked.
+
+    Raises:
+        ValueError: As `export`.
+    """
+    package = onnx()
+    if not isinstance(model, Model):
+        raise mistyped(
+            "export",
+            received=repr(model),
+            expected="a model",
+            fix="Write export(Sequential([Input((4,)), layer]), path) for one layer",
+        )
+    if not model.layers or not model.built:
+        raise refusal(
+            "export",
+            received=f"the model {model.name!r}, which has no weights yet",
+            expected="a model that was built",
+            fix="begin it with Input((4,)), or call model.build((None, 4)) or fit",
+        )
+    b = Builder()
+    slot = model.graph.slot
+    inputs = _inputs(b, model)
+    given = inputs[0] if len(inputs) == 1 else tuple(inputs)
+    made = jax.tree.leaves(
+        _Writer(b).graph(model.graph, slot.params, slot.state, given)
+    )
+    names = model.output_names
+    if len(names) != len(made):
+        names = [f"output_{i}" for i in range(len(made))]
+    outputs = []
+    for name, value in zip(names, made, strict=True):
+        end = b.name(name)
+        b.nodes.append(Node("Identity", (value.name,), (end,), {}, f"{end}/Identity"))
+        outputs.append(Value(end, value.shape, value.dtype))
+    return _checked(package, _proto(package, b, inputs, outputs, str(model.name)))
+
+
+def _inputs(b: Builder, model: Model) -> list[Value]:
+    """The inputs, by the model's names for them."""
+    found = []
+    for i, (name, tensor) in enumerate(
+        zip(model.input_names, model.inputs, strict=True)
+    ):
+        dtype = tensor.call.layer.dtype or config.floatx()
+        if np.dtype(dtype).kind == "f" and all(_looked_up(model.graph, i)):
+            dtype = "int64"  # as numpy and other runtimes have token ids
+        found.append(Value(b.name(name), tensor.shape, dtype))
+    return found
+
+
+def _looked_up(graph: Graph, value: int) -> list[bool]:
+    """Of each layer that takes a value: whether it looks whole numbers up."""
+    found: list[bool] = []
+    number = graph.inputs
+    for node in graph.nodes:
+        layer = graph.layers[node.layer]
+        sources = jax.tree.leaves(node.sources)
+        if value in sources and isinstance(layer, Graph):
+            found += _looked_up(layer, sources.index(value))
+        elif value in sources and isinstance(layer, InputLayer):
+            found += _looked_up(graph, number)
+        elif value in sources:
+            looks = layer.integers and not dict(node.options).get("reverse")
+            if isinstance(layer, Operations):  # told by the file that they are from
+                types = list(layer.program.inputs.values())
+                looks = types[sources.index(value)].kind != "f"
+            found.append(looks)
+        if value in jax.tree.leaves(node.mask):
+            found.append(False)
+        number += node.outputs
+    return found or [False]
+
+
+def _proto(
+    package: Any, b: Builder, inputs: list[Value], outputs: list[Value], name: str
+) -> Any:
+    """The graph as ONNX' own object."""
+    nodes = b.needed([value.name for value in outputs])
+    read = set().union(*(node.reads() for node in nodes))
+    weights = {k: w for k, w in b.weights.items() if k in read}
+    size = sum(w.nbytes for w in weights.values())
+    if size > LIMIT - (1 << 20):
+        raise refusal(
+            "export",
+            received=f"weights of {size:,} bytes",
+            expected="less than 2 GB, the most that such a file may have",
+            fix="export it in parts, each a model of its own: Model(x, layer.output) "
+            "and the layers behind it",
+        )
+    numpy_helper = package.numpy_helper
+    constants = [
+        package.helper.make_node(
+            "Constant", [], [k], name=k, value=numpy_helper.from_array(array, k)
+        )
+        for k, array in b.constants.items()
+        if k in read
+    ]
+    graph = package.helper.make_graph(
+        constants + [_node(package, node) for node in nodes],
+        name,
+        [_info(package, value) for value in inputs],
+        [_info(package, value) for value in outputs],
+        [numpy_helper.from_array(np.ascontiguousarray(w), k)
+         for k, w in weights.items()],
+    )  # fmt: skip
+    return package.helper.make_model(
+        graph,
+        producer_name="onefit",
+        producer_version=version("onefit"),
+        opset_imports=[package.helper.make_opsetid("", MADE_FOR)],
+        ir_version=IR,
+    )
+
+
+def _type(package: Any, dtype: Any) -> int:
+    return package.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+
+
+def _info(package: Any, value: Value) -> Any:
+    """An input or an output: its type and shape, the batch's size open."""
+    shape = [
+        ("batch" if axis == 0 else f"{value.name}_{axis}") if n is None else n
+        for axis, n in enumerate(value.shape)
+    ]
+    return package.helper.make_tensor_value_info(
+        value.name, _type(package, value.dtype), shape
+    )
+
+
+def _node(package: Any, node: Node) -> Any:
+    """An operation as ONNX' own object."""
+    helper = package.helper
+    told = dict(node.attributes)
+    if node.kind == "Cast":
+        told["to"] = _type(package, told["to"])
+    for key, value in told.items():
+        if isinstance(value, Body):
+            ends = [
+                [helper.make_tensor_value_info(n, _type(package, dtype), None)
+                 for n, dtype in side.items()]
+                for side in (value.inputs, value.outputs)
+            ]  # fmt: skip
+            inside = [_node(package, inner) for inner in value.nodes]
+            told[key] = helper.make_graph(inside, f"{node.name}/{key}", *ends)
+    return helper.make_node(
+        node.kind, list(node.inputs), list(node.outputs), name=node.name, **told
+    )
+
+
+def _checked(package: Any, made: Any) -> Any:
+    """The file's content, once ONNX' own checker has looked at all of it."""
+    refusals = package.checker.ValidationError, package.shape_inference.InferenceError
+    try:
+        package.checker.check_model(made, full_check=True)
+    except refusals as error:
+        raise refusal(
+            "export",
+            received=f"a graph that ONNX refuses ({str(error).splitlines()[0]})",
+            expected="a valid one",
+            fix="please report it, with the model's summary",
+        ) from error
+    return made

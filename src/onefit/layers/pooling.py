@@ -4,9 +4,13 @@
 What is the same for sequences, images and volumes stands once; a class adds its rank.
 """
 
+import functools
+import math
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
+from jax import lax
 
 from onefit.description import Description, setting
 from onefit.errors import invalid
@@ -143,8 +147,41 @@ class _GlobalPooling(Grid, Description):
         return tuple(n for axis, n in enumerate(input_shape) if axis not in axes)
 
 
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
+def _largest(x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
+    """The maximum over neighbouring axes; the derivative is that of the first one.
+
+    JAX's own asks which x equal the maximum. XLA may compute x anew for that, rounded
+    otherwise, and then none does: no gradient would come through.
+    """
+    return jnp.max(x, axes, keepdims=keepdims)
+
+
+def _largest_forward(x: Array, axes: tuple[int, ...], keepdims: bool) -> Any:
+    shape, first = x.shape, axes[0]
+    line = x.reshape(*shape[:first], -1, *shape[first + len(axes) :])
+    winner = jnp.argmax(line, first)
+    return _largest(x, axes, keepdims), (winner, shape)
+
+
+def _largest_backward(
+    axes: tuple[int, ...], keepdims: bool, kept: Any, g: Array
+) -> tuple[Array]:
+    (winner, shape), first = kept, axes[0]
+    g = jnp.expand_dims(g.reshape(winner.shape), first)
+    cells = lax.broadcasted_iota(
+        winner.dtype, (*shape[:first], math.prod(shape[a] for a in axes),
+                       *shape[first + len(axes) :]), first,
+    )  # fmt: skip
+    won = cells == jnp.expand_dims(winner, first)
+    return (jnp.where(won, g, 0).reshape(shape),)
+
+
+_largest.defvjp(_largest_forward, _largest_backward)
+
+
 class _GlobalMaxPooling(_GlobalPooling):
-    take = staticmethod(jnp.max)
+    take = staticmethod(_largest)
 
 
 class _GlobalAveragePooling(_GlobalPooling):
@@ -388,7 +425,8 @@ class GlobalMaxPooling1D(_GlobalMaxPooling, Layer):
 class GlobalMaxPooling2D(_GlobalMaxPooling, Layer):
     """The largest of a whole image, by channel: a = max_{ij} x_{ij}.
 
-    The derivative is shared by the cells that are the largest together.
+    Differs from Keras: of cells that are the largest together the first has the
+    derivative, as in `MaxPooling2D` (Keras shares it among them).
 
     Args:
         data_format: "channels_last", or "channels_first" for (batch, channels, height,

@@ -123,6 +123,12 @@ def _fields(cls: type) -> tuple[dataclasses.Field, ...]:
 
 
 @functools.cache
+def _attributes(cls: type) -> frozenset[str]:
+    """The names of the fields."""
+    return frozenset(field.name for field in _fields(cls))
+
+
+@functools.cache
 def settings(cls: type) -> dict[str, str]:
     """The settings of a description by users' names, each with its attribute."""
     return {f.metadata.get("keyword") or f.name: f.name for f in _fields(cls)}
@@ -224,8 +230,8 @@ class Description:
         object.__setattr__(self, "_made", True)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        settings = {field.name for field in _fields(type(self))}
-        if getattr(self, "_made", False) and name in settings - self._mutable:
+        made = self.__dict__.get("_made", False)
+        if made and name not in self._mutable and name in _attributes(type(self)):
             raise AttributeError(
                 f"{type(self).__name__}.{name} is fixed once made. Write "
                 f"`{type(self).__name__}({name}=...)` to make another."

@@ -1,5 +1,6 @@
-"""Keras: its files, both ways."""
+"""Keras: its files, both ways, and its live models."""
 
 from onefit.interop.keras.file import load_model
+from onefit.interop.keras.live import fit, from_keras, to_keras
 
-__all__ = ["load_model"]
+__all__ = ["fit", "from_keras", "load_model", "to_keras"]

@@ -1,0 +1,174 @@
+"""The same graph with channels last inside, which is faster.
+
+On a CPU a convolution and a pool with channels last take about half the time (28 x 28
+images, 3x3x32 and 3x3x64: 119 and 207 ms an epoch). So `fit` moves the channels once
+where a grid begins, and back where another layer meets it.
+"""
+
+from typing import Any
+
+import jax
+
+from onefit import activations, layers
+from onefit.interop.torch.modules import ACTIVATIONS
+from onefit.layers.base import Layer, Weights, is_shape
+from onefit.layers.operation import Arithmetic, GetItem
+from onefit.models.graph import Graph, Node
+
+__all__ = ["channels_last"]
+
+POINTWISE = {*ACTIVATIONS.values(), "celu", "elu", "gelu", "hard_tanh", "softplus"}
+
+
+def channels_last(graph: Graph) -> tuple[Graph, dict[int, Layer]]:
+    """The graph with grids moved, and the new layer for each that is another.
+
+    The layers that have weights share them with the old ones'.
+
+    Args:
+        graph: A graph of built layers, grids with channels first.
+    """
+    if not any(map(_of_grids, graph.layers)):
+        return graph, {}
+    moving = _Moving(graph)
+    for node in graph.nodes:
+        moving.call(node)
+    outputs = jax.tree.map(moving.plain, graph.outputs)
+    replaced = {
+        id(old): new
+        for old, new in zip(graph.layers, moving.layers, strict=False)
+        if old is not new
+    }
+    new = graph.replace(
+        layers=tuple(moving.layers), nodes=tuple(moving.nodes), outputs=outputs
+    )
+    return new, replaced
+
+
+class _Moving:
+    """Writes the calls anew; a value has its number as it was, or as moved, or both."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.old = graph.layers
+        self.layers = [_moved(layer) or layer for layer in graph.layers]
+        self.nodes: list[Node] = []
+        self.numbers = {(i, False): i for i in range(graph.inputs)}
+        self.shapes = _shapes(graph)
+        self.count = self.known = graph.inputs
+
+    def call(self, node: Node) -> None:
+        """One call."""
+        layer = self.old[node.layer]
+        sources = jax.tree.leaves(node.sources)
+        moved = self.layers[node.layer] is not layer or (
+            any((value, True) in self.numbers for value in sources)
+            and _anywhere(layer, [self.shapes[value] for value in sources])
+        )
+        at = self.last if moved else self.plain
+        self._add(node._replace(sources=jax.tree.map(at, node.sources)))
+        for i in range(node.outputs):
+            self.numbers[self.known + i, moved] = self.count - node.outputs + i
+        self.known += node.outputs
+
+    def plain(self, value: int) -> int:
+        """The number of a value with its channels first."""
+        return self._at(value, False)
+
+    def last(self, value: int) -> int:
+        """The number of a value with its channels last."""
+        return self._at(value, True)
+
+    def _at(self, value: int, moved: bool) -> int:
+        if (value, moved) not in self.numbers:
+            shape = self.shapes[value]
+            rank = len(shape)
+            order = (*range(2, rank), 1) if moved else (rank - 1, *range(1, rank - 1))
+            permute = layers.Permute(order, name=f"permute_{len(self.layers)}")
+            shape = shape if moved else _turned(shape)
+            object.__setattr__(permute, "_weights", Weights({}, {}, shape))
+            self._add(Node(len(self.layers), self.numbers[value, not moved]))
+            self.layers.append(permute)
+            self.numbers[value, moved] = self.count - 1
+        return self.numbers[value, moved]
+
+    def _add(self, node: Node) -> None:
+        self.nodes.append(node)
+        self.count += node.outputs
+
+
+def _shapes(graph: Graph) -> dict[int, Any]:
+    """The shape of each value, by what takes it, or else by what makes it."""
+    inputs = jax.tree.leaves(graph.slot.input_shape, is_leaf=is_shape)
+    found, count = dict(enumerate(inputs)), graph.inputs
+    for node in graph.nodes:
+        shapes = graph.layers[node.layer].slot.input_shape
+        taken = jax.tree.leaves(shapes, is_leaf=is_shape)
+        found = dict(zip(jax.tree.leaves(node.sources), taken, strict=True)) | found
+    for node in graph.nodes:
+        layer, made = graph.layers[node.layer], range(count, count + node.outputs)
+        if any(value not in found for value in made):
+            shape = layer.call_shape(layer.slot.input_shape, **dict(node.options))
+            leaves = jax.tree.leaves(shape, is_leaf=is_shape)
+            found = dict(zip(made, leaves, strict=True)) | found
+        count += node.outputs
+    return found
+
+
+def _moved(layer: Layer) -> Layer | None:
+    """The layer for channels last, if it is one of grids."""
+    shapes = layer.slot.input_shape
+    many = not is_shape(shapes)
+    ndim = len(shapes[0] if many else shapes)
+    change: dict[str, Any] = {}
+    name, kind = type(layer).__name__, type(layer).__module__
+    own: Any = layer
+    if ndim < 3 or not kind.startswith("onefit."):
+        return None
+    if _of_grids(layer):
+        change = {"data_format": "channels_last"}
+    elif name.endswith(("BatchNormalization", "BatchNorm", "GroupNormalization")) or (
+        name == "Concatenate" and own.axis == 1
+    ):
+        change = {"axis": -1}
+    elif getattr(layer, "noise_shape", None) == (None, None, *[1] * (ndim - 2)):
+        change = {"noise_shape": (None, *[1] * (ndim - 2), None)}
+    elif isinstance(layer, GetItem) and _slices(own.key, ndim):
+        batch, channels, *grid = own.key
+        change = {"key": (batch, *grid, channels)}
+    if not change:
+        return None
+    new = layer.replace(**change)
+    slot = layer.slot
+    shapes = tuple(map(_turned, shapes)) if many else _turned(shapes)
+    object.__setattr__(new, "_weights", Weights(slot.params, slot.state, shapes))
+    return new
+
+
+def _of_grids(layer: Layer) -> bool:
+    return getattr(layer, "data_format", "") == "channels_first"
+
+
+def _turned(shape: Any) -> Any:
+    return (shape[0], *shape[2:], shape[1])
+
+
+def _slices(key: Any, ndim: int) -> bool:
+    """Whether an index is a slice of each axis, of all examples."""
+    plain = all(isinstance(k, tuple) and k[0] == "slice" for k in key)
+    return plain and len(key) == ndim
+
+
+def _anywhere(layer: Any, shapes: Any) -> bool:
+    """Whether a layer does the same wherever the channels are."""
+    name = type(layer).__name__
+    if len({len(shape) for shape in shapes}) > 1 or len(shapes[0]) < 3:
+        return False
+    if isinstance(layer, layers.Activation):
+        known = {getattr(activations, name) for name in POINTWISE}
+        return layer.activation in known
+    if isinstance(layer, layers.Dropout | layers.AlphaDropout):
+        return layer.noise_shape is None
+    if isinstance(layer, Arithmetic):
+        return len(shapes) > 1 or not hasattr(layer.constant, "shape")
+    return name in ("Add", "ELU", "Identity", "LeakyReLU", "Maximum", "Minimum",
+                    "Multiply")  # fmt: skip

@@ -1,0 +1,288 @@
+"""torch's losses: means over all numbers, and what their settings change.
+
+Where one of onefit's losses gives the same numbers it is taken: it checks targets, and
+knows probabilities from logits. The others are here.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from onefit import losses
+from onefit.description import setting
+from onefit.errors import invalid, mistyped
+from onefit.losses.base import Loss
+from onefit.losses.shapes import floats, hits, same
+from onefit.types import Array
+
+__all__ = ["NAMES", "translated"]
+
+
+class _Numbers(Loss):
+    """Any formula, number by number: J is the mean, or the sum, over all of them."""
+
+    formula: Any = setting()
+    numbers: Any = ()
+
+    pair = same
+
+    def call(self, y_true: Array, y_pred: Array) -> Array:
+        y, a = self.pair(y_true, y_pred)
+        return self.formula(y, a, *map(_array, self.numbers))
+
+
+class _Classes(Loss):
+    """Cross-entropy of class numbers or probabilities, the classes along axis 1.
+
+    J = Σ w_y·L / Σ w_y over the rows that are not ignored, and with smoothing s
+    L = (1 − s)·(−log p_y) + s/k·Σⱼ wⱼ/w_y·(−log pⱼ). J comes reduced, as in torch.
+    """
+
+    logits: bool = True
+    weights: Any = None
+    ignored: int = -100
+    smoothing: float = 0.0
+    mean: bool = True
+
+    def pair(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
+        return y_true, floats(self, y_pred)
+
+    def call(self, y_true: Array, y_pred: Array) -> Array:
+        y, z = self.pair(y_true, y_pred)
+        k = z.shape[1]
+        log_p = jax.nn.log_softmax(z, axis=1) if self.logits else z
+        w = jnp.ones(k, z.dtype) if self.weights is None else _array(self.weights)
+        w = w.astype(z.dtype).reshape(1, k, *(1,) * (z.ndim - 2))
+        if y.shape == z.shape:  # probabilities of the classes
+            y = y.astype(z.dtype) * (1 - self.smoothing) + self.smoothing / k
+            total, size = -jnp.sum(w * y * log_p), z.size // k
+            return total / size if self.mean else total
+        if y.shape != (z.shape[0], *z.shape[2:]):
+            raise invalid(
+                "CrossEntropyLoss" if self.logits else "NLLLoss",
+                received=f"targets of shape {y.shape} for an output of {z.shape}",
+                expected=f"class numbers of shape {(z.shape[0], *z.shape[2:])}",
+                fix="write y.squeeze(1) for a column",
+            )
+        y = y.astype(jnp.int32)
+        there = (y != self.ignored).astype(z.dtype)
+        hit = hits(y, k, 1)
+        own = jnp.sum(jnp.where(hit, w, 0.0), axis=1) * there
+        each = -own * jnp.sum(jnp.where(hit, log_p, 0.0), axis=1)
+        if self.smoothing:
+            spread = -jnp.sum(w * log_p, axis=1) * there / k
+            each = (1 - self.smoothing) * each + self.smoothing * spread
+        total = jnp.sum(each)
+        return total / jnp.sum(own) if self.mean else total
+
+
+def _array(value: Any) -> Any:
+    """A setting as numbers: tuples hold what was a tensor."""
+    return jnp.asarray(value) if isinstance(value, tuple) else value
+
+
+def _tuple(tensor: Any) -> Any:
+    """A tensor of numbers as a setting can hold it."""
+    if tensor is None:
+        return None
+    return tuple(np.atleast_1d(tensor.detach().cpu().numpy()).tolist())
+
+
+# Formulas -----------------------------------------------------------------------------
+
+
+def _square(y: Array, a: Array) -> Array:
+    return jnp.square(a - y)
+
+
+def _absolute(y: Array, a: Array) -> Array:
+    return jnp.abs(a - y)
+
+
+def _huber(y: Array, a: Array, delta: Any, divided: Any) -> Array:
+    e = jnp.abs(a - y)
+    return jnp.where(e < delta, 0.5 * e * e, delta * (e - 0.5 * delta)) / divided
+
+
+def _bce(y: Array, a: Array, weight: Any = 1.0) -> Array:
+    """With logarithms of −100 at least, as torch has them."""
+    one, zero = (jnp.maximum(jnp.log(p), -100.0) for p in (a, 1 - a))
+    return -weight * (y * one + (1 - y) * zero)
+
+
+def _bce_logits(y: Array, z: Array, weight: Any, positive: Any) -> Array:
+    one, zero = jax.nn.log_sigmoid(z), jax.nn.log_sigmoid(-z)
+    return -weight * (positive * y * one + (1 - y) * zero)
+
+
+def _soft_margin(y: Array, z: Array) -> Array:
+    return jnp.logaddexp(0.0, -y * z)
+
+
+def _poisson(y: Array, a: Array, logs: Any, full: Any, epsilon: Any) -> Array:
+    values = jnp.exp(a) - y * a if logs else a - y * jnp.log(a + epsilon)
+    if not full:
+        return values
+    big = jnp.maximum(y, 1.0)
+    stirling = big * jnp.log(big) - big + 0.5 * jnp.log(2 * jnp.pi * big)
+    return values + jnp.where(y > 1, stirling, 0.0)
+
+
+def _divergence(y: Array, log_a: Array, logs: Any) -> Array:
+    if logs:
+        return jnp.exp(y) * (y - log_a)
+    safe = jnp.where(y > 0, y, 1.0)
+    return y * (jnp.log(safe) - log_a)
+
+
+# From torch's to ours -----------------------------------------------------------------
+
+
+def _of(formula: Any, loss: Any, *values: Any) -> Loss:
+    reduction = "sum" if loss.reduction == "sum" else "sum_over_batch_size"
+    return _Numbers(formula, values, reduction=reduction)
+
+
+def _regression(name: str, formula: Any) -> Any:
+    def made(loss: Any, ends: str, y: Any) -> Any:
+        mean = loss.reduction == "mean"
+        return losses.get(name) if mean else _of(formula, loss)
+
+    return made
+
+
+def _bce_of(loss: Any, ends: str, y: Any) -> Loss:
+    if loss.weight is None and loss.reduction == "mean" and ends == "Sigmoid":
+        return losses.BinaryCrossentropy()
+    weight = () if loss.weight is None else (_tuple(loss.weight),)
+    return _of(_bce, loss, *weight)
+
+
+def _bce_logits_of(loss: Any, ends: str, y: Any) -> Loss:
+    _refuse_end(loss, ends, "Sigmoid")
+    given = [_tuple(loss.weight), _tuple(loss.pos_weight)]
+    if given == [None, None] and loss.reduction == "mean":
+        return losses.BinaryCrossentropy(from_logits=True)
+    return _of(_bce_logits, loss, *(1.0 if w is None else w for w in given))
+
+
+def _cross_entropy_of(loss: Any, ends: str, y: Any) -> Loss:
+    _refuse_end(loss, ends, "Softmax")
+    plain = loss.weight is None and not loss.label_smoothing
+    plain = plain and loss.reduction == "mean" and y.ndim == 1 and y.dtype.kind in "iu"
+    if plain and not (y == loss.ignore_index).any():
+        return losses.SparseCategoricalCrossentropy(from_logits=True)
+    return _classes(loss, y, True, loss.label_smoothing)
+
+
+def _classes(loss: Any, y: Any, logits: bool, smoothing: float) -> Loss:
+    weights, mean = _tuple(loss.weight), loss.reduction == "mean"
+    told = (logits, weights, loss.ignore_index, smoothing, mean)
+    return _Classes(*told, reduction="sum")  # it comes reduced
+
+
+def _kl_of(loss: Any, ends: str, y: Any) -> Loss:
+    if loss.reduction == "batchmean":
+        # The sum over all numbers, by rows.
+        return _Rows(_divergence, (loss.log_target,))
+    return _of(_divergence, loss, loss.log_target)
+
+
+class _Rows(_Numbers):
+    """The same, summed over the numbers of a row."""
+
+    def call(self, y_true: Array, y_pred: Array) -> Array:
+        values = super().call(y_true, y_pred)
+        return jnp.sum(values, axis=tuple(range(1, values.ndim)))
+
+
+def _refuse_end(loss: Any, ends: str, name: str) -> None:
+    """Refuses probabilities where a loss takes logits: it would train, badly."""
+    if ends == name:
+        kind = type(loss).__name__
+        other = "BCELoss" if name == "Sigmoid" else "NLLLoss after LogSoftmax"
+        raise invalid(
+            "loss",
+            received=f"{kind} of a module that ends in {name}",
+            expected=f"logits, since {kind} has the {name} in it",
+            fix=f"take the last module away, or write {other}",
+        )
+
+
+LOSSES: dict[str, Any] = {
+    "BCELoss": _bce_of,
+    "BCEWithLogitsLoss": _bce_logits_of,
+    "CrossEntropyLoss": _cross_entropy_of,
+    "HuberLoss": lambda loss, ends, y: _of(_huber, loss, loss.delta, 1.0),
+    "KLDivLoss": _kl_of,
+    "L1Loss": _regression("mae", _absolute),
+    "MSELoss": _regression("mse", _square),
+    "NLLLoss": lambda loss, ends, y: _classes(loss, y, False, 0.0),
+    "PoissonNLLLoss": lambda loss, ends, y: _of(
+        _poisson, loss, loss.log_input, loss.full, loss.eps
+    ),
+    "SmoothL1Loss": lambda loss, ends, y: (
+        _of(_huber, loss, loss.beta, loss.beta) if loss.beta else _of(_absolute, loss)
+    ),
+    "SoftMarginLoss": lambda loss, ends, y: _of(_soft_margin, loss),
+}
+
+NAMES = {
+    "binary_cross_entropy": "BCELoss",
+    "binary_cross_entropy_with_logits": "BCEWithLogitsLoss",
+    "cross_entropy": "CrossEntropyLoss",
+    "huber_loss": "HuberLoss",
+    "kl_div": "KLDivLoss",
+    "l1_loss": "L1Loss",
+    "mse_loss": "MSELoss",
+    "nll_loss": "NLLLoss",
+    "poisson_nll_loss": "PoissonNLLLoss",
+    "smooth_l1_loss": "SmoothL1Loss",
+    "soft_margin_loss": "SoftMarginLoss",
+}
+"""torch.nn.functional's losses, and the classes."""
+
+
+def translated(loss: Any, ends: str, y: np.ndarray) -> Loss:
+    """The loss with the numbers of torch's.
+
+    Args:
+        loss: A loss of torch: a module, or a function of torch.nn.functional.
+        ends: The class of the module's last module.
+        y: The targets.
+
+    Raises:
+        ValueError, TypeError: A loss that onefit has not, or that does not fit the end
+            of the module.
+    """
+    from torch import nn
+
+    function = getattr(loss, "__name__", "")
+    if not isinstance(loss, nn.Module) and function in NAMES:
+        loss = getattr(nn, NAMES[function])()
+    name = type(loss).__name__
+    if not isinstance(loss, nn.Module):
+        raise mistyped(
+            "loss",
+            received=repr(loss),
+            expected="a loss of torch, or of onefit",
+            fix="write torch.nn.MSELoss()",
+        )
+    if name not in LOSSES or not type(loss).__module__.startswith("torch.nn."):
+        raise invalid(
+            "loss",
+            received=name,
+            expected=f"one of {', '.join(sorted(LOSSES))}",
+            fix="write a function of (y_true, y_pred) in jax.numpy: "
+            "onefit.losses.LossFunctionWrapper(function)",
+        )
+    if loss.reduction not in ("mean", "sum", "batchmean"):
+        raise invalid(
+            "loss",
+            received=f"{name}(reduction={loss.reduction!r})",
+            expected="'mean' or 'sum'",
+            fix=f"write {name}()",
+        )
+    return LOSSES[name](loss, ends, y)

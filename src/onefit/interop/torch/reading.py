@@ -1,0 +1,236 @@
+"""From a module to a model, and which of the model's weights are which tensors.
+
+A Sequential is walked. The `forward` of any other module is traced by torch.fx, which
+calls it with stand-ins; what it does to them becomes layers (`tracing.py`).
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from onefit import config, layers
+from onefit.interop.torch.layout import channels_last
+from onefit.interop.torch.modules import MODULES, Named, Part, Place, parts
+from onefit.interop.torch.recurrent import KINDS
+from onefit.interop.torch.weights import Bond, refusal
+from onefit.layers.base import Layer, Weights
+from onefit.models.model import Model
+from onefit.models.sequential import Sequential
+from onefit.registry import snake_case
+
+__all__ = ["Reading", "at", "read", "taken", "unknown_shape"]
+
+
+class Reading:
+    """The layers of a module's modules, with their weights.
+
+    Args:
+        exact: Whether they are to train as torch trains the module.
+
+    Attributes:
+        bonds: Weights of layers, trainable or not, and the module's tensors.
+        counters: The tensors that count a BatchNorm's batches.
+        model: The model that they make.
+    """
+
+    model: Model
+
+    def __init__(self, exact: bool) -> None:
+        self.exact = exact
+        self.bonds: list[Bond] = []
+        self.counters: list[Any] = []
+        self.names: set[str] = set()
+        self._made: dict[str, list[Layer]] = {}
+        self._owners: dict[int, str] = {}
+
+    def through(
+        self, path: str, module: Any, x: Any, call: Callable[[Layer, Any], Any]
+    ) -> Any:
+        """What a module makes of x, a shape or what stands for an array.
+
+        Called again, it is the same layers: two calls have one set of weights.
+        """
+        shape = _shape(x)
+        if path in self._made:
+            for layer in self._made[path]:
+                x = call(layer, x)
+            return x
+        found = parts(module, Place(path, shape, self.exact))
+        self._made[path] = [part.layer for part in found]
+        # Of several, the one with weights, or else the last, has the module's name.
+        heavy = max(reversed(found), key=lambda part: len(part.params))
+        for part in found:
+            self.fill(path, module, part, _shape(x), "" if part is heavy else "border")
+            try:
+                x = call(part.layer, x)
+            except ValueError as error:
+                raise at(path, module, error, shape) from None
+        if (counter := getattr(module, "num_batches_tracked", None)) is not None:
+            self.counters.append(counter)
+        return x
+
+    def fill(
+        self, path: str, module: Any, part: Part, shape: Any, more: str = ""
+    ) -> None:
+        """Gives a layer its name, and the module's weights."""
+        self._name(part.layer, path, more)
+        params = self._bonds(path, module, part.layer, part.params)
+        state = self._bonds(path, module, part.layer, part.state)
+        frozen = [
+            name
+            for bond in params
+            for name, tensor in zip(bond.paths, bond.tensors, strict=True)
+            if not tensor.requires_grad
+        ]
+        if frozen and len(frozen) < sum(len(bond.tensors) for bond in params):
+            raise refusal(
+                path,
+                module,
+                received=f"requires_grad=False of {', '.join(frozen)} alone",
+                expected="all tensors of a module to train, or none",
+                fix="freeze all of it: module.requires_grad_(False)",
+            )
+        part.layer.trainable = not frozen
+        named, kept = ({b.name: b.read() for b in own} for own in (params, state))
+        object.__setattr__(part.layer, "_weights", Weights(named, kept, shape))
+        self.bonds += [*params, *state]
+
+    def move(self) -> None:
+        """Puts channels last inside the model, for speed."""
+        self.model.graph, new = channels_last(self.model.graph)
+        self.bonds = [
+            bond._replace(layer=new.get(id(bond.layer), bond.layer))
+            for bond in self.bonds
+        ]
+
+    def _name(self, layer: Layer, path: str, more: str) -> None:
+        """Names a layer by its path in the module: `features_0`, `dense_2`."""
+        name = "_".join(word for word in (path.replace(".", "_"), more) if word)
+        if not name[:1].isalpha():
+            kind = snake_case(type(layer).__name__.strip("_"))
+            name = f"{kind}_{name}".strip("_")
+        title, number = name, 1
+        while title in self.names:
+            title, number = f"{name}_{number}", number + 1
+        self.names.add(title)
+        layer.name = title
+        object.__setattr__(layer, "_named", True)
+
+    def _bonds(self, path: str, module: Any, layer: Layer, named: Named) -> list[Bond]:
+        found = []
+        for name, (way, attributes) in named.items():
+            paths = tuple(f"{path}.{a}".strip(".") for a in attributes)
+            tensors = tuple(getattr(module, a) for a in attributes)
+            for one, tensor in zip(paths, tensors, strict=True):
+                self._own(path, module, one, tensor)
+            found.append(Bond(layer, name, paths, tensors, way))
+        return found
+
+    def _own(self, path: str, module: Any, name: str, tensor: Any) -> None:
+        """Refuses a tensor that is in two places, or has another type of numbers."""
+        if other := self._owners.get(id(tensor)):
+            raise refusal(
+                path,
+                module,
+                received=f"{name}, which is the same tensor as {other}",
+                expected="tensors of its own",
+                fix="call one module twice, in place of two with one weight",
+            )
+        self._owners[id(tensor)] = name
+        kind, wanted = str(tensor.dtype).removeprefix("torch."), config.floatx()
+        if kind != wanted:
+            more = ", or onefit.config.set_floatx('float64')" * (kind == "float64")
+            raise refusal(
+                path,
+                module,
+                received=f"{name} of type {kind}",
+                expected=wanted,
+                fix=f"write module.to(torch.{wanted}){more}",
+            )
+
+
+def read(module: Any, shape: Any, exact: bool) -> Reading:
+    """A module as a model.
+
+    Args:
+        module: The module.
+        shape: The shape of an example, or of one of each input; None to find it out.
+        exact: Whether the model is to train as torch trains the module.
+    """
+    reading, chain = Reading(exact), list(_walk(module))
+    if any(path is None for path, _ in chain):
+        from onefit.interop.torch.tracing import traced
+
+        reading.model = traced(reading, module, shape)
+    else:
+        reading.model = _chained(reading, chain, module, shape)
+    if exact:
+        reading.move()
+    return reading
+
+
+def _chained(reading: Reading, chain: Any, module: Any, shape: Any) -> Model:
+    """The model of a Sequential's modules."""
+    if shape is None:
+        shape = taken(chain[0][1]) if chain else None
+    if shape is None:
+        raise unknown_shape("", module)
+    x = (None, *shape)
+    layers_: list[Layer] = [layers.InputLayer(batch_shape=x, name="input")]
+    reading.names.add("input")
+
+    def call(layer: Layer, x: Any) -> Any:
+        layers_.append(layer)
+        return layer.output_shape(x)
+
+    for path, inner in chain:
+        x = reading.through(path, inner, x, call)
+    return Sequential(layers_)
+
+
+def _walk(module: Any, path: str = "") -> Iterator[tuple[Any, Any]]:
+    """The modules of nested Sequentials, in order; None as the path of what is none."""
+    kind = type(module).__name__
+    own = not type(module).__module__.startswith("torch.nn.")
+    if kind == "Sequential" and not own:
+        for name, inner in module.named_children():
+            yield from _walk(inner, f"{path}.{name}" if path else name)
+    else:
+        traced = own or kind in KINDS or (not path and kind not in MODULES)
+        yield None if traced else path, module
+
+
+def taken(module: Any) -> tuple[int | None, ...] | None:
+    """The shape of an example that a module takes, as far as it says."""
+    kind = type(module).__name__
+    if kind == "Linear":
+        return (module.in_features,)
+    if kind == "Embedding":
+        return (None,)
+    if kind in KINDS:
+        return (None, module.input_size)
+    if kind.startswith("Conv") and hasattr(module, "in_channels"):
+        return (module.in_channels, *[None] * len(module.kernel_size))
+    return None
+
+
+def unknown_shape(path: str, module: Any) -> ValueError:
+    """The error for a module that does not say what it takes."""
+    return refusal(
+        path,
+        module,
+        received="a module that does not say the shape of its input",
+        expected="the shape of an example",
+        fix="write from_torch(module, input_shape=(1, 28, 28))",
+    )
+
+
+def at(path: str, module: Any, error: ValueError, shape: Any) -> ValueError:
+    """An error of a layer, with the path of its module."""
+    open_ = None in shape[1:]
+    hint = " Give input_shape, all sizes of an example." if open_ else ""
+    kind = type(module).__name__
+    return ValueError(f"{path} ({kind}) > {error}{hint}")
+
+
+def _shape(x: Any) -> Any:
+    return x if isinstance(x, tuple) else x.shape

@@ -1,0 +1,244 @@
+"""Models as modules: the graph that a model's layers are written into.
+
+A model whose layers are one after another becomes an `nn.Sequential`; any other becomes
+a `torch.fx.GraphModule`, plain torch with a `forward` that can be read (`.code`).
+
+Arrays keep the model's layout. Where a layer has channels last and torch's module
+wants them first they are moved, and moved back where the layout matters again.
+"""
+
+import dataclasses
+import re
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from onefit import activations, config
+from onefit.errors import OnefitWarning, invalid
+from onefit.interop.torch.modules import (
+    ACTIVATIONS,
+)
+from onefit.interop.torch.weights import put
+from onefit.layers.base import Layer, is_shape, where
+from onefit.models.graph import Graph
+from onefit.models.model import Model
+
+__all__ = ["Value", "Writer", "fill", "writes"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Value:
+    """A value of the graph.
+
+    Attributes:
+        node: What gives it, in torch.fx's graph.
+        shape: Its shape in the model, the batch first, as None.
+        first: Whether torch has its last axis as the second.
+    """
+
+    node: Any
+    shape: tuple[int | None, ...]
+    first: bool = False
+
+
+Write = Callable[["Writer", Any, Any], Any]
+WRITERS: dict[str, Write] = {}
+"""What writes the layers of a class: (writer, layer, values) to values."""
+
+
+def writes(*names: str) -> Callable[[Write], Write]:
+    """Says of which layers a function makes modules."""
+
+    def add(write: Write) -> Write:
+        WRITERS.update(dict.fromkeys(names, write))
+        return write
+
+    return add
+
+
+class Writer:
+    """Writes a model's layers into a graph of torch.fx."""
+
+    def __init__(self) -> None:
+        from torch import fx, nn
+
+        self.graph, self.modules, self.nn = fx.Graph(), {}, nn
+        self.made: dict[Any, str] = {}
+
+    def module(self, model: Model) -> Any:
+        """The whole."""
+        from torch import fx
+
+        shapes = model.graph.slot.input_shape
+        shapes = [shapes] if is_shape(shapes) else list(shapes)
+        names = model.input_names
+        names = [n if n.isidentifier() else f"x{i}" for i, n in enumerate(names)]
+        names = ["x"] if len(names) == 1 else names
+        given = [
+            Value(self.graph.placeholder(n), s)
+            for n, s in zip(names, shapes, strict=True)
+        ]
+        outputs = self.through(model.graph, given)
+        ends = jax.tree.map(
+            lambda v: self.last(v).node, outputs, is_leaf=lambda v: isinstance(v, Value)
+        )
+        ops = [node.op for node in self.graph.nodes]
+        self.graph.output(ends)
+        plain = set(ops[1:]) <= {"call_module"} and len(given) == 1
+        chain = [node.target for node in self.graph.nodes if node.op == "call_module"]
+        if plain and len(chain) == len(self.modules):
+            whole = self.nn.Sequential(*(self.modules[name] for name in chain))
+        else:
+            root = self.nn.Module()
+            for name, inner in self.modules.items():
+                root.add_module(name, inner)
+            whole = fx.GraphModule(root, self.graph)
+        return whole.eval()
+
+    def through(self, graph: Graph, given: list[Value]) -> Any:
+        """The outputs of a graph of layers."""
+        return graph.thread(
+            given[0] if len(given) == 1 else given,
+            lambda node, number, x, mask: self.layer(graph.layers[node.layer], x, mask),
+        )
+
+    def layer(self, layer: Layer, x: Any, mask: Any = None) -> Any:
+        """What a layer makes of values."""
+        if isinstance(layer, Graph):
+            return self.through(layer, [x] if isinstance(x, Value) else list(x))
+        name = type(layer).__name__
+        known = type(layer).__module__.startswith("onefit.layers")
+        if not known or name not in WRITERS or mask is not None:
+            raise invalid(
+                where(layer),
+                received="a call with a mask" if mask is not None
+                else "a layer that torch has no module for",
+                expected="a layer that both have: those of the table in docs/torch.md",
+                fix="convert the parts before and after it",
+            )  # fmt: skip
+        lost = [
+            setting
+            for setting in ("kernel_regularizer", "bias_regularizer",
+                            "activity_regularizer", "kernel_constraint",
+                            "bias_constraint")
+            if getattr(layer, setting, None) is not None
+        ]  # fmt: skip
+        if lost:
+            self.warn(layer, ", ".join(lost))
+        return WRITERS[name](self, layer, x)
+
+    def warn(self, layer: Layer, lost: str) -> None:
+        """Says what of a layer stays behind, that only training needs."""
+        warnings.warn(
+            f"to_torch, {where(layer)}: {lost} stays behind, which torch has "
+            "not; the outputs are the same, further training is not",
+            OnefitWarning,
+            stacklevel=2,
+        )
+
+    # Parts of the graph -------------------------------------------------------------
+
+    def call(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+        """A call of a function, or of a method by its name."""
+        args = tuple(a.node if isinstance(a, Value) else a for a in args)
+        if isinstance(function, str):
+            return self.graph.call_method(function, args, kwargs)
+        return self.graph.call_function(function, args, kwargs)
+
+    def add(self, layer: Layer, make: Any, node: Any, more: str = "") -> Any:
+        """A call of a module, which `make` makes at the layer's first call.
+
+        Args:
+            layer: Whose module it is.
+            make: Makes the module.
+            node: What it is called on.
+            more: Which of a layer's several modules.
+        """
+        key = id(layer), more
+        if key not in self.made:
+            title = "".join(c if c.isalnum() else "_" for c in f"{layer.name}{more}")
+            title = title if title[0].isalpha() else f"layer_{title}"
+            taken = sum(re.fullmatch(rf"{title}(_\d+)?", n) is not None
+                        for n in self.modules)  # fmt: skip
+            title = f"{title}_{taken}" if title in self.modules else title
+            self.made[key] = title
+            inner = make() if not isinstance(make, self.nn.Module) else make
+            for parameter in inner.parameters():
+                parameter.requires_grad_(bool(layer.trainable))
+            self.modules[title] = inner
+        return self.graph.call_module(self.made[key], (node,))
+
+    def weighted(self, cls: Any, *args: Any, **kwargs: Any) -> Any:
+        """A module whose weights nobody has drawn; torch's generator stays as it is."""
+        import torch
+
+        with torch.device("meta"):
+            module = cls(*args, **kwargs)
+        return module.to_empty(device="cpu").to(getattr(torch, config.floatx()))
+
+    def last(self, x: Value) -> Value:
+        """A value in the model's layout."""
+        if not x.first:
+            return x
+        order = (0, *range(2, len(x.shape)), 1)
+        return Value(self.call("permute", x, order), x.shape)
+
+    def channels_first(self, x: Value) -> Value:
+        """A value with the model's last axis as torch's second."""
+        if x.first or len(x.shape) < 3:
+            return x
+        order = (0, len(x.shape) - 1, *range(1, len(x.shape) - 1))
+        return Value(self.call("permute", x, order), x.shape, True)
+
+    def grid(self, layer: Any, x: Value) -> tuple[Value, bool]:
+        """The value as a module of grids takes it, and whether it is moved for that."""
+        if layer.data_format == "channels_first":
+            return self.last(x), False
+        return self.channels_first(x), True
+
+    def ended(self, layer: Any, node: Any, shape: Any, first: bool) -> Value:
+        """What a layer makes, through its activation."""
+        value = Value(node, shape, first)
+        g = getattr(layer, "activation", activations.linear)
+        return value if g is activations.linear else self.activated(layer, g, value)
+
+    def activated(self, layer: Layer, g: Any, x: Value) -> Value:
+        """An activation as a module."""
+        nn, name = self.nn, activations.serialize(g)
+        plain = {ours: theirs for theirs, ours in ACTIVATIONS.items()}
+        others = {
+            "celu": nn.CELU, "elu": nn.ELU,
+            "gelu": nn.GELU, "hard_shrink": nn.Hardshrink,
+            "hard_tanh": nn.Hardtanh, "leaky_relu": lambda: nn.LeakyReLU(0.2),
+            "linear": nn.Identity, "log_softmax": lambda: nn.LogSoftmax(-1),
+            "softmax": lambda: nn.Softmax(-1), "softplus": nn.Softplus,
+            "soft_shrink": nn.Softshrink, "glu": lambda: nn.GLU(-1),
+        }  # fmt: skip
+        make = getattr(nn, plain[name]) if name in plain else others.get(name)
+        if make is None or getattr(activations, name, None) is not g:
+            raise invalid(
+                where(layer),
+                received=f"the activation {name!r}",
+                expected=f"one of {', '.join(sorted([*plain, *others]))}",
+                fix="convert the part before it, and call torch's own function",
+            )
+        if name in ("log_softmax", "softmax", "glu"):
+            x = self.last(x)
+        shape = x.shape if name != "glu" else (*x.shape[:-1], (x.shape[-1] or 0) // 2)
+        more = "" if type(layer).__name__ == "Activation" else f"_{name}"
+        return dataclasses.replace(
+            x, node=self.add(layer, make, x.node, more), shape=shape
+        )
+
+
+def fill(module: Any, weights: dict[str, Any], **names: Any) -> Any:
+    """Gives a module weights: torch's name=(ours, way) for those there are."""
+    for theirs, (ours, way) in names.items():
+        if ours in weights:
+            arrays = way.split(np.asarray(weights[ours]))
+            for name, array in zip(theirs.split("__"), arrays, strict=True):
+                put(getattr(module, name), array)
+    return module

@@ -1,0 +1,23 @@
+"""scikit-learn: networks as estimators, and a search that is one program.
+
+>>> from sklearn.datasets import load_iris
+>>> from onefit.sklearn import NNClassifier
+>>> x, y = load_iris(return_X_y=True)
+>>> model = NNClassifier(max_iter=500, random_state=0).fit(x, y)
+>>> model.score(x, y) > 0.9
+True
+"""
+
+try:
+    import sklearn as _package  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        "onefit.sklearn needs scikit-learn, which is not installed. Write "
+        '`pip install "onefit[sklearn]"`.'
+    ) from error
+
+from onefit.sklearn.classifier import NNClassifier
+from onefit.sklearn.regressor import NNRegressor
+from onefit.sklearn.search import search
+
+__all__ = ["NNClassifier", "NNRegressor", "search"]

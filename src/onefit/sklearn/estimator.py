@@ -1,0 +1,397 @@
+"""What NNClassifier and NNRegressor share: settings, fitting, asking, storing."""
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+
+from onefit import config, losses, population
+from onefit.callbacks import EarlyStopping
+from onefit.errors import invalid
+from onefit.models import Model
+from onefit.models.jobs import build_job, whole
+from onefit.sklearn.networks import (
+    answer,
+    drawing,
+    hidden,
+    network,
+    optimizer_of,
+    packed,
+    unpacked,
+)
+from onefit.sklearn.tables import Scaler, Table, held_out, weights_of
+from onefit.training import loop
+
+__all__ = ["NNEstimator", "curves_of", "refuse_diverged"]
+
+SPARSE = ("csr", "csc", "coo")
+FLOATS = (np.float64, np.float32)
+
+
+class NNEstimator(BaseEstimator):
+    """What NNClassifier and NNRegressor share; the arguments are explained there."""
+
+    _default_loss: str = "mse"
+
+    def __init__(
+        self,
+        hidden_layers: Any = (100,),
+        activation: Any = "relu",
+        *,
+        optimizer: Any = "adam",
+        learning_rate: float | None = None,
+        loss: Any = None,
+        alpha: float = 3.0,
+        dropout: float = 0.0,
+        batch_size: int | str = "auto",
+        max_iter: int = 200,
+        shuffle: bool = True,
+        tol: float = 1e-3,
+        n_iter_no_change: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        standardize: bool = True,
+        n_members: int = 1,
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: Any = 0,
+    ) -> None:
+        self.hidden_layers = hidden_layers
+        self.activation = activation
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.loss = loss
+        self.alpha = alpha
+        self.dropout = dropout
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.standardize = standardize
+        self.n_members = n_members
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # Fitting -------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Trains the network.
+
+        Args:
+            X: Inputs, (rows, features): arrays, lists, pandas, scipy's sparse matrices.
+            y: Targets, (rows,), or (rows, outputs) for several outputs or labels.
+            sample_weight: A weight for each row. A row of weight k counts as k rows.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            ValueError, TypeError: What cannot be meant, before anything is compiled.
+        """
+        self._check()
+        goes_on = self.warm_start and hasattr(self, "model_")
+        seeds = self._seeds()
+        with self._as_it_was():
+            table = self._table(X, y, sample_weight, seeds[0], goes_on)
+            if self.n_members > 1:
+                self._fit_members(table, seeds)
+            else:
+                old = self.model_ if goes_on else None
+                self._fit_one(self._model(table, old), table, seeds[0], old is not None)
+        return self
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> Self:
+        """One pass over these rows, from where the network is."""
+        self._check()
+        if self.early_stopping or self.n_members > 1:
+            raise invalid(
+                f"{type(self).__name__}.partial_fit",
+                received="early_stopping=True" if self.early_stopping
+                else f"n_members={self.n_members}",
+                expected="one network that sees all of the rows",
+                fix="use fit",
+            )  # fmt: skip
+        goes_on = hasattr(self, "model_")
+        seed = self._seeds()[0]
+        with self._as_it_was():
+            table = self._table(X, y, sample_weight, seed, goes_on, classes)
+            model = self.model_ if goes_on else self._model(table, None)
+            self._fit_one(model, table, seed, goes_on, once=True)
+        return self
+
+    @contextlib.contextmanager
+    def _as_it_was(self) -> Iterator[None]:
+        """Leaves the estimator as it was, should fitting fail."""
+        before = vars(self).copy()
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def _table(
+        self, X: Any, y: Any, sample_weight: Any, seed: int, goes_on: bool,
+        classes: Any = None,
+    ) -> Table:  # fmt: skip
+        """Checks the data and learns from it what is not the network's to learn."""
+        X, y = validate_data(
+            self, X, y, accept_sparse=SPARSE, dtype=FLOATS, multi_output=True,
+            y_numeric=isinstance(self, RegressorMixin), reset=not goes_on,
+        )  # fmt: skip
+        if hasattr(y, "toarray"):  # of many labels
+            y = y.toarray()
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        weights = weights_of(X, y, sample_weight, getattr(self, "class_weight", None))
+        total = float(len(y) if weights is None else weights.sum())
+        own, held = np.arange(len(y)), None
+        if self.early_stopping:
+            share, by_class = (
+                self.validation_fraction,
+                isinstance(self, ClassifierMixin),
+            )
+            own, held = held_out(y, share, seed, by_class)
+            total *= len(own) / len(y)
+        self._learn_targets(y, weights, own, goes_on, classes)
+        x = X.toarray() if hasattr(X, "toarray") else X
+        if not goes_on and self.standardize:
+            self.scaler_ = Scaler.of(x[own], None if weights is None else weights[own])
+        elif not goes_on:
+            self.scaler_ = None
+        x, z = self._scaled(x), self._encoded(y)
+        w = None
+        if weights is not None:
+            w = (weights / weights[own].mean()).astype(config.floatx())
+        if held is None:
+            return Table(x, z, w, total, None)
+        rows = [(x[at], z[at], None if w is None else w[at]) for at in (own, held)]
+        (x, z, w), rest = rows
+        return Table(x, z, w, total, rest)
+
+    def _model(self, table: Table, old: Any) -> Model:
+        """The network with its compile, and the weights of the old one, if any."""
+        alpha, features = self.alpha / table.total, table.x.shape[1]
+        layers = hidden(
+            self.hidden_layers, features, self.activation, self.dropout, alpha
+        )
+        with drawing(0):  # the weights are drawn when it is trained
+            model = network(layers, features, self._output(), alpha)
+            if old is not None:
+                model.set_weights(old.get_weights())
+        self._compile(model)
+        return model
+
+    def _compile(self, model: Model) -> None:
+        optimizer = optimizer_of(self.optimizer, self.learning_rate)
+        model.compile(optimizer, self._loss())
+
+    def _told(self, table: Table) -> dict[str, Any]:
+        """What a fit, alone or of many, is told."""
+        auto, n = self.batch_size == "auto", len(table.x)
+        monitor = "loss" if table.held is None else "val_loss"
+        stop = EarlyStopping(
+            monitor,
+            min_delta=max(self.tol, 0.0),
+            patience=int(min(self.n_iter_no_change, 1 << 30)),
+            restore_best_weights=table.held is not None,
+        )
+        return {
+            "batch_size": min(200 if auto else self.batch_size, n),
+            "epochs": self.max_iter,
+            "shuffle": self.shuffle,
+            "callbacks": [stop],
+        }
+
+    def _fit_one(
+        self, model: Model, table: Table, seed: int, goes_on: bool, once: bool = False
+    ) -> None:
+        told = self._told(table) | ({"epochs": 1, "callbacks": []} if once else {})
+        with drawing(seed):
+            if not goes_on:
+                model.initialize()
+            job = build_job(
+                model, table.x, table.y, sample_weight=table.w,
+                validation_data=_held(table), verbose=self.verbose, **told,
+            )  # fmt: skip
+        history = loop.fit(job)
+        if history.stopped == "interrupted":
+            if not history.epoch:
+                raise KeyboardInterrupt
+            warnings.warn("Training interrupted by user.", stacklevel=4)
+        refuse_diverged(type(self).__name__, [history.history["loss"][-1]])
+        self.model_ = model
+        if once and goes_on:
+            self.loss_curve_ = [*self.loss_curve_, *history.history["loss"]]
+            self.n_iter_ += 1
+            return
+        curves = {k: np.asarray(v)[None] for k, v in history.history.items()}
+        vars(self).update(curves_of(curves, [len(history.epoch)]))
+        self._warn_unless_done(history.stopped is None and not once)
+
+    def _fit_members(self, table: Table, seeds: list[int]) -> None:
+        model = self._model(table, None)
+        with drawing(seeds[0]):
+            many = population.fit(
+                model,
+                table.x,
+                table.y,
+                seeds=seeds,
+                sample_weight=table.w,
+                validation_data=_held(table),
+                verbose=self.verbose,
+                **self._told(table),
+            )
+            if many.interrupted:
+                raise KeyboardInterrupt
+            refuse_diverged(type(self).__name__, many.final("loss"))
+            self.model_ = many.ensemble()
+        vars(self).update(curves_of(many.history, many.epochs))
+        self._warn_unless_done(None in many.stopped)
+
+    def _warn_unless_done(self, reached_end: bool) -> None:
+        if reached_end and self.n_iter_no_change < self.max_iter:
+            warnings.warn(
+                f"{type(self).__name__}: the loss still falls after max_iter="
+                f"{self.max_iter} epochs. Write a larger max_iter or learning_rate, "
+                "or early_stopping=True.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    # Settings ------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        """Refuses settings that nothing further inside would refuse in these words."""
+        for name in ("max_iter", "n_members"):
+            whole(name, getattr(self, name), 1)
+        if self.batch_size != "auto":
+            whole("batch_size", self.batch_size, 1)
+        ranges = (
+            ("alpha", lambda v: v >= 0, "0 or more"),
+            ("dropout", lambda v: 0 <= v < 1, "from 0 to below 1"),
+            ("n_iter_no_change", lambda v: v >= 1, "1 or more"),
+            ("tol", lambda v: not np.isnan(v), "how much the loss has to fall"),
+        )
+        for name, fits, expected in ranges:
+            value = getattr(self, name)
+            if not isinstance(value, int | float | np.number) or not fits(value):
+                raise invalid(
+                    type(self).__name__,
+                    received=f"{name}={value!r}",
+                    expected=f"a number, {expected}",
+                )
+        share = self.validation_fraction
+        if self.early_stopping and not 0 < share < 1:
+            raise invalid(
+                type(self).__name__,
+                received=f"validation_fraction={share!r}",
+                expected="a share between 0 and 1",
+                fix="write validation_fraction=0.1",
+            )
+        if self.n_members > 1 and self.warm_start:
+            raise invalid(
+                type(self).__name__,
+                received=f"warm_start=True with n_members={self.n_members}",
+                expected="one network to go on with",
+                fix="leave one of them out",
+            )
+
+    def _seeds(self) -> list[int]:
+        """A seed for each member, drawn from `random_state`."""
+        random = check_random_state(self.random_state)
+        most = np.iinfo(np.int32).max
+        return [int(seed) for seed in random.randint(most, size=self.n_members)]
+
+    def _loss(self) -> Any:
+        return losses.get(self._default_loss if self.loss is None else self.loss)
+
+    # What the two kinds do differently: learning from y, encoding it, the output layer.
+
+    def _learn_targets(
+        self, y: np.ndarray, weights: Any, own: Any, goes_on: bool, classes: Any
+    ) -> None:
+        raise NotImplementedError
+
+    def _encoded(self, y: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def _output(self) -> tuple[int, str | None]:
+        """The units and the activation of the output layer."""
+        raise NotImplementedError
+
+    # Asking --------------------------------------------------------------------------
+
+    def _scaled(self, x: np.ndarray) -> np.ndarray:
+        if self.scaler_ is None:
+            return x.astype(config.floatx(), copy=False)
+        return self.scaler_(x)
+
+    def _answers(self, X: Any) -> np.ndarray:
+        """The network's outputs, (rows, units)."""
+        check_is_fitted(self, "model_")
+        X = validate_data(self, X, accept_sparse=SPARSE, dtype=FLOATS, reset=False)
+        x = X.toarray() if hasattr(X, "toarray") else X
+        return answer(self.model_, self._scaled(x))
+
+    # Storing -------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = {**super().__getstate__()}  # type: ignore[dict-item]
+        if "model_" in state:
+            state["model_"] = packed(state["model_"])
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        kept = vars(self).get("model_")
+        if isinstance(kept, dict):
+            self.model_ = unpacked(kept)
+            if self.model_.optimizer is None:  # a loss of one's own, which has no name
+                self._compile(self.model_)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def _held(table: Table) -> Any:
+    """`validation_data` as fit has it: without weights where there are none."""
+    return table.held and tuple(part for part in table.held if part is not None)
+
+
+def curves_of(curves: dict[str, Any], epochs: Any) -> dict[str, Any]:
+    """The attributes that tell of the epochs: means over the members that ran them."""
+    longest = int(max(epochs))
+    mean = {k: np.nanmean(v[:, :longest], axis=0).tolist() for k, v in curves.items()}
+    told = {"n_iter_": longest, "loss_curve_": mean["loss"]}
+    if "val_loss" in mean:
+        told["validation_loss_curve_"] = mean["val_loss"]
+    return told
+
+
+def refuse_diverged(name: str, losses: Any) -> None:
+    """Refuses networks whose final losses are not finite numbers.
+
+    Raises:
+        ValueError: A lost network, or, of several, fewer than two that are left.
+    """
+    left = int(np.isfinite(losses).sum())
+    if left < min(2, len(losses)):
+        raise invalid(
+            name,
+            received=f"a loss of {np.asarray(losses)[-1]:g} at the end of training",
+            expected="a finite one",
+            fix="write a smaller learning_rate, or standardize=True",
+        )

@@ -1,0 +1,197 @@
+"""Networks of estimators: made, asked in blocks of rows, trained many at once."""
+
+import contextlib
+import os
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+import onefit
+from onefit import config, optimizers
+from onefit.errors import OnefitWarning, invalid, is_whole, mistyped
+from onefit.layers import Dense, Dropout
+from onefit.models import Model
+from onefit.population.ensemble import Ensemble
+from onefit.population.together import outputs, repeated
+from onefit.regularizers import L2
+
+__all__ = [
+    "Members",
+    "answer",
+    "drawing",
+    "hidden",
+    "network",
+    "numbered",
+    "optimizer_of",
+    "packed",
+    "unpacked",
+]
+
+# The names that scikit-learn has for Keras' activations.
+ACTIVATIONS = {"logistic": "sigmoid", "identity": "linear"}
+
+RATE = 0.005
+"""The learning rate of an optimizer that is given by name."""
+
+WORK = 1 << 20
+"""Multiplications of a block of rows in prediction."""
+
+_stream = threading.RLock()
+
+
+@contextlib.contextmanager
+def drawing(seed: int) -> Iterator[None]:
+    """Draws from this seed inside; threads take turns, as there is one stream."""
+    with _stream, config.aside(seed):
+        yield
+
+
+def hidden(
+    layers: Any, features: int, activation: Any, dropout: float, alpha: float
+) -> list[Any]:
+    """The hidden layers, of widths or of what a function builds.
+
+    Raises:
+        ValueError, TypeError: Neither widths nor a function that gives layers.
+    """
+    if isinstance(layers, Callable):
+        made = layers(features)
+        made = [made] if not isinstance(made, list | tuple) else list(made)
+        if not all(isinstance(layer, onefit.Layer | Model) for layer in made):
+            raise mistyped(
+                "hidden_layers",
+                received=f"a function that gave {made!r}",
+                expected="one that gives layers, or a model that ends in features",
+                fix="write def build(n_features): return [Dense(32, 'relu')]",
+            )
+        return made
+    widths = [layers] if is_whole(layers) else layers
+    listed = isinstance(widths, list | tuple | np.ndarray)
+    if not listed or not all(is_whole(width, 1) for width in widths):
+        raise invalid(
+            "hidden_layers",
+            received=repr(layers),
+            expected="the widths of the hidden layers, or a function that builds them",
+            fix="write hidden_layers=(100,)",
+        )
+    activation = ACTIVATIONS.get(activation, activation)
+    found: list[Any] = []
+    for i, width in enumerate(widths):
+        found.append(Dense(int(width), activation, kernel_regularizer=_l2(alpha),
+                           name=f"hidden_{i}"))  # fmt: skip
+        if dropout:
+            found.append(Dropout(dropout, name=f"dropout_{i}"))
+    return found
+
+
+def network(layers: Sequence[Any], features: int, out: Any, alpha: float) -> Model:
+    """A model of hidden layers and an output layer: `out` is (units, activation)."""
+    units, activation = out
+    last = Dense(units, activation, kernel_regularizer=_l2(alpha), name="output")
+    return onefit.Sequential([onefit.Input((features,)), *layers, last])
+
+
+def _l2(alpha: float) -> Any:
+    return L2(alpha) if alpha else None
+
+
+def optimizer_of(optimizer: Any, learning_rate: float | None) -> Any:
+    """An optimizer of its own for each fit, with this rate."""
+    rate = RATE if learning_rate is None and isinstance(optimizer, str) else (
+        learning_rate)  # fmt: skip
+    one: Any = optimizers.get(optimizer)
+    return one.replace() if rate is None else one.replace(learning_rate=rate)
+
+
+def numbered(model: Model, setting: str, widths: bool) -> list[str]:
+    """The paths, in a population, of a number of the estimator.
+
+    Args:
+        model: The network.
+        setting: 'alpha', 'dropout' or 'learning_rate'.
+        widths: Whether the hidden layers are ours, rather than a function's.
+    """
+    names = [str(layer.name) for layer in model.graph.plain_layers() if widths]
+    if setting == "alpha":
+        own = [n for n in names if n.startswith("hidden_")] + ["output"]
+        return [f"{name}.kernel_regularizer.l2" for name in own]
+    if setting == "dropout":
+        return [f"{n}.rate" for n in names if n.startswith("dropout_")]
+    return [setting]
+
+
+# Asking -------------------------------------------------------------------------------
+
+
+class Members:
+    """Networks of a population that stand for a model: they answer with their mean."""
+
+    def __init__(self, graph: Any, params: Any, state: Any) -> None:
+        self.graph = graph
+        self.stack = repeated(graph, len(jax.tree.leaves(params)[0])), params, state
+
+    def predict(self, x: Any, batch_size: int | None = None, verbose: int = 0) -> Any:
+        """The mean of the outputs, for rows that fit in one block."""
+        del verbose
+        return np.concatenate(
+            [piece.mean(axis=0) for piece in outputs([self.stack], x, batch_size)]
+        )
+
+
+def answer(model: Any, x: np.ndarray) -> np.ndarray:
+    """The outputs for scaled rows, the same to the bit for any rows beside them.
+
+    A product of matrices adds in an order that depends on its shape. So every row is
+    asked in a block of a size that depends on the network alone.
+    """
+    graph = model.graph
+    if not graph.by_row:
+        return np.asarray(model.predict(x, verbose=0))
+    work = max(1, graph.multiplications((None, *x.shape[1:])))
+    size = 1 << min(max((WORK // work).bit_length() - 1, 5), 12)
+    parts = []
+    for start in range(0, len(x), size):
+        piece = x[start : start + size]
+        block = np.zeros((size, *x.shape[1:]), x.dtype)
+        block[: len(piece)] = piece
+        parts.append(model.predict(block, batch_size=size, verbose=0)[: len(piece)])
+    return np.concatenate(parts)
+
+
+# Packing ------------------------------------------------------------------------------
+
+
+def packed(model: Model) -> dict[str, Any]:
+    """A model as the bytes of a `.keras` file, which hold no code.
+
+    Classes of the user's own are named as pickle does, by where they are defined.
+    """
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # What compile said is made anew from the estimator's parameters.
+        warnings.simplefilter("ignore", OnefitWarning)
+        path = os.path.join(folder, "model.keras")
+        model.save(path)
+        with open(path, "rb") as file:
+            data = file.read()
+    own = {
+        type(layer).__name__: type(layer)
+        for layer in model.graph.plain_layers()
+        if not type(layer).__module__.startswith("onefit.")
+    }
+    return {"keras": data, "own": own, "ensemble": isinstance(model, Ensemble)}
+
+
+def unpacked(state: dict[str, Any]) -> Model:
+    """The model of such bytes."""
+    with tempfile.TemporaryDirectory() as folder, drawing(0):
+        path = os.path.join(folder, "model.keras")
+        with open(path, "wb") as file:
+            file.write(state["keras"])
+        if state["ensemble"]:
+            return Ensemble.load(path)
+        return onefit.load_model(path, custom_objects=state["own"])

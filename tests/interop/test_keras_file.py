@@ -19,9 +19,6 @@ from onefit.interop.keras import (
     config as keras_config,
 )
 from onefit.interop.keras import (
-    file as keras_file,
-)
-from onefit.interop.keras import (
     optimizer as keras_optimizer,
 )
 from onefit.layers.base import layers as registry
@@ -41,7 +38,7 @@ def keras():
 
 
 def network(*, compiled=True, **options):
-    inner = Sequential([layers.Dense(3, "tanh"), layers.PReLU()], name="inner")
+    inner = Sequential([layers.Dense(3), layers.PReLU()], name="inner")
     model = Sequential(
         [
             Input((4,)),
@@ -139,6 +136,55 @@ def test_weights_of_another_model_change_nothing(trained, tmp_path):
     with pytest.raises(ValueError, match="received weights at 'layers/batch_norm"):
         smaller.load_weights(tmp_path / "a.weights.h5")
     equal(other.get_weights(), before)
+
+
+def test_models_from_json(trained, keras):
+    model = trained[0]
+    theirs = keras.models.model_from_json(model.to_json())
+    assert theirs.count_params() == model.count_params()
+    for text in (model.to_json(), theirs.to_json()):
+        again = onefit.models.model_from_json(text)
+        assert [w.shape for w in again.weights] == [w.shape for w in model.weights]
+        assert again.name == model.name
+        assert again.optimizer.name == "adam"
+        assert again.fit(X, Y, **FIT).epoch == [0, 1]
+    assert onefit.models.model_from_json(model.to_json()).to_json() == model.to_json()
+    inner = Sequential([layers.Dense(2), Sequential([layers.Dense(1)])], name="open")
+    again = onefit.models.model_from_json(inner.to_json())
+    assert not again.built
+    assert again.build((None, 3)).count_params() == 11
+    assert not onefit.models.model_from_json(keras.Sequential().to_json()).layers
+
+
+def test_json_that_is_refused(trained):
+    def refused(text, match, **told):
+        with pytest.raises(ValueError, match=match) as caught:
+            onefit.models.model_from_json(text, **told)
+        assert type(caught.value).__name__ == "BadFile"
+
+    text = trained[0].to_json()
+    refused("{", "model_from_json: received text that is no JSON")
+    refused("[]", "received text of no model")
+    refused("{}", "received no model")
+    refused(text.replace('"name"', '"name": 1, "name"'), "the name 'name' twice")
+    refused("[" * 900 + "]" * 900, "text of no model|no JSON")
+    refused('{"a": ' * 400 + "1" + "}" * 400, "more than 200 deep")
+    refused(text.replace('"Dropout"', '"Lambda"'), "which holds code")
+    refused(text.replace('"PReLU"', '"Evil"'), "Unknown layer 'Evil'")
+    refused(text.replace('"units": 5', '"units": 1000000000000'), "Limits.size=")
+    limits = onefit.interop.Limits(size=1 << 24)
+    refused(text.replace('"units": 5', '"units": 9000000'), "Limits", limits=limits)
+    with pytest.raises(TypeError, match="received dict; expected text"):
+        onefit.models.model_from_json({})
+
+    class Own(Layer):
+        def apply(self, params, state, x, *, training=False, key=None):
+            return x, state
+
+    text = Sequential([Input((2,)), Own()]).to_json()
+    registry._known.pop("own")
+    again = onefit.models.model_from_json(text, {"Own": Own})
+    assert type(again.layers[0]) is Own
 
 
 def plain(config):
@@ -660,11 +706,11 @@ CONFIGS = {
     ),
     "an endless input": (
         lambda c: layer_config(c, 0)["config"].update(batch_shape=[None, 10**13]),
-        "received input of shape .* 268,435,456 numbers at most",
+        "shape .* in an example; expected 268,435,456 numbers at most",
     ),
     "functional": (functional, "layer 'input_layer': received None; expected a name"),
     "a subclass": (subclassed, "received a Net model; expected a Sequential, or a Mo"),
-    "too many layers": (many, "received 6000 layers; expected 2000 at most"),
+    "too many layers": (many, "received 6,000 layers; expected 2,000 at most"),
     "too deep": (deep, "load_model.*received"),
     "a name of another type": (setting(name=5), "received 5; expected a name"),
     "no layers": (
@@ -870,6 +916,55 @@ def test_bad_zips(copy, tmp_path):
         network().load_weights(tmp_path / "none.weights.h5")
 
 
+def field(data, name, offset, value, width=4):
+    """A zip with a field of a member's entry in the list set to a value."""
+    found, at = bytearray(data), data.rindex(name.encode()) - 46
+    found[at + offset : at + offset + width] = value.to_bytes(width, "little")
+    return bytes(found)
+
+
+def test_zips_that_lie(copy):
+    whole, pairs = copy.read_bytes(), members(copy)
+
+    def lies(match, name, offset, value, width=4):
+        copy.write_bytes(field(whole, name, offset, value, width))
+        bad(copy, match)
+
+    weights = len(dict(pairs)["model.weights.h5"])
+    lies("config.json, encrypted; expected members that", "config.json", 8, 1, 2)
+    lies("config.json, packed by method 12", "config.json", 10, 12, 2)
+    lies("over what comes next", "config.json", 20, 1 << 30)
+    lies("over what comes next|does not open", "config.json", 42, 0)
+    lies("over what comes next|does not open", "config.json", 42, len(whole))
+    lies("4,294,967,294 bytes, packed", "model.weights.h5", 24, (1 << 32) - 2)
+    lies("bytes; expected|does not open", "model.weights.h5", 24, weights + 9)
+    lies("does not open|no HDF5", "model.weights.h5", 24, weights - 9)
+    # More members than can be listed in little memory.
+    rewrite(copy, [*pairs, *((f"{i}" * 9, b"") for i in range(20_000))])
+    bad(copy, "a list of members without end")
+    copy.write_bytes(whole[:-22] + b"\0" * (1 << 21) + whole[-22:])
+    bad(copy, "does not open|received")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of Linux")
+def test_a_member_is_unpacked_no_further_than_it_says(copy):
+    """300 MB that say that they are a thousand bytes."""
+    import tracemalloc
+
+    pairs = [p for p in members(copy) if p[0] != "model.weights.h5"]
+    rewrite(
+        copy, [*pairs, ("model.weights.h5", bytes(300 << 20))], zipfile.ZIP_DEFLATED
+    )
+    data = field(copy.read_bytes(), "model.weights.h5", 24, 1000)
+    data = field(data, "model.weights.h5", 16, zipfile.crc32(bytes(1000)))
+    copy.write_bytes(data)
+    tracemalloc.start()
+    bad(copy, "no HDF5 file|does not open")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 << 20
+
+
 def test_every_cut_is_refused(trained, tmp_path):
     """Cut anywhere, a file is refused in words."""
     whole = trained[1].read_bytes()
@@ -879,6 +974,21 @@ def test_every_cut_is_refused(trained, tmp_path):
         bad(path, "received")
 
 
-def test_the_limit(copy, monkeypatch):
-    monkeypatch.setattr(keras_file, "LIMIT", 100)
-    bad(copy, "bytes declared at 'layers/.*within the limit")
+def test_limits_are_the_callers(copy):
+    config = len(dict(members(copy))["config.json"])
+    for limits, text in (
+        ({"size": 100}, r"model\.weights\.h5 of .*Limits\(size=200\) or more"),
+        ({"config": config - 1}, r"config\.json of .*Limits\(config="),
+        ({"values": 10}, r"very many values; expected 10 .*Limits\(values=20\)"),
+        ({"depth": 3}, r"more than 3 deep; .*Limits\(depth=6\)"),
+        ({"layers": 4}, r"6 layers; expected 4 at most\. .*Limits\(layers=8\)"),
+        ({"arrays": 3}, r"groups without end; .*Limits\(arrays=6\)"),
+        ({"example": 2}, r"shape \(None, 4\) in an example; .*Limits\(example=4\)"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            onefit.load_model(copy, limits=onefit.interop.Limits(**limits))
+    edit(copy, lambda config: config.update(extra=list(range(2000))))
+    limits = onefit.interop.Limits(values=1000)
+    with pytest.raises(ValueError, match="very many values"):
+        onefit.load_model(copy, limits=limits)
+    onefit.load_model(copy)

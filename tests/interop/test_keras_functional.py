@@ -426,7 +426,7 @@ BAD = {
     "calls in calls": (bomb, "calls, with those of models inside, are more th"),
     "too many layers": (
         lambda c: c.update(layers=c["layers"] * 300),
-        "2100 layers; expected 2000 at most",
+        "2,100 layers; expected 2,000 at most",
     ),
     "code": (argument(CODE), "an argument of the class '__lambda__'; expected"),
     "a class": (

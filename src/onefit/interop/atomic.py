@@ -39,7 +39,7 @@ def replaced(path: str | os.PathLike, *, overwrite: bool = True) -> Iterator[IO[
         )
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(temporary, "xb") as file:
+        with open(temporary, "x+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -6,6 +6,9 @@ from onefit.errors import invalid
 
 __all__ = ["BadFile", "refusal", "short"]
 
+LONG = 2000
+"""The most letters that an error says of what was received."""
+
 
 class BadFile(ValueError):
     """A file that cannot be read, or an object that cannot be written to one."""
@@ -13,6 +16,8 @@ class BadFile(ValueError):
 
 def refusal(where: str, *, received: str, expected: str, fix: str = "") -> BadFile:
     """The error for it, in the form of all errors; the caller raises it."""
+    if len(received) > LONG:  # a file's own words may be
+        received = f"{received[: LONG - 100]} ... {received[-90:]}"
     return BadFile(str(invalid(where, received=received, expected=expected, fix=fix)))
 
 

@@ -24,6 +24,7 @@ from onefit import (
 from onefit.description import Description
 from onefit.description import settings as settings_of
 from onefit.errors import unknown
+from onefit.interop.limits import Limits
 from onefit.interop.refusal import BadFile, refusal, short
 from onefit.layers import base
 from onefit.layers.base import Layer, where
@@ -264,14 +265,19 @@ class Reader:
 
     Args:
         custom: The caller's own classes and functions, by the names in the file.
+        limits: How much the file may ask for.
     """
 
-    def __init__(self, custom: dict[str, Any] | None = None) -> None:
-        self.custom = custom or {}
+    def __init__(
+        self, custom: dict[str, Any] | None = None, limits: Limits | None = None
+    ) -> None:
+        self.custom, self.limits = custom or {}, limits or Limits()
 
     def find(self, node: Node, modules: tuple[str, ...], where: str) -> type:
         """The class that a node names, in these modules or among the caller's own."""
         module, name = node.get("module"), a_string(node.get("class_name"), where)
+        if str(module).startswith("keras.src.backend.torch.optimizers."):
+            module = "keras.optimizers"  # Keras on torch has its own of the same name
         rooms = [ROOMS[m] for m in modules]
         public = ROOMS[module].public() if module in modules else {}
         own = {name: cls for room in rooms for name, cls in room.own().items()}
@@ -357,7 +363,7 @@ class Reader:
         if "dtype" in given:
             given["dtype"] = _dtype(cls, given["dtype"], where)
         try:
-            return cls.from_config(given)
+            made = cls.from_config(given)
         except BadFile:
             raise
         except Exception as error:
@@ -368,6 +374,14 @@ class Reader:
                 fix="if it names a function of yours, hand that over: "
                 "load_model(path, custom_objects={'name': function})",
             ) from error
+        if getattr(made, "told_shape", None):  # it would be built before its time
+            raise refusal(
+                where,
+                received=f"an input shape of its own, {short(made.told_shape)}",
+                expected="the model's InputLayer alone",
+                fix="save the model again",
+            )
+        return made
 
     def chain(self, settings: Any, where: str) -> Sequential:
         """A Sequential that a layer has as a part; its weights are the layer's."""

@@ -6,7 +6,7 @@ run. Writes are atomic: a file is the old one or the new one, never a part.
 """
 
 import datetime
-import difflib
+import functools
 import io
 import json
 import os
@@ -18,37 +18,32 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from onefit.errors import OnefitWarning, invalid
+from onefit.errors import OnefitWarning, invalid, mistyped
+from onefit.interop import safetensors
 from onefit.interop.atomic import replaced
+from onefit.interop.keras import archive
 from onefit.interop.keras import config as keras_config
 from onefit.interop.keras import weights as keras_weights
+from onefit.interop.keras.archive import CONFIG, METADATA, WEIGHTS
 from onefit.interop.keras.loader import Loader
 from onefit.interop.keras.optimizer import from_variables, to_variables
 from onefit.interop.keras.writer import write_model
+from onefit.interop.limits import Limits
 from onefit.interop.refusal import BadFile, refusal
 from onefit.layers.base import Layer
 from onefit.models.model import Model
 
 __all__ = [
-    "LIMIT",
     "config_of",
     "load_model",
     "load_weights",
+    "model_from_json",
     "save_model",
     "save_weights",
 ]
 
-LIMIT = 1 << 32
-"""The most bytes that a file may unpack to, and that its arrays may have: 4 GiB."""
-
-CONFIG_LIMIT = 1 << 26
-"""The most bytes of JSON: 64 MiB."""
-
 KERAS = "3.15.1"
 """The version of Keras whose files these are like."""
-
-CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-MEMBERS = {METADATA: CONFIG_LIMIT, CONFIG: CONFIG_LIMIT, WEIGHTS: LIMIT}
 
 
 # Writing ------------------------------------------------------------------------------
@@ -81,7 +76,8 @@ def save_model(
     else:
         node["compile_config"] = told
         optimizer = _variables(model) if told else None
-    weights = keras_weights.written(model.graph, model.name, optimizer)
+    weights = io.BytesIO()
+    keras_weights.write(weights, model.graph, model.name, optimizer)
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     metadata = {"keras_version": KERAS, "date_saved": now, "written_by": "onefit"}
     with (
@@ -90,23 +86,30 @@ def save_model(
     ):
         zip_.writestr(METADATA, json.dumps(metadata))
         zip_.writestr(CONFIG, _as_json(node, model.name))
-        zip_.writestr(WEIGHTS, weights)
+        zip_.writestr(WEIGHTS, weights.getbuffer())  # type: ignore[arg-type]
 
 
 def save_weights(
     model: Model, filepath: str | os.PathLike, overwrite: bool = True
 ) -> None:
-    """Writes the weights, and the optimizer's state, to a `.weights.h5` file.
+    """Writes the weights to a `.weights.h5` or `.safetensors` file.
+
+    The optimizer's state is in the first alone; the second has each weight by a name
+    such as "dense/kernel", for whatever else reads the format.
 
     Raises:
         ValueError: A model without weights.
     """
-    path = _path("save_weights", filepath, ".weights.h5")
+    path = _path("save_weights", filepath, ".weights.h5", ".safetensors")
     _built("save_weights", model)
+    if path.name.endswith(".safetensors"):
+        metadata = {"written_by": "onefit", "model": model.name}
+        named = keras_weights.named(model.graph)
+        safetensors.write(path, named, metadata, overwrite=overwrite)
+        return
     optimizer = _variables(model) if model.optimizer is not None else None
-    weights = keras_weights.written(model.graph, model.name, optimizer)
     with replaced(path, overwrite=overwrite) as file:
-        file.write(weights)
+        keras_weights.write(file, model.graph, model.name, optimizer)
 
 
 def config_of(model: Model, compiled: bool = True) -> dict[str, Any]:
@@ -120,6 +123,8 @@ def _compiled(model: Model) -> dict[str, Any]:
 
 
 def _variables(model: Model) -> tuple[str, list[Any]] | None:
+    if not model.trainable_weights:
+        return None
     try:
         state = model.optimizer_state
         found = to_variables(model.graph, model.optimizer, state)
@@ -175,6 +180,7 @@ def load_model(
     filepath: str | os.PathLike,
     custom_objects: dict[str, Any] | None = None,
     compile: bool = True,
+    limits: Limits | None = None,
 ) -> Model:
     """The model in a `.keras` file of onefit or Keras, ready to go on.
 
@@ -185,6 +191,7 @@ def load_model(
         custom_objects: Your own classes (subclasses of Layer, Loss and so on) and
             functions, by the names that the file has.
         compile: Whether to take up what `compile` said and the optimizer's state.
+        limits: How much the file may ask for, if it is more than the usual.
 
     Raises:
         ValueError: A file that is not there, is damaged, or has what onefit has not.
@@ -203,57 +210,119 @@ def load_model(
     """
     path = _path("load_model", filepath, ".keras")
     where = f"load_model({os.fspath(filepath)!r})"
-    custom_objects = _checked(custom_objects)
-    with _refusing(where), _opened(path, where) as members:
-        node = _json(members[CONFIG], where)
-        with keras_weights.read(io.BytesIO(members[WEIGHTS]), where, LIMIT) as store:
-            reader = keras_config.Reader(custom_objects)
-            model, layers = Loader(reader, store).model(node, where)
+    custom_objects, limits = _checked(custom_objects), limits or Limits()
+    with (
+        _refusing(where),
+        archive.members(path, where, limits, (CONFIG, WEIGHTS)) as (text, weights),
+    ):
+        node = archive.parsed(text.getvalue(), where, limits, f"a {CONFIG}")
+        with keras_weights.read(weights, where, limits) as store:
+            reader = keras_config.Reader(custom_objects, limits)
+            build = functools.partial(keras_weights.build, store=store)
+            model, layers = Loader(reader, build).model(node, where)
+            if not model.built:
+                raise refusal(
+                    where,
+                    received="a model that was not built",
+                    expected="one with weights",
+                    fix="save it after fit, or begin it with an Input",
+                )
             store.nothing_else()
-            told = None
-            if compile:
-                told = keras_config.read_compile(node, custom_objects, where)
-            if told is not None:
-                _compile(model, told, where)
+            if compile and _compiled_as(model, node, custom_objects, where):
                 _restore(model, store.arrays("optimizer"), layers)
     return model
 
 
-def load_weights(model: Model, filepath: str | os.PathLike) -> None:
-    """Gives a model the weights in a `.weights.h5` or `.keras` file.
+def model_from_json(
+    json_string: str,
+    custom_objects: dict[str, Any] | None = None,
+    limits: Limits | None = None,
+) -> Model:
+    """The model that `to_json` told of, with fresh weights and what `compile` said.
+
+    It is read as strictly as a file: see `load_model`.
+
+    Args:
+        json_string: What `model.to_json()` gave, of onefit or Keras.
+        custom_objects: Your own classes and functions, by the names in it.
+        limits: How much it may ask for, if it is more than the usual. The weights may
+            have `limits.size` bytes.
+
+    Raises:
+        ValueError: No JSON, no model, or what onefit has not.
+
+    Example:
+        >>> from onefit import Input, Sequential
+        >>> from onefit.layers import Dense
+        >>> model = Sequential([Input((2,)), Dense(1)])
+        >>> model_from_json(model.to_json()).count_params()
+        3
+    """
+    where, limits = "model_from_json", limits or Limits()
+    if not isinstance(json_string, str | bytes):
+        raise mistyped(
+            where,
+            received=type(json_string).__name__,
+            expected="text",
+            fix="write model_from_json(model.to_json())",
+        )
+    custom_objects = _checked(custom_objects)
+    with _refusing(where):
+        node = archive.parsed(json_string, where, limits, "text")
+        reader = keras_config.Reader(custom_objects, limits)
+        model, _ = Loader(reader, keras_weights.Drawn(where, limits)).model(node, where)
+        _compiled_as(model, node, custom_objects, where)
+    return model
+
+
+def load_weights(
+    model: Model, filepath: str | os.PathLike, limits: Limits | None = None
+) -> None:
+    """Gives a model the weights in a `.weights.h5`, `.safetensors` or `.keras` file.
 
     If the model is compiled with the optimizer that the file has the state of, that
     state is taken up too. A file that does not fit changes nothing.
 
+    Args:
+        model: A model that has its weights.
+        filepath: The file.
+        limits: How much the file may ask for, if it is more than the usual.
+
     Raises:
         ValueError: A file that is damaged or of another model (which weight).
     """
-    path = _path("load_weights", filepath, ".weights.h5", ".keras")
-    where = f"load_weights({os.fspath(filepath)!r})"
+    path = _path("load_weights", filepath, ".weights.h5", ".safetensors", ".keras")
+    where, limits = f"load_weights({os.fspath(filepath)!r})", limits or Limits()
     _built("load_weights", model)
     with _refusing(where):
         if path.name.endswith(".keras"):
-            with _opened(path, where) as members:
-                _fill(model, io.BytesIO(members[WEIGHTS]), where)
-        else:
-            _there(path, where)
-            with open(path, "rb") as file:
-                _fill(model, file, where)
+            with archive.members(path, where, limits, (WEIGHTS,)) as (weights,):
+                _fill(model, weights, where, limits)
+            return
+        archive.there(path, where)
+        if path.name.endswith(".safetensors"):
+            wanted = keras_weights.named(model.graph)
+            arrays = safetensors.read(path, where, wanted, limits)
+            keras_weights.put_named(model.graph, arrays)
+            model.optimizer_state = None
+            return
+        with open(path, "rb") as file:
+            _fill(model, file, where, limits)
 
 
-def _fill(model: Model, file: Any, where: str) -> None:
-    with keras_weights.read(file, where, LIMIT) as store:
+def _fill(model: Model, file: Any, where: str, limits: Limits) -> None:
+    with keras_weights.read(file, where, limits) as store:
         arrays = store.arrays("optimizer")
         keras_weights.put(model.graph, store)
         model.optimizer_state = None
         if model.optimizer is None or not arrays:
             return
         try:
-            same = _kind(store.name("optimizer")) == _kind(model.optimizer.name)
-            if not same:
+            name = store.name("optimizer")  # Keras' files are known by their arrays
+            if name and _kind(name) != _kind(model.optimizer.name):
                 raise refusal(
                     where,
-                    received=f"the state of {store.name('optimizer')!r}",
+                    received=f"the state of {name!r}",
                     expected=f"that of {model.optimizer.name!r}",
                 )
             _restore(model, arrays)
@@ -266,7 +335,13 @@ def _kind(name: Any) -> str:
     return re.sub(r"_(\d+$)?", "", str(name).lower())
 
 
-def _compile(model: Model, told: dict[str, Any], where: str) -> None:
+def _compiled_as(
+    model: Model, node: dict[str, Any], custom: dict[str, Any], where: str
+) -> bool:
+    """Compiles a model as its node says; whether it says so."""
+    told = keras_config.read_compile(node, custom, where)
+    if told is None:
+        return False
     try:
         model.compile(**told)
     except (ValueError, TypeError) as error:
@@ -277,13 +352,14 @@ def _compile(model: Model, told: dict[str, Any], where: str) -> None:
             fix="hand over your own by custom_objects={'name': function}, or load "
             "with compile=False",
         ) from error
+    return True
 
 
 def _restore(
     model: Model, arrays: list[Any], layers: list[Layer] | None = None
 ) -> None:
-    """Sets the optimizer to Keras' variables, if there are any."""
-    if not arrays:
+    """Sets the optimizer to Keras' variables, if there is anything to train."""
+    if not arrays or not model.trainable_weights:
         return
     state = from_variables(model.graph, model.optimizer, arrays, layers)
     if model.optimizer.constant_rate:
@@ -307,78 +383,6 @@ def _refusing(where: str) -> Iterator[None]:
             fix="copy it again; load_model(path, compile=False) leaves out what "
             "compile said",
         ) from error
-
-
-@contextmanager
-def _opened(path: Path, where: str) -> Iterator[dict[str, bytes]]:
-    """The members of a `.keras` file, once their names and sizes are checked."""
-    _there(path, where)
-    with open(path, "rb") as file:
-        start = file.read(8)
-        if not zipfile.is_zipfile(file):
-            kind = "an HDF5 file" if start[1:4] == b"HDF" else "no zip file, or a part"
-            raise refusal(
-                where,
-                received=kind,
-                expected="a whole .keras file",
-                fix="copy or save it again, in Keras by model.save('name.keras')",
-            )
-        with zipfile.ZipFile(file) as zip_:
-            infos = zip_.infolist()
-            names = sorted(info.filename for info in infos)
-            if names != sorted(MEMBERS):
-                raise refusal(
-                    where,
-                    received=f"members {_some(names)}",
-                    expected=f"{', '.join(sorted(MEMBERS))}, once each",
-                    fix="files with other assets, such as vocabularies, do not open",
-                )
-            for info in infos:
-                limit, packed = MEMBERS[info.filename], max(info.compress_size, 1)
-                bomb = info.file_size > 1 << 20 and info.file_size > 100 * packed
-                if info.file_size > limit or bomb:
-                    raise refusal(
-                        where,
-                        received=f"{info.filename} of {info.file_size:,} bytes, packed "
-                        f"in {info.compress_size:,}",
-                        expected=f"{limit:,} bytes at most, no more than 100 times the "
-                        "packed",
-                        fix="ask where the file is from",
-                    )
-            yield {info.filename: zip_.read(info) for info in infos}
-
-
-def _there(path: Path, where: str) -> None:
-    if path.is_file():
-        return
-    others = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-    near = difflib.get_close_matches(path.name, others, 1)
-    raise refusal(
-        where,
-        received="a path with no file" if not path.is_dir() else "a folder",
-        expected="a file that exists",
-        fix=f"did you mean {str(path.with_name(near[0]))!r}?" if near else "",
-    )
-
-
-def _json(data: bytes, where: str) -> dict[str, Any]:
-    try:
-        node = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise refusal(
-            where,
-            received=f"a {CONFIG} that is no JSON",
-            expected="a model's config",
-            fix="copy or save the file again",
-        ) from error
-    if not isinstance(node, dict):
-        raise refusal(where, received=f"a {CONFIG} of no model", expected="one")
-    return node
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(repr(name[:60]) for name in names[:5])
-    return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _checked(custom: dict[str, Any] | None) -> dict[str, Any]:

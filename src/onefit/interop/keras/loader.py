@@ -1,6 +1,6 @@
 """From the plan of a file's model to the model, with its weights."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -11,7 +11,6 @@ from onefit.interop.keras.calls import OPERATIONS
 from onefit.interop.keras.config import Node, Reader
 from onefit.interop.keras.masks import CHAINS, makes_mask
 from onefit.interop.keras.plan import (
-    CALLS,
     Entry,
     Operation,
     Plan,
@@ -21,7 +20,6 @@ from onefit.interop.keras.plan import (
     refs,
     told,
 )
-from onefit.interop.keras.weights import Store, build
 from onefit.interop.refusal import BadFile, refusal, short
 from onefit.layers.base import Layer
 from onefit.layers.operation import Absolute, Arithmetic, GetItem, as_key
@@ -38,11 +36,11 @@ class Loader:
 
     Args:
         reader: Makes the layers.
-        store: Has the weights.
+        build: Gives a layer its weights: `build(layer, shape, path=path)`.
     """
 
-    def __init__(self, reader: Reader, store: Store) -> None:
-        self.reader, self.store = reader, store
+    def __init__(self, reader: Reader, build: Callable[..., None]) -> None:
+        self.reader, self.build = reader, build
         self.graphs: dict[int, Graph] = {}
         self.sizes: dict[int, int] = {}
         self.calls = 0
@@ -77,18 +75,15 @@ class Loader:
         if isinstance(layer, Plan):
             return self._graph(layer, shape)
         if not layer.built:
-            build(layer, shape, self.store, entry.path)
+            self.build(layer, shape, path=entry.path)
         return layer
 
     def _chained(self, plan: Plan, shape: Any) -> Model:
         entrance = plan.entrance
-        if entrance is None and shape is None:
-            raise refusal(
-                plan.where,
-                received="a model that was not built",
-                expected="one with weights",
-                fix="save it after fit, or begin it with an Input",
-            )
+        if entrance is None and shape is None:  # it is not built yet
+            parts = (entry.layer for entry in plan.entries.values())
+            made = [self._graph(p, None) if isinstance(p, Plan) else p for p in parts]
+            return Sequential([getattr(m, "face", m) for m in made], name=plan.title)
         if entrance is None:
             told = {"batch_shape": shape}
             entrance = self.reader.made(layers.InputLayer, told, plan.where)
@@ -169,12 +164,14 @@ class Loader:
         x = _tuples(x)
         layer = self._built(entry, jax.tree.map(lambda tensor: tensor.shape, x))
         self.calls += self._size(layer)
-        if self.calls > CALLS:
+        limits = self.reader.limits
+        if self.calls > limits.calls:
             raise refusal(
                 entry.where,
                 received="a model whose calls, with those of models inside, are more "
-                f"than {CALLS:,}",
+                f"than {limits.calls:,}",
                 expected="fewer",
+                fix=limits.fix("calls"),
             )
         if not use_mask:
             return layer._record(x, None, options | {"use_mask": False})

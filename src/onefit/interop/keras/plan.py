@@ -18,7 +18,6 @@ from onefit.interop.keras.weights import class_of, path_of
 from onefit.interop.refusal import refusal, short
 
 __all__ = [
-    "CALLS",
     "Entry",
     "Operation",
     "Plan",
@@ -28,12 +27,6 @@ __all__ = [
     "refs",
     "told",
 ]
-
-LAYERS = 2000
-"""The most layers of a model: far more than any, few enough to be refused quickly."""
-
-CALLS = 10_000
-"""The most calls of layers in a model, those of models inside it counted each time."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,9 +120,13 @@ class _Planner:
             raise refusal(
                 where, received=f"a {name} without layers", expected="a list of them"
             )
-        if len(nodes) > LAYERS:
+        limits = self.reader.limits
+        if len(nodes) > limits.layers:
             raise refusal(
-                where, received=f"{len(nodes)} layers", expected=f"{LAYERS} at most"
+                where,
+                received=f"{len(nodes):,} layers",
+                expected=f"{limits.layers:,} at most",
+                fix=limits.fix("layers"),
             )
         usual = {"name", "layers", "trainable", "dtype"}
         usual |= (
@@ -200,8 +197,14 @@ class _Planner:
     ) -> Plan:
         """The plan of a model of inputs and outputs: its layers and their calls."""
         calls = [node.get("inbound_nodes") for node in nodes if isinstance(node, dict)]
-        if sum(len(some) for some in calls if isinstance(some, list)) > CALLS:
-            raise refusal(plan.where, received="too many calls", expected=f"{CALLS:,}")
+        limits = self.reader.limits
+        if sum(len(some) for some in calls if isinstance(some, list)) > limits.calls:
+            raise refusal(
+                plan.where,
+                received="too many calls",
+                expected=f"{limits.calls:,} at most",
+                fix=limits.fix("calls"),
+            )
         entries: dict[str, Entry] = {}
         for node, entry in zip(nodes, self.entries(plan, nodes, prefix), strict=True):
             name = a_string(node.get("name"), entry.where)

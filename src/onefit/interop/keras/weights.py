@@ -19,6 +19,7 @@ from onefit import config
 from onefit.description import settings
 from onefit.initializers import Initializer
 from onefit.interop.keras.calls import in_order, is_sequential, operator
+from onefit.interop.limits import Limits
 from onefit.interop.refusal import refusal, short
 from onefit.layers.base import Layer, Weights, is_shape, where
 from onefit.layers.cells import StackedRNNCells
@@ -29,14 +30,17 @@ from onefit.models.graph import Graph
 from onefit.registry import snake_case
 
 __all__ = [
+    "Drawn",
     "Store",
     "build",
     "class_of",
+    "named",
     "path_of",
     "plain_in_order",
     "put",
+    "put_named",
     "read",
-    "written",
+    "write",
 ]
 
 CLASSES = {"group_query_attention": "grouped_query_attention"}
@@ -54,17 +58,11 @@ ATTRIBUTES = {
 STATE = "rnn_state"
 """How the names of the states begin that a stateful layer goes on from."""
 
-ENTRIES, DEPTH = 50_000, 50
-"""The most groups and arrays of a file, and groups in groups."""
-
-ELEMENTS = 1 << 28
-"""The most numbers in one example, between two layers."""
+DEPTH = 50
+"""The most groups in groups."""
 
 PLAIN_FILTERS = {1, 2, 3}
 """HDF5's own filters: deflate, shuffle, checksum. Others would load plug-ins."""
-
-EXPANSION = 100
-"""How many times larger than in the file an array may become."""
 
 SMALL = 1 << 20
 """Bytes that are not worth a suspicion."""
@@ -155,10 +153,11 @@ def _inside(layer: Layer, name: str) -> str:
 # Writing ------------------------------------------------------------------------------
 
 
-def written(graph: Graph, name: str, optimizer: tuple[str, list[Any]] | None) -> bytes:
-    """An HDF5 file with the weights of a model, and its optimizer's name and arrays."""
-    buffer = io.BytesIO()
-    with h5py().File(buffer, "w") as file:
+def write(
+    raw: Any, graph: Graph, name: str, optimizer: tuple[str, list[Any]] | None
+) -> None:
+    """Writes the weights of a model, and its optimizer's name and arrays, as HDF5."""
+    with h5py().File(raw, "w") as file:
         _write(file, "", name, [])
         for path, layer in walk(graph):
             if isinstance(layer, Graph):
@@ -170,12 +169,11 @@ def written(graph: Graph, name: str, optimizer: tuple[str, list[Any]] | None) ->
                 _write(file, at, called, [named[name] for name in names])
         if optimizer is not None:
             _write(file, "optimizer", *optimizer)
-    return buffer.getvalue()
 
 
 def _write(file: Any, path: str, name: str, arrays: Sequence[Any]) -> None:
     group = file.create_group(f"{path}/vars" if path else "vars")
-    group.attrs["name"] = name
+    group.attrs["name"] = np.bytes_(name[:99].encode() or b" ")
     for number, array in enumerate(arrays):
         group.create_dataset(str(number), data=np.asarray(array))
 
@@ -189,11 +187,14 @@ class Store:
     Args:
         file: The open h5py.File.
         where: What an error calls it.
-        limit: The most bytes that its arrays may have together.
+        limits: How much it may ask for.
+        size: The bytes of the file.
     """
 
-    def __init__(self, file: Any, where: str, limit: int) -> None:
-        self.file, self.where, self.limit = file, where, limit
+    def __init__(self, file: Any, where: str, limits: Limits, size: int) -> None:
+        self.file, self.where, self.limits = file, where, limits
+        self.room = size  # two arrays are not in one place
+        self.left = limits.size
         self.seen: set[str] = set()
 
     def group(self, path: str) -> Any:
@@ -222,7 +223,7 @@ class Store:
         group = self.group(f"{path}/vars")
         if group is None:
             return []
-        count = len(group)
+        count = self._count(group)
         found = [self._child(group, str(i), f"{path}/vars/{i}") for i in range(count)]
         for number, array in enumerate(found):
             self._check(array, f"{path}/vars/{number}")
@@ -234,20 +235,35 @@ class Store:
         found = [] if group is None else self._below(path, group)
         return sum(getattr(one, "size", 0) for _, one in found)
 
+    def _count(self, group: Any) -> int:
+        """How many there are in a group; refused where nobody has so many."""
+        if len(group) > self.limits.arrays:
+            raise self._too_many()
+        return len(group)
+
+    def _too_many(self) -> Exception:
+        return refusal(
+            self.where,
+            received="groups without end",
+            expected=f"{self.limits.arrays:,} at most",
+            fix=self.limits.fix("arrays"),
+        )
+
     def _below(self, path: str, group: Any) -> Iterator[tuple[str, Any]]:
         """What is in a group and in the groups in it, with their paths."""
         rest = [(path, group)]
-        for _ in range(ENTRIES):
+        for _ in range(self.limits.arrays):
             if not rest:
                 return
             path, found = rest.pop()
             yield path, found
             if isinstance(found, h5py().Group) and path.count("/") < DEPTH:
+                self._count(found)
                 # Keras' random numbers are no weights.
                 inside = sorted({*found} - {"seed_generator"}, reverse=True)
                 paths = [(f"{path}/{name}", name) for name in inside]
                 rest += [(at, self._child(found, name, at)) for at, name in paths]
-        raise self._refused("groups without end", f"{ENTRIES:,} at most")
+        raise self._too_many()
 
     def _check(self, array: Any, path: str) -> None:
         if not isinstance(array, h5py().Dataset):
@@ -264,17 +280,27 @@ class Store:
                 "plain numbers",
             )
         size, stored = array.dtype.itemsize * array.size, array.id.get_storage_size()
-        self.limit -= size
-        if self.limit < 0 or (size > SMALL and size > EXPANSION * stored):
-            raise self._refused(
-                f"{size:,} bytes declared at {path!r} and {stored:,} stored",
-                "arrays that are in the file, within the limit",
+        self.left -= size
+        self.room -= stored
+        bomb = size > SMALL and size > self.limits.expansion * stored
+        if self.left < 0 or self.room < 0 or bomb:
+            raise refusal(
+                self.where,
+                received=f"{size:,} bytes declared at {path!r} and {stored:,} stored",
+                expected="arrays that are in the file, within the limit",
+                fix=self.limits.fix("size" if self.left < 0 else "expansion"),
             )
 
     def name(self, path: str) -> str:
-        """What the thing at a path was called."""
+        """What the thing at a path was called, if onefit has written it."""
         group = self.group(f"{path}/vars")
-        return "" if group is None else str(group.attrs.get("name", ""))
+        if group is None or "name" not in group.attrs:
+            return ""
+        found = group.attrs.get_id("name")
+        # Keras' texts are in a place of their own, where a damaged size is believed.
+        if found.shape != () or found.dtype.kind != "S" or found.dtype.itemsize > 999:
+            return ""
+        return group.attrs["name"].decode(errors="replace")
 
     def nothing_else(self) -> None:
         """Refuses weights that were not asked for."""
@@ -291,9 +317,10 @@ class Store:
 
 
 @contextlib.contextmanager
-def read(file: Any, place: str, limit: int) -> Iterator[Store]:
+def read(file: Any, place: str, limits: Limits) -> Iterator[Store]:
     """The store in an open file or a file-like object."""
-    package = h5py()
+    package, size = h5py(), file.seek(0, io.SEEK_END)
+    file.seek(0)
     try:
         opened = package.File(file, "r")
     except OSError as error:
@@ -304,7 +331,7 @@ def read(file: Any, place: str, limit: int) -> Iterator[Store]:
             fix="copy or save it again",
         ) from error
     with opened:
-        yield Store(opened, place, limit)
+        yield Store(opened, place, limits, size)
 
 
 def build(layer: Layer, shape: Any, store: Store, path: str) -> None:
@@ -313,27 +340,12 @@ def build(layer: Layer, shape: Any, store: Store, path: str) -> None:
     No array is made before the file is known to hold one of its shape.
     """
     place = f"{store.where}, {where(layer)}"
-    numbers = sum(
-        math.prod(size or 1 for size in one)
-        for one in jax.tree.leaves(shape, is_leaf=is_shape)
-    )
-    if numbers > ELEMENTS:
-        raise refusal(
-            place,
-            received=f"input of shape {shape}",
-            expected=f"{ELEMENTS:,} numbers at most",
-        )
-    layer.output_shape(shape)  # refuses what does not fit
-    room = _Room(place, path, store.numbers(path))
-    params, state = _shapes_only(layer, room).init(np.random.default_rng(0), shape)
+    room = _Room(place, f"numbers at {path!r}", store.numbers(path))
+    params, state = _outline(layer, shape, store.limits, room)
     arrays = _fitting(layer, params | state, store, path)
     for name, old in state.items():
-        if name not in arrays and math.prod(old.shape) > ELEMENTS:
-            raise refusal(
-                place,
-                received=f"{name} of shape {old.shape}",
-                expected=f"{ELEMENTS:,} numbers at most",
-            )
+        if name not in arrays:
+            _check_size(old.shape, store.limits, place)
     values = {
         name: np.array(arrays.get(name, old), np.asarray(old).dtype)
         for name, old in (params | state).items()
@@ -343,6 +355,92 @@ def build(layer: Layer, shape: Any, store: Store, path: str) -> None:
         {name: values[name] for name in state},
     )
     object.__setattr__(layer, "_weights", Weights(*weights, shape))
+
+
+class Drawn:
+    """Gives layers fresh weights, which together have no more bytes than the limit."""
+
+    def __init__(self, place: str, limits: Limits) -> None:
+        self.limits, self.place = limits, place
+        numbers = limits.size // np.dtype(config.floatx()).itemsize
+        fix = limits.fix("size")
+        self.room = _Room(place, "numbers as the limit", numbers, fix)
+
+    def __call__(self, layer: Layer, shape: Any, path: str) -> None:
+        """Gives a layer without weights its own, for input of a shape."""
+        del path
+        self.room.place = f"{self.place}, {where(layer)}"
+        _outline(layer, shape, self.limits, self.room)
+        layer.build(shape)
+
+
+def _outline(layer: Layer, shape: Any, limits: Limits, room: "_Room") -> Any:
+    """The weights of a layer for input of a shape, without memory behind them."""
+    for one in jax.tree.leaves(shape, is_leaf=is_shape):
+        _check_size(one, limits, room.place)
+    layer.output_shape(shape)  # refuses what does not fit
+    return _shapes_only(layer, room).init(np.random.default_rng(0), shape)
+
+
+def _check_size(shape: Any, limits: Limits, place: str) -> None:
+    if math.prod(size or 1 for size in shape) > limits.example:
+        raise refusal(
+            place,
+            received=f"an array of shape {shape} in an example",
+            expected=f"{limits.example:,} numbers at most",
+            fix=limits.fix("example"),
+        )
+
+
+def named(graph: Graph) -> dict[str, Any]:
+    """The weights of a model by the names of layers and weights, "dense/kernel".
+
+    Raises:
+        ValueError: Two weights of one name, by a layer's name with a slash.
+    """
+    found: dict[str, Any] = {}
+    for title, layer in _titled(graph):
+        for name, array in _kept(layer).items():
+            if f"{title}/{name}" in found:
+                raise refusal(
+                    where(layer),
+                    received=f"two weights named {title}/{name!r}",
+                    expected="names that differ",
+                    fix="give the layers names without slashes",
+                )
+            found[f"{title}/{name}"] = array
+    return found
+
+
+def _titled(graph: Graph, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+    """The plain layers, with their names after those of the models they are in."""
+    for layer in graph.layers:
+        if isinstance(layer, Graph):
+            yield from _titled(layer, f"{prefix}{layer.name}/")
+        elif layer.built:
+            yield f"{prefix}{layer.name}", layer
+
+
+def _kept(layer: Layer) -> dict[str, Any]:
+    """The weights that files have: all but the states of a stateful layer."""
+    found = layer.slot.params | layer.slot.state
+    return {
+        name: array
+        for name, array in found.items()
+        if not name.rpartition("/")[2].startswith(STATE)
+    }
+
+
+def put_named(graph: Graph, arrays: dict[str, Any]) -> None:
+    """Gives built layers the weights of `named`."""
+    new = {id(layer): (title, layer) for title, layer in _titled(graph)}
+    values: list[Any] = []
+    for plain in graph.plain_layers():
+        if found := new.get(id(plain)):
+            title, layer = found
+            all_of = layer.slot.params | layer.slot.state
+            values += [arrays.get(f"{title}/{n}", old) for n, old in all_of.items()]
+    graph.set_weights(values)
 
 
 def put(graph: Graph, store: Store) -> None:
@@ -387,10 +485,11 @@ def _fitting(
 
 
 class _Room:
-    """The numbers that a file has for a layer: its weights cannot be more."""
+    """The numbers that there are for a layer: its weights cannot be more."""
 
-    def __init__(self, place: str, path: str, numbers: int) -> None:
-        self.place, self.path, self.numbers, self.taken = place, path, numbers, 0
+    def __init__(self, place: str, what: str, numbers: int, fix: str = "") -> None:
+        self.place, self.what, self.fix = place, what, fix
+        self.numbers, self.taken = numbers, 0
 
     def take(self, count: int) -> None:
         """Takes some; refused when they are many more than there are."""
@@ -398,9 +497,10 @@ class _Room:
         if self.taken > self.numbers + SMALL:
             raise refusal(
                 self.place,
-                received=f"{self.numbers:,} numbers at {self.path!r}",
+                received=f"{self.numbers:,} {self.what}",
                 expected=f"{self.taken:,} or more",
-                fix="the file is of another model: make the one that was saved",
+                fix=self.fix
+                or "the file is of another model: make the one that was saved",
             )
 
 

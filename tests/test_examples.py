@@ -175,6 +175,15 @@ def test_training_loop_prints_what_torch_prints():
     assert_allclose(found["losses"], losses, atol=1e-4)
 
 
+def test_torch_network():
+    pytest.importorskip("torch")
+    found = run("torch_network", epochs=500)
+    loop, *fits = found.values()
+    for one in fits:
+        assert_allclose(one["losses"], loop["losses"], atol=1e-4)
+        assert_allclose(one["outputs"], loop["outputs"], atol=1e-4)
+
+
 def test_mse_rmse():
     found = run("mse_rmse")
     # (0.25 + 0.25 + 0 + 1) / 4
@@ -335,3 +344,21 @@ def test_transformer():
     assert found["average"] < 0.5
     assert found["attention"] > 0.95
     assert_allclose(found["weights"].sum(axis=-1), 1, rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::onefit.guide.TrainingWarning")
+def test_why_it_does_not_learn():
+    reports, history = run("why_it_does_not_learn")
+    assert reports["no_activations"].codes[:2] == [
+        "logits-as-probabilities", "linear-stack",
+    ]  # fmt: skip
+    assert reports["deep_sigmoids"].codes == ["vanishing-gradients"]
+    assert "dead-units" in reports["too_fast"].codes
+    assert reports["by_heart"].codes == ["overfitting"]
+    assert max(history.history["val_accuracy"]) > 0.95
+
+
+def test_trace_by_hand():
+    found = run("trace_by_hand")
+    assert found["checked"]
+    assert found["solved"] < 1e-3

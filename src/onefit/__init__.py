@@ -1,5 +1,8 @@
 """onefit: train neural networks as one compiled program, with Keras' vocabulary."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from onefit.training.compiling import prepare as _prepare
 
 _prepare()
@@ -29,6 +32,20 @@ from onefit.models import Model, Sequential  # noqa: E402
 
 __version__ = "0.1.0"
 
+if TYPE_CHECKING:
+    from onefit import guide
+    from onefit.guide.suggest import suggest
+
+
+def __getattr__(name: str) -> Any:
+    # The guide is imported when it is first asked.
+    if name == "guide":
+        return importlib.import_module("onefit.guide")
+    if name == "suggest":
+        return importlib.import_module("onefit.guide.suggest").suggest
+    raise AttributeError(f"module 'onefit' has no attribute {name!r}")
+
+
 __all__ = [
     "Input",
     "Layer",
@@ -40,6 +57,7 @@ __all__ = [
     "config",
     "constraints",
     "datasets",
+    "guide",
     "initializers",
     "layers",
     "load_model",
@@ -50,5 +68,6 @@ __all__ = [
     "plots",
     "population",
     "regularizers",
+    "suggest",
     "utils",
 ]

@@ -31,15 +31,19 @@ def rows(target):
         (
             lambda a, b: "yes" if a > b else "no",
             "binary",
-            "sigmoid and the loss binary",
+            "loss: 'binary_crossentropy', since",
         ),
         (
             lambda a, b: int(a > 0) + int(b > 0),
             "multiclass",
-            "softmax and the loss spar",
+            "activation='softmax'), since the target is one of 3",
         ),
-        (lambda a, b: f"{3 * a - b:.4f}", "regression", "linear and the loss mse"),
-        (lambda a, b: 1234567 + int(a > b), "binary", "sigmoid"),
+        (
+            lambda a, b: f"{3 * a - b:.4f}",
+            "regression",
+            "last layer: Dense(1), since the target is any number",
+        ),
+        (lambda a, b: 1234567 + int(a > b), "binary", "Dense(1, activation='sigmoid')"),
     ],
     ids=["words", "classes", "numbers", "large ids"],
 )

@@ -55,9 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--drop", default="", metavar="A,B", help="columns to leave out")
     train.add_argument(
         "--hidden",
-        default="64,32",
         metavar="UNITS",
-        help="units of the hidden layers (default: 64,32; '' for none)",
+        help="units of the hidden layers, such as 64,32 ('' for none; default: by the "
+        "number of rows)",
     )
     train.add_argument("--epochs", type=int, default=200, help="default: 200")
     train.add_argument("--batch-size", type=int, default=32, help="default: 32")

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -12,16 +13,8 @@ from onefit.errors import invalid
 
 __all__ = ["train"]
 
-HEADS = {
-    "binary": ("sigmoid", "binary_crossentropy", "two classes"),
-    "multiclass": (
-        "softmax",
-        "sparse_categorical_crossentropy",
-        "more than two classes",
-    ),
-    "regression": ("linear", "mse", "any number"),
-}
-"""Lecture 004's table: problem, last activation, loss."""
+KINDS = {"binary": "binary", "multiclass": "classes", "regression": None}
+"""A problem, as `onefit.suggest` calls its target (numbers say more by themselves)."""
 
 
 def train(arguments: argparse.Namespace) -> int:
@@ -43,19 +36,21 @@ def train(arguments: argparse.Namespace) -> int:
     import onefit
 
     onefit.utils.set_random_seed(arguments.seed)
-    activation, loss, words = HEADS[goal.problem]
     say(f"\n{table.path}: {len(x):,} rows, {len(columns)} inputs, target "
         f"{table.header[column]!r}")  # fmt: skip
-    say(f"{goal.problem}: the target has {goal.reason} ({words}), so the last layer is "
-        f"{activation} and the loss {loss}")  # fmt: skip
+    say(f"{goal.problem}: the target has {goal.reason}")
     say(f"{len(kept):,} rows to train on, {len(held):,} held out for the test (seed "
         f"{arguments.seed})\n")  # fmt: skip
-    model = build(x[kept], goal, goal.y[kept], _units(arguments.hidden))
-    model.compile(
-        optimizer=onefit.optimizers.Adam(arguments.learning_rate),
-        loss=loss,
-        metrics=["mae"] if goal.classes is None else ["accuracy"],
-    )
+    kind = KINDS[goal.problem] or ("real" if goal.y.min() < 0 else "positive")
+    idea = onefit.suggest(x[kept], goal.y[kept], _units(arguments.hidden), kind)
+    for choice in idea.choices:
+        if choice.what not in ("optimizer", "epochs"):  # those are options here
+            told = f"{choice.what}: {choice.choice}, since {choice.reason}"
+            say(textwrap.fill(told, 88, initial_indent="  ", subsequent_indent="    ",
+                              break_long_words=False))  # fmt: skip
+    say()
+    model = idea.model
+    model.optimizer.learning_rate = arguments.learning_rate
     if not arguments.quiet:
         model.summary()
     history = model.fit(
@@ -97,25 +92,6 @@ def train(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def build(x: np.ndarray, goal: Target, y: np.ndarray, hidden: list[int]) -> Any:
-    """The network: inputs standardised inside it, hidden layers, the problem's head."""
-    from onefit import Input, Sequential
-    from onefit.layers import Dense, Normalization, Rescaling
-
-    scale = Normalization(name="standardise")
-    scale.adapt(x)
-    model = Sequential([Input((x.shape[1],)), scale])
-    for i, units in enumerate(hidden, 1):
-        model.add(Dense(units, activation="relu", name=f"hidden_{i}"))
-    outputs = len(goal.classes or ()) if goal.problem == "multiclass" else 1
-    model.add(Dense(outputs, activation=HEADS[goal.problem][0], name="output"))
-    if goal.problem == "regression":
-        # The network works in standard units; this gives the target's own back.
-        spread = float(y.std()) or 1.0
-        model.add(Rescaling(spread, offset=float(y.mean()), name="units"))
-    return model
-
-
 def _target_column(table: Table, arguments: argparse.Namespace, say: Any) -> int:
     if arguments.target is None:
         say(f"no --target given: predicting the last column, {table.header[-1]!r}")
@@ -123,7 +99,9 @@ def _target_column(table: Table, arguments: argparse.Namespace, say: Any) -> int
     return table.index(arguments.target, "--target")
 
 
-def _units(text: str) -> list[int]:
+def _units(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
     try:
         units = [int(part) for part in text.split(",") if part.strip()]
     except ValueError:

@@ -124,8 +124,14 @@ class Graph(Layer):
         training: bool,
         key: Any,
         mask: Any = None,
+        tap: Any = None,
         **options: Any,
     ) -> Outcome:
+        """As `Layer.forward`; `tap(path, layer, outcome) -> outcome` sees each call.
+
+        The calls are those of plain layers, in the order of `calls`; what the tap
+        returns takes the outcome's place, so a tap can also add to it.
+        """
         states, penalties = list(state), []
 
         def call(node: Node, number: int, flow: Any, mask: Any) -> Any:
@@ -139,8 +145,13 @@ class Graph(Layer):
             told["mask"] = jax.tree.map(
                 lambda f: f.mask if mask is None else f.value, given
             )
+            inner = isinstance(layer, Graph)
+            if inner and tap is not None:
+                told["tap"] = lambda path, *rest: tap((number, *path), *rest)
             try:
-                outcome = layer.forward(params[index], states[index], value, **told)
+                # The place is seen in profiles, and when a NaN is looked for.
+                with jax.named_scope(f"call{number}"):
+                    outcome = layer.forward(params[index], states[index], value, **told)
             except jax.errors.TracerArrayConversionError:
                 raise mistyped(
                     # Names do not travel into a program; the place does.
@@ -149,6 +160,8 @@ class Graph(Layer):
                     expected="jax.numpy, whose functions can be compiled",
                     fix="write `import jax.numpy as jnp` and jnp.exp for np.exp",
                 ) from None
+            if tap is not None and not inner:
+                outcome = tap((number,), layer, outcome)
             states[index] = outcome.state
             penalties.append(outcome.penalty)
             return _flows(outcome.output, outcome.mask)
@@ -254,6 +267,15 @@ class Graph(Layer):
         """The node that makes each value, the inputs aside."""
         nodes = [node for node in self.nodes for _ in range(node.outputs)]
         return dict(enumerate(nodes, start=self.inputs))
+
+    def calls(self) -> list[tuple[tuple[int, ...], Layer]]:
+        """Each call of a plain layer, in order: its path (node numbers), the layer."""
+        found: list[tuple[tuple[int, ...], Layer]] = []
+        for number, node in enumerate(self.nodes):
+            layer = self.layers[node.layer]
+            inner = layer.calls() if isinstance(layer, Graph) else [((), layer)]
+            found += [((number, *path), one) for path, one in inner]
+        return found
 
     def plain_layers(self) -> list[Layer]:
         """The layers, those of graphs inside it in their place."""

@@ -27,7 +27,7 @@ from onefit.training.state import State
 from onefit.training.task import Batch, Task
 from onefit.types import Tree
 
-__all__ = ["Model"]
+__all__ = ["Model", "model_from_json"]
 
 
 @jax.jit
@@ -100,6 +100,7 @@ class Model:
         self.history: History | None = None
         self.stop_training = False
         self.run_eagerly = False
+        self._guided, self._checked = True, False
         self._compiled: dict[str, Any] | None = None
 
     # Inputs and outputs --------------------------------------------------------------
@@ -360,6 +361,7 @@ class Model:
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: Any = "auto",
+        check: bool = True,
     ) -> None:
         """Says what to minimise, how, and what to report.
 
@@ -373,6 +375,9 @@ class Model:
             run_eagerly: Run operation by operation, to look inside with a debugger.
             steps_per_execution, jit_compile: Accepted for Keras' scripts; a whole fit
                 is one compiled program as it is.
+            check: Whether `fit` warns of what keeps a network from learning: before
+                the first epoch (`Model.check`) and while it trains
+                (`History.diagnose`). It costs less than 3 % of a fit.
 
         Raises:
             ValueError: An unknown name, with the nearest ones.
@@ -398,6 +403,7 @@ class Model:
                 )
         self.optimizer_state = None
         self.run_eagerly = run_eagerly
+        self._guided, self._checked = check, False
         for identifier in [*flat(metrics), *flat(weighted_metrics)]:
             check_metric(identifier)
         self._compiled = {
@@ -459,14 +465,95 @@ class Model:
         Raises:
             ValueError, TypeError: What cannot be meant, before anything is compiled.
         """
-        return fit(
-            build_job(
-                self, x, y, batch_size, epochs, verbose, callbacks, validation_split,
-                validation_data, shuffle, class_weight, sample_weight, initial_epoch,
-                steps_per_epoch, validation_steps, validation_batch_size,
-                validation_freq,
-            )
+        job = build_job(
+            self, x, y, batch_size, epochs, verbose, callbacks, validation_split,
+            validation_data, shuffle, class_weight, sample_weight, initial_epoch,
+            steps_per_epoch, validation_steps, validation_batch_size, validation_freq,
         )  # fmt: skip
+        if self._guided and not self.run_eagerly:
+            from onefit.guide.watch import watch
+
+            watch(job, check=not self._checked)
+            self._checked = True
+        return fit(job)
+
+    # The guide -----------------------------------------------------------------------
+
+    def check(
+        self,
+        x: Any = None,
+        y: Any = None,
+        *,
+        sample_weight: Any = None,
+        batch_size: int | None = None,
+        epochs: int | None = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: dict[int, float] | None = None,
+    ) -> Any:
+        """What in this design, for these rows, will keep the network from learning.
+
+        Nothing is trained or changed. Without x and y only the network and what
+        `compile` said are looked at.
+
+        Args:
+            x, y, sample_weight, batch_size, epochs, validation_split, validation_data,
+                shuffle, class_weight: What `fit` would be given.
+
+        Returns:
+            A Report of findings, errors first: what was seen, why it matters, what to
+            write instead.
+
+        Example:
+            >>> model = onefit.Sequential([onefit.Input((2,)), onefit.layers.Dense(1)])
+            >>> model.compile("sgd", "binary_crossentropy")
+            >>> model.check().codes
+            ['logits-as-probabilities']
+
+        Source: lectures 001 (choosing activations) and 004 (the table of problem type,
+            last activation and loss).
+        """
+        from onefit.guide.check import check
+
+        return check(
+            self, x, y, sample_weight=sample_weight, batch_size=batch_size,
+            epochs=epochs, validation_split=validation_split,
+            validation_data=validation_data, shuffle=shuffle,
+            class_weight=class_weight,
+        )  # fmt: skip
+
+    def trace(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        training: bool = False,
+        dtype: str | None = None,
+        seed: int = 0,
+    ) -> Any:
+        """Every number of forward and backward propagation for these rows.
+
+        Args:
+            x: The inputs; a few rows are most legible.
+            y: The targets; without them only the forward pass is traced.
+            sample_weight: A factor for each row.
+            training: Whether layers act as in a training step: dropout, statistics of
+                the batch.
+            dtype: 'float64' for more digits.
+            seed: Of what is random in training.
+
+        Returns:
+            A Trace: print it, look at it in a notebook, `trace.to_latex()`,
+            `trace.verify()` against finite differences, `trace.step()` for the
+            optimizer's step; `trace["dense"].dz` and so on are arrays.
+        """
+        from onefit.guide.trace import trace
+
+        return trace(
+            self, x, y, sample_weight, training=training, dtype=dtype, seed=seed
+        )
 
     def _rows(
         self, x: Any, y: Any, sample_weight: Any, place: str, finite: bool = True
@@ -725,20 +812,27 @@ class Model:
         save_model(self, filepath, overwrite)
 
     def save_weights(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:
-        """Writes the weights and the optimizer's state to a `.weights.h5` file."""
+        """Writes the weights to a `.weights.h5` or `.safetensors` file.
+
+        The optimizer's state is in the first alone.
+        """
         from onefit.interop.keras.file import save_weights
 
         save_weights(self, filepath, overwrite)
 
-    def load_weights(self, filepath: str | os.PathLike) -> None:
-        """Takes the weights in a `.weights.h5` or `.keras` file.
+    def load_weights(self, filepath: str | os.PathLike, limits: Any = None) -> None:
+        """Takes the weights in a `.weights.h5`, `.safetensors` or `.keras` file.
+
+        Args:
+            filepath: The file.
+            limits: An `onefit.interop.Limits`, for files beyond the usual ones.
 
         Raises:
             ValueError: A file that does not fit (which weight); nothing is changed.
         """
         from onefit.interop.keras.file import load_weights
 
-        load_weights(self, filepath)
+        load_weights(self, filepath, limits)
 
     def get_config(self) -> dict[str, Any]:
         """The layers and their settings, as Keras writes them."""
@@ -780,6 +874,29 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {len(self.layers)} layers>"
+
+
+def model_from_json(
+    json_string: str, custom_objects: dict[str, Any] | None = None, limits: Any = None
+) -> Model:
+    """The model that `to_json` told of, with fresh weights and what `compile` said.
+
+    Args:
+        json_string: What `model.to_json()` gave, of onefit or Keras.
+        custom_objects: Your own classes and functions, by the names in it.
+        limits: An `onefit.interop.Limits`, for models beyond the usual ones.
+
+    Raises:
+        ValueError: No JSON, no model, or what onefit has not.
+
+    >>> dense = onefit.layers.Dense(2, name="mine")
+    >>> text = onefit.Sequential([onefit.Input((3,)), dense]).to_json()
+    >>> onefit.models.model_from_json(text).get_layer("mine").units
+    2
+    """
+    from onefit.interop.keras.file import model_from_json
+
+    return model_from_json(json_string, custom_objects, limits)
 
 
 def _names_of(nest: Nest | None) -> list[str] | None:

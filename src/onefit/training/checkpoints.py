@@ -25,7 +25,8 @@ class ModelCheckpoint(Callback):
     """Saves the model, or its weights, after each epoch or every so many batches.
 
     Args:
-        filepath: The file, '.keras', or '.weights.h5' for weights alone. It may hold
+        filepath: The file, '.keras', or for weights alone '.weights.h5' (with the
+            optimizer's state) or '.safetensors' (without). It may hold
             `{epoch:02d}` (from 1), `{batch:03d}` and the logs, as in
             'run/{epoch:02d}-{val_loss:.2f}.keras'.
         monitor: The log that says which model is the best.
@@ -62,13 +63,13 @@ class ModelCheckpoint(Callback):
     ) -> None:
         super().__init__()
         self.filepath = os.fspath(filepath)
-        ending = ".weights.h5" if save_weights_only else ".keras"
-        if not self.filepath.endswith(ending):
+        endings = (".weights.h5", ".safetensors") if save_weights_only else (".keras",)
+        if not self.filepath.endswith(endings):
             raise invalid(
                 "ModelCheckpoint",
                 received=f"filepath={self.filepath!r}",
-                expected=f"a name that ends in {ending!r}",
-                fix=f"write {os.path.splitext(self.filepath)[0] + ending!r}",
+                expected=f"a name that ends in {' or '.join(map(repr, endings))}",
+                fix=f"write {os.path.splitext(self.filepath)[0] + endings[0]!r}",
             )
         if mode not in ("auto", "min", "max"):
             raise unknown("mode", mode, ("auto", "min", "max"))

@@ -31,6 +31,8 @@ class Fit:
         names: The names of the logs.
         directions: Which way each of them is better: 'min', 'max' or None.
         seed: Of the shuffling and of what is random in layers.
+        pauses: After these numbers of epochs a call of the program ends, for callbacks
+            that look at the weights then.
     """
 
     model: Any
@@ -50,6 +52,11 @@ class Fit:
     rules: list[Rule] = dataclasses.field(default_factory=list)
     given_rules: list[Rule] = dataclasses.field(default_factory=list)
     directions: dict[str, str | None] = dataclasses.field(default_factory=dict)
+    pauses: tuple[int, ...] = ()
+
+    def until(self, epoch: int) -> int:
+        """The epoch at which a call that begins at this one has to end."""
+        return min(p for p in (*self.pauses, self.epochs) if p > epoch)
 
     def validates(self, epochs: range) -> np.ndarray:
         """For each of these epochs, whether a validation follows it."""

@@ -69,7 +69,7 @@ class Whole:
     def __call__(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """Runs epochs from this one on: their logs, and which rules stopped it."""
         job, plan = self.job, self.plan
-        count = min(self.count, self.capacity, job.epochs - epoch)
+        count = min(self.count, self.capacity, job.until(epoch) - epoch)
         if self.drawn:  # what is drawn already is not waited for
             count = min(count, self.drawn[0])
         order = self._order(epoch, count)
@@ -79,7 +79,7 @@ class Whole:
         logs, number, stop = self._run(epoch, count, order)
         following = epoch + count
         if plan.ordered and following < job.epochs:  # drawn while the program runs
-            ahead = min(self.capacity, job.epochs - following, 2 * count)
+            ahead = min(self.capacity, job.until(following) - following, 2 * count)
             self.drawn = self._draw(following, ahead)
         table, number, stop = np.asarray(logs), int(number), np.asarray(stop)
         self._learn_pace((time.perf_counter() - started) / max(number, 1))

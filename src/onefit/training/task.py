@@ -114,14 +114,22 @@ class Task(Description):
     # Loss --------------------------------------------------------------------------
 
     def cost(
-        self, params: Tree, state: Tree, batch: Batch, *, training: bool, key: Any
+        self,
+        params: Tree,
+        state: Tree,
+        batch: Batch,
+        *,
+        training: bool,
+        key: Any,
+        tap: Any = None,
     ) -> tuple[Any, tuple[tuple[Any, ...], Tree, tuple[Any, ...]]]:
         """J, and with it the outputs, the new state, each output's loss.
 
-        An output is its logits and which of its steps there are (None for all).
+        An output is its logits and which of its steps there are (None for all). A tap
+        sees each layer's call (`Graph.forward`).
         """
         z, state, penalty, mask = self.graph.forward(
-            params, state, batch.x, training=training, key=key
+            params, state, batch.x, training=training, key=key, tap=tap
         )
         leaves, nest = jax.tree.flatten(z)
         masks = [None] * len(leaves) if mask is None else nest.flatten_up_to(mask)

@@ -1,0 +1,175 @@
+"""Checking before training: rules on the design, the settings and the rows."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+
+from onefit.guide.case import Case, Data
+from onefit.guide.finding import Finding, Report
+from onefit.guide.rules.data import DATA, not_finite
+from onefit.guide.rules.heads import heads
+from onefit.guide.rules.layout import LAYOUT
+from onefit.guide.rules.settings import SETTINGS
+from onefit.layers.base import batch_shape
+from onefit.models.tasks import build_task
+from onefit.training import data as rows
+from onefit.training.job import Fit
+from onefit.training.task import Batch
+
+__all__ = ["RULES", "cheap", "check"]
+
+RULES: tuple[Callable[[Case], Iterator[Finding]], ...] = (
+    heads, *LAYOUT, *SETTINGS, *DATA,
+)  # fmt: skip
+
+NUMBERS, ROWS = 1 << 16, 1024
+"""How many numbers, and rows, are looked at there."""
+
+
+def check(
+    model: Any,
+    x: Any = None,
+    y: Any = None,
+    *,
+    sample_weight: Any = None,
+    batch_size: int | None = None,
+    epochs: int | None = None,
+    validation_split: float = 0.0,
+    validation_data: Any = None,
+    shuffle: bool = True,
+    class_weight: dict[int, float] | None = None,
+) -> Report:
+    """What will keep a model from learning these rows, before it is trained.
+
+    The arguments are those of `fit`. Without x and y only the network and what
+    `compile` said are looked at; before `compile`, the network alone. What `fit` would
+    refuse is a finding too. The model is not changed.
+
+    Example:
+        >>> from onefit import Input, Sequential
+        >>> from onefit.layers import Dense
+        >>> model = Sequential([Input((2,)), Dense(3), Dense(1)])
+        >>> model.compile(optimizer="sgd", loss="binary_crossentropy")
+        >>> check(model).codes
+        ['logits-as-probabilities', 'linear-stack']
+    """
+    given = (sample_weight, validation_split, validation_data, class_weight)
+    data, found = None, []
+    if x is not None:
+        try:
+            data = _data(model, x, y, batch_size, epochs, shuffle, *given)
+        except (TypeError, ValueError) as error:
+            found = [_refused(error)]
+    case = Case(model, data)
+    if case.network.error:
+        found.append(_refused(ValueError(case.network.error)))
+    if not found:
+        found = _found(case, RULES)
+    if data is not None and y is not None and not any(
+        f.severity == "error" for f in found
+    ):  # fmt: skip
+        found += _as_fit_says(model, data)
+    return Report(found, f"check of {model.name!r}")
+
+
+def cheap(job: Fit) -> list[Finding]:
+    """What `check` finds of a fit, by the rules that cost little, on some of the rows.
+
+    Of 60,000 images 1,024 or fewer are looked at, evenly spread. What `fit` has refused
+    already is not looked for again.
+    """
+    split = job.validation_data is not None and _one_piece(job)
+    data = Data(
+        job.train_data,
+        job.validation_data,
+        batch_size=job.batch_size,
+        epochs=job.epochs - job.first if job.steps is None else None,
+        shuffle=job.shuffle,
+        weighted=job.train_data.w is not None,
+        split=split,
+    )
+    case = Case(job.model, data, numbers=NUMBERS, rows=ROWS, cheap=True)
+    found: list[Finding] = []
+    for rule in RULES:
+        # No fit is stopped by a rule that met a network it was not made for.
+        with contextlib.suppress(Exception):
+            found += rule(case)
+    return found
+
+
+def _one_piece(job: Fit) -> bool:
+    """Whether the validation rows are the end of the array of training rows."""
+    assert job.validation_data is not None
+    one = jax.tree.leaves(job.train_data.x)[0]
+    two = jax.tree.leaves(job.validation_data.x)[0]
+    base = getattr(one, "base", None)
+    return base is not None and base is getattr(two, "base", None)
+
+
+def _found(case: Case, rules: Any) -> list[Finding]:
+    """What the rules find; a network without layers has nothing to look at."""
+    if not case.model.layers:
+        return []
+    return [finding for rule in rules for finding in rule(case)]
+
+
+def _data(
+    model: Any, x: Any, y: Any, batch_size: Any, epochs: Any, shuffle: Any,
+    sample_weight: Any, validation_split: float, validation_data: Any,
+    class_weight: Any,
+) -> Data:  # fmt: skip
+    """The rows as fit takes them, NaN allowed.
+
+    Raises:
+        ValueError, TypeError: What fit would refuse.
+    """
+
+    def batch(x: Any, y: Any, w: Any) -> Batch:
+        found = rows.as_batch(x, y, w, False, model.input_names, model._targets())
+        return found._replace(x=model._columns(found.x))
+
+    train, held = batch(x, y, sample_weight), None
+    if validation_data is not None:
+        held = batch(*validation_data, *[None] * (3 - len(validation_data)))
+    elif validation_split:
+        train, held = rows.split(train, validation_split)
+    return Data(
+        train, held,
+        batch_size=batch_size,
+        epochs=epochs,
+        shuffle=shuffle,
+        weighted=sample_weight is not None or class_weight is not None,
+        split=validation_data is None,
+    )  # fmt: skip
+
+
+def _as_fit_says(model: Any, data: Data) -> list[Finding]:
+    """What fit itself would refuse, as a finding."""
+    try:
+        for layer_input in (data.train, data.held):
+            if layer_input is None:
+                continue
+            model.graph.output_shape(batch_shape(layer_input.x))
+            model.graph.check_input(layer_input.x)
+            if model._compiled is not None:
+                rows.fit_targets(build_task(model, layer_input), layer_input)
+    except (TypeError, ValueError) as error:
+        return [_refused(error)]
+    return []
+
+
+def _refused(error: Exception) -> Finding:
+    """An error of the house as a finding: what was received, expected, the fix."""
+    text = str(error)
+    seen, _, rest = text.partition("; expected ")
+    expected, _, fix = rest.partition(". ")
+    if "NaN" in text or isinstance(error, TypeError):
+        if "NaN" in text:
+            return not_finite(seen, fix)
+        return Finding("not-a-number", "error", None, seen,
+                       f"expected {expected}" if expected else "", fix)  # fmt: skip
+    code = "labels-out-of-range" if "labels from" in text else "shapes-broadcast"
+    why = f"expected {expected}" if expected else "fit refuses it"
+    return Finding(code, "error", None, seen, why, fix)

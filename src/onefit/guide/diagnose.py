@@ -1,0 +1,76 @@
+"""Diagnosing a fit: what its curves show, and what the layers did."""
+
+from typing import Any
+
+import numpy as np
+
+from onefit.errors import invalid
+from onefit.guide.finding import Finding, Report
+from onefit.guide.rules.curves import CURVES
+from onefit.guide.rules.layers import LAYERS
+from onefit.guide.run import Run
+
+__all__ = ["by_curves", "by_probes", "diagnose", "told"]
+
+NO_LEARNING = {
+    "dead-units", "saturated-units", "vanishing-gradients", "symmetric-units",
+    "frozen-weights", "crawling", "too-few-steps", "exploding-gradients",
+    "penalty-too-strong", "diverging", "oscillating",
+}  # fmt: skip
+
+CAUSES = {
+    "stuck-at-chance": NO_LEARNING,
+    "underfitting": NO_LEARNING | {"stuck-at-chance"},
+    "one-class-predictor": NO_LEARNING | {"stuck-at-chance", "underfitting"},
+    "exploding-gradients": {"diverging", "dead-units", "saturated-units"},
+    "oscillating": {"diverging"},
+    "vanishing-gradients": {"saturated-units", "symmetric-units"},
+    "frozen-weights": {"dead-units", "symmetric-units"},
+    "crawling": {"dead-units", "saturated-units", "vanishing-gradients"},
+    "too-few-steps": {"crawling", "stopped-too-early"},
+}  # fmt: skip
+"""Findings that say less than others, which name the cause: {finding: causes}."""
+
+
+def diagnose(history: Any) -> Report:
+    """What kept a fit from learning, or from learning more.
+
+    Args:
+        history: What `fit` returned.
+
+    Returns:
+        The findings, errors first: what was seen, why it matters, what to write
+        instead, and the curve that shows it (`finding.plot()`).
+
+    Raises:
+        ValueError: A history without epochs, or of a fit that was not watched.
+    """
+    if not history.epoch or getattr(history, "evidence", None) is None:
+        raise invalid(
+            "diagnose",
+            received="a fit of no epochs" if not history.epoch else "a fit not watched",
+            expected="the history of a fit that has run",
+            fix="call fit with epochs=1 or more, after compile(..., check=True)",
+        )
+    found = by_curves(history) + by_probes(history)
+    return Report(told(found), f"diagnosis of {history.model.name!r}")
+
+
+def by_curves(history: Any, early: bool = False) -> list[Finding]:
+    """What the losses and scores alone show."""
+    run = Run(history, early)
+    return [finding for rule in CURVES for finding in rule(run)]
+
+
+def by_probes(history: Any, early: bool = False) -> list[Finding]:
+    """What measured steps show; measures them where that has not been done."""
+    run = Run(history, early)
+    if not np.isfinite(run.loss[-1]):
+        return []  # nothing can be measured with weights that are NaN
+    return [finding for rule in LAYERS for finding in rule(run)]
+
+
+def told(found: list[Finding]) -> list[Finding]:
+    """The findings without those that only follow from others."""
+    codes = {finding.code for finding in found if finding.severity == "error"}
+    return [f for f in found if not CAUSES.get(f.code, set()) & codes]

@@ -1,0 +1,133 @@
+"""Evidence: what a fit leaves behind for the diagnosis."""
+
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from onefit.guide.probe import Probe, probe
+from onefit.training import data as rows
+from onefit.training.job import Fit
+from onefit.training.task import Batch, Train
+from onefit.types import Tree
+
+__all__ = ["Evidence", "Snapshot"]
+
+SAMPLE = 256
+"""Rows that probes look at, evenly spread; or a batch, where that is more."""
+
+
+class Snapshot(NamedTuple):
+    """The weights and the optimizer's state after some epochs."""
+
+    epoch: int
+    params: Tree
+    train: Train
+
+
+class Evidence:
+    """What a fit leaves behind for the diagnosis: little beside its logs.
+
+    Attributes:
+        task, graph: What was trained; the graph knows the layers' names.
+        epochs, first, steps, batch_size, n: The fit's size; n rows in all.
+        sample, held: Some training and validation rows, as the program had them.
+        chance: The loss of the best answer that is the same for every row, for one
+            output whose loss allows to say so, else None.
+        spread: For whole-number labels, the share of each; else None.
+        fresh: Whether the optimizer began anew, rather than going on.
+        metrics: The logs that have a better way, and which: 'min' or 'max'.
+        start, end: The weights before and after.
+        probes: The steps that were measured, by epoch.
+        broken: Where NaN arose, if it did and was looked for (`replay.Place`).
+    """
+
+    def __init__(self, job: Fit, params: Tree, train: Train) -> None:
+        self.task, self.graph = job.task, job.model.graph
+        self.epochs, self.first = job.epochs, job.first
+        self.steps, self.batch_size = job.plan().steps, job.batch_size
+        self.n = rows.count(job.train_data)
+        wanted = max(SAMPLE, job.batch_size)
+        if self.graph.stateful:
+            wanted = job.batch_size
+        self.sample = _some(job.train_data, wanted)
+        self.held = job.validation_data and _some(job.validation_data, wanted)
+        self.metrics = {
+            name: way for name, way in job.directions.items() if way is not None
+        }
+        self.chance, self.spread = _chance(job)
+        self.fresh = not int(train.optimizer["iterations"])
+        if self.fresh:  # the rest of the optimizer's state is what `init` gives
+            rate = {"learning_rate": train.optimizer["learning_rate"]}
+            train = Train(None, train.state, rate)
+        self.start = Snapshot(job.first, params, train)
+        self.end: Snapshot | None = None
+        self.probes: dict[int, Probe] = {}
+        self.broken: Any = None
+
+    def probe(self, snapshot: Snapshot) -> Probe:
+        """A measured step from there; each epoch is measured once."""
+        epoch = snapshot.epoch
+        if epoch not in self.probes:
+            _, params, train = self.whole(snapshot)
+            self.probes[epoch] = probe(
+                self.task, params, train, self.sample, epoch, self.graph
+            )
+        return self.probes[epoch]
+
+    def whole(self, snapshot: Snapshot) -> Snapshot:
+        """A snapshot with all of the optimizer's state."""
+        epoch, params, train = snapshot
+        if train.free is not None:
+            return snapshot
+        free = self.task.pack(params)
+        fresh = self.task.optimizer.init(free) | train.optimizer
+        return Snapshot(epoch, params, Train(free, train.state, fresh))
+
+    def measured(self) -> list[Probe]:
+        """All measured steps, those of the start and the end among them."""
+        for snapshot in filter(None, (self.start, self.end)):
+            self.probe(snapshot)
+        return [self.probes[epoch] for epoch in sorted(self.probes)]
+
+
+def _some(batch: Batch, wanted: int) -> Batch:
+    n = rows.count(batch)
+    if n <= wanted:
+        return batch
+    at = np.linspace(0, n - 1, wanted).round().astype(int)
+    return jax.tree.map(lambda a: np.asarray(a[at]), batch)
+
+
+def _chance(job: Fit) -> tuple[float | None, np.ndarray | None]:
+    """The loss of the best constant answer, and the share of each class."""
+    targets, weights = jax.tree.leaves(job.train_data.y), job.train_data.w
+    if len(targets) > 1 or jax.tree.leaves(weights):
+        return None, None
+    loss, y = job.task.heads[0].loss, np.asarray(targets[0])
+    kind = type(loss).__name__
+    if getattr(loss, "label_smoothing", 0) or y.size == 0 or y.dtype == object:
+        return None, None
+    if kind == "SparseCategoricalCrossentropy":
+        if getattr(loss, "ignore_class", None) is not None:
+            return None, None
+        share = np.bincount(y.astype(int).ravel()) / y.size
+        return _entropy(share), share
+    y = y.reshape(len(y), -1).astype(float)
+    mean = y.mean(axis=0)
+    if kind == "CategoricalCrossentropy":
+        return _entropy(mean), mean
+    if kind == "BinaryCrossentropy":
+        share = np.array([1 - mean[0], mean[0]]) if len(mean) == 1 else None
+        both = [_entropy(np.array([1 - p, p])) for p in np.clip(mean, 0, 1)]
+        return float(np.mean(both)), share
+    if kind == "MeanSquaredError":
+        return float(y.var(axis=0).mean()), None
+    if kind == "MeanAbsoluteError":
+        return float(np.abs(y - np.median(y, axis=0)).mean()), None
+    return None, None
+
+
+def _entropy(share: np.ndarray) -> float:
+    some = share[share > 0]
+    return float(-(some * np.log(some)).sum())

@@ -1,0 +1,171 @@
+"""What the guide says: findings, and reports of them."""
+
+import dataclasses
+import html
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from onefit.errors import OnefitWarning
+from onefit.guide.codes import CODES
+
+__all__ = ["Finding", "Report", "TrainingWarning"]
+
+WIDTH = 88
+PAGE = "docs/findings/{code}.md"
+
+
+class TrainingWarning(OnefitWarning):
+    """A network that is built, or trains, so that it will not learn what is asked."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """Something that keeps a network from learning, or may.
+
+    Attributes:
+        code: Which finding; the keys of `onefit.guide.CODES`, a page of the docs each.
+        severity: 'error' for what cannot be meant or will not learn, 'hint' for what
+            may hurt.
+        layer: The name of the layer it concerns, None where that is none.
+        seen: What was seen, with its numbers.
+        why: Why that matters.
+        fix: What to write instead.
+        evidence: The curves that show it: a name and its numbers each.
+
+    Example:
+        >>> finding = Finding("linear-stack", "hint", "dense",
+        ...     seen="'dense' and 'dense_1' follow each other without an activation",
+        ...     why="two linear layers are one: w2 (w1 x + b1) + b2 = w x + b",
+        ...     fix="write Dense(25, activation='relu')")
+        >>> print(finding)
+        hint: linear-stack, layer 'dense'
+          'dense' and 'dense_1' follow each other without an activation.
+          Why: two linear layers are one: w2 (w1 x + b1) + b2 = w x + b.
+          Fix: write Dense(25, activation='relu').
+    """
+
+    code: str
+    severity: Literal["error", "hint"]
+    layer: str | None = None
+    seen: str = ""
+    why: str = ""
+    fix: str = ""
+    evidence: Mapping[str, Any] = dataclasses.field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def __post_init__(self) -> None:
+        assert self.code in CODES, f"{self.code} stands in no list"
+        assert self.severity in ("error", "hint")
+
+    @property
+    def title(self) -> str:
+        """The finding in one line."""
+        return CODES[self.code]
+
+    @property
+    def page(self) -> str:
+        """The page of the docs about it."""
+        return PAGE.format(code=self.code)
+
+    def __str__(self) -> str:
+        where = f", layer {self.layer!r}" if self.layer else ""
+        parts = [self.seen, f"Why: {self.why}", f"Fix: {self.fix}"]
+        lines = [_filled(_ended(part)) for part in parts if part.split(": ")[-1]]
+        return "\n".join([f"{self.severity}: {self.code}{where}", *lines])
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draws the curves that show it; returns the matplotlib Axes."""
+        from onefit import plots
+
+        return plots.finding(self, ax)
+
+
+class Report(Sequence):
+    """The findings of a check or a diagnosis, errors first.
+
+    Attributes:
+        subject: What was looked at.
+        findings: What was found.
+    """
+
+    def __init__(self, findings: Iterable[Finding], subject: str = "") -> None:
+        order = {"error": 0, "hint": 1}
+        self.findings = sorted(findings, key=lambda f: order[f.severity])
+        self.subject = subject
+
+    def __len__(self) -> int:
+        return len(self.findings)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.findings[index]
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.findings)
+
+    @property
+    def codes(self) -> list[str]:
+        """The findings' codes, in order, each once."""
+        return list(dict.fromkeys(finding.code for finding in self))
+
+    @property
+    def errors(self) -> list[Finding]:
+        """What cannot be meant, or will not learn."""
+        return [f for f in self if f.severity == "error"]
+
+    @property
+    def hints(self) -> list[Finding]:
+        """What may hurt."""
+        return [f for f in self if f.severity == "hint"]
+
+    def __str__(self) -> str:
+        head = f"{self.subject}: " if self.subject else ""
+        if not self.findings:
+            return f"{head}nothing found."
+        counts = [_counted(self.errors, "error"), _counted(self.hints, "hint")]
+        told = ", ".join(filter(None, counts))
+        return "\n\n".join([f"{head}{told}", *map(str, self.findings)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """The report for a notebook."""
+        rows = "".join(_as_html(finding) for finding in self)
+        title = html.escape(str(self).split("\n", 1)[0])
+        return f"<div><p><b>{title}</b></p>{rows}</div>"
+
+
+def _counted(findings: list[Finding], noun: str) -> str:
+    n = len(findings)
+    return f"{n} {noun}{'s' if n > 1 else ''}" if n else ""
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(
+        text, WIDTH, initial_indent="  ", subsequent_indent="    ",
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def _as_html(finding: Finding) -> str:
+    color = {"error": "#D55E00", "hint": "#0072B2"}[finding.severity]
+    name = html.escape(finding.layer or "")
+    where = f", layer <code>{name}</code>" if name else ""
+    told = "".join(
+        f"<br>{label}{html.escape(_ended(text))}"
+        for label, text in [
+            ("", finding.seen),
+            ("<i>Why:</i> ", finding.why),
+            ("<i>Fix:</i> ", finding.fix),
+        ]
+        if text
+    )
+    return (
+        f'<p style="border-left:4px solid {color};padding-left:8px">'
+        f"<b>{finding.severity}: {finding.code}</b>{where}{told}</p>"
+    )

@@ -1,0 +1,295 @@
+"""The network as the rules see it: calls of plain layers, and what joins them."""
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import jax
+
+from onefit import activations
+from onefit.layers.base import Layer, is_shape
+from onefit.layers.core import InputLayer
+from onefit.models.graph import Graph
+from onefit.types import Shape
+
+__all__ = ["PASSING", "SHAPING", "Call", "Network", "activation_of", "role_of"]
+
+_GRID = ("1D", "2D", "3D")
+
+_ROLES = {
+    "dense": ["Dense"],
+    "convolution": [
+        f"{kind}{n}{tail}"
+        for n in _GRID
+        for kind, tail in (
+            ("Conv", ""), ("Conv", "Transpose"), ("DepthwiseConv", ""),
+            ("SeparableConv", ""),
+        )
+    ],
+    "recurrent": ["SimpleRNN", "LSTM", "GRU"],
+    "embedding": ["Embedding"],
+    "activation": ["Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax"],
+    "batch normalization": ["BatchNormalization"],
+    "scaling": ["Normalization", "Rescaling"],
+    "dropout": [
+        "Dropout", "AlphaDropout", "GaussianDropout", "GaussianNoise",
+        *(f"SpatialDropout{n}" for n in _GRID),
+    ],
+    "max pooling": [
+        f"{kind}MaxPooling{n}" for kind in ("", "Global", "Adaptive") for n in _GRID
+    ],
+    "average pooling": [
+        f"{kind}AveragePooling{n}" for kind in ("", "Global", "Adaptive") for n in _GRID
+    ],
+    "shape": [
+        "Flatten", "Reshape", "Permute", "RepeatVector", "Identity", "GetItem",
+        "Masking", "ActivityRegularization",
+        *(f"{k}{n}" for k in ("ZeroPadding", "Cropping", "UpSampling") for n in _GRID),
+    ],
+    "sum": ["Add", "Subtract", "Average", "Concatenate"],
+    "product": ["Multiply", "Dot", "Attention", "AdditiveAttention", "Arithmetic"],
+}  # fmt: skip
+_ROLE = {name: role for role, names in _ROLES.items() for name in names}
+
+_WRAPPERS = ("TimeDistributed", "Bidirectional", "SpectralNormalization")
+
+SHAPING = frozenset({"shape", "dropout"})
+"""Layers that leave the values as they are, but for their order and what is dropped."""
+
+PASSING = SHAPING | {"batch normalization", "scaling", "average pooling"}
+"""Layers that are linear: they keep two linear layers around them one linear layer."""
+
+
+@functools.cache
+def _role(cls: type) -> str:
+    known = cls.__module__.startswith("onefit.")
+    return _ROLE.get(cls.__name__, "other") if known else "other"
+
+
+def role_of(layer: Layer) -> str:
+    """What a layer is to the rules; layers that are not of the house are 'other'.
+
+    >>> role_of(onefit.layers.Conv2D(4, 3)), role_of(onefit.layers.Lambda(abs))
+    ('convolution', 'other')
+    """
+    return _role(type(layer))
+
+
+def activation_of(layer: Any) -> str | None:
+    """The name of a layer's activation; '?' for one that is not of the house.
+
+    >>> activation_of(onefit.layers.Dense(1)), activation_of(onefit.layers.ReLU())
+    ('linear', 'relu')
+    >>> activation_of(onefit.layers.Dense(1, lambda z: z)), activation_of(
+    ...     onefit.layers.Flatten())
+    ('?', None)
+    """
+    name = type(layer).__name__
+    if name == "ReLU":
+        bent = any(
+            not isinstance(v, int | float) or v
+            for v in (layer.negative_slope, layer.threshold)
+        )
+        return "leaky_relu" if bent else "relu" if layer.max_value is None else "relu6"
+    if name in ("LeakyReLU", "PReLU", "ELU"):
+        return {"LeakyReLU": "leaky_relu", "PReLU": "leaky_relu", "ELU": "elu"}[name]
+    if name == "Softmax":
+        return "softmax" if layer.axis == -1 else "?"
+    fn = getattr(layer, "activation", None)
+    return None if fn is None else _name_of(fn)
+
+
+def _name_of(fn: Any) -> str:
+    plain = getattr(fn, "func", fn)  # what a functools.partial binds
+    name = getattr(plain, "__name__", "?")
+    return name if getattr(activations, name, None) is plain else "?"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Call:
+    """One call of a plain layer.
+
+    Attributes:
+        layer: The layer; `core` is what a wrapper (TimeDistributed, Bidirectional,
+            SpectralNormalization) holds, else the layer itself.
+        role: What the core is to the rules: 'dense', 'convolution', 'shape', ...
+        activation: The name of its activation, '?' if unknown, None without one.
+        sources, outputs: The numbers of the values it takes and makes.
+        shapes: The shapes of its inputs; `shape` is that of its first output. None
+            where they are not known.
+    """
+
+    layer: Any
+    core: Any
+    role: str
+    activation: str | None
+    sources: tuple[int, ...]
+    outputs: tuple[int, ...]
+    shapes: tuple[Shape | None, ...]
+    shape: Shape | None
+
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        return str(self.layer.name)
+
+    @property
+    def kind(self) -> str:
+        """The class of the core, such as 'Dense'."""
+        return type(self.core).__name__
+
+    @property
+    def weighted(self) -> bool:
+        """Whether it is a sum of inputs times weights, z = w·x + b, then g(z)."""
+        return self.role in ("dense", "convolution")
+
+    @property
+    def units(self) -> int | None:
+        """The size of the last axis of its output."""
+        return self.shape[-1] if self.shape and len(self.shape) > 1 else None
+
+    @property
+    def features(self) -> int | None:
+        """The size of the last axis of its input."""
+        shape = self.shapes[0] if self.shapes else None
+        return shape[-1] if shape and len(shape) > 1 else None
+
+    @functools.cached_property
+    def params(self) -> dict[str, Any]:
+        """The core's weights by name; none before they are made."""
+        if not self.layer.built:
+            return {}
+        layer, params = self.layer, self.layer.slot.params
+        while layer is not self.core:
+            part, inner = next(iter(layer.parts().items()))
+            layer, params = inner, layer.of(part, params)
+        return params
+
+
+def _core(layer: Any) -> Any:
+    while type(layer).__name__ in _WRAPPERS:
+        layer = layer.layer
+    return layer
+
+
+def _told(layer: Any, known: list[Any]) -> list[Any]:
+    """The output shapes of a call on these shapes, if the layer was called so before.
+
+    Found again by tracing, those of attention cost milliseconds.
+    """
+    for call in layer._calls:
+        if [tensor.shape for tensor in jax.tree.leaves(call.sources)] == known:
+            return [tensor.shape for tensor in call.tensors]
+    return []
+
+
+class Network:
+    """A graph with the graphs inside it laid open.
+
+    Args:
+        graph: The graph.
+        input_shape: The shape of its input, a tuple of several, or None.
+
+    Attributes:
+        calls: The calls of plain layers, in order.
+        inputs, ends: The numbers of the values that come in, and that go out.
+        shapes: The shape of each value, None where it is not known.
+        error: Why the shapes do not fit each other, if they do not.
+    """
+
+    def __init__(self, graph: Graph, input_shape: Any = None) -> None:
+        self.calls: list[Call] = []
+        self.shapes: dict[int, Shape | None] = {}
+        self.error: str | None = None
+        shapes = jax.tree.leaves(input_shape, is_leaf=is_shape) or [None] * graph.inputs
+        if len(shapes) != graph.inputs:
+            shapes = [None] * graph.inputs
+        self.inputs = tuple(self._value(shape) for shape in shapes)
+        self.ends = tuple(self._walk(graph, list(self.inputs)))
+        self.maker = {value: call for call in self.calls for value in call.outputs}
+        self.readers: dict[int, list[Call]] = {}
+        for call in self.calls:
+            for value in dict.fromkeys(call.sources):
+                self.readers.setdefault(value, []).append(call)
+
+    def _value(self, shape: Shape | None) -> int:
+        self.shapes[len(self.shapes)] = shape
+        return len(self.shapes) - 1
+
+    def _walk(self, graph: Graph, values: list[int]) -> list[int]:
+        """Adds the calls of a graph on these values; the numbers of its outputs."""
+        for node in graph.nodes:
+            layer: Any = graph.layers[node.layer]
+            nest = jax.tree.map(values.__getitem__, node.sources)
+            sources = jax.tree.leaves(nest)
+            if isinstance(layer, InputLayer):
+                values += sources
+            elif isinstance(layer, Graph):
+                values += self._walk(layer, list(sources))
+            else:
+                values += self._call(layer, node, nest, sources)
+        return [values[end] for end in jax.tree.leaves(graph.outputs)]
+
+    def _call(self, layer: Any, node: Any, nest: Any, sources: list[int]) -> list[int]:
+        known = [self.shapes[value] for value in sources]
+        shapes: list[Any] = [None] * node.outputs
+        if all(known) and self.error is None:
+            try:
+                shapes = _told(layer, known) or jax.tree.leaves(
+                    layer.call_shape(
+                        jax.tree.map(self.shapes.__getitem__, nest),
+                        **dict(node.options),
+                    ),
+                    is_leaf=is_shape,
+                )
+            except (ValueError, TypeError) as error:
+                self.error = str(error)
+        core = _core(layer)
+        outputs = [self._value(shape) for shape in shapes]
+        self.calls.append(
+            Call(
+                layer, core, role_of(core), activation_of(core), tuple(sources),
+                tuple(outputs), tuple(known), shapes[0],
+            )
+        )  # fmt: skip
+        return outputs
+
+    # Ways through the network -------------------------------------------------------
+
+    def after(
+        self, value: int, through: Iterable[str] = SHAPING
+    ) -> Iterator[Call | None]:
+        """What takes a value, behind layers of these roles; None for the model's end.
+
+        Follows every branch.
+        """
+        if value in self.ends:
+            yield None
+        for call in self.readers.get(value, []):
+            if call.role in through:
+                for output in call.outputs:
+                    yield from self.after(output, through)
+            else:
+                yield call
+
+    def before(self, value: int, through: Iterable[str] = SHAPING) -> Call | None:
+        """What makes a value, before layers of these roles; None for the input."""
+        call = self.maker.get(value)
+        while call is not None and call.role in through and len(call.sources) == 1:
+            call = self.maker.get(call.sources[0])
+        return call
+
+    def reaches(self, call: Call, roles: Iterable[str]) -> bool:
+        """Whether a call's output comes to a call of one of these roles later on."""
+        rest, seen = list(call.outputs), set()
+        while rest:
+            value = rest.pop()
+            if value in seen:
+                continue
+            seen.add(value)
+            for reader in self.readers.get(value, []):
+                if reader.role in roles:
+                    return True
+                rest += reader.outputs
+        return False

@@ -1,0 +1,186 @@
+"""Where NaN arises: the step, the layer and the operation.
+
+A fit is the same again from the same weights and seed, so the epochs up to the NaN are
+run once more, then the step that made it, operation by operation.
+"""
+
+import dataclasses
+import re
+from typing import Any
+
+import jax
+import numpy as np
+from jax.extend import core
+
+from onefit.training.compiling import compiled
+from onefit.training.job import Fit
+from onefit.training.task import Batch, Train
+from onefit.types import Tree
+
+__all__ = ["Place", "locate"]
+
+MOST = 20_000
+"""Steps that are run again at most."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where the first number that is not finite was made.
+
+    Attributes:
+        epoch, step: In which epoch and batch, both from 0.
+        layer: The layer's name, None in the loss.
+        part: 'forward', 'loss', 'backward' or 'update'; 'before' if the weights were
+            not finite when the fit began.
+        operation: What was computed, such as 'exp', 'log' or 'dot_general'.
+        largest: The largest number among what went in.
+        weights: The largest weight before the step.
+    """
+
+    epoch: int
+    step: int
+    layer: str | None
+    part: str
+    operation: str
+    largest: float
+    weights: float
+
+
+def locate(job: Fit, snapshot: Any) -> Place | None:
+    """The place where NaN arises from a snapshot on, or None where it does not."""
+    if not _finite(snapshot.params):
+        return Place(snapshot.epoch, 0, None, "before", "none", np.inf, np.inf)
+    found = _failing_step(job, snapshot)
+    if found is None:
+        return None
+    epoch, step, order, params, train = found
+    plan = job.plan()
+    size = plan.batch if step < plan.full else plan.rest
+    at = np.arange(step * plan.batch, step * plan.batch + size)
+    at = at if order is None else order[at]
+    batch = jax.tree.map(lambda a: np.asarray(a)[at], job.train_data)
+    where = _operation(job, params, train, batch)
+    return Place(epoch, step, *where, _largest(params))
+
+
+def _failing_step(job: Fit, snapshot: Any) -> Any:
+    """(epoch, step, order, params, train): all is finite before it, not after it."""
+    plan, (begin, *weights) = job.plan(), snapshot
+    data, *weights = jax.tree.map(jax.numpy.asarray, (job.train_data, *weights))
+    tally = compiled("start", False)(job.task)
+    pieces = [(0, plan.full, plan.batch)] if plan.full else []
+    pieces += [(plan.full, 1, plan.rest)] if plan.rest else []
+
+    def after(count: int, first: int, size: int, order: Any, weights: Any) -> Any:
+        """The weights after so many steps."""
+        if not count:
+            return weights
+        return compiled("part", False)(
+            job.task, *weights, tally, data, order, np.int32(first), np.int32(count),
+            np.uint32(job.seed), size=size, batch=plan.batch,
+        )[:2]  # fmt: skip
+
+    for epoch in range(begin, min(job.epochs, begin + 1 + MOST // plan.steps)):
+        order = job.order(plan, epoch, 1)[0] if plan.ordered else None
+        for first, count, size in pieces:
+            told = (first, size, order, weights)
+            then = after(count, *told)
+            if _finite(then):
+                weights = then
+                continue
+            fine, broken = 0, count  # so many steps leave finite weights, so many not
+            while broken - fine > 1:
+                middle = (fine + broken) // 2
+                if _finite(after(middle, *told)):
+                    fine = middle
+                else:
+                    broken = middle
+            return epoch, first + fine, order, *after(fine, *told)
+    return None
+
+
+def _operation(job: Fit, params: Tree, train: Train, batch: Batch) -> Any:
+    """(layer, part, operation, largest input) of the first that is not finite."""
+    task, names = job.task, dict(job.model.graph.calls())
+    key = None
+    if task.graph.random:
+        seed = jax.random.key(np.uint32(job.seed))
+        key = jax.random.fold_in(seed, train.optimizer["iterations"])
+
+    def step(free: Tree, state: Tree, batch: Batch) -> Any:
+        def cost(free: Tree) -> Any:
+            every = task.unpack(params, free)
+            loss, _ = task.cost(every, state, batch, training=True, key=key)
+            return loss
+
+        return jax.value_and_grad(cost)(free)
+
+    free = train.free
+    program = jax.make_jaxpr(step)(free, train.state, batch)
+    inputs = jax.tree.leaves((free, train.state, batch))
+    try:
+        _run(program.jaxpr, program.consts, inputs, "")
+    except _Spoiled as found:
+        operation, stack, largest = found.args
+    else:  # the step itself was fine: the update was not
+        return None, "update", "update", _largest(free)
+    path = tuple(map(int, re.findall(r"call(\d+)", stack)))
+    tries = [path[:n] for n in range(len(path), 0, -1)]
+    layer = next((names[one] for one in tries if one in names), None)
+    forward = "forward" if path else "loss"
+    part = "backward" if "transpose" in stack else forward
+    return layer and str(layer.name), part, operation, largest
+
+
+class _Spoiled(Exception):
+    """The first operation that makes what is not finite of what is."""
+
+
+def _run(jaxpr: Any, consts: Any, inputs: Any, outer: str) -> list[Any]:
+    """Runs a program operation by operation, up to the first that spoils numbers."""
+    values = dict(zip(jaxpr.constvars, consts, strict=True))
+    values |= dict(zip(jaxpr.invars, inputs, strict=True))
+
+    def read(atom: Any) -> Any:
+        return atom.val if isinstance(atom, core.Literal) else values[atom]
+
+    for eqn in jaxpr.eqns:
+        given = [read(atom) for atom in eqn.invars]
+        stack = f"{outer}/{eqn.source_info.name_stack}"
+        inner = _inside(eqn)
+        if inner is not None:
+            made = _run(inner.jaxpr, inner.consts, given, stack)
+        else:
+            made = eqn.primitive.bind(*given, **eqn.params)
+            made = made if eqn.primitive.multiple_results else [made]
+        if not _finite(made) and _finite(given):
+            raise _Spoiled(eqn.primitive.name, stack, _largest(given))
+        values |= dict(zip(eqn.outvars, made, strict=True))
+    return [read(atom) for atom in jaxpr.outvars]
+
+
+def _inside(eqn: Any) -> Any:
+    """The program that an operation calls once, if it does."""
+    for name in ("jaxpr", "call_jaxpr", "fun_jaxpr"):
+        inner = eqn.params.get(name)
+        if eqn.primitive.name not in ("scan", "while", "cond") and inner is not None:
+            return inner if hasattr(inner, "consts") else core.ClosedJaxpr(inner, ())
+    return None
+
+
+def _finite(tree: Any) -> bool:
+    return all(
+        bool(np.isfinite(np.asarray(a)).all())
+        for a in jax.tree.leaves(tree)
+        if jax.numpy.issubdtype(getattr(a, "dtype", np.int32), np.floating)
+    )
+
+
+def _largest(tree: Any) -> float:
+    sizes = [
+        np.abs(np.asarray(a)).max()
+        for a in jax.tree.leaves(tree)
+        if jax.numpy.issubdtype(getattr(a, "dtype", np.int32), np.floating)
+        and np.size(a)
+    ]
+    return float(max(sizes, default=0.0))

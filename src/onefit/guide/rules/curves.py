@@ -1,0 +1,237 @@
+"""Rules that look at the curves of a run: its losses and scores, epoch by epoch."""
+
+from collections.abc import Iterator
+
+import jax
+import numpy as np
+
+from onefit.guide.finding import Finding
+from onefit.guide.run import Run
+
+__all__ = ["CURVES"]
+
+Findings = Iterator[Finding]
+
+STUCK = 0.03
+"""What share of the loss of guessing has to be gone before a network has learned."""
+
+FEW = 100
+"""Steps before which a network cannot be called stuck."""
+
+
+def not_a_number(run: Run) -> Findings:
+    """The loss is NaN or infinite: one such number makes all weights NaN."""
+    bad = np.flatnonzero(~np.isfinite(run.loss))
+    if not len(bad):
+        return
+    place, when = run.evidence.broken, f"in epoch {bad[0] + 1}"
+    seen = f"the loss became {run.loss[bad[0]]:g} {when}"
+    layer, fix = None, f"divide the learning rate by 10: {run.rate_times(0.1)}"
+    why = "one NaN in the loss makes every gradient, and so every weight, NaN"
+    if place is not None and place.part == "before":
+        seen = "the weights were NaN or infinite before the fit began"
+        fix = "model.initialize() draws them anew"
+    elif place is not None:
+        layer = place.layer
+        at = f"layer {layer!r}" if layer else f"the {place.part}"
+        seen += (
+            f": in step {place.step + 1} of epoch {place.epoch + 1}, at {at}, "
+            f"{place.part}, operation '{place.operation}', from numbers up to "
+            f"{place.largest:.3g}"
+        )
+        grown = place.weights > 1e3 or place.largest > 1e6
+        if place.operation in ("log", "div", "rsqrt", "sqrt", "pow") and not grown:
+            why = f"'{place.operation}' of 0 or of a negative number is no number"
+            fix = (
+                "keep its argument away from 0 (jnp.maximum(x, 1e-7)); for a "
+                "cross-entropy give logits and from_logits=True"
+            )
+        elif grown:
+            why = (
+                f"weights had grown to {place.weights:.3g}: steps too large for this "
+                "slope make the next slope larger still"
+            )
+            fix += ", scale the inputs, or write clipnorm=1.0"
+    yield Finding("loss-not-a-number", "error", layer, seen, why, fix, run.curve())
+
+
+def diverging(run: Run) -> Findings:
+    """The loss grows: steps so large that they land higher on the other side."""
+    loss = run.loss
+    if not np.isfinite(loss[-1]):
+        before = loss[np.isfinite(loss)]
+        if len(before) < 2 or before[-1] < 2 * before[0]:
+            return
+        last = float(before[-1])
+    else:
+        last = run.last
+    first = float(loss[0])
+    grown = last > 2 * first and last > 1.5 * run.base
+    # Where the first epoch's mean is already beyond all measure.
+    blown = first > 100 * run.base and last > 10 * run.base and run.steps >= FEW
+    if not (grown or blown):
+        return
+    seen = f"the loss went from {first:.3g} to {last:.3g}"
+    if run.evidence.chance is not None:
+        seen += f"; guessing gives {run.base:.3g}"
+    yield Finding(
+        "diverging", "error", None, seen,
+        f"{run.rates} takes steps so large that each lands higher on the other side of "
+        "the valley: w := w - alpha dJ/dw overshoots",
+        f"divide the learning rate by 10: {run.rate_times(0.1)}; scale inputs and "
+        "targets to about -1 to 1 if they are not",
+        run.curve(),
+    )  # fmt: skip
+
+
+def stuck(run: Run) -> Findings:
+    """The loss stays that of the best constant answer: nothing of x is used."""
+    if run.evidence.chance is None or run.steps < FEW or run.early:
+        return
+    if not np.isfinite(run.loss).all() or run.learned > STUCK:
+        return
+    if run.loss.min() < (1 - 2 * STUCK) * run.base or run.last > 1.5 * run.base:
+        return  # it had learned something, or it diverges
+    if run.loss[run.epochs // 2] - run.last > STUCK * run.base / 3:
+        return  # it is still on its way down to guessing
+    yield Finding(
+        "stuck-at-chance", "error", None,
+        f"the loss is {run.last:.4g} after {run.epochs} epochs; the best answer that "
+        f"is the same for every row has {run.base:.4g}",
+        "the network has learned how often each answer occurs, and nothing from x",
+        "look at the other findings for the cause; if there is none, try another "
+        "start (seed), more units, or a larger learning rate",
+        run.curve(),
+    )  # fmt: skip
+
+
+def oscillating(run: Run) -> Findings:
+    """The loss jumps up and down by much of itself, without getting anywhere."""
+    loss = run.loss
+    if run.epochs < 8 or not np.isfinite(loss).all():
+        return
+    late = loss[run.epochs // 3 :]
+    steps = np.diff(late)
+    turns = np.mean(np.sign(steps[1:]) != np.sign(steps[:-1]))
+    jump = np.abs(steps).mean() / max(late.mean(), 1e-30)
+    # A loss near 0 jumps by much of itself and does no harm.
+    if turns < 0.5 or jump < 0.2 or late.mean() < 0.1 * run.base:
+        return
+    if late[-len(late) // 3 :].mean() < 0.7 * late[: len(late) // 3].mean():
+        return
+    yield Finding(
+        "oscillating", "error", None,
+        f"from epoch to epoch the loss changes by {jump:.0%} of itself, and back again "
+        f"(it is {late.min():.3g} to {late.max():.3g})",
+        f"{run.rates} jumps from one side of the valley to the other",
+        f"divide the learning rate by 10: {run.rate_times(0.1)}, or batches larger "
+        f"than {run.evidence.batch_size}",
+        run.curve(),
+    )  # fmt: skip
+
+
+def stopped_too_early(run: Run) -> Findings:
+    """The loss was still falling, with less than half of the way behind it."""
+    if run.early or run.epochs < 5 or run.history.stopped == "interrupted":
+        return
+    loss = run.loss if run.val_loss is None else run.val_loss
+    if len(loss) < 5 or not np.isfinite(loss).all() or not STUCK < run.learned < 0.5:
+        return
+    tail = loss[-max(3, len(loss) // 4) :]
+    fall = (tail[0] - tail[-1]) / max(tail[0], 1e-30)
+    if fall < 0.1 or np.mean(np.diff(tail) < 0) < 0.8:
+        return
+    yield Finding(
+        "stopped-too-early", "hint", None,
+        f"in the last {len(tail)} of {run.epochs} epochs the loss still fell by "
+        f"{fall:.0%}, to {tail[-1]:.3g}",
+        "the fit ended on the slope, not in the valley",
+        f"train on: call fit again, or epochs={run.epochs * 4} with "
+        "EarlyStopping(patience=10, restore_best_weights=True)",
+        run.curve(),
+    )  # fmt: skip
+
+
+def overfitting(run: Run) -> Findings:
+    """Training goes on getting better while rows not seen get worse."""
+    held = run.val_loss
+    if held is None or len(held) < 5 or run.history.stopped == "rule":
+        return
+    if not (np.isfinite(held).all() and np.isfinite(run.loss).all()):
+        return
+    best, tail = int(held.argmin()), float(np.median(held[-max(1, len(held) // 10) :]))
+    at = min(run.epochs - 1, int(best * run.epochs / len(held)))
+    rises = tail / max(held[best], 1e-30)
+    falls = run.last < 0.7 * run.loss[at]
+    gap = _gap(run)
+    apart = tail > 3 * run.last
+    if gap is None:  # a regression: the losses alone tell
+        found = rises > 1.25 and falls and apart
+        worse = rises > 2
+    else:
+        found = gap > 0.1 and apart and (rises > 1.25 or gap > 0.2)
+        worse = gap > 0.2 or rises > 2
+    if not found:
+        return
+    scores = "" if gap is None else f"; the accuracies are {gap:.2f} apart"
+    yield Finding(
+        "overfitting", "error" if worse else "hint", None,
+        f"the training loss fell to {run.last:.3g}, but that of rows not seen is "
+        f"{tail:.3g}, after {held[best]:.3g} in epoch {best + 1}{scores}",
+        "the network learns the training rows by heart, noise included, instead of "
+        "what they have in common",
+        "more data; or a smaller model (half the units); or L2 or L1 on the weights: "
+        "Dense(..., kernel_regularizer=onefit.regularizers.L2(0.001)), then 0.01; or "
+        "EarlyStopping(restore_best_weights=True)",
+        run.curve(),
+    )  # fmt: skip
+
+
+def _gap(run: Run) -> float | None:
+    """By how much the accuracy on training rows is better than on rows not seen."""
+    name = run.accuracy
+    held = run.logs.get(f"val_{name}")
+    if name is None or held is None or not len(held):
+        return None
+    some = max(1, len(held) // 10)
+    return float(np.median(run.logs[name][-some:]) - np.median(held[-some:]))
+
+
+def leaking(run: Run) -> Findings:
+    """Rows not seen are answered perfectly at once, and one column says it all."""
+    held, x = run.val_loss, run.evidence.sample.x
+    targets = jax.tree.leaves(run.evidence.sample.y)
+    if held is None or not len(held) or getattr(x, "ndim", 0) != 2 or x.shape[1] < 2:
+        return
+    if len(targets) > 1:
+        return
+    early = held[: max(1, len(held) // 10)]
+    if not np.isfinite(early).all() or early.min() > 0.2 * run.base or len(x) < 50:
+        return
+    target = np.asarray(targets[0], float).reshape(len(x), -1)
+    if target.shape[1] != 1:
+        target = target.argmax(axis=1)[:, None].astype(float)
+    columns = np.asarray(x, float)
+    apart = [columns - columns.mean(axis=0), target - target.mean(axis=0)]
+    size = np.sqrt((apart[0] ** 2).sum(axis=0) * (apart[1] ** 2).sum())
+    alike = np.abs((apart[0] * apart[1]).sum(axis=0)) / np.maximum(size, 1e-30)
+    most = int(alike.argmax())
+    if alike[most] < 0.98 or np.sort(alike)[-2] > 0.9:
+        return
+    yield Finding(
+        "too-good-to-be-true", "error", None,
+        f"rows not seen are answered almost perfectly after {len(early)} epochs (loss "
+        f"{early.min():.3g}), and column {most} of x follows the target "
+        f"(correlation {alike[most]:.3f})",
+        "a column that is made from the target, or known only after it, will not be "
+        "there when the network is used",
+        f"leave the column out: np.delete(x, {most}, axis=1)",
+        run.curve(),
+    )  # fmt: skip
+
+
+CURVES = (
+    not_a_number, diverging, stuck, oscillating, stopped_too_early, overfitting,
+    leaking,
+)  # fmt: skip
+"""In the order in which they are asked."""

@@ -1,0 +1,593 @@
+"""Rules about the rows: what networks learn badly from, or cannot learn."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from onefit.guide.case import Case, Head
+from onefit.guide.finding import Finding
+from onefit.guide.network import Call
+from onefit.guide.targets import kind_of
+
+__all__ = ["DATA", "LARGE_INPUTS", "not_finite", "sizes"]
+
+Findings = Iterator[Finding]
+
+LARGE_INPUTS = 20.0
+"""The size (root mean square) of an input column that networks learn badly from.
+
+Raw pixels have about 80, ages 45, the digits' 0 to 16 about 8. He's and Glorot's
+weights are made for 1.
+"""
+
+TOO_LARGE, FAR_TOO_LARGE = 50.0, 1000.0
+"""Sizes that saturate a sigmoid or make gradient descent diverge, and that do harm to
+every network."""
+
+SMALL_INPUTS, TOO_SMALL = 0.01, 0.001
+"""The size of the largest column from which on all inputs are small."""
+
+APART = 1e4
+"""The ratio of two columns' sizes at which the network does not see the smaller one."""
+
+COLUMNS = 30
+"""Up to so many columns are a table, whose constant columns are a slip. In more (the
+pixels of an image) some are always blank."""
+
+ROWS = 20
+"""Fewer rows say nothing about columns, or about what rows have in common."""
+
+SAME, NEARLY = 1 - 1e-6, 0.998
+"""The squared correlation with the target of a column that is the target, or it with
+a little noise; what else there is explains less than `OTHERS` then."""
+
+OTHERS = 0.8
+
+EACH, MANY = 5, 5
+"""Rows of each class, and rows for each column, below which a column that tells the
+class may be chance; the second at the start of a fit, where few rows are looked at."""
+
+MOST = {2: 0.95, 3: 0.9}
+"""The share of the largest of two classes, or of several, that is nearly all."""
+
+LARGE_TARGETS, HUGE_TARGETS = 100.0, 1000.0
+"""The size of targets that takes long to reach, or that makes gradients explode."""
+
+SMALL_TARGETS = 1e-3
+
+IN_BOTH = {"hint": 0.05, "error": 0.2}
+"""The share of validation rows that are training rows; by chance there are few."""
+
+ELSEWHERE = 5.0
+"""The ratio of the sizes of validation and training columns that is no chance."""
+
+LOOKED_UP = 2000
+"""Validation rows that are looked up among the training rows."""
+
+
+def _columns(x: np.ndarray) -> np.ndarray:
+    """Rows, steps and pixels by columns, features and channels."""
+    flat = x.reshape(-1, x.shape[-1]) if x.ndim > 1 else x[:, None]
+    return flat if flat.dtype.kind == "f" else flat.astype(np.float32)
+
+
+def sizes(x: np.ndarray) -> np.ndarray:
+    """The size of each column, the root of the mean square of what is finite."""
+    flat = _columns(x)
+    with np.errstate(all="ignore"):
+        squares = np.einsum("ij,ij->j", flat, flat, dtype=np.float64) / len(flat)
+        if not np.isfinite(squares).all():
+            squares = np.nanmean(np.where(np.isfinite(flat), flat, np.nan) ** 2, 0)
+    return np.sqrt(squares)
+
+
+# Inputs -------------------------------------------------------------------------------
+
+
+def not_a_number(case: Case) -> Findings:
+    """NaN in a row is NaN in every weight after one step (TheDeepChecker)."""
+    if case.data is None or case.cheap:
+        return  # fit refuses them itself
+    parts = [("", case.data.train), ("validation ", case.data.held)]
+    for where, batch in parts:
+        if batch is None:
+            continue
+        for name, tree in zip(("x", "y", "sample_weight"), batch, strict=True):
+            arrays = tree if isinstance(tree, tuple) else (tree,)
+            for i, array in enumerate(arrays):
+                place = f"{where}{name}[{i}]" if len(arrays) > 1 else f"{where}{name}"
+                yield from _holes(array, place, name)
+
+
+def _holes(array: Any, place: str, name: str) -> Findings:
+    if array is None or array.dtype.kind != "f":
+        return
+    host = np.asarray(array)
+    with np.errstate(all="ignore"):
+        if np.isfinite(host.sum()):
+            return
+    bad = np.argwhere(~np.isfinite(host))
+    if not len(bad):
+        return
+    at = f"row {bad[0][0]}" + "".join(f", column {i}" for i in bad[0][1:])
+    yield not_finite(
+        f"{len(bad)} of {host.size} numbers in {place} are NaN or infinite; the first "
+        f"is at {at}",
+        "drop those rows: good = np.isfinite(x).all(axis=1); x, y = x[good], y[good]"
+        if name == "x" and host.ndim == 2 else
+        f"drop those rows, or fill them: np.nan_to_num({name})",
+    )  # fmt: skip
+
+
+def not_finite(seen: str, fix: str) -> Finding:
+    """The finding of numbers that are none."""
+    return Finding(
+        "not-a-number", "error", None, seen,
+        "a sum with NaN is NaN: one such row makes every gradient NaN, and then every "
+        "weight",
+        fix,
+    )  # fmt: skip
+
+
+def inputs_not_scaled(case: Case) -> Findings:
+    """Inputs about 1 in size, as weights are drawn for (UMLAUT; lecture 003, coffee).
+
+    What a Normalization, a BatchNormalization or arithmetic makes of them first is not
+    judged; a Rescaling is applied.
+    """
+    for i, (x, call) in enumerate(_met(case)):
+        if x.dtype.kind not in "fiu" or not x.size:
+            continue
+        found = sizes(x)
+        found = found[np.isfinite(found) & (found > 0)]
+        if not len(found):
+            continue
+        large, small = float(found.max()), float(found.min())
+        name = f"input {i + 1}" if len(case.x or ()) > 1 else "x"
+        optimizer = type(case.model.optimizer).__name__ if case.compiled else ""
+        flat = call.activation in ("sigmoid", "tanh", "hard_sigmoid", "softsign") and (
+            call in case.hidden or call.role == "recurrent"
+        )
+        if large >= LARGE_INPUTS:
+            bad = large >= TOO_LARGE and (flat or optimizer == "SGD")
+            yield Finding(
+                "inputs-not-scaled",
+                "error" if bad or large >= FAR_TOO_LARGE else "hint", call.name,
+                seen=f"columns of {name} have sizes up to {large:.3g} (the root of the "
+                "mean square)",
+                why=_why_large(call, large, flat, optimizer),
+                fix=_scaling(x),
+            )  # fmt: skip
+            return
+        if large < SMALL_INPUTS:
+            yield Finding(
+                "inputs-not-scaled",
+                "error" if large < TOO_SMALL and optimizer == "SGD" else "hint",
+                call.name,
+                seen=f"all of {name} is small: sizes up to {large:.1g}",
+                why="z = w·x + b hardly depends on such inputs, and dJ/dw = dJ/dz · x "
+                "is as small",
+                fix=_scaling(x),
+            )  # fmt: skip
+            return
+        if large / small > APART and x.ndim == 2 and x.shape[-1] <= COLUMNS:
+            yield Finding(
+                "inputs-not-scaled", "hint", call.name,
+                seen=f"columns of {name} have sizes from {small:.1g} to {large:.3g}",
+                why="z = w·x + b is a sum in which the small columns are not seen, and "
+                "their weights get no gradient to speak of",
+                fix=_scaling(x),
+            )  # fmt: skip
+            return
+
+
+def _why_large(call: Call, size: float, flat: bool, optimizer: str) -> str:
+    z = f"z = w·x + b of {call.name!r} starts at about {size:.3g} rather than 1"
+    if flat:
+        return f"{z}, where {call.activation} is flat and has no gradient"
+    if optimizer == "SGD":
+        return f"{z}, and dJ/dw = dJ/dz · x grows with x: the steps get too large"
+    return f"{z}, and the loss with it; what the weights learn first is to be small"
+
+
+def _scaling(x: np.ndarray) -> str:
+    image = x.ndim > 2 or x.shape[-1] > COLUMNS
+    if image and float(x.min()) >= 0 and float(x.max()) <= 255:
+        return "write x = x / 255, or begin the model with Rescaling(1 / 255)"
+    return (
+        "write x = (x - x.mean(axis=0)) / x.std(axis=0), or begin the model with "
+        "n = Normalization(); n.adapt(x)"
+    )
+
+
+def _met(case: Case) -> Iterator[tuple[np.ndarray, Call]]:
+    """The inputs as the first layer with weights meets them, and that layer."""
+    if not case.x:
+        return
+    through = {"shape", "dropout", "max pooling", "average pooling"}
+    for x, value in zip(case.x, case.network.inputs, strict=False):
+        for call in case.network.after(value, through):
+            if call is None:
+                continue
+            if call.weighted or call.role == "recurrent":
+                yield x, call
+                break
+            if call.kind == "Rescaling":
+                after = next(case.network.after(call.outputs[0], through), None)
+                scale, offset = call.core.scale, call.core.offset
+                if after is not None and (after.weighted or after.role == "recurrent"):
+                    yield (
+                        (
+                            x * np.asarray(scale, np.float32)
+                            + np.asarray(offset, np.float32)
+                        ),
+                        after,
+                    )
+                break
+
+
+def constant_column(case: Case) -> Findings:
+    """An input that is always the same says nothing (TheDeepChecker).
+
+    Columns of zeros among many are the border of an image, and no slip.
+    """
+    for i, x in enumerate(case.x or ()):
+        if len(x) < ROWS // 2 or x.ndim < 2 or _names_things(case, i):
+            continue
+        flat = _columns(x)
+        first = flat[:1]
+        same = (flat[: 2 * ROWS] == first).all(axis=0)
+        if same.any():  # most columns are told by few rows
+            same[same] = (flat[:, same] == first[:, same]).all(axis=0)
+        if not same.any():
+            continue
+        name = f"input {i + 1}" if len(case.x or ()) > 1 else "x"
+        if same.all():
+            yield Finding(
+                "constant-column", "error", None,
+                seen=f"all rows of {name} are the same",
+                why="rows that do not differ cannot have answers that do",
+                fix="look at how x was made: print(x[:3])",
+            )  # fmt: skip
+        elif x.ndim == 2 and flat.shape[1] <= COLUMNS:
+            places = np.flatnonzero(same)
+            yield Finding(
+                "constant-column", "hint", None,
+                seen=f"column{'s' * (len(places) > 1)} {_listed(places)} of {name} "
+                f"{'have' if len(places) > 1 else 'has'} the same number in every row",
+                why="what never changes explains nothing; it does what b does already",
+                fix=f"leave out: x = np.delete(x, {places.tolist()[:10]}, axis=1)",
+            )  # fmt: skip
+
+
+def _names_things(case: Case, index: int) -> bool:
+    """Whether an input is numbers of words or the like, which are looked up."""
+    readers = case.network.after(case.network.inputs[index])
+    return any(call is not None and call.role == "embedding" for call in readers)
+
+
+def _listed(places: np.ndarray) -> str:
+    shown = ", ".join(str(p) for p in places[:5])
+    return shown + (f" and {len(places) - 5} more" if len(places) > 5 else "")
+
+
+def column_tells_target(case: Case) -> Findings:
+    """A column that is the target in other words: it will not be there to predict.
+
+    One column alone is a toy (y = 2x - 1), and so are neighbours that all tell (the
+    days before tomorrow).
+    """
+    xs, head = case.x, case.heads[0] if len(case.heads) == 1 else None
+    if not xs or len(xs) != 1 or head is None or head.targets is None:
+        return
+    x, y = case.together(head)
+    t = kind_of(y)
+    if x.ndim != 2 or x.shape[1] < 2 or len(x) < ROWS or head.reconstructs:
+        return
+    if _names_things(case, 0) or (case.cheap and len(x) < MANY * x.shape[1]):
+        return
+    if t.kind == "constant" or t.text or len(t.shape) > 1 + (t.kind == "one-hot"):
+        return
+    told = _explained(_columns(x), y, t)
+    if told is None:
+        return
+    best = int(told.argmax())
+    rest = float(np.delete(told, best).max())
+    exact = told[best] >= SAME
+    if exact and (t.exclusive or rest < OTHERS):
+        severity = "error"
+    elif told[best] >= NEARLY and rest < OTHERS:
+        severity = "hint"
+    else:
+        return
+    certain = "in every row" if exact else f"(R² = {told[best]:.4f})"
+    yield Finding(
+        "column-tells-target", severity, None,
+        seen=f"column {best} of x {'tells' if exact else 'nearly tells'} y: one "
+        f"follows from the other {certain}",
+        why="the network will look at that column alone, and when it is to predict, "
+        "what came from y is not there",
+        fix=f"leave it out, if it is made from y: x = np.delete(x, {best}, axis=1)",
+    )  # fmt: skip
+
+
+def _explained(x: np.ndarray, y: np.ndarray, t: Any) -> np.ndarray | None:
+    """Of each column's variance, the share that the target explains."""
+    x = np.asarray(x, np.float64)
+    with np.errstate(all="ignore"):
+        centred = x - x.mean(axis=0)
+        total = (centred**2).sum(axis=0)
+        if (t.exclusive and len(t.classes) > 2) or t.kind == "one-hot":
+            labels = y.argmax(axis=-1) if t.kind == "one-hot" else y.ravel()
+            classes = np.unique(labels)
+            if len(classes) < 2 or len(labels) < 2 * len(classes):
+                return None
+            hit = (labels[:, None] == classes).astype(float)
+            if hit.sum(axis=0).min() < EACH:
+                return None
+            sums = hit.T @ centred
+            between = (sums**2 / hit.sum(axis=0)[:, None]).sum(axis=0)
+            share = between / total
+        else:
+            target = np.asarray(y, float).ravel()
+            target = target - target.mean()
+            share = (centred.T @ target) ** 2 / (total * (target**2).sum())
+    return np.where(np.isfinite(share) & (total > 0), share, 0.0)
+
+
+def channels_misplaced(case: Case) -> Findings:
+    """Colours where a convolution takes rows, or the reverse (landscape 8.4)."""
+    for call in case.network.calls:
+        shape = call.shapes[0] if call.shapes else None
+        if call.role != "convolution" or not shape or len(shape) != 4:
+            continue
+        first = call.core.data_format == "channels_first"
+        _, *sides = shape
+        if None in sides:
+            continue
+        one, two, three = (n or 0 for n in sides)
+        colours = (1, 3, 4)
+        moved = (
+            three in colours and one == two and one >= 8 if first
+            else one in colours and two == three and two >= 8
+        )  # fmt: skip
+        if not moved or case.network.before(call.sources[0]) is not None:
+            continue
+        if first:
+            fix = "leave data_format out: 'channels_last' is what x has"
+        else:
+            fix = "write x = np.moveaxis(x, 1, -1), which makes it "
+            fix += f"(n, {two}, {three}, {one})"
+        yield Finding(
+            "channels-misplaced", "error", call.name,
+            seen=f"{call.name!r} takes (batch, "
+            f"{'channels, rows, columns' if first else 'rows, columns, channels'}) and "
+            f"gets (n, {one}, {two}, {three})",
+            why="it slides its windows along the colours and takes columns of pixels "
+            "for channels",
+            fix=fix,
+        )  # fmt: skip
+        return
+
+
+# Targets ------------------------------------------------------------------------------
+
+
+def constant_target(case: Case) -> Findings:
+    """A target that never changes is learned by b alone (TheDeepChecker)."""
+    for head in case.heads:
+        t = head.targets
+        if t is None or t.rows < ROWS // 2 or head.kind is None:
+            continue
+        lone = t.kind == "one-hot" and sum(n > 0 for n in t.counts) == 1
+        if t.kind == "constant" or lone:
+            value = f"class {int(np.argmax(t.counts))}" if lone else f"{t.low:g}"
+            yield _of(
+                head, "constant-target", "error",
+                f"every target is {value}",
+                "there is nothing to tell apart: the bias of the last layer alone can "
+                "learn that",
+                "look at how y was made: print(np.unique(y, return_counts=True))",
+            )  # fmt: skip
+
+
+def labels_unbalanced(case: Case) -> Findings:
+    """Who always says the frequent class is nearly always right (SageMaker)."""
+    if case.data is None or case.data.weighted:
+        return
+    for head in case.heads:
+        t = head.targets
+        if t is None or t.rows < 5 * ROWS or head.kind == "regression":
+            continue
+        if t.kind not in ("binary", "classes", "one-hot", "signs") or head.reconstructs:
+            continue
+        if (
+            len(t.shape) > 1 + (t.kind == "one-hot")
+            or t.major < MOST[min(3, len(t.classes))]
+        ):
+            continue
+        most = t.classes[int(np.argmax(t.counts))]
+        weights = {
+            c: round(sum(t.counts) / (len(t.counts) * n), 2)
+            for c, n in zip(t.classes, t.counts, strict=True)
+            if n
+        }
+        yield _of(
+            head, "labels-unbalanced", "hint",
+            f"{t.major:.1%} of the rows have the class {most}",
+            f"whoever says {most} every time is right in {t.major:.1%} of the rows, so "
+            "that is what is learned first, and the accuracy does not show it",
+            f"write class_weight={weights}, and look at precision and recall"
+            if len(weights) <= 5 else
+            "write class_weight={class: rows / (classes * rows of the class), ...}",
+        )  # fmt: skip
+
+
+def target_not_scaled(case: Case) -> Findings:
+    """The last layer has to grow to the size of the targets first (TheDeepChecker)."""
+    for head in case.heads:
+        t = head.targets
+        if t is None or not t.quantities or head.kind != "regression":
+            continue
+        if head.activation not in ("linear", "relu", "leaky_relu", "softplus"):
+            continue
+        if type(head.loss).__name__ in (
+            "MeanSquaredLogarithmicError", "MeanAbsolutePercentageError"
+        ):  # fmt: skip
+            continue
+        optimizer = type(case.model.optimizer).__name__
+        lone = not case.hidden and len(case.network.calls) == 1
+        if t.size >= LARGE_TARGETS:
+            far = (case.rate or 0) * (case.steps or 0)
+            if lone and (optimizer == "SGD" or far >= t.size):
+                continue  # a linear regression takes its steps by the targets' size
+            if optimizer != "SGD" and far >= t.size:
+                continue
+            squared = type(head.loss).__name__ == "MeanSquaredError"
+            bad = t.size >= HUGE_TARGETS or (optimizer == "SGD" and squared)
+            yield _of(
+                head, "target-not-scaled", "error" if bad else "hint",
+                f"targets from {t.low:.4g} to {t.high:.4g}",
+                "outputs start at about 1: "
+                + ("the error is large and so is its gradient, and gradient descent "
+                   "diverges" if optimizer == "SGD" else
+                   "it takes very many steps to reach such numbers"),
+                "write y = (y - y.mean()) / y.std(), and undo it after predict",
+            )  # fmt: skip
+        elif 0 < t.size < SMALL_TARGETS:
+            yield _of(
+                head, "target-not-scaled", "hint",
+                f"targets from {t.low:.2g} to {t.high:.2g}",
+                "outputs start at about 1, and an error of 0.01 looks small while it "
+                "is larger than every target",
+                "write y = (y - y.mean()) / y.std(), and undo it after predict",
+            )  # fmt: skip
+
+
+def _of(head: Head, code: str, severity: str, seen: str, why: str, fix: str) -> Finding:
+    if len(head.case.heads) > 1 and head.name:
+        seen = f"output {head.name!r}: {seen}"
+    return Finding(code, severity, head.layer, seen, why, fix)  # type: ignore[arg-type]
+
+
+# Training against validation ----------------------------------------------------------
+
+
+def rows_in_both(case: Case) -> Findings:
+    """Rows to judge by are rows not learned from (lecture 003, overfitting).
+
+    Where training rows come back among themselves, few different rows exist, and
+    nothing is said.
+    """
+    data = case.data
+    if data is None or data.held is None or data.split or not case.x:
+        return
+    train, held = _leaves(data.train.x), _leaves(data.held.x)
+    n, m = len(train[0]), len(held[0])
+    if min(n, m) < ROWS or len(train) != len(held):
+        return
+    if case.cheap and n * math.prod(train[0].shape[1:]) > case.numbers:
+        # Only what a slip of the pen makes: the very same rows, from the first on.
+        k = min(n, m, 64)
+        same = all(
+            np.array_equal(a[:k], b[:k]) for a, b in zip(train, held, strict=True)
+        )
+        share = 1.0 if same and n == m else 0.0
+        if share:
+            yield _both(share, m)
+        return
+    keys = [_keys(a, b) for a, b in zip(train, held, strict=True)]
+    if any(key is None for key in keys):
+        return
+    mine = [tuple(row) for row in zip(*(k[0] for k in keys), strict=True)]  # type: ignore[index]
+    known = set(mine)
+    if len(known) < 0.9 * n:
+        return
+    asked = [*zip(*(k[1] for k in keys), strict=True)]  # type: ignore[index]
+    share = sum(row in known for row in asked) / len(asked)
+    if share >= IN_BOTH["hint"]:
+        yield _both(share, m)
+
+
+def _both(share: float, rows: int) -> Finding:
+    return Finding(
+        "rows-in-both", "error" if share >= IN_BOTH["error"] else "hint", None,
+        seen=f"{share:.0%} of the {rows} validation rows are training rows too",
+        why="what was learned by heart looks as good on them as what was understood",
+        fix="hold rows out that are not trained on: validation_split=0.2, with the "
+        "rows shuffled, and no row twice",
+    )  # fmt: skip
+
+
+def _leaves(tree: Any) -> list[Any]:
+    return list(tree) if isinstance(tree, tuple) else [tree]
+
+
+def _keys(train: Any, held: Any) -> tuple[list[bytes], list[bytes]] | None:
+    """Each row as bytes: of all training rows, and of some validation rows."""
+    a, b = np.asarray(train), np.asarray(held)
+    if a.shape[1:] != b.shape[1:]:
+        return None
+    b = b[:: -(-len(b) // LOOKED_UP)].astype(a.dtype)
+    return [row.tobytes() for row in a], [row.tobytes() for row in b]
+
+
+def validation_looks_different(case: Case) -> Findings:
+    """Both parts have to be prepared alike (x / 255 for one alone is the classic)."""
+    if not case.x or case.held is None:
+        return
+    for x, other in zip(case.x, case.held[0], strict=False):
+        if min(len(x), len(other)) < ROWS // 2 or x.dtype.kind not in "fiu":
+            continue
+        if x.shape[1:] != other.shape[1:] or _looked_up(case):
+            continue
+        yield from _elsewhere(sizes(x), sizes(other), "x")
+        return
+    for head in case.heads:
+        t = head.targets
+        held = case.held[1][head.index] if head.index < len(case.held[1]) else None
+        if held is None or t is None or not t.quantities or len(held) < ROWS // 2:
+            continue
+        two = kind_of(held)
+        yield from _elsewhere(np.array([t.size]), np.array([two.size]), "y")
+
+
+def _looked_up(case: Case) -> bool:
+    return any(c.role == "embedding" for c in case.network.calls)
+
+
+def _elsewhere(one: np.ndarray, two: np.ndarray, name: str) -> Findings:
+    known = (one > 0) & (two > 0) & np.isfinite(one) & np.isfinite(two)
+    if not known.any():
+        return
+    ratio = float(np.median(two[known] / one[known]))
+    if 1 / ELSEWHERE < ratio < ELSEWHERE:
+        return
+    times = (
+        f"{ratio:.3g} times as large" if ratio > 1 else f"{1 / ratio:.3g} times smaller"
+    )
+    yield Finding(
+        "validation-looks-different", "error", None,
+        seen=f"the validation {name} is {times} than the training {name}"
+        if ratio < 1 else f"the validation {name} is {times} as the training {name}",
+        why="the network sees there what it was not trained on, so that the loss of "
+        "validation says nothing",
+        fix=f"prepare both alike, with the numbers of the training rows: "
+        f"(val_{name} - {name}.mean(axis=0)) / {name}.std(axis=0)",
+    )  # fmt: skip
+
+
+DATA: tuple[Callable[[Case], Findings], ...] = (
+    not_a_number,
+    inputs_not_scaled,
+    constant_column,
+    column_tells_target,
+    channels_misplaced,
+    constant_target,
+    labels_unbalanced,
+    target_not_scaled,
+    rows_in_both,
+    validation_looks_different,
+)

@@ -1,0 +1,126 @@
+"""A run: the logs of a fit and its evidence, in the words of the diagnosis."""
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from onefit.guide.evidence import Evidence
+from onefit.guide.probe import Probe
+
+__all__ = ["Run"]
+
+
+class Run:
+    """What the rules of the diagnosis look at.
+
+    Attributes:
+        evidence: What the fit left behind.
+        early: Whether only a part of the planned epochs has run.
+        loss, val_loss: The losses of the epochs, the latter None without validation.
+        logs: All numbers by name.
+    """
+
+    def __init__(self, history: Any, early: bool = False) -> None:
+        self.history, self.early = history, early
+        self.evidence: Evidence = history.evidence
+        self.logs = {
+            name: np.array(values, float) for name, values in history.history.items()
+        }
+        self.loss = self.logs["loss"]
+        held = self.logs.get("val_loss")
+        self.val_loss = held if held is not None and len(held) else None
+
+    # How far it has come ------------------------------------------------------------
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs have run."""
+        return len(self.loss)
+
+    @property
+    def steps(self) -> int:
+        """How many steps have run."""
+        return self.epochs * self.evidence.steps
+
+    @functools.cached_property
+    def last(self) -> float:
+        """The loss at the end: the median of the last tenth of the epochs."""
+        return float(np.median(self.loss[-max(1, self.epochs // 10) :]))
+
+    @functools.cached_property
+    def base(self) -> float:
+        """The loss of guessing, or where that is not known of the first epoch."""
+        chance = self.evidence.chance
+        return chance if chance is not None and chance > 0 else float(self.loss[0])
+
+    @functools.cached_property
+    def learned(self) -> float:
+        """How much of the loss of guessing is gone: 0 nothing, 1 all of it.
+
+        A penalty on the weights is part of the loss, so what a score says counts too.
+        Of a fit that goes on where another ended, and whose loss says nothing by
+        itself, it is 1: nothing is known against it.
+        """
+        if self.evidence.chance is None and not self.evidence.fresh:
+            return 1.0
+        by_loss = 1 - self.last / max(self.base, 1e-30)
+        score = self.score
+        if score is None or self.evidence.spread is None:
+            return by_loss
+        majority = float(self.evidence.spread.max())
+        return max(by_loss, (score - majority) / max(1 - majority, 1e-9))
+
+    @property
+    def score(self) -> float | None:
+        """The accuracy at the end, if there is one among the metrics."""
+        name = self.accuracy
+        return None if name is None else float(self.logs[name][-1])
+
+    @property
+    def accuracy(self) -> str | None:
+        """The name of the accuracy among the logs."""
+        for name in self.logs:
+            if "accuracy" in name and not name.startswith("val_"):
+                return name
+        return None
+
+    @property
+    def rates(self) -> str:
+        """The optimizer and its learning rate, as it is written."""
+        optimizer = self.history.model.optimizer
+        rate = optimizer.learning_rate
+        told = f"{rate:g}" if isinstance(rate, int | float) else "a schedule"
+        return f"{type(optimizer).__name__}(learning_rate={told})"
+
+    def rate_times(self, factor: float) -> str:
+        """The optimizer with this many times its learning rate, as it is written."""
+        optimizer = self.history.model.optimizer
+        rate = optimizer.learning_rate
+        told = f"{rate * factor:g}" if isinstance(rate, int | float) else "..."
+        return f"{type(optimizer).__name__}({told})"
+
+    # Measured steps -----------------------------------------------------------------
+
+    @functools.cached_property
+    def probes(self) -> list[Probe]:
+        """The measured steps: before the fit, perhaps within it, after it."""
+        if self.early:
+            evidence = self.evidence
+            evidence.probe(evidence.start)
+            return [evidence.probes[epoch] for epoch in sorted(evidence.probes)]
+        return self.evidence.measured()
+
+    @property
+    def now(self) -> Probe:
+        """The latest measured step."""
+        return self.probes[-1]
+
+    def curve(self, **more: Any) -> dict[str, Any]:
+        """The losses by epoch, as evidence."""
+        found: dict[str, Any] = {"loss": self.loss}
+        if self.val_loss is not None:
+            found["val_loss"] = self.val_loss
+        if self.evidence.chance is not None:
+            found["loss of guessing"] = np.full(self.epochs, self.evidence.chance)
+        return found | more

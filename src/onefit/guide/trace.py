@@ -1,0 +1,379 @@
+"""The glass box: what a network computes and what it learns from, number by number."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from onefit import config
+from onefit.errors import invalid, mistyped, unknown
+from onefit.guide.tracing.calls import Call, Output, calls_of, outputs_of, plain
+from onefit.guide.tracing.html import as_html
+from onefit.guide.tracing.latex import as_latex
+from onefit.guide.tracing.pages import View, Writer
+from onefit.guide.tracing.program import cast, layout, precision, run
+from onefit.guide.tracing.spying import Place, places, spied
+from onefit.guide.tracing.stepping import Step, step
+from onefit.guide.tracing.text import as_text
+from onefit.guide.tracing.verifying import Verification, verify
+from onefit.models.tasks import build_task
+from onefit.training import data as rows
+from onefit.types import Tree
+
+__all__ = ["Trace", "trace"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Inside:
+    """What a trace was made of, to go on from: copies, which no training changes.
+
+    Attributes:
+        task: The network with spies, its losses and optimizer; without losses, the
+            network alone.
+        params, state: Its weights, and what else its layers keep.
+        batch: The rows.
+        optimizer: The optimizer's state, None before its first step.
+        view: The shapes of the weights that state is for.
+        seed: Of what is random.
+        plain: The task as it trains, without spies.
+    """
+
+    task: Any
+    params: Tree
+    state: Tree
+    batch: Any
+    optimizer: Any
+    view: Any
+    seed: int
+    plain: Any
+
+    @property
+    def iterations(self) -> Any:
+        """How many steps the optimizer has made."""
+        kept = self.optimizer
+        return np.int32(0) if kept is None else np.int32(kept["iterations"])
+
+
+class Trace:
+    """Forward and backward propagation of some rows: see `trace`.
+
+    Attributes:
+        calls: Each call of a layer, in its order; `trace["dense"]` and `trace[1]`, the
+            layer l = 1, find one.
+        outputs: Each output with its targets and losses.
+        J: The cost: the mean loss, and penalties. None without targets.
+        data: J without the weights' penalties.
+        x: The input, or inputs.
+        dx: dJ/dx, None where x is whole numbers.
+        training: Whether layers did what they do while training.
+        dtype: The float type.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        inside: Inside,
+        seen: dict[str, Any],
+        calls: list[Call],
+        outputs: list[Output],
+        training: bool,
+        dtype: str,
+    ) -> None:
+        self.name, self.inside = name, inside
+        self.calls, self.outputs = calls, outputs
+        self.training, self.dtype = training, dtype
+        self.x = inside.batch.x
+        self.J = float(seen["J"]) if "J" in seen else None
+        self.data = float(seen["data"]) if "J" in seen else None
+        found = seen.get("dx", {})
+        slopes = [found.get(i) for i in range(len(jax.tree.leaves(self.x)))]
+        self.dx = slopes[0] if len(slopes) == 1 else tuple(slopes)
+
+    # Reading -------------------------------------------------------------------------
+
+    @property
+    def rows(self) -> int:
+        """m, how many examples there are."""
+        return len(jax.tree.leaves(self.x)[0])
+
+    def __len__(self) -> int:
+        return len(self.calls)
+
+    def __iter__(self) -> Iterator[Call]:
+        return iter(self.calls)
+
+    def __getitem__(self, which: str | int) -> Call:
+        """The call of the layer of this name, or of this number l.
+
+        Raises:
+            ValueError: No such layer, or one that is called more than once.
+        """
+        if isinstance(which, str):
+            found = [
+                call
+                for call in self.calls
+                if which in (call.name, plain(call.name), call.name.partition(":")[0],
+                             plain(call.name).partition(":")[0])
+            ]  # fmt: skip
+            if not found:
+                raise unknown("layer in the trace", which, [c.name for c in self.calls])
+        elif isinstance(which, int) and not isinstance(which, bool):
+            found = [c for c in self.calls if c.number == which]
+            if not found:
+                most = max((c.number or 0 for c in self.calls), default=0)
+                raise invalid(
+                    "trace",
+                    received=f"the layer number {which}",
+                    expected=f"1 to {most}, as layers with weights are numbered",
+                    fix=f"write trace[{most}] for the last, or trace.calls[-1]",
+                )
+        else:
+            raise mistyped(
+                "trace",
+                received=f"{which!r}",
+                expected="a layer's name, or its number l",
+                fix="write trace['dense'] or trace[1]",
+            )
+        exact = [c for c in found if c.name == which]
+        if len(exact or found) > 1:
+            raise invalid(
+                "trace",
+                received=f"{which!r}, a layer that is called {len(found)} times",
+                expected="one of its calls",
+                fix=f"write trace[{found[0].name!r}]",
+            )
+        return (exact or found)[0]
+
+    # Faces ---------------------------------------------------------------------------
+
+    def text(
+        self,
+        example: int = 1,
+        layer: str | int | None = None,
+        unit: int | None = None,
+        units: int = 2,
+        terms: int = 4,
+    ) -> str:
+        """The trace for a terminal, in lines of up to 88 characters.
+
+        Args:
+            example: i, whose way through the network is shown: 1 is the first row.
+            layer: A layer's name, or its number l; None for all.
+            unit: j, the one unit to show; None for the first few.
+            units: How many units of a layer, and inputs of a unit, are shown; of four
+                or fewer, all.
+            terms: How many terms of a sum.
+        """
+        view = View(example, layer, unit, units, terms)
+        return as_text(Writer(self, view).sections())
+
+    def to_latex(
+        self,
+        example: int = 1,
+        layer: str | int | None = None,
+        unit: int | None = None,
+        units: int = 2,
+        terms: int = 4,
+    ) -> str:
+        """The trace as LaTeX, for a document that uses the package amsmath.
+
+        The arguments are those of `text`.
+        """
+        view = View(example, layer, unit, units, terms)
+        return as_latex(Writer(self, view).sections())
+
+    latex = to_latex
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def to_html(
+        self,
+        example: int = 1,
+        layer: str | int | None = None,
+        unit: int | None = None,
+        units: int = 2,
+        terms: int = 4,
+    ) -> str:
+        """The trace as HTML, which a notebook shows by itself; arguments as in `text`.
+
+        Layers can be folded; there is no script in it.
+        """
+        view = View(example, layer, unit, units, terms)
+        return as_html(Writer(self, view).sections())
+
+    def verify(
+        self, tolerance: float = 1e-5, sample: int = 100, seed: int = 0
+    ) -> Verification:
+        """Compares every gradient with finite differences of J, in float64.
+
+        dJ/dw is to be (J(w + h) - J(w - h)) / 2h: of every weight, of z and a of every
+        layer, and of x. `print` the result for the largest error of each.
+
+        Args:
+            tolerance: The relative error that is allowed.
+            sample: How many numbers of an array are tested, at most; drawn by the seed.
+            seed: Any whole number.
+        """
+        self._has_targets("verify")
+        return verify(self, tolerance, sample, seed)
+
+    def step(self, optimizer: Any = None) -> Step:
+        """The step that the optimizer makes of these gradients, number by number.
+
+        It goes on from the state that the model's optimizer had; the new weights are
+        those that `model.train_on_batch` would give. The model stays as it is.
+
+        Args:
+            optimizer: Another one, by its name or as an object, at its first step.
+        """
+        self._has_targets("step")
+        return step(self, optimizer)
+
+    def _has_targets(self, method: str) -> None:
+        if self.J is None:
+            raise invalid(
+                f"trace.{method}",
+                received="a trace without targets",
+                expected="a cost J to differentiate",
+                fix="write model.trace(x, y)",
+            )
+
+    def __str__(self) -> str:
+        return self.text().rstrip()
+
+    def __repr__(self) -> str:
+        cost = "" if self.J is None else f", J = {self.J:.5g}"
+        return f"<Trace of {self.name!r}: {self.rows} rows, {len(self)} calls{cost}>"
+
+
+def trace(
+    model: Any,
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    *,
+    training: bool = False,
+    dtype: str | None = None,
+    seed: int = 0,
+) -> Trace:
+    """Everything that happens to these rows, forward and backward, number by number.
+
+    Of each layer l: what comes in, a^[l-1], then z^[l] = W^[l]ᵀ·a^[l-1] + b^[l] and
+    a^[l] = g(z^[l]). Of the loss: L of each example and J = (1/m) Σ L. And back from
+    J by the chain rule: dJ/da^[l], dJ/dz^[l] = dJ/da^[l] · g'(z^[l]), dJ/dW^[l] and
+    dJ/db^[l].
+
+    `print(trace)` spells it out, a notebook shows it, `trace.to_latex()` writes it;
+    `trace["dense"].dz` and so on are the arrays. `trace.verify()` compares every
+    gradient with finite differences, `trace.step()` shows the step that the optimizer
+    makes of them. The model is not changed.
+
+    Args:
+        model: A model with its weights; compiled, if there are targets.
+        x: A few rows of inputs.
+        y: Their targets; without them only the forward pass is traced.
+        sample_weight: A factor for each row.
+        training: Whether layers do what they do while training: dropout drops, batch
+            normalisation takes the batch's own mean. If not, the output is what
+            `predict` gives, J what `evaluate` gives, and the gradients are of that J.
+        dtype: 'float64' for the same numbers with all their digits; the library's type
+            unless given.
+        seed: Of what is random while training.
+
+    Returns:
+        The Trace.
+
+    Raises:
+        ValueError, TypeError: A model without weights, rows that do not fit it, targets
+            for a model that was not compiled.
+
+    Example:
+        >>> model = onefit.Sequential(
+        ...     [onefit.Input((2,)), onefit.layers.Dense(1, "sigmoid", name="out")])
+        >>> model.set_weights([[[2.0], [1.0]], [-1.0]])
+        >>> model.compile("sgd", "binary_crossentropy")
+        >>> seen = trace(model, [[1.0, 0.0]], [[1.0]])
+        >>> seen["out"].z, seen["out"].dz  # z = 2·1 + 1·0 - 1, dJ/dz = a - y
+        (array([[1.]], dtype=float32), array([[-0.2689]], dtype=float32))
+
+    Source: lecture 004, "Backpropagation"; lecture 000, "Model Training Steps".
+    """
+    model = _traceable(model, y)
+    dtype = dtype or config.floatx()
+    if dtype not in ("float32", "float64"):
+        raise invalid(
+            "trace", received=f"dtype={dtype!r}", expected="'float32' or 'float64'"
+        )
+    batch = rows.as_batch(
+        x, y, sample_weight, True, model.input_names, model._targets()
+    )
+    batch = batch._replace(x=model._columns(batch.x))
+    model.graph.check_input(batch.x)
+    full = model.graph
+    full.output_shape(jax.tree.map(lambda a: (None, *np.shape(a)[1:]), batch.x))
+    task: Any = None
+    if y is not None:
+        task = build_task(model, batch)
+        batch = rows.fit_targets(task, batch)
+    elif sample_weight is not None:
+        raise mistyped(
+            "trace",
+            received="sample weights without targets",
+            expected="y, whose losses they weigh",
+            fix="write model.trace(x, y, sample_weight)",
+        )
+    graph = spied(task.graph if task else full, full)
+    slot = full.slot
+    params, state, batch, kept = cast(
+        (slot.params, slot.state, batch, model.optimizer_state), dtype
+    )
+    inside = Inside(
+        task.replace(graph=graph) if task else graph,
+        params, state, batch, kept if y is not None else None,
+        model.optimizer_view, seed, task,
+    )  # fmt: skip
+    found, ends = places(full, list(model.input_names))
+    with precision(dtype):
+        weights, taps = layout(inside.task, params, state, batch, training)
+        seen = jax.device_get(
+            run(
+                inside.task, params, weights, taps, state, batch, np.uint32(seed),
+                inside.iterations, training,
+            )
+        )  # fmt: skip
+    calls = calls_of(graph, found, params, seen, len(model.input_names) == 1)
+    by_place = {id(place): call for place, call in zip(found, calls, strict=True)}
+    makers = [by_place.get(id(end)) if isinstance(end, Place) else None for end in ends]
+    outputs = outputs_of(task, batch, seen, makers) if task else []
+    return Trace(str(model.name), inside, seen, calls, outputs, training, dtype)
+
+
+def _traceable(model: Any, y: Any) -> Any:
+    """The model, refused where it has nothing to trace."""
+    if not hasattr(model, "graph"):
+        raise mistyped(
+            "trace",
+            received=f"a {type(model).__name__}",
+            expected="a model",
+            fix="write trace(Sequential([Input((2,)), layer]), x)",
+        )
+    if not model.layers or not model.built:
+        raise invalid(
+            f"trace of {model.name!r}",
+            received="a model without weights",
+            expected="weights to compute with",
+            fix="begin the model with Input((2,)), write model.build((None, 2)), or "
+            "train it first",
+        )
+    if y is not None and model._compiled is None:
+        raise invalid(
+            f"trace of {model.name!r}",
+            received="targets for a model that was not compiled",
+            expected="a loss to differentiate",
+            fix="write model.compile('adam', 'mse') before it, or leave y out to see "
+            "the forward pass alone",
+        )
+    return model

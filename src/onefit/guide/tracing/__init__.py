@@ -1,0 +1,1 @@
+"""The glass box: forward and backward propagation, number by number."""

@@ -1,0 +1,153 @@
+"""Watching a fit: from its logs, between two calls of the program.
+
+A fit that learns costs a look at some logs. One that does not is measured (`probe`): at
+a tenth of its epochs, and at its end. A long fit is measured at a tenth anyway, where
+that is less than 3 % of what it has taken. Nothing of it changes the fit's numbers.
+"""
+
+import sys
+import time
+import warnings
+from typing import Any
+
+import jax
+import numpy as np
+
+from onefit.errors import OnefitWarning
+from onefit.guide.check import cheap
+from onefit.guide.diagnose import by_curves, by_probes, told
+from onefit.guide.evidence import Evidence, Snapshot
+from onefit.guide.finding import Finding, TrainingWarning
+from onefit.guide.replay import locate
+from onefit.training.callback import Callback
+from onefit.training.job import Fit
+
+__all__ = ["Watch", "watch"]
+
+TENTH = 10
+SHORT = 2e9
+"""Multiplications in a fit below which it is over before a tenth could be told (about
+20 ms); such a fit is looked at when it ends."""
+
+LONG = 20.0
+"""Seconds after which measuring a step, half a second with its compiling, is less than
+3 % of a fit."""
+
+SOON = 0.1
+"""Seconds in which a fit is run again as a whole, rather than from a copy."""
+
+COPYING = 0.01
+"""The share of a fit's time that copies of its weights, for a NaN to be found, take."""
+
+
+def watch(job: Fit, check: bool) -> None:
+    """Lets the guide look at a fit; its errors are warnings, once each.
+
+    Args:
+        job: The fit, about to begin.
+        check: Whether the design and the data are checked, too, before it.
+    """
+    watcher = Watch(job)
+    if check:
+        watcher.tell(cheap(job))
+    job.callbacks = [*job.callbacks, watcher]
+
+
+class Watch(Callback):
+    """Looks at a fit's logs, and at its weights when they give cause."""
+
+    def __init__(self, job: Fit) -> None:
+        super().__init__()
+        self.job, self.told = job, set[str]()
+        self.begin = self.copied = 0.0
+        tenth = job.first + -(-(job.epochs - job.first) // TENTH)
+        graph = job.model.graph
+        row = graph.multiplications(graph.slot.input_shape)
+        size = 3 * row * job.plan().rows * (job.epochs - job.first)
+        self.tenth = tenth if tenth < job.epochs and size > SHORT else None
+        if self.tenth:
+            job.pauses = (*job.pauses, self.tenth)
+
+    def set_state(self, state: Any) -> None:
+        """Takes the weights before the fit: arrays that no program consumes."""
+        self.state = state
+        self.evidence = Evidence(self.job, state.params, state.train)
+        self.model.history.evidence = self.evidence
+        self.last = self.evidence.start
+        self.begin = time.perf_counter()
+
+    def on_stretch_end(self, epochs: range, logs: Any) -> None:
+        """A look at a tenth, and a copy of the weights for a NaN to come."""
+        self.tell(_harmless(self._look, epochs, logs))
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """A look at the whole: what is told is what stands in the way."""
+        del logs
+        if self.model.history.epoch:
+            self.tell(_harmless(self._look_back))
+
+    def _look(self, epochs: range, logs: Any) -> list[Finding]:
+        if not np.isfinite(float(logs.table[-1, 0])):
+            return []
+        now = time.perf_counter() - self.begin
+        if now > SOON and self.copied < COPYING * now and not self._consumed():
+            started = time.perf_counter()
+            self.last = self._snapshot(epochs[-1] + 1)
+            self.copied += time.perf_counter() - started
+        if epochs[-1] + 1 != self.tenth:
+            return []
+        found = by_curves(self.model.history, early=True)
+        if found or now > LONG:
+            self.evidence.probe(self._live(self.tenth))
+            found += by_probes(self.model.history, early=True)
+        return found
+
+    def _look_back(self) -> list[Finding]:
+        history = self.model.history
+        ended = history.epoch[-1] + 1
+        self.evidence.end = self._live(ended)
+        if not np.isfinite(history.history["loss"][-1]):
+            self.evidence.broken = locate(self.job, self.evidence.whole(self.last))
+        found = by_curves(history)
+        if any(finding.severity == "error" for finding in found):
+            found += by_probes(history)
+        return found
+
+    def tell(self, found: list[Finding]) -> None:
+        """Warns of errors, once each."""
+        for finding in told(found):
+            if finding.severity == "error" and finding.code not in self.told:
+                self.told.add(finding.code)
+                warning = TrainingWarning(f"{finding}\n  history.diagnose() tells all.")
+                warning.finding = finding
+                warnings.warn(warning, stacklevel=_outside())
+
+    def _live(self, epoch: int) -> Snapshot:
+        """The weights as they are, to be used before the next call consumes them."""
+        return Snapshot(epoch, self.state.params, self.state.train)
+
+    def _snapshot(self, epoch: int) -> Snapshot:
+        return jax.tree.map(np.array, self._live(epoch))
+
+    def _consumed(self) -> bool:
+        leaves = jax.tree.leaves((self.state.params, self.state.train))
+        return any(isinstance(a, jax.Array) and a.is_deleted() for a in leaves)
+
+
+def _harmless(look: Any, *given: Any) -> list[Finding]:
+    """What a look finds; a fault of the guide's own is told, and costs no fit."""
+    try:
+        return look(*given)
+    except Exception as error:
+        told = f"the guide could not look at this fit: {type(error).__name__}: {error}"
+        warnings.warn(told, OnefitWarning, stacklevel=_outside())
+        return []
+
+
+def _outside() -> int:
+    """How many calls up the user's own line is."""
+    level, frame = 1, sys._getframe(1)
+    package = __name__.partition(".")[0] + "."
+    while frame and frame.f_globals.get("__name__", "").startswith(package):
+        level, frame = level + 1, frame.f_back
+    return level

@@ -1,0 +1,15 @@
+"""Small programs with a planted fault, each beside its twin, and clean programs."""
+
+from catalogue import (  # noqa: F401
+    clean,
+    data,
+    heads,
+    network,
+    runs_conv,
+    runs_dense,
+    runs_recurrent,
+    settings,
+)
+from catalogue.base import CLEAN, FAULTS, Clean, Fault, Program, score
+
+__all__ = ["CLEAN", "FAULTS", "Clean", "Fault", "Program", "score"]

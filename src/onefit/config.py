@@ -1,21 +1,32 @@
 """Process-wide choices: the float type and the random stream."""
 
 import contextlib
+import contextvars
 from collections.abc import Iterator
 
 import numpy as np
 
 from onefit.errors import invalid, is_whole
 
-__all__ = ["epsilon", "floatx", "generator", "set_floatx", "set_random_seed"]
+__all__ = [
+    "epsilon",
+    "floatx",
+    "generator",
+    "precision",
+    "set_floatx",
+    "set_random_seed",
+]
 
 _floatx = "float32"
+_floatx_here: contextvars.ContextVar[str | None] = contextvars.ContextVar(
+    "floatx", default=None
+)
 _stream = np.random.SeedSequence()
 
 
 def floatx() -> str:
     """The float type of new weights and of data: 'float32' unless set."""
-    return _floatx
+    return _floatx_here.get() or _floatx
 
 
 def set_floatx(value: str) -> None:
@@ -25,14 +36,40 @@ def set_floatx(value: str) -> None:
         ValueError: Anything but 'float32' and 'float64'.
     """
     global _floatx  # noqa: PLW0603
-    if value not in ("float32", "float64"):
-        raise invalid(
-            "set_floatx", received=repr(value), expected="'float32' or 'float64'"
-        )
+    _known("set_floatx", value)
     import jax
 
     jax.config.update("jax_enable_x64", value == "float64")
     _floatx = value
+
+
+@contextlib.contextmanager
+def precision(value: str) -> Iterator[None]:
+    """Computes in a float type inside the block, in this thread alone.
+
+    Raises:
+        ValueError: Anything but 'float32' and 'float64'.
+
+    >>> with precision("float64"):
+    ...     layer = onefit.layers.Dense(1)
+    ...     _ = layer.build((None, 2))
+    >>> layer.get_weights()[0].dtype, floatx()
+    (dtype('float64'), 'float32')
+    """
+    _known("precision", value)
+    import jax
+
+    token = _floatx_here.set(value)
+    try:
+        with jax.enable_x64(value == "float64"):
+            yield
+    finally:
+        _floatx_here.reset(token)
+
+
+def _known(where: str, value: str) -> None:
+    if value not in ("float32", "float64"):
+        raise invalid(where, received=repr(value), expected="'float32' or 'float64'")
 
 
 def epsilon() -> float:

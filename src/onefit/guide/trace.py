@@ -13,7 +13,7 @@ from onefit.guide.tracing.calls import Call, Output, calls_of, outputs_of, plain
 from onefit.guide.tracing.html import as_html
 from onefit.guide.tracing.latex import as_latex
 from onefit.guide.tracing.pages import View, Writer
-from onefit.guide.tracing.program import cast, layout, precision, run
+from onefit.guide.tracing.program import cast, layout, run
 from onefit.guide.tracing.spying import Place, places, spied
 from onefit.guide.tracing.stepping import Step, step
 from onefit.guide.tracing.text import as_text
@@ -336,7 +336,7 @@ def trace(
         model.optimizer_view, seed, task,
     )  # fmt: skip
     found, ends = places(full, list(model.input_names))
-    with precision(dtype):
+    with config.precision(dtype):
         weights, taps = layout(inside.task, params, state, batch, training)
         seen = jax.device_get(
             run(

@@ -19,7 +19,7 @@ from sklearn.model_selection import (
 )
 from sklearn.utils import _safe_indexing, check_random_state
 
-from onefit import population
+from onefit import config, population
 from onefit.errors import OnefitWarning
 from onefit.population.axes import key_of
 from onefit.sklearn.classifier import NNClassifier
@@ -304,7 +304,9 @@ def _cases(
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")  # the search's own fit gives them
-                    table = own._table(x_own, y_own, w_own, setting.seeds[0], False)
+                    with own._learning(x_own, False):
+                        seed = setting.seeds[0]
+                        table = own._table(x_own, y_own, w_own, seed, False)
             except (TypeError, ValueError):
                 continue
             tables[alike] = _learned(own), table
@@ -325,6 +327,7 @@ def _products(cases: list[Case]) -> list[list[list[Case]]]:
     found: dict[Any, list[list[Case]]] = {}
     for own in by_table.values():
         same = repr([(case.numbers, case.setting.seeds) for case in own])
+        same += own[0].learned["_floatx"]
         found.setdefault(same, []).append(own)
     return list(found.values())
 
@@ -333,7 +336,6 @@ def _train(tables: list[list[Case]]) -> dict[Any, Row | ValueError]:
     """Trains the same settings on several tables, one beneath the other, at once."""
     settings, first = tables[0], tables[0][0]
     estimator, table = first.estimator, first.table
-    model = estimator._model(table, None)
     own = len(table.x)
     size = own + (len(table.held[0]) if table.held else 0)
     # Rows to train on, then those held out; without any, nobody looks at the second.
@@ -342,13 +344,15 @@ def _train(tables: list[list[Case]]) -> dict[Any, Row | ValueError]:
     x, y, w = (_beneath([cases[0].table for cases in tables], i) for i in range(3))
     seeds = [case.setting.seeds for case in settings]
     widths = not callable(estimator.hidden_layers)
+    with config.precision(first.learned["_floatx"]):
+        model = estimator._model(table, None)
     vary: dict[str, list[Any]] = {"seed": [seed for own in seeds for seed in own]}
     for name in NUMBERS:
         values = [case.numbers[name] for case in settings for _ in case.setting.seeds]
         if len(set(values)) > 1:
             vary |= dict.fromkeys(numbered(model, name, widths), values)
     held = (x, y) if w is None else (x, y, w)
-    with drawing(0):
+    with config.precision(first.learned["_floatx"]), drawing(0):
         many = population.fit(
             model,
             x,

@@ -1,34 +1,17 @@
 """One program for a whole trace: everything forward, everything backward, at once."""
 
-import contextlib
 import functools
-from collections.abc import Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from onefit import config
 from onefit.guide.tracing.spying import TappedLoss, mapped
 from onefit.training.task import Batch, Task
 from onefit.types import Tree
 
-__all__ = ["cast", "cost", "key_of", "layout", "penalties", "precision", "run"]
-
-
-@contextlib.contextmanager
-def precision(dtype: str) -> Iterator[None]:
-    """Computes in this float type inside, and as before afterwards."""
-    before = config.floatx()
-    if dtype == before:
-        yield
-        return
-    config.set_floatx(dtype)
-    try:
-        yield
-    finally:
-        config.set_floatx(before)
+__all__ = ["cast", "cost", "key_of", "layout", "penalties", "run"]
 
 
 def cast(tree: Tree, dtype: str) -> Tree:

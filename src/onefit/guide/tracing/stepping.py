@@ -8,14 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from onefit import optimizers
+from onefit import config, optimizers
 from onefit.description import off
 from onefit.errors import invalid
 from onefit.guide.tracing.calls import Call
 from onefit.guide.tracing.formulas import formula_of
 from onefit.guide.tracing.notation import D, Equation, S, Words, number, product, signed
 from onefit.guide.tracing.pages import Section, worth
-from onefit.guide.tracing.program import cast, precision
+from onefit.guide.tracing.program import cast
 from onefit.guide.tracing.text import as_text
 from onefit.guide.tracing.updates import One, worked
 from onefit.training.task import Task
@@ -332,7 +332,7 @@ def step(trace: Any, optimizer: Any) -> Step:
         return dict(by_path[path].gradients) if path in by_path else params
 
     grads = slopes(graph, (), inside.params)
-    with precision(trace.dtype):
+    with config.precision(trace.dtype):
         free = plain.pack(inside.params)
         fresh: Any = cast(plain.optimizer.init(free), trace.dtype)
         fits = jax.tree.map(np.shape, state) == jax.tree.map(np.shape, fresh)

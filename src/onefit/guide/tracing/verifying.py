@@ -9,13 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from onefit import config
 from onefit.guide.tracing.program import (
     cast,
     cost,
     key_of,
     layout,
     penalties,
-    precision,
 )
 from onefit.guide.tracing.spying import mapped
 
@@ -179,7 +179,7 @@ def verify(trace: Any, tolerance: float, sample: int, seed: int) -> Verification
     """See `Trace.verify`."""
     inside = trace.inside
     task, graph = inside.task, inside.task.graph
-    with precision("float64"):
+    with config.precision("float64"):
         params, state, batch = cast(
             (inside.params, inside.state, inside.batch), "float64"
         )

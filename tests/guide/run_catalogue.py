@@ -57,6 +57,13 @@ ON_PURPOSE = {
     "text_compared": STUCK,  # the average knows no order of words
     "transformer": STUCK,  # the average cannot look anything up
     "cnn_digits": {"overfitting", "validation-looks-different"},  # shifted digits
+    "why_it_does_not_learn": {
+        "dead-units",
+        "deep-saturating-stack",
+        "learning-rate-too-high",
+        "overfitting",
+        "vanishing-gradients",
+    },
 }
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "cnn_digits": {"epochs": 40},

@@ -250,15 +250,18 @@ def as_json(rng, data):  # noqa: PLR0912
                 h, k = numbers[rng.integers(0, len(numbers))] if numbers else known[0]
                 h[k] = copy.deepcopy(NUMBERS[rng.integers(0, 18)])
             case 8:  # something inside itself
+                text = json.dumps(home[key])
                 for _ in range(int(rng.choice([1, 3, 60]))):
-                    home[key] = {"class_name": str(rng.choice(WORDS[:24])),
-                                 "module": "keras.layers",
-                                 "config": {"layer": home[key], "layers": [home[key]]}
-                                 if rng.integers(0, 2) else home[key]}  # fmt: skip
-                    if len(json.dumps(home[key])) > 200_000:
+                    name, twice = str(rng.choice(WORDS[:24])), rng.integers(0, 2)
+                    if len(text) > 50_000:
                         break
-        if rng.integers(0, 40) == 0:
-            break
+                    if twice:
+                        text = f'{{"layer": {text}, "layers": [{text}]}}'
+                    text = (
+                        f'{{"class_name": "{name}", "module": "keras.layers", '
+                        f'"config": {text}}}'
+                    )
+                home[key] = json.loads(text)
     text = json.dumps(node)
     if rng.integers(0, 20) == 0:  # a key twice
         text = text.replace('"config":', '"config": {}, "config":', 1)

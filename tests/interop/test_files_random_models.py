@@ -23,7 +23,7 @@ from onefit import Input, Model, Sequential
 from onefit.interop.keras.optimizer import _Layout
 from onefit.layers.base import is_shape
 
-EXAMPLES = int(os.environ.get("ONEFIT_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("ONEFIT_EXAMPLES", "25"))
 
 LAYERS = [row for row in ROWS if in_files(row) and row.layer != "InputLayer"]
 LONE = [
@@ -239,7 +239,7 @@ def numbers(models, theirs, arrays):
 
 @settings(
     max_examples=EXAMPLES,
-    derandomize=EXAMPLES <= 8,
+    derandomize=EXAMPLES <= 25,
     deadline=None,
     database=None,
     phases=[Phase.generate],  # what is drawn is small, and smaller takes minutes

@@ -844,7 +844,7 @@ WEIGHTS = {
     ),
     "a circle": (
         lambda f: f.create_group("layers/a").__setitem__("a", f["layers/a"]),
-        "weights at 'layers/a/a/a",
+        "a circle of groups at 'layers/a/a'",
     ),
     "an array for a group": (
         lambda f: (f.__delitem__("layers"), f.create_dataset("layers", data=1.0)),

@@ -172,6 +172,7 @@ def score(program: Program) -> float:
         return float(np.mean((p > (0 if logits else 0.5)) == (y > 0.5)))
     if values <= {-1, 1}:
         return float(np.mean((p > 0) == (y > 0)))
+    p = p.astype("float64")  # what has diverged may be too large to be squared
     return float(1 - np.mean((p - y) ** 2) / np.var(y))
 
 

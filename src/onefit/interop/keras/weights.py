@@ -251,7 +251,7 @@ class Store:
 
     def _below(self, path: str, group: Any) -> Iterator[tuple[str, Any]]:
         """What is in a group and in the groups in it, with their paths."""
-        rest = [(path, group)]
+        rest, met = [(path, group)], set()
         for _ in range(self.limits.arrays):
             if not rest:
                 return
@@ -259,6 +259,9 @@ class Store:
             yield path, found
             if isinstance(found, h5py().Group) and path.count("/") < DEPTH:
                 self._count(found)
+                if found.id in met:  # its number in the file: it has two names
+                    raise self._refused(f"a circle of groups at {short(path)}", "none")
+                met.add(found.id)
                 # Keras' random numbers are no weights.
                 inside = sorted({*found} - {"seed_generator"}, reverse=True)
                 paths = [(f"{path}/{name}", name) for name in inside]

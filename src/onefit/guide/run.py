@@ -60,10 +60,14 @@ class Run:
 
         A penalty on the weights is part of the loss, so what a score says counts too.
         Of a fit that goes on where another ended, and whose loss says nothing by
-        itself, it is 1: nothing is known against it.
+        itself, it is 1: nothing is known against it. So it is of a loss that has no 0
+        to fall to, if it falls.
         """
-        if self.evidence.chance is None and not self.evidence.fresh:
-            return 1.0
+        if self.evidence.chance is None:
+            if not self.evidence.fresh:
+                return 1.0
+            if self.loss.min() < 0:
+                return float(self.last < self.loss[0])
         by_loss = 1 - self.last / max(self.base, 1e-30)
         score = self.score
         if score is None or self.evidence.spread is None:

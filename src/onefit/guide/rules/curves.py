@@ -60,15 +60,16 @@ def diverging(run: Run) -> Findings:
     loss = run.loss
     if not np.isfinite(loss[-1]):
         before = loss[np.isfinite(loss)]
-        if len(before) < 2 or before[-1] < 2 * before[0]:
+        if len(before) < 2 or before[-1] < before[0] + abs(before[0]):
             return
         last = float(before[-1])
     else:
         last = run.last
     first = float(loss[0])
-    grown = last > 2 * first and last > 1.5 * run.base
+    base = abs(run.base)
+    grown = last > first + abs(first) and last > run.base + 0.5 * base
     # Where the first epoch's mean is already beyond all measure.
-    blown = first > 100 * run.base and last > 10 * run.base and run.steps >= FEW
+    blown = first > 100 * base and last > 10 * base and run.steps >= FEW
     if not (grown or blown):
         return
     seen = f"the loss went from {first:.3g} to {last:.3g}"
@@ -131,24 +132,41 @@ def oscillating(run: Run) -> Findings:
 
 
 def stopped_too_early(run: Run) -> Findings:
-    """The loss was still falling, with less than half of the way behind it."""
-    if run.early or run.epochs < 5 or run.history.stopped == "interrupted":
+    """The loss was still falling: on the slope, or stopped there by a rule."""
+    by_rule = run.history.stopped == "rule"
+    least = 3 if by_rule else 5
+    if run.early or run.history.stopped == "interrupted":
         return
     loss = run.loss if run.val_loss is None else run.val_loss
-    if len(loss) < 5 or not np.isfinite(loss).all() or not STUCK < run.learned < 0.5:
+    if len(loss) < least or not np.isfinite(loss).all() or not run.learned > STUCK:
         return
     tail = loss[-max(3, len(loss) // 4) :]
-    fall = (tail[0] - tail[-1]) / max(tail[0], 1e-30)
-    if fall < 0.1 or np.mean(np.diff(tail) < 0) < 0.8:
+    fall = (tail[0] - tail[-1]) / max(abs(tail[0]), 1e-30)
+    steady = np.mean(np.diff(tail) < 0) >= 0.8
+    # A rule that waits ends a fit when it has been better before: not at its best.
+    stopped = by_rule and loss.argmin() >= len(loss) - 2 and fall > 0.02 and steady
+    far = run.last > 0.5 * run.base and tail[0] - tail[-1] > 0.03 * run.base > 0
+    short = far and steady and not by_rule
+    if not (stopped or short):
         return
-    yield Finding(
-        "stopped-too-early", "hint", None,
+    seen = (
         f"in the last {len(tail)} of {run.epochs} epochs the loss still fell by "
-        f"{fall:.0%}, to {tail[-1]:.3g}",
-        "the fit ended on the slope, not in the valley",
-        f"train on: call fit again, or epochs={run.epochs * 4} with "
-        "EarlyStopping(patience=10, restore_best_weights=True)",
-        run.curve(),
+        f"{fall:.0%}, to {tail[-1]:.3g}"
+    )
+    if stopped:
+        seen += ", and a callback ended the fit"
+        fix = (
+            "look at EarlyStopping: monitor='val_loss' with mode='min' (or 'auto'), "
+            "a larger patience, min_delta=0"
+        )
+    else:
+        fix = (
+            f"train on: call fit again, or epochs={run.epochs * 4} with "
+            "EarlyStopping(patience=10, restore_best_weights=True)"
+        )
+    yield Finding(
+        "stopped-too-early", "error" if stopped else "hint", None, seen,
+        "the fit ended on the slope, not in the valley", fix, run.curve(),
     )  # fmt: skip
 
 
@@ -169,7 +187,7 @@ def overfitting(run: Run) -> Findings:
         found = rises > 1.25 and falls and apart
         worse = rises > 2
     else:
-        found = gap > 0.1 and apart and (rises > 1.25 or gap > 0.2)
+        found = gap > 0.1 and apart and (rises > 1.2 or gap > 0.15)
         worse = gap > 0.2 or rises > 2
     if not found:
         return

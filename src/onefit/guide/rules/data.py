@@ -63,6 +63,10 @@ IN_BOTH = {"hint": 0.05, "error": 0.2}
 ELSEWHERE = 5.0
 """The ratio of the sizes of validation and training columns that is no chance."""
 
+MANY_COLUMNS = 0.3
+"""The share of columns that differ so much, where not all of them do: rows that were
+not scaled beside rows that were have some columns larger and others smaller."""
+
 LOOKED_UP = 2000
 """Validation rows that are looked up among the training rows."""
 
@@ -284,8 +288,13 @@ def column_tells_target(case: Case) -> Findings:
         return
     x, y = case.together(head)
     t = kind_of(y)
-    if x.ndim != 2 or x.shape[1] < 2 or len(x) < ROWS or head.reconstructs:
+    if x.ndim < 2 or x[0].size < 2 or len(x) < ROWS or head.reconstructs:
         return
+    if x.ndim > 2:
+        # What stands first in a sequence may be what a recurrent layer is to keep.
+        if any(call.role == "recurrent" for call in case.network.calls):
+            return
+        x = x.reshape(len(x), -1)
     if _names_things(case, 0) or (case.cheap and len(x) < MANY * x.shape[1]):
         return
     if t.kind == "constant" or t.text or len(t.shape) > 1 + (t.kind == "one-hot"):
@@ -296,7 +305,10 @@ def column_tells_target(case: Case) -> Findings:
     best = int(told.argmax())
     rest = float(np.delete(told, best).max())
     exact = told[best] >= SAME
-    if exact and (t.exclusive or rest < OTHERS):
+    copied = np.array_equal(x[:, best], np.asarray(y, x.dtype).ravel())
+    if (exact and copied and len(x) > ROWS) or (
+        exact and (t.exclusive or rest < OTHERS)
+    ):
         severity = "error"
     elif told[best] >= NEARLY and rest < OTHERS:
         severity = "hint"
@@ -341,6 +353,8 @@ def channels_misplaced(case: Case) -> Findings:
     """Colours where a convolution takes rows, or the reverse (landscape 8.4)."""
     for call in case.network.calls:
         shape = call.shapes[0] if call.shapes else None
+        if call.role == "recurrent" and shape and len(shape) == 3:
+            yield from _one_step(case, call, shape)
         if call.role != "convolution" or not shape or len(shape) != 4:
             continue
         first = call.core.data_format == "channels_first"
@@ -370,6 +384,23 @@ def channels_misplaced(case: Case) -> Findings:
             fix=fix,
         )  # fmt: skip
         return
+
+
+def _one_step(case: Case, call: Call, shape: Any) -> Findings:
+    """A sequence of one step with many features: (n, 1, steps) for (n, steps, 1)."""
+    if shape[1] != 1 or (shape[2] or 0) < 4:
+        return
+    if case.network.before(call.sources[0]) is not None:
+        return
+    yield Finding(
+        "channels-misplaced", "hint", call.name,
+        seen=f"{call.name!r} takes (batch, steps, features) and gets (n, 1, "
+        f"{shape[2]})",
+        why="a sequence of one step has no before and after, which is what a "
+        "recurrent layer is for",
+        fix=f"if those {shape[2]} are steps: x = np.moveaxis(x, 1, -1), which makes it "
+        f"(n, {shape[2]}, 1)",
+    )  # fmt: skip
 
 
 # Targets ------------------------------------------------------------------------------
@@ -503,12 +534,20 @@ def rows_in_both(case: Case) -> Findings:
         return
     mine = [tuple(row) for row in zip(*(k[0] for k in keys), strict=True)]  # type: ignore[index]
     known = set(mine)
-    if len(known) < 0.9 * n:
+    if len(known) < 0.9 * n and not _measured(train[0]):
         return
     asked = [*zip(*(k[1] for k in keys), strict=True)]  # type: ignore[index]
     share = sum(row in known for row in asked) / len(asked)
     if share >= IN_BOTH["hint"]:
         yield _both(share, m)
+
+
+def _measured(x: Any) -> bool:
+    """Whether rows are measurements, of which no two are the same by nature."""
+    rows = np.asarray(x).reshape(len(x), -1)
+    if rows.dtype.kind != "f" or rows.shape[1] < 4:
+        return False
+    return int((rows[:ROWS] != np.rint(rows[:ROWS])).any(axis=0).sum()) >= 4
 
 
 def _both(share: float, rows: int) -> Finding:
@@ -562,9 +601,14 @@ def _elsewhere(one: np.ndarray, two: np.ndarray, name: str) -> Findings:
     known = (one > 0) & (two > 0) & np.isfinite(one) & np.isfinite(two)
     if not known.any():
         return
-    ratio = float(np.median(two[known] / one[known]))
+    ratios = two[known] / one[known]
+    ratio = float(np.median(ratios))
+    away = np.abs(np.log(ratios)) > np.log(ELSEWHERE)
     if 1 / ELSEWHERE < ratio < ELSEWHERE:
-        return
+        if away.mean() < MANY_COLUMNS or away.sum() < 3:
+            return
+        ratio = float(ratios[np.abs(np.log(ratios)).argmax()])
+        name = f"{name} (column {int(np.flatnonzero(known)[np.argmax(away)])})"
     times = (
         f"{ratio:.3g} times as large" if ratio > 1 else f"{1 / ratio:.3g} times smaller"
     )

@@ -277,6 +277,8 @@ def _numbers_fit_units(head: Head) -> Findings:
         )  # fmt: skip
     elif many and t.low >= 0:
         yield _numbers_as_classes(head)
+    elif t.kind == "counts" and _each_its_own(head):
+        yield _numbers_as_classes(head, "hint")
     elif high >= units:
         yield _say(
             head, "units-do-not-fit-classes", "error",
@@ -286,9 +288,10 @@ def _numbers_fit_units(head: Head) -> Findings:
             f"write {head.written(_own(head), high + 1)}",
         )  # fmt: skip
     elif (
-        UNUSED * (high + 1) < units <= VOCABULARY
+        units > UNUSED * (high + 1)
+        and (units <= VOCABULARY or len(t.classes) <= 10)
         and t.kind in ("binary", "classes")
-        and t.rows >= max(ENOUGH, 5 * units)
+        and t.rows >= max(ENOUGH, min(5 * units, 40 * len(t.classes)))
         and ignored is None
     ):
         yield _say(
@@ -312,12 +315,23 @@ def loss_fits_target(head: Head) -> Findings:
         yield from _classes_as_numbers(head)
 
 
-def _numbers_as_classes(head: Head) -> Finding:
+def _each_its_own(head: Head) -> bool:
+    """Whether nearly every value has a class of its own, which has hardly any rows.
+
+    The words of a text are such classes, too: they are looked up somewhere.
+    """
+    if head.y is None or any(c.role == "embedding" for c in head.case.network.calls):
+        return False
+    different = len(np.unique(np.asarray(head.y)))
+    return different > VOCABULARY and np.size(head.y) < 5 * different
+
+
+def _numbers_as_classes(head: Head, severity: str = "error") -> Finding:
     t = head.targets
     assert t is not None
     last = "relu" if t.kind == "positive" and t.low >= 0 else None
     return _say(
-        head, "classification-loss-on-numbers", "error",
+        head, "classification-loss-on-numbers", severity,
         f"targets from {t.low:g} to {t.high:g} under loss={head.loss.name!r}",
         "a cross-entropy compares probabilities of classes; these targets are "
         "quantities",

@@ -71,6 +71,8 @@ def saturated_units(run: Run) -> Findings:
             share = (layer.flat > 0.8).mean()
             if share < 0.7 or (probe is run.now and _last(probe, layer)):
                 continue
+            if probe is run.now and run.learned > 0.1:
+                continue  # it says yes or no, and knows something
             found = True
             yield Finding(
                 "saturated-units", "error", layer.layer,
@@ -92,7 +94,9 @@ def _last(probe: Probe, layer: Responses) -> bool:
 
 
 def _kernels(probe: Probe) -> list[WeightSizes]:
-    return [w for w in probe.weights if len(w.shape) > 1]
+    """The arrays that multiply what comes in: not biases, not those that begin at 0."""
+    plain = (w for w in probe.weights if len(w.shape) > 1 and w.weight > 1e-6)
+    return [w for w in plain if "bias" not in w.name]
 
 
 def vanishing(run: Run) -> Findings:
@@ -266,11 +270,11 @@ def frozen(run: Run) -> Findings:
         )
     }
     heavy = [layer for (layer, before), _ in pairs if before]
-    if not same or (run.learned > POOR and len(same) < len(heavy)):
-        return
-    names = ", ".join(map(repr, same))
     told = [layer for layer in same.values() if not layer.trainable]
     cut = [name for name, layer in same.items() if layer.trainable]
+    if not same or (run.learned > POOR and not cut):
+        return
+    names = ", ".join(map(repr, same))
     if len(same) == len(heavy):
         fix = (
             "set layer.trainable = True" if told else

@@ -23,6 +23,9 @@ FEWEST = 40
 BETTER = 0.15
 """By how much neighbours have to be better: in accuracy, or in explained variance."""
 
+EPOCHS, STEPS = 20, 200
+"""Below which a loss that lies still may only not have begun to fall."""
+
 FLAT = 0.02
 """What share of the loss of guessing the last third of a fit may still bring."""
 
@@ -30,8 +33,10 @@ FLAT = 0.02
 def underfitting(run: Run) -> Iterator[Finding]:
     """The loss has come to rest, and the nearest rows would answer better."""
     loss = run.loss
-    if run.early or run.epochs < 6 or run.learned > 0.9 or not np.isfinite(loss).all():
+    if run.early or run.learned > 0.9 or not np.isfinite(loss).all():
         return
+    if run.epochs < EPOCHS or run.steps < STEPS or run.evidence.chance is None:
+        return  # too short to have come to rest, or a loss that scores do not measure
     before = float(np.median(loss[-run.epochs // 3 :][: max(1, run.epochs // 9)]))
     if abs(before - run.last) > FLAT * run.base:
         return

@@ -54,6 +54,9 @@ MOVES = {"hint": 0.02, "error": 0.005}
 TINY = {"steppers": 1e-6, "SGD": 1e-6}
 """Rates at which no number of steps that anyone waits for is enough (UMLAUT: 1e-7)."""
 
+GONE = 1e-3
+"""What is left of a schedule's first rate at a tenth of a fit that it ends too soon."""
+
 FEW_STEPS = 20
 """Steps in which a network that has just been made learns nothing yet."""
 
@@ -82,8 +85,10 @@ def learning_rate_too_high(case: Case) -> Findings:
         if name == "Adafactor" and case.model.optimizer.relative_step:
             return
         jump = rate / _smallest_start(case)
-        sure = rate >= ALWAYS["steppers"] and bool(case.hidden)
-        small = _weights(case) <= SMALL_NETWORK or not case.hidden
+        recurrent = any(call.role == "recurrent" for call in case.network.calls)
+        deep = bool(case.hidden) or recurrent
+        sure = rate >= ALWAYS["steppers"] and deep
+        small = _weights(case) <= SMALL_NETWORK or not deep
         if sure or (jump >= JUMP["hint"] and not small):
             yield _too_high(
                 case, "error" if sure or jump >= JUMP["error"] else "hint",
@@ -258,6 +263,15 @@ def learning_rate_too_low(case: Case) -> Findings:
                        better)  # fmt: skip
         return
     fitted = optimizer.constant_rate
+    if not fitted and case.steps and case.steps >= 10 * FEW_STEPS:
+        later = float(optimizer.learning_rate(case.steps // 10))
+        if later < GONE * rate:
+            yield _too_low(
+                case, "error", f"after a tenth of the fit's {case.steps} steps the "
+                f"schedule has come down to {later:.1e}; w := w - α·dJ/dw then changes "
+                "nothing", better,
+            )  # fmt: skip
+        return
     tiny = rate <= TINY["steppers" if stepper else "SGD"]
     if tiny and fitted:
         yield _too_low(

@@ -64,8 +64,8 @@ def test_without_hidden_layers_it_is_ridge():
     # Ridge minimises Σ (y - wx)² + alpha Σ w²; ours is the same divided by n, and the
     # targets' deviation divides w and errors alike.
     x, y = DIABETES
-    ours = NNRegressor((), alpha=10.0, learning_rate=0.03, max_iter=800, tol=0,
-                       batch_size=len(x), n_iter_no_change=800)  # fmt: skip
+    ours = NNRegressor((), alpha=10.0, learning_rate=0.03, max_iter=2000, tol=0,
+                       batch_size=len(x), n_iter_no_change=2000, random_state=0)  # fmt: skip
     z = (x - x.mean(0)) / x.std(0)
     theirs = Ridge(alpha=10.0).fit(z, y).predict(z)
     np.testing.assert_allclose(ours.fit(x, y).predict(x), theirs, atol=0.05)
@@ -390,3 +390,15 @@ def test_a_fit_that_fails_leaves_what_was():
         model.set_params(learning_rate=1e200).fit(10 * X[:, :3], Y == 0)
     assert model.n_features_in_ == 4
     np.testing.assert_array_equal(model.predict_proba(X), before)
+
+
+def test_settings_that_do_not_go_together():
+    warm = quick(warm_start=True).fit(X, Y).set_params(hidden_layers=(4,))
+    with pytest.raises(ValueError, match=r"hidden_layers=\(4,\).*warm_start=True goes"):
+        warm.fit(X, Y)
+    with pytest.raises(
+        ValueError, match="received shuffle='x'; expected True or False"
+    ):
+        quick(shuffle="x").fit(X, Y)
+    with pytest.raises(ValueError, match="received y of text"):
+        NNRegressor().fit(X, np.array(["a"] * len(X)))

@@ -37,6 +37,7 @@ class Evidence:
         spread: For whole-number labels, the share of each; else None.
         fresh: Whether the optimizer began anew, rather than going on.
         metrics: The logs that have a better way, and which: 'min' or 'max'.
+        monitors: The logs that rules look at.
         start, end: The weights before and after.
         probes: The steps that were measured, by epoch.
         broken: Where NaN arose, if it did and was looked for (`replay.Place`).
@@ -55,6 +56,7 @@ class Evidence:
         self.metrics = {
             name: way for name, way in job.directions.items() if way is not None
         }
+        self.monitors = [getattr(rule, "monitor", None) for rule in job.given_rules]
         self.chance, self.spread = _chance(job)
         self.fresh = not int(train.optimizer["iterations"])
         if self.fresh:  # the rest of the optimizer's state is what `init` gives

@@ -162,6 +162,13 @@ class NNEstimator(BaseEstimator):
         classes: Any = None,
     ) -> Table:  # fmt: skip
         """Checks the data and learns from it what is not the network's to learn."""
+        if isinstance(self, RegressorMixin) and np.asarray(y).dtype.kind in "US":
+            raise invalid(
+                type(self).__name__,
+                received="y of text",
+                expected="numbers",
+                fix="use NNClassifier for classes",
+            )
         X, y = validate_data(
             self, X, y, accept_sparse=SPARSE, dtype=FLOATS, multi_output=True,
             y_numeric=isinstance(self, RegressorMixin), reset=not goes_on,
@@ -205,6 +212,16 @@ class NNEstimator(BaseEstimator):
         with drawing(0):  # the weights are drawn when it is trained
             model = network(layers, features, self._output(), alpha)
             if old is not None:
+                shapes = [[np.shape(w) for w in m.get_weights()] for m in (old, model)]
+                if shapes[0] != shapes[1]:
+                    raise invalid(
+                        type(self).__name__,
+                        received=f"hidden_layers={self.hidden_layers!r} and rows "
+                        f"that make weights of {shapes[1]}",
+                        expected=f"the network of the last fit, of {shapes[0]}, since "
+                        "warm_start=True goes on with it",
+                        fix="set warm_start=False, or leave hidden_layers as it was",
+                    )
                 model.set_weights(old.get_weights())
         self._compile(model)
         return model
@@ -292,6 +309,14 @@ class NNEstimator(BaseEstimator):
         """Refuses settings that nothing further inside would refuse in these words."""
         for name in ("max_iter", "n_members"):
             whole(name, getattr(self, name), 1)
+        for name in ("shuffle", "early_stopping", "standardize", "warm_start"):
+            value = getattr(self, name)
+            if not isinstance(value, bool | np.bool_):
+                raise invalid(
+                    type(self).__name__,
+                    received=f"{name}={value!r}",
+                    expected="True or False",
+                )
         if self.batch_size != "auto":
             whole("batch_size", self.batch_size, 1)
         ranges = (

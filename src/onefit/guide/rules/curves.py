@@ -143,8 +143,7 @@ def stopped_too_early(run: Run) -> Findings:
     tail = loss[-max(3, len(loss) // 4) :]
     fall = (tail[0] - tail[-1]) / max(abs(tail[0]), 1e-30)
     steady = np.mean(np.diff(tail) < 0) >= 0.8
-    # A rule that waits ends a fit when it has been better before: not at its best.
-    stopped = by_rule and loss.argmin() >= len(loss) - 2 and fall > 0.02 and steady
+    stopped = by_rule and fall > 0.02 and steady and _still_better(run)
     far = run.last > 0.5 * run.base and tail[0] - tail[-1] > 0.03 * run.base > 0
     short = far and steady and not by_rule
     if not (stopped or short):
@@ -168,6 +167,22 @@ def stopped_too_early(run: Run) -> Findings:
         "stopped-too-early", "error" if stopped else "hint", None, seen,
         "the fit ended on the slope, not in the valley", fix, run.curve(),
     )  # fmt: skip
+
+
+def _still_better(run: Run) -> bool:
+    """Whether what a rule looks at was getting better when the rule ended the fit.
+
+    A rule that waits ends it when that has been better before: not at its best.
+    """
+    for name in run.evidence.monitors:
+        values = run.logs.get(str(name))
+        if values is None or len(values) < 3 or not np.isfinite(values).all():
+            continue
+        way = -1 if run.evidence.metrics.get(str(name)) == "max" else 1
+        values = way * values
+        if values.argmin() == len(values) - 1 and (np.diff(values) < 0).mean() > 0.8:
+            return True
+    return False
 
 
 def overfitting(run: Run) -> Findings:

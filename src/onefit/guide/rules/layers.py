@@ -17,8 +17,9 @@ Findings = Iterator[Finding]
 POOR = 0.5
 """A network that has less of the loss of guessing behind it has not learned well."""
 
-DEAD, MANY = 0.5, 0.9
-"""Shares of dead units: of a network that does not learn, and of any."""
+DEAD, MOST, MANY = 0.5, 0.7, 0.9
+"""Shares of dead units: of a network that does not learn; of one that learns, for a
+hint (AutoTrainer's threshold), and while it trains."""
 
 VANISHED = 1e-3
 """First layer's gradient in terms of the last one's (AutoTrainer's threshold)."""
@@ -39,8 +40,8 @@ def dead_units(run: Run) -> Findings:
         share = dead.mean()
         poor = run.learned < POOR
         if share < (DEAD if poor else MANY):
-            # Half a layer that is gone is worth a word even where the rest learns.
-            if share >= DEAD and not run.early:
+            # A layer that is mostly gone is worth a word even where the rest learns.
+            if share >= MOST and not run.early:
                 yield _dead(run, layer, dead, "hint")
             continue
         yield _dead(run, layer, dead, "error" if poor else "hint")

@@ -154,7 +154,8 @@ class Head:
 
 
 def _known(call: Call) -> bool:
-    return call.weighted or call.role == "activation"
+    # A recurrent layer's output is its activation's, times a gate between 0 and 1.
+    return call.weighted or call.role in ("activation", "recurrent")
 
 
 def _source(network: Network, call: Call) -> Call | None:

@@ -37,6 +37,8 @@ class Evidence:
         spread: For whole-number labels, the share of each; else None.
         fresh: Whether the optimizer began anew, rather than going on.
         metrics: The logs that have a better way, and which: 'min' or 'max'.
+        silent: The loss of an output of 0 for every row (of equal probabilities), where
+            `chance` is known: what a network begins with, about.
         monitors: The logs that rules look at.
         start, end: The weights before and after.
         probes: The steps that were measured, by epoch.
@@ -58,6 +60,7 @@ class Evidence:
         }
         self.monitors = [getattr(rule, "monitor", None) for rule in job.given_rules]
         self.chance, self.spread = _chance(job)
+        self.silent = _silent(job)
         self.fresh = not int(train.optimizer["iterations"])
         if self.fresh:  # the rest of the optimizer's state is what `init` gives
             rate = {"learning_rate": train.optimizer["learning_rate"]}
@@ -128,6 +131,21 @@ def _chance(job: Fit) -> tuple[float | None, np.ndarray | None]:
     if kind == "MeanAbsoluteError":
         return float(np.abs(y - np.median(y, axis=0)).mean()), None
     return None, None
+
+
+def _silent(job: Fit) -> float | None:
+    """The loss of a network that gives 0 for every row."""
+    targets = jax.tree.leaves(job.train_data.y)
+    if len(targets) > 1:
+        return None
+    kind, y = type(job.task.heads[0].loss).__name__, np.asarray(targets[0])
+    if kind == "MeanSquaredError":
+        return float(np.mean(np.square(y, dtype=float)))
+    if kind == "MeanAbsoluteError":
+        return float(np.mean(np.abs(y), dtype=float))
+    if kind.endswith("Crossentropy"):
+        return float(np.log(max(2, y.shape[-1] if y.ndim > 1 else 2, y.max() + 1)))
+    return None
 
 
 def _entropy(share: np.ndarray) -> float:

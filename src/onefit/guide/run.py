@@ -75,6 +75,13 @@ class Run:
         majority = float(self.evidence.spread.max())
         return max(by_loss, (score - majority) / max(1 - majority, 1e-9))
 
+    @functools.cached_property
+    def falling(self) -> bool:
+        """Whether the loss still falls: by 2 % of guessing's in the last third."""
+        third = self.loss[-max(3, self.epochs // 3) :]
+        before = float(np.median(third[: max(1, len(third) // 3)]))
+        return before - self.last > 0.02 * abs(self.base)
+
     @property
     def score(self) -> float | None:
         """The accuracy at the end, if there is one among the metrics."""

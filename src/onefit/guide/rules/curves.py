@@ -33,11 +33,10 @@ def not_a_number(run: Run) -> Findings:
         fix = "model.initialize() draws them anew"
     elif place is not None:
         layer = place.layer
-        at = f"layer {layer!r}" if layer else f"the {place.part}"
+        at = f"layer {layer!r} ({place.part})" if layer else f"the {place.part}"
         seen += (
-            f": in step {place.step + 1} of epoch {place.epoch + 1}, at {at}, "
-            f"{place.part}, operation '{place.operation}', from numbers up to "
-            f"{place.largest:.3g}"
+            f": in step {place.step + 1} of epoch {place.epoch + 1}, at {at}, by the "
+            f"operation '{place.operation}', from numbers up to {place.largest:.3g}"
         )
         grown = place.weights > 1e3 or place.largest > 1e6
         if place.operation in ("log", "div", "rsqrt", "sqrt", "pow") and not grown:
@@ -68,8 +67,9 @@ def diverging(run: Run) -> Findings:
     first = float(loss[0])
     base = abs(run.base)
     grown = last > first + abs(first) and last > run.base + 0.5 * base
-    # Where the first epoch's mean is already beyond all measure.
-    blown = first > 100 * base and last > 10 * base and run.steps >= FEW
+    # Where the first epoch's mean is already beyond all that a network begins with.
+    begin = max(base, run.evidence.silent or base, 1.0)  # outputs begin at about 1
+    blown = first > 100 * begin and last > 10 * begin and run.steps >= FEW
     if not (grown or blown):
         return
     seen = f"the loss went from {first:.3g} to {last:.3g}"
@@ -100,8 +100,9 @@ def stuck(run: Run) -> Findings:
         f"the loss is {run.last:.4g} after {run.epochs} epochs; the best answer that "
         f"is the same for every row has {run.base:.4g}",
         "the network has learned how often each answer occurs, and nothing from x",
-        "look at the other findings for the cause; if there is none, try another "
-        "start (seed), more units, or a larger learning rate",
+        "look at the other findings for the cause; if there is none: a hidden layer "
+        "with activation='relu' where there is none, more units, another start (seed), "
+        "or a larger learning rate",
         run.curve(),
     )  # fmt: skip
 

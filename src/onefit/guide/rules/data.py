@@ -63,6 +63,10 @@ IN_BOTH = {"hint": 0.05, "error": 0.2}
 ELSEWHERE = 5.0
 """The ratio of the sizes of validation and training columns that is no chance."""
 
+WIDER, AWAY = 4.0, 2.5
+"""How much more or less validation columns may be spread, and how many standard
+deviations away they may lie."""
+
 MANY_COLUMNS = 0.3
 """The share of columns that differ so much, where not all of them do: rows that were
 not scaled beside rows that were have some columns larger and others smaller."""
@@ -293,8 +297,10 @@ def column_tells_target(case: Case) -> Findings:
     if x.ndim > 2:
         # What stands first in a sequence may be what a recurrent layer is to keep.
         if any(call.role == "recurrent" for call in case.network.calls):
-            return
+            x = x[:, -1]
         x = x.reshape(len(x), -1)
+        if x.shape[1] < 1:
+            return
     if _names_things(case, 0) or (case.cheap and len(x) < MANY * x.shape[1]):
         return
     if t.kind == "constant" or t.text or len(t.shape) > 1 + (t.kind == "one-hot"):
@@ -303,7 +309,7 @@ def column_tells_target(case: Case) -> Findings:
     if told is None:
         return
     best = int(told.argmax())
-    rest = float(np.delete(told, best).max())
+    rest = float(np.delete(told, best).max(initial=0.0))
     exact = told[best] >= SAME
     copied = np.array_equal(x[:, best], np.asarray(y, x.dtype).ravel())
     if (exact and copied and len(x) > ROWS) or (
@@ -513,9 +519,11 @@ def rows_in_both(case: Case) -> Findings:
     nothing is said.
     """
     data = case.data
-    if data is None or data.held is None or data.split or not case.x:
+    if data is None or data.held is None or not case.x:
         return
     train, held = _leaves(data.train.x), _leaves(data.held.x)
+    if data.split and not _measured(train[0]):
+        return
     n, m = len(train[0]), len(held[0])
     if min(n, m) < ROWS or len(train) != len(held):
         return
@@ -582,7 +590,8 @@ def validation_looks_different(case: Case) -> Findings:
             continue
         if x.shape[1:] != other.shape[1:] or _looked_up(case):
             continue
-        yield from _elsewhere(sizes(x), sizes(other), "x")
+        found = [*_elsewhere(sizes(x), sizes(other), "x")] or [*_moved(x, other)]
+        yield from found
         return
     for head in case.heads:
         t = head.targets
@@ -595,6 +604,33 @@ def validation_looks_different(case: Case) -> Findings:
 
 def _looked_up(case: Case) -> bool:
     return any(c.role == "embedding" for c in case.network.calls)
+
+
+def _moved(x: np.ndarray, other: np.ndarray) -> Findings:
+    """Validation columns that lie elsewhere, or are spread otherwise, most of them."""
+    one, two = _columns(x), _columns(other)
+    if min(len(one), len(two)) < 2 * ROWS:
+        return
+    with np.errstate(all="ignore"):
+        spread = one.std(axis=0)
+        wider = np.median((two.std(axis=0) / spread)[spread > 0])
+        away = np.median((np.abs(two.mean(axis=0) - one.mean(axis=0)) / spread)[
+            spread > 0])  # fmt: skip
+    if not (wider < 1 / WIDER or wider > WIDER or away > AWAY):
+        return
+    told = (
+        f"are spread {wider:.2g} times as far as those of the training x"
+        if not 1 / WIDER < wider < WIDER else
+        f"lie {away:.2g} standard deviations away from those of the training x"
+    )  # fmt: skip
+    yield Finding(
+        "validation-looks-different", "error", None,
+        seen=f"the columns of the validation x {told}",
+        why="the network sees there what it was not trained on, so that the loss of "
+        "validation says nothing",
+        fix="prepare both alike, with the numbers of the training rows: "
+        "(val_x - x.mean(axis=0)) / x.std(axis=0)",
+    )  # fmt: skip
 
 
 def _elsewhere(one: np.ndarray, two: np.ndarray, name: str) -> Findings:
@@ -618,8 +654,8 @@ def _elsewhere(one: np.ndarray, two: np.ndarray, name: str) -> Findings:
         if ratio < 1 else f"the validation {name} is {times} as the training {name}",
         why="the network sees there what it was not trained on, so that the loss of "
         "validation says nothing",
-        fix=f"prepare both alike, with the numbers of the training rows: "
-        f"(val_{name} - {name}.mean(axis=0)) / {name}.std(axis=0)",
+        fix="prepare both alike, with the numbers of the training rows: "
+        f"(val_{name[0]} - {name[0]}.mean(axis=0)) / {name[0]}.std(axis=0)",
     )  # fmt: skip
 
 

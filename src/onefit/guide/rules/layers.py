@@ -38,7 +38,8 @@ def dead_units(run: Run) -> Findings:
             continue
         dead = layer.zero == 1
         share = dead.mean()
-        poor = run.learned < POOR
+        # While the loss falls, units may yet come back to life.
+        poor = run.learned < POOR and not run.falling
         if share < (DEAD if poor else MANY):
             # A layer that is mostly gone is worth a word even where the rest learns.
             if share >= MOST and not run.early:
@@ -48,14 +49,22 @@ def dead_units(run: Run) -> Findings:
 
 
 def _dead(run: Run, layer: Responses, dead: np.ndarray, severity: str) -> Finding:
+    begun = next(
+        (one for one in run.probes[0].layers if one.layer == layer.layer), layer
+    )
+    before = (begun.zero[dead] == 1).mean() > 0.5
+    fix = (
+        "default initial weights and biases" if before else
+        f"a smaller learning rate than {run.rates}"
+    )  # fmt: skip
     return Finding(
         "dead-units", severity, layer.layer,  # type: ignore[arg-type]
         f"{int(dead.sum())} of {dead.size} ReLU units of {layer.layer!r} answer 0 to "
-        "every row",
+        f"every row{', most of them from the start' if before else ''}",
         "where z < 0 for every row, ReLU's slope is 0: no gradient comes through, and "
-        "these units never change again (dying ReLU)",
-        f"a smaller learning rate than {run.rates}, inputs scaled to about -1 to 1, "
-        "and activation='leaky_relu' or 'elu', whose slope is never 0",
+        "these units do not change (dying ReLU)",
+        f"{fix}, inputs scaled to about -1 to 1, and activation='leaky_relu' or 'elu', "
+        "whose slope is never 0",
         {"share of rows answered with 0, by unit": np.sort(layer.zero)[::-1]},
     )  # fmt: skip
 
@@ -277,8 +286,11 @@ def frozen(run: Run) -> Findings:
         return
     names = ", ".join(map(repr, same))
     if len(same) == len(heavy):
+        still = all(w.gradient == 0 for w in run.now.weights)
         fix = (
             "set layer.trainable = True" if told else
+            "see what model.check() says of the last layer and the loss: no gradient "
+            "comes from them" if still else
             f"a learning rate above 0 in place of {run.rates}"
         )  # fmt: skip
         severity = "error"
@@ -301,6 +313,8 @@ def one_class(run: Run) -> Findings:
     """Every row gets the same answer."""
     spread = run.evidence.spread
     if run.early or spread is None or len(run.now.outputs) != 1 or run.steps < 30:
+        return
+    if run.falling:
         return
     answers = np.asarray(run.now.outputs[0])
     if len(answers) < 16 or not np.isfinite(answers).all() or answers.ndim != 2:

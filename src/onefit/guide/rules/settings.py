@@ -266,10 +266,12 @@ def learning_rate_too_low(case: Case) -> Findings:
     if not fitted and case.steps and case.steps >= 10 * FEW_STEPS:
         later = float(optimizer.learning_rate(case.steps // 10))
         if later < GONE * rate:
-            yield _too_low(
-                case, "error", f"after a tenth of the fit's {case.steps} steps the "
-                f"schedule has come down to {later:.1e}; w := w - α·dJ/dw then changes "
-                "nothing", better,
+            yield Finding(
+                "learning-rate-too-low", "error", None,
+                seen=f"the schedule of {name} begins at {rate:g} and has come down to "
+                f"{later:.1e} after a tenth of the fit's {case.steps} steps",
+                why="w := w - α·dJ/dw then changes nothing for the rest of the fit",
+                fix="let it fall over the whole fit: a larger decay_steps",
             )  # fmt: skip
         return
     tiny = rate <= TINY["steppers" if stepper else "SGD"]

@@ -195,7 +195,8 @@ def test_what_is_refused():
     own = Own()
     own.compile("sgd", "mse")
     with pytest.raises(
-        ValueError, match=r"received a Own, a subclass .*keras\.Model\("
+        ValueError,
+        match=r"received a Own, a subclass .*a functional model.*keras\.Model\(",
     ):
         fit(own, X, Y)
     with pytest.raises(ValueError, match=r"fit, 'bare': received a model without comp"):
@@ -216,6 +217,80 @@ def test_what_is_refused():
         from_keras(theirs)
     with pytest.raises(ValueError, match=r"received the model 'sequential', which has"):
         to_keras(Sequential([layers.Dense(1)]))
+
+
+@pytest.mark.parametrize(
+    ("loss", "metric"),
+    [
+        (keras.losses.Huber(0.3), keras.metrics.CosineSimilarity(axis=0)),
+        (keras.losses.CosineSimilarity(axis=0), "mae"),
+        ([keras.losses.Huber(delta=0.1)], [[keras.metrics.CosineSimilarity(axis=0)]]),
+    ],
+)
+def test_settings_that_configs_of_keras_leave_out(loss, metric):
+    told = {"loss": loss, "metrics": metric if isinstance(metric, list) else [metric]}
+    mine, theirs = network(**told), network(**told)
+    for _ in range(2):
+        found = fit(mine, X, Y, batch_size=24, **QUIET)
+        wanted = theirs.fit(X, Y, batch_size=24, **QUIET)
+        for name, values in wanted.history.items():
+            np.testing.assert_allclose(found.history[name], values, rtol=2e-4)
+    same(mine, theirs)
+
+
+def test_settings_left_out_that_are_no_numbers_are_refused():
+    model = network(loss=keras.losses.Huber(np.float32(0.3)))
+    with pytest.raises(
+        ValueError, match=r"fit: loss, Huber: received delta of type float32, which Ker"
+    ):
+        fit(model, X, Y, **QUIET)
+
+
+def test_weighted_metrics_have_the_names_of_keras():
+    told = {"metrics": ["accuracy"], "weighted_metrics": ["accuracy", "mae"]}
+    mine, theirs = network(**told), network(**told)
+    stop = keras.callbacks.EarlyStopping("val_weighted_accuracy", mode="max")
+    more = {"validation_data": (X, Y), "sample_weight": 1 + Y[:, 0], **QUIET}
+    found = fit(mine, X, Y, callbacks=[stop], **more).history
+    wanted = theirs.fit(X, Y, **more).history
+    assert found.keys() == wanted.keys()
+    for name in ("weighted_accuracy", "val_weighted_accuracy", "accuracy"):
+        np.testing.assert_allclose(found[name], wanted[name], rtol=1e-4)
+
+
+def mse(y_true, y_pred):
+    """A name that onefit knows, and another formula."""
+    return keras.ops.mean((y_pred - y_true) ** 4, axis=-1)
+
+
+class Own4(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        return mse(y_true, y_pred)
+
+
+class Layer4(keras.layers.Layer):
+    def call(self, x):
+        return x
+
+
+def test_errors_speak_of_the_model_and_of_no_file():
+    for told, text in (
+        ({"loss": mse}, r"^{}: loss: received the function 'mse'.*_objects=\{{'m"),
+        ({"loss": lambda y, a: mse(a, y)}, r"^{}: loss: received a lambda; .*`def m"),
+        ({"metrics": ["mae", mse]}, r"^{}: metrics: received the function 'mse'"),
+        ({"loss": Own4()}, r"^{}: loss: Unknown class 'Own4'\. Hand over a class of "
+         r"your own, written for onefit: {}\(model, custom_objects=\{{'Own4': "),
+    ):  # fmt: skip
+        model = network(**told)
+        with pytest.raises(ValueError, match=text.format("fit", "fit")):
+            fit(model, X, Y, **QUIET)
+        with pytest.raises(ValueError, match=text.format(*["from_keras"] * 2)):
+            from_keras(model)
+    model = keras.Sequential([keras.Input((4,)), Layer4(name="four")])
+    with pytest.raises(
+        ValueError, match=r"^from_keras: layer 'four': Unknown layer 'L"
+    ):
+        from_keras(model)
 
 
 def test_custom_objects():

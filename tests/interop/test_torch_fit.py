@@ -439,6 +439,59 @@ def test_what_fit_refuses():
     )
 
 
+def test_hooks_on_gradients_are_refused():
+    def change(m, g=None):
+        m[0].weight.register_hook(lambda g: 2 * g)
+        return optim.SGD(m.parameters(), lr=0.1)
+
+    refused(
+        r"0 \(Linear\): received a hook on the gradient of weight", optimizer=change
+    )
+    module, x, y = xor()
+    module.register_full_backward_hook(lambda *_: None)
+    with pytest.raises(ValueError, match=r"received a backward hook, '<lambda>'"):
+        fit(module, x, y, loss=nn.BCELoss(), optimizer="sgd")
+    from_torch(module)  # it computes the same
+
+
+class Two(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(2, 1), nn.Linear(2, 3)
+
+    def forward(self, x):
+        return self.a(x), self.b(x)
+
+
+def test_several_outputs():
+    x = torch.ones(4, 2)
+    y = [torch.ones(4, 1), torch.ones(4, 3)]
+    with pytest.raises(ValueError, match=r"fit, Two: received a module with 2 outputs"):
+        fit(Two(), x, y, loss=nn.MSELoss(), optimizer="sgd")
+    history = fit(Two(), x, y, loss="mse", optimizer="sgd", **SILENT).history
+    assert history.keys() == {"loss", "a_loss", "b_loss"}
+
+
+def test_bfloat16_becomes_float32():
+    module, x, y = xor()
+    told = {"loss": nn.BCELoss(), "optimizer": "sgd", **SILENT}
+    x, y = x.bfloat16(), y.bfloat16()
+    fit(module, x, y, validation_data=(x, y), **told)
+    with pytest.raises(
+        ValueError, match=r"0\.weight of type bfloat16; .*torch\.float32"
+    ):
+        fit(module.bfloat16(), x, y, **told)
+
+
+def test_a_row_of_targets_is_a_column():
+    module, x, y = xor()
+    other = copy.deepcopy(module)
+    told = {"loss": nn.MSELoss(), "optimizer": "sgd", **SILENT}
+    fit(module, x, y, **told)
+    fit(other, x, y[:, 0], **told)
+    same(module, other)
+
+
 def test_different_numbers_of_steps_are_refused():
     module, x, y = xor()
     adam = optim.Adam(module.parameters())

@@ -1,6 +1,7 @@
 """Modules of torch as models, and models as modules: the same numbers both ways."""
 
 import re
+import warnings
 from collections import Counter
 
 import numpy as np
@@ -16,8 +17,9 @@ from onefit.layers.base import is_shape
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
+from torch.nn.utils import prune  # noqa: E402
 
-from onefit.interop.torch import from_torch, to_torch  # noqa: E402
+from onefit.interop.torch import fit, from_torch, to_torch  # noqa: E402
 
 RNG = np.random.default_rng(0)
 
@@ -371,6 +373,67 @@ TRACED = [
     (forward(lambda m, x: m.part0(x, x)[0], nn.GRU(2, 3, batch_first=True)),
      r"part0 \(GRU\): received 2 inputs; .* Leave the first states out"),
 ]  # fmt: skip
+
+
+def hidden(act):
+    module = nn.Sequential(nn.Linear(2, 2), nn.Tanh())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the old weight_norm is not to be used
+        act(module)
+    return module
+
+
+HIDDEN = [
+    (lambda m: m[0].register_forward_hook(lambda m, x, y: 2 * y),
+     r"0 \(Linear\): received a forward hook, '<lambda>'.*move|Move what it does into"),
+    (lambda m: m.register_forward_pre_hook(lambda m, x: (2 * x[0],)),
+     r"Sequential: received a forward pre hook"),
+    (lambda m: prune.l1_unstructured(m[0], "bias", 0.5),
+     r"0 \(Linear\): .*'L1Unstructured'.*prune\.remove\(module, 'bias'\), which lea"),
+    (lambda m: nn.utils.weight_norm(m[0]), r"remove_weight_norm\(module, 'weight'\)"),
+    (lambda m: nn.utils.spectral_norm(m[0]), r"remove_spectral_norm\(module, 'weight'"),
+    (lambda m: nn.utils.parametrizations.weight_norm(m[0]),
+     r"received parametrizations of weight.*remove_parametrizations\(module, 'weight'"),
+    (lambda m: setattr(m[1], "forward", torch.sin),
+     r"1 \(Tanh\): received a `forward` of its own instance.*the module's class"),
+    (lambda m: m.append(nn.LazyLinear(1)), r"2 \(LazyLinear\): .*Call it once before"),
+    (lambda m: m.to("meta"), r"0 \(Linear\): received 0\.weight on the device 'meta'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("act", "text"), HIDDEN)
+def test_what_changes_a_module_beside_its_class_is_refused(act, text):
+    module = hidden(act)
+    with pytest.raises(ValueError, match=text):
+        from_torch(module, (2,))
+    with pytest.raises(ValueError, match=text):
+        fit(module, normal(4, 2), normal(4, 2), loss=nn.MSELoss(), optimizer="sgd")
+
+
+def test_pruned_for_good_is_taken():
+    module = hidden(lambda m: prune.l1_unstructured(m[0], "weight", 0.5))
+    prune.remove(module[0], "weight")
+    agree(module, from_torch(module), normal(3, 2))
+
+
+def test_functions_of_dropout():
+    text = (
+        r"Other\.forward, dropout: received F\.dropout that drops in eval\(\), too.*wri"
+    )
+    for told in ({}, {"training": True}):
+        with pytest.raises(ValueError, match=f"(?i){text}"):
+            from_torch(forward(lambda m, x, t=told: F.dropout(x, 0.5, **t)), (2,))
+    for drop in (
+        lambda m, x: F.dropout(x, 0.5, training=m.training),
+        lambda m, x: F.dropout(x, 0.5) if m.training else x,
+        lambda m, x: F.alpha_dropout(x, 0.5, m.training),
+    ):
+        model = from_torch(forward(drop), (2,))
+        assert len(model.layers) == 2
+        assert "Dropout" in type(model.layers[1]).__name__
+    assert type(
+        from_torch(forward(lambda m, x: F.alpha_dropout(x)), (2,)).layers[1]
+    ) is (layers.Identity)  # torch's default is not to drop
 
 
 @pytest.mark.parametrize(("module", "text"), TRACED)

@@ -65,7 +65,8 @@ def test_without_hidden_layers_it_is_ridge():
     # targets' deviation divides w and errors alike.
     x, y = DIABETES
     ours = NNRegressor((), alpha=10.0, learning_rate=0.03, max_iter=2000, tol=0,
-                       batch_size=len(x), n_iter_no_change=2000, random_state=0)  # fmt: skip
+                       batch_size=len(x), n_iter_no_change=2000,
+                       random_state=0)  # fmt: skip
     z = (x - x.mean(0)) / x.std(0)
     theirs = Ridge(alpha=10.0).fit(z, y).predict(z)
     np.testing.assert_allclose(ours.fit(x, y).predict(x), theirs, atol=0.05)

@@ -5,7 +5,13 @@ of files (`file.py`) is true of them, whatever backend Keras has.
 """
 
 import contextlib
+import dataclasses
+import inspect
+import json
+import os
+import re
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +20,11 @@ import numpy as np
 
 from onefit import callbacks as ours
 from onefit.errors import invalid, mistyped
+from onefit.interop.keras.archive import CONFIG
 from onefit.interop.keras.file import load_model, save_weights
+from onefit.interop.refusal import BadFile
 from onefit.models.model import Model
-from onefit.models.tasks import is_many
+from onefit.models.tasks import flat, is_many
 from onefit.training.callback import Callback, overrides
 from onefit.training.history import History
 from onefit.training.rules import Rule
@@ -46,10 +54,7 @@ def from_keras(model: Any, custom_objects: dict[str, Any] | None = None) -> Mode
         True
     """
     _check(model, "from_keras")
-    with _folder() as folder:
-        path = folder / "model.keras"
-        model.save(path)
-        return load_model(path, custom_objects, compile=model.compiled)
+    return _taken(model, custom_objects, "from_keras")
 
 
 def to_keras(model: Model, custom_objects: dict[str, Any] | None = None) -> Any:
@@ -148,7 +153,8 @@ def fit(
     pairs = [(callback, translated(callback)) for callback in given]
     if not model.built and hasattr(x, "shape"):
         model.build((None, *x.shape[1:]))
-    mine = from_keras(model, custom_objects)
+    mine = _taken(model, custom_objects, "fit")
+    _name_as_keras(mine)
     mirror = _Mirror(mine, model)
     hosts = [own for _, own in pairs if own is not None]
     if any(_looks(theirs, own) for theirs, own in pairs):
@@ -194,7 +200,8 @@ def _check(model: Any, where: str) -> None:
         raise invalid(
             f"{where}, {model.name!r}",
             received=f"a {type(model).__name__}, a subclass that only code describes",
-            expected="a Sequential, or a model of inputs and outputs",
+            expected="a Sequential or a functional model, of inputs and outputs: only "
+            "those are taken",
             fix="write keras.Model(inputs, outputs) with the layers called in between",
         )
 
@@ -203,6 +210,123 @@ def _check(model: Any, where: str) -> None:
 def _folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="onefit-") as name:
         yield Path(name)
+
+
+# Here ---------------------------------------------------------------------------------
+
+WORDS = (
+    (r" The file says that it is of .*?; nothing is imported for a file\.", ""),
+    (r"a class of your own: ", "a class of your own, written for onefit: "),
+    (r"load_model\(path, custom_objects", "{where}(model, custom_objects"),
+    (r", or load with compile=False", ""),
+    (r", and save (the model|it) again", ""),
+    (r"Save the model without it", "Leave it out"),
+)
+"""What errors of files say, and what those of live models say."""
+
+
+def _taken(model: Any, custom: dict[str, Any] | None, where: str) -> Model:
+    """The model of a model of Keras; errors speak of it, and not of the file."""
+    given = _given(model) if model.compiled else {}
+    for part, value in given.items():
+        _refuse_functions(value, custom or {}, f"{where}: {part}")
+    with _folder() as folder:
+        path = folder / "model.keras"
+        model.save(path)
+        _complete(path, given, where)
+        try:
+            return load_model(path, custom, compile=model.compiled)
+        except BadFile as error:
+            text = str(error).removeprefix(f"load_model({os.fspath(path)!r}), ")
+            text = f"{where}: {text.removeprefix('compile, ')}"
+            for said, wanted in WORDS:
+                text = re.sub(said, wanted.format(where=where), text)
+            raise BadFile(text) from None
+
+
+def _given(model: Any) -> dict[str, Any]:
+    """The losses and metrics that `compile` was given, as they live."""
+    told = model._compile_config.config
+    return {part: told.get(part) for part in ("loss", "metrics", "weighted_metrics")}
+
+
+def _refuse_functions(value: Any, custom: dict[str, Any], where: str) -> None:
+    """Refuses functions that were not handed over, whatever name they have."""
+    for one in flat(value):
+        name = getattr(one, "__name__", "")
+        keras = str(getattr(one, "__module__", "")).startswith("keras.")
+        names = {name, package().saving.get_registered_name(one)} if name else set()
+        if inspect.isfunction(one) and not keras and not names & custom.keys():
+            known = name.isidentifier()
+            title = name if known else "mine"
+            raise invalid(
+                where,
+                received=f"the function {name!r}" if known else "a lambda",
+                expected="what onefit has, or a function that is handed over, too",
+                fix=f"{'write' if known else 'make it a `def mine`, write'} the same "
+                f"in jax.numpy, and hand that over: custom_objects={{{title!r}: ...}}",
+            )
+
+
+def _complete(path: Path, given: dict[str, Any], where: str) -> None:
+    """Adds to a file the settings of losses and metrics that Keras leaves out."""
+    with zipfile.ZipFile(path) as file:
+        node = json.loads(file.read(CONFIG))
+        before = json.dumps(node)
+        for part, value in given.items():
+            _add(node["compile_config"].get(part), value, f"{where}: {part}")
+        if json.dumps(node) == before:
+            return
+        parts = {name: file.read(name) for name in file.namelist()}
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in (parts | {CONFIG: json.dumps(node)}).items():
+            file.writestr(name, content)
+
+
+def _add(node: Any, live: Any, where: str) -> None:
+    """Adds what an object was made with, and its config has not, to its node."""
+    if isinstance(live, dict) and isinstance(node, dict):
+        for name, value in live.items():
+            _add(node.get(name), value, where)
+    elif isinstance(live, list) and isinstance(node, list):
+        for one, value in zip(node, live, strict=True):
+            _add(one, value, where)
+    elif isinstance(node, dict) and isinstance(node.get("config"), dict):
+        usual = inspect.signature(type(live).__init__).parameters
+        for name, value in getattr(live, "_fn_kwargs", {}).items():
+            if name in node["config"]:
+                continue
+            if name in usual and value is usual[name].default:
+                continue  # the same here
+            if not isinstance(value, bool | int | float | str | None):
+                raise invalid(
+                    f"{where}, {type(live).__name__}",
+                    received=f"{name} of type {type(value).__name__}, which Keras does "
+                    "not tell of",
+                    expected="a number or a string",
+                    fix=f"write {name} as a plain number",
+                )
+            node["config"][name] = value
+
+
+def _name_as_keras(mine: Model) -> None:
+    """Has a weighted metric beside its twin called `weighted_accuracy`, as in Keras."""
+    build = mine._task
+
+    def renamed(head: Any) -> Any:
+        taken, weighted = {str(metric.name) for metric in head.metrics}, []
+        for metric in head.weighted_metrics:
+            if metric.name in taken:
+                metric = metric.replace(name=f"weighted_{metric.name}")
+            taken.add(str(metric.name))
+            weighted.append(metric)
+        return dataclasses.replace(head, weighted_metrics=tuple(weighted))
+
+    def task(batch: Any) -> Any:
+        made = build(batch)
+        return dataclasses.replace(made, heads=tuple(map(renamed, made.heads)))
+
+    object.__setattr__(mine, "_task", task)
 
 
 class _Mirror(Callback):

@@ -14,7 +14,7 @@ from onefit.errors import invalid, mistyped
 from onefit.interop.torch.recurrent import States
 from onefit.layers.symbolic import Tensor
 
-__all__ = ["CALLS", "module_of"]
+__all__ = ["CALLS", "drops", "module_of"]
 
 
 # Functions that are modules -----------------------------------------------------------
@@ -80,10 +80,24 @@ def module_of(name: str, args: Any, kwargs: dict[str, Any]) -> Any:
             expected="start_dim=1",
             fix="write torch.flatten(x, 1)",
         )
-    if name.startswith(("dropout", "alpha")) and not told.pop("training", True):
-        return nn.Identity()
+    if "dropout" in name:
+        told.pop("training", None)
+        if not drops(name, args, kwargs):
+            return nn.Identity()
     told = {k: v for k, v in told.items() if k not in NEUTRAL and v is not None}
     return getattr(nn, twin[0].replace("#", rank))(**told)
+
+
+def drops(name: str, args: Any, kwargs: dict[str, Any]) -> bool:
+    """Whether a function is a dropout that is told to drop.
+
+    >>> drops("dropout", (0.5,), {}), drops("alpha_dropout", (0.5,), {})
+    (True, False)
+    """
+    if "dropout" not in name:
+        return False
+    told = dict(zip(("p", "training"), args, strict=False)) | kwargs
+    return bool(told.get("training", "alpha" not in name))  # torch's defaults
 
 
 # Shapes -------------------------------------------------------------------------------

@@ -136,6 +136,14 @@ class Reading:
                 fix="call one module twice, in place of two with one weight",
             )
         self._owners[id(tensor)] = name
+        if tensor.device.type == "meta":
+            raise refusal(
+                path,
+                module,
+                received=f"{name} on the device 'meta', which has no numbers",
+                expected="tensors with numbers",
+                fix="write module.to_empty(device='cpu'), and load its weights",
+            )
         kind, wanted = str(tensor.dtype).removeprefix("torch."), config.floatx()
         if kind != wanted:
             more = ", or onefit.config.set_floatx('float64')" * (kind == "float64")
@@ -156,6 +164,7 @@ def read(module: Any, shape: Any, exact: bool) -> Reading:
         shape: The shape of an example, or of one of each input; None to find it out.
         exact: Whether the model is to train as torch trains the module.
     """
+    _refuse_hidden(module, exact)
     reading, chain = Reading(exact), list(_walk(module))
     if any(path is None for path, _ in chain):
         from onefit.interop.torch.tracing import traced
@@ -166,6 +175,72 @@ def read(module: Any, shape: Any, exact: bool) -> Reading:
     if exact:
         reading.move()
     return reading
+
+
+REMOVALS = {
+    "prune": "torch.nn.utils.prune.remove(module, {name!r}), which leaves zeros that "
+    "train like the other numbers",
+    "weight_norm": "torch.nn.utils.remove_weight_norm(module, {name!r})",
+    "spectral_norm": "torch.nn.utils.remove_spectral_norm(module, {name!r})",
+}
+"""How torch's own hooks are taken away, by the files that they are from."""
+
+
+def _refuse_hidden(module: Any, exact: bool) -> None:
+    """Refuses what changes what a module computes, or learns, beside its `forward`."""
+    for path, inner in module.named_modules():
+        found = _hidden(inner, exact)
+        if found is not None:
+            received, fix = found
+            raise refusal(
+                path,
+                inner,
+                received=received,
+                expected="modules that their class and their tensors describe",
+                fix=fix,
+            )
+
+
+def _hidden(module: Any, exact: bool) -> tuple[str, str] | None:
+    """What a module does beside its class's `forward`, and what to do about it."""
+    if hasattr(module, "_orig_mod"):
+        return "a module of torch.compile", "hand over the one that you gave it"
+    if "forward" in vars(module):
+        return "a `forward` of its own instance", (
+            "move it into the forward of the module's class"
+        )
+    if hasattr(module, "parametrizations"):
+        names = list(module.parametrizations)
+        return f"parametrizations of {', '.join(names)}", (
+            "write torch.nn.utils.parametrize.remove_parametrizations(module, "
+            f"{names[0]!r})"
+        )
+    if getattr(module, "has_uninitialized_params", bool)():
+        return "a module without sizes yet", "call it once before: module(x)"
+    gradients = ("_backward_hooks", "_backward_pre_hooks") if exact else ()
+    for kind in ("_forward_pre_hooks", "_forward_hooks", *gradients):
+        for hook in getattr(module, kind).values():
+            title = kind.strip("_").removesuffix("s").replace("_", " ")
+            source = type(hook).__module__.rpartition(".")[2]
+            name = getattr(hook, "_tensor_name", getattr(hook, "name", "weight"))
+            way = REMOVALS.get(source, "").format(name=name)
+            return f"a {title}, {_called(hook)}", (
+                f"write {way}"
+                if way
+                else "move what it does into the module's forward, and remove it by "
+                "the handle that registering it gave"
+            )
+    for name, tensor in module.named_parameters(recurse=False) if exact else ():
+        if tensor._backward_hooks or tensor._post_accumulate_grad_hooks:
+            return f"a hook on the gradient of {name}", (
+                "remove it by the handle that registering it gave; to clip gradients, "
+                "hand over an optimizer of onefit: optimizers.Adam(clipnorm=1.0)"
+            )
+    return None
+
+
+def _called(hook: Any) -> str:
+    return repr(getattr(hook, "__name__", type(hook).__name__))
 
 
 def _chained(reading: Reading, chain: Any, module: Any, shape: Any) -> Model:

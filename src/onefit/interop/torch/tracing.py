@@ -7,7 +7,7 @@ from typing import Any
 
 from onefit import layers
 from onefit.errors import invalid
-from onefit.interop.torch.functions import CALLS, module_of
+from onefit.interop.torch.functions import CALLS, drops, module_of
 from onefit.interop.torch.modules import Place
 from onefit.interop.torch.reading import Reading, at, taken, unknown_shape
 from onefit.interop.torch.recurrent import KINDS, States, recurrent
@@ -41,6 +41,7 @@ class _Trace:
         self.values: dict[Any, Any] = {}
 
     def model(self) -> Model:
+        _refuse_dropping(self.module)
         for node in _graph(self.module).nodes:
             self.values[node] = getattr(self, f"_{node.op}")(node)
         outputs = self.values[node]
@@ -160,11 +161,11 @@ class _Trace:
         return {name: self._at(value) for name, value in named.items()}
 
 
-def _graph(module: Any) -> Any:
-    """The graph of torch.fx, of the module as it trains."""
+def _graph(module: Any, training: bool = True) -> Any:
+    """The graph of torch.fx, of the module as it trains, or as it does not."""
     from torch import fx
 
-    with _training(module):
+    with _mode(module, training):
         try:
             return fx.Tracer().trace(module)
         except Exception as error:
@@ -178,16 +179,32 @@ def _graph(module: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _training(module: Any) -> Iterator[None]:
-    """With all modules as while training, so that what they drop then is seen."""
+def _mode(module: Any, training: bool) -> Iterator[None]:
+    """With all modules as while training, so that what they drop then is seen, or not.
+
+    Then they are as they were.
+    """
     modes = [(inner, inner.training) for inner in module.modules()]
     for inner, _ in modes:
-        inner.training = True
+        inner.training = training
     try:
         yield
     finally:
         for inner, mode in modes:
             inner.training = mode
+
+
+def _refuse_dropping(module: Any) -> None:
+    """Refuses F.dropout that drops after `module.eval()`, too, as no layer does."""
+    for node in _graph(module, training=False).nodes:
+        name = getattr(node.target, "__name__", "")
+        if node.op == "call_function" and drops(name, node.args[1:], node.kwargs):
+            raise invalid(
+                f"{type(module).__name__}.forward, {node.name}",
+                received=f"F.{name} that drops in eval(), too",
+                expected="one that drops while the module trains",
+                fix=f"write F.{name}(x, p, training=self.training), or nn.Dropout",
+            )
 
 
 def _lone(values: Any) -> Any:

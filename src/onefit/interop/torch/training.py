@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+import jax
 import numpy as np
 
 from onefit import losses, optimizers
@@ -12,6 +13,7 @@ from onefit.interop.torch import losses as torch_losses
 from onefit.interop.torch import optimizers as torch_optimizers
 from onefit.interop.torch.reading import Reading, read
 from onefit.interop.torch.weights import Bond, package
+from onefit.models.model import Model
 from onefit.models.tasks import is_many
 from onefit.training.callback import Callback, overrides
 from onefit.training.history import History
@@ -105,17 +107,21 @@ def fit(
             fix="write onefit.interop.torch.fit(module, x, y, ...)",
         )
     _refuse_loader(x)
+    x, y, validation_data = map(_widened, (x, y, validation_data))
     reading = read(module, _shapes(x), exact=True)
     model = reading.model
     theirs = optimizer if isinstance(optimizer, torch.optim.Optimizer) else None
     bonds = _trained(reading, theirs)
     own = isinstance(loss, str | losses.Loss)
-    targets = y.detach().cpu().numpy() if hasattr(y, "detach") else np.asarray(y)
+    if not own:
+        _refuse_several(module, model)
+        targets = y.detach().cpu().numpy() if hasattr(y, "detach") else np.asarray(y)
+        loss = torch_losses.translated(loss, _last(module), targets)
     model.compile(
         optimizer=torch_optimizers.translated(theirs)
         if theirs is not None
         else optimizers.get(optimizer),
-        loss=loss if own else torch_losses.translated(loss, _last(module), targets),
+        loss=loss,
         metrics=metrics,
     )
     if theirs is not None:
@@ -177,6 +183,25 @@ class _Mirror(Callback):
             yield
         finally:  # the best weights may have come back since the last epoch
             self.write()
+
+
+def _widened(data: Any) -> Any:
+    """The same with float32 in place of bfloat16, which numpy has not."""
+    if isinstance(data, list | tuple):
+        return type(data)(map(_widened, data))
+    return data.float() if str(getattr(data, "dtype", "")) == "torch.bfloat16" else data
+
+
+def _refuse_several(module: Any, model: Model) -> None:
+    """Refuses several outputs, which no loss of torch takes."""
+    if (several := len(jax.tree.leaves(model.outputs))) > 1:
+        raise invalid(
+            f"fit, {type(module).__name__}",
+            received=f"a module with {several} outputs",
+            expected="one, as losses of torch take one",
+            fix="write from_torch(module), and compile with a loss for each: "
+            "model.compile('adam', ['mse', 'mse'])",
+        )
 
 
 def _shapes(x: Any) -> Any:

@@ -1,6 +1,7 @@
 """Whole models as ONNX files: several inputs, nests, masks, names, refusals."""
 
 import functools
+import re
 import sys
 
 import jax.numpy as jnp
@@ -341,8 +342,9 @@ def test_layers_in_any_order(chain, path):
 
 
 def refused(model, path, *words):
-    with pytest.raises(ValueError, match=r".*".join(words)):
+    with pytest.raises(ValueError, match=r".*".join(words)) as error:
         export(model, path)
+    assert type(error.value) is ValueError  # about the model, not about a file
     assert not list(path.parent.iterdir())
 
 
@@ -367,6 +369,21 @@ def test_a_model_has_to_be_there_and_built(path):
     refused(Sequential([Dense(2)]), path, "no weights yet", "Begin it with Input")
     with pytest.raises(TypeError, match="Write export"):
         export(Dense(2), path)
+
+
+def test_the_path_is_a_file_of_this_format(path, tmp_path):
+    model = Sequential([Input((2,)), Dense(1)])
+    kept = tmp_path / "a.keras"
+    for wrong, fix in ((kept, r"a\.onnx"), (tmp_path / "a", r"a\.onnx"),
+                       (tmp_path, r"a folder.*model\.onnx")):  # fmt: skip
+        with pytest.raises(ValueError, match=f"ends in '.onnx'|{fix}") as error:
+            export(model, wrong)
+        assert re.search(fix, str(error.value))
+    with pytest.raises(TypeError, match="path=5"):
+        export(model, 5)
+    assert not list(tmp_path.iterdir())
+    export(model, str(path))
+    assert [p.name for p in tmp_path.iterdir()] == ["model.onnx"]
 
 
 def test_more_than_two_gigabytes(path, monkeypatch):

@@ -5,20 +5,33 @@ from typing import Any
 from onefit import layers
 from onefit.interop.onnx.builder import Builder, Value
 from onefit.interop.onnx.convolution import first, last
+from onefit.interop.onnx.primitives import END
 from onefit.layers.windows import Slide
 
 __all__ = ["ROWS"]
 
 
 def _windows(kind: str) -> Any:
-    def windows(b: Builder, layer: Any, weights: Any, x: Value) -> str:
+    def windows(b: Builder, layer: Any, weights: Any, x: Value) -> str | None:
         lengths = [x.shape[axis] for axis in layer.axes(x.shape)]
         told: dict[str, Any] = {
             "kernel_shape": layer.pool_size,
             "strides": layer.strides,
         }
         if layer.padding == "same" and None in lengths:
+            pairs = list(zip(layer.pool_size, layer.strides, strict=True))
+            if any(1 < size < stride for size, stride in pairs):
+                return None  # runtimes differ where windows leave gaps
             told["auto_pad"] = "SAME_UPPER"
+            axes = [a for a, (n, step) in zip(layer.axes(x.shape), pairs, strict=True)
+                    if n < step]  # fmt: skip
+            if axes:  # windows of one: each such number is a window
+                told["strides"] = tuple(1 if n < step else step for n, step in pairs)
+                steps = [step for n, step in pairs if n < step]
+                zeros, ends = [0] * len(axes), [END] * len(axes)
+                name = b.op("Slice", x.name, *(b.whole(*n) for n in
+                            (zeros, ends, axes, steps)))  # fmt: skip
+                x = Value(name, x.shape, x.dtype)
         elif layer.padding == "same":
             slides = [
                 Slide.along(0, n, size, stride, "same")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from onefit.interop.onnx.builder import Body
-from onefit.interop.onnx.tracing import Both, Held, Size, Step, full
+from onefit.interop.onnx.tracing import Held, Program, Size, Step, full
 
 __all__ = ["PRIMITIVES", "Lazy"]
 
@@ -216,7 +216,23 @@ def _dynamic_slice(s: Step) -> str:
     return name
 
 
+def _fixed(s: Step, *names: str) -> None:
+    """Refuses settings that are other numbers for other sizes."""
+
+    def opened(value: Any) -> bool:
+        if isinstance(value, tuple) and not isinstance(value, Size):
+            return any(map(opened, value))
+        return isinstance(value, Size)
+
+    for name in names:
+        if opened(s.params[name]):
+            raise s.walk.known(
+                f"{s.primitive} whose {name} follows the length of an open axis"
+            )
+
+
 def _pad(s: Step) -> str:
+    _fixed(s, "padding_config")
     x, widths, shape = s.full(), s.params["padding_config"], list(s.inputs[0].shape)
     for axis, (_, _, between) in enumerate(widths):
         if between:
@@ -237,7 +253,9 @@ def spread(s: Step, x: str, shape: list[Any], axis: int, step: int, fill: str) -
     """The value with `step - 1` cells between those along an axis; shape follows."""
     size, before, after = shape[axis], shape[:axis], shape[axis + 1 :]
     if isinstance(size, Size):
-        raise s.refuse("with cells between those of an axis of open size")
+        raise s.walk.known(
+            f"{s.primitive} with cells between those of an axis of open size"
+        )
     x = s.b.op("Unsqueeze", x, s.b.whole(axis + 1))
     rank = len(shape) + 1
     more = [0] * (2 * rank)
@@ -347,6 +365,7 @@ def _product(s: Step) -> str:
 
 
 def _convolution(s: Step) -> str:
+    _fixed(s, "padding")
     p, b = s.params, s.b
     layout = p["dimension_numbers"]
     if p["batch_group_count"] != 1:
@@ -376,6 +395,7 @@ def _window(kind: str) -> Any:
     """The maxima or sums of windows along any axes."""
 
     def convert(s: Step) -> str:
+        _fixed(s, "window_dimensions", "window_strides", "padding")
         p, b = s.params, s.b
         sizes, steps = p["window_dimensions"], p["window_strides"]
         dilated = {*p["base_dilation"], *p["window_dilation"]} != {1}
@@ -413,7 +433,12 @@ def _gather(s: Step) -> str:
     rank = len(at.shape) - 1
     index = b.op("Squeeze", s.full(1), b.whole(-1))
     # Outside of the table the nearest row is taken, as mode="clip" does.
-    low, high = (b.constant(n, at.dtype) for n in (0, x.shape[axis] - 1))
+    size, low = x.shape[axis], b.constant(0, at.dtype)
+    if isinstance(size, Size):
+        last = b.op("Sub", s.sizes([size]), b.whole(1))
+        high = b.op("Cast", last, to=np.dtype(at.dtype).name)
+    else:
+        high = b.constant(size - 1, at.dtype)
     index = b.op("Min", b.op("Max", index, low), high)
     y = b.op("Gather", s.full(0), index, axis=axis)
     # ONNX puts the places where the axis was, jax where offset_dims leave room.
@@ -451,13 +476,13 @@ def _case(s: Step) -> list[Held]:
 
 def _scan(s: Step) -> list[str]:
     p, b = s.params, s.b
-    program: Both = p["jaxpr"]
+    program: Program = p["jaxpr"]
     consts = s.inputs[: p["num_consts"]]
     carried = s.inputs[p["num_consts"] :][: p["num_carry"]]
     steps = s.inputs[p["num_consts"] + p["num_carry"] :]
     rows = [full(s.walk, held) for held in steps]
     if not rows:
-        rows = [b.constant(np.zeros(p["length"], "float32"))]
+        rows = [b.op("Expand", b.constant(0, "float32"), s.sizes([p["length"]]))]
     inner = b.inner()
     told = {inner.name(f"{b.scope}/state"): held.dtype for held in carried}
     states = [

@@ -21,7 +21,7 @@ from onefit.interop.refusal import BadFile, refusal
 from onefit.layers.core import Input
 from onefit.models.model import Model
 
-__all__ = ["LIMIT", "load"]
+__all__ = ["LIMIT", "load", "read", "shapes"]
 
 LIMIT = 2**31 - 1
 """The most bytes that a file may have."""
@@ -75,8 +75,7 @@ def load(path: str | os.PathLike, limit: int = LIMIT) -> Model:
     package = onnx()
     try:
         made = _parsed(package, Path(path), limit, where)
-        graph = _Reader(package, where).graph(made)
-        graph.opset = _opset(made)
+        graph = read(package, made, where)
         return _model(graph, str(made.graph.name)[:99] or "onnx", where)
     except BadFile:
         raise
@@ -88,6 +87,19 @@ def load(path: str | os.PathLike, limit: int = LIMIT) -> Model:
             expected="an ONNX file whose parts fit together",
             fix="check it with onnx.checker.check_model",
         ) from error
+
+
+def read(package: Any, made: Any, where: str = "load") -> "_Graph":
+    """The graph of a file that was opened."""
+    graph = _Reader(package, where).graph(made)
+    graph.opset = _opset(made)
+    return graph
+
+
+def shapes(graph: "_Graph", given: dict[str, Any]) -> list[tuple[int, ...]]:
+    """The shapes of the outputs for inputs of these shapes."""
+    values = _values(graph, given)
+    return [tuple(values[name].shape) for name in graph.outputs.values()]
 
 
 # The file -----------------------------------------------------------------------------
@@ -412,17 +424,17 @@ def _apart(graph: _Graph, parts: list[_Part], values: dict[str, Any]) -> bool:
     return not any(isinstance(values[name], np.ndarray) for name in crossing)
 
 
-def _values(graph: _Graph) -> dict[str, Any]:
+def _values(graph: _Graph, given: Any = None) -> dict[str, Any]:
     """All values, abstractly; a size that is known is an array of numpy."""
     params = {name: (name, array) for name, array in graph.arrays.items()}
     inputs = {name: dtype for name, (_, dtype) in graph.inputs.items()}
     program = Program(graph.nodes, inputs, {}, graph.constants, params, {}, 0)
     structs = [
         jax.ShapeDtypeStruct(
-            tuple(97 if n is None else n for n in shape),
+            given[name] if given else tuple(97 if n is None else n for n in shape),
             jax.dtypes.canonicalize_dtype(dtype),
         )
-        for shape, dtype in graph.inputs.values()
+        for name, (shape, dtype) in graph.inputs.items()
     ]
     found: dict[str, Any] = {}
 

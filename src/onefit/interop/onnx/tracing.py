@@ -1,11 +1,12 @@
 """Any function of JAX as operations of ONNX, whatever the number of rows.
 
-The function is traced twice, with two numbers for each size that is open. What is the
-same both times is fixed; what differs is a size that is found when the graph runs.
+The function is traced three times, with other numbers for each size that is open. What
+is the same each time is fixed; what differs is a size that is found as the graph runs.
 """
 
 import itertools
 import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -13,13 +14,25 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
+from onefit.errors import invalid
 from onefit.interop.onnx.builder import Builder, Value
-from onefit.interop.refusal import refusal
 
 __all__ = ["Held", "Size", "Step", "call", "full"]
 
-TRACED = ((97, 89), (53, 59), (43, 47), (37, 41), (71, 73), (79, 83), (61, 67))
-"""The two numbers of each open size: the batch's, then those of others."""
+ROWS = 97, 89, 89
+"""The number of rows in each trace: what differs in the last follows another axis."""
+
+TRACED = (
+    (53, 59, 64), (43, 47, 58), (37, 41, 50), (71, 73, 88), (79, 83, 70), (61, 67, 76),
+    (101, 103, 94), (107, 109, 98), (113, 127, 110), (131, 137, 122), (139, 149, 134),
+    (151, 157, 142),
+)  # fmt: skip
+"""The numbers of other open sizes in each trace, odd and even."""
+
+OTHER = "a program that is another one for other sizes"
+
+MOST = 6
+"""The most open sizes of which each choice is tried that makes some the same."""
 
 
 class Size(NamedTuple):
@@ -27,14 +40,19 @@ class Size(NamedTuple):
 
     one: int
     other: int
+    last: int
 
 
 class Open(NamedTuple):
-    """Where an open size is found when the graph runs: axis `axis` of a value."""
+    """Where an open size is found when the graph runs: axis `axis` of a value.
+
+    The value has the shape `shape`.
+    """
 
     size: Size
     value: str
     axis: int
+    shape: tuple[int | None, ...]
 
 
 class Held(NamedTuple):
@@ -53,11 +71,10 @@ class Held(NamedTuple):
     dtype: Any
 
 
-class Both(NamedTuple):
-    """The same program from both traces."""
+class Program(NamedTuple):
+    """The same program from all traces."""
 
-    one: Jaxpr
-    other: Jaxpr
+    traces: tuple[Jaxpr, ...]
     consts: list[Any]
 
 
@@ -97,7 +114,7 @@ class Step:
 
 
 class Walk:
-    """A walk through a program that was traced twice."""
+    """A walk through a program that was traced three times."""
 
     def __init__(self, b: Builder, opens: list[Open]) -> None:
         self.b, self.opens = b, opens
@@ -108,7 +125,7 @@ class Walk:
 
     def refuse(self, received: str, fix: str = "") -> Exception:
         """The error for what ONNX cannot have."""
-        return refusal(
+        return invalid(
             f"export, {self.b.scope}",
             received=received,
             expected="what ONNX can express, for any number of rows",
@@ -125,62 +142,114 @@ class Walk:
         return parts[0] if len(parts) == 1 else self.b.op("Concat", *parts, axis=0)
 
     def _size(self, size: Any) -> str:
-        """One size: factor · (a product of open sizes) + offset."""
+        """One size: factor · (a product or sum of open sizes) + offset."""
         b = self.b
         if not isinstance(size, Size):
             return b.whole(size)
         known = {o.size: o for o in reversed(self.opens)}
-        for count in range(1, len(known) + 1):
-            for some in itertools.combinations(known, count):
-                one, other = (math.prod(s[i] for s in some) for i in range(2))
-                factor, rest = divmod(size.one - size.other, one - other)
-                offset = size.one - factor * one
-                if rest or factor == 0 or (count > 1 and offset):
+        kinds = [("Mul", math.prod), ("Add", sum)]
+        for count in range(1, min(len(known), 4) + 1):
+            for some, (kind, joined) in itertools.product(
+                itertools.combinations(known, count), kinds[:count]
+            ):
+                found = _line([joined(n) for n in zip(*some, strict=True)], size)
+                if not found:
                     continue
-                found = [
+                factor, offset = found
+                parts = [
                     b.op("Shape", o.value, start=o.axis, end=o.axis + 1)
                     for o in map(known.__getitem__, some)
                 ]
-                name = found[0]
-                for more in found[1:]:
-                    name = b.op("Mul", name, more)
+                name = parts[0]
+                for more in parts[1:]:
+                    name = b.op(kind, name, more)
                 name = name if factor == 1 else b.op("Mul", name, b.whole(factor))
                 return name if not offset else b.op("Add", name, b.whole(offset))
-        raise self.refuse("a size that is no sum or product of the input's sizes")
+        what = "a size that is no sum or product of the input's sizes"
+        raise self.known(what) if size.other != size.last else self.refuse(what)
+
+    def number(self, values: list[np.ndarray]) -> str | None:
+        """A number that is a size of the input, or one over a size; else None."""
+        if values[1] == values[2] or values[0].dtype.kind not in "iuf":
+            return None  # it follows the number of rows, or not a size
+        for over in (False, True):
+            with np.errstate(all="ignore"):
+                sizes = [np.round(1 / v if over else v) for v in values]
+            if not all(np.isfinite(n) and 0 < n < 1 << 31 for n in sizes):
+                continue
+            near = [(1 / n if over else n).astype(values[0].dtype) for n in sizes]
+            if any(a != v for a, v in zip(near, values, strict=True)):
+                continue
+            try:
+                name = self._size(Size(*map(int, sizes)))
+            except ValueError:
+                continue
+            name = self.b.op("Squeeze", name, self.b.whole(0))
+            name = self.b.op("Cast", name, to=values[0].dtype.name)
+            return self.b.op("Reciprocal", name) if over else name
+        return None
+
+    def follows(self, values: list[Any], what: str) -> Exception:
+        """The error for numbers that are not the same in all traces."""
+        if not np.array_equal(values[1], values[2]):
+            return self.known(f"{what} that follow the length of an open axis")
+        return self.refuse(f"{what} that follow the number of rows")
+
+    def known(self, received: str) -> Exception:
+        """The error for what needs an axis of a known size."""
+        given = [o.shape for o in self.opens if o.axis]
+        if not given:
+            return self.refuse(received)
+        shape = given[0][1:]
+        fixed = tuple(5 if n is None else n for n in shape)
+        return invalid(
+            f"export, {self.b.scope}",
+            received=received,
+            expected="what ONNX can express, for any length of it",
+            fix=f"the size of the axis has to be known: write Input({fixed}), with "
+            f"your sizes, in place of Input({tuple(shape)})",
+        )
 
     # Programs -------------------------------------------------------------------------
 
-    def run(self, both: Both, given: list[Held]) -> list[Held]:
+    def run(self, program: Program, given: list[Held]) -> list[Held]:
         """The outputs of a program for these inputs."""
-        one, other = both.one, both.other
+        one = program.traces[0]
         held: dict[Any, Held] = dict(zip(one.invars, given, strict=True))
-        held |= dict(zip(one.constvars, both.consts, strict=True))
+        held |= dict(zip(one.constvars, program.consts, strict=True))
 
-        def aval(v: Any) -> Any:
-            return v.aval
+        def read(atoms: Any) -> Held:
+            if not isinstance(atoms[0], Literal):
+                return held[atoms[0]]
+            return self.constant([a.val for a in atoms], atoms[0].aval.dtype)
 
-        def read(a: Any, c: Any) -> Held:
-            if not isinstance(a, Literal):
-                return held[a]
-            if np.any(a.val != c.val) and not (np.isnan(a.val) and np.isnan(c.val)):
-                raise self.refuse("numbers that follow the number of rows")
-            return self.constant(a.val, c.val, aval(a).dtype)
-
-        outs = list(zip(one.outvars, other.outvars, strict=True))
         needed = _needed(one)
-        for i, (e, f) in enumerate(zip(one.eqns, other.eqns, strict=True)):
+        for i, same in enumerate(self.along(*(t.eqns for t in program.traces))):
             if i not in needed:
                 continue
-            pairs = zip(e.invars, f.invars, strict=True)
-            inputs = [read(a, c) for a, c in pairs]
+            e = same[0]
+            if len({f.primitive.name for f in same}) > 1:
+                raise self.known(OTHER)
+            inputs = [read(atoms) for atoms in self.along(*(f.invars for f in same))]
             outputs = [
-                (merged(aval(a).shape, aval(c).shape), aval(a).dtype)
-                for a, c in zip(e.outvars, f.outvars, strict=True)
+                (self._merged(*(v.aval.shape for v in vs)), vs[0].aval.dtype)
+                for vs in self.along(*(f.outvars for f in same))
             ]
-            params = {k: self._merged(v, f.params.get(k)) for k, v in e.params.items()}
+            params = {
+                k: self._merged(v, *(f.params.get(k) for f in same[1:]))
+                for k, v in e.params.items()
+            }
             step = Step(self, e.primitive.name, inputs, params, outputs)
             held |= dict(zip(e.outvars, self.one(step), strict=True))
-        return [read(a, c) for a, c in outs]
+        return [
+            read(atoms) for atoms in self.along(*(t.outvars for t in program.traces))
+        ]
+
+    def along(self, *lists: Any) -> list[Any]:
+        """The parts of all traces side by side."""
+        if len({len(each) for each in lists}) > 1:
+            raise self.known(OTHER)
+        return list(zip(*lists, strict=True))
 
     def one(self, step: Step) -> list[Held]:
         """What one equation gives."""
@@ -205,36 +274,59 @@ class Walk:
             for m, shape, dtype in zip(made, step.shapes, step.dtypes, strict=True)
         ]  # fmt: skip
 
-    def constant(self, one: Any, other: Any, dtype: Any) -> Held:
-        """A constant of both traces; one that has a row for each row is one number."""
-        one, other = np.asarray(one, dtype), np.asarray(other, dtype)
-        shape = merged(one.shape, other.shape)
-        if one.shape != other.shape:
-            if np.any(one != one.flat[0]) or np.any(other != one.flat[0]):
-                raise self.refuse("an array with other numbers for each row")
-            return Held(self.b.constant(one.flat[0]), (), shape, one.dtype)
-        if not np.array_equal(one, other, equal_nan=one.dtype.kind == "f"):
-            raise self.refuse("numbers that follow the number of rows")
-        return Held(self.b.constant(one), shape, shape, one.dtype)
+    def constant(self, values: list[Any], dtype: Any) -> Held:
+        """A constant of all traces; one that has a row for each row is one number."""
+        values = [np.asarray(v, dtype) for v in values]
+        one, kind = values[0], values[0].dtype
+        if len({v.ndim for v in values}) > 1:
+            raise self.known("an array of other axes for other sizes")
+        shape = merged(*(v.shape for v in values))
+        if len({v.shape for v in values}) > 1:
+            if any(np.any(v != one.flat[0]) for v in values):
+                raise self.follows(values, "arrays")
+            return Held(self.b.constant(one.flat[0]), (), shape, kind)
+        if all(np.array_equal(one, v, equal_nan=kind.kind == "f") for v in values):
+            return Held(self.b.constant(one), shape, shape, kind)
+        name = self.number(values) if not one.ndim else None
+        if name is None:
+            raise self.follows(values, "numbers")
+        return Held(name, shape, shape, kind)
 
-    def _merged(self, a: Any, c: Any) -> Any:
+    def _merged(self, *same: Any) -> Any:
+        a = same[0]
         if isinstance(a, ClosedJaxpr):
-            pairs = zip(a.consts, c.consts, strict=True)
-            consts = [self.constant(x, y, np.asarray(x).dtype) for x, y in pairs]
-            return Both(a.jaxpr, c.jaxpr, consts)
+            consts = [
+                self.constant(list(each), np.asarray(each[0]).dtype)
+                for each in self.along(*(c.consts for c in same))
+            ]
+            return Program(tuple(c.jaxpr for c in same), consts)
         if isinstance(a, Jaxpr):
-            return Both(a, c, [])
-        if type(a) is tuple and isinstance(c, tuple) and len(a) == len(c):
-            return tuple(self._merged(x, y) for x, y in zip(a, c, strict=True))
-        return merged(a, c)
+            return Program(same, [])
+        if type(a) is tuple and all(isinstance(c, tuple) for c in same):
+            return tuple(self._merged(*each) for each in self.along(*same))
+        return merged(*same)
 
 
-def merged(a: Any, c: Any) -> Any:
-    """What two traces have in common: the same, or sizes that are open."""
+def _line(x: list[int], y: Size) -> tuple[int, int] | None:
+    """The whole numbers (a, b) of y = a·x + b in all traces, a not 0."""
+    pairs = list(zip(x, y, strict=True))
+    i, j = max(
+        itertools.combinations(range(len(x)), 2),
+        key=lambda ij: abs(x[ij[0]] - x[ij[1]]),
+    )
+    factor, rest = divmod(y[i] - y[j], x[i] - x[j])
+    offset = y[i] - factor * x[i]
+    fits = not rest and factor and all(n == factor * m + offset for m, n in pairs)
+    return (factor, offset) if fits else None
+
+
+def merged(*same: Any) -> Any:
+    """What all traces have in common: the same, or sizes that are open."""
+    a = same[0]
     if isinstance(a, int | np.integer) and not isinstance(a, bool):
-        return int(a) if a == c else Size(int(a), int(c))
+        return int(a) if len({*same}) == 1 else Size(*map(int, same))
     if type(a) is tuple:
-        return tuple(merged(x, y) for x, y in zip(a, c, strict=True))
+        return tuple(merged(*each) for each in zip(*same, strict=True))
     return a
 
 
@@ -276,17 +368,10 @@ def call(b: Builder, function: Any, *args: Any) -> Any:
     """
     leaves, nest = jax.tree.flatten(args)
     values = [_canonical(b, value) for value in leaves]
-    try:
-        opens, traces = _opened(values, False), None
-        traces = _traces(function, nest, values, opens)
-    except (TypeError, ValueError):
-        # Sizes that have to be the same, such as the lengths of two sequences.
-        opens = _opened(values, True)
-        traces = _traces(function, nest, values, opens)
-    (one, out), (other, _) = traces
-    places = [Open(size, values[i].name, axis) for (i, axis), size in opens.items()]
-    walk = Walk(b, places)
-    both = walk._merged(one, other)
+    opens, traces = _traced(b, function, nest, values)
+    out = traces[0][1]
+    walk = Walk(b, _places(values, opens))
+    program = walk._merged(*(closed for closed, _ in traces))
     given = []
     for i, value in enumerate(values):
         pairs = enumerate(value.shape)
@@ -295,7 +380,7 @@ def call(b: Builder, function: Any, *args: Any) -> Any:
     made = [
         Value(full(walk, h), [None if isinstance(n, Size) else n for n in h.shape],
               h.dtype)
-        for h in walk.run(both, given)
+        for h in walk.run(program, given)
     ]  # fmt: skip
     return jax.tree.unflatten(jax.tree.structure(out), made)
 
@@ -308,18 +393,63 @@ def _canonical(b: Builder, value: Value) -> Value:
     return Value(b.op("Cast", value.name, to=wanted.name), value.shape, wanted)
 
 
-def _opened(values: list[Value], same: bool) -> dict[tuple[int, int], Size]:
-    """The numbers for each open size; the first axis is the batch."""
-    opens, rest = {}, iter(TRACED[1:])
-    by_axis: dict[Any, Size] = {}
-    for i, value in enumerate(values):
-        for axis, size in enumerate(value.shape):
-            if size is None:
-                key = axis if same or axis == 0 else (i, axis)
-                if key not in by_axis:
-                    by_axis[key] = Size(*(TRACED[0] if axis == 0 else next(rest)))
-                opens[i, axis] = by_axis[key]
-    return opens
+def _places(values: list[Value], opens: dict[tuple[int, int], Size]) -> list[Open]:
+    return [
+        Open(size, values[i].name, axis, tuple(values[i].shape))
+        for (i, axis), size in opens.items()
+    ]
+
+
+def _traced(b: Builder, function: Any, nest: Any, values: list[Value]) -> Any:
+    """The numbers for each open size, and the traces with them.
+
+    Sizes are all other numbers, unless the function needs some to be the same, such as
+    the lengths of two sequences.
+    """
+    error: Exception | None = None
+    for opens in _opened(values):
+        try:
+            return opens, _traces(function, nest, values, opens)
+        except (TypeError, ValueError) as failed:
+            error = error or failed
+    walk = Walk(b, _places(values, next(_opened(values))))
+    if all(o.axis == 0 for o in walk.opens):
+        raise walk.refuse(f"a program that fails ({error})") from error
+    raise walk.known(f"a program that fails for open sizes ({error})") from error
+
+
+def _opened(values: list[Value]) -> Iterator[dict[tuple[int, int], Size]]:
+    """Numbers for the open sizes: all others, then ever more of them the same."""
+    places = [
+        (i, a) for i, v in enumerate(values) for a, n in enumerate(v.shape) if n is None
+    ]
+    free = [place for place in places if place[1]]
+    rows = {place: Size(*ROWS) for place in places if not place[1]}
+
+    def crossing(groups: list[int]) -> int:
+        pairs = zip(groups, free, strict=True)
+        return len({(group, axis) for group, (_, axis) in pairs}) - len({*groups})
+
+    if len(free) <= MOST:
+        found = sorted(_groups(len(free)), key=lambda g: (-len({*g}), crossing(g)))
+    else:
+        axes = sorted({axis for _, axis in free})
+        found = [list(range(len(free))), [axes.index(axis) for _, axis in free]]
+    for groups in found:
+        if max(groups, default=0) >= len(TRACED):
+            continue  # more than there are numbers for
+        pairs = zip(free, groups, strict=True)
+        yield rows | {place: Size(*TRACED[g]) for place, g in pairs}
+
+
+def _groups(count: int) -> Iterator[list[int]]:
+    """Each way to put so many things into groups: the number of each one's group."""
+    if not count:
+        yield []
+        return
+    for before in _groups(count - 1):
+        for group in range(max(before, default=-1) + 2):
+            yield [*before, group]
 
 
 def _traces(function: Any, nest: Any, values: list[Value], opens: Any) -> Any:
@@ -337,4 +467,4 @@ def _traces(function: Any, nest: Any, values: list[Value], opens: Any) -> Any:
             return_shape=True,
         )(*structs)
 
-    return trace(0), trace(1)
+    return [trace(i) for i in range(len(ROWS))]

@@ -1,14 +1,16 @@
 """Models as ONNX files."""
 
+import itertools
 import os
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
 from onefit import config
-from onefit.errors import mistyped
+from onefit.errors import invalid, mistyped
 from onefit.interop.atomic import replaced
 from onefit.interop.onnx import (
     activations,
@@ -22,8 +24,8 @@ from onefit.interop.onnx import (
 from onefit.interop.onnx.builder import Body, Builder, Node, Value
 from onefit.interop.onnx.imported import Operations
 from onefit.interop.onnx.package import IR, MADE_FOR, onnx
+from onefit.interop.onnx.reader import read, shapes
 from onefit.interop.onnx.tracing import call
-from onefit.interop.refusal import refusal
 from onefit.layers.base import Layer, where
 from onefit.layers.core import InputLayer
 from onefit.layers.normalization import BatchNormalization
@@ -62,14 +64,16 @@ def export(model: Model, path: str | os.PathLike, overwrite: bool = True) -> Non
 
     Args:
         model: A model that has its weights.
-        path: The file.
+        path: The file, whose name ends in '.onnx'.
         overwrite: Whether it may replace a file.
 
     Raises:
         ImportError: onnx is not installed.
-        ValueError: A model without weights, one that draws random numbers or carries
-            states from batch to batch, an operation that ONNX has not (which layer);
-            more than 2 GB.
+        TypeError: A path that is none.
+        ValueError: Another ending, a folder; a model without weights, one that draws
+            random numbers or carries states from batch to batch, an operation that
+            ONNX has not (which layer), an axis whose size has to be known; more than
+            2 GB.
 
     Example:
         >>> import onnxruntime, tempfile
@@ -84,9 +88,32 @@ def export(model: Model, path: str | os.PathLike, overwrite: bool = True) -> Non
         >>> bool(np.allclose(y, model.predict(x, verbose=0), atol=1e-5))
         True
     """
+    target = _path(path)
     made = proto(model)
-    with replaced(path, overwrite=overwrite) as file:
+    with replaced(target, overwrite=overwrite) as file:
         file.write(made.SerializeToString())
+
+
+def _path(path: Any) -> Path:
+    """The path of a file of this format, and of nothing else."""
+    if not isinstance(path, str | os.PathLike):
+        raise mistyped(
+            "export",
+            received=f"path={path!r}",
+            expected="a path",
+            fix="Write export(model, 'model.onnx')",
+        )
+    target = Path(os.fsdecode(path))
+    if target.is_dir() or target.suffix != ".onnx":
+        folder = target.is_dir()
+        wanted = target / "model.onnx" if folder else target.with_suffix(".onnx")
+        raise invalid(
+            "export",
+            received=f"path={os.fspath(path)!r}{', a folder' if folder else ''}",
+            expected="a file whose name ends in '.onnx'",
+            fix=f"write {str(wanted)!r}",
+        )
+    return target
 
 
 # The graph ----------------------------------------------------------------------------
@@ -196,14 +223,14 @@ def _check(layer: Layer, training: bool) -> None:
     """Refuses layers whose output is no function of the input alone."""
     random = (training and layer.random) or getattr(layer, "always_random", False)
     if random:
-        raise refusal(
+        raise invalid(
             f"export, {where(layer)}",
             received="a layer that draws random numbers also when the model predicts",
             expected="a layer whose output the input decides",
             fix="call it without training=True",
         )
     if layer.stateful and not isinstance(layer, Graph):
-        raise refusal(
+        raise invalid(
             f"export, {where(layer)}",
             received="stateful=True, which carries states from batch to batch",
             expected="stateful=False",
@@ -230,7 +257,7 @@ def proto(model: Model) -> Any:
             fix="Write export(Sequential([Input((4,)), layer]), path) for one layer",
         )
     if not model.layers or not model.built:
-        raise refusal(
+        raise invalid(
             "export",
             received=f"the model {model.name!r}, which has no weights yet",
             expected="a model that was built",
@@ -251,7 +278,48 @@ def proto(model: Model) -> Any:
         end = b.name(name)
         b.nodes.append(Node("Identity", (value.name,), (end,), {}, f"{end}/Identity"))
         outputs.append(Value(end, value.shape, value.dtype))
-    return _checked(package, _proto(package, b, inputs, outputs, str(model.name)))
+    file = _checked(package, _proto(package, b, inputs, outputs, str(model.name)))
+    if any(None in value.shape[1:] for value in inputs):
+        _tried(package, model, file)
+    return file
+
+
+def _tried(package: Any, model: Model, file: Any) -> None:
+    """Refuses a file that has not the model's shapes for sizes not traced with."""
+    try:
+        graph = read(package, file)
+    except ValueError:  # it is not of the kind that is read here
+        return
+    slot = model.graph.slot
+    for rows, size, more in ((3, 24, 0), (2, 35, 0), (3, 24, 7)):
+        given, sizes = [], itertools.count(size, more)
+        for tensor in model.inputs:
+            own = tensor.call.layer.dtype or config.floatx()
+            shape = [n or (rows if a == 0 else next(sizes)) for a, n in
+                     enumerate(tensor.shape)]  # fmt: skip
+            dtype = jax.dtypes.canonicalize_dtype(own)
+            given.append(jax.ShapeDtypeStruct(tuple(shape), dtype))
+        try:
+            x = given[0] if len(given) == 1 else tuple(given)
+            y = jax.eval_shape(lambda x: model.graph.apply(
+                slot.params, slot.state, x)[0], x)  # fmt: skip
+        except (TypeError, ValueError):  # sizes that the model does not take
+            continue
+        expected = [a.shape for a in jax.tree.leaves(y)]
+        named = zip((i.name for i in file.graph.input), given, strict=True)
+        try:
+            made = shapes(graph, {name: a.shape for name, a in named})
+        except ValueError as error:
+            made = str(error)
+        if made != expected:
+            raise invalid(
+                "export",
+                received=f"a graph that gives {made} for inputs of shapes "
+                f"{[a.shape for a in given]}",
+                expected=f"{expected}, as the model has it",
+                fix="write the sizes of all axes but the batch into Input(shape), "
+                "and please report it, with the model's summary",
+            )
 
 
 def _inputs(b: Builder, model: Model) -> list[Value]:
@@ -299,7 +367,7 @@ def _proto(
     weights = {k: w for k, w in b.weights.items() if k in read}
     size = sum(w.nbytes for w in weights.values())
     if size > LIMIT - (1 << 20):
-        raise refusal(
+        raise invalid(
             "export",
             received=f"weights of {size:,} bytes",
             expected="less than 2 GB, the most that such a file may have",
@@ -372,7 +440,7 @@ def _checked(package: Any, made: Any) -> Any:
     try:
         package.checker.check_model(made, full_check=True)
     except refusals as error:
-        raise refusal(
+        raise invalid(
             "export",
             received=f"a graph that ONNX refuses ({str(error).splitlines()[0]})",
             expected="a valid one",

@@ -149,7 +149,7 @@ def test_a_module_is_a_model_and_that_a_module_again(module, shape):
     model = from_torch(module, shape[1:])
     agree(module, model, x)
     again = to_torch(model)
-    np.testing.assert_allclose(outputs(module, x)[0], outputs(again, x)[0], atol=1e-6)
+    np.testing.assert_allclose(outputs(module, x)[0], outputs(again, x)[0], 1e-6, 1e-6)
 
 
 def test_a_sequential_of_sequentials_keeps_its_names_and_order():

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, Self
 
+import jax
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
@@ -264,6 +265,9 @@ class NNEstimator(BaseEstimator):
                 raise KeyboardInterrupt
             warnings.warn("Training interrupted by user.", stacklevel=4)
         refuse_diverged(type(self).__name__, [history.history["loss"][-1]])
+        # Weights as numpy has them: in float32 outside of this float type, too.
+        slot = model.graph.slot
+        model.graph.store(*jax.tree.map(np.asarray, (slot.params, slot.state)))
         self.model_ = model
         if once and goes_on:
             self.loss_curve_ = [*self.loss_curve_, *history.history["loss"]]

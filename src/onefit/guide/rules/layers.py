@@ -314,8 +314,6 @@ def one_class(run: Run) -> Findings:
     spread = run.evidence.spread
     if run.early or spread is None or len(run.now.outputs) != 1 or run.steps < 30:
         return
-    if run.falling:
-        return
     answers = np.asarray(run.now.outputs[0])
     if len(answers) < 16 or not np.isfinite(answers).all() or answers.ndim != 2:
         return
@@ -327,8 +325,8 @@ def one_class(run: Run) -> Findings:
         return
     share = spread[min(said[0], len(spread) - 1)]
     rare = spread.max() > 0.8
-    if rare and run.learned > 0.2:
-        return
+    if run.learned > 0.2 if rare else run.falling:
+        return  # it tells some apart, or is on its way to
     fix = (
         "weigh the classes: fit(..., class_weight={...}), with n / (classes * count)"
         if rare

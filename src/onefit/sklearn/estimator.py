@@ -34,7 +34,7 @@ __all__ = ["NNEstimator", "curves_of", "refuse_diverged"]
 SPARSE = ("csr", "csc", "coo")
 FLOATS = (np.float64, np.float32)
 
-FEW = 1000
+FEW = 100
 """Rows up to which a table is computed in float64, as scikit-learn does.
 
 There it costs next to nothing, and a row twice is a row of weight 2 to 7 digits.

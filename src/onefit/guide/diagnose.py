@@ -52,19 +52,18 @@ def diagnose(history: Any) -> Report:
             expected="the history of a fit that has run",
             fix="call fit with epochs=1 or more, after compile(..., check=True)",
         )
-    found = by_curves(history) + by_probes(history)
+    run = Run(history)
+    found = by_curves(run) + by_probes(run)
     return Report(told(found), f"diagnosis of {history.model.name!r}")
 
 
-def by_curves(history: Any, early: bool = False) -> list[Finding]:
+def by_curves(run: Run) -> list[Finding]:
     """What the losses and scores alone show."""
-    run = Run(history, early)
     return [finding for rule in CURVES for finding in rule(run)]
 
 
-def by_probes(history: Any, early: bool = False) -> list[Finding]:
+def by_probes(run: Run) -> list[Finding]:
     """What measured steps show; measures them where that has not been done."""
-    run = Run(history, early)
     if not np.isfinite(run.loss[-1]):
         return []  # nothing can be measured with weights that are NaN
     return [finding for rule in LAYERS for finding in rule(run)]

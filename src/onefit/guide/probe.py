@@ -12,11 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from onefit import activations
+from onefit.guide.network import activation_of, role_of
 from onefit.layers.base import Layer
 from onefit.training.task import Batch, Task, Train
 from onefit.types import Tree
 
-__all__ = ["Probe", "Responses", "WeightSizes", "activation_of", "probe"]
+__all__ = ["Probe", "Responses", "WeightSizes", "probe"]
 
 FLAT = 0.02
 """How near to its ends a sigmoid (0, 1) or tanh (-1, 1) counts as saturated.
@@ -98,20 +99,12 @@ class Probe:
     outputs: list[np.ndarray]
 
 
-def activation_of(layer: Layer) -> str | None:
-    """The name of the activation a layer's answers have gone through, if it is known.
+def _activation(layer: Layer) -> str | None:
+    """The activation a layer's answers have gone through last.
 
-    >>> activation_of(onefit.layers.Dense(3, activation="relu"))
-    'relu'
+    Those of recurrent layers are gates times states: their ends are no sign.
     """
-    kind = type(layer).__name__
-    if kind == "ReLU":
-        return "relu"
-    if kind in ("LSTM", "GRU", "SimpleRNN"):
-        return None  # gates times states: their ends are no sign of anything
-    given = getattr(layer, "activation", None)
-    names = (*ZEROING, *SATURATING, "softmax", "elu", "selu", "gelu", "silu")
-    return next((n for n in names if given is activations.get(n)), None)
+    return None if role_of(layer) == "recurrent" else activation_of(layer)
 
 
 def probe(
@@ -122,7 +115,7 @@ def probe(
     loss, penalty, answers, signals, weights, outputs = jax.device_get(raw)
     layers = [
         Responses(
-            str(layer.name), type(layer).__name__, activation_of(shown),
+            str(layer.name), type(layer).__name__, _activation(shown),
             *numbers, float(signal),
         )
         for (_, layer), (_, shown), numbers, signal in zip(
@@ -164,7 +157,7 @@ def _measure(task: Task, params: Tree, train: Train, batch: Batch, seed: Any) ->
         def tap(path: Any, layer: Any, outcome: Any) -> Any:
             del path
             leaves, nest = jax.tree.flatten(outcome.output)
-            answers.append(_answers(leaves[0], activation_of(layer)))
+            answers.append(_answers(leaves[0], _activation(layer)))
             # A zero added to what a layer gives: its derivative is dJ/da.
             leaves[0] = leaves[0] + next(seen).astype(leaves[0].dtype)
             return outcome._replace(output=nest.unflatten(leaves))

@@ -324,7 +324,7 @@ def _is_tokens(x: Any) -> bool:
 
 
 def _units(n: int) -> list[int]:
-    for rows, units in ((200, [16, 8]), (2_000, [32, 16]), (20_000, [64, 32])):
+    for rows, units in ((200, [16, 8]), (1_000, [32, 16]), (20_000, [64, 32])):
         if n < rows:
             return units
     return [128, 64]

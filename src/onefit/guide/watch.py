@@ -19,6 +19,7 @@ from onefit.guide.diagnose import by_curves, by_probes, told
 from onefit.guide.evidence import Evidence, Snapshot
 from onefit.guide.finding import Finding, TrainingWarning
 from onefit.guide.replay import locate
+from onefit.guide.run import Run
 from onefit.training.callback import Callback
 from onefit.training.job import Fit
 
@@ -60,13 +61,7 @@ class Watch(Callback):
         super().__init__()
         self.job, self.told = job, set[str]()
         self.begin = self.copied = 0.0
-        tenth = job.first + -(-(job.epochs - job.first) // TENTH)
-        graph = job.model.graph
-        row = graph.multiplications(graph.slot.input_shape)
-        size = 3 * row * job.plan().rows * (job.epochs - job.first)
-        self.tenth = tenth if tenth < job.epochs and size > SHORT else None
-        if self.tenth:
-            job.pauses = (*job.pauses, self.tenth)
+        self.tenth: int | None = None
 
     def set_state(self, state: Any) -> None:
         """Takes the weights before the fit: arrays that no program consumes."""
@@ -74,6 +69,12 @@ class Watch(Callback):
         self.evidence = Evidence(self.job, state.params, state.train)
         self.model.history.evidence = self.evidence
         self.last = self.evidence.start
+        job = self.job
+        epochs = job.epochs - job.first
+        size = 3 * state.multiplications * job.plan().rows * epochs
+        if epochs > 1 and size > SHORT:
+            self.tenth = job.first + -(-epochs // TENTH)
+            job.pauses = (*job.pauses, self.tenth)
         self.begin = time.perf_counter()
 
     def on_stretch_end(self, epochs: range, logs: Any) -> None:
@@ -96,10 +97,11 @@ class Watch(Callback):
             self.copied += time.perf_counter() - started
         if epochs[-1] + 1 != self.tenth:
             return []
-        found = by_curves(self.model.history, early=True)
+        run = Run(self.model.history, early=True)
+        found = by_curves(run)
         if found or now > LONG:
             self.evidence.probe(self._live(self.tenth))
-            found += by_probes(self.model.history, early=True)
+            found += by_probes(run)
         return found
 
     def _look_back(self) -> list[Finding]:
@@ -108,9 +110,10 @@ class Watch(Callback):
         self.evidence.end = self._live(ended)
         if not np.isfinite(history.history["loss"][-1]):
             self.evidence.broken = locate(self.job, self.evidence.whole(self.last))
-        found = by_curves(history)
+        run = Run(history)
+        found = by_curves(run)
         if any(finding.severity == "error" for finding in found):
-            found += by_probes(history)
+            found += by_probes(run)
         return found
 
     def tell(self, found: list[Finding]) -> None:

@@ -50,7 +50,7 @@ def watch(job: Fit, check: bool) -> None:
     """
     watcher = Watch(job)
     if check:
-        watcher.tell(cheap(job))
+        watcher.tell(cheap(job), "model.check(x, y)")
     job.callbacks = [*job.callbacks, watcher]
 
 
@@ -116,12 +116,12 @@ class Watch(Callback):
             found += by_probes(run)
         return found
 
-    def tell(self, found: list[Finding]) -> None:
+    def tell(self, found: list[Finding], more: str = "history.diagnose()") -> None:
         """Warns of errors, once each."""
         for finding in told(found):
             if finding.severity == "error" and finding.code not in self.told:
                 self.told.add(finding.code)
-                warning = TrainingWarning(f"{finding}\n  history.diagnose() tells all.")
+                warning = TrainingWarning(f"{finding}\n  {more} tells all.")
                 warning.finding = finding
                 warnings.warn(warning, stacklevel=_outside())
 

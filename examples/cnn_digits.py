@@ -9,13 +9,7 @@ while it trains, and pass images through when it predicts.
 import numpy as np
 
 from onefit import Input, Sequential, datasets
-from onefit.layers import (
-    Conv2D,
-    Dense,
-    Flatten,
-    MaxPooling2D,
-    RandomTranslation,
-)
+from onefit.layers import Conv2D, Dense, Flatten, MaxPooling2D, RandomTranslation
 from onefit.optimizers import Adam
 from onefit.utils import set_random_seed, split_dataset
 

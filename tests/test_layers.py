@@ -420,10 +420,7 @@ def test_lambda_refuses():
             lambda: Reshape((-1, -1)),
             "received target_shape=(-1, -1); expected positive sizes, and -1 at most",
         ),
-        (
-            lambda: Permute((0, 1)),
-            "dims=(0, 1); expected each of (1, 2) once.",
-        ),
+        (lambda: Permute((0, 1)), "dims=(0, 1); expected each of (1, 2) once."),
         (
             lambda: RepeatVector(0),
             "RepeatVector: received n=0; expected a positive whole number.",
@@ -449,10 +446,7 @@ def test_lambda_refuses():
             "Write RMSNormalization() for the root mean square.",
         ),
         (Input, "Input: received no shape; expected the shape of one example."),
-        (
-            lambda: Input((0,)),
-            "Input: received shape=(0,); expected a tuple of",
-        ),
+        (lambda: Input((0,)), "Input: received shape=(0,); expected a tuple of"),
         (
             lambda: Input((2,), batch_shape=(None, 3)),
             "received batch_shape=(None, 3) beside shape=(2,) and batch_size=None",
@@ -564,10 +558,7 @@ def test_inputs_that_do_not_fit(layer, shape, text):
 @pytest.mark.parametrize(
     ("layer", "text"),
     [
-        (
-            Dense(2),
-            "4 features (input shape (None, 4)); expected 3, as it was",
-        ),
+        (Dense(2), "4 features (input shape (None, 4)); expected 3, as it was"),
         (BatchNormalization(), "received (4,) along axis (1,) (input shape (None, 4))"),
         (PReLU(), "expected slopes of shape (3,) along the axes that are not shared."),
     ],

@@ -159,10 +159,7 @@ CASES = [
     ("Muon", {}),
     ("Muon", {"nesterov": False, "rms_rate": None, "adam_lr_ratio": 0.5}),
     ("SGD", {"use_ema": True, "ema_momentum": 0.7}),
-    (
-        "Adam",
-        {"use_ema": True, "ema_momentum": 0.7, "ema_overwrite_frequency": 3},
-    ),
+    ("Adam", {"use_ema": True, "ema_momentum": 0.7, "ema_overwrite_frequency": 3}),
     ("Nadam", {"gradient_accumulation_steps": 3, "weight_decay": 0.1}),
     ("SGD", {"loss_scale_factor": 8.0, "global_clipnorm": 100.0}),
 ]

@@ -190,11 +190,7 @@ def test_functions_are_regularizers():
             ValueError,
             "L1: received l1=nan; expected a number at least 0 and below inf.",
         ),
-        (
-            lambda: L1("0.1"),
-            TypeError,
-            "L1: received l1='0.1'; expected a number.",
-        ),
+        (lambda: L1("0.1"), TypeError, "L1: received l1='0.1'; expected a number."),
         (
             lambda: OrthogonalRegularizer(mode="row"),
             ValueError,

@@ -420,9 +420,9 @@ def _axis(name: str, x: Array, axis: Any) -> None:
     if x.ndim == 0 or not all(-x.ndim <= a < x.ndim for a in axes):
         raise invalid(
             name,
-            received=f"axis={axis} for an input of shape {x.shape}",
-            expected="an axis of the input",
-            fix="give it an array with the classes on its last axis" * (x.ndim == 0),
+            f"axis={axis} for an input of shape {x.shape}",
+            "an axis of the input",
+            "give it an array with the classes on its last axis" * (x.ndim == 0),
         )
 
 
@@ -494,9 +494,9 @@ def glu(x: Any, axis: int = -1) -> Array:
     if x.shape[axis] % 2:
         raise invalid(
             "glu",
-            received=f"{x.shape[axis]} values along axis {axis} of shape {x.shape}",
-            expected="an even number, to halve",
-            fix="give the layer before it twice the units",
+            f"{x.shape[axis]} values along axis {axis} of shape {x.shape}",
+            "an even number, to halve",
+            "give the layer before it twice the units",
         )
     return jax.nn.glu(x, axis)
 
@@ -539,8 +539,8 @@ def serialize(activation: Any) -> Any:
     if name == "<lambda>":
         raise mistyped(
             "serialize",
-            received=repr(activation),
-            expected="an activation with a name",
-            fix="write it as a function: def my_activation(x): ...",
+            repr(activation),
+            "an activation with a name",
+            "write it as a function: def my_activation(x): ...",
         )
     return name

@@ -69,7 +69,7 @@ def precision(value: str) -> Iterator[None]:
 
 def _known(where: str, value: str) -> None:
     if value not in ("float32", "float64"):
-        raise invalid(where, received=repr(value), expected="'float32' or 'float64'")
+        raise invalid(where, repr(value), "'float32' or 'float64'")
 
 
 def epsilon() -> float:
@@ -85,9 +85,7 @@ def set_random_seed(seed: int) -> None:
     """
     global _stream  # noqa: PLW0603
     if not is_whole(seed):
-        raise invalid(
-            "set_random_seed", received=repr(seed), expected="an integer, 0 or more"
-        )
+        raise invalid("set_random_seed", repr(seed), "an integer, 0 or more")
     _stream = np.random.SeedSequence(int(seed))
 
 

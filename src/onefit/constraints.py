@@ -152,8 +152,8 @@ class MinMaxNorm(Constraint):
         ):
             raise invalid(
                 "MinMaxNorm",
-                received=f"min_value={low} and max_value={high}",
-                expected="min_value of at most max_value",
+                f"min_value={low} and max_value={high}",
+                "min_value of at most max_value",
             )
 
     def project(self, w: Array) -> Array:

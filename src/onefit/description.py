@@ -82,7 +82,7 @@ def number(
         if isinstance(value, jax.Array | np.ndarray | Description):
             return
         if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-            raise mistyped(where, received=f"{name}={value!r}", expected="a number")
+            raise mistyped(where, f"{name}={value!r}", "a number")
         limits = [
             (minimum, lambda v, b: v >= b, "at least"),
             (maximum, lambda v, b: v <= b, "at most"),
@@ -91,11 +91,7 @@ def number(
         ]
         words = [f"{word} {bound}" for bound, _, word in limits if bound is not None]
         if not all(ok(value, bound) for bound, ok, _ in limits if bound is not None):
-            raise invalid(
-                where,
-                received=f"{name}={value!r}",
-                expected=f"a number {' and '.join(words)}",
-            )
+            raise invalid(where, f"{name}={value!r}", f"a number {' and '.join(words)}")
 
     metadata = {"convert": convert, "check": check, "identity": True, "number": True}
     return dataclasses.field(default=default, metadata=metadata, kw_only=kw_only)

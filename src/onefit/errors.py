@@ -33,11 +33,11 @@ def is_whole(value: Any, least: int = 0) -> bool:
     return whole and int(value) >= least
 
 
-def invalid(where: str, *, received: str, expected: str, fix: str = "") -> ValueError:
+def invalid(where: str, received: str, expected: str, fix: str = "") -> ValueError:
     """The error for a value that cannot be meant; the caller raises it.
 
-    >>> raise invalid("Dense 'out'", received="units=0", expected="a positive integer",
-    ...               fix="write Dense(1) for one output")
+    >>> raise invalid("Dense 'out'", "units=0", "a positive integer",
+    ...               "write Dense(1) for one output")
     Traceback (most recent call last):
     ValueError: Dense 'out': received units=0; expected a positive integer. Write \
 Dense(1) for one output.
@@ -45,7 +45,7 @@ Dense(1) for one output.
     return ValueError(_sentence(where, received, expected, fix))
 
 
-def mistyped(where: str, *, received: str, expected: str, fix: str = "") -> TypeError:
+def mistyped(where: str, received: str, expected: str, fix: str = "") -> TypeError:
     """As `invalid`, for a value of the wrong type."""
     return TypeError(_sentence(where, received, expected, fix))
 

@@ -104,9 +104,9 @@ class Initializer(Description):
         if values.shape != sizes:
             raise invalid(
                 repr(self),
-                received=f"values of shape {values.shape} from the initializer",
-                expected=f"the shape {sizes} of the weight",
-                fix="return an array of the shape that the initializer is given",
+                f"values of shape {values.shape} from the initializer",
+                f"the shape {sizes} of the weight",
+                "return an array of the shape that the initializer is given",
             )
         return values
 
@@ -123,9 +123,9 @@ def _sizes(shape: Any) -> tuple[int, ...]:
     if any(size is None for size in shape):
         raise invalid(
             "initializer",
-            received=f"shape {shape}",
-            expected="sizes that are all known",
-            fix="fix that size of the input, as in Input((4,))",
+            f"shape {shape}",
+            "sizes that are all known",
+            "fix that size of the input, as in Input((4,))",
         )
     return tuple(int(size) for size in shape)
 
@@ -137,9 +137,7 @@ def _seed(seed: Any) -> int | None:
         return None
     if not is_whole(seed):
         raise invalid(
-            "initializer",
-            received=f"seed={seed!r}",
-            expected="a whole number, 0 or more, or None",
+            "initializer", f"seed={seed!r}", "a whole number, 0 or more, or None"
         )
     return int(seed)
 
@@ -195,9 +193,9 @@ class Constant(Initializer):
         if given not in ((), shape):
             raise invalid(
                 "Constant",
-                received=f"values of shape {given}",
-                expected=f"one number, or values of the weight's shape {shape}",
-                fix="transpose or reshape the values",
+                f"values of shape {given}",
+                f"one number, or values of the weight's shape {shape}",
+                "transpose or reshape the values",
             )
         return np.broadcast_to(self.value, shape)
 
@@ -223,9 +221,9 @@ class Identity(Initializer):
         if len(shape) != 2:
             raise invalid(
                 "Identity",
-                received=f"shape {shape}",
-                expected="(rows, columns)",
-                fix='for convolutions write "orthogonal" or "he_normal"',
+                f"shape {shape}",
+                "(rows, columns)",
+                'for convolutions write "orthogonal" or "he_normal"',
             )
         return float(self.gain) * np.eye(*shape)
 
@@ -310,8 +308,8 @@ class RandomUniform(Initializer):
         if low > high:
             raise invalid(
                 "RandomUniform",
-                received=f"minval={low} and maxval={high}",
-                expected="minval of at most maxval",
+                f"minval={low} and maxval={high}",
+                "minval of at most maxval",
             )
         return rng.uniform(low, high, shape)
 
@@ -333,8 +331,8 @@ def compute_fans(
     if (input_axes is None) != (output_axes is None):
         raise invalid(
             "initializer",
-            received=f"input_axes={input_axes} and output_axes={output_axes}",
-            expected="both or neither",
+            f"input_axes={input_axes} and output_axes={output_axes}",
+            "both or neither",
         )
     if input_axes is not None:
         ins, outs = (np.ravel(axes) for axes in (input_axes, output_axes))
@@ -402,11 +400,7 @@ class VarianceScaling(Initializer):
 
     def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
         fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
-        fans = {
-            "fan_in": fan_in,
-            "fan_out": fan_out,
-            "fan_avg": (fan_in + fan_out) / 2,
-        }
+        fans = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}
         stddev = math.sqrt(float(self.scale) / max(1.0, fans[self.mode]))
         if self.distribution == "uniform":
             limit = math.sqrt(3.0) * stddev
@@ -522,9 +516,9 @@ class Orthogonal(Initializer):
         if len(shape) < 2:
             raise invalid(
                 "Orthogonal",
-                received=f"shape {shape}",
-                expected="two axes or more",
-                fix='for a bias write "zeros"',
+                f"shape {shape}",
+                "two axes or more",
+                'for a bias write "zeros"',
             )
         rows, columns = math.prod(shape[:-1]), shape[-1]
         q, r = np.linalg.qr(

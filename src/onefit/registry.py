@@ -74,9 +74,9 @@ class Registry:
             return identifier
         raise mistyped(
             self.kind,
-            received=repr(identifier),
-            expected="a name, a config or an object",
-            fix=f"write one of the names, such as {self.names()[0]!r}",
+            repr(identifier),
+            "a name, a config or an object",
+            f"write one of the names, such as {self.names()[0]!r}",
         )
 
     def _find(self, name: str) -> Any:

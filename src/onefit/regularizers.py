@@ -169,9 +169,9 @@ class OrthogonalRegularizer(Regularizer):
         if x.ndim != 2:
             raise invalid(
                 "OrthogonalRegularizer",
-                received=f"an array of shape {x.shape}",
-                expected="a matrix",
-                fix="use it on the kernel of a Dense layer, not on a bias",
+                f"an array of shape {x.shape}",
+                "a matrix",
+                "use it on the kernel of a Dense layer, not on a bias",
             )
         w = x if self.mode == "rows" else x.T
         n = w.shape[0]

@@ -50,18 +50,18 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
         if not labels.size:
             raise invalid(
                 "to_categorical",
-                received="no labels and no num_classes",
-                expected="labels to count the classes of",
-                fix="write to_categorical(x, num_classes=10)",
+                "no labels and no num_classes",
+                "labels to count the classes of",
+                "write to_categorical(x, num_classes=10)",
             )
         num_classes = int(labels.max()) + 1
     outside = labels[(labels < 0) | (labels >= num_classes)]
     if outside.size:
         raise invalid(
             "to_categorical",
-            received=f"the class {outside[0]}",
-            expected=f"classes from 0 to {num_classes - 1}",
-            fix="number them: labels, x = np.unique(x, return_inverse=True)",
+            f"the class {outside[0]}",
+            f"classes from 0 to {num_classes - 1}",
+            "number them: labels, x = np.unique(x, return_inverse=True)",
         )
     return np.eye(num_classes, dtype=config.floatx())[labels]
 
@@ -74,9 +74,9 @@ def _whole_numbers(x: Any) -> np.ndarray:
     if odd.size:
         raise mistyped(
             "to_categorical",
-            received=repr(odd[0].item() if hasattr(odd[0], "item") else odd[0]),
-            expected="whole numbers",
-            fix="number the classes: labels, x = np.unique(x, return_inverse=True)",
+            repr(odd[0].item() if hasattr(odd[0], "item") else odd[0]),
+            "whole numbers",
+            "number the classes: labels, x = np.unique(x, return_inverse=True)",
         )
     return labels.astype(np.int64)
 
@@ -151,17 +151,17 @@ def pad_sequences(
     if isinstance(value, str) and kind not in "OUS":
         raise mistyped(
             where,
-            received=f"value={value!r} for numbers of type {dtype}",
-            expected="a number",
-            fix="write dtype=object for text",
+            f"value={value!r} for numbers of type {dtype}",
+            "a number",
+            "write dtype=object for text",
         )
     for i, sequence in enumerate(sequences):
         if not hasattr(sequence, "__len__"):
             raise mistyped(
                 where,
-                received=f"{sequence!r} as sequence {i}",
-                expected="a list of numbers, or an array",
-                fix=f"write [{sequence!r}] for a sequence of one",
+                f"{sequence!r} as sequence {i}",
+                "a list of numbers, or an array",
+                f"write [{sequence!r}] for a sequence of one",
             )
     if maxlen is None:
         maxlen = max(map(len, sequences), default=0)
@@ -176,18 +176,18 @@ def pad_sequences(
         if array.shape[1:] != step:
             raise invalid(
                 where,
-                received=f"steps of shape {array.shape[1:]} in sequence {i}",
-                expected=f"{step}, as in the sequences before it",
-                fix="pad the steps themselves first",
+                f"steps of shape {array.shape[1:]} in sequence {i}",
+                f"{step}, as in the sequences before it",
+                "pad the steps themselves first",
             )
         kept = array[steps - n :] if truncating == "pre" else array[:n]
         odd = _odd(kept) if kind in "iu" and array.dtype.kind == "f" else kept[:0]
         if odd.size:
             raise invalid(
                 where,
-                received=f"{odd.ravel()[0]} for the type {dtype}",
-                expected="whole numbers",
-                fix="write dtype='float32'",
+                f"{odd.ravel()[0]} for the type {dtype}",
+                "whole numbers",
+                "write dtype='float32'",
             )
         out[i, slice(maxlen - n, None) if padding == "pre" else slice(n)] = kept
     return out
@@ -237,8 +237,8 @@ def split_dataset(
     if len(set(counts)) != 1:
         raise invalid(
             "split_dataset",
-            received=f"arrays of {' and '.join(map(str, counts)) or 'no'} rows",
-            expected="as many rows in each",
+            f"arrays of {' and '.join(map(str, counts)) or 'no'} rows",
+            "as many rows in each",
         )
     left, right = _counts(counts[0], left_size, right_size)
     order: Any = slice(None)
@@ -287,16 +287,14 @@ def _counts(n: int, left: Any, right: Any) -> tuple[int, int]:
     if not given:
         raise invalid(
             "split_dataset",
-            received="neither left_size nor right_size",
-            expected="one of them",
-            fix="write split_dataset(dataset, left_size=0.8)",
+            "neither left_size nor right_size",
+            "one of them",
+            "write split_dataset(dataset, left_size=0.8)",
         )
     for name, size in given.items():
         if isinstance(size, bool) or not isinstance(size, int | float | np.number):
             raise mistyped(
-                "split_dataset",
-                received=f"{name}={size!r}",
-                expected="a count of rows or a share",
+                "split_dataset", f"{name}={size!r}", "a count of rows or a share"
             )
     shares = {
         name: float(size) if isinstance(size, float | np.floating) else size / max(n, 1)
@@ -313,8 +311,8 @@ def _counts(n: int, left: Any, right: Any) -> tuple[int, int]:
         sizes = " and ".join(f"{name}={size!r}" for name, size in given.items())
         raise invalid(
             "split_dataset",
-            received=f"{sizes} of {n} rows",
-            expected=f"a share between 0.0 and 1.0 or a count below {n}, so that both "
+            f"{sizes} of {n} rows",
+            f"a share between 0.0 and 1.0 or a count below {n}, so that both "
             "parts have rows and share none",
         )
     return meet, end - meet

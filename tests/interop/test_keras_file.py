@@ -15,12 +15,8 @@ import pytest
 import onefit
 from onefit import Input, Layer, OnefitWarning, Sequential, layers
 from onefit.interop import atomic
-from onefit.interop.keras import (
-    config as keras_config,
-)
-from onefit.interop.keras import (
-    optimizer as keras_optimizer,
-)
+from onefit.interop.keras import config as keras_config
+from onefit.interop.keras import optimizer as keras_optimizer
 from onefit.layers.base import layers as registry
 
 RNG = np.random.default_rng(11)
@@ -314,8 +310,7 @@ def test_an_optimizer_takes_the_same_next_step(name, keras, tmp_path):
 
     grads = [RNG.normal(size=w.shape).astype("f4") for w in theirs.trainable_variables]
     step = jax.jit(
-        model.optimizer.update,
-        compiler_options={"xla_backend_optimization_level": 0},
+        model.optimizer.update, compiler_options={"xla_backend_optimization_level": 0}
     )
     moved, _ = step(layout._packed(grads), state, layout.packed)
     new, _ = jax.jit(

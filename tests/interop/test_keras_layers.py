@@ -41,9 +41,7 @@ def called(layer, row: Row, x):
 def entrances(row: Row, library=onefit):
     dtype = "float32" if row.ids is None else "int32"
     return jax.tree.map(
-        lambda shape: library.Input(shape[1:], dtype=dtype),
-        row.shape,
-        is_leaf=is_shape,
+        lambda shape: library.Input(shape[1:], dtype=dtype), row.shape, is_leaf=is_shape
     )
 
 

@@ -340,10 +340,7 @@ def test_whatever_moves_fewer_numbers():
             lambda: layers.Conv2D(4, 3, padding="smae"),
             "Unknown padding of Conv2D 'smae'. Did you mean 'same'? Known: same, valid",
         ),
-        (
-            lambda: layers.Conv1D(4, 3, padding="casual"),
-            "Did you mean 'causal'?",
-        ),
+        (lambda: layers.Conv1D(4, 3, padding="casual"), "Did you mean 'causal'?"),
         (
             lambda: layers.Conv2D(4, 3, padding="causal"),
             "Conv2D: received padding='causal'; expected 'valid' or 'same': only "
@@ -397,11 +394,7 @@ def test_settings_that_are_refused(make, text):
             "Conv2D 'c': received input of shape (None, 28, 28); expected a batch of "
             "images, (batch, height, width, channels). Write x[..., None]",
         ),
-        (
-            layers.Conv1D(4, 3),
-            (None, 28, 28, 1),
-            "Use Conv2D for a batch of images",
-        ),
+        (layers.Conv1D(4, 3), (None, 28, 28, 1), "Use Conv2D for a batch of images"),
         (
             layers.Conv2D(4, 3),
             (None, 28, 28, None),

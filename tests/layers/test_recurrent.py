@@ -334,8 +334,7 @@ def test_stateful_wants_one_batch_size():
 
 
 @pytest.mark.parametrize(
-    ("cell", "layer"),
-    [(SimpleRNNCell, SimpleRNN), (LSTMCell, LSTM), (GRUCell, GRU)],
+    ("cell", "layer"), [(SimpleRNNCell, SimpleRNN), (LSTMCell, LSTM), (GRUCell, GRU)]
 )
 def test_a_cell_step_by_step_is_the_layer(cell, layer):
     cell, layer = cell(2), layer(2)

@@ -139,10 +139,7 @@ def test_a_list_a_tuple_and_a_dict_are_the_same(model):
     expected = model.evaluate([IMAGES, TABLE], [CLASSES, PRICES], verbose=0)
     for x, y in (
         ((IMAGES, TABLE), (CLASSES, PRICES)),
-        (
-            {"table": TABLE, "image": IMAGES},
-            {"price": PRICES, "digit": CLASSES},
-        ),
+        ({"table": TABLE, "image": IMAGES}, {"price": PRICES, "digit": CLASSES}),
     ):
         assert model.evaluate(x, y, verbose=0) == expected
     assert isinstance(model.predict([IMAGES, TABLE]), list)

@@ -106,10 +106,7 @@ def test_lines_of_a_fit_that_goes_on(capsys):
 @pytest.mark.parametrize(
     ("stopped", "words"),
     [
-        (
-            "interrupted",
-            "stopped by Ctrl-C after epoch 7; the model is ready to use",
-        ),
+        ("interrupted", "stopped by Ctrl-C after epoch 7; the model is ready to use"),
         ("rule", "stopped by a rule after epoch 7"),
         ("callback", "stopped by a callback after epoch 7"),
     ],

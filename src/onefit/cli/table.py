@@ -54,9 +54,9 @@ class Table(NamedTuple):
                     name = self.header[c]
                     return invalid(
                         f"{self.path}, line {line}, column {name!r}",
-                        received=repr(row[c]) if row[c].strip() else "an empty cell",
-                        expected="a number",
-                        fix=f"correct or remove the line, or write --drop {name}",
+                        repr(row[c]) if row[c].strip() else "an empty cell",
+                        "a number",
+                        f"correct or remove the line, or write --drop {name}",
                     )
         raise AssertionError("called for a table of numbers")
 
@@ -77,9 +77,7 @@ def read(path: str) -> Table:
         ValueError: No such file, an empty one, a ragged line, a column name twice.
     """
     if not os.path.isfile(path):
-        raise invalid(
-            path, received="no such file", expected="a CSV file with a header row"
-        )
+        raise invalid(path, "no such file", "a CSV file with a header row")
     with open(path, newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file)
         try:
@@ -90,30 +88,28 @@ def read(path: str) -> Table:
                     rows.append(row)
                     lines.append(reader.line_num)
         except (csv.Error, UnicodeDecodeError) as error:
-            raise invalid(
-                path, received=str(error), expected="a CSV file in UTF-8"
-            ) from None
+            raise invalid(path, str(error), "a CSV file in UTF-8") from None
     if not header or not rows:
         raise invalid(
             path,
-            received="an empty file" if not header else "a header without rows",
-            expected="a header row and rows of data",
+            "an empty file" if not header else "a header without rows",
+            "a header row and rows of data",
         )
     twice = {name for name in header if header.count(name) > 1}
     if twice:
         raise invalid(
             f"{path}, line 1",
-            received=f"the column {sorted(twice)[0]!r} twice",
-            expected="a header row with different names",
-            fix="name the columns in the first line",
+            f"the column {sorted(twice)[0]!r} twice",
+            "a header row with different names",
+            "name the columns in the first line",
         )
     for line, row in zip(lines, rows, strict=True):
         if len(row) != len(header):
             raise invalid(
                 f"{path}, line {line}",
-                received=f"{len(row)} cells",
-                expected=f"{len(header)}, as in the header",
-                fix='put a cell that holds a comma in "quotes"',
+                f"{len(row)} cells",
+                f"{len(header)}, as in the header",
+                'put a cell that holds a comma in "quotes"',
             )
     return Table(path, header, rows, lines)
 
@@ -135,8 +131,8 @@ def target(table: Table, column: int, problem: str) -> Target:
     if different < 2:
         raise invalid(
             f"{table.path}, column {table.header[column]!r}",
-            received=f"the one value {cells[0]!r} in every row",
-            expected="a target with at least two values",
+            f"the one value {cells[0]!r} in every row",
+            "a target with at least two values",
         )
     if problem == "regression":
         y = table.numbers([column])
@@ -144,9 +140,9 @@ def target(table: Table, column: int, problem: str) -> Target:
     if problem == "binary" and different != 2:
         raise invalid(
             "--problem binary",
-            received=f"{different} different values",
-            expected="two",
-            fix="write --problem multiclass",
+            f"{different} different values",
+            "two",
+            "write --problem multiclass",
         )
     order, y = np.unique(cells if values is None else values, return_inverse=True)
     classes = [str(v) if values is None else f"{v:.15g}" for v in order]

@@ -27,27 +27,36 @@ def train(arguments: argparse.Namespace) -> int:
     out = {column, *(table.index(name, "--drop") for name in dropped)}
     columns = [i for i in range(len(table.header)) if i not in out]
     if not columns:
-        raise invalid(
-            table.path, received="no column beside the target", expected="at least one"
-        )
+        raise invalid(table.path, "no column beside the target", "at least one")
     x = table.numbers(columns)
     kept, held = _split(len(x), arguments.held_out, arguments.seed)
 
     import onefit
 
     onefit.utils.set_random_seed(arguments.seed)
-    say(f"\n{table.path}: {len(x):,} rows, {len(columns)} inputs, target "
-        f"{table.header[column]!r}")  # fmt: skip
+    say(
+        f"\n{table.path}: {len(x):,} rows, {len(columns)} inputs, target "
+        f"{table.header[column]!r}"
+    )
     say(f"{goal.problem}: the target has {goal.reason}")
-    say(f"{len(kept):,} rows to train on, {len(held):,} held out for the test (seed "
-        f"{arguments.seed})\n")  # fmt: skip
+    say(
+        f"{len(kept):,} rows to train on, {len(held):,} held out for the test (seed "
+        f"{arguments.seed})\n"
+    )
     kind = KINDS[goal.problem] or ("real" if goal.y.min() < 0 else "positive")
     idea = onefit.suggest(x[kept], goal.y[kept], _units(arguments.hidden), kind)
     for choice in idea.choices:
         if choice.what not in ("optimizer", "epochs"):  # those are options here
             told = f"{choice.what}: {choice.choice}, since {choice.reason}"
-            say(textwrap.fill(told, 88, initial_indent="  ", subsequent_indent="    ",
-                              break_long_words=False))  # fmt: skip
+            say(
+                textwrap.fill(
+                    told,
+                    88,
+                    initial_indent="  ",
+                    subsequent_indent="    ",
+                    break_long_words=False,
+                )
+            )
     say()
     model = idea.model
     model.optimizer.learning_rate = arguments.learning_rate
@@ -107,11 +116,7 @@ def _units(text: str | None) -> list[int] | None:
     except ValueError:
         units = [0]
     if any(u < 1 for u in units):
-        raise invalid(
-            "--hidden",
-            received=repr(text),
-            expected="positive whole numbers, such as 64,32",
-        )
+        raise invalid("--hidden", repr(text), "positive whole numbers, such as 64,32")
     return units
 
 
@@ -120,8 +125,8 @@ def _split(rows: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     if not 0 < share < 1 or not 1 < at < rows:
         raise invalid(
             "--held-out",
-            received=f"{share} of {rows} rows",
-            expected="a share between 0 and 1 that leaves rows on both sides",
+            f"{share} of {rows} rows",
+            "a share between 0 and 1 that leaves rows on both sides",
         )
     order = np.random.default_rng(seed).permutation(rows)
     return order[:at], order[at:]

@@ -26,9 +26,9 @@ def _check(where: str, what: str, received: str, expected: str, fix: str) -> Non
     if received != expected.lower():
         raise invalid(
             where,
-            received=f"{what} whose sha256 is {received}",
-            expected=f"sha256 {expected}",
-            fix=f"{fix}, or give sha256='{received}' if you trust this file",
+            f"{what} whose sha256 is {received}",
+            f"sha256 {expected}",
+            f"{fix}, or give sha256='{received}' if you trust this file",
         )
 
 
@@ -60,9 +60,9 @@ def _fetch(where: str, path: str | Path, url: str, sha256: str) -> Path:
             except OSError as error:
                 refused = invalid(
                     where,
-                    received=f"'{error}' from {url}",
-                    expected="the file",
-                    fix=f"try again, or download it by other means to {target}",
+                    f"'{error}' from {url}",
+                    "the file",
+                    f"try again, or download it by other means to {target}",
                 )
                 raise OSError(str(refused)) from error
         fix = "try again (a proxy or a broken connection may have changed it)"
@@ -108,9 +108,9 @@ def load_mnist(
         if missing := [name for name in _MNIST_ARRAYS if name not in arrays]:
             raise invalid(
                 "load_mnist",
-                received=f"{file} without {', '.join(missing)}",
-                expected=f"the arrays {', '.join(_MNIST_ARRAYS)}",
-                fix="give another url and its sha256",
+                f"{file} without {', '.join(missing)}",
+                f"the arrays {', '.join(_MNIST_ARRAYS)}",
+                "give another url and its sha256",
             )
         x_train, y_train, x_test, y_test = (arrays[name] for name in _MNIST_ARRAYS)
     return (x_train, y_train), (x_test, y_test)

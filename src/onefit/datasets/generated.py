@@ -12,7 +12,7 @@ def _uniform(
     rng: np.random.Generator, n: int, low: float, high: float, where: str
 ) -> np.ndarray:
     if not is_whole(n, 1):
-        raise invalid(where, received=f"n={n!r}", expected="a positive integer")
+        raise invalid(where, f"n={n!r}", "a positive integer")
     return rng.uniform(low, high, (int(n), 1))
 
 
@@ -97,7 +97,7 @@ def houses(
     Source: the house price example of the lectures.
     """
     if not noise >= 0:
-        raise invalid("houses", received=f"noise={noise!r}", expected="0 or more")
+        raise invalid("houses", f"noise={noise!r}", "0 or more")
     rng = config.generator(seed)
     x = _uniform(rng, n, 0.4, 2.5, "houses").astype(np.float32)
     y = (0.5 + 2.0 * x) * np.exp(noise * rng.standard_normal(x.shape))

@@ -17,7 +17,7 @@ _WEEK = np.array([6.0, 8.0, 9.0, 8.0, 4.0, -15.0, -20.0])  # from Monday; the su
 
 def _check(where: str, name: str, n: int) -> None:
     if not is_whole(n, 1):
-        raise invalid(where, received=f"{name}={n!r}", expected="a positive integer")
+        raise invalid(where, f"{name}={n!r}", "a positive integer")
 
 
 def reviews(n: int = 2000, seed: int | None = 0) -> tuple[list[str], np.ndarray]:
@@ -89,7 +89,7 @@ def rides(days: int = 1461, noise: float = 8.0, seed: int | None = 0) -> np.ndar
     """
     _check("rides", "days", days)
     if not noise >= 0:
-        raise invalid("rides", received=f"noise={noise!r}", expected="0 or more")
+        raise invalid("rides", f"noise={noise!r}", "0 or more")
     rng = config.generator(seed)
     t = np.arange(int(days))
     weather = np.empty(t.size)

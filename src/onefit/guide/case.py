@@ -19,9 +19,13 @@ from onefit.training.task import Batch
 __all__ = ["Case", "Data", "Head", "loss_kind"]
 
 REGRESSION = (
-    "MeanSquaredError", "MeanAbsoluteError", "Huber", "LogCosh",
-    "MeanAbsolutePercentageError", "MeanSquaredLogarithmicError",
-)  # fmt: skip
+    "MeanSquaredError",
+    "MeanAbsoluteError",
+    "Huber",
+    "LogCosh",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredLogarithmicError",
+)
 _LOSSES = {
     **dict.fromkeys(REGRESSION, "regression"),
     **dict.fromkeys(("Hinge", "SquaredHinge"), "hinge"),
@@ -244,10 +248,14 @@ class Case:
             )
         ]
         return [
-            Head(self, i, losses[i] if self.compiled else None,
-                 [_metric_name(m) for m in metrics[i]])
+            Head(
+                self,
+                i,
+                losses[i] if self.compiled else None,
+                [_metric_name(m) for m in metrics[i]],
+            )
             for i in range(count)
-        ]  # fmt: skip
+        ]
 
     @property
     def learned(self) -> bool:
@@ -261,8 +269,10 @@ class Case:
             return None
         rate = self.model.optimizer.learning_rate
         if isinstance(rate, LearningRateSchedule):
-            told = [getattr(rate, name, None) for name in
-                    ("initial_learning_rate", "warmup_target")]  # fmt: skip
+            told = [
+                getattr(rate, name, None)
+                for name in ("initial_learning_rate", "warmup_target")
+            ]
             told += list(np.atleast_1d(getattr(rate, "values", None) or []))
             known = [float(r) for r in told if isinstance(r, int | float | np.floating)]
             return max(known, default=None)

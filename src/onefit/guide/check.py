@@ -21,8 +21,11 @@ from onefit.training.task import Batch
 __all__ = ["RULES", "cheap", "check"]
 
 RULES: tuple[Callable[[Case], Iterator[Finding]], ...] = (
-    heads, *LAYOUT, *SETTINGS, *DATA,
-)  # fmt: skip
+    heads,
+    *LAYOUT,
+    *SETTINGS,
+    *DATA,
+)
 
 NUMBERS, ROWS = 1 << 16, 1024
 """How many numbers, and rows, are looked at there."""
@@ -67,9 +70,11 @@ def check(
         found.append(_refused(ValueError(case.network.error)))
     if not found:
         found = _found(case, RULES)
-    if data is not None and y is not None and not any(
-        f.severity == "error" for f in found
-    ):  # fmt: skip
+    if (
+        data is not None
+        and y is not None
+        and not any(f.severity == "error" for f in found)
+    ):
         found += _as_fit_says(model, data)
     return Report(found, f"check of {model.name!r}")
 
@@ -116,10 +121,17 @@ def _found(case: Case, rules: Any) -> list[Finding]:
 
 
 def _data(
-    model: Any, x: Any, y: Any, batch_size: Any, epochs: Any, shuffle: Any,
-    sample_weight: Any, validation_split: float, validation_data: Any,
+    model: Any,
+    x: Any,
+    y: Any,
+    batch_size: Any,
+    epochs: Any,
+    shuffle: Any,
+    sample_weight: Any,
+    validation_split: float,
+    validation_data: Any,
     class_weight: Any,
-) -> Data:  # fmt: skip
+) -> Data:
     """The rows as fit takes them, NaN allowed.
 
     Raises:
@@ -136,13 +148,14 @@ def _data(
     elif validation_split:
         train, held = rows.split(train, validation_split)
     return Data(
-        train, held,
+        train,
+        held,
         batch_size=batch_size,
         epochs=epochs,
         shuffle=shuffle,
         weighted=sample_weight is not None or class_weight is not None,
         split=validation_data is None,
-    )  # fmt: skip
+    )
 
 
 def _as_fit_says(model: Any, data: Data) -> list[Finding]:
@@ -168,8 +181,14 @@ def _refused(error: Exception) -> Finding:
     if "NaN" in text or isinstance(error, TypeError):
         if "NaN" in text:
             return not_finite(seen, fix)
-        return Finding("not-a-number", "error", None, seen,
-                       f"expected {expected}" if expected else "", fix)  # fmt: skip
+        return Finding(
+            "not-a-number",
+            "error",
+            None,
+            seen,
+            f"expected {expected}" if expected else "",
+            fix,
+        )
     code = "labels-out-of-range" if "labels from" in text else "shapes-broadcast"
     why = f"expected {expected}" if expected else "fit refuses it"
     return Finding(code, "error", None, seen, why, fix)

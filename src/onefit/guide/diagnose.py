@@ -13,10 +13,18 @@ from onefit.guide.run import Run
 __all__ = ["by_curves", "by_probes", "diagnose", "told"]
 
 NO_LEARNING = {
-    "dead-units", "saturated-units", "vanishing-gradients", "symmetric-units",
-    "frozen-weights", "crawling", "too-few-steps", "exploding-gradients",
-    "penalty-too-strong", "diverging", "oscillating",
-}  # fmt: skip
+    "dead-units",
+    "saturated-units",
+    "vanishing-gradients",
+    "symmetric-units",
+    "frozen-weights",
+    "crawling",
+    "too-few-steps",
+    "exploding-gradients",
+    "penalty-too-strong",
+    "diverging",
+    "oscillating",
+}
 
 CAUSES = {
     "stuck-at-chance": NO_LEARNING,
@@ -28,7 +36,7 @@ CAUSES = {
     "frozen-weights": {"dead-units", "symmetric-units"},
     "crawling": {"dead-units", "saturated-units", "vanishing-gradients"},
     "too-few-steps": {"crawling", "stopped-too-early"},
-}  # fmt: skip
+}
 """Findings that say less than others, which name the cause: {finding: causes}."""
 
 
@@ -48,9 +56,9 @@ def diagnose(history: Any) -> Report:
     if not history.epoch or getattr(history, "evidence", None) is None:
         raise invalid(
             "diagnose",
-            received="a fit of no epochs" if not history.epoch else "a fit not watched",
-            expected="the history of a fit that has run",
-            fix="call fit with epochs=1 or more, after compile(..., check=True)",
+            "a fit of no epochs" if not history.epoch else "a fit not watched",
+            "the history of a fit that has run",
+            "call fit with epochs=1 or more, after compile(..., check=True)",
         )
     run = Run(history)
     found = by_curves(run) + by_probes(run)

@@ -147,9 +147,13 @@ def _ended(text: str) -> str:
 
 def _filled(text: str) -> str:
     return textwrap.fill(
-        text, WIDTH, initial_indent="  ", subsequent_indent="    ",
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
+        text,
+        WIDTH,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _as_html(finding: Finding) -> str:

@@ -23,7 +23,9 @@ _ROLES = {
         f"{kind}{n}{tail}"
         for n in _GRID
         for kind, tail in (
-            ("Conv", ""), ("Conv", "Transpose"), ("DepthwiseConv", ""),
+            ("Conv", ""),
+            ("Conv", "Transpose"),
+            ("DepthwiseConv", ""),
             ("SeparableConv", ""),
         )
     ],
@@ -33,7 +35,10 @@ _ROLES = {
     "batch normalization": ["BatchNormalization"],
     "scaling": ["Normalization", "Rescaling"],
     "dropout": [
-        "Dropout", "AlphaDropout", "GaussianDropout", "GaussianNoise",
+        "Dropout",
+        "AlphaDropout",
+        "GaussianDropout",
+        "GaussianNoise",
         *(f"SpatialDropout{n}" for n in _GRID),
     ],
     "max pooling": [
@@ -43,13 +48,19 @@ _ROLES = {
         f"{kind}AveragePooling{n}" for kind in ("", "Global", "Adaptive") for n in _GRID
     ],
     "shape": [
-        "Flatten", "Reshape", "Permute", "RepeatVector", "Identity", "GetItem",
-        "Masking", "ActivityRegularization",
+        "Flatten",
+        "Reshape",
+        "Permute",
+        "RepeatVector",
+        "Identity",
+        "GetItem",
+        "Masking",
+        "ActivityRegularization",
         *(f"{k}{n}" for k in ("ZeroPadding", "Cropping", "UpSampling") for n in _GRID),
     ],
     "sum": ["Add", "Subtract", "Average", "Concatenate"],
     "product": ["Multiply", "Dot", "Attention", "AdditiveAttention", "Arithmetic"],
-}  # fmt: skip
+}
 _ROLE = {name: role for role, names in _ROLES.items() for name in names}
 
 _WRAPPERS = ("TimeDistributed", "Bidirectional", "SpectralNormalization")
@@ -249,10 +260,16 @@ class Network:
         outputs = [self._value(shape) for shape in shapes]
         self.calls.append(
             Call(
-                layer, core, role_of(core), activation_of(core), tuple(sources),
-                tuple(outputs), tuple(known), shapes[0],
+                layer,
+                core,
+                role_of(core),
+                activation_of(core),
+                tuple(sources),
+                tuple(outputs),
+                tuple(known),
+                shapes[0],
             )
-        )  # fmt: skip
+        )
         return outputs
 
     # Ways through the network -------------------------------------------------------

@@ -115,13 +115,16 @@ def probe(
     loss, penalty, answers, signals, weights, outputs = jax.device_get(raw)
     layers = [
         Responses(
-            str(layer.name), type(layer).__name__, _activation(shown),
-            *numbers, float(signal),
+            str(layer.name),
+            type(layer).__name__,
+            _activation(shown),
+            *numbers,
+            float(signal),
         )
         for (_, layer), (_, shown), numbers, signal in zip(
             graph.calls(), task.graph.calls(), answers, signals, strict=True
         )
-    ]  # fmt: skip
+    ]
     sizes = [
         WeightSizes(layer, name, shape, *map(float, numbers[:3]), numbers[3])
         for (layer, name, shape), numbers in zip(
@@ -204,8 +207,10 @@ def _output_shapes(
         lambda params, state, batch: task.cost(
             params, state, batch, training=True, key=key, tap=tap
         )[0],
-        params, train.state, batch,
-    )  # fmt: skip
+        params,
+        train.state,
+        batch,
+    )
     return shapes
 
 

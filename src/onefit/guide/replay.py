@@ -76,9 +76,17 @@ def _failing_step(job: Fit, snapshot: Any) -> Any:
         if not count:
             return weights
         return compiled("part", False)(
-            job.task, *weights, tally, data, order, np.int32(first), np.int32(count),
-            np.uint32(job.seed), size=size, batch=plan.batch,
-        )[:2]  # fmt: skip
+            job.task,
+            *weights,
+            tally,
+            data,
+            order,
+            np.int32(first),
+            np.int32(count),
+            np.uint32(job.seed),
+            size=size,
+            batch=plan.batch,
+        )[:2]
 
     for epoch in range(begin, min(job.epochs, begin + 1 + MOST // plan.steps)):
         order = job.order(plan, epoch, 1)[0] if plan.ordered else None

@@ -80,9 +80,14 @@ class Suggestion:
         for what, choice, reason in self.choices:
             told = f"{what}: {choice}. {reason[0].upper()}{reason[1:]}."
             lines.append(
-                textwrap.fill(told, 88, subsequent_indent="    ",
-                              break_long_words=False, break_on_hyphens=False)
-            )  # fmt: skip
+                textwrap.fill(
+                    told,
+                    88,
+                    subsequent_indent="    ",
+                    break_long_words=False,
+                    break_on_hyphens=False,
+                )
+            )
         return "\n".join(lines) + f"\n\n{self.code}"
 
     def _repr_html_(self) -> str:
@@ -135,15 +140,15 @@ def suggest(
     if x.ndim < 1 or y.ndim < 1 or len(x) != len(y):
         raise invalid(
             "suggest",
-            received=f"x of shape {x.shape} and y of shape {y.shape}",
-            expected="as many rows in both",
+            f"x of shape {x.shape} and y of shape {y.shape}",
+            "as many rows in both",
         )
     if x.dtype.kind not in "fiub":
         raise mistyped(
             "suggest",
-            received=f"x of {x.dtype}",
-            expected="numbers",
-            fix="number words and categories first, or one column for each",
+            f"x of {x.dtype}",
+            "numbers",
+            "number words and categories first, or one column for each",
         )
     if x.ndim == 1:
         x = x[:, None]
@@ -174,21 +179,35 @@ def head_of(targets: Targets) -> Head:
     if kind == "constant":
         raise invalid(
             "suggest",
-            received="a target that is the same in every row",
-            expected="at least two values",
-            fix="look at y: np.unique(y)",
+            "a target that is the same in every row",
+            "at least two values",
+            "look at y: np.unique(y)",
         )
 
     def head(
-        problem: str, units: int, activation: str, loss: str, metric: str,
-        asked: str, why: str, prepare: str = "",
-    ) -> Head:  # fmt: skip
+        problem: str,
+        units: int,
+        activation: str,
+        loss: str,
+        metric: str,
+        asked: str,
+        why: str,
+        prepare: str = "",
+    ) -> Head:
         shown = "" if activation == "linear" else f", activation={activation!r}"
-        return Head(problem, units, activation, loss, metric, prepare, (
-            Choice("last layer", f"Dense({units}{shown})", f"{asked}: {why}"),
-            Choice("loss", f"{loss!r}", LOSSES[loss]),
-            Choice("metric", f"{metric!r}", METRICS[metric]),
-        ))  # fmt: skip
+        return Head(
+            problem,
+            units,
+            activation,
+            loss,
+            metric,
+            prepare,
+            (
+                Choice("last layer", f"Dense({units}{shown})", f"{asked}: {why}"),
+                Choice("loss", f"{loss!r}", LOSSES[loss]),
+                Choice("metric", f"{metric!r}", METRICS[metric]),
+            ),
+        )
 
     several = "" if targets.width == 1 else f" in each of {targets.width} columns"
     if kind in ("binary", "signs"):
@@ -197,10 +216,15 @@ def head_of(targets: Targets) -> Head:
         else:
             prepare = "y = (y > 0).astype(int)" if kind == "signs" else ""
         return head(
-            "binary classification", targets.width, "sigmoid", "binary_crossentropy",
-            "accuracy", f"the target is yes or no{several}",
-            "sigmoid gives P(y = 1 | x), between 0 and 1", prepare,
-        )  # fmt: skip
+            "binary classification",
+            targets.width,
+            "sigmoid",
+            "binary_crossentropy",
+            "accuracy",
+            f"the target is yes or no{several}",
+            "sigmoid gives P(y = 1 | x), between 0 and 1",
+            prepare,
+        )
     if kind == "classes":
         if targets.width > 1 or (not targets.text and targets.classes[0] == 0):
             prepare = ""
@@ -210,43 +234,66 @@ def head_of(targets: Targets) -> Head:
         if prepare:
             top = len(targets.classes)
         return head(
-            "multiclass classification", top, "softmax",
-            "sparse_categorical_crossentropy", "accuracy",
+            "multiclass classification",
+            top,
+            "softmax",
+            "sparse_categorical_crossentropy",
+            "accuracy",
             f"the target is one of {len(targets.classes)} classes",
-            "softmax gives one probability each, which sum to 1", prepare,
-        )  # fmt: skip
+            "softmax gives one probability each, which sum to 1",
+            prepare,
+        )
     if kind in ("one-hot", "distribution"):
         return head(
-            "multiclass classification", targets.width, "softmax",
-            "categorical_crossentropy", "accuracy",
+            "multiclass classification",
+            targets.width,
+            "softmax",
+            "categorical_crossentropy",
+            "accuracy",
             f"the target is one of {targets.width} classes, as rows that sum to 1",
             "softmax gives such rows",
-        )  # fmt: skip
+        )
     if kind == "several labels":
         return head(
-            "multi-label classification", targets.width, "sigmoid",
-            "binary_crossentropy", "binary_accuracy",
+            "multi-label classification",
+            targets.width,
+            "sigmoid",
+            "binary_crossentropy",
+            "binary_accuracy",
             f"a row may have any of {targets.width} labels",
             "each unit says yes or no by itself, so they do not compete as in softmax",
-        )  # fmt: skip
+        )
     if kind == "share":
         return head(
-            "regression between 0 and 1", targets.width, "sigmoid",
-            "binary_crossentropy", "mae", "the target lies between 0 and 1",
+            "regression between 0 and 1",
+            targets.width,
+            "sigmoid",
+            "binary_crossentropy",
+            "mae",
+            "the target lies between 0 and 1",
             "so does sigmoid",
-        )  # fmt: skip
+        )
     # Prices of 100 +- 3 are no more one-sided than temperatures.
     if kind in ("positive", "counts") and targets.mean < 3 * targets.deviation:
         return head(
-            "regression", targets.width, "softplus", "mse", "mae",
+            "regression",
+            targets.width,
+            "softplus",
+            "mse",
+            "mae",
             "the target is never negative",
             "nor is softplus, a smooth ReLU (lecture 001 takes ReLU) whose slope is "
             "never 0",
-        )  # fmt: skip
+        )
     return head(
-        "regression", targets.width, "linear", "mse", "mae",
-        "the target is any number", "no activation can reach all of them",
-    )  # fmt: skip
+        "regression",
+        targets.width,
+        "linear",
+        "mse",
+        "mae",
+        "the target is any number",
+        "no activation can reach all of them",
+    )
 
 
 LOSSES = {
@@ -284,11 +331,17 @@ def _scaled_target(head: Head, y: Any) -> Scaled:
         return Scaled("", ())
     size, offset = f"{usual:.3g}", "" if positive else f", offset={mean:.3g}"
     layer = f"Rescaling({size}{offset})"
-    return Scaled(layer, (
-        Choice("target's scale", layer,
-               f"the target is about {mean:.3g} with a deviation of {spread:.3g}; the "
-               "network works with numbers about 1, and this gives them their unit"),
-    ))  # fmt: skip
+    return Scaled(
+        layer,
+        (
+            Choice(
+                "target's scale",
+                layer,
+                f"the target is about {mean:.3g} with a deviation of {spread:.3g}; the "
+                "network works with numbers about 1, and this gives them their unit",
+            ),
+        ),
+    )
 
 
 # The body: what the inputs ask for ---------------------------------------------------
@@ -307,9 +360,9 @@ def _body(x: Any, n: int, hidden: list[int] | None) -> Any:
     if x.ndim > 4:
         raise invalid(
             "suggest",
-            received=f"x of shape {x.shape}",
-            expected="a table, images, sequences or token ids",
-            fix="flatten x: x.reshape(len(x), -1)",
+            f"x of shape {x.shape}",
+            "a table, images, sequences or token ids",
+            "flatten x: x.reshape(len(x), -1)",
         )
     if _is_tokens(some):
         return _tokens(some, n)
@@ -318,9 +371,12 @@ def _body(x: Any, n: int, hidden: list[int] | None) -> Any:
 
 def _is_tokens(x: Any) -> bool:
     return bool(
-        x.dtype.kind in "iu" and x.shape[1] >= 4 and x.min() >= 0
-        and x.max() > TOKENS and x.max(axis=0).min() > 0.2 * x.max()
-    )  # fmt: skip
+        x.dtype.kind in "iu"
+        and x.shape[1] >= 4
+        and x.min() >= 0
+        and x.max() > TOKENS
+        and x.max(axis=0).min() > 0.2 * x.max()
+    )
 
 
 def _units(n: int) -> list[int]:
@@ -335,10 +391,11 @@ def _table(x: Any, n: int, hidden: list[int] | None) -> Any:
     layers = [f"Dense({u}, activation='relu')" for u in units]
     scale, reason = _scale(x)
     why = (
-        "these were asked for" if hidden is not None else
-        f"{n:,} rows; ReLU is cheap and its slope does not vanish. With a larger gap "
-        "between training and validation take fewer units, with none take more"
-    )  # fmt: skip
+        "these were asked for"
+        if hidden is not None
+        else f"{n:,} rows; ReLU is cheap and its slope does not vanish. With a larger "
+        "gap between training and validation take fewer units, with none take more"
+    )
     choice = Choice("hidden layers", ", ".join(layers) or "none", why)
     return [*scale.layers, *layers], [*reason, choice], scale
 
@@ -373,19 +430,31 @@ def _images(x: Any, shape: tuple[int, ...], n: int, reshape: bool = False) -> An
         layers.append(f"Rescaling(1 / {most})")
     filters, size = 16 if n < 5_000 else 32, min(shape[0], shape[1])
     while size >= 6 and filters <= 64:
-        layers += [f"Conv2D({filters}, 3, padding='same', activation='relu')",
-                   "MaxPooling2D()"]  # fmt: skip
+        layers += [
+            f"Conv2D({filters}, 3, padding='same', activation='relu')",
+            "MaxPooling2D()",
+        ]
         filters, size = 2 * filters, size // 2
     layers += ["Flatten()", f"Dense({_units(n)[0]}, activation='relu')"]
-    reasons = [
-        Choice("inputs", f"Rescaling(1 / {most})",
-               f"pixels from 0 to {most} become 0 to 1")
-    ] if top > 2 else []  # fmt: skip
+    reasons = (
+        [
+            Choice(
+                "inputs",
+                f"Rescaling(1 / {most})",
+                f"pixels from 0 to {most} become 0 to 1",
+            )
+        ]
+        if top > 2
+        else []
+    )
     reasons.append(
-        Choice("hidden layers", "Conv2D and MaxPooling2D",
-               f"images of {shape[0]} x {shape[1]}: a convolution looks for the same "
-               "thing everywhere, pooling keeps where it is roughly")
-    )  # fmt: skip
+        Choice(
+            "hidden layers",
+            "Conv2D and MaxPooling2D",
+            f"images of {shape[0]} x {shape[1]}: a convolution looks for the same "
+            "thing everywhere, pooling keeps where it is roughly",
+        )
+    )
     return layers, reasons, Scale()
 
 
@@ -393,10 +462,13 @@ def _sequences(x: Any, n: int) -> Any:
     scale, reasons = _scale(x.reshape(-1, x.shape[-1]))
     units = _units(n)[0]
     reasons.append(
-        Choice("hidden layers", f"LSTM({units})",
-               f"sequences of {x.shape[1]} steps: a recurrent layer reads them in "
-               "order and keeps what matters; its gates keep gradients from vanishing")
-    )  # fmt: skip
+        Choice(
+            "hidden layers",
+            f"LSTM({units})",
+            f"sequences of {x.shape[1]} steps: a recurrent layer reads them in "
+            "order and keeps what matters; its gates keep gradients from vanishing",
+        )
+    )
     return [*scale.layers, f"LSTM({units})"], reasons, scale
 
 
@@ -405,8 +477,10 @@ def _tokens(x: Any, n: int) -> Any:
     zeros = bool((x[:, -1] == 0).mean() > 0.2 or (x[:, 0] == 0).mean() > 0.2)
     mask = ", mask_zero=True" if zeros else ""
     layers = [f"Embedding({size}, {units}{mask})", f"LSTM({units})"]
-    reason = f"whole numbers up to {size - 1} in every column are places in a " \
-        "vocabulary: each gets a vector that is learned"  # fmt: skip
+    reason = (
+        f"whole numbers up to {size - 1} in every column are places in a "
+        "vocabulary: each gets a vector that is learned"
+    )
     if zeros:
         reason += "; 0 fills sequences up and is left out by a mask"
     return layers, [Choice("hidden layers", " and ".join(layers), reason)], Scale()
@@ -430,49 +504,69 @@ def _code(
         "batch_size": 32 if n < 10_000 else 128 if n < 100_000 else 256,
         "validation_split": 0.2,
     }
-    lines = ["import numpy as np", "import onefit",
-             f"from onefit.layers import {', '.join(sorted(used))}", ""]  # fmt: skip
+    lines = [
+        "import numpy as np",
+        "import onefit",
+        f"from onefit.layers import {', '.join(sorted(used))}",
+        "",
+    ]
     if np.ndim(x) == 2 and x.shape[1] == 1:
         lines.append("x = np.reshape(x, (len(x), 1))")
     if head.prepare:
         lines.append(head.prepare)
     # The last rows are held out: in what order they lie must mean nothing.
-    lines += ["order = np.random.default_rng(0).permutation(len(x))",
-              "x, y = x[order], y[order]"]  # fmt: skip
+    lines += [
+        "order = np.random.default_rng(0).permutation(len(x))",
+        "x, y = x[order], y[order]",
+    ]
     lines += scale.lines
     if targets.major > RARE and len(targets.counts) > 1 and targets.width == 1:
-        lines += ["counts = np.bincount(y)",
-                  "class_weight = {c: len(y) / (len(counts) * n)"
-                  " for c, n in enumerate(counts) if n}"]  # fmt: skip
+        lines += [
+            "counts = np.bincount(y)",
+            "class_weight = {c: len(y) / (len(counts) * n)"
+            " for c, n in enumerate(counts) if n}",
+        ]
         fit["class_weight"] = "class_weight"
-    lines += ["", "model = onefit.Sequential([",
-              f"    onefit.Input({tuple(x.shape[1:])}),"]  # fmt: skip
+    lines += [
+        "",
+        "model = onefit.Sequential([",
+        f"    onefit.Input({tuple(x.shape[1:])}),",
+    ]
     lines += [f"    {layer}," for layer in layers]
     lines += ["])", f"model.compile('adam', {head.loss!r}, metrics=[{head.metric!r}])"]
-    lines += ["stop = onefit.callbacks.EarlyStopping(",
-              "    patience=20, restore_best_weights=True",
-              ")"]  # fmt: skip
+    lines += [
+        "stop = onefit.callbacks.EarlyStopping(",
+        "    patience=20, restore_best_weights=True",
+        ")",
+    ]
     told = [f"{name}={value}" for name, value in fit.items()]
     told = ["x, y", *told, "callbacks=[stop]"]
-    lines += ["history = model.fit(",
-              *(f"    {one}," for one in told),
-              ")"]  # fmt: skip
+    lines += ["history = model.fit(", *(f"    {one}," for one in told), ")"]
     return "\n".join(lines), fit
 
 
 def _fit_reasons(fit: dict[str, Any]) -> list[Choice]:
     reasons = [
-        Choice("optimizer", "'adam'",
-               "it gives each weight its own step: larger where it keeps its "
-               "direction, smaller where it swings"),
-        Choice("epochs", f"{fit['epochs']}, with EarlyStopping",
-               "training ends when rows not seen get no better for 20 epochs, and the "
-               "best weights are kept: against overfitting"),
-    ]  # fmt: skip
+        Choice(
+            "optimizer",
+            "'adam'",
+            "it gives each weight its own step: larger where it keeps its "
+            "direction, smaller where it swings",
+        ),
+        Choice(
+            "epochs",
+            f"{fit['epochs']}, with EarlyStopping",
+            "training ends when rows not seen get no better for 20 epochs, and the "
+            "best weights are kept: against overfitting",
+        ),
+    ]
     if "class_weight" in fit:
         reasons.append(
-            Choice("class_weight", "n / (classes * count)",
-                   "one class has nearly all rows: without weights always saying it "
-                   "would look accurate")
-        )  # fmt: skip
+            Choice(
+                "class_weight",
+                "n / (classes * count)",
+                "one class has nearly all rows: without weights always saying it "
+                "would look accurate",
+            )
+        )
     return reasons

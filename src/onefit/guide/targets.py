@@ -8,9 +8,18 @@ import numpy as np
 __all__ = ["Kind", "Targets", "kind_of"]
 
 Kind = Literal[
-    "constant", "binary", "signs", "classes", "one-hot", "several labels",
-    "distribution", "share", "counts", "positive", "real",
-]  # fmt: skip
+    "constant",
+    "binary",
+    "signs",
+    "classes",
+    "one-hot",
+    "several labels",
+    "distribution",
+    "share",
+    "counts",
+    "positive",
+    "real",
+]
 
 FEW = 20
 """Up to so many distinct whole numbers may be the numbers of classes.
@@ -135,9 +144,15 @@ def kind_of(y: Any) -> Targets:
         _is_whole(array.ravel()[:64]) and _is_whole(array)
     )
     told: dict[str, Any] = {
-        "rows": rows, "width": width, "shape": shape, "whole": whole, "low": low,
-        "high": high, "mean": mean, "deviation": deviation,
-    }  # fmt: skip
+        "rows": rows,
+        "width": width,
+        "shape": shape,
+        "whole": whole,
+        "low": low,
+        "high": high,
+        "mean": mean,
+        "deviation": deviation,
+    }
     if low == high:
         return Targets("constant", **told)
     kind, ids, classes = _kind(array, whole, low, high)

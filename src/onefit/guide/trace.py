@@ -114,9 +114,14 @@ class Trace:
             found = [
                 call
                 for call in self.calls
-                if which in (call.name, plain(call.name), call.name.partition(":")[0],
-                             plain(call.name).partition(":")[0])
-            ]  # fmt: skip
+                if which
+                in (
+                    call.name,
+                    plain(call.name),
+                    call.name.partition(":")[0],
+                    plain(call.name).partition(":")[0],
+                )
+            ]
             if not found:
                 raise unknown("layer in the trace", which, [c.name for c in self.calls])
         elif isinstance(which, int) and not isinstance(which, bool):
@@ -125,24 +130,24 @@ class Trace:
                 most = max((c.number or 0 for c in self.calls), default=0)
                 raise invalid(
                     "trace",
-                    received=f"the layer number {which}",
-                    expected=f"1 to {most}, as layers with weights are numbered",
-                    fix=f"write trace[{most}] for the last, or trace.calls[-1]",
+                    f"the layer number {which}",
+                    f"1 to {most}, as layers with weights are numbered",
+                    f"write trace[{most}] for the last, or trace.calls[-1]",
                 )
         else:
             raise mistyped(
                 "trace",
-                received=f"{which!r}",
-                expected="a layer's name, or its number l",
-                fix="write trace['dense'] or trace[1]",
+                f"{which!r}",
+                "a layer's name, or its number l",
+                "write trace['dense'] or trace[1]",
             )
         exact = [c for c in found if c.name == which]
         if len(exact or found) > 1:
             raise invalid(
                 "trace",
-                received=f"{which!r}, a layer that is called {len(found)} times",
-                expected="one of its calls",
-                fix=f"write trace[{found[0].name!r}]",
+                f"{which!r}, a layer that is called {len(found)} times",
+                "one of its calls",
+                f"write trace[{found[0].name!r}]",
             )
         return (exact or found)[0]
 
@@ -236,9 +241,9 @@ class Trace:
         if self.J is None:
             raise invalid(
                 f"trace.{method}",
-                received="a trace without targets",
-                expected="a cost J to differentiate",
-                fix="write model.trace(x, y)",
+                "a trace without targets",
+                "a cost J to differentiate",
+                "write model.trace(x, y)",
             )
 
     def __str__(self) -> str:
@@ -304,9 +309,7 @@ def trace(
     model = _traceable(model, y)
     dtype = dtype or config.floatx()
     if dtype not in ("float32", "float64"):
-        raise invalid(
-            "trace", received=f"dtype={dtype!r}", expected="'float32' or 'float64'"
-        )
+        raise invalid("trace", f"dtype={dtype!r}", "'float32' or 'float64'")
     batch = rows.as_batch(
         x, y, sample_weight, True, model.input_names, model._targets()
     )
@@ -321,9 +324,9 @@ def trace(
     elif sample_weight is not None:
         raise mistyped(
             "trace",
-            received="sample weights without targets",
-            expected="y, whose losses they weigh",
-            fix="write model.trace(x, y, sample_weight)",
+            "sample weights without targets",
+            "y, whose losses they weigh",
+            "write model.trace(x, y, sample_weight)",
         )
     graph = spied(task.graph if task else full, full)
     slot = full.slot
@@ -332,18 +335,30 @@ def trace(
     )
     inside = Inside(
         task.replace(graph=graph) if task else graph,
-        params, state, batch, kept if y is not None else None,
-        model.optimizer_view, seed, task,
-    )  # fmt: skip
+        params,
+        state,
+        batch,
+        kept if y is not None else None,
+        model.optimizer_view,
+        seed,
+        task,
+    )
     found, ends = places(full, list(model.input_names))
     with config.precision(dtype):
         weights, taps = layout(inside.task, params, state, batch, training)
         seen = jax.device_get(
             run(
-                inside.task, params, weights, taps, state, batch, np.uint32(seed),
-                inside.iterations, training,
+                inside.task,
+                params,
+                weights,
+                taps,
+                state,
+                batch,
+                np.uint32(seed),
+                inside.iterations,
+                training,
             )
-        )  # fmt: skip
+        )
     calls = calls_of(graph, found, params, seen, len(model.input_names) == 1)
     by_place = {id(place): call for place, call in zip(found, calls, strict=True)}
     makers = [by_place.get(id(end)) if isinstance(end, Place) else None for end in ends]
@@ -356,24 +371,24 @@ def _traceable(model: Any, y: Any) -> Any:
     if not hasattr(model, "graph"):
         raise mistyped(
             "trace",
-            received=f"a {type(model).__name__}",
-            expected="a model",
-            fix="write trace(Sequential([Input((2,)), layer]), x)",
+            f"a {type(model).__name__}",
+            "a model",
+            "write trace(Sequential([Input((2,)), layer]), x)",
         )
     if not model.layers or not model.built:
         raise invalid(
             f"trace of {model.name!r}",
-            received="a model without weights",
-            expected="weights to compute with",
-            fix="begin the model with Input((2,)), write model.build((None, 2)), or "
+            "a model without weights",
+            "weights to compute with",
+            "begin the model with Input((2,)), write model.build((None, 2)), or "
             "train it first",
         )
     if y is not None and model._compiled is None:
         raise invalid(
             f"trace of {model.name!r}",
-            received="targets for a model that was not compiled",
-            expected="a loss to differentiate",
-            fix="write model.compile('adam', 'mse') before it, or leave y out to see "
+            "targets for a model that was not compiled",
+            "a loss to differentiate",
+            "write model.compile('adam', 'mse') before it, or leave y out to see "
             "the forward pass alone",
         )
     return model

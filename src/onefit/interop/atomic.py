@@ -26,16 +26,16 @@ def replaced(path: str | os.PathLike, *, overwrite: bool = True) -> Iterator[IO[
     if not overwrite and target.exists():
         raise invalid(
             "save",
-            received=f"{os.fspath(path)!r}, which exists",
-            expected="a new name",
-            fix="write overwrite=True to replace it",
+            f"{os.fspath(path)!r}, which exists",
+            "a new name",
+            "write overwrite=True to replace it",
         )
     if not target.parent.is_dir():
         raise invalid(
             "save",
-            received=f"{os.fspath(path)!r} in a folder that does not exist",
-            expected="a folder that does",
-            fix=f"write os.makedirs({os.fspath(Path(path).parent)!r}) first",
+            f"{os.fspath(path)!r} in a folder that does not exist",
+            "a folder that does",
+            f"write os.makedirs({os.fspath(Path(path).parent)!r}) first",
         )
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:

@@ -18,7 +18,7 @@ def refusal(where: str, *, received: str, expected: str, fix: str = "") -> BadFi
     """The error for it, in the form of all errors; the caller raises it."""
     if len(received) > LONG:  # a file's own words may be
         received = f"{received[: LONG - 100]} ... {received[-90:]}"
-    return BadFile(str(invalid(where, received=received, expected=expected, fix=fix)))
+    return BadFile(str(invalid(where, received, expected, fix)))
 
 
 def short(value: Any) -> str:

@@ -1,13 +1,6 @@
 """Layers: descriptions with pure functions, by Keras' names."""
 
-from onefit.layers.activation import (
-    ELU,
-    Activation,
-    LeakyReLU,
-    PReLU,
-    ReLU,
-    Softmax,
-)
+from onefit.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from onefit.layers.attention import AdditiveAttention, Attention
 from onefit.layers.attention_heads import GroupQueryAttention, MultiHeadAttention
 from onefit.layers.augmentation import (

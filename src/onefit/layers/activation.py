@@ -159,9 +159,9 @@ class PReLU(SameShape, Layer):
             sizes = "known sizes" if None in shape else f"slopes of shape {known}"
             raise invalid(
                 where(self),
-                received=f"input of shape {input_shape}",
-                expected=f"{sizes} along the axes that are not shared",
-                fix="share an axis that varies: PReLU(shared_axes=[1])",
+                f"input of shape {input_shape}",
+                f"{sizes} along the axes that are not shared",
+                "share an axis that varies: PReLU(shared_axes=[1])",
             )
         return input_shape
 
@@ -171,9 +171,9 @@ class PReLU(SameShape, Layer):
         if any(not 1 <= a < ndim for a in shared):
             raise invalid(
                 where(self),
-                received=f"shared_axes={shared} and input of shape {input_shape}",
-                expected=f"axes from 1 to {ndim - 1}",
-                fix="count from the batch, which is axis 0",
+                f"shared_axes={shared} and input of shape {input_shape}",
+                f"axes from 1 to {ndim - 1}",
+                "count from the batch, which is axis 0",
             )
         sizes = enumerate(input_shape[1:], start=1)
         return tuple(1 if a in shared else size for a, size in sizes)

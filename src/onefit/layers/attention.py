@@ -107,9 +107,9 @@ class Attends:
             count = f"{len(mask)} masks" if isinstance(mask, tuple) else "one mask"
             raise invalid(
                 self._where,
-                received=f"{count} for {len(x)} inputs",
-                expected="a mask for each input, or None",
-                fix="write mask=[query_mask, value_mask]",
+                f"{count} for {len(x)} inputs",
+                "a mask for each input, or None",
+                "write mask=[query_mask, value_mask]",
             )
         pairs = zip(x, (*mask, *[None] * (len(x) - len(mask))), strict=True)
         return [m if m is None else self._spread(a, m) for a, m in pairs]
@@ -119,10 +119,9 @@ class Attends:
         if not 2 <= mask.ndim < a.ndim or mask.shape != a.shape[: mask.ndim]:
             raise invalid(
                 self._where,
-                received=f"a mask of shape {mask.shape} for input of shape {a.shape}",
-                expected=f"a mask of shape {a.shape[:2]}, True for steps that are "
-                "there",
-                fix="give a mask for each step of each row",
+                f"a mask of shape {mask.shape} for input of shape {a.shape}",
+                f"a mask of shape {a.shape[:2]}, True for steps that are there",
+                "give a mask for each step of each row",
             )
         mask = mask.reshape(mask.shape + (1,) * (a.ndim - 1 - mask.ndim)) != 0
         return jnp.broadcast_to(mask, a.shape[:-1])
@@ -133,9 +132,9 @@ class Attends:
         if not 2 <= len(given) <= most or None in given[:2]:
             raise invalid(
                 self._where,
-                received="one input" if len(given) == 1 else f"{len(given)} inputs",
-                expected="a query and a value, and a key if it is not the value",
-                fix=f"write {write}",
+                "one input" if len(given) == 1 else f"{len(given)} inputs",
+                "a query and a value, and a key if it is not the value",
+                f"write {write}",
             )
         query, value, key, *rest = given + [None] * (most - len(given))
         shapes = [query, value, value if key is None else key, *rest]
@@ -154,9 +153,9 @@ class Attends:
         same = "" if key == value else f", key of shape {key}"
         return invalid(
             self._where,
-            received=f"query of shape {query}, value of shape {value}{same}",
-            expected=expected,
-            fix=fix,
+            f"query of shape {query}, value of shape {value}{same}",
+            expected,
+            fix,
         )
 
     @property

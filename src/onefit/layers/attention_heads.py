@@ -26,8 +26,14 @@ from onefit.types import Array, Params, Shape, State
 __all__ = ["GroupQueryAttention", "MultiHeadAttention"]
 
 INPUTS = (
-    "query", "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask",
-)  # fmt: skip
+    "query",
+    "value",
+    "key",
+    "query_mask",
+    "value_mask",
+    "key_mask",
+    "attention_mask",
+)
 """What a call may give beside its options, in Keras' order."""
 
 
@@ -37,9 +43,11 @@ def _split(a: Array, axes: tuple[int, ...]) -> Array:
     a = jnp.transpose(a, order)
     heads = a.ndim - len(axes) - 2
     return a.reshape(
-        math.prod(a.shape[:heads]), a.shape[heads], math.prod(a.shape[heads + 1 : -1]),
+        math.prod(a.shape[:heads]),
+        a.shape[heads],
+        math.prod(a.shape[heads + 1 : -1]),
         a.shape[-1],
-    )  # fmt: skip
+    )
 
 
 def _join(a: Array, shape: Any, axes: tuple[int, ...]) -> Array:
@@ -278,9 +286,9 @@ class _Heads(Attends):
         if not fits:
             raise invalid(
                 self._where,
-                received=f"an attention_mask of shape {mask}",
-                expected=f"{short}, or {whole} for a mask a head",
-                fix="mask[i, t, s] says whether query t of row i sees key s",
+                f"an attention_mask of shape {mask}",
+                f"{short}, or {whole} for a mask a head",
+                "mask[i, t, s] says whether query t of row i sees key s",
             )
 
     def multiplications(self, input_shape: Any) -> int:
@@ -302,9 +310,9 @@ def _window(place: str, name: str, value: Any) -> None:
     if value is not None and not is_whole(value, 1):
         raise invalid(
             place,
-            received=f"{name}={value!r}",
-            expected="None or a positive whole number",
-            fix="write sliding_window=3 to see one step before and two back",
+            f"{name}={value!r}",
+            "None or a positive whole number",
+            "write sliding_window=3 to see one step before and two back",
         )
 
 
@@ -492,10 +500,9 @@ class GroupQueryAttention(_Heads, Composite):
             fits = [g for g in range(1, heads + 1) if heads % g == 0]
             raise invalid(
                 type(self).__name__,
-                received=f"num_query_heads={heads} and num_key_value_heads={groups}",
-                expected="as many query heads for each head of key and value",
-                fix=f"write num_key_value_heads="
-                f"{min(fits, key=lambda g: abs(g - groups))}",
+                f"num_query_heads={heads} and num_key_value_heads={groups}",
+                "as many query heads for each head of key and value",
+                f"write num_key_value_heads={min(fits, key=lambda g: abs(g - groups))}",
             )
 
     @property

@@ -11,13 +11,7 @@ from onefit.description import number, off, setting
 from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer, positive
 from onefit.layers.dropout import Noise, a_seed
-from onefit.layers.images import (
-    channels_last,
-    image_axes,
-    one_of,
-    resized,
-    window,
-)
+from onefit.layers.images import channels_last, image_axes, one_of, resized, window
 from onefit.layers.reshaping import data_format
 from onefit.types import Array, Params, Shape, State
 
@@ -48,9 +42,9 @@ def _two(value: Any, what: str) -> Any:
     if len(value) != 2 or not all(map(_is_number, value)):
         raise mistyped(
             what,
-            received=repr(value),
-            expected="a number, or two: the lowest and the highest",
-            fix=f"write {what}=(-0.2, 0.3)",
+            repr(value),
+            "a number, or two: the lowest and the highest",
+            f"write {what}=(-0.2, 0.3)",
         )
     return np.asarray(value, "float64")
 
@@ -72,9 +66,9 @@ def _range(value: Any) -> tuple[float, float]:
     if np.ndim(pair) != 1 or pair[0] == pair[1]:
         raise mistyped(
             "value_range",
-            received=repr(value),
-            expected="two numbers that differ",
-            fix="write (0, 1), or (0, 255) for bytes",
+            repr(value),
+            "two numbers that differ",
+            "write (0, 1), or (0, 255) for bytes",
         )
     return tuple(sorted(value))
 
@@ -189,9 +183,9 @@ class _Augmentation(Noise):
             if not np.all((low <= np.asarray(value)) & (np.asarray(value) <= high)):
                 raise invalid(
                     type(self).__name__,
-                    received=f"{name}={np.asarray(value).tolist()}",
-                    expected=f"a number from {low:g} to {high:g}, or two",
-                    fix=f"write {name}=0.2 for a fifth",
+                    f"{name}={np.asarray(value).tolist()}",
+                    f"a number from {low:g} to {high:g}, or two",
+                    f"write {name}=0.2 for a fifth",
                 )
 
     def draw(self, key: Any, x: Array) -> tuple[Any, ...]:

@@ -118,9 +118,9 @@ class Layer(Description):
         if self.dtype not in (None, config.floatx()) and not whole:
             raise invalid(
                 type(self).__name__,
-                received=f"dtype={self.dtype!r}",
-                expected=f"{config.floatx()!r}, the float type of all layers",
-                fix="write onefit.config.set_floatx('float64') for more digits",
+                f"dtype={self.dtype!r}",
+                f"{config.floatx()!r}, the float type of all layers",
+                "write onefit.config.set_floatx('float64') for more digits",
             )
         self._named = self.name is not None
         if not self._named:
@@ -182,9 +182,9 @@ class Layer(Description):
         if len(inputs) != 1:
             raise mistyped(
                 where(self),
-                received=f"{len(inputs)} inputs",
-                expected="one, or one list of several",
-                fix="write layer([a, b]) for several",
+                f"{len(inputs)} inputs",
+                "one, or one list of several",
+                "write layer([a, b]) for several",
             )
         for name in options:
             if name not in self.call_options - {"mask"}:
@@ -298,9 +298,9 @@ class Layer(Description):
         if self._weights is None:
             raise invalid(
                 f"{type(self).__name__} {self.name!r}",
-                received="a request for weights that do not exist yet",
-                expected="a layer that has seen an input shape",
-                fix="call it once, layer(x), or write layer.build((None, 4))",
+                "a request for weights that do not exist yet",
+                "a layer that has seen an input shape",
+                "call it once, layer(x), or write layer.build((None, 4))",
             )
         return self._weights
 
@@ -335,9 +335,15 @@ class Layer(Description):
         slot = self.slot
         seed = np.uint32(config.new_seed() if training and self.random else 0)
         y, state = _apply(
-            self, slot.params, slot.state, x, _several(mask), seed, bool(training),
+            self,
+            slot.params,
+            slot.state,
+            x,
+            _several(mask),
+            seed,
+            bool(training),
             tuple(options.items()),
-        )  # fmt: skip
+        )
         if training or self.stateful:
             self.store(slot.params, state)
         return y
@@ -354,9 +360,9 @@ class Layer(Description):
             if not isinstance(value, Tensor):
                 raise mistyped(
                     where(self),
-                    received=f"an array among the values of a graph ({type(value)})",
-                    expected="values of the graph alone",
-                    fix="write x + array for a sum, or "
+                    f"an array among the values of a graph ({type(value)})",
+                    "values of the graph alone",
+                    "write x + array for a sum, or "
                     "Lambda(lambda x: jnp.concatenate([x, array], axis=-1))(x)",
                 )
         shapes = jax.tree.map(lambda a: a.shape, x)
@@ -383,10 +389,9 @@ class Layer(Description):
         if len(self._calls) != 1:
             raise invalid(
                 where(self),
-                received="a request for its place in a graph",
-                expected=f"a layer called once on an Input, not {len(self._calls)} "
-                "times",
-                fix="keep what the call returns: y = layer(x)",
+                "a request for its place in a graph",
+                f"a layer called once on an Input, not {len(self._calls)} times",
+                "keep what the call returns: y = layer(x)",
             )
         return self._calls[0]
 
@@ -417,9 +422,9 @@ class Layer(Description):
         if len(weights) != len(names):
             raise invalid(
                 where,
-                received=f"{len(weights)} arrays",
-                expected=f"{len(names)} ({', '.join(names) or 'it has no weights'})",
-                fix="see layer.get_weights() for their order and shapes",
+                f"{len(weights)} arrays",
+                f"{len(names)} ({', '.join(names) or 'it has no weights'})",
+                "see layer.get_weights() for their order and shapes",
             )
         new = {}
         for name, old, value in zip(names, self.weights, weights, strict=True):
@@ -427,9 +432,9 @@ class Layer(Description):
             if value.shape != old.shape:
                 raise invalid(
                     where,
-                    received=f"{name} of shape {value.shape}",
-                    expected=f"shape {tuple(old.shape)}",
-                    fix=f"reshape {name}, or build the layer for another input",
+                    f"{name} of shape {value.shape}",
+                    f"shape {tuple(old.shape)}",
+                    f"reshape {name}, or build the layer for another input",
                 )
             new[name] = np.array(value)
         slot.params = {name: new[name] for name in slot.params}
@@ -512,7 +517,7 @@ def positive(place: str, name: str, value: Any) -> None:
     if not is_whole(value, 1):
         raise invalid(
             place,
-            received=f"{name}={value!r}",
-            expected="a positive whole number",
-            fix=f"write {place}(1) for one" if name in ("units", "filters") else "",
+            f"{name}={value!r}",
+            "a positive whole number",
+            f"write {place}(1) for one" if name in ("units", "filters") else "",
         )

@@ -264,9 +264,16 @@ class Recurrent:
         return once(self.formula, z, R, b, r, states, noises[1])
 
     def over(
-        self, params: Params, x: Array, states: Any, mask: Any, sequences: bool,
-        *, training: bool, key: Any,
-    ) -> tuple[Array, Any]:  # fmt: skip
+        self,
+        params: Params,
+        x: Array,
+        states: Any,
+        mask: Any,
+        sequences: bool,
+        *,
+        training: bool,
+        key: Any,
+    ) -> tuple[Array, Any]:
         """The outputs of all steps, or the last one; and the last states."""
         noises = self.noises(key, training, x[0], states[0])
         if not self.derived:
@@ -279,9 +286,16 @@ class Recurrent:
         z = self.projected(params, x, noises[0])
         R, (b, r) = params["recurrent_kernel"], self.biases(params)
         ys, states = recur(
-            self.formula, z, R, b, r, states,
-            mask=mask, noise=noises[1], sequences=sequences,
-        )  # fmt: skip
+            self.formula,
+            z,
+            R,
+            b,
+            r,
+            states,
+            mask=mask,
+            noise=noises[1],
+            sequences=sequences,
+        )
         return (ys if sequences else states[0]), states
 
 
@@ -387,34 +401,34 @@ class _Cell(_CalledOnce):
         if is_shape(input_shape) or len(input_shape) != 2:
             raise invalid(
                 place,
-                received=f"input of shape {input_shape}",
-                expected="x and the states, (batch, features) and each (batch, units)",
-                fix="write cell(x, cell.get_initial_state(batch_size=len(x))), or "
+                f"input of shape {input_shape}",
+                "x and the states, (batch, features) and each (batch, units)",
+                "write cell(x, cell.get_initial_state(batch_size=len(x))), or "
                 "RNN(cell) for sequences",
             )
         x, states = input_shape
         if len(x) != 2 or x[-1] is None:
             raise invalid(
                 place,
-                received=f"x of shape {x}",
-                expected="(batch, features), one step of time",
-                fix="wrap the cell in RNN(...) for sequences",
+                f"x of shape {x}",
+                "(batch, features), one step of time",
+                "wrap the cell in RNN(...) for sequences",
             )
         known = self.slot.params["kernel"].shape[0] if self.built else x[-1]
         if x[-1] != known:
             raise invalid(
                 place,
-                received=f"{x[-1]} features (input shape {x})",
-                expected=f"{known}, as it was built for",
-                fix=f"give x {known} columns, or make a new cell",
+                f"{x[-1]} features (input shape {x})",
+                f"{known}, as it was built for",
+                f"give x {known} columns, or make a new cell",
             )
         wanted = state_shapes(self.state_size, x[0])
         if [s[1:] for s in states] != [s[1:] for s in wanted]:
             raise invalid(
                 place,
-                received=f"states of shapes {list(states)}",
-                expected=f"{list(wanted)}",
-                fix="write cell.get_initial_state(batch_size=len(x)) for zeros",
+                f"states of shapes {list(states)}",
+                f"{list(wanted)}",
+                "write cell.get_initial_state(batch_size=len(x)) for zeros",
             )
         return wanted[0], wanted
 
@@ -595,9 +609,9 @@ def _cells(value: Any) -> tuple[Layer, ...]:
     if not isinstance(value, list | tuple) or not value:
         raise mistyped(
             "StackedRNNCells",
-            received=f"cells={value!r}",
-            expected="a list of cells",
-            fix="write StackedRNNCells([LSTMCell(8), LSTMCell(4)])",
+            f"cells={value!r}",
+            "a list of cells",
+            "write StackedRNNCells([LSTMCell(8), LSTMCell(4)])",
         )
     return tuple(map(a_cell, value))
 
@@ -673,9 +687,9 @@ class StackedRNNCells(_CalledOnce, Composite):
         if is_shape(input_shape) or len(input_shape) != 2:
             raise invalid(
                 where(self),
-                received=f"input of shape {input_shape}",
-                expected="x and the states of each cell",
-                fix="write cell(x, cell.get_initial_state(batch_size=len(x))), or "
+                f"input of shape {input_shape}",
+                "x and the states of each cell",
+                "write cell(x, cell.get_initial_state(batch_size=len(x))), or "
                 "RNN(cell) for sequences",
             )
         x, states = input_shape
@@ -699,10 +713,10 @@ def a_cell(value: Any) -> Layer:
     if not sizes or not all(is_whole(n, 1) for n in sizes):
         raise mistyped(
             "RNN",
-            received=f"{type(cell).__name__} as a cell, with state_size={size!r}",
-            expected="a layer with a state_size, whose apply takes (x, states) and "
+            f"{type(cell).__name__} as a cell, with state_size={size!r}",
+            "a layer with a state_size, whose apply takes (x, states) and "
             "gives (output, new states)",
-            fix="write RNN(LSTMCell(8)), or see RNN for a cell of your own",
+            "write RNN(LSTMCell(8)), or see RNN for a cell of your own",
         )
     return cell
 
@@ -738,9 +752,17 @@ def zero_states(cell: Any, batch: int) -> tuple[Any, ...]:
 
 
 def through_time(
-    cell: Any, params: Params, state: State, x: Array, states: Any, mask: Any,
-    sequences: bool, *, training: bool, key: Any,
-) -> tuple[tuple[Array, Any], State]:  # fmt: skip
+    cell: Any,
+    params: Params,
+    state: State,
+    x: Array,
+    states: Any,
+    mask: Any,
+    sequences: bool,
+    *,
+    training: bool,
+    key: Any,
+) -> tuple[tuple[Array, Any], State]:
     """((all outputs or the last, the last states), the cell's state).
 
     Args:
@@ -756,10 +778,16 @@ def through_time(
         new, after = [], {}
         for i, (name, own) in enumerate(cell.parts().items()):
             (x, s), after[name] = through_time(
-                own, cell.of(name, params), cell.of(name, state), x, states[i], mask,
-                sequences or i < len(states) - 1, training=training,
+                own,
+                cell.of(name, params),
+                cell.of(name, state),
+                x,
+                states[i],
+                mask,
+                sequences or i < len(states) - 1,
+                training=training,
                 key=None if key is None else jax.random.fold_in(key, i),
-            )  # fmt: skip
+            )
             new.append(s)
         return (x, tuple(new)), cell.whole(after)
     if isinstance(cell, Recurrent):
@@ -774,9 +802,9 @@ def through_time(
         if jax.tree.map(jnp.shape, new) != jax.tree.map(jnp.shape, states):
             raise invalid(
                 type(cell).__name__,
-                received=f"new states of shapes {jax.tree.map(jnp.shape, new)}",
-                expected=f"those of the states, {jax.tree.map(jnp.shape, states)}",
-                fix="let apply return (output, (h,)), state",
+                f"new states of shapes {jax.tree.map(jnp.shape, new)}",
+                f"those of the states, {jax.tree.map(jnp.shape, states)}",
+                "let apply return (output, (h,)), state",
             )
         return y, new, state
 

@@ -25,10 +25,7 @@ def a_layer(value: Any) -> Any:
     value = graph if isinstance(graph, Layer) else value
     if not isinstance(value, Layer):
         raise mistyped(
-            "layer",
-            received=repr(value),
-            expected="a layer",
-            fix="write a layer to wrap, such as Dense(4)",
+            "layer", repr(value), "a layer", "write a layer to wrap, such as Dense(4)"
         )
     return value
 

@@ -32,11 +32,13 @@ def padding_name(place: str, name: str, value: Any) -> None:
         one = place.endswith("1D")
         raise invalid(
             place,
-            received="padding='causal'",
-            expected="'valid' or 'same': only Conv1D looks at the past alone",
-            fix="pad the past: ZeroPadding1D((dilation_rate * (kernel_size - 1), 0)) "
-            "before it" if one else "write padding='same'",
-        )  # fmt: skip
+            "padding='causal'",
+            "'valid' or 'same': only Conv1D looks at the past alone",
+            "pad the past: ZeroPadding1D((dilation_rate * (kernel_size - 1), 0)) "
+            "before it"
+            if one
+            else "write padding='same'",
+        )
     known = ("valid", "same", "causal")[: 3 if place == "Conv1D" else 2]
     if value not in known:
         raise unknown(f"padding of {place}", value, known)
@@ -66,10 +68,9 @@ class Convolution(Grid):
         if not self.together and max(self.strides) > 1 < max(self.dilation_rate):
             raise invalid(
                 type(self).__name__,
-                received=f"strides={self.strides} and "
-                f"dilation_rate={self.dilation_rate}",
-                expected="1 for one of the two",
-                fix="write strides=1 and take each second step of the output, or "
+                f"strides={self.strides} and dilation_rate={self.dilation_rate}",
+                "1 for one of the two",
+                "write strides=1 and take each second step of the output, or "
                 "dilation_rate=1",
             )
 
@@ -117,18 +118,18 @@ class Convolution(Grid):
         if channels is None:
             raise invalid(
                 where(self),
-                received=f"input of shape {input_shape}",
-                expected=f"a known number of channels along axis {axis}",
-                fix="write it in Input(shape=...), or data_format='channels_first' if "
+                f"input of shape {input_shape}",
+                f"a known number of channels along axis {axis}",
+                "write it in Input(shape=...), or data_format='channels_first' if "
                 "channels come first",
             )
         known = self.slot.input_shape[axis] if self.built else channels
         if channels != known:
             raise invalid(
                 where(self),
-                received=f"{channels} channels (input shape {input_shape})",
-                expected=f"{known}, as it was built for",
-                fix=f"give x {known} channels along axis {axis}, or make a new layer",
+                f"{channels} channels (input shape {input_shape})",
+                f"{known}, as it was built for",
+                f"give x {known} channels along axis {axis}, or make a new layer",
             )
         return channels
 
@@ -190,10 +191,10 @@ class Convolution(Grid):
         ]
         raise invalid(
             where(self),
-            received=f"input of shape {given}: axis {axis} has size {length}, and "
+            f"input of shape {given}: axis {axis} has size {length}, and "
             f"kernel_size={self.kernel_size}{dilated} reaches over {reach} there",
-            expected=f"a size of at least {reach} along axis {axis}",
-            fix="write padding='same', which makes the sizes "
+            f"a size of at least {reach} along axis {axis}",
+            "write padding='same', which makes the sizes "
             f"{tuple(same)}, or a kernel_size of at most "
             f"{min((length - 1) // far + 1, size)} there, or shrink less in the layers "
             "before",
@@ -232,9 +233,9 @@ class _Sizes(Convolution, Description):
         if self.filters % self.groups:
             raise invalid(
                 type(self).__name__,
-                received=f"filters={self.filters} and groups={self.groups}",
-                expected="as many filters in each group",
-                fix=f"write filters={-(-self.filters // self.groups) * self.groups}",
+                f"filters={self.filters} and groups={self.groups}",
+                "as many filters in each group",
+                f"write filters={-(-self.filters // self.groups) * self.groups}",
             )
 
     def kernels(self: Any, channels: int) -> dict[str, tuple[Any, Shape]]:
@@ -245,9 +246,9 @@ class _Sizes(Convolution, Description):
         if channels % self.groups:
             raise invalid(
                 where(self),
-                received=f"{channels} channels and groups={self.groups}",
-                expected="as many channels in each group",
-                fix=f"write groups={math.gcd(channels, self.groups)}",
+                f"{channels} channels and groups={self.groups}",
+                "as many channels in each group",
+                f"write groups={math.gcd(channels, self.groups)}",
             )
         return self.filters
 

@@ -40,10 +40,9 @@ class _Sizes(Convolution, Description):
         if not whole or any(n >= s for n, s in zip(more, self.strides, strict=True)):
             raise invalid(
                 type(self).__name__,
-                received=f"output_padding={self.output_padding!r} and "
-                f"strides={self.strides}",
-                expected="whole numbers from 0 to below the strides",
-                fix="leave it out for the usual size",
+                f"output_padding={self.output_padding!r} and strides={self.strides}",
+                "whole numbers from 0 to below the strides",
+                "leave it out for the usual size",
             )
         object.__setattr__(self, "output_padding", more)
 
@@ -61,9 +60,11 @@ class _Sizes(Convolution, Description):
         stride, reach = self.strides[along], self.reach(along)
         if self.output_padding is None:
             valid = self.padding == "valid"
-            return stride * (length - 1) + max(reach, stride) if valid else (
-                stride * length
-            )  # fmt: skip
+            return (
+                stride * (length - 1) + max(reach, stride)
+                if valid
+                else (stride * length)
+            )
         least = reach if self.padding == "valid" else reach % 2
         return stride * (length - 1) + least + self.output_padding[along]
 
@@ -80,10 +81,10 @@ class _Sizes(Convolution, Description):
         along = next(i for i, n in enumerate(sizes) if n is not None and n < 1)
         raise invalid(
             where(self),
-            received=f"input of shape {given}: axis {axes[along]} would become "
+            f"input of shape {given}: axis {axes[along]} would become "
             f"{sizes[along]} with output_padding={self.output_padding}",
-            expected="a size of at least 1",
-            fix="leave output_padding out",
+            "a size of at least 1",
+            "leave output_padding out",
         )
 
 

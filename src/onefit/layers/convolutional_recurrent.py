@@ -110,10 +110,9 @@ class _ConvLSTM(OverTime, LSTMFormula, Description):
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise invalid(
                 type(self).__name__,
-                received=f"strides={self.strides} and "
-                f"dilation_rate={self.dilation_rate}",
-                expected="one of them to be 1",
-                fix="leave strides or dilation_rate out",
+                f"strides={self.strides} and dilation_rate={self.dilation_rate}",
+                "one of them to be 1",
+                "leave strides or dilation_rate out",
             )
 
     @property
@@ -134,8 +133,9 @@ class _ConvLSTM(OverTime, LSTMFormula, Description):
     @property
     def sequences(self) -> str:  # type: ignore[override]
         """What the inputs are."""
-        grid = ", ".join(("depth", "height", "width")[-self.rank :] if self.rank > 1
-                         else ("steps",))  # fmt: skip
+        grid = ", ".join(
+            ("depth", "height", "width")[-self.rank :] if self.rank > 1 else ("steps",)
+        )
         first = self.data_format == "channels_first"
         order = f"channels, {grid}" if first else f"{grid}, channels"
         return f"(batch, time, {order})"
@@ -161,9 +161,12 @@ class _ConvLSTM(OverTime, LSTMFormula, Description):
         """The convolutions x * W of all times, with the noise of each gate on x."""
         steps = x.shape[:2]
         geometry = _geometry(
-            x.shape[2:-1], self.kernel_size, self.strides, self.padding,
+            x.shape[2:-1],
+            self.kernel_size,
+            self.strides,
+            self.padding,
             self.dilation_rate,
-        )  # fmt: skip
+        )
 
         def project(x: Array, W: Array) -> Array:
             z: Any = convolve(x.reshape(-1, *x.shape[2:]), W, geometry)
@@ -175,9 +178,15 @@ class _ConvLSTM(OverTime, LSTMFormula, Description):
         return jnp.concatenate([project(x * m, W) for m, W in pairs], -1)
 
     def apply(
-        self: Any, params: Params, state: State, x: Any, *,
-        training=False, key=None, mask=None,
-    ) -> tuple[Any, State]:  # fmt: skip
+        self: Any,
+        params: Params,
+        state: State,
+        x: Any,
+        *,
+        training=False,
+        key=None,
+        mask=None,
+    ) -> tuple[Any, State]:
         told = {"training": training, "key": key, "mask": mask}
         if self.data_format != "channels_first":
             return super().apply(params, state, x, **told)
@@ -224,26 +233,26 @@ class _ConvLSTM(OverTime, LSTMFormula, Description):
         if None in (channels, *lengths):
             raise invalid(
                 place,
-                received=f"input of shape {shape}",
-                expected="known sizes behind the time",
-                fix="write Input((None, 8, 8, 3)) for sequences of any length",
+                f"input of shape {shape}",
+                "known sizes behind the time",
+                "write Input((None, 8, 8, 3)) for sequences of any length",
             )
         _, *counts = self._grid((shape[0], *lengths))
         if min(counts) < 1:
             raise invalid(
                 place,
-                received=f"input of shape {shape}: kernel_size={self.kernel_size} and "
+                f"input of shape {shape}: kernel_size={self.kernel_size} and "
                 f"dilation_rate={self.dilation_rate} leave {tuple(counts)} windows",
-                expected="at least one window along each axis",
-                fix='write padding="same", or a smaller kernel_size',
+                "at least one window along each axis",
+                'write padding="same", or a smaller kernel_size',
             )
         built = self.slot.params["kernel"].shape[-2] if self.built else channels
         if channels != built:
             raise invalid(
                 place,
-                received=f"{channels} channels (input shape {shape})",
-                expected=f"{built}, as it was built for",
-                fix="give x that many channels, or make a new layer",
+                f"{channels} channels (input shape {shape})",
+                f"{built}, as it was built for",
+                "give x that many channels, or make a new layer",
             )
 
 

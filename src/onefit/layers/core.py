@@ -45,9 +45,9 @@ def _function(place: str, name: str, value: Any) -> None:
     if not callable(value):
         raise mistyped(
             place,
-            received=f"{name}={value!r}",
-            expected="a function of an array",
-            fix="write Lambda(lambda x: x ** 2)",
+            f"{name}={value!r}",
+            "a function of an array",
+            "write Lambda(lambda x: x ** 2)",
         )
 
 
@@ -95,19 +95,19 @@ class Lambda(Layer):
         except Exception as error:
             raise invalid(
                 where(self),
-                received=f"a function that fails on input of shape {input_shape} "
+                f"a function that fails on input of shape {input_shape} "
                 f"({type(error).__name__}: {str(error).splitlines()[0]})",
-                expected="a function of a jax array, whose values are not yet known",
-                fix="use jax.numpy in it, and jnp.where in place of if",
+                "a function of a jax array, whose values are not yet known",
+                "use jax.numpy in it, and jnp.where in place of if",
             ) from error
 
     def get_config(self) -> dict[str, Any]:
         """Refused: a function cannot be written as settings."""
         raise invalid(
             where(self),
-            received="a request for the config of a function",
-            expected="a layer that settings describe",
-            fix="make it a class: class Square(Layer) with an apply method",
+            "a request for the config of a function",
+            "a layer that settings describe",
+            "make it a class: class Square(Layer) with an apply method",
         )
 
 
@@ -169,18 +169,18 @@ class InputLayer(SameShape, Layer):
         if self.shape is None and given is None:
             raise invalid(
                 "Input",
-                received="no shape",
-                expected="the shape of one example",
-                fix="write Input(shape=(2,)) for two features",
+                "no shape",
+                "the shape of one example",
+                "write Input(shape=(2,)) for two features",
             )
         whole = given if self.shape is None else (self.batch_size, *self.shape)
         if given is not None and given != whole:
             raise invalid(
                 "Input",
-                received=f"batch_shape={given} beside shape={self.shape} and "
+                f"batch_shape={given} beside shape={self.shape} and "
                 f"batch_size={self.batch_size}",
-                expected="one way of giving the shape",
-                fix="write Input(shape=...) alone",
+                "one way of giving the shape",
+                "write Input(shape=...) alone",
             )
         for name, value in zip(
             ("batch_shape", "batch_size", "shape"),
@@ -212,9 +212,9 @@ class InputLayer(SameShape, Layer):
         ):
             raise invalid(
                 where(self),
-                received=f"input of shape {input_shape}",
-                expected=f"{self.batch_shape}",
-                fix="give x that shape, or the layer the shape of x",
+                f"input of shape {input_shape}",
+                f"{self.batch_shape}",
+                "give x that shape, or the layer the shape of x",
             )
         return input_shape
 

@@ -102,19 +102,19 @@ class Dense(Layer):
         if features is None:
             raise invalid(
                 where(self),
-                received="input with one axis"
+                "input with one axis"
                 if len(input_shape) < 2
                 else f"input of shape {input_shape}",
-                expected="rows of features, (batch, ..., features)",
-                fix="write x[None] for one example, x.reshape(-1, 1) for many of one "
+                "rows of features, (batch, ..., features)",
+                "write x[None] for one example, x.reshape(-1, 1) for many of one "
                 "number each",
             )
         known = self.slot.params["kernel"].shape[0] if self.built else features
         if features != known:
             raise invalid(
                 where(self),
-                received=f"{features} features (input shape {input_shape})",
-                expected=f"{known}, as it was built for",
-                fix=f"give x {known} columns, or make a new layer",
+                f"{features} features (input shape {input_shape})",
+                f"{known}, as it was built for",
+                f"give x {known} columns, or make a new layer",
             )
         return (*input_shape[:-1], self.units)

@@ -43,9 +43,9 @@ def _noise_shape(place: str, name: str, value: Any) -> None:
     ):
         raise invalid(
             place,
-            received=f"{name}={value!r}",
-            expected="a tuple of positive whole numbers and None",
-            fix="write (None, 1, None) to drop a feature at all times at once",
+            f"{name}={value!r}",
+            "a tuple of positive whole numbers and None",
+            "write (None, 1, None) to drop a feature at all times at once",
         )
 
 
@@ -100,9 +100,9 @@ class _Masked(Noise):
         ):
             raise invalid(
                 where(self),  # type: ignore[arg-type]
-                received=f"noise_shape={asked} and input of shape {input_shape}",
-                expected="for each axis of the input its size, 1 or None",
-                fix="write 1 where one draw serves the whole axis, None elsewhere",
+                f"noise_shape={asked} and input of shape {input_shape}",
+                "for each axis of the input its size, 1 or None",
+                "write 1 where one draw serves the whole axis, None elsewhere",
             )
         return input_shape
 

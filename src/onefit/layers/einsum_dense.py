@@ -28,9 +28,9 @@ def output_sizes(value: Any) -> tuple[int | None, ...] | None:
     if not all(size is None or is_whole(size, 1) for size in sizes):
         raise mistyped(
             "output_shape",
-            received=repr(value),
-            expected="positive whole numbers, None where the input tells",
-            fix="write output_shape=(None, 64)",
+            repr(value),
+            "positive whole numbers, None where the input tells",
+            "write output_shape=(None, 64)",
         )
     return tuple(None if size is None else int(size) for size in sizes)
 
@@ -61,10 +61,10 @@ def _equation(place: str, name: str, value: Any) -> None:
     if fault := _fault(value):
         raise invalid(
             place,
-            received=f"{name}={value!r}, {fault}",
-            expected="input,kernel->output, such as 'ab,bc->ac', '...x,xy->...y' or "
+            f"{name}={value!r}, {fault}",
+            "input,kernel->output, such as 'ab,bc->ac', '...x,xy->...y' or "
             "'ab...,bc->ac...'",
-            fix="name each axis by one letter, the batch first",
+            "name each axis by one letter, the batch first",
         )
 
 
@@ -139,9 +139,9 @@ class EinsumDense(Layer):
         if self.bias_axes is not None and not {*self.bias_axes} <= {*out}:
             raise invalid(
                 type(self).__name__,
-                received=f"bias_axes={self.bias_axes!r}",
-                expected=f"letters of the output, {out!r}",
-                fix=f"write bias_axes={out[-1]!r} for one b a unit",
+                f"bias_axes={self.bias_axes!r}",
+                f"letters of the output, {out!r}",
+                f"write bias_axes={out[-1]!r} for one b a unit",
             )
 
     def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
@@ -180,10 +180,9 @@ class EinsumDense(Layer):
         if sizes.kernel != tuple(known):
             raise invalid(
                 where(self),
-                received=f"input of shape {input_shape}, for a kernel of shape "
-                f"{sizes.kernel}",
-                expected=f"one for its kernel of shape {tuple(known)}",
-                fix="give x the sizes that it was built for, or make a new layer",
+                f"input of shape {input_shape}, for a kernel of shape {sizes.kernel}",
+                f"one for its kernel of shape {tuple(known)}",
+                "give x the sizes that it was built for, or make a new layer",
             )
         return sizes.output
 
@@ -235,9 +234,9 @@ class EinsumDense(Layer):
     def _misfit(self, input_shape: Shape, expected: str) -> ValueError:
         return invalid(
             where(self),
-            received=f"input of shape {input_shape} and output_shape="
+            f"input of shape {input_shape} and output_shape="
             f"{self.partial_output_shape} for {self.equation!r}",
-            expected=expected,
-            fix="write in output_shape the sizes after the batch, None where the input "
+            expected,
+            "write in output_shape the sizes after the batch, None where the input "
             "tells",
         )

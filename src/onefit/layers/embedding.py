@@ -83,10 +83,10 @@ class _Table:
             at = ", ".join(str(int(i)) for i in place)
             raise invalid(
                 where(self),  # type: ignore[arg-type]
-                received=f"the id {x[place]} at [{at}]",
-                expected=f"whole numbers from 0 to {self.input_dim - 1} "
+                f"the id {x[place]} at [{at}]",
+                f"whole numbers from 0 to {self.input_dim - 1} "
                 f"(input_dim={self.input_dim})",
-                fix=fix,
+                fix,
             )
 
 
@@ -256,10 +256,9 @@ class ReversibleEmbedding(_Table, Layer):
         if input_shape[-1] != self.output_dim:
             raise invalid(
                 where(self),
-                received=f"input of shape {input_shape} and reverse=True",
-                expected=f"vectors of size {self.output_dim}, (batch, ..., "
-                f"{self.output_dim})",
-                fix=f"bring them to that size with Dense({self.output_dim})",
+                f"input of shape {input_shape} and reverse=True",
+                f"vectors of size {self.output_dim}, (batch, ..., {self.output_dim})",
+                f"bring them to that size with Dense({self.output_dim})",
             )
         return (*input_shape[:-1], self.input_dim)
 

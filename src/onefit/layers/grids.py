@@ -30,24 +30,25 @@ class Grid:
         start = 2 if first else 1
         what, names = GRIDS[self.rank]
         if not is_shape(input_shape) or len(input_shape) != self.rank + 2:
-            order = ("batch", "channels", *names) if first else (
-                "batch", *names, "channels"
-            )  # fmt: skip
+            order = (
+                ("batch", "channels", *names)
+                if first
+                else ("batch", *names, "channels")
+            )
             raise invalid(
                 where(self),  # type: ignore[arg-type]
-                received=f"input of shape {input_shape}",
-                expected=f"{what}, ({', '.join(order)})",
-                fix=self._mend(input_shape),
+                f"input of shape {input_shape}",
+                f"{what}, ({', '.join(order)})",
+                self._mend(input_shape),
             )
         axes = tuple(range(start, start + self.rank))
         empty = [axis for axis in axes if input_shape[axis] == 0]
         if empty:
             raise invalid(
                 where(self),  # type: ignore[arg-type]
-                received=f"input of shape {input_shape}, with nothing along axis "
-                f"{empty[0]}",
-                expected="at least one cell along each axis",
-                fix="leave the empty examples out, or pad them to one length",
+                f"input of shape {input_shape}, with nothing along axis {empty[0]}",
+                "at least one cell along each axis",
+                "leave the empty examples out, or pad them to one length",
             )
         return axes
 
@@ -85,10 +86,9 @@ def by_axis(layer: Any, name: str) -> tuple[int, ...]:
     if len(numbers) != rank or not all(is_whole(n, 1) for n in numbers):
         raise invalid(
             type(layer).__name__,
-            received=f"{name}={value!r}",
-            expected="a positive whole number"
-            + (f", or {rank} of them" if rank > 1 else ""),
-            fix=f"write {name}=2" + (f" or {name}={(2,) * rank}" if rank > 1 else ""),
+            f"{name}={value!r}",
+            "a positive whole number" + (f", or {rank} of them" if rank > 1 else ""),
+            f"write {name}=2" + (f" or {name}={(2,) * rank}" if rank > 1 else ""),
         )
     return tuple(int(n) for n in numbers)
 

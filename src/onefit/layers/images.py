@@ -41,9 +41,9 @@ def image_axes(layer: Any, input_shape: Shape) -> tuple[int, int]:
         sizes = "channels, height, width" if first else "height, width, channels"
         raise invalid(
             where(layer),
-            received=f"input of shape {input_shape}",
-            expected=f"images, (batch, {sizes})",
-            fix="write x[None] for one image, x[..., None] for grey ones",
+            f"input of shape {input_shape}",
+            f"images, (batch, {sizes})",
+            "write x[None] for one image, x[..., None] for grey ones",
         )
     return (2, 3) if first else (1, 2)
 
@@ -160,9 +160,9 @@ class Resizing(_Sized, Layer):
         if self.crop_to_aspect_ratio and self.pad_to_aspect_ratio:
             raise invalid(
                 "Resizing",
-                received="crop_to_aspect_ratio=True and pad_to_aspect_ratio=True",
-                expected="one of them at most",
-                fix="write pad_to_aspect_ratio=True to keep the whole image",
+                "crop_to_aspect_ratio=True and pad_to_aspect_ratio=True",
+                "one of them at most",
+                "write pad_to_aspect_ratio=True to keep the whole image",
             )
 
     def sized(self, x: Array) -> Array:

@@ -33,16 +33,16 @@ def _several(
     if count < 2 or (most is not None and count > most):
         raise invalid(
             where(layer),
-            received="one input" if count == 1 else f"{count} inputs",
-            expected="two" if most == 2 else "two or more, in a list",
-            fix=f"write {type(layer).__name__}(...)([a, b]) for arrays a and b",
+            "one input" if count == 1 else f"{count} inputs",
+            "two" if most == 2 else "two or more, in a list",
+            f"write {type(layer).__name__}(...)([a, b]) for arrays a and b",
         )
     if () in shapes or (batch and _differing([shape[0] for shape in shapes])):
         raise invalid(
             where(layer),
-            received=f"inputs of shapes {_listed(shapes)}",
-            expected="the same examples in each, along axis 0",
-            fix="give all inputs the same number of rows",
+            f"inputs of shapes {_listed(shapes)}",
+            "the same examples in each, along axis 0",
+            "give all inputs the same number of rows",
         )
     return tuple(shapes)
 
@@ -60,10 +60,10 @@ def _misfit(
     one, other = pair
     return invalid(
         where(layer),
-        received=f"input {other} of shape {shapes[other]} beside input {one} of shape "
+        f"input {other} of shape {shapes[other]} beside input {one} of shape "
         f"{shapes[one]}",
-        expected=expected,
-        fix="bring both to one size with Dense, Reshape or Flatten, or with "
+        expected,
+        "bring both to one size with Dense, Reshape or Flatten, or with "
         "padding='same' where windows have made them different",
     )
 
@@ -385,16 +385,16 @@ def _two_axes(place: str, name: str, value: Any) -> None:
     if len(axes) > 2 or not all(is_whole(a, -(2**31)) for a in axes) or not axes:
         raise mistyped(
             place,
-            received=f"{name}={value!r}",
-            expected="a whole number, or one for each of the two inputs",
-            fix=f"write {place}(axes=(1, 2))",
+            f"{name}={value!r}",
+            "a whole number, or one for each of the two inputs",
+            f"write {place}(axes=(1, 2))",
         )
     if 0 in axes:
         raise invalid(
             place,
-            received=f"{name}={value!r}",
-            expected="axes from 1 on: axis 0 is the batch, which stays",
-            fix=f"write {place}(axes=1) for vectors",
+            f"{name}={value!r}",
+            "axes from 1 on: axis 0 is the batch, which stays",
+            f"write {place}(axes=1) for vectors",
         )
 
 
@@ -450,18 +450,18 @@ class Dot(Layer):
         if not all(0 < a < len(s) for a, s in zip(axes, (one, two), strict=True)):
             raise invalid(
                 where(self),
-                received=f"axes={self.axes} and inputs of shapes {_listed((one, two))}",
-                expected="an axis of each, other than the batch",
-                fix="write axes=-1 for the last of each",
+                f"axes={self.axes} and inputs of shapes {_listed((one, two))}",
+                "an axis of each, other than the batch",
+                "write axes=-1 for the last of each",
             )
         a, b = one[axes[0]], two[axes[1]]
         if a != b and None not in (a, b):
             raise invalid(
                 where(self),
-                received=f"{a} along axis {axes[0]} of {one} and {b} along axis "
+                f"{a} along axis {axes[0]} of {one} and {b} along axis "
                 f"{axes[1]} of {two}",
-                expected="the same size along both",
-                fix="choose other axes, or bring both to one width with Dense",
+                "the same size along both",
+                "choose other axes, or bring both to one width with Dense",
             )
         left = [size for i, size in enumerate(one) if i != axes[0]]
         left[0] = two[0] if left[0] is None else left[0]

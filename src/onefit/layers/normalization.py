@@ -88,9 +88,9 @@ def _not_synchronized(place: str, name: str, value: Any) -> None:
     if value:
         raise invalid(
             place,
-            received=f"{name}={value!r}",
-            expected="False",
-            fix="leave it out: a program on several devices has one batch, and its "
+            f"{name}={value!r}",
+            "False",
+            "leave it out: a program on several devices has one batch, and its "
             "statistics are those of the whole batch",
         )
 
@@ -250,9 +250,9 @@ def _no_rms_scaling(place: str, name: str, value: Any) -> None:
     if value:
         raise invalid(
             place,
-            received=f"{name}={value!r}",
-            expected="False (it divides by the deviation without centring)",
-            fix="write RMSNormalization() for the root mean square",
+            f"{name}={value!r}",
+            "False (it divides by the deviation without centring)",
+            "write RMSNormalization() for the root mean square",
         )
 
 
@@ -383,9 +383,9 @@ class GroupNormalization(SameShape, Layer):
             divisors = [n for n in range(1, channels + 1) if channels % n == 0]
             raise invalid(
                 where(self),
-                received=f"groups={self.groups!r} for {channels} channels",
-                expected="a number of groups that divides the channels, or -1",
-                fix=f"choose one of {divisors}",
+                f"groups={self.groups!r} for {channels} channels",
+                "a number of groups that divides the channels, or -1",
+                f"choose one of {divisors}",
             )
         return input_shape
 

@@ -19,10 +19,20 @@ __all__ = ["Absolute", "Arithmetic", "GetItem", "as_key", "combine"]
 OPERATIONS = {
     name: getattr(jnp, name)
     for name in (
-        "add", "subtract", "multiply", "divide", "floor_divide", "mod", "power",
-        "matmul", "less", "less_equal", "greater", "greater_equal",
+        "add",
+        "subtract",
+        "multiply",
+        "divide",
+        "floor_divide",
+        "mod",
+        "power",
+        "matmul",
+        "less",
+        "less_equal",
+        "greater",
+        "greater_equal",
     )
-}  # fmt: skip
+}
 
 
 def _operation(place: str, name: str, value: Any) -> None:
@@ -102,10 +112,9 @@ class Arithmetic(Layer):
         except ValueError:
             raise invalid(
                 where(self),
-                received=f"{self.operation} of shapes "
-                f"{' and '.join(str(s) for s in shapes)}",
-                expected="shapes that fit each other",
-                fix="reshape one of them, or bring both to one width with Dense",
+                f"{self.operation} of shapes {' and '.join(str(s) for s in shapes)}",
+                "shapes that fit each other",
+                "reshape one of them, or bring both to one width with Dense",
             ) from None
 
 
@@ -137,8 +146,8 @@ def combine(operation: str, x: Any, y: Any) -> Any:
     ):
         raise mistyped(
             operation,
-            received=repr(constant),
-            expected="a number, an array or another value of the graph",
+            repr(constant),
+            "a number, an array or another value of the graph",
         )
     constant = constant if np.ndim(constant) else np.asarray(constant).item()
     tensor = y if first else x
@@ -195,9 +204,9 @@ def as_key(key: Any) -> tuple[Any, ...]:
         else:
             raise mistyped(
                 "index",
-                received=repr(k),
-                expected="whole numbers, slices, None and ...",
-                fix="write Lambda(lambda x: x[index])(x) for another index",
+                repr(k),
+                "whole numbers, slices, None and ...",
+                "write Lambda(lambda x: x[index])(x) for another index",
             )
     return tuple(plain)
 
@@ -238,15 +247,19 @@ class GetItem(Layer):
     def index(self) -> tuple[Any, ...]:
         """The key as Python writes it."""
         return tuple(
-            k if not isinstance(k, tuple)
-            else Ellipsis if k[0] == "ellipsis" else slice(*k[1:])
+            k
+            if not isinstance(k, tuple)
+            else Ellipsis
+            if k[0] == "ellipsis"
+            else slice(*k[1:])
             for k in self.key
-        )  # fmt: skip
+        )
 
     def output_shape(self, input_shape: Shape) -> Shape:
         # An axis whose size is not known yet is taken as long enough for any index.
-        sizes = [[10**6 + step if n is None else n for n in input_shape]
-                 for step in (0, 1)]  # fmt: skip
+        sizes = [
+            [10**6 + step if n is None else n for n in input_shape] for step in (0, 1)
+        ]
         try:
             one, two = (
                 np.broadcast_to(np.int8(0), shape)[self.index].shape for shape in sizes
@@ -254,7 +267,7 @@ class GetItem(Layer):
         except IndexError as error:
             raise invalid(
                 where(self),
-                received=f"an index that {input_shape} does not have ({error})",
-                expected="at most one index an axis, in its range",
+                f"an index that {input_shape} does not have ({error})",
+                "at most one index an axis, in its range",
             ) from None
         return tuple(a if a == b else None for a, b in zip(one, two, strict=True))

@@ -90,11 +90,12 @@ class _Pooling(Grid, Description):
         axes = self.axes(input_shape)
         windows = zip(axes, self.pool_size, self.strides, strict=True)
         counts = {
-            axis: None if length is None
+            axis: None
+            if length is None
             else max(window_count(length, size, stride, self.padding), 0)
             for axis, size, stride in windows
             for length in [input_shape[axis]]
-        }  # fmt: skip
+        }
         shape = tuple(counts.get(a, size) for a, size in enumerate(input_shape))
         if 0 in counts.values():
             self._refuse(axes, input_shape, shape)
@@ -105,16 +106,17 @@ class _Pooling(Grid, Description):
         axis = next(a for a in axes if shape[a] == 0)
         size, length = self.pool_size[axes.index(axis)], given[axis]
         same = [
-            n if n is None or a not in axes
+            n
+            if n is None or a not in axes
             else window_count(n, 1, self.strides[axes.index(a)], "same")
             for a, n in enumerate(given)
-        ]  # fmt: skip
+        ]
         raise invalid(
             where(self),  # type: ignore[arg-type]
-            received=f"input of shape {given}: axis {axis} has size {length}, and "
+            f"input of shape {given}: axis {axis} has size {length}, and "
             f"pool_size={self.pool_size} takes {size}, which makes it {shape}",
-            expected=f"a size of at least {size} along axis {axis}",
-            fix=f'write padding="same", which makes it {tuple(same)}, or a pool_size '
+            f"a size of at least {size} along axis {axis}",
+            f'write padding="same", which makes it {tuple(same)}, or a pool_size '
             f"of at most {length} there, or shrink less in the layers before",
         )
 
@@ -170,9 +172,14 @@ def _largest_backward(
     (winner, shape), first = kept, axes[0]
     g = jnp.expand_dims(g.reshape(winner.shape), first)
     cells = lax.broadcasted_iota(
-        winner.dtype, (*shape[:first], math.prod(shape[a] for a in axes),
-                       *shape[first + len(axes) :]), first,
-    )  # fmt: skip
+        winner.dtype,
+        (
+            *shape[:first],
+            math.prod(shape[a] for a in axes),
+            *shape[first + len(axes) :],
+        ),
+        first,
+    )
     won = cells == jnp.expand_dims(winner, first)
     return (jnp.where(won, g, 0).reshape(shape),)
 

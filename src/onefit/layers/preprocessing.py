@@ -95,9 +95,9 @@ class Normalization(SameShape, Layer):
         if mean != variance:
             raise invalid(
                 where(self),
-                received=f"mean of shape {mean} and variance of shape {variance}",
-                expected="both, of one shape, or neither",
-                fix="give both, or neither and call adapt(x)",
+                f"mean of shape {mean} and variance of shape {variance}",
+                "both, of one shape, or neither",
+                "give both, or neither and call adapt(x)",
             )
         last = sizes[len(sizes) - len(mean or ()) :]
         if len(mean or ()) > len(sizes) or any(
@@ -105,9 +105,9 @@ class Normalization(SameShape, Layer):
         ):
             raise invalid(
                 where(self),
-                received=f"mean of shape {mean} for input of shape {input_shape}",
-                expected=f"a number, or shape {sizes}, for axis {self.axis}",
-                fix="give one mean and one variance for each index along the axis",
+                f"mean of shape {mean} for input of shape {input_shape}",
+                f"a number, or shape {sizes}, for axis {self.axis}",
+                "give one mean and one variance for each index along the axis",
             )
         return input_shape
 
@@ -124,9 +124,9 @@ class Normalization(SameShape, Layer):
         if self.mean is not None:
             raise invalid(
                 where(self),
-                received="adapt(data) beside a given mean and variance",
-                expected="one or the other",
-                fix="write Normalization() to measure them",
+                "adapt(data) beside a given mean and variance",
+                "one or the other",
+                "write Normalization() to measure them",
             )
         rows, mean, square = 0, np.zeros(()), np.zeros(())
         for batch in _batches(data):
@@ -150,11 +150,11 @@ class Normalization(SameShape, Layer):
             at = np.argwhere(~np.isfinite(np.atleast_1d(square))).tolist()
             raise invalid(
                 f"{where(self)}.adapt",
-                received=f"NaN or infinity at index {at[0]} along axis {self.axis}"
+                f"NaN or infinity at index {at[0]} along axis {self.axis}"
                 if rows
                 else "no data",
-                expected="finite numbers, one row or more",
-                fix="fill or drop the missing values first" if rows else "",
+                "finite numbers, one row or more",
+                "fill or drop the missing values first" if rows else "",
             )
         self.set_weights([mean, square / rows, 0])
 

@@ -52,9 +52,9 @@ class WithStates:
         if not self.stateful:
             raise invalid(
                 where(self),
-                received="reset_states() of a layer that carries no states",
-                expected="stateful=True",
-                fix=f"write {type(self).__name__}(..., stateful=True)",
+                "reset_states() of a layer that carries no states",
+                "stateful=True",
+                f"write {type(self).__name__}(..., stateful=True)",
             )
         slot = self.slot
         for name, s in slot.state.items():
@@ -116,9 +116,15 @@ class OverTime(WithStates):
         return super().init(rng, step_shape)  # type: ignore[misc]
 
     def apply(
-        self: Any, params: Params, state: State, x: Any, *,
-        training=False, key=None, mask=None,
-    ) -> tuple[Any, State]:  # fmt: skip
+        self: Any,
+        params: Params,
+        state: State,
+        x: Any,
+        *,
+        training=False,
+        key=None,
+        mask=None,
+    ) -> tuple[Any, State]:
         x, *given = x if isinstance(x, tuple) else (x,)
         mask = mask[0] if isinstance(mask, tuple) else mask
         names = _names(len(jax.tree.leaves(self.zeros(x)))) if self.stateful else []
@@ -135,10 +141,16 @@ class OverTime(WithStates):
 
         present = None if mask is None else in_time(mask)
         (y, states), after = through_time(
-            self.carried, self.cell_weights(params), self.cell_weights(state),
-            in_time(x), states, present, self.return_sequences,
-            training=training, key=key,
-        )  # fmt: skip
+            self.carried,
+            self.cell_weights(params),
+            self.cell_weights(state),
+            in_time(x),
+            states,
+            present,
+            self.return_sequences,
+            training=training,
+            key=key,
+        )
         if self.return_sequences:
             if present is not None and self.zero_output_for_mask:
                 y = jnp.where(
@@ -156,12 +168,12 @@ class OverTime(WithStates):
         if mask is not None and jnp.shape(mask) != x.shape[:2]:
             raise invalid(
                 place,
-                received=f"a mask of shape {jnp.shape(mask)} for x of shape {x.shape}",
-                expected=f"(batch, time), {x.shape[:2]}",
-                fix="give a mask with one value for each step of each sequence",
+                f"a mask of shape {jnp.shape(mask)} for x of shape {x.shape}",
+                f"(batch, time), {x.shape[:2]}",
+                "give a mask with one value for each step of each sequence",
             )
         if names and x.shape[0] != state[names[0]].shape[0]:
-            raise invalid(place, **_other_batch(x.shape[0], state[names[0]].shape[0]))
+            raise _other_batch(place, x.shape[0], state[names[0]].shape[0])
 
     def compute_mask(self: Any, x: Any, mask: Any) -> Any:
         """The input's mask for the sequences, if they are the output."""
@@ -184,10 +196,9 @@ class OverTime(WithStates):
         if given and [s[1:] for s in given] != [s[1:] for s in wanted]:
             raise invalid(
                 where(self),
-                received=f"initial_state of shapes {given}",
-                expected=f"{len(wanted)} of shapes {wanted}",
-                fix="give one array for each state, or leave initial_state out for "
-                "zeros",
+                f"initial_state of shapes {given}",
+                f"{len(wanted)} of shapes {wanted}",
+                "give one array for each state, or leave initial_state out for zeros",
             )
         y = (shape[0], *self.step_output(shape))
         if self.return_sequences:
@@ -205,32 +216,32 @@ class OverTime(WithStates):
         if len(shape) < 3 or (axes is not None and len(shape) != axes + 2):
             raise invalid(
                 place,
-                received=f"input of shape {shape}",
-                expected=f"sequences, {self.sequences}",
-                fix="write x[..., None] for sequences of single numbers, x[None] for "
+                f"input of shape {shape}",
+                f"sequences, {self.sequences}",
+                "write x[..., None] for sequences of single numbers, x[None] for "
                 "one sequence, or return_sequences=True in a recurrent layer before"
                 if len(shape) < (axes or 1) + 2
                 else f"reshape x to {self.sequences}",
-            )  # fmt: skip
+            )
         if shape[1] == 0:
             raise invalid(
                 place,
-                received=f"sequences of length 0, input of shape {shape}",
-                expected="at least one step of time",
-                fix="leave empty sequences out, or pad them to one length",
+                f"sequences of length 0, input of shape {shape}",
+                "at least one step of time",
+                "leave empty sequences out, or pad them to one length",
             )
         if self.stateful and shape[0] is None and not self.built:
             raise invalid(
                 place,
-                received=f"stateful=True and input of shape {shape}",
-                expected="a fixed number of rows in a batch, one state for each",
-                fix=f"write Input(batch_shape={(32, *shape[1:])})",
+                f"stateful=True and input of shape {shape}",
+                "a fixed number of rows in a batch, one state for each",
+                f"write Input(batch_shape={(32, *shape[1:])})",
             )
         self.known(shape)
         if self.stateful and self.built:
             rows = self.slot.state[_names(1)[0]].shape[0]
             if shape[0] not in (None, rows):
-                raise invalid(place, **_other_batch(shape[0], rows))
+                raise _other_batch(place, shape[0], rows)
 
     def known(self: Any, shape: Shape) -> None:
         """Refuses other features than the layer was built for, and unknown ones."""
@@ -238,17 +249,17 @@ class OverTime(WithStates):
         if features[-1] is None:
             raise invalid(
                 where(self),
-                received=f"input of shape {shape}",
-                expected="a known number of features",
-                fix="write Input((None, 8)) for sequences of 8 features and any length",
+                f"input of shape {shape}",
+                "a known number of features",
+                "write Input((None, 8)) for sequences of 8 features and any length",
             )
         built = _first(self.slot.input_shape)[2:] if self.built else features
         if features != built:
             raise invalid(
                 where(self),
-                received=f"{_sizes(features)} features (input shape {shape})",
-                expected=f"{_sizes(built)}, as it was built for",
-                fix="give x that shape, or make a new layer",
+                f"{_sizes(features)} features (input shape {shape})",
+                f"{_sizes(built)}, as it was built for",
+                "give x that shape, or make a new layer",
             )
 
 
@@ -266,12 +277,13 @@ def _sizes(shape: Shape) -> Any:
     return shape[0] if len(shape) == 1 else shape
 
 
-def _other_batch(rows: Any, known: int) -> dict[str, str]:
-    return {
-        "received": f"a batch of {rows} rows with stateful=True",
-        "expected": f"{known}, as the states were made for",
-        "fix": f"give batches of {known} rows, or make a new layer",
-    }
+def _other_batch(place: str, rows: Any, known: int) -> ValueError:
+    return invalid(
+        place,
+        f"a batch of {rows} rows with stateful=True",
+        f"{known}, as the states were made for",
+        f"give batches of {known} rows, or make a new layer",
+    )
 
 
 # Layers -------------------------------------------------------------------------------
@@ -358,9 +370,9 @@ def _no_cudnn(place: str, name: str, value: Any) -> None:
     if value not in ("auto", False):
         raise invalid(
             place,
-            received=f"{name}={value!r}",
-            expected='"auto" or False',
-            fix="leave it out: there is one way, and it is the same on each platform",
+            f"{name}={value!r}",
+            '"auto" or False',
+            "leave it out: there is one way, and it is the same on each platform",
         )
 
 

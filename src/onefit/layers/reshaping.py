@@ -28,9 +28,9 @@ def _sizes(place: str, name: str, value: Any) -> None:
     if not isinstance(value, tuple) or not all(type(size) is int for size in value):
         raise mistyped(
             place,
-            received=f"{name}={value!r}",
-            expected="a tuple of whole numbers",
-            fix=f"write {place}(({value},))" if isinstance(value, int) else "",
+            f"{name}={value!r}",
+            "a tuple of whole numbers",
+            f"write {place}(({value},))" if isinstance(value, int) else "",
         )
 
 
@@ -40,9 +40,9 @@ def _target(place: str, name: str, value: Any) -> None:
     if value.count(-1) > 1 or any(size < 1 and size != -1 for size in value):
         raise invalid(
             place,
-            received=f"{name}={value}",
-            expected="positive sizes, and -1 at most once",
-            fix="leave the batch out: it stays as it is",
+            f"{name}={value}",
+            "positive sizes, and -1 at most once",
+            "leave the batch out: it stays as it is",
         )
 
 
@@ -53,9 +53,9 @@ def _permutation(place: str, name: str, value: Any) -> None:
     if tuple(sorted(value)) != counted:
         raise invalid(
             place,
-            received=f"{name}={value}",
-            expected=f"each of {counted} once",
-            fix="count from 1 and leave the batch out: it stays first",
+            f"{name}={value}",
+            f"each of {counted} once",
+            "count from 1 and leave the batch out: it stays first",
         )
 
 
@@ -131,10 +131,10 @@ class Reshape(Layer):
         if count % known or (-1 not in target and count != known):
             raise invalid(
                 where(self),
-                received=f"input of shape {input_shape}: {count} numbers an example",
-                expected=f"{known}{' or a multiple' if -1 in target else ''}, "
+                f"input of shape {input_shape}: {count} numbers an example",
+                f"{known}{' or a multiple' if -1 in target else ''}, "
                 f"for target_shape {target}",
-                fix=f"choose sizes whose product is {count}, or write -1 for one",
+                f"choose sizes whose product is {count}, or write -1 for one",
             )
         return (batch, *(count // known if size == -1 else size for size in target))
 
@@ -170,9 +170,9 @@ class Permute(Layer):
         if len(input_shape) != len(self.dims) + 1:
             raise invalid(
                 where(self),
-                received=f"input of shape {input_shape}",
-                expected=f"a batch and {len(self.dims)} axes, for dims {self.dims}",
-                fix="name every axis but the batch in dims",
+                f"input of shape {input_shape}",
+                f"a batch and {len(self.dims)} axes, for dims {self.dims}",
+                "name every axis but the batch in dims",
             )
         return (input_shape[0], *(input_shape[dim] for dim in self.dims))
 
@@ -207,8 +207,8 @@ class RepeatVector(Layer):
         if len(input_shape) != 2:
             raise invalid(
                 where(self),
-                received=f"input of shape {input_shape}",
-                expected="(batch, features)",
-                fix="put Flatten() before it",
+                f"input of shape {input_shape}",
+                "(batch, features)",
+                "put Flatten() before it",
             )
         return (input_shape[0], self.n, input_shape[1])

@@ -30,9 +30,9 @@ def whole_axes(place: str, name: str, value: Any) -> None:
     if not all(is_whole(a, -(2**31)) for a in axes):
         raise mistyped(
             place,
-            received=f"{name}={value!r}",
-            expected="a whole number, or several",
-            fix=f"write {name}=-1 for the last axis",
+            f"{name}={value!r}",
+            "a whole number, or several",
+            f"write {name}=-1 for the last axis",
         )
 
 
@@ -53,9 +53,9 @@ def having(layer: Layer, axis: Any, input_shape: Shape) -> Shape:
         if not -ndim <= a < ndim:
             raise invalid(
                 where(layer),
-                received=f"axis {a} and input of shape {input_shape}",
-                expected=f"an axis from {-ndim} to {ndim - 1}",
-                fix="write axis=-1 for the last axis",
+                f"axis {a} and input of shape {input_shape}",
+                f"an axis from {-ndim} to {ndim - 1}",
+                "write axis=-1 for the last axis",
             )
     return input_shape
 
@@ -72,10 +72,9 @@ def known_axes(layer: Layer, axis: Any, input_shape: Shape) -> tuple[int, ...]:
     if None in sizes:
         raise invalid(
             where(layer),
-            received=f"input of shape {input_shape}",
-            expected=f"a known size along axis {axes[sizes.index(None)]}",
-            fix="reshape x to (n, 1) where each row is one number, or choose "
-            "another axis",
+            f"input of shape {input_shape}",
+            f"a known size along axis {axes[sizes.index(None)]}",
+            "reshape x to (n, 1) where each row is one number, or choose another axis",
         )
     if layer.built:
         built = layer.slot.input_shape
@@ -83,9 +82,9 @@ def known_axes(layer: Layer, axis: Any, input_shape: Shape) -> tuple[int, ...]:
         if sizes != known:
             raise invalid(
                 where(layer),
-                received=f"{sizes} along axis {axes} (input shape {input_shape})",
-                expected=f"{known}, as it was built for",
-                fix="give x the same columns, or make a new layer",
+                f"{sizes} along axis {axes} (input shape {input_shape})",
+                f"{known}, as it was built for",
+                "give x the same columns, or make a new layer",
             )
     return axes
 

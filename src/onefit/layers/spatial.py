@@ -58,11 +58,11 @@ def _pairs(layer: Any, name: str) -> Any:
         example = ((1, 2),) * rank
         raise invalid(
             type(layer).__name__,
-            received=f"{name}={value!r}",
-            expected="a whole number, 0 or more, or two for the two ends"
+            f"{name}={value!r}",
+            "a whole number, 0 or more, or two for the two ends"
             if rank == 1
             else f"a whole number, 0 or more, or {rank}, or {rank} pairs",
-            fix=f"write {name}=1 or {name}={example[0] if rank == 1 else example}",
+            f"write {name}=1 or {name}={example[0] if rank == 1 else example}",
         )
     pairs = tuple((int(before), int(after)) for before, after in pairs)
     return pairs[0] if rank == 1 else pairs
@@ -89,10 +89,10 @@ class _Borders(Grid, Description):
             if size is not None and size + more < 1:
                 raise invalid(
                     where(self),  # type: ignore[arg-type]
-                    received=f"input of shape {input_shape}, of which it takes "
+                    f"input of shape {input_shape}, of which it takes "
                     f"{-more} cells off axis {axis}",
-                    expected=f"more than {-more} cells along axis {axis}",
-                    fix="crop less, or give it larger inputs",
+                    f"more than {-more} cells along axis {axis}",
+                    "crop less, or give it larger inputs",
                 )
             sizes.append(None if size is None else size + more)
         return self.resized(input_shape, sizes)

@@ -116,9 +116,9 @@ class SpectralNormalization(Composite):
                 return name
         raise invalid(
             where(self),
-            received=f"{where(self.layer)} with weights {list(params)}",
-            expected="a layer with a kernel or embeddings",
-            fix="wrap a Dense, convolution or Embedding layer",
+            f"{where(self.layer)} with weights {list(params)}",
+            "a layer with a kernel or embeddings",
+            "wrap a Dense, convolution or Embedding layer",
         )
 
     def compute_mask(self, x: Any, mask: Any) -> Any:
@@ -135,8 +135,8 @@ class SpectralNormalization(Composite):
             if input_shape[-1] != known:
                 raise invalid(
                     where(self),
-                    received=f"{input_shape[-1]} features (input shape {input_shape})",
-                    expected=f"{known}, as it was built for",
-                    fix="give x the same features, or make a new layer",
+                    f"{input_shape[-1]} features (input shape {input_shape})",
+                    f"{known}, as it was built for",
+                    "give x the same features, or make a new layer",
                 )
         return shape

@@ -61,9 +61,9 @@ class Tensor:
     def _no_numbers(self, use: str) -> TypeError:
         return mistyped(
             f"output of {self.name!r}",
-            received=f"{use} on a value that has no numbers yet",
-            expected="layers, arithmetic and slices, which become part of the graph",
-            fix="write Lambda(f)(x) for a function f of jax.numpy",
+            f"{use} on a value that has no numbers yet",
+            "layers, arithmetic and slices, which become part of the graph",
+            "write Lambda(f)(x) for a function f of jax.numpy",
         )
 
 
@@ -87,15 +87,24 @@ def _swapped(name: str) -> Any:
 
 def _install() -> None:
     names = {
-        "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide",
-        "floordiv": "floor_divide", "mod": "mod", "pow": "power", "matmul": "matmul",
-    }  # fmt: skip
+        "add": "add",
+        "sub": "subtract",
+        "mul": "multiply",
+        "truediv": "divide",
+        "floordiv": "floor_divide",
+        "mod": "mod",
+        "pow": "power",
+        "matmul": "matmul",
+    }
     for name, operation in names.items():
         setattr(Tensor, f"__{name}__", _operator(operation))
         setattr(Tensor, f"__r{name}__", _swapped(operation))
     comparisons = {
-        "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
-    }  # fmt: skip
+        "lt": "less",
+        "le": "less_equal",
+        "gt": "greater",
+        "ge": "greater_equal",
+    }
     for name, operation in comparisons.items():
         setattr(Tensor, f"__{name}__", _operator(operation))
 

@@ -152,9 +152,11 @@ def _spread(slide: Slide, g: Any, winner: Any = None) -> Any:
     def cell(i: int) -> Any:
         start = first - i // slide.stride
         near = functools.partial(
-            lax.slice_in_dim, start_index=start, limit_index=start + slide.blocks,
+            lax.slice_in_dim,
+            start_index=start,
+            limit_index=start + slide.blocks,
             axis=axis,
-        )  # fmt: skip
+        )
         return near(g) if winner is None else jnp.where(near(winner) == i, near(g), 0)
 
     places = [
@@ -224,8 +226,7 @@ def _sums(x: Any, slide: Slide) -> Any:
 
 
 _sums.defvjp(
-    lambda x, slide: (_sums(x, slide), None),
-    lambda slide, _, g: (_spread(slide, g),),
+    lambda x, slide: (_sums(x, slide), None), lambda slide, _, g: (_spread(slide, g),)
 )
 
 

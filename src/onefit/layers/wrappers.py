@@ -89,9 +89,9 @@ class Bidirectional(WithStates, Composite):
             if layer is not None and not isinstance(layer, OverTime):
                 raise mistyped(
                     "Bidirectional",
-                    received=f"{type(layer).__name__}, a layer without a direction",
-                    expected="a recurrent layer",
-                    fix="write Bidirectional(LSTM(8))",
+                    f"{type(layer).__name__}, a layer without a direction",
+                    "a recurrent layer",
+                    "write Bidirectional(LSTM(8))",
                 )
         first, second = self.layer, self.backward_layer
         forward = _directed(first, "forward")
@@ -109,18 +109,18 @@ class Bidirectional(WithStates, Composite):
             ways = one.go_backwards, other.go_backwards
             raise invalid(
                 "Bidirectional",
-                received=f"go_backwards={ways[0]} forward and {ways[1]} backward",
-                expected="False for the layer and True for the backward_layer",
-                fix="leave backward_layer out for a copy that goes the other way",
+                f"go_backwards={ways[0]} forward and {ways[1]} backward",
+                "False for the layer and True for the backward_layer",
+                "leave backward_layer out for a copy that goes the other way",
             )
         for name in ("return_sequences", "return_state", "stateful"):
             values = getattr(one, name), getattr(other, name)
             if values[0] != values[1]:
                 raise invalid(
                     "Bidirectional",
-                    received=f"{name}={values[0]} forward and {values[1]} backward",
-                    expected="the same for both",
-                    fix=f"write {name}={values[0]} in both layers",
+                    f"{name}={values[0]} forward and {values[1]} backward",
+                    "the same for both",
+                    f"write {name}={values[0]} in both layers",
                 )
 
     def parts(self) -> dict[str, Layer]:
@@ -148,17 +148,29 @@ class Bidirectional(WithStates, Composite):
         return params, self.whole({name: own for name, (_, own) in pairs.items()})
 
     def forward(
-        self, params: Params, state: State, x: Any, *,
-        training: bool, key: Any, mask: Any = None, **options: Any,
-    ) -> Outcome:  # fmt: skip
+        self,
+        params: Params,
+        state: State,
+        x: Any,
+        *,
+        training: bool,
+        key: Any,
+        mask: Any = None,
+        **options: Any,
+    ) -> Outcome:
         outcomes = {}
         halves = _halves(x)
         for i, (name, part) in enumerate(self.parts().items()):
             own = None if key is None else jax.random.fold_in(key, i)
             outcomes[name] = part.forward(
-                self.of(name, params), self.of(name, state), halves[i],
-                training=training, key=own, mask=mask, **options,
-            )  # fmt: skip
+                self.of(name, params),
+                self.of(name, state),
+                halves[i],
+                training=training,
+                key=own,
+                mask=mask,
+                **options,
+            )
         one, other = outcomes.values()
         (y, *states), (z, *after) = (
             o.output if self.layer.return_state else (o.output,) for o in (one, other)
@@ -196,10 +208,10 @@ class Bidirectional(WithStates, Composite):
         if self.merge_mode not in ("concat", None) and y != z:
             raise invalid(
                 where(self),
-                received=f"merge_mode={self.merge_mode!r} and outputs of shapes {y} "
+                f"merge_mode={self.merge_mode!r} and outputs of shapes {y} "
                 f"forward and {z} backward",
-                expected="the same shape",
-                fix='write merge_mode="concat", or the same units in both layers',
+                "the same shape",
+                'write merge_mode="concat", or the same units in both layers',
             )
         merged: Any = (*y[:-1], y[-1] + z[-1]) if self.merge_mode == "concat" else y
         if self.merge_mode is None:
@@ -267,9 +279,16 @@ class TimeDistributed(Composite):
         return self.whole({"layer": params}), self.whole({"layer": state})
 
     def forward(
-        self, params: Params, state: State, x: Any, *,
-        training: bool, key: Any, mask: Any = None, **options: Any,
-    ) -> Outcome:  # fmt: skip
+        self,
+        params: Params,
+        state: State,
+        x: Any,
+        *,
+        training: bool,
+        key: Any,
+        mask: Any = None,
+        **options: Any,
+    ) -> Outcome:
         params, own = self.of("layer", params), self.of("layer", state)
         batch, time = jax.tree.leaves(x)[0].shape[:2]
         self._check(x, mask)
@@ -319,10 +338,10 @@ class TimeDistributed(Composite):
             if m.shape[:2] != steps:
                 raise invalid(
                     type(self).__name__ if self.name is None else where(self),
-                    received=f"a mask of shape {m.shape} for {steps[1]} steps of "
+                    f"a mask of shape {m.shape} for {steps[1]} steps of "
                     f"{steps[0]} sequences",
-                    expected=f"(batch, time), {steps}",
-                    fix="give a mask with one value for each step of each sequence",
+                    f"(batch, time), {steps}",
+                    "give a mask with one value for each step of each sequence",
                 )
 
     def _step_shape(self, input_shape: Any) -> Any:
@@ -332,10 +351,10 @@ class TimeDistributed(Composite):
             if len(shape) < 3 or shape[1] == 0 or shape[1] != shapes[0][1]:
                 raise invalid(
                     where(self),
-                    received=f"input of shape {input_shape}",
-                    expected="(batch, time, ...), with at least one step, and one "
+                    f"input of shape {input_shape}",
+                    "(batch, time, ...), with at least one step, and one "
                     "number of steps for all inputs",
-                    fix="write x[..., None] for sequences of single numbers",
+                    "write x[..., None] for sequences of single numbers",
                 )
         return jax.tree.map(lambda s: (s[0], *s[2:]), input_shape, is_leaf=is_shape)
 
@@ -343,6 +362,7 @@ class TimeDistributed(Composite):
         step: Shape = self._step_shape(input_shape)
         time = jax.tree.leaves(input_shape, is_leaf=is_shape)[0][1]
         return jax.tree.map(
-            lambda s: (s[0], time, *s[1:]), self.layer.output_shape(step),
+            lambda s: (s[0], time, *s[1:]),
+            self.layer.output_shape(step),
             is_leaf=is_shape,
-        )  # fmt: skip
+        )

@@ -49,8 +49,8 @@ def _weights(values: Array, sample_weight: Any) -> Array:
     if not fits:
         raise invalid(
             "sample_weight",
-            received=f"weights of shape {w.shape} for losses of shape {values.shape}",
-            expected="one weight for each row",
+            f"weights of shape {w.shape} for losses of shape {values.shape}",
+            "one weight for each row",
         )
     w = w.reshape(w.shape + (1,) * (values.ndim - w.ndim))
     return jnp.broadcast_to(w, values.shape)
@@ -179,9 +179,9 @@ class Loss(Description):
         if not values.ndim and np.ndim(sample_weight) > 0:
             raise invalid(
                 type(self).__name__,
-                received=f"sample weights of shape {np.shape(sample_weight)}",
-                expected="none, since this loss is one value for the whole batch",
-                fix="write axis=(1, 2, 3) in a loss that has an axis, axis=-1 in a "
+                f"sample weights of shape {np.shape(sample_weight)}",
+                "none, since this loss is one value for the whole batch",
+                "write axis=(1, 2, 3) in a loss that has an axis, axis=-1 in a "
                 "function's mean, or give y_true and y_pred the shape (n, 1)",
             )
         return reduce(values, sample_weight, self.reduction, mask)

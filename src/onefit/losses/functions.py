@@ -19,9 +19,9 @@ def _function(fn: Any) -> Callable[..., Any]:
     if not callable(fn):
         raise mistyped(
             "loss",
-            received=repr(fn),
-            expected="a function of (y_true, y_pred)",
-            fix="write a loss's name, such as 'mse', or a function",
+            repr(fn),
+            "a function of (y_true, y_pred)",
+            "write a loss's name, such as 'mse', or a function",
         )
     return fn
 

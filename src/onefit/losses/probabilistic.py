@@ -89,7 +89,7 @@ def _log_probabilities(a: Array, from_logits: bool, axis: int) -> Array:
 
 def _axis(where: str, name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise mistyped(where, received=f"{name}={value!r}", expected="a whole number")
+        raise mistyped(where, f"{name}={value!r}", "a whole number")
 
 
 def _factors(value: Any) -> Any:

@@ -65,8 +65,8 @@ def labelled(self: "Loss", y_true: Array, y_pred: Array) -> tuple[Array, Array]:
     if not -y_pred.ndim <= axis < y_pred.ndim:
         raise invalid(
             type(self).__name__,
-            received=f"y_pred of shape {y_pred.shape}",
-            expected=f"an axis {axis}, which holds the classes",
+            f"y_pred of shape {y_pred.shape}",
+            f"an axis {axis}, which holds the classes",
         )
     axis %= y_pred.ndim
     rest = y_pred.shape[:axis] + y_pred.shape[axis + 1 :]
@@ -110,18 +110,18 @@ def refuse_labels(
     if wrong.size:
         raise invalid(
             type(loss).__name__,
-            received=f"the label {wrong[0]} for {classes} classes",
-            expected=f"whole numbers from 0 to {classes - 1}",
-            fix="number the classes from 0, or end the network in as many units",
+            f"the label {wrong[0]} for {classes} classes",
+            f"whole numbers from 0 to {classes - 1}",
+            "number the classes from 0, or end the network in as many units",
         )
 
 
 def _mismatch(loss, y: Shape, a: Shape, expected: str, fix=None) -> ValueError:
     return invalid(
         type(loss).__name__,
-        received=f"y_true of shape {y} and y_pred of shape {a}",
-        expected=expected,
-        fix=fix(loss, y, a) if fix else "",
+        f"y_true of shape {y} and y_pred of shape {a}",
+        expected,
+        fix(loss, y, a) if fix else "",
     )
 
 

@@ -36,9 +36,9 @@ def _labels(where: str, y_true: Any, y_pred: Any) -> Array:
         instead = where.replace("sparse_", "")
         raise invalid(
             where,
-            received=f"y_true of shape {y_true.shape}, y_pred of {y_pred.shape}",
-            expected=f"integer labels of shape {rows}",
-            fix=f"write {instead} for one-hot targets" if one_hot else "",
+            f"y_true of shape {y_true.shape}, y_pred of {y_pred.shape}",
+            f"integer labels of shape {rows}",
+            f"write {instead} for one-hot targets" if one_hot else "",
         )
     return y_true.reshape(rows)
 
@@ -214,9 +214,7 @@ class SparseCategoricalAccuracy(_Accuracy):
 
 def _at_least_one(where: str, name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise invalid(
-            where, received=f"{name}={value!r}", expected="an integer, 1 or more"
-        )
+        raise invalid(where, f"{name}={value!r}", "an integer, 1 or more")
 
 
 class TopKCategoricalAccuracy(_Accuracy):

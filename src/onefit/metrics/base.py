@@ -46,9 +46,9 @@ def same_shape(where: str, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
     sparse = y_pred.shape[:-1] in (y_true.shape, y_true.shape[:-1])
     raise invalid(
         where,
-        received=f"y_true of shape {y_true.shape} and y_pred of shape {y_pred.shape}",
-        expected="one shape",
-        fix="one-hot encode integer labels" if sparse else "compare the two shapes",
+        f"y_true of shape {y_true.shape} and y_pred of shape {y_pred.shape}",
+        "one shape",
+        "one-hot encode integer labels" if sparse else "compare the two shapes",
     )
 
 
@@ -65,9 +65,9 @@ def spread(sample_weight: Any, shape: Shape, dtype: Any) -> Array:
     if weight.ndim > len(shape) or any(w not in (1, s) for w, s in pairs):
         raise invalid(
             "sample_weight",
-            received=f"shape {weight.shape} for values of shape {shape}",
-            expected="the first axes of the values",
-            fix="give one weight per example, of shape (batch,)",
+            f"shape {weight.shape} for values of shape {shape}",
+            "the first axes of the values",
+            "give one weight per example, of shape (batch,)",
         )
     missing = (1,) * (len(shape) - weight.ndim)
     return jnp.broadcast_to(weight.reshape(weight.shape + missing), shape)

@@ -60,14 +60,12 @@ def _numbers(value: Any) -> Any:
 def _probability(where: str, name: str, value: Any) -> None:
     every = value if isinstance(value, tuple) else (value,)
     if value is not None and not all(0 <= v <= 1 for v in every):
-        raise invalid(where, received=f"{name}={value!r}", expected="numbers in [0, 1]")
+        raise invalid(where, f"{name}={value!r}", "numbers in [0, 1]")
 
 
 def _index(where: str, name: str, value: Any) -> None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-        raise invalid(
-            where, received=f"{name}={value!r}", expected="None or an integer"
-        )
+        raise invalid(where, f"{name}={value!r}", "None or an integer")
 
 
 class _Confusion(Metric, abstract=True):
@@ -129,8 +127,8 @@ class _Confusion(Metric, abstract=True):
         if not -classes <= self.class_id < classes:
             raise invalid(
                 type(self).__name__,
-                received=f"class_id={self.class_id} for shape {arrays[0].shape}",
-                expected="(batch, classes) with that class among the classes",
+                f"class_id={self.class_id} for shape {arrays[0].shape}",
+                "(batch, classes) with that class among the classes",
             )
         return tuple(v[..., self.class_id] for v in arrays)
 
@@ -318,9 +316,7 @@ def _evenly(count: int) -> tuple[float, ...]:
 
 def _positive(where: str, name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise invalid(
-            where, received=f"{name}={value!r}", expected="an integer, 1 or more"
-        )
+        raise invalid(where, f"{name}={value!r}", "an integer, 1 or more")
 
 
 class _Best(_Confusion, abstract=True):
@@ -458,9 +454,7 @@ def _one_of(kind: str, *choices: str) -> Any:
 
 def _two_or_more(where: str, name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 2:
-        raise invalid(
-            where, received=f"{name}={value!r}", expected="an integer, 2 or more"
-        )
+        raise invalid(where, f"{name}={value!r}", "an integer, 2 or more")
 
 
 class AUC(_Confusion):
@@ -521,9 +515,9 @@ class AUC(_Confusion):
         if self.num_labels and not self.multi_label:
             raise invalid(
                 "AUC",
-                received=f"num_labels={self.num_labels} without multi_label",
-                expected="num_labels only where each label has its own curve",
-                fix="write multi_label=True",
+                f"num_labels={self.num_labels} without multi_label",
+                "num_labels only where each label has its own curve",
+                "write multi_label=True",
             )
 
     def sized(self, output_shape: Shape) -> "AUC":

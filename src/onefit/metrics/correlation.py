@@ -28,9 +28,9 @@ def _moments(where: str, y_true: Any, y_pred: Any, axis: int) -> tuple[Array, ..
     if a.shape[axis] == 1 and axis % a.ndim != 0:
         raise invalid(
             where,
-            received=f"one value along axis {axis} (shape {a.shape})",
-            expected="two or more to correlate",
-            fix="write axis=0 to correlate over the examples of a batch",
+            f"one value along axis {axis} (shape {a.shape})",
+            "two or more to correlate",
+            "write axis=0 to correlate over the examples of a batch",
         )
     mean_y, mean_a = (jnp.mean(v, axis, keepdims=True) for v in (y, a))
     y, a = y - mean_y, a - mean_a

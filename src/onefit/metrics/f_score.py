@@ -51,9 +51,9 @@ class _FScore(Metric, abstract=True):
         if y.ndim != 2:
             raise invalid(
                 type(self).__name__,
-                received=f"arrays of shape {y.shape}",
-                expected="(batch, classes)",
-                fix="reshape one output to (n, 1), or times to the batch",
+                f"arrays of shape {y.shape}",
+                "(batch, classes)",
+                "reshape one output to (n, 1), or times to the batch",
             )
         y = y.astype(dtype)
         positive = self._positive(a).astype(dtype)

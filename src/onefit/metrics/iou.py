@@ -16,9 +16,7 @@ __all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
 
 def _classes(where: str, name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise invalid(
-            where, received=f"{name}={value!r}", expected="an integer, 1 or more"
-        )
+        raise invalid(where, f"{name}={value!r}", "an integer, 1 or more")
 
 
 class _IoU(Metric, abstract=True):
@@ -39,8 +37,8 @@ class _IoU(Metric, abstract=True):
         if wrong:
             raise invalid(
                 type(self).__name__,
-                received=f"target_class_ids={list(self._targets())}",
-                expected=f"classes from 0 to {self.num_classes - 1}",
+                f"target_class_ids={list(self._targets())}",
+                f"classes from 0 to {self.num_classes - 1}",
             )
 
     def _targets(self) -> tuple[int, ...]:

@@ -136,9 +136,7 @@ def _aggregation(where: str, name: str, value: Any) -> None:
 
 def _not_negative(where: str, name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise invalid(
-            where, received=f"{name}={value!r}", expected="an integer, 0 or more"
-        )
+        raise invalid(where, f"{name}={value!r}", "an integer, 0 or more")
 
 
 class R2Score(Metric):
@@ -197,9 +195,9 @@ class R2Score(Metric):
         if y.ndim not in (1, 2):
             raise invalid(
                 type(self).__name__,
-                received=f"arrays of shape {y.shape}",
-                expected="(batch,) or (batch, outputs)",
-                fix="reshape the axes behind the batch to one",
+                f"arrays of shape {y.shape}",
+                "(batch,) or (batch, outputs)",
+                "reshape the axes behind the batch to one",
             )
         y, a = (v.reshape(len(v), -1).astype(dtype) for v in (y, a))
         weight = spread(1 if sample_weight is None else sample_weight, y.shape, dtype)

@@ -120,7 +120,7 @@ def resolve(
     if metric is None:
         raise invalid(
             "metrics",
-            received="None",
-            expected="a name, a metric, a loss or a function f(y_true, y_pred)",
+            "None",
+            "a name, a metric, a loss or a function f(y_true, y_pred)",
         )
     return metric.sized(output_shape)

@@ -47,7 +47,7 @@ def clone_model(
     Source: Keras, `keras.models.clone_model`.
     """
     if not isinstance(model, Model):
-        raise mistyped("clone_model", received=repr(model), expected="a model")
+        raise mistyped("clone_model", repr(model), "a model")
     make = clone_function or (lambda layer: layer.replace())
     if isinstance(model, Sequential) and input_tensors is None:
         entrance = model._input and [model._input.replace()]
@@ -60,8 +60,8 @@ def clone_model(
     if given and len(given.tensors) != len(inputs.tensors):
         raise invalid(
             "clone_model",
-            received=f"{len(given.tensors)} input tensors",
-            expected=f"{len(inputs.tensors)}, one for each input",
+            f"{len(given.tensors)} input tensors",
+            f"{len(inputs.tensors)}, one for each input",
         )
     tensors = given.tensors if given else [entrance_like(t) for t in inputs.tensors]
     ends = _called(model.graph, tensors, make)
@@ -99,9 +99,9 @@ def _copy(layer: Layer, make: Any) -> Layer:
         if not isinstance(new, Layer):
             raise mistyped(
                 "clone_function",
-                received=repr(new),
-                expected="a layer",
-                fix="return layer.replace() for layers that stay as they are",
+                repr(new),
+                "a layer",
+                "return layer.replace() for layers that stay as they are",
             )
         object.__setattr__(new, "_named", layer._named)
         return new

@@ -31,12 +31,12 @@ class Nest:
             if not isinstance(tensor, Tensor):
                 raise mistyped(
                     "Model",
-                    received=f"{what} {tensor!r}",
-                    expected="what Input gives, or a layer called on it",
-                    fix="write x = Input((4,)); Model(x, Dense(1)(x))",
+                    f"{what} {tensor!r}",
+                    "what Input gives, or a layer called on it",
+                    "write x = Input((4,)); Model(x, Dense(1)(x))",
                 )
         if not self.tensors:
-            raise invalid("Model", received=f"no {what}", expected="at least one")
+            raise invalid("Model", f"no {what}", "at least one")
         if len(self.tensors) == 1 and self.keys is None:
             self.lone = True
 
@@ -71,9 +71,7 @@ def graph_of(inputs: list[Tensor], outputs: list[Tensor], name: str) -> Graph:
     for i, tensor in enumerate(inputs):
         if tensor in inputs[:i]:
             raise invalid(
-                f"Model {name!r}",
-                received=f"the input {tensor.name!r} twice",
-                expected="each input once",
+                f"Model {name!r}", f"the input {tensor.name!r} twice", "each input once"
             )
     calls = _calls(inputs, outputs, name)
     needed = {id(t) for call in calls for t in _sources(call)}
@@ -82,9 +80,9 @@ def graph_of(inputs: list[Tensor], outputs: list[Tensor], name: str) -> Graph:
         if id(tensor) not in needed:
             raise invalid(
                 f"Model {name!r}",
-                received=f"the input {tensor.name!r}, which no output depends on",
-                expected="inputs that are used",
-                fix="leave it out of inputs, or connect it",
+                f"the input {tensor.name!r}, which no output depends on",
+                "inputs that are used",
+                "leave it out of inputs, or connect it",
             )
     layers = _in_order(calls, outputs)
     index = {id(layer): i for i, layer in enumerate(layers)}
@@ -166,11 +164,7 @@ def _each_once(graph: Graph) -> Graph:
         return [at(number) for number in jax.tree.leaves(inner.outputs)]
 
     ends = thread(graph, list(range(graph.inputs)), {})
-    flat = graph.replace(
-        layers=tuple(layers),
-        nodes=tuple(nodes),
-        outputs=lone(ends),
-    )
+    flat = graph.replace(layers=tuple(layers), nodes=tuple(nodes), outputs=lone(ends))
     return _each_once(flat)
 
 
@@ -201,10 +195,10 @@ def _calls(inputs: list[Tensor], outputs: list[Tensor], name: str) -> list[Call]
                 way = [call, *(c for c, _ in reversed(path))]
                 raise invalid(
                     f"Model {name!r}",
-                    received=f"an output that needs the input {tensor.name!r} "
+                    f"an output that needs the input {tensor.name!r} "
                     f"({' → '.join(str(c.layer.name) for c in way)})",
-                    expected="inputs from which every output can be computed",
-                    fix=f"add it: Model([..., {tensor.name}], outputs)",
+                    "inputs from which every output can be computed",
+                    f"add it: Model([..., {tensor.name}], outputs)",
                 )
             path.append((call, list(reversed(_sources(call)))))
 
@@ -252,9 +246,9 @@ def name_layers(layers: list[Layer], where: str) -> None:
         if name in taken and layer._named:
             raise invalid(
                 where,
-                received=f"two layers named {name!r}",
-                expected="names that differ",
-                fix=f"write name='{name}_2' for the second",
+                f"two layers named {name!r}",
+                "names that differ",
+                f"write name='{name}_2' for the second",
             )
         if name in taken:
             plain = re.sub(r"(_\d+)+$", "", name)

@@ -156,9 +156,9 @@ class Graph(Layer):
                 raise mistyped(
                     # Names do not travel into a program; the place does.
                     f"{type(layer).__name__}, layer {index}",
-                    received="a function that computes with numpy",
-                    expected="jax.numpy, whose functions can be compiled",
-                    fix="write `import jax.numpy as jnp` and jnp.exp for np.exp",
+                    "a function that computes with numpy",
+                    "jax.numpy, whose functions can be compiled",
+                    "write `import jax.numpy as jnp` and jnp.exp for np.exp",
                 ) from None
             if tap is not None and not inner:
                 outcome = tap((number,), layer, outcome)
@@ -394,9 +394,9 @@ class Graph(Layer):
             )
             raise invalid(
                 "set_weights",
-                received=f"{len(weights)} arrays",
-                expected=f"{sum(counts)} ({each})",
-                fix="see model.get_weights() for their order and shapes",
+                f"{len(weights)} arrays",
+                f"{sum(counts)} ({each})",
+                "see model.get_weights() for their order and shapes",
             )
         rest = list(weights)
         before = self.get_weights()

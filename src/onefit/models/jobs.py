@@ -88,9 +88,9 @@ def build_job(
         if not isinstance(callback, Callback):
             raise mistyped(
                 "callbacks",
-                received=repr(callback),
-                expected="rules and callbacks of onefit",
-                fix="write callbacks=[onefit.callbacks.EarlyStopping()], or "
+                repr(callback),
+                "rules and callbacks of onefit",
+                "write callbacks=[onefit.callbacks.EarlyStopping()], or "
                 "derive yours from onefit.callbacks.Callback",
             )
     names += [f"val_{name}" for name in names] if held else []
@@ -100,9 +100,9 @@ def build_job(
         if not model.optimizer.constant_rate:
             raise invalid(
                 "ReduceLROnPlateau",
-                received="an optimizer whose learning rate is a schedule",
-                expected="a learning rate that it may change",
-                fix="give the optimizer a number, or leave the rule out",
+                "an optimizer whose learning rate is a schedule",
+                "a learning rate that it may change",
+                "give the optimizer a number, or leave the rule out",
             )
     return Fit(
         model=model,
@@ -131,8 +131,8 @@ def _held(model: Any, validation_data: Any) -> Batch:
     ):
         raise mistyped(
             "validation_data",
-            received=f"one {type(validation_data).__name__}",
-            expected="(x, y) or (x, y, sample_weight)",
+            f"one {type(validation_data).__name__}",
+            "(x, y) or (x, y, sample_weight)",
         )
     x, y, *weight = validation_data
     return model._rows(x, y, weight[0] if weight else None, "fit")
@@ -145,10 +145,10 @@ def whole_batches(model: Any, batch: Batch, size: int) -> None:
     if size != wanted or n % wanted:
         raise invalid(
             model.name,
-            received=f"{n} rows in batches of {size}",
-            expected=f"batches of {wanted}, and no smaller one at the end, since "
+            f"{n} rows in batches of {size}",
+            f"batches of {wanted}, and no smaller one at the end, since "
             "a stateful layer keeps a state for each row of a batch",
-            fix=f"write batch_size={wanted}, and take {n - n % wanted or wanted} rows",
+            f"write batch_size={wanted}, and take {n - n % wanted or wanted} rows",
         )
 
 
@@ -169,16 +169,20 @@ def rows_at_once(model: Any, size: int | None) -> int:
     """So many rows as were asked for, or `CHUNK` where that is little memory."""
     shapes = model.graph.input_shapes(model.graph.slot.input_shape)
     widest = max(
-        (math.prod(n or 1 for n in shape) for shape in jax.tree.leaves(
-            shapes, is_leaf=is_shape)), default=1
-    )  # fmt: skip
+        (
+            math.prod(n or 1 for n in shape)
+            for shape in jax.tree.leaves(shapes, is_leaf=is_shape)
+        ),
+        default=1,
+    )
     return max(size or 1, min(CHUNK, SMALL_BATCH // (4 * widest)), 1)
 
 
 def _directions(task: Task, names: list[str]) -> dict[str, str | None]:
     """Which way is better, for each log: the losses', then the metrics'."""
-    metrics = [m for h in task.heads for m in h.all_metrics for _ in range(
-        Head.width(m) or 1)]  # fmt: skip
+    metrics = [
+        m for h in task.heads for m in h.all_metrics for _ in range(Head.width(m) or 1)
+    ]
     held = len(names) // 2 if any(n.startswith("val_") for n in names) else None
     plain = names[:held]
     losses = ["min"] * (len(plain) - len(metrics))
@@ -189,11 +193,7 @@ def _directions(task: Task, names: list[str]) -> dict[str, str | None]:
 def whole(name: str, value: Any, least: int) -> None:
     """Refuses all but a whole number that is large enough."""
     if not is_whole(value, least):
-        raise invalid(
-            name,
-            received=f"{name}={value!r}",
-            expected=f"a whole number, {least} or more",
-        )
+        raise invalid(name, f"{name}={value!r}", f"a whole number, {least} or more")
 
 
 def _frequency(freq: Any) -> int | frozenset[int]:
@@ -203,15 +203,15 @@ def _frequency(freq: Any) -> int | frozenset[int]:
         return frozenset(freq)
     raise invalid(
         "validation_freq",
-        received=repr(freq),
-        expected="a whole number, 1 or more, or the numbers of epochs",
+        repr(freq),
+        "a whole number, 1 or more, or the numbers of epochs",
     )
 
 
 def _progress(verbose: Any, epochs: int) -> list[Callback]:
     """The progress display for a `verbose`, none when silent."""
     if verbose not in (0, 1, 2, "auto", True, False):
-        raise invalid("verbose", received=repr(verbose), expected="0, 1, 2 or 'auto'")
+        raise invalid("verbose", repr(verbose), "0, 1, 2 or 'auto'")
     if not verbose or not epochs:
         return []
     from onefit.training.progress import ProgbarLogger

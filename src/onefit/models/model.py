@@ -79,9 +79,9 @@ class Model:
         if inputs is None or outputs is None:
             raise mistyped(
                 "Model",
-                received=f"no {'inputs' if inputs is None else 'outputs'}",
-                expected="inputs and outputs",
-                fix="write x = Input((4,)); Model(x, Dense(1)(x)), or "
+                f"no {'inputs' if inputs is None else 'outputs'}",
+                "inputs and outputs",
+                "write x = Input((4,)); Model(x, Dense(1)(x)), or "
                 "Sequential([Dense(1)])",
             )
         self._inputs, self._outputs = Nest(inputs, "inputs"), Nest(outputs, "outputs")
@@ -162,9 +162,9 @@ class Model:
         if nest is None:
             raise invalid(
                 self.name,
-                received="a request for its place in a graph",
-                expected="a model whose input shape is known",
-                fix="begin with Input((4,)), or write model.build((None, 4))",
+                "a request for its place in a graph",
+                "a model whose input shape is known",
+                "begin with Input((4,)), or write model.build((None, 4))",
             )
         return nest
 
@@ -204,9 +204,7 @@ class Model:
         if index is not None:
             if not -len(self.layers) <= index < len(self.layers):
                 raise invalid(
-                    "get_layer",
-                    received=f"index={index}",
-                    expected=f"0 to {len(self.layers) - 1}",
+                    "get_layer", f"index={index}", f"0 to {len(self.layers) - 1}"
                 )
             return self.layers[index]
         for layer in self.layers:
@@ -342,9 +340,9 @@ class Model:
         if not self.layers:
             raise invalid(
                 self.name,
-                received="a model without layers",
-                expected="at least one",
-                fix="add one: model.add(Dense(1))",
+                "a model without layers",
+                "at least one",
+                "add one: model.add(Dense(1))",
             )
         self.graph.build(input_shape)
         return self
@@ -386,20 +384,21 @@ class Model:
         if optimizer is None:
             raise invalid(
                 "compile",
-                received="optimizer=None",
-                expected="a name or an optimizer",
-                fix="write optimizer='adam'",
+                "optimizer=None",
+                "a name or an optimizer",
+                "write optimizer='adam'",
             )
         self.optimizer = optimizers.get(optimizer)
         self.loss = each(loss, losses.get)
-        for one in flat(list(self.loss.values()) if isinstance(self.loss, dict)
-                         else self.loss):  # fmt: skip
+        for one in flat(
+            list(self.loss.values()) if isinstance(self.loss, dict) else self.loss
+        ):
             if one is not None and one.reduction == "none":
                 raise invalid(
                     "compile",
-                    received=f"{one.name} with reduction='none'",
-                    expected="a loss that is one number",
-                    fix="leave the reduction out; each row's loss is loss.values(y, p)",
+                    f"{one.name} with reduction='none'",
+                    "a loss that is one number",
+                    "leave the reduction out; each row's loss is loss.values(y, p)",
                 )
         self.optimizer_state = None
         self.run_eagerly = run_eagerly
@@ -466,10 +465,24 @@ class Model:
             ValueError, TypeError: What cannot be meant, before anything is compiled.
         """
         job = build_job(
-            self, x, y, batch_size, epochs, verbose, callbacks, validation_split,
-            validation_data, shuffle, class_weight, sample_weight, initial_epoch,
-            steps_per_epoch, validation_steps, validation_batch_size, validation_freq,
-        )  # fmt: skip
+            self,
+            x,
+            y,
+            batch_size,
+            epochs,
+            verbose,
+            callbacks,
+            validation_split,
+            validation_data,
+            shuffle,
+            class_weight,
+            sample_weight,
+            initial_epoch,
+            steps_per_epoch,
+            validation_steps,
+            validation_batch_size,
+            validation_freq,
+        )
         if self._guided and not self.run_eagerly:
             from onefit.guide.watch import watch
 
@@ -517,11 +530,17 @@ class Model:
         from onefit.guide.check import check
 
         return check(
-            self, x, y, sample_weight=sample_weight, batch_size=batch_size,
-            epochs=epochs, validation_split=validation_split,
-            validation_data=validation_data, shuffle=shuffle,
+            self,
+            x,
+            y,
+            sample_weight=sample_weight,
+            batch_size=batch_size,
+            epochs=epochs,
+            validation_split=validation_split,
+            validation_data=validation_data,
+            shuffle=shuffle,
             class_weight=class_weight,
-        )  # fmt: skip
+        )
 
     def trace(
         self,
@@ -561,9 +580,9 @@ class Model:
         if x is None or y is None:
             raise mistyped(
                 place,
-                received=f"no {'x' if x is None else 'y'}",
-                expected="inputs and targets",
-                fix=f"write model.{place}(x, y)",
+                f"no {'x' if x is None else 'y'}",
+                "inputs and targets",
+                f"write model.{place}(x, y)",
             )
         batch = rows.as_batch(
             x, y, sample_weight, finite, self.input_names, self._targets()
@@ -603,16 +622,31 @@ class Model:
         batch = rows.weigh(rows.fit_targets(task, batch), class_weight)
         n = rows.count(batch)
         job = Fit(
-            self, task, batch, None, batch_size=n, epochs=1,
-            names=tuple(task.names(self.output_names)), seed=config.new_seed(),
-        )  # fmt: skip
+            self,
+            task,
+            batch,
+            None,
+            batch_size=n,
+            epochs=1,
+            names=tuple(task.names(self.output_names)),
+            seed=config.new_seed(),
+        )
         state = State(job)
         tally = compiled("start", False)(task)
         with self._eagerly():
             state.params, state.train, _, results = compiled("part", state.is_small)(
-                task, state.params, state.train, tally, batch, None, np.int32(0),
-                np.int32(1), np.uint32(job.seed), size=n, batch=n,
-            )  # fmt: skip
+                task,
+                state.params,
+                state.train,
+                tally,
+                batch,
+                None,
+                np.int32(0),
+                np.int32(1),
+                np.uint32(job.seed),
+                size=n,
+                batch=n,
+            )
         state.write()
         return self._answer(task, results, return_dict)
 
@@ -708,9 +742,13 @@ class Model:
         """The loss and metrics of one batch."""
         n = rows.count(self._rows(x, y, sample_weight, "test_on_batch"))
         return self.evaluate(
-            x, y, batch_size=n, verbose=0, sample_weight=sample_weight,
+            x,
+            y,
+            batch_size=n,
+            verbose=0,
+            sample_weight=sample_weight,
             return_dict=return_dict,
-        )  # fmt: skip
+        )
 
     def _answer(self, task: Task, values: Any, as_dict: bool) -> Any:
         numbers = [float(v) for v in jax.device_get(values)]
@@ -767,10 +805,12 @@ class Model:
             piece = jax.tree.map(lambda a, at=start: a[at : at + size], x)
             count = min(size, n - start)
             y, state = _forward(
-                self.graph, slot.params, slot.state,
+                self.graph,
+                slot.params,
+                slot.state,
                 piece if exact else _padded(piece, count, size),
                 np.uint32(config.new_seed() if self.graph.always_random else 0),
-            )  # fmt: skip
+            )
             if self.graph.stateful:
                 self.graph.store(slot.params, state)
                 slot = self.graph.slot
@@ -868,9 +908,15 @@ class Model:
         from onefit.models.summary import summary
 
         summary(
-            self, line_length, positions, print_fn, expand_nested, show_trainable,
-            layer_range, detail,
-        )  # fmt: skip
+            self,
+            line_length,
+            positions,
+            print_fn,
+            expand_nested,
+            show_trainable,
+            layer_range,
+            detail,
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {len(self.layers)} layers>"

@@ -54,8 +54,8 @@ class Sequential(Model):
             if self.layers or self._input:
                 raise invalid(
                     self.name,
-                    received=f"an Input after {len(self.layers)} layers",
-                    expected="an Input as the first entry only",
+                    f"an Input after {len(self.layers)} layers",
+                    "an Input as the first entry only",
                 )
             self._input = layer
             return
@@ -67,9 +67,9 @@ class Sequential(Model):
             given = f"the class {layer.__name__}" if isinstance(layer, type) else layer
             raise mistyped(
                 self.name,
-                received=repr(given) if not isinstance(given, str) else given,
-                expected="a layer",
-                fix=f"write {layer.__name__}(...)" if isinstance(layer, type) else "",
+                repr(given) if not isinstance(given, str) else given,
+                "a layer",
+                f"write {layer.__name__}(...)" if isinstance(layer, type) else "",
             )
         shape = layer.told_shape
         if shape and not self.layers and self._input is None:
@@ -87,9 +87,9 @@ class Sequential(Model):
         if self.graph._calls:
             raise invalid(
                 self.name,
-                received=f"{name}() of a model that is a layer of another",
-                expected="a model on its own",
-                fix="change it before it is called, or a copy: "
+                f"{name}() of a model that is a layer of another",
+                "a model on its own",
+                "change it before it is called, or a copy: "
                 "onefit.models.clone_model(model)",
             )
 
@@ -103,9 +103,9 @@ class Sequential(Model):
         if not isinstance(y, Tensor):
             raise invalid(
                 self.name,
-                received=f"{layer.name!r}, which has {len(jax.tree.leaves(y))} outputs",
-                expected="layers with one output, one after another",
-                fix="write a graph: x = Input(...), Model(x, layer(x))",
+                f"{layer.name!r}, which has {len(jax.tree.leaves(y))} outputs",
+                "layers with one output, one after another",
+                "write a graph: x = Input(...), Model(x, layer(x))",
             )
         return y
 
@@ -113,7 +113,7 @@ class Sequential(Model):
         """Takes the last layer off and returns it."""
         self._refuse_change("pop")
         if not self.layers:
-            raise invalid(self.name, received="pop()", expected="a model with layers")
+            raise invalid(self.name, "pop()", "a model with layers")
         *rest, last = self.graph.layers
         outputs = self._outputs and self._outputs.tensors[0].call.sources
         self._set(tuple(rest), outputs)
@@ -125,9 +125,9 @@ class Sequential(Model):
             if self._input is None:
                 raise invalid(
                     self.name,
-                    received="build() without a shape",
-                    expected="the shape of the input, the batch first",
-                    fix="write model.build((None, 4)), or begin with Input((4,))",
+                    "build() without a shape",
+                    "the shape of the input, the batch first",
+                    "write model.build((None, 4)), or begin with Input((4,))",
                 )
             input_shape = self._input.batch_shape
         super().build(tuple(input_shape))
@@ -156,9 +156,9 @@ class Sequential(Model):
         if any(id(plain) in mine for plain in new):
             raise invalid(
                 self.name,
-                received=f"the layer {layer.name!r} twice",
-                expected="each layer once",
-                fix="make a second layer",
+                f"the layer {layer.name!r} twice",
+                "each layer once",
+                "make a second layer",
             )
         names = {known.name for known in self.layers}
         if layer.name not in names:
@@ -166,9 +166,9 @@ class Sequential(Model):
         if layer._named or (layer.built and not isinstance(layer, Graph)):
             raise invalid(
                 self.name,
-                received=f"two layers named {layer.name!r}",
-                expected="names that differ",
-                fix=f"write name='{layer.name}_2' for the second",
+                f"two layers named {layer.name!r}",
+                "names that differ",
+                f"write name='{layer.name}_2' for the second",
             )
         number = 1
         while f"{layer.name}_{number}" in names:

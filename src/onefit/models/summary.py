@@ -188,9 +188,9 @@ def _within(layers: tuple[Layer, ...], layer_range: Any) -> tuple[Layer, ...]:
     if not pair or not all(found):
         raise invalid(
             "summary",
-            received=f"layer_range={layer_range!r}",
-            expected=f"the names of two layers, of {', '.join(names)}",
-            fix=f"write layer_range=({names[0]!r}, {names[-1]!r})" if names else "",
+            f"layer_range={layer_range!r}",
+            f"the names of two layers, of {', '.join(names)}",
+            f"write layer_range=({names[0]!r}, {names[-1]!r})" if names else "",
         )
     first, last = sorted((min(found[0]), max(found[1])))
     return layers[first : last + 1]
@@ -294,10 +294,10 @@ def _table(
     if width < 9 * len(header) or min(spans, default=1) < 1:
         raise invalid(
             "summary",
-            received=f"line_length={width}"
+            f"line_length={width}"
             + (f" and positions={positions}" if positions else ""),
-            expected=f"room for {len(header)} columns",
-            fix=f"write line_length={20 * len(header)}",
+            f"room for {len(header)} columns",
+            f"write line_length={20 * len(header)}",
         )
     table = Table(box=box.ASCII2 if plain else box.HEAVY_HEAD)
     for i, name in enumerate(header):

@@ -20,9 +20,9 @@ def build_task(model: Any, batch: Batch) -> Task:
     if model._compiled is None:
         raise invalid(
             model.name,
-            received="a call of fit or evaluate before compile",
-            expected="a loss and an optimizer first",
-            fix="write model.compile(optimizer='adam', loss='mse')",
+            "a call of fit or evaluate before compile",
+            "a loss and an optimizer first",
+            "write model.compile(optimizer='adam', loss='mse')",
         )
     names = model.output_names
     shapes = model.graph.output_shape(batch_shape(batch.x))
@@ -54,9 +54,9 @@ def build_task(model: Any, batch: Batch) -> Task:
     if not any(head_.loss for head_ in heads):
         raise invalid(
             model.name,
-            received="a compile without a loss",
-            expected="something to minimise",
-            fix="write model.compile(optimizer='adam', loss='mse')",
+            "a compile without a loss",
+            "something to minimise",
+            "write model.compile(optimizer='adam', loss='mse')",
         )
     return Task(graph=graph, heads=tuple(heads), optimizer=model.optimizer)
 
@@ -102,9 +102,7 @@ def _spread(value: Any, names: list[str], what: str, default: Any = None) -> lis
         return [value.get(name, default) for name in names]
     if isinstance(value, list | tuple):
         if len(value) != len(names):
-            raise invalid(
-                what, received=f"{len(value)} values", expected=f"{len(names)}"
-            )
+            raise invalid(what, f"{len(value)} values", f"{len(names)}")
         return list(value)
     return [default if value is None else value] * len(names)
 

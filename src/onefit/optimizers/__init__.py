@@ -48,8 +48,8 @@ def get(identifier: Any) -> Optimizer | None:
     if found is not None and not isinstance(found, Optimizer):
         raise mistyped(
             "optimizer",
-            received=repr(identifier),
-            expected="a name such as 'adam', a config or an optimizer of onefit",
-            fix="write `onefit.optimizers.Adam(0.001)`",
+            repr(identifier),
+            "a name such as 'adam', a config or an optimizer of onefit",
+            "write `onefit.optimizers.Adam(0.001)`",
         )
     return found

@@ -5,14 +5,7 @@ import jax.numpy as jnp
 
 from onefit.description import number, off
 from onefit.optimizers.base import Optimizer
-from onefit.optimizers.rules import (
-    Rule,
-    by_rate,
-    chain,
-    each,
-    from_optax,
-    full_like,
-)
+from onefit.optimizers.rules import Rule, by_rate, chain, each, from_optax, full_like
 from onefit.types import Array, Tree
 
 __all__ = ["Adadelta", "Adagrad", "Ftrl", "RMSprop"]

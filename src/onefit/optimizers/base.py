@@ -33,9 +33,7 @@ def at_least(minimum: int) -> Any:
             return
         if not is_whole(value, minimum):
             raise invalid(
-                where,
-                received=f"{name}={value!r}",
-                expected=f"None or a whole number, {minimum} or more",
+                where, f"{name}={value!r}", f"None or a whole number, {minimum} or more"
             )
 
     return check
@@ -138,9 +136,9 @@ class Optimizer(Description):
                 )
                 raise mistyped(
                     cls.__name__,
-                    received=f"a setting {name!r}",
-                    expected=f"one of {', '.join(names)}",
-                    fix=f"write {near}={value!r}" if near else "",
+                    f"a setting {name!r}",
+                    f"one of {', '.join(names)}",
+                    f"write {near}={value!r}" if near else "",
                 )
         return super().__new__(cls)
 
@@ -152,9 +150,9 @@ class Optimizer(Description):
         if len(clips) > 1:
             raise invalid(
                 type(self).__name__,
-                received=" and ".join(f"{n}={getattr(self, n)!r}" for n in clips),
-                expected="one kind of clipping",
-                fix=f"keep only {clips[0]}",
+                " and ".join(f"{n}={getattr(self, n)!r}" for n in clips),
+                "one kind of clipping",
+                f"keep only {clips[0]}",
             )
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -311,17 +309,17 @@ class Optimizer(Description):
         if shapes[0] != shapes[1]:
             raise invalid(
                 f"{type(self).__name__}.apply",
-                received=f"gradients of shapes {shapes[0]}",
-                expected=f"those of the variables, {shapes[1]}",
-                fix="write optimizer.apply(grads, variables) in one order",
+                f"gradients of shapes {shapes[0]}",
+                f"those of the variables, {shapes[1]}",
+                "write optimizer.apply(grads, variables) in one order",
             )
         state = self.init(variables) if self._state is None else self._state
         if self._shapes not in (None, shapes[1]):
             raise invalid(
                 f"{type(self).__name__}.apply",
-                received=f"variables of shapes {shapes[1]}",
-                expected=f"those of its first step, {self._shapes}",
-                fix="make another optimizer for other variables",
+                f"variables of shapes {shapes[1]}",
+                f"those of its first step, {self._shapes}",
+                "make another optimizer for other variables",
             )
         if self.constant_rate:
             state = state | {"learning_rate": self._rate_for(variables)}

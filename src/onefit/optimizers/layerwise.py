@@ -11,14 +11,7 @@ import jax.numpy as jnp
 from onefit.description import number, off, setting
 from onefit.optimizers.adam import scale_by_adam
 from onefit.optimizers.base import Optimizer, at_least
-from onefit.optimizers.rules import (
-    Rule,
-    by_rate,
-    chain,
-    each,
-    from_optax,
-    full_like,
-)
+from onefit.optimizers.rules import Rule, by_rate, chain, each, from_optax, full_like
 from onefit.types import Array, Tree
 
 __all__ = ["Adafactor", "Lamb", "Muon"]

@@ -86,9 +86,9 @@ def _takes_a_step(where: str, name: str, value: Any) -> None:
             pass
     raise mistyped(
         "learning_rate" if where == "FunctionSchedule" else where,
-        received=repr(value),
-        expected="a number, a schedule or a function of the step",
-        fix="write ExponentialDecay(0.1, 1000, 0.9) or `lambda step: 0.1 / (1 + step)`",
+        repr(value),
+        "a number, a schedule or a function of the step",
+        "write ExponentialDecay(0.1, 1000, 0.9) or `lambda step: 0.1 / (1 + step)`",
     )
 
 
@@ -231,15 +231,15 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         if len(self.values) != len(self.boundaries) + 1:
             raise invalid(
                 type(self).__name__,
-                received=f"{len(self.values)} values for {len(self.boundaries)} steps",
-                expected="one value more than boundaries",
-                fix="the last value is the rate after the last boundary",
+                f"{len(self.values)} values for {len(self.boundaries)} steps",
+                "one value more than boundaries",
+                "the last value is the rate after the last boundary",
             )
         if list(self.boundaries) != sorted(set(self.boundaries)):
             raise invalid(
                 type(self).__name__,
-                received=f"boundaries={list(self.boundaries)}",
-                expected="steps that rise, such as [1000, 2000]",
+                f"boundaries={list(self.boundaries)}",
+                "steps that rise, such as [1000, 2000]",
             )
 
     def rate(self, step: Array) -> Any:

@@ -79,9 +79,9 @@ def inputs(where: str, model: Any, x: Any) -> Any:
     if not hasattr(model, "graph"):
         raise mistyped(
             where,
-            received=f"a {type(model).__name__} for the model",
-            expected="a model",
-            fix=f"write {where}(model, ...)",
+            f"a {type(model).__name__} for the model",
+            "a model",
+            f"write {where}(model, ...)",
         )
     x = rows.as_batch(x, finite=False, inputs=model.input_names).x
     x = model._columns(x)
@@ -101,9 +101,9 @@ def answers(where: str, model: Any, x: Any, threshold: float | None = None) -> A
         shown = f"shape {y.shape}" if isinstance(y, np.ndarray) else f"{len(y)} arrays"
         raise invalid(
             where,
-            received=f"a model whose output is {shown}",
-            expected="one output of shape (rows, classes) or (rows, 1)",
-            fix="make a model of that output: Model(model.input, model.outputs[0])",
+            f"a model whose output is {shown}",
+            "one output of shape (rows, classes) or (rows, 1)",
+            "make a model of that output: Model(model.input, model.outputs[0])",
         )
     loss = loss_of(model)
     link = activation_of(model.graph)
@@ -215,9 +215,9 @@ def classes(where: str, y: Any, count: int | None = None) -> np.ndarray:
         if not hot:
             raise invalid(
                 where,
-                received=f"y of shape {labels.shape} with several classes in a row",
-                expected="one class a row: its number, or a one-hot row",
-                fix=f"draw one label at a time: {where}(y[:, 0], predicted[:, 0])",
+                f"y of shape {labels.shape} with several classes in a row",
+                "one class a row: its number, or a one-hot row",
+                f"draw one label at a time: {where}(y[:, 0], predicted[:, 0])",
             )
         labels = labels.argmax(axis=1)
     if labels.ndim == 2:
@@ -229,9 +229,9 @@ def classes(where: str, y: Any, count: int | None = None) -> np.ndarray:
         worst = labels.min() if labels.min() < 0 else labels.max()
         raise invalid(
             where,
-            received=f"the label {worst}",
-            expected=f"classes from 0 to {count - 1}" if count else "classes from 0",
-            fix="number the classes from 0",
+            f"the label {worst}",
+            f"classes from 0 to {count - 1}" if count else "classes from 0",
+            "number the classes from 0",
         )
     return labels
 
@@ -245,9 +245,9 @@ def whole_classes(where: str, labels: np.ndarray) -> np.ndarray:
             received = f"the label {labels[labels != np.round(labels)][0]:g}"
         raise invalid(
             where,
-            received=received,
-            expected="a whole number a row",
-            fix="give the number of each row's class; of probabilities, p > 0.5",
+            received,
+            "a whole number a row",
+            "give the number of each row's class; of probabilities, p > 0.5",
         )
     return labels.astype(int)
 
@@ -268,16 +268,16 @@ def image_shape(
     if not is_shape(given) or len(given) not in (2, 3):
         raise invalid(
             where,
-            received=f"examples of shape {features}",
-            expected="images: (height, width), or (height, width, channels)",
-            fix="write shape=(8, 8), with the height and width of yours",
+            f"examples of shape {features}",
+            "images: (height, width), or (height, width, channels)",
+            "write shape=(8, 8), with the height and width of yours",
         )
     if math.prod(given) != math.prod(features):
         raise invalid(
             where,
-            received=f"shape={given} for {math.prod(features)} numbers",
-            expected=f"a shape of {math.prod(features)} numbers",
-            fix="write shape=(height, width) with that product",
+            f"shape={given} for {math.prod(features)} numbers",
+            f"a shape of {math.prod(features)} numbers",
+            "write shape=(height, width) with that product",
         )
     height, width, *channels = given
     return height, width, channels[0] if channels else 1

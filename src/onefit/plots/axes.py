@@ -70,9 +70,9 @@ def setting_axis(where: str, population: Any, name: str) -> Setting:
         varying = [n for n in population.settings if varies(population, n)]
         raise invalid(
             where,
-            received=f"{name!r}, which is {_text(distinct[0])} for every member",
-            expected="a setting that varies",
-            fix=f"write one of {', '.join(map(repr, varying))}"
+            f"{name!r}, which is {_text(distinct[0])} for every member",
+            "a setting that varies",
+            f"write one of {', '.join(map(repr, varying))}"
             if varying
             else "write population.fit(..., vary={...})",
         )
@@ -105,8 +105,9 @@ def _is_number(value: Any) -> bool:
 
 def _texts(values: list[Any]) -> list[str]:
     """Short texts of values, told apart."""
-    short = [type(v).__name__ if isinstance(v, Description) else _text(v)
-             for v in values]  # fmt: skip
+    short = [
+        type(v).__name__ if isinstance(v, Description) else _text(v) for v in values
+    ]
     return short if len(set(short)) == len(short) else [_text(v) for v in values]
 
 
@@ -164,9 +165,9 @@ def finals(
     if not finite.any():
         raise invalid(
             where,
-            received=f"a population whose {len(population)} members all diverged",
-            expected=f"a finite {metric!r} of one at least",
-            fix="give it a smaller learning_rate, or clipnorm=1",
+            f"a population whose {len(population)} members all diverged",
+            f"a finite {metric!r} of one at least",
+            "give it a smaller learning_rate, or clipnorm=1",
         )
     return metric, value, finite
 

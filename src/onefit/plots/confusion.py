@@ -45,9 +45,12 @@ def confusion_matrix(*given: Any, labels: Any = None, ax: Any = None) -> Any:
     true, own, count = _pairs(where, given)
     names = [str(k) for k in range(count)] if labels is None else list(map(str, labels))
     if len(names) < count:
-        raise invalid(where, received=f"{len(names)} labels for {count} classes",
-                      expected="a name for each class",
-                      fix="leave labels out for their numbers")  # fmt: skip
+        raise invalid(
+            where,
+            f"{len(names)} labels for {count} classes",
+            "a name for each class",
+            "leave labels out for their numbers",
+        )
     count = len(names)
     counts = np.bincount(true * count + own, minlength=count**2)
     counts = counts.reshape(count, count)
@@ -58,9 +61,15 @@ def confusion_matrix(*given: Any, labels: Any = None, ax: Any = None) -> Any:
     image.counts = counts
     letters = 9 if counts.max() < 1e4 and count < 13 else 7
     for row, column in np.argwhere(counts) if count <= WRITTEN else ():
-        ax.text(column, row, f"{counts[row, column]:,}", ha="center", va="center",
-                fontsize=letters,
-                color="white" if share[row, column] > 55 else "black")  # fmt: skip
+        ax.text(
+            column,
+            row,
+            f"{counts[row, column]:,}",
+            ha="center",
+            va="center",
+            fontsize=letters,
+            color="white" if share[row, column] > 55 else "black",
+        )
     ticks = np.arange(0, count, -(-count // 25))
     long = max(map(len, names)) * 0.1 > cell
     ax.set_xticks(ticks, [names[k] for k in ticks], rotation=90 if long else 0)
@@ -81,10 +90,12 @@ def _pairs(where: str, given: Any) -> tuple[np.ndarray, np.ndarray, int]:
         model, x, y = given
         found = answers(where, model, x)
         if not found.is_classifier:
-            raise invalid(where, received="a model whose output is a number",
-                          expected="a classifier",
-                          fix="give classes: confusion_matrix(y, predicted > 0.5)"
-                          )  # fmt: skip
+            raise invalid(
+                where,
+                "a model whose output is a number",
+                "a classifier",
+                "give classes: confusion_matrix(y, predicted > 0.5)",
+            )
         own, count = found.classes, found.count
         true = classes(where, y, count)
     elif len(given) == 2:
@@ -95,12 +106,13 @@ def _pairs(where: str, given: Any) -> tuple[np.ndarray, np.ndarray, int]:
         count = int(max(true.max(initial=0), own.max(initial=0), 1)) + 1
         count = max(count, said.shape[1] if wide else 0)
     else:
-        raise mistyped(where, received=f"{len(given)} arguments",
-                       expected="(model, x, y) or (y_true, y_pred)")  # fmt: skip
+        raise mistyped(
+            where, f"{len(given)} arguments", "(model, x, y) or (y_true, y_pred)"
+        )
     if len(true) != len(own) or not len(true):
         raise invalid(
             where,
-            received=f"{len(true)} true and {len(own)} predicted classes",
-            expected="one of each for every row, and a row at least",
+            f"{len(true)} true and {len(own)} predicted classes",
+            "one of each for every row, and a row at least",
         )
     return true, own, count

@@ -64,16 +64,21 @@ def learning_curves(
     else:
         raise invalid(
             "learning_curves",
-            received=f"{len(names)} metrics and one Axes" if names else "no metrics",
-            expected="one metric for one Axes",
-            fix="leave ax out, or call it for each metric",
+            f"{len(names)} metrics and one Axes" if names else "no metrics",
+            "one metric for one Axes",
+            "leave ax out, or call it for each metric",
         )
     for name, panel in zip(names, axes, strict=True):
         _curve(panel, history, logs, name)
         level = _chance(history, name, chance)
         if level is not None:
-            panel.axhline(level, color="0.4", linestyle=":", linewidth=1.4,
-                          label=f"chance: {level:.3g}")  # fmt: skip
+            panel.axhline(
+                level,
+                color="0.4",
+                linestyle=":",
+                linewidth=1.4,
+                label=f"chance: {level:.3g}",
+            )
         shown = name.replace("_", " ")
         if log and _ways(history).get(name) != "max":
             panel.set_yscale("log")
@@ -127,9 +132,9 @@ def _chance(history: Any, name: str, chance: Any) -> float | None:
             return 1 / count
     raise invalid(
         "learning_curves",
-        received=f"chance=True for {name!r}",
-        expected="the loss or the accuracy of a model with a cross-entropy",
-        fix="write the level itself: chance=0.5",
+        f"chance=True for {name!r}",
+        "the loss or the accuracy of a model with a cross-entropy",
+        "write the level itself: chance=0.5",
     )
 
 
@@ -162,8 +167,14 @@ def finding(finding: Any, ax: Any = None) -> Any:
     styles = ["-", "--", "-.", ":"]
     for i, (label, (x, y)) in enumerate(curves.items()):
         dots = {"marker": "o", "markersize": 4} if len(y) < 12 else {}
-        ax.plot(x, y, color=COLOURS[i % len(COLOURS)], linestyle=styles[i % 4],
-                label=label, **dots)  # fmt: skip
+        ax.plot(
+            x,
+            y,
+            color=COLOURS[i % len(COLOURS)],
+            linestyle=styles[i % 4],
+            label=label,
+            **dots,
+        )
     _levels(ax, np.concatenate([y for _, y in curves.values()]), numbers)
     ax.set_xlabel("epoch")
     _whole_epochs(ax)
@@ -195,9 +206,9 @@ def _evidence(finding: Any) -> tuple[dict[str, Any], dict[str, float]]:
     if not curves:
         raise invalid(
             "finding",
-            received=f"{getattr(finding, 'code', finding)!r} without a curve",
-            expected="one whose evidence has numbers over the epochs",
-            fix="print it instead: print(finding)",
+            f"{getattr(finding, 'code', finding)!r} without a curve",
+            "one whose evidence has numbers over the epochs",
+            "print it instead: print(finding)",
         )
     return curves, numbers
 
@@ -217,8 +228,13 @@ def _levels(ax: Any, values: np.ndarray, numbers: dict[str, float]) -> None:
     room = high - low
     for name, number in numbers.items():
         if low - room <= number <= high + room:
-            ax.axhline(number, color=BLACK, linestyle=":", linewidth=1.2,
-                       label=f"{name}: {number:.4g}")  # fmt: skip
+            ax.axhline(
+                number,
+                color=BLACK,
+                linestyle=":",
+                linewidth=1.2,
+                label=f"{name}: {number:.4g}",
+            )
         else:
             ax.plot([], [], " ", label=f"{name}: {number:.4g}")
 

@@ -118,20 +118,31 @@ def plot_model(
         raise unknown("rankdir", rankdir, DIRECTIONS)
     graph = getattr(model, "graph", model)
     if not isinstance(graph, Graph) or not graph.layers:
-        raise invalid(where, received="a model without layers" if isinstance(
-                      graph, Graph) else f"a {type(model).__name__}",
-                      expected="a model with layers",
-                      fix="add one: model.add(Dense(1))")  # fmt: skip
+        raise invalid(
+            where,
+            "a model without layers"
+            if isinstance(graph, Graph)
+            else f"a {type(model).__name__}",
+            "a model with layers",
+            "add one: model.add(Dense(1))",
+        )
     if show_shapes and not graph.built:
         raise invalid(
             where,
-            received="show_shapes=True for a model whose input shape is not known",
-            expected="a model that is built",
-            fix="begin with Input((4,)), or write model.build((None, 4))",
+            "show_shapes=True for a model whose input shape is not known",
+            "a model that is built",
+            "begin with Input((4,)), or write model.build((None, 4))",
         )
     across = rankdir in ("LR", "RL")
-    told = Told(show_shapes, show_dtype, show_layer_names, expand_nested,
-                show_layer_activations, show_trainable, across)  # fmt: skip
+    told = Told(
+        show_shapes,
+        show_dtype,
+        show_layer_names,
+        expand_nested,
+        show_layer_activations,
+        show_trainable,
+        across,
+    )
     shape = graph.slot.input_shape if graph.built else None
     picture = _drawing(graph, shape, told, entrance=True)
     width, height = picture.layout.width, picture.layout.height
@@ -225,8 +236,9 @@ def _called(layer: Any, shapes: Any, told: Told, at: int, calls: list[int]) -> B
     head = f"{layer.name} ({kind})" if told.names else kind
     if isinstance(layer, Graph) and told.inside:
         inside = _drawing(layer, given, told, entrance=False)
-        return _frame(head if told.names else f"{layer.name} ({kind})", lines, inside,
-                      told)  # fmt: skip
+        return _frame(
+            head if told.names else f"{layer.name} ({kind})", lines, inside, told
+        )
     return _box(head, lines, colour, told)
 
 
@@ -295,9 +307,13 @@ def _canvas(width: float, height: float) -> Any:
 
 
 def _draw(
-    ax: Any, drawing: Drawing, corner: np.ndarray, across: bool, flip: bool,
+    ax: Any,
+    drawing: Drawing,
+    corner: np.ndarray,
+    across: bool,
+    flip: bool,
     size: tuple[float, float],
-) -> None:  # fmt: skip
+) -> None:
     """Boxes and arrows, from this corner on.
 
     A layout runs downwards; across, its two axes change places, and flipped, it is seen
@@ -332,10 +348,18 @@ def _arrow(ax: Any, way: np.ndarray, across: bool) -> None:
         first[along] = second[along] = middle
         points += [first, second, end]
         codes += [Path.CURVE4] * 3
-    ax.add_patch(FancyArrowPatch(
-        path=Path(points, codes), arrowstyle="-|>", mutation_scale=9, color=EDGE,
-        linewidth=1, shrinkA=0, shrinkB=0, zorder=2,
-    ))  # fmt: skip
+    ax.add_patch(
+        FancyArrowPatch(
+            path=Path(points, codes),
+            arrowstyle="-|>",
+            mutation_scale=9,
+            color=EDGE,
+            linewidth=1,
+            shrinkA=0,
+            shrinkB=0,
+            zorder=2,
+        )
+    )
 
 
 def _paint(ax: Any, box: Box, place: np.ndarray, across: bool, flip: bool) -> None:
@@ -344,20 +368,34 @@ def _paint(ax: Any, box: Box, place: np.ndarray, across: bool, flip: bool) -> No
 
     width, height = box.size
     left, top = place - np.array(box.size) / 2
-    ax.add_patch(FancyBboxPatch(
-        (left, top), width, height, boxstyle="round,pad=0,rounding_size=4",
-        facecolor=box.colour, edgecolor=EDGE, linewidth=1,
-        linestyle="--" if box.inside else "-", zorder=1 if box.inside else 3,
-    ))  # fmt: skip
+    ax.add_patch(
+        FancyBboxPatch(
+            (left, top),
+            width,
+            height,
+            boxstyle="round,pad=0,rounding_size=4",
+            facecolor=box.colour,
+            edgecolor=EDGE,
+            linewidth=1,
+            linestyle="--" if box.inside else "-",
+            zorder=1 if box.inside else 3,
+        )
+    )
     y = top + PAD / 2 + LINE / 2 + 1
     for number, text in enumerate([box.head, *box.lines]):
-        ax.text(place[0], y + LINE * number, text, ha="center", va="center",
-                fontsize=SIZE, fontweight="normal" if number else "bold", zorder=4,
-                color="#333333" if number else "black")  # fmt: skip
+        ax.text(
+            place[0],
+            y + LINE * number,
+            text,
+            ha="center",
+            va="center",
+            fontsize=SIZE,
+            fontweight="normal" if number else "bold",
+            zorder=4,
+            color="#333333" if number else "black",
+        )
     if box.inside is not None:
         wide, high = box.inside.layout.width, box.inside.layout.height
         size = (high, wide) if across else (wide, high)
-        corner = np.array([
-            place[0] - size[0] / 2, top + _high(box.lines) + 2 * PAD,
-        ])  # fmt: skip
+        corner = np.array([place[0] - size[0] / 2, top + _high(box.lines) + 2 * PAD])
         _draw(ax, box.inside, corner, across, flip, size)

@@ -13,8 +13,16 @@ from onefit.plots.panels import panels
 
 __all__ = ["activation_functions"]
 
-LECTURES = ("linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "softplus",
-            "gelu")  # fmt: skip
+LECTURES = (
+    "linear",
+    "sigmoid",
+    "tanh",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "softplus",
+    "gelu",
+)
 
 
 def activation_functions(
@@ -47,15 +55,16 @@ def activation_functions(
     where = "activation_functions"
     low, high = (float(end) for end in z)
     if not low < high:
-        raise invalid(where, received=f"z={tuple(z)}", expected="a lower end first",
-                      fix="write z=(-4, 4)")  # fmt: skip
+        raise invalid(where, f"z={tuple(z)}", "a lower end first", "write z=(-4, 4)")
     lone = names is not None and not isinstance(names, list | tuple | dict)
     functions = _functions([names] if lone else LECTURES if names is None else names)
     if not functions or (ax is not None and len(functions) > 1):
-        raise invalid(where, received=f"{len(functions)} functions"
-                      + (" and one Axes" if functions else ""),
-                      expected="one function for one Axes",
-                      fix="leave ax out, or call it for each")  # fmt: skip
+        raise invalid(
+            where,
+            f"{len(functions)} functions" + (" and one Axes" if functions else ""),
+            "one function for one Axes",
+            "leave ax out, or call it for each",
+        )
     at = np.linspace(low, high, 401)
     # Not at whole numbers, where functions have their corners and slopes two values.
     slopes_at = at + (high - low) * 1e-6
@@ -69,8 +78,7 @@ def activation_functions(
         panel.axhline(0, color="0.85", linewidth=0.8)
         panel.axvline(0, color="0.85", linewidth=0.8)
         panel.plot(at, value, color=BLUE, linewidth=1.8, label="$g(z)$")
-        panel.plot(at, slope, color=RED, linewidth=1.4, linestyle="--",
-                   label="$g'(z)$")  # fmt: skip
+        panel.plot(at, slope, color=RED, linewidth=1.4, linestyle="--", label="$g'(z)$")
         panel.set_title(name, fontsize=10)
         panel.set_xlim(low, high)
         panel.set_xlabel("$z$")
@@ -108,9 +116,9 @@ def _curves(
         if shape != ():
             raise invalid(
                 where,
-                received=f"{name!r}, which is no function of one number",
-                expected="g(z) of a lone z, written in jax.numpy",
-                fix=f"write {{'{name}': lambda z: ...}}, with its other values as "
+                f"{name!r}, which is no function of one number",
+                "g(z) of a lone z, written in jax.numpy",
+                f"write {{'{name}': lambda z: ...}}, with its other values as "
                 "they are to be",
             )
 

@@ -63,8 +63,7 @@ def activations_histogram(
                 raise unknown("layer", name, names)
         chosen = [found[names.index(name)] for name in layers]
     if not chosen:
-        raise invalid(where, received="no layer", expected="one at least",
-                      fix="leave layers out for all")  # fmt: skip
+        raise invalid(where, "no layer", "one at least", "leave layers out for all")
     axes = panels(len(chosen), 3, (2.7, 2.1))
     for ax, reading in zip(axes, chosen, strict=True):
         drawn(ax)
@@ -74,8 +73,11 @@ def activations_histogram(
             share = np.full(len(finite), 100 / len(values))
             ax.hist(finite, BARS, weights=share, color=BLUE)
         zero = 100 * np.mean(values == 0)
-        text = (f"μ = {short(finite.mean())}, σ = {short(finite.std())}, "
-                f"{zero:.0f} % zero" if len(finite) else "no finite value")  # fmt: skip
+        text = (
+            f"μ = {short(finite.mean())}, σ = {short(finite.std())}, {zero:.0f} % zero"
+            if len(finite)
+            else "no finite value"
+        )
         if 0 < len(finite) < len(values):
             text += f", {len(values) - len(finite):,} not finite"
         ax.set_title(f"{reading.name}\n{text}", fontsize=8.5)
@@ -134,8 +136,7 @@ def gradients_histogram(model: Any, x: Any, y: Any) -> Any:
     grads = _gradient(task, slot.params, slot.state, batch)
     found = list(_by_layer(model.graph, grads))
     if not found:
-        raise invalid(where, received="a model without weights",
-                      expected="layers that learn")  # fmt: skip
+        raise invalid(where, "a model without weights", "layers that learn")
     sizes = np.concatenate([np.abs(values) for _, values in found])
     sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
     low, high = (sizes.min(), sizes.max()) if len(sizes) else (0.1, 1.0)
@@ -146,8 +147,9 @@ def gradients_histogram(model: Any, x: Any, y: Any) -> Any:
         size = np.abs(values[np.isfinite(values)])
         shown = size[size > 0]
         if len(shown):
-            ax.hist(shown, bins, weights=np.full(len(shown), 100 / len(values)),
-                    color=BLUE)  # fmt: skip
+            ax.hist(
+                shown, bins, weights=np.full(len(shown), 100 / len(values)), color=BLUE
+            )
             ax.axvline(np.median(shown), color="black", linewidth=1.2)
         parts = [f"median {short(np.median(shown))}"] if len(shown) else []
         if (zero := 100 * np.mean(values == 0)) > 0:

@@ -67,8 +67,9 @@ def weights_as_images(
     axes = panels(drawn_units * drawn_channels, columns, size, beside=0.9)
     for number, ax in enumerate(axes):
         channel, unit = divmod(number, drawn_units) if channels > 1 else (0, number)
-        image = ax.imshow(kernel[:, :, channel, unit], cmap=signed_colours(),
-                          vmin=-limit, vmax=limit)  # fmt: skip
+        image = ax.imshow(
+            kernel[:, :, channel, unit], cmap=signed_colours(), vmin=-limit, vmax=limit
+        )
         bare(ax)
         if channel == 0:
             ax.set_title(f"unit {unit + 1}", fontsize=8, pad=3)
@@ -86,18 +87,23 @@ def weights_as_images(
 def _layer(where: str, model: Any, layer: str | int | None) -> Any:
     """The layer asked for; the first with a kernel, also in models inside."""
     if not getattr(model, "built", False):
-        raise invalid(where, received="a model without weights",
-                      expected="a model that is built",
-                      fix="begin with Input((64,)), or write model.build((None, 64))"
-                      )  # fmt: skip
+        raise invalid(
+            where,
+            "a model without weights",
+            "a model that is built",
+            "begin with Input((64,)), or write model.build((None, 64))",
+        )
     if layer is not None:
         by_name = isinstance(layer, str)
         return model.get_layer(layer) if by_name else model.get_layer(index=layer)
     for one in model.graph.plain_layers():
         if "kernel" in one.slot.params:
             return one
-    raise invalid(where, received="a model whose layers have no kernel",
-                  expected="a Dense layer or a convolution among them")  # fmt: skip
+    raise invalid(
+        where,
+        "a model whose layers have no kernel",
+        "a Dense layer or a convolution among them",
+    )
 
 
 def _kernel(where: str, layer: Any) -> np.ndarray:
@@ -107,9 +113,9 @@ def _kernel(where: str, layer: Any) -> np.ndarray:
     if kernel is None or kernel.ndim not in (2, 3, 4):
         raise invalid(
             where,
-            received=f"the layer {layer.name!r}, whose weights are no images",
-            expected="a Dense layer, or a convolution over one or two axes",
-            fix="name the layer: layer='conv2d'",
+            f"the layer {layer.name!r}, whose weights are no images",
+            "a Dense layer, or a convolution over one or two axes",
+            "name the layer: layer='conv2d'",
         )
     return kernel
 
@@ -175,18 +181,23 @@ def wrong_examples(
     where = "wrong_examples"
     found = answers(where, model, x)
     if not found.is_classifier:
-        raise invalid(where, received="a model whose output is a number",
-                      expected="a classifier", fix="draw decision_boundary, or end in "
-                      "Dense(1, activation='sigmoid')")  # fmt: skip
+        raise invalid(
+            where,
+            "a model whose output is a number",
+            "a classifier",
+            "draw decision_boundary, or end in Dense(1, activation='sigmoid')",
+        )
     images = np.asarray(x)
     height, width, channels = image_shape(where, images.shape[1:], shape)
     true, said = classes(where, y, found.count), found.classes
     if len(true) != len(said):
-        raise invalid(where, received=f"{len(said)} images and {len(true)} classes",
-                      expected="a class for each image")  # fmt: skip
+        raise invalid(
+            where,
+            f"{len(said)} images and {len(true)} classes",
+            "a class for each image",
+        )
     if not isinstance(count, int) or count < 1:
-        raise mistyped(where, received=f"count={count!r}",
-                       expected="a positive whole number")  # fmt: skip
+        raise mistyped(where, f"count={count!r}", "a positive whole number")
     names = list(map(str, range(found.count) if labels is None else labels))
     sure = found.values.max(axis=1)
     if found.values.shape[1] == 1:
@@ -211,8 +222,9 @@ def wrong_examples(
             ax.imshow(image[..., 0], cmap="gray_r", vmin=low, vmax=high)
         bare(ax)
         percent = f" ({100 * sure[i]:.0f} %)" if found.link else ""
-        ax.set_title(f"true: {names[true[i]]}\nmodel: {names[said[i]]}{percent}",
-                     fontsize=8.5)  # fmt: skip
+        ax.set_title(
+            f"true: {names[true[i]]}\nmodel: {names[said[i]]}{percent}", fontsize=8.5
+        )
     many = f" {len(shown)}" if len(shown) > 1 else ""
     some = f", the surest{many}" if len(shown) < len(wrong) else ""
     axes[0].figure.suptitle(

@@ -110,8 +110,9 @@ def _sorted_rows(rank: list[int], links: list[tuple[int, int]]) -> list[list[int
         for number in order:
             beside = rows[number - 1 if down else number + 1]
             at = {box: i / max(1, len(beside) - 1) for i, box in enumerate(beside)}
-            own = {b: i / max(1, len(rows[number]) - 1)
-                   for i, b in enumerate(rows[number])}  # fmt: skip
+            own = {
+                b: i / max(1, len(rows[number]) - 1) for i, b in enumerate(rows[number])
+            }
             rows[number].sort(
                 key=lambda box, at=at, own=own, near=near: float(
                     np.mean([at[n] for n in near[box]]) if near[box] else own[box]
@@ -183,10 +184,15 @@ def _in_order(wanted: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _ways(
-    arrows: Sequence[tuple[int, int]], chains: list[list[int]],
-    sizes: Sequence[tuple[float, float]], places: np.ndarray, x: np.ndarray,
-    rank: list[int], tops: np.ndarray, heights: list[float],
-) -> list[np.ndarray]:  # fmt: skip
+    arrows: Sequence[tuple[int, int]],
+    chains: list[list[int]],
+    sizes: Sequence[tuple[float, float]],
+    places: np.ndarray,
+    x: np.ndarray,
+    rank: list[int],
+    tops: np.ndarray,
+    heights: list[float],
+) -> list[np.ndarray]:
     """The arrows' points; those that end at one box do so side by side."""
     port = {}
     for box in {b for _, b in arrows}:

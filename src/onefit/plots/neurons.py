@@ -81,33 +81,46 @@ def network(model: Any, x: Any = None, *, units: int = 10, ax: Any = None) -> An
     where = "network"
     columns = _columns(where, model)
     if not isinstance(units, int) or units < 3:
-        raise invalid(where, received=f"units={units!r}",
-                      expected="3 neurons a layer, or more")  # fmt: skip
+        raise invalid(where, f"units={units!r}", "3 neurons a layer, or more")
     values = None if x is None else _values(where, model, x, columns)
     most = max(min(column.size, units) for column in columns)
     wide, high = ACROSS * (len(columns) - 1) + 1.8, UP * (most - 1) + 2.1
     ax = drawn(ax, (float(np.clip(INCH * wide, 4.2, 24)), INCH * high + 0.4))
     places = [_places(column.size, units) for column in columns]
-    count = sum(a.kernel is not None and len(p) * len(q)
-                for a, p, q in zip(columns[1:], places, places[1:], strict=False)
-                )  # fmt: skip
+    count = sum(
+        a.kernel is not None and len(p) * len(q)
+        for a, p, q in zip(columns[1:], places, places[1:], strict=False)
+    )
     limit = max(float(np.abs(c.kernel).max()) for c in columns if c.kernel is not None)
     for at in range(1, len(columns)):
-        _lines(ax, at, columns[at], places[at - 1], places[at], limit or 1.0,
-               written=count <= WRITTEN)  # fmt: skip
+        _lines(
+            ax,
+            at,
+            columns[at],
+            places[at - 1],
+            places[at],
+            limit or 1.0,
+            written=count <= WRITTEN,
+        )
     for at, column in enumerate(columns):
         given = None if values is None else values[at]
         _neurons(ax, at, column, places[at], given, most)
     ax.plot([], [], color=BLUE, linewidth=2, label="weight above 0")
     ax.plot([], [], color=RED, linewidth=2, label="below 0")
     ax.plot([], [], " ", label=f"widest line: {short(limit)}")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3, frameon=False,
-              fontsize=8.5)  # fmt: skip
+    ax.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0.0),
+        ncols=3,
+        frameon=False,
+        fontsize=8.5,
+    )
     ax.set_aspect("equal")
     ax.set_axis_off()
     half = UP * (most - 1) / 2
-    ax.set(xlim=(-0.9, ACROSS * (len(columns) - 1) + 0.9),
-           ylim=(-half - 1.5, half + 0.6))  # fmt: skip
+    ax.set(
+        xlim=(-0.9, ACROSS * (len(columns) - 1) + 0.9), ylim=(-half - 1.5, half + 0.6)
+    )
     return ax
 
 
@@ -115,10 +128,12 @@ def _columns(where: str, model: Any) -> list[Column]:
     """The columns of neurons of a chain of dense layers."""
     fix = "draw plot_model(model) instead"
     if not getattr(model, "built", False):
-        raise invalid(where, received="a model without weights",
-                      expected="a model that is built",
-                      fix="begin with Input((2,)), or write model.build((None, 2))"
-                      )  # fmt: skip
+        raise invalid(
+            where,
+            "a model without weights",
+            "a model that is built",
+            "begin with Input((2,)), or write model.build((None, 2))",
+        )
     layers = _chain(where, model.graph, fix)
     shape = model.graph.slot.input_shape
     size = math.prod(n or 1 for n in shape[1:])
@@ -132,23 +147,32 @@ def _columns(where: str, model: Any) -> list[Column]:
             bias = layer.slot.params.get("bias")
             title = _title(name, layer)
             bounded = title.endswith(("sigmoid", "softmax", "tanh"))
-            columns.append(Column(title, layer.units, kernel, None if bias is None else
-                                  np.asarray(bias), name, bounded))  # fmt: skip
+            columns.append(
+                Column(
+                    title,
+                    layer.units,
+                    kernel,
+                    None if bias is None else np.asarray(bias),
+                    name,
+                    bounded,
+                )
+            )
             continue
         keeps = layer.output_shape(own) == own or type(layer).__name__ == "Flatten"
         if isinstance(layer, Dense) or not keeps:
-            raise invalid(where, received=f"the layer {name!r}, a "
-                          f"{type(layer).__name__} on {own}",
-                          expected="dense layers one after another", fix=fix
-                          )  # fmt: skip
+            raise invalid(
+                where,
+                f"the layer {name!r}, a {type(layer).__name__} on {own}",
+                "dense layers one after another",
+                fix,
+            )
         before = columns[-1]
         shown = before.title
         if type(layer).__name__ not in ("Flatten", "Dropout"):
             shown = f"{before.title}\n+ {name}"
         columns[-1] = before._replace(title=shown, last=name)
     if len(columns) == 1:
-        raise invalid(where, received="a model without a dense layer",
-                      expected="one at least", fix=fix)  # fmt: skip
+        raise invalid(where, "a model without a dense layer", "one at least", fix)
     return columns
 
 
@@ -162,8 +186,9 @@ def _chain(where: str, graph: Graph, fix: str, prefix: str = "") -> list[Any]:
     found = []
     for number, node in enumerate(graph.nodes):
         if Node(node.layer, number, None, node.options) != node or graph.inputs > 1:
-            raise invalid(where, received="a model with branches",
-                          expected="layers one after another", fix=fix)  # fmt: skip
+            raise invalid(
+                where, "a model with branches", "layers one after another", fix
+            )
         layer = graph.layers[node.layer]
         name = f"{prefix}{layer.name}"
         if isinstance(layer, Graph):
@@ -179,8 +204,7 @@ def _values(where: str, model: Any, x: Any, columns: list[Column]) -> list[np.nd
     shape = model.graph.slot.input_shape
     x = x[None] if x.ndim == len(shape) - 1 else x
     if len(x) != 1:
-        raise invalid(where, received=f"{len(x)} examples", expected="one",
-                      fix="write x[0]")  # fmt: skip
+        raise invalid(where, f"{len(x)} examples", "one", "write x[0]")
     given = np.ravel(jax.tree.leaves(inputs(where, model, x))[0])
     found = {reading.name: reading.value for reading in readings(where, model, x)}
     return [np.ravel(found[c.last]) if c.last else given for c in columns]
@@ -195,9 +219,14 @@ def _places(size: int, units: int) -> dict[int, float]:
 
 
 def _lines(
-    ax: Any, at: int, column: Column, left: dict[int, float], right: dict[int, float],
-    limit: float, written: bool,
-) -> None:  # fmt: skip
+    ax: Any,
+    at: int,
+    column: Column,
+    left: dict[int, float],
+    right: dict[int, float],
+    limit: float,
+    written: bool,
+) -> None:
     """The weights from one column to the next."""
     from matplotlib.collections import LineCollection
 
@@ -216,10 +245,17 @@ def _lines(
         colours.append(BLUE if w >= 0 else RED)
         if written and min(before, after) <= 3:
             x, y = start + share * (end - start)
-            ax.text(x, y, short(w), fontsize=7, ha="center", va="center", zorder=3,
-                    color=colours[-1],
-                    bbox={"boxstyle": "round,pad=0.08", "color": "white",
-                          "alpha": 0.9})  # fmt: skip
+            ax.text(
+                x,
+                y,
+                short(w),
+                fontsize=7,
+                ha="center",
+                va="center",
+                zorder=3,
+                color=colours[-1],
+                bbox={"boxstyle": "round,pad=0.08", "color": "white", "alpha": 0.9},
+            )
     alpha = float(np.clip(60 / len(lines), 0.35, 0.9))
     ax.add_collection(
         LineCollection(lines, linewidths=widths, colors=colours, alpha=alpha, zorder=1)
@@ -227,9 +263,13 @@ def _lines(
 
 
 def _neurons(
-    ax: Any, at: int, column: Column, places: dict[int, float],
-    values: np.ndarray | None, most: int,
-) -> None:  # fmt: skip
+    ax: Any,
+    at: int,
+    column: Column,
+    places: dict[int, float],
+    values: np.ndarray | None,
+    most: int,
+) -> None:
     """The neurons of a column, with their biases below them."""
     from matplotlib.patches import Circle
 
@@ -240,19 +280,43 @@ def _neurons(
         name = f"$x_{{{j + 1}}}$" if at == 0 else f"$a^{{[{at}]}}_{{{j + 1}}}$"
         if values is not None:
             fill, name = signed_colours()(0.5 + values[j] / wide / 2), short(values[j])
-        ax.add_patch(Circle((x, y), RADIUS, facecolor=fill, edgecolor="0.25",
-                            linewidth=1, zorder=4))  # fmt: skip
+        ax.add_patch(
+            Circle(
+                (x, y), RADIUS, facecolor=fill, edgecolor="0.25", linewidth=1, zorder=4
+            )
+        )
         light = values is None or np.dot(fill[:3], (0.299, 0.587, 0.114)) > 0.5
-        ax.text(x, y, name, ha="center", va="center", zorder=5,
-                fontsize=7.5 if values is not None else 9,
-                color="black" if light else "white")  # fmt: skip
+        ax.text(
+            x,
+            y,
+            name,
+            ha="center",
+            va="center",
+            zorder=5,
+            fontsize=7.5 if values is not None else 9,
+            color="black" if light else "white",
+        )
         if column.bias is not None:
-            ax.text(x, y - RADIUS - 0.03, f"b = {short(column.bias[j])}", fontsize=6.5,
-                    ha="center", va="top", color="0.25", zorder=5)  # fmt: skip
+            ax.text(
+                x,
+                y - RADIUS - 0.03,
+                f"b = {short(column.bias[j])}",
+                fontsize=6.5,
+                ha="center",
+                va="top",
+                color="0.25",
+                zorder=5,
+            )
     if len(places) < column.size:
         *_, above, below = places.values()
         ax.text(x, (above + below) / 2, "⋮", fontsize=16, ha="center", va="center")
     half = UP * (most - 1) / 2
     text = f"{column.title}\n{column.size:,} {'unit' if at else 'number'}"
-    ax.text(x, -half - 0.62, text + "s" * (column.size > 1), ha="center", va="top",
-            fontsize=8.5)  # fmt: skip
+    ax.text(
+        x,
+        -half - 0.62,
+        text + "s" * (column.size > 1),
+        ha="center",
+        va="top",
+        fontsize=8.5,
+    )

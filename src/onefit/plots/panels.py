@@ -7,14 +7,7 @@ import numpy as np
 
 from onefit.plots.axes import BLUE, COLOURS, RED
 
-__all__ = [
-    "bare",
-    "class_colours",
-    "panels",
-    "short",
-    "signed_colours",
-    "signed_limit",
-]
+__all__ = ["bare", "class_colours", "panels", "short", "signed_colours", "signed_limit"]
 
 MARKS = "osD^vP<"
 """Beside its colour each class has a mark of its own."""

@@ -11,13 +11,7 @@ from onefit.layers.base import is_shape
 from onefit.layers.core import InputLayer
 from onefit.plots.asking import Answers, Reading, answers, classes, inputs, readings
 from onefit.plots.axes import BLACK, drawn
-from onefit.plots.panels import (
-    MARKS,
-    bare,
-    class_colours,
-    signed_colours,
-    signed_limit,
-)
+from onefit.plots.panels import MARKS, bare, class_colours, signed_colours, signed_limit
 
 __all__ = ["decision_boundary", "unit_responses"]
 
@@ -64,9 +58,9 @@ def _plane(where: str, model: Any, x: Any, side: int) -> Plane:
     if shape != (2,):
         raise invalid(
             where,
-            received=f"a model whose examples have the shape {shape}",
-            expected="two inputs, the axes of the plane: x of shape (rows, 2)",
-            fix="train a model on two of the columns, x[:, :2], or on two features "
+            f"a model whose examples have the shape {shape}",
+            "two inputs, the axes of the plane: x of shape (rows, 2)",
+            "train a model on two of the columns, x[:, :2], or on two features "
             "made of them",
         )
     low, high = ends.min(axis=0).astype(float), ends.max(axis=0).astype(float)
@@ -144,25 +138,35 @@ def decision_boundary(
     left, right, bottom, top = plane.extent
     ax.set(xlim=(left, right), ylim=(bottom, top))
     if ax.get_legend_handles_labels()[1]:
-        ax.legend(loc="upper left", bbox_to_anchor=(0, -0.12), ncols=4, frameon=False,
-                  fontsize=8.5, handletextpad=0.5, columnspacing=1.4, markerscale=1.2,
-                  borderaxespad=0)  # fmt: skip
+        ax.legend(
+            loc="upper left",
+            bbox_to_anchor=(0, -0.12),
+            ncols=4,
+            frameon=False,
+            fontsize=8.5,
+            handletextpad=0.5,
+            columnspacing=1.4,
+            markerscale=1.2,
+            borderaxespad=0,
+        )
     return ax
 
 
 def _names(where: str, labels: Any, count: int) -> list[str]:
     names = [str(k) for k in range(count)] if labels is None else list(map(str, labels))
     if len(names) != count:
-        raise invalid(where, received=f"{len(names)} labels",
-                      expected=f"a name for each of the {count} classes",
-                      fix="leave labels out for their numbers")  # fmt: skip
+        raise invalid(
+            where,
+            f"{len(names)} labels",
+            f"a name for each of the {count} classes",
+            "leave labels out for their numbers",
+        )
     return names
 
 
 def _refuse_lengths(where: str, x: int, y: int) -> None:
     if x != y:
-        raise invalid(where, received=f"{x} rows of x and {y} of y",
-                      expected="a target for each row")  # fmt: skip
+        raise invalid(where, f"{x} rows of x and {y} of y", "a target for each row")
 
 
 def _two_regions(ax: Any, plane: Plane, found: Answers, names: list[str]) -> None:
@@ -175,9 +179,17 @@ def _two_regions(ax: Any, plane: Plane, found: Answers, names: list[str]) -> Non
     else:
         wide = signed_limit(table - limit)
         low, high, name = limit - wide, limit + wide, "output of the model"
-    image = ax.imshow(table, cmap=signed_colours(), vmin=low, vmax=high, alpha=0.75,
-                      origin="lower", extent=plane.extent, aspect="auto",
-                      interpolation="bilinear")  # fmt: skip
+    image = ax.imshow(
+        table,
+        cmap=signed_colours(),
+        vmin=low,
+        vmax=high,
+        alpha=0.75,
+        origin="lower",
+        extent=plane.extent,
+        aspect="auto",
+        interpolation="bilinear",
+    )
     if table.min() < limit < table.max():
         ax.contour(*plane.lines, table, [limit], colors=BLACK, linewidths=1.6)
         ax.plot([], [], color=BLACK, linewidth=1.6, label="boundary")
@@ -192,18 +204,28 @@ def _regions(ax: Any, plane: Plane, found: Answers, names: list[str]) -> None:
     share = np.clip((sure - least) / (1 - least), 0, 1) if found.link else 1.0
     strength = plane.table(np.broadcast_to(0.15 + 0.5 * share, len(sure)))[..., None]
     picture = strength * colours[number.astype(int), :3] + (1 - strength)
-    ax.imshow(picture, origin="lower", extent=plane.extent, aspect="auto",
-              interpolation="nearest")  # fmt: skip
+    ax.imshow(
+        picture,
+        origin="lower",
+        extent=plane.extent,
+        aspect="auto",
+        interpolation="nearest",
+    )
     for k in np.unique(number).astype(int):
         own = number == k
         if not own.all():
             ax.contour(*plane.lines, own, [0.5], colors=BLACK, linewidths=0.8)
         at = _inside(own)
         across, up = plane.lines
-        ax.annotate(names[k], (across[at[1]], up[at[0]]), ha="center", va="center",
-                    fontweight="bold", zorder=6,
-                    bbox={"boxstyle": "round,pad=0.2", "color": "white",
-                          "alpha": 0.85})  # fmt: skip
+        ax.annotate(
+            names[k],
+            (across[at[1]], up[at[0]]),
+            ha="center",
+            va="center",
+            fontweight="bold",
+            zorder=6,
+            bbox={"boxstyle": "round,pad=0.2", "color": "white", "alpha": 0.85},
+        )
 
 
 def _inside(region: np.ndarray) -> tuple[int, int]:
@@ -211,9 +233,12 @@ def _inside(region: np.ndarray) -> tuple[int, int]:
     while True:
         left = np.zeros_like(region)
         left[1:-1, 1:-1] = (
-            region[1:-1, 1:-1] & region[:-2, 1:-1] & region[2:, 1:-1]
-            & region[1:-1, :-2] & region[1:-1, 2:]
-        )  # fmt: skip
+            region[1:-1, 1:-1]
+            & region[:-2, 1:-1]
+            & region[2:, 1:-1]
+            & region[1:-1, :-2]
+            & region[1:-1, 2:]
+        )
         if not left.any():
             rows, columns = np.nonzero(region)
             middle = len(rows) // 2
@@ -228,13 +253,27 @@ def _rows(
     colours = class_colours(len(names))
     size = float(np.clip(6000 / len(x), 12, 42))
     for k in np.unique(true):
-        ax.scatter(*x[true == k].T, s=size, color=colours[k], marker=MARKS[k % 7],
-                   edgecolors="white", linewidths=0.6, zorder=4,
-                   label=f"class {names[k]}")  # fmt: skip
+        ax.scatter(
+            *x[true == k].T,
+            s=size,
+            color=colours[k],
+            marker=MARKS[k % 7],
+            edgecolors="white",
+            linewidths=0.6,
+            zorder=4,
+            label=f"class {names[k]}",
+        )
     wrong = own != true
     if wrong.any():
-        ax.scatter(*x[wrong].T, s=size, color=BLACK, marker="x", linewidths=1.2,
-                   zorder=5, label=f"wrong: {wrong.sum():,} of {len(x):,}")  # fmt: skip
+        ax.scatter(
+            *x[wrong].T,
+            s=size,
+            color=BLACK,
+            marker="x",
+            linewidths=1.2,
+            zorder=5,
+            label=f"wrong: {wrong.sum():,} of {len(x):,}",
+        )
 
 
 def _surface(ax: Any, plane: Plane, found: Answers, x: Any, y: Any) -> None:
@@ -252,16 +291,30 @@ def _surface(ax: Any, plane: Plane, found: Answers, x: Any, y: Any) -> None:
     if low == high:
         low, high = low - 0.5, high + 0.5
     norm = Normalize(low, high)
-    image = ax.imshow(table, cmap="viridis", norm=norm, origin="lower",
-                      extent=plane.extent, aspect="auto",
-                      interpolation="bilinear")  # fmt: skip
+    image = ax.imshow(
+        table,
+        cmap="viridis",
+        norm=norm,
+        origin="lower",
+        extent=plane.extent,
+        aspect="auto",
+        interpolation="bilinear",
+    )
     if table.max() > table.min():
         heights = ax.contour(*plane.lines, table, 8, colors="white", linewidths=0.7)
         ax.clabel(heights, fontsize=7)
     if target is not None:
-        ax.scatter(*np.asarray(x).T, c=target, cmap="viridis", norm=norm, s=26,
-                   edgecolors="white", linewidths=0.8, zorder=4,
-                   label="rows, coloured by their targets")  # fmt: skip
+        ax.scatter(
+            *np.asarray(x).T,
+            c=target,
+            cmap="viridis",
+            norm=norm,
+            s=26,
+            edgecolors="white",
+            linewidths=0.8,
+            zorder=4,
+            label="rows, coloured by their targets",
+        )
     ax.figure.colorbar(image, ax=ax, label="output of the model")
 
 
@@ -323,8 +376,8 @@ def _chosen(found: list[Reading], layer: str | int) -> Reading:
     if not -len(found) <= layer < len(found):
         raise invalid(
             "unit_responses",
-            received=f"layer={layer}",
-            expected=f"0 to {len(found) - 1}, or a name: {', '.join(names)}",
+            f"layer={layer}",
+            f"0 to {len(found) - 1}, or a name: {', '.join(names)}",
         )
     return found[layer]
 
@@ -346,8 +399,11 @@ def _responses(plane: Plane, found: list[Reading], counts: list[int]) -> np.ndar
         axes += _units(plane, reading, part, count, columns)
         top += high
     left, right, bottom, up = plane.extent
-    figure.supxlabel(f"across: $x_1$ from {left:.2g} to {right:.2g}; up: $x_2$ from "
-                     f"{bottom:.2g} to {up:.2g}", fontsize=8)  # fmt: skip
+    figure.supxlabel(
+        f"across: $x_1$ from {left:.2g} to {right:.2g}; up: $x_2$ from "
+        f"{bottom:.2g} to {up:.2g}",
+        fontsize=8,
+    )
     return np.array(axes)
 
 
@@ -360,9 +416,15 @@ def _units(
     middle, wide = (0.5, 0.5) if bounded else (0.0, signed_limit(values))
     for unit, ax in enumerate(part[:count]):
         table = plane.table(values[:, unit])
-        image = ax.imshow(table, cmap=signed_colours(), vmin=middle - wide,
-                          vmax=middle + wide, origin="lower", aspect="auto",
-                          extent=plane.extent)  # fmt: skip
+        image = ax.imshow(
+            table,
+            cmap=signed_colours(),
+            vmin=middle - wide,
+            vmax=middle + wide,
+            origin="lower",
+            aspect="auto",
+            extent=plane.extent,
+        )
         # A relu has no sides: its line is where it begins to be above 0.
         limit = middle + 1e-3 * wide * (values.min() == 0)
         if table.min() < limit < table.max():

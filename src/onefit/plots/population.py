@@ -26,12 +26,7 @@ from onefit.plots.axes import (
     varies,
 )
 
-__all__ = [
-    "heat_map",
-    "metric_against",
-    "parallel_coordinates",
-    "population_curves",
-]
+__all__ = ["heat_map", "metric_against", "parallel_coordinates", "population_curves"]
 
 LINES = 300
 """How many members' curves are drawn; the bands hold all of them."""
@@ -87,8 +82,13 @@ def population_curves(
         colours: Any = BLUE
     else:
         colours = _colours(setting, ax)
-    _curves(ax, epochs, table[chosen], colours if isinstance(colours, str)
-            else colours[chosen], len(members))  # fmt: skip
+    _curves(
+        ax,
+        epochs,
+        table[chosen],
+        colours if isinstance(colours, str) else colours[chosen],
+        len(members),
+    )
     if setting is None and len(members) > 1:
         _bands(ax, epochs, full[members])
     elif setting is not None and len(setting.ticks) <= len(COLOURS):
@@ -97,16 +97,23 @@ def population_curves(
             if own.any():
                 middle = np.median(full[own], axis=0)
                 colour = colours[np.flatnonzero(own)[0]]
-                ax.plot(epochs, middle, color=colour, linewidth=2.2,
-                        label=f"{label}: median of {own.sum():,}")  # fmt: skip
+                ax.plot(
+                    epochs,
+                    middle,
+                    color=colour,
+                    linewidth=2.2,
+                    label=f"{label}: median of {own.sum():,}",
+                )
     if not finite.all():
         ax.plot([], [], " ", label=left_out(finite))
     if log:
         ax.set_yscale("log")
     name = said(metric)
     ax.set(xlabel="epoch", ylabel=f"{name} (log scale)" if log else name)
-    ax.set_title(f"{name} of {networks(len(members))}"
-                 + (f", by {setting.name}" if setting else ""))  # fmt: skip
+    ax.set_title(
+        f"{name} of {networks(len(members))}"
+        + (f", by {setting.name}" if setting else "")
+    )
     ax.margins(x=0.01)
     ax.grid(alpha=0.3)
     if setting and len(setting.ticks) <= len(COLOURS):
@@ -129,23 +136,29 @@ def _curves(
     from matplotlib.collections import LineCollection
 
     if count == 1:
-        ax.plot(epochs, table[0], color=BLUE if isinstance(colours, str) else
-                tuple(colours[0]))  # fmt: skip
+        ax.plot(
+            epochs,
+            table[0],
+            color=BLUE if isinstance(colours, str) else tuple(colours[0]),
+        )
         return
     lines = [np.column_stack([epochs, row])[~np.isnan(row)] for row in table]
     alpha = float(np.clip(40 / len(lines), 0.12, 0.7))
     some = "" if count == len(lines) else f" ({len(lines):,} of {count:,})"
     label = f"each network{some}" if isinstance(colours, str) else None
-    ax.add_collection(LineCollection(
-        lines, colors=colours, linewidths=0.7, alpha=alpha, label=label, zorder=2
-    ))  # fmt: skip
+    ax.add_collection(
+        LineCollection(
+            lines, colors=colours, linewidths=0.7, alpha=alpha, label=label, zorder=2
+        )
+    )
     ax.autoscale_view()
 
 
 def _bands(ax: Any, epochs: np.ndarray, table: np.ndarray) -> None:
     low, q1, middle, q3, high = np.quantile(table, [0.05, 0.25, 0.5, 0.75, 0.95], 0)
-    ax.fill_between(epochs, low, high, color=ORANGE, alpha=0.2, linewidth=0,
-                    label="nine in ten")  # fmt: skip
+    ax.fill_between(
+        epochs, low, high, color=ORANGE, alpha=0.2, linewidth=0, label="nine in ten"
+    )
     ax.fill_between(epochs, q1, q3, color=ORANGE, alpha=0.35, linewidth=0, label="half")
     ax.plot(epochs, middle, color=BLACK, linewidth=2, label="median")
 
@@ -167,9 +180,9 @@ def _colours(setting: Setting, ax: Any) -> np.ndarray:
     if len(setting.ticks) > len(COLOURS):
         raise invalid(
             "population_curves",
-            received=f"by a setting with {len(setting.ticks)} values",
-            expected=f"at most {len(COLOURS)}, a colour each, or numbers",
-            fix="draw metric_against, which sets them side by side",
+            f"by a setting with {len(setting.ticks)} values",
+            f"at most {len(COLOURS)}, a colour each, or numbers",
+            "draw metric_against, which sets them side by side",
         )
     return colors.to_rgba_array(COLOURS)[place]
 
@@ -203,23 +216,52 @@ def metric_against(
     ax = drawn(ax)
     at = scale.jittered()
     alpha = float(np.clip(60 / finite.sum(), 0.15, 0.7))
-    ax.scatter(at[finite], value[finite], s=16, color=BLUE, alpha=alpha, linewidths=0,
-               label="each network")  # fmt: skip
+    ax.scatter(
+        at[finite],
+        value[finite],
+        s=16,
+        color=BLUE,
+        alpha=alpha,
+        linewidths=0,
+        label="each network",
+    )
     middles = np.array(
         [(np.median(scale.at[m]), np.median(value[m])) for m in _groups(scale, finite)]
     )
     if scale.numeric:
         ax.plot(*middles.T, color=BLACK, marker="o", markersize=4, label="median")
     else:
-        ax.plot(*middles.T, " ", color=BLACK, marker="_", markersize=26,
-                markeredgewidth=2.5, label="median")  # fmt: skip
+        ax.plot(
+            *middles.T,
+            " ",
+            color=BLACK,
+            marker="_",
+            markersize=26,
+            markeredgewidth=2.5,
+            label="median",
+        )
     best = next(i for i in population.ranking(metric) if finite[i])
-    ax.plot(at[best], value[best], " ", marker="*", markersize=13, color=ORANGE,
-            markeredgecolor=BLACK, label=f"best: {value[best]:.3g}")  # fmt: skip
+    ax.plot(
+        at[best],
+        value[best],
+        " ",
+        marker="*",
+        markersize=13,
+        color=ORANGE,
+        markeredgecolor=BLACK,
+        label=f"best: {value[best]:.3g}",
+    )
     if not finite.all():
-        ax.plot(at[~finite], np.full((~finite).sum(), 1.015), "x", color=RED,
-                markersize=5, transform=ax.get_xaxis_transform(), clip_on=False,
-                label=f"{np.sum(~finite):,} of {len(finite):,} diverged")  # fmt: skip
+        ax.plot(
+            at[~finite],
+            np.full((~finite).sum(), 1.015),
+            "x",
+            color=RED,
+            markersize=5,
+            transform=ax.get_xaxis_transform(),
+            clip_on=False,
+            label=f"{np.sum(~finite):,} of {len(finite):,} diverged",
+        )
     dress_axis(ax, scale)
     name = f"final {said(metric)}"
     if spread(value[finite], 100):
@@ -271,16 +313,21 @@ def parallel_coordinates(
 
     where = "parallel_coordinates"
     metric, value, finite = finals(where, population, metric)
-    names = list(settings) if settings is not None else [
-        name for name in population.settings
-        if name not in ("seed", "fold") and varies(population, name)
-    ]  # fmt: skip
+    names = (
+        list(settings)
+        if settings is not None
+        else [
+            name
+            for name in population.settings
+            if name not in ("seed", "fold") and varies(population, name)
+        ]
+    )
     if not names:
         raise invalid(
             where,
-            received="a population in which no setting varies",
-            expected="one at least, beside the seed",
-            fix="write population.fit(..., vary={...}), or draw population_curves",
+            "a population in which no setting varies",
+            "one at least, beside the seed",
+            "write population.fit(..., vary={...}), or draw population_curves",
         )
     scales = [setting_axis(where, population, name) for name in names]
     log = spread(value[finite], 100)
@@ -301,11 +348,23 @@ def parallel_coordinates(
     alpha = float(np.clip(40 / len(order), 0.1, 0.6))
     rest = order[best:]
     if rest:
-        lines(rest, f"the other {len(rest):,}", 1, colors="0.55", linewidths=0.7,
-              alpha=alpha)  # fmt: skip
+        lines(
+            rest,
+            f"the other {len(rest):,}",
+            1,
+            colors="0.55",
+            linewidths=0.7,
+            alpha=alpha,
+        )
     if best > 1:
-        lines(order[1:best], f"best tenth ({best:,})", 2, colors=BLUE, linewidths=1.1,
-              alpha=0.7)  # fmt: skip
+        lines(
+            order[1:best],
+            f"best tenth ({best:,})",
+            2,
+            colors=BLUE,
+            linewidths=1.1,
+            alpha=0.7,
+        )
     lines(order[:1], f"best: {value[order[0]]:.3g}", 3, colors=RED, linewidths=2.6)
     if not finite.all():
         ax.plot([], [], " ", label=left_out(finite))
@@ -345,22 +404,23 @@ def _metric_marks(values: np.ndarray, log: bool) -> list[tuple[float, str]]:
 def _upright(ax: Any, at: int, marks: list[tuple[float, str]]) -> None:
     ax.plot([at, at], [0, 1], color=BLACK, linewidth=0.9, zorder=4)
     for height, text in marks:
-        ax.plot([at - 0.02, at + 0.02], [height] * 2, color=BLACK, linewidth=0.9,
-                zorder=4)  # fmt: skip
+        ax.plot(
+            [at - 0.02, at + 0.02], [height] * 2, color=BLACK, linewidth=0.9, zorder=4
+        )
         ax.annotate(
-            text, (at, height), (5, 0), textcoords="offset points", va="center",
-            fontsize=8, zorder=5,
+            text,
+            (at, height),
+            (5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+            zorder=5,
             bbox={"boxstyle": "round,pad=0.1", "color": "white", "alpha": 0.8},
-        )  # fmt: skip
+        )
 
 
 def heat_map(
-    population: Any,
-    x: str,
-    y: str,
-    metric: str | None = None,
-    *,
-    ax: Any = None,
+    population: Any, x: str, y: str, metric: str | None = None, *, ax: Any = None
 ) -> Any:
     """Draws the mean final number for each pair of two settings' values.
 
@@ -390,9 +450,9 @@ def heat_map(
         if count > 30:
             raise invalid(
                 "heat_map",
-                received=f"{name!r} with {count} values",
-                expected="at most 30, a row or a column each",
-                fix=f"draw metric_against(population, {name!r}), or vary a grid",
+                f"{name!r} with {count} values",
+                "at most 30, a row or a column each",
+                f"draw metric_against(population, {name!r}), or vary a grid",
             )
     rows = np.searchsorted(up.ticks, up.at)
     columns = np.searchsorted(across.ticks, across.at)
@@ -408,12 +468,23 @@ def heat_map(
     limits = mean[some].min(), mean[some].max()
     if limits[0] == limits[1]:
         limits = limits[0] - 0.5, limits[0] + 0.5
-    image = ax.imshow(np.ma.masked_invalid(mean), cmap="viridis", norm=kind(*limits),
-                      origin="lower", aspect="auto")  # fmt: skip
+    image = ax.imshow(
+        np.ma.masked_invalid(mean),
+        cmap="viridis",
+        norm=kind(*limits),
+        origin="lower",
+        aspect="auto",
+    )
     if mean.size <= 200:
         for (row, column), number in np.ndenumerate(mean):
-            _cell(ax, image, (column, row), number, int(lost[row, column]),
-                  int(members[row, column]))  # fmt: skip
+            _cell(
+                ax,
+                image,
+                (column, row),
+                number,
+                int(lost[row, column]),
+                int(members[row, column]),
+            )
     ax.set_xticks(range(shape[1]), across.labels)
     ax.set_yticks(range(shape[0]), up.labels)
     name = f"final {said(metric)}"
@@ -436,5 +507,11 @@ def _cell(
         return
     light = np.dot(image.to_rgba(number)[:3], (0.299, 0.587, 0.114)) > 0.5
     text = f"{number:.3g}" + (f"\n{lost} diverged" if lost else "")
-    ax.text(*at, text, ha="center", va="center", fontsize=7 if lost else 8,
-            color="black" if light else "white")  # fmt: skip
+    ax.text(
+        *at,
+        text,
+        ha="center",
+        va="center",
+        fontsize=7 if lost else 8,
+        color="black" if light else "white",
+    )

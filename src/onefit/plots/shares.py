@@ -66,15 +66,19 @@ def success_shares(
     if good.shape != (len(population),) or good.dtype != bool:
         raise invalid(
             where,
-            received=f"successes of shape {good.shape} and dtype {good.dtype}",
-            expected=f"True or False for each of the {len(population)} members",
-            fix="write population.final('loss') < 0.1",
+            f"successes of shape {good.shape} and dtype {good.dtype}",
+            f"True or False for each of the {len(population)} members",
+            "write population.final('loss') < 0.1",
         )
     scale = setting_axis(where, population, setting)
     names = [by] if isinstance(by, str) else list(by)
     if len(names) > 2:
-        raise invalid(where, received=f"by={names}", expected="at most two settings",
-                      fix="draw the others on Axes of their own")  # fmt: skip
+        raise invalid(
+            where,
+            f"by={names}",
+            "at most two settings",
+            "draw the others on Axes of their own",
+        )
     told = [setting_axis(where, population, name) for name in names]
     ax = drawn(ax, (7.2, 4.4))
     series = list(itertools.product(*(range(len(s.ticks)) for s in told)))
@@ -94,12 +98,19 @@ def success_shares(
         dodge = 0.7 * ((number + 0.5) / len(series) - 0.5)
         text = [s.labels[k] for s, k in zip(told, which, strict=True)]
         ax.errorbar(
-            places[has] + dodge, shares, bars, color=COLOURS[colour % len(COLOURS)],
-            marker="os^D"[mark % 4], markersize=6, capsize=2.5, elinewidth=1.3,
+            places[has] + dodge,
+            shares,
+            bars,
+            color=COLOURS[colour % len(COLOURS)],
+            marker="os^D"[mark % 4],
+            markersize=6,
+            capsize=2.5,
+            elinewidth=1.3,
             linestyle=("-", "--", ":", "-.")[mark % 4] if scale.numeric else "",
-            linewidth=0.8, markerfacecolor=None if mark == 0 else "white",
+            linewidth=0.8,
+            markerfacecolor=None if mark == 0 else "white",
             label=", ".join(text) or None,
-        )  # fmt: skip
+        )
     for place in places[::2]:  # stripes: which marks belong together
         ax.axvspan(place - 0.5, place + 0.5, color="0.96", zorder=0)
     ax.set_xlim(-0.5, len(places) - 0.5)

@@ -184,15 +184,17 @@ def loss_surface(
     task = model._task(batch)
     batch = rows.fit_targets(task, batch)
     if not is_whole(side, 3):
-        raise invalid(where, received=f"side={side!r}",
-                      expected="3 points along each side, or more")  # fmt: skip
+        raise invalid(where, f"side={side!r}", "3 points along each side, or more")
     here = _vector(model)
     walks = {n: np.asarray(p) for n, p in (paths or {}).items()}
     for name, path in walks.items():
         if path.ndim != 2 or path.shape[1] != len(here) or not len(path):
-            raise invalid(where, received=f"the path {name!r} of shape {path.shape}",
-                          expected=f"points of {len(here)} weights each",
-                          fix="write paths=optimizer_paths(model, x, y)")  # fmt: skip
+            raise invalid(
+                where,
+                f"the path {name!r} of shape {path.shape}",
+                f"points of {len(here)} weights each",
+                "write paths=optimizer_paths(model, x, y)",
+            )
     origin = next(iter(walks.values()))[0] if walks else here
     basis = _basis(where, model, directions, walks, origin, seed)
     # Where the paths lie in the plane: the nearest point of it.
@@ -228,20 +230,38 @@ def loss_surface(
             f"loss; {100 * share:.0f} % of the paths' movement lies in this plane"
         )
     else:
-        ax.plot(0, 0, marker="*", markersize=14, color=COLOURS[4],
-                markeredgecolor=BLACK, linestyle="", label="the model")  # fmt: skip
+        ax.plot(
+            0,
+            0,
+            marker="*",
+            markersize=14,
+            color=COLOURS[4],
+            markeredgecolor=BLACK,
+            linestyle="",
+            label="the model",
+        )
         ax.set_title("loss around the model's weights")
     ax.set(xlabel="along $d_1$", ylabel="along $d_2$")
-    ax.legend(loc="upper left", bbox_to_anchor=(0, -0.13), frameon=False, fontsize=8.5,
-              borderaxespad=0)  # fmt: skip
+    ax.legend(
+        loc="upper left",
+        bbox_to_anchor=(0, -0.13),
+        frameon=False,
+        fontsize=8.5,
+        borderaxespad=0,
+    )
     return ax
 
 
 @jax.jit
 def _costs(
-    task: Any, params: Any, state: Any, batch: Any, coefficients: Any, vectors: Any,
+    task: Any,
+    params: Any,
+    state: Any,
+    batch: Any,
+    coefficients: Any,
+    vectors: Any,
     origin: Any,
-) -> Any:  # fmt: skip
+) -> Any:
     """J at origin + coefficients · vectors, point by point."""
     _, tree = ravel_pytree(task.graph.free(params))
 
@@ -253,19 +273,27 @@ def _costs(
 
 
 def _basis(
-    where: str, model: Any, directions: Any, walks: dict[str, Any], origin: Any,
+    where: str,
+    model: Any,
+    directions: Any,
+    walks: dict[str, Any],
+    origin: Any,
     seed: int,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """Two directions, (2, weights)."""
     if directions is None:
         directions = "paths" if walks else "random"
     if isinstance(directions, str) and directions == "random":
         rng = np.random.default_rng(seed)
         free = model.graph.free(model.graph.slot.params)
-        return np.array([
-            np.concatenate([_scaled(rng, np.asarray(w)) for w in jax.tree.leaves(free)])
-            for _ in range(2)
-        ])  # fmt: skip
+        return np.array(
+            [
+                np.concatenate(
+                    [_scaled(rng, np.asarray(w)) for w in jax.tree.leaves(free)]
+                )
+                for _ in range(2)
+            ]
+        )
     if isinstance(directions, str) and directions == "paths" and walks:
         moves = np.concatenate([path - origin for path in walks.values()])
         _, size, found = np.linalg.svd(moves.astype(float), full_matrices=False)
@@ -281,13 +309,12 @@ def _basis(
     if pair.shape != (2, len(origin)) or pair.dtype.kind not in "iuf":
         raise invalid(
             where,
-            received=f"directions={directions!r}"
+            f"directions={directions!r}"
             + " without paths" * (isinstance(directions, str) and directions == "paths")
             if isinstance(directions, str)
             else f"directions of shape {pair.shape}",
-            expected=f"'random', 'paths' with paths, or two vectors of {len(origin)} "
-            "numbers",
-            fix="leave directions out",
+            f"'random', 'paths' with paths, or two vectors of {len(origin)} numbers",
+            "leave directions out",
         )
     return pair.astype(float)
 
@@ -312,9 +339,12 @@ def _heights(ax: Any, lines: list[np.ndarray], table: np.ndarray, pale: bool) ->
 
     finite = table[np.isfinite(table)]
     if not len(finite):
-        raise invalid("loss_surface", received="a loss that is nowhere finite",
-                      expected="weights and rows that give numbers",
-                      fix="take a smaller span")  # fmt: skip
+        raise invalid(
+            "loss_surface",
+            "a loss that is nowhere finite",
+            "weights and rows that give numbers",
+            "take a smaller span",
+        )
     low, high = float(finite.min()), float(finite.max())
     if low == high:
         low, high = low - 0.5, high + 0.5
@@ -327,8 +357,14 @@ def _heights(ax: Any, lines: list[np.ndarray], table: np.ndarray, pale: bool) ->
         colours = LinearSegmentedColormap.from_list("pale", ["#FFFFFF", "#8C8C8C"])
     shown = np.ma.masked_invalid(table)
     image = ax.contourf(*lines, shown, levels, cmap=colours, norm=norm)
-    ax.contour(*lines, shown, levels, colors="0.45" if pale else "white",
-               linewidths=0.5, norm=norm)  # fmt: skip
+    ax.contour(
+        *lines,
+        shown,
+        levels,
+        colors="0.45" if pale else "white",
+        linewidths=0.5,
+        norm=norm,
+    )
     ticks = np.asarray(MaxNLocator(7).tick_values(low, high))
     if log:
         subs = (1, 2, 5) if high < 1e3 * low else (1,)
@@ -345,11 +381,33 @@ def _paths(ax: Any, flat: dict[str, np.ndarray], losses: np.ndarray) -> None:
     for i, (name, path) in enumerate(flat.items()):
         colour, mark = COLOURS[i % len(COLOURS)], "os^Dv"[i % 5]
         every = max(1, len(path) // 12)
-        ax.plot(*path.T, color=colour, linewidth=1.6, marker=mark, markersize=4.5,
-                markevery=every, markeredgecolor="white", markeredgewidth=0.5, zorder=3,
-                label=f"{name}: loss {ends[i]:.3g}")  # fmt: skip
-        ax.plot(*path[-1], marker="*", markersize=14, color=colour,
-                markeredgecolor="white", zorder=5)  # fmt: skip
+        ax.plot(
+            *path.T,
+            color=colour,
+            linewidth=1.6,
+            marker=mark,
+            markersize=4.5,
+            markevery=every,
+            markeredgecolor="white",
+            markeredgewidth=0.5,
+            zorder=3,
+            label=f"{name}: loss {ends[i]:.3g}",
+        )
+        ax.plot(
+            *path[-1],
+            marker="*",
+            markersize=14,
+            color=colour,
+            markeredgecolor="white",
+            zorder=5,
+        )
     start = next(iter(flat.values()))[0]
-    ax.plot(*start, marker="o", markersize=9, color=BLACK, linestyle="", zorder=4,
-            label=f"start: loss {first:.3g}; ends at stars")  # fmt: skip
+    ax.plot(
+        *start,
+        marker="o",
+        markersize=9,
+        color=BLACK,
+        linestyle="",
+        zorder=4,
+        label=f"start: loss {first:.3g}; ends at stars",
+    )

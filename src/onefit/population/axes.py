@@ -132,18 +132,18 @@ def members_of(
         if isinstance(values, str) or not hasattr(values, "__len__"):
             raise mistyped(
                 f"vary[{path!r}]",
-                received=repr(values),
-                expected="a list of values, one for each member",
-                fix=f"write vary={{{path!r}: [{values!r}]}}",
+                repr(values),
+                "a list of values, one for each member",
+                f"write vary={{{path!r}: [{values!r}]}}",
             )
     lengths = {path: len(values) for path, values in vary.items()}
     if len(set(lengths.values())) > 1 or 0 in lengths.values():
         shown = ", ".join(f"{n} for {path!r}" for path, n in lengths.items())
         raise invalid(
             "vary",
-            received=f"{shown} values",
-            expected="as many values for each setting, at least one",
-            fix="write vary=onefit.population.grid(...) for every combination",
+            f"{shown} values",
+            "as many values for each setting, at least one",
+            "write vary=onefit.population.grid(...) for every combination",
         )
     count = next(iter(lengths.values()), 1)
     columns = {path: [_plain(v) for v in values] for path, values in vary.items()}
@@ -183,9 +183,7 @@ def _try(model: Model, place: Place, value: Any) -> None:
         elif place.room == "compile":
             _got(place, value)
         elif place.path == "seed" and not is_whole(value):
-            raise invalid(
-                "seed", received=repr(value), expected="a whole number, 0 or more"
-            )
+            raise invalid("seed", repr(value), "a whole number, 0 or more")
     except (TypeError, ValueError) as error:
         raise type(error)(f"vary[{place.path!r}] > {error}") from None
 

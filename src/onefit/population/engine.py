@@ -128,9 +128,18 @@ def _run(
         own = replaced_at(task, places, numbers)
         batch = data if weight is None else data._replace(w=weight)
         params, train, memories, *rest = program.run(
-            own, rules, member.params, member.train, member.memories, batch,
-            validation, stretch, plan, capacity, names,
-        )  # fmt: skip
+            own,
+            rules,
+            member.params,
+            member.train,
+            member.memories,
+            batch,
+            validation,
+            stretch,
+            plan,
+            capacity,
+            names,
+        )
         return Batched(params, train, memories), *rest
 
     order: Any = None if stretch.order is None else 0
@@ -152,10 +161,20 @@ def _compiled(small: bool) -> Any:
 
 
 def _run_one(
-    task: Task, numbers: Any, rules: Any, members: Batched, data: Batch, weights: Any,
-    validation: Any, stretch: Stretch, plan: Plan, capacity: int, names: Any, axes: Any,
+    task: Task,
+    numbers: Any,
+    rules: Any,
+    members: Batched,
+    data: Batch,
+    weights: Any,
+    validation: Any,
+    stretch: Stretch,
+    plan: Plan,
+    capacity: int,
+    names: Any,
+    axes: Any,
     small: bool,
-) -> tuple[Batched, Any, Any, Any]:  # fmt: skip
+) -> tuple[Batched, Any, Any, Any]:
     """`_run` of one member: the program of a lone fit, hence the same bits."""
 
     def first(tree: Any) -> Any:
@@ -168,9 +187,18 @@ def _run_one(
     told = told._replace(count=np.int32(np.ravel(stretch.count)[0]))
     member = first(members)
     params, train_, memories, *rest = compiled("run", small)(
-        task, rules, member.params, member.train, member.memories, batch, validation,
-        told, plan=plan, capacity=capacity, names=names,
-    )  # fmt: skip
+        task,
+        rules,
+        member.params,
+        member.train,
+        member.memories,
+        batch,
+        validation,
+        told,
+        plan=plan,
+        capacity=capacity,
+        names=names,
+    )
     result = Batched(params, train_, memories), *rest
     return jax.tree.map(lambda a: np.asarray(a)[None], result)
 
@@ -180,9 +208,10 @@ def initial(job: Fit, members: Members, task: Task) -> tuple[Batched, np.ndarray
     pairs = [config.first_seeds(seed, 2) for seed in members.seeds]
     graph = job.model.graph
     of_start = [
-        (place, values) for place, values in members.numbers
+        (place, values)
+        for place, values in members.numbers
         if place.room == "layer" and any("initializer" in f for f in place.fields)
-    ]  # fmt: skip
+    ]
     drawn = []
     for i, (start, _) in enumerate(pairs):
         own = graph
@@ -335,11 +364,19 @@ class _Training:
         if len(own) == 1:
             run = functools.partial(_run_one, small=self.small)
         self.batched, *rest = run(
-            self.task, tuple(v[self.at] for v in self.numbers), tuple(self.job.rules),
-            self.batched, data, own.weights, validation, told, plan=self.plan,
-            capacity=room, names=self.job.names,
+            self.task,
+            tuple(v[self.at] for v in self.numbers),
+            tuple(self.job.rules),
+            self.batched,
+            data,
+            own.weights,
+            validation,
+            told,
+            plan=self.plan,
+            capacity=room,
+            names=self.job.names,
             axes=(self.leaves, 0 if self.may_stop else None),
-        )  # fmt: skip
+        )
         return rest
 
     def _capacity(self) -> int:
@@ -359,9 +396,14 @@ class _Training:
         if self.may_stop:  # one that has stopped runs no epoch more
             count = np.where(self.active[self.at], n, 0).astype(np.int32)
         told = Stretch(
-            order, marks, np.int32(self.epoch), count, np.int32(job.epochs - 1), seeds,
+            order,
+            marks,
+            np.int32(self.epoch),
+            count,
+            np.int32(job.epochs - 1),
+            seeds,
             own.held,
-        )  # fmt: skip
+        )
         return told, own
 
     def _take(self, table: Any, ran: Any, stops: Any, n: int) -> None:
@@ -392,9 +434,12 @@ class _Training:
         if interrupted or self.drop is not None:
             # The program has not seen their end: the best, or the average, come now.
             batched = _closed(
-                self.task, tuple(v[self.at] for v in self.numbers),
-                tuple(self.job.rules), batched, self.leaves,
-            )  # fmt: skip
+                self.task,
+                tuple(v[self.at] for v in self.numbers),
+                tuple(self.job.rules),
+                batched,
+                self.leaves,
+            )
         now = jax.tree.map(np.asarray, (batched.params, batched.train.state))
         if self.final is None:
             count = len(self.members)
@@ -442,9 +487,14 @@ def _plan(job: Fit, members: Members) -> Plan:
 
 
 def _orders(
-    job: Fit, plan: Plan, members: Members, seeds: Any, epoch: int, n: int,
+    job: Fit,
+    plan: Plan,
+    members: Members,
+    seeds: Any,
+    epoch: int,
+    n: int,
     capacity: int,
-) -> np.ndarray | None:  # fmt: skip
+) -> np.ndarray | None:
     """The rows of these epochs for each member, (member, capacity, rows)."""
     if not plan.ordered:
         return None
@@ -457,14 +507,16 @@ def _orders(
             # A batch that holds every row is not shuffled, as in a lone fit.
             whole = (plan.full, plan.rest) in ((1, 0), (0, count))
             drawn = (
-                np.tile(np.arange(plan.rows), (n, 1)) if whole
+                np.tile(np.arange(plan.rows), (n, 1))
+                if whole
                 else rows.orders(int(seed), epoch, n, count, plan.rows)
-            )  # fmt: skip
+            )
         else:
             one = dataclasses.replace(job, seed=int(seed))
             drawn = (
-                np.tile(np.arange(plan.rows), (n, 1)) if members.rows is not None
+                np.tile(np.arange(plan.rows), (n, 1))
+                if members.rows is not None
                 else one.order(plan, epoch, n)
-            )  # fmt: skip
+            )
         order[i, :n] = drawn if members.rows is None else members.rows[i][drawn]
     return order

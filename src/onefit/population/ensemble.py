@@ -78,9 +78,10 @@ class Ensemble(Model):
         named = len(first.outputs) > 1 or isinstance(first.loss, dict)
         means = [
             Average(name=key if named else None)(list(same))
-            for key, same in zip(first.output_names, zip(*ends, strict=True),
-                                 strict=True)
-        ]  # fmt: skip
+            for key, same in zip(
+                first.output_names, zip(*ends, strict=True), strict=True
+            )
+        ]
         super().__init__(
             first._nest(first._inputs).arrange(lone(inputs)),
             first._nest(first._outputs).arrange(lone(means)),
@@ -117,9 +118,9 @@ class Ensemble(Model):
             if return_std:
                 raise invalid(
                     "predict",
-                    received="return_std=True with callbacks",
-                    expected="one of them",
-                    fix="leave the callbacks out",
+                    "return_std=True with callbacks",
+                    "one of them",
+                    "leave the callbacks out",
                 )
             return super().predict(x, batch_size, verbose, steps, callbacks)
         for name, value in (("batch_size", batch_size), ("steps", steps)):
@@ -132,8 +133,9 @@ class Ensemble(Model):
         pieces = self._alone(x) if alone else self._together(x, batch_size)
         pairs = [
             jax.tree.map(lambda a, f=f: f(a, axis=0), piece)
-            for piece in pieces for f in (np.mean, np.std)
-        ]  # fmt: skip
+            for piece in pieces
+            for f in (np.mean, np.std)
+        ]
         mean, std = (
             self._nest(self._outputs).arrange(
                 jax.tree.map(lambda *a: np.concatenate(a), *pairs[k::2])
@@ -168,9 +170,9 @@ class Ensemble(Model):
         if len(inner) < 2 or not all(isinstance(mean, Average) for mean in means):
             raise invalid(
                 f"Ensemble.load({os.fspath(filepath)!r})",
-                received=f"the model {model.name!r}",
-                expected="an ensemble, which averages models inside it",
-                fix="use onefit.load_model",
+                f"the model {model.name!r}",
+                "an ensemble, which averages models inside it",
+                "use onefit.load_model",
             )
         ensemble = cls.__new__(cls)
         ensemble.__dict__.update(model.__dict__)
@@ -183,15 +185,13 @@ def _checked(members: Any) -> list[Model]:
     members = list(members) if isinstance(members, list | tuple) else [members]
     for i, member in enumerate(members):
         if not isinstance(member, Model):
-            raise mistyped(
-                f"Ensemble, member {i}", received=repr(member), expected="a model"
-            )
+            raise mistyped(f"Ensemble, member {i}", repr(member), "a model")
     if len(members) < 2:
         raise invalid(
             "Ensemble",
-            received=f"{len(members)} members",
-            expected="two or more",
-            fix="write population.ensemble(top=5)",
+            f"{len(members)} members",
+            "two or more",
+            "write population.ensemble(top=5)",
         )
     first = members[0]
     for i, member in enumerate(members):
@@ -200,22 +200,22 @@ def _checked(members: Any) -> list[Model]:
             if shape != wanted:
                 raise invalid(
                     f"Ensemble, member {i}",
-                    received=f"{what} {shape}",
-                    expected=f"{wanted}, as of member 0",
+                    f"{what} {shape}",
+                    f"{wanted}, as of member 0",
                 )
         if _link(member) != _link(first):
             raise invalid(
                 f"Ensemble, member {i}",
-                received="logits" if any(_link(member)) else "probabilities",
-                expected="the same as of member 0",
-                fix="compile them all with the same from_logits",
+                "logits" if any(_link(member)) else "probabilities",
+                "the same as of member 0",
+                "compile them all with the same from_logits",
             )
         if not all(np.isfinite(w).all() for w in member.get_weights()):
             raise invalid(
                 f"Ensemble, member {i}",
-                received="weights that are not finite (it has diverged)",
-                expected="members that can predict",
-                fix="leave it out",
+                "weights that are not finite (it has diverged)",
+                "members that can predict",
+                "leave it out",
             )
     return members
 

@@ -93,16 +93,16 @@ def fit(
     if own_seeds and len(seeds) > 1:
         raise invalid(
             "population.fit",
-            received="seeds beside vary['seed']",
-            expected="one of them",
-            fix="leave seeds out",
+            "seeds beside vary['seed']",
+            "one of them",
+            "leave seeds out",
         )
     if drop is not None and not (hasattr(drop, "bind") or hasattr(drop, "next")):
         raise mistyped(
             "drop",
-            received=repr(drop),
-            expected="what stops members on the way",
-            fix="write drop=onefit.population.halving()",
+            repr(drop),
+            "what stops members on the way",
+            "write drop=onefit.population.halving()",
         )
     if any(place.path == "class_weight" for place in places):
         arguments = arguments | {"class_weight": None}
@@ -113,9 +113,7 @@ def fit(
     ]
     splits = _splits(folds, len(settings), len(every))
     if folds is not None:
-        every = [
-            member | {"fold": k} for k in range(len(folds)) for member in every
-        ]  # fmt: skip
+        every = [member | {"fold": k} for k in range(len(folds)) for member in every]
     show = Progress(len(every), arguments.get("epochs", 1), verbose)
     x, y, _ = model._rows(x, y, None, "fit")  # converted once, for all groups
     work = []  # all of it is checked before any of it is trained
@@ -160,9 +158,9 @@ def _seeds(seeds: Any) -> list[int]:
     if not many or not all(is_whole(seed) for seed in many):
         raise invalid(
             "seeds",
-            received=repr(seeds),
-            expected="how many, or a list of whole numbers, 0 or more",
-            fix="write seeds=100",
+            repr(seeds),
+            "how many, or a list of whole numbers, 0 or more",
+            "write seeds=100",
         )
     return [int(seed) for seed in many]
 
@@ -174,40 +172,40 @@ def check(model: Any, arguments: dict[str, Any]) -> None:
     if not isinstance(model, Model):
         raise mistyped(
             "population.fit",
-            received=repr(model),
-            expected="a compiled model",
-            fix="compile one, and give vary={...} for other settings",
+            repr(model),
+            "a compiled model",
+            "compile one, and give vary={...} for other settings",
         )
     if model._compiled is None:
         raise invalid(
             model.name,
-            received="population.fit before compile",
-            expected="a loss and an optimizer first",
-            fix="write model.compile(optimizer='adam', loss='mse')",
+            "population.fit before compile",
+            "a loss and an optimizer first",
+            "write model.compile(optimizer='adam', loss='mse')",
         )
     if not model.built:
         raise invalid(
             model.name,
-            received="a model that does not know its input's shape",
-            expected="an Input first, or a build",
-            fix="write Sequential([Input((4,)), ...]), or model.build((None, 4))",
+            "a model that does not know its input's shape",
+            "an Input first, or a build",
+            "write Sequential([Input((4,)), ...]), or model.build((None, 4))",
         )
     given = arguments.get("callbacks") or []
     for callback in given if isinstance(given, list | tuple) else [given]:
         if not isinstance(callback, Rule):
             raise mistyped(
                 "population.fit",
-                received=f"{type(callback).__name__}, which runs in Python",
-                expected="rules, which run inside the program",
-                fix="use EarlyStopping, ReduceLROnPlateau or TerminateOnNaN",
+                f"{type(callback).__name__}, which runs in Python",
+                "rules, which run inside the program",
+                "use EarlyStopping, ReduceLROnPlateau or TerminateOnNaN",
             )
     for name in ("initial_epoch", "steps_per_epoch"):
         if arguments.get(name):
             raise invalid(
                 "population.fit",
-                received=f"{name}={arguments[name]!r}",
-                expected="whole epochs from the first on",
-                fix="leave it out",
+                f"{name}={arguments[name]!r}",
+                "whole epochs from the first on",
+                "leave it out",
             )
 
 
@@ -253,10 +251,9 @@ def _parts(job: Fit, at: np.ndarray, memory: int) -> list[np.ndarray]:
     if each > memory:
         raise invalid(
             "memory",
-            received=f"{memory:,} bytes",
-            expected=f"at least {each:,}, which one member takes",
-            fix=f"write memory={1 << math.ceil(math.log2(each))}, or a smaller "
-            "batch_size",
+            f"{memory:,} bytes",
+            f"at least {each:,}, which one member takes",
+            f"write memory={1 << math.ceil(math.log2(each))}, or a smaller batch_size",
         )
     size = max(1, min(len(at), memory // each))
     count = math.ceil(len(at) / size)
@@ -264,9 +261,12 @@ def _parts(job: Fit, at: np.ndarray, memory: int) -> list[np.ndarray]:
 
 
 def _members(
-    job: Fit, places: list[Place], every: list[dict[str, Any]], at: np.ndarray,
+    job: Fit,
+    places: list[Place],
+    every: list[dict[str, Any]],
+    at: np.ndarray,
     splits: Any,
-) -> Members:  # fmt: skip
+) -> Members:
     numbers = [
         (place, np.array([every[i][place.path] for i in at], float))
         for place in places
@@ -274,9 +274,7 @@ def _members(
     ]
     weights = None
     if any(place.path == "class_weight" for place in places):
-        weighed = [
-            rows.weigh(job.train_data, every[i]["class_weight"]).w for i in at
-        ]  # fmt: skip
+        weighed = [rows.weigh(job.train_data, every[i]["class_weight"]).w for i in at]
         n = rows.count(job.train_data)
         ones = np.ones(n, config.floatx())
         weights = np.stack([ones if w is None else w for w in weighed])

@@ -78,25 +78,31 @@ def cross_validate(
         if arguments.get(name):
             raise invalid(
                 "cross_validate",
-                received=f"a {name} of its own",
-                expected="nothing of the kind, since each fold is held out in turn",
-                fix="leave it out, or use population.fit",
+                f"a {name} of its own",
+                "nothing of the kind, since each fold is held out in turn",
+                "leave it out, or use population.fit",
             )
     batch = model._rows(x, y, None, "cross_validate")
     pairs = _pairs(model, x, batch, cv, groups, repeats)
-    folds = [_checked(k, pair, rows.count(batch), groups) for k, pair in
-             enumerate(pairs)]  # fmt: skip
+    folds = [
+        _checked(k, pair, rows.count(batch), groups) for k, pair in enumerate(pairs)
+    ]
     if not folds:
-        raise invalid("cv", received="no folds", expected="at least one")
+        raise invalid("cv", "no folds", "at least one")
     sizes = (vary or {}).get("batch_size", [arguments.get("batch_size")])
     for size in sizes if isinstance(sizes, list | tuple | range | np.ndarray) else ():
         _refuse_small(folds, size)
     weight = arguments.get("sample_weight")
     held = batch[:2] if weight is None else (*batch[:2], weight)
     return fit(
-        model, *batch[:2], seeds=seeds, vary=vary, folds=folds, validation_data=held,
+        model,
+        *batch[:2],
+        seeds=seeds,
+        vary=vary,
+        folds=folds,
+        validation_data=held,
         **arguments,
-    )  # fmt: skip
+    )
 
 
 def _pairs(
@@ -106,28 +112,24 @@ def _pairs(
     n, labels = rows.count(batch), _labels(model, batch.y)
     if groups is not None and len(groups) != n:
         raise invalid(
-            "groups",
-            received=f"{len(groups)} groups for {n} rows",
-            expected="one for each row",
+            "groups", f"{len(groups)} groups for {n} rows", "one for each row"
         )
     if not is_whole(repeats, 1):
-        raise invalid(
-            "repeats", received=repr(repeats), expected="a whole number, 1 or more"
-        )
+        raise invalid("repeats", repr(repeats), "a whole number, 1 or more")
     numbered = is_whole(cv, -1 << 63)
     if repeats > 1 and (not numbered or groups is not None):
         raise invalid(
             "repeats",
-            received=f"repeats={repeats} with folds that are made elsewhere",
-            expected="a number of folds",
-            fix="give a splitter that repeats, such as RepeatedStratifiedKFold()",
+            f"repeats={repeats} with folds that are made elsewhere",
+            "a number of folds",
+            "give a splitter that repeats, such as RepeatedStratifiedKFold()",
         )
     if numbered and not 2 <= cv <= n:
         raise invalid(
             "cv",
-            received=f"cv={cv} for {n} rows",
-            expected=f"2 to {n} folds",
-            fix="write cv=5, or use fit with validation_split=0.2",
+            f"cv={cv} for {n} rows",
+            f"2 to {n} folds",
+            "write cv=5, or use fit with validation_split=0.2",
         )
     if numbered and groups is None:
         return _folds(n, int(cv), labels, repeats)
@@ -142,10 +144,10 @@ def _pairs(
     except TypeError:
         raise mistyped(
             "cv",
-            received=repr(cv),
-            expected="a number of folds, a splitter of scikit-learn, or (train, test) "
+            repr(cv),
+            "a number of folds, a splitter of scikit-learn, or (train, test) "
             "pairs of row numbers",
-            fix="write cv=5",
+            "write cv=5",
         ) from None
 
 
@@ -197,8 +199,9 @@ def _folds(n: int, k: int, labels: Any, repeats: int) -> list[Any]:
         of_row[order] = (
             _in_blocks(n, k) if labels is None else _by_class(labels[order], k)
         )
-        folds += [(np.flatnonzero(of_row != f), np.flatnonzero(of_row == f))
-                  for f in range(k)]  # fmt: skip
+        folds += [
+            (np.flatnonzero(of_row != f), np.flatnonzero(of_row == f)) for f in range(k)
+        ]
     return folds
 
 
@@ -233,8 +236,8 @@ def _checked(k: int, pair: Any, n: int, groups: Any) -> tuple[np.ndarray, np.nda
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise mistyped(
             f"cv, fold {k}",
-            received=f"one {type(pair).__name__}",
-            expected="a pair of row numbers: (train, test)",
+            f"one {type(pair).__name__}",
+            "a pair of row numbers: (train, test)",
         )
     parts = []
     for name, part in zip(("training", "held-out"), pair, strict=True):
@@ -244,14 +247,14 @@ def _checked(k: int, pair: Any, n: int, groups: Any) -> tuple[np.ndarray, np.nda
             what = f"{name} rows of shape {at.shape} and type {at.dtype}"
             raise invalid(
                 f"cv, fold {k}",
-                received=f"no {name} rows" if not at.size else what,
-                expected="row numbers, at least one",
+                f"no {name} rows" if not at.size else what,
+                "row numbers, at least one",
             )
         if at.min() < 0 or at.max() >= n:
             raise invalid(
                 f"cv, fold {k}",
-                received=f"{name} rows from {at.min()} to {at.max()}",
-                expected=f"0 to {n - 1}, as there are {n} rows",
+                f"{name} rows from {at.min()} to {at.max()}",
+                f"0 to {n - 1}, as there are {n} rows",
             )
         parts.append(at)
     train, test = parts
@@ -259,9 +262,8 @@ def _checked(k: int, pair: Any, n: int, groups: Any) -> tuple[np.ndarray, np.nda
     if len(both):
         raise invalid(
             f"cv, fold {k}",
-            received=f"{len(both)} rows both to train on and held out, such as row "
-            f"{both[0]}",
-            expected="no row on both sides",
+            f"{len(both)} rows both to train on and held out, such as row {both[0]}",
+            "no row on both sides",
         )
     if groups is not None:
         groups = np.asarray(groups)
@@ -269,9 +271,9 @@ def _checked(k: int, pair: Any, n: int, groups: Any) -> tuple[np.ndarray, np.nda
         if len(torn):
             raise invalid(
                 f"cv, fold {k}",
-                received=f"group {torn.tolist()[0]!r} both to train on and held out",
-                expected="folds that keep groups together",
-                fix="give a splitter that does: GroupKFold(5), or cv=5",
+                f"group {torn.tolist()[0]!r} both to train on and held out",
+                "folds that keep groups together",
+                "give a splitter that does: GroupKFold(5), or cv=5",
             )
     return train, test
 
@@ -286,7 +288,7 @@ def _refuse_small(folds: list[Any], size: Any) -> None:
             least = min(len(train) for train, _ in folds)
             raise invalid(
                 f"cv, fold {k}",
-                received=f"{len(train)} rows to train on, in batches of {size}",
-                expected="folds no smaller than a batch",
-                fix=f"write batch_size={least}, or take fewer rows out of each fold",
+                f"{len(train)} rows to train on, in batches of {size}",
+                "folds no smaller than a batch",
+                f"write batch_size={least}, or take fewer rows out of each fold",
             )

@@ -133,9 +133,9 @@ class Population:
         if (above is None) == (below is None):
             raise invalid(
                 "share",
-                received="both" if above is not None else "neither above nor below",
-                expected="one of them",
-                fix="write share(below=0.1, monitor='loss')",
+                "both" if above is not None else "neither above nor below",
+                "one of them",
+                "write share(below=0.1, monitor='loss')",
             )
         value = self.final(monitor)
         succeeded = value > above if above is not None else value < below
@@ -147,9 +147,9 @@ class Population:
         if monitor in self.directions and self.directions[monitor] is None:
             raise invalid(
                 "ranking",
-                received=f"{monitor!r}, which does not say which way is better",
-                expected="a loss, or a metric that says it",
-                fix="give the metric a direction = 'max' (or 'min'), or rank by 'loss'",
+                f"{monitor!r}, which does not say which way is better",
+                "a loss, or a metric that says it",
+                "give the metric a direction = 'max' (or 'min'), or rank by 'loss'",
             )
         value = self.final(monitor)
         value = -value if self.directions.get(monitor) == "max" else value
@@ -169,11 +169,7 @@ class Population:
         from onefit.population.axes import find, rebuilt
 
         if not is_whole(index, -len(self)) or index >= len(self):
-            raise invalid(
-                "member",
-                received=f"{index!r}",
-                expected=f"a number from 0 to {len(self) - 1}",
-            )
+            raise invalid("member", f"{index!r}", f"a number from 0 to {len(self) - 1}")
         index = int(index) % len(self)
         group = next(group for group in self.groups if index in group.at)
         own = int(np.flatnonzero(group.at == index)[0])
@@ -211,9 +207,8 @@ class Population:
         if top is not None and (not is_whole(top, 2) or top > len(usable)):
             raise invalid(
                 "ensemble",
-                received=f"top={top!r}",
-                expected=f"a number from 2 to {len(usable)}, the networks that did not "
-                "diverge",
+                f"top={top!r}",
+                f"a number from 2 to {len(usable)}, the networks that did not diverge",
             )
         return Ensemble(self.members(usable[:top].tolist()))
 
@@ -254,8 +249,9 @@ class Population:
 
         A log that is called like a setting (the learning rate's) is not repeated.
         """
-        finals = {name: self.final(name) for name in self.history
-                  if name not in self.settings}  # fmt: skip
+        finals = {
+            name: self.final(name) for name in self.history if name not in self.settings
+        }
         return [
             {"member": int(i)}
             | {name: values[i] for name, values in self.settings.items()}

@@ -36,11 +36,10 @@ def grid(**axes: Sequence[Any]) -> dict[str, list[Any]]:
         if isinstance(values, str) or not hasattr(values, "__len__") or not len(values):
             raise mistyped(
                 f"grid, {name!r}",
-                received=repr(values),
-                expected="a list of values, at least one",
-                fix=f"write {name}=[{values!r}]" if not hasattr(values, "__len__")
-                else "",
-            )  # fmt: skip
+                repr(values),
+                "a list of values, at least one",
+                f"write {name}=[{values!r}]" if not hasattr(values, "__len__") else "",
+            )
     columns = zip(*itertools.product(*axes.values()), strict=True)
     return dict(zip(axes, map(list, columns), strict=True))
 
@@ -65,13 +64,14 @@ class Range:
 
     def __post_init__(self) -> None:
         least = 0 if self.log else -math.inf
-        numbers = all(isinstance(v, int | float | np.number)
-                      for v in (self.low, self.high))  # fmt: skip
+        numbers = all(
+            isinstance(v, int | float | np.number) for v in (self.low, self.high)
+        )
         if not (numbers and least < self.low < self.high < math.inf):
             raise invalid(
                 "loguniform" if self.log else "integers" if self.whole else "uniform",
-                received=f"{self.low!r} to {self.high!r}",
-                expected=f"a low end{' above 0' if self.log else ''} and a higher one",
+                f"{self.low!r} to {self.high!r}",
+                f"a low end{' above 0' if self.log else ''} and a higher one",
             )
 
     def rvs(self, size: int, random_state: np.random.Generator) -> np.ndarray:
@@ -125,9 +125,7 @@ def sample(n: int, *, seed: int | None = None, **axes: Any) -> dict[str, list[An
     Source: Bergstra & Bengio, "Random search for hyper-parameter optimization" (2012).
     """
     if not is_whole(n, 1):
-        raise invalid(
-            "sample", received=f"n={n!r}", expected="a whole number, 1 or more"
-        )
+        raise invalid("sample", f"n={n!r}", "a whole number, 1 or more")
     rng = config.generator(seed)
     return {name: _drawn(name, axis, n, rng) for name, axis in axes.items()}
 
@@ -156,9 +154,9 @@ def span(name: str, axis: Any) -> Any:
         return axis
     raise mistyped(
         name,
-        received=repr(axis),
-        expected="a list of choices, (low, high), or a distribution",
-        fix="write [0.1, 0.01], or population.loguniform(1e-4, 1e-1)",
+        repr(axis),
+        "a list of choices, (low, high), or a distribution",
+        "write [0.1, 0.01], or population.loguniform(1e-4, 1e-1)",
     )
 
 
@@ -175,17 +173,15 @@ class Halving:
 
     def bind(self, directions: dict[str, str | None]) -> "Rungs":
         """The rule for a population with these logs, with nothing seen yet."""
-        monitor = self.monitor or (
-            "val_loss" if "val_loss" in directions else "loss"
-        )  # fmt: skip
+        monitor = self.monitor or ("val_loss" if "val_loss" in directions else "loss")
         if monitor not in directions:
             raise unknown("log to monitor", monitor, directions)
         if directions[monitor] is None:
             raise invalid(
                 "halving",
-                received=f"monitor={monitor!r}",
-                expected="a metric that says which way is better",
-                fix="monitor 'val_loss'",
+                f"monitor={monitor!r}",
+                "a metric that says which way is better",
+                "monitor 'val_loss'",
             )
         sign = -1.0 if directions[monitor] == "max" else 1.0
         return Rungs(self, monitor, sign)
@@ -229,8 +225,8 @@ def halving(monitor: str | None = None, *, factor: int = 3, least: int = 1) -> H
     if not is_whole(factor, 2) or not is_whole(least, 1):
         raise invalid(
             "halving",
-            received=f"factor={factor!r}, least={least!r}",
-            expected="whole numbers, 2 or more and 1 or more",
+            f"factor={factor!r}, least={least!r}",
+            "whole numbers, 2 or more and 1 or more",
         )
     return Halving(monitor, factor, least)
 

@@ -78,11 +78,7 @@ def tune(
     check(model, arguments)
     for name, value in (("trials", trials), ("together", together)):
         if not is_whole(value, 1):
-            raise invalid(
-                "tune",
-                received=f"{name}={value!r}",
-                expected="a whole number, 1 or more",
-            )
+            raise invalid("tune", f"{name}={value!r}", "a whole number, 1 or more")
     optuna = _optuna()
     plain: dict[str, Any] = {
         k: v for k, v in arguments.items() if k not in ("memory", "drop")
@@ -98,10 +94,11 @@ def tune(
         count = min(together, trials - start)
         asked = [study.ask({k: d for k, (d, _) in axes.items()}) for _ in range(count)]
         vary = {
-            name: [choices.get(trial.params[name], trial.params[name])
-                   for trial in asked]
+            name: [
+                choices.get(trial.params[name], trial.params[name]) for trial in asked
+            ]
             for name, (_, choices) in axes.items()
-        }  # fmt: skip
+        }
         try:
             tried = fit(model, x, y, seeds=seeds, vary=vary, **arguments)
         except BaseException:
@@ -137,9 +134,9 @@ def _same_way(study: Any, monitor: str, directions: dict[str, str | None]) -> No
         wanted = f"{directions[monitor] or 'min'}imize"
         raise invalid(
             "tune",
-            received=f"a study that means to {' and '.join(f'{w}imize' for w in ways)}",
-            expected=f"one that means to {wanted} {monitor!r}",
-            fix=f"write optuna.create_study(direction={wanted!r})",
+            f"a study that means to {' and '.join(f'{w}imize' for w in ways)}",
+            f"one that means to {wanted} {monitor!r}",
+            f"write optuna.create_study(direction={wanted!r})",
         )
 
 
@@ -159,9 +156,9 @@ def _axis(optuna: Any, name: str, axis: Any) -> tuple[Any, dict[Any, Any]]:
     if not isinstance(axis, list):
         raise mistyped(
             name,
-            received=repr(axis),
-            expected="a distribution that a study knows",
-            fix="write population.loguniform(1e-4, 1e-1), or a list of choices",
+            repr(axis),
+            "a distribution that a study knows",
+            "write population.loguniform(1e-4, 1e-1), or a list of choices",
         )
     plain = [v if isinstance(v, str | int | float | None) else repr(v) for v in axis]
     return made.CategoricalDistribution(plain), dict(zip(plain, axis, strict=True))
@@ -193,14 +190,19 @@ def _joined(done: list[Population]) -> Population:
     pairs = list(zip(starts, done, strict=False))
     first = done[0]
     return Population(
-        [Group(g.model, g.params, g.state, g.at + start)
-         for start, p in pairs for g in p.groups],
-        {name: np.concatenate([p.history[name] for p in done])
-         for name in first.history},
+        [
+            Group(g.model, g.params, g.state, g.at + start)
+            for start, p in pairs
+            for g in p.groups
+        ],
+        {
+            name: np.concatenate([p.history[name] for p in done])
+            for name in first.history
+        },
         {name: [v for p in done for v in p.settings[name]] for name in first.settings},
         np.concatenate([p.epochs for p in done]),
         [reason for p in done for reason in p.stopped],
         first.directions,
         sum(p.seconds for p in done),
         done[-1].interrupted,
-    )  # fmt: skip
+    )

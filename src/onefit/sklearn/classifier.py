@@ -101,14 +101,26 @@ class NNClassifier(ClassifierMixin, NNEstimator):
         verbose: Any = 0,
     ) -> None:
         super().__init__(
-            hidden_layers, activation, optimizer=optimizer, learning_rate=learning_rate,
-            loss=loss, alpha=alpha, dropout=dropout, batch_size=batch_size,
-            max_iter=max_iter, shuffle=shuffle, tol=tol,
-            n_iter_no_change=n_iter_no_change, early_stopping=early_stopping,
-            validation_fraction=validation_fraction, standardize=standardize,
-            n_members=n_members, warm_start=warm_start, random_state=random_state,
+            hidden_layers,
+            activation,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            loss=loss,
+            alpha=alpha,
+            dropout=dropout,
+            batch_size=batch_size,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            tol=tol,
+            n_iter_no_change=n_iter_no_change,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            standardize=standardize,
+            n_members=n_members,
+            warm_start=warm_start,
+            random_state=random_state,
             verbose=verbose,
-        )  # fmt: skip
+        )
         self.class_weight = class_weight
 
     def partial_fit(
@@ -126,9 +138,9 @@ class NNClassifier(ClassifierMixin, NNEstimator):
         if classes is None and not hasattr(self, "model_"):
             raise invalid(
                 "NNClassifier.partial_fit",
-                received="no classes in the first call",
-                expected="all the classes there will be",
-                fix="write partial_fit(X, y, classes=[0, 1, 2])",
+                "no classes in the first call",
+                "all the classes there will be",
+                "write partial_fit(X, y, classes=[0, 1, 2])",
             )
         return self._partial_fit(X, y, sample_weight, classes)
 
@@ -169,9 +181,9 @@ class NNClassifier(ClassifierMixin, NNEstimator):
         if type_of_target(y) == "multiclass-multioutput":
             raise invalid(
                 "y",
-                received=f"{y.shape[1]} columns of classes",
-                expected="one class a row, or labels of zeros and ones",
-                fix="use sklearn.multioutput.MultiOutputClassifier(NNClassifier())",
+                f"{y.shape[1]} columns of classes",
+                "one class a row, or labels of zeros and ones",
+                "use sklearn.multioutput.MultiOutputClassifier(NNClassifier())",
             )
         found = np.arange(y.shape[1]) if labels else np.unique(y)
         if not goes_on:
@@ -182,15 +194,15 @@ class NNClassifier(ClassifierMixin, NNEstimator):
         ):
             raise invalid(
                 "classes",
-                received=repr(classes),
-                expected=f"those of the first call, {self.classes_.tolist()}",
+                repr(classes),
+                f"those of the first call, {self.classes_.tolist()}",
             )
         same = self._multilabel == labels and np.isin(found, self.classes_).all()
         if not same or (labels and len(found) != len(self.classes_)):
             raise invalid(
                 "y",
-                received=f"the classes {found.tolist()}",
-                expected=f"some of {self.classes_.tolist()}, which the network knows",
+                f"the classes {found.tolist()}",
+                f"some of {self.classes_.tolist()}, which the network knows",
             )
 
     def _encoded(self, y: np.ndarray) -> np.ndarray:

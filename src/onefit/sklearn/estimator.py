@@ -123,11 +123,12 @@ class NNEstimator(BaseEstimator):
         if self.early_stopping or self.n_members > 1:
             raise invalid(
                 f"{type(self).__name__}.partial_fit",
-                received="early_stopping=True" if self.early_stopping
+                "early_stopping=True"
+                if self.early_stopping
                 else f"n_members={self.n_members}",
-                expected="one network that sees all of the rows",
-                fix="use fit",
-            )  # fmt: skip
+                "one network that sees all of the rows",
+                "use fit",
+            )
         goes_on = hasattr(self, "model_")
         seed = self._seeds()[0]
         with self._as_it_was(), self._learning(X, goes_on):
@@ -159,21 +160,32 @@ class NNEstimator(BaseEstimator):
             yield
 
     def _table(
-        self, X: Any, y: Any, sample_weight: Any, seed: int, goes_on: bool,
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        seed: int,
+        goes_on: bool,
         classes: Any = None,
-    ) -> Table:  # fmt: skip
+    ) -> Table:
         """Checks the data and learns from it what is not the network's to learn."""
         if isinstance(self, RegressorMixin) and np.asarray(y).dtype.kind in "US":
             raise invalid(
                 type(self).__name__,
-                received="y of text",
-                expected="numbers",
-                fix="use NNClassifier for classes",
+                "y of text",
+                "numbers",
+                "use NNClassifier for classes",
             )
         X, y = validate_data(
-            self, X, y, accept_sparse=SPARSE, dtype=FLOATS, multi_output=True,
-            y_numeric=isinstance(self, RegressorMixin), reset=not goes_on,
-        )  # fmt: skip
+            self,
+            X,
+            y,
+            accept_sparse=SPARSE,
+            dtype=FLOATS,
+            multi_output=True,
+            y_numeric=isinstance(self, RegressorMixin),
+            reset=not goes_on,
+        )
         if hasattr(y, "toarray"):  # of many labels
             y = y.toarray()
         if y.ndim == 2 and y.shape[1] == 1:
@@ -217,11 +229,11 @@ class NNEstimator(BaseEstimator):
                 if shapes[0] != shapes[1]:
                     raise invalid(
                         type(self).__name__,
-                        received=f"hidden_layers={self.hidden_layers!r} and rows "
+                        f"hidden_layers={self.hidden_layers!r} and rows "
                         f"that make weights of {shapes[1]}",
-                        expected=f"the network of the last fit, of {shapes[0]}, since "
+                        f"the network of the last fit, of {shapes[0]}, since "
                         "warm_start=True goes on with it",
-                        fix="set warm_start=False, or leave hidden_layers as it was",
+                        "set warm_start=False, or leave hidden_layers as it was",
                     )
                 model.set_weights(old.get_weights())
         self._compile(model)
@@ -256,9 +268,14 @@ class NNEstimator(BaseEstimator):
             if not goes_on:
                 model.initialize()
             job = build_job(
-                model, table.x, table.y, sample_weight=table.w,
-                validation_data=_held(table), verbose=self.verbose, **told,
-            )  # fmt: skip
+                model,
+                table.x,
+                table.y,
+                sample_weight=table.w,
+                validation_data=_held(table),
+                verbose=self.verbose,
+                **told,
+            )
         history = loop.fit(job)
         if history.stopped == "interrupted":
             if not history.epoch:
@@ -316,11 +333,7 @@ class NNEstimator(BaseEstimator):
         for name in ("shuffle", "early_stopping", "standardize", "warm_start"):
             value = getattr(self, name)
             if not isinstance(value, bool | np.bool_):
-                raise invalid(
-                    type(self).__name__,
-                    received=f"{name}={value!r}",
-                    expected="True or False",
-                )
+                raise invalid(type(self).__name__, f"{name}={value!r}", "True or False")
         if self.batch_size != "auto":
             whole("batch_size", self.batch_size, 1)
         ranges = (
@@ -333,24 +346,22 @@ class NNEstimator(BaseEstimator):
             value = getattr(self, name)
             if not isinstance(value, int | float | np.number) or not fits(value):
                 raise invalid(
-                    type(self).__name__,
-                    received=f"{name}={value!r}",
-                    expected=f"a number, {expected}",
+                    type(self).__name__, f"{name}={value!r}", f"a number, {expected}"
                 )
         share = self.validation_fraction
         if self.early_stopping and not 0 < share < 1:
             raise invalid(
                 type(self).__name__,
-                received=f"validation_fraction={share!r}",
-                expected="a share between 0 and 1",
-                fix="write validation_fraction=0.1",
+                f"validation_fraction={share!r}",
+                "a share between 0 and 1",
+                "write validation_fraction=0.1",
             )
         if self.n_members > 1 and self.warm_start:
             raise invalid(
                 type(self).__name__,
-                received=f"warm_start=True with n_members={self.n_members}",
-                expected="one network to go on with",
-                fix="leave one of them out",
+                f"warm_start=True with n_members={self.n_members}",
+                "one network to go on with",
+                "leave one of them out",
             )
 
     def _seeds(self) -> list[int]:
@@ -440,7 +451,7 @@ def refuse_diverged(name: str, losses: Any) -> None:
     if left < min(2, len(losses)):
         raise invalid(
             name,
-            received=f"a loss of {np.asarray(losses)[-1]:g} at the end of training",
-            expected="a finite one",
-            fix="write a smaller learning_rate, or standardize=True",
+            f"a loss of {np.asarray(losses)[-1]:g} at the end of training",
+            "a finite one",
+            "write a smaller learning_rate, or standardize=True",
         )

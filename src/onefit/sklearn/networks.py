@@ -65,9 +65,9 @@ def hidden(
         if not all(isinstance(layer, onefit.Layer | Model) for layer in made):
             raise mistyped(
                 "hidden_layers",
-                received=f"a function that gave {made!r}",
-                expected="one that gives layers, or a model that ends in features",
-                fix="write def build(n_features): return [Dense(32, 'relu')]",
+                f"a function that gave {made!r}",
+                "one that gives layers, or a model that ends in features",
+                "write def build(n_features): return [Dense(32, 'relu')]",
             )
         return made
     widths = [layers] if is_whole(layers) else layers
@@ -75,15 +75,21 @@ def hidden(
     if not listed or not all(is_whole(width, 1) for width in widths):
         raise invalid(
             "hidden_layers",
-            received=repr(layers),
-            expected="the widths of the hidden layers, or a function that builds them",
-            fix="write hidden_layers=(100,)",
+            repr(layers),
+            "the widths of the hidden layers, or a function that builds them",
+            "write hidden_layers=(100,)",
         )
     activation = ACTIVATIONS.get(activation, activation)
     found: list[Any] = []
     for i, width in enumerate(widths):
-        found.append(Dense(int(width), activation, kernel_regularizer=_l2(alpha),
-                           name=f"hidden_{i}"))  # fmt: skip
+        found.append(
+            Dense(
+                int(width),
+                activation,
+                kernel_regularizer=_l2(alpha),
+                name=f"hidden_{i}",
+            )
+        )
         if dropout:
             found.append(Dropout(dropout, name=f"dropout_{i}"))
     return found
@@ -102,8 +108,11 @@ def _l2(alpha: float) -> Any:
 
 def optimizer_of(optimizer: Any, learning_rate: float | None) -> Any:
     """An optimizer of its own for each fit, with this rate."""
-    rate = RATE if learning_rate is None and isinstance(optimizer, str) else (
-        learning_rate)  # fmt: skip
+    rate = (
+        RATE
+        if learning_rate is None and isinstance(optimizer, str)
+        else (learning_rate)
+    )
     one: Any = optimizers.get(optimizer)
     return one.replace() if rate is None else one.replace(learning_rate=rate)
 

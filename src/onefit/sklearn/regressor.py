@@ -71,9 +71,7 @@ class NNRegressor(RegressorMixin, NNEstimator):
             )
         elif columns.shape[1] != self._units:
             raise invalid(
-                "y",
-                received=f"{columns.shape[1]} outputs",
-                expected=f"{self._units}, as before",
+                "y", f"{columns.shape[1]} outputs", f"{self._units}, as before"
             )
 
     def _encoded(self, y: np.ndarray) -> np.ndarray:

@@ -33,8 +33,13 @@ __all__ = ["search"]
 NUMBERS = ("learning_rate", "alpha", "dropout")
 """Parameters that are numbers in the program: any values of them share one."""
 
-OF_ROWS = ("class_weight", "early_stopping", "validation_fraction", "standardize",
-           "loss")  # fmt: skip
+OF_ROWS = (
+    "class_weight",
+    "early_stopping",
+    "validation_fraction",
+    "standardize",
+    "loss",
+)
 """Parameters that change what a network trains on."""
 
 Row = dict[str, Any]
@@ -127,8 +132,11 @@ def search(
             stacklevel=2,
         )
         return searched(estimator).fit(X, y, **weighed)
-    settings = list(ParameterGrid(params)) if n_iter is None else list(
-        ParameterSampler(params, n_iter, random_state=draw))  # fmt: skip
+    settings = (
+        list(ParameterGrid(params))
+        if n_iter is None
+        else list(ParameterSampler(params, n_iter, random_state=draw))
+    )
     started = time.perf_counter()
     trained = _trained(estimator, settings, splits, X, y, sample_weight)
     seconds = time.perf_counter() - started

@@ -80,14 +80,12 @@ def weights_of(
         if weights.shape != (x.shape[0],):
             raise invalid(
                 "sample_weight",
-                received=f"weights of shape {weights.shape}",
-                expected=f"one for each of {x.shape[0]} rows",
+                f"weights of shape {weights.shape}",
+                f"one for each of {x.shape[0]} rows",
             )
         if (weights < 0).any():
             raise invalid(
-                "sample_weight",
-                received=f"the weight {weights.min():g}",
-                expected="numbers of 0 or more",
+                "sample_weight", f"the weight {weights.min():g}", "numbers of 0 or more"
             )
     if class_weight is not None:
         of_class = compute_sample_weight(class_weight, y)
@@ -95,8 +93,8 @@ def weights_of(
     if weights is not None and not weights.any():
         raise invalid(
             "sample_weight",
-            received="zero for every row",
-            expected="at least one weight that is not zero",
+            "zero for every row",
+            "at least one weight that is not zero",
         )
     return weights
 

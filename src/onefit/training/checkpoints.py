@@ -67,9 +67,9 @@ class ModelCheckpoint(Callback):
         if not self.filepath.endswith(endings):
             raise invalid(
                 "ModelCheckpoint",
-                received=f"filepath={self.filepath!r}",
-                expected=f"a name that ends in {' or '.join(map(repr, endings))}",
-                fix=f"write {os.path.splitext(self.filepath)[0] + endings[0]!r}",
+                f"filepath={self.filepath!r}",
+                f"a name that ends in {' or '.join(map(repr, endings))}",
+                f"write {os.path.splitext(self.filepath)[0] + endings[0]!r}",
             )
         if mode not in ("auto", "min", "max"):
             raise unknown("mode", mode, ("auto", "min", "max"))
@@ -120,9 +120,9 @@ class ModelCheckpoint(Callback):
         if mode is None and self.save_best_only:
             raise invalid(
                 "ModelCheckpoint",
-                received=f"mode='auto' for {self.monitor!r}",
-                expected="a metric that says which way is better",
-                fix="write mode='max' or mode='min'",
+                f"mode='auto' for {self.monitor!r}",
+                "a metric that says which way is better",
+                "write mode='max' or mode='min'",
             )
         return np.greater if mode == "max" else np.less
 
@@ -187,9 +187,7 @@ class BackupAndRestore(Callback):
     ) -> None:
         super().__init__()
         if not os.fspath(backup_dir):
-            raise invalid(
-                "BackupAndRestore", received="backup_dir=''", expected="a directory"
-            )
+            raise invalid("BackupAndRestore", "backup_dir=''", "a directory")
         check_frequency("BackupAndRestore", "save_freq", save_freq)
         self.save_freq, self.double_checkpoint = save_freq, double_checkpoint
         self.delete_checkpoint = delete_checkpoint
@@ -241,9 +239,9 @@ class BackupAndRestore(Callback):
         if problem is not None:
             raise invalid(
                 "BackupAndRestore",
-                received=f"a damaged backup in {self.directory} ({problem})",
-                expected="one that a fit has written",
-                fix="delete the directory to begin anew",
+                f"a damaged backup in {self.directory} ({problem})",
+                "one that a fit has written",
+                "delete the directory to begin anew",
             ) from problem
         return None
 
@@ -271,9 +269,9 @@ def restore(state: Any, facts: dict[str, Any], leaves: list[np.ndarray]) -> None
         what = f"an array of shape {shapes[1][differ[0]][0]}" if differ else "others"
         raise invalid(
             "BackupAndRestore",
-            received=f"a backup of {len(leaves)} arrays, with {what}",
-            expected=f"the {len(old)} arrays of this model, optimizer and rules",
-            fix="delete the backup, or make the model that it was made of",
+            f"a backup of {len(leaves)} arrays, with {what}",
+            f"the {len(old)} arrays of this model, optimizer and rules",
+            "delete the backup, or make the model that it was made of",
         )
     moving = jax.tree.unflatten(structure, leaves)
     state.params, state.train, state.memories = moving

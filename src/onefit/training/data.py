@@ -33,16 +33,13 @@ def as_array(value: Any, where: str) -> Any:
     elif hasattr(value, "__next__"):
         raise mistyped(
             where,
-            received=f"a {type(value).__name__}",
-            expected="arrays that fit in memory",
-            fix=f"collect it first: {where} = np.concatenate(list(batches))",
+            f"a {type(value).__name__}",
+            "arrays that fit in memory",
+            f"collect it first: {where} = np.concatenate(list(batches))",
         )
     elif hasattr(value, "toarray"):  # a scipy sparse matrix
         raise mistyped(
-            where,
-            received="a sparse matrix",
-            expected="a dense array",
-            fix=f"write {where}.toarray()",
+            where, "a sparse matrix", "a dense array", f"write {where}.toarray()"
         )
     else:
         try:
@@ -50,9 +47,9 @@ def as_array(value: Any, where: str) -> Any:
         except ValueError:
             raise invalid(
                 where,
-                received="rows of different lengths",
-                expected="a rectangular table of numbers",
-                fix="pad them: onefit.utils.pad_sequences(rows)",
+                "rows of different lengths",
+                "a rectangular table of numbers",
+                "pad them: onefit.utils.pad_sequences(rows)",
             ) from None
     return _as_numbers(array, where)
 
@@ -62,9 +59,9 @@ def _from_pandas(value: Any, where: str) -> np.ndarray:
         if kind.kind not in "fiub":
             raise mistyped(
                 where,
-                received=f"column {name!r} of type {kind}",
-                expected="numbers",
-                fix=f"encode it (pandas.get_dummies({where})) or drop it",
+                f"column {name!r} of type {kind}",
+                "numbers",
+                f"encode it (pandas.get_dummies({where})) or drop it",
             )
     array = value.to_numpy()
     if array.dtype == object and value.ndim == 2:  # numbers of several types
@@ -80,9 +77,9 @@ def _as_numbers(array: Any, where: str) -> Any:
         encode = "labels, y = np.unique(y, return_inverse=True)"
         raise mistyped(
             where,
-            received=what,
-            expected="numbers",
-            fix=f"write `{encode}`" if where == "y" else "turn it into numbers first",
+            what,
+            "numbers",
+            f"write `{encode}`" if where == "y" else "turn it into numbers first",
         )
     if kind == "b" or (kind == "f" and array.dtype != config.floatx()):
         return array.astype(config.floatx())
@@ -128,9 +125,7 @@ def as_batch(
         for i, array in enumerate(arrays):
             place = f"{name}[{i}]" if len(arrays) > 1 else name
             if array.ndim == 0:
-                raise invalid(
-                    place, received=f"the number {array}", expected="an array of rows"
-                )
+                raise invalid(place, f"the number {array}", "an array of rows")
             rows.setdefault(len(array), place)
             if finite:
                 refuse_nan(array, place)
@@ -138,12 +133,12 @@ def as_batch(
         (a, first), (b, second) = list(rows.items())[:2]
         raise invalid(
             "data",
-            received=f"{a} rows in {first} and {b} in {second}",
-            expected="equally many",
-            fix=f"compare len({first}) and len({second})",
+            f"{a} rows in {first} and {b} in {second}",
+            "equally many",
+            f"compare len({first}) and len({second})",
         )
     if 0 in rows:
-        raise invalid("x", received="no rows", expected="at least one row")
+        raise invalid("x", "no rows", "at least one row")
     return Batch(xs, ys, ws)
 
 
@@ -179,9 +174,9 @@ def by_name(value: dict[str, Any], names: Sequence[str], where: str) -> list[Any
         if name not in value and where != "sample_weight":
             raise invalid(
                 where,
-                received=f"a dict with {', '.join(map(repr, value)) or 'nothing'}",
-                expected=f"one array each for {', '.join(map(repr, names))}",
-                fix=f"add {where}[{name!r}]",
+                f"a dict with {', '.join(map(repr, value)) or 'nothing'}",
+                f"one array each for {', '.join(map(repr, names))}",
+                f"add {where}[{name!r}]",
             )
     return [value.get(name) for name in names]
 
@@ -196,9 +191,9 @@ def several(value: Any, names: Sequence[str], where: str) -> Sequence[Any]:
     if not listed or len(value) != len(names):
         raise invalid(
             where,
-            received=f"{len(value)} arrays" if listed else "one array",
-            expected=f"{len(names)}, one each for {', '.join(map(repr, names))}",
-            fix=f"write {where}=[{', '.join(names)}], or a dict by these names",
+            f"{len(value)} arrays" if listed else "one array",
+            f"{len(names)}, one each for {', '.join(map(repr, names))}",
+            f"write {where}=[{', '.join(names)}], or a dict by these names",
         )
     return value
 
@@ -216,9 +211,9 @@ def refuse_nan(array: Any, where: str) -> None:
         place = f"row {bad[0][0]}" + "".join(f", column {i}" for i in bad[0][1:])
         raise invalid(
             where,
-            received=f"{host[tuple(bad[0])]} at {place} ({len(bad)} in all)",
-            expected="finite numbers",
-            fix=f"drop those rows, or fill them: np.nan_to_num({where})",
+            f"{host[tuple(bad[0])]} at {place} ({len(bad)} in all)",
+            "finite numbers",
+            f"drop those rows, or fill them: np.nan_to_num({where})",
         )
 
 
@@ -237,9 +232,7 @@ def fit_targets(task: Task, batch: Batch) -> Batch:
     targets = batch.y if isinstance(batch.y, tuple) else (batch.y,)
     if len(targets) != len(outputs):
         raise invalid(
-            "y",
-            received=f"{len(targets)} targets",
-            expected=f"{len(outputs)}, one for each output",
+            "y", f"{len(targets)} targets", f"{len(outputs)}, one for each output"
         )
     ys = tuple(
         _of_output(head, _fit_target, head.loss, y, shape, several=len(outputs) > 1)
@@ -264,9 +257,9 @@ def _fit_target(loss: Loss | None, y: Any, output: tuple[int | None, ...]) -> An
     if y is None:
         raise invalid(
             "y",
-            received="None for an output with a loss",
-            expected="targets",
-            fix="give it targets, or no loss: compile(loss=[..., None])",
+            "None for an output with a loss",
+            "targets",
+            "give it targets, or no loss: compile(loss=[..., None])",
         )
     if "from_logits" in loss.get_config() and loss.link == "softmax":
         _refuse_one_unit(output)
@@ -275,9 +268,9 @@ def _fit_target(loss: Loss | None, y: Any, output: tuple[int | None, ...]) -> An
         if y.ndim < len(output) or (y.shape[-1] == 1 and output[-1] != 1):
             raise invalid(
                 "y",
-                received=f"class labels of shape {y.shape}",
-                expected=f"one-hot rows of shape {_rows_of(output)} for {loss.name}",
-                fix="use loss='sparse_categorical_crossentropy', or "
+                f"class labels of shape {y.shape}",
+                f"one-hot rows of shape {_rows_of(output)} for {loss.name}",
+                "use loss='sparse_categorical_crossentropy', or "
                 f"onefit.utils.to_categorical(y, {output[-1]})",
             )
     if y.dtype.kind != "f":
@@ -288,25 +281,26 @@ def _fit_target(loss: Loss | None, y: Any, output: tuple[int | None, ...]) -> An
         y = y[..., None]
     elif y.ndim == len(output) + 1 and y.shape[-1] == 1:
         y = y[..., 0]
-    wanted = tuple(size or y.shape[i] if i < y.ndim else size
-                   for i, size in enumerate(output))  # fmt: skip
+    wanted = tuple(
+        size or y.shape[i] if i < y.ndim else size for i, size in enumerate(output)
+    )
     if y.ndim != len(output) or y.shape[1:] != wanted[1:]:
         units = y.shape[-1] if y.ndim > 1 else 1
         raise invalid(
             "y",
-            received=f"targets of shape {y.shape} for an output of shape {output}",
-            expected=f"targets of shape {_rows_of(output)}, since {loss.name} "
+            f"targets of shape {y.shape} for an output of shape {output}",
+            f"targets of shape {_rows_of(output)}, since {loss.name} "
             "compares them number by number",
-            fix=_wider(y, output)
+            _wider(y, output)
             or f"give the last layer {units} unit{'s' * (units != 1)}, or give y that "
             "shape",
         )
     if loss.link == "sigmoid" and (y.min() < 0 or y.max() > 1):
         raise invalid(
             "y",
-            received=f"targets from {float(y.min()):g} to {float(y.max()):g}",
-            expected=f"numbers from 0 to 1 for {loss.name}",
-            fix="encode the two classes as 0 and 1, or use loss='mse' for quantities",
+            f"targets from {float(y.min()):g} to {float(y.max()):g}",
+            f"numbers from 0 to 1 for {loss.name}",
+            "encode the two classes as 0 and 1, or use loss='mse' for quantities",
         )
     return y
 
@@ -333,9 +327,9 @@ def _refuse_one_unit(output: tuple[int | None, ...]) -> None:
     if output[-1] == 1:
         raise invalid(
             "last layer",
-            received="one unit under a softmax cross-entropy, whose output is always 1",
-            expected="one unit for each class",
-            fix="write Dense(1, activation='sigmoid') with loss='binary_crossentropy'",
+            "one unit under a softmax cross-entropy, whose output is always 1",
+            "one unit for each class",
+            "write Dense(1, activation='sigmoid') with loss='binary_crossentropy'",
         )
 
 
@@ -346,24 +340,24 @@ def _class_labels(loss: Loss, y: Any, output: tuple[int | None, ...]) -> Any:
     if y.ndim == len(output) and y.shape[-1] == classes:
         raise invalid(
             "y",
-            received=f"targets of shape {y.shape}, which look one-hot",
-            expected=f"class labels of shape (n,) for {loss.name}",
-            fix="use loss='categorical_crossentropy', or y.argmax(axis=-1)",
+            f"targets of shape {y.shape}, which look one-hot",
+            f"class labels of shape (n,) for {loss.name}",
+            "use loss='categorical_crossentropy', or y.argmax(axis=-1)",
         )
     if y.ndim != len(output) - 1:
         raise invalid(
             "y",
-            received=f"targets of shape {y.shape}",
-            expected=f"class labels of shape {_rows_of(output[:-1])} for {loss.name}",
-            fix=_wider(y, output),
+            f"targets of shape {y.shape}",
+            f"class labels of shape {_rows_of(output[:-1])} for {loss.name}",
+            _wider(y, output),
         )
     host = np.asarray(y)
     if host.dtype.kind == "f" and not np.array_equal(host, np.rint(host)):
         raise invalid(
             "y",
-            received="fractions",
-            expected=f"whole class labels for {loss.name}",
-            fix="use loss='mse' for quantities",
+            "fractions",
+            f"whole class labels for {loss.name}",
+            "use loss='mse' for quantities",
         )
     ignored = getattr(loss, "ignore_class", None)
     counted = host if ignored is None else host[host != ignored]
@@ -372,10 +366,9 @@ def _class_labels(loss: Loss, y: Any, output: tuple[int | None, ...]) -> Any:
         start = " (subtract 1, if your labels start at 1)" if high == classes else ""
         raise invalid(
             "y",
-            received=f"labels from {int(low)} to {int(high)}",
-            expected=f"labels from 0 to {classes - 1}, since the last layer has "
-            f"{classes} units",
-            fix=f"give the last layer {int(high) + 1} units or relabel{start}",
+            f"labels from {int(low)} to {int(high)}",
+            f"labels from 0 to {classes - 1}, since the last layer has {classes} units",
+            f"give the last layer {int(high) + 1} units or relabel{start}",
         )
     return y.astype(np.int32)
 
@@ -394,9 +387,9 @@ def split(batch: Batch, share: float) -> tuple[Batch, Batch]:
     if not 0 < at < rows:
         raise invalid(
             "validation_split",
-            received=f"{share!r} of {rows} rows",
-            expected="a share between 0 and 1 that leaves rows on both sides",
-            fix="write validation_split=0.2",
+            f"{share!r} of {rows} rows",
+            "a share between 0 and 1 that leaves rows on both sides",
+            "write validation_split=0.2",
         )
     first = jax.tree.map(lambda a: a[:at], batch)
     return first, jax.tree.map(lambda a: a[at:], batch)
@@ -418,9 +411,9 @@ def weigh(batch: Batch, class_weight: dict[int, float] | None) -> Batch:
     if len(jax.tree.leaves(batch.y)) > 1:
         raise invalid(
             "class_weight",
-            received="class weights for a model with several outputs",
-            expected="sample weights",
-            fix="write sample_weight={name of the output: a weight for each row}",
+            "class weights for a model with several outputs",
+            "sample weights",
+            "write sample_weight={name of the output: a weight for each row}",
         )
     y = np.asarray(jax.tree.leaves(batch.y)[0])
     if y.ndim == 2 and y.shape[1] == 1:
@@ -430,17 +423,17 @@ def weigh(batch: Batch, class_weight: dict[int, float] | None) -> Batch:
     if y.ndim != 1 or not np.array_equal(y, np.rint(y)):
         raise invalid(
             "class_weight",
-            received=f"targets of shape {y.shape} that are not one class a row",
-            expected="class labels, or one-hot rows",
-            fix="write sample_weight with a number for each row",
+            f"targets of shape {y.shape} that are not one class a row",
+            "class labels, or one-hot rows",
+            "write sample_weight with a number for each row",
         )
     missing = sorted({int(c) for c in np.unique(y)} - set(class_weight))
     if missing:
         raise invalid(
             "class_weight",
-            received=f"weights for {sorted(class_weight)}",
-            expected=f"one for every class in y; none for {missing}",
-            fix="write class_weight={0: 1.0, 1: 3.0} with a number for each class",
+            f"weights for {sorted(class_weight)}",
+            f"one for every class in y; none for {missing}",
+            "write class_weight={0: 1.0, 1: 3.0} with a number for each class",
         )
     weights = np.array([class_weight[int(c)] for c in y], config.floatx())
     if batch.w is not None:

@@ -59,11 +59,7 @@ class LambdaCallback(Callback):
             if name not in HOOKS:
                 raise unknown("hook", name, HOOKS)
             if not callable(function):
-                raise mistyped(
-                    "LambdaCallback",
-                    received=f"{name}={function!r}",
-                    expected="a function",
-                )
+                raise mistyped("LambdaCallback", f"{name}={function!r}", "a function")
         # A fit asks an object's class which hooks it writes; so each object has a class
         # of its own, with its functions.
         hooks = {name: staticmethod(function) for name, function in functions.items()}
@@ -96,9 +92,9 @@ class LearningRateScheduler(Callback):
         if not callable(schedule):
             raise mistyped(
                 "LearningRateScheduler",
-                received=f"schedule={schedule!r}",
-                expected="a function of the epoch, or of the epoch and the rate",
-                fix="write LearningRateScheduler(lambda epoch, rate: rate * 0.9)",
+                f"schedule={schedule!r}",
+                "a function of the epoch, or of the epoch and the rate",
+                "write LearningRateScheduler(lambda epoch, rate: rate * 0.9)",
             )
         self.schedule, self.verbose = schedule, verbose
         self._takes_rate = _takes_two(schedule)
@@ -108,9 +104,9 @@ class LearningRateScheduler(Callback):
         if not getattr(optimizer, "constant_rate", True):
             raise invalid(
                 "LearningRateScheduler",
-                received="an optimizer whose learning_rate is a schedule",
-                expected="one schedule",
-                fix="leave out the callback, or give the optimizer a number",
+                "an optimizer whose learning_rate is a schedule",
+                "one schedule",
+                "leave out the callback, or give the optimizer a number",
             )
         args = (epoch, optimizer.learning_rate) if self._takes_rate else (epoch,)
         rate = self.schedule(*args)
@@ -138,14 +134,12 @@ def _as_rate(value: Any, epoch: int) -> float:
     """What a schedule returned, as a number."""
     call = f"schedule({epoch}, ...)"
     if isinstance(value, bool) or getattr(value, "shape", ()) != ():
-        raise mistyped(call, received=repr(value), expected="a number")
+        raise mistyped(call, repr(value), "a number")
     try:
         rate = float(value)
     except (TypeError, ValueError):
         fix = "return the rate" if value is None else ""
-        raise mistyped(
-            call, received=repr(value), expected="a number", fix=fix
-        ) from None
+        raise mistyped(call, repr(value), "a number", fix) from None
     if not math.isfinite(rate) or rate < 0:
-        raise invalid(call, received=str(rate), expected="a finite number, 0 or more")
+        raise invalid(call, str(rate), "a finite number, 0 or more")
     return rate

@@ -105,15 +105,21 @@ def _epochs(
 ) -> Iterator[Logs]:
     """Runs the epochs by as few calls as callbacks and patience allow."""
     by_batch = job.model.run_eagerly or any(
-        overrides(callback, "on_train_batch_begin", "on_train_batch_end",
-                  "on_batch_begin", "on_batch_end")
+        overrides(
+            callback,
+            "on_train_batch_begin",
+            "on_train_batch_end",
+            "on_batch_begin",
+            "on_batch_end",
+        )
         for callback in job.callbacks
-    )  # fmt: skip
+    )
     each = by_batch or any(
-        overrides(callback, "on_epoch_begin", "on_epoch_end", "on_test_begin",
-                  "on_test_end")
+        overrides(
+            callback, "on_epoch_begin", "on_epoch_end", "on_test_begin", "on_test_end"
+        )
         for callback in job.callbacks
-    )  # fmt: skip
+    )
     plan = job.plan()
     data, validation = jax.device_put((job.train_data, job.validation_data))
     # Callbacks see the last epoch's own weights; the best ones come after them.

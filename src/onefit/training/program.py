@@ -208,9 +208,18 @@ def run(
         order = None if stretch.order is None else stretch.order[number]
         train, row = epoch(task, train, params, data, order, plan, stretch.seed)
         train, memories, row, stops = close(
-            task, rules, params, train, memories, row, validation, stretch, number,
-            plan, names,
-        )  # fmt: skip
+            task,
+            rules,
+            params,
+            train,
+            memories,
+            row,
+            validation,
+            stretch,
+            number,
+            plan,
+            names,
+        )
         logs = lax.dynamic_update_index_in_dim(logs, row, number, 0)
         return number + 1, train, memories, logs, stops
 

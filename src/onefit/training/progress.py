@@ -59,9 +59,7 @@ class ProgbarLogger(Callback):
     def __init__(self, verbose: Any = "auto") -> None:
         super().__init__()
         if verbose not in (0, 1, 2, "auto"):
-            raise invalid(
-                "verbose", received=repr(verbose), expected="0, 1, 2 or 'auto'"
-            )
+            raise invalid("verbose", repr(verbose), "0, 1, 2 or 'auto'")
         self.verbose = verbose
         self._close: Any = None
 
@@ -182,9 +180,12 @@ class Progress:
             room -= _length(logs) + 2
         if room >= BAR[0]:
             bar = ProgressBar(
-                total=max(self.epochs, 1), completed=self.done,
-                width=min(room, BAR[1]), complete_style="blue", finished_style="green",
-            )  # fmt: skip
+                total=max(self.epochs, 1),
+                completed=self.done,
+                width=min(room, BAR[1]),
+                complete_style="blue",
+                finished_style="green",
+            )
             grid = Table.grid(padding=(0, 2, 0, 0))
             grid.add_row(head, bar, *(logs if together else []), *times)
             yield grid
@@ -243,8 +244,10 @@ class _Lines(_Silent):
         while due <= epochs[-1]:
             self._write(due, logs[due - epochs[0]])
             # Epochs are counted from 1 for people: 1, 50, 100, ...
-            due = min((due + 1) // self.every * self.every + self.every - 1,
-                      max(self.progress.epochs - 1, due + 1))  # fmt: skip
+            due = min(
+                (due + 1) // self.every * self.every + self.every - 1,
+                max(self.progress.epochs - 1, due + 1),
+            )
         self.next = due
 
     def end(self) -> None:
@@ -314,18 +317,24 @@ class _Notebook(_Silent):
         from rich.console import Console
 
         console = Console(
-            file=io.StringIO(), record=True, width=110, force_terminal=True,
-            force_jupyter=False, color_system="truecolor", legacy_windows=False,
-        )  # fmt: skip
+            file=io.StringIO(),
+            record=True,
+            width=110,
+            force_terminal=True,
+            force_jupyter=False,
+            color_system="truecolor",
+            legacy_windows=False,
+        )
         console.print(self.progress)
         style = "white-space:pre;line-height:normal;font-family:monospace"
         return {
             "text/html": console.export_html(
-                inline_styles=True, clear=False,
+                inline_styles=True,
+                clear=False,
                 code_format=f'<pre style="{style}">{{code}}</pre>',
             ),
             "text/plain": console.export_text().rstrip(),
-        }  # fmt: skip
+        }
 
 
 def _face(verbose: Any, progress: Progress) -> _Silent:

@@ -139,9 +139,9 @@ class TensorBoard(Callback):
             if value:
                 raise invalid(
                     "TensorBoard",
-                    received=f"{name}={value!r}",
-                    expected="none: it is not supported",
-                    fix=f"leave out {name}",
+                    f"{name}={value!r}",
+                    "none: it is not supported",
+                    f"leave out {name}",
                 )
         self.log_dir, self.histogram_freq = Path(log_dir), histogram_freq
         self.write_steps_per_second = write_steps_per_second
@@ -213,9 +213,7 @@ def check_frequency(place: str, name: str, value: Any) -> None:
     """Refuses all but 'epoch' and a number of batches."""
     if value != "epoch" and not is_whole(value, 1):
         raise invalid(
-            place,
-            received=f"{name}={value!r}",
-            expected="'epoch' or a number of batches, 1 or more",
+            place, f"{name}={value!r}", "'epoch' or a number of batches, 1 or more"
         )
 
 

@@ -107,9 +107,9 @@ class _Monitor(Rule):
         if mode is None:
             raise invalid(
                 type(self).__name__,
-                received=f"mode='auto' for {self.monitor!r}",
-                expected="a metric that says which way is better",
-                fix="write mode='max' or mode='min'",
+                f"mode='auto' for {self.monitor!r}",
+                "a metric that says which way is better",
+                "write mode='max' or mode='min'",
             )
         return self.replace(mode=mode)
 

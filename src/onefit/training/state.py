@@ -70,9 +70,9 @@ class State:
         if model_view(self.fit.model) != self.fit.model.optimizer_view:
             raise invalid(
                 "fit",
-                received="a layer frozen or unfrozen during the fit",
-                expected="the layers as they were at its start",
-                fix="end the fit, change layer.trainable, and call fit again",
+                "a layer frozen or unfrozen during the fit",
+                "the layers as they were at its start",
+                "end the fit, change layer.trainable, and call fit again",
             )
         self.set_rate()
 
@@ -93,22 +93,39 @@ class State:
     def finish(self, done: bool) -> None:
         """The weights the fit ends with: the rules' best, the optimizer's average."""
         self.params, self.train = compiled("finish", self.is_small)(
-            self.task, tuple(self.fit.rules), self.params, self.train, self.memories,
+            self.task,
+            tuple(self.fit.rules),
+            self.params,
+            self.train,
+            self.memories,
             np.bool_(done),
-        )  # fmt: skip
+        )
 
     def run(
-        self, data: Batch, validation: Any, stretch: Stretch, plan: Plan, capacity: int,
+        self,
+        data: Batch,
+        validation: Any,
+        stretch: Stretch,
+        plan: Plan,
+        capacity: int,
         donate: bool,
-    ) -> tuple[Any, Any, Any]:  # fmt: skip
+    ) -> tuple[Any, Any, Any]:
         """One call of the program: (logs, epochs run, which rules stopped it)."""
         params, train, memories, logs, number, stops = compiled(
             "run", self.is_small, donate
         )(
-            self.task, tuple(self.fit.rules), self.params, self.train, self.memories,
-            data, validation, stretch, plan=plan, capacity=capacity,
+            self.task,
+            tuple(self.fit.rules),
+            self.params,
+            self.train,
+            self.memories,
+            data,
+            validation,
+            stretch,
+            plan=plan,
+            capacity=capacity,
             names=self.fit.names,
-        )  # fmt: skip
+        )
         self.params, self.train, self.memories = params, train, memories
         return logs, number, stops
 

@@ -51,9 +51,15 @@ class Whole:
     """Runs many epochs by one call of the program."""
 
     def __init__(
-        self, job: Fit, state: State, plan: Plan, data: Batch, validation: Any,
-        capacity: int, ends: bool,
-    ) -> None:  # fmt: skip
+        self,
+        job: Fit,
+        state: State,
+        plan: Plan,
+        data: Batch,
+        validation: Any,
+        capacity: int,
+        ends: bool,
+    ) -> None:
         self.job, self.state, self.plan, self.capacity = job, state, plan, capacity
         self.ends = ends
         self.data, self.validation = data, validation
@@ -89,9 +95,13 @@ class Whole:
         told = stretch(self.job, self.plan, epoch, count, order, self.capacity)
         told = told._replace(ends=np.bool_(self.ends))
         return self.state.run(
-            self.data, self.validation, told, self.plan, self.capacity,
+            self.data,
+            self.validation,
+            told,
+            self.plan,
+            self.capacity,
             donate=self.capacity > 1,
-        )  # fmt: skip
+        )
 
     def _order(self, epoch: int, count: int) -> np.ndarray | None:
         """The rows of these epochs, in a buffer of fixed size."""
@@ -123,9 +133,16 @@ class Part:
     """Runs one epoch by several calls: for long epochs, and for callbacks by batch."""
 
     def __init__(
-        self, job: Fit, state: State, plan: Plan, data: Batch, validation: Any,
-        interrupt: Any, by_batch: bool, ends: bool,
-    ) -> None:  # fmt: skip
+        self,
+        job: Fit,
+        state: State,
+        plan: Plan,
+        data: Batch,
+        validation: Any,
+        interrupt: Any,
+        by_batch: bool,
+        ends: bool,
+    ) -> None:
         self.job, self.state, self.plan, self.ends = job, state, plan, ends
         self.data, self.validation = data, validation
         self.interrupt, self.by_batch = interrupt, by_batch
@@ -149,9 +166,18 @@ class Part:
             state.params, state.train, tally, results = compiled(
                 "part", state.is_small
             )(
-                state.task, state.params, state.train, tally, self.data, order,
-                np.int32(at), np.int32(count), told.seed, size=size, batch=plan.batch,
-            )  # fmt: skip
+                state.task,
+                state.params,
+                state.train,
+                tally,
+                self.data,
+                order,
+                np.int32(at),
+                np.int32(count),
+                told.seed,
+                size=size,
+                batch=plan.batch,
+            )
             at += count
             numbers = [float(v) for v in jax.device_get(results)]
             so_far = dict(zip(job.names, numbers, strict=False))
@@ -168,9 +194,18 @@ class Part:
             if self.interrupt.asked:
                 return np.empty((0, len(job.names))), np.zeros(len(job.rules), bool)
         state.train, state.memories, row, stop = compiled("close", state.is_small)(
-            state.task, tuple(job.rules), state.params, state.train, state.memories,
-            results, self.validation, told, np.int32(0), plan=plan, names=job.names,
-        )  # fmt: skip
+            state.task,
+            tuple(job.rules),
+            state.params,
+            state.train,
+            state.memories,
+            results,
+            self.validation,
+            told,
+            np.int32(0),
+            plan=plan,
+            names=job.names,
+        )
         stop = np.asarray(stop)
         last = bool(stop.any()) or epoch + 1 == job.epochs
         state.finish(done=self.ends and last)
@@ -190,6 +225,10 @@ def stretch(
     if plan.sometimes:
         marks = job.validates(range(epoch, epoch + capacity))
     return Stretch(
-        order, marks, np.int32(epoch), np.int32(count), np.int32(job.epochs - 1),
+        order,
+        marks,
+        np.int32(epoch),
+        np.int32(count),
+        np.int32(job.epochs - 1),
         np.uint32(job.seed),
-    )  # fmt: skip
+    )

@@ -206,8 +206,10 @@ class Task(Description):
         for head, label in labels:
             for metric in head.all_metrics:
                 name = f"{label}_{metric.name}" if several else str(metric.name)
-                copies = sum(re.fullmatch(rf"{re.escape(name)}(_\d+)?", n) is not None
-                             for n in names)  # fmt: skip
+                copies = sum(
+                    re.fullmatch(rf"{re.escape(name)}(_\d+)?", n) is not None
+                    for n in names
+                )
                 name = f"{name}_{copies}" if copies else name
                 size = head.width(metric)
                 names += (

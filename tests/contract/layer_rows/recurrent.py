@@ -155,11 +155,7 @@ ROWS = [
     ),
     Row("Bidirectional", {"layer": one_state, "merge_mode": "ave"}, SEQUENCE),
     Row("Bidirectional", {"layer": sequences, "merge_mode": None}, SEQUENCE, mask=True),
-    Row(
-        "Bidirectional",
-        {"layer": sequences, "backward_layer": backwards},
-        SEQUENCE,
-    ),
+    Row("Bidirectional", {"layer": sequences, "backward_layer": backwards}, SEQUENCE),
     Row("TimeDistributed", {"layer": dense}, SEQUENCE, mask=True),
     Row("TimeDistributed", {"layer": lstm}, (2, 3, 4, 2)),
     Row("TimeDistributed", {"layer": batch_normalization}, SEQUENCE),

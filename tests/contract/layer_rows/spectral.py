@@ -11,9 +11,7 @@ def dense(lib):
 ROWS = [
     # So many steps that the singular vectors do not move with the kernel any more.
     Row(
-        "SpectralNormalization",
-        {"layer": dense, "power_iterations": 12},
-        oracle=False,
+        "SpectralNormalization", {"layer": dense, "power_iterations": 12}, oracle=False
     ),
     Row(
         "SpectralNormalization",

@@ -5,14 +5,7 @@ import numpy as np
 from catalogue.base import fault, ready, reviews, signs, split, waves
 from onefit import Input, Sequential
 from onefit.initializers import Orthogonal
-from onefit.layers import (
-    GRU,
-    LSTM,
-    Bidirectional,
-    Dense,
-    Embedding,
-    SimpleRNN,
-)
+from onefit.layers import GRU, LSTM, Bidirectional, Dense, Embedding, SimpleRNN
 from onefit.optimizers import SGD, Adam
 
 BINARY = "binary_crossentropy"

@@ -76,13 +76,16 @@ def diverging(run: Run) -> Findings:
     if run.evidence.chance is not None:
         seen += f"; guessing gives {run.base:.3g}"
     yield Finding(
-        "diverging", "error", None, seen,
+        "diverging",
+        "error",
+        None,
+        seen,
         f"{run.rates} takes steps so large that each lands higher on the other side of "
         "the valley: w := w - alpha dJ/dw overshoots",
         f"divide the learning rate by 10: {run.rate_times(0.1)}; scale inputs and "
         "targets to about -1 to 1 if they are not",
         run.curve(),
-    )  # fmt: skip
+    )
 
 
 def stuck(run: Run) -> Findings:
@@ -96,7 +99,9 @@ def stuck(run: Run) -> Findings:
     if run.loss[run.epochs // 2] - run.last > STUCK * run.base / 3:
         return  # it is still on its way down to guessing
     yield Finding(
-        "stuck-at-chance", "error", None,
+        "stuck-at-chance",
+        "error",
+        None,
         f"the loss is {run.last:.4g} after {run.epochs} epochs; the best answer that "
         f"is the same for every row has {run.base:.4g}",
         "the network has learned how often each answer occurs, and nothing from x",
@@ -104,7 +109,7 @@ def stuck(run: Run) -> Findings:
         "with activation='relu' where there is none, more units, another start (seed), "
         "or a larger learning rate",
         run.curve(),
-    )  # fmt: skip
+    )
 
 
 def oscillating(run: Run) -> Findings:
@@ -122,14 +127,16 @@ def oscillating(run: Run) -> Findings:
     if late[-len(late) // 3 :].mean() < 0.7 * late[: len(late) // 3].mean():
         return
     yield Finding(
-        "oscillating", "error", None,
+        "oscillating",
+        "error",
+        None,
         f"from epoch to epoch the loss changes by {jump:.0%} of itself, and back again "
         f"(it is {late.min():.3g} to {late.max():.3g})",
         f"{run.rates} jumps from one side of the valley to the other",
         f"divide the learning rate by 10: {run.rate_times(0.1)}, or batches larger "
         f"than {run.evidence.batch_size}",
         run.curve(),
-    )  # fmt: skip
+    )
 
 
 def stopped_too_early(run: Run) -> Findings:
@@ -165,9 +172,14 @@ def stopped_too_early(run: Run) -> Findings:
             "EarlyStopping(patience=10, restore_best_weights=True)"
         )
     yield Finding(
-        "stopped-too-early", "error" if stopped else "hint", None, seen,
-        "the fit ended on the slope, not in the valley", fix, run.curve(),
-    )  # fmt: skip
+        "stopped-too-early",
+        "error" if stopped else "hint",
+        None,
+        seen,
+        "the fit ended on the slope, not in the valley",
+        fix,
+        run.curve(),
+    )
 
 
 def _still_better(run: Run) -> bool:
@@ -209,7 +221,9 @@ def overfitting(run: Run) -> Findings:
         return
     scores = "" if gap is None else f"; the accuracies are {gap:.2f} apart"
     yield Finding(
-        "overfitting", "error" if worse else "hint", None,
+        "overfitting",
+        "error" if worse else "hint",
+        None,
         f"the training loss fell to {run.last:.3g}, but that of rows not seen is "
         f"{tail:.3g}, after {held[best]:.3g} in epoch {best + 1}{scores}",
         "the network learns the training rows by heart, noise included, instead of "
@@ -218,7 +232,7 @@ def overfitting(run: Run) -> Findings:
         "Dense(..., kernel_regularizer=onefit.regularizers.L2(0.001)), then 0.01; or "
         "EarlyStopping(restore_best_weights=True)",
         run.curve(),
-    )  # fmt: skip
+    )
 
 
 def _gap(run: Run) -> float | None:
@@ -253,7 +267,9 @@ def leaking(run: Run) -> Findings:
     if alike[most] < 0.98 or np.sort(alike)[-2] > 0.9:
         return
     yield Finding(
-        "too-good-to-be-true", "error", None,
+        "too-good-to-be-true",
+        "error",
+        None,
         f"rows not seen are answered almost perfectly after {len(early)} epochs (loss "
         f"{early.min():.3g}), and column {most} of x follows the target "
         f"(correlation {alike[most]:.3f})",
@@ -261,11 +277,16 @@ def leaking(run: Run) -> Findings:
         "there when the network is used",
         f"leave the column out: np.delete(x, {most}, axis=1)",
         run.curve(),
-    )  # fmt: skip
+    )
 
 
 CURVES = (
-    not_a_number, diverging, stuck, oscillating, stopped_too_early, overfitting,
+    not_a_number,
+    diverging,
+    stuck,
+    oscillating,
+    stopped_too_early,
+    overfitting,
     leaking,
-)  # fmt: skip
+)
 """In the order in which they are asked."""

@@ -124,19 +124,22 @@ def _holes(array: Any, place: str, name: str) -> Findings:
         f"{len(bad)} of {host.size} numbers in {place} are NaN or infinite; the first "
         f"is at {at}",
         "drop those rows: good = np.isfinite(x).all(axis=1); x, y = x[good], y[good]"
-        if name == "x" and host.ndim == 2 else
-        f"drop those rows, or fill them: np.nan_to_num({name})",
-    )  # fmt: skip
+        if name == "x" and host.ndim == 2
+        else f"drop those rows, or fill them: np.nan_to_num({name})",
+    )
 
 
 def not_finite(seen: str, fix: str) -> Finding:
     """The finding of numbers that are none."""
     return Finding(
-        "not-a-number", "error", None, seen,
+        "not-a-number",
+        "error",
+        None,
+        seen,
         "a sum with NaN is NaN: one such row makes every gradient NaN, and then every "
         "weight",
         fix,
-    )  # fmt: skip
+    )
 
 
 def inputs_not_scaled(case: Case) -> Findings:
@@ -162,12 +165,13 @@ def inputs_not_scaled(case: Case) -> Findings:
             bad = large >= TOO_LARGE and (flat or optimizer == "SGD")
             yield Finding(
                 "inputs-not-scaled",
-                "error" if bad or large >= FAR_TOO_LARGE else "hint", call.name,
+                "error" if bad or large >= FAR_TOO_LARGE else "hint",
+                call.name,
                 seen=f"columns of {name} have sizes up to {large:.3g} (the root of the "
                 "mean square)",
                 why=_why_large(call, large, flat, optimizer),
                 fix=_scaling(x),
-            )  # fmt: skip
+            )
             return
         if large < SMALL_INPUTS:
             yield Finding(
@@ -178,16 +182,18 @@ def inputs_not_scaled(case: Case) -> Findings:
                 why="z = w·x + b hardly depends on such inputs, and dJ/dw = dJ/dz · x "
                 "is as small",
                 fix=_scaling(x),
-            )  # fmt: skip
+            )
             return
         if large / small > APART and x.ndim == 2 and x.shape[-1] <= COLUMNS:
             yield Finding(
-                "inputs-not-scaled", "hint", call.name,
+                "inputs-not-scaled",
+                "hint",
+                call.name,
                 seen=f"columns of {name} have sizes from {small:.1g} to {large:.3g}",
                 why="z = w·x + b is a sum in which the small columns are not seen, and "
                 "their weights get no gradient to speak of",
                 fix=_scaling(x),
-            )  # fmt: skip
+            )
             return
 
 
@@ -254,20 +260,24 @@ def constant_column(case: Case) -> Findings:
         name = f"input {i + 1}" if len(case.x or ()) > 1 else "x"
         if same.all():
             yield Finding(
-                "constant-column", "error", None,
+                "constant-column",
+                "error",
+                None,
                 seen=f"all rows of {name} are the same",
                 why="rows that do not differ cannot have answers that do",
                 fix="look at how x was made: print(x[:3])",
-            )  # fmt: skip
+            )
         elif x.ndim == 2 and flat.shape[1] <= COLUMNS:
             places = np.flatnonzero(same)
             yield Finding(
-                "constant-column", "hint", None,
+                "constant-column",
+                "hint",
+                None,
                 seen=f"column{'s' * (len(places) > 1)} {_listed(places)} of {name} "
                 f"{'have' if len(places) > 1 else 'has'} the same number in every row",
                 why="what never changes explains nothing; it does what b does already",
                 fix=f"leave out: x = np.delete(x, {places.tolist()[:10]}, axis=1)",
-            )  # fmt: skip
+            )
 
 
 def _names_things(case: Case, index: int) -> bool:
@@ -322,13 +332,15 @@ def column_tells_target(case: Case) -> Findings:
         return
     certain = "in every row" if exact else f"(R² = {told[best]:.4f})"
     yield Finding(
-        "column-tells-target", severity, None,
+        "column-tells-target",
+        severity,
+        None,
         seen=f"column {best} of x {'tells' if exact else 'nearly tells'} y: one "
         f"follows from the other {certain}",
         why="the network will look at that column alone, and when it is to predict, "
         "what came from y is not there",
         fix=f"leave it out, if it is made from y: x = np.delete(x, {best}, axis=1)",
-    )  # fmt: skip
+    )
 
 
 def _explained(x: np.ndarray, y: np.ndarray, t: Any) -> np.ndarray | None:
@@ -370,9 +382,10 @@ def channels_misplaced(case: Case) -> Findings:
         one, two, three = (n or 0 for n in sides)
         colours = (1, 3, 4)
         moved = (
-            three in colours and one == two and one >= 8 if first
+            three in colours and one == two and one >= 8
+            if first
             else one in colours and two == three and two >= 8
-        )  # fmt: skip
+        )
         if not moved or case.network.before(call.sources[0]) is not None:
             continue
         if first:
@@ -381,14 +394,16 @@ def channels_misplaced(case: Case) -> Findings:
             fix = "write x = np.moveaxis(x, 1, -1), which makes it "
             fix += f"(n, {two}, {three}, {one})"
         yield Finding(
-            "channels-misplaced", "error", call.name,
+            "channels-misplaced",
+            "error",
+            call.name,
             seen=f"{call.name!r} takes (batch, "
             f"{'channels, rows, columns' if first else 'rows, columns, channels'}) and "
             f"gets (n, {one}, {two}, {three})",
             why="it slides its windows along the colours and takes columns of pixels "
             "for channels",
             fix=fix,
-        )  # fmt: skip
+        )
         return
 
 
@@ -399,14 +414,16 @@ def _one_step(case: Case, call: Call, shape: Any) -> Findings:
     if case.network.before(call.sources[0]) is not None:
         return
     yield Finding(
-        "channels-misplaced", "hint", call.name,
+        "channels-misplaced",
+        "hint",
+        call.name,
         seen=f"{call.name!r} takes (batch, steps, features) and gets (n, 1, "
         f"{shape[2]})",
         why="a sequence of one step has no before and after, which is what a "
         "recurrent layer is for",
         fix=f"if those {shape[2]} are steps: x = np.moveaxis(x, 1, -1), which makes it "
         f"(n, {shape[2]}, 1)",
-    )  # fmt: skip
+    )
 
 
 # Targets ------------------------------------------------------------------------------
@@ -422,12 +439,14 @@ def constant_target(case: Case) -> Findings:
         if t.kind == "constant" or lone:
             value = f"class {int(np.argmax(t.counts))}" if lone else f"{t.low:g}"
             yield _of(
-                head, "constant-target", "error",
+                head,
+                "constant-target",
+                "error",
                 f"every target is {value}",
                 "there is nothing to tell apart: the bias of the last layer alone can "
                 "learn that",
                 "look at how y was made: print(np.unique(y, return_counts=True))",
-            )  # fmt: skip
+            )
 
 
 def labels_unbalanced(case: Case) -> Findings:
@@ -452,14 +471,17 @@ def labels_unbalanced(case: Case) -> Findings:
             if n
         }
         yield _of(
-            head, "labels-unbalanced", "hint",
+            head,
+            "labels-unbalanced",
+            "hint",
             f"{t.major:.1%} of the rows have the class {most}",
             f"whoever says {most} every time is right in {t.major:.1%} of the rows, so "
             "that is what is learned first, and the accuracy does not show it",
             f"write class_weight={weights}, and look at precision and recall"
-            if len(weights) <= 5 else
-            "write class_weight={class: rows / (classes * rows of the class), ...}",
-        )  # fmt: skip
+            if len(weights) <= 5
+            else "write class_weight={class: rows / (classes * rows of the class), "
+            "...}",
+        )
 
 
 def target_not_scaled(case: Case) -> Findings:
@@ -471,8 +493,9 @@ def target_not_scaled(case: Case) -> Findings:
         if head.activation not in ("linear", "relu", "leaky_relu", "softplus"):
             continue
         if type(head.loss).__name__ in (
-            "MeanSquaredLogarithmicError", "MeanAbsolutePercentageError"
-        ):  # fmt: skip
+            "MeanSquaredLogarithmicError",
+            "MeanAbsolutePercentageError",
+        ):
             continue
         optimizer = type(case.model.optimizer).__name__
         lone = not case.hidden and len(case.network.calls) == 1
@@ -485,22 +508,29 @@ def target_not_scaled(case: Case) -> Findings:
             squared = type(head.loss).__name__ == "MeanSquaredError"
             bad = t.size >= HUGE_TARGETS or (optimizer == "SGD" and squared)
             yield _of(
-                head, "target-not-scaled", "error" if bad else "hint",
+                head,
+                "target-not-scaled",
+                "error" if bad else "hint",
                 f"targets from {t.low:.4g} to {t.high:.4g}",
                 "outputs start at about 1: "
-                + ("the error is large and so is its gradient, and gradient descent "
-                   "diverges" if optimizer == "SGD" else
-                   "it takes very many steps to reach such numbers"),
+                + (
+                    "the error is large and so is its gradient, and gradient descent "
+                    "diverges"
+                    if optimizer == "SGD"
+                    else "it takes very many steps to reach such numbers"
+                ),
                 "write y = (y - y.mean()) / y.std(), and undo it after predict",
-            )  # fmt: skip
+            )
         elif 0 < t.size < SMALL_TARGETS:
             yield _of(
-                head, "target-not-scaled", "hint",
+                head,
+                "target-not-scaled",
+                "hint",
                 f"targets from {t.low:.2g} to {t.high:.2g}",
                 "outputs start at about 1, and an error of 0.01 looks small while it "
                 "is larger than every target",
                 "write y = (y - y.mean()) / y.std(), and undo it after predict",
-            )  # fmt: skip
+            )
 
 
 def _of(head: Head, code: str, severity: str, seen: str, why: str, fix: str) -> Finding:
@@ -560,12 +590,14 @@ def _measured(x: Any) -> bool:
 
 def _both(share: float, rows: int) -> Finding:
     return Finding(
-        "rows-in-both", "error" if share >= IN_BOTH["error"] else "hint", None,
+        "rows-in-both",
+        "error" if share >= IN_BOTH["error"] else "hint",
+        None,
         seen=f"{share:.0%} of the {rows} validation rows are training rows too",
         why="what was learned by heart looks as good on them as what was understood",
         fix="hold rows out that are not trained on: validation_split=0.2, with the "
         "rows shuffled, and no row twice",
-    )  # fmt: skip
+    )
 
 
 def _leaves(tree: Any) -> list[Any]:
@@ -614,23 +646,26 @@ def _moved(x: np.ndarray, other: np.ndarray) -> Findings:
     with np.errstate(all="ignore"):
         spread = one.std(axis=0)
         wider = np.median((two.std(axis=0) / spread)[spread > 0])
-        away = np.median((np.abs(two.mean(axis=0) - one.mean(axis=0)) / spread)[
-            spread > 0])  # fmt: skip
+        away = np.median(
+            (np.abs(two.mean(axis=0) - one.mean(axis=0)) / spread)[spread > 0]
+        )
     if not (wider < 1 / WIDER or wider > WIDER or away > AWAY):
         return
     told = (
         f"are spread {wider:.2g} times as far as those of the training x"
-        if not 1 / WIDER < wider < WIDER else
-        f"lie {away:.2g} standard deviations away from those of the training x"
-    )  # fmt: skip
+        if not 1 / WIDER < wider < WIDER
+        else f"lie {away:.2g} standard deviations away from those of the training x"
+    )
     yield Finding(
-        "validation-looks-different", "error", None,
+        "validation-looks-different",
+        "error",
+        None,
         seen=f"the columns of the validation x {told}",
         why="the network sees there what it was not trained on, so that the loss of "
         "validation says nothing",
         fix="prepare both alike, with the numbers of the training rows: "
         "(val_x - x.mean(axis=0)) / x.std(axis=0)",
-    )  # fmt: skip
+    )
 
 
 def _elsewhere(one: np.ndarray, two: np.ndarray, name: str) -> Findings:
@@ -649,14 +684,17 @@ def _elsewhere(one: np.ndarray, two: np.ndarray, name: str) -> Findings:
         f"{ratio:.3g} times as large" if ratio > 1 else f"{1 / ratio:.3g} times smaller"
     )
     yield Finding(
-        "validation-looks-different", "error", None,
+        "validation-looks-different",
+        "error",
+        None,
         seen=f"the validation {name} is {times} than the training {name}"
-        if ratio < 1 else f"the validation {name} is {times} as the training {name}",
+        if ratio < 1
+        else f"the validation {name} is {times} as the training {name}",
         why="the network sees there what it was not trained on, so that the loss of "
         "validation says nothing",
         fix="prepare both alike, with the numbers of the training rows: "
         f"(val_{name[0]} - {name[0]}.mean(axis=0)) / {name[0]}.std(axis=0)",
-    )  # fmt: skip
+    )
 
 
 DATA: tuple[Callable[[Case], Findings], ...] = (

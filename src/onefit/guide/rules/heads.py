@@ -29,28 +29,46 @@ Findings = Iterator[Finding]
 INF = math.inf
 
 RANGES: dict[str, tuple[float, float]] = {
-    "sigmoid": (0, 1), "hard_sigmoid": (0, 1), "sparse_sigmoid": (0, 1),
-    "softmax": (0, 1), "sparsemax": (0, 1),
-    "tanh": (-1, 1), "softsign": (-1, 1), "hard_tanh": (-1, 1),
-    "relu": (0, INF), "relu6": (0, 6), "softplus": (0, INF), "squareplus": (0, INF),
-    "sparse_plus": (0, INF), "exponential": (0, INF),
-    "elu": (-1, INF), "celu": (-1, INF), "selu": (-1.7582, INF),
-    "gelu": (-0.171, INF), "silu": (-0.279, INF), "hard_silu": (-0.376, INF),
-    "mish": (-0.309, INF), "log_softmax": (-INF, 0), "log_sigmoid": (-INF, 0),
-}  # fmt: skip
+    "sigmoid": (0, 1),
+    "hard_sigmoid": (0, 1),
+    "sparse_sigmoid": (0, 1),
+    "softmax": (0, 1),
+    "sparsemax": (0, 1),
+    "tanh": (-1, 1),
+    "softsign": (-1, 1),
+    "hard_tanh": (-1, 1),
+    "relu": (0, INF),
+    "relu6": (0, 6),
+    "softplus": (0, INF),
+    "squareplus": (0, INF),
+    "sparse_plus": (0, INF),
+    "exponential": (0, INF),
+    "elu": (-1, INF),
+    "celu": (-1, INF),
+    "selu": (-1.7582, INF),
+    "gelu": (-0.171, INF),
+    "silu": (-0.279, INF),
+    "hard_silu": (-0.376, INF),
+    "mish": (-0.309, INF),
+    "log_softmax": (-INF, 0),
+    "log_sigmoid": (-INF, 0),
+}
 """What an activation can answer; those that are not here answer any number."""
 
 FITS: dict[tuple[str, bool], dict[str, tuple[str, str] | None]] = {
     # (what the loss compares, from_logits): {last activation: code and severity}.
     # None fits; "*" is any other activation that is known.
     ("binary", False): {
-        "sigmoid": None, "hard_sigmoid": None, "sparse_sigmoid": None,
+        "sigmoid": None,
+        "hard_sigmoid": None,
+        "sparse_sigmoid": None,
         "linear": ("logits-as-probabilities", "error"),
         "softmax": ("head-does-not-fit-loss", "hint"),
         "*": ("head-does-not-fit-loss", "error"),
     },
     ("binary", True): {
-        "linear": None, "leaky_relu": None,
+        "linear": None,
+        "leaky_relu": None,
         # Read as meant: the loss is computed from the values before the sigmoid.
         "sigmoid": ("probabilities-as-logits", "hint"),
         "hard_sigmoid": ("probabilities-as-logits", "error"),
@@ -58,7 +76,8 @@ FITS: dict[tuple[str, bool], dict[str, tuple[str, str] | None]] = {
         "*": ("head-does-not-fit-loss", "error"),
     },
     ("categorical", False): {
-        "softmax": None, "sparsemax": None,
+        "softmax": None,
+        "sparsemax": None,
         "linear": ("logits-as-probabilities", "error"),
         "sigmoid": ("sigmoid-for-exclusive-classes", "error"),
         "hard_sigmoid": ("sigmoid-for-exclusive-classes", "error"),
@@ -66,36 +85,53 @@ FITS: dict[tuple[str, bool], dict[str, tuple[str, str] | None]] = {
     },
     ("categorical", True): {
         # A softmax of log probabilities gives those probabilities again.
-        "linear": None, "log_softmax": None, "leaky_relu": None,
+        "linear": None,
+        "log_softmax": None,
+        "leaky_relu": None,
         "softmax": ("probabilities-as-logits", "hint"),
         "sigmoid": ("probabilities-as-logits", "error"),
         "hard_sigmoid": ("probabilities-as-logits", "error"),
         "*": ("head-does-not-fit-loss", "error"),
     },
     ("probabilities", False): {
-        "sigmoid": None, "hard_sigmoid": None, "softmax": None, "sparsemax": None,
+        "sigmoid": None,
+        "hard_sigmoid": None,
+        "softmax": None,
+        "sparsemax": None,
         "sparse_sigmoid": None,
         "linear": ("logits-as-probabilities", "error"),
         "*": ("head-does-not-fit-loss", "error"),
     },
     ("hinge", False): {
-        "linear": None, "tanh": None, "softsign": None, "hard_tanh": None,
+        "linear": None,
+        "tanh": None,
+        "softsign": None,
+        "hard_tanh": None,
         "leaky_relu": None,
         "*": ("head-does-not-fit-loss", "error"),
     },
     ("poisson", False): {
-        "exponential": None, "softplus": None, "relu": None, "squareplus": None,
-        "sparse_plus": None, "sigmoid": None, "relu6": None,
+        "exponential": None,
+        "softplus": None,
+        "relu": None,
+        "squareplus": None,
+        "sparse_plus": None,
+        "sigmoid": None,
+        "relu6": None,
         "linear": ("head-does-not-fit-loss", "error"),
         "*": ("head-does-not-fit-loss", "error"),
     },
-}  # fmt: skip
+}
 FITS |= {("sparse", told): FITS["categorical", told] for told in (False, True)}
 
 ASKS = {
-    "binary": "sigmoid", "categorical": "softmax", "sparse": "softmax",
-    "probabilities": "sigmoid", "hinge": "tanh", "poisson": "exponential",
-}  # fmt: skip
+    "binary": "sigmoid",
+    "categorical": "softmax",
+    "sparse": "softmax",
+    "probabilities": "sigmoid",
+    "hinge": "tanh",
+    "poisson": "exponential",
+}
 
 ENOUGH = 50
 """Rows below which no hint is given about the kind of a target: a truth table's four
@@ -118,15 +154,30 @@ VOCABULARY = 50
 """More units than this are words or the like, of which not all have to be met."""
 
 ACCURACIES = (
-    "accuracy", "acc", "binary_accuracy", "categorical_accuracy",
-    "sparse_categorical_accuracy", "top_k_categorical_accuracy",
-    "sparse_top_k_categorical_accuracy", "precision", "recall", "auc", "f1_score",
-)  # fmt: skip
+    "accuracy",
+    "acc",
+    "binary_accuracy",
+    "categorical_accuracy",
+    "sparse_categorical_accuracy",
+    "top_k_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+    "precision",
+    "recall",
+    "auc",
+    "f1_score",
+)
 
 DISTANCES = (
-    "mse", "mae", "mean_squared_error", "mean_absolute_error", "rmse",
-    "root_mean_squared_error", "mean_absolute_percentage_error", "mape", "r2_score",
-)  # fmt: skip
+    "mse",
+    "mae",
+    "mean_squared_error",
+    "mean_absolute_error",
+    "rmse",
+    "root_mean_squared_error",
+    "mean_absolute_percentage_error",
+    "mape",
+    "r2_score",
+)
 
 
 def heads(case: Case) -> Findings:
@@ -165,13 +216,15 @@ def softmax_on_one_unit(head: Head) -> Findings:
     """e^z / e^z = 1, whatever the weights (lecture 001; NeuraLint, UMLAUT)."""
     if head.activation == "softmax" and head.units == 1:
         yield _say(
-            head, "softmax-on-one-unit", "error",
+            head,
+            "softmax-on-one-unit",
+            "error",
             "the last layer is a softmax of one unit",
             "softmax divides e^z by the sum of them all, and with one unit that is "
             "e^z / e^z = 1 for every row, so nothing is learned",
             f"write {head.written('sigmoid')} with loss='binary_crossentropy' for two "
             "classes, or a softmax with one unit for each class",
-        )  # fmt: skip
+        )
 
 
 def units_fit_classes(head: Head) -> Findings:
@@ -184,13 +237,15 @@ def units_fit_classes(head: Head) -> Findings:
         if head.activation == "sigmoid":
             code = "head-does-not-fit-loss"
         yield _say(
-            head, code, "error",
+            head,
+            code,
+            "error",
             f"one unit under loss={head.loss.name!r}",
             "this loss wants one unit for each class; one alone can only have the "
             "probability 1",
             f"write {head.written('sigmoid')} with loss='binary_crossentropy' for two "
             "classes, or Dense(C, activation='softmax') for C classes",
-        )  # fmt: skip
+        )
         return
     if t is None or t.kind == "constant" or t.text:
         return
@@ -212,39 +267,47 @@ def _probabilities_fit_units(head: Head) -> Findings:
             yield _too_few(head, t.width)
     elif t.kind == "signs":
         yield _say(
-            head, "labels-out-of-range", "error",
+            head,
+            "labels-out-of-range",
+            "error",
             "targets of -1 and 1",
             "binary cross-entropy takes y as a probability: 0 or 1",
             "write y = (y + 1) / 2, or tanh with loss='hinge'",
-        )  # fmt: skip
+        )
     elif t.kind == "classes" and units == 1:
         k, low, high = len(t.classes), t.classes[0], t.classes[-1]
         if k == 2:
             yield _say(
-                head, "labels-out-of-range", "error",
+                head,
+                "labels-out-of-range",
+                "error",
                 f"the two classes are written {low} and {high}",
                 "one sigmoid unit is the probability of y = 1, so y is 0 or 1",
                 f"write y = (y == {high})",
-            )  # fmt: skip
+            )
         else:
             yield _say(
-                head, "units-do-not-fit-classes", "error",
+                head,
+                "units-do-not-fit-classes",
+                "error",
                 f"{_n(k, 'class')} ({low} to {high}) and one sigmoid unit",
                 "one unit is one probability, P(y = 1 | x), which is enough for two "
                 "classes only",
                 f"write {head.written('softmax', k + (low == 1))} with "
                 "loss='sparse_categorical_crossentropy'",
-            )  # fmt: skip
+            )
 
 
 def _too_few(head: Head, classes: int) -> Finding:
     return _say(
-        head, "units-do-not-fit-classes", "error",
+        head,
+        "units-do-not-fit-classes",
+        "error",
         f"the target has {_n(classes, 'class')}, a column each, and the last layer "
         f"{_n(head.units, 'unit')}",
         "each class needs a unit of its own, a_j = P(y = j | x)",
         f"write {head.written(_own(head), classes)}",
-    )  # fmt: skip
+    )
 
 
 def _own(head: Head) -> str | None:
@@ -269,24 +332,28 @@ def _numbers_fit_units(head: Head) -> Findings:
     if low < 0 or (high >= units and low > 0 and high - low < units):
         start = f"y = y - {low}" if low > 0 else f"y = y + {-low}"
         yield _say(
-            head, "labels-out-of-range", "error",
+            head,
+            "labels-out-of-range",
+            "error",
             f"labels from {low} to {high} for {_n(units, 'unit')}",
             f"the units stand for the classes 0 to {units - 1}, and a label without a "
             "unit can never be right",
             f"number the classes from 0: {start}",
-        )  # fmt: skip
+        )
     elif many and t.low >= 0:
         yield _numbers_as_classes(head)
     elif t.kind == "counts" and _each_its_own(head):
         yield _numbers_as_classes(head, "hint")
     elif high >= units:
         yield _say(
-            head, "units-do-not-fit-classes", "error",
+            head,
+            "units-do-not-fit-classes",
+            "error",
             f"labels from {low} to {high} for {_n(units, 'unit')}",
             f"the units stand for the classes 0 to {units - 1}, and a label without a "
             "unit can never be right",
             f"write {head.written(_own(head), high + 1)}",
-        )  # fmt: skip
+        )
     elif (
         units > UNUSED * (high + 1)
         and (units <= VOCABULARY or len(t.classes) <= 10)
@@ -295,11 +362,13 @@ def _numbers_fit_units(head: Head) -> Findings:
         and ignored is None
     ):
         yield _say(
-            head, "units-do-not-fit-classes", "hint",
+            head,
+            "units-do-not-fit-classes",
+            "hint",
             f"{_n(units, 'unit')} for the classes {low} to {high}",
             "units whose class never comes only learn to say no",
             f"write {head.written(_own(head), high + 1)}",
-        )  # fmt: skip
+        )
 
 
 def loss_fits_target(head: Head) -> Findings:
@@ -331,12 +400,14 @@ def _numbers_as_classes(head: Head, severity: str = "error") -> Finding:
     assert t is not None
     last = "relu" if t.kind == "positive" and t.low >= 0 else None
     return _say(
-        head, "classification-loss-on-numbers", severity,
+        head,
+        "classification-loss-on-numbers",
+        severity,
         f"targets from {t.low:g} to {t.high:g} under loss={head.loss.name!r}",
         "a cross-entropy compares probabilities of classes; these targets are "
         "quantities",
         f"write {head.written(last, t.width)} with loss='mse'",
-    )  # fmt: skip
+    )
 
 
 def _classes_as_numbers(head: Head) -> Findings:
@@ -359,27 +430,34 @@ def _classes_as_numbers(head: Head) -> Findings:
         else:
             return
         yield _say(
-            head, "regression-loss-on-classes", severity,
+            head,
+            "regression-loss-on-classes",
+            severity,
             f"{_n(k, 'class')}, numbered {t.classes[0]} to {t.classes[-1]}, under "
             f"loss={head.loss.name!r}",
-            why, sparse,
-        )  # fmt: skip
+            why,
+            sparse,
+        )
     elif t.kind == "one-hot" and t.width == units and t.rows >= ENOUGH:
         yield _say(
-            head, "regression-loss-on-classes", "hint",
+            head,
+            "regression-loss-on-classes",
+            "hint",
             f"one-hot rows of {_n(units, 'class')} under loss={head.loss.name!r}",
             "the gradient of the squared error dies where a unit is sure and wrong; "
             "that of a cross-entropy, a - y, is largest there",
             f"write {head.written('softmax')} with loss='categorical_crossentropy'",
-        )  # fmt: skip
+        )
     elif t.kind == "binary" and units == 1 and t.rows >= ENOUGH:
         yield _say(
-            head, "regression-loss-on-classes", "hint",
+            head,
+            "regression-loss-on-classes",
+            "hint",
             f"targets that are 0 or 1 under loss={head.loss.name!r}",
             "for two classes the logistic loss has a gradient, a - y, that stays large "
             "while a unit is wrong; that of the squared error dies there",
             f"write {head.written('sigmoid')} with loss='binary_crossentropy'",
-        )  # fmt: skip
+        )
 
 
 def classes_compete(head: Head) -> Findings:
@@ -390,21 +468,27 @@ def classes_compete(head: Head) -> Findings:
     if head.kind == "categorical" and t.kind == "several labels" and units == t.width:
         most = int(np.asarray(head.y).sum(axis=-1).max())
         yield _say(
-            head, "softmax-for-several-labels", "error",
+            head,
+            "softmax-for-several-labels",
+            "error",
             f"rows with up to {most} labels at once, and units that share a sum of 1",
             "softmax gives the probabilities of classes of which one is true; here "
             "each label is a yes or no of its own",
             f"write {head.written('sigmoid')} with loss='binary_crossentropy'",
-        )  # fmt: skip
-    elif head.kind == "binary" and head.activation == "softmax" and (
-        t.kind == "several labels" and units == t.width
-    ):  # fmt: skip
+        )
+    elif (
+        head.kind == "binary"
+        and head.activation == "softmax"
+        and (t.kind == "several labels" and units == t.width)
+    ):
         yield _say(
-            head, "softmax-for-several-labels", "error",
+            head,
+            "softmax-for-several-labels",
+            "error",
             "rows with several labels, or none, and a softmax, whose units sum to 1",
             "softmax lets the labels compete; here each is a yes or no of its own",
             f"write {head.written('sigmoid')}",
-        )  # fmt: skip
+        )
     elif (
         head.kind == "binary" and units > 1 and head.activation in ("sigmoid", "linear")
     ):
@@ -413,23 +497,26 @@ def classes_compete(head: Head) -> Findings:
             and len(t.shape) == len(head.shape or ()) - 1
         ):
             yield _say(
-                head, "sigmoid-for-exclusive-classes", "error",
+                head,
+                "sigmoid-for-exclusive-classes",
+                "error",
                 f"{_n(units, 'sigmoid unit')} for {_n(len(t.classes), 'class')}, of "
                 "which each row has one",
                 "binary cross-entropy asks a yes or no of every unit, and y has one "
                 "class number a row",
                 f"write {head.written('softmax')} with "
                 "loss='sparse_categorical_crossentropy'",
-            )  # fmt: skip
+            )
         elif t.kind == "one-hot" and t.width == units and t.rows >= ENOUGH:
             yield _say(
-                head, "sigmoid-for-exclusive-classes", "hint",
+                head,
+                "sigmoid-for-exclusive-classes",
+                "hint",
                 f"each row has one of {_n(units, 'class')}, and the units are sigmoids",
                 "sigmoids do not compete: they may all say yes, or all no; and the "
                 "accuracy counts every right no",
-                f"write {head.written('softmax')} with "
-                "loss='categorical_crossentropy'",
-            )  # fmt: skip
+                f"write {head.written('softmax')} with loss='categorical_crossentropy'",
+            )
 
 
 def activation_fits_loss(head: Head) -> Findings:
@@ -460,8 +547,9 @@ def _clash(head: Head, code: str) -> tuple[str, str, str]:
     if code == "logits-as-probabilities":
         other = (
             f", or keep the layer and write loss={logits}"
-            if hasattr(head.loss, "from_logits") else ""
-        )  # fmt: skip
+            if hasattr(head.loss, "from_logits")
+            else ""
+        )
         return (
             f"loss={loss!r} on a last layer without an activation",
             "the loss takes the logarithm of a probability, and z = w·x + b may be any "
@@ -544,23 +632,31 @@ def output_reaches_targets(head: Head) -> Findings:
     if outside > OUTSIDE:
         last = "relu" if t.low >= 0 else None
         yield _say(
-            head, "output-cannot-reach-targets", "error",
+            head,
+            "output-cannot-reach-targets",
+            "error",
             f"{outside:.0%} of the targets ({t.low:g} to {t.high:g}) lie outside what "
             f"{head.activation} can give, {_span(low, high)}",
             "the network can never say these numbers, so their error stays",
-            f"write {head.written(last)}" + (
-                ", or scale y to that range" if high < INF else ""
-            ),
-        )  # fmt: skip
-    elif head.activation == "softmax" and head.kind == "regression" and (
-        t.kind not in ("one-hot", "distribution", "constant") and (head.units or 1) > 1
-    ):  # fmt: skip
+            f"write {head.written(last)}"
+            + (", or scale y to that range" if high < INF else ""),
+        )
+    elif (
+        head.activation == "softmax"
+        and head.kind == "regression"
+        and (
+            t.kind not in ("one-hot", "distribution", "constant")
+            and (head.units or 1) > 1
+        )
+    ):
         yield _say(
-            head, "head-does-not-fit-loss", "error",
+            head,
+            "head-does-not-fit-loss",
+            "error",
             f"loss={head.loss.name!r} on a softmax, and targets that do not sum to 1",
             "the units of a softmax share a sum of 1, which these targets have not",
             f"write {head.written()}",
-        )  # fmt: skip
+        )
 
 
 def shapes_fit(head: Head) -> Findings:
@@ -611,19 +707,27 @@ def _unflattened(head: Head, told: str) -> Finding:
     if recurrent:
         assert source is not None
         return _say(
-            head, "missing-flatten", "error", told,
+            head,
+            "missing-flatten",
+            "error",
+            told,
             f"{source.name!r} returns every step, and the last layer answers for each",
             f"write return_sequences=False in {source.name!r}",
-        )  # fmt: skip
-    pool = "GlobalAveragePooling1D" if len(head.shape or ()) == 3 else (
-        "GlobalAveragePooling2D"
-    )  # fmt: skip
+        )
+    pool = (
+        "GlobalAveragePooling1D"
+        if len(head.shape or ()) == 3
+        else ("GlobalAveragePooling2D")
+    )
     return _say(
-        head, "missing-flatten", "error", told,
+        head,
+        "missing-flatten",
+        "error",
+        told,
         "a dense layer works on the last axis alone, so there is an answer for every "
         "place of the input instead of one for the row",
         f"add Flatten() or {pool}() before the last layer",
-    )  # fmt: skip
+    )
 
 
 def metric_fits(head: Head) -> Findings:
@@ -658,17 +762,24 @@ def metric_fits(head: Head) -> Findings:
                 f"{units} noes are right before anything is learned",
                 f"write metrics=['accuracy'] (or [{right!r}])",
             )
-        wrong = "categorical_accuracy" if head.kind == "sparse" else (
-            "sparse_categorical_accuracy"
-        )  # fmt: skip
+        wrong = (
+            "categorical_accuracy"
+            if head.kind == "sparse"
+            else ("sparse_categorical_accuracy")
+        )
         if wrong in head.metrics and t is not None:
             yield _metric(
-                head, wrong, "error",
-                "it takes " + ("one-hot rows, and y has class numbers"
-                               if head.kind == "sparse" else
-                               "class numbers, and y has one-hot rows"),
+                head,
+                wrong,
+                "error",
+                "it takes "
+                + (
+                    "one-hot rows, and y has class numbers"
+                    if head.kind == "sparse"
+                    else "class numbers, and y has one-hot rows"
+                ),
                 "write metrics=['accuracy']",
-            )  # fmt: skip
+            )
         far = [name for name in head.metrics if name in DISTANCES]
         if head.kind == "sparse" and far:
             yield _metric(
@@ -692,9 +803,13 @@ def metric_fits(head: Head) -> Findings:
 
 def _metric(head: Head, name: str, severity: str, why: str, fix: str) -> Finding:
     return _say(
-        head, "metric-does-not-fit", severity,
-        f"the metric {name!r} with loss={head.loss.name!r}", why, fix,
-    )  # fmt: skip
+        head,
+        "metric-does-not-fit",
+        severity,
+        f"the metric {name!r} with loss={head.loss.name!r}",
+        why,
+        fix,
+    )
 
 
 HEADS: tuple[Callable[[Head], Findings], ...] = (

@@ -54,11 +54,14 @@ def _dead(run: Run, layer: Responses, dead: np.ndarray, severity: str) -> Findin
     )
     before = (begun.zero[dead] == 1).mean() > 0.5
     fix = (
-        "default initial weights and biases" if before else
-        f"a smaller learning rate than {run.rates}"
-    )  # fmt: skip
+        "default initial weights and biases"
+        if before
+        else f"a smaller learning rate than {run.rates}"
+    )
     return Finding(
-        "dead-units", severity, layer.layer,  # type: ignore[arg-type]
+        "dead-units",
+        severity,
+        layer.layer,  # type: ignore[arg-type]
         f"{int(dead.sum())} of {dead.size} ReLU units of {layer.layer!r} answer 0 to "
         f"every row{', most of them from the start' if before else ''}",
         "where z < 0 for every row, ReLU's slope is 0: no gradient comes through, and "
@@ -66,7 +69,7 @@ def _dead(run: Run, layer: Responses, dead: np.ndarray, severity: str) -> Findin
         f"{fix}, inputs scaled to about -1 to 1, and activation='leaky_relu' or 'elu', "
         "whose slope is never 0",
         {"share of rows answered with 0, by unit": np.sort(layer.zero)[::-1]},
-    )  # fmt: skip
+    )
 
 
 def saturated_units(run: Run) -> Findings:
@@ -85,7 +88,9 @@ def saturated_units(run: Run) -> Findings:
                 continue  # it says yes or no, and knows something
             found = True
             yield Finding(
-                "saturated-units", "error", layer.layer,
+                "saturated-units",
+                "error",
+                layer.layer,
                 f"{share:.0%} of the units of {layer.layer!r} give the ends of "
                 f"{layer.activation} for nearly every row",
                 "there the curve is flat: its slope g'(z), a factor of every gradient "
@@ -94,7 +99,7 @@ def saturated_units(run: Run) -> Findings:
                 f"and use activation='relu' in hidden layers; {run.rates} may also "
                 "have been too fast",
                 {"share of rows at the ends, by unit": np.sort(layer.flat)[::-1]},
-            )  # fmt: skip
+            )
         if found:
             return
 
@@ -123,7 +128,9 @@ def vanishing(run: Run) -> Findings:
         flat = [r for r in probe.layers if r.activation in ("sigmoid", "tanh")]
         kind = flat[0].activation if flat else "the activations"
         yield Finding(
-            "vanishing-gradients", "error", first.layer,
+            "vanishing-gradients",
+            "error",
+            first.layer,
             f"the gradient of {first.layer!r} is {first.gradient:.1e}, that of "
             f"{last.layer!r} is {last.gradient:.1e}, "
             f"{last.gradient / first.gradient:,.0f} times as large",
@@ -133,7 +140,7 @@ def vanishing(run: Run) -> Findings:
             "activation='relu' in hidden layers, fewer layers, or BatchNormalization() "
             "between them",
             _by_layer(kernels),
-        )  # fmt: skip
+        )
         return
 
 
@@ -156,7 +163,9 @@ def exploding(run: Run) -> Findings:
         if not (grows or huge):
             continue
         yield Finding(
-            "exploding-gradients", "error", largest.layer,
+            "exploding-gradients",
+            "error",
+            largest.layer,
             f"the gradient of {largest.layer!r} is {largest.gradient:.1e}, its weights "
             f"are {largest.weight:.1e}",
             "by the chain rule dJ/dw is a product of one factor for each layer behind; "
@@ -164,7 +173,7 @@ def exploding(run: Run) -> Findings:
             "scale inputs and targets to about -1 to 1, keep the default initial "
             f"weights, and write {run.rate_times(1)[:-1]}, clipnorm=1.0)",
             _by_layer(kernels),
-        )  # fmt: skip
+        )
         return
 
 
@@ -190,25 +199,29 @@ def crawling(run: Run) -> Findings:
         if run.early:
             return
         yield Finding(
-            "too-few-steps", "error", None,
+            "too-few-steps",
+            "error",
+            None,
             f"the whole fit has {planned} steps, each of which moves a weight by "
             f"{ratio:.1e} of itself",
             "gradient descent needs many steps: w := w - alpha dJ/dw",
             f"epochs={max(10, 20 * run.evidence.epochs)}, or a smaller batch_size than "
             f"{run.evidence.batch_size}",
             run.curve(),
-        )  # fmt: skip
+        )
         return
     factor = 10.0 ** np.ceil(np.log10(1e-3 / max(ratio, 1e-12)))
     yield Finding(
-        "crawling", "error", None,
+        "crawling",
+        "error",
+        None,
         f"a step moves a weight by {ratio:.1e} of itself, all {planned} steps by no "
         f"more than {ratio * planned:.1e}; the loss is {run.last:.4g}, it began with "
         f"{run.loss[0]:.4g}",
         f"{run.rates} takes steps that are too small; about 0.001 of a weight is usual",
         f"a larger learning rate: {run.rate_times(factor)}",
         run.curve(),
-    )  # fmt: skip
+    )
 
 
 def penalised(run: Run) -> Findings:
@@ -217,14 +230,16 @@ def penalised(run: Run) -> Findings:
     if run.early or run.learned > POOR or now.penalty < 0.5 * abs(now.loss):
         return
     yield Finding(
-        "penalty-too-strong", "error", None,
+        "penalty-too-strong",
+        "error",
+        None,
         f"of the loss {now.loss:.3g} the regularisation is {now.penalty:.3g} (before "
         f"the fit {start.penalty:.3g} of {start.loss:.3g})",
         "J = loss + lambda * sum of w^2 (or |w|): where the sum outweighs the loss, "
         "the fit makes the weights small instead of the errors",
         "a hundredth of the regularisation: L2(0.001) or L2(0.0001) is usual",
         run.curve(),
-    )  # fmt: skip
+    )
 
 
 def symmetric(run: Run) -> Findings:
@@ -243,14 +258,16 @@ def symmetric(run: Run) -> Findings:
         if np.abs(kernel - kernel[:, :1]).max() > 1e-6 * max(np.abs(kernel).max(), 1):
             continue
         yield Finding(
-            "symmetric-units", "error", str(layer.name),
+            "symmetric-units",
+            "error",
+            str(layer.name),
             f"all {kernel.shape[1]} units of {layer.name!r} have the same weights "
             f"after {run.epochs} epochs",
             "units that start equal get equal gradients, so they stay equal: the layer "
             "is one unit",
             "random initial weights: leave kernel_initializer out, or write "
             "kernel_initializer='glorot_uniform'",
-        )  # fmt: skip
+        )
 
 
 def _layers(graph: object, params: object) -> Iterator[tuple]:
@@ -266,10 +283,13 @@ def frozen(run: Run) -> Findings:
     start, end = run.evidence.start, run.evidence.end
     if end is None or run.steps < 2:
         return
-    pairs = list(zip(
-        _layers(run.evidence.graph, start.params),
-        _layers(run.evidence.graph, end.params), strict=True,
-    ))  # fmt: skip
+    pairs = list(
+        zip(
+            _layers(run.evidence.graph, start.params),
+            _layers(run.evidence.graph, end.params),
+            strict=True,
+        )
+    )
     same = {
         str(layer.name): layer
         for (layer, before), (_, after) in pairs
@@ -288,11 +308,13 @@ def frozen(run: Run) -> Findings:
     if len(same) == len(heavy):
         still = all(w.gradient == 0 for w in run.now.weights)
         fix = (
-            "set layer.trainable = True" if told else
-            "see what model.check() says of the last layer and the loss: no gradient "
-            "comes from them" if still else
-            f"a learning rate above 0 in place of {run.rates}"
-        )  # fmt: skip
+            "set layer.trainable = True"
+            if told
+            else "see what model.check() says of the last layer and the loss: no "
+            "gradient comes from them"
+            if still
+            else f"a learning rate above 0 in place of {run.rates}"
+        )
         severity = "error"
     elif told:
         fix = "set layer.trainable = True before compile, if its weights are random"
@@ -302,11 +324,13 @@ def frozen(run: Run) -> Findings:
         severity = "hint"
     layer = next(iter(same)) if len(same) == 1 else (cut or list(same))[0]
     yield Finding(
-        "frozen-weights", severity, layer,  # type: ignore[arg-type]
+        "frozen-weights",
+        severity,
+        layer,  # type: ignore[arg-type]
         f"the weights of {names} are what they were before the fit",
         "what does not change does not learn",
         fix,
-    )  # fmt: skip
+    )
 
 
 def one_class(run: Run) -> Findings:
@@ -333,18 +357,28 @@ def one_class(run: Run) -> Findings:
         else "look at the other findings for the cause"
     )
     yield Finding(
-        "one-class-predictor", "error", None,
+        "one-class-predictor",
+        "error",
+        None,
         f"all {len(answers)} sampled rows are answered with class {said[0]}, which "
         f"{share:.0%} of the rows have",
         "the same answer for every row uses nothing of x; with unbalanced classes it "
         "even looks accurate",
         fix,
         {"share of rows, by class": spread},
-    )  # fmt: skip
+    )
 
 
 LAYERS = (
-    symmetric, dead_units, saturated_units, vanishing, exploding, crawling, penalised,
-    frozen, one_class, underfitting,
-)  # fmt: skip
+    symmetric,
+    dead_units,
+    saturated_units,
+    vanishing,
+    exploding,
+    crawling,
+    penalised,
+    frozen,
+    one_class,
+    underfitting,
+)
 """In the order in which they are asked."""

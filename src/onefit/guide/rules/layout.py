@@ -114,13 +114,15 @@ def linear_stack(case: Case) -> Findings:
     other = repr(reader.name) if alone else "one layer"
     so = f"{call.name!r} adds nothing that {other} could not do alone"
     yield Finding(
-        "linear-stack", severity, call.name,  # type: ignore[arg-type]
+        "linear-stack",
+        severity,
+        call.name,  # type: ignore[arg-type]
         seen=f"{told} {'have' if several else 'has'} no activation, and "
         f"{reader.name!r} follows",
         why="two linear layers are one: w2·(w1·x + b1) + b2 = w·x + b, so "
         f"{so if bent else 'the whole network is as good as one linear layer'}",
         fix=f"write {_written(call)}",
-    )  # fmt: skip
+    )
 
 
 def _redundant(
@@ -200,14 +202,17 @@ def double_activation(case: Case) -> Findings:
             continue
         again = one == two == "relu"
         yield Finding(
-            "double-activation", "hint" if again else "error", call.name,
+            "double-activation",
+            "hint" if again else "error",
+            call.name,
             seen=f"{first.name!r} ends in {one}, and {call.name!r} is a {two} of that",
-            why="a second ReLU changes nothing" if again else
-            f"{two} only sees what {one} lets through, and the gradient is multiplied "
-            "by both slopes",
+            why="a second ReLU changes nothing"
+            if again
+            else f"{two} only sees what {one} lets through, and the gradient is "
+            "multiplied by both slopes",
             fix=f"write {first.kind}(..., activation=None) before {call.kind}, or "
             f"leave {call.name!r} out",
-        )  # fmt: skip
+        )
 
 
 def softmax_in_hidden_layer(case: Case) -> Findings:
@@ -228,13 +233,16 @@ def softmax_in_hidden_layer(case: Case) -> Findings:
         if not inner:
             continue
         yield Finding(
-            "softmax-in-hidden-layer", "error", call.name,
+            "softmax-in-hidden-layer",
+            "error",
+            call.name,
             seen=f"{call.name!r}, a softmax, feeds {readers[0].name!r}",  # type: ignore[union-attr]
             why="its units share a sum of 1, so each is small and all depend on each "
             "other; softmax is for the classes of the last layer",
-            fix=f"write {_written(call)}" if call.weighted else
-            "write Activation('relu')",
-        )  # fmt: skip
+            fix=f"write {_written(call)}"
+            if call.weighted
+            else "write Activation('relu')",
+        )
 
 
 def deep_saturating_stack(case: Case) -> Findings:
@@ -256,22 +264,28 @@ def deep_saturating_stack(case: Case) -> Findings:
         if all(r is None for r in network.after(call.outputs[0])):
             continue  # an output
         depth[call.outputs[0]] = (known + 1, first)
-        worst[name] = max(worst.get(name, (0, call)), (known + 1, first),
-                          key=lambda pair: pair[0])  # fmt: skip
+        worst[name] = max(
+            worst.get(name, (0, call)), (known + 1, first), key=lambda pair: pair[0]
+        )
     for name, (count, first) in worst.items():
         hint, error = STEEP[name]
         if count < hint:
             continue
-        left = f"at most (1/4)^{count} = {0.25**count:.1e} of it" if (
-            name == "sigmoid") else "a little less of it at each"  # fmt: skip
+        left = (
+            f"at most (1/4)^{count} = {0.25**count:.1e} of it"
+            if (name == "sigmoid")
+            else "a little less of it at each"
+        )
         yield Finding(
-            "deep-saturating-stack", "error" if count >= error else "hint", first.name,
+            "deep-saturating-stack",
+            "error" if count >= error else "hint",
+            first.name,
             seen=f"{count} hidden {name} layers in a row",
             why="the gradient is multiplied by g'(z) in every layer on its way back; "
             f"of {name}, {left} comes to the first layer",
             fix=f"write {_written(first) if first.weighted else 'relu'} in the hidden "
             "layers, or put BatchNormalization() between them",
-        )  # fmt: skip
+        )
 
 
 # Beginnings ---------------------------------------------------------------------------
@@ -301,16 +315,19 @@ def symmetric_weights(case: Case) -> Findings:
         zero = value == 0
         dead = zero and call.activation == "relu" and call.weighted
         yield Finding(
-            "symmetric-weights", "error", call.name,
+            "symmetric-weights",
+            "error",
+            call.name,
             seen=f"all {units} units of {call.name!r} start with the same weights"
             + (" (all 0)" if zero else ""),
             why="z = 0 for every row, and there ReLU has no slope: no weight before it "
-            "ever gets a gradient" if dead else
-            "equal units give equal values and get gradients of one direction, so they "
-            "learn the same; random weights make them differ",
+            "ever gets a gradient"
+            if dead
+            else "equal units give equal values and get gradients of one direction, so "
+            "they learn the same; random weights make them differ",
             fix="leave kernel_initializer out, or write "
             "kernel_initializer='glorot_uniform'",
-        )  # fmt: skip
+        )
 
 
 def _equal(call: Call) -> float | None:
@@ -418,13 +435,14 @@ def initializer_does_not_fit(case: Case) -> Findings:
             continue
         if gain >= (LARGE if act in SATURATING else HUGE):
             yield _does_not_fit(
-                call, "error",
+                call,
+                "error",
                 f"the weights of {call.name!r} start so large that z is about "
                 f"{gain:.0f} for inputs of size 1",
                 f"{act} is flat there, so its units get no gradient"
-                if act in SATURATING else
-                "the values grow from layer to layer, and so do the gradients",
-            )  # fmt: skip
+                if act in SATURATING
+                else "the values grow from layer to layer, and so do the gradients",
+            )
             return
     if len(gains) < 2 or normal:
         return
@@ -435,28 +453,34 @@ def initializer_does_not_fit(case: Case) -> Findings:
     if total >= EXPLODING:
         call = max(gains, key=lambda pair: pair[0])[1]
         yield _does_not_fit(
-            call, "error",
+            call,
+            "error",
             f"the weights of the {len(gains)} hidden layers start so large that inputs "
             f"of size 1 come out as about {total:.0f}",
             "the values grow from layer to layer, and so do the gradients",
-        )  # fmt: skip
+        )
     elif total < FADING:
         call = next((c for gain, c in gains if gain < FAINT), gains[0][1])
         slow = case.compiled and type(case.model.optimizer).__name__ == "SGD"
         yield _does_not_fit(
-            call, "error" if slow or total < FADING**2 else "hint",
+            call,
+            "error" if slow or total < FADING**2 else "hint",
             f"the weights of the hidden layers start so small that of inputs of size 1 "
             f"about {total:.0e} is left",
             "what hardly comes through gets hardly a gradient either",
-        )  # fmt: skip
+        )
 
 
 def _does_not_fit(call: Call, severity: str, seen: str, why: str) -> Finding:
     return Finding(
-        "initializer-does-not-fit", severity, call.name, seen, why,  # type: ignore[arg-type]
+        "initializer-does-not-fit",
+        severity,
+        call.name,
+        seen,
+        why,  # type: ignore[arg-type]
         "leave kernel_initializer out, or write kernel_initializer='he_normal' before "
         "relu and 'glorot_uniform' before sigmoid and tanh",
-    )  # fmt: skip
+    )
 
 
 def _activation_after(case: Case, call: Call) -> str | None:
@@ -479,12 +503,16 @@ def _biased(call: Call, act: str | None) -> Findings:
     dead = act == "relu" and value <= BIASED["relu"]
     if dead or (act in SATURATING and abs(value) >= BIASED["flat"]):
         yield Finding(
-            "initializer-does-not-fit", "error", call.name,
+            "initializer-does-not-fit",
+            "error",
+            call.name,
             seen=f"the biases of {call.name!r} start at {value:g}",
             why="z = w·x + b is below 0 for every row, so its ReLUs give 0 and learn "
-            "nothing" if dead else f"{act} is flat there, so its units get no gradient",
+            "nothing"
+            if dead
+            else f"{act} is flat there, so its units get no gradient",
             fix="leave bias_initializer out: biases start at 0",
-        )  # fmt: skip
+        )
 
 
 def bias_before_normalization(case: Case) -> Findings:
@@ -494,20 +522,24 @@ def bias_before_normalization(case: Case) -> Findings:
         if not call.weighted or call.activation != "linear" or not call.core.use_bias:
             continue
         readers = list(case.network.after(call.outputs[0], ()))
-        if len(readers) == 1 and readers[0] is not None and (
-            readers[0].role == "batch normalization" and readers[0].core.center
-        ):  # fmt: skip
+        if (
+            len(readers) == 1
+            and readers[0] is not None
+            and (readers[0].role == "batch normalization" and readers[0].core.center)
+        ):
             found.append((call, readers[0]))
     if found:
         call, norm = found[0]
         more = f" (and of {len(found) - 1} more)" if len(found) > 1 else ""
         yield Finding(
-            "bias-before-normalization", "hint", call.name,
+            "bias-before-normalization",
+            "hint",
+            call.name,
             seen=f"the bias of {call.name!r}{more} goes into {norm.name!r}",
             why="batch normalisation takes the mean away, b with it, and adds its own "
             "β: the bias learns nothing",
             fix=f"write {call.kind}(..., use_bias=False)",
-        )  # fmt: skip
+        )
 
 
 # Dropout ------------------------------------------------------------------------------
@@ -523,41 +555,50 @@ def dropout_misplaced(case: Case) -> Findings:
         direct = list(network.after(call.outputs[0], {"shape"}))
         shaped = [r for r in direct if r is not None and r.role == "activation"]
         outer = any(
-            r is not None and r.role == "activation"
+            r is not None
+            and r.role == "activation"
             and None in list(network.after(r.outputs[0], {"shape"}))
             and _no_weights_between(case, call)
             for r in shaped
-        )  # fmt: skip
+        )
         if None in readers or outer:
             yield Finding(
-                "dropout-misplaced", "error", call.name,
+                "dropout-misplaced",
+                "error",
+                call.name,
                 seen=f"{call.name!r} drops the network's answers",
                 why="while it trains, a part of the outputs is 0 whatever the weights, "
                 "and the loss is made of that",
                 fix="put it before the last layer with weights",
-            )  # fmt: skip
+            )
         elif any(r is not None and r.role == "embedding" for r in readers):
             yield Finding(
-                "dropout-misplaced", "error", call.name,
+                "dropout-misplaced",
+                "error",
+                call.name,
                 seen=f"{call.name!r} drops and scales the numbers of words",
                 why="a number of a word is a name: scaled, it is another word",
                 fix="put it behind the embedding",
-            )  # fmt: skip
+            )
         elif any(r is not None and r.role == "batch normalization" for r in direct):
             yield Finding(
-                "dropout-misplaced", "hint", call.name,
+                "dropout-misplaced",
+                "hint",
+                call.name,
                 seen=f"{call.name!r} stands before a batch normalisation",
                 why="dropout changes the variance while training only, and the "
                 "normalisation keeps that variance for predicting",
                 fix="put the dropout behind the normalisation and its activation",
-            )  # fmt: skip
+            )
         elif network.before(call.sources[0]) is None and _rate(call) >= INPUTS_DROPPED:
             yield Finding(
-                "dropout-misplaced", "hint", call.name,
+                "dropout-misplaced",
+                "hint",
+                call.name,
                 seen=f"{call.name!r} drops {_rate(call):.0%} of the inputs",
                 why="what is dropped of the inputs is lost to every layer",
                 fix=f"write {call.kind}(0.2) there, or put it between hidden layers",
-            )  # fmt: skip
+            )
 
 
 def _no_weights_between(case: Case, call: Call) -> bool:
@@ -586,14 +627,16 @@ def dropout_too_high(case: Case) -> Findings:
             if rate <= KEPT["hint"]:
                 continue
             yield Finding(
-                "dropout-too-high", "error" if rate >= KEPT["error"] else "hint",
+                "dropout-too-high",
+                "error" if rate >= KEPT["error"] else "hint",
                 call.name,
                 seen=f"{call.name!r} drops {rate:.0%} while training",
                 why=f"a row is seen through {1 - rate:.0%} of the units, too few to "
                 "learn from",
-                fix=f"write {call.kind}(0.5), or less" if name == "rate" else
-                f"write {name}=0.2",
-            )  # fmt: skip
+                fix=f"write {call.kind}(0.5), or less"
+                if name == "rate"
+                else f"write {name}=0.2",
+            )
 
 
 # Sizes --------------------------------------------------------------------------------
@@ -618,12 +661,14 @@ def narrow_layer(case: Case) -> Findings:
             continue
         outputs = max((head.units or 1 for head in case.heads), default=1)
         yield Finding(
-            "narrow-layer", "hint" if outputs < 3 else "error", call.name,
+            "narrow-layer",
+            "hint" if outputs < 3 else "error",
+            call.name,
             seen=f"{call.name!r} has one unit, and {readers[0].name!r} follows",  # type: ignore[union-attr]
             why=f"all that the {call.features} values before it say has to pass as one "
             f"number, from which {outputs} output{'s' * (outputs > 1)} are made",
             fix=f"give it more: {call.kind}({max(8, 2 * outputs)}, ...)",
-        )  # fmt: skip
+        )
 
 
 def shrinks_too_early(case: Case) -> Findings:
@@ -676,10 +721,15 @@ def _times(sizes: Any) -> str:
 def _shrunk(call: Call, seen: str, why: str) -> Finding:
     pool = call.role.endswith("pooling")
     return Finding(
-        "shrinks-too-early", "hint", call.name, seen, why,
-        f"write {call.kind}(2), or leave one of the layers that shrink out" if pool
+        "shrinks-too-early",
+        "hint",
+        call.name,
+        seen,
+        why,
+        f"write {call.kind}(2), or leave one of the layers that shrink out"
+        if pool
         else "write strides=1, or leave one of the layers that shrink out",
-    )  # fmt: skip
+    )
 
 
 def missing_flatten(case: Case) -> Findings:
@@ -699,12 +749,14 @@ def missing_flatten(case: Case) -> Findings:
         if any(h.targets is not None and len(h.shape or ()) > 2 for h in case.heads):
             return  # judged where outputs meet targets
         yield Finding(
-            "missing-flatten", "hint", call.name,
+            "missing-flatten",
+            "hint",
+            call.name,
             seen=f"{call.name!r} works on values of shape {shape}",
             why=f"a dense layer multiplies the last axis alone, {shape[-1]} channels, "
             "at each place by itself",
             fix="add Flatten() or GlobalAveragePooling2D() before it",
-        )  # fmt: skip
+        )
         return
 
 
@@ -726,21 +778,25 @@ def unstable_recurrence(case: Case) -> Findings:
             continue
         if act in ("relu", "linear", "leaky_relu", "elu", "selu", "softplus", "gelu"):
             yield Finding(
-                "unstable-recurrence", "hint", call.name,
+                "unstable-recurrence",
+                "hint",
+                call.name,
                 seen=f"{call.kind}(activation={act!r}){told}",
                 why="each step multiplies the state by R again; tanh keeps it between "
                 f"-1 and 1, and {act} lets it grow without bound",
                 fix=f"leave the activation out: {call.kind}({core.units}) has tanh",
-            )  # fmt: skip
+            )
         elif gain is not None and gain >= LARGE and _constant(again) is None:
             yield Finding(
-                "unstable-recurrence", "error", call.name,
+                "unstable-recurrence",
+                "error",
+                call.name,
                 seen=f"the recurrent weights of {call.name!r} start so large that a "
                 f"step makes states {gain:.0f} times as large",
                 why="the state is multiplied by R at every step, and so is its "
                 "gradient on the way back",
                 fix="leave recurrent_initializer out: it is 'orthogonal'",
-            )  # fmt: skip
+            )
 
 
 # Training -----------------------------------------------------------------------------
@@ -764,12 +820,14 @@ def nothing_to_train(case: Case) -> Findings:
         return
     if heavy:
         yield Finding(
-            "nothing-to-train", "error", None,
+            "nothing-to-train",
+            "error",
+            None,
             seen=f"all {len(heavy)} layers with weights have trainable=False",
             why="fit changes the weights that are free, and there are none",
             fix="write model.trainable = True, or layer.trainable = True for those "
             "that are to learn, before compile",
-        )  # fmt: skip
+        )
     elif plain:
         yield Finding(
             "nothing-to-train",
@@ -806,13 +864,15 @@ def penalty_too_strong(case: Case) -> Findings:
     if strength < hint / error:
         return
     yield Finding(
-        "penalty-too-strong", "error" if strength >= 1 else "hint", call.name,
+        "penalty-too-strong",
+        "error" if strength >= 1 else "hint",
+        call.name,
         seen=f"{call.name!r} has kernel_regularizer={name.upper()}({factor:g})",
         why=f"J = loss + λ·Ω(w) with λ = {factor:g}: the penalty outweighs what "
         "learning gains, so the best weights are 0 and every row gets one answer",
         fix="write kernel_regularizer="
         f"{name.upper()}({'0.001' if name == 'l2' else '0.0001'})",
-    )  # fmt: skip
+    )
 
 
 def _gains(case: Case) -> dict[str, float] | None:

@@ -45,7 +45,9 @@ def underfitting(run: Run) -> Iterator[Finding]:
         return
     ours, theirs, what = found
     yield Finding(
-        "underfitting", "error", None,
+        "underfitting",
+        "error",
+        None,
         f"on its own training rows the network has {what} {ours:.2f}, and the loss has "
         f"come to rest at {run.last:.3g}; the {NEIGHBOURS} nearest other rows of each "
         f"row would have {theirs:.2f}",
@@ -54,7 +56,7 @@ def underfitting(run: Run) -> Iterator[Finding]:
         "a hidden layer, or twice the units: Dense(..., activation='relu'); less L1, "
         "L2 and dropout; another start (seed)",
         run.curve(),
-    )  # fmt: skip
+    )
 
 
 def _scores(run: Run) -> tuple[float, float, str] | None:

@@ -15,8 +15,16 @@ __all__ = ["SETTINGS"]
 Findings = Iterator[Finding]
 
 STEPPERS = (
-    "Adam", "AdamW", "Adamax", "Nadam", "RMSprop", "Lion", "Lamb", "Adafactor", "Muon",
-)  # fmt: skip
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Nadam",
+    "RMSprop",
+    "Lion",
+    "Lamb",
+    "Adafactor",
+    "Muon",
+)
 """Optimizers whose steps are about α in size, whatever the gradient's size."""
 
 JUMP = {"hint": 0.5, "error": 0.8}
@@ -91,11 +99,12 @@ def learning_rate_too_high(case: Case) -> Findings:
         small = _weights(case) <= SMALL_NETWORK or not deep
         if sure or (jump >= JUMP["hint"] and not small):
             yield _too_high(
-                case, "error" if sure or jump >= JUMP["error"] else "hint",
+                case,
+                "error" if sure or jump >= JUMP["error"] else "hint",
                 f"a step of {name} changes each weight by about {rate:g}, and they "
                 f"start at about {_smallest_start(case):.2g}",
                 "0.001",
-            )  # fmt: skip
+            )
         return
     if name != "SGD":
         return
@@ -111,18 +120,21 @@ def learning_rate_too_high(case: Case) -> Findings:
         yield _too_high(case, "error", "a step is that times the gradient", "0.01")
     elif limit is not None and beyond > (1 if exact else PERHAPS):
         yield _too_high(
-            case, "error" if exact or beyond > SURELY else "hint",
+            case,
+            "error" if exact or beyond > SURELY else "hint",
             f"with these inputs the squared error is curved by about "
             f"{UNSTABLE / limit:.2g}, and steps get larger and larger from α = "
             f"{limit:.2g} on",
             f"{_rounded(limit / 4)}",
-        )  # fmt: skip
+        )
     elif not bounded and _over_the_cliff(case, rate):
         yield _too_high(
-            case, "error",
+            case,
+            "error",
             "a step is that times the gradient, which grows with the inputs, and one "
-            "such step can put z of a ReLU below 0 for every row", "0.1",
-        )  # fmt: skip
+            "such step can put z of a ReLU below 0 for every row",
+            "0.1",
+        )
 
 
 def _rounded(value: float) -> str:
@@ -135,12 +147,14 @@ def _too_high(case: Case, severity: str, told: str, better: str) -> Finding:
     momentum = float(getattr(case.model.optimizer, "momentum", 0.0) or 0.0)
     beside = f" with momentum {momentum:g}" if momentum and name == "SGD" else ""
     return Finding(
-        "learning-rate-too-high", severity, None,  # type: ignore[arg-type]
+        "learning-rate-too-high",
+        severity,
+        None,  # type: ignore[arg-type]
         seen=f"a learning rate of {case.rate:g} for {name}{beside}",
         why=f"w := w - α·dJ/dw: {told}; steps that are too large jump across the "
         "valley, and the loss grows",
         fix=f"write optimizer={name}({better})",
-    )  # fmt: skip
+    )
 
 
 def _weights(case: Case) -> int:
@@ -259,28 +273,33 @@ def learning_rate_too_low(case: Case) -> Findings:
         rate = rate / max(1 - float(optimizer.momentum), 1e-3)
     better = "0.001" if stepper else "0.01"
     if rate <= 0:
-        yield _too_low(case, "error", "w := w - α·dJ/dw with α = 0 changes nothing",
-                       better)  # fmt: skip
+        yield _too_low(
+            case, "error", "w := w - α·dJ/dw with α = 0 changes nothing", better
+        )
         return
     fitted = optimizer.constant_rate
     if not fitted and case.steps and case.steps >= 10 * FEW_STEPS:
         later = float(optimizer.learning_rate(case.steps // 10))
         if later < GONE * rate:
             yield Finding(
-                "learning-rate-too-low", "error", None,
+                "learning-rate-too-low",
+                "error",
+                None,
                 seen=f"the schedule of {name} begins at {rate:g} and has come down to "
                 f"{later:.1e} after a tenth of the fit's {case.steps} steps",
                 why="w := w - α·dJ/dw then changes nothing for the rest of the fit",
                 fix="let it fall over the whole fit: a larger decay_steps",
-            )  # fmt: skip
+            )
         return
     tiny = rate <= TINY["steppers" if stepper else "SGD"]
     if tiny and fitted:
         yield _too_low(
-            case, "error" if rate <= 0.1 * TINY["SGD"] or case.steps else "hint",
+            case,
+            "error" if rate <= 0.1 * TINY["SGD"] or case.steps else "hint",
             f"w := w - α·dJ/dw: a million steps of α = {rate:g} make about "
-            f"{1e6 * rate:.2g}", better,
-        )  # fmt: skip
+            f"{1e6 * rate:.2g}",
+            better,
+        )
         return
     tuned = any(not layer.trainable for layer in case.model.graph.plain_layers())
     tuned = tuned or case.learned
@@ -289,28 +308,35 @@ def learning_rate_too_low(case: Case) -> Findings:
     low = rate < 1e-4 if stepper else rate < 1e-3
     size = 1.0
     if not stepper:  # the gradient of the squared error is as large as the targets
-        sizes = [h.targets.size for h in case.heads if h.targets is not None
-                 and h.kind == "regression"]  # fmt: skip
+        sizes = [
+            h.targets.size
+            for h in case.heads
+            if h.targets is not None and h.kind == "regression"
+        ]
         size = max([1.0, *sizes])
         if case.x and any(float(np.abs(x).max()) > 10 for x in case.x if x.size):
             return  # large inputs make large gradients
     far = rate * case.steps * size
     if low and far < MOVES["hint"]:
         yield _too_low(
-            case, "error" if far < MOVES["error"] else "hint",
+            case,
+            "error" if far < MOVES["error"] else "hint",
             f"{case.steps} steps of α = {rate:g} move a weight by "
-            f"{far:.2g} at most, or about so", better,
-        )  # fmt: skip
+            f"{far:.2g} at most, or about so",
+            better,
+        )
 
 
 def _too_low(case: Case, severity: str, told: str, better: str) -> Finding:
     name = type(case.model.optimizer).__name__
     return Finding(
-        "learning-rate-too-low", severity, None,  # type: ignore[arg-type]
+        "learning-rate-too-low",
+        severity,
+        None,  # type: ignore[arg-type]
         seen=f"a learning rate of {case.rate:g} for {name}",
         why=f"{told}, and weights start at about 0.1 to 1",
         fix=f"write optimizer={name}({better})",
-    )  # fmt: skip
+    )
 
 
 def batch_too_large(case: Case) -> Findings:
@@ -433,12 +459,14 @@ def _held_out(case: Case, head: object, t: object, held: object) -> Findings:
 
 def _sorted(seen: str, why: str) -> Finding:
     return Finding(
-        "rows-in-order", "error", None,
+        "rows-in-order",
+        "error",
+        None,
         seen=seen,
         why=f"validation_split takes the last rows: {why}",
         fix="shuffle first: order = np.random.permutation(len(x)); x, y = x[order], "
         "y[order]",
-    )  # fmt: skip
+    )
 
 
 SETTINGS: tuple[Callable[[Case], Findings], ...] = (

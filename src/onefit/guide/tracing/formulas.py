@@ -33,10 +33,7 @@ def activation(name: str | None, z: Any, value: Any, row: Any, a: Any) -> list[A
     """
     n = number(value)
     steps: dict[str, list[Any]] = {
-        "sigmoid": [
-            ("σ(", z, ")"),
-            (Fraction(("1",), ("1 + ", _e(_minus(value)))),),
-        ],
+        "sigmoid": [("σ(", z, ")"), (Fraction(("1",), ("1 + ", _e(_minus(value)))),)],
         "tanh": [("tanh(", z, ")"), (f"tanh({n})",)],
         "relu": [("max(0, ", z, ")"), (f"max(0, {n})",)],
         "ReLU": [("max(0, ", z, ")"), (f"max(0, {n})",)],
@@ -136,8 +133,9 @@ def _binary(y: Any, a: Any, n: int) -> Formula:
         numbers: Any = ()
     else:
         p, t = float(a[0]), float(y[0])
-        numbers = (f"-{number(t)}·log({number(p)}) - (1 - {number(t)})·"
-                   f"log(1 - {number(p)})",)  # fmt: skip
+        numbers = (
+            f"-{number(t)}·log({number(p)}) - (1 - {number(t)})·log(1 - {number(p)})",
+        )
         if t == 1:
             numbers = (f"-log({number(p)})",)
         if t == 0:

@@ -115,9 +115,9 @@ class Writer:
         if not 1 <= view.example <= trace.rows:
             raise invalid(
                 "trace",
-                received=f"example={view.example}",
-                expected=f"1 to {trace.rows}, as the examples are numbered",
-                fix="write example=1 for the first",
+                f"example={view.example}",
+                f"1 to {trace.rows}, as the examples are numbered",
+                "write example=1 for the first",
             )
         self.row = view.example - 1
         self.chosen = trace.calls if view.layer is None else [trace[view.layer]]
@@ -240,9 +240,9 @@ class Writer:
             if not 1 <= j <= count:
                 raise invalid(
                     f"trace of {call.name!r}",
-                    received=f"unit={j}",
-                    expected=f"1 to {count}, as its units are numbered",
-                    fix="write unit=1 for the first",
+                    f"unit={j}",
+                    f"1 to {count}, as its units are numbered",
+                    "write unit=1 for the first",
                 )
             return [j - 1]
         shown = self.view.shown(count)
@@ -264,8 +264,11 @@ class Writer:
                 continue
             self._loss(output, section, len(trace.outputs) > 1)
             factor = "" if output.weight == 1 else f"{number(output.weight)}·"
-            parts.append((f"{factor}J", ) if len(trace.outputs) == 1 else (
-                factor, S("J", (), output.name)))  # fmt: skip
+            parts.append(
+                (f"{factor}J",)
+                if len(trace.outputs) == 1
+                else (factor, S("J", (), output.name))
+            )
             numbers.append((f"{factor}{signed(output.cost)}",))
         data = sum(o.weight * o.cost for o in trace.outputs)
         activity = trace.data - data
@@ -281,8 +284,11 @@ class Writer:
                 numbers.append((number(call.penalty),))
                 section.lines.append(self._penalty(call, label))
         if len(parts) > 1:
-            symbols = joined([(Words("mean loss"),), *parts[1:]]) if len(
-                trace.outputs) == 1 else joined(parts)  # fmt: skip
+            symbols = (
+                joined([(Words("mean loss"),), *parts[1:]])
+                if len(trace.outputs) == 1
+                else joined(parts)
+            )
             steps = (symbols, joined(numbers), (number(trace.J),))
             section.lines.append(Equation(("J",), steps))
         elif parts and numbers[0] != (number(trace.J),):
@@ -417,21 +423,33 @@ class Writer:
             if call.slope is not None and np.isfinite(da):
                 g = float(call.slope[r, j])
                 symbols = formulas.slope(
-                    call.activation, _unit("a", j, call), _unit("z", j, call),
-                    call.a[r, j], call.z[r, j],
-                )  # fmt: skip
+                    call.activation,
+                    _unit("a", j, call),
+                    _unit("z", j, call),
+                    call.a[r, j],
+                    call.z[r, j],
+                )
                 steps: list[Any] = [(D(a), " · g'(", z, ")")]
                 if symbols:
-                    steps.append((number(da), " · ", *symbols[-1])
-                                 if len(symbols[-1]) == 1 else
-                                 (number(da), " · (", *symbols[-1], ")"))  # fmt: skip
+                    steps.append(
+                        (number(da), " · ", *symbols[-1])
+                        if len(symbols[-1]) == 1
+                        else (number(da), " · (", *symbols[-1], ")")
+                    )
                 else:
                     steps.append((number(da), " · ", signed(g)))
                 if not worth(da * g, dz):
                     steps = []
             elif call.activation and np.isfinite(da) and not only:
-                steps = [("Σₖ ", D(_of("a", call.label, ("k",), i, False)), " · da",
-                          "ₖ/d", z)]  # fmt: skip
+                steps = [
+                    (
+                        "Σₖ ",
+                        D(_of("a", call.label, ("k",), i, False)),
+                        " · da",
+                        "ₖ/d",
+                        z,
+                    )
+                ]
             straight = self._share(output, known and known.dz, j, dz) if only else []
             lines.append(Equation((D(z),), (*steps, *straight, (number(dz),))))
         self._weights_back(call, j, section)
@@ -451,10 +469,14 @@ class Writer:
             value, pull = call.shares["kernel"][k, j], call.pulls["kernel"][k, j]
             terms = [product(d, x) for d, x in zip(dz, call.input[:, k], strict=True)]
             self._slope_line(
-                S("w", (j + 1, k + 1), call.label), (sign, D(z), " · ", a),
+                S("w", (j + 1, k + 1), call.label),
+                (sign, D(z), " · ", a),
                 (terms, dz * call.input[:, k]),
-                float(value), float(pull), alone, section,
-            )  # fmt: skip
+                float(value),
+                float(pull),
+                alone,
+                section,
+            )
         if inputs > shown:
             section.lines.append(
                 f"the largest of {inputs}; all: "
@@ -463,10 +485,14 @@ class Writer:
         if call.b is not None:
             value, pull = call.shares["bias"][j], call.pulls["bias"][j]
             self._slope_line(
-                S("b", (j + 1,), call.label), (sign, D(z)),
+                S("b", (j + 1,), call.label),
+                (sign, D(z)),
                 ([(signed(d),) for d in dz], dz),
-                float(value), float(pull), alone, section,
-            )  # fmt: skip
+                float(value),
+                float(pull),
+                alone,
+                section,
+            )
 
     def _slope_line(
         self,
@@ -501,8 +527,9 @@ class Writer:
         i = r + 1 if self.trace.rows > 1 else None
         weights = np.asarray(following.W, float)[j]
         dz = np.asarray(following.dz, float)[r]
-        if not worth(weights @ dz, da) or any(o.call == call.name
-                                              for o in self.trace.outputs):  # fmt: skip
+        if not worth(weights @ dz, da) or any(
+            o.call == call.name for o in self.trace.outputs
+        ):
             return []
         pairs = [
             (

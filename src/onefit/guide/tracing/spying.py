@@ -80,9 +80,15 @@ class _Spy(Layer, abstract=True):
             weights, taps = weights[number], params["taps"][number]
         given = _add(x, taps["z"]) if self.bends else x
         y, new, penalty, there = self.inner.forward(
-            weights, state["own"], given, training=training, key=key, mask=mask,
-            use_mask=use_mask, **options,
-        )  # fmt: skip
+            weights,
+            state["own"],
+            given,
+            training=training,
+            key=key,
+            mask=mask,
+            use_mask=use_mask,
+            **options,
+        )
         z, slope = (given if self.bends else y), None
         if self.after is not None:
             z = _add(y, taps["z"])

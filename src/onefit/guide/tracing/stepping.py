@@ -128,8 +128,7 @@ class Step:
         """What the faces show."""
         name = type(self.optimizer).__name__
         first = Section(
-            f"Step {self.t} of {name}",
-            [f"{formula_of(self.optimizer)}.", *self._notes],
+            f"Step {self.t} of {name}", [f"{formula_of(self.optimizer)}.", *self._notes]
         )
         first.lines.append(self._settings())
         if not self._calls or not any(c.weights for c in self._calls.values()):
@@ -140,9 +139,13 @@ class Step:
     def _settings(self) -> str:
         said = [f"α = {number(self.alpha)}"]
         names = {
-            "momentum": "β", "beta_1": "β₁", "beta_2": "β₂", "rho": "ρ",
-            "epsilon": "ε", "weight_decay": "λ",
-        }  # fmt: skip
+            "momentum": "β",
+            "beta_1": "β₁",
+            "beta_2": "β₂",
+            "rho": "ρ",
+            "epsilon": "ε",
+            "weight_decay": "λ",
+        }
         for name, sign in names.items():
             value: Any = getattr(self.optimizer, name, None)
             if not off(value) and np.ndim(value) == 0:
@@ -157,17 +160,17 @@ class Step:
         if not calls:
             raise invalid(
                 "step.text",
-                received=f"layer={layer!r}, which has nothing to train",
-                expected="a layer with weights",
-                fix=f"write one of {', '.join(map(repr, self.weights))}",
+                f"layer={layer!r}, which has nothing to train",
+                "a layer with weights",
+                f"write one of {', '.join(map(repr, self.weights))}",
             )
         call = calls[0]
         weight = weight or next(iter(call.weights))
         if weight not in call.weights:
             raise invalid(
                 "step.text",
-                received=f"weight={weight!r}",
-                expected=f"one of {', '.join(map(repr, call.weights))}",
+                f"weight={weight!r}",
+                f"one of {', '.join(map(repr, call.weights))}",
             )
         g = self._arrays["gradient"][_path(call, weight)]
         if index is None:
@@ -178,8 +181,8 @@ class Step:
         ):
             raise invalid(
                 "step.text",
-                received=f"index={index}",
-                expected=f"a place in {weight} of shape {g.shape}, counted from 0",
+                f"index={index}",
+                f"a place in {weight} of shape {g.shape}, counted from 0",
             )
         return call, weight, index
 
@@ -219,12 +222,21 @@ class Step:
                 )
             )
         one = One(
-            self.optimizer, values["decayed"], values["clipped"], self.alpha, self.t,
-            *({k: float(v[path][index]) if isinstance(v, dict) else float(v)
-               for k, v in slots.items() if not isinstance(v, dict) or path in v}
-              for slots in self._slots),
+            self.optimizer,
+            values["decayed"],
+            values["clipped"],
+            self.alpha,
+            self.t,
+            *(
+                {
+                    k: float(v[path][index]) if isinstance(v, dict) else float(v)
+                    for k, v in slots.items()
+                    if not isinstance(v, dict) or path in v
+                }
+                for slots in self._slots
+            ),
             moved=values["moved"],
-        )  # fmt: skip
+        )
         try:
             found = worked(one)
         except (KeyError, ZeroDivisionError, OverflowError):
@@ -369,9 +381,14 @@ def step(trace: Any, optimizer: Any) -> Step:
             "or takes the batch's own mean: trace(..., training=True)."
         )
     return Step(
-        trace, plain.optimizer, float(new["learning_rate"]), count // every + 1,
-        arrays, slots, notes,
-    )  # fmt: skip
+        trace,
+        plain.optimizer,
+        float(new["learning_rate"]),
+        count // every + 1,
+        arrays,
+        slots,
+        notes,
+    )
 
 
 def _differs(graph: Any) -> bool:

@@ -44,9 +44,13 @@ def lines_of(line: Any, pad: str) -> list[str]:
 
 def _wrapped(text: str, pad: str) -> list[str]:
     return textwrap.wrap(
-        text, WIDTH, initial_indent=pad, subsequent_indent=pad + "    ",
-        break_long_words=False, break_on_hyphens=False,
-    ) or [pad]  # fmt: skip
+        text,
+        WIDTH,
+        initial_indent=pad,
+        subsequent_indent=pad + "    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [pad]
 
 
 def _table(rows: list[list[str]], pad: str) -> list[str]:

@@ -66,8 +66,10 @@ def _sgd(one: One) -> Worked:
     if off(o.momentum):
         return _last(one, "- α·g", f"- {a}·{signed(one.g)}", one.w - one.alpha * one.g)
     beta, old, v = (
-        float(o.momentum), one.old["momentum/trace"], one.new["momentum/trace"]
-    )  # fmt: skip
+        float(o.momentum),
+        one.old["momentum/trace"],
+        one.new["momentum/trace"],
+    )
     numbers = f"{number(beta)}·{signed(old)} - {a}·{signed(one.g)}"
     line = _set("v", "β·v - α·g", numbers, number(v))
     if o.nesterov:
@@ -103,9 +105,13 @@ def _rmsprop(one: One) -> Worked:
     beta, old = float(o.momentum), one.old["momentum/trace"]
     v = one.new["momentum/trace"]
     lines.append(
-        _set("v", f"β·v - {symbols}", f"{number(beta)}·{signed(old)} - {numbers}",
-             number(v))
-    )  # fmt: skip
+        _set(
+            "v",
+            f"β·v - {symbols}",
+            f"{number(beta)}·{signed(old)} - {numbers}",
+            number(v),
+        )
+    )
     last, value = _last(one, "+ v", f"+ {signed(v)}", one.w + beta * old - move)
     return [*lines, *last], value
 
@@ -193,9 +199,13 @@ def _adamax(one: One) -> Worked:
     old = one.old["norm"]
     lines = [
         _mean("m", "β₁", "g", b1, one.old["momentum"], signed(one.g), m),
-        _set("u", "max(β₂·u, |g|)", f"max({number(b2)}·{number(old)}, "
-             f"{number(abs(one.g))})", number(u)),
-    ]  # fmt: skip
+        _set(
+            "u",
+            "max(β₂·u, |g|)",
+            f"max({number(b2)}·{number(old)}, {number(abs(one.g))})",
+            number(u),
+        ),
+    ]
     rate = one.alpha / (1 - b1**t)
     lines.append(
         Equation(
@@ -286,9 +296,7 @@ def _ftrl(one: One) -> Worked:
     lines = [
         _set("n", "n + g²", f"{number(before)} + {signed(one.g)}²", number(after)),
         Equation(
-            ("η",),
-            (("(n^(-p) - n₀^(-p))/α",), (number(sigma),)),
-            "n₀ is the n before",
+            ("η",), (("(n^(-p) - n₀^(-p))/α",), (number(sigma),)), "n₀ is the n before"
         ),
         _set(
             "z",

@@ -10,13 +10,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from onefit import config
-from onefit.guide.tracing.program import (
-    cast,
-    cost,
-    key_of,
-    layout,
-    penalties,
-)
+from onefit.guide.tracing.program import cast, cost, key_of, layout, penalties
 from onefit.guide.tracing.spying import mapped
 
 __all__ = ["Check", "Verification", "verify"]
@@ -191,19 +185,37 @@ def verify(trace: Any, tolerance: float, sample: int, seed: int) -> Verification
         at = np.concatenate(picks) if picks else np.zeros(0, int)
         (gradient, middle), (sides, scales) = jax.device_get(
             _differences(
-                task, weights, params, losses, state, batch, np.uint32(inside.seed),
-                inside.iterations, at, trace.training,
+                task,
+                weights,
+                params,
+                losses,
+                state,
+                batch,
+                np.uint32(inside.seed),
+                inside.iterations,
+                at,
+                trace.training,
             )
-        )  # fmt: skip
+        )
     names = _names(trace, params, taps, xs)
     start, place, checks = 0, 0, []
     for (name, shape, own), size, pick in zip(names, sizes, picks, strict=True):
         part = slice(place, place + len(pick))
         whole = gradient[start : start + size]
         checks.append(
-            _check(name, shape, own, whole, pick - start, float(middle), sides[part],
-                   scales[part], tolerance, trace)
-        )  # fmt: skip
+            _check(
+                name,
+                shape,
+                own,
+                whole,
+                pick - start,
+                float(middle),
+                sides[part],
+                scales[part],
+                tolerance,
+                trace,
+            )
+        )
         start, place = start + size, place + len(pick)
     order = {"z": 1, "a": 2}
     checks.sort(key=lambda c: order.get(c.name.rpartition(".")[2], 0))

@@ -188,10 +188,11 @@ def in_order(graph: Graph) -> list[Layer]:
         count += node.outputs
     masks = Masks(graph)
     before = [
-        [] if isinstance(graph.layers[node.layer], InputLayer)
+        []
+        if isinstance(graph.layers[node.layer], InputLayer)
         else [maker[v] for v in _values(arguments(graph.layers[node.layer], node))]
         for node in graph.nodes
-    ]  # fmt: skip
+    ]
     ends, places = jax.tree.leaves(graph.outputs), ranks(graph)
     ends = [maker[ends[places.index(i)]] for i in range(len(ends))]
     met, done = _back(ends, before, [node.layer for node in graph.nodes])

@@ -342,9 +342,7 @@ class Reader:
         where = f"{where}, {cls.__name__}"
         if not isinstance(settings, dict):
             raise refusal(
-                where,
-                received=f"config={short(settings)}",
-                expected="settings by name",
+                where, received=f"config={short(settings)}", expected="settings by name"
             )
         names = settings_of(cls)
         given = {}

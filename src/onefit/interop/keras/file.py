@@ -140,9 +140,9 @@ def _as_json(node: Any, name: str) -> str:
     except TypeError as error:
         raise invalid(
             name,
-            received=f"a layer's config that JSON cannot hold ({error})",
-            expected="numbers, strings, lists and dicts",
-            fix="write get_config so that it returns those",
+            f"a layer's config that JSON cannot hold ({error})",
+            "numbers, strings, lists and dicts",
+            "write get_config so that it returns those",
         ) from error
 
 
@@ -150,9 +150,9 @@ def _built(where: str, model: Model) -> None:
     if not model.layers or not model.built:
         raise invalid(
             where,
-            received=f"the model {model.name!r}, which has no weights yet",
-            expected="a model that was built",
-            fix="begin it with Input((4,)), or call model.build((None, 4)) or fit",
+            f"the model {model.name!r}, which has no weights yet",
+            "a model that was built",
+            "begin it with Input((4,)), or call model.build((None, 4)) or fit",
         )
 
 
@@ -166,9 +166,9 @@ def _path(where: str, filepath: Any, *endings: str) -> Path:
     if not name.endswith(endings):
         raise invalid(
             where,
-            received=f"filepath={name!r}",
-            expected=f"a name that ends in {' or '.join(endings)}",
-            fix=f"write {name.split('.')[0] + endings[0]!r}",
+            f"filepath={name!r}",
+            f"a name that ends in {' or '.join(endings)}",
+            f"write {name.split('.')[0] + endings[0]!r}",
         )
     return Path(name)
 
@@ -262,9 +262,9 @@ def model_from_json(
     if not isinstance(json_string, str | bytes):
         raise mistyped(
             where,
-            received=type(json_string).__name__,
-            expected="text",
-            fix="write model_from_json(model.to_json())",
+            type(json_string).__name__,
+            "text",
+            "write model_from_json(model.to_json())",
         )
     custom_objects = _checked(custom_objects)
     with _refusing(where):
@@ -391,8 +391,8 @@ def _checked(custom: dict[str, Any] | None) -> dict[str, Any]:
         if not callable(found):
             raise invalid(
                 "custom_objects",
-                received=f"{name!r}: {found!r}",
-                expected="classes and functions by name",
-                fix="write custom_objects={'Scale': Scale}",
+                f"{name!r}: {found!r}",
+                "classes and functions by name",
+                "write custom_objects={'Scale': Scale}",
             )
     return custom or {}

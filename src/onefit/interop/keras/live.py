@@ -145,9 +145,9 @@ def fit(
     if not model.compiled:
         raise invalid(
             f"fit, {model.name!r}",
-            received="a model without compile",
-            expected="a loss and an optimizer first",
-            fix="write model.compile(optimizer='adam', loss='mse')",
+            "a model without compile",
+            "a loss and an optimizer first",
+            "write model.compile(optimizer='adam', loss='mse')",
         )
     given = list(callbacks or []) if is_many(callbacks) else [callbacks]
     pairs = [(callback, translated(callback)) for callback in given]
@@ -161,10 +161,23 @@ def fit(
         hosts.insert(0, mirror)
     with mirror.writing():
         history = mine.fit(
-            x, y, batch_size, epochs, verbose, hosts, validation_split,
-            validation_data, shuffle, class_weight, sample_weight, initial_epoch,
-            steps_per_epoch, validation_steps, validation_batch_size, validation_freq,
-        )  # fmt: skip
+            x,
+            y,
+            batch_size,
+            epochs,
+            verbose,
+            hosts,
+            validation_split,
+            validation_data,
+            shuffle,
+            class_weight,
+            sample_weight,
+            initial_epoch,
+            steps_per_epoch,
+            validation_steps,
+            validation_batch_size,
+            validation_freq,
+        )
     for theirs, own in pairs:
         _tell(theirs, own, history)
     model.history, history.model = history, model
@@ -189,9 +202,9 @@ def _check(model: Any, where: str) -> None:
     if not isinstance(model, keras.Model):
         raise mistyped(
             where,
-            received=repr(model),
-            expected="a keras.Model",
-            fix="a model of onefit has its own fit: model.fit(x, y)"
+            repr(model),
+            "a keras.Model",
+            "a model of onefit has its own fit: model.fit(x, y)"
             if isinstance(model, Model)
             else "",
         )
@@ -199,10 +212,10 @@ def _check(model: Any, where: str) -> None:
     if not isinstance(model, keras.Sequential | functional):
         raise invalid(
             f"{where}, {model.name!r}",
-            received=f"a {type(model).__name__}, a subclass that only code describes",
-            expected="a Sequential or a functional model, of inputs and outputs: only "
+            f"a {type(model).__name__}, a subclass that only code describes",
+            "a Sequential or a functional model, of inputs and outputs: only "
             "those are taken",
-            fix="write keras.Model(inputs, outputs) with the layers called in between",
+            "write keras.Model(inputs, outputs) with the layers called in between",
         )
 
 
@@ -261,9 +274,9 @@ def _refuse_functions(value: Any, custom: dict[str, Any], where: str) -> None:
             title = name if known else "mine"
             raise invalid(
                 where,
-                received=f"the function {name!r}" if known else "a lambda",
-                expected="what onefit has, or a function that is handed over, too",
-                fix=f"{'write' if known else 'make it a `def mine`, write'} the same "
+                f"the function {name!r}" if known else "a lambda",
+                "what onefit has, or a function that is handed over, too",
+                f"{'write' if known else 'make it a `def mine`, write'} the same "
                 f"in jax.numpy, and hand that over: custom_objects={{{title!r}: ...}}",
             )
 
@@ -301,10 +314,10 @@ def _add(node: Any, live: Any, where: str) -> None:
             if not isinstance(value, bool | int | float | str | None):
                 raise invalid(
                     f"{where}, {type(live).__name__}",
-                    received=f"{name} of type {type(value).__name__}, which Keras does "
+                    f"{name} of type {type(value).__name__}, which Keras does "
                     "not tell of",
-                    expected="a number or a string",
-                    fix=f"write {name} as a plain number",
+                    "a number or a string",
+                    f"write {name} as a plain number",
                 )
             node["config"][name] = value
 
@@ -371,30 +384,46 @@ class _Mirror(Callback):
 MONITOR = ("monitor", "min_delta", "mode", "verbose")
 SETTINGS: dict[str, tuple[str, ...]] = {
     "BackupAndRestore": (
-        "backup_dir", "save_freq", "double_checkpoint", "delete_checkpoint",
+        "backup_dir",
+        "save_freq",
+        "double_checkpoint",
+        "delete_checkpoint",
     ),
     "CSVLogger": ("filename", "append"),
     "EarlyStopping": (
-        *MONITOR, "patience", "baseline", "restore_best_weights", "start_from_epoch",
+        *MONITOR,
+        "patience",
+        "baseline",
+        "restore_best_weights",
+        "start_from_epoch",
     ),
     "LearningRateScheduler": ("schedule", "verbose"),
     "ModelCheckpoint": (
-        "filepath", "monitor", "mode", "verbose", "save_best_only",
-        "save_weights_only", "save_freq",
+        "filepath",
+        "monitor",
+        "mode",
+        "verbose",
+        "save_best_only",
+        "save_weights_only",
+        "save_freq",
     ),
     "ReduceLROnPlateau": (*MONITOR, "factor", "patience", "cooldown", "min_lr"),
     "TensorBoard": ("log_dir", "histogram_freq", "write_steps_per_second"),
     "TerminateOnNaN": (),
-}  # fmt: skip
+}
 """Callbacks of both names, and the settings that Keras' keep."""
 
 KNOWN = ("stopped_epoch", "best", "best_epoch", "wait")
 """What a callback of Keras knows after a fit."""
 
 HOOKS = (
-    "on_epoch_begin", "on_epoch_end", "on_batch_begin", "on_batch_end",
-    "on_train_batch_begin", "on_train_batch_end",
-)  # fmt: skip
+    "on_epoch_begin",
+    "on_epoch_end",
+    "on_batch_begin",
+    "on_batch_end",
+    "on_train_batch_begin",
+    "on_train_batch_end",
+)
 
 
 def translated(callback: Any) -> Any:
@@ -415,10 +444,10 @@ def translated(callback: Any) -> Any:
     if not keras or name not in SETTINGS:
         raise invalid(
             "callbacks",
-            received=f"{type(callback).__module__}.{name}",
-            expected=f"one of {', '.join(sorted([*SETTINGS, 'LambdaCallback']))}, or "
+            f"{type(callback).__module__}.{name}",
+            f"one of {', '.join(sorted([*SETTINGS, 'LambdaCallback']))}, or "
             "callbacks of onefit",
-            fix="derive yours from onefit.callbacks.Callback, which has Keras' hooks, "
+            "derive yours from onefit.callbacks.Callback, which has Keras' hooks, "
             "or train with model.fit",
         )
     told = {setting: getattr(callback, setting) for setting in SETTINGS[name]}

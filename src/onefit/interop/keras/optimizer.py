@@ -164,8 +164,10 @@ class _Layout:
             return {c: [row[c] for row in rows] for c in "rcv"}
         if name == "Muon":
             kinds = [slots.get("muon", {}), slots.get("adam", {})]
-            at = [{k: v for kind in kinds for k, v in kind.get(slot, {}).items()}
-                  for slot in ("momentum", "velocity")]  # fmt: skip
+            at = [
+                {k: v for kind in kinds for k, v in kind.get(slot, {}).items()}
+                for slot in ("momentum", "velocity")
+            ]
             return {
                 slot: [values.get(i) for i in self._places()]
                 for slot, values in zip(("momentum", "velocity"), at, strict=True)
@@ -181,16 +183,20 @@ class _Layout:
         """The slots with these columns: the reverse of `_columns`."""
         name = type(self.optimizer).__name__
         if name == "Adafactor":
-            rows = [dict(zip(columns, row, strict=True))
-                    for row in zip(*columns.values(), strict=True)]  # fmt: skip
+            rows = [
+                dict(zip(columns, row, strict=True))
+                for row in zip(*columns.values(), strict=True)
+            ]
             old = self._in_order(slots)
             new = (
                 {c: row[c] for c in slot} for row, slot in zip(rows, old, strict=True)
             )
             return self._planted(new)
         if name == "Muon":
-            value = {slot: dict(zip(self._places(), column, strict=True))
-                     for slot, column in columns.items()}  # fmt: skip
+            value = {
+                slot: dict(zip(self._places(), column, strict=True))
+                for slot, column in columns.items()
+            }
             return {
                 kind: {
                     slot: {i: value[slot][i] for i in old} for slot, old in has.items()

@@ -17,16 +17,7 @@ from onefit.interop.keras.masks import MASKS
 from onefit.interop.keras.weights import class_of, path_of
 from onefit.interop.refusal import refusal, short
 
-__all__ = [
-    "Entry",
-    "Operation",
-    "Plan",
-    "Ref",
-    "in_place",
-    "read_plan",
-    "refs",
-    "told",
-]
+__all__ = ["Entry", "Operation", "Plan", "Ref", "in_place", "read_plan", "refs", "told"]
 
 
 @dataclasses.dataclass(frozen=True)

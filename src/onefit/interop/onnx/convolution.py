@@ -73,10 +73,14 @@ def _activated(b: Builder, layer: Any, z: str, x: Value) -> str:
 def plain(b: Builder, layer: Any, weights: Any, x: Value) -> str:
     """Conv1D, Conv2D, Conv3D."""
     z = b.op(
-        "Conv", first(b, layer, x), b.weight("kernel", oihw(weights["kernel"])),
-        *_bias(b, layer, weights), group=layer.groups,
-        **_settings(layer), **_borders(layer, x),
-    )  # fmt: skip
+        "Conv",
+        first(b, layer, x),
+        b.weight("kernel", oihw(weights["kernel"])),
+        *_bias(b, layer, weights),
+        group=layer.groups,
+        **_settings(layer),
+        **_borders(layer, x),
+    )
     return _activated(b, layer, z, x)
 
 
@@ -87,9 +91,14 @@ def _channelwise(
     *sizes, channels, many = kernel.shape
     kernel = oihw(np.asarray(kernel).reshape(*sizes, 1, channels * many))
     return b.op(
-        "Conv", first(b, layer, x), b.weight(name, kernel), *bias, group=channels,
-        **_settings(layer), **_borders(layer, x),
-    )  # fmt: skip
+        "Conv",
+        first(b, layer, x),
+        b.weight(name, kernel),
+        *bias,
+        group=channels,
+        **_settings(layer),
+        **_borders(layer, x),
+    )
 
 
 def depthwise(b: Builder, layer: Any, weights: Any, x: Value) -> str:
@@ -114,12 +123,14 @@ def transposed(b: Builder, layer: Any, weights: Any, x: Value) -> str:
     taps = [layer.taps(n, along) for along, n in enumerate(lengths)]
     # What is sent to beyond the output is cut off; cells nobody sends to are added.
     z = b.op(
-        "ConvTranspose", first(b, layer, x),
-        b.weight("kernel", oihw(weights["kernel"])), *_bias(b, layer, weights),
+        "ConvTranspose",
+        first(b, layer, x),
+        b.weight("kernel", oihw(weights["kernel"])),
+        *_bias(b, layer, weights),
         pads=(*(t.before for t in taps), *(max(t.after, 0) for t in taps)),
         output_padding=tuple(max(-t.after, 0) for t in taps),
         **_settings(layer),
-    )  # fmt: skip
+    )
     return _activated(b, layer, z, x)
 
 

@@ -26,12 +26,44 @@ MOST = 1 << 31
 """The most numbers of a value, for a hundred rows."""
 
 SIZES = {
-    "Abs", "Add", "And", "Cast", "Ceil", "Concat", "ConstantOfShape", "Div", "Equal",
-    "Expand", "Flatten", "Floor", "Gather", "Greater", "GreaterOrEqual", "Identity",
-    "Less", "LessOrEqual", "Mod", "Mul", "Neg", "Not", "Or", "Range", "ReduceMax",
-    "ReduceMin", "ReduceProd", "ReduceSum", "Reshape", "Shape", "Slice", "Split",
-    "Squeeze", "Sub", "Transpose", "Unsqueeze", "Where",
-}  # fmt: skip
+    "Abs",
+    "Add",
+    "And",
+    "Cast",
+    "Ceil",
+    "Concat",
+    "ConstantOfShape",
+    "Div",
+    "Equal",
+    "Expand",
+    "Flatten",
+    "Floor",
+    "Gather",
+    "Greater",
+    "GreaterOrEqual",
+    "Identity",
+    "Less",
+    "LessOrEqual",
+    "Mod",
+    "Mul",
+    "Neg",
+    "Not",
+    "Or",
+    "Range",
+    "ReduceMax",
+    "ReduceMin",
+    "ReduceProd",
+    "ReduceSum",
+    "Reshape",
+    "Shape",
+    "Slice",
+    "Split",
+    "Squeeze",
+    "Sub",
+    "Transpose",
+    "Unsqueeze",
+    "Where",
+}
 """What sizes are computed with."""
 
 NUMBERS = {
@@ -155,9 +187,10 @@ def _scan(node: Node, values: dict[str, Any]) -> tuple[Any, ...]:
     body: Body = told.pop("body")
     count = told.pop("num_scan_inputs")
     backwards = {
-        n for name in ("scan_input_directions", "scan_output_directions")
+        n
+        for name in ("scan_input_directions", "scan_output_directions")
         for n in told.pop(name, ()) or (0,)
-    }  # fmt: skip
+    }
     if told or len(backwards) > 1:
         raise TypeError("axes of a Scan, or both directions in one")
     given = [jnp.asarray(values[name]) for name in node.inputs]
@@ -250,9 +283,9 @@ class Operations(Layer, abstract=True):
         """Refused: what a file computes cannot be written as settings."""
         raise invalid(
             where(self),
-            received="a request for the config of operations of an ONNX file",
-            expected="a layer that settings describe",
-            fix="keep the model by onefit.interop.onnx.export, and its weights by "
+            "a request for the config of operations of an ONNX file",
+            "a layer that settings describe",
+            "keep the model by onefit.interop.onnx.export, and its weights by "
             "model.save_weights",
         )
 

@@ -249,9 +249,14 @@ def _matmul(x: Any, y: Any) -> Any:
 
 
 def _gemm(
-    x: Any, y: Any, z: Any = None,
-    alpha: float = 1.0, beta: float = 1.0, transA: int = 0, transB: int = 0,
-) -> Any:  # fmt: skip
+    x: Any,
+    y: Any,
+    z: Any = None,
+    alpha: float = 1.0,
+    beta: float = 1.0,
+    transA: int = 0,
+    transB: int = 0,
+) -> Any:
     product = (x.T if transA else x) @ (y.T if transB else y)
     product = product if alpha == 1 else alpha * product
     return product if z is None else product + (z if beta == 1 else beta * z)
@@ -287,29 +292,45 @@ def _layout(rank: int) -> tuple[str, str, str]:
 
 
 def _conv(
-    x: Any, kernel: Any, bias: Any = None,
-    auto_pad: str = "NOTSET", dilations: Any = None, group: int = 1,
-    kernel_shape: Any = None, pads: Any = None, strides: Any = None,
-) -> Any:  # fmt: skip
+    x: Any,
+    kernel: Any,
+    bias: Any = None,
+    auto_pad: str = "NOTSET",
+    dilations: Any = None,
+    group: int = 1,
+    kernel_shape: Any = None,
+    pads: Any = None,
+    strides: Any = None,
+) -> Any:
     rank = x.ndim - 2
     strides, dilations = strides or (1,) * rank, dilations or (1,) * rank
     sizes = kernel.shape[2:]
     reach = [d * (k - 1) + 1 for d, k in zip(dilations, sizes, strict=True)]
     z = lax.conv_general_dilated(
-        jnp.asarray(x), jnp.asarray(kernel), strides,
+        jnp.asarray(x),
+        jnp.asarray(kernel),
+        strides,
         _borders(x.shape[2:], reach, strides, pads, auto_pad),
-        rhs_dilation=dilations, feature_group_count=group,
+        rhs_dilation=dilations,
+        feature_group_count=group,
         dimension_numbers=_layout(rank),
-    )  # fmt: skip
+    )
     return z if bias is None else z + bias.reshape(-1, *(1,) * rank)
 
 
 def _conv_transpose(
-    x: Any, kernel: Any, bias: Any = None,
-    auto_pad: str = "NOTSET", dilations: Any = None, group: int = 1,
-    kernel_shape: Any = None, output_padding: Any = None, output_shape: Any = None,
-    pads: Any = None, strides: Any = None,
-) -> Any:  # fmt: skip
+    x: Any,
+    kernel: Any,
+    bias: Any = None,
+    auto_pad: str = "NOTSET",
+    dilations: Any = None,
+    group: int = 1,
+    kernel_shape: Any = None,
+    output_padding: Any = None,
+    output_shape: Any = None,
+    pads: Any = None,
+    strides: Any = None,
+) -> Any:
     rank = x.ndim - 2
     if group != 1 or output_shape is not None or auto_pad != "NOTSET":
         raise TypeError("a ConvTranspose with group, output_shape or auto_pad")
@@ -319,9 +340,14 @@ def _conv_transpose(
     borders = [(r - pads[i], r - pads[rank + i] + more[i]) for i, r in enumerate(reach)]
     turned = jnp.flip(kernel, range(2, rank + 2)).swapaxes(0, 1)
     z = lax.conv_general_dilated(
-        jnp.asarray(x), turned, (1,) * rank, borders,
-        lhs_dilation=strides, rhs_dilation=dilations, dimension_numbers=_layout(rank),
-    )  # fmt: skip
+        jnp.asarray(x),
+        turned,
+        (1,) * rank,
+        borders,
+        lhs_dilation=strides,
+        rhs_dilation=dilations,
+        dimension_numbers=_layout(rank),
+    )
     return z if bias is None else z + bias.reshape(-1, *(1,) * rank)
 
 
@@ -368,9 +394,15 @@ def _global(name: str) -> Any:
 
 
 def _batch_normalization(
-    x: Any, scale: Any, bias: Any, mean: Any, variance: Any,
-    epsilon: float = 1e-5, momentum: float = 0.9, training_mode: int = 0,
-) -> Any:  # fmt: skip
+    x: Any,
+    scale: Any,
+    bias: Any,
+    mean: Any,
+    variance: Any,
+    epsilon: float = 1e-5,
+    momentum: float = 0.9,
+    training_mode: int = 0,
+) -> Any:
     if training_mode:
         raise TypeError("a BatchNormalization in training_mode")
     a, b, m, v = (
@@ -380,9 +412,13 @@ def _batch_normalization(
 
 
 def _layer_normalization(
-    x: Any, scale: Any, bias: Any = None,
-    axis: int = -1, epsilon: float = 1e-5, stash_type: int = 1,
-) -> Any:  # fmt: skip
+    x: Any,
+    scale: Any,
+    bias: Any = None,
+    axis: int = -1,
+    epsilon: float = 1e-5,
+    stash_type: int = 1,
+) -> Any:
     axes = tuple(range(axis % x.ndim, x.ndim))
     centred = x - jnp.mean(x, axes, keepdims=True)
     variance = jnp.mean(centred * centred, axes, keepdims=True)
@@ -406,12 +442,25 @@ def _recurrent(kind: str, gates: int, usual: tuple[str, ...]) -> Any:
     """RNN, GRU or LSTM: x as (time, batch, features), weights by direction."""
 
     def operator(
-        x: Any, W: Any, R: Any, B: Any = None, lengths: Any = None, h: Any = None,
-        c: Any = None, P: Any = None, *,
-        activations: Any = None, activation_alpha: Any = (), activation_beta: Any = (),
-        direction: str = "forward", hidden_size: int = 0, linear_before_reset: int = 0,
-        layout: int = 0, clip: Any = None, input_forget: int = 0,
-    ) -> Any:  # fmt: skip
+        x: Any,
+        W: Any,
+        R: Any,
+        B: Any = None,
+        lengths: Any = None,
+        h: Any = None,
+        c: Any = None,
+        P: Any = None,
+        *,
+        activations: Any = None,
+        activation_alpha: Any = (),
+        activation_beta: Any = (),
+        direction: str = "forward",
+        hidden_size: int = 0,
+        linear_before_reset: int = 0,
+        layout: int = 0,
+        clip: Any = None,
+        input_forget: int = 0,
+    ) -> Any:
         left = lengths, P, clip, layout or None, input_forget or None
         if any(given is not None for given in left):
             raise TypeError(f"lengths, peepholes, clip or layout of {kind}")

@@ -23,14 +23,18 @@ def _windows(kind: str) -> Any:
             if any(1 < size < stride for size, stride in pairs):
                 return None  # runtimes differ where windows leave gaps
             told["auto_pad"] = "SAME_UPPER"
-            axes = [a for a, (n, step) in zip(layer.axes(x.shape), pairs, strict=True)
-                    if n < step]  # fmt: skip
+            axes = [
+                a
+                for a, (n, step) in zip(layer.axes(x.shape), pairs, strict=True)
+                if n < step
+            ]
             if axes:  # windows of one: each such number is a window
                 told["strides"] = tuple(1 if n < step else step for n, step in pairs)
                 steps = [step for n, step in pairs if n < step]
                 zeros, ends = [0] * len(axes), [END] * len(axes)
-                name = b.op("Slice", x.name, *(b.whole(*n) for n in
-                            (zeros, ends, axes, steps)))  # fmt: skip
+                name = b.op(
+                    "Slice", x.name, *(b.whole(*n) for n in (zeros, ends, axes, steps))
+                )
                 x = Value(name, x.shape, x.dtype)
         elif layer.padding == "same":
             slides = [

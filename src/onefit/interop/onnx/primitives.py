@@ -38,9 +38,9 @@ def _each(formula: Any) -> Any:
 
     def convert(s: Step) -> Lazy:
         names = [held.name for held in s.inputs]
-        made = s.b.op(formula, *names) if isinstance(formula, str) else formula(
-            s, *names
-        )  # fmt: skip
+        made = (
+            s.b.op(formula, *names) if isinstance(formula, str) else formula(s, *names)
+        )
         return Lazy(made, _broadcast([held.actual for held in s.inputs]))
 
     return convert
@@ -177,9 +177,7 @@ def _sliced(
     s: Step, x: str, starts: Any, ends: Any, axes: Any, steps: Any = None
 ) -> str:
     more = [s.b.whole(*steps)] if steps and any(n != 1 for n in steps) else []
-    return s.b.op(
-        "Slice", x, s.sizes(starts), s.sizes(ends), s.b.whole(*axes), *more
-    )  # fmt: skip
+    return s.b.op("Slice", x, s.sizes(starts), s.sizes(ends), s.b.whole(*axes), *more)
 
 
 def _slice(s: Step) -> str:
@@ -383,11 +381,15 @@ def _convolution(s: Step) -> str:
         starts = [max(-n, 0) for n in low]
         x = _sliced(s, x, starts, [min(n, 0) or END for n in high], axes)
     z = b.op(
-        "Conv", x, kernel,
+        "Conv",
+        x,
+        kernel,
         kernel_shape=tuple(s.inputs[1].shape[a] for a in layout.rhs_spec[2:]),
-        strides=p["window_strides"], dilations=p["rhs_dilation"],
-        pads=tuple(max(n, 0) for n in (*low, *high)), group=p["feature_group_count"],
-    )  # fmt: skip
+        strides=p["window_strides"],
+        dilations=p["rhs_dilation"],
+        pads=tuple(max(n, 0) for n in (*low, *high)),
+        group=p["feature_group_count"],
+    )
     return b.transpose(z, np.argsort(layout.out_spec).tolist())
 
 
@@ -427,8 +429,9 @@ def _gather(s: Step) -> str:
         raise s.refuse("of more than one axis")
     (axis,) = picked
     sizes = p["slice_sizes"]
-    if any(n != m for a, (n, m) in enumerate(zip(sizes, x.shape, strict=True))
-           if a != axis):  # fmt: skip
+    if any(
+        n != m for a, (n, m) in enumerate(zip(sizes, x.shape, strict=True)) if a != axis
+    ):
         raise s.refuse("of parts of rows")
     rank = len(at.shape) - 1
     index = b.op("Squeeze", s.full(1), b.whole(-1))
@@ -505,11 +508,15 @@ def _scan(s: Step) -> list[str]:
     backwards = (int(p["reverse"]),)
     firsts = [full(s.walk, held) for held in carried]
     return b.ops(
-        "Scan", len(made), *firsts, *rows,
-        body=body, num_scan_inputs=len(rows),
+        "Scan",
+        len(made),
+        *firsts,
+        *rows,
+        body=body,
+        num_scan_inputs=len(rows),
         scan_input_directions=backwards * len(rows),
         scan_output_directions=backwards * (len(made) - len(carried)) or None,
-    )  # fmt: skip
+    )
 
 
 # The table ----------------------------------------------------------------------------

@@ -308,8 +308,12 @@ class _Reader:
 
     def constant(self, told: dict[str, Any], name: str) -> np.ndarray:
         """The array of a Constant."""
-        types = {"value_float": "float32", "value_floats": "float32",
-                 "value_int": "int64", "value_ints": "int64"}  # fmt: skip
+        types = {
+            "value_float": "float32",
+            "value_floats": "float32",
+            "value_int": "int64",
+            "value_ints": "int64",
+        }
         (key, value), *rest = (*told.items(), ("", None))
         if len(rest) != 1 or key not in {"value", *types}:
             raise self.refuse(f"the Constant {name[:99]!r} of {key!r}", "an array")
@@ -378,9 +382,11 @@ def _straight(graph: _Graph) -> None:
     kept = []
     for node in graph.nodes:
         inputs = tuple(names.get(name, name) for name in node.inputs)
-        if node.kind == "Identity" and {*inputs} <= made and not (
-            inside & {*node.outputs}
-        ):  # fmt: skip
+        if (
+            node.kind == "Identity"
+            and {*inputs} <= made
+            and not (inside & {*node.outputs})
+        ):
             names[node.outputs[0]] = inputs[0]
             continue
         kept.append(node._replace(inputs=inputs))
@@ -451,9 +457,11 @@ def _program(
     """What the layer of a part computes."""
     reads = part.reads()
     averages = {
-        name for node in part.nodes if node.kind == "BatchNormalization"
+        name
+        for node in part.nodes
+        if node.kind == "BatchNormalization"
         for name in node.inputs[3:5]
-    }  # fmt: skip
+    }
     params, state = {}, {}
     for name in graph.arrays:
         if name in reads:

@@ -86,13 +86,16 @@ def _loop(
         told["linear_before_reset"] = int(layer.reset_after)
     firsts = [b.op("Unsqueeze", s.name, b.whole(0)) for s in states]
     y, *ends = b.ops(
-        kind.name, 1 + kind.states, b.transpose(x.name, (1, 0, 2)),
+        kind.name,
+        1 + kind.states,
+        b.transpose(x.name, (1, 0, 2)),
         b.weight("kernel", _turned(weights["kernel"], kind)),
         b.weight("recurrent_kernel", _turned(weights["recurrent_kernel"], kind)),
         *([bias, "", *firsts] if firsts else [bias] if bias else []),
         hidden_size=layer.units,
-        direction="reverse" if layer.go_backwards else "forward", **told,
-    )  # fmt: skip
+        direction="reverse" if layer.go_backwards else "forward",
+        **told,
+    )
     outputs = b.transpose(b.op("Squeeze", y, b.whole(1)), (1, 0, 2))
     return outputs, [b.op("Squeeze", end, b.whole(0)) for end in ends]
 

@@ -23,10 +23,19 @@ ROWS = 97, 89, 89
 """The number of rows in each trace: what differs in the last follows another axis."""
 
 TRACED = (
-    (53, 59, 64), (43, 47, 58), (37, 41, 50), (71, 73, 88), (79, 83, 70), (61, 67, 76),
-    (101, 103, 94), (107, 109, 98), (113, 127, 110), (131, 137, 122), (139, 149, 134),
+    (53, 59, 64),
+    (43, 47, 58),
+    (37, 41, 50),
+    (71, 73, 88),
+    (79, 83, 70),
+    (61, 67, 76),
+    (101, 103, 94),
+    (107, 109, 98),
+    (113, 127, 110),
+    (131, 137, 122),
+    (139, 149, 134),
     (151, 157, 142),
-)  # fmt: skip
+)
 """The numbers of other open sizes in each trace, odd and even."""
 
 OTHER = "a program that is another one for other sizes"
@@ -127,9 +136,9 @@ class Walk:
         """The error for what ONNX cannot have."""
         return invalid(
             f"export, {self.b.scope}",
-            received=received,
-            expected="what ONNX can express, for any number of rows",
-            fix=fix or "leave that layer to the program that calls the exported model",
+            received,
+            "what ONNX can express, for any number of rows",
+            fix or "leave that layer to the program that calls the exported model",
         )
 
     # Sizes ----------------------------------------------------------------------------
@@ -204,9 +213,9 @@ class Walk:
         fixed = tuple(5 if n is None else n for n in shape)
         return invalid(
             f"export, {self.b.scope}",
-            received=received,
-            expected="what ONNX can express, for any length of it",
-            fix=f"the size of the axis has to be known: write Input({fixed}), with "
+            received,
+            "what ONNX can express, for any length of it",
+            f"the size of the axis has to be known: write Input({fixed}), with "
             f"your sizes, in place of Input({tuple(shape)})",
         )
 
@@ -268,11 +277,13 @@ class Walk:
         if isinstance(made, str | Held | Lazy):
             made = [made]
         return [
-            m if isinstance(m, Held)
-            else Held(m.name, m.actual, shape, dtype) if isinstance(m, Lazy)
+            m
+            if isinstance(m, Held)
+            else Held(m.name, m.actual, shape, dtype)
+            if isinstance(m, Lazy)
             else Held(m, shape, shape, dtype)
             for m, shape, dtype in zip(made, step.shapes, step.dtypes, strict=True)
-        ]  # fmt: skip
+        ]
 
     def constant(self, values: list[Any], dtype: Any) -> Held:
         """A constant of all traces; one that has a row for each row is one number."""
@@ -378,10 +389,13 @@ def call(b: Builder, function: Any, *args: Any) -> Any:
         shape = tuple(opens[i, a] if n is None else n for a, n in pairs)
         given.append(Held(value.name, shape, shape, value.dtype))
     made = [
-        Value(full(walk, h), [None if isinstance(n, Size) else n for n in h.shape],
-              h.dtype)
+        Value(
+            full(walk, h),
+            [None if isinstance(n, Size) else n for n in h.shape],
+            h.dtype,
+        )
         for h in walk.run(program, given)
-    ]  # fmt: skip
+    ]
     return jax.tree.unflatten(jax.tree.structure(out), made)
 
 

@@ -98,10 +98,7 @@ def _path(path: Any) -> Path:
     """The path of a file of this format, and of nothing else."""
     if not isinstance(path, str | os.PathLike):
         raise mistyped(
-            "export",
-            received=f"path={path!r}",
-            expected="a path",
-            fix="Write export(model, 'model.onnx')",
+            "export", f"path={path!r}", "a path", "Write export(model, 'model.onnx')"
         )
     target = Path(os.fsdecode(path))
     if target.is_dir() or target.suffix != ".onnx":
@@ -109,9 +106,9 @@ def _path(path: Any) -> Path:
         wanted = target / "model.onnx" if folder else target.with_suffix(".onnx")
         raise invalid(
             "export",
-            received=f"path={os.fspath(path)!r}{', a folder' if folder else ''}",
-            expected="a file whose name ends in '.onnx'",
-            fix=f"write {str(wanted)!r}",
+            f"path={os.fspath(path)!r}{', a folder' if folder else ''}",
+            "a file whose name ends in '.onnx'",
+            f"write {str(wanted)!r}",
         )
     return target
 
@@ -225,16 +222,16 @@ def _check(layer: Layer, training: bool) -> None:
     if random:
         raise invalid(
             f"export, {where(layer)}",
-            received="a layer that draws random numbers also when the model predicts",
-            expected="a layer whose output the input decides",
-            fix="call it without training=True",
+            "a layer that draws random numbers also when the model predicts",
+            "a layer whose output the input decides",
+            "call it without training=True",
         )
     if layer.stateful and not isinstance(layer, Graph):
         raise invalid(
             f"export, {where(layer)}",
-            received="stateful=True, which carries states from batch to batch",
-            expected="stateful=False",
-            fix="make it with return_state=True, and give and take the states as "
+            "stateful=True, which carries states from batch to batch",
+            "stateful=False",
+            "make it with return_state=True, and give and take the states as "
             "inputs and outputs of the model",
         )
 
@@ -252,16 +249,16 @@ def proto(model: Model) -> Any:
     if not isinstance(model, Model):
         raise mistyped(
             "export",
-            received=repr(model),
-            expected="a model",
-            fix="Write export(Sequential([Input((4,)), layer]), path) for one layer",
+            repr(model),
+            "a model",
+            "Write export(Sequential([Input((4,)), layer]), path) for one layer",
         )
     if not model.layers or not model.built:
         raise invalid(
             "export",
-            received=f"the model {model.name!r}, which has no weights yet",
-            expected="a model that was built",
-            fix="begin it with Input((4,)), or call model.build((None, 4)) or fit",
+            f"the model {model.name!r}, which has no weights yet",
+            "a model that was built",
+            "begin it with Input((4,)), or call model.build((None, 4)) or fit",
         )
     b = Builder()
     slot = model.graph.slot
@@ -295,14 +292,17 @@ def _tried(package: Any, model: Model, file: Any) -> None:
         given, sizes = [], itertools.count(size, more)
         for tensor in model.inputs:
             own = tensor.call.layer.dtype or config.floatx()
-            shape = [n or (rows if a == 0 else next(sizes)) for a, n in
-                     enumerate(tensor.shape)]  # fmt: skip
+            shape = [
+                n or (rows if a == 0 else next(sizes))
+                for a, n in enumerate(tensor.shape)
+            ]
             dtype = jax.dtypes.canonicalize_dtype(own)
             given.append(jax.ShapeDtypeStruct(tuple(shape), dtype))
         try:
             x = given[0] if len(given) == 1 else tuple(given)
-            y = jax.eval_shape(lambda x: model.graph.apply(
-                slot.params, slot.state, x)[0], x)  # fmt: skip
+            y = jax.eval_shape(
+                lambda x: model.graph.apply(slot.params, slot.state, x)[0], x
+            )
         except (TypeError, ValueError):  # sizes that the model does not take
             continue
         expected = [a.shape for a in jax.tree.leaves(y)]
@@ -314,10 +314,10 @@ def _tried(package: Any, model: Model, file: Any) -> None:
         if made != expected:
             raise invalid(
                 "export",
-                received=f"a graph that gives {made} for inputs of shapes "
+                f"a graph that gives {made} for inputs of shapes "
                 f"{[a.shape for a in given]}",
-                expected=f"{expected}, as the model has it",
-                fix="write the sizes of all axes but the batch into Input(shape), "
+                f"{expected}, as the model has it",
+                "write the sizes of all axes but the batch into Input(shape), "
                 "and please report it, with the model's summary",
             )
 
@@ -369,9 +369,9 @@ def _proto(
     if size > LIMIT - (1 << 20):
         raise invalid(
             "export",
-            received=f"weights of {size:,} bytes",
-            expected="less than 2 GB, the most that such a file may have",
-            fix="export it in parts, each a model of its own: Model(x, layer.output) "
+            f"weights of {size:,} bytes",
+            "less than 2 GB, the most that such a file may have",
+            "export it in parts, each a model of its own: Model(x, layer.output) "
             "and the layers behind it",
         )
     numpy_helper = package.numpy_helper
@@ -387,9 +387,11 @@ def _proto(
         name,
         [_info(package, value) for value in inputs],
         [_info(package, value) for value in outputs],
-        [numpy_helper.from_array(np.ascontiguousarray(w), k)
-         for k, w in weights.items()],
-    )  # fmt: skip
+        [
+            numpy_helper.from_array(np.ascontiguousarray(w), k)
+            for k, w in weights.items()
+        ],
+    )
     return package.helper.make_model(
         graph,
         producer_name="onefit",
@@ -423,10 +425,12 @@ def _node(package: Any, node: Node) -> Any:
     for key, value in told.items():
         if isinstance(value, Body):
             ends = [
-                [helper.make_tensor_value_info(n, _type(package, dtype), None)
-                 for n, dtype in side.items()]
+                [
+                    helper.make_tensor_value_info(n, _type(package, dtype), None)
+                    for n, dtype in side.items()
+                ]
                 for side in (value.inputs, value.outputs)
-            ]  # fmt: skip
+            ]
             inside = [_node(package, inner) for inner in value.nodes]
             told[key] = helper.make_graph(inside, f"{node.name}/{key}", *ends)
     return helper.make_node(
@@ -442,8 +446,8 @@ def _checked(package: Any, made: Any) -> Any:
     except refusals as error:
         raise invalid(
             "export",
-            received=f"a graph that ONNX refuses ({str(error).splitlines()[0]})",
-            expected="a valid one",
-            fix="please report it, with the model's summary",
+            f"a graph that ONNX refuses ({str(error).splitlines()[0]})",
+            "a valid one",
+            "please report it, with the model's summary",
         ) from error
     return made

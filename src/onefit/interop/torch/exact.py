@@ -24,9 +24,15 @@ class _BatchNorm(BatchNormalization):
     """
 
     def apply(
-        self, params: Params, state: State, x: Array, *,
-        training=False, key=None, mask=None,
-    ) -> tuple[Array, State]:  # fmt: skip
+        self,
+        params: Params,
+        state: State,
+        x: Array,
+        *,
+        training=False,
+        key=None,
+        mask=None,
+    ) -> tuple[Array, State]:
         free = BatchNormalization(self.axis, self.momentum, self.epsilon)
         y, new = free.apply(params, state, x, training=training, key=key, mask=mask)
         if training:

@@ -59,9 +59,7 @@ TWINS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """Functions, their modules, and their arguments; # stands for 1d, 2d and 3d."""
 
-NEUTRAL = {
-    "_stacklevel", "antialias", "dtype", "inplace", "recompute_scale_factor",
-}  # fmt: skip
+NEUTRAL = {"_stacklevel", "antialias", "dtype", "inplace", "recompute_scale_factor"}
 """Arguments that change nothing here."""
 
 
@@ -76,9 +74,9 @@ def module_of(name: str, args: Any, kwargs: dict[str, Any]) -> Any:
     if name == "flatten" and told.setdefault("start_dim", 0) == 0:
         raise invalid(
             name,
-            received="start_dim=0, which joins the examples of a batch",
-            expected="start_dim=1",
-            fix="write torch.flatten(x, 1)",
+            "start_dim=0, which joins the examples of a batch",
+            "start_dim=1",
+            "write torch.flatten(x, 1)",
         )
     if "dropout" in name:
         told.pop("training", None)
@@ -128,9 +126,9 @@ def _reshape(x: Any, *shape: Any) -> Any:
     if first is not ROWS:
         raise invalid(
             "view",
-            received=f"{tuple(sizes)} of {x.shape}",
-            expected="the batch first, as it is",
-            fix="write x.view(x.size(0), -1), or torch.flatten(x, 1)",
+            f"{tuple(sizes)} of {x.shape}",
+            "the batch first, as it is",
+            "write x.view(x.size(0), -1), or torch.flatten(x, 1)",
         )
     if rest == [-1]:
         return layers.Flatten(data_format="channels_last")(x)
@@ -148,18 +146,14 @@ def _behind(x: Any, *axes: int) -> list[int]:
     """Axes counted from the first; refused if the batch is among them."""
     found = [axis % x.ndim for axis in axes]
     if 0 in found:
-        raise invalid(
-            "dim",
-            received=f"{axes}, the batch among them",
-            expected="axes behind the batch",
-        )
+        raise invalid("dim", f"{axes}, the batch among them", "axes behind the batch")
     return found
 
 
 def _permute(x: Any, *axes: Any) -> Any:
     order: Any = axes[0] if isinstance(axes[0], tuple | list) else axes
     if order[0] != 0:
-        raise invalid("permute", received=f"{tuple(order)}", expected="the batch first")
+        raise invalid("permute", f"{tuple(order)}", "the batch first")
     return layers.Permute(tuple(_behind(x, *order[1:])))(x)
 
 
@@ -205,9 +199,7 @@ def _elementwise(function: Any) -> Any:
 def _binary(function: Any) -> Any:
     def call(x: Any, y: Any, **settings: Any) -> Any:
         if settings.pop("alpha", 1) != 1 or settings:
-            raise mistyped(
-                function.__name__, received=f"{settings or 'alpha'}", expected="none"
-            )
+            raise mistyped(function.__name__, f"{settings or 'alpha'}", "none")
         return function(x, y)
 
     return call
@@ -224,10 +216,7 @@ def _item(x: Any, index: Any) -> Any:
         first = index[0] if isinstance(index, tuple) else index
         if first is not Ellipsis and first != slice(None):
             raise invalid(
-                "an index",
-                received=f"{index!r}",
-                expected="all examples of the batch",
-                fix="write x[:, -1]",
+                "an index", f"{index!r}", "all examples of the batch", "write x[:, -1]"
             )
     return x[index]
 

@@ -170,5 +170,12 @@ def _anywhere(layer: Any, shapes: Any) -> bool:
         return layer.noise_shape is None
     if isinstance(layer, Arithmetic):
         return len(shapes) > 1 or not hasattr(layer.constant, "shape")
-    return name in ("Add", "ELU", "Identity", "LeakyReLU", "Maximum", "Minimum",
-                    "Multiply")  # fmt: skip
+    return name in (
+        "Add",
+        "ELU",
+        "Identity",
+        "LeakyReLU",
+        "Maximum",
+        "Minimum",
+        "Multiply",
+    )

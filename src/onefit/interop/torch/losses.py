@@ -62,9 +62,9 @@ class _Classes(Loss):
         if y.shape != (z.shape[0], *z.shape[2:]):
             raise invalid(
                 "CrossEntropyLoss" if self.logits else "NLLLoss",
-                received=f"targets of shape {y.shape} for an output of {z.shape}",
-                expected=f"class numbers of shape {(z.shape[0], *z.shape[2:])}",
-                fix="write y.squeeze(1) for a column",
+                f"targets of shape {y.shape} for an output of {z.shape}",
+                f"class numbers of shape {(z.shape[0], *z.shape[2:])}",
+                "write y.squeeze(1) for a column",
             )
         y = y.astype(jnp.int32)
         there = (y != self.ignored).astype(z.dtype)
@@ -205,9 +205,9 @@ def _refuse_end(loss: Any, ends: str, name: str) -> None:
         other = "BCELoss" if name == "Sigmoid" else "NLLLoss after LogSoftmax"
         raise invalid(
             "loss",
-            received=f"{kind} of a module that ends in {name}",
-            expected=f"logits, since {kind} has the {name} in it",
-            fix=f"take the last module away, or write {other}",
+            f"{kind} of a module that ends in {name}",
+            f"logits, since {kind} has the {name} in it",
+            f"take the last module away, or write {other}",
         )
 
 
@@ -266,23 +266,23 @@ def translated(loss: Any, ends: str, y: np.ndarray) -> Loss:
     if not isinstance(loss, nn.Module):
         raise mistyped(
             "loss",
-            received=repr(loss),
-            expected="a loss of torch, or of onefit",
-            fix="write torch.nn.MSELoss()",
+            repr(loss),
+            "a loss of torch, or of onefit",
+            "write torch.nn.MSELoss()",
         )
     if name not in LOSSES or not type(loss).__module__.startswith("torch.nn."):
         raise invalid(
             "loss",
-            received=name,
-            expected=f"one of {', '.join(sorted(LOSSES))}",
-            fix="write a function of (y_true, y_pred) in jax.numpy: "
+            name,
+            f"one of {', '.join(sorted(LOSSES))}",
+            "write a function of (y_true, y_pred) in jax.numpy: "
             "onefit.losses.LossFunctionWrapper(function)",
         )
     if loss.reduction not in ("mean", "sum", "batchmean"):
         raise invalid(
             "loss",
-            received=f"{name}(reduction={loss.reduction!r})",
-            expected="'mean' or 'sum'",
-            fix=f"write {name}()",
+            f"{name}(reduction={loss.reduction!r})",
+            "'mean' or 'sum'",
+            f"write {name}()",
         )
     return LOSSES[name](loss, ends, y)

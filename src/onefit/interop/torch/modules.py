@@ -166,8 +166,13 @@ def cropping(pairs: Any) -> Layer:
     return GetItem(as_key((slice(None), slice(None), *cuts)))
 
 
-@reads(*(f"{kind}Pad{n}d" for kind in ("Zero", "Constant", "Reflection",
-         "Replication", "Circular") for n in (1, 2, 3)))  # fmt: skip
+@reads(
+    *(
+        f"{kind}Pad{n}d"
+        for kind in ("Zero", "Constant", "Reflection", "Replication", "Circular")
+        for n in (1, 2, 3)
+    )
+)
 def padding(m: Any, place: Place) -> list[Part]:
     """Borders; torch counts from the last axis."""
     flat = numbers(m.padding, 2 * rank_of(m))

@@ -85,9 +85,11 @@ class TorchSGD(_Torch):
     def leaf(self, alpha: Array, step: Array, g: Array, *slots: Array) -> Leaf:
         if not slots:
             return (-alpha * g,)
-        part = g if off(self.dampening) else jnp.where(
-            step == 1, g, (1 - self.dampening) * g
-        )  # fmt: skip
+        part = (
+            g
+            if off(self.dampening)
+            else jnp.where(step == 1, g, (1 - self.dampening) * g)
+        )
         v = self.momentum * slots[0] + part
         return -alpha * (g + self.momentum * v if self.nesterov else v), v
 
@@ -245,17 +247,17 @@ def translated(optimizer: Any) -> Optimizer:
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise mistyped(
             "optimizer",
-            received=repr(optimizer),
-            expected="an optimizer of torch, or of onefit",
-            fix="write torch.optim.Adam(module.parameters())",
+            repr(optimizer),
+            "an optimizer of torch, or of onefit",
+            "write torch.optim.Adam(module.parameters())",
         )
     name = type(optimizer).__name__
     if name not in KINDS or not type(optimizer).__module__.startswith("torch."):
         raise invalid(
             "optimizer",
-            received=f"torch.optim.{name}",
-            expected=f"one of {', '.join(sorted(KINDS))}",
-            fix="write torch.optim.AdamW(module.parameters())",
+            f"torch.optim.{name}",
+            f"one of {', '.join(sorted(KINDS))}",
+            "write torch.optim.AdamW(module.parameters())",
         )
     first, *others = [_plain(group) for group in optimizer.param_groups]
     for i, group in enumerate(others, 1):
@@ -263,9 +265,9 @@ def translated(optimizer: Any) -> Optimizer:
         if differing:
             raise invalid(
                 f"optimizer.param_groups[{i}]",
-                received=f"{', '.join(differing)} of its own",
-                expected="the settings of the first group",
-                fix="give all parameters one group, or train the groups in turn",
+                f"{', '.join(differing)} of its own",
+                "the settings of the first group",
+                "give all parameters one group, or train the groups in turn",
             )
     cls, settings = KINDS[name]
     return cls(**settings(first))
@@ -308,9 +310,9 @@ def from_state(
         (one, few), *_, (other, many) = sorted(steps.items(), key=lambda kv: kv[1])
         raise invalid(
             "optimizer",
-            received=f"{few} steps made by {one}, {many} by {other}",
-            expected="the same number by all",
-            fix="make a new optimizer",
+            f"{few} steps made by {one}, {many} by {other}",
+            "the same number by all",
+            "make a new optimizer",
         )
     count = next(iter(steps.values()), 0)
     state["iterations"] = np.asarray(count, state["iterations"].dtype)

@@ -49,10 +49,10 @@ class _Trace:
             if not isinstance(value, Tensor):
                 raise invalid(
                     f"{type(self.module).__name__}.forward",
-                    received="an output that is no tensor, such as the states that a "
+                    "an output that is no tensor, such as the states that a "
                     "recurrent module gives beside y",
-                    expected="tensors",
-                    fix="write `y, _ = self.lstm(x)` in forward, and return y",
+                    "tensors",
+                    "write `y, _ = self.lstm(x)` in forward, and return y",
                 )
         return Model(_lone(self.inputs), _lone(outputs))
 
@@ -86,9 +86,9 @@ class _Trace:
     def _get_attr(self, node: Any) -> Any:
         raise invalid(
             f"{type(self.module).__name__}.forward",
-            received=f"the tensor {node.target!r}, used by itself",
-            expected="tensors of modules",
-            fix="put it into a module: Linear, Embedding, LayerNorm",
+            f"the tensor {node.target!r}, used by itself",
+            "tensors of modules",
+            "put it into a module: Linear, Embedding, LayerNorm",
         )
 
     # Calls --------------------------------------------------------------------------
@@ -144,15 +144,15 @@ class _Trace:
         except (ValueError, TypeError) as error:
             raise invalid(
                 f"{type(self.module).__name__}.forward, {node.name}",
-                received=f"a call of {name!r} that onefit has no layer for ({error})",
-                expected="one that it has",
-                fix="write it in other calls, or by a module",
+                f"a call of {name!r} that onefit has no layer for ({error})",
+                "one that it has",
+                "write it in other calls, or by a module",
             ) from error
         raise invalid(
             f"{type(self.module).__name__}.forward, {node.name}",
-            received=f"a call of {name!r}",
-            expected=f"a module, a function that is one, or {', '.join(sorted(CALLS))}",
-            fix="write it by those, or convert the modules before and after it",
+            f"a call of {name!r}",
+            f"a module, a function that is one, or {', '.join(sorted(CALLS))}",
+            "write it by those, or convert the modules before and after it",
         )
 
     _call_method = _call_function
@@ -171,10 +171,10 @@ def _graph(module: Any, training: bool = True) -> Any:
         except Exception as error:
             raise invalid(
                 f"{type(module).__name__}.forward",
-                received=f"what torch.fx cannot follow ({error})",
-                expected="the same calls for every input: no condition on numbers, no "
+                f"what torch.fx cannot follow ({error})",
+                "the same calls for every input: no condition on numbers, no "
                 "module that gives anything but tensors to functions of Python",
-                fix="convert the modules that it calls, one by one",
+                "convert the modules that it calls, one by one",
             ) from error
 
 
@@ -201,9 +201,9 @@ def _refuse_dropping(module: Any) -> None:
         if node.op == "call_function" and drops(name, node.args[1:], node.kwargs):
             raise invalid(
                 f"{type(module).__name__}.forward, {node.name}",
-                received=f"F.{name} that drops in eval(), too",
-                expected="one that drops while the module trains",
-                fix=f"write F.{name}(x, p, training=self.training), or nn.Dropout",
+                f"F.{name} that drops in eval(), too",
+                "one that drops while the module trains",
+                f"write F.{name}(x, p, training=self.training), or nn.Dropout",
             )
 
 

@@ -21,9 +21,13 @@ from onefit.training.history import History
 __all__ = ["fit"]
 
 HOOKS = (
-    "on_epoch_begin", "on_epoch_end", "on_batch_begin", "on_batch_end",
-    "on_train_batch_begin", "on_train_batch_end",
-)  # fmt: skip
+    "on_epoch_begin",
+    "on_epoch_end",
+    "on_batch_begin",
+    "on_batch_end",
+    "on_train_batch_begin",
+    "on_train_batch_end",
+)
 
 
 def fit(
@@ -102,9 +106,9 @@ def fit(
     if not isinstance(module, torch.nn.Module):
         raise mistyped(
             "fit",
-            received=repr(module),
-            expected="a module of torch",
-            fix="write onefit.interop.torch.fit(module, x, y, ...)",
+            repr(module),
+            "a module of torch",
+            "write onefit.interop.torch.fit(module, x, y, ...)",
         )
     _refuse_loader(x)
     x, y, validation_data = map(_widened, (x, y, validation_data))
@@ -134,12 +138,19 @@ def fit(
         hosts.insert(0, mirror)
     with mirror.writing():
         return model.fit(
-            x, y, batch_size=batch_size, epochs=epochs, verbose=verbose,
-            callbacks=hosts, validation_split=validation_split,
-            validation_data=validation_data, shuffle=shuffle,
-            initial_epoch=initial_epoch, validation_batch_size=validation_batch_size,
+            x,
+            y,
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=hosts,
+            validation_split=validation_split,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            initial_epoch=initial_epoch,
+            validation_batch_size=validation_batch_size,
             validation_freq=validation_freq,
-        )  # fmt: skip
+        )
 
 
 class _Mirror(Callback):
@@ -171,9 +182,12 @@ class _Mirror(Callback):
             counter += steps - self.steps
         if self.theirs is not None:
             torch_optimizers.to_state(
-                self.theirs, model.graph, model.optimizer, model.optimizer_state,
+                self.theirs,
+                model.graph,
+                model.optimizer,
+                model.optimizer_state,
                 self.bonds,
-            )  # fmt: skip
+            )
         self.steps = steps
 
     @contextlib.contextmanager
@@ -197,9 +211,9 @@ def _refuse_several(module: Any, model: Model) -> None:
     if (several := len(jax.tree.leaves(model.outputs))) > 1:
         raise invalid(
             f"fit, {type(module).__name__}",
-            received=f"a module with {several} outputs",
-            expected="one, as losses of torch take one",
-            fix="write from_torch(module), and compile with a loss for each: "
+            f"a module with {several} outputs",
+            "one, as losses of torch take one",
+            "write from_torch(module), and compile with a loss for each: "
             "model.compile('adam', ['mse', 'mse'])",
         )
 
@@ -221,30 +235,31 @@ def _trained(reading: Reading, theirs: Any) -> list[Bond]:
     bonds = [bond for bond in reading.bonds if bond.name in bond.layer.slot.params]
     if theirs is None:
         return [bond for bond in bonds if bond.layer.trainable]
-    free = [tensor for tensor in torch_optimizers.parameters(theirs)
-            if tensor.requires_grad]  # fmt: skip
+    free = [
+        tensor for tensor in torch_optimizers.parameters(theirs) if tensor.requires_grad
+    ]
     moved, known = {id(t) for t in free}, {id(t) for b in bonds for t in b.tensors}
     for tensor in free:
         if id(tensor) not in known:
             raise invalid(
                 "optimizer",
-                received=f"a tensor of shape {tuple(tensor.shape)} that no module in "
-                "use has",
-                expected="the module's own parameters",
-                fix="write torch.optim.Adam(module.parameters())",
+                f"a tensor of shape {tuple(tensor.shape)} that no module in use has",
+                "the module's own parameters",
+                "write torch.optim.Adam(module.parameters())",
             )
     for layer in {id(bond.layer): bond.layer for bond in bonds}.values():
         mine = [bond for bond in bonds if bond.layer is layer]
-        pairs = [pair for bond in mine for pair in zip(bond.paths, bond.tensors,
-                                                       strict=True)]  # fmt: skip
+        pairs = [
+            pair for bond in mine for pair in zip(bond.paths, bond.tensors, strict=True)
+        ]
         own = {path: id(tensor) in moved for path, tensor in pairs}
         if layer.trainable and len(set(own.values())) > 1:
             left = ", ".join(path for path, there in own.items() if not there)
             raise invalid(
                 "optimizer",
-                received=f"parameters without {left}",
-                expected="all tensors of a module, or none",
-                fix="write torch.optim.Adam(module.parameters())",
+                f"parameters without {left}",
+                "all tensors of a module, or none",
+                "write torch.optim.Adam(module.parameters())",
             )
         layer.trainable &= all(own.values())
     return [bond for bond in bonds if bond.layer.trainable]
@@ -261,8 +276,8 @@ def _refuse_loader(x: Any) -> None:
     if type(x).__module__.startswith("torch.utils.data"):
         raise mistyped(
             "x",
-            received=f"a {type(x).__name__}",
-            expected="tensors or arrays with all rows",
-            fix="write `x, y = dataset.tensors`, or collect them: "
+            f"a {type(x).__name__}",
+            "tensors or arrays with all rows",
+            "write `x, y = dataset.tensors`, or collect them: "
             "x, y = map(torch.cat, zip(*loader))",
         )

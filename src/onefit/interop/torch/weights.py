@@ -120,4 +120,4 @@ def refusal(path: str, module: Any, received: str, expected: str, fix: str = "")
     """The error for a module that onefit cannot have; it names the module's path."""
     kind = type(module).__name__
     where = f"{path} ({kind})" if path else kind
-    return invalid(where, received=received, expected=expected, fix=fix)
+    return invalid(where, received, expected, fix)

@@ -18,9 +18,7 @@ import numpy as np
 
 from onefit import activations, config
 from onefit.errors import OnefitWarning, invalid
-from onefit.interop.torch.modules import (
-    ACTIVATIONS,
-)
+from onefit.interop.torch.modules import ACTIVATIONS
 from onefit.interop.torch.weights import put
 from onefit.layers.base import Layer, is_shape, where
 from onefit.models.graph import Graph
@@ -114,18 +112,23 @@ class Writer:
         if not known or name not in WRITERS or mask is not None:
             raise invalid(
                 where(layer),
-                received="a call with a mask" if mask is not None
+                "a call with a mask"
+                if mask is not None
                 else "a layer that torch has no module for",
-                expected="a layer that both have: those of the table in docs/torch.md",
-                fix="convert the parts before and after it",
-            )  # fmt: skip
+                "a layer that both have: those of the table in docs/torch.md",
+                "convert the parts before and after it",
+            )
         lost = [
             setting
-            for setting in ("kernel_regularizer", "bias_regularizer",
-                            "activity_regularizer", "kernel_constraint",
-                            "bias_constraint")
+            for setting in (
+                "kernel_regularizer",
+                "bias_regularizer",
+                "activity_regularizer",
+                "kernel_constraint",
+                "bias_constraint",
+            )
             if getattr(layer, setting, None) is not None
-        ]  # fmt: skip
+        ]
         if lost:
             self.warn(layer, ", ".join(lost))
         return WRITERS[name](self, layer, x)
@@ -161,8 +164,9 @@ class Writer:
         if key not in self.made:
             title = "".join(c if c.isalnum() else "_" for c in f"{layer.name}{more}")
             title = title if title[0].isalpha() else f"layer_{title}"
-            taken = sum(re.fullmatch(rf"{title}(_\d+)?", n) is not None
-                        for n in self.modules)  # fmt: skip
+            taken = sum(
+                re.fullmatch(rf"{title}(_\d+)?", n) is not None for n in self.modules
+            )
             title = f"{title}_{taken}" if title in self.modules else title
             self.made[key] = title
             inner = make() if not isinstance(make, self.nn.Module) else make
@@ -210,20 +214,26 @@ class Writer:
         nn, name = self.nn, activations.serialize(g)
         plain = {ours: theirs for theirs, ours in ACTIVATIONS.items()}
         others = {
-            "celu": nn.CELU, "elu": nn.ELU,
-            "gelu": nn.GELU, "hard_shrink": nn.Hardshrink,
-            "hard_tanh": nn.Hardtanh, "leaky_relu": lambda: nn.LeakyReLU(0.2),
-            "linear": nn.Identity, "log_softmax": lambda: nn.LogSoftmax(-1),
-            "softmax": lambda: nn.Softmax(-1), "softplus": nn.Softplus,
-            "soft_shrink": nn.Softshrink, "glu": lambda: nn.GLU(-1),
-        }  # fmt: skip
+            "celu": nn.CELU,
+            "elu": nn.ELU,
+            "gelu": nn.GELU,
+            "hard_shrink": nn.Hardshrink,
+            "hard_tanh": nn.Hardtanh,
+            "leaky_relu": lambda: nn.LeakyReLU(0.2),
+            "linear": nn.Identity,
+            "log_softmax": lambda: nn.LogSoftmax(-1),
+            "softmax": lambda: nn.Softmax(-1),
+            "softplus": nn.Softplus,
+            "soft_shrink": nn.Softshrink,
+            "glu": lambda: nn.GLU(-1),
+        }
         make = getattr(nn, plain[name]) if name in plain else others.get(name)
         if make is None or getattr(activations, name, None) is not g:
             raise invalid(
                 where(layer),
-                received=f"the activation {name!r}",
-                expected=f"one of {', '.join(sorted([*plain, *others]))}",
-                fix="convert the part before it, and call torch's own function",
+                f"the activation {name!r}",
+                f"one of {', '.join(sorted([*plain, *others]))}",
+                "convert the part before it, and call torch's own function",
             )
         if name in ("log_softmax", "softmax", "glu"):
             x = self.last(x)

@@ -29,9 +29,9 @@ def written(model: Model) -> Any:
     if not model.layers or not model.built:
         raise invalid(
             "to_torch",
-            received=f"the model {model.name!r}, which has no weights yet",
-            expected="a model that was built",
-            fix="begin it with Input((4,)), or call model.build((None, 4)) or fit",
+            f"the model {model.name!r}, which has no weights yet",
+            "a model that was built",
+            "begin it with Input((4,)), or call model.build((None, 4)) or fit",
         )
     return Writer().module(model)
 
@@ -57,8 +57,9 @@ def dense(w: Writer, layer: Any, x: Value) -> Value:
 def convolution(w: Writer, layer: Any, x: Value) -> Value:
     """A Conv, with zeros before it where its own padding cannot say them."""
     shape = layer.output_shape(x.shape)
-    reach = [d * (k - 1) for d, k in zip(layer.dilation_rate, layer.kernel_size,
-                                         strict=True)]  # fmt: skip
+    reach = [
+        d * (k - 1) for d, k in zip(layer.dilation_rate, layer.kernel_size, strict=True)
+    ]
     x, first = w.grid(layer, x)
     node, padding = x.node, 0
     if layer.padding == "causal":
@@ -102,9 +103,9 @@ def _around(layer: Any, shape: Any, axes: Any) -> list[tuple[int, int]]:
         if n is None:
             raise invalid(
                 where(layer),
-                received=f"padding='same' with strides and input of shape {shape}",
-                expected="known sizes",
-                fix="begin the model with Input((28, 28, 1))",
+                f"padding='same' with strides and input of shape {shape}",
+                "known sizes",
+                "begin the model with Input((28, 28, 1))",
             )
         more = max(s * (-(-n // s) - 1) + d * (k - 1) + 1 - n, 0)
         pairs.append((more // 2, more - more // 2))
@@ -156,9 +157,9 @@ def embedding(w: Writer, layer: Any, x: Value) -> Value:
     if layer.mask_zero:
         raise invalid(
             where(layer),
-            received="mask_zero=True",
-            expected="no masks, which torch's modules do not have",
-            fix="write mask_zero=False, or convert the layers one by one",
+            "mask_zero=True",
+            "no masks, which torch's modules do not have",
+            "write mask_zero=False, or convert the layers one by one",
         )
 
     def make() -> Any:
@@ -177,10 +178,11 @@ def _gains(w: Writer, layer: Any, module: Any) -> Any:
     """γ and β; one that the layer has not is 1 or 0, and does not train."""
     named = layer.slot.params | layer.slot.state
     names = {
-        "weight": ("gamma", as_is), "bias": ("beta", as_is),
+        "weight": ("gamma", as_is),
+        "bias": ("beta", as_is),
         "running_mean": ("moving_mean", as_is),
         "running_var": ("moving_variance", as_is),
-    }  # fmt: skip
+    }
     for name, start in (("weight", 1.0), ("bias", 0.0)):
         if getattr(module, name) is not None:
             w.nn.init.constant_(getattr(module, name), start)
@@ -194,8 +196,8 @@ def batch_norm(w: Writer, layer: Any, x: Value) -> Value:
     if axis != len(x.shape) - 1 and axis != 1:
         raise invalid(
             where(layer),
-            received=f"axis={layer.axis} and input of shape {x.shape}",
-            expected="features along axis 1 or the last",
+            f"axis={layer.axis} and input of shape {x.shape}",
+            "features along axis 1 or the last",
         )
     if layer.renorm:
         w.warn(layer, "renorm")
@@ -213,10 +215,16 @@ def batch_norm(w: Writer, layer: Any, x: Value) -> Value:
             affine=layer.center or layer.scale,
         )
         module.num_batches_tracked.zero_()
-        return _gains(w, layer, module) if module.affine else fill(
-            module, layer.slot.state, running_mean=("moving_mean", as_is),
-            running_var=("moving_variance", as_is),
-        )  # fmt: skip
+        return (
+            _gains(w, layer, module)
+            if module.affine
+            else fill(
+                module,
+                layer.slot.state,
+                running_mean=("moving_mean", as_is),
+                running_var=("moving_variance", as_is),
+            )
+        )
 
     return dataclasses.replace(x, node=w.add(layer, make, x.node))
 
@@ -230,8 +238,8 @@ def layer_norm(w: Writer, layer: Any, x: Value) -> Value:
     if axes != list(range(ndim - len(axes), ndim)):
         raise invalid(
             where(layer),
-            received=f"axis={layer.axis} and input of shape {x.shape}",
-            expected="the last axes",
+            f"axis={layer.axis} and input of shape {x.shape}",
+            "the last axes",
         )
 
     def make() -> Any:
@@ -270,9 +278,7 @@ def group_norm(w: Writer, layer: Any, x: Value) -> Value:
         return _gains(w, layer, module) if module.affine else module
 
     if axis not in (1, len(x.shape) - 1):
-        raise invalid(
-            where(layer), received=f"axis={layer.axis}", expected="1 or the last"
-        )
+        raise invalid(where(layer), f"axis={layer.axis}", "1 or the last")
     return dataclasses.replace(x, node=w.add(layer, make, x.node))
 
 
@@ -320,9 +326,9 @@ def function(w: Writer, layer: Any, x: Value) -> Value:
     if layer.function not in FUNCTIONS:
         raise invalid(
             where(layer),
-            received="a function of your own",
-            expected="layers",
-            fix="convert the parts before and after it, and write it in torch",
+            "a function of your own",
+            "layers",
+            "convert the parts before and after it, and write it in torch",
         )
     make = FUNCTIONS[layer.function]
     node = w.add(layer, lambda: make(w.nn, **layer.arguments), w.last(x).node)
@@ -340,9 +346,9 @@ def settled(w: Writer, layer: Any, x: Value) -> Value:
         if isinstance(layer.axis, tuple):
             raise invalid(
                 where(layer),
-                received=f"axis={layer.axis}",
-                expected="one axis",
-                fix="flatten those axes first, by Reshape",
+                f"axis={layer.axis}",
+                "one axis",
+                "flatten those axes first, by Reshape",
             )
     if name == "ReLU":
         settings = layer.max_value, layer.negative_slope, layer.threshold
@@ -350,9 +356,9 @@ def settled(w: Writer, layer: Any, x: Value) -> Value:
         if settings not in known:
             raise invalid(
                 where(layer),
-                received=f"max_value, negative_slope, threshold = {settings}",
-                expected="max_value=6 or none, and no other",
-                fix="write LeakyReLU(negative_slope) for a slope",
+                f"max_value, negative_slope, threshold = {settings}",
+                "max_value=6 or none, and no other",
+                "write LeakyReLU(negative_slope) for a slope",
             )
         return dataclasses.replace(x, node=w.add(layer, known[settings], x.node))
     if name == "PReLU":
@@ -374,9 +380,9 @@ def _prelu(w: Writer, layer: Any, x: Value) -> Value:
     if not (by_last or by_first):
         raise invalid(
             where(layer),
-            received=f"slopes of shape {slopes.shape}",
-            expected="one, or one a channel",
-            fix="write PReLU(shared_axes=[1, 2])",
+            f"slopes of shape {slopes.shape}",
+            "one, or one a channel",
+            "write PReLU(shared_axes=[1, 2])",
         )
     if sizes != [1]:
         x = w.channels_first(x) if by_last and slopes.ndim > 1 else w.last(x)
@@ -392,8 +398,13 @@ def _prelu(w: Writer, layer: Any, x: Value) -> Value:
 # Dropout, shapes ----------------------------------------------------------------------
 
 
-@writes("Dropout", "AlphaDropout", "SpatialDropout1D", "SpatialDropout2D",
-        "SpatialDropout3D")  # fmt: skip
+@writes(
+    "Dropout",
+    "AlphaDropout",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+)
 def dropout(w: Writer, layer: Any, x: Value) -> Value:
     """The same share."""
     name = type(layer).__name__
@@ -406,8 +417,8 @@ def dropout(w: Writer, layer: Any, x: Value) -> Value:
         if layer.noise_shape != ones or len(ones) < 3:
             raise invalid(
                 where(layer),
-                received=f"noise_shape={layer.noise_shape}",
-                expected="none, or 1 for all axes behind the channels",
+                f"noise_shape={layer.noise_shape}",
+                "none, or 1 for all axes behind the channels",
             )
         x = w.last(x)
         whole = f"Dropout{len(ones) - 2}d"
@@ -461,8 +472,9 @@ def part(w: Writer, layer: Any, x: Value) -> Value:
             if (key.start, key.stop, key.step) != (None, None, -1) or (
                 Ellipsis in keys[:axis] or None in keys[:axis]
             ):
-                raise invalid(where(layer), received=f"the slice {key}",
-                              expected="::-1 for a step below 0")  # fmt: skip
+                raise invalid(
+                    where(layer), f"the slice {key}", "::-1 for a step below 0"
+                )
             node = w.call("flip", node, (axis,))
             keys[axis] = slice(None)
     return Value(w.call(operator.getitem, node, tuple(keys)), shape)
@@ -490,9 +502,9 @@ def pooling(w: Writer, layer: Any, x: Value) -> Value:
         else:
             raise invalid(
                 where(layer),
-                received=f"padding='same', {pairs} cells around the input",
-                expected="as many on both sides",
-                fix="write padding='valid'",
+                f"padding='same', {pairs} cells around the input",
+                "as many on both sides",
+                "write padding='valid'",
             )
     cls = getattr(w.nn, f"{kind}Pool{layer.rank}d")
     make = lambda: cls(layer.pool_size, layer.strides, **more)  # noqa: E731
@@ -508,8 +520,9 @@ def global_pooling(w: Writer, layer: Any, x: Value) -> Value:
     return Value(w.call(name, x, axes, layer.keepdims), shape)
 
 
-@writes(*(f"Adaptive{kind}Pooling{n}D" for kind in ("Max", "Average")
-          for n in (1, 2, 3)))  # fmt: skip
+@writes(
+    *(f"Adaptive{kind}Pooling{n}D" for kind in ("Max", "Average") for n in (1, 2, 3))
+)
 def adaptive_pooling(w: Writer, layer: Any, x: Value) -> Value:
     """As many windows as asked for."""
     shape = layer.output_shape(x.shape)
@@ -539,9 +552,9 @@ def upsampling(w: Writer, layer: Any, x: Value) -> Value:
     if mode not in ("nearest", "bilinear"):
         raise invalid(
             where(layer),
-            received=f"interpolation={mode!r}",
-            expected="'nearest' or 'bilinear'",
-            fix="torch's bicubic is another one",
+            f"interpolation={mode!r}",
+            "'nearest' or 'bilinear'",
+            "torch's bicubic is another one",
         )
     factors = tuple(float(f) for f in layer.factors())
     make = lambda: w.nn.Upsample(scale_factor=factors, mode=mode)  # noqa: E731
@@ -551,10 +564,15 @@ def upsampling(w: Writer, layer: Any, x: Value) -> Value:
 # Several values -----------------------------------------------------------------------
 
 PAIRS = {
-    "add": operator.add, "subtract": operator.sub, "multiply": operator.mul,
-    "divide": operator.truediv, "power": operator.pow, "matmul": operator.matmul,
-    "floor_divide": operator.floordiv, "mod": operator.mod,
-}  # fmt: skip
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+    "power": operator.pow,
+    "matmul": operator.matmul,
+    "floor_divide": operator.floordiv,
+    "mod": operator.mod,
+}
 
 
 @writes("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate")
@@ -566,17 +584,19 @@ def joined(w: Writer, layer: Any, xs: Any) -> Value:
     if len({len(x.shape) for x in xs}) > 1:
         raise invalid(
             where(layer),
-            received=f"inputs of shapes {[x.shape for x in xs]}",
-            expected="equally many axes, since torch broadcasts from the last one",
-            fix="add axes: Reshape((1, 3))",
+            f"inputs of shapes {[x.shape for x in xs]}",
+            "equally many axes, since torch broadcasts from the last one",
+            "add axes: Reshape((1, 3))",
         )
     name, nodes = type(layer).__name__, [w.last(x).node for x in xs]
     if name == "Concatenate":
         return Value(w.call(torch.cat, nodes, layer.axis), shape)
     by = {
-        "Subtract": operator.sub, "Multiply": operator.mul, "Maximum": torch.maximum,
+        "Subtract": operator.sub,
+        "Multiply": operator.mul,
+        "Maximum": torch.maximum,
         "Minimum": torch.minimum,
-    }.get(name, operator.add)  # fmt: skip
+    }.get(name, operator.add)
     total, *rest = nodes
     for node in rest:
         total = w.call(by, total, node)
@@ -592,9 +612,9 @@ def arithmetic(w: Writer, layer: Any, x: Any) -> Value:
         if np.ndim(layer.scale) or np.ndim(layer.offset):
             raise invalid(
                 where(layer),
-                received="a scale or an offset for each channel",
-                expected="numbers",
-                fix="make it a BatchNormalization, which has numbers a channel",
+                "a scale or an offset for each channel",
+                "numbers",
+                "make it a BatchNormalization, which has numbers a channel",
             )
         scaled = w.call(operator.mul, w.last(x), float(layer.scale))
         return Value(w.call(operator.add, scaled, float(layer.offset)), x.shape)
@@ -604,12 +624,14 @@ def arithmetic(w: Writer, layer: Any, x: Any) -> Value:
     nodes = [w.last(v).node for v in values]
     if len(values) == 1:
         if np.ndim(layer.constant) or layer.operation not in PAIRS:
-            raise invalid(where(layer), received=f"{layer.operation} of an array",
-                          expected="arithmetic with a number")  # fmt: skip
+            raise invalid(
+                where(layer),
+                f"{layer.operation} of an array",
+                "arithmetic with a number",
+            )
         nodes.insert(0 if layer.constant_first else 1, layer.constant)
     if layer.operation not in PAIRS:
-        raise invalid(where(layer), received=layer.operation,
-                      expected=f"one of {', '.join(PAIRS)}")  # fmt: skip
+        raise invalid(where(layer), layer.operation, f"one of {', '.join(PAIRS)}")
     return Value(w.call(PAIRS[layer.operation], *nodes), shape)
 
 
@@ -643,23 +665,28 @@ def recurrent(w: Writer, layer: Any, x: Any) -> Any:
             **(more if kind == "RNN" else {}),
         )
         for way in ("forward/", "backward/") if both else ("",):
-            own = {n.removeprefix(way): a for n, a in weights.items()
-                   if n.startswith(way)}  # fmt: skip
+            own = {
+                n.removeprefix(way): a for n, a in weights.items() if n.startswith(way)
+            }
             _fill_gates(module, kind, own, way == "backward/")
         return module
 
     out = w.add(layer, make, node)
     y = w.call(operator.getitem, out, 0)
     if not one.return_sequences:
-        y = _ends(w, y, one.units) if both else w.call(
-            operator.getitem, y, (slice(None), -1)
-        )  # fmt: skip
+        y = (
+            _ends(w, y, one.units)
+            if both
+            else w.call(operator.getitem, y, (slice(None), -1))
+        )
     if not one.return_state:
         return Value(y, shape)
     last = w.call(operator.getitem, out, 1)
-    memories = [w.call(operator.getitem, last, i) for i in (0, 1)] if (
-        kind == "LSTM"
-    ) else [last]  # fmt: skip
+    memories = (
+        [w.call(operator.getitem, last, i) for i in (0, 1)]
+        if (kind == "LSTM")
+        else [last]
+    )
     states = [
         w.call(operator.getitem, m, way) for way in range(1 + both) for m in memories
     ]
@@ -717,8 +744,8 @@ def _refuse_recurrent(layer: Any, one: Any, kind: str, both: bool, x: Any) -> No
         if is_so:
             raise invalid(
                 where(layer),
-                received=received,
-                expected="what torch's RNN, LSTM and GRU have: tanh, sigmoid gates, "
+                received,
+                "what torch's RNN, LSTM and GRU have: tanh, sigmoid gates, "
                 "the reset gate behind the product, states that start at zero",
-                fix="make the layer with its usual settings",
+                "make the layer with its usual settings",
             )

@@ -1,0 +1,251 @@
+"""Variables: views of the arrays that layers, metrics and optimizers hold.
+
+A model is a description plus a pytree of weights, and programs work on that pytree.
+People hold objects: `layer.kernel`, `metric.variables`, `optimizer.iterations`. A
+`Variable` joins the two. It keeps no number of its own where an owner has one: it reads
+and replaces one array in its owner's place, so that both always agree.
+"""
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from onefit import config
+from onefit.errors import invalid, mistyped
+from onefit.types import Array
+
+__all__ = ["Variable", "view"]
+
+
+class Variable:
+    """One array that may be read, computed with and replaced.
+
+    `Variable(value)` holds the array itself. What layers, metrics and optimizers give
+    are views of the arrays they hold (`view`): assigning to one changes its owner.
+    Arithmetic, indexing, `numpy` and `jax.numpy` take it as its array.
+
+    Args:
+        initializer: The first value: an array, or a function of shape and dtype.
+        shape: The shape, for a function.
+        dtype: The type of the numbers; by default that of the array, or `floatx()`.
+        trainable: Whether training changes it.
+        name: Its name.
+
+    Raises:
+        TypeError: A function without a shape.
+        ValueError: An assigned value of another shape.
+
+    Example:
+        >>> layer = onefit.layers.Dense(1, kernel_initializer="ones")
+        >>> _ = layer.build((None, 2))
+        >>> layer.kernel.assign([[2.0], [3.0]]).numpy()
+        array([[2.],
+               [3.]], dtype=float32)
+        >>> layer.get_weights()[0].sum()
+        5.0
+
+    Source: Keras, `keras.Variable`.
+    """
+
+    # Before numpy's own, so that `array @ variable` asks the variable.
+    __array_priority__ = 100
+
+    def __init__(
+        self,
+        initializer: Any,  # an array, nested lists, or a function (shape, dtype)
+        shape: tuple[int, ...] | None = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        name: str | None = None,
+    ) -> None:
+        if callable(initializer) and not hasattr(initializer, "shape"):
+            if shape is None:
+                raise mistyped(
+                    f"Variable {name or 'variable'!r}",
+                    "a function and no shape",
+                    "the shape of the array that the function makes",
+                    "write Variable(initializer, shape=(3, 2))",
+                )
+            initializer = initializer(tuple(shape), dtype or config.floatx())
+        held = [_as_array(initializer, dtype)]
+        self._read: Callable[[], Array] = lambda: held[0]
+        self._write: Callable[[Array], None] = lambda value: held.__setitem__(0, value)
+        self.name = self.path = name or "variable"
+        self.trainable = trainable
+
+    @property
+    def value(self) -> Array:
+        """The array as it is now."""
+        return self._read()
+
+    def numpy(self) -> np.ndarray:
+        """The array, copied to numpy."""
+        return np.array(self.value)
+
+    def assign(self, value: Any) -> "Variable":
+        """Replaces the array by one of its shape; numbers take its type."""
+        old = self.value
+        new = _as_array(value, old.dtype)
+        if new.shape != old.shape:
+            raise invalid(
+                f"Variable {self.path!r}",
+                f"an array of shape {new.shape}",
+                f"shape {tuple(old.shape)}, which it keeps",
+                "reshape the array, or build its owner for another input",
+            )
+        self._write(new)
+        return self
+
+    def assign_add(self, value: Any) -> "Variable":
+        """Adds to the array: v := v + value."""
+        return self.assign(self.value + _value_of(value))
+
+    def assign_sub(self, value: Any) -> "Variable":
+        """Subtracts from the array: v := v - value."""
+        return self.assign(self.value - _value_of(value))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of the array."""
+        return tuple(self.value.shape)
+
+    @property
+    def dtype(self) -> str:
+        """The type of the numbers by name: 'float32'."""
+        return str(self.value.dtype)
+
+    @property
+    def ndim(self) -> int:
+        """How many axes the array has."""
+        return self.value.ndim
+
+    @property
+    def size(self) -> int:
+        """How many numbers the array has."""
+        return self.value.size
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        del copy  # always a copy: the array itself may be replaced at any time
+        return np.array(self.value, dtype)
+
+    def __jax_array__(self) -> Array:
+        return jnp.asarray(self.value)
+
+    def __getattr__(self, name: str) -> Any:
+        # What an array can be asked (sum, T, astype, ...) the variable can be asked.
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.value, name)
+
+    def __getitem__(self, index: Any) -> Array:
+        return self.value[index]
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __iter__(self) -> Iterator[Array]:
+        return iter(self.value)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __index__(self) -> int:
+        return operator.index(self.value)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec) if spec else str(self)
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        return (
+            f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, "
+            f"value={np.asarray(self.value)}>"
+        )
+
+
+def view(
+    read: Callable[[], Array],
+    write: Callable[[Array], None],
+    *,
+    name: str,
+    path: str,
+    trainable: bool = True,
+) -> Variable:
+    """A variable whose array lives with its owner.
+
+    Args:
+        read: Gives the owner's array as it is now.
+        write: Replaces it in the owner's place.
+        name: Its name there: "kernel".
+        path: The names of the owner and of the variable: "dense/kernel".
+        trainable: Whether training changes it.
+    """
+    variable = object.__new__(Variable)
+    variable._read, variable._write = read, write
+    variable.name, variable.path, variable.trainable = name, path, trainable
+    return variable
+
+
+def _value_of(x: Any) -> Any:
+    return x.value if isinstance(x, Variable) else x
+
+
+def _as_array(value: Any, dtype: Any) -> Array:
+    """An array of its own, in a type: traced values stay as they are but for it."""
+    value = _value_of(value)
+    if isinstance(value, jax.Array):
+        return value if dtype is None else value.astype(dtype)
+    array = np.array(value)
+    if dtype is None and (array.dtype == np.float64 or array.dtype.kind in "iu"):
+        dtype = config.floatx() if array.dtype.kind == "f" else np.int32
+    return array if dtype is None else array.astype(dtype)
+
+
+def _operators() -> None:
+    """Gives Variable the operators of an array, each computed on its array."""
+    two = "add sub mul truediv floordiv mod pow matmul and or xor"
+    compared = "lt le gt ge eq ne"
+    for name in (*two.split(), *compared.split(), "neg", "pos", "abs", "invert"):
+        function = getattr(operator, f"__{name}__")
+
+        def method(self: Variable, *other: Any, function: Any = function) -> Array:
+            return function(jnp.asarray(self.value), *map(_value_of, other))
+
+        setattr(Variable, f"__{name}__", method)
+    for name in two.split():
+        function = getattr(operator, f"__{name}__")
+
+        def reflected(self: Variable, other: Any, function: Any = function) -> Array:
+            return function(_value_of(other), jnp.asarray(self.value))
+
+        setattr(Variable, f"__r{name}__", reflected)
+
+
+def _held(value: Any) -> Variable:
+    """A variable around a leaf of a pytree, whatever JAX has put there."""
+    return view(lambda: value, _fixed, name="variable", path="variable")
+
+
+def _fixed(value: Array) -> None:
+    raise TypeError(
+        "Variable: received an assignment inside a compiled function; expected one "
+        "outside it. Return the new value, and assign it there."
+    )
+
+
+_operators()
+# JAX's functions see the array inside: a variable is a pytree with one leaf.
+jax.tree_util.register_pytree_node(
+    Variable, lambda v: ((v.value,), None), lambda _, leaves: _held(*leaves)
+)

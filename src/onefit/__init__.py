@@ -25,10 +25,9 @@ from onefit import (  # noqa: E402
     utils,
 )
 from onefit.errors import OnefitWarning  # noqa: E402
-from onefit.interop.keras.file import load_model  # noqa: E402
 from onefit.layers import Input  # noqa: E402
 from onefit.layers.base import Layer  # noqa: E402
-from onefit.models import Model, Sequential  # noqa: E402
+from onefit.models import Model, Sequential, load_model  # noqa: E402
 
 __version__ = "0.1.0"
 

@@ -15,7 +15,8 @@ import pytest
 from layer_rows import ROWS, Row
 
 import onefit
-from onefit.layers.base import Layer, is_shape, layers
+from onefit.layers.base import Layer, layers
+from onefit.types import is_shape
 
 SEED = 7
 

@@ -17,7 +17,7 @@ from onefit.guide.check import RULES, cheap, check
 from onefit.guide.codes import CODES
 from onefit.guide.targets import kind_of
 from onefit.layers import Dense, Embedding, GlobalAveragePooling1D, Lambda
-from onefit.models.jobs import build_job
+from onefit.training.prepare import build_job
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 rng = np.random.default_rng(0)

@@ -47,7 +47,8 @@ from onefit.layers import (
     ReLU,
     Softmax,
 )
-from onefit.training import data as rows
+from onefit.training.prepare import read_rows
+from onefit.training.targets import fit_targets
 
 LOG2 = float(np.log(2.0))
 
@@ -262,9 +263,9 @@ def network(request):
 
 def test_gradients_are_those_of_training(network):
     model, x, y, told, seen = network
-    batch = model._rows(x, y, told.get("sample_weight"), "fit")
-    task = model._task(batch)
-    batch = rows.fit_targets(task, batch)
+    batch = read_rows(model, x, y, told.get("sample_weight"), "fit")
+    task = model.task(batch)
+    batch = fit_targets(task, batch)
     slot, training = model.graph.slot, told.get("training", False)
 
     @jax.jit

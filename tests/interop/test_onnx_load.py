@@ -5,9 +5,9 @@ import pytest
 
 import onefit
 from onefit import Input, Sequential
+from onefit.files.refusal import BadFile
 from onefit.interop.onnx import export, load
 from onefit.interop.onnx import reader as onnx_reader
-from onefit.interop.refusal import BadFile
 from onefit.layers import LSTM, Conv2D, Dense, Embedding, Flatten
 
 onnx = pytest.importorskip("onnx")

@@ -21,7 +21,7 @@ from onefit.layers import (
     MultiHeadAttention,
     UpSampling2D,
 )
-from onefit.layers.base import is_shape
+from onefit.types import is_shape
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

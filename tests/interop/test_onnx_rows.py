@@ -14,7 +14,7 @@ from onefit import Input, Model
 from onefit.interop.onnx import load
 from onefit.interop.onnx.writer import ROWS as OWN
 from onefit.interop.onnx.writer import proto
-from onefit.layers.base import is_shape
+from onefit.types import is_shape
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

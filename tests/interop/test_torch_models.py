@@ -12,7 +12,7 @@ from layer_rows import ROWS
 
 import onefit
 from onefit import Input, Model, OnefitWarning, Sequential, layers
-from onefit.layers.base import is_shape
+from onefit.types import is_shape
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402

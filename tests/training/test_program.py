@@ -9,7 +9,8 @@ import pytest
 import onefit
 from onefit import layers
 from onefit.callbacks import Callback, EarlyStopping, ReduceLROnPlateau, TerminateOnNaN
-from onefit.training import data, stretches
+from onefit.data.orders import orders
+from onefit.training import stretches
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(21, 4)).astype("float32")
@@ -74,7 +75,9 @@ def test_the_ways_to_cut_a_fit_give_the_same_bits(monkeypatch):
     for other_weights, other_logs in results[1:]:
         for a, b in zip(weights, other_weights, strict=True):
             np.testing.assert_array_equal(a, b)
-        assert other_logs == logs
+        assert other_logs["loss"] == logs["loss"]
+        # Validation reads the weights: another program may round its sums otherwise.
+        np.testing.assert_allclose(other_logs["val_loss"], logs["val_loss"], rtol=1e-6)
 
 
 def test_a_fit_in_two_goes_is_a_fit_in_one():
@@ -103,17 +106,17 @@ def test_a_seed_gives_the_same_run_and_another_seed_another():
 
 @pytest.mark.parametrize("rows", [3, 50, 70_000])
 def test_orders_are_permutations_however_they_are_cut(rows):
-    whole = data.orders(11, 0, 9, rows, rows)
+    whole = orders(11, 0, 9, rows, rows)
     np.testing.assert_array_equal(np.sort(whole, axis=1), [np.arange(rows)] * 9)
-    np.testing.assert_array_equal(whole[4:7], data.orders(11, 4, 3, rows, rows))
-    assert (whole[0] != data.orders(12, 0, 1, rows, rows)[0]).any() or rows == 3
+    np.testing.assert_array_equal(whole[4:7], orders(11, 4, 3, rows, rows))
+    assert (whole[0] != orders(12, 0, 1, rows, rows)[0]).any() or rows == 3
 
 
 def test_steps_per_epoch_cut_one_endless_stream():
-    stream = data.orders(2, 0, 5, 10, 6).ravel()
-    passes = data.orders(2, 0, 3, 10, 10).ravel()
+    stream = orders(2, 0, 5, 10, 6).ravel()
+    passes = orders(2, 0, 3, 10, 10).ravel()
     np.testing.assert_array_equal(stream, passes)
-    np.testing.assert_array_equal(stream[12:24], data.orders(2, 2, 2, 10, 6).ravel())
+    np.testing.assert_array_equal(stream[12:24], orders(2, 2, 2, 10, 6).ravel())
     model = network()
     model.fit(X, Y, batch_size=4, steps_per_epoch=7, epochs=2, verbose=0)
     assert int(model.optimizer_state["iterations"]) == 14

@@ -8,13 +8,13 @@ from typing import Any
 import jax
 import numpy as np
 
+from onefit.data.batch import Batch
 from onefit.guide.network import SHAPING, Call, Network
 from onefit.guide.targets import Targets, kind_of
-from onefit.layers.base import batch_shape
-from onefit.models.tasks import flat
 from onefit.optimizers.schedules import LearningRateSchedule
 from onefit.registry import snake_case
-from onefit.training.task import Batch
+from onefit.training.compiled import flat
+from onefit.types import batch_shape
 
 __all__ = ["Case", "Data", "Head", "loss_kind"]
 
@@ -194,7 +194,7 @@ class Case:
     ) -> None:
         self.model, self.data, self.cheap = model, data, cheap
         self.numbers, self.limit = numbers, rows
-        self.names = model._targets() if model.layers else []
+        self.names = model.target_names if model.layers else []
 
     # The network --------------------------------------------------------------------
 
@@ -207,8 +207,8 @@ class Case:
     def _input_shape(self) -> Any:
         if self.data is not None:
             return batch_shape(self.data.train.x)
-        if self.model._inputs is not None:
-            return tuple(t.shape for t in self.model._inputs.tensors)
+        if self.model.input_nest is not None:
+            return tuple(t.shape for t in self.model.input_nest.tensors)
         if self.model.layers and self.model.built:
             return self.model.graph.slot.input_shape
         return None
@@ -231,13 +231,13 @@ class Case:
     @property
     def compiled(self) -> bool:
         """Whether there is a loss and an optimizer."""
-        return self.model._compiled is not None
+        return self.model.compile_settings is not None
 
     @functools.cached_property
     def heads(self) -> list[Head]:
         """The outputs."""
         count = len(self.network.ends) if self.model.layers else 0
-        told = self.model._compiled or {}
+        told = self.model.compile_settings or {}
         losses = _each(self.model.loss, self.names, count)
         metrics = [
             (*a, *b)

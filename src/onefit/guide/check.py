@@ -6,17 +6,19 @@ from typing import Any
 
 import jax
 
+from onefit.data import rows
+from onefit.data.batch import Batch
 from onefit.guide.case import Case, Data
 from onefit.guide.finding import Finding, Report
 from onefit.guide.rules.data import DATA, not_finite
 from onefit.guide.rules.heads import heads
 from onefit.guide.rules.layout import LAYOUT
 from onefit.guide.rules.settings import SETTINGS
-from onefit.layers.base import batch_shape
-from onefit.models.tasks import build_task
-from onefit.training import data as rows
+from onefit.training.compiled import build_task
 from onefit.training.job import Fit
-from onefit.training.task import Batch
+from onefit.training.prepare import as_columns
+from onefit.training.targets import fit_targets
+from onefit.types import batch_shape
 
 __all__ = ["RULES", "cheap", "check"]
 
@@ -139,8 +141,8 @@ def _data(
     """
 
     def batch(x: Any, y: Any, w: Any) -> Batch:
-        found = rows.as_batch(x, y, w, False, model.input_names, model._targets())
-        return found._replace(x=model._columns(found.x))
+        found = rows.as_batch(x, y, w, False, model.input_names, model.target_names)
+        return found._replace(x=as_columns(model, found.x))
 
     train, held = batch(x, y, sample_weight), None
     if validation_data is not None:
@@ -166,8 +168,8 @@ def _as_fit_says(model: Any, data: Data) -> list[Finding]:
                 continue
             model.graph.output_shape(batch_shape(layer_input.x))
             model.graph.check_input(layer_input.x)
-            if model._compiled is not None:
-                rows.fit_targets(build_task(model, layer_input), layer_input)
+            if model.compile_settings is not None:
+                fit_targets(build_task(model, layer_input), layer_input)
     except (TypeError, ValueError) as error:
         return [_refused(error)]
     return []

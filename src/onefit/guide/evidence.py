@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from onefit.data import rows
+from onefit.data.batch import Batch
 from onefit.guide.probe import Probe, probe
-from onefit.training import data as rows
 from onefit.training.job import Fit
-from onefit.training.task import Batch, Train
+from onefit.training.task import Train
 from onefit.types import Tree
 
 __all__ = ["Evidence", "Snapshot"]

@@ -8,10 +8,10 @@ from typing import Any
 import jax
 
 from onefit import activations
-from onefit.layers.base import Layer, is_shape
+from onefit.layers.base import Layer
 from onefit.layers.core import InputLayer
-from onefit.models.graph import Graph
-from onefit.types import Shape
+from onefit.networks.graph import Graph
+from onefit.types import Shape, is_shape
 
 __all__ = ["PASSING", "SHAPING", "Call", "Network", "activation_of", "role_of"]
 

@@ -12,9 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from onefit import activations
+from onefit.data.batch import Batch
 from onefit.guide.network import activation_of, role_of
 from onefit.layers.base import Layer
-from onefit.training.task import Batch, Task, Train
+from onefit.training.task import Task, Train
 from onefit.types import Tree
 
 __all__ = ["Probe", "Responses", "WeightSizes", "probe"]

@@ -12,9 +12,10 @@ import jax
 import numpy as np
 from jax.extend import core
 
+from onefit.data.batch import Batch
 from onefit.training.compiling import compiled
 from onefit.training.job import Fit
-from onefit.training.task import Batch, Train
+from onefit.training.task import Train
 from onefit.types import Tree
 
 __all__ = ["Place", "locate"]

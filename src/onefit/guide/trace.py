@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from onefit import config
+from onefit.data import rows
 from onefit.errors import invalid, mistyped, unknown
 from onefit.guide.tracing.calls import Call, Output, calls_of, outputs_of, plain
 from onefit.guide.tracing.html import as_html
@@ -18,8 +19,9 @@ from onefit.guide.tracing.spying import Place, places, spied
 from onefit.guide.tracing.stepping import Step, step
 from onefit.guide.tracing.text import as_text
 from onefit.guide.tracing.verifying import Verification, verify
-from onefit.models.tasks import build_task
-from onefit.training import data as rows
+from onefit.training.compiled import build_task
+from onefit.training.prepare import as_columns
+from onefit.training.targets import fit_targets
 from onefit.types import Tree
 
 __all__ = ["Trace", "trace"]
@@ -311,16 +313,16 @@ def trace(
     if dtype not in ("float32", "float64"):
         raise invalid("trace", f"dtype={dtype!r}", "'float32' or 'float64'")
     batch = rows.as_batch(
-        x, y, sample_weight, True, model.input_names, model._targets()
+        x, y, sample_weight, True, model.input_names, model.target_names
     )
-    batch = batch._replace(x=model._columns(batch.x))
+    batch = batch._replace(x=as_columns(model, batch.x))
     model.graph.check_input(batch.x)
     full = model.graph
     full.output_shape(jax.tree.map(lambda a: (None, *np.shape(a)[1:]), batch.x))
     task: Any = None
     if y is not None:
         task = build_task(model, batch)
-        batch = rows.fit_targets(task, batch)
+        batch = fit_targets(task, batch)
     elif sample_weight is not None:
         raise mistyped(
             "trace",
@@ -383,7 +385,7 @@ def _traceable(model: Any, y: Any) -> Any:
             "begin the model with Input((2,)), write model.build((None, 2)), or "
             "train it first",
         )
-    if y is not None and model._compiled is None:
+    if y is not None and model.compile_settings is None:
         raise invalid(
             f"trace of {model.name!r}",
             "targets for a model that was not compiled",

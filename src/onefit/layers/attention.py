@@ -11,9 +11,9 @@ import jax.numpy as jnp
 from onefit import initializers
 from onefit.description import number, off, setting
 from onefit.errors import invalid, unknown
-from onefit.layers.base import Layer, is_shape, where
+from onefit.layers.base import Layer, where
 from onefit.layers.dropout import Dropout
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Params, Shape, State, is_shape
 
 __all__ = [
     "AdditiveAttention",

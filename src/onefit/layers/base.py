@@ -15,7 +15,7 @@ from onefit.description import Description, setting
 from onefit.errors import invalid, is_whole, mistyped, unknown
 from onefit.layers.symbolic import Call, Tensor, is_symbolic, way_to
 from onefit.registry import Registry, snake_case
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Params, Shape, State, batch_shape, is_shape
 
 __all__ = ["Layer", "Outcome", "layers"]
 
@@ -460,18 +460,6 @@ def _as_input(x: Any, *, integers: bool = True) -> Any:
     whole = not jnp.issubdtype(x.dtype, jnp.inexact)
     cast = x.dtype == np.float64 or (whole and not integers)
     return x.astype(config.floatx()) if cast else x
-
-
-def batch_shape(x: Any) -> Any:
-    """The shapes of arrays with the batch's size left open."""
-    return jax.tree.map(lambda a: (None, *np.shape(a)[1:]), x)
-
-
-def is_shape(value: Any) -> bool:
-    """Whether this is one shape, rather than a nest of them."""
-    return isinstance(value, tuple) and all(
-        isinstance(v, int | type(None) | np.integer) for v in value
-    )
 
 
 def traced_output_shape(layer: Layer, input_shape: Any) -> Any:

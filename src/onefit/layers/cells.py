@@ -10,11 +10,11 @@ import numpy as np
 from onefit import activations, config, constraints, initializers, regularizers
 from onefit.description import number, off, setting
 from onefit.errors import invalid, is_whole, mistyped
-from onefit.layers.base import Layer, is_shape, positive, where
+from onefit.layers.base import Layer, positive, where
 from onefit.layers.composite import Composite, a_layer
 from onefit.layers.dropout import a_seed
 from onefit.layers.scanning import Matrix, once, project, recur, scan_steps
-from onefit.types import Array, Params, State
+from onefit.types import Array, Params, State, is_shape
 
 __all__ = [
     "GRUCell",

@@ -8,6 +8,7 @@ import numpy as np
 
 from onefit.description import setting
 from onefit.errors import invalid, mistyped
+from onefit.layers import operation  # noqa: F401 - gives the values of Input operators
 from onefit.layers.base import Layer, traced_output_shape, where
 from onefit.layers.shapes import SameShape
 from onefit.layers.symbolic import Call, Tensor

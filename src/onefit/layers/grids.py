@@ -3,8 +3,8 @@
 from typing import Any, ClassVar
 
 from onefit.errors import invalid, is_whole
-from onefit.layers.base import is_shape, where
-from onefit.types import Shape
+from onefit.layers.base import where
+from onefit.types import Shape, is_shape
 
 __all__ = ["Grid", "by_axis", "lowered"]
 

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 
 from onefit.description import setting
 from onefit.errors import invalid, is_whole, mistyped
-from onefit.layers.base import Layer, is_shape, where
+from onefit.layers.base import Layer, where
 from onefit.layers.shapes import from_front, having, whole_axes
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Params, Shape, State, is_shape
 
 __all__ = [
     "Add",

@@ -271,3 +271,32 @@ class GetItem(Layer):
                 "at most one index an axis, in its range",
             ) from None
         return tuple(a if a == b else None for a, b in zip(one, two, strict=True))
+
+
+# The operators of a value of a graph --------------------------------------------------
+
+_OPERATORS = {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "divide",
+    "floordiv": "floor_divide",
+    "mod": "mod",
+    "pow": "power",
+    "matmul": "matmul",
+}
+_COMPARISONS = {
+    "lt": "less",
+    "le": "less_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+}
+
+
+for _name, _operation in (_OPERATORS | _COMPARISONS).items():
+    setattr(Tensor, f"__{_name}__", lambda x, y, o=_operation: combine(o, x, y))
+for _name, _operation in _OPERATORS.items():
+    setattr(Tensor, f"__r{_name}__", lambda x, y, o=_operation: combine(o, y, x))
+Tensor.__neg__ = lambda x: combine("multiply", x, -1)
+Tensor.__abs__ = lambda x: Absolute()(x)  # noqa: PLW0108 - a new layer each time
+Tensor.__getitem__ = lambda x, key: GetItem(as_key(key))(x)

@@ -10,9 +10,9 @@ import numpy as np
 from onefit import config
 from onefit.description import number, setting
 from onefit.errors import invalid
-from onefit.layers.base import Layer, batch_shape, where
+from onefit.layers.base import Layer, where
 from onefit.layers.shapes import SameShape, along, from_front, known_axes, whole_axes
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Params, Shape, State, batch_shape
 
 __all__ = ["Normalization", "Rescaling"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from onefit import activations, config, constraints, regularizers
 from onefit.description import number, setting
 from onefit.errors import invalid
-from onefit.layers.base import Layer, is_shape, positive, where
+from onefit.layers.base import Layer, positive, where
 from onefit.layers.cells import (
     GRUFormula,
     LSTMFormula,
@@ -24,7 +24,7 @@ from onefit.layers.cells import (
 )
 from onefit.layers.composite import Composite
 from onefit.layers.dropout import a_seed
-from onefit.types import Params, Shape, State
+from onefit.types import Params, Shape, State, is_shape
 
 __all__ = ["GRU", "LSTM", "RNN", "OverTime", "SimpleRNN", "WithStates"]
 

@@ -11,6 +11,7 @@ import jax
 
 from onefit import config
 from onefit.errors import mistyped
+from onefit.types import is_shape
 
 __all__ = ["Call", "Tensor", "is_symbolic", "way_to"]
 
@@ -18,7 +19,8 @@ __all__ = ["Call", "Tensor", "is_symbolic", "way_to"]
 class Tensor:
     """What stands for an array that a graph will compute.
 
-    Arithmetic and slices of it are layers of the graph: `x + y`, `2 * x`, `x[:, -1]`.
+    Arithmetic and slices of it are layers of the graph: `x + y`, `2 * x`, `x[:, -1]`
+    (`operation.py` gives it these operators).
 
     Attributes:
         shape: Its shape, the batch first, as None.
@@ -67,69 +69,6 @@ class Tensor:
         )
 
 
-def _operator(name: str) -> Any:
-    def method(self: Tensor, other: Any) -> Any:
-        from onefit.layers.operation import combine
-
-        return combine(name, self, other)
-
-    return method
-
-
-def _swapped(name: str) -> Any:
-    def method(self: Tensor, other: Any) -> Any:
-        from onefit.layers.operation import combine
-
-        return combine(name, other, self)
-
-    return method
-
-
-def _install() -> None:
-    names = {
-        "add": "add",
-        "sub": "subtract",
-        "mul": "multiply",
-        "truediv": "divide",
-        "floordiv": "floor_divide",
-        "mod": "mod",
-        "pow": "power",
-        "matmul": "matmul",
-    }
-    for name, operation in names.items():
-        setattr(Tensor, f"__{name}__", _operator(operation))
-        setattr(Tensor, f"__r{name}__", _swapped(operation))
-    comparisons = {
-        "lt": "less",
-        "le": "less_equal",
-        "gt": "greater",
-        "ge": "greater_equal",
-    }
-    for name, operation in comparisons.items():
-        setattr(Tensor, f"__{name}__", _operator(operation))
-
-    def negative(self: Tensor) -> Any:
-        from onefit.layers.operation import combine
-
-        return combine("multiply", self, -1)
-
-    def absolute(self: Tensor) -> Any:
-        from onefit.layers.operation import Absolute
-
-        return Absolute()(self)
-
-    def item(self: Tensor, key: Any) -> Any:
-        from onefit.layers.operation import GetItem, as_key
-
-        return GetItem(as_key(key))(self)
-
-    for name, method in (("neg", negative), ("abs", absolute), ("getitem", item)):
-        setattr(Tensor, f"__{name}__", method)
-
-
-_install()
-
-
 class Call:
     """One call of a layer in a graph.
 
@@ -144,8 +83,6 @@ class Call:
     def __init__(
         self, layer: Any, sources: Any, mask: Any, options: Any, output_shape: Any
     ) -> None:
-        from onefit.layers.base import is_shape
-
         self.layer, self.sources, self.mask = layer, sources, mask
         self.options = options
         shapes, nest = jax.tree.flatten(output_shape, is_leaf=is_shape)

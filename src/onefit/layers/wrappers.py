@@ -9,10 +9,10 @@ from jax import lax
 
 from onefit.description import setting
 from onefit.errors import invalid, mistyped, unknown
-from onefit.layers.base import Layer, Outcome, is_shape, where
+from onefit.layers.base import Layer, Outcome, where
 from onefit.layers.composite import Composite, a_layer
 from onefit.layers.recurrent import OverTime, WithStates
-from onefit.types import Params, Shape, State
+from onefit.types import Params, Shape, State, is_shape
 
 __all__ = ["Bidirectional", "TimeDistributed"]
 

@@ -1,7 +1,20 @@
-"""Models: graphs of layers with a face to compile, fit, evaluate and predict."""
+"""Models: what people hold. One-line methods, down to training, files and guide.
 
-from onefit.models.cloning import clone_model
-from onefit.models.model import Model, model_from_json
+It stands on every room that a method reaches; nothing below knows it.
+"""
+
+from onefit.files.keras import load_model, model_from_json, save_model
+from onefit.models.history import History
+from onefit.models.model import Model
 from onefit.models.sequential import Sequential
+from onefit.networks.cloning import clone_model
 
-__all__ = ["Model", "Sequential", "clone_model", "model_from_json"]
+__all__ = [
+    "History",
+    "Model",
+    "Sequential",
+    "clone_model",
+    "load_model",
+    "model_from_json",
+    "save_model",
+]

@@ -7,11 +7,13 @@ import jax
 import numpy as np
 
 from onefit import activations
+from onefit.data import rows
 from onefit.errors import invalid, mistyped
-from onefit.layers.base import Layer, is_shape
-from onefit.models.graph import Graph
-from onefit.models.tasks import flat
-from onefit.training import data as rows
+from onefit.layers.base import Layer
+from onefit.networks.graph import Graph
+from onefit.training.compiled import flat
+from onefit.training.prepare import as_columns
+from onefit.types import is_shape
 
 __all__ = [
     "Answers",
@@ -84,8 +86,8 @@ def inputs(where: str, model: Any, x: Any) -> Any:
             f"write {where}(model, ...)",
         )
     x = rows.as_batch(x, finite=False, inputs=model.input_names).x
-    x = model._columns(x)
-    model._ready_for(x)
+    x = as_columns(model, x)
+    model.ready_for(x)
     return x
 
 

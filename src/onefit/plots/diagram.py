@@ -9,11 +9,11 @@ import numpy as np
 
 from onefit import activations, config
 from onefit.errors import invalid, unknown
-from onefit.layers.base import is_shape
 from onefit.layers.core import InputLayer
-from onefit.models.graph import Graph
+from onefit.networks.graph import Graph
 from onefit.plots.axes import drawn
 from onefit.plots.layout import Layout, layered
+from onefit.types import is_shape
 
 __all__ = ["plot_model"]
 

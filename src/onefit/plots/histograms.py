@@ -8,11 +8,12 @@ import numpy as np
 
 from onefit.errors import invalid, unknown
 from onefit.layers.core import InputLayer
-from onefit.models.graph import Graph
+from onefit.networks.graph import Graph
 from onefit.plots.asking import readings, spread_rows
 from onefit.plots.axes import BLUE, drawn
 from onefit.plots.panels import panels, short
-from onefit.training import data as rows
+from onefit.training.prepare import read_rows
+from onefit.training.targets import fit_targets
 
 __all__ = ["activations_histogram", "gradients_histogram"]
 
@@ -127,11 +128,11 @@ def gradients_histogram(model: Any, x: Any, y: Any) -> Any:
     Source: lecture 003, "Vanishing gradients"; Glorot and Bengio, 2010, figure 7.
     """
     where = "gradients_histogram"
-    batch = model._rows(x, y, None, "fit")
+    batch = read_rows(model, x, y, None, "fit")
     batch = spread_rows(batch, ROWS)
-    model._ready_for(batch.x)
-    task = model._task(batch)
-    batch = rows.fit_targets(task, batch)
+    model.ready_for(batch.x)
+    task = model.task(batch)
+    batch = fit_targets(task, batch)
     slot = model.graph.slot
     grads = _gradient(task, slot.params, slot.state, batch)
     found = list(_by_layer(model.graph, grads))

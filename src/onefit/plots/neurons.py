@@ -10,7 +10,7 @@ import numpy as np
 from onefit.errors import invalid
 from onefit.layers.core import InputLayer
 from onefit.layers.dense import Dense
-from onefit.models.graph import Graph, Node
+from onefit.networks.graph import Graph, Node
 from onefit.plots.asking import inputs, readings
 from onefit.plots.axes import BLUE, RED, drawn
 from onefit.plots.panels import short, signed_colours, signed_limit

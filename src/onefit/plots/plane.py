@@ -7,11 +7,11 @@ import numpy as np
 
 from onefit import config
 from onefit.errors import invalid, unknown
-from onefit.layers.base import is_shape
 from onefit.layers.core import InputLayer
 from onefit.plots.asking import Answers, Reading, answers, classes, inputs, readings
 from onefit.plots.axes import BLACK, drawn
 from onefit.plots.panels import MARKS, bare, class_colours, signed_colours, signed_limit
+from onefit.types import is_shape
 
 __all__ = ["decision_boundary", "unit_responses"]
 

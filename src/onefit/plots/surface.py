@@ -9,12 +9,14 @@ from jax.flatten_util import ravel_pytree
 
 from onefit import config
 from onefit import optimizers as known
+from onefit.data import rows
 from onefit.errors import invalid, is_whole
-from onefit.models.cloning import clone_model
+from onefit.networks.cloning import clone_model
 from onefit.plots.asking import spread_rows
 from onefit.plots.axes import BLACK, COLOURS, drawn, spread
-from onefit.training import data as rows
 from onefit.training.callback import Callback
+from onefit.training.prepare import read_rows
+from onefit.training.targets import fit_targets
 
 __all__ = ["loss_surface", "optimizer_paths"]
 
@@ -83,9 +85,9 @@ def optimizer_paths(
         >>> {name: path.shape for name, path in paths.items()}
         {'SGD, α = 0.01': (6, 2), 'Adam, α = 0.001': (6, 2)}
     """
-    batch = model._rows(x, y, None, "fit")
-    model._ready_for(batch.x)
-    model._task(batch)  # refuses a model that is not compiled
+    batch = read_rows(model, x, y, None, "fit")
+    model.ready_for(batch.x)
+    model.task(batch)  # refuses a model that is not compiled
     size = batch_size or rows.count(batch)
     paths = {}
     for name, optimizer in _named(optimizers).items():
@@ -103,7 +105,7 @@ def _path(model: Any, optimizer: Any, x: Any, y: Any, **options: Any) -> np.ndar
     clone = clone_model(model)
     clone.build(model.graph.slot.input_shape)
     clone.set_weights(model.get_weights())
-    told = model._compiled["loss_weights"]
+    told = model.compile_settings["loss_weights"]
     clone.compile(
         optimizer, model.loss, told, check=False
     )  # one that shall diverge may
@@ -179,10 +181,10 @@ def loss_surface(
     Source: Li et al., 2018, arXiv:1712.09913; lecture 004, "Gradient descent".
     """
     where = "loss_surface"
-    batch = spread_rows(model._rows(x, y, None, "fit"), ROWS)
-    model._ready_for(batch.x)
-    task = model._task(batch)
-    batch = rows.fit_targets(task, batch)
+    batch = spread_rows(read_rows(model, x, y, None, "fit"), ROWS)
+    model.ready_for(batch.x)
+    task = model.task(batch)
+    batch = fit_targets(task, batch)
     if not is_whole(side, 3):
         raise invalid(where, f"side={side!r}", "3 points along each side, or more")
     here = _vector(model)

@@ -19,7 +19,7 @@ from onefit.description import Description
 from onefit.errors import invalid, is_whole, mistyped, unknown
 from onefit.layers.base import Layer
 from onefit.models import Model, clone_model
-from onefit.models.graph import Graph
+from onefit.networks.graph import Graph
 from onefit.training.task import Task
 
 __all__ = [
@@ -282,8 +282,8 @@ def rebuilt(model: Model, changes: list[tuple[Place, Any]]) -> Model:
     optimizer = told["optimizer"]
     if isinstance(optimizer, Description):
         optimizer = optimizer.replace()  # its state is not shared
-    if model._compiled is not None:
-        clone.compile(optimizer, told["loss"], **model._compiled)
+    if model.compile_settings is not None:
+        clone.compile(optimizer, told["loss"], **model.compile_settings)
     # What is not drawn anew (frozen layers, what `adapt` has learned) is as it was.
     pairs = zip(model.graph.plain_layers(), clone.graph.plain_layers(), strict=True)
     for old, new in pairs:

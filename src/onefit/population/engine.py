@@ -16,16 +16,17 @@ import jax
 import numpy as np
 
 from onefit import config
-from onefit.layers.base import is_shape
+from onefit.data import rows
+from onefit.data.batch import Batch
+from onefit.data.orders import orders
 from onefit.population.axes import Place, replaced_at, with_axes, with_numbers
-from onefit.training import data as rows
 from onefit.training import program
 from onefit.training.compiling import QUICK, compiled, is_small
 from onefit.training.job import Fit
 from onefit.training.loop import Interrupt
 from onefit.training.program import Plan, Stretch
-from onefit.training.task import Batch, Task, Train
-from onefit.types import Tree
+from onefit.training.task import Task, Train
+from onefit.types import Tree, is_shape
 
 __all__ = ["Members", "Trained", "bytes_a_member", "train"]
 
@@ -509,7 +510,7 @@ def _orders(
             drawn = (
                 np.tile(np.arange(plan.rows), (n, 1))
                 if whole
-                else rows.orders(int(seed), epoch, n, count, plan.rows)
+                else orders(int(seed), epoch, n, count, plan.rows)
             )
         else:
             one = dataclasses.replace(job, seed=int(seed))

@@ -7,16 +7,16 @@ from typing import Any, Self
 import jax
 import numpy as np
 
+from onefit.data import rows
 from onefit.description import Description
 from onefit.errors import invalid, mistyped
 from onefit.layers import Activation, Average
 from onefit.models import Model
-from onefit.models.cloning import entrance_like
-from onefit.models.functional import lone
-from onefit.models.jobs import whole
+from onefit.networks.cloning import entrance_like
+from onefit.networks.functional import lone
 from onefit.population.axes import rebuilt
 from onefit.population.together import outputs, stacks
-from onefit.training import data as rows
+from onefit.training.options import whole
 
 __all__ = ["Ensemble"]
 
@@ -83,13 +83,13 @@ class Ensemble(Model):
             )
         ]
         super().__init__(
-            first._nest(first._inputs).arrange(lone(inputs)),
-            first._nest(first._outputs).arrange(lone(means)),
+            first.known_nest(first.input_nest).arrange(lone(inputs)),
+            first.known_nest(first.output_nest).arrange(lone(means)),
             name or "ensemble",
         )
-        if first._compiled is not None:
+        if first.compile_settings is not None:
             optimizer = first.optimizer.replace()
-            told = {k: _of_probabilities(v) for k, v in first._compiled.items()}
+            told = {k: _of_probabilities(v) for k, v in first.compile_settings.items()}
             self.compile(optimizer, _of_probabilities(first.loss), **told)
 
     @property
@@ -162,7 +162,7 @@ class Ensemble(Model):
         Raises:
             ValueError: A file of another model, or what `onefit.load_model` refuses.
         """
-        from onefit.interop.keras.file import load_model
+        from onefit.files.keras import load_model
 
         model = load_model(filepath)
         inner = [layer for layer in model.layers if isinstance(layer, Model)]

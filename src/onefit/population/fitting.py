@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 
 from onefit import config
+from onefit.data import rows
 from onefit.errors import OnefitWarning, invalid, is_whole, mistyped
 from onefit.models import Model
-from onefit.models.jobs import build_job
 from onefit.population import engine
 from onefit.population.axes import Place, key_of, members_of, rebuilt, varies_inside
 from onefit.population.engine import Members, Trained
 from onefit.population.progress import Progress
 from onefit.population.result import Group, Population
-from onefit.training import data as rows
 from onefit.training.job import Fit
 from onefit.training.loop import Interrupt
+from onefit.training.options import FitOptions
+from onefit.training.prepare import build_job, read_rows
 
 __all__ = ["check", "fit"]
 
@@ -115,14 +116,14 @@ def fit(
     if folds is not None:
         every = [member | {"fold": k} for k in range(len(folds)) for member in every]
     show = Progress(len(every), arguments.get("epochs", 1), verbose)
-    x, y, _ = model._rows(x, y, None, "fit")  # converted once, for all groups
+    x, y, _ = read_rows(model, x, y, None, "fit")  # converted once, for all groups
     work = []  # all of it is checked before any of it is trained
     groups = _groups(places, every, splits)
     for at, changes in groups:
         with config.aside(0):  # a frozen layer of another shape is drawn here
             copy = rebuilt(model, changes)
             own = {p.path: v for p, v in changes if p.room == "fit"}
-            job = build_job(copy, x, y, verbose=0, **(arguments | own))
+            job = build_job(copy, x, y, FitOptions(verbose=0, **(arguments | own)))
         work += [(part, job) for part in _parts(job, at, memory)]
     if hasattr(drop, "bind"):
         drop = drop.bind(work[0][1].directions)
@@ -176,7 +177,7 @@ def check(model: Any, arguments: dict[str, Any]) -> None:
             "a compiled model",
             "compile one, and give vary={...} for other settings",
         )
-    if model._compiled is None:
+    if model.compile_settings is None:
         raise invalid(
             model.name,
             "population.fit before compile",

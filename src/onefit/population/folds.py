@@ -8,12 +8,13 @@ import jax
 import numpy as np
 
 from onefit import config
+from onefit.data import rows
+from onefit.data.batch import Batch
 from onefit.errors import OnefitWarning, invalid, is_whole, mistyped
 from onefit.models import Model
 from onefit.population.fitting import check, fit
 from onefit.population.result import Population
-from onefit.training import data as rows
-from onefit.training.task import Batch
+from onefit.training.prepare import read_rows
 
 __all__ = ["cross_validate"]
 
@@ -82,7 +83,7 @@ def cross_validate(
                 "nothing of the kind, since each fold is held out in turn",
                 "leave it out, or use population.fit",
             )
-    batch = model._rows(x, y, None, "cross_validate")
+    batch = read_rows(model, x, y, None, "cross_validate")
     pairs = _pairs(model, x, batch, cv, groups, repeats)
     folds = [
         _checked(k, pair, rows.count(batch), groups) for k, pair in enumerate(pairs)

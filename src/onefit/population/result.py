@@ -7,9 +7,9 @@ import jax
 import numpy as np
 
 from onefit import config
+from onefit.data import rows
 from onefit.errors import invalid, is_whole, unknown
 from onefit.models import Model
-from onefit.training import data as rows
 from onefit.types import Tree
 
 __all__ = ["Group", "Population"]

@@ -7,10 +7,11 @@ import numpy as np
 
 from onefit.errors import invalid, is_whole, mistyped, unknown
 from onefit.models import Model
-from onefit.models.jobs import build_job
 from onefit.population.fitting import check, fit
 from onefit.population.result import Group, Population
 from onefit.population.search import Range, span
+from onefit.training.options import FitOptions
+from onefit.training.prepare import build_job
 
 __all__ = ["tune"]
 
@@ -84,7 +85,7 @@ def tune(
         k: v for k, v in arguments.items() if k not in ("memory", "drop")
     }
     plain["verbose"] = 0
-    directions = build_job(model, x, y, **plain).directions
+    directions = build_job(model, x, y, FitOptions(**plain)).directions
     monitor = monitor or ("val_loss" if "val_loss" in directions else "loss")
     _same_way(study, monitor, directions)
     axes = {name: _axis(optuna, name, axis) for name, axis in space.items()}

@@ -16,7 +16,6 @@ from onefit import config, losses, population
 from onefit.callbacks import EarlyStopping
 from onefit.errors import invalid
 from onefit.models import Model
-from onefit.models.jobs import build_job, whole
 from onefit.sklearn.networks import (
     answer,
     drawing,
@@ -28,6 +27,8 @@ from onefit.sklearn.networks import (
 )
 from onefit.sklearn.tables import Scaler, Table, held_out, weights_of
 from onefit.training import loop
+from onefit.training.options import FitOptions, whole
+from onefit.training.prepare import build_job
 
 __all__ = ["NNEstimator", "curves_of", "refuse_diverged"]
 
@@ -271,10 +272,12 @@ class NNEstimator(BaseEstimator):
                 model,
                 table.x,
                 table.y,
-                sample_weight=table.w,
-                validation_data=_held(table),
-                verbose=self.verbose,
-                **told,
+                FitOptions(
+                    sample_weight=table.w,
+                    validation_data=_held(table),
+                    verbose=self.verbose,
+                    **told,
+                ),
             )
         history = loop.fit(job)
         if history.stopped == "interrupted":

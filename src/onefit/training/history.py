@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from onefit.networks.network import Network
+
 __all__ = ["History", "Logs"]
 
 
@@ -64,40 +66,15 @@ class History:
         evidence: What the guide keeps for `diagnose`, None where it did not watch.
     """
 
-    def __init__(self, model: Any, params: dict[str, Any]) -> None:
+    def __init__(self, model: Network) -> None:
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
         self.validated: list[int] = []
-        self.params, self.model = params, model
+        self.params: dict[str, Any] = {}
+        self.model = model
         self.stopped: str | None = None
         self.seconds = 0.0
         self.evidence: Any = None
-
-    def diagnose(self) -> Any:
-        """What kept the network from learning, or from learning more.
-
-        It looks at the curves, and measures a step before and after the fit: dead,
-        saturated and equal units, the sizes of gradients and updates by layer.
-
-        Returns:
-            A Report of findings, errors first: each with its layer, what was seen, why
-            it matters, what to write instead, and the curve that shows it.
-
-        Raises:
-            ValueError: A fit of no epochs, or one that was not watched.
-
-        Example:
-            >>> x, y = onefit.datasets.load_digits()
-            >>> dense = onefit.layers.Dense(10, activation="softmax")
-            >>> model = onefit.Sequential([onefit.Input((64,)), dense], name="digits")
-            >>> model.compile("adam", "sparse_categorical_crossentropy")
-            >>> history = model.fit(x / 16, y, epochs=20, verbose=0)
-            >>> print(history.diagnose())
-            diagnosis of 'digits': nothing found.
-        """
-        from onefit.guide.diagnose import diagnose
-
-        return diagnose(self)
 
     def extend(self, logs: Logs) -> None:
         """Adds the logs of further epochs."""

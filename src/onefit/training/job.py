@@ -5,10 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from onefit.training import data as rows
+from onefit.data import rows
+from onefit.data.batch import Batch
+from onefit.data.orders import orders
+from onefit.training.compiled import Compiled
 from onefit.training.program import Plan
 from onefit.training.rules import Rule
-from onefit.training.task import Batch, Task
+from onefit.training.task import Task
 
 __all__ = ["Fit", "hook"]
 
@@ -35,7 +38,7 @@ class Fit:
             that look at the weights then.
     """
 
-    model: Any
+    model: Compiled
     task: Task
     train_data: Batch
     validation_data: Batch | None
@@ -86,7 +89,7 @@ class Fit:
         n = rows.count(self.train_data)
         length = plan.rows
         if self.shuffle:
-            return rows.orders(self.seed, first, count, n, length, out)
+            return orders(self.seed, first, count, n, length, out)
         start = first * length
         lines = (np.arange(start, start + count * length) % n).reshape(count, length)
         if out is None:

@@ -50,15 +50,21 @@ class Interrupt:
             raise KeyboardInterrupt
 
 
-def fit(job: Fit) -> History:
-    """Runs a fit and leaves the model with its weights, whatever happens on the way."""
+def fit(job: Fit, history: History | None = None) -> History:
+    """Runs a fit and leaves the model with its weights, whatever happens on the way.
+
+    Args:
+        job: What the fit is asked to do.
+        history: What its numbers are added to; a new one by default.
+    """
     begin = time.perf_counter()
     params = {
         "epochs": job.epochs,
         "steps": job.plan().steps,
         "directions": job.directions,
     }
-    history = History(job.model, params)
+    history = History(job.model) if history is None else history
+    history.params = params
     job.model.history, job.model.stop_training = history, False
     state = State(job)
     for callback in job.callbacks:

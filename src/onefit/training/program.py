@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from onefit.training.task import Batch, Task, Train
+from onefit.data.batch import Batch
+from onefit.training.task import Task, Train
 from onefit.types import Array, Tree
 
 __all__ = [

@@ -5,12 +5,13 @@ from typing import Any
 import jax
 import numpy as np
 
+from onefit.data.batch import Batch
 from onefit.errors import invalid
-from onefit.layers.base import batch_shape
 from onefit.training.compiling import compiled, is_small
 from onefit.training.job import Fit
 from onefit.training.program import Plan, Stretch
-from onefit.training.task import Batch, Train
+from onefit.training.task import Train
+from onefit.types import batch_shape
 
 __all__ = ["State"]
 

@@ -10,11 +10,11 @@ from typing import Any
 import jax
 import numpy as np
 
+from onefit.data.batch import Batch
 from onefit.training.compiling import compiled
 from onefit.training.job import Fit, hook
 from onefit.training.program import Plan, Stretch
 from onefit.training.state import State
-from onefit.training.task import Batch
 
 __all__ = ["SLOW", "Part", "Whole", "capacity"]
 

@@ -14,12 +14,14 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from onefit import activations
+from onefit.data.batch import Batch
 from onefit.description import Description, number
 from onefit.losses.base import Loss
 from onefit.metrics.base import Metric
+from onefit.networks.architecture import Architecture
 from onefit.types import Array, Tree
 
-__all__ = ["Batch", "Head", "Task", "Train", "head"]
+__all__ = ["Head", "Task", "Train", "head"]
 
 SMALL = 1 << 15
 """Up to this many weights, one vector of all of them is updated faster than each array.
@@ -27,14 +29,6 @@ SMALL = 1 << 15
 Measured on a CPU: 64-25-15-10 takes 18.3 us a step as one vector and 21.5 as a tree;
 784-128-10 takes 435 and 337, since the vector's gradients have to be copied together.
 """
-
-
-class Batch(NamedTuple):
-    """Rows of data: inputs, targets, sample weights (None, or an array a target)."""
-
-    x: Tree
-    y: Tree
-    w: Tree = None
 
 
 class Train(NamedTuple):
@@ -82,7 +76,7 @@ class Head(Description):
 class Task(Description):
     """What a program trains: a network, a head for each output, an optimizer."""
 
-    graph: Any
+    graph: Architecture
     heads: tuple[Head, ...]
     optimizer: Any = None
 
@@ -230,7 +224,9 @@ def _within(weight: Any, mask: Any) -> Any:
     )
 
 
-def head(graph: Any, loss: Any, output: int = 0) -> tuple[Any, Loss | None, str | None]:
+def head(
+    graph: Architecture, loss: Loss | None, output: int = 0
+) -> tuple[Architecture, Loss | None, str | None]:
     """The network up to its logits, the loss on logits, and the link to probabilities.
 
     When a final sigmoid or softmax meets its cross-entropy, the loss is computed from

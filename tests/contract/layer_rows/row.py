@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import onefit
-from onefit.layers.base import is_shape
+from onefit.types import is_shape
 
 
 class Row(NamedTuple):

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from onefit.data.batch import Batch
 from onefit.guide.tracing.spying import TappedLoss, mapped
-from onefit.training.task import Batch, Task
+from onefit.training.task import Task
 from onefit.types import Tree
 
 __all__ = ["cast", "cost", "key_of", "layout", "penalties", "run"]

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from onefit import activations
 from onefit.layers import ELU, InputLayer, LeakyReLU, PReLU, ReLU, Softmax
 from onefit.layers.base import Layer, Outcome
-from onefit.models.graph import Graph
+from onefit.networks.graph import Graph
 
 __all__ = ["Place", "TappedLoss", "activation_of", "mapped", "places", "spied"]
 

@@ -20,12 +20,12 @@ import numpy as np
 
 from onefit import callbacks as ours
 from onefit.errors import invalid, mistyped
-from onefit.interop.keras.archive import CONFIG
-from onefit.interop.keras.file import load_model, save_weights
-from onefit.interop.refusal import BadFile
+from onefit.files.archive import CONFIG
+from onefit.files.keras import load_model, save_weights
+from onefit.files.refusal import BadFile
 from onefit.models.model import Model
-from onefit.models.tasks import flat, is_many
 from onefit.training.callback import Callback, overrides
+from onefit.training.compiled import flat, is_many
 from onefit.training.history import History
 from onefit.training.rules import Rule
 
@@ -324,7 +324,7 @@ def _add(node: Any, live: Any, where: str) -> None:
 
 def _name_as_keras(mine: Model) -> None:
     """Has a weighted metric beside its twin called `weighted_accuracy`, as in Keras."""
-    build = mine._task
+    build = mine.task
 
     def renamed(head: Any) -> Any:
         taken, weighted = {str(metric.name) for metric in head.metrics}, []
@@ -339,7 +339,7 @@ def _name_as_keras(mine: Model) -> None:
         made = build(batch)
         return dataclasses.replace(made, heads=tuple(map(renamed, made.heads)))
 
-    object.__setattr__(mine, "_task", task)
+    mine.task = task
 
 
 class _Mirror(Callback):

@@ -10,12 +10,12 @@ from jax import lax
 
 from onefit.description import setting
 from onefit.errors import invalid
+from onefit.files.refusal import BadFile, refusal
 from onefit.interop.onnx.builder import Body, Builder, Node, Value
 from onefit.interop.onnx.operators import OPERATORS, SMALL
 from onefit.interop.onnx.package import MADE_FOR
-from onefit.interop.refusal import BadFile, refusal
-from onefit.layers.base import Layer, is_shape, where
-from onefit.types import Params, State
+from onefit.layers.base import Layer, where
+from onefit.types import Params, State, is_shape
 
 __all__ = ["KNOWN", "ROWS", "Operations", "Program"]
 

@@ -2,24 +2,25 @@
 
 import itertools
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from onefit.interop.onnx.builder import Body
-from onefit.interop.onnx.tracing import Held, Program, Size, Step, full
+from onefit.interop.onnx.tracing import (
+    PRIMITIVES,
+    Held,
+    Lazy,
+    Program,
+    Size,
+    Step,
+    full,
+)
 
-__all__ = ["PRIMITIVES", "Lazy"]
+__all__ = ["END"]
 
 END = np.iinfo(np.int64).max
 """The end of an axis, however long it is."""
-
-
-class Lazy(NamedTuple):
-    """A value that is repeated along axes only where it has to be."""
-
-    name: str
-    actual: tuple[Any, ...]
 
 
 # Number by number ---------------------------------------------------------------------
@@ -526,7 +527,7 @@ def _power(s: Step, x: str) -> str:
     return s.b.op("Pow", x, _number(s, s.params["y"]))
 
 
-PRIMITIVES: dict[str, Any] = {
+PRIMITIVES |= {
     "abs": _each("Abs"),
     "acos": _each("Acos"),
     "add": _each("Add"),

@@ -14,10 +14,10 @@ import jax
 import numpy as np
 
 from onefit import config
+from onefit.files.refusal import BadFile, refusal
 from onefit.interop.onnx.builder import Body, Node
 from onefit.interop.onnx.imported import KNOWN, Operations, Program
 from onefit.interop.onnx.package import onnx
-from onefit.interop.refusal import BadFile, refusal
 from onefit.layers.core import Input
 from onefit.models.model import Model
 

@@ -6,7 +6,7 @@ is the same each time is fixed; what differs is a size that is found as the grap
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -80,6 +80,13 @@ class Held(NamedTuple):
     dtype: Any
 
 
+class Lazy(NamedTuple):
+    """A value that is repeated along axes only where it has to be."""
+
+    name: str
+    actual: tuple[Any, ...]
+
+
 class Program(NamedTuple):
     """The same program from all traces."""
 
@@ -120,6 +127,10 @@ class Step:
     def refuse(self, what: str, fix: str = "") -> Exception:
         """The error for what ONNX cannot have."""
         return self.walk.refuse(f"{self.primitive} {what}".rstrip(), fix)
+
+
+PRIMITIVES: dict[str, Callable[[Step], Any]] = {}
+"""How each operation of jax is written: `primitives.py` fills it."""
 
 
 class Walk:
@@ -262,8 +273,6 @@ class Walk:
 
     def one(self, step: Step) -> list[Held]:
         """What one equation gives."""
-        from onefit.interop.onnx.primitives import PRIMITIVES, Lazy
-
         convert = PRIMITIVES.get(step.primitive)
         if convert is None:
             random = "random" in step.primitive or "rng" in step.primitive

@@ -11,7 +11,7 @@ import numpy as np
 
 from onefit import config
 from onefit.errors import invalid, mistyped
-from onefit.interop.atomic import replaced
+from onefit.files.atomic import replaced
 from onefit.interop.onnx import (
     activations,
     convolution,
@@ -29,9 +29,9 @@ from onefit.interop.onnx.tracing import call
 from onefit.layers.base import Layer, where
 from onefit.layers.core import InputLayer
 from onefit.layers.normalization import BatchNormalization
-from onefit.models.graph import Graph
-from onefit.models.graph import Node as Call
 from onefit.models.model import Model
+from onefit.networks.graph import Graph
+from onefit.networks.graph import Node as Call
 
 __all__ = ["LIMIT", "ROWS", "export", "proto"]
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from onefit.interop.torch.reading import read
+from onefit.interop.torch.reader import read
 from onefit.interop.torch.training import fit
 from onefit.interop.torch.weights import package
 from onefit.interop.torch.writing import written

@@ -11,9 +11,10 @@ import jax
 
 from onefit import activations, layers
 from onefit.interop.torch.modules import ACTIVATIONS
-from onefit.layers.base import Layer, Weights, is_shape
+from onefit.layers.base import Layer, Weights
 from onefit.layers.operation import Arithmetic, GetItem
-from onefit.models.graph import Graph, Node
+from onefit.networks.graph import Graph, Node
+from onefit.types import is_shape
 
 __all__ = ["channels_last"]
 

@@ -15,7 +15,7 @@ import numpy as np
 from onefit.description import number, off, setting
 from onefit.errors import invalid, mistyped
 from onefit.interop.torch.weights import Bond, array_of, put
-from onefit.models.graph import Graph
+from onefit.networks.graph import Graph
 from onefit.optimizers.base import Optimizer
 from onefit.optimizers.rules import Rule, correction, each, full_like
 from onefit.training.task import Task

@@ -17,7 +17,15 @@ from onefit.models.model import Model
 from onefit.models.sequential import Sequential
 from onefit.registry import snake_case
 
-__all__ = ["Reading", "at", "read", "taken", "unknown_shape"]
+__all__ = [
+    "Reading",
+    "at",
+    "chained",
+    "refuse_hidden",
+    "taken",
+    "unknown_shape",
+    "walk",
+]
 
 
 class Reading:
@@ -156,27 +164,6 @@ class Reading:
             )
 
 
-def read(module: Any, shape: Any, exact: bool) -> Reading:
-    """A module as a model.
-
-    Args:
-        module: The module.
-        shape: The shape of an example, or of one of each input; None to find it out.
-        exact: Whether the model is to train as torch trains the module.
-    """
-    _refuse_hidden(module, exact)
-    reading, chain = Reading(exact), list(_walk(module))
-    if any(path is None for path, _ in chain):
-        from onefit.interop.torch.tracing import traced
-
-        reading.model = traced(reading, module, shape)
-    else:
-        reading.model = _chained(reading, chain, module, shape)
-    if exact:
-        reading.move()
-    return reading
-
-
 REMOVALS = {
     "prune": "torch.nn.utils.prune.remove(module, {name!r}), which leaves zeros that "
     "train like the other numbers",
@@ -186,7 +173,7 @@ REMOVALS = {
 """How torch's own hooks are taken away, by the files that they are from."""
 
 
-def _refuse_hidden(module: Any, exact: bool) -> None:
+def refuse_hidden(module: Any, exact: bool) -> None:
     """Refuses what changes what a module computes, or learns, beside its `forward`."""
     for path, inner in module.named_modules():
         found = _hidden(inner, exact)
@@ -243,7 +230,7 @@ def _called(hook: Any) -> str:
     return repr(getattr(hook, "__name__", type(hook).__name__))
 
 
-def _chained(reading: Reading, chain: Any, module: Any, shape: Any) -> Model:
+def chained(reading: Reading, chain: Any, module: Any, shape: Any) -> Model:
     """The model of a Sequential's modules."""
     if shape is None:
         shape = taken(chain[0][1]) if chain else None
@@ -262,13 +249,13 @@ def _chained(reading: Reading, chain: Any, module: Any, shape: Any) -> Model:
     return Sequential(layers_)
 
 
-def _walk(module: Any, path: str = "") -> Iterator[tuple[Any, Any]]:
+def walk(module: Any, path: str = "") -> Iterator[tuple[Any, Any]]:
     """The modules of nested Sequentials, in order; None as the path of what is none."""
     kind = type(module).__name__
     own = not type(module).__module__.startswith("torch.nn.")
     if kind == "Sequential" and not own:
         for name, inner in module.named_children():
-            yield from _walk(inner, f"{path}.{name}" if path else name)
+            yield from walk(inner, f"{path}.{name}" if path else name)
     else:
         traced = own or kind in KINDS or (not path and kind not in MODULES)
         yield None if traced else path, module

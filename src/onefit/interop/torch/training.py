@@ -11,11 +11,12 @@ from onefit import losses, optimizers
 from onefit.errors import invalid, mistyped
 from onefit.interop.torch import losses as torch_losses
 from onefit.interop.torch import optimizers as torch_optimizers
-from onefit.interop.torch.reading import Reading, read
+from onefit.interop.torch.reader import read
+from onefit.interop.torch.reading import Reading
 from onefit.interop.torch.weights import Bond, package
 from onefit.models.model import Model
-from onefit.models.tasks import is_many
 from onefit.training.callback import Callback, overrides
+from onefit.training.compiled import is_many
 from onefit.training.history import History
 
 __all__ = ["fit"]

@@ -20,9 +20,10 @@ from onefit import activations, config
 from onefit.errors import OnefitWarning, invalid
 from onefit.interop.torch.modules import ACTIVATIONS
 from onefit.interop.torch.weights import put
-from onefit.layers.base import Layer, is_shape, where
-from onefit.models.graph import Graph
+from onefit.layers.base import Layer, where
 from onefit.models.model import Model
+from onefit.networks.graph import Graph
+from onefit.types import is_shape
 
 __all__ = ["Value", "Writer", "fill", "writes"]
 

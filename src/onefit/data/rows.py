@@ -1,0 +1,246 @@
+"""Rows: the one place that checks, converts, splits and weighs them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from onefit import config
+from onefit.data.batch import Batch
+from onefit.errors import invalid, mistyped
+from onefit.networks.functional import by_name, several
+
+__all__ = ["as_array", "as_batch", "count", "refuse_nan", "split", "weigh"]
+
+# Conversion ------------------------------------------------------------------------
+
+
+def as_array(value: Any, where: str) -> Any:
+    """Numbers as one array, from numpy, jax, pandas, torch or nested lists.
+
+    Floats take the library's float type, whole numbers 32 bits at most, booleans become
+    floats. Nothing else is accepted.
+    """
+    if isinstance(value, jax.Array):
+        array = value
+    elif hasattr(value, "detach"):  # a torch tensor
+        array = value.detach().cpu().numpy()
+    elif hasattr(value, "to_numpy"):  # a pandas table or column
+        array = _from_pandas(value, where)
+    elif hasattr(value, "__next__"):
+        raise mistyped(
+            where,
+            f"a {type(value).__name__}",
+            "arrays that fit in memory",
+            f"collect it first: {where} = np.concatenate(list(batches))",
+        )
+    elif hasattr(value, "toarray"):  # a scipy sparse matrix
+        raise mistyped(
+            where, "a sparse matrix", "a dense array", f"write {where}.toarray()"
+        )
+    else:
+        try:
+            array = np.asarray(value)
+        except ValueError:
+            raise invalid(
+                where,
+                "rows of different lengths",
+                "a rectangular table of numbers",
+                "pad them: onefit.utils.pad_sequences(rows)",
+            ) from None
+    return _as_numbers(array, where)
+
+
+def _from_pandas(value: Any, where: str) -> np.ndarray:
+    for name, kind in getattr(value, "dtypes", {}).items() if value.ndim == 2 else ():
+        if kind.kind not in "fiub":
+            raise mistyped(
+                where,
+                f"column {name!r} of type {kind}",
+                "numbers",
+                f"encode it (pandas.get_dummies({where})) or drop it",
+            )
+    array = value.to_numpy()
+    if array.dtype == object and value.ndim == 2:  # numbers of several types
+        return value.to_numpy(config.floatx(), na_value=np.nan)
+    return array
+
+
+def _as_numbers(array: Any, where: str) -> Any:
+    kind = array.dtype.kind
+    if kind in "OUSMmc":
+        found = next((v for v in array.ravel() if isinstance(v, str)), None)
+        what = f"text such as {str(found)!r}" if found is not None else f"{array.dtype}"
+        encode = "labels, y = np.unique(y, return_inverse=True)"
+        raise mistyped(
+            where,
+            what,
+            "numbers",
+            f"write `{encode}`" if where == "y" else "turn it into numbers first",
+        )
+    if kind == "b" or (kind == "f" and array.dtype != config.floatx()):
+        return array.astype(config.floatx())
+    if kind in "iu" and array.dtype.itemsize > 4:
+        whole = not array.size or (array.min() >= -(2**31) and array.max() < 2**31)
+        return array.astype(np.int32 if whole else config.floatx())
+    return array
+
+
+def as_batch(
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    finite: bool = True,
+    inputs: Sequence[str] = ("x",),
+    outputs: Sequence[str] = ("y",),
+) -> Batch:
+    """x, y and weights as arrays with equally many rows, all finite if so wanted.
+
+    Args:
+        x, y, sample_weight: An array for each input or output, as a list or a dict by
+            name where there are several; one array of weights may serve all outputs.
+        finite: Whether to refuse NaN.
+        inputs, outputs: What they are called.
+
+    Raises:
+        TypeError: Not numbers.
+        ValueError: Different lengths, no rows, NaN or infinity (where), another number
+            of arrays than of inputs or outputs.
+    """
+    xs = _nest(x, "x", inputs)
+    ys = None if y is None else _nest(y, "y", outputs)
+    ws = sample_weight
+    if ws is not None:
+        listed = isinstance(ws, list | tuple) and any(map(np.ndim, ws))
+        if listed and len(ws) == len(outputs) == 1:
+            ws, listed = ws[0], False
+        each = listed or isinstance(ws, dict)
+        ws = _nest(ws, "sample_weight", outputs if each else ["sample_weight"])
+    rows = {}
+    for name, tree in (("x", xs), ("y", ys), ("sample_weight", ws)):
+        arrays = jax.tree.leaves(tree)
+        for i, array in enumerate(arrays):
+            place = f"{name}[{i}]" if len(arrays) > 1 else name
+            if array.ndim == 0:
+                raise invalid(place, f"the number {array}", "an array of rows")
+            rows.setdefault(len(array), place)
+            if finite:
+                refuse_nan(array, place)
+    if len(rows) > 1:
+        (a, first), (b, second) = list(rows.items())[:2]
+        raise invalid(
+            "data",
+            f"{a} rows in {first} and {b} in {second}",
+            "equally many",
+            f"compare len({first}) and len({second})",
+        )
+    if 0 in rows:
+        raise invalid("x", "no rows", "at least one row")
+    return Batch(xs, ys, ws)
+
+
+def _nest(value: Any, where: str, names: Sequence[str]) -> Any:
+    """A lone array, or the arrays of several inputs as a tuple, in their order."""
+    if isinstance(value, dict):
+        value = by_name(value, names, where)
+        value = value if len(names) > 1 else value[0]
+    if len(names) > 1:
+        value = several(value, names, where)
+        pairs = zip(value, names, strict=True)
+        return tuple(
+            None if v is None else as_array(v, f"{where}[{name!r}]")
+            for v, name in pairs
+        )
+    # Keras' scripts also write [x] for a lone input; other lists are rows.
+    if isinstance(value, list | tuple) and len(value) == 1:
+        lone = hasattr(value[0], "shape") and np.ndim(value[0]) > (where == "x")
+        value = value[0] if lone else value
+    return as_array(value, where)
+
+
+def refuse_nan(array: Any, where: str) -> None:
+    """Refuses an array with NaN or infinity, naming the place of the first."""
+    if array.dtype.kind != "f":
+        return
+    host = np.asarray(array)
+    with np.errstate(all="ignore"):
+        if np.isfinite(host.sum()):  # one cheap pass; exact only when it fails
+            return
+        bad = np.argwhere(~np.isfinite(host))
+    if len(bad):
+        place = f"row {bad[0][0]}" + "".join(f", column {i}" for i in bad[0][1:])
+        raise invalid(
+            where,
+            f"{host[tuple(bad[0])]} at {place} ({len(bad)} in all)",
+            "finite numbers",
+            f"drop those rows, or fill them: np.nan_to_num({where})",
+        )
+
+
+# Splitting and weighing --------------------------------------------------------------
+
+
+def split(batch: Batch, share: float) -> tuple[Batch, Batch]:
+    """The first rows for training, the last `share` of them for validation.
+
+    Raises:
+        ValueError: A share that leaves nothing on one side.
+    """
+    rows = count(batch)
+    at = int(rows * (1 - share)) if 0 < share < 1 else 0
+    if not 0 < at < rows:
+        raise invalid(
+            "validation_split",
+            f"{share!r} of {rows} rows",
+            "a share between 0 and 1 that leaves rows on both sides",
+            "write validation_split=0.2",
+        )
+    first = jax.tree.map(lambda a: a[:at], batch)
+    return first, jax.tree.map(lambda a: a[at:], batch)
+
+
+def count(batch: Batch) -> int:
+    """How many rows a batch has."""
+    return len(jax.tree.leaves(batch.x)[0])
+
+
+def weigh(batch: Batch, class_weight: dict[int, float] | None) -> Batch:
+    """The sample weights multiplied by the weight of each row's class.
+
+    Raises:
+        ValueError: A class without a weight, or targets that are not classes.
+    """
+    if class_weight is None:
+        return batch
+    if len(jax.tree.leaves(batch.y)) > 1:
+        raise invalid(
+            "class_weight",
+            "class weights for a model with several outputs",
+            "sample weights",
+            "write sample_weight={name of the output: a weight for each row}",
+        )
+    y = np.asarray(jax.tree.leaves(batch.y)[0])
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    elif y.ndim == 2 and np.array_equal(y.sum(1), np.ones(len(y))):
+        y = y.argmax(1)
+    if y.ndim != 1 or not np.array_equal(y, np.rint(y)):
+        raise invalid(
+            "class_weight",
+            f"targets of shape {y.shape} that are not one class a row",
+            "class labels, or one-hot rows",
+            "write sample_weight with a number for each row",
+        )
+    missing = sorted({int(c) for c in np.unique(y)} - set(class_weight))
+    if missing:
+        raise invalid(
+            "class_weight",
+            f"weights for {sorted(class_weight)}",
+            f"one for every class in y; none for {missing}",
+            "write class_weight={0: 1.0, 1: 3.0} with a number for each class",
+        )
+    weights = np.array([class_weight[int(c)] for c in y], config.floatx())
+    if batch.w is not None:
+        weights = weights * np.reshape(jax.tree.leaves(batch.w)[0], len(weights))
+    return batch._replace(w=weights)

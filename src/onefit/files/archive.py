@@ -1,0 +1,224 @@
+"""A `.keras` file's zip and its JSON, which are not trusted.
+
+Names, sizes and places of the members are checked before one is unpacked, and none is
+unpacked further than it says. Nothing of a file is ever written to the disk.
+"""
+
+import contextlib
+import difflib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from onefit.files.limits import Limits
+from onefit.files.refusal import BadFile, refusal
+
+__all__ = ["CONFIG", "METADATA", "WEIGHTS", "members", "parsed", "there"]
+
+CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+MEMBERS = {CONFIG, METADATA, WEIGHTS}
+
+PIECE = 1 << 20
+"""The most bytes that are read at once; also of the zip's list of members."""
+
+HEADER = 30
+"""The fewest bytes before a member's own."""
+
+ENCRYPTED = 1
+
+
+class _InPieces(io.BufferedReader):
+    """A file that is never asked for much at once, whatever it says of its sizes."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        much = size is None or not 0 <= size <= PIECE
+        found = super().read(PIECE + 1 if much else size)
+        if len(found) > PIECE:
+            raise BadFile("a list of members without end")
+        return found
+
+
+def there(path: Path, where: str) -> None:
+    """Refuses a path with no file, with the nearest one."""
+    if path.is_file():
+        return
+    others = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, others, 1)
+    raise refusal(
+        where,
+        received="a path with no file" if not path.is_dir() else "a folder",
+        expected="a file that exists",
+        fix=f"did you mean {str(path.with_name(near[0]))!r}?" if near else "",
+    )
+
+
+@contextlib.contextmanager
+def members(
+    path: Path, where: str, limits: Limits, names: tuple[str, ...]
+) -> Iterator[list[io.BytesIO]]:
+    """The members of these names, once the names, sizes and places of all are checked.
+
+    Raises:
+        ValueError: What is no `.keras` file, or more than the limits let in.
+    """
+    there(path, where)
+    with _InPieces(io.FileIO(path)) as file:
+        start = file.read(8)
+        if not zipfile.is_zipfile(file):
+            kind = "an HDF5 file" if start[1:4] == b"HDF" else "no zip file, or a part"
+            raise refusal(
+                where,
+                received=kind,
+                expected="a whole .keras file",
+                fix="copy or save it again, in Keras by model.save('name.keras')",
+            )
+        with zipfile.ZipFile(file) as zip_:
+            infos = {info.filename: info for info in zip_.infolist()}
+            _check_names([info.filename for info in zip_.infolist()], where)
+            for info in infos.values():
+                _check(info, where, limits)
+            _check_places(list(infos.values()), os.path.getsize(path), where)
+            yield [_unpacked(zip_, infos[name], where) for name in names]
+
+
+def _check_names(found: list[str], where: str) -> None:
+    if sorted(found) == sorted(MEMBERS):
+        return
+    shown = ", ".join(repr(name[:60]) for name in sorted(found)[:5])
+    shown += f" and {len(found) - 5} more" if len(found) > 5 else ""
+    raise refusal(
+        where,
+        received=f"members {shown}",
+        expected=f"{', '.join(sorted(MEMBERS))}, once each",
+        fix="files with other assets, such as vocabularies, do not open",
+    )
+
+
+def _check(info: zipfile.ZipInfo, where: str, limits: Limits) -> None:
+    """Refuses what is packed in another way, or unpacks to more than the limits."""
+    known = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+    if info.compress_type not in known or info.flag_bits & ENCRYPTED:
+        locked = info.flag_bits & ENCRYPTED
+        raise refusal(
+            where,
+            received=f"{info.filename}, "
+            + ("encrypted" if locked else f"packed by method {info.compress_type}"),
+            expected="members that are stored or deflated",
+            fix="save the model again",
+        )
+    name = "size" if info.filename == WEIGHTS else "config"
+    limit, packed = getattr(limits, name), max(info.compress_size, 1)
+    bomb = info.file_size > PIECE and info.file_size > limits.expansion * packed
+    if info.file_size > limit or bomb:
+        raise refusal(
+            where,
+            received=f"{info.filename} of {info.file_size:,} bytes, packed in "
+            f"{info.compress_size:,}",
+            expected=f"{limit:,} bytes at most, no more than {limits.expansion} times "
+            "the packed",
+            fix=limits.fix("expansion" if bomb else name),
+        )
+
+
+def _check_places(infos: list[zipfile.ZipInfo], size: int, where: str) -> None:
+    """Refuses members that lie over one another, or outside the file."""
+    end = size
+    for info in sorted(infos, key=lambda info: -info.header_offset):
+        name = len(info.orig_filename.encode())
+        if info.header_offset + HEADER + name + info.compress_size > end:
+            raise refusal(
+                where,
+                received=f"{info.filename} of {info.compress_size:,} bytes at "
+                f"{info.header_offset:,}, over what comes next",
+                expected="members one after another",
+                fix="copy or save the file again",
+            )
+        end = info.header_offset
+
+
+def _unpacked(zip_: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> io.BytesIO:
+    """A member's bytes; what is in it beyond its size is never looked at."""
+    whole = io.BytesIO()
+    with zip_.open(info) as member:
+        while piece := member.read(PIECE):
+            whole.write(piece)
+    if whole.tell() != info.file_size:
+        raise refusal(
+            where,
+            received=f"{info.filename} of {whole.tell():,} bytes",
+            expected=f"{info.file_size:,}, as it says",
+            fix="copy or save the file again",
+        )
+    return whole
+
+
+# JSON ---------------------------------------------------------------------------------
+
+
+def parsed(text: str | bytes, where: str, limits: Limits, name: str) -> dict[str, Any]:
+    """The JSON of a model, if it is not too large, deep or ambiguous."""
+    marks = (",", "[", "{") if isinstance(text, str) else (b",", b"[", b"{")
+    if len(text) > limits.config:
+        raise refusal(
+            where,
+            received=f"{name} of {len(text):,} bytes",
+            expected=f"{limits.config:,} at most",
+            fix=limits.fix("config"),
+        )
+    if sum(text.count(mark) for mark in marks) > limits.values:  # type: ignore
+        raise refusal(
+            where,
+            received=f"{name} of very many values",
+            expected=f"{limits.values:,} at most",
+            fix=limits.fix("values"),
+        )
+    try:
+        node = json.loads(text, object_pairs_hook=_without_twins)
+    except (ValueError, RecursionError) as error:
+        twin = f" ({error})" if isinstance(error, BadFile) else ""
+        raise refusal(
+            where,
+            received=f"{name} that is no JSON{twin}",
+            expected="a model's config",
+            fix="copy or save the file again",
+        ) from error
+    if not isinstance(node, dict):
+        raise refusal(where, received=f"{name} of no model", expected="one")
+    if _deeper(node, limits.depth):
+        raise refusal(
+            where,
+            received=f"{name} whose values are in one another more than "
+            f"{limits.depth} deep",
+            expected="fewer",
+            fix=limits.fix("depth"),
+        )
+    return node
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A dict; two programs may read two things of a name that is there twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twin = next(name for name in found if names.count(name) > 1)
+        raise BadFile(f"the name {twin[:60]!r} twice")
+    return found
+
+
+def _deeper(node: Any, depth: int) -> bool:
+    """Whether values are in one another more than so many times."""
+    level = [node]
+    for _ in range(depth):
+        level = [
+            value
+            for one in level
+            for value in (one.values() if isinstance(one, dict) else one)
+            if isinstance(value, dict | list)
+        ]
+        if not level:
+            return False
+    return True

@@ -1,0 +1,457 @@
+"""Descriptions as Keras' JSON has them, both ways.
+
+Keras writes an object as {"module", "class_name", "config", "registered_name"}. What a
+file names is looked up in the public names of the house and in what the caller hands
+over; nothing is ever imported for a file, or run.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from onefit import (
+    activations,
+    config,
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    regularizers,
+)
+from onefit.description import Description
+from onefit.description import settings as settings_of
+from onefit.errors import unknown
+from onefit.files.limits import Limits
+from onefit.files.refusal import BadFile, refusal, short
+from onefit.layers import base
+from onefit.layers.base import Layer, where
+from onefit.layers.operation import Absolute, Arithmetic, GetItem
+from onefit.networks.graph import Graph
+from onefit.networks.network import FACES, Network
+from onefit.optimizers import base as by_name
+from onefit.optimizers import schedules
+from onefit.registry import Registry
+
+__all__ = [
+    "NEUTRAL",
+    "ROOMS",
+    "Node",
+    "Reader",
+    "a_string",
+    "node_of",
+    "policy",
+    "read_compile",
+    "wrapped",
+    "write_compile",
+]
+
+Node = dict[str, Any]
+"""An object as a file has it."""
+
+
+class Room(NamedTuple):
+    """Where one of Keras' modules is here: its base class, public names, registry."""
+
+    base: type[Description]
+    names: Any
+    registry: Registry
+
+    def public(self) -> dict[str, type[Description]]:
+        """The classes of the house, whatever a program has registered beside them."""
+        named = {name: getattr(self.names, name) for name in self.names.__all__}
+        return {name: cls for name, cls in named.items() if _is(cls, self.base)}
+
+    def own(self) -> dict[str, type[Description]]:
+        """The classes that the caller's program has defined itself."""
+        found = (cls for cls in self.registry.objects() if _is(cls, self.base))
+        return {
+            cls.__name__: cls
+            for cls in found
+            if not cls.__module__.startswith("onefit.")
+        }
+
+
+def _is(cls: Any, base: type) -> bool:
+    return isinstance(cls, type) and issubclass(cls, base)
+
+
+ROOMS = {
+    "keras.layers": Room(Layer, layers, base.layers),
+    "keras.initializers": Room(
+        initializers.Initializer, initializers, initializers.initializers
+    ),
+    "keras.regularizers": Room(
+        regularizers.Regularizer, regularizers, regularizers.regularizers
+    ),
+    "keras.constraints": Room(
+        constraints.Constraint, constraints, constraints.constraints
+    ),
+    "keras.losses": Room(losses.Loss, losses, losses.losses),
+    "keras.metrics": Room(metrics.Metric, metrics, metrics.metrics),
+    "keras.optimizers": Room(optimizers.Optimizer, optimizers, by_name.optimizers),
+    "keras.optimizers.schedules": Room(
+        schedules.LearningRateSchedule, schedules, schedules.schedules
+    ),
+}
+
+# Settings that Keras has and we have not, with the one value that changes nothing.
+NEUTRAL = {
+    "autocast": True,
+    "input_axes": None,
+    "optional": False,
+    "output_axes": None,
+    "quantization_config": None,
+    "ragged": False,
+    "sparse": False,
+}
+
+# Settings that we have and Keras has not: it finds them out by itself, or they mean
+# nothing to a layer without weights.
+OWN = {
+    "F1Score": {"num_classes"},
+    "FBetaScore": {"num_classes"},
+    "InputLayer": {"shape", "batch_size", "trainable"},
+    "R2Score": {"num_outputs"},
+    "SpatialDropout1D": {"trainable"},
+    "SpatialDropout2D": {"trainable"},
+    "SpatialDropout3D": {"trainable"},
+}
+
+# Descriptions that stand for a plain function, and the setting that has it.
+HOLDERS = {
+    "FunctionSchedule": "function",
+    "LossFunctionWrapper": "fn",
+    "_FromFunction": "function",
+}
+
+# Short names of metrics that Keras does not know.
+OUR_METRICS = {"KLD", "RMSE", "fbeta_score", "kld", "logcosh", "rmse"}
+
+
+def node_of(
+    module: str | None, name: str, settings: Any, registered: Any = None
+) -> Node:
+    """An object as Keras writes it."""
+    return {
+        "module": module,
+        "class_name": name,
+        "config": settings,
+        "registered_name": registered,
+    }
+
+
+# Writing ------------------------------------------------------------------------------
+
+
+def policy(dtype: Any = None) -> Node:
+    """A layer's type of numbers as Keras writes it."""
+    return node_of("keras", "DTypePolicy", {"name": dtype or config.floatx()})
+
+
+@functools.singledispatch
+def wrapped(obj: Description) -> Node:
+    """A description with Keras' wrapping, and so all descriptions in its settings.
+
+    A graph is written by `writer.write_graph`.
+    """
+    cls = type(obj)
+    if isinstance(obj, Arithmetic | GetItem | Absolute):
+        raise refusal(
+            where(obj),
+            received="an operation that a layer has as a part",
+            expected="layers, as Keras' layers have",
+            fix="call it on the layer's output, or make it a class of your own",
+        )
+    for holder, name in HOLDERS.items():
+        if cls.__name__ == holder and cls.__module__.startswith("onefit."):
+            return _function(getattr(obj, name))
+    settings, attributes = obj.get_config(), settings_of(cls)
+    for name, value in list(settings.items()):
+        if name in OWN.get(cls.__name__, ()):
+            del settings[name]
+        else:
+            mine = getattr(obj, attributes.get(name, name), value)
+            settings[name] = _plain(mine, value)
+    if isinstance(obj, Layer):
+        dtype = settings.get("dtype")
+        entrance = isinstance(obj, layers.InputLayer)
+        settings["dtype"] = dtype or config.floatx() if entrance else policy(dtype)
+    for module, room in ROOMS.items():
+        if room.public().get(cls.__name__) is cls:
+            return node_of(module, cls.__name__, settings)
+    module = None if cls.__module__ == "__main__" else cls.__module__
+    return node_of(module, cls.__name__, settings, cls.__name__)
+
+
+def _plain(value: Any, otherwise: Any) -> Any:
+    """A setting with its descriptions wrapped; what else it is, `get_config` says."""
+    if isinstance(value, Description):
+        return wrapped(value)
+    if isinstance(value, tuple | list) and any(
+        isinstance(v, Description) for v in value
+    ):
+        return [_plain(v, w) for v, w in zip(value, otherwise, strict=True)]
+    if callable(value) and not isinstance(value, type):
+        return _function(value)
+    return otherwise
+
+
+def _function(value: Callable[..., Any]) -> Any:
+    """A function by its name: bare if it is an activation of the house."""
+    name = getattr(value, "__name__", "<lambda>")
+    if getattr(activations, name, None) is value:
+        return name
+    if name == "<lambda>":
+        raise refusal(
+            "save",
+            received="a function without a name",
+            expected="functions that can be found again by their name",
+            fix="write it as `def name(...)`",
+        )
+    return node_of("builtins", "function", name, name)
+
+
+def write_compile(model: Any) -> Node:
+    """What `compile` was told.
+
+    Raises:
+        ValueError: A part that has no name to be found again by.
+    """
+    told = model.compile_settings
+    return {
+        "optimizer": wrapped(model.optimizer),
+        "loss": _each(model.loss, wrapped),
+        "loss_weights": told["loss_weights"],
+        "metrics": _each(told["metrics"], _write_metric),
+        "weighted_metrics": _each(told["weighted_metrics"], _write_metric),
+        "run_eagerly": bool(model.run_eagerly),
+        "steps_per_execution": 1,
+        "jit_compile": "auto",
+    }
+
+
+def _each(value: Any, write: Callable[[Any], Any]) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, dict) and "class_name" not in value:
+        return {name: _each(v, write) for name, v in value.items()}
+    if isinstance(value, tuple | list):
+        return [_each(v, write) for v in value]
+    return write(value)
+
+
+def _write_metric(metric: Any) -> Any:
+    if isinstance(metric, str):
+        if metric not in OUR_METRICS:
+            return metric
+        metric = metrics.get(metric).replace(name=metric)
+    if isinstance(metric, type | dict):
+        metric = metrics.get(metric)
+    if isinstance(metric, Description):
+        return wrapped(metric)
+    if hasattr(metric, "loss_class"):
+        return str(metric.__name__)
+    return _function(metric)
+
+
+# Reading ------------------------------------------------------------------------------
+
+
+class Reader:
+    """Makes descriptions of a file's nodes.
+
+    Args:
+        custom: The caller's own classes and functions, by the names in the file.
+        limits: How much the file may ask for.
+    """
+
+    def __init__(
+        self, custom: dict[str, Any] | None = None, limits: Limits | None = None
+    ) -> None:
+        self.custom, self.limits = custom or {}, limits or Limits()
+
+    def find(self, node: Node, modules: tuple[str, ...], where: str) -> type:
+        """The class that a node names, in these modules or among the caller's own."""
+        module, name = node.get("module"), a_string(node.get("class_name"), where)
+        if str(module).startswith("keras.src.backend.torch.optimizers."):
+            module = "keras.optimizers"  # Keras on torch has its own of the same name
+        rooms = [ROOMS[m] for m in modules]
+        public = ROOMS[module].public() if module in modules else {}
+        own = {name: cls for room in rooms for name, cls in room.own().items()}
+        registered = str(node.get("registered_name"))
+        for key in (registered, registered.rpartition(">")[2], name):
+            cls = self.custom.get(key) or ({} if public else own).get(key)
+            if cls is not None and any(_is(cls, room.base) for room in rooms):
+                return cls
+        if name == "Lambda":
+            raise refusal(
+                where,
+                received="a Lambda layer, which holds code",
+                expected="layers that settings describe",
+                fix="make it a subclass of onefit.Layer, and save the model again",
+            )
+        if name in public:
+            return public[name]
+        if len(rooms) == 1:
+            kind, names = rooms[0].registry.kind, rooms[0].public().keys() - {"Lambda"}
+            text = str(unknown(kind, name, names | own.keys()))
+            text = text if len(text) < 900 else text.partition(" Known: ")[0]
+        else:
+            text = f"Unknown class {short(name)}."
+        raise BadFile(
+            f"{where}: {text} The file says that it is of {short(module)}; nothing is "
+            "imported for a file. Hand over a class of your own: "
+            f"load_model(path, custom_objects={{{name!r}: ...}})."
+        )
+
+    def value(self, value: Any, where: str) -> Any:
+        """A setting, with the objects in it made."""
+        if isinstance(value, list):
+            return [self.value(v, where) for v in value]
+        if not isinstance(value, dict):
+            return value
+        name = value.get("class_name")
+        if name is None:
+            return {k: self.value(v, where) for k, v in value.items()}
+        inner = value.get("config")
+        if value.get("module") == "keras" and name == "Sequential":
+            return self.chain(inner, where)
+        match name:
+            case "function":
+                called = a_string(inner, where)
+                return self.custom.get(called, called)
+            case "__numpy__" | "__tensor__" if isinstance(inner, dict):
+                return np.asarray(inner.get("value"), config.floatx())
+            case "DTypePolicy" | "SeedGenerator" if isinstance(inner, dict):
+                return inner.get("name" if name == "DTypePolicy" else "seed")
+            case "__lambda__":
+                raise refusal(
+                    where,
+                    received="a lambda, which is code",
+                    expected="names of functions",
+                    fix="save the model with a named function, or load it with "
+                    "compile=False if the loss or a metric is the lambda",
+                )
+        return self.made(self.find(value, tuple(ROOMS), where), inner, where)
+
+    def made(self, cls: type, settings: Any, where: str) -> Any:
+        """An object of a class, with the settings of a file."""
+        where = f"{where}, {cls.__name__}"
+        if not isinstance(settings, dict):
+            raise refusal(
+                where, received=f"config={short(settings)}", expected="settings by name"
+            )
+        names = settings_of(cls)
+        given = {}
+        for name, value in settings.items():
+            if name in names:
+                given[name] = self.value(value, where)
+            elif name not in NEUTRAL or NEUTRAL[name] != value:
+                raise refusal(
+                    where,
+                    received=f"{name[:99]}={short(value)}",
+                    expected=f"settings among {', '.join(sorted(names))}",
+                    fix="save the model without it",
+                )
+        if given.get("name") is not None:
+            a_string(given["name"], where)
+        if "dtype" in given:
+            given["dtype"] = _dtype(cls, given["dtype"], where)
+        try:
+            made = cls.from_config(given)
+        except BadFile:
+            raise
+        except Exception as error:
+            raise refusal(
+                where,
+                received=f"settings that it refuses ({_said(error)})",
+                expected="settings that it takes",
+                fix="if it names a function of yours, hand that over: "
+                "load_model(path, custom_objects={'name': function})",
+            ) from error
+        if getattr(made, "told_shape", None):  # it would be built before its time
+            raise refusal(
+                where,
+                received=f"an input shape of its own, {short(made.told_shape)}",
+                expected="the model's InputLayer alone",
+                fix="save the model again",
+            )
+        return made
+
+    def chain(self, settings: Any, where: str) -> Network:
+        """A Sequential that a layer has as a part; its weights are the layer's."""
+        nodes = settings.get("layers") if isinstance(settings, dict) else None
+        if not isinstance(nodes, list):
+            raise refusal(where, received="no layers", expected="a list of them")
+        parts = [self.value(node, where) for node in nodes]
+        parts = [part for part in parts if not isinstance(part, layers.InputLayer)]
+        if not all(isinstance(part, Layer | Network) for part in parts):
+            raise refusal(where, received="no layer", expected="layers alone")
+        name = settings.get("name")
+        return FACES["Sequential"](
+            parts, name=None if name is None else a_string(name, where)
+        )
+
+    def layer(self, node: Node, where: str) -> Layer:
+        """A layer, without weights."""
+        cls = self.find(node, ("keras.layers",), where)
+        if not issubclass(cls, Layer) or issubclass(cls, Graph):
+            raise refusal(
+                where, received=f"the class {cls.__name__}", expected="a layer"
+            )
+        return self.made(cls, node.get("config"), where)
+
+
+def read_compile(node: Any, custom: dict[str, Any] | None, where: str) -> Node | None:
+    """The arguments of `compile` in a model's node, or None if it was not compiled.
+
+    Raises:
+        ValueError: Something unknown, with what to do.
+    """
+    told = node.get("compile_config")
+    if not told:
+        return None
+    names = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics")
+    if not isinstance(told, dict) or "optimizer" not in told:
+        raise refusal(
+            where, received=short(told), expected="an optimizer and a loss by name"
+        )
+    read = Reader(custom)
+    given = {
+        name: read.value(told.get(name), f"{where}, compile, {name}") for name in names
+    }
+    return given | {"run_eagerly": bool(told.get("run_eagerly", False))}
+
+
+def _dtype(cls: type, value: Any, where: str) -> Any:
+    """A dtype, or None if it is the library's own; a layer has no other."""
+    if value in (None, config.floatx()):
+        return None
+    if cls is layers.InputLayer:
+        return value if str(value).startswith(("int", "uint", "bool")) else None
+    if not issubclass(cls, Layer):
+        return None if value in ("int", "int32", "int64") else value  # of counts
+    raise refusal(
+        where,
+        received=f"dtype={short(value)}",
+        expected=f"{config.floatx()!r}, the library's float type",
+        fix="save the model in float32, or write onefit.config.set_floatx('float64') "
+        "for one in float64",
+    )
+
+
+def a_string(value: Any, where: str) -> str:
+    """A name in a file, refused if it is none."""
+    if not isinstance(value, str) or len(value) > 999:
+        raise refusal(where, received=short(value), expected="a name")
+    return value
+
+
+def _said(error: Exception) -> str:
+    lines = str(error).splitlines()
+    text = lines[0] if lines else type(error).__name__
+    return text if len(text) < 400 else f"{text[:396]}..."

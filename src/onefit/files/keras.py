@@ -1,0 +1,397 @@
+"""Keras' files: `.keras`, a model as a zip of JSON and HDF5, and `.weights.h5`.
+
+What is written opens in Keras, and Keras' files open here. A file is not trusted: it
+names classes of the house or those that the caller hands over, and nothing of it is
+run. Writes are atomic: a file is the old one or the new one, never a part.
+"""
+
+import datetime
+import functools
+import io
+import json
+import os
+import re
+import warnings
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from onefit.errors import OnefitWarning, invalid, mistyped
+from onefit.files import archive, safetensors
+from onefit.files import config as keras_config
+from onefit.files import weights as keras_weights
+from onefit.files.archive import CONFIG, METADATA, WEIGHTS
+from onefit.files.atomic import replaced
+from onefit.files.limits import Limits
+from onefit.files.loader import Loader
+from onefit.files.optimizer import from_variables, to_variables
+from onefit.files.refusal import BadFile, refusal
+from onefit.files.writer import write_model
+from onefit.layers.base import Layer
+from onefit.training.compiled import Compiled
+
+__all__ = [
+    "config_of",
+    "load_model",
+    "load_weights",
+    "model_from_json",
+    "save_model",
+    "save_weights",
+]
+
+KERAS = "3.15.1"
+"""The version of Keras whose files these are like."""
+
+
+# Writing ------------------------------------------------------------------------------
+
+
+def save_model(
+    model: Compiled, filepath: str | os.PathLike, overwrite: bool = True
+) -> None:
+    """Writes a model, what `compile` said and the optimizer's state to a `.keras` file.
+
+    What has no name to be found again by, such as a lambda as a loss, leaves out all
+    that `compile` said, with a warning.
+
+    Args:
+        model: A model that has its weights.
+        filepath: The file, whose name ends in '.keras'.
+        overwrite: Whether it may replace a file.
+
+    Raises:
+        ValueError: A model without weights, a layer that settings do not describe.
+    """
+    path = _path("save", filepath, ".keras")
+    _built("save", model)
+    node, optimizer = config_of(model, compiled=False), None
+    try:
+        told = _compiled(model)
+        json.dumps(told)
+    except (BadFile, TypeError, ValueError) as error:
+        _warn(f"what compile said is not saved: {error}")
+    else:
+        node["compile_config"] = told
+        optimizer = _variables(model) if told else None
+    weights = io.BytesIO()
+    keras_weights.write(weights, model.graph, model.name, optimizer)
+    now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
+    metadata = {"keras_version": KERAS, "date_saved": now, "written_by": "onefit"}
+    with (
+        replaced(path, overwrite=overwrite) as file,
+        zipfile.ZipFile(file, "w") as zip_,
+    ):
+        zip_.writestr(METADATA, json.dumps(metadata))
+        zip_.writestr(CONFIG, _as_json(node, model.name))
+        zip_.writestr(WEIGHTS, weights.getbuffer())  # type: ignore[arg-type]
+
+
+def save_weights(
+    model: Compiled, filepath: str | os.PathLike, overwrite: bool = True
+) -> None:
+    """Writes the weights to a `.weights.h5` or `.safetensors` file.
+
+    The optimizer's state is in the first alone; the second has each weight by a name
+    such as "dense/kernel", for whatever else reads the format.
+
+    Raises:
+        ValueError: A model without weights.
+    """
+    path = _path("save_weights", filepath, ".weights.h5", ".safetensors")
+    _built("save_weights", model)
+    if path.name.endswith(".safetensors"):
+        metadata = {"written_by": "onefit", "model": model.name}
+        named = keras_weights.named(model.graph)
+        safetensors.write(path, named, metadata, overwrite=overwrite)
+        return
+    optimizer = _variables(model) if model.optimizer is not None else None
+    with replaced(path, overwrite=overwrite) as file:
+        keras_weights.write(file, model.graph, model.name, optimizer)
+
+
+def config_of(model: Compiled, compiled: bool = True) -> dict[str, Any]:
+    """A model as Keras' JSON has it, with what `compile` said if `compiled`."""
+    node = write_model(model)
+    return node | {"compile_config": _compiled(model)} if compiled else node
+
+
+def _compiled(model: Compiled) -> dict[str, Any]:
+    return {} if model.optimizer is None else keras_config.write_compile(model)
+
+
+def _variables(model: Compiled) -> tuple[str, list[Any]] | None:
+    if not model.trainable_weights:
+        return None
+    try:
+        state = model.optimizer_state
+        found = to_variables(model.graph, model.optimizer, state)
+    except ValueError as error:
+        _warn(f"the optimizer's state is not saved: {error}")
+        return None
+    return str(model.optimizer.name), found
+
+
+def _as_json(node: Any, name: str) -> str:
+    try:
+        return json.dumps(node)
+    except TypeError as error:
+        raise invalid(
+            name,
+            f"a layer's config that JSON cannot hold ({error})",
+            "numbers, strings, lists and dicts",
+            "write get_config so that it returns those",
+        ) from error
+
+
+def _built(where: str, model: Compiled) -> None:
+    if not model.layers or not model.built:
+        raise invalid(
+            where,
+            f"the model {model.name!r}, which has no weights yet",
+            "a model that was built",
+            "begin it with Input((4,)), or call model.build((None, 4)) or fit",
+        )
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, OnefitWarning, stacklevel=4)
+
+
+def _path(where: str, filepath: Any, *endings: str) -> Path:
+    """A path with one of these endings."""
+    name = os.fspath(filepath)
+    if not name.endswith(endings):
+        raise invalid(
+            where,
+            f"filepath={name!r}",
+            f"a name that ends in {' or '.join(endings)}",
+            f"write {name.split('.')[0] + endings[0]!r}",
+        )
+    return Path(name)
+
+
+# Reading ------------------------------------------------------------------------------
+
+
+def load_model(
+    filepath: str | os.PathLike,
+    custom_objects: dict[str, Any] | None = None,
+    compile: bool = True,
+    limits: Limits | None = None,
+) -> Compiled:
+    """The model in a `.keras` file of onefit or Keras, ready to go on.
+
+    It is a Sequential or a Model of inputs and outputs, as it was when it was saved.
+
+    Args:
+        filepath: The file.
+        custom_objects: Your own classes (subclasses of Layer, Loss and so on) and
+            functions, by the names that the file has.
+        compile: Whether to take up what `compile` said and the optimizer's state.
+        limits: How much the file may ask for, if it is more than the usual.
+
+    Raises:
+        ValueError: A file that is not there, is damaged, or has what onefit has not.
+
+    Example:
+        >>> import tempfile
+        >>> from onefit import Input, Sequential
+        >>> from onefit.layers import Dense
+        >>> model = Sequential([Input((2,)), Dense(1)])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(f"{folder}/model.keras")
+        ...     again = load_model(f"{folder}/model.keras")
+        >>> x = np.ones((1, 2))
+        >>> bool(np.all(again.predict(x) == model.predict(x)))
+        True
+    """
+    path = _path("load_model", filepath, ".keras")
+    where = f"load_model({os.fspath(filepath)!r})"
+    custom_objects, limits = _checked(custom_objects), limits or Limits()
+    with (
+        _refusing(where),
+        archive.members(path, where, limits, (CONFIG, WEIGHTS)) as (text, weights),
+    ):
+        node = archive.parsed(text.getvalue(), where, limits, f"a {CONFIG}")
+        with keras_weights.read(weights, where, limits) as store:
+            reader = keras_config.Reader(custom_objects, limits)
+            build = functools.partial(keras_weights.build, store=store)
+            model, layers = Loader(reader, build).model(node, where)
+            if not model.built:
+                raise refusal(
+                    where,
+                    received="a model that was not built",
+                    expected="one with weights",
+                    fix="save it after fit, or begin it with an Input",
+                )
+            store.nothing_else()
+            if compile and _compiled_as(model, node, custom_objects, where):
+                _restore(model, store.arrays("optimizer"), layers)
+    return model
+
+
+def model_from_json(
+    json_string: str,
+    custom_objects: dict[str, Any] | None = None,
+    limits: Limits | None = None,
+) -> Compiled:
+    """The model that `to_json` told of, with fresh weights and what `compile` said.
+
+    It is read as strictly as a file: see `load_model`.
+
+    Args:
+        json_string: What `model.to_json()` gave, of onefit or Keras.
+        custom_objects: Your own classes and functions, by the names in it.
+        limits: How much it may ask for, if it is more than the usual. The weights may
+            have `limits.size` bytes.
+
+    Raises:
+        ValueError: No JSON, no model, or what onefit has not.
+
+    Example:
+        >>> from onefit import Input, Sequential
+        >>> from onefit.layers import Dense
+        >>> model = Sequential([Input((2,)), Dense(1)])
+        >>> model_from_json(model.to_json()).count_params()
+        3
+    """
+    where, limits = "model_from_json", limits or Limits()
+    if not isinstance(json_string, str | bytes):
+        raise mistyped(
+            where,
+            type(json_string).__name__,
+            "text",
+            "write model_from_json(model.to_json())",
+        )
+    custom_objects = _checked(custom_objects)
+    with _refusing(where):
+        node = archive.parsed(json_string, where, limits, "text")
+        reader = keras_config.Reader(custom_objects, limits)
+        model, _ = Loader(reader, keras_weights.Drawn(where, limits)).model(node, where)
+        _compiled_as(model, node, custom_objects, where)
+    return model
+
+
+def load_weights(
+    model: Compiled, filepath: str | os.PathLike, limits: Limits | None = None
+) -> None:
+    """Gives a model the weights in a `.weights.h5`, `.safetensors` or `.keras` file.
+
+    If the model is compiled with the optimizer that the file has the state of, that
+    state is taken up too. A file that does not fit changes nothing.
+
+    Args:
+        model: A model that has its weights.
+        filepath: The file.
+        limits: How much the file may ask for, if it is more than the usual.
+
+    Raises:
+        ValueError: A file that is damaged or of another model (which weight).
+    """
+    path = _path("load_weights", filepath, ".weights.h5", ".safetensors", ".keras")
+    where, limits = f"load_weights({os.fspath(filepath)!r})", limits or Limits()
+    _built("load_weights", model)
+    with _refusing(where):
+        if path.name.endswith(".keras"):
+            with archive.members(path, where, limits, (WEIGHTS,)) as (weights,):
+                _fill(model, weights, where, limits)
+            return
+        archive.there(path, where)
+        if path.name.endswith(".safetensors"):
+            wanted = keras_weights.named(model.graph)
+            arrays = safetensors.read(path, where, wanted, limits)
+            keras_weights.put_named(model.graph, arrays)
+            model.optimizer_state = None
+            return
+        with open(path, "rb") as file:
+            _fill(model, file, where, limits)
+
+
+def _fill(model: Compiled, file: Any, where: str, limits: Limits) -> None:
+    with keras_weights.read(file, where, limits) as store:
+        arrays = store.arrays("optimizer")
+        keras_weights.put(model.graph, store)
+        model.optimizer_state = None
+        if model.optimizer is None or not arrays:
+            return
+        try:
+            name = store.name("optimizer")  # Keras' files are known by their arrays
+            if name and _kind(name) != _kind(model.optimizer.name):
+                raise refusal(
+                    where,
+                    received=f"the state of {name!r}",
+                    expected=f"that of {model.optimizer.name!r}",
+                )
+            _restore(model, arrays)
+        except ValueError as error:
+            _warn(f"only the weights are taken, and the optimizer begins anew: {error}")
+
+
+def _kind(name: Any) -> str:
+    """An optimizer's name without Keras' numbers: 'adam_w_1' is 'adamw'."""
+    return re.sub(r"_(\d+$)?", "", str(name).lower())
+
+
+def _compiled_as(
+    model: Compiled, node: dict[str, Any], custom: dict[str, Any], where: str
+) -> bool:
+    """Compiles a model as its node says; whether it says so."""
+    told = keras_config.read_compile(node, custom, where)
+    if told is None:
+        return False
+    try:
+        model.compile(**told)
+    except (ValueError, TypeError) as error:
+        raise refusal(
+            f"{where}, compile",
+            received=f"what compile refuses ({error})",
+            expected="a loss, metrics and an optimizer that onefit has",
+            fix="hand over your own by custom_objects={'name': function}, or load "
+            "with compile=False",
+        ) from error
+    return True
+
+
+def _restore(
+    model: Compiled, arrays: list[Any], layers: list[Layer] | None = None
+) -> None:
+    """Sets the optimizer to Keras' variables, if there is anything to train."""
+    if not arrays or not model.trainable_weights:
+        return
+    state = from_variables(model.graph, model.optimizer, arrays, layers)
+    if model.optimizer.constant_rate:
+        model.optimizer.learning_rate = float(state["learning_rate"])
+    model.optimizer_state = state
+
+
+@contextmanager
+def _refusing(where: str) -> Iterator[None]:
+    """Whatever a bad file makes fail is one kind of error, in one form."""
+    try:
+        yield
+    except (BadFile, ImportError):
+        raise
+    except Exception as error:
+        lines = str(error).splitlines() or [""]
+        raise refusal(
+            where,
+            received=f"a file that does not open ({type(error).__name__}: {lines[0]})",
+            expected="a file that onefit or Keras has written",
+            fix="copy it again; load_model(path, compile=False) leaves out what "
+            "compile said",
+        ) from error
+
+
+def _checked(custom: dict[str, Any] | None) -> dict[str, Any]:
+    """The caller's classes and functions by name."""
+    for name, found in (custom or {}).items():
+        if not callable(found):
+            raise invalid(
+                "custom_objects",
+                f"{name!r}: {found!r}",
+                "classes and functions by name",
+                "write custom_objects={'Scale': Scale}",
+            )
+    return custom or {}

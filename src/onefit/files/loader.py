@@ -1,0 +1,293 @@
+"""From the plan of a file's model to the model, with its weights."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from onefit import layers
+from onefit.files.calls import OPERATIONS
+from onefit.files.config import Node, Reader
+from onefit.files.masks import CHAINS, makes_mask
+from onefit.files.plan import (
+    Entry,
+    Operation,
+    Plan,
+    Ref,
+    in_place,
+    read_plan,
+    refs,
+    told,
+)
+from onefit.files.refusal import BadFile, refusal, short
+from onefit.layers.base import Layer
+from onefit.layers.operation import Absolute, Arithmetic, GetItem, as_key
+from onefit.layers.symbolic import Tensor
+from onefit.networks.graph import Graph
+from onefit.networks.network import FACES, Network
+
+__all__ = ["Loader"]
+
+
+class Loader:
+    """Makes the models of a file, with their weights.
+
+    Args:
+        reader: Makes the layers.
+        build: Gives a layer its weights: `build(layer, shape, path=path)`.
+    """
+
+    def __init__(self, reader: Reader, build: Callable[..., None]) -> None:
+        self.reader, self.build = reader, build
+        self.graphs: dict[int, Graph] = {}
+        self.sizes: dict[int, int] = {}
+        self.calls = 0
+
+    def model(self, node: Any, where: str) -> tuple[Network, list[Layer]]:
+        """A model and its plain layers, in the order that the file has.
+
+        Raises:
+            ValueError: What is no model, or has what onefit has not.
+        """
+        plan = read_plan(node, self.reader, where)
+        graph = self._graph(plan, None)
+        return graph.face, list(self._plain(plan))  # type: ignore[attr-defined]
+
+    def _plain(self, plan: Plan) -> Iterator[Layer]:
+        for entry in plan.entries.values():
+            if isinstance(entry.layer, Plan):
+                yield from self._plain(entry.layer)
+            elif isinstance(entry.layer, Layer) and entry.layer.built:
+                yield entry.layer
+
+    def _graph(self, plan: Plan, shape: Any) -> Graph:
+        """The graph of a plan, with its weights; `shape` is what a call gives it."""
+        if id(plan) not in self.graphs:
+            make = self._chained if plan.outputs is None else self._connected
+            self.graphs[id(plan)] = make(plan, shape).graph
+        return self.graphs[id(plan)]
+
+    def _built(self, entry: Entry, shape: Any) -> Layer:
+        """A layer with its weights."""
+        layer = entry.layer
+        if isinstance(layer, Plan):
+            return self._graph(layer, shape)
+        if not layer.built:
+            self.build(layer, shape, path=entry.path)
+        return layer
+
+    def _chained(self, plan: Plan, shape: Any) -> Network:
+        entrance = plan.entrance
+        if entrance is None and shape is None:  # it is not built yet
+            parts = (entry.layer for entry in plan.entries.values())
+            made = [self._graph(p, None) if isinstance(p, Plan) else p for p in parts]
+            return FACES["Sequential"](
+                [getattr(m, "face", m) for m in made], name=plan.title
+            )
+        if entrance is None:
+            told = {"batch_shape": shape}
+            entrance = self.reader.made(layers.InputLayer, told, plan.where)
+        shape, found = entrance.batch_shape, []
+        for entry in plan.entries.values():
+            layer = self._built(entry, shape)
+            shape = layer.output_shape(shape)
+            found.append(getattr(layer, "face", layer))
+        return FACES["Sequential"]([entrance, *found], name=plan.title)
+
+    def _connected(self, plan: Plan, shape: Any) -> Network:
+        del shape  # its InputLayers have theirs
+        values: dict[tuple[str, int], list[Tensor]] = {}
+
+        def at(ref: Any) -> Any:
+            if not isinstance(ref, Ref):
+                return ref
+            made = values[ref.layer, ref.call]
+            if not ref.output < len(made):
+                raise refusal(
+                    plan.where,
+                    received=f"output {ref.output} of {ref.layer!r}",
+                    expected=f"one of its {len(made)}",
+                )
+            return made[ref.output]
+
+        for name, number in self._sorted(plan):
+            entry = plan.entries[name]
+            if isinstance(entry.layer, layers.InputLayer):
+                entrance = entry.layer
+                values[name, 0] = [entrance.build(entrance.batch_shape).entrance()]
+                continue
+            args, named = entry.calls[number]
+            given = told(plan.entries, named)
+            args, given = jax.tree.map(at, (args, given))
+            if len(given) < len(named) and not _masked((args, given)):
+                raise refusal(
+                    entry.where,
+                    received="a mask that operations compute",
+                    expected="those of Embedding and Masking, or an input",
+                    fix="give the model the mask as an input",
+                )
+            try:
+                if isinstance(entry.layer, Operation):
+                    title = f"{name}_{number}" if number else name
+                    y = _operated(entry, title, args)
+                else:
+                    if _forgets(entry.layer, args, named):
+                        given["use_mask"] = False
+                    y = self._called(entry, args, **given)
+            except BadFile:
+                raise
+            except (ValueError, TypeError) as error:
+                raise refusal(
+                    entry.where,
+                    received=f"a call that it refuses ({error})",
+                    expected="a call that it takes",
+                ) from error
+            values[name, number] = jax.tree.leaves(y)
+        inputs, outputs = in_place(at, plan.inputs), in_place(at, plan.outputs)
+        return FACES["Functional"](inputs, outputs, name=plan.title)
+
+    def _called(
+        self,
+        entry: Entry,
+        args: Any,
+        training: Any = None,
+        mask: Any = None,
+        **told: Any,
+    ) -> Any:
+        """What a layer gives for these arguments."""
+        layer, use_mask = entry.layer, told.pop("use_mask", True)
+        x, options = (
+            (args[0], {}) if isinstance(layer, Plan) else layer.gather(*args, **told)
+        )
+        if not all(isinstance(value, Tensor) for value in jax.tree.leaves(x)):
+            raise TypeError("numbers in place of values of the graph")
+        x = _tuples(x)
+        layer = self._built(entry, jax.tree.map(lambda tensor: tensor.shape, x))
+        self.calls += self._size(layer)
+        limits = self.reader.limits
+        if self.calls > limits.calls:
+            raise refusal(
+                entry.where,
+                received="a model whose calls, with those of models inside, are more "
+                f"than {limits.calls:,}",
+                expected="fewer",
+                fix=limits.fix("calls"),
+            )
+        if not use_mask:
+            return layer._record(x, None, options | {"use_mask": False})
+        layer = getattr(layer, "face", layer)
+        return layer(*args, training=training, mask=mask, **told)
+
+    def _size(self, layer: Layer) -> int:
+        """How many calls a call is, with those of a model inside."""
+        if isinstance(layer, Graph) and id(layer) not in self.sizes:
+            sizes = (self._size(layer.layers[node.layer]) for node in layer.nodes)
+            self.sizes[id(layer)] = 1 + sum(sizes)
+        return self.sizes.get(id(layer), 1)
+
+    def _sorted(self, plan: Plan) -> list[tuple[str, int]]:
+        """The calls that are needed, each after those that it needs."""
+        done: dict[tuple[str, int], bool] = {}
+        rest = [iter(refs((plan.inputs, plan.outputs)))]
+        path: list[tuple[str, int]] = []
+        while rest:
+            ref = next(rest[-1], None)
+            if ref is None:
+                rest.pop()
+                if path:
+                    key = path.pop()
+                    del done[key]  # to the end, after those that it needed
+                    done[key] = True
+                continue
+            entry, key = plan.entries.get(ref.layer), (ref.layer, ref.call)
+            if done.get(key):
+                continue
+            if key in done:
+                names = [name for name, _ in path[path.index(key) :]]
+                raise refusal(
+                    plan.where,
+                    received=f"a cycle: {' ← '.join([*names, ref.layer][-6:])}",
+                    expected="calls in an order",
+                )
+            entrance = entry and isinstance(entry.layer, layers.InputLayer)
+            if entry is None or not 0 <= ref.call < (
+                1 if entrance else len(entry.calls)
+            ):
+                raise refusal(
+                    plan.where,
+                    received=f"a value of {ref.layer[:99]!r}, call {ref.call}",
+                    expected="one of its layers, and of their calls",
+                )
+            args, named = ([], {}) if entrance else entry.calls[ref.call]
+            done[key] = False
+            path.append(key)
+            rest.append(iter(refs((args, told(plan.entries, named)))))
+        return list(done)
+
+
+def _tuples(x: Any) -> Any:
+    return tuple(map(_tuples, x)) if isinstance(x, list | tuple) else x
+
+
+def _forgets(layer: Any, args: Any, named: Node) -> bool:
+    """Whether Keras does not look for a mask, though ours would find one."""
+    states = isinstance(layer, CHAINS) and (len(args) > 1 or "initial_state" in named)
+    return states and "mask" not in named and _masked(args[0])
+
+
+def _masked(args: Any) -> bool:
+    """Whether any layer on the way to these values makes a mask."""
+    rest = [t for t in jax.tree.leaves(args) if isinstance(t, Tensor)]
+    seen = set()
+    while rest:
+        call = rest.pop().call
+        if id(call) in seen:
+            continue
+        seen.add(id(call))
+        rest += jax.tree.leaves((call.sources, call.mask))
+        if makes_mask(call.layer) or call.mask is not None:
+            return True
+    return False
+
+
+def _operated(entry: Entry, name: str, args: Any) -> Any:
+    """What an operation of Keras gives, by the layer that stands for it."""
+    both = len(args) == 2 and all(isinstance(arg, Tensor) for arg in args)
+    operation, keep = entry.layer
+    told = {"name": name, "keep_mask": keep}
+    ours = OPERATIONS.get(operation, "")
+    layer: Layer
+    match operation, args:
+        case (("Absolute" | "Abs"), [Tensor() as x]):
+            layer = Absolute(**told)
+        case "Negative", [Tensor() as x]:
+            layer = Arithmetic("multiply", -1, **told)
+        case "GetItem", [Tensor() as x, key]:
+            key = tuple(key) if isinstance(key, list) else key
+            layer = GetItem(as_key(key), name=name)
+        case _, [first, second] if ours and both:
+            layer, x = Arithmetic(ours, **told), [first, second]
+        case _, [Tensor() as x, constant] if ours:
+            layer = Arithmetic(ours, _constant(constant), **told)
+        case _, [constant, Tensor() as x] if ours:
+            layer = Arithmetic(ours, _constant(constant), True, **told)
+        case _:
+            known = {*OPERATIONS, "Absolute", "GetItem", "Negative"}
+            raise refusal(
+                entry.where,
+                received=f"the operation {operation!r} of {len(args)} arguments",
+                expected=f"one of {', '.join(sorted(known))}, of values and numbers",
+                fix="write it as a layer in the model, and save it again",
+            )
+    # Operations are numbered anew where names meet, as Keras does it.
+    object.__setattr__(layer, "_named", False)
+    return layer(x)
+
+
+def _constant(value: Any) -> Any:
+    """A number or an array of a file; refuses all else."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"received {short(value)}; expected a number or an array")
+    return array.item() if isinstance(value, int | float) else array

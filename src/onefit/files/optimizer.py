@@ -1,0 +1,303 @@
+"""An optimizer's state as Keras' list of variables, both ways.
+
+Keras has: iterations, the learning rate (unless it is a schedule), the moving average
+of the weights, the gathered gradients, then the slots. Where it makes several slots at
+once they alternate, weight by weight.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from onefit.files.refusal import refusal
+from onefit.files.weights import plain_in_order
+from onefit.layers.base import Layer
+from onefit.networks.graph import Graph
+from onefit.training.task import Task
+from onefit.types import Tree
+
+__all__ = ["from_variables", "to_variables"]
+
+Columns = dict[str, list[Any]]
+"""Slots by name; of each, an array for each free weight in Keras' order, or None."""
+
+# Where our slots are ("-" for Keras' opposite sign), and which of them alternate.
+SLOTS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "SGD": (("momentum.trace",),),
+    "Adam": (("momentum", "velocity"), ("velocity_hat",)),
+    "AdamW": (("momentum", "velocity"), ("velocity_hat",)),
+    "Adamax": (("momentum", "norm"),),
+    "Nadam": (("momentum", "velocity"), ("=product",)),
+    "Adagrad": (("accumulator.sum_of_squares",),),
+    "RMSprop": (("velocity.nu",), ("-momentum.trace",), ("velocity.mu",)),
+    "Adadelta": (("delta.e_g", "delta.e_x"),),
+    "Ftrl": (("accumulator", "linear"),),
+    "Lamb": (("adam.mu", "adam.nu"),),
+    "Lion": (("momentum.mu",),),
+    "Adafactor": (("r", "c", "v"),),
+    "Muon": (("momentum", "velocity"),),
+}
+
+
+def to_variables(graph: Graph, optimizer: Any, state: Any) -> list[np.ndarray]:
+    """An optimizer's state as Keras' variables; None is the state before any step.
+
+    Raises:
+        ValueError: An optimizer that Keras has not, or a state of other weights.
+    """
+    layout = _Layout(graph, optimizer)
+    state = layout.fresh if state is None else jax.tree.map(np.asarray, state)
+    if layout.shapes(state) != layout.shapes(layout.fresh):
+        raise refusal(
+            type(optimizer).__name__,
+            received="a state of other weights than those free now",
+            expected="the state of this model's free weights",
+            fix="call compile again after freezing or adding layers",
+        )
+    return layout.variables(state)
+
+
+def from_variables(
+    graph: Graph, optimizer: Any, arrays: list[Any], layers: list[Layer] | None = None
+) -> Any:
+    """The state that Keras' variables mean; they are read only if their shapes fit.
+
+    Args:
+        graph, optimizer: What they are for.
+        arrays: Keras' variables.
+        layers: The layers in the order that they have; Keras' if not given.
+
+    Raises:
+        ValueError: Variables of another optimizer, or of other weights.
+    """
+    layout = _Layout(graph, optimizer, layers)
+    expected = layout.variables(layout.fresh)
+    head = 1 + optimizer.constant_rate
+    shapes = [tuple(array.shape) for array in arrays]
+    if shapes != [old.shape for old in expected[: len(arrays)]] or len(arrays) not in (
+        head,  # of an optimizer that has made no step
+        len(expected),
+    ):
+        raise refusal(
+            type(optimizer).__name__,
+            received=f"{len(arrays)} variables of an optimizer",
+            expected=f"{len(expected)}, as this one has for these weights",
+            fix="load with compile=False, and call compile yourself",
+        )
+    values = [np.asarray(array) for array in arrays] + expected[len(arrays) :]
+    return layout.state(values)
+
+
+class _Layout:
+    """Where each slot of an optimizer is, here and in Keras."""
+
+    def __init__(
+        self, graph: Graph, optimizer: Any, layers: list[Layer] | None = None
+    ) -> None:
+        name = type(optimizer).__name__
+        if name not in SLOTS or not type(optimizer).__module__.startswith("onefit."):
+            raise refusal(
+                name,
+                received="an optimizer of your own",
+                expected=f"one that Keras has ({', '.join(SLOTS)})",
+            )
+        self.graph, self.optimizer, self.groups = graph, optimizer, SLOTS[name]
+        self.layers = plain_in_order(graph) if layers is None else layers
+        self.params = jax.tree.map(np.asarray, graph.slot.params)
+        self.task = Task(graph=graph, heads=(), optimizer=optimizer)
+        self.free = graph.free(self.params)
+        self.packed = self.task.pack(self.params)
+        self.fresh = jax.tree.map(np.asarray, optimizer.init(self.packed))
+
+    @staticmethod
+    def shapes(state: Any) -> Any:
+        """The structure and shapes of a state, to compare."""
+        return jax.tree.structure(state), [np.shape(a) for a in jax.tree.leaves(state)]
+
+    def variables(self, state: Any) -> list[np.ndarray]:
+        """The state in Keras' order."""
+        found = [state["iterations"]]
+        if self.optimizer.constant_rate:
+            found.append(state["learning_rate"])
+        for name in ("average", "accumulated"):
+            found += self._listed(state[name]) if name in state else []
+        columns = self._columns(state["slots"])
+        for group in self.groups:
+            rows = zip(
+                *(columns[name] for name in group if name in columns), strict=True
+            )
+            found += [array for row in rows for array in row if array is not None]
+        return found
+
+    def state(self, variables: list[np.ndarray]) -> Any:
+        """The reverse of `variables`, in the types of a fresh state."""
+        rest = iter(variables)
+        state = dict(self.fresh) | {"iterations": next(rest)}
+        if self.optimizer.constant_rate:
+            state["learning_rate"] = next(rest)
+        for name in ("average", "accumulated"):
+            if name in state:
+                count = len(jax.tree.leaves(self.free))
+                state[name] = self._packed([next(rest) for _ in range(count)])
+        columns = {n: list(c) for n, c in self._columns(state["slots"]).items()}
+        for group in self.groups:
+            names = [name for name in group if name in columns]
+            for i in range(len(columns[names[0]]) if names else 0):
+                for name in names:
+                    if columns[name][i] is not None:
+                        columns[name][i] = next(rest)
+        state["slots"] = self._slots(state["slots"], columns)
+        steps = state["iterations"] // (self.optimizer.gradient_accumulation_steps or 1)
+        state["slots"] = _counted(state["slots"], steps)
+        return jax.tree.map(
+            lambda new, old: np.asarray(new, old.dtype), state, self.fresh
+        )
+
+    # Slots ---------------------------------------------------------------------------
+
+    def _columns(self, slots: Any) -> Columns:
+        name = type(self.optimizer).__name__
+        if name == "Adafactor":
+            rows = [_factors(slot) for slot in self._in_order(slots)]
+            return {c: [row[c] for row in rows] for c in "rcv"}
+        if name == "Muon":
+            kinds = [slots.get("muon", {}), slots.get("adam", {})]
+            at = [
+                {k: v for kind in kinds for k, v in kind.get(slot, {}).items()}
+                for slot in ("momentum", "velocity")
+            ]
+            return {
+                slot: [values.get(i) for i in self._places()]
+                for slot, values in zip(("momentum", "velocity"), at, strict=True)
+            }
+        columns = {}
+        for path in (path for group in self.groups for path in group):
+            if (value := _get(slots, path)) is not None:
+                listed = [value] if path[0] == "=" else self._listed(value)
+                columns[path] = [-a for a in listed] if path[0] == "-" else listed
+        return columns
+
+    def _slots(self, slots: Any, columns: Columns) -> Any:
+        """The slots with these columns: the reverse of `_columns`."""
+        name = type(self.optimizer).__name__
+        if name == "Adafactor":
+            rows = [
+                dict(zip(columns, row, strict=True))
+                for row in zip(*columns.values(), strict=True)
+            ]
+            old = self._in_order(slots)
+            new = (
+                {c: row[c] for c in slot} for row, slot in zip(rows, old, strict=True)
+            )
+            return self._planted(new)
+        if name == "Muon":
+            value = {
+                slot: dict(zip(self._places(), column, strict=True))
+                for slot, column in columns.items()
+            }
+            return {
+                kind: {
+                    slot: {i: value[slot][i] for i in old} for slot, old in has.items()
+                }
+                for kind, has in slots.items()
+            }
+        for path, column in columns.items():
+            signed = [-a for a in column] if path[0] == "-" else column
+            value = signed[0] if path[0] == "=" else self._packed(signed)
+            slots = _with(slots, path, value)
+        return slots
+
+    # Arrays --------------------------------------------------------------------------
+
+    def _listed(self, packed: Tree) -> list[np.ndarray]:
+        """An array for each free weight, in Keras' order, from the optimizer's view."""
+        if isinstance(self.packed, np.ndarray):
+            leaves, structure = jax.tree.flatten(self.free)
+            cuts = np.cumsum([leaf.size for leaf in leaves])[:-1]
+            parts = zip(np.split(np.asarray(packed), cuts), leaves, strict=True)
+            packed = structure.unflatten([p.reshape(leaf.shape) for p, leaf in parts])
+        return list(self._in_order(packed))
+
+    def _packed(self, arrays: list[np.ndarray]) -> Tree:
+        """The reverse of `_listed`."""
+        tree = self._planted(iter(arrays))
+        dtypes = jax.tree.map(lambda a, old: np.asarray(a, old.dtype), tree, self.free)
+        return self.task.pack(self.graph.merge(self.params, dtypes))
+
+    def _places(self) -> list[int]:
+        """The places of Keras' weights among the leaves of the free ones."""
+        leaves, structure = jax.tree.flatten(self.free)
+        return list(self._in_order(structure.unflatten(range(len(leaves)))))
+
+    def _in_order(self, free: Any) -> Iterator[Any]:
+        """The free weights, or what stands in their place, in Keras' order."""
+        parts = dict(_parts(self.graph, free))
+        for layer in self.layers:
+            part = parts.get(id(layer), {})
+            yield from (part[name] for name in layer.slot.params if name in part)
+
+    def _planted(self, values: Iterator[Any]) -> Any:
+        """A tree like that of the free weights, of values in Keras' order."""
+        free = dict(_parts(self.graph, self.free))
+        parts = {}
+        for layer in self.layers:
+            names = [n for n in layer.slot.params if n in free.get(id(layer), {})]
+            parts[id(layer)] = {name: next(values) for name in names}
+        return _tree(self.graph, parts)
+
+
+def _parts(graph: Graph, tree: Any) -> Iterator[tuple[int, Any]]:
+    """Each layer's part of a tree like that of the weights, by the layer's id."""
+    for layer, part in zip(graph.layers, tree, strict=True):
+        if isinstance(layer, Graph):
+            yield from _parts(layer, part)
+        else:
+            yield id(layer), part
+
+
+def _tree(graph: Graph, parts: dict[int, Any]) -> Any:
+    """The reverse of `_parts`."""
+    return tuple(
+        _tree(layer, parts) if isinstance(layer, Graph) else parts.get(id(layer), {})
+        for layer in graph.layers
+    )
+
+
+def _factors(slot: dict[str, Any]) -> dict[str, Any]:
+    """Adafactor's slots of a weight as Keras has them: all three, some of no use."""
+    if "v" in slot:
+        return {"r": np.zeros((), "float32"), "c": np.zeros((), "float32"), **slot}
+    r, c = slot["r"], slot["c"]
+    mean = np.mean(r, axis=-1, keepdims=True)
+    share = np.divide(r, mean, out=np.zeros_like(r), where=mean != 0)
+    return {"r": r, "c": c, "v": share[..., :, None] * c[..., None, :]}
+
+
+def _get(slots: Any, path: str) -> Any:
+    for part in path.lstrip("-=").split("."):
+        if isinstance(slots, dict):
+            slots = slots.get(part)
+        else:
+            slots = getattr(slots, part, None)
+    return slots
+
+
+def _with(slots: Any, path: str, value: Any) -> Any:
+    """The slots with another value at a path."""
+    part, _, rest = path.lstrip("-=").partition(".")
+    new = _with(_get(slots, part), rest, value) if rest else value
+    return (
+        slots | {part: new}
+        if isinstance(slots, dict)
+        else slots._replace(**{part: new})
+    )
+
+
+def _counted(slots: Any, steps: Any) -> Any:
+    """The slots with the counts of optax's parts at this number of steps."""
+    if isinstance(slots, dict):
+        return {name: _counted(slot, steps) for name, slot in slots.items()}
+    has_count = "count" in getattr(slots, "_fields", ())
+    return slots._replace(count=steps) if has_count else slots

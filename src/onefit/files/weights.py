@@ -1,0 +1,545 @@
+"""Weights in Keras' HDF5 layout, both ways.
+
+A layer's arrays are layers/<its class>[_<number>]/vars/<0, 1, ...>: the trainable ones,
+then the others. Those of a part of it, as the cell of an LSTM, are in a group inside,
+layers/lstm/cell/vars/<0, 1, ...>. The optimizer's are optimizer/vars/<0, 1, ...>.
+"""
+
+import contextlib
+import dataclasses
+import io
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from onefit import config
+from onefit.description import settings
+from onefit.files.calls import in_order, is_sequential, operator
+from onefit.files.limits import Limits
+from onefit.files.refusal import refusal, short
+from onefit.initializers import Initializer
+from onefit.layers.base import Layer, Weights, where
+from onefit.layers.cells import StackedRNNCells
+from onefit.layers.composite import Composite
+from onefit.layers.recurrent import OverTime
+from onefit.layers.spectral import SpectralNormalization
+from onefit.networks.graph import Graph
+from onefit.registry import snake_case
+from onefit.types import is_shape
+
+__all__ = [
+    "Drawn",
+    "Store",
+    "build",
+    "class_of",
+    "named",
+    "path_of",
+    "plain_in_order",
+    "put",
+    "put_named",
+    "read",
+    "write",
+]
+
+CLASSES = {"group_query_attention": "grouped_query_attention"}
+"""Classes that Keras calls by another name inside than outside."""
+
+HEADS = ("query", "key", "value", "gate", "output")
+
+ATTRIBUTES = {
+    "Bidirectional": {"forward": "forward_layer", "backward": "backward_layer"},
+    "GroupQueryAttention": {f"{name}_dense": f"_{name}_dense" for name in HEADS},
+    "MultiHeadAttention": {"gate_dense": "_gate_dense"},
+}
+"""What Keras calls the parts of layers made of layers, where it is not what we do."""
+
+STATE = "rnn_state"
+"""How the names of the states begin that a stateful layer goes on from."""
+
+DEPTH = 50
+"""The most groups in groups."""
+
+PLAIN_FILTERS = {1, 2, 3}
+"""HDF5's own filters: deflate, shuffle, checksum. Others would load plug-ins."""
+
+SMALL = 1 << 20
+"""Bytes that are not worth a suspicion."""
+
+
+def h5py() -> Any:
+    """The package that reads and writes HDF5; asked for by its pip command."""
+    try:
+        import h5py as package
+    except ImportError as error:
+        raise ImportError(
+            "Model files need h5py, which is not installed. Write "
+            '`pip install "onefit[files]"`.'
+        ) from error
+    return package
+
+
+def path_of(name: str, counts: dict[str, int], prefix: str) -> str:
+    """The next path in Keras' file of weights for a layer of this class."""
+    counts[name] = counts.get(name, -1) + 1
+    number = f"_{counts[name]}" if counts[name] else ""
+    return f"{prefix}layers/{name}{number}"
+
+
+def class_of(layer: Layer) -> str:
+    """What paths call the class of a layer, or of a model."""
+    if isinstance(layer, Graph):
+        return "sequential" if is_sequential(layer) else "functional"
+    name = snake_case(type(layer).__name__)
+    return CLASSES.get(name, name)
+
+
+def level(graph: Graph, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+    """The layers of a graph in Keras' order, with their paths; operations have none."""
+    counts: dict[str, int] = {}
+    for layer in in_order(graph):
+        if not operator(layer):
+            yield path_of(class_of(layer), counts, prefix), layer
+
+
+def walk(graph: Graph, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+    """The layers of a graph in Keras' order, and of graphs inside, with their paths."""
+    for path, layer in level(graph, prefix):
+        yield path, layer
+        if isinstance(layer, Graph):
+            yield from walk(layer, f"{path}/")
+
+
+def plain_in_order(graph: Graph) -> list[Layer]:
+    """The layers in Keras' order, those of graphs inside in their place."""
+    return [layer for _, layer in walk(graph) if not isinstance(layer, Graph)]
+
+
+def groups(layer: Layer, names: Iterable[str], path: str) -> dict[str, list[str]]:
+    """The names of a layer's weights by the group that has them, in Keras' order.
+
+    The states that a stateful layer goes on from are not among them: no file has them.
+    """
+    found: dict[str, list[str]] = {path: []}
+    for name in names:
+        own = name.rpartition("/")[2]
+        if not own.startswith(STATE):
+            found.setdefault(f"{path}{_inside(layer, name)}", []).append(name)
+    if isinstance(layer, SpectralNormalization):  # Keras has the kernel twice
+        found[path].insert(0, found[f"{path}/layer"][0])
+    return found
+
+
+def _inside(layer: Layer, name: str) -> str:
+    """Where in a layer's group a weight is: "/cell" for that of an LSTM's cell."""
+    parts = layer.parts() if isinstance(layer, Composite) else {}
+    for part, inner in parts.items():
+        if name.startswith(f"{part}/"):
+            at = ATTRIBUTES.get(type(layer).__name__, {}).get(part, part)
+            if isinstance(layer, StackedRNNCells):
+                counts: dict[str, int] = {}
+                paths = [path_of(class_of(cell), counts, "") for cell in layer.cells]
+                at = paths[list(parts).index(part)].replace("layers/", "cells/")
+            return f"/{at}{_inside(inner, name.removeprefix(f'{part}/'))}"
+    if isinstance(layer, Graph):  # a model inside, its weights by its layers' numbers
+        number, _, rest = name.partition("/")
+        own = layer.layers[int(number)]
+        path = next(path for path, one in level(layer) if one is own)
+        return f"/{path}{_inside(own, rest)}"
+    return "/cell" if isinstance(layer, OverTime) else ""
+
+
+# Writing ------------------------------------------------------------------------------
+
+
+def write(
+    raw: Any, graph: Graph, name: str, optimizer: tuple[str, list[Any]] | None
+) -> None:
+    """Writes the weights of a model, and its optimizer's name and arrays, as HDF5."""
+    with h5py().File(raw, "w") as file:
+        _write(file, "", name, [])
+        for path, layer in walk(graph):
+            if isinstance(layer, Graph):
+                _write(file, path, str(layer.name), [])
+                continue
+            named = layer.slot.params | layer.slot.state
+            for at, names in groups(layer, named, path).items():
+                called = str(layer.name) if at == path else at.rpartition("/")[2]
+                _write(file, at, called, [named[name] for name in names])
+        if optimizer is not None:
+            _write(file, "optimizer", *optimizer)
+
+
+def _write(file: Any, path: str, name: str, arrays: Sequence[Any]) -> None:
+    group = file.create_group(f"{path}/vars" if path else "vars")
+    group.attrs["name"] = np.bytes_(name[:99].encode() or b" ")
+    for number, array in enumerate(arrays):
+        group.create_dataset(str(number), data=np.asarray(array))
+
+
+# Reading ------------------------------------------------------------------------------
+
+
+class Store:
+    """An HDF5 file that is not trusted: only plain groups and plain arrays of numbers.
+
+    Args:
+        file: The open h5py.File.
+        where: What an error calls it.
+        limits: How much it may ask for.
+        size: The bytes of the file.
+    """
+
+    def __init__(self, file: Any, where: str, limits: Limits, size: int) -> None:
+        self.file, self.where, self.limits = file, where, limits
+        self.room = size  # two arrays are not in one place
+        self.left = limits.size
+        self.seen: set[str] = set()
+
+    def group(self, path: str) -> Any:
+        """The group at a path, or None."""
+        here = self.file
+        for part in path.split("/"):
+            here = self._child(here, part, path)
+            if here is None:
+                return None
+            if not isinstance(here, h5py().Group):
+                raise self._refused(f"an array at {path!r}", "a group")
+        return here
+
+    def _child(self, group: Any, name: str, path: str) -> Any:
+        if (link := group.get(name, getlink=True)) is None:
+            return None
+        if not isinstance(link, h5py().HardLink):
+            raise self._refused(
+                f"a link ({type(link).__name__}) at {path!r}", "arrays in the file"
+            )
+        return group[name]
+
+    def arrays(self, path: str) -> list[Any]:
+        """The arrays at a path, not yet read: each is checked by itself."""
+        self.seen.add(path)
+        group = self.group(f"{path}/vars")
+        if group is None:
+            return []
+        count = self._count(group)
+        found = [self._child(group, str(i), f"{path}/vars/{i}") for i in range(count)]
+        for number, array in enumerate(found):
+            self._check(array, f"{path}/vars/{number}")
+        return found
+
+    def numbers(self, path: str) -> int:
+        """How many numbers there are in all groups below a path."""
+        group = self.group(path)
+        found = [] if group is None else self._below(path, group)
+        return sum(getattr(one, "size", 0) for _, one in found)
+
+    def _count(self, group: Any) -> int:
+        """How many there are in a group; refused where nobody has so many."""
+        if len(group) > self.limits.arrays:
+            raise self._too_many()
+        return len(group)
+
+    def _too_many(self) -> Exception:
+        return refusal(
+            self.where,
+            received="groups without end",
+            expected=f"{self.limits.arrays:,} at most",
+            fix=self.limits.fix("arrays"),
+        )
+
+    def _below(self, path: str, group: Any) -> Iterator[tuple[str, Any]]:
+        """What is in a group and in the groups in it, with their paths."""
+        rest, met = [(path, group)], set()
+        for _ in range(self.limits.arrays):
+            if not rest:
+                return
+            path, found = rest.pop()
+            yield path, found
+            if isinstance(found, h5py().Group) and path.count("/") < DEPTH:
+                self._count(found)
+                if found.id in met:  # its number in the file: it has two names
+                    raise self._refused(f"a circle of groups at {short(path)}", "none")
+                met.add(found.id)
+                # Keras' random numbers are no weights.
+                inside = sorted({*found} - {"seed_generator"}, reverse=True)
+                paths = [(f"{path}/{name}", name) for name in inside]
+                rest += [(at, self._child(found, name, at)) for at, name in paths]
+        raise self._too_many()
+
+    def _check(self, array: Any, path: str) -> None:
+        if not isinstance(array, h5py().Dataset):
+            raise self._refused(f"no array at {path!r}", "arrays numbered from 0")
+        if array.external or array.is_virtual:
+            raise self._refused(
+                f"an array of other files at {path!r}", "its own arrays"
+            )
+        plist = array.id.get_create_plist()
+        filters = {plist.get_filter(i)[0] for i in range(plist.get_nfilters())}
+        if array.dtype.kind not in "fiub" or filters - PLAIN_FILTERS:
+            raise self._refused(
+                f"{array.dtype} with filters {sorted(filters)} at {path!r}",
+                "plain numbers",
+            )
+        size, stored = array.dtype.itemsize * array.size, array.id.get_storage_size()
+        self.left -= size
+        self.room -= stored
+        bomb = size > SMALL and size > self.limits.expansion * stored
+        if self.left < 0 or self.room < 0 or bomb:
+            raise refusal(
+                self.where,
+                received=f"{size:,} bytes declared at {path!r} and {stored:,} stored",
+                expected="arrays that are in the file, within the limit",
+                fix=self.limits.fix("size" if self.left < 0 else "expansion"),
+            )
+
+    def name(self, path: str) -> str:
+        """What the thing at a path was called, if onefit has written it."""
+        group = self.group(f"{path}/vars")
+        if group is None or "name" not in group.attrs:
+            return ""
+        found = group.attrs.get_id("name")
+        # Keras' texts are in a place of their own, where a damaged size is believed.
+        if found.shape != () or found.dtype.kind != "S" or found.dtype.itemsize > 999:
+            return ""
+        return group.attrs["name"].decode(errors="replace")
+
+    def nothing_else(self) -> None:
+        """Refuses weights that were not asked for."""
+        top = self.group("layers")
+        for path, found in () if top is None else self._below("layers", top):
+            inside = isinstance(found, h5py().Group) and path.count("/") < DEPTH
+            if not inside and path.rpartition("/vars/")[0] not in self.seen:
+                at = short(path.rpartition("/vars/")[0] or path)
+                raise self._refused(f"weights at {at}", "those of the model's layers")
+
+    def _refused(self, received: str, expected: str) -> Exception:
+        fix = "save the model again, or ask where the file is from"
+        return refusal(self.where, received=received, expected=expected, fix=fix)
+
+
+@contextlib.contextmanager
+def read(file: Any, place: str, limits: Limits) -> Iterator[Store]:
+    """The store in an open file or a file-like object."""
+    package, size = h5py(), file.seek(0, io.SEEK_END)
+    file.seek(0)
+    try:
+        opened = package.File(file, "r")
+    except OSError as error:
+        raise refusal(
+            place,
+            received="weights that are no HDF5 file, or a part of one",
+            expected="a whole file",
+            fix="copy or save it again",
+        ) from error
+    with opened:
+        yield Store(opened, place, limits, size)
+
+
+def build(layer: Layer, shape: Any, store: Store, path: str) -> None:
+    """Gives a layer without weights those of a store, for input of a shape.
+
+    No array is made before the file is known to hold one of its shape.
+    """
+    place = f"{store.where}, {where(layer)}"
+    room = _Room(place, f"numbers at {path!r}", store.numbers(path))
+    params, state = _outline(layer, shape, store.limits, room)
+    arrays = _fitting(layer, params | state, store, path)
+    for name, old in state.items():
+        if name not in arrays:
+            _check_size(old.shape, store.limits, place)
+    values = {
+        name: np.array(arrays.get(name, old), np.asarray(old).dtype)
+        for name, old in (params | state).items()
+    }
+    weights = (
+        {name: values[name] for name in params},
+        {name: values[name] for name in state},
+    )
+    object.__setattr__(layer, "_weights", Weights(*weights, shape))
+
+
+class Drawn:
+    """Gives layers fresh weights, which together have no more bytes than the limit."""
+
+    def __init__(self, place: str, limits: Limits) -> None:
+        self.limits, self.place = limits, place
+        numbers = limits.size // np.dtype(config.floatx()).itemsize
+        fix = limits.fix("size")
+        self.room = _Room(place, "numbers as the limit", numbers, fix)
+
+    def __call__(self, layer: Layer, shape: Any, path: str) -> None:
+        """Gives a layer without weights its own, for input of a shape."""
+        del path
+        self.room.place = f"{self.place}, {where(layer)}"
+        _outline(layer, shape, self.limits, self.room)
+        layer.build(shape)
+
+
+def _outline(layer: Layer, shape: Any, limits: Limits, room: "_Room") -> Any:
+    """The weights of a layer for input of a shape, without memory behind them."""
+    for one in jax.tree.leaves(shape, is_leaf=is_shape):
+        _check_size(one, limits, room.place)
+    layer.output_shape(shape)  # refuses what does not fit
+    return _shapes_only(layer, room).init(np.random.default_rng(0), shape)
+
+
+def _check_size(shape: Any, limits: Limits, place: str) -> None:
+    if math.prod(size or 1 for size in shape) > limits.example:
+        raise refusal(
+            place,
+            received=f"an array of shape {shape} in an example",
+            expected=f"{limits.example:,} numbers at most",
+            fix=limits.fix("example"),
+        )
+
+
+def named(graph: Graph) -> dict[str, Any]:
+    """The weights of a model by the names of layers and weights, "dense/kernel".
+
+    Raises:
+        ValueError: Two weights of one name, by a layer's name with a slash.
+    """
+    found: dict[str, Any] = {}
+    for title, layer in _titled(graph):
+        for name, array in _kept(layer).items():
+            if f"{title}/{name}" in found:
+                raise refusal(
+                    where(layer),
+                    received=f"two weights named {title}/{name!r}",
+                    expected="names that differ",
+                    fix="give the layers names without slashes",
+                )
+            found[f"{title}/{name}"] = array
+    return found
+
+
+def _titled(graph: Graph, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+    """The plain layers, with their names after those of the models they are in."""
+    for layer in graph.layers:
+        if isinstance(layer, Graph):
+            yield from _titled(layer, f"{prefix}{layer.name}/")
+        elif layer.built:
+            yield f"{prefix}{layer.name}", layer
+
+
+def _kept(layer: Layer) -> dict[str, Any]:
+    """The weights that files have: all but the states of a stateful layer."""
+    found = layer.slot.params | layer.slot.state
+    return {
+        name: array
+        for name, array in found.items()
+        if not name.rpartition("/")[2].startswith(STATE)
+    }
+
+
+def put_named(graph: Graph, arrays: dict[str, Any]) -> None:
+    """Gives built layers the weights of `named`."""
+    new = {id(layer): (title, layer) for title, layer in _titled(graph)}
+    values: list[Any] = []
+    for plain in graph.plain_layers():
+        if found := new.get(id(plain)):
+            title, layer = found
+            all_of = layer.slot.params | layer.slot.state
+            values += [arrays.get(f"{title}/{n}", old) for n, old in all_of.items()]
+    graph.set_weights(values)
+
+
+def put(graph: Graph, store: Store) -> None:
+    """Gives built layers the weights of a store: all, or none if one misfits."""
+    new: dict[int, list[Any]] = {}
+    for path, layer in walk(graph):
+        if isinstance(layer, Graph):
+            continue
+        named = layer.slot.params | layer.slot.state
+        arrays = _fitting(layer, named, store, path)
+        new[id(layer)] = [np.asarray(arrays.get(n, old)) for n, old in named.items()]
+    store.nothing_else()
+    plain = [id(layer) for layer in graph.plain_layers()]  # operations among them
+    graph.set_weights([array for layer in plain for array in new.get(layer, ())])
+
+
+def _fitting(
+    layer: Layer, named: dict[str, Any], store: Store, path: str
+) -> dict[str, Any]:
+    """The arrays of a layer in a store, if they have the shapes of its weights."""
+    place, found = f"{store.where}, {where(layer)}", {}
+    for at, names in groups(layer, named, path).items():
+        arrays = store.arrays(at)
+        if len(arrays) != len(names):
+            known = ", ".join(names) or "it has no weights"
+            raise refusal(
+                place,
+                received=f"{len(arrays)} arrays at {at!r}",
+                expected=f"{len(names)} ({known})",
+                fix="the file is of another model, or was not built when it was saved",
+            )
+        for name, array in zip(names, arrays, strict=True):
+            if tuple(array.shape) != tuple(named[name].shape):
+                raise refusal(
+                    place,
+                    received=f"{name} of shape {tuple(array.shape)}",
+                    expected=f"shape {tuple(named[name].shape)}",
+                    fix="the file is of another model: make the one that was saved",
+                )
+        found |= dict(zip(names, arrays, strict=True))
+    return found
+
+
+class _Room:
+    """The numbers that there are for a layer: its weights cannot be more."""
+
+    def __init__(self, place: str, what: str, numbers: int, fix: str = "") -> None:
+        self.place, self.what, self.fix = place, what, fix
+        self.numbers, self.taken = numbers, 0
+
+    def take(self, count: int) -> None:
+        """Takes some; refused when they are many more than there are."""
+        self.taken += count
+        if self.taken > self.numbers + SMALL:
+            raise refusal(
+                self.place,
+                received=f"{self.numbers:,} {self.what}",
+                expected=f"{self.taken:,} or more",
+                fix=self.fix
+                or "the file is of another model: make the one that was saved",
+            )
+
+
+class _Empty(Initializer):
+    """In place of an initializer: arrays of a shape without memory behind them."""
+
+    room: Any
+
+    def draw(self, rng: Any, shape: Any) -> np.ndarray:
+        del rng
+        self.room.take(math.prod(shape))
+        return np.broadcast_to(np.zeros((), config.floatx()), shape)
+
+
+def _shapes_only(layer: Layer, room: _Room) -> Layer:
+    """The layer, and those inside it, with initializers that draw nothing.
+
+    A layer of the caller's own may do more with what is drawn, and is left as it is.
+    """
+    if not type(layer).__module__.startswith("onefit."):
+        return layer
+    values = {f.name: getattr(layer, f.name) for f in dataclasses.fields(layer)}
+    empty = {name: _emptied(value, room) for name, value in values.items()}
+    changed = {name: v for name, v in empty.items() if v is not values[name]}
+    names = {attribute: name for name, attribute in settings(type(layer)).items()}
+    return (
+        layer.replace(**{names[n]: v for n, v in changed.items()}) if changed else layer
+    )
+
+
+def _emptied(value: Any, room: _Room) -> Any:
+    if isinstance(value, Initializer):
+        return _Empty(room)
+    if isinstance(value, Layer):
+        return _shapes_only(value, room)
+    if isinstance(value, tuple) and any(isinstance(v, Layer) for v in value):
+        return tuple(_emptied(v, room) for v in value)
+    return value

@@ -1,0 +1,184 @@
+# ruff: noqa: D102
+"""Architecture: what a network computes, as one layer that is made of layers."""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import jax
+import numpy as np
+
+from onefit.errors import invalid
+from onefit.layers.base import Layer
+from onefit.types import is_shape
+
+if TYPE_CHECKING:
+    from onefit.networks.network import Network
+
+__all__ = ["Architecture"]
+
+
+class Architecture(Layer, abstract=True):
+    """The contract of what a network computes. Training asks for no more.
+
+    It is a layer, so that networks nest. Its weights are a tuple with the weights of
+    each of its layers, and they live in the layers' own slots: a layer that two
+    networks share has one set of weights. A graph of layers is one architecture.
+
+    A subclass says what its `layers` are, and how they are called: `forward`,
+    `output_shape`, `input_shapes`, `calls`, `by_row`, `always_random`, `slot`, `build`.
+    """
+
+    face: ClassVar["Network | None"] = None
+    """The network that people hold, whose architecture this is."""
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Each layer once; an architecture inside is one of them."""
+        raise NotImplementedError
+
+    def calls(self) -> list[tuple[tuple[int, ...], Layer]]:
+        """Each call of a plain layer, in order: its path (call numbers), the layer."""
+        raise NotImplementedError
+
+    def input_shapes(self, input_shape: Any) -> list[Any]:
+        """The input shape of each layer, at its first call."""
+        raise NotImplementedError
+
+    @property
+    def by_row(self) -> bool:
+        """Whether the output of a row cannot depend on the rows beside it."""
+        raise NotImplementedError
+
+    @property
+    def always_random(self) -> bool:
+        """Whether a call draws random numbers even when the network does not train."""
+        raise NotImplementedError
+
+    def before(self, link: str, output: int = 0) -> "Architecture | None":
+        """The architecture that stops before an output's activation, if it can."""
+        del link, output
+
+    # What follows from the layers -----------------------------------------------------
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "trainable" and hasattr(self, "_made"):
+            for layer in self.layers:
+                layer.trainable = value
+        super().__setattr__(name, value)
+
+    @property
+    def random(self) -> bool:  # type: ignore[override]
+        """Whether any layer draws random numbers while training."""
+        return any(layer.random for layer in self.layers)
+
+    @property
+    def integers(self) -> bool:  # type: ignore[override]
+        """Whole numbers come in as they are; each layer then gets what it takes."""
+        return True
+
+    @property
+    def stateful(self) -> bool:  # type: ignore[override]
+        """Whether any layer goes on from its last call's state."""
+        return any(layer.stateful for layer in self.layers)
+
+    def plain_layers(self) -> list[Layer]:
+        """The layers, those of graphs inside it in their place."""
+        inner = [
+            layer.plain_layers() if isinstance(layer, Architecture) else [layer]
+            for layer in self.layers
+        ]
+        return [layer for layers in inner for layer in layers]
+
+    @property
+    def batch_size(self) -> int | None:
+        """The rows of a batch, where the inputs fix them."""
+        shapes = jax.tree.leaves(self.slot.input_shape, is_leaf=is_shape)
+        return shapes[0][0] if shapes and shapes[0] else None
+
+    def free(self, params: Any) -> Any:
+        """The weights that training may change: those of layers not frozen."""
+        return tuple(
+            layer.free(p) for layer, p in zip(self.layers, params, strict=True)
+        )
+
+    def merge(self, params: Any, free: Any) -> Any:
+        """All weights, with the free ones replaced by these."""
+        return tuple(
+            layer.merge(p, f)
+            for layer, p, f in zip(self.layers, params, free, strict=True)
+        )
+
+    def penalty(self, params: Any) -> Any:
+        terms = [layer.penalty(p) for layer, p in zip(self.layers, params, strict=True)]
+        return sum(terms, start=0.0)
+
+    def constrain(self, params: Any) -> Any:
+        return tuple(
+            layer.constrain(p) for layer, p in zip(self.layers, params, strict=True)
+        )
+
+    # The face -----------------------------------------------------------------------
+
+    @property
+    def built(self) -> bool:
+        """Whether every layer has its weights."""
+        return all(layer.built for layer in self.layers)
+
+    def redraw(self, rng: np.random.Generator) -> tuple[Any, Any]:
+        """Fresh weights: (params, state), those of the slot being left as they are.
+
+        Frozen layers keep theirs, and so do those that have learned from data by
+        `adapt`.
+        """
+        streams = rng.spawn(len(self.layers))
+        pairs = []
+        for layer, stream in zip(self.layers, streams, strict=True):
+            slot = layer.slot
+            if isinstance(layer, Architecture):
+                pairs.append(layer.redraw(stream))
+            elif not layer.trainable or hasattr(layer, "adapt") or not slot.params:
+                pairs.append((slot.params, slot.state))
+            else:
+                pairs.append(layer.init(stream, slot.input_shape))
+        return tuple(p for p, _ in pairs), tuple(s for _, s in pairs)
+
+    def store(self, params: Any, state: Any) -> None:
+        """Puts weights back into the layers' slots, in each slot's own order."""
+        for layer, p, s in zip(self.layers, params, state, strict=True):
+            if layer.built:
+                layer.store(p, s)
+
+    @property
+    def weights(self) -> list[Any]:
+        """All weights, layer by layer."""
+        return [w for layer in self.layers for w in layer.weights]
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """Replaces all weights, layer by layer.
+
+        Raises:
+            ValueError: A wrong number of arrays, or a wrong shape (which layer).
+        """
+        counts = [len(layer.weights) for layer in self.layers]
+        if len(weights) != sum(counts):
+            each = ", ".join(
+                f"{layer.name} {n}"
+                for layer, n in zip(self.layers, counts, strict=True)
+            )
+            raise invalid(
+                "set_weights",
+                f"{len(weights)} arrays",
+                f"{sum(counts)} ({each})",
+                "see model.get_weights() for their order and shapes",
+            )
+        rest = list(weights)
+        before = self.get_weights()
+        try:
+            for layer, n in zip(self.layers, counts, strict=True):
+                layer.set_weights(rest[:n])
+                rest = rest[n:]
+        except ValueError:
+            # Nothing is half done: what was set before the bad array is taken back.
+            for layer, n in zip(self.layers, counts, strict=True):
+                layer.set_weights(before[:n])
+                before = before[n:]
+            raise

@@ -1,0 +1,111 @@
+"""Copies of models: the same layers and calls, fresh weights."""
+
+from collections.abc import Callable
+from typing import Any
+
+from onefit.errors import invalid, mistyped
+from onefit.layers.base import Layer
+from onefit.layers.core import Input, InputLayer
+from onefit.layers.symbolic import Tensor
+from onefit.networks.functional import Nest, lone
+from onefit.networks.graph import Graph
+from onefit.networks.network import FACES, Network
+from onefit.networks.sequential import SequentialNetwork
+
+__all__ = ["clone_model", "entrance_like"]
+
+
+def clone_model(
+    model: Network,
+    input_tensors: Any = None,
+    clone_function: Callable[[Layer], Layer] | None = None,
+) -> Network:
+    """A model with the same layers and fresh weights, not compiled.
+
+    A layer that the model calls several times is one layer in the copy too; a model
+    inside is copied as well.
+
+    Args:
+        model: What to copy: a Sequential, or a Model of inputs and outputs.
+        input_tensors: What Input gave, to build the copy on; by default new ones.
+        clone_function: Makes the new layer of an old one, for another setting or kind:
+            `lambda layer: Dropout(0.5) if isinstance(layer, Dropout) else
+            layer.replace()`. By default a layer with the same settings.
+
+    Raises:
+        TypeError: What is no model, a function that gives no layer.
+        ValueError: Another number of input tensors than of inputs.
+
+    Example:
+        >>> from onefit import Input, Sequential, models
+        >>> from onefit.layers import Dense
+        >>> model = Sequential([Input((3,)), Dense(2, kernel_initializer="ones")])
+        >>> clone = models.clone_model(model)
+        >>> clone.layers[0] is model.layers[0], clone.count_params()
+        (False, 8)
+
+    Source: Keras, `keras.models.clone_model`.
+    """
+    if not isinstance(model, Network):
+        raise mistyped("clone_model", repr(model), "a model")
+    make = clone_function or (lambda layer: layer.replace())
+    if isinstance(model, SequentialNetwork) and input_tensors is None:
+        entrance = model.entrance_layer and [model.entrance_layer.replace()]
+        return FACES["Sequential"](
+            [*(entrance or []), *(_copy(layer, make) for layer in model.graph.layers)],
+            name=model.name if model.graph._named else None,
+        )
+    inputs, outputs = (
+        model.known_nest(model.input_nest),
+        model.known_nest(model.output_nest),
+    )
+    given = Nest(input_tensors, "input_tensors") if input_tensors is not None else None
+    if given and len(given.tensors) != len(inputs.tensors):
+        raise invalid(
+            "clone_model",
+            f"{len(given.tensors)} input tensors",
+            f"{len(inputs.tensors)}, one for each input",
+        )
+    tensors = given.tensors if given else [entrance_like(t) for t in inputs.tensors]
+    ends = _called(model.graph, tensors, make)
+    return FACES["Functional"](
+        inputs.arrange(lone(tensors)),
+        outputs.arrange(ends),
+        name=model.name if model.graph._named else None,
+    )
+
+
+def entrance_like(tensor: Tensor, name: str | None = None) -> Tensor:
+    """A new Input like this one; of its name, if that was chosen, unless told."""
+    layer = tensor.call.layer
+    dtype = None if tensor.dtype.startswith("float") else tensor.dtype
+    name = name or (layer.name if layer._named else None)
+    return Input(batch_shape=tensor.shape, dtype=dtype, name=name)
+
+
+def _called(graph: Graph, inputs: list[Tensor], make: Any) -> Any:
+    """What the copied layers of a graph give on these inputs."""
+    copies = [_copy(layer, make) for layer in graph.layers]
+
+    def call(node: Any, number: int, value: Any, mask: Any) -> Any:
+        del number
+        if isinstance(graph.layers[node.layer], InputLayer):
+            return value
+        return copies[node.layer](value, mask=mask, **dict(node.options))
+
+    return graph.thread(inputs[0] if graph.inputs == 1 else tuple(inputs), call)
+
+
+def _copy(layer: Layer, make: Any) -> Layer:
+    if not isinstance(layer, Graph):
+        new = make(layer)
+        if not isinstance(new, Layer):
+            raise mistyped(
+                "clone_function",
+                repr(new),
+                "a layer",
+                "return layer.replace() for layers that stay as they are",
+            )
+        object.__setattr__(new, "_named", layer._named)
+        return new
+    return clone_model(layer.face, clone_function=make).graph  # type: ignore[attr-defined]

@@ -1,0 +1,296 @@
+"""From what layers were called on to the graph of a model: back from the outputs."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+
+from onefit.errors import invalid, mistyped, unknown
+from onefit.layers.base import Layer
+from onefit.layers.core import InputLayer
+from onefit.layers.symbolic import Call, Tensor
+from onefit.networks.graph import Graph, Node
+
+__all__ = ["Nest", "by_name", "graph_of", "lone", "name_layers", "several"]
+
+
+class Nest:
+    """How the inputs or the outputs of a model are arranged: one, a list, a dict.
+
+    Attributes:
+        tensors: Them, in the order of the graph.
+        keys: What each is called in a dict, or None.
+    """
+
+    def __init__(self, value: Any, what: str) -> None:
+        self.keys = [str(k) for k in value] if isinstance(value, dict) else None
+        given: Any = list(value.values()) if isinstance(value, dict) else value
+        self.lone = not isinstance(given, list | tuple)
+        self.tensors: list[Tensor] = [given] if self.lone else list(given)
+        for tensor in self.tensors:
+            if not isinstance(tensor, Tensor):
+                raise mistyped(
+                    "Model",
+                    f"{what} {tensor!r}",
+                    "what Input gives, or a layer called on it",
+                    "write x = Input((4,)); Model(x, Dense(1)(x))",
+                )
+        if not self.tensors:
+            raise invalid("Model", f"no {what}", "at least one")
+        if len(self.tensors) == 1 and self.keys is None:
+            self.lone = True
+
+    @property
+    def value(self) -> Any:
+        """The tensors as the model was given them: one, a list, or a dict."""
+        return self.arrange(lone(self.tensors))
+
+    def arrange(self, values: Any) -> Any:
+        """The graph's values (one, or a tuple) as the model's user arranged them."""
+        if self.keys is not None:
+            several = values if len(self.tensors) > 1 else (values,)
+            return dict(zip(self.keys, several, strict=True))
+        return values if self.lone else list(values)
+
+
+def lone(values: list[Any]) -> Any:
+    """One value for a list of one, a tuple of several: as a graph has them."""
+    return values[0] if len(values) == 1 else tuple(values)
+
+
+def by_name(value: dict[str, Any], names: Sequence[str], where: str) -> list[Any]:
+    """The values of a dict in the order of the names, each there once.
+
+    Raises:
+        ValueError: A name that is missing, or one too many, with the nearest.
+    """
+    for name in value:
+        if name not in names:
+            raise unknown(f"name in {where}", name, list(names))
+    for name in names:
+        if name not in value and where != "sample_weight":
+            raise invalid(
+                where,
+                f"a dict with {', '.join(map(repr, value)) or 'nothing'}",
+                f"one array each for {', '.join(map(repr, names))}",
+                f"add {where}[{name!r}]",
+            )
+    return [value.get(name) for name in names]
+
+
+def several(value: Any, names: Sequence[str], where: str) -> Sequence[Any]:
+    """A list or tuple with one value for each name.
+
+    Raises:
+        ValueError: Another number of them.
+    """
+    listed = isinstance(value, list | tuple)
+    if not listed or len(value) != len(names):
+        raise invalid(
+            where,
+            f"{len(value)} arrays" if listed else "one array",
+            f"{len(names)}, one each for {', '.join(map(repr, names))}",
+            f"write {where}=[{', '.join(names)}], or a dict by these names",
+        )
+    return value
+
+
+def graph_of(inputs: list[Tensor], outputs: list[Tensor], name: str) -> Graph:
+    """The graph from these inputs to these outputs, its layers in Keras' order.
+
+    A layer comes the earlier the longer its way to an output; of those with equally
+    long ways the one that is met first, going back from the outputs, comes first.
+
+    Raises:
+        ValueError: An output that needs another input, with the path from there; an
+            input that no output needs; two inputs that are the same.
+    """
+    for i, tensor in enumerate(inputs):
+        if tensor in inputs[:i]:
+            raise invalid(
+                f"Model {name!r}", f"the input {tensor.name!r} twice", "each input once"
+            )
+    calls = _calls(inputs, outputs, name)
+    needed = {id(t) for call in calls for t in _sources(call)}
+    needed |= {id(t) for t in outputs} | {id(t) for c in calls for t in c.tensors}
+    for tensor in inputs:
+        if id(tensor) not in needed:
+            raise invalid(
+                f"Model {name!r}",
+                f"the input {tensor.name!r}, which no output depends on",
+                "inputs that are used",
+                "leave it out of inputs, or connect it",
+            )
+    layers = _in_order(calls, outputs)
+    index = {id(layer): i for i, layer in enumerate(layers)}
+    numbers = {id(tensor): i for i, tensor in enumerate(inputs)}
+    nodes, count = [], len(inputs)
+    for call in calls:
+        entrance = not _sources(call)  # an Input: its node checks the shape
+        sources = call.tensors[0] if entrance else call.sources
+        number = lambda t: numbers[id(t)]  # noqa: E731
+        nodes.append(
+            Node(
+                index[id(call.layer)],
+                jax.tree.map(number, sources),
+                jax.tree.map(number, call.mask),
+                call.options,
+                len(call.tensors),
+            )
+        )
+        for tensor in call.tensors:
+            numbers[id(tensor)] = count
+            count += 1
+    ends = [numbers[id(tensor)] for tensor in outputs]
+    graph = Graph(
+        layers=tuple(layers),
+        nodes=tuple(nodes),
+        inputs=len(inputs),
+        outputs=lone(ends),
+        name=name,
+    )
+    return _each_once(graph)
+
+
+def _each_once(graph: Graph) -> Graph:
+    """The graph with each layer at one place in it.
+
+    Where two models inside it share a layer (or the graph shares one with a model
+    inside), those models' own calls take the place of the calls of the models: the
+    shared layer has one set of weights, hence one place.
+    """
+    plain = [id(p) for layer in graph.layers for p in _plain(layer)]
+    twice = {p for p in plain if plain.count(p) > 1}
+    if not twice:
+        return graph
+    apart = [
+        layer
+        for layer in graph.layers
+        if isinstance(layer, Graph) and twice & {id(p) for p in _plain(layer)}
+    ]
+    layers: list[Layer] = []
+    nodes: list[Node] = []
+    count = graph.inputs
+
+    def place(layer: Layer) -> int:
+        if not any(known is layer for known in layers):
+            layers.append(layer)
+        return next(i for i, known in enumerate(layers) if known is layer)
+
+    def thread(inner: Graph, values: list[int], told: dict[str, Any]) -> list[int]:
+        """Adds the nodes of a graph on these values; the numbers of its outputs."""
+        nonlocal count
+        at = values.__getitem__
+        for node in inner.nodes:
+            layer: Any = inner.layers[node.layer]
+            sources = jax.tree.map(at, node.sources)
+            if isinstance(layer, InputLayer) and inner is not graph:
+                values.append(sources)
+                continue
+            options = told | dict(node.options)
+            if any(layer is one for one in apart):
+                values.extend(thread(layer, jax.tree.leaves(sources), options))
+                continue
+            mask = jax.tree.map(at, node.mask)
+            new = Node(
+                place(layer), sources, mask, tuple(options.items()), node.outputs
+            )
+            nodes.append(new)
+            values.extend(range(count, count + node.outputs))
+            count += node.outputs
+        return [at(number) for number in jax.tree.leaves(inner.outputs)]
+
+    ends = thread(graph, list(range(graph.inputs)), {})
+    flat = graph.replace(layers=tuple(layers), nodes=tuple(nodes), outputs=lone(ends))
+    return _each_once(flat)
+
+
+def _plain(layer: Layer) -> list[Layer]:
+    return layer.plain_layers() if isinstance(layer, Graph) else [layer]
+
+
+def _sources(call: Call) -> list[Tensor]:
+    return jax.tree.leaves((call.sources, call.mask))
+
+
+def _calls(inputs: list[Tensor], outputs: list[Tensor], name: str) -> list[Call]:
+    """The calls between inputs and outputs, each after those that it needs."""
+    known = {id(tensor) for tensor in inputs}
+    done: dict[int, Call] = {}
+    # Going back by hand: a network may be deeper than Python's stack.
+    for output in outputs:
+        path: list[tuple[Call, list[Tensor]]] = []
+
+        def visit(tensor: Tensor, path: Any = path) -> None:
+            call = tensor.call
+            if id(call) in done:
+                return
+            entrance = isinstance(call.layer, InputLayer)
+            if id(tensor) in known and not entrance:
+                return
+            if entrance and id(tensor) not in known:
+                way = [call, *(c for c, _ in reversed(path))]
+                raise invalid(
+                    f"Model {name!r}",
+                    f"an output that needs the input {tensor.name!r} "
+                    f"({' → '.join(str(c.layer.name) for c in way)})",
+                    "inputs from which every output can be computed",
+                    f"add it: Model([..., {tensor.name}], outputs)",
+                )
+            path.append((call, list(reversed(_sources(call)))))
+
+        visit(output)
+        while path:
+            call, rest = path[-1]
+            if rest:
+                visit(rest.pop())
+            else:
+                path.pop()
+                done[id(call)] = call
+    return list(done.values())
+
+
+def _in_order(calls: list[Call], outputs: list[Tensor]) -> list[Layer]:
+    """The layers, those far from the outputs first."""
+    made = {id(t): call for call in calls for t in call.tensors}
+    depth = {id(call): 0 for call in calls}
+    deepest: dict[int, int] = {}
+    for call in reversed(calls):
+        key = id(call.layer)
+        depth[id(call)] = max(depth[id(call)], deepest.get(key, 0))
+        deepest[key] = depth[id(call)]
+        for tensor in _sources(call):
+            before = made.get(id(tensor))
+            if before is not None:
+                depth[id(before)] = max(depth[id(before)], depth[id(call)] + 1)
+    # In the order in which they are met going back from the outputs.
+    met: dict[int, Layer] = {}
+    rest, seen = [made.get(id(t)) for t in reversed(outputs)], set()
+    while rest:
+        call = rest.pop()
+        if call is not None and id(call) not in seen:
+            seen.add(id(call))
+            met.setdefault(id(call.layer), call.layer)
+            rest.extend(made.get(id(t)) for t in reversed(_sources(call)))
+    return sorted(met.values(), key=lambda layer: -deepest[id(layer)])
+
+
+def name_layers(layers: list[Layer], where: str) -> None:
+    """Gives layers of one name names that differ; refuses two that were named alike."""
+    taken: set[str] = set()
+    for layer in sorted(layers, key=lambda layer: not layer._named):
+        name, number = str(layer.name), 1
+        if name in taken and layer._named:
+            raise invalid(
+                where,
+                f"two layers named {name!r}",
+                "names that differ",
+                f"write name='{name}_2' for the second",
+            )
+        if name in taken:
+            plain = re.sub(r"(_\d+)+$", "", name)
+            while f"{plain}_{number}" in taken:
+                number += 1
+            layer.name = f"{plain}_{number}"
+        taken.add(str(layer.name))

@@ -1,0 +1,309 @@
+# ruff: noqa: D102
+"""Graphs: layers and the order in which they are called, as one pure function."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from onefit import config
+from onefit.errors import mistyped
+from onefit.layers.base import Layer, Outcome, Weights
+from onefit.layers.core import InputLayer
+from onefit.networks.architecture import Architecture
+from onefit.types import is_shape
+
+__all__ = ["Graph", "Node", "chain"]
+
+
+class Node(NamedTuple):
+    """One call of a layer.
+
+    Attributes:
+        layer: Which layer.
+        sources: On which values, in a nest of numbers.
+        mask: The values that are the call's own mask, where it gives one.
+        options: The call's static options, as (name, value).
+        outputs: How many values it makes.
+    """
+
+    layer: int
+    sources: Any
+    mask: Any = None
+    options: tuple[tuple[str, Any], ...] = ()
+    outputs: int = 1
+
+
+class Flow:
+    """An array on its way through a graph, and which of its steps there are."""
+
+    def __init__(self, value: Any, mask: Any = None) -> None:
+        self.value, self.mask = value, mask
+
+
+class Graph(Architecture):
+    """Layers joined into one: values are numbered, inputs first, then nodes' outputs.
+
+    Args:
+        layers: Each layer once.
+        nodes: The calls, in an order in which every value exists before it is used.
+        inputs: How many inputs.
+        outputs: A nest of value numbers; a lone number is a lone output.
+    """
+
+    layers: tuple[Layer, ...] = ()  # type: ignore[assignment]
+    nodes: tuple[Node, ...] = ()
+    inputs: int = 1
+    outputs: Any = None
+
+    @property
+    def by_row(self) -> bool:
+        """Whether the output of a row cannot depend on the rows beside it.
+
+        Layers from outside the house may mix them; so may one told to train.
+        """
+        own = all(
+            type(layer).__module__.startswith("onefit.")
+            and type(layer).__name__ != "Lambda"
+            for layer in self.plain_layers()
+        )
+        graphs = [layer for layer in self.layers if isinstance(layer, Graph)]
+        told = any(dict(node.options).get("training") for node in self.nodes)
+        return own and not told and all(graph.by_row for graph in graphs)
+
+    @property
+    def always_random(self) -> bool:
+        """Whether any call draws random numbers even when the model does not train."""
+        return any(
+            (layer.random and dict(node.options).get("training", False))
+            or getattr(layer, "always_random", False)
+            for node in self.nodes
+            for layer in (self.layers[node.layer],)
+        )
+
+    def init(self, rng: np.random.Generator, input_shape: Any) -> Any:
+        shapes = self.input_shapes(input_shape)
+        pairs = [
+            layer.init(stream, shape)
+            for layer, shape, stream in zip(
+                self.layers, shapes, rng.spawn(len(self.layers)), strict=True
+            )
+        ]
+        return tuple(p for p, _ in pairs), tuple(s for _, s in pairs)
+
+    def forward(
+        self,
+        params: Any,
+        state: Any,
+        x: Any,
+        *,
+        training: bool,
+        key: Any,
+        mask: Any = None,
+        tap: Any = None,
+        **options: Any,
+    ) -> Outcome:
+        """As `Layer.forward`; `tap(path, layer, outcome) -> outcome` sees each call.
+
+        The calls are those of plain layers, in the order of `calls`; what the tap
+        returns takes the outcome's place, so a tap can also add to it.
+        """
+        states, penalties = list(state), []
+
+        def call(node: Node, number: int, flow: Any, mask: Any) -> Any:
+            index, layer = node.layer, self.layers[node.layer]
+            value = jax.tree.map(lambda f: _numbers(layer, f.value), flow)
+            told = {"training": training} | dict(node.options)
+            told["key"] = None
+            if layer.random and key is not None and told["training"]:
+                told["key"] = jax.random.fold_in(key, number)
+            given = flow if mask is None else mask
+            told["mask"] = jax.tree.map(
+                lambda f: f.mask if mask is None else f.value, given
+            )
+            inner = isinstance(layer, Graph)
+            if inner and tap is not None:
+                told["tap"] = lambda path, *rest: tap((number, *path), *rest)
+            try:
+                # The place is seen in profiles, and when a NaN is looked for.
+                with jax.named_scope(f"call{number}"):
+                    outcome = layer.forward(params[index], states[index], value, **told)
+            except jax.errors.TracerArrayConversionError:
+                raise mistyped(
+                    # Names do not travel into a program; the place does.
+                    f"{type(layer).__name__}, layer {index}",
+                    "a function that computes with numpy",
+                    "jax.numpy, whose functions can be compiled",
+                    "write `import jax.numpy as jnp` and jnp.exp for np.exp",
+                ) from None
+            if tap is not None and not inner:
+                outcome = tap((number,), layer, outcome)
+            states[index] = outcome.state
+            penalties.append(outcome.penalty)
+            return _flows(outcome.output, outcome.mask)
+
+        y = self.thread(_flows(x, mask), call)
+        return Outcome(
+            jax.tree.map(lambda f: f.value, y),
+            tuple(states),
+            sum(penalties, start=0.0),
+            jax.tree.map(lambda f: f.mask, y),
+        )
+
+    def apply(self, params, state, x, *, training=False, key=None, mask=None):
+        return self.forward(params, state, x, training=training, key=key, mask=mask)[:2]
+
+    def output_shape(self, input_shape: Any) -> Any:
+        return self.thread(input_shape, self._shape)
+
+    def _shape(self, node: Node, number: int, shape: Any, mask: Any) -> Any:
+        del number, mask
+        layer = self.layers[node.layer]
+        try:
+            return layer.call_shape(shape, **dict(node.options))
+        except ValueError as error:
+            if not isinstance(layer, Graph):
+                raise
+            raise ValueError(f"{layer.name} > {error}") from None
+
+    def thread(self, x: Any, call: Any) -> Any:
+        """Carries values through: `call(node, number, value, mask) -> value`.
+
+        What flows may be arrays (the forward pass), shapes, or anything else.
+        """
+        values = [x] if self.inputs == 1 else list(x)
+        at = values.__getitem__
+        for number, node in enumerate(self.nodes):
+            value = jax.tree.map(at, node.sources)
+            y = call(node, number, value, jax.tree.map(at, node.mask))
+            values.extend(jax.tree.leaves(y, is_leaf=is_shape))
+        return jax.tree.map(at, self.outputs)
+
+    def input_shapes(self, input_shape: Any) -> list[Any]:
+        """The input shape of each layer, at its first call."""
+        shapes: dict[int, Any] = {}
+
+        def call(node: Node, number: int, shape: Any, mask: Any) -> Any:
+            shapes.setdefault(node.layer, shape)
+            return self._shape(node, number, shape, mask)
+
+        self.thread(input_shape, call)
+        return [shapes[i] for i in range(len(self.layers))]
+
+    def multiplications(self, input_shape: Any) -> int:
+        """About how many multiplications the forward pass of one example takes."""
+        total = 0
+
+        def call(node: Node, number: int, shape: Any, mask: Any) -> Any:
+            nonlocal total
+            total += self.layers[node.layer].multiplications(shape)
+            return self._shape(node, number, shape, mask)
+
+        self.thread(input_shape, call)
+        return total
+
+    def before(self, link: str, output: int = 0) -> "Graph | None":
+        """The graph in which a layer stops before its activation, if it can.
+
+        That is the layer which makes the output of this number, and nothing else.
+        """
+        wanted = jax.tree.leaves(self.outputs)[output]
+        used = [v for node in self.nodes for v in jax.tree.leaves(node[1:3])]
+        if [*used, *jax.tree.leaves(self.outputs)].count(wanted) > 1:
+            return None
+        maker = self.makers().get(wanted)
+        if maker is None or maker.outputs > 1:
+            return None
+        index = maker.layer
+        called = [node.layer for node in self.nodes]
+        if called.count(index) > 1:
+            return None
+        last = self.layers[index]
+        regularized = getattr(last, "activity_regularizer", None) is not None
+        shorter = None if regularized else last.before(link)
+        if shorter is None:
+            return None
+        layers = (*self.layers[:index], shorter, *self.layers[index + 1 :])
+        return self.replace(layers=layers)
+
+    def makers(self) -> dict[int, Node]:
+        """The node that makes each value, the inputs aside."""
+        nodes = [node for node in self.nodes for _ in range(node.outputs)]
+        return dict(enumerate(nodes, start=self.inputs))
+
+    def calls(self) -> list[tuple[tuple[int, ...], Layer]]:
+        """Each call of a plain layer, in order: its path (node numbers), the layer."""
+        found: list[tuple[tuple[int, ...], Layer]] = []
+        for number, node in enumerate(self.nodes):
+            layer = self.layers[node.layer]
+            inner = layer.calls() if isinstance(layer, Graph) else [((), layer)]
+            found += [((number, *path), one) for path, one in inner]
+        return found
+
+    # The face -----------------------------------------------------------------------
+
+    @property
+    def slot(self) -> Weights:
+        """The weights of all layers, gathered from their slots."""
+        slots = [layer.slot for layer in self.layers]
+        shapes = tuple(self._entrance(value) for value in range(self.inputs))
+        return Weights(
+            tuple(s.params for s in slots),  # type: ignore[arg-type]
+            tuple(s.state for s in slots),  # type: ignore[arg-type]
+            shapes if self.inputs > 1 else shapes[0],
+        )
+
+    def _entrance(self, value: int) -> Any:
+        """The shape of an input, by the first layer that takes it."""
+        for node in self.nodes:
+            leaves, nest = jax.tree.flatten(node.sources)
+            if value in leaves:
+                shape = self.layers[node.layer].slot.input_shape
+                return nest.flatten_up_to(shape)[leaves.index(value)]
+        return None
+
+    def build(
+        self, input_shape: Any, rng: np.random.Generator | None = None
+    ) -> "Graph":
+        """Makes the weights of those layers that have none yet."""
+        rng = rng or config.generator(None)
+        shapes = self.input_shapes(input_shape)
+        streams = rng.spawn(len(self.layers))
+        for layer, shape, stream in zip(self.layers, shapes, streams, strict=True):
+            if not layer.built:
+                layer.build(shape, stream)
+        return self
+
+    def check_input(self, x: Any) -> None:
+        known = dict(enumerate([x] if self.inputs == 1 else x))
+        number = self.inputs
+        for node in self.nodes:
+            layer = self.layers[node.layer]
+            if all(value in known for value in jax.tree.leaves(node.sources)):
+                value = jax.tree.map(known.__getitem__, node.sources)
+                layer.check_input(value)
+                if isinstance(layer, InputLayer):
+                    known[number] = value
+            number += node.outputs
+
+
+def chain(layers: tuple[Layer, ...], name: str) -> Graph:
+    """The graph of layers called one after another."""
+    nodes = tuple(Node(i, i) for i in range(len(layers)))
+    return Graph(layers=layers, nodes=nodes, outputs=len(layers), name=name)
+
+
+def _flows(value: Any, mask: Any) -> Any:
+    """Arrays with their masks: one, or a nest of each."""
+    if mask is None:
+        return jax.tree.map(Flow, value)
+    leaves, nest = jax.tree.flatten(value)
+    pairs = zip(leaves, nest.flatten_up_to(mask), strict=True)
+    return nest.unflatten([Flow(*pair) for pair in pairs])
+
+
+def _numbers(layer: Layer, a: Any) -> Any:
+    """Whole numbers as floats, but for layers that look them up."""
+    whole = not layer.integers and not jnp.issubdtype(a.dtype, jnp.inexact)
+    return a.astype(config.floatx()) if whole else a

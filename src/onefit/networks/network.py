@@ -1,0 +1,350 @@
+"""Network: what is computed, its weights, what goes in and what comes out."""
+
+import itertools
+from typing import Any, Self
+
+import jax
+import numpy as np
+
+from onefit import config
+from onefit.errors import invalid, mistyped, unknown
+from onefit.layers.base import Layer
+from onefit.layers.symbolic import Tensor, is_symbolic
+from onefit.networks.architecture import Architecture
+from onefit.networks.functional import (
+    Nest,
+    by_name,
+    graph_of,
+    lone,
+    name_layers,
+    several,
+)
+from onefit.types import Tree, batch_shape
+
+__all__ = ["FACES", "Network"]
+
+FACES: dict[str, type["Network"]] = {}
+"""The classes that people hold, by Keras' names for them in files.
+
+A model of inputs and outputs is "Functional", a list of layers is "Sequential". Copies
+of models and the models of files are made by these.
+"""
+
+
+class Network:
+    """An architecture with its weights, its inputs and its outputs.
+
+    Made of what layers gave when they were called on what `Input` gave. It can be
+    called, asked for its layers and given weights; not how it is trained.
+
+    Args:
+        inputs: What `Input` gave: one, a list, or a dict by name.
+        outputs: What layers gave: one, a list, or a dict by name.
+        name: The network's name.
+
+    Attributes:
+        graph: The architecture: what is computed.
+
+    Raises:
+        ValueError: An output that needs another input, with the path from there; an
+            input that nothing needs; two layers of one name.
+    """
+
+    graph: Architecture
+
+    def __init_subclass__(cls, face: str | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if face is not None:
+            FACES[face] = cls
+
+    def __init__(
+        self, inputs: Any = None, outputs: Any = None, name: str | None = None
+    ) -> None:
+        self._start()
+        if inputs is None or outputs is None:
+            raise mistyped(
+                "Model",
+                f"no {'inputs' if inputs is None else 'outputs'}",
+                "inputs and outputs",
+                "write x = Input((4,)); Model(x, Dense(1)(x)), or "
+                "Sequential([Dense(1)])",
+            )
+        self.input_nest, self.output_nest = (
+            Nest(inputs, "inputs"),
+            Nest(outputs, "outputs"),
+        )
+        tensors = self.input_nest.tensors, self.output_nest.tensors
+        self.graph = graph_of(*tensors, name or "functional")
+        self.graph._named = name is not None
+        name_layers(list(self.graph.layers), f"Model {self.name!r}")
+        self._hold()
+
+    def _start(self) -> None:
+        """What every network begins with, before its graph; extended by subclasses."""
+
+    def _forget_training(self) -> None:
+        """Called when the weights that training goes on from are no longer there."""
+
+    # Inputs and outputs --------------------------------------------------------------
+
+    input_nest: Nest | None = None
+    output_nest: Nest | None = None
+
+    @property
+    def inputs(self) -> list[Tensor]:
+        """What stands for the inputs in a graph."""
+        return self.known_nest(self.input_nest).tensors
+
+    @property
+    def outputs(self) -> list[Tensor]:
+        """What stands for the outputs in a graph."""
+        return self.known_nest(self.output_nest).tensors
+
+    @property
+    def input(self) -> Any:
+        """The inputs as the model was given them: one, a list, or a dict.
+
+        Those of a model without an Input of its own are its place in another.
+        """
+        if self.input_nest is None and self.graph._calls:
+            return self.graph.input
+        return self.known_nest(self.input_nest).value
+
+    @property
+    def output(self) -> Any:
+        """The outputs as the model was given them: one, a list, or a dict.
+
+        Those of a model without an Input of its own are its place in another.
+        """
+        if self.output_nest is None and self.graph._calls:
+            return self.graph.output
+        return self.known_nest(self.output_nest).value
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of the input, the batch first, as None; a list of several."""
+        return lone([tensor.shape for tensor in self.inputs])
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output, the batch first, as None; a list of several."""
+        return lone([tensor.shape for tensor in self.outputs])
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs: a dict's keys, or those of the Inputs."""
+        return _names_of(self.input_nest) or ["x"]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the outputs: a dict's keys, or those of the layers."""
+        return _names_of(self.output_nest) or [str(self.layers[-1].name)]
+
+    def known_nest(self, nest: Nest | None) -> Nest:
+        """The arrangement of inputs or outputs, once their shapes are known."""
+        if nest is None:
+            raise invalid(
+                self.name,
+                "a request for its place in a graph",
+                "a model whose input shape is known",
+                "begin with Input((4,)), or write model.build((None, 4))",
+            )
+        return nest
+
+    @property
+    def name(self) -> str:
+        """The model's name, also as a layer of another."""
+        return str(self.graph.name)
+
+    @name.setter
+    def name(self, value: str) -> None:
+        self.graph.name = value
+
+    # Weights -----------------------------------------------------------------------
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers, in order; a model inside is one of them."""
+        return [getattr(layer, "face", layer) for layer in self.graph.layers]
+
+    def _hold(self) -> None:
+        """Lets the graph know whose it is, for models that hold it as a layer."""
+        object.__setattr__(self.graph, "face", self)
+
+    def reset_states(self) -> None:
+        """Makes stateful layers forget: their states are zero again."""
+        layer: Any
+        for layer in self.graph.plain_layers():
+            if layer.stateful:
+                layer.reset_states()
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of this name, or at this place.
+
+        Raises:
+            ValueError: No such layer, with the nearest names.
+        """
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise invalid(
+                    "get_layer", f"index={index}", f"0 to {len(self.layers) - 1}"
+                )
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise unknown("layer", name, [str(layer.name) for layer in self.layers])
+
+    @property
+    def built(self) -> bool:
+        """Whether the model has its weights."""
+        return self.graph.built
+
+    @property
+    def weights(self) -> list[Any]:
+        """All weights, layer by layer, as arrays."""
+        return self.graph.weights
+
+    @property
+    def trainable_weights(self) -> list[Any]:
+        """The weights that training changes."""
+        params = self.graph.slot.params
+        free = {id(w) for w in jax.tree.leaves(self.graph.free(params))}
+        return [w for w in self.weights if id(w) in free]
+
+    @property
+    def non_trainable_weights(self) -> list[Any]:
+        """The weights that it does not: frozen layers', moving means."""
+        free = {id(w) for w in self.trainable_weights}
+        return [w for w in self.weights if id(w) not in free]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """All weights as numpy arrays, copied, layer by layer."""
+        return self.graph.get_weights()
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """Replaces all weights; one that does not fit leaves them all as they were.
+
+        Raises:
+            ValueError: A wrong number or shape (which layer, which weight).
+        """
+        self.graph.set_weights(weights)
+
+    def initialize(self) -> None:
+        """Draws all weights anew, as if the model had just been made.
+
+        Frozen layers keep their weights, and a Normalization what it has learned. The
+        optimizer starts anew too. With `set_random_seed` before it, a fit is one member
+        of a population: `onefit.population.fit(model, ..., seeds=[7])`.
+
+        >>> dense = onefit.layers.Dense(2)
+        >>> model = onefit.Sequential([onefit.Input((3,)), dense])
+        >>> before = model.get_weights()[0]
+        >>> model.initialize()
+        >>> bool((before == model.get_weights()[0]).any())
+        False
+        """
+        params, state = self.graph.redraw(config.generator(None))
+        self.graph.store(params, state)
+        self._forget_training()
+
+    def count_params(self) -> int:
+        """How many numbers the model holds."""
+        return self.graph.count_params()
+
+    @property
+    def trainable(self) -> bool:
+        """Whether any layer may be trained; setting it sets all layers."""
+        plain = self.graph.plain_layers()
+        heavy = [layer for layer in plain if layer.built and layer.slot.params]
+        return any(layer.trainable for layer in heavy or plain)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self.layers:
+            layer.trainable = bool(value)
+        self._forget_training()
+
+    # The pure way ------------------------------------------------------------------
+
+    @property
+    def params(self) -> Tree:
+        """The trainable weights as a pytree, for an explicit training loop."""
+        return self.graph.slot.params
+
+    @params.setter
+    def params(self, value: Tree) -> None:
+        self.graph.store(value, self.graph.slot.state)
+
+    def apply(
+        self, params: Tree, x: Any, *, training: bool = False, key: Any = None
+    ) -> Any:
+        """The output for these weights: a pure function of `params` and `x`.
+
+        >>> dense = onefit.layers.Dense(1, kernel_initializer="ones")
+        >>> model = onefit.Sequential([onefit.Input((2,)), dense])
+        >>> model.apply(model.params, jnp.ones((1, 2)))
+        Array([[2.]], dtype=float32)
+        """
+        state = self.graph.slot.state
+        return self.graph.apply(params, state, x, training=training, key=key)[0]
+
+    def __call__(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """The output for arrays; what Input gave makes the model a layer of a graph."""
+        x = self._take(x) if self.input_nest else x
+        if not is_symbolic(x):
+            self.ready_for(x)
+        elif not self.built:
+            self.build(lone([t.shape for t in jax.tree.leaves(x)]))
+        y = self.graph(x, training=training, mask=mask)
+        return self.output_nest.arrange(y) if self.output_nest else y
+
+    def _take(self, x: Any) -> Any:
+        """Inputs in any of Keras' arrangements as the graph has them."""
+        names = self.input_names
+        if isinstance(x, dict):
+            x = by_name(x, names, "x")
+        if isinstance(x, list | tuple) and len(x) == len(names):
+            if len(names) > 1:
+                return tuple(x)
+            return x[0] if hasattr(x[0], "shape") and np.ndim(x[0]) else x
+        if len(names) == 1:
+            return x
+        return several(x, names, "x")
+
+    @property
+    def target_names(self) -> list[str]:
+        """The names of the outputs, where they are known."""
+        return self.output_names if self.output_nest or self.layers else ["y"]
+
+    def ready_for(self, x: Any) -> None:
+        """Builds the layers at the first sight of data; refuses what none can mean."""
+        if not self.layers or not self.built:
+            self.build(batch_shape(x))
+        self.graph.check_input(x)
+
+    def build(self, input_shape: Any = None) -> Self:
+        """Makes the weights for an input shape, the batch first, as None."""
+        if not self.layers:
+            raise invalid(
+                self.name,
+                "a model without layers",
+                "at least one",
+                "add one: model.add(Dense(1))",
+            )
+        self.graph.build(input_shape)
+        return self
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}: {len(self.layers)} layers>"
+
+
+def _names_of(nest: Nest | None) -> list[str] | None:
+    """What inputs or outputs are called; one that is there twice gets a number."""
+    if nest is None:
+        return None
+    names: list[str] = []
+    for name in nest.keys or [tensor.name for tensor in nest.tensors]:
+        free = (f"{name}_{i}" if i else name for i in itertools.count())
+        names.append(next(n for n in free if n not in names))
+    return names

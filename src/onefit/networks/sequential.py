@@ -1,0 +1,161 @@
+"""Sequential: layers one after another."""
+
+from collections.abc import Iterable
+from typing import Any, Self
+
+import jax
+
+from onefit.errors import invalid, mistyped
+from onefit.layers.base import Layer
+from onefit.layers.core import InputLayer
+from onefit.layers.symbolic import Tensor
+from onefit.networks.functional import Nest
+from onefit.networks.graph import Graph, chain
+from onefit.networks.network import Network
+
+__all__ = ["SequentialNetwork"]
+
+
+class SequentialNetwork(Network):
+    """A network whose layers are called one after another; see `models.Sequential`."""
+
+    def __init__(self, layers: Iterable[Any] = (), name: str | None = None) -> None:
+        self._start()
+        self._chosen = name is not None
+        self.entrance_layer: InputLayer | None = None
+        self.graph = chain((), name or "sequential")
+        self._hold()
+        for layer in layers or ():
+            self.add(layer)
+
+    def add(self, layer: Any) -> None:
+        """Adds a layer, or a model as a layer, at the end."""
+        self._refuse_change("add")
+        if isinstance(layer, Tensor):
+            layer = layer.call.layer
+        if isinstance(layer, InputLayer):
+            if self.layers or self.entrance_layer:
+                raise invalid(
+                    self.name,
+                    f"an Input after {len(self.layers)} layers",
+                    "an Input as the first entry only",
+                )
+            self.entrance_layer = layer
+            return
+        if isinstance(layer, Network):
+            if self.entrance_layer is None and not self.layers:
+                self.entrance_layer = getattr(layer, "entrance_layer", None)
+            layer = layer.graph
+        if not isinstance(layer, Layer):
+            given = f"the class {layer.__name__}" if isinstance(layer, type) else layer
+            raise mistyped(
+                self.name,
+                repr(given) if not isinstance(given, str) else given,
+                "a layer",
+                f"write {layer.__name__}(...)" if isinstance(layer, type) else "",
+            )
+        shape = layer.told_shape
+        if shape and not self.layers and self.entrance_layer is None:
+            self.entrance_layer = InputLayer(tuple(shape))
+        self._name(layer)
+        # Before it is one of the layers: one that does not fit is not kept.
+        outputs = None
+        if self.entrance_layer is not None:
+            before = (
+                self.output_nest.tensors[0] if self.output_nest else self._entrance()
+            )
+            outputs = self._single(layer, layer(before))
+        self._set((*self.graph.layers, layer), outputs)
+
+    def _refuse_change(self, name: str) -> None:
+        """Refuses to change what another model has as a layer."""
+        if self.graph._calls:
+            raise invalid(
+                self.name,
+                f"{name}() of a model that is a layer of another",
+                "a model on its own",
+                "change it before it is called, or a copy: "
+                "onefit.models.clone_model(model)",
+            )
+
+    def _entrance(self) -> Tensor:
+        assert self.entrance_layer is not None
+        self.entrance_layer._fit(self.entrance_layer.batch_shape)
+        return self.entrance_layer.entrance()
+
+    def _single(self, layer: Layer, y: Any) -> Tensor:
+        """What a layer gave; refused if it is several."""
+        if not isinstance(y, Tensor):
+            raise invalid(
+                self.name,
+                f"{layer.name!r}, which has {len(jax.tree.leaves(y))} outputs",
+                "layers with one output, one after another",
+                "write a graph: x = Input(...), Model(x, layer(x))",
+            )
+        return y
+
+    def pop(self) -> Layer:
+        """Takes the last layer off and returns it."""
+        self._refuse_change("pop")
+        if not self.layers:
+            raise invalid(self.name, "pop()", "a model with layers")
+        *rest, last = self.graph.layers
+        outputs = self.output_nest and self.output_nest.tensors[0].call.sources
+        self._set(tuple(rest), outputs)
+        return last
+
+    def build(self, input_shape: Any = None) -> Self:
+        """Makes the weights; without a shape, the `Input`'s is taken."""
+        if input_shape is None:
+            if self.entrance_layer is None:
+                raise invalid(
+                    self.name,
+                    "build() without a shape",
+                    "the shape of the input, the batch first",
+                    "write model.build((None, 4)), or begin with Input((4,))",
+                )
+            input_shape = self.entrance_layer.batch_shape
+        super().build(tuple(input_shape))
+        if self.entrance_layer is None:
+            self.entrance_layer = InputLayer(batch_shape=tuple(input_shape))
+            y = self._entrance()
+            for layer in self.graph.layers:
+                y = self._single(layer, layer(y))
+            self._set(self.graph.layers, y)
+        return self
+
+    def _set(self, layers: tuple[Layer, ...], outputs: Tensor | None) -> None:
+        self.graph: Graph = chain(layers, self.name)
+        self.graph._named = self._chosen
+        self._hold()
+        self._forget_training()
+        self.input_nest = self.output_nest = None
+        if outputs is not None and layers:
+            self.input_nest = Nest(self._entrance(), "inputs")
+            self.output_nest = Nest(outputs, "outputs")
+
+    def _name(self, layer: Layer) -> None:
+        """Gives an unnamed layer a name that no other has; refuses a name twice."""
+        mine = {id(known) for known in self.graph.plain_layers()}
+        new = layer.plain_layers() if isinstance(layer, Graph) else [layer]
+        if any(id(plain) in mine for plain in new):
+            raise invalid(
+                self.name,
+                f"the layer {layer.name!r} twice",
+                "each layer once",
+                "make a second layer",
+            )
+        names = {known.name for known in self.layers}
+        if layer.name not in names:
+            return
+        if layer._named or (layer.built and not isinstance(layer, Graph)):
+            raise invalid(
+                self.name,
+                f"two layers named {layer.name!r}",
+                "names that differ",
+                f"write name='{layer.name}_2' for the second",
+            )
+        number = 1
+        while f"{layer.name}_{number}" in names:
+            number += 1
+        layer.name = f"{layer.name}_{number}"

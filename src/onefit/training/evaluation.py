@@ -1,0 +1,242 @@
+"""Using a network as it is: the loss and metrics of rows, the outputs for rows.
+
+`train_on_batch` is here too: it is one step, and gives the numbers of its batch.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from onefit import config
+from onefit.data import rows
+from onefit.data.batch import Batch
+from onefit.networks.architecture import Architecture
+from onefit.training.callback import Callback
+from onefit.training.compiled import Compiled, is_many
+from onefit.training.compiling import compiled
+from onefit.training.job import Fit
+from onefit.training.options import whole
+from onefit.training.prepare import (
+    as_columns,
+    chunk,
+    read_rows,
+    rows_at_once,
+    whole_batches,
+)
+from onefit.training.state import State
+from onefit.training.targets import fit_targets
+from onefit.types import Tree, batch_shape
+
+__all__ = ["evaluate", "evaluate_batch", "predict", "train_on_batch"]
+
+
+def train_on_batch(
+    model: Compiled,
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    class_weight: dict[int, float] | None = None,
+    return_dict: bool = False,
+) -> float | list[float] | dict[str, float]:
+    """One step on these rows; the loss and metrics before it."""
+    batch = read_rows(model, x, y, sample_weight, "train_on_batch")
+    model.ready_for(batch.x)
+    task = model.task(batch)
+    batch = rows.weigh(fit_targets(task, batch), class_weight)
+    n = rows.count(batch)
+    names = tuple(task.names(model.output_names))
+    job = Fit(model, task, batch, None, n, 1, names, config.new_seed())
+    state = State(job)
+    tally = compiled("start", False)(task)
+    with model.eagerly():
+        state.params, state.train, _, results = compiled("part", state.is_small)(
+            task,
+            state.params,
+            state.train,
+            tally,
+            batch,
+            None,
+            np.int32(0),
+            np.int32(1),
+            np.uint32(job.seed),
+            size=n,
+            batch=n,
+        )
+    state.write()
+    return _answer(names, results, return_dict)
+
+
+def evaluate(
+    model: Compiled,
+    x: Any,
+    y: Any,
+    batch_size: int | None = None,
+    verbose: int | bool | str = "auto",
+    sample_weight: Any = None,
+    steps: int | None = None,
+    callbacks: Any = None,
+    return_dict: bool = False,
+) -> float | list[float] | dict[str, float]:
+    """The loss and metrics of these rows; `Model.evaluate` explains the arguments."""
+    batch = read_rows(model, x, y, sample_weight, "evaluate", finite=False)
+    model.ready_for(batch.x)
+    task = model.task(batch)
+    batch = fit_targets(task, batch)
+    for name, value in (("batch_size", batch_size), ("steps", steps)):
+        if value is not None:
+            whole(name, value, 1)
+    size = chunk(model, task, batch_size or 32)
+    if steps is not None:
+        size = batch_size or 32
+        batch = jax.tree.map(lambda a: a[: steps * size], batch)
+    n = rows.count(batch)
+    if model.graph.stateful:
+        size = batch_size or 32
+        whole_batches(model, batch, size)
+    hooks = _hooks(model, callbacks)
+    for callback in hooks:
+        callback.on_test_begin({})
+    slot = model.graph.slot
+    with model.eagerly():
+        tally, state = compiled("start", False)(task), slot.state
+        for _, piece in _pieces(batch, n, min(size, n)):
+            tally, state = compiled("count", False)(
+                task, slot.params, state, tally, piece
+            )
+        values = compiled("results", False)(task, tally)
+    if model.graph.stateful:
+        model.graph.store(slot.params, state)
+    names = task.names(model.output_names)
+    logs = dict(zip(names, _numbers(values), strict=True))
+    if not np.isfinite(list(logs.values())).all():
+        for name, tree in (("x", batch.x), ("y", batch.y)):
+            for array in jax.tree.leaves(tree):
+                rows.refuse_nan(array, name)
+    for callback in hooks:
+        callback.on_test_end(logs)
+    if verbose:
+        shown = " - ".join(f"{k}: {v:.4f}" for k, v in logs.items())
+        print(f"{n} rows - {shown}")
+    return _answer(names, values, return_dict)
+
+
+def evaluate_batch(
+    model: Compiled,
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    return_dict: bool = False,
+) -> float | list[float] | dict[str, float]:
+    """The loss and metrics of one batch."""
+    n = rows.count(read_rows(model, x, y, sample_weight, "test_on_batch"))
+    return evaluate(model, x, y, n, 0, sample_weight, return_dict=return_dict)
+
+
+def predict(
+    model: Compiled,
+    x: Any,
+    batch_size: int | None = None,
+    steps: int | None = None,
+    callbacks: Any = None,
+) -> Any:  # an array, or a list or dict of them, as the outputs are arranged
+    """The outputs for these rows; `Model.predict` explains the arguments."""
+    x = rows.as_batch(x, finite=False, inputs=model.input_names).x
+    x = as_columns(model, x)
+    for name, value in (("batch_size", batch_size), ("steps", steps)):
+        if value is not None:
+            whole(name, value, 1)
+    if steps is not None:
+        x = jax.tree.map(lambda a: a[: steps * (batch_size or 32)], x)
+    model.ready_for(x)
+    graph = model.graph
+    if batch_shape(x) != graph.slot.input_shape:
+        graph.output_shape(batch_shape(x))
+    hooks = _hooks(model, callbacks)
+    n = len(jax.tree.leaves(x)[0])
+    size = batch_size or 32
+    exact = not graph.by_row
+    if graph.stateful:
+        size = batch_size or graph.batch_size or size
+        whole_batches(model, Batch(x, None), size)
+    elif n > size and not hooks and not exact:
+        # Hooks count the batches that they were promised.
+        size = rows_at_once(model, batch_size)
+    for callback in hooks:
+        callback.on_predict_begin({})
+    slot, parts = graph.slot, []
+    for number, (count, piece) in enumerate(_pieces(x, n, size)):
+        y, state = _forward(
+            graph,
+            slot.params,
+            slot.state,
+            piece if exact else _padded(piece, count, size),
+            np.uint32(config.new_seed() if graph.always_random else 0),
+        )
+        if graph.stateful:
+            graph.store(slot.params, state)
+            slot = graph.slot
+        parts.append((y, count))
+        for callback in hooks:
+            callback.on_predict_batch_end(number, {"outputs": _first_rows(y, count)})
+    gathered = [_first_rows(y, count) for y, count in parts]
+    for callback in hooks:
+        callback.on_predict_end({})
+    y = gathered[0]
+    if len(gathered) > 1:
+        y = jax.tree.map(lambda *a: np.concatenate(a), *gathered)
+    return model.output_nest.arrange(y) if model.output_nest else y
+
+
+@jax.jit
+def _forward(graph: Architecture, params: Tree, state: Tree, x: Any, seed: Any) -> Any:
+    key = jax.random.key(seed) if graph.always_random else None
+    return graph.apply(params, state, x, training=False, key=key)
+
+
+def _pieces(tree: Tree, n: int, size: int) -> Iterator[tuple[int, Tree]]:
+    """The rows in pieces: how many, and their arrays."""
+    for start in range(0, n, size):
+        count = min(size, n - start)
+        yield count, jax.tree.map(lambda a, at=start: a[at : at + size], tree)
+
+
+def _first_rows(y: Tree, count: int) -> Tree:
+    return jax.tree.map(lambda a: np.asarray(a)[:count], y)
+
+
+def _padded(x: Tree, count: int, size: int) -> Tree:
+    """Rows filled up with zeros to a power of two, so that few programs serve all."""
+    if count == size or count & (count - 1) == 0:
+        return x
+    wanted = min(size, 1 << (count - 1).bit_length())
+
+    def pad(a: Any) -> np.ndarray:
+        filled = np.zeros((wanted, *a.shape[1:]), a.dtype)
+        filled[:count] = a
+        return filled
+
+    return jax.tree.map(pad, x)
+
+
+def _hooks(model: Compiled, callbacks: Any) -> list[Callback]:
+    """The callbacks of an evaluation or a prediction, which know the model then."""
+    given = callbacks if is_many(callbacks) else [callbacks]
+    hooks = [c for c in given or [] if isinstance(c, Callback)]
+    for callback in hooks:
+        callback.set_model(model)
+    return hooks
+
+
+def _numbers(values: Any) -> list[float]:
+    return [float(v) for v in jax.device_get(values)]
+
+
+def _answer(
+    names: Any, values: Any, as_dict: bool
+) -> float | list[float] | dict[str, float]:
+    numbers = _numbers(values)
+    if as_dict:
+        return dict(zip(names, numbers, strict=True))
+    return numbers[0] if len(numbers) == 1 else numbers

@@ -1,0 +1,224 @@
+"""From the rows and options of a fit to a job: all that is checked first."""
+
+import math
+from typing import Any
+
+import jax
+
+from onefit import config
+from onefit.data import rows
+from onefit.data.batch import Batch
+from onefit.errors import invalid, mistyped
+from onefit.networks.functional import lone
+from onefit.networks.network import Network
+from onefit.training.callback import Callback
+from onefit.training.compiled import Compiled, is_many
+from onefit.training.job import Fit
+from onefit.training.options import FitOptions
+from onefit.training.progress import ProgbarLogger
+from onefit.training.rules import Rule
+from onefit.training.targets import fit_targets
+from onefit.training.task import Head, Task
+from onefit.types import is_shape
+
+__all__ = [
+    "as_columns",
+    "build_job",
+    "chunk",
+    "read_rows",
+    "rows_at_once",
+    "whole_batches",
+]
+
+CHUNK = 4096
+"""Rows that an evaluation or a prediction takes at once, unless told otherwise.
+
+Measured with 784-128-10 on 60,000 rows: 113 ms to predict by 4,096, 154 by 1,024.
+"""
+
+SMALL_BATCH = 1 << 24
+"""Bytes in the widest layer's values that are little memory (16 MiB)."""
+
+
+def build_job(model: Compiled, x: Any, y: Any, options: FitOptions) -> Fit:
+    """What `fit` is asked to do, checked.
+
+    Raises:
+        ValueError, TypeError: What cannot be meant, before anything is compiled.
+    """
+    size = options.rows_in_a_batch
+    batch = read_rows(model, x, y, options.sample_weight, "fit")
+    held = None
+    if options.validation_data is not None:
+        held = _held(model, options.validation_data)
+    elif options.validation_split:
+        batch, held = rows.split(batch, options.validation_split)
+    model.ready_for(batch.x)
+    if held:
+        model.graph.check_input(held.x)
+    task = model.task(batch)
+    train = rows.weigh(fit_targets(task, batch), options.class_weight)
+    held = held and fit_targets(task, held)
+    held_size = options.validation_batch_size or chunk(model, task, size)
+    if model.graph.stateful:
+        held_size = size
+        for part in (train, *([held] if held else [])):
+            whole_batches(model, part, size)
+    if held and options.validation_steps is not None:
+        held_size = options.validation_batch_size or size
+        rows_held = options.validation_steps * held_size
+        held = jax.tree.map(lambda a: a[:rows_held], held)
+    names = task.names(model.output_names)
+    callbacks = options.callbacks
+    given = list(callbacks or []) if is_many(callbacks) else [callbacks]
+    rules = [c for c in given if isinstance(c, Rule)]
+    hosts = [c for c in given if not isinstance(c, Rule)]
+    for callback in hosts:
+        if not isinstance(callback, Callback):
+            raise mistyped(
+                "callbacks",
+                repr(callback),
+                "rules and callbacks of onefit",
+                "write callbacks=[onefit.callbacks.EarlyStopping()], or "
+                "derive yours from onefit.callbacks.Callback",
+            )
+    names += [f"val_{name}" for name in names] if held else []
+    directions = _directions(task, names)
+    if any(rule.logs_learning_rate for rule in rules):
+        names.append("learning_rate")
+        if not model.optimizer.constant_rate:
+            raise invalid(
+                "ReduceLROnPlateau",
+                "an optimizer whose learning rate is a schedule",
+                "a learning rate that it may change",
+                "give the optimizer a number, or leave the rule out",
+            )
+    return Fit(
+        model=model,
+        task=task,
+        train_data=train,
+        validation_data=held or None,
+        batch_size=min(size, rows.count(train))
+        if not options.steps_per_epoch
+        else size,
+        validation_batch_size=min(held_size, rows.count(held) if held else 1),
+        epochs=options.epochs,
+        first=options.initial_epoch,
+        steps=options.steps_per_epoch,
+        shuffle=bool(options.shuffle),
+        validation_freq=options.validation_epochs,
+        callbacks=[*_progress(options), *hosts],
+        rules=[rule.bind(directions) for rule in rules],
+        given_rules=rules,
+        names=tuple(names),
+        directions=directions,
+        seed=config.new_seed(),
+    )
+
+
+def read_rows(
+    model: Network, x: Any, y: Any, sample_weight: Any, place: str, finite: bool = True
+) -> Batch:
+    """The rows that a method of a model was given, as arrays.
+
+    Raises:
+        TypeError, ValueError: No x or y, or what `as_batch` refuses.
+    """
+    if x is None or y is None:
+        raise mistyped(
+            place,
+            f"no {'x' if x is None else 'y'}",
+            "inputs and targets",
+            f"write model.{place}(x, y)",
+        )
+    batch = rows.as_batch(
+        x, y, sample_weight, finite, model.input_names, model.target_names
+    )
+    return batch._replace(x=as_columns(model, batch.x))
+
+
+def as_columns(model: Network, x: Any) -> Any:
+    """The inputs; single numbers (n,) as columns (n, 1) where those are wanted."""
+    if model.input_nest is None:
+        return x
+    wanted = lone([tensor.shape for tensor in model.input_nest.tensors])
+
+    def column(a: Any, shape: Any) -> Any:
+        short = len(shape) == a.ndim + 1 and shape[-1] == 1
+        return a[..., None] if short else a
+
+    if is_shape(wanted):
+        return column(x, wanted)
+    return tuple(column(a, shape) for a, shape in zip(x, wanted, strict=True))
+
+
+def _held(model: Compiled, validation_data: Any) -> Batch:
+    if not isinstance(validation_data, tuple | list) or not (
+        2 <= len(validation_data) <= 3
+    ):
+        raise mistyped(
+            "validation_data",
+            f"one {type(validation_data).__name__}",
+            "(x, y) or (x, y, sample_weight)",
+        )
+    x, y, *weight = validation_data
+    return read_rows(model, x, y, weight[0] if weight else None, "fit")
+
+
+def whole_batches(model: Network, batch: Batch, size: int) -> None:
+    """Refuses batches of another size than the states of stateful layers have."""
+    shape = jax.tree.leaves(model.graph.slot.input_shape, is_leaf=is_shape)[0]
+    wanted, n = shape[0], rows.count(batch)
+    if size != wanted or n % wanted:
+        raise invalid(
+            model.name,
+            f"{n} rows in batches of {size}",
+            f"batches of {wanted}, and no smaller one at the end, since "
+            "a stateful layer keeps a state for each row of a batch",
+            f"write batch_size={wanted}, and take {n - n % wanted or wanted} rows",
+        )
+
+
+def chunk(model: Network, task: Task, size: int) -> int:
+    """Rows to evaluate at once; only a loss that is no plain mean can tell."""
+    plain = model.graph.by_row and all(
+        h.loss is None
+        or (
+            h.loss.reduction in ("sum_over_batch_size", "mean")
+            and getattr(h.loss, "ignore_class", None) is None
+        )
+        for h in task.heads
+    )
+    return rows_at_once(model, size) if plain else size
+
+
+def rows_at_once(model: Network, size: int | None) -> int:
+    """So many rows as were asked for, or `CHUNK` where that is little memory."""
+    shapes = model.graph.input_shapes(model.graph.slot.input_shape)
+    widest = max(
+        (
+            math.prod(n or 1 for n in shape)
+            for shape in jax.tree.leaves(shapes, is_leaf=is_shape)
+        ),
+        default=1,
+    )
+    return max(size or 1, min(CHUNK, SMALL_BATCH // (4 * widest)), 1)
+
+
+def _directions(task: Task, names: list[str]) -> dict[str, str | None]:
+    """Which way is better, for each log: the losses', then the metrics'."""
+    metrics = [
+        m for h in task.heads for m in h.all_metrics for _ in range(Head.width(m) or 1)
+    ]
+    held = len(names) // 2 if any(n.startswith("val_") for n in names) else None
+    plain = names[:held]
+    losses = ["min"] * (len(plain) - len(metrics))
+    ways = [*losses, *(m.direction for m in metrics)]
+    return dict(zip(names, ways * (len(names) // len(ways)), strict=True))
+
+
+def _progress(options: FitOptions) -> list[Callback]:
+    """The progress display for a `verbose`, none when silent."""
+    if not options.verbose or not options.epochs:
+        return []
+    return [ProgbarLogger(options.verbose)]

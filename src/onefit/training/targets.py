@@ -1,0 +1,169 @@
+"""Targets against outputs: what may meet what, and what to write where it may not."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from onefit import config
+from onefit.data.batch import Batch
+from onefit.errors import invalid
+from onefit.losses.base import Loss
+from onefit.losses.shapes import same
+from onefit.training.task import Head, Task
+from onefit.types import batch_shape, is_shape
+
+__all__ = ["fit_targets"]
+
+
+def fit_targets(task: Task, batch: Batch) -> Batch:
+    """The targets in the shape and type that each head's loss works on.
+
+    Raises:
+        ValueError: Shapes that would only work by broadcasting, labels out of range,
+            one-hot targets for a sparse loss and the reverse.
+    """
+    shapes = task.graph.output_shape(batch_shape(batch.x))
+    outputs = jax.tree.leaves(shapes, is_leaf=is_shape)
+    targets = batch.y if isinstance(batch.y, tuple) else (batch.y,)
+    if len(targets) != len(outputs):
+        raise invalid(
+            "y", f"{len(targets)} targets", f"{len(outputs)}, one for each output"
+        )
+    ys = tuple(
+        _of_output(head, _fit_target, head.loss, y, shape, several=len(outputs) > 1)
+        for head, y, shape in zip(task.heads, targets, outputs, strict=True)
+    )
+    return batch._replace(y=ys)
+
+
+def _of_output(head: Head, fit: Any, *args: Any, several: bool) -> Any:
+    """A target that fits; a refusal says of which output, where there are several."""
+    try:
+        return fit(*args)
+    except ValueError as error:
+        if not several:
+            raise
+        raise ValueError(f"output {head.name!r} > {error}") from None
+
+
+def _fit_target(loss: Loss | None, y: Any, output: tuple[int | None, ...]) -> Any:
+    if loss is None:
+        return y
+    if y is None:
+        raise invalid(
+            "y",
+            "None for an output with a loss",
+            "targets",
+            "give it targets, or no loss: compile(loss=[..., None])",
+        )
+    if "from_logits" in loss.get_config() and loss.link == "softmax":
+        _refuse_one_unit(output)
+        if type(loss).__name__.startswith("Sparse"):
+            return _class_labels(loss, y, output)
+        if y.ndim < len(output) or (y.shape[-1] == 1 and output[-1] != 1):
+            raise invalid(
+                "y",
+                f"class labels of shape {y.shape}",
+                f"one-hot rows of shape {_rows_of(output)} for {loss.name}",
+                "use loss='sparse_categorical_crossentropy', or "
+                f"onefit.utils.to_categorical(y, {output[-1]})",
+            )
+    if y.dtype.kind != "f":
+        y = y.astype(config.floatx())
+    if type(loss).pair is not same:
+        return y  # a loss of one's own, or of sequences, has its own idea of targets
+    if y.ndim == len(output) - 1 and output[-1] == 1:
+        y = y[..., None]
+    elif y.ndim == len(output) + 1 and y.shape[-1] == 1:
+        y = y[..., 0]
+    wanted = tuple(
+        size or y.shape[i] if i < y.ndim else size for i, size in enumerate(output)
+    )
+    if y.ndim != len(output) or y.shape[1:] != wanted[1:]:
+        units = y.shape[-1] if y.ndim > 1 else 1
+        raise invalid(
+            "y",
+            f"targets of shape {y.shape} for an output of shape {output}",
+            f"targets of shape {_rows_of(output)}, since {loss.name} "
+            "compares them number by number",
+            _wider(y, output)
+            or f"give the last layer {units} unit{'s' * (units != 1)}, or give y that "
+            "shape",
+        )
+    if loss.link == "sigmoid" and (y.min() < 0 or y.max() > 1):
+        raise invalid(
+            "y",
+            f"targets from {float(y.min()):g} to {float(y.max()):g}",
+            f"numbers from 0 to 1 for {loss.name}",
+            "encode the two classes as 0 and 1, or use loss='mse' for quantities",
+        )
+    return y
+
+
+def _wider(y: Any, output: tuple[int | None, ...]) -> str:
+    """What to write when the output has more axes than one value a row needs."""
+    if len(output) < 3 or y.ndim > 2:
+        return ""
+    if len(output) > 3:
+        return "add Flatten or GlobalAveragePooling2D before the last layer"
+    return (
+        "write return_sequences=False in the last recurrent layer, or "
+        "GlobalAveragePooling1D or Flatten before the last layer"
+    )
+
+
+def _rows_of(shape: tuple[int | None, ...]) -> str:
+    """A shape whose number of rows is open, as people write it: (n, 3)."""
+    sizes = ["n", *(str(size) for size in shape[1:])]
+    return f"({', '.join(sizes)}{',' * (len(sizes) == 1)})"
+
+
+def _refuse_one_unit(output: tuple[int | None, ...]) -> None:
+    if output[-1] == 1:
+        raise invalid(
+            "last layer",
+            "one unit under a softmax cross-entropy, whose output is always 1",
+            "one unit for each class",
+            "write Dense(1, activation='sigmoid') with loss='binary_crossentropy'",
+        )
+
+
+def _class_labels(loss: Loss, y: Any, output: tuple[int | None, ...]) -> Any:
+    classes = output[-1] or 0
+    if y.ndim == len(output) and y.shape[-1] == 1:
+        y = y[..., 0]
+    if y.ndim == len(output) and y.shape[-1] == classes:
+        raise invalid(
+            "y",
+            f"targets of shape {y.shape}, which look one-hot",
+            f"class labels of shape (n,) for {loss.name}",
+            "use loss='categorical_crossentropy', or y.argmax(axis=-1)",
+        )
+    if y.ndim != len(output) - 1:
+        raise invalid(
+            "y",
+            f"targets of shape {y.shape}",
+            f"class labels of shape {_rows_of(output[:-1])} for {loss.name}",
+            _wider(y, output),
+        )
+    host = np.asarray(y)
+    if host.dtype.kind == "f" and not np.array_equal(host, np.rint(host)):
+        raise invalid(
+            "y",
+            "fractions",
+            f"whole class labels for {loss.name}",
+            "use loss='mse' for quantities",
+        )
+    ignored = getattr(loss, "ignore_class", None)
+    counted = host if ignored is None else host[host != ignored]
+    low, high = (counted.min(), counted.max()) if counted.size else (0, 0)
+    if low < 0 or high >= classes:
+        start = " (subtract 1, if your labels start at 1)" if high == classes else ""
+        raise invalid(
+            "y",
+            f"labels from {int(low)} to {int(high)}",
+            f"labels from 0 to {classes - 1}, since the last layer has {classes} units",
+            f"give the last layer {int(high) + 1} units or relabel{start}",
+        )
+    return y.astype(np.int32)

@@ -98,7 +98,9 @@ def _listed(x: Any) -> Any:
 def arrangement(graph: Graph) -> Any:
     """How a graph's inputs and outputs are arranged: two functions of their values."""
     face = graph.face
-    if face is None or face.graph is not graph or face.input_nest is None:
+    if face is None or face.graph is not graph:
+        return _listed, _listed
+    if face.input_nest is None or face.output_nest is None:
         return _listed, _listed
     return face.input_nest.arrange, face.output_nest.arrange
 

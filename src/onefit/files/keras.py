@@ -181,32 +181,7 @@ def load_model(
     compile: bool = True,
     limits: Limits | None = None,
 ) -> Compiled:
-    """The model in a `.keras` file of onefit or Keras, ready to go on.
-
-    It is a Sequential or a Model of inputs and outputs, as it was when it was saved.
-
-    Args:
-        filepath: The file.
-        custom_objects: Your own classes (subclasses of Layer, Loss and so on) and
-            functions, by the names that the file has.
-        compile: Whether to take up what `compile` said and the optimizer's state.
-        limits: How much the file may ask for, if it is more than the usual.
-
-    Raises:
-        ValueError: A file that is not there, is damaged, or has what onefit has not.
-
-    Example:
-        >>> import tempfile
-        >>> from onefit import Input, Sequential
-        >>> from onefit.layers import Dense
-        >>> model = Sequential([Input((2,)), Dense(1)])
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     model.save(f"{folder}/model.keras")
-        ...     again = load_model(f"{folder}/model.keras")
-        >>> x = np.ones((1, 2))
-        >>> bool(np.all(again.predict(x) == model.predict(x)))
-        True
-    """
+    """The model in a `.keras` file; `models.load_model` explains the arguments."""
     path = _path("load_model", filepath, ".keras")
     where = f"load_model({os.fspath(filepath)!r})"
     custom_objects, limits = _checked(custom_objects), limits or Limits()
@@ -219,6 +194,7 @@ def load_model(
             reader = keras_config.Reader(custom_objects, limits)
             build = functools.partial(keras_weights.build, store=store)
             model, layers = Loader(reader, build).model(node, where)
+            assert isinstance(model, Compiled)  # as all of FACES are
             if not model.built:
                 raise refusal(
                     where,
@@ -237,26 +213,7 @@ def model_from_json(
     custom_objects: dict[str, Any] | None = None,
     limits: Limits | None = None,
 ) -> Compiled:
-    """The model that `to_json` told of, with fresh weights and what `compile` said.
-
-    It is read as strictly as a file: see `load_model`.
-
-    Args:
-        json_string: What `model.to_json()` gave, of onefit or Keras.
-        custom_objects: Your own classes and functions, by the names in it.
-        limits: How much it may ask for, if it is more than the usual. The weights may
-            have `limits.size` bytes.
-
-    Raises:
-        ValueError: No JSON, no model, or what onefit has not.
-
-    Example:
-        >>> from onefit import Input, Sequential
-        >>> from onefit.layers import Dense
-        >>> model = Sequential([Input((2,)), Dense(1)])
-        >>> model_from_json(model.to_json()).count_params()
-        3
-    """
+    """The model that `to_json` wrote; see `models.model_from_json`."""
     where, limits = "model_from_json", limits or Limits()
     if not isinstance(json_string, str | bytes):
         raise mistyped(
@@ -270,6 +227,7 @@ def model_from_json(
         node = archive.parsed(json_string, where, limits, "text")
         reader = keras_config.Reader(custom_objects, limits)
         model, _ = Loader(reader, keras_weights.Drawn(where, limits)).model(node, where)
+        assert isinstance(model, Compiled)
         _compiled_as(model, node, custom_objects, where)
     return model
 

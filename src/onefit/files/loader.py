@@ -24,7 +24,7 @@ from onefit.files.refusal import BadFile, refusal, short
 from onefit.layers.base import Layer
 from onefit.layers.operation import Absolute, Arithmetic, GetItem, as_key
 from onefit.layers.symbolic import Tensor
-from onefit.networks.graph import Graph
+from onefit.networks.graph import Graph, as_graph
 from onefit.networks.network import FACES, Network
 
 __all__ = ["Loader"]
@@ -65,7 +65,7 @@ class Loader:
         """The graph of a plan, with its weights; `shape` is what a call gives it."""
         if id(plan) not in self.graphs:
             make = self._chained if plan.outputs is None else self._connected
-            self.graphs[id(plan)] = make(plan, shape).graph
+            self.graphs[id(plan)] = as_graph(make(plan, shape).graph, plan.where)
         return self.graphs[id(plan)]
 
     def _built(self, entry: Entry, shape: Any) -> Layer:

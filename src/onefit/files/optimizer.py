@@ -14,7 +14,7 @@ import numpy as np
 from onefit.files.refusal import refusal
 from onefit.files.weights import plain_in_order
 from onefit.layers.base import Layer
-from onefit.networks.graph import Graph
+from onefit.networks.architecture import Architecture
 from onefit.training.task import Task
 from onefit.types import Tree
 
@@ -41,7 +41,7 @@ SLOTS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 
 
-def to_variables(graph: Graph, optimizer: Any, state: Any) -> list[np.ndarray]:
+def to_variables(graph: Architecture, optimizer: Any, state: Any) -> list[np.ndarray]:
     """An optimizer's state as Keras' variables; None is the state before any step.
 
     Raises:
@@ -60,7 +60,10 @@ def to_variables(graph: Graph, optimizer: Any, state: Any) -> list[np.ndarray]:
 
 
 def from_variables(
-    graph: Graph, optimizer: Any, arrays: list[Any], layers: list[Layer] | None = None
+    graph: Architecture,
+    optimizer: Any,
+    arrays: list[Any],
+    layers: list[Layer] | None = None,
 ) -> Any:
     """The state that Keras' variables mean; they are read only if their shapes fit.
 
@@ -94,7 +97,7 @@ class _Layout:
     """Where each slot of an optimizer is, here and in Keras."""
 
     def __init__(
-        self, graph: Graph, optimizer: Any, layers: list[Layer] | None = None
+        self, graph: Architecture, optimizer: Any, layers: list[Layer] | None = None
     ) -> None:
         name = type(optimizer).__name__
         if name not in SLOTS or not type(optimizer).__module__.startswith("onefit."):
@@ -248,19 +251,21 @@ class _Layout:
         return _tree(self.graph, parts)
 
 
-def _parts(graph: Graph, tree: Any) -> Iterator[tuple[int, Any]]:
+def _parts(graph: Architecture, tree: Any) -> Iterator[tuple[int, Any]]:
     """Each layer's part of a tree like that of the weights, by the layer's id."""
     for layer, part in zip(graph.layers, tree, strict=True):
-        if isinstance(layer, Graph):
+        if isinstance(layer, Architecture):
             yield from _parts(layer, part)
         else:
             yield id(layer), part
 
 
-def _tree(graph: Graph, parts: dict[int, Any]) -> Any:
+def _tree(graph: Architecture, parts: dict[int, Any]) -> Any:
     """The reverse of `_parts`."""
     return tuple(
-        _tree(layer, parts) if isinstance(layer, Graph) else parts.get(id(layer), {})
+        _tree(layer, parts)
+        if isinstance(layer, Architecture)
+        else parts.get(id(layer), {})
         for layer in graph.layers
     )
 

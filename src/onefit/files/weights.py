@@ -26,7 +26,7 @@ from onefit.layers.cells import StackedRNNCells
 from onefit.layers.composite import Composite
 from onefit.layers.recurrent import OverTime
 from onefit.layers.spectral import SpectralNormalization
-from onefit.networks.graph import Graph
+from onefit.networks.architecture import Architecture
 from onefit.registry import snake_case
 from onefit.types import is_shape
 
@@ -90,13 +90,13 @@ def path_of(name: str, counts: dict[str, int], prefix: str) -> str:
 
 def class_of(layer: Layer) -> str:
     """What paths call the class of a layer, or of a model."""
-    if isinstance(layer, Graph):
+    if isinstance(layer, Architecture):
         return "sequential" if is_sequential(layer) else "functional"
     name = snake_case(type(layer).__name__)
     return CLASSES.get(name, name)
 
 
-def level(graph: Graph, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+def level(graph: Architecture, prefix: str = "") -> Iterator[tuple[str, Layer]]:
     """The layers of a graph in Keras' order, with their paths; operations have none."""
     counts: dict[str, int] = {}
     for layer in in_order(graph):
@@ -104,17 +104,17 @@ def level(graph: Graph, prefix: str = "") -> Iterator[tuple[str, Layer]]:
             yield path_of(class_of(layer), counts, prefix), layer
 
 
-def walk(graph: Graph, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+def walk(graph: Architecture, prefix: str = "") -> Iterator[tuple[str, Layer]]:
     """The layers of a graph in Keras' order, and of graphs inside, with their paths."""
     for path, layer in level(graph, prefix):
         yield path, layer
-        if isinstance(layer, Graph):
+        if isinstance(layer, Architecture):
             yield from walk(layer, f"{path}/")
 
 
-def plain_in_order(graph: Graph) -> list[Layer]:
+def plain_in_order(graph: Architecture) -> list[Layer]:
     """The layers in Keras' order, those of graphs inside in their place."""
-    return [layer for _, layer in walk(graph) if not isinstance(layer, Graph)]
+    return [layer for _, layer in walk(graph) if not isinstance(layer, Architecture)]
 
 
 def groups(layer: Layer, names: Iterable[str], path: str) -> dict[str, list[str]]:
@@ -143,7 +143,9 @@ def _inside(layer: Layer, name: str) -> str:
                 paths = [path_of(class_of(cell), counts, "") for cell in layer.cells]
                 at = paths[list(parts).index(part)].replace("layers/", "cells/")
             return f"/{at}{_inside(inner, name.removeprefix(f'{part}/'))}"
-    if isinstance(layer, Graph):  # a model inside, its weights by its layers' numbers
+    if isinstance(
+        layer, Architecture
+    ):  # a model inside, its weights by its layers' numbers
         number, _, rest = name.partition("/")
         own = layer.layers[int(number)]
         path = next(path for path, one in level(layer) if one is own)
@@ -155,13 +157,13 @@ def _inside(layer: Layer, name: str) -> str:
 
 
 def write(
-    raw: Any, graph: Graph, name: str, optimizer: tuple[str, list[Any]] | None
+    raw: Any, graph: Architecture, name: str, optimizer: tuple[str, list[Any]] | None
 ) -> None:
     """Writes the weights of a model, and its optimizer's name and arrays, as HDF5."""
     with h5py().File(raw, "w") as file:
         _write(file, "", name, [])
         for path, layer in walk(graph):
-            if isinstance(layer, Graph):
+            if isinstance(layer, Architecture):
                 _write(file, path, str(layer.name), [])
                 continue
             named = layer.slot.params | layer.slot.state
@@ -396,7 +398,7 @@ def _check_size(shape: Any, limits: Limits, place: str) -> None:
         )
 
 
-def named(graph: Graph) -> dict[str, Any]:
+def named(graph: Architecture) -> dict[str, Any]:
     """The weights of a model by the names of layers and weights, "dense/kernel".
 
     Raises:
@@ -416,10 +418,10 @@ def named(graph: Graph) -> dict[str, Any]:
     return found
 
 
-def _titled(graph: Graph, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+def _titled(graph: Architecture, prefix: str = "") -> Iterator[tuple[str, Layer]]:
     """The plain layers, with their names after those of the models they are in."""
     for layer in graph.layers:
-        if isinstance(layer, Graph):
+        if isinstance(layer, Architecture):
             yield from _titled(layer, f"{prefix}{layer.name}/")
         elif layer.built:
             yield f"{prefix}{layer.name}", layer
@@ -435,7 +437,7 @@ def _kept(layer: Layer) -> dict[str, Any]:
     }
 
 
-def put_named(graph: Graph, arrays: dict[str, Any]) -> None:
+def put_named(graph: Architecture, arrays: dict[str, Any]) -> None:
     """Gives built layers the weights of `named`."""
     new = {id(layer): (title, layer) for title, layer in _titled(graph)}
     values: list[Any] = []
@@ -447,11 +449,11 @@ def put_named(graph: Graph, arrays: dict[str, Any]) -> None:
     graph.set_weights(values)
 
 
-def put(graph: Graph, store: Store) -> None:
+def put(graph: Architecture, store: Store) -> None:
     """Gives built layers the weights of a store: all, or none if one misfits."""
     new: dict[int, list[Any]] = {}
     for path, layer in walk(graph):
-        if isinstance(layer, Graph):
+        if isinstance(layer, Architecture):
             continue
         named = layer.slot.params | layer.slot.state
         arrays = _fitting(layer, named, store, path)

@@ -293,10 +293,13 @@ _COMPARISONS = {
 }
 
 
-for _name, _operation in (_OPERATORS | _COMPARISONS).items():
-    setattr(Tensor, f"__{_name}__", lambda x, y, o=_operation: combine(o, x, y))
-for _name, _operation in _OPERATORS.items():
-    setattr(Tensor, f"__r{_name}__", lambda x, y, o=_operation: combine(o, y, x))
-Tensor.__neg__ = lambda x: combine("multiply", x, -1)
-Tensor.__abs__ = lambda x: Absolute()(x)  # noqa: PLW0108 - a new layer each time
-Tensor.__getitem__ = lambda x, key: GetItem(as_key(key))(x)
+for _python, _ours in (_OPERATORS | _COMPARISONS).items():
+    setattr(Tensor, f"__{_python}__", lambda x, y, o=_ours: combine(o, x, y))
+for _python, _ours in _OPERATORS.items():
+    setattr(Tensor, f"__r{_python}__", lambda x, y, o=_ours: combine(o, y, x))
+for _python, _function in {
+    "neg": lambda x: combine("multiply", x, -1),
+    "abs": lambda x: Absolute()(x),  # noqa: PLW0108 - a new layer each time
+    "getitem": lambda x, key: GetItem(as_key(key))(x),
+}.items():
+    setattr(Tensor, f"__{_python}__", _function)

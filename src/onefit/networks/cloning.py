@@ -1,25 +1,28 @@
 """Copies of models: the same layers and calls, fresh weights."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer
 from onefit.layers.core import Input, InputLayer
 from onefit.layers.symbolic import Tensor
 from onefit.networks.functional import Nest, lone
-from onefit.networks.graph import Graph
+from onefit.networks.graph import Graph, as_graph
 from onefit.networks.network import FACES, Network
 from onefit.networks.sequential import SequentialNetwork
 
 __all__ = ["clone_model", "entrance_like"]
 
 
+N = TypeVar("N", bound=Network)
+
+
 def clone_model(
-    model: Network,
+    model: N,
     input_tensors: Any = None,
     clone_function: Callable[[Layer], Layer] | None = None,
-) -> Network:
+) -> N:
     """A model with the same layers and fresh weights, not compiled.
 
     A layer that the model calls several times is one layer in the copy too; a model
@@ -51,7 +54,7 @@ def clone_model(
     make = clone_function or (lambda layer: layer.replace())
     if isinstance(model, SequentialNetwork) and input_tensors is None:
         entrance = model.entrance_layer and [model.entrance_layer.replace()]
-        return FACES["Sequential"](
+        return cast("type[N]", FACES["Sequential"])(
             [*(entrance or []), *(_copy(layer, make) for layer in model.graph.layers)],
             name=model.name if model.graph._named else None,
         )
@@ -67,8 +70,8 @@ def clone_model(
             f"{len(inputs.tensors)}, one for each input",
         )
     tensors = given.tensors if given else [entrance_like(t) for t in inputs.tensors]
-    ends = _called(model.graph, tensors, make)
-    return FACES["Functional"](
+    ends = _called(as_graph(model.graph, "clone_model"), tensors, make)
+    return cast("type[N]", FACES["Functional"])(
         inputs.arrange(lone(tensors)),
         outputs.arrange(ends),
         name=model.name if model.graph._named else None,

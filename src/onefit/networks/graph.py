@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from onefit import config
-from onefit.errors import mistyped
+from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer, Outcome, Weights
 from onefit.layers.core import InputLayer
 from onefit.networks.architecture import Architecture
 from onefit.types import is_shape
 
-__all__ = ["Graph", "Node", "chain"]
+__all__ = ["Graph", "Node", "as_graph", "chain"]
 
 
 class Node(NamedTuple):
@@ -286,6 +286,22 @@ class Graph(Architecture):
                 if isinstance(layer, InputLayer):
                     known[number] = value
             number += node.outputs
+
+
+def as_graph(architecture: Architecture, where: str) -> Graph:
+    """An architecture whose calls are known as nodes; refuses one that is a program.
+
+    Raises:
+        ValueError: An architecture of another kind.
+    """
+    if not isinstance(architecture, Graph):
+        raise invalid(
+            where,
+            f"a {type(architecture).__name__}, whose calls are written in Python",
+            "a graph of layers",
+            "write it as a Sequential, or as Model(inputs, outputs)",
+        )
+    return architecture
 
 
 def chain(layers: tuple[Layer, ...], name: str) -> Graph:

@@ -17,6 +17,7 @@ from onefit.networks.functional import lone
 from onefit.population.axes import rebuilt
 from onefit.population.together import outputs, stacks
 from onefit.training.options import whole
+from onefit.types import batch_shape
 
 __all__ = ["Ensemble"]
 
@@ -129,7 +130,7 @@ class Ensemble(Model):
         x = rows.as_batch(x, finite=False, inputs=self.input_names).x
         if steps is not None:
             x = jax.tree.map(lambda a: a[: steps * (batch_size or 32)], x)
-        self.graph.output_shape(rows.batch_shape(x))
+        self.graph.output_shape(batch_shape(x))
         pieces = self._alone(x) if alone else self._together(x, batch_size)
         pairs = [
             jax.tree.map(lambda a, f=f: f(a, axis=0), piece)
@@ -137,7 +138,7 @@ class Ensemble(Model):
             for f in (np.mean, np.std)
         ]
         mean, std = (
-            self._nest(self._outputs).arrange(
+            self.known_nest(self.output_nest).arrange(
                 jax.tree.map(lambda *a: np.concatenate(a), *pairs[k::2])
             )
             for k in range(2)
@@ -162,7 +163,7 @@ class Ensemble(Model):
         Raises:
             ValueError: A file of another model, or what `onefit.load_model` refuses.
         """
-        from onefit.files.keras import load_model
+        from onefit.models.loading import load_model
 
         model = load_model(filepath)
         inner = [layer for layer in model.layers if isinstance(layer, Model)]
@@ -176,7 +177,7 @@ class Ensemble(Model):
             )
         ensemble = cls.__new__(cls)
         ensemble.__dict__.update(model.__dict__)
-        ensemble._show_face()
+        ensemble._hold()
         return ensemble
 
 

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from onefit import config, losses, population
 from onefit.callbacks import EarlyStopping
 from onefit.errors import invalid
-from onefit.models import Model
+from onefit.models import History, Model
 from onefit.sklearn.networks import (
     answer,
     drawing,
@@ -279,7 +279,7 @@ class NNEstimator(BaseEstimator):
                     **told,
                 ),
             )
-        history = loop.fit(job)
+        history = loop.fit(job, History(model))
         if history.stopped == "interrupted":
             if not history.epoch:
                 raise KeyboardInterrupt

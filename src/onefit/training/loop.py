@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 
@@ -50,12 +50,15 @@ class Interrupt:
             raise KeyboardInterrupt
 
 
-def fit(job: Fit, history: History | None = None) -> History:
+H = TypeVar("H", bound=History)
+
+
+def fit(job: Fit, history: H) -> H:
     """Runs a fit and leaves the model with its weights, whatever happens on the way.
 
     Args:
         job: What the fit is asked to do.
-        history: What its numbers are added to; a new one by default.
+        history: A new History, to which its numbers are added, and which it returns.
     """
     begin = time.perf_counter()
     params = {
@@ -63,7 +66,6 @@ def fit(job: Fit, history: History | None = None) -> History:
         "steps": job.plan().steps,
         "directions": job.directions,
     }
-    history = History(job.model) if history is None else history
     history.params = params
     job.model.history, job.model.stop_training = history, False
     state = State(job)
@@ -71,11 +73,7 @@ def fit(job: Fit, history: History | None = None) -> History:
         callback.set_model(job.model)
         callback.set_params(params)
         callback.set_state(state)
-    with (
-        Interrupt() as interrupt,
-        jax.disable_jit() if job.model.run_eagerly else contextlib.nullcontext(),
-        _aborting(job),
-    ):
+    with Interrupt() as interrupt, job.model.eagerly(), _aborting(job):
         hook(job, "on_train_begin", {})
         state.heed()
         last: dict[str, float] = {}

@@ -21,8 +21,9 @@ import numpy as np
 from onefit import callbacks as ours
 from onefit.errors import invalid, mistyped
 from onefit.files.archive import CONFIG
-from onefit.files.keras import load_model, save_weights
+from onefit.files.keras import save_weights
 from onefit.files.refusal import BadFile
+from onefit.models.loading import load_model
 from onefit.models.model import Model
 from onefit.training.callback import Callback, overrides
 from onefit.training.compiled import flat, is_many

@@ -30,7 +30,7 @@ from onefit.layers.base import Layer, where
 from onefit.layers.core import InputLayer
 from onefit.layers.normalization import BatchNormalization
 from onefit.models.model import Model
-from onefit.networks.graph import Graph
+from onefit.networks.graph import Graph, as_graph
 from onefit.networks.graph import Node as Call
 
 __all__ = ["LIMIT", "ROWS", "export", "proto"]
@@ -265,7 +265,9 @@ def proto(model: Model) -> Any:
     inputs = _inputs(b, model)
     given = inputs[0] if len(inputs) == 1 else tuple(inputs)
     made = jax.tree.leaves(
-        _Writer(b).graph(model.graph, slot.params, slot.state, given)
+        _Writer(b).graph(
+            as_graph(model.graph, "export"), slot.params, slot.state, given
+        )
     )
     names = model.output_names
     if len(names) != len(made):
@@ -329,7 +331,9 @@ def _inputs(b: Builder, model: Model) -> list[Value]:
         zip(model.input_names, model.inputs, strict=True)
     ):
         dtype = tensor.call.layer.dtype or config.floatx()
-        if np.dtype(dtype).kind == "f" and all(_looked_up(model.graph, i)):
+        if np.dtype(dtype).kind == "f" and all(
+            _looked_up(as_graph(model.graph, "export"), i)
+        ):
             dtype = "int64"  # as numpy and other runtimes have token ids
         found.append(Value(b.name(name), tensor.shape, dtype))
     return found

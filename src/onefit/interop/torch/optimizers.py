@@ -15,7 +15,7 @@ import numpy as np
 from onefit.description import number, off, setting
 from onefit.errors import invalid, mistyped
 from onefit.interop.torch.weights import Bond, array_of, put
-from onefit.networks.graph import Graph
+from onefit.networks.architecture import Architecture
 from onefit.optimizers.base import Optimizer
 from onefit.optimizers.rules import Rule, correction, each, full_like
 from onefit.training.task import Task
@@ -289,7 +289,7 @@ def parameters(optimizer: Any) -> list[Any]:
 
 
 def from_state(
-    theirs: Any, graph: Graph, optimizer: Any, bonds: list[Bond]
+    theirs: Any, graph: Architecture, optimizer: Any, bonds: list[Bond]
 ) -> dict[str, Any]:
     """Torch's state as onefit's.
 
@@ -335,7 +335,7 @@ def _steps(state: Any, names: tuple[str, ...]) -> int:
 
 
 def to_state(
-    theirs: Any, graph: Graph, optimizer: Any, state: Any, bonds: list[Bond]
+    theirs: Any, graph: Architecture, optimizer: Any, state: Any, bonds: list[Bond]
 ) -> None:
     """Gives torch's optimizer, in place, the state that onefit's has come to."""
     import torch
@@ -369,7 +369,7 @@ def to_state(
                 group["lr"] = rate
 
 
-def _part(graph: Graph, tree: Any, bond: Bond) -> Any:
+def _part(graph: Architecture, tree: Any, bond: Bond) -> Any:
     """A layer's part of a tree like that of the weights."""
     place = next(i for i, layer in enumerate(graph.layers) if layer is bond.layer)
     return tree[place]

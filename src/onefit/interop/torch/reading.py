@@ -15,6 +15,7 @@ from onefit.interop.torch.weights import Bond, refusal
 from onefit.layers.base import Layer, Weights
 from onefit.models.model import Model
 from onefit.models.sequential import Sequential
+from onefit.networks.graph import as_graph
 from onefit.registry import snake_case
 
 __all__ = [
@@ -104,7 +105,7 @@ class Reading:
 
     def move(self) -> None:
         """Puts channels last inside the model, for speed."""
-        self.model.graph, new = channels_last(self.model.graph)
+        self.model.graph, new = channels_last(as_graph(self.model.graph, "from_torch"))
         self.bonds = [
             bond._replace(layer=new.get(id(bond.layer), bond.layer))
             for bond in self.bonds

@@ -22,7 +22,7 @@ from onefit.interop.torch.modules import ACTIVATIONS
 from onefit.interop.torch.weights import put
 from onefit.layers.base import Layer, where
 from onefit.models.model import Model
-from onefit.networks.graph import Graph
+from onefit.networks.graph import Graph, as_graph
 from onefit.types import is_shape
 
 __all__ = ["Value", "Writer", "fill", "writes"]
@@ -80,7 +80,7 @@ class Writer:
             Value(self.graph.placeholder(n), s)
             for n, s in zip(names, shapes, strict=True)
         ]
-        outputs = self.through(model.graph, given)
+        outputs = self.through(as_graph(model.graph, "to_torch"), given)
         ends = jax.tree.map(
             lambda v: self.last(v).node, outputs, is_leaf=lambda v: isinstance(v, Value)
         )

@@ -1,0 +1,73 @@
+"""Models from files: what `onefit.load_model` and `model_from_json` give."""
+
+import os
+from typing import Any, cast
+
+from onefit.files import keras
+from onefit.files.limits import Limits
+from onefit.models.model import Model
+
+__all__ = ["load_model", "model_from_json"]
+
+
+def load_model(
+    filepath: str | os.PathLike,
+    custom_objects: dict[str, Any] | None = None,
+    compile: bool = True,
+    limits: Limits | None = None,
+) -> Model:
+    """The model in a `.keras` file of onefit or Keras, ready to go on.
+
+    It is a Sequential or a Model of inputs and outputs, as it was when it was saved.
+
+    Args:
+        filepath: The file.
+        custom_objects: Your own classes (subclasses of Layer, Loss and so on) and
+            functions, by the names that the file has.
+        compile: Whether to take up what `compile` said and the optimizer's state.
+        limits: How much the file may ask for, if it is more than the usual.
+
+    Raises:
+        ValueError: A file that is not there, is damaged, or has what onefit has not.
+
+    Example:
+        >>> import tempfile
+        >>> from onefit import Input, Sequential
+        >>> from onefit.layers import Dense
+        >>> model = Sequential([Input((2,)), Dense(1)])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(f"{folder}/model.keras")
+        ...     again = load_model(f"{folder}/model.keras")
+        >>> x = np.ones((1, 2))
+        >>> bool(np.all(again.predict(x) == model.predict(x)))
+        True
+    """
+    return cast(Model, keras.load_model(filepath, custom_objects, compile, limits))
+
+
+def model_from_json(
+    json_string: str,
+    custom_objects: dict[str, Any] | None = None,
+    limits: Limits | None = None,
+) -> Model:
+    """The model that `to_json` told of, with fresh weights and what `compile` said.
+
+    It is read as strictly as a file: see `load_model`.
+
+    Args:
+        json_string: What `model.to_json()` gave, of onefit or Keras.
+        custom_objects: Your own classes and functions, by the names in it.
+        limits: How much it may ask for, if it is more than the usual. The weights may
+            have `limits.size` bytes.
+
+    Raises:
+        ValueError: No JSON, no model, or what onefit has not.
+
+    Example:
+        >>> from onefit import Input, Sequential
+        >>> from onefit.layers import Dense
+        >>> model = Sequential([Input((2,)), Dense(1)])
+        >>> model_from_json(model.to_json()).count_params()
+        3
+    """
+    return cast(Model, keras.model_from_json(json_string, custom_objects, limits))

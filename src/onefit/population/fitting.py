@@ -123,7 +123,8 @@ def fit(
         with config.aside(0):  # a frozen layer of another shape is drawn here
             copy = rebuilt(model, changes)
             own = {p.path: v for p, v in changes if p.room == "fit"}
-            job = build_job(copy, x, y, FitOptions(verbose=0, **(arguments | own)))
+            options = {"verbose": 0} | arguments | own
+            job = build_job(copy, x, y, FitOptions.given("population.fit", **options))
         work += [(part, job) for part in _parts(job, at, memory)]
     if hasattr(drop, "bind"):
         drop = drop.bind(work[0][1].directions)

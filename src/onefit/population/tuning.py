@@ -85,7 +85,7 @@ def tune(
         k: v for k, v in arguments.items() if k not in ("memory", "drop")
     }
     plain["verbose"] = 0
-    directions = build_job(model, x, y, FitOptions(**plain)).directions
+    directions = build_job(model, x, y, FitOptions.given("tune", **plain)).directions
     monitor = monitor or ("val_loss" if "val_loss" in directions else "loss")
     _same_way(study, monitor, directions)
     axes = {name: _axis(optuna, name, axis) for name, axis in space.items()}

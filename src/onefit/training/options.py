@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from onefit.errors import invalid, is_whole
+from onefit.errors import invalid, is_whole, unknown
 
 __all__ = ["FitOptions", "whole"]
 
@@ -34,6 +34,19 @@ class FitOptions:
     validation_steps: int | None = None
     validation_batch_size: int | None = None
     validation_freq: int | list[int] | tuple[int, ...] | set[int] | range = 1
+
+    @classmethod
+    def given(cls, where: str, *settings: Any, **options: Any) -> "FitOptions":
+        """The options that a function was given in Keras' order, or by name.
+
+        Raises:
+            ValueError: A name that `fit` has not, with the nearest ones.
+        """
+        names = [field.name for field in dataclasses.fields(cls)]
+        for name in options:
+            if name not in names:
+                raise unknown(f"argument of {where}", name, names)
+        return cls(*settings, **options)
 
     def __post_init__(self) -> None:
         whole("epochs", self.epochs, 0)

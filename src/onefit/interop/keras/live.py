@@ -28,6 +28,7 @@ from onefit.models.model import Model
 from onefit.training.callback import Callback, overrides
 from onefit.training.compiled import flat, is_many
 from onefit.training.history import History
+from onefit.training.options import FitOptions
 from onefit.training.rules import Rule
 
 __all__ = ["fit", "from_keras", "to_keras"]
@@ -86,25 +87,12 @@ def to_keras(model: Model, custom_objects: dict[str, Any] | None = None) -> Any:
 
 
 def fit(
-    model: Any,
+    model: Any,  # a keras.Model, a class that need not be installed
     x: Any = None,
     y: Any = None,
-    batch_size: int | None = None,
-    epochs: int = 1,
-    verbose: Any = "auto",
-    callbacks: Any = None,
-    validation_split: float = 0.0,
-    validation_data: Any = None,
-    shuffle: bool = True,
-    class_weight: dict[int, float] | None = None,
-    sample_weight: Any = None,
-    initial_epoch: int = 0,
-    steps_per_epoch: int | None = None,
-    validation_steps: int | None = None,
-    validation_batch_size: int | None = None,
-    validation_freq: Any = 1,
-    *,
+    *settings: Any,
     custom_objects: dict[str, Any] | None = None,
+    **options: Any,
 ) -> History:
     """Trains a compiled `keras.Model` by one compiled program, and gives it what it
     learned: `fit(model, x, y, epochs=9)` in the place of `model.fit(x, y, epochs=9)`.
@@ -115,12 +103,11 @@ def fit(
 
     Args:
         model: A Sequential or functional model of Keras that `compile` was called on.
-        callbacks: Keras' callbacks that onefit has, too, and onefit's own. Those of
-            Keras know afterwards what they know in Keras (`stopped_epoch`, `best`).
-        x, y, batch_size, epochs, verbose, validation_split, validation_data, shuffle,
-            class_weight, sample_weight, initial_epoch, steps_per_epoch,
-            validation_steps, validation_batch_size, validation_freq: As in Keras, with
-            arrays that fit in memory.
+        x, y: Arrays that fit in memory.
+        *settings, **options: The other arguments of Keras' `fit`, in its order or by
+            name: batch_size, epochs, verbose, callbacks, validation_split and so on.
+            Callbacks are those of Keras that onefit has, too, and onefit's own. Those
+            of Keras know afterwards what they know in Keras (`stopped_epoch`, `best`).
         custom_objects: As in `from_keras`.
 
     Returns:
@@ -150,6 +137,8 @@ def fit(
             "a loss and an optimizer first",
             "write model.compile(optimizer='adam', loss='mse')",
         )
+    asked = FitOptions.given("fit", *settings, **options)
+    callbacks = asked.callbacks
     given = list(callbacks or []) if is_many(callbacks) else [callbacks]
     pairs = [(callback, translated(callback)) for callback in given]
     if not model.built and hasattr(x, "shape"):
@@ -161,24 +150,7 @@ def fit(
     if any(_looks(theirs, own) for theirs, own in pairs):
         hosts.insert(0, mirror)
     with mirror.writing():
-        history = mine.fit(
-            x,
-            y,
-            batch_size,
-            epochs,
-            verbose,
-            hosts,
-            validation_split,
-            validation_data,
-            shuffle,
-            class_weight,
-            sample_weight,
-            initial_epoch,
-            steps_per_epoch,
-            validation_steps,
-            validation_batch_size,
-            validation_freq,
-        )
+        history = mine.fit(x, y, **(vars(asked) | {"callbacks": hosts}))
     for theirs, own in pairs:
         _tell(theirs, own, history)
     model.history, history.model = history, model

@@ -1,7 +1,11 @@
 """History as people hold it: the numbers of a fit, which can be asked for reasons."""
 
-from onefit.guide.finding import Report
+from typing import TYPE_CHECKING
+
 from onefit.training import history
+
+if TYPE_CHECKING:
+    from onefit.guide.finding import Report
 
 __all__ = ["History"]
 

@@ -1,20 +1,21 @@
-"""Models from files: what `onefit.load_model` and `model_from_json` give."""
+"""Models to and from files. The room `files` is imported when it is first needed."""
 
 import os
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from onefit.files import keras
-from onefit.files.limits import Limits
 from onefit.models.model import Model
 
-__all__ = ["load_model", "model_from_json"]
+if TYPE_CHECKING:
+    from onefit.files.limits import Limits
+
+__all__ = ["load_model", "model_from_json", "save_model"]
 
 
 def load_model(
     filepath: str | os.PathLike,
     custom_objects: dict[str, Any] | None = None,
     compile: bool = True,
-    limits: Limits | None = None,
+    limits: "Limits | None" = None,
 ) -> Model:
     """The model in a `.keras` file of onefit or Keras, ready to go on.
 
@@ -42,13 +43,15 @@ def load_model(
         >>> bool(np.all(again.predict(x) == model.predict(x)))
         True
     """
+    from onefit.files import keras
+
     return cast(Model, keras.load_model(filepath, custom_objects, compile, limits))
 
 
 def model_from_json(
     json_string: str,
     custom_objects: dict[str, Any] | None = None,
-    limits: Limits | None = None,
+    limits: "Limits | None" = None,
 ) -> Model:
     """The model that `to_json` told of, with fresh weights and what `compile` said.
 
@@ -70,4 +73,13 @@ def model_from_json(
         >>> model_from_json(model.to_json()).count_params()
         3
     """
+    from onefit.files import keras
+
     return cast(Model, keras.model_from_json(json_string, custom_objects, limits))
+
+
+def save_model(
+    model: Model, filepath: str | os.PathLike, overwrite: bool = True
+) -> None:
+    """Writes a model to a `.keras` file, as `model.save` does."""
+    model.save(filepath, overwrite)

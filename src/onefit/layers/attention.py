@@ -15,18 +15,7 @@ from onefit.layers.base import Layer, is_shape, where
 from onefit.layers.dropout import Dropout
 from onefit.types import Array, Params, Shape, State
 
-__all__ = [
-    "AdditiveAttention",
-    "Attends",
-    "Attention",
-    "as_seed",
-    "differ",
-    "past",
-    "softmax",
-    "softmax_where",
-    "swap",
-    "where_all",
-]
+__all__ = ["AdditiveAttention", "Attention"]
 
 
 # What all share -----------------------------------------------------------------------

@@ -29,7 +29,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # what stands below it is built on the whole library.
 FACE = "onefit"
 ROOMS = [
-    *("errors", "checks", "types", "config", "registry", "variables"),
+    *("errors", "faces", "checks", "types", "config", "registry", "variables"),
     *("description", "utils"),
     *("activations", "initializers", "regularizers", "constraints"),
     *("losses", "metrics", "layers", "optimizers"),
@@ -228,6 +228,26 @@ def test_every_registered_class_is_shown(room):
     public = {cls for cls in known if cls.__module__.startswith(f"onefit.{room}.")}
     shown = importlib.import_module(f"onefit.{room}").__all__
     assert {cls.__name__ for cls in public} <= set(shown)
+
+
+# What a room of the catalogue shows beside it.
+BASES = {onefit.layers.Layer, onefit.losses.Loss, onefit.metrics.Metric}
+BASES |= {onefit.optimizers.Optimizer}
+DOORS = {"Input", "deserialize", "get", "reduce", "resolve", "serialize"}
+
+
+@pytest.mark.parametrize("room", ["layers", "losses", "metrics", "optimizers"])
+def test_a_face_shows_the_catalogue_and_no_helpers(room):
+    # A face takes what stands in the __all__ of its files: there helpers have no place.
+    face = importlib.import_module(f"onefit.{room}")
+    base = importlib.import_module(f"onefit.{room}.base")
+    known = {*getattr(base, room).objects(), *BASES, *onefit.losses.losses.objects()}
+    known |= {*importlib.import_module("onefit.metrics.base").functions.objects()}
+    for name in set(face.__all__) - DOORS:
+        thing = getattr(face, name)
+        thing = getattr(thing, "loss_class", thing)
+        if inspect.isclass(thing) or inspect.isfunction(thing):
+            assert thing in known, name
 
 
 # Settings -----------------------------------------------------------------------------

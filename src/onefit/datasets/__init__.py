@@ -3,19 +3,13 @@
 Every function gives plain numpy arrays, ready for `fit`. Importing this package reads
 no file.
 """
+# ruff: noqa: F403, PLE0605
+# pyright: reportUnsupportedDunderAll=false
 
-from onefit.datasets.download import load_mnist
-from onefit.datasets.generated import coffee, houses, xor
-from onefit.datasets.sequences import reviews, rides
-from onefit.datasets.shipped import load_digits, path
+from onefit.datasets.download import *
+from onefit.datasets.generated import *
+from onefit.datasets.sequences import *
+from onefit.datasets.shipped import *
+from onefit.faces import public as _public
 
-__all__ = [
-    "coffee",
-    "houses",
-    "load_digits",
-    "load_mnist",
-    "path",
-    "reviews",
-    "rides",
-    "xor",
-]
+__all__ = _public(globals())

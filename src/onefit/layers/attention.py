@@ -15,18 +15,7 @@ from onefit.layers.base import Layer, where
 from onefit.layers.dropout import Dropout
 from onefit.types import Array, Params, Shape, State, is_shape
 
-__all__ = [
-    "AdditiveAttention",
-    "Attends",
-    "Attention",
-    "as_seed",
-    "differ",
-    "past",
-    "softmax",
-    "softmax_where",
-    "swap",
-    "where_all",
-]
+__all__ = ["AdditiveAttention", "Attention"]
 
 
 # What all share -----------------------------------------------------------------------

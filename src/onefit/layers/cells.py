@@ -16,22 +16,7 @@ from onefit.layers.dropout import a_seed
 from onefit.layers.scanning import Matrix, once, project, recur, scan_steps
 from onefit.types import Array, Params, State, is_shape
 
-__all__ = [
-    "GRUCell",
-    "GRUFormula",
-    "LSTMCell",
-    "LSTMFormula",
-    "Recurrent",
-    "SimpleFormula",
-    "SimpleRNNCell",
-    "StackedRNNCells",
-    "a_cell",
-    "initial",
-    "output_size",
-    "state_shapes",
-    "through_time",
-    "zero_states",
-]
+__all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
 
 
 # Recurrences --------------------------------------------------------------------------

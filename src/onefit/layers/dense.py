@@ -12,7 +12,7 @@ from onefit.errors import invalid
 from onefit.layers.base import Layer, positive, where
 from onefit.types import Array, Params, Shape, State
 
-__all__ = ["Dense", "project"]
+__all__ = ["Dense"]
 
 
 def project(x: Array, kernel: Array, axes: int = 1) -> Array:

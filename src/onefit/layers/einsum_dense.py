@@ -13,7 +13,7 @@ from onefit.layers.base import Layer, where
 from onefit.layers.dense import project
 from onefit.types import Array, Params, Shape, State
 
-__all__ = ["EinsumDense", "output_sizes"]
+__all__ = ["EinsumDense"]
 
 
 def output_sizes(value: Any) -> tuple[int | None, ...] | None:

@@ -26,7 +26,7 @@ from onefit.layers.composite import Composite
 from onefit.layers.dropout import a_seed
 from onefit.types import Params, Shape, State, is_shape
 
-__all__ = ["GRU", "LSTM", "RNN", "OverTime", "SimpleRNN", "WithStates"]
+__all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
 
 
 # What they share ----------------------------------------------------------------------

@@ -12,7 +12,7 @@ from onefit.optimizers.base import Optimizer
 from onefit.optimizers.rules import Rule, correction, each, full_like
 from onefit.types import Array, Tree
 
-__all__ = ["Adam", "AdamW", "Adamax", "Nadam", "scale_by_adam"]
+__all__ = ["Adam", "AdamW", "Adamax", "Nadam"]
 
 Slots = dict[str, Any]
 

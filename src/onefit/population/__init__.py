@@ -1,8 +1,11 @@
 """Populations: many networks in one program, by seeds, settings and folds."""
+# ruff: noqa: F401, F403, PLE0605
+# pyright: reportUnsupportedDunderAll=false
 
-from onefit.population.ensemble import Ensemble
+from onefit.faces import public as _public
+from onefit.population.ensemble import *
 from onefit.population.fitting import fit
-from onefit.population.folds import cross_validate
+from onefit.population.folds import *
 from onefit.population.result import Population
 from onefit.population.search import (
     grid,
@@ -12,18 +15,6 @@ from onefit.population.search import (
     sample,
     uniform,
 )
-from onefit.population.tuning import tune
+from onefit.population.tuning import *
 
-__all__ = [
-    "Ensemble",
-    "Population",
-    "cross_validate",
-    "fit",
-    "grid",
-    "halving",
-    "integers",
-    "loguniform",
-    "sample",
-    "tune",
-    "uniform",
-]
+__all__ = _public(globals())

@@ -5,6 +5,7 @@ some rows, and keeps sizes instead of arrays. It changes nothing.
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -15,8 +16,9 @@ from onefit import activations
 from onefit.data.batch import Batch
 from onefit.guide.network import activation_of, role_of
 from onefit.layers.base import Layer
+from onefit.layers.tapping import Tap
 from onefit.training.task import Task, Train
-from onefit.types import Tree
+from onefit.types import Array, Tree
 
 __all__ = ["Probe", "Responses", "WeightSizes", "probe"]
 
@@ -150,69 +152,43 @@ def _named(graph: Any, params: Tree) -> list[tuple[str, str, tuple[int, ...]]]:
 
 
 @jax.jit
-def _measure(task: Task, params: Tree, train: Train, batch: Batch, seed: Any) -> Any:
+def _measure(
+    task: Task, params: Tree, train: Train, batch: Batch, seed: Array
+) -> tuple[Any, ...]:
     key = jax.random.key(seed) if task.graph.random else None
     free = task.graph.free(params)
-    count = len(task.graph.calls())
-
-    def cost(free: Tree, nudges: list[Any]) -> Any:
-        answers, seen = [], iter(nudges)
-
-        def tap(path: Any, layer: Any, outcome: Any) -> Any:
-            del path
-            leaves, nest = jax.tree.flatten(outcome.output)
-            answers.append(_answers(leaves[0], _activation(layer)))
-            # A zero added to what a layer gives: its derivative is dJ/da.
-            leaves[0] = leaves[0] + next(seen).astype(leaves[0].dtype)
-            return outcome._replace(output=nest.unflatten(leaves))
-
-        every = task.graph.merge(params, free)
-        loss, (outputs, *_) = task.cost(
-            every, train.state, batch, training=True, key=key, tap=tap
-        )
-        return loss, (answers, [z for z, _ in outputs])
-
-    shapes = _output_shapes(task, params, train, batch, key)
-    assert len(shapes) == count
-    nudges = [jnp.zeros(shape) for shape in shapes]
-    (loss, (answers, outputs)), (gradient, signals) = jax.value_and_grad(
-        cost, argnums=(0, 1), has_aux=True
-    )(free, nudges)
+    bare = task.replace(optimizer=None)  # whose J is not scaled for its optimizer
+    look = functools.partial(Tap, {"a"})
+    found = bare.gradients(
+        free, params, train.state, batch, training=True, key=key, tap=look
+    )
+    seen, slopes = found.seen["a"], found.slopes["a"]
+    answers = [
+        _answers(jax.tree.leaves(seen[path])[0], _activation(layer))
+        for path, layer in task.graph.calls()
+    ]
+    signals = [_rms(_first(slopes[path])) for path, _ in task.graph.calls()]
     told = [
         z if head.link is None else activations.get(head.link)(z)
-        for head, z in zip(task.heads, outputs, strict=True)
+        for head, (z, _) in zip(task.heads, found.details.outputs, strict=True)
     ]
-    packed = task.pack(task.graph.merge(params, gradient))
-    moved, _ = task.optimizer.update(packed, train.optimizer, train.free)
-    after = task.graph.free(task.unpack(params, moved))
+    gradient = task.graph.merge(params, found.weights)
+    moved, _ = task.moved(params, gradient, train.optimizer)
+    after = task.graph.free(moved)
     weights = [
         (_rms(w), _rms(g), _rms(v - w), _by_unit(g))
-        for w, g, v in zip(*map(jax.tree.leaves, (free, gradient, after)), strict=True)
+        for w, g, v in zip(
+            *map(jax.tree.leaves, (free, found.weights, after)), strict=True
+        )
     ]
     penalty = jnp.asarray(task.graph.penalty(params))
-    return loss, penalty, answers, [_rms(s) for s in signals], weights, told
+    return found.loss, penalty, answers, signals, weights, told
 
 
-def _output_shapes(
-    task: Task, params: Tree, train: Train, batch: Batch, key: Any
-) -> list[Any]:
-    """The shape of what each call gives (the first of several)."""
-    shapes: list[Any] = []
-
-    def tap(path: Any, layer: Any, outcome: Any) -> Any:
-        del path, layer
-        shapes.append(jax.tree.leaves(outcome.output)[0].shape)
-        return outcome
-
-    jax.eval_shape(
-        lambda params, state, batch: task.cost(
-            params, state, batch, training=True, key=key, tap=tap
-        )[0],
-        params,
-        train.state,
-        batch,
-    )
-    return shapes
+def _first(slopes: Tree) -> Array:
+    """Of several outputs the first, dJ by it; 0 where that is whole numbers."""
+    first = jax.tree.leaves(slopes, is_leaf=lambda leaf: leaf is None)[0]
+    return jnp.zeros(()) if first is None else first
 
 
 def _answers(a: Any, activation: str | None) -> tuple[Any, ...]:

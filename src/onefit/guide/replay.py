@@ -16,7 +16,7 @@ from onefit.data.batch import Batch
 from onefit.training.compiling import compiled
 from onefit.training.job import Fit
 from onefit.training.task import Train
-from onefit.types import Tree
+from onefit.types import Array, Tree
 
 __all__ = ["Place", "locate"]
 
@@ -111,18 +111,11 @@ def _failing_step(job: Fit, snapshot: Any) -> Any:
 def _operation(job: Fit, params: Tree, train: Train, batch: Batch) -> Any:
     """(layer, part, operation, largest input) of the first that is not finite."""
     task, names = job.task, dict(job.model.graph.calls())
-    key = None
-    if task.graph.random:
-        seed = jax.random.key(np.uint32(job.seed))
-        key = jax.random.fold_in(seed, train.optimizer["iterations"])
+    key = task.key(np.uint32(job.seed), train.optimizer["iterations"], training=True)
 
-    def step(free: Tree, state: Tree, batch: Batch) -> Any:
-        def cost(free: Tree) -> Any:
-            every = task.unpack(params, free)
-            loss, _ = task.cost(every, state, batch, training=True, key=key)
-            return loss
-
-        return jax.value_and_grad(cost)(free)
+    def step(free: Tree, state: Tree, batch: Batch) -> tuple[Array, Tree]:
+        found = task.gradients(free, params, state, batch, training=True, key=key)
+        return found.loss, found.weights
 
     free = train.free
     program = jax.make_jaxpr(step)(free, train.state, batch)

@@ -9,19 +9,21 @@ import numpy as np
 
 from onefit import config
 from onefit.data import rows
+from onefit.data.batch import Batch
 from onefit.errors import invalid, mistyped, unknown
-from onefit.guide.tracing.calls import Call, Output, calls_of, outputs_of, plain
+from onefit.guide.tracing.calls import Call, Output, calls_of, outputs_of, places, plain
 from onefit.guide.tracing.html import as_html
 from onefit.guide.tracing.latex import as_latex
 from onefit.guide.tracing.pages import View, Writer
-from onefit.guide.tracing.program import cast, layout, run
-from onefit.guide.tracing.spying import Place, places, spied
+from onefit.guide.tracing.program import cast, run
 from onefit.guide.tracing.stepping import Step, step
 from onefit.guide.tracing.text import as_text
 from onefit.guide.tracing.verifying import Verification, verify
+from onefit.networks.graph import Graph
 from onefit.training.compiled import build_task
 from onefit.training.prepare import as_columns
 from onefit.training.targets import fit_targets
+from onefit.training.task import Gradients, Head, Task
 from onefit.types import Tree
 
 __all__ = ["Trace", "trace"]
@@ -32,27 +34,31 @@ class Inside:
     """What a trace was made of, to go on from: copies, which no training changes.
 
     Attributes:
-        task: The network with spies, its losses and optimizer; without losses, the
-            network alone.
+        task: The network as it trains, its losses and optimizer.
+        full: The network of the model, with its last activations.
         params, state: Its weights, and what else its layers keep.
         batch: The rows.
         optimizer: The optimizer's state, None before its first step.
         view: The shapes of the weights that state is for.
         seed: Of what is random.
-        plain: The task as it trains, without spies.
     """
 
-    task: Any
+    task: Task
+    full: Graph
     params: Tree
     state: Tree
-    batch: Any
-    optimizer: Any
-    view: Any
+    batch: Batch
+    optimizer: Tree
+    view: Tree
     seed: int
-    plain: Any
 
     @property
-    def iterations(self) -> Any:
+    def bare(self) -> Task:
+        """The task without its optimizer, whose J is not scaled for it."""
+        return self.task.replace(optimizer=None)
+
+    @property
+    def iterations(self) -> np.int32:
         """How many steps the optimizer has made."""
         kept = self.optimizer
         return np.int32(0) if kept is None else np.int32(kept["iterations"])
@@ -77,20 +83,22 @@ class Trace:
         self,
         name: str,
         inside: Inside,
-        seen: dict[str, Any],
+        view: Gradients,
         calls: list[Call],
         outputs: list[Output],
         training: bool,
         dtype: str,
     ) -> None:
-        self.name, self.inside = name, inside
+        self.name, self.inside, self.gradients = name, inside, view
         self.calls, self.outputs = calls, outputs
         self.training, self.dtype = training, dtype
         self.x = inside.batch.x
-        self.J = float(seen["J"]) if "J" in seen else None
-        self.data = float(seen["data"]) if "J" in seen else None
-        found = seen.get("dx", {})
-        slopes = [found.get(i) for i in range(len(jax.tree.leaves(self.x)))]
+        self.J = self.data = None
+        found: Tree = jax.tree.map(lambda x: None, self.x)
+        if view.slopes:
+            self.J, self.data = float(view.loss), float(view.seen["data"][()])
+            found = view.slopes["x"][()]
+        slopes = jax.tree.leaves(found, is_leaf=lambda leaf: leaf is None)
         self.dx = slopes[0] if len(slopes) == 1 else tuple(slopes)
 
     # Reading -------------------------------------------------------------------------
@@ -319,7 +327,6 @@ def trace(
     model.graph.check_input(batch.x)
     full = model.graph
     full.output_shape(jax.tree.map(lambda a: (None, *np.shape(a)[1:]), batch.x))
-    task: Any = None
     if y is not None:
         task = build_task(model, batch)
         batch = fit_targets(task, batch)
@@ -330,30 +337,30 @@ def trace(
             "y, whose losses they weigh",
             "write model.trace(x, y, sample_weight)",
         )
-    graph = spied(task.graph if task else full, full)
+    else:
+        heads = (Head(None),) * len(model.output_names)
+        task, batch = Task(full, heads), batch._replace(y=(None,) * len(heads))
     slot = full.slot
     params, state, batch, kept = cast(
         (slot.params, slot.state, batch, model.optimizer_state), dtype
     )
     inside = Inside(
-        task.replace(graph=graph) if task else graph,
+        task,
+        full,
         params,
         state,
         batch,
         kept if y is not None else None,
         model.optimizer_view,
         seed,
-        task,
     )
     found, ends = places(full, list(model.input_names))
     with config.precision(dtype):
-        weights, taps = layout(inside.task, params, state, batch, training)
-        seen = jax.device_get(
+        view = jax.device_get(
             run(
-                inside.task,
+                inside.bare,
+                full,
                 params,
-                weights,
-                taps,
                 state,
                 batch,
                 np.uint32(seed),
@@ -361,11 +368,11 @@ def trace(
                 training,
             )
         )
-    calls = calls_of(graph, found, params, seen, len(model.input_names) == 1)
+    calls = calls_of(task, found, params, view, len(model.input_names) == 1)
     by_place = {id(place): call for place, call in zip(found, calls, strict=True)}
-    makers = [by_place.get(id(end)) if isinstance(end, Place) else None for end in ends]
-    outputs = outputs_of(task, batch, seen, makers) if task else []
-    return Trace(str(model.name), inside, seen, calls, outputs, training, dtype)
+    makers = [by_place.get(id(end)) for end in ends]
+    outputs = outputs_of(task, batch, view, makers) if view.slopes else []
+    return Trace(str(model.name), inside, view, calls, outputs, training, dtype)
 
 
 def _traceable(model: Any, y: Any) -> Any:

@@ -1,5 +1,6 @@
 """What every loss is: a value per example, and one place that weighs and reduces."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax
@@ -162,15 +163,18 @@ class Loss(Description):
         y_pred: Array,
         sample_weight: Any = None,
         steps: Array | None = None,
+        see: Callable[[Array], Array] | None = None,
     ) -> Any:
         """The reduced loss J; pure, for use inside programs.
 
         Args:
             y_true, y_pred, sample_weight: As when the loss is called.
             steps: Which steps of a sequence there are, (batch, time), if not all.
+            see: Looks at the loss of each example, and hands it on.
         """
         y_true, y_pred = self.pair(y_true, y_pred)
         values, mask = self.call(y_true, y_pred), self.mask(y_true, y_pred)
+        values = values if see is None else see(values)
         if steps is not None and steps.ndim <= values.ndim:
             steps = steps.reshape(*steps.shape, *(1,) * (values.ndim - steps.ndim))
             mask = jnp.broadcast_to(

@@ -1,6 +1,7 @@
 # ruff: noqa: D102
 """Graphs: layers and the order in which they are called, as one pure function."""
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +12,7 @@ from onefit import config
 from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer, Outcome, Weights
 from onefit.layers.core import InputLayer
+from onefit.layers.tapping import Path, Tap
 from onefit.networks.architecture import Architecture
 from onefit.types import is_shape
 
@@ -101,15 +103,15 @@ class Graph(Architecture):
         training: bool,
         key: Any,
         mask: Any = None,
-        tap: Any = None,
+        tap: Tap | None = None,
+        path: Path = (),
         **options: Any,
     ) -> Outcome:
-        """As `Layer.forward`; `tap(path, layer, outcome) -> outcome` sees each call.
+        """As `Layer.forward`; a tap makes the calls of plain layers, and sees them.
 
-        The calls are those of plain layers, in the order of `calls`; what the tap
-        returns takes the outcome's place, so a tap can also add to it.
+        The calls are those of `calls`, in this order; path is that of this graph.
         """
-        states, penalties = list(state), []
+        states, penalties, tap = list(state), [], tap or Tap()
 
         def call(node: Node, number: int, flow: Any, mask: Any) -> Any:
             index, layer = node.layer, self.layers[node.layer]
@@ -122,13 +124,15 @@ class Graph(Architecture):
             told["mask"] = jax.tree.map(
                 lambda f: f.mask if mask is None else f.value, given
             )
-            inner = isinstance(layer, Graph)
-            if inner and tap is not None:
-                told["tap"] = lambda path, *rest: tap((number, *path), *rest)
+            here = (*path, number)
+            if isinstance(layer, Graph):
+                run = functools.partial(layer.forward, tap=tap, path=here)
+            else:
+                run = functools.partial(tap.call, here, layer)
             try:
                 # The place is seen in profiles, and when a NaN is looked for.
                 with jax.named_scope(f"call{number}"):
-                    outcome = layer.forward(params[index], states[index], value, **told)
+                    outcome = run(params[index], states[index], value, **told)
             except jax.errors.TracerArrayConversionError:
                 raise mistyped(
                     # Names do not travel into a program; the place does.
@@ -137,8 +141,6 @@ class Graph(Architecture):
                     "jax.numpy, whose functions can be compiled",
                     "write `import jax.numpy as jnp` and jnp.exp for np.exp",
                 ) from None
-            if tap is not None and not inner:
-                outcome = tap((number,), layer, outcome)
             states[index] = outcome.state
             penalties.append(outcome.penalty)
             return _flows(outcome.output, outcome.mask)
@@ -232,9 +234,9 @@ class Graph(Architecture):
         nodes = [node for node in self.nodes for _ in range(node.outputs)]
         return dict(enumerate(nodes, start=self.inputs))
 
-    def calls(self) -> list[tuple[tuple[int, ...], Layer]]:
+    def calls(self) -> list[tuple[Path, Layer]]:
         """Each call of a plain layer, in order: its path (node numbers), the layer."""
-        found: list[tuple[tuple[int, ...], Layer]] = []
+        found: list[tuple[Path, Layer]] = []
         for number, node in enumerate(self.nodes):
             layer = self.layers[node.layer]
             inner = layer.calls() if isinstance(layer, Graph) else [((), layer)]

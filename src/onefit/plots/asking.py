@@ -1,6 +1,7 @@
 """What the pictures ask of a model: its answers, its layers' outputs, true classes."""
 
 import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -10,10 +11,11 @@ from onefit import activations
 from onefit.data import rows
 from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer
+from onefit.layers.tapping import Tap
 from onefit.networks.graph import Graph
 from onefit.training.compiled import flat
 from onefit.training.prepare import as_columns
-from onefit.types import is_shape
+from onefit.types import Array, Tree, is_shape
 
 __all__ = [
     "Answers",
@@ -151,49 +153,29 @@ def readings(where: str, model: Any, x: Any, most: int | None = None) -> list[Re
     values = _values(model.graph, slot.params, slot.state, x)
     return [
         Reading(name, layer, np.asarray(value))
-        for (name, layer), value in zip(_places(model.graph), values, strict=True)
+        for (name, layer), given in zip(_named(model.graph), values, strict=True)
+        for value in given
     ]
 
 
 @jax.jit
-def _values(graph: Graph, params: Any, state: Any, x: Any) -> list[Any]:
-    return _within(graph, params, state, x, None)
-
-
-def _within(graph: Graph, params: Any, state: Any, x: Any, mask: Any) -> list[Any]:
-    """The outputs of all calls: the graph with every value as an output."""
-    every = graph.inputs + sum(node.outputs for node in graph.nodes)
+def _values(graph: Graph, params: Tree, state: Tree, x: Tree) -> list[list[Array]]:
+    """The outputs of each call, in order."""
+    tap = Tap({"a"})
     key = jax.random.key(0) if graph.always_random else None
-    open_graph = graph.replace(outputs=tuple(range(every)))
-    outcome = open_graph.forward(params, state, x, training=False, key=key, mask=mask)
-    masks = outcome.mask or (None,) * every
-    found, number = [], graph.inputs
-    for node in graph.nodes:
-        inner = graph.layers[node.layer]
-        if isinstance(inner, Graph):
-            given, there = (
-                jax.tree.map(values.__getitem__, node.sources)
-                for values in (outcome.output, masks)
-            )
-            at = node.layer
-            found += _within(inner, params[at], state[at], given, there)
-        else:
-            found += outcome.output[number : number + node.outputs]
-        number += node.outputs
-    return found
+    graph.forward(params, state, x, training=False, key=key, tap=tap)
+    return [jax.tree.leaves(tap.seen["a"][path]) for path, _ in graph.calls()]
 
 
-def _places(graph: Graph, prefix: str = "") -> list[tuple[str, Layer]]:
-    """The names and layers of what `_within` finds, in the same order."""
-    found = []
+def _named(graph: Graph, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+    """The name and layer of each call in `Graph.calls`, in the same order."""
     for node in graph.nodes:
         layer = graph.layers[node.layer]
         name = f"{prefix}{layer.name}"
         if isinstance(layer, Graph):
-            found += _places(layer, f"{name} > ")
+            yield from _named(layer, f"{name} > ")
         else:
-            found += [(name, layer)] * node.outputs
-    return found
+            yield name, layer
 
 
 def spread_rows(x: Any, most: int) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from onefit.data.batch import Batch
 from onefit.errors import invalid, unknown
 from onefit.layers.core import InputLayer
 from onefit.networks.graph import Graph
@@ -14,6 +15,8 @@ from onefit.plots.axes import BLUE, drawn
 from onefit.plots.panels import panels, short
 from onefit.training.prepare import read_rows
 from onefit.training.targets import fit_targets
+from onefit.training.task import Task
+from onefit.types import Tree
 
 __all__ = ["activations_histogram", "gradients_histogram"]
 
@@ -166,11 +169,10 @@ def gradients_histogram(model: Any, x: Any, y: Any) -> Any:
 
 
 @jax.jit
-def _gradient(task: Any, params: Any, state: Any, batch: Any) -> Any:
-    def cost(params: Any) -> Any:
-        return task.cost(params, state, batch, training=False, key=None)[0]
-
-    return jax.grad(cost)(params)
+def _gradient(task: Task, params: Tree, state: Tree, batch: Batch) -> Tree:
+    key, bare = task.key(0, 0, training=False), task.replace(optimizer=None)
+    found = bare.gradients(params, params, state, batch, training=False, key=key)
+    return found.weights
 
 
 def _by_layer(graph: Graph, grads: Any, prefix: str = "") -> Iterator[Any]:

@@ -90,20 +90,18 @@ def step(
     task: Task, train: Train, fixed: Tree, tally: Tree, batch: Batch, seed: Any
 ) -> tuple[Train, Tree]:
     """One step: w := w - alpha * d, d the optimizer's direction from dJ/dw."""
-    key = None
-    if task.graph.random:
-        key = jax.random.fold_in(jax.random.key(seed), train.optimizer["iterations"])
-
-    def cost(free: Tree) -> Any:
-        params = task.unpack(fixed, free)
-        loss, details = task.cost(params, train.state, batch, training=True, key=key)
-        return task.optimizer.scale_loss(loss), (loss, details)
-
-    (_, (loss, details)), gradient = jax.value_and_grad(cost, has_aux=True)(train.free)
-    free, optimizer = task.optimizer.update(gradient, train.optimizer, train.free)
+    found = task.gradients(
+        train.free,
+        fixed,
+        train.state,
+        batch,
+        training=True,
+        key=task.key(seed, train.optimizer["iterations"], training=True),
+    )
+    free, optimizer = task.optimizer.update(found.weights, train.optimizer, train.free)
     free = _constrained(task, fixed, free)
-    outputs, state, costs = details
-    tally = task.count(tally, batch, loss, (outputs, costs))
+    outputs, state, costs = found.details
+    tally = task.count(tally, batch, found.loss, (outputs, costs))
     return Train(free, state, optimizer), tally
 
 
@@ -321,8 +319,7 @@ def count(
     task: Task, params: Tree, state: Tree, tally: Tree, batch: Batch
 ) -> tuple[Tree, Tree]:
     """The sums of an evaluation after a batch, and the state of stateful layers."""
-    # A layer that was called with training=True draws here too, always the same.
-    key = jax.random.key(0) if task.graph.always_random else None
+    key = task.key(0, 0, training=False)  # an evaluation draws the same each time
     cost, (outputs, state, costs) = task.cost(
         params, state, batch, training=False, key=key
     )

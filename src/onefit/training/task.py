@@ -4,8 +4,10 @@ The task is what a program trains. It is a description, hence a pytree whose lea
 the numbers of all its parts (rates, factors, deltas).
 """
 
+import functools
 import math
 import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -16,12 +18,13 @@ from jax.flatten_util import ravel_pytree
 from onefit import activations
 from onefit.data.batch import Batch
 from onefit.description import Description, number
+from onefit.layers.tapping import Places, Tap
 from onefit.losses.base import Loss
 from onefit.metrics.base import Metric
 from onefit.networks.architecture import Architecture
 from onefit.types import Array, Tree
 
-__all__ = ["Head", "Task", "Train", "head"]
+__all__ = ["Details", "Gradients", "Head", "Task", "Train", "head"]
 
 SMALL = 1 << 15
 """Up to this many weights, one vector of all of them is updated faster than each array.
@@ -73,6 +76,39 @@ class Head(Description):
         return z if self.link is None or asks else activations.get(self.link)(z)
 
 
+class Details(NamedTuple):
+    """What comes of a forward pass beside J.
+
+    Attributes:
+        outputs: Of each output its logits, and which of its steps there are (None for
+            all).
+        state: The layers' state after it.
+        costs: The loss of each output that has one, without its weight.
+    """
+
+    outputs: tuple[tuple[Array, Array | None], ...]
+    state: Tree
+    costs: tuple[Array, ...]
+
+
+class Gradients(NamedTuple):
+    """What `Task.gradients` finds.
+
+    Attributes:
+        loss: J.
+        details: What comes of the forward pass beside it.
+        weights: dJ/dw, in the form of the free weights.
+        slopes: dJ by what passes in each place; None for whole numbers.
+        seen: What passes there.
+    """
+
+    loss: Array
+    details: Details
+    weights: Tree
+    slopes: Places
+    seen: Places
+
+
 class Task(Description):
     """What a program trains: a network, a head for each output, an optimizer."""
 
@@ -105,6 +141,15 @@ class Task(Description):
         small = sum(leaf.size for leaf in leaves) <= SMALL
         return bool(self.optimizer and self.optimizer.elementwise and same and small)
 
+    def moved(self, params: Tree, gradient: Tree, state: Tree) -> tuple[Tree, Tree]:
+        """All weights after the optimizer's step from dJ/dw, and its new state.
+
+        The gradient is that of J itself; constraints are yet to come.
+        """
+        scaled = jax.tree.map(self.optimizer.scale_loss, self.pack(gradient))
+        free, state = self.optimizer.update(scaled, state, self.pack(params))
+        return self.unpack(params, free), state
+
     # Loss --------------------------------------------------------------------------
 
     def cost(
@@ -114,30 +159,113 @@ class Task(Description):
         batch: Batch,
         *,
         training: bool,
-        key: Any,
-        tap: Any = None,
-    ) -> tuple[Any, tuple[tuple[Any, ...], Tree, tuple[Any, ...]]]:
-        """J, and with it the outputs, the new state, each output's loss.
+        key: Array | None,
+        tap: Tap | None = None,
+    ) -> tuple[Array, Details]:
+        """J, and what else comes of it.
 
-        An output is its logits and which of its steps there are (None for all). A tap
-        sees each layer's call (`Graph.forward`).
+        A tap can look at "x", the inputs; at what the calls of layers give to it; at
+        "values", the loss of each example, by the number of the output; at "data", J
+        without the weights' penalties; and at "penalized", the weights in those.
         """
+        tap = tap or Tap()
         z, state, penalty, mask = self.graph.forward(
-            params, state, batch.x, training=training, key=key, tap=tap
+            params,
+            state,
+            tap.place("x", (), batch.x),
+            training=training,
+            key=key,
+            tap=tap,
         )
         leaves, nest = jax.tree.flatten(z)
         masks = [None] * len(leaves) if mask is None else nest.flatten_up_to(mask)
         outputs = tuple(zip(leaves, masks, strict=True))
         costs = tuple(
-            head.loss.cost(y, out, w, steps)
-            for head, y, (out, steps), w in self._outputs(batch, outputs)
+            head.loss.cost(
+                y, out, w, steps, functools.partial(tap.place, "values", (i,))
+            )
+            for i, (head, y, (out, steps), w) in enumerate(
+                self._outputs(batch, outputs)
+            )
             if head.loss is not None
         )
         heads = [head for head in self.heads if head.loss is not None]
         total = sum(
             (head.weight * c for head, c in zip(heads, costs, strict=True)), start=0.0
         )
-        return total + penalty + self.graph.penalty(params), (outputs, state, costs)
+        total = tap.place("data", (), total + penalty)
+        total = total + self.graph.penalty(tap.place("penalized", (), params))
+        return total, Details(outputs, state, costs)
+
+    def gradients(
+        self,
+        free: Tree,
+        params: Tree,
+        state: Tree,
+        batch: Batch,
+        *,
+        training: bool,
+        key: Array | None,
+        tap: Callable[..., Tap] = Tap,
+    ) -> Gradients:
+        """J, dJ/dw of the free weights, and dJ by what passes in each place of a tap.
+
+        This is the one place where the gradients of a task are taken. A step takes
+        those of J as its optimizer scales it (`loss_scale_factor`); a task without an
+        optimizer has those of J itself.
+
+        Args:
+            free: The weights to differentiate by, as `pack` makes them.
+            params: All weights; those in `free` take the place of theirs.
+            state, batch, training, key: As in `cost`.
+            tap: `tap(nudges=...)` makes a tap; one that looks nowhere costs nothing.
+        """
+
+        def cost(free: Tree, nudges: Places) -> tuple[Array, Any]:
+            eye = tap(nudges=nudges)
+            weights = self.unpack(params, free)
+            loss, details = self.cost(
+                weights, state, batch, training=training, key=key, tap=eye
+            )
+            scaled = self.optimizer.scale_loss(loss) if self.optimizer else loss
+            return scaled, (loss, details, eye.seen)
+
+        shapes = self.places(params, state, batch, training=training, key=key, tap=tap)
+        nudges = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes)
+        (_, (loss, details, seen)), slopes = jax.value_and_grad(
+            cost, (0, 1), has_aux=True
+        )(free, nudges)
+        return Gradients(loss, details, *slopes, seen)
+
+    def places(
+        self,
+        params: Tree,
+        state: Tree,
+        batch: Batch,
+        *,
+        training: bool,
+        key: Array | None,
+        tap: Callable[..., Tap],
+    ) -> Places:
+        """The shape of what passes in each place of a tap; nothing is computed."""
+        if not tap().names:
+            return {}
+
+        def look(params: Tree, state: Tree, batch: Batch, key: Array | None) -> Places:
+            eye = tap()
+            self.cost(params, state, batch, training=training, key=key, tap=eye)
+            return eye.places()
+
+        return jax.eval_shape(look, params, state, batch, key)
+
+    def key(
+        self, seed: Array | int, iterations: Array | int, *, training: bool
+    ) -> Array | None:
+        """The key of what a step, or an evaluation, draws; None where nothing does."""
+        if training and self.graph.random:
+            return jax.random.fold_in(jax.random.key(seed), iterations)
+        # A layer that was called with training=True draws in an evaluation too.
+        return jax.random.key(seed) if self.graph.always_random else None
 
     def _outputs(self, batch: Batch, outputs: tuple[Any, ...]) -> Any:
         ys = batch.y if isinstance(batch.y, tuple) else (batch.y,)

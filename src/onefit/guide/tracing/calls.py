@@ -1,14 +1,22 @@
 """What a trace holds: calls of layers, losses of outputs, as numpy arrays."""
 
+import collections
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from onefit.guide.tracing.spying import Place, activation_of
+from onefit.data.batch import Batch
+from onefit.guide.tracing.program import Parts, parts
+from onefit.layers import InputLayer
+from onefit.layers.base import Layer
+from onefit.layers.tapping import Path
+from onefit.networks.graph import Graph, Node
+from onefit.training.task import Gradients, Task
+from onefit.types import Tree
 
-__all__ = ["Call", "Output", "calls_of", "outputs_of", "plain"]
+__all__ = ["Call", "Output", "Place", "at", "calls_of", "outputs_of", "places", "plain"]
 
 
 @dataclasses.dataclass(eq=False)
@@ -42,7 +50,7 @@ class Call:
     """
 
     name: str
-    layer: Any
+    layer: Layer
     number: int | None
     label: int | str
     inputs: tuple[int | str, ...]
@@ -61,7 +69,7 @@ class Call:
     activation: str | None = None
     head: bool = False
     mask: Any = None
-    path: tuple[int, ...] = ()
+    path: Path = ()
 
     @property
     def kind(self) -> str:
@@ -131,23 +139,76 @@ def plain(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-def _at(tree: Any, path: tuple[int, ...]) -> Any:
+class Place(NamedTuple):
+    """Where in a model a call is.
+
+    Attributes:
+        layer: The layer.
+        call: Which call, as in `Graph.calls`.
+        path: The numbers that lead to it: of a graph's layer, of a layer within that.
+        number: Which call of the layer, from 0.
+        name: The layer's name, behind those of the models that it is in.
+        sources: What it is called on: places, and names of inputs.
+    """
+
+    layer: Layer
+    call: Path
+    path: Path
+    number: int
+    name: str
+    sources: tuple["Place | str", ...]
+
+
+class _Value:
+    """What flows: where it was made. No pytree, so that it is never taken apart."""
+
+    def __init__(self, maker: "Place | str") -> None:
+        self.maker = maker
+
+
+def places(graph: Graph, inputs: list[str]) -> tuple[list[Place], list["Place | str"]]:
+    """Every call in its order, and the places that make the outputs."""
+    found: list[Place] = []
+    counts: collections.Counter[Path] = collections.Counter()
+
+    def thread(graph: Graph, x: Any, at: Path, path: Path, names: tuple) -> Any:
+        def call(node: Node, number: int, flow: Any, mask: Any) -> Any:
+            del mask
+            layer, here = graph.layers[node.layer], (*path, node.layer)
+            if isinstance(layer, InputLayer):
+                return flow
+            if isinstance(layer, Graph):
+                inner = (*names, layer.name)
+                return thread(layer, flow, (*at, number), here, inner)
+            name = "/".join(map(str, (*names, layer.name)))
+            place = Place(
+                layer, (*at, number), here, counts[here], name, tuple(_makers(flow))
+            )
+            counts[here] += 1
+            found.append(place)
+            values = (_Value(place),) * node.outputs
+            return values if node.outputs > 1 else values[0]
+
+        return graph.thread(x, call)
+
+    values = [_Value(name) for name in inputs]
+    ends = thread(graph, values[0] if graph.inputs == 1 else tuple(values), (), (), ())
+    return found, _makers(ends)
+
+
+def _makers(flow: Any) -> list["Place | str"]:
+    return [value.maker for value in jax.tree.leaves(flow)]
+
+
+def at(tree: Tree, path: Path) -> Any:
+    """The part of the weights that is a layer's."""
     for step in path:
         tree = tree[step]
     return tree
 
 
-def _like(taps: Any, value: Any) -> Any:
-    """The derivatives by taps in the nest of what was tapped."""
-    if taps is None:
-        return None
-    leaves, nest = jax.tree.flatten(value)
-    given = list(taps)
-    return given[0] if len(leaves) == 1 and given else nest.unflatten(given)
-
-
 def calls_of(
-    graph: Any, found: list[Place], params: Any, seen: dict[str, Any], lone_input: bool
+    task: Task, found: list[Place], params: Tree, view: Gradients, lone_input: bool
 ) -> list[Call]:
     """The calls in their order, from what the program returned.
 
@@ -157,18 +218,16 @@ def calls_of(
     """
     labels: dict[int, int | str] = {}
     names: dict[int, str] = {}
-    numbers: dict[tuple[int, ...], int] = {}
+    numbers: dict[Path, int] = {}
     paths = [place.path for place in found]
+    layers = dict(task.graph.calls())
     calls = []
     for place in found:
-        spy = _at_layer(graph, place.path)
-        record = _at(seen["records"], place.path)["calls"][place.number]
         several = paths.count(place.path) > 1
         name = f"{place.name}:{place.number + 1}" if several else place.name
-        sources = [(s, isinstance(s, Place)) for s in place.sources]
         inputs = tuple(
-            labels[id(s)] if made else (0 if lone_input else str(s))
-            for s, made in sources
+            labels[id(s)] if isinstance(s, Place) else (0 if lone_input else s)
+            for s in place.sources
         )
         number = None
         if place.layer.slot.params:
@@ -178,68 +237,62 @@ def calls_of(
         if number is not None:
             label = plain(name) if several else number
         labels[id(place)], names[id(place)] = label, name
-        after = activation_of(place.layer)
-        own = _at(params, place.path)
+        part = parts(layers[place.call], place.layer)
+        own = at(params, place.path)
         call = Call(
             name=name,
             layer=place.layer,
             number=number,
             label=label,
             inputs=inputs,
-            sources=tuple(names[id(s)] if made else str(s) for s, made in sources),
-            input=record["input"],
-            z=record["z"],
-            a=record["a"],
+            sources=tuple(
+                names[id(s)] if isinstance(s, Place) else s for s in place.sources
+            ),
             weights={weight: own[weight] for weight in place.layer.slot.params},
-            slope=record["slope"],
-            activation=_name_of(after) if spy.after is not None else None,
-            head=spy.logits,
-            mask=record["mask"],
+            activation=_name_of(place.layer, part),
+            head=part.head,
             path=place.path,
+            **view.seen["call"][place.call],
         )
-        if spy.bends:
-            call.activation = type(place.layer).__name__
-        if "slopes" in seen:
-            _add_slopes(call, place, seen, spy.after is not None or spy.bends)
+        if view.slopes:
+            _add_slopes(call, place, view, part)
         calls.append(call)
     return calls
 
 
-def _add_slopes(call: Call, place: Place, seen: dict[str, Any], split: bool) -> None:
-    given = _at(seen["slopes"], place.path)
-    taps = given["taps"][place.number]
-    call.da = _like(taps["a"], call.a)
-    call.dz = _like(taps["z"], call.z) if split else call.da
-    pulls = _at(seen["pulls"], place.path)
+def _add_slopes(call: Call, place: Place, view: Gradients, part: Parts) -> None:
+    slopes = view.slopes
+    call.da = None if part.head else slopes["a"][place.call]
+    call.dz = slopes["z"][place.call] if part.splits else call.da
+    gradients, shares, pulls = (
+        at(view.weights, place.path),
+        slopes["weights"][place.call],
+        at(slopes["penalized"][()], place.path),
+    )
     for name in call.weights:
-        each = [weights[name] for weights in given["weights"]]
-        call.shares[name] = each[place.number]
+        call.gradients[name] = gradients[name]
+        call.shares[name] = shares[name]
         call.pulls[name] = pulls[name]
-        call.gradients[name] = np.asarray(sum(each, start=pulls[name]))
-    call.penalty = float(_at(seen["penalties"], place.path))
+    call.penalty = float(view.seen["penalty"][place.call])
 
 
-def _at_layer(graph: Any, path: tuple[int, ...]) -> Any:
-    for step in path:
-        graph = graph.layers[step]
-    return graph
-
-
-def _name_of(activation: Any) -> str:
-    return getattr(activation, "__name__", type(activation).__name__)
+def _name_of(layer: Layer, part: Parts) -> str | None:
+    if part.bends:
+        return type(layer).__name__
+    g = part.activation
+    return None if g is None else getattr(g, "__name__", type(g).__name__)
 
 
 def outputs_of(
-    task: Any, batch: Any, seen: dict[str, Any], ends: list[Any]
+    task: Task, batch: Batch, view: Gradients, ends: list[Call | None]
 ) -> list[Output]:
     """The outputs with their losses; completes dJ/da where the loss took z."""
     ys = batch.y if isinstance(batch.y, tuple) else (batch.y,)
-    costs = iter(seen["costs"])
+    costs = iter(view.details.costs)
     result = []
-    for i, (head, y) in enumerate(zip(task.heads, ys, strict=True)):
-        call = ends[i]
-        shares = seen["shares"][i]
-        a = seen["outputs"][i][0]
+    for i, (head, y, call) in enumerate(zip(task.heads, ys, ends, strict=True)):
+        shares = view.slopes["values"].get((i,))
+        a = view.details.outputs[i][0]
         if call is not None and call.head:
             a = call.a
             _complete(call, head.link, np.asarray(shares))
@@ -250,7 +303,7 @@ def outputs_of(
                 link=head.link,
                 y=y,
                 a=a,
-                values=seen["values"][i],
+                values=view.seen["values"].get((i,)),
                 shares=shares,
                 cost=float(next(costs)) if head.loss is not None else 0.0,
                 weight=float(head.weight),

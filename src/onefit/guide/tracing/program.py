@@ -1,172 +1,164 @@
 """One program for a whole trace: everything forward, everything backward, at once."""
 
 import functools
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from onefit import activations
 from onefit.data.batch import Batch
-from onefit.guide.tracing.spying import TappedLoss, mapped
-from onefit.training.task import Task
-from onefit.types import Tree
+from onefit.layers import ELU, InputLayer, LeakyReLU, PReLU, ReLU, Softmax
+from onefit.layers.base import Layer, Outcome
+from onefit.layers.tapping import Path, Places, Tap
+from onefit.networks.graph import Graph
+from onefit.training.task import Gradients, Task
+from onefit.types import Array, Function, Params, State, Tree
 
-__all__ = ["cast", "cost", "key_of", "layout", "penalties", "run"]
+__all__ = ["Parts", "ZTap", "cast", "parts", "run"]
+
+BENDS = (ReLU, LeakyReLU, PReLU, ELU, Softmax)
+"""Layers that are an activation: what comes in is their z."""
+
+ACROSS = ("softmax", "log_softmax", "sparsemax", "glu")
+"""Activations in which a unit depends on the others' z."""
+
+NAMES = ("x", "weights", "z", "a", "values", "data", "penalized")
+"""Where a trace looks, in the words of `Task.cost` and `ZTap`."""
+
+
+class Parts(NamedTuple):
+    """A layer in two parts: what makes z, and what makes a of it.
+
+    Attributes:
+        layer: The layer without its last activation, if that can be taken off.
+        activation: That activation, None for none.
+        activity: The layer's penalty on a.
+        bends: Whether the layer is an activation: z is what comes in.
+        head: Whether the loss takes z, so that a is only looked at.
+    """
+
+    layer: Layer
+    activation: Function | None = None
+    activity: Function | None = None
+    bends: bool = False
+    head: bool = False
+
+    @property
+    def splits(self) -> bool:
+        """Whether z is not a."""
+        return self.bends or self.activation is not None
+
+
+def _activation_of(layer: Any) -> Function | None:
+    """The activation that a layer ends in, or that of the layer it wraps."""
+    if isinstance(layer, Softmax):
+        return activations.softmax
+    own = getattr(layer, "activation", None)
+    inner = getattr(layer, "layer", None)
+    return own if own is not None or inner is None else _activation_of(inner)
+
+
+def parts(layer: Layer, full: Layer) -> Parts:
+    """The parts of a task's layer; `full` is that layer of the model.
+
+    They differ where the task ends before an activation, as its loss works on z.
+    """
+    after = _activation_of(full)
+    if jax.tree.structure(layer) != jax.tree.structure(full):
+        return Parts(layer, after, head=True)
+    if isinstance(layer, BENDS):
+        return Parts(layer, bends=True)
+    plain = after in (None, activations.linear)
+    shorter: Any = None if plain else layer.before(after)
+    if shorter is None:  # there is none, or it is not the last thing the layer does
+        return Parts(layer)
+    activity = getattr(shorter, "activity_regularizer", None)
+    if activity is not None:
+        shorter = shorter.replace(activity_regularizer=None)
+    return Parts(shorter, after, activity)
+
+
+class ZTap(Tap):
+    """A tap that makes each call in two parts, to look between them.
+
+    Its places are "weights", the layer's for this call, "z" and "a". Under "call" it
+    keeps what comes in, z, a, the slope g'(z) and the mask, under "penalty" what the
+    weights' penalties add to J.
+
+    Args:
+        full: The network with all its activations.
+        names, nudges: As in `Tap`.
+    """
+
+    def __init__(
+        self, full: Graph, names: Iterable[str], nudges: Places | None = None
+    ) -> None:
+        super().__init__(names, nudges)
+        self.full = dict(full.calls())
+
+    def call(
+        self,
+        path: Path,
+        layer: Layer,
+        params: Params,
+        state: State,
+        x: Any,
+        **told: Any,
+    ) -> Outcome:
+        """A call of a layer: z, then a."""
+        if isinstance(layer, InputLayer):
+            return layer.forward(params, state, x, **told)
+        part = parts(layer, self.full[path])
+        params = self.place("weights", path, params)
+        given = self.place("z", path, x) if part.bends else x
+        y, state, penalty, mask = part.layer.forward(params, state, given, **told)
+        z, slope = (given if part.bends else y), None
+        if part.activation is not None:
+            z = self.place("z", path, y)
+            y = part.activation(z)
+            if getattr(part.activation, "__name__", "") not in ACROSS:
+                slope = jax.jvp(part.activation, (z,), (jnp.ones_like(z),))[1]
+        a = y if part.head else self.place("a", path, y)
+        if part.activity is not None:
+            penalty = penalty + part.activity(a) / max(a.shape[0], 1)
+        record = {"input": x, "z": z, "a": a, "slope": slope, "mask": mask}
+        self.keep("call", path, record)
+        self.keep("penalty", path, jnp.asarray(part.layer.penalty(params)))
+        return Outcome(z if part.head else a, state, penalty, mask)
 
 
 def cast(tree: Tree, dtype: str) -> Tree:
     """The arrays on the host, floats in this type."""
 
-    def one(a: Any) -> Any:
+    def one(a: Any) -> Array:
         a = np.asarray(a)
         return a.astype(dtype) if a.dtype.kind == "f" else a
 
     return jax.tree.map(one, tree)
 
 
-def key_of(graph: Any, seed: Any, iterations: Any, training: bool) -> Any:
-    """The key of a step, as in training; None where nothing is random."""
-    if training and graph.random:
-        return jax.random.fold_in(jax.random.key(seed), iterations)
-    # A layer that was called with training=True draws in an evaluation too.
-    return jax.random.key(seed) if graph.always_random else None
-
-
-def _start(graph: Any, state: Tree) -> Tree:
-    return mapped(graph, lambda spy, s: {"own": s, "calls": ()}, state)
-
-
-def cost(
-    task: Task,
-    weights: Tree,
-    losses: Any,
-    state: Tree,
-    batch: Batch,
-    key: Any,
-    training: bool,
-) -> tuple[Any, Any]:
-    """J without the weights' penalties; with it all that passed on the way.
-
-    Args:
-        task: With a graph of spies.
-        weights: What the spies take: weights and taps.
-        losses: A tap for each output's loss.
-        state, batch, key, training: As in training.
-    """
-    tapped = [
-        head.loss and TappedLoss(head.loss, tap)
-        for head, tap in zip(task.heads, losses, strict=True)
-    ]
-    heads = tuple(
-        head.replace(loss=loss) for head, loss in zip(task.heads, tapped, strict=True)
-    )
-    whole = task.replace(heads=heads)
-    total, (outputs, records, costs) = whole.cost(
-        weights, _start(task.graph, state), batch, training=training, key=key
-    )
-    values = tuple(loss and loss.values for loss in tapped)
-    return total, (outputs, records, costs, values)
-
-
-def penalties(graph: Any, params: Tree) -> Tree:
-    """What each layer's weights add to J."""
-    return mapped(graph, lambda spy, p: jnp.asarray(spy.inner.penalty(p)), params)
-
-
-def _forward(
-    graph: Any, weights: Tree, state: Tree, x: Any, key: Any, training: bool
-) -> Any:
-    outcome = graph.forward(
-        weights, _start(graph, state), x, training=training, key=key
-    )
-    return outcome.output, outcome.state
-
-
-def layout(
-    task: Any, params: Tree, state: Tree, batch: Batch, training: bool
-) -> tuple[Tree, Any]:
-    """What the spies take: weights for each call, and taps of zeros for z and a.
-
-    Found by tracing alone; nothing is computed.
-    """
-    graph = task.graph if isinstance(task, Task) else task
-    bare = mapped(graph, lambda spy, p: {"weights": p, "taps": None}, params)
-    key = jax.random.key(0) if graph.random or graph.always_random else None
-    if isinstance(task, Task):
-        none = (None,) * len(task.heads)
-        look = lambda w: cost(task, w, none, state, batch, key, training)  # noqa: E731
-        _, (_, records, _, values) = jax.eval_shape(look, bare)
-    else:
-        forward = lambda w: _forward(graph, w, state, batch.x, key, training)  # noqa: E731
-        (_, records), values = jax.eval_shape(forward, bare), ()
-
-    def zeros(shapes: Any) -> tuple[Any, ...]:
-        return tuple(
-            np.zeros(a.shape, a.dtype) if jnp.issubdtype(a.dtype, jnp.inexact) else None
-            for a in jax.tree.leaves(shapes)
-        )
-
-    def one(spy: Any, own: Any, seen: Any) -> Any:
-        split = spy.after is not None or spy.bends
-        taps = tuple(
-            {
-                "z": zeros(call["z"]) if split else None,
-                "a": None if spy.logits else zeros(call["a"]),
-            }
-            for call in seen["calls"]
-        )
-        return {"weights": (own["weights"],) * len(taps), "taps": taps}
-
-    losses = tuple(None if v is None else np.zeros(v.shape, v.dtype) for v in values)
-    return mapped(graph, one, bare, records), losses
-
-
 @functools.partial(jax.jit, static_argnames=("training",))
 def run(
-    task: Any,
+    task: Task,
+    full: Graph,
     params: Tree,
-    weights: Tree,
-    losses: Any,
     state: Tree,
     batch: Batch,
-    seed: Any,
-    iterations: Any,
+    seed: Array,
+    iterations: Array,
     training: bool,
-) -> dict[str, Any]:
+) -> Gradients:
     """Everything that a trace shows; without losses only what comes forward."""
-    graph = task.graph if isinstance(task, Task) else task
-    key = key_of(graph, seed, iterations, training)
-    if not isinstance(task, Task):
-        outputs, records = _forward(graph, weights, state, batch.x, key, training)
-        return {"outputs": outputs, "records": records}
-    leaves, nest = jax.tree.flatten(batch.x)
-    smooth = [i for i, a in enumerate(leaves) if jnp.issubdtype(a.dtype, jnp.inexact)]
-
-    def total(moved: Any) -> Any:
-        weights, losses, xs = moved
-        given = list(leaves)
-        for i, x in zip(smooth, xs, strict=True):
-            given[i] = x
-        here = batch._replace(x=nest.unflatten(given))
-        return cost(task, weights, losses, state, here, key, training)
-
-    moved = weights, losses, [leaves[i] for i in smooth]
-    (data, seen), slopes = jax.value_and_grad(total, has_aux=True)(moved)
-    outputs, records, costs, values = seen
-    terms = penalties(graph, params)
-    pulls = jax.grad(lambda p: sum(jax.tree.leaves(penalties(graph, p)), 0.0))(params)
-    by_weights, shares, by_x = slopes
-    return {
-        "data": data,
-        "J": data + sum(jax.tree.leaves(terms), 0.0),
-        "outputs": outputs,
-        "records": records,
-        "costs": costs,
-        "values": values,
-        "shares": shares,
-        "slopes": by_weights,
-        "penalties": terms,
-        "pulls": pulls,
-        "dx": dict(zip(smooth, by_x, strict=True)),
+    told: Any = {
+        "training": training,
+        "key": task.key(seed, iterations, training=training),
     }
+    look = functools.partial(ZTap, full, NAMES)
+    if any(head.loss is not None for head in task.heads):
+        return task.gradients(params, params, state, batch, **told, tap=look)
+    tap = look()
+    loss, details = task.cost(params, state, batch, **told, tap=tap)
+    return Gradients(loss, details, (), {}, tap.seen)

@@ -1,6 +1,5 @@
 """One step of an optimizer, from the gradients of a trace to the new weights."""
 
-import functools
 from typing import Any
 
 import jax
@@ -19,6 +18,7 @@ from onefit.guide.tracing.program import cast
 from onefit.guide.tracing.text import as_text
 from onefit.guide.tracing.updates import One, worked
 from onefit.training.task import Task
+from onefit.types import Tree
 
 __all__ = ["Step", "step"]
 
@@ -26,23 +26,20 @@ SHOWN = 12
 """Weights in the table; of larger networks the two with the largest gradients each."""
 
 
-@functools.partial(jax.jit, static_argnames=("constrain",))
+@jax.jit
 def _update(
-    task: Task, params: Any, grads: Any, state: Any, constrain: bool
-) -> tuple[Any, ...]:
-    """The weights and the optimizer's state after a step, and what led there."""
+    task: Task, params: Tree, grads: Tree, state: dict[str, Any]
+) -> tuple[Tree, Tree, dict[str, Any], Tree, Tree]:
+    """The weights before and after constraints, the new state, and what led there."""
     optimizer = task.optimizer
-    free, slopes = task.pack(params), task.pack(grads)
-    scaled = jax.tree.map(optimizer.scale_loss, slopes)
-    moved, new = optimizer.update(scaled, state, free)
-    after = task.unpack(params, moved)
-    if constrain:
-        after = task.graph.constrain(after)
-    alpha, every = new["learning_rate"], optimizer.gradient_accumulation_steps
-    if every:
+    moved, new = task.moved(params, grads, state)
+    slopes = task.pack(grads)
+    if every := optimizer.gradient_accumulation_steps:
         before = state["accumulated"]
         slopes = jax.tree.map(lambda s, g: (s + g) / every, before, slopes)
-    return after, new, optimizer._clipped(slopes), optimizer._decayed(free, alpha)
+    decayed = optimizer._decayed(task.pack(params), new["learning_rate"])
+    after = task.graph.constrain(moved)
+    return moved, after, new, optimizer._clipped(slopes), decayed
 
 
 class Step:
@@ -327,23 +324,12 @@ def _slots(slots: Any, free: Any) -> dict[str, Any]:
 def step(trace: Any, optimizer: Any) -> Step:
     """See `Trace.step`."""
     inside = trace.inside
-    plain, notes = inside.plain, []
+    plain, notes = inside.task, []
     state: Any = inside.optimizer
     if optimizer is not None:
         plain = plain.replace(optimizer=optimizers.get(optimizer))
         state = None
-    graph = inside.task.graph
-    by_path = {call.path: call for call in trace.calls}
-
-    def slopes(graph: Any, path: tuple[int, ...], params: Any) -> Any:
-        if hasattr(graph, "nodes"):
-            return tuple(
-                slopes(layer, (*path, i), p)
-                for i, (layer, p) in enumerate(zip(graph.layers, params, strict=True))
-            )
-        return dict(by_path[path].gradients) if path in by_path else params
-
-    grads = slopes(graph, (), inside.params)
+    grads = trace.gradients.weights
     with config.precision(trace.dtype):
         free = plain.pack(inside.params)
         fresh: Any = cast(plain.optimizer.init(free), trace.dtype)
@@ -353,10 +339,9 @@ def step(trace: Any, optimizer: Any) -> Step:
         if plain.optimizer.constant_rate:
             rate = np.asarray(plain.optimizer.learning_rate, trace.dtype)
             state = state | {"learning_rate": rate}
-        after, new, clipped, decayed = jax.device_get(
-            _update(plain, inside.params, grads, state, True)
+        moved, after, new, clipped, decayed = jax.device_get(
+            _update(plain, inside.params, grads, state)
         )
-        moved = jax.device_get(_update(plain, inside.params, grads, state, False)[0])
         own = plain.graph.free(inside.params)
         back = ravel_pytree(own)[1] if plain._as_vector(own) else (lambda tree: tree)
         arrays = {
@@ -375,7 +360,7 @@ def step(trace: Any, optimizer: Any) -> Step:
             f"Gradients are averaged over {every} calls; this is number "
             f"{count % every + 1}, so the weights stay."
         )
-    if not trace.training and _differs(inside.plain.graph):
+    if not trace.training and _differs(inside.task.graph):
         notes.append(
             "The gradients are those of the layers as in predict; training drops units "
             "or takes the batch's own mean: trace(..., training=True)."

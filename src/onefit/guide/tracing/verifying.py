@@ -10,10 +10,17 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from onefit import config
-from onefit.guide.tracing.program import cast, cost, key_of, layout, penalties
-from onefit.guide.tracing.spying import mapped
+from onefit.data.batch import Batch
+from onefit.guide.tracing.program import ZTap, cast
+from onefit.layers.tapping import Places
+from onefit.networks.graph import Graph
+from onefit.training.task import Gradients, Task
+from onefit.types import Array, Tree
 
 __all__ = ["Check", "Verification", "verify"]
+
+NAMES = ("x", "z", "a")
+"""What is moved beside the weights: the places that a trace looks in."""
 
 STEPS = (1e-4, 1e-5, 1e-6)
 """Half the distance of the two points, in units of the weight (1 at least).
@@ -119,41 +126,31 @@ class Verification:
 
 @functools.partial(jax.jit, static_argnames=("training",))
 def _differences(
-    task: Any,
-    weights: Any,
-    params: Any,
-    losses: Any,
-    state: Any,
-    batch: Any,
-    seed: Any,
-    iterations: Any,
-    at: Any,
+    task: Task,
+    full: Graph,
+    params: Tree,
+    zeros: Places,
+    state: Tree,
+    batch: Batch,
+    seed: Array,
+    iterations: Array,
+    at: Array,
     training: bool,
-) -> tuple[Any, Any]:
-    """The gradient at some numbers, and (J, J(w + h), J(w - h)) for every h."""
-    key = key_of(task.graph, seed, iterations, training)
-    leaves, nest = jax.tree.flatten(batch.x)
-    smooth = [i for i, a in enumerate(leaves) if jnp.issubdtype(a.dtype, jnp.inexact)]
-    taps = mapped(task.graph, lambda spy, w: w["taps"], weights)
-    vector, back = ravel_pytree((params, taps, [leaves[i] for i in smooth]))
+) -> tuple[Array, Array, Array, Array]:
+    """The gradient, J, and at some numbers (J(w + h), J(w - h)) and h's unit."""
+    told: Any = {
+        "training": training,
+        "key": task.key(seed, iterations, training=training),
+    }
+    look = functools.partial(ZTap, full, NAMES)
+    found = task.gradients(params, params, state, batch, **told, tap=look)
+    vector, back = ravel_pytree((params, zeros))
 
-    def J(vector: Any) -> Any:
-        params, taps, xs = back(vector)
+    def J(vector: Array) -> Array:
+        params, nudges = back(vector)
+        return task.cost(params, state, batch, **told, tap=look(nudges=nudges))[0]
 
-        def one(spy: Any, own: Any, taps: Any, given: Any) -> Any:
-            return {"weights": (own,) * len(given["taps"]), "taps": taps}
-
-        whole = mapped(task.graph, one, params, taps, weights)
-        given = list(leaves)
-        for i, x in zip(smooth, xs, strict=True):
-            given[i] = x
-        here = batch._replace(x=nest.unflatten(given))
-        data, _ = cost(task, whole, losses, state, here, key, training)
-        return data + sum(jax.tree.leaves(penalties(task.graph, params)), 0.0)
-
-    middle, gradient = jax.value_and_grad(J)(vector)
-
-    def beside(i: Any) -> Any:
+    def beside(i: Array) -> Array:
         # No scatter: a mask, so that a model of any size is one plain program.
         mask = (jnp.arange(vector.size) == i).astype(vector.dtype)
         scale = jnp.maximum(1.0, jnp.abs(vector[i]))
@@ -164,40 +161,39 @@ def _differences(
             ]
         )
 
-    sides = jax.lax.map(beside, at)
     scales = jnp.maximum(1.0, jnp.abs(vector[at]))
-    return (gradient, middle), (sides, scales)
+    gradient = ravel_pytree((found.weights, found.slopes))[0]
+    return gradient, found.loss, jax.lax.map(beside, at), scales
 
 
 def verify(trace: Any, tolerance: float, sample: int, seed: int) -> Verification:
     """See `Trace.verify`."""
     inside = trace.inside
-    task, graph = inside.task, inside.task.graph
+    task, full, training = inside.bare, inside.full, trace.training
     with config.precision("float64"):
         params, state, batch = cast(
             (inside.params, inside.state, inside.batch), "float64"
         )
-        weights, losses = layout(task, params, state, batch, trace.training)
-        taps = mapped(graph, lambda spy, w: w["taps"], weights)
-        xs = [a for a in jax.tree.leaves(batch.x) if a.dtype.kind == "f"]
-        sizes = [a.size for a in jax.tree.leaves((params, taps, xs))]
+        drawn = np.uint32(inside.seed), inside.iterations
+        key = task.key(*drawn, training=training)
+        shapes = task.places(
+            params,
+            state,
+            batch,
+            training=training,
+            key=key,
+            tap=functools.partial(ZTap, full, NAMES),
+        )
+        zeros = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), shapes)
+        sizes = [a.size for a in jax.tree.leaves((params, zeros))]
         picks = _picks(sizes, sample, seed)
         at = np.concatenate(picks) if picks else np.zeros(0, int)
-        (gradient, middle), (sides, scales) = jax.device_get(
-            _differences(
-                task,
-                weights,
-                params,
-                losses,
-                state,
-                batch,
-                np.uint32(inside.seed),
-                inside.iterations,
-                at,
-                trace.training,
-            )
+        gradient, middle, sides, scales = jax.device_get(
+            _differences(task, full, params, zeros, state, batch, *drawn, at, training)
         )
-    names = _names(trace, params, taps, xs)
+    names = _names(trace, params, zeros)
+    # What is drawn differs between float types.
+    comparable = trace.dtype == "float32" and key is None
     start, place, checks = 0, 0, []
     for (name, shape, own), size, pick in zip(names, sizes, picks, strict=True):
         part = slice(place, place + len(pick))
@@ -206,14 +202,13 @@ def verify(trace: Any, tolerance: float, sample: int, seed: int) -> Verification
             _check(
                 name,
                 shape,
-                own,
+                own if comparable else None,
                 whole,
                 pick - start,
                 float(middle),
                 sides[part],
                 scales[part],
                 tolerance,
-                trace,
             )
         )
         start, place = start + size, place + len(pick)
@@ -234,44 +229,38 @@ def _picks(sizes: list[int], sample: int, seed: int) -> list[np.ndarray]:
     return picks
 
 
-def _names(trace: Any, params: Any, taps: Any, xs: Any) -> list[Any]:
+def _names(
+    trace: Any, params: Tree, zeros: Places
+) -> list[tuple[str, tuple[int, ...], Array]]:
     """(name, shape, the trace's own gradient) of each array, as a pytree has them."""
-    by_weights: dict[tuple[int, ...], list[Any]] = {}
-    for call in trace.calls:
-        by_weights.setdefault(call.path, []).append(call)
-    named: list[Any] = []
+    view: Gradients = trace.gradients
+    layers = {call.path: call.name.partition(":")[0] for call in trace.calls}
+    calls = dict(zip(sorted(view.seen["call"]), trace.calls, strict=True))
+    named = []
     for path, leaf in jax.tree_util.tree_flatten_with_path(params)[0]:
-        steps = tuple(p.idx for p in path if hasattr(p, "idx"))
-        call, weight = by_weights[steps][0], path[-1].key
-        layer = call.name.partition(":")[0]
-        named.append((f"{layer}.{weight}", leaf.shape, call.gradients[weight]))
-    for path, leaf in jax.tree_util.tree_flatten_with_path(taps)[0]:
-        # (..., layer, call, "z" or "a", which array of several)
-        keys: list[Any] = [getattr(p, "idx", getattr(p, "key", None)) for p in path]
-        *steps, number, kind, which = keys
-        call = by_weights[tuple(steps)][number]
-        value = jax.tree.leaves(call.dz if kind == "z" else call.da)
-        several = len(value) > 1
-        own = value[which] if which < len(value) else None
-        named.append((f"{call.name}{f'[{which}]' * several}.{kind}", leaf.shape, own))
-    slopes = jax.tree.leaves(trace.dx)
-    for i, x in enumerate(xs):
-        name = "x" if len(xs) == 1 else f"x[{i}]"
-        named.append((name, x.shape, slopes[i] if i < len(slopes) else None))
-    return named
+        *steps, weight = (getattr(p, "idx", getattr(p, "key", None)) for p in path)
+        named.append((f"{layers[tuple(steps)]}.{weight}", leaf.shape))
+    for name, by_path in sorted(zeros.items()):
+        for path, value in sorted(by_path.items()):
+            leaves = jax.tree.leaves(value)
+            for i, leaf in enumerate(leaves):
+                which = f"[{i}]" * (len(leaves) > 1)
+                call = f"{calls[path].name}{which}.{name}" if path else f"x{which}"
+                named.append((call, leaf.shape))
+    own = jax.tree.leaves((view.weights, {name: view.slopes[name] for name in zeros}))
+    return [(*one, slope) for one, slope in zip(named, own, strict=True)]
 
 
 def _check(
     name: str,
     shape: tuple[int, ...],
-    own: Any,
+    own: Array | None,
     whole: np.ndarray,
     pick: np.ndarray,
     middle: float,
     sides: np.ndarray,
     scales: np.ndarray,
     tolerance: float,
-    trace: Any,
 ) -> Check:
     """Compares some numbers of one array."""
     g = whole[pick]
@@ -293,7 +282,7 @@ def _check(
     error = np.where(kinks, 0.0, error)
     worst = int(error.argmax()) if len(error) else 0
     rounding = None
-    if trace.dtype == "float32" and own is not None and not _random(trace):
+    if own is not None:
         off = np.abs(np.ravel(own) - whole)
         size = np.abs(whole).max(initial=0.0)
         rounding = float(off.max(initial=0.0) / size) if size else 0.0
@@ -309,9 +298,3 @@ def _check(
         kinks=int(kinks.sum()),
         rounding=rounding,
     )
-
-
-def _random(trace: Any) -> bool:
-    """Whether what is drawn differs between float types."""
-    graph = trace.inside.task.graph
-    return (trace.training and graph.random) or graph.always_random

@@ -13,8 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from onefit import activations
+from onefit.activations import Facts, facts_of
 from onefit.data.batch import Batch
-from onefit.guide.network import activation_of, role_of
+from onefit.guide.network import activation_of
 from onefit.layers.base import Layer
 from onefit.layers.tapping import Tap
 from onefit.training.task import Task, Train
@@ -28,7 +29,6 @@ FLAT = 0.02
 There the slope is below 0.02 and 0.04: less than a tenth of its largest value.
 """
 
-SATURATING = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
 ZEROING = ("relu", "relu6")
 
 
@@ -40,6 +40,7 @@ class Responses:
         layer: The layer's name.
         kind: Its class, such as 'Dense'.
         activation: The activation's name, None where there is none to speak of.
+        facts: What is known of that activation.
         zero: For each unit (the last axis), the share of answers that are exactly 0.
         flat: For each unit, the share within `FLAT` of its activation's ends.
         mean, std: Of each unit's answers.
@@ -49,6 +50,7 @@ class Responses:
     layer: str
     kind: str
     activation: str | None
+    facts: Facts
     zero: np.ndarray
     flat: np.ndarray
     mean: np.ndarray
@@ -107,7 +109,13 @@ def _activation(layer: Layer) -> str | None:
 
     Those of recurrent layers are gates times states: their ends are no sign.
     """
-    return None if role_of(layer) == "recurrent" else activation_of(layer)
+    return None if layer.role == "recurrent" else activation_of(layer)
+
+
+def _facts(layer: Layer) -> Facts:
+    """What is known of that activation."""
+    own = None if layer.role == "recurrent" else facts_of(layer.ends_in)
+    return own or Facts()
 
 
 def probe(
@@ -121,6 +129,7 @@ def probe(
             str(layer.name),
             type(layer).__name__,
             _activation(shown),
+            _facts(shown),
             *numbers,
             float(signal),
         )
@@ -164,7 +173,7 @@ def _measure(
     )
     seen, slopes = found.seen["a"], found.slopes["a"]
     answers = [
-        _answers(jax.tree.leaves(seen[path])[0], _activation(layer))
+        _answers(jax.tree.leaves(seen[path])[0], _facts(layer))
         for path, layer in task.graph.calls()
     ]
     signals = [_rms(_first(slopes[path])) for path, _ in task.graph.calls()]
@@ -191,11 +200,12 @@ def _first(slopes: Tree) -> Array:
     return jnp.zeros(()) if first is None else first
 
 
-def _answers(a: Any, activation: str | None) -> tuple[Any, ...]:
+def _answers(a: Any, facts: Facts) -> tuple[Any, ...]:
     """Of each unit: the share of zeros, of ends, the mean, the standard deviation."""
     a = jnp.reshape(a, (-1, a.shape[-1])) if a.ndim > 1 else a[:, None]
     a = a.astype(jnp.result_type(float))
-    low, high = SATURATING.get(activation or "", (-jnp.inf, jnp.inf))
+    ends = facts.range if facts.saturates else None
+    low, high = ends or (-jnp.inf, jnp.inf)
     width = FLAT * (high - low) if np.isfinite(high) else 0.0
     ends = (a < low + width) | (a > high - width)
     return jnp.mean(a == 0, 0), jnp.mean(ends, 0), jnp.mean(a, 0), jnp.std(a, 0)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from onefit import initializers
 from onefit.description import number, off, setting
 from onefit.errors import invalid, unknown
-from onefit.layers.base import Layer, where
+from onefit.layers.base import Layer, Role, where
 from onefit.layers.dropout import Dropout
 from onefit.types import Array, Params, Shape, State, is_shape
 
@@ -164,6 +164,8 @@ def differ(one: Shape, other: Shape) -> bool:
 
 class _Single(Attends):
     """What `Attention` and `AdditiveAttention` share: all but the scores."""
+
+    role: ClassVar[Role] = "product"
 
     def scores(self, params: Params, query: Array, key: Array) -> Array:
         """How each key answers each query: (..., queries, keys)."""

@@ -18,7 +18,7 @@ from onefit.layers.attention import (
     swap,
     where_all,
 )
-from onefit.layers.base import Layer, positive
+from onefit.layers.base import Layer, Role, positive
 from onefit.layers.composite import Composite
 from onefit.layers.einsum_dense import EinsumDense, output_sizes
 from onefit.types import Array, Params, Shape, State
@@ -65,6 +65,8 @@ def _order(ndim: int, axes: tuple[int, ...]) -> tuple[int, ...]:
 
 class _Heads(Attends):
     """What layers share that attend with many heads: all but their settings' names."""
+
+    role: ClassVar[Role] = "other"
 
     use_bias: bool
     use_gate: bool

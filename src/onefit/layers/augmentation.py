@@ -9,7 +9,7 @@ import numpy as np
 
 from onefit.description import number, off, setting
 from onefit.errors import invalid, mistyped
-from onefit.layers.base import Layer, positive
+from onefit.layers.base import Layer, Role, positive
 from onefit.layers.dropout import Noise, a_seed
 from onefit.layers.images import channels_last, image_axes, one_of, resized, window
 from onefit.layers.reshaping import data_format
@@ -166,6 +166,8 @@ class _Moved:
 
 class _Augmentation(Noise):
     """What all share: on while training, one draw an image, channels first or last."""
+
+    role: ClassVar[Role] = "other"
 
     random = True
     factors: ClassVar[tuple[str, ...]] = ()

@@ -10,7 +10,7 @@ import numpy as np
 from onefit import activations, config, constraints, initializers, regularizers
 from onefit.description import number, off, setting
 from onefit.errors import invalid, is_whole, mistyped
-from onefit.layers.base import Layer, positive, where
+from onefit.layers.base import Layer, Role, positive, where
 from onefit.layers.composite import Composite, a_layer
 from onefit.layers.dropout import a_seed
 from onefit.layers.scanning import Matrix, once, project, recur, scan_steps
@@ -21,13 +21,11 @@ __all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
 
 # Recurrences --------------------------------------------------------------------------
 
-_ACROSS = {"glu", "log_softmax", "softmax", "sparsemax"}
-
 
 def elementwise(g: Any) -> bool:
     """Whether it is known that each number of g(z) depends on that of z alone."""
-    known = activations.activations.objects()
-    return any(g is f for f in known) and g.__name__ not in _ACROSS
+    facts: activations.Facts | None = getattr(g, "facts", None)
+    return facts is not None and not facts.across
 
 
 def activate(functions: tuple[Any, ...], z: Array) -> tuple[Array, Array]:
@@ -373,6 +371,8 @@ class _CalledOnce:
 class _Cell(_CalledOnce):
     """One step of a recurrence."""
 
+    role: ClassVar[Role] = "other"
+
     def apply(
         self: Any, params: Params, state: State, x: Any, *, training=False, key=None
     ) -> tuple[Any, State]:
@@ -623,6 +623,8 @@ class StackedRNNCells(_CalledOnce, Composite):
 
     Source: Graves et al. 2013, arXiv:1303.5778.
     """
+
+    role = "other"
 
     cells: Any = setting(convert=_cells)
 

@@ -5,14 +5,14 @@ What is the same for sequences, images and volumes stands once; a class adds its
 """
 
 import math
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import jax.numpy as jnp
 
 from onefit import activations, constraints, initializers, regularizers
 from onefit.description import Description, setting
 from onefit.errors import invalid, unknown
-from onefit.layers.base import Layer, positive, where
+from onefit.layers.base import Layer, Role, positive, where
 from onefit.layers.convolving import convolve
 from onefit.layers.grids import Grid, by_axis, lowered
 from onefit.layers.reshaping import data_format
@@ -49,6 +49,10 @@ class Convolution(Grid):
 
     A subclass has these settings, and writes `kernels`, `filters_of`, `convolved`.
     """
+
+    role: ClassVar[Role] = "convolution"
+    variant: ClassVar[Literal["", "depthwise", "separable", "transposed"]] = ""
+    """How a kernel meets the channels, if not all at once."""
 
     kernel_size: Any
     strides: Any
@@ -344,6 +348,8 @@ class Conv2D(KernelAndBias, _Sizes, Layer):
 
     Source: lecture 004, section 2.3.1; Dumoulin and Visin 2016, arXiv:1603.07285.
     """
+
+    equation = "z_pq = Σ_ij x_{p+i, q+j}·w_ij + b, for each filter, and a = g(z)"
 
     rank = 2
 

@@ -37,6 +37,8 @@ class _Channelwise(Convolution):
 
 
 class _Depthwise(_Channelwise, Description):
+    variant = "depthwise"
+
     kernel_size: Any
     strides: Any = 1
     padding: str = setting(default="valid", convert=lowered, check=padding_name)
@@ -149,6 +151,8 @@ class DepthwiseConv2D(_Depthwise, Layer):
 
 
 class _Separable(_Channelwise, Description):
+    variant = "separable"
+
     filters: int = setting(check=positive)
     kernel_size: Any
     strides: Any = 1

@@ -22,6 +22,8 @@ __all__ = ["Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"]
 class _Sizes(Convolution, Description):
     """The sizes of a transposed convolution: here the windows are the input's cells."""
 
+    variant = "transposed"
+
     filters: int = setting(check=positive)
     kernel_size: Any
     strides: Any = 1

@@ -8,7 +8,7 @@ import numpy as np
 from onefit import activations, config, constraints, regularizers
 from onefit.description import Description, number, setting
 from onefit.errors import invalid
-from onefit.layers.base import Layer, positive, where
+from onefit.layers.base import Layer, Role, positive, where
 from onefit.layers.cells import LSTMFormula, LSTMRecurrence, initial
 from onefit.layers.convolving import convolve, convolve_back, correlate
 from onefit.layers.dropout import a_seed
@@ -68,6 +68,8 @@ class Convolution(NamedTuple):
 
 class _ConvLSTM(OverTime, LSTMFormula, Description):
     """An LSTM whose x · W and h · R are convolutions."""
+
+    role: ClassVar[Role] = "other"
 
     rank: ClassVar[int]
 

@@ -29,6 +29,8 @@ class Identity(SameShape, Layer):
     Source: Keras, `keras.layers.Identity`.
     """
 
+    role = "shape"
+
     def apply(
         self, params: Params, state: State, x: Any, *, training=False, key=None
     ) -> tuple[Any, State]:
@@ -78,6 +80,9 @@ class Lambda(Layer):
 
     Source: Keras, `keras.layers.Lambda`.
     """
+
+    role = "other"
+    by_row = False  # a function may do anything
 
     function: Any = setting(check=_function)
     arguments: Any = setting(
@@ -157,6 +162,8 @@ class InputLayer(SameShape, Layer):
 
     Source: lecture 003, "tf.keras.Input(shape=(2,))".
     """
+
+    role = "other"
 
     integers = True
 

@@ -63,6 +63,8 @@ class Dense(Layer):
     Source: lecture 001, "Handwritten digit recognition"; lecture 004, section 2.2.
     """
 
+    role = "dense"
+
     supports_masking = True
 
     units: int = setting(check=positive)

@@ -137,6 +137,9 @@ class Dropout(_Masked, Layer):
     from overfitting"; lecture 004.
     """
 
+    role = "dropout"
+    equation = "a = x·m/(1 - rate), m drawn 0 or 1; a = x when not training"
+
     random = True
 
     rate: float = number(minimum=0, maximum=1)
@@ -183,6 +186,8 @@ class AlphaDropout(_Masked, Layer):
     arXiv:1706.02515.
     """
 
+    role = "dropout"
+
     random = True
 
     rate: float = number(minimum=0, maximum=1)
@@ -228,6 +233,8 @@ class GaussianDropout(Noise, Layer):
     Source: Srivastava et al. 2014, section 10.
     """
 
+    role = "dropout"
+
     random = True
 
     rate: float = number(minimum=0, below=1)
@@ -267,6 +274,8 @@ class GaussianNoise(Noise, Layer):
     regularization".
     """
 
+    role = "dropout"
+
     random = True
 
     stddev: float = number(minimum=0)
@@ -302,6 +311,8 @@ class ActivityRegularization(SameShape, Layer):
 
     Source: lecture 004, "Regularization".
     """
+
+    role = "shape"
 
     l1: float = number(default=0.0, minimum=0)
     l2: float = number(default=0.0, minimum=0)

@@ -117,6 +117,8 @@ class EinsumDense(Layer):
     Source: Keras, `keras.layers.EinsumDense`; lecture 001, "Vectorization".
     """
 
+    role = "other"
+
     equation: str = setting(check=_equation)
     partial_output_shape: Any = setting(convert=output_sizes, keyword="output_shape")
     activation: Any = setting(default=None, convert=activations.get)

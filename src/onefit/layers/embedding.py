@@ -130,6 +130,9 @@ class Embedding(_Table, Layer):
     Source: Bengio et al. 2003, "A neural probabilistic language model"; lecture 004.
     """
 
+    role = "embedding"
+    equation = "a = the row of E whose number is x"
+
     input_dim: int = setting(check=positive, kw_only=False)
     output_dim: int = setting(check=positive)
     embeddings_initializer: Any = setting(default="uniform", convert=initializers.get)
@@ -196,6 +199,8 @@ class ReversibleEmbedding(_Table, Layer):
     Source: Press and Wolf 2016, "Using the output embedding to improve language
     models", arXiv:1608.05859.
     """
+
+    role = "other"
 
     input_dim: int = setting(check=positive, kw_only=False)
     output_dim: int = setting(check=positive)
@@ -290,6 +295,8 @@ class Masking(SameShape, Layer):
 
     Source: Keras, `keras.layers.Masking`.
     """
+
+    role = "shape"
 
     mask_value: Any = number(default=0.0, convert=_value)
 

@@ -2,14 +2,14 @@
 """Layers that bring images to one size."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 
 from onefit.description import number, setting
 from onefit.errors import invalid, unknown
-from onefit.layers.base import Layer, positive, where
+from onefit.layers.base import Layer, Role, positive, where
 from onefit.layers.reshaping import data_format
 from onefit.types import Array, Params, Shape, State
 
@@ -84,6 +84,8 @@ def window(x: Array, height: int, width: int) -> Array:
 
 class _Sized:
     """What layers share whose output has a height and a width of its own."""
+
+    role: ClassVar[Role] = "other"
 
     height: Any
     width: Any

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from onefit.description import setting
 from onefit.errors import invalid, is_whole, mistyped
-from onefit.layers.base import Layer, where
+from onefit.layers.base import Layer, Role, where
 from onefit.layers.shapes import from_front, having, whole_axes
 from onefit.types import Array, Params, Shape, State, is_shape
 
@@ -158,6 +158,8 @@ class Add(_Merge, Layer):
     Source: He et al. 2016, arXiv:1512.03385 (shortcuts); Keras, `keras.layers.Add`.
     """
 
+    role = "sum"
+
     def merged(self, xs: list[Array], masks: list[Any]) -> Array:
         return functools.reduce(jnp.add, xs)
 
@@ -177,6 +179,8 @@ class Subtract(_Merge, Layer):
 
     Source: Keras, `keras.layers.Subtract`.
     """
+
+    role = "sum"
 
     most = 2
 
@@ -201,6 +205,8 @@ class Average(_Merge, Layer):
 
     Source: Keras, `keras.layers.Average`.
     """
+
+    role = "sum"
 
     def merged(self, xs: list[Array], masks: list[Any]) -> Array:
         return functools.reduce(jnp.add, xs) / len(xs)
@@ -227,6 +233,8 @@ class Multiply(_Merge, Layer):
     Source: Keras, `keras.layers.Multiply`.
     """
 
+    role = "product"
+
     def merged(self, xs: list[Array], masks: list[Any]) -> Array:
         pairs = zip(xs, masks, strict=True)
         y = functools.reduce(
@@ -239,6 +247,8 @@ class Multiply(_Merge, Layer):
 
 class _Extreme(_Merge):
     """What `Maximum` and `Minimum` share: no number stands for what is masked."""
+
+    role: ClassVar[Role] = "other"
 
     def choose(self, x: Array, y: Array) -> Array:
         """The one of two numbers that is kept."""
@@ -333,6 +343,8 @@ class Concatenate(Layer):
     Source: Szegedy et al. 2015, arXiv:1409.4842; Keras, `keras.layers.Concatenate`.
     """
 
+    role = "sum"
+
     supports_masking = True
 
     axis: int = setting(default=-1, check=_one_axis)
@@ -424,6 +436,8 @@ class Dot(Layer):
 
     Source: Keras, `keras.layers.Dot`.
     """
+
+    role = "product"
 
     axes: Any = setting(check=_two_axes)
     normalize: bool = False

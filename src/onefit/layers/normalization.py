@@ -152,6 +152,9 @@ class BatchNormalization(SameShape, Layer):
     arXiv:1702.03275.
     """
 
+    role = "batch normalization"
+    equation = "a = γ·(x - μ)/√(σ² + ε) + β, by feature"
+
     axis: int = setting(default=-1, check=whole_axes)
     momentum: float = number(default=0.99, minimum=0, maximum=1)
     epsilon: float = number(default=1e-3, minimum=0)
@@ -288,6 +291,8 @@ class LayerNormalization(SameShape, Layer):
     Source: Ba et al. 2016, arXiv:1607.06450.
     """
 
+    role = "other"
+
     axis: Any = setting(default=-1, check=whole_axes)
     epsilon: float = number(default=1e-3, minimum=0)
     center: bool = True
@@ -348,6 +353,8 @@ class GroupNormalization(SameShape, Layer):
 
     Source: Wu and He 2018, arXiv:1803.08494.
     """
+
+    role = "other"
 
     groups: int = 32
     axis: int = setting(default=-1, check=whole_axes)
@@ -414,6 +421,8 @@ class RMSNormalization(SameShape, Layer):
     Source: Zhang and Sennrich 2019, arXiv:1910.07467.
     """
 
+    role = "other"
+
     axis: Any = setting(default=-1, check=whole_axes)
     epsilon: float = number(default=1e-6, minimum=0)
 
@@ -454,6 +463,8 @@ class UnitNormalization(SameShape, Layer):
 
     Source: Keras, `keras.layers.UnitNormalization`.
     """
+
+    role = "other"
 
     axis: Any = setting(default=-1, check=whole_axes)
 

@@ -71,6 +71,8 @@ class Arithmetic(Layer):
     Source: Keras, operators on `KerasTensor`.
     """
 
+    role = "product"
+
     operation: str = setting(check=_operation)
     constant: Any = number(default=None, optional=True, convert=_constant)
     constant_first: bool = False
@@ -175,6 +177,8 @@ class Absolute(SameShape, Layer):
     Source: Keras, `keras.ops.absolute`.
     """
 
+    role = "other"
+
     keep_mask: bool = True
 
     def apply(
@@ -235,6 +239,8 @@ class GetItem(Layer):
 
     Source: Keras, `keras.KerasTensor.__getitem__`.
     """
+
+    role = "shape"
 
     key: Any = setting(convert=_from_lists)
 

@@ -14,7 +14,7 @@ from jax import lax
 
 from onefit.description import Description, setting
 from onefit.errors import invalid
-from onefit.layers.base import Layer, where
+from onefit.layers.base import Layer, Role, where
 from onefit.layers.grids import Grid, by_axis, lowered
 from onefit.layers.images import one_of
 from onefit.layers.reshaping import data_format
@@ -122,10 +122,12 @@ class _Pooling(Grid, Description):
 
 
 class _MaxPooling(_Pooling):
+    role: ClassVar[Role] = "max pooling"
     take = staticmethod(maxima)
 
 
 class _AveragePooling(_Pooling):
+    role: ClassVar[Role] = "average pooling"
     take = staticmethod(means)
 
 
@@ -188,10 +190,12 @@ _largest.defvjp(_largest_forward, _largest_backward)
 
 
 class _GlobalMaxPooling(_GlobalPooling):
+    role: ClassVar[Role] = "max pooling"
     take = staticmethod(_largest)
 
 
 class _GlobalAveragePooling(_GlobalPooling):
+    role: ClassVar[Role] = "average pooling"
     take = staticmethod(jnp.mean)
 
 
@@ -220,10 +224,12 @@ class _AdaptivePooling(Grid, Description):
 
 
 class _AdaptiveMaxPooling(_AdaptivePooling):
+    role: ClassVar[Role] = "max pooling"
     take = staticmethod(maxima)
 
 
 class _AdaptiveAveragePooling(_AdaptivePooling):
+    role: ClassVar[Role] = "average pooling"
     take = staticmethod(means)
 
 
@@ -288,6 +294,8 @@ class MaxPooling2D(_MaxPooling, Layer):
     Source: Riesenhuber and Poggio 1999, "Hierarchical models of object recognition in
     cortex"; lecture 004.
     """
+
+    equation = "the largest of each window, by channel"
 
     rank = 2
     pool_size: Any = (2, 2)
@@ -375,6 +383,8 @@ class AveragePooling2D(_AveragePooling, Layer):
     recognition".
     """
 
+    equation = "the mean of each window, by channel"
+
     rank = 2
 
 
@@ -453,6 +463,8 @@ class GlobalMaxPooling2D(_GlobalMaxPooling, Layer):
 
     Source: Oquab et al. 2015, "Is object localization for free?".
     """
+
+    equation = "the largest of each channel"
 
     rank = 2
 
@@ -546,6 +558,8 @@ class GlobalAveragePooling2D(_GlobalAveragePooling, Layer):
 
     Source: Lin et al. 2014, "Network in network", arXiv:1312.4400.
     """
+
+    equation = "the mean of each channel"
 
     rank = 2
 

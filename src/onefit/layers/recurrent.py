@@ -342,6 +342,8 @@ class SimpleRNN(OverTime, SimpleFormula, Layer):
     Source: Elman 1990, "Finding structure in time"; lecture 004, "Recurrent layer".
     """
 
+    role = "recurrent"
+
     units: int = setting(check=positive)
     activation: Any = setting(default="tanh", convert=activations.get)
     use_bias: bool = True
@@ -426,6 +428,12 @@ class LSTM(OverTime, LSTMFormula, Layer):
     for the forget gate.
     """
 
+    role = "recurrent"
+    equation = (
+        "c_t = f·c_{t-1} + i·tanh(...), h_t = o·tanh(c_t); gates f, i, o = "
+        "σ(x_t·W + h_{t-1}·R + b)"
+    )
+
     units: int = setting(check=positive)
     activation: Any = setting(default="tanh", convert=activations.get)
     recurrent_activation: Any = setting(default="sigmoid", convert=activations.get)
@@ -498,6 +506,9 @@ class GRU(OverTime, GRUFormula, Layer):
 
     Source: Cho et al. 2014, arXiv:1406.1078.
     """
+
+    role = "recurrent"
+    equation = "h_t = u·h_{t-1} + (1 - u)·n; gates u, r = σ(x_t·W + h_{t-1}·R + b)"
 
     units: int = setting(check=positive)
     activation: Any = setting(default="tanh", convert=activations.get)
@@ -572,6 +583,8 @@ class RNN(OverTime, Composite):
 
     Source: Keras, `keras.layers.RNN`.
     """
+
+    role = "other"
 
     step_axes = None
 

@@ -79,6 +79,9 @@ class Flatten(Layer):
     Source: lecture 004.
     """
 
+    role = "shape"
+    equation = "the same numbers in one row: (batch, h, w, c) to (batch, h·w·c)"
+
     data_format: str = setting(default=None, convert=data_format)
 
     def apply(
@@ -113,6 +116,8 @@ class Reshape(Layer):
 
     Source: numpy's reshape, in C order.
     """
+
+    role = "shape"
 
     target_shape: tuple[int, ...] = setting(check=_target)
 
@@ -159,6 +164,8 @@ class Permute(Layer):
     Source: numpy's transpose.
     """
 
+    role = "shape"
+
     dims: tuple[int, ...] = setting(check=_permutation)
 
     def apply(
@@ -195,6 +202,8 @@ class RepeatVector(Layer):
 
     Source: Keras, `keras.layers.RepeatVector`.
     """
+
+    role = "shape"
 
     n: int = setting(check=positive)
 

@@ -4,7 +4,7 @@
 What is the same for every rank stands once; a class adds its rank.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from jax import lax
 
 from onefit.description import Description, number, setting
 from onefit.errors import invalid, is_whole
-from onefit.layers.base import Layer, where
+from onefit.layers.base import Layer, Role, where
 from onefit.layers.dropout import Dropout, a_seed
 from onefit.layers.grids import Grid, by_axis, lowered
 from onefit.layers.images import one_of
@@ -99,6 +99,7 @@ class _Borders(Grid, Description):
 
 
 class _ZeroPadding(_Borders):
+    role: ClassVar[Role] = "shape"
     padding: Any
 
     def __post_init__(self) -> None:
@@ -110,6 +111,7 @@ class _ZeroPadding(_Borders):
 
 
 class _Cropping(_Borders):
+    role: ClassVar[Role] = "shape"
     cropping: Any
 
     def __post_init__(self) -> None:
@@ -122,6 +124,7 @@ class _Cropping(_Borders):
 
 
 class _UpSampling(Grid, Description):
+    role: ClassVar[Role] = "shape"
     size: Any
 
     def __post_init__(self) -> None:
@@ -147,6 +150,7 @@ class _UpSampling(Grid, Description):
 
 
 class _SpatialDropout(SameShape, Grid, Description):
+    role: ClassVar[Role] = "dropout"
     random = True
 
     rate: float = number(minimum=0, maximum=1)

@@ -116,6 +116,8 @@ class BinaryCrossentropy(Loss):
     Source: lecture 000, "Multiclass Classification" (logistic regression).
     """
 
+    compares = "binary"
+
     from_logits: bool = False
     label_smoothing: float = number(default=0.0, minimum=0, maximum=1)
     axis: int = setting(default=-1, check=_axis)
@@ -146,6 +148,8 @@ class BinaryFocalCrossentropy(Loss):
 
     Source: Lin et al., "Focal loss for dense object detection", 2017.
     """
+
+    compares = "binary"
 
     apply_class_balancing: bool = False
     alpha: float = number(default=0.25)
@@ -194,6 +198,8 @@ class CategoricalCrossentropy(Loss):
     Source: lecture 003, "Loss function of Multiclass Classification".
     """
 
+    compares = "categorical"
+
     from_logits: bool = False
     label_smoothing: float = number(default=0.0, minimum=0, maximum=1)
     axis: int = setting(default=-1, check=_axis)
@@ -223,6 +229,8 @@ class CategoricalFocalCrossentropy(Loss):
 
     Source: Lin et al., "Focal loss for dense object detection", 2017.
     """
+
+    compares = "categorical"
 
     alpha: Any = number(default=0.25, convert=_factors)
     gamma: float = number(default=2.0, minimum=0)
@@ -266,6 +274,8 @@ class SparseCategoricalCrossentropy(Loss):
 
     Source: lecture 000, "Multiclass Classification" (crossentropy loss).
     """
+
+    compares = "sparse"
 
     from_logits: bool = False
     ignore_class: int | None = None
@@ -315,6 +325,8 @@ class CategoricalGeneralizedCrossEntropy(Loss):
     networks with noisy labels", 2018.
     """
 
+    compares = "categorical"
+
     q: float = number(default=0.5, above=0, below=1)
 
     pair = labelled
@@ -336,6 +348,8 @@ class KLDivergence(Loss):
         Array(0.1438, dtype=float32)
     """
 
+    compares = "probabilities"
+
     pair = same
 
     def call(self, y_true: Array, y_pred: Array) -> Array:
@@ -350,6 +364,8 @@ class Poisson(Loss):
         >>> round(float(poisson([3.0], [1.0])), 4)  # 1 - 3 log 1
         1.0
     """
+
+    compares = "poisson"
 
     pair = same
 

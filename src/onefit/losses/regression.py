@@ -43,6 +43,8 @@ class MeanSquaredError(Loss):
     Source: lecture 003, "Implementation of MSE".
     """
 
+    compares = "regression"
+
     pair = same
 
     def call(self, y_true: Array, y_pred: Array) -> Array:
@@ -58,6 +60,8 @@ class MeanAbsoluteError(Loss):
         Array(0.5, dtype=float32)
     """
 
+    compares = "regression"
+
     pair = same
 
     def call(self, y_true: Array, y_pred: Array) -> Array:
@@ -72,6 +76,8 @@ class MeanAbsolutePercentageError(Loss):
         >>> mean_absolute_percentage_error([2.0, 4.0], [1.0, 5.0])  # 50 % and 25 %
         Array(37.5, dtype=float32)
     """
+
+    compares = "regression"
 
     pair = same
 
@@ -93,6 +99,8 @@ class MeanSquaredLogarithmicError(Loss):
         4.0
     """
 
+    compares = "regression"
+
     pair = same
 
     def call(self, y_true: Array, y_pred: Array) -> Array:
@@ -113,6 +121,8 @@ class CosineSimilarity(Loss):
         >>> cosine_similarity([3.0, 4.0], [1.0, 0.0])
         Array(-0.6, dtype=float32)
     """
+
+    compares = "directions"
 
     axis: int = -1
 
@@ -142,6 +152,8 @@ class Huber(Loss):
     Source: Huber, "Robust estimation of a location parameter", 1964.
     """
 
+    compares = "regression"
+
     delta: float = number(default=1.0, above=0)
     name: str | None = setting(default="huber_loss", kw_only=True, identity=False)
 
@@ -163,6 +175,8 @@ class LogCosh(Loss):
         >>> round(float(log_cosh([0.0], [e])), 4), round(math.log(1.25), 4)
         (0.2231, 0.2231)
     """
+
+    compares = "regression"
 
     pair = same
 

@@ -29,6 +29,8 @@ class CTC(Loss):
     Source: Graves et al., "Connectionist temporal classification", 2006; optax.
     """
 
+    compares = "sequences"
+
     pair = sequences
 
     def call(self, y_true: Array, y_pred: Array) -> Array:

@@ -82,6 +82,9 @@ class Adam(Optimizer):
     2018, for amsgrad.
     """
 
+    step_size = "rate"
+    slots = (("momentum", "velocity"), ("velocity_hat",))
+
     beta_1: float = number(default=0.9, minimum=0, below=1)
     beta_2: float = number(default=0.999, minimum=0, below=1)
     epsilon: float = number(default=1e-7, minimum=0)
@@ -134,6 +137,9 @@ class Adamax(Optimizer):
     Source: Kingma and Ba, 2015, section 7.1.
     """
 
+    step_size = "rate"
+    slots = (("momentum", "norm"),)
+
     beta_1: float = number(default=0.9, minimum=0, below=1)
     beta_2: float = number(default=0.999, minimum=0, below=1)
     epsilon: float = number(default=1e-7, minimum=0)
@@ -179,6 +185,9 @@ class Nadam(Optimizer):
 
     Source: Dozat, 2015.
     """
+
+    step_size = "rate"
+    slots = (("momentum", "velocity"), ("=product",))
 
     beta_1: float = number(default=0.9, minimum=0, below=1)
     beta_2: float = number(default=0.999, minimum=0, below=1)

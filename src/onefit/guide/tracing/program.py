@@ -10,7 +10,7 @@ import numpy as np
 
 from onefit import activations
 from onefit.data.batch import Batch
-from onefit.layers import ELU, InputLayer, LeakyReLU, PReLU, ReLU, Softmax
+from onefit.layers import Activation, InputLayer
 from onefit.layers.base import Layer, Outcome
 from onefit.layers.tapping import Path, Places, Tap
 from onefit.networks.graph import Graph
@@ -18,12 +18,6 @@ from onefit.training.task import Gradients, Task
 from onefit.types import Array, Function, Params, State, Tree
 
 __all__ = ["Parts", "ZTap", "cast", "parts", "run"]
-
-BENDS = (ReLU, LeakyReLU, PReLU, ELU, Softmax)
-"""Layers that are an activation: what comes in is their z."""
-
-ACROSS = ("softmax", "log_softmax", "sparsemax", "glu")
-"""Activations in which a unit depends on the others' z."""
 
 NAMES = ("x", "weights", "z", "a", "values", "data", "penalized")
 """Where a trace looks, in the words of `Task.cost` and `ZTap`."""
@@ -52,11 +46,9 @@ class Parts(NamedTuple):
         return self.bends or self.activation is not None
 
 
-def _activation_of(layer: Any) -> Function | None:
+def _activation_of(layer: Layer) -> Function | None:
     """The activation that a layer ends in, or that of the layer it wraps."""
-    if isinstance(layer, Softmax):
-        return activations.softmax
-    own = getattr(layer, "activation", None)
+    own = layer.ends_in
     inner = getattr(layer, "layer", None)
     return own if own is not None or inner is None else _activation_of(inner)
 
@@ -69,7 +61,7 @@ def parts(layer: Layer, full: Layer) -> Parts:
     after = _activation_of(full)
     if jax.tree.structure(layer) != jax.tree.structure(full):
         return Parts(layer, after, head=True)
-    if isinstance(layer, BENDS):
+    if layer.role == "activation" and not isinstance(layer, Activation):
         return Parts(layer, bends=True)
     plain = after in (None, activations.linear)
     shorter: Any = None if plain else layer.before(after)
@@ -119,7 +111,8 @@ class ZTap(Tap):
         if part.activation is not None:
             z = self.place("z", path, y)
             y = part.activation(z)
-            if getattr(part.activation, "__name__", "") not in ACROSS:
+            facts = activations.facts_of(part.activation)
+            if facts is None or not facts.across:
                 slope = jax.jvp(part.activation, (z,), (jnp.ones_like(z),))[1]
         a = y if part.head else self.place("a", path, y)
         if part.activity is not None:

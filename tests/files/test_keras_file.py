@@ -491,7 +491,8 @@ def test_what_has_no_name_leaves_compile_out(tmp_path):
 
 
 def test_an_optimizer_of_ones_own_is_saved_without_its_state(tmp_path):
-    from onefit.optimizers import SGD, optimizers
+    from onefit.optimizers import SGD
+    from onefit.optimizers.base import optimizers
 
     kept = dict(optimizers._known)
     try:

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from onefit.errors import invalid, unknown
+from onefit.layers.base import Layer
 from onefit.layers.core import InputLayer
 from onefit.models.graph import Graph
 from onefit.plots.asking import readings, spread_rows
@@ -90,7 +91,7 @@ def activations_histogram(
     return axes
 
 
-def _idle(layer: Any) -> bool:
+def _idle(layer: Layer) -> bool:
     """Whether a layer only hands on, or rearranges, what it is given."""
     moves = type(layer).__name__ in ("Flatten", "Reshape", "Permute")
     return (
@@ -173,7 +174,9 @@ def _gradient(task: Task, params: Tree, state: Tree, batch: Batch) -> Tree:
     return found.weights
 
 
-def _by_layer(graph: Graph, grads: Any, prefix: str = "") -> Iterator[Any]:
+def _by_layer(
+    graph: Graph, grads: Tree, prefix: str = ""
+) -> Iterator[tuple[str, np.ndarray]]:
     """The name and all gradients of each layer that has weights."""
     for layer, own in zip(graph.layers, grads, strict=True):
         if isinstance(layer, Graph):

@@ -17,6 +17,7 @@ from onefit.guide.tracing.pages import Section, worth
 from onefit.guide.tracing.program import cast
 from onefit.guide.tracing.text import as_text
 from onefit.guide.tracing.updates import One, worked
+from onefit.models.graph import Graph
 from onefit.training.task import Task
 from onefit.types import Tree
 
@@ -290,7 +291,7 @@ def _symbol(call: Call, weight: str, index: Any) -> S:
     return S(weight, tuple(i + 1 for i in index), call.number)
 
 
-def _flat(tree: Any) -> dict[str, Any]:
+def _flat(tree: Tree) -> dict[str, np.ndarray]:
     found = jax.tree_util.tree_flatten_with_path(tree)[0]
     return {
         jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf)
@@ -298,7 +299,7 @@ def _flat(tree: Any) -> dict[str, Any]:
     }
 
 
-def _slots(slots: Any, free: Any) -> dict[str, Any]:
+def _slots(slots: Tree, free: Tree) -> dict[str, Any]:
     """What the optimizer remembers, by its name and the weight's path.
 
     It has one vector for all weights, or an array for each; lone numbers stay so.
@@ -376,7 +377,7 @@ def step(trace: Any, optimizer: Any) -> Step:
     )
 
 
-def _differs(graph: Any) -> bool:
+def _differs(graph: Graph) -> bool:
     """Whether training does something else than predicting."""
     layers = graph.plain_layers()
     return graph.random or any("BatchNorm" in type(one).__name__ for one in layers)

@@ -114,7 +114,7 @@ def probe(
     task: Task, params: Tree, train: Train, batch: Batch, epoch: int, graph: Graph
 ) -> Probe:
     """Measures a step of a task on these rows; `graph` knows the layers' names."""
-    raw = _measure(task, params, train, batch, np.uint32(0))
+    raw: Any = _measure(task, params, train, batch, np.uint32(0))
     loss, penalty, answers, signals, weights, outputs = jax.device_get(raw)
     layers = [
         Responses(
@@ -141,7 +141,7 @@ def _named(graph: Graph, params: Tree) -> list[tuple[str, str, tuple[int, ...]]]
     """The layer, name and shape of each trainable array, in the order of its tree."""
     found = []
     for layer, own in zip(graph.layers, params, strict=True):
-        if isinstance(own, tuple):
+        if isinstance(layer, Graph):
             found += _named(layer, own)
             continue
         free = layer.free(own)

@@ -199,6 +199,27 @@ def test_the_face_has_what_it_imports_late():
         _ = onefit.plot
 
 
+# Where derivatives are taken: of a task in one function, with places to look in; and of
+# an activation, a function of one number, to draw or to store its slope.
+DERIVATIVES = {
+    "training/task.py": {"value_and_grad"},
+    "plots/functions.py": {"grad"},
+    "layers/cells.py": {"jvp"},
+    "guide/tracing/program.py": {"jvp"},
+}
+
+
+@pytest.mark.parametrize("file", FILES, ids=place)
+def test_gradients_are_taken_in_one_place(file):
+    known = {"grad", "value_and_grad", "vjp", "jvp", "linearize", "jacfwd", "jacrev"}
+    used = {
+        node.attr
+        for node in ast.walk(tree_of(file))
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "jax"
+    }
+    assert used & known == DERIVATIVES.get(place(file), set())
+
+
 # Faces --------------------------------------------------------------------------------
 
 

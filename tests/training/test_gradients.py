@@ -13,6 +13,7 @@ import pytest
 
 import onefit
 from onefit import Input, Model, Sequential, config, layers
+from onefit.guide.probe import probe
 from onefit.guide.tracing.program import NAMES, ZTap
 from onefit.layers.tapping import Tap
 from onefit.training import program
@@ -179,3 +180,16 @@ def test_whole_numbers_have_no_derivative():
     assert found.slopes["x"] == {(): None}
     assert found.seen["x"][()].dtype == np.int32
     assert found.slopes["a"][(0,)].shape == (2, 2, 2)
+
+
+def test_a_probe_is_the_same_however_the_loss_is_scaled():
+    found = []
+    for scale in (None, 64.0):
+        model, task, params, train, batch = prepared(
+            *NETWORKS["plain"], loss_scale_factor=scale
+        )
+        found.append(probe(task, params, train, batch, 0, model.graph).weights)
+    for one, other in zip(*found, strict=True):
+        assert (one.gradient, one.update) == (other.gradient, other.update)
+        # The step of gradient descent: alpha dJ/dw, but for the rounding of w.
+        np.testing.assert_allclose(one.update, 0.1 * one.gradient, rtol=1e-4)

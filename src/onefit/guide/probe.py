@@ -18,6 +18,7 @@ from onefit.data.batch import Batch
 from onefit.guide.network import activation_of
 from onefit.layers.base import Layer
 from onefit.layers.tapping import Tap
+from onefit.networks.graph import Graph
 from onefit.training.task import Task, Train
 from onefit.types import Array, Tree
 
@@ -119,10 +120,10 @@ def _facts(layer: Layer) -> Facts:
 
 
 def probe(
-    task: Task, params: Tree, train: Train, batch: Batch, epoch: int, graph: Any
+    task: Task, params: Tree, train: Train, batch: Batch, epoch: int, graph: Graph
 ) -> Probe:
     """Measures a step of a task on these rows; `graph` knows the layers' names."""
-    raw = _measure(task, params, train, batch, np.uint32(0))
+    raw: Any = _measure(task, params, train, batch, np.uint32(0))
     loss, penalty, answers, signals, weights, outputs = jax.device_get(raw)
     layers = [
         Responses(
@@ -146,11 +147,11 @@ def probe(
     return Probe(epoch, float(loss), float(penalty), layers, sizes, list(outputs))
 
 
-def _named(graph: Any, params: Tree) -> list[tuple[str, str, tuple[int, ...]]]:
+def _named(graph: Graph, params: Tree) -> list[tuple[str, str, tuple[int, ...]]]:
     """The layer, name and shape of each trainable array, in the order of its tree."""
     found = []
     for layer, own in zip(graph.layers, params, strict=True):
-        if isinstance(own, tuple):
+        if isinstance(layer, Graph):
             found += _named(layer, own)
             continue
         free = layer.free(own)
@@ -200,7 +201,7 @@ def _first(slopes: Tree) -> Array:
     return jnp.zeros(()) if first is None else first
 
 
-def _answers(a: Any, facts: Facts) -> tuple[Any, ...]:
+def _answers(a: Array, facts: Facts) -> tuple[Array, ...]:
     """Of each unit: the share of zeros, of ends, the mean, the standard deviation."""
     a = jnp.reshape(a, (-1, a.shape[-1])) if a.ndim > 1 else a[:, None]
     a = a.astype(jnp.result_type(float))
@@ -211,9 +212,9 @@ def _answers(a: Any, facts: Facts) -> tuple[Any, ...]:
     return jnp.mean(a == 0, 0), jnp.mean(ends, 0), jnp.mean(a, 0), jnp.std(a, 0)
 
 
-def _rms(a: Any) -> Any:
+def _rms(a: Array) -> Array:
     return jnp.sqrt(jnp.mean(jnp.square(a))) if a.size else jnp.zeros(())
 
 
-def _by_unit(g: Any) -> Any:
+def _by_unit(g: Array) -> Array:
     return jnp.sqrt(jnp.mean(jnp.square(g), tuple(range(g.ndim - 1))))

@@ -6,13 +6,14 @@ run once more, then the step that made it, operation by operation.
 
 import dataclasses
 import re
-from typing import Any
+from collections.abc import Sequence
 
 import jax
 import numpy as np
 from jax.extend import core
 
 from onefit.data.batch import Batch
+from onefit.guide.evidence import Snapshot
 from onefit.training.compiling import compiled
 from onefit.training.job import Fit
 from onefit.training.task import Train
@@ -47,7 +48,7 @@ class Place:
     weights: float
 
 
-def locate(job: Fit, snapshot: Any) -> Place | None:
+def locate(job: Fit, snapshot: Snapshot) -> Place | None:
     """The place where NaN arises from a snapshot on, or None where it does not."""
     if not _finite(snapshot.params):
         return Place(snapshot.epoch, 0, None, "before", "none", np.inf, np.inf)
@@ -64,7 +65,9 @@ def locate(job: Fit, snapshot: Any) -> Place | None:
     return Place(epoch, step, *where, _largest(params))
 
 
-def _failing_step(job: Fit, snapshot: Any) -> Any:
+def _failing_step(
+    job: Fit, snapshot: Snapshot
+) -> tuple[int, int, Array | None, Tree, Train] | None:
     """(epoch, step, order, params, train): all is finite before it, not after it."""
     plan, (begin, *weights) = job.plan(), snapshot
     data, *weights = jax.tree.map(jax.numpy.asarray, (job.train_data, *weights))
@@ -72,7 +75,9 @@ def _failing_step(job: Fit, snapshot: Any) -> Any:
     pieces = [(0, plan.full, plan.batch)] if plan.full else []
     pieces += [(plan.full, 1, plan.rest)] if plan.rest else []
 
-    def after(count: int, first: int, size: int, order: Any, weights: Any) -> Any:
+    def after(
+        count: int, first: int, size: int, order: Array | None, weights: list[Tree]
+    ) -> list[Tree]:
         """The weights after so many steps."""
         if not count:
             return weights
@@ -108,7 +113,9 @@ def _failing_step(job: Fit, snapshot: Any) -> Any:
     return None
 
 
-def _operation(job: Fit, params: Tree, train: Train, batch: Batch) -> Any:
+def _operation(
+    job: Fit, params: Tree, train: Train, batch: Batch
+) -> tuple[str | None, str, str, float]:
     """(layer, part, operation, largest input) of the first that is not finite."""
     task, names = job.task, dict(job.model.graph.calls())
     key = task.key(np.uint32(job.seed), train.optimizer["iterations"], training=True)
@@ -138,12 +145,14 @@ class _Spoiled(Exception):
     """The first operation that makes what is not finite of what is."""
 
 
-def _run(jaxpr: Any, consts: Any, inputs: Any, outer: str) -> list[Any]:
+def _run(
+    jaxpr: core.Jaxpr, consts: Sequence[Array], inputs: list[Array], outer: str
+) -> list[Array]:
     """Runs a program operation by operation, up to the first that spoils numbers."""
     values = dict(zip(jaxpr.constvars, consts, strict=True))
     values |= dict(zip(jaxpr.invars, inputs, strict=True))
 
-    def read(atom: Any) -> Any:
+    def read(atom: core.Literal | core.Var) -> Array:
         return atom.val if isinstance(atom, core.Literal) else values[atom]
 
     for eqn in jaxpr.eqns:
@@ -161,7 +170,7 @@ def _run(jaxpr: Any, consts: Any, inputs: Any, outer: str) -> list[Any]:
     return [read(atom) for atom in jaxpr.outvars]
 
 
-def _inside(eqn: Any) -> Any:
+def _inside(eqn: core.JaxprEqn) -> core.ClosedJaxpr | None:
     """The program that an operation calls once, if it does."""
     for name in ("jaxpr", "call_jaxpr", "fun_jaxpr"):
         inner = eqn.params.get(name)
@@ -170,7 +179,7 @@ def _inside(eqn: Any) -> Any:
     return None
 
 
-def _finite(tree: Any) -> bool:
+def _finite(tree: Tree) -> bool:
     return all(
         bool(np.isfinite(np.asarray(a)).all())
         for a in jax.tree.leaves(tree)
@@ -178,7 +187,7 @@ def _finite(tree: Any) -> bool:
     )
 
 
-def _largest(tree: Any) -> float:
+def _largest(tree: Tree) -> float:
     sizes = [
         np.abs(np.asarray(a)).max()
         for a in jax.tree.leaves(tree)

@@ -111,7 +111,7 @@ class Graph(Architecture):
         def call(node: Node, number: int, flow: Any, mask: Any) -> Any:
             index, layer = node.layer, self.layers[node.layer]
             value = jax.tree.map(lambda f: _numbers(layer, f.value), flow)
-            told = {"training": training} | dict(node.options)
+            told: dict[str, Any] = {"training": training} | dict(node.options)
             told["key"] = None
             if layer.random and key is not None and told["training"]:
                 told["key"] = jax.random.fold_in(key, number)

@@ -126,7 +126,7 @@ def loss_of(model: Any) -> Any:
     return losses[0] if len(losses) == 1 else None
 
 
-def activation_of(graph: Any) -> str | None:
+def activation_of(graph: Graph) -> str | None:
     """The last activation, if it makes probabilities: 'sigmoid' or 'softmax'."""
     last = graph.makers().get(jax.tree.leaves(graph.outputs)[0])
     layer: Any = last and graph.layers[last.layer]
@@ -176,7 +176,7 @@ def _named(graph: Graph, prefix: str = "") -> Iterator[tuple[str, Layer]]:
             yield name, layer
 
 
-def spread_rows(x: Any, most: int) -> Any:
+def spread_rows(x: Tree, most: int) -> Tree:
     """At most so many rows, evenly spread over all."""
     count = len(jax.tree.leaves(x)[0])
     kept = np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))

@@ -9,6 +9,7 @@ import numpy as np
 from onefit.data.batch import Batch
 from onefit.errors import invalid, unknown
 from onefit.layers import Flatten, InputLayer, Permute, Reshape
+from onefit.layers.base import Layer
 from onefit.networks.graph import Graph
 from onefit.plots.asking import readings, spread_rows
 from onefit.plots.axes import BLUE, drawn
@@ -92,7 +93,7 @@ def activations_histogram(
     return axes
 
 
-def _idle(layer: Any) -> bool:
+def _idle(layer: Layer) -> bool:
     """Whether a layer only hands on, or rearranges, what it is given."""
     moves = isinstance(layer, Flatten | Reshape | Permute)
     return (
@@ -175,7 +176,9 @@ def _gradient(task: Task, params: Tree, state: Tree, batch: Batch) -> Tree:
     return found.weights
 
 
-def _by_layer(graph: Graph, grads: Any, prefix: str = "") -> Iterator[Any]:
+def _by_layer(
+    graph: Graph, grads: Tree, prefix: str = ""
+) -> Iterator[tuple[str, np.ndarray]]:
     """The name and all gradients of each layer that has weights."""
     for layer, own in zip(graph.layers, grads, strict=True):
         if isinstance(layer, Graph):

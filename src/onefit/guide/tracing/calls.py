@@ -12,6 +12,7 @@ from onefit.guide.tracing.program import Parts, parts
 from onefit.layers import InputLayer
 from onefit.layers.base import Layer
 from onefit.layers.tapping import Path
+from onefit.losses.base import Loss
 from onefit.networks.graph import Graph, Node
 from onefit.training.task import Gradients, Task
 from onefit.types import Tree
@@ -65,7 +66,7 @@ class Call:
     shares: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     pulls: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     penalty: float = 0.0
-    slope: Any = None
+    slope: np.ndarray | None = None
     activation: str | None = None
     head: bool = False
     mask: Any = None
@@ -119,12 +120,12 @@ class Output:
     """
 
     name: str
-    loss: Any
+    loss: Loss | None
     link: str | None
     y: Any
     a: Any
-    values: Any
-    shares: Any
+    values: np.ndarray | None
+    shares: np.ndarray | None
     cost: float
     weight: float
     call: str

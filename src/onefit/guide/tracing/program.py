@@ -64,7 +64,7 @@ def parts(layer: Layer, full: Layer) -> Parts:
     if layer.role == "activation" and not isinstance(layer, Activation):
         return Parts(layer, bends=True)
     plain = after in (None, activations.linear)
-    shorter: Any = None if plain else layer.before(after)
+    shorter: Any = None if plain else layer.before(after)  # type: ignore[arg-type]
     if shorter is None:  # there is none, or it is not the last thing the layer does
         return Parts(layer)
     activity = getattr(shorter, "activity_regularizer", None)

@@ -18,6 +18,7 @@ from onefit.guide.tracing.program import cast
 from onefit.guide.tracing.text import as_text
 from onefit.guide.tracing.updates import One, worked
 from onefit.layers import Dense
+from onefit.networks.graph import Graph
 from onefit.registry import computes_like
 from onefit.training.task import Task
 from onefit.types import Tree
@@ -292,7 +293,7 @@ def _symbol(call: Call, weight: str, index: Any) -> S:
     return S(weight, tuple(i + 1 for i in index), call.number)
 
 
-def _flat(tree: Any) -> dict[str, Any]:
+def _flat(tree: Tree) -> dict[str, np.ndarray]:
     found = jax.tree_util.tree_flatten_with_path(tree)[0]
     return {
         jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf)
@@ -300,7 +301,7 @@ def _flat(tree: Any) -> dict[str, Any]:
     }
 
 
-def _slots(slots: Any, free: Any) -> dict[str, Any]:
+def _slots(slots: Tree, free: Tree) -> dict[str, Any]:
     """What the optimizer remembers, by its name and the weight's path.
 
     It has one vector for all weights, or an array for each; lone numbers stay so.
@@ -378,7 +379,7 @@ def step(trace: Any, optimizer: Any) -> Step:
     )
 
 
-def _differs(graph: Any) -> bool:
+def _differs(graph: Graph) -> bool:
     """Whether training does something else than predicting."""
     layers = graph.plain_layers()
     return graph.random or any(one.role == "batch normalization" for one in layers)

@@ -146,7 +146,7 @@ def _differences(
     found = task.gradients(params, params, state, batch, **told, tap=look)
     vector, back = ravel_pytree((params, zeros))
 
-    def J(vector: Array) -> Array:
+    def J(vector: jax.Array) -> Array:
         params, nudges = back(vector)
         return task.cost(params, state, batch, **told, tap=look(nudges=nudges))[0]
 

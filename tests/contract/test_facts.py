@@ -241,6 +241,68 @@ def test_rows_stay_apart_where_that_is_known():
     ).graph.by_row
 
 
+# A new one of each kind: written here, and nowhere else -------------------------------
+
+
+class Gain(Layer):
+    """Multiplies each feature by a learned gain: a = gain · x."""
+
+    role = "scaling"
+    by_row = True
+
+    def init(self, rng, input_shape):
+        return {"gain": np.full(input_shape[-1], 0.5, "float32")}, {}
+
+    def apply(self, params, state, x, *, training=False, key=None):
+        return x * params["gain"], state
+
+
+class Averaged(Optimizer):
+    """w := w - α·m, with m := ½·m + ½·g."""
+
+    step_size = "gradient"
+    slots = (("mean",),)
+
+    def rule(self):
+        def update(grads, slots, params, alpha, step):
+            mean = jax.tree.map(lambda m, g: (m + g) / 2, slots["mean"], grads)
+            return jax.tree.map(lambda m: -alpha * m, mean), {"mean": mean}
+
+        return Rule(
+            lambda params: {"mean": jax.tree.map(np.zeros_like, params)}, update
+        )
+
+
+def test_new_ones_go_everywhere(tmp_path):
+    model = model_of(
+        Gain(),
+        onefit.layers.Dense(1, twice_sigmoid),
+        loss=cubes,
+        optimizer=Averaged(0.01),
+    )
+    assert "output-cannot-reach-targets" in codes(model)
+    assert model.graph.by_row
+    y = np.abs(Y) / 2
+    first = model.fit(X, y, epochs=3, verbose=0, shuffle=False).history["loss"]
+    assert first[-1] < first[0]
+    assert "Gain 'gain'" in str(model.trace(X[:2], y[:2]))
+
+    model.save(tmp_path / "new.keras")
+    own = {"twice_sigmoid": twice_sigmoid, "cubes": cubes}
+    again = onefit.load_model(tmp_path / "new.keras", custom_objects=own)
+    on, over = (
+        m.fit(X, y, epochs=2, verbose=0, shuffle=False).history["loss"]
+        for m in (model, again)
+    )
+    np.testing.assert_allclose(on, over, rtol=1e-6)  # the mean goes on as well
+
+    reference = pytest.importorskip("onnx.reference")
+    onefit.interop.onnx.export(model, tmp_path / "new.onnx")
+    session = reference.ReferenceEvaluator(str(tmp_path / "new.onnx"))
+    (made,) = session.run(None, {session.input_names[0]: X})
+    np.testing.assert_allclose(made, model.predict(X, verbose=0), rtol=1e-5)
+
+
 # To everyone --------------------------------------------------------------------------
 
 

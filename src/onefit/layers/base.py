@@ -99,9 +99,11 @@ class Layer(Description):
     of arrays, and so are several outputs.
 
     An `apply` with a parameter `mask` is told which steps of x there are; parameters
-    beyond that are static options of a call.
+    beyond that are static options of a call. What is known of a layer beside that (its
+    `role`, whether it is `random`) are attributes of the class, which it inherits.
 
     >>> class Scale(Layer):
+    ...     role = "scaling"
     ...     start: float = 1.0
     ...     def init(self, rng, input_shape):
     ...         return {"gain": np.full(input_shape[-1], self.start, "float32")}, {}

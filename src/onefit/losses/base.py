@@ -122,9 +122,11 @@ def reduce(
 class Loss(Description):
     """Base of losses. A subclass writes `call(y_true, y_pred)`: a value per example.
 
-    Called, a loss weighs those values and reduces them to the cost J:
+    Called, a loss weighs those values and reduces them to the cost J. By what it
+    `compares` the guide judges targets and last activations:
 
     >>> class Quartic(Loss):
+    ...     compares = "regression"
     ...     def call(self, y_true, y_pred):
     ...         return jnp.mean((y_pred - y_true) ** 4, axis=-1)
     >>> float(Quartic()(jnp.zeros((2, 1)), jnp.array([[1.0], [2.0]])))

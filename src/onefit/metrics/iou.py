@@ -8,7 +8,7 @@ import numpy as np
 
 from onefit.description import number, setting
 from onefit.errors import invalid
-from onefit.metrics.base import ABSENT, Metric, MetricState, ratio, same_shape, spread
+from onefit.metrics.base import ABSENT, MetricState, Paired, ratio
 from onefit.types import Array
 
 __all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
@@ -19,7 +19,7 @@ def _classes(where: str, name: str, value: Any) -> None:
         raise invalid(where, f"{name}={value!r}", "an integer, 1 or more")
 
 
-class _IoU(Metric, abstract=True):
+class _IoU(Paired, abstract=True):
     """Base: the matrix of how often class i is predicted as class j."""
 
     direction: ClassVar[str | None] = "max"
@@ -50,23 +50,12 @@ class _IoU(Metric, abstract=True):
         return {"total_confusion_matrix": jnp.zeros(shape, self.dtype or float)}
 
     def labels(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
-        """The classes of targets and of predictions."""
         y = y_true if self.sparse_y_true else jnp.argmax(y_true, self.axis)
         a = y_pred if self.sparse_y_pred else jnp.argmax(y_pred, self.axis)
         return y.astype(int), a.astype(int)
 
-    def update(
-        self,
-        state: MetricState,
-        y_true: Array,
-        y_pred: Array,
-        sample_weight: Any = None,
-    ) -> MetricState:
+    def add(self, state: MetricState, y: Array, a: Array, weight: Array) -> MetricState:
         matrix = state["total_confusion_matrix"]
-        y, a = same_shape(type(self).__name__, *self.labels(y_true, y_pred))
-        weight = spread(
-            1 if sample_weight is None else sample_weight, y.shape, matrix.dtype
-        )
         if self.ignore_class is not None:
             weight = jnp.where(y == self.ignore_class, 0, weight)
         # A label that is no class has a row of zeros and counts nowhere.

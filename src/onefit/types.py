@@ -23,4 +23,13 @@ State: TypeAlias = dict[str, Any]
 Tree: TypeAlias = Any
 """Any nest of tuples, lists and dicts with arrays at its leaves."""
 
+Shapes: TypeAlias = Any
+"""A shape, or a nest of tuples with shapes at its leaves: of several inputs."""
+
+Key: TypeAlias = jax.Array
+"""A key of `jax.random`, from which a program draws."""
+
+Generator: TypeAlias = np.random.Generator
+"""The stream from which weights are drawn on the host."""
+
 Function: TypeAlias = Callable[..., Any]

@@ -7,8 +7,7 @@ import jax.numpy as jnp
 
 from onefit import activations, constraints, initializers, regularizers
 from onefit.description import number, setting
-from onefit.errors import invalid
-from onefit.layers.base import Layer, where
+from onefit.layers.base import Layer
 from onefit.layers.shapes import SameShape, from_front, having, whole_axes
 from onefit.types import Array, Params, Shape, State
 
@@ -35,10 +34,8 @@ class Activation(SameShape, Layer):
 
     activation: Any = setting(convert=activations.get)
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return self.activation(x), state
+    def compute(self, params: Params, x: Array) -> Array:
+        return self.activation(x)
 
     def before(self, link: str) -> Layer | None:
         linked = self.activation is activations.get(link)
@@ -72,16 +69,13 @@ class ReLU(SameShape, Layer):
     negative_slope: float = number(default=0.0, minimum=0)
     threshold: float = number(default=0.0, minimum=0)
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        y = activations.relu(
+    def compute(self, params: Params, x: Array) -> Array:
+        return activations.relu(
             x,
             negative_slope=self.negative_slope,
             max_value=self.max_value,
             threshold=self.threshold,
         )
-        return y, state
 
 
 class LeakyReLU(SameShape, Layer):
@@ -105,10 +99,8 @@ class LeakyReLU(SameShape, Layer):
 
     negative_slope: float = number(default=0.3, minimum=0)
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return activations.leaky_relu(x, negative_slope=self.negative_slope), state
+    def compute(self, params: Params, x: Array) -> Array:
+        return activations.leaky_relu(x, negative_slope=self.negative_slope)
 
 
 class PReLU(SameShape, Layer):
@@ -147,18 +139,15 @@ class PReLU(SameShape, Layer):
         shape = self._slopes(input_shape)
         return {"alpha": self.alpha_initializer.draw(rng, shape)}, {}
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return jnp.where(x > 0, x, params["alpha"] * x), state
+    def compute(self, params: Params, x: Array) -> Array:
+        return jnp.where(x > 0, x, params["alpha"] * x)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         shape = self._slopes(input_shape)
         known = self.slot.params["alpha"].shape if self.built else shape
         if None in shape or shape != tuple(known):
             sizes = "known sizes" if None in shape else f"slopes of shape {known}"
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"input of shape {input_shape}",
                 f"{sizes} along the axes that are not shared",
                 "share an axis that varies: PReLU(shared_axes=[1])",
@@ -169,8 +158,7 @@ class PReLU(SameShape, Layer):
         """The shape of alpha for this input."""
         ndim, shared = len(input_shape), tuple(self.shared_axes or ())
         if any(not 1 <= a < ndim for a in shared):
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"shared_axes={shared} and input of shape {input_shape}",
                 f"axes from 1 to {ndim - 1}",
                 "count from the batch, which is axis 0",
@@ -196,10 +184,8 @@ class ELU(SameShape, Layer):
 
     alpha: float = number(default=1.0)
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return activations.elu(x, alpha=self.alpha), state
+    def compute(self, params: Params, x: Array) -> Array:
+        return activations.elu(x, alpha=self.alpha)
 
 
 class Softmax(SameShape, Layer):
@@ -222,10 +208,8 @@ class Softmax(SameShape, Layer):
 
     axis: Any = setting(default=-1, check=whole_axes)
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return activations.softmax(x, axis=from_front(self.axis, x.ndim)), state
+    def compute(self, params: Params, x: Array) -> Array:
+        return activations.softmax(x, axis=from_front(self.axis, x.ndim))
 
     def before(self, link: str) -> Layer | None:
         linked = link == "softmax" and self.axis == -1

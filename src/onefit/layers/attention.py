@@ -10,8 +10,8 @@ import jax.numpy as jnp
 
 from onefit import initializers
 from onefit.description import number, off, setting
-from onefit.errors import invalid, unknown
-from onefit.layers.base import Layer, is_shape, where
+from onefit.errors import unknown
+from onefit.layers.base import Layer, is_shape
 from onefit.layers.dropout import Dropout
 from onefit.types import Array, Params, Shape, State
 
@@ -105,8 +105,7 @@ class Attends:
             return [None] * len(x)
         if not isinstance(mask, tuple) or len(mask) > len(x):
             count = f"{len(mask)} masks" if isinstance(mask, tuple) else "one mask"
-            raise invalid(
-                self._where,
+            raise self.misfit(
                 f"{count} for {len(x)} inputs",
                 "a mask for each input, or None",
                 "write mask=[query_mask, value_mask]",
@@ -117,8 +116,7 @@ class Attends:
     def _spread(self, a: Any, mask: Any) -> Any:
         """The mask of an input over all its axes but the features'."""
         if not 2 <= mask.ndim < a.ndim or mask.shape != a.shape[: mask.ndim]:
-            raise invalid(
-                self._where,
+            raise self.misfit(
                 f"a mask of shape {mask.shape} for input of shape {a.shape}",
                 f"a mask of shape {a.shape[:2]}, True for steps that are there",
                 "give a mask for each step of each row",
@@ -130,8 +128,7 @@ class Attends:
         """The shapes of query, value, key and what else there is, None for nothing."""
         given = [input_shape] if is_shape(input_shape) else list(input_shape)
         if not 2 <= len(given) <= most or None in given[:2]:
-            raise invalid(
-                self._where,
+            raise self.misfit(
                 "one input" if len(given) == 1 else f"{len(given)} inputs",
                 "a query and a value, and a key if it is not the value",
                 f"write {write}",
@@ -151,16 +148,9 @@ class Attends:
         """The error for inputs of these shapes."""
         query, value, key, *_ = shapes
         same = "" if key == value else f", key of shape {key}"
-        return invalid(
-            self._where,
-            f"query of shape {query}, value of shape {value}{same}",
-            expected,
-            fix,
+        return self.misfit(
+            f"query of shape {query}, value of shape {value}{same}", expected, fix
         )
-
-    @property
-    def _where(self) -> str:
-        return where(self)  # type: ignore[arg-type]
 
 
 def differ(one: Shape, other: Shape) -> bool:

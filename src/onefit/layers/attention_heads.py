@@ -18,7 +18,7 @@ from onefit.layers.attention import (
     swap,
     where_all,
 )
-from onefit.layers.base import Layer, positive
+from onefit.layers.base import Layer, positive, where
 from onefit.layers.composite import Composite
 from onefit.layers.einsum_dense import EinsumDense, output_sizes
 from onefit.types import Array, Params, Shape, State
@@ -118,7 +118,7 @@ class _Heads(Attends):
         known = [*INPUTS, *self.call_options, "training"]
         for name in options:
             if name not in known:
-                raise unknown(f"argument of a call of {self._where}", name, known)
+                raise unknown(f"argument of a call of {where(self)}", name, known)
         x = [given.get(name, options.pop(name, None)) for name in INPUTS]
         while x and x[-1] is None:
             x.pop()
@@ -284,8 +284,7 @@ class _Heads(Attends):
             )
         )
         if not fits:
-            raise invalid(
-                self._where,
+            raise self.misfit(
                 f"an attention_mask of shape {mask}",
                 f"{short}, or {whole} for a mask a head",
                 "mask[i, t, s] says whether query t of row i sees key s",

@@ -13,7 +13,7 @@ from onefit.layers.base import Layer, positive
 from onefit.layers.dropout import Noise, a_seed
 from onefit.layers.images import channels_last, image_axes, one_of, resized, window
 from onefit.layers.reshaping import data_format
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Key, Params, Shape, State
 
 __all__ = [
     "RandomBrightness",
@@ -167,7 +167,6 @@ class _Moved:
 class _Augmentation(Noise):
     """What all share: on while training, one draw an image, channels first or last."""
 
-    random = True
     factors: ClassVar[tuple[str, ...]] = ()
     """The settings that say how much; without effect where all are zero."""
     limits: ClassVar[tuple[float, float]] = (-1.0, 1.0)
@@ -196,16 +195,13 @@ class _Augmentation(Noise):
         """The images after what was drawn; no randomness here."""
         raise NotImplementedError(f"{type(self).__name__} has no change method")
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    @property
+    def strength(self) -> float:
         still = self.factors and all(off(getattr(self, name)) for name in self.factors)
-        key = self.draws(0.0 if still else 1.0, training, key)
-        if key is None:
-            return x, state
-        return channels_last(
-            self, x, lambda x: self.change(x, *self.draw(key, x))
-        ), state
+        return 0.0 if still else 1.0
+
+    def noisy(self, x: Array, key: Key) -> Array:
+        return channels_last(self, x, lambda x: self.change(x, *self.draw(key, x)))
 
     def output_shape(self, input_shape: Shape) -> Shape:
         image_axes(self, input_shape)
@@ -475,7 +471,7 @@ class RandomCrop(_Augmentation, Layer):
     ) -> tuple[Array, State]:
         rows, columns = (x.shape[axis] for axis in image_axes(self, x.shape))
         large = rows >= self.height and columns >= self.width
-        key = self.draws(1.0, training and large, key)
+        key = self.stream(training and large, key)
 
         def sized(x: Array) -> Array:
             if key is None:

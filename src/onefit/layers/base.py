@@ -62,7 +62,7 @@ def _apply(
 
 
 _WHOLE = ("int", "uint", "bool")
-_COMMON = {"self", "params", "state", "x", "training", "key"}
+_COMMON = {"self", "params", "state", "x", "training", "key", "options"}
 
 
 class Layer(Description):
@@ -73,15 +73,16 @@ class Layer(Description):
     and nothing else. Shapes carry the batch first, as None. Several inputs are a tuple
     of arrays, and so are several outputs.
 
-    An `apply` with a parameter `mask` is told which steps of x there are; parameters
-    beyond that are static options of a call.
+    A layer without state or randomness writes `compute(params, x)`, any other `apply`.
+    If they take a `mask`, they are given which steps of x there are; parameters beyond
+    that are static options of a call.
 
     >>> class Scale(Layer):
     ...     start: float = 1.0
     ...     def init(self, rng, input_shape):
     ...         return {"gain": np.full(input_shape[-1], self.start, "float32")}, {}
-    ...     def apply(self, params, state, x, *, training=False, key=None):
-    ...         return x * params["gain"], state
+    ...     def compute(self, params, x):
+    ...         return x * params["gain"]
     >>> layer = Scale(start=2.0)
     >>> layer(np.ones((1, 3), "float32"))
     Array([[2., 2., 2.]], dtype=float32)
@@ -107,7 +108,9 @@ class Layer(Description):
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.call_options = frozenset(inspect.signature(cls.apply).parameters) - _COMMON
+        functions = map(inspect.signature, (cls.apply, cls.compute))
+        names = (name for function in functions for name in function.parameters)
+        cls.call_options = frozenset(names) - _COMMON
         if not abstract:  # a base that only others stand on has no name to be found by
             layers.add(cls)
 
@@ -150,9 +153,24 @@ class Layer(Description):
         *,
         training: bool = False,
         key: Array | None = None,
+        **options: Any,
     ) -> tuple[Any, State]:
-        """The forward pass: (output, new state). Pure."""
+        """The forward pass: (output, new state). Pure.
+
+        By default the output that `compute` gives, and the state as it was.
+        """
+        return self.compute(params, x, **options), state
+
+    def compute(self, params: Params, x: Any) -> Any:
+        """The output of a layer without state or randomness; takes a mask if it asks.
+
+        Such a layer writes this in place of `apply`.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no apply method")
+
+    def misfit(self, received: str, expected: str, fix: str = "") -> ValueError:
+        """The error for what does not fit this layer, which it names."""
+        return invalid(where(self), received, expected, fix)
 
     def output_shape(self, input_shape: Any) -> Any:
         """The output's shape for this input's; found by tracing unless overridden."""
@@ -509,7 +527,8 @@ def _sizes(layer: Layer, input_shape: Any, open_size: int) -> Any:
 
 def where(layer: Layer) -> str:
     """How an error names a layer: `Dense 'hidden'`."""
-    return f"{type(layer).__name__} {layer.name!r}"
+    kind = type(layer).__name__
+    return kind if layer.name is None else f"{kind} {layer.name!r}"  # no names inside
 
 
 def positive(place: str, name: str, value: Any) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from onefit import activations, config, constraints, initializers, regularizers
 from onefit.description import number, off, setting
 from onefit.errors import invalid, is_whole, mistyped
-from onefit.layers.base import Layer, is_shape, positive, where
+from onefit.layers.base import Layer, is_shape, positive
 from onefit.layers.composite import Composite, a_layer
 from onefit.layers.dropout import a_seed
 from onefit.layers.scanning import Matrix, once, project, recur, scan_steps
@@ -397,10 +397,8 @@ class _Cell(_CalledOnce):
 
     def output_shape(self: Any, input_shape: Any) -> Any:
         """The output's shape, and the states'."""
-        place = where(self)
         if is_shape(input_shape) or len(input_shape) != 2:
-            raise invalid(
-                place,
+            raise self.misfit(
                 f"input of shape {input_shape}",
                 "x and the states, (batch, features) and each (batch, units)",
                 "write cell(x, cell.get_initial_state(batch_size=len(x))), or "
@@ -408,24 +406,21 @@ class _Cell(_CalledOnce):
             )
         x, states = input_shape
         if len(x) != 2 or x[-1] is None:
-            raise invalid(
-                place,
+            raise self.misfit(
                 f"x of shape {x}",
                 "(batch, features), one step of time",
                 "wrap the cell in RNN(...) for sequences",
             )
         known = self.slot.params["kernel"].shape[0] if self.built else x[-1]
         if x[-1] != known:
-            raise invalid(
-                place,
+            raise self.misfit(
                 f"{x[-1]} features (input shape {x})",
                 f"{known}, as it was built for",
                 f"give x {known} columns, or make a new cell",
             )
         wanted = state_shapes(self.state_size, x[0])
         if [s[1:] for s in states] != [s[1:] for s in wanted]:
-            raise invalid(
-                place,
+            raise self.misfit(
                 f"states of shapes {list(states)}",
                 f"{list(wanted)}",
                 "write cell.get_initial_state(batch_size=len(x)) for zeros",
@@ -685,8 +680,7 @@ class StackedRNNCells(_CalledOnce, Composite):
 
     def output_shape(self, input_shape: Any) -> Any:
         if is_shape(input_shape) or len(input_shape) != 2:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"input of shape {input_shape}",
                 "x and the states of each cell",
                 "write cell(x, cell.get_initial_state(batch_size=len(x))), or "

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from onefit import activations, constraints, initializers, regularizers
 from onefit.description import Description, setting
 from onefit.errors import invalid, unknown
-from onefit.layers.base import Layer, positive, where
+from onefit.layers.base import Layer, positive
 from onefit.layers.convolving import convolve
 from onefit.layers.grids import Grid, by_axis, lowered
 from onefit.layers.reshaping import data_format
@@ -97,14 +97,12 @@ class Convolution(Grid):
             params["bias"] = self.bias_initializer.draw(rng, (filters,))
         return params, {}
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         first = self.data_format == "channels_first"
         z = self.convolved(params, jnp.moveaxis(x, 1, -1) if first else x)
         if self.use_bias:
             z = z + params["bias"]
-        return self.activation(jnp.moveaxis(z, -1, 1) if first else z), state
+        return self.activation(jnp.moveaxis(z, -1, 1) if first else z)
 
     def before(self: Any, link: str) -> Layer | None:
         linked = self.activation is activations.get(link)
@@ -116,8 +114,7 @@ class Convolution(Grid):
         axis = 1 if axes[0] == 2 else len(input_shape) - 1
         channels = input_shape[axis]
         if channels is None:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"input of shape {input_shape}",
                 f"a known number of channels along axis {axis}",
                 "write it in Input(shape=...), or data_format='channels_first' if "
@@ -125,8 +122,7 @@ class Convolution(Grid):
             )
         known = self.slot.input_shape[axis] if self.built else channels
         if channels != known:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"{channels} channels (input shape {input_shape})",
                 f"{known}, as it was built for",
                 f"give x {known} channels along axis {axis}, or make a new layer",
@@ -189,8 +185,7 @@ class Convolution(Grid):
             n if n is None else window_count(n, 1, self.strides[i], "same")
             for i, n in enumerate(given[a] for a in axes)
         ]
-        raise invalid(
-            where(self),
+        raise self.misfit(
             f"input of shape {given}: axis {axis} has size {length}, and "
             f"kernel_size={self.kernel_size}{dilated} reaches over {reach} there",
             f"a size of at least {reach} along axis {axis}",
@@ -244,8 +239,7 @@ class _Sizes(Convolution, Description):
 
     def filters_of(self: Any, channels: int) -> int:
         if channels % self.groups:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"{channels} channels and groups={self.groups}",
                 "as many channels in each group",
                 f"write groups={math.gcd(channels, self.groups)}",

@@ -8,7 +8,7 @@ from typing import Any
 
 from onefit.description import Description, setting
 from onefit.errors import invalid, is_whole
-from onefit.layers.base import Layer, positive, where
+from onefit.layers.base import Layer, positive
 from onefit.layers.convolution import Convolution, KernelAndBias, padding_name
 from onefit.layers.convolving import convolve_back
 from onefit.layers.grids import lowered
@@ -79,8 +79,7 @@ class _Sizes(Convolution, Description):
 
     def refuse(self: Any, given: Shape, axes: Any, sizes: Any) -> None:
         along = next(i for i, n in enumerate(sizes) if n is not None and n < 1)
-        raise invalid(
-            where(self),
+        raise self.misfit(
             f"input of shape {given}: axis {axes[along]} would become "
             f"{sizes[along]} with output_padding={self.output_padding}",
             "a size of at least 1",

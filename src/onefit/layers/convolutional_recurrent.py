@@ -8,7 +8,7 @@ import numpy as np
 from onefit import activations, config, constraints, regularizers
 from onefit.description import Description, number, setting
 from onefit.errors import invalid
-from onefit.layers.base import Layer, positive, where
+from onefit.layers.base import Layer, positive
 from onefit.layers.cells import LSTMFormula, LSTMRecurrence, initial
 from onefit.layers.convolving import convolve, convolve_back, correlate
 from onefit.layers.dropout import a_seed
@@ -229,18 +229,15 @@ class _ConvLSTM(OverTime, LSTMFormula, Description):
     def known(self: Any, shape: Shape) -> None:
         first = self.data_format == "channels_first"
         channels, *lengths = shape[2:] if first else (shape[-1], *shape[2:-1])
-        place = where(self)
         if None in (channels, *lengths):
-            raise invalid(
-                place,
+            raise self.misfit(
                 f"input of shape {shape}",
                 "known sizes behind the time",
                 "write Input((None, 8, 8, 3)) for sequences of any length",
             )
         _, *counts = self._grid((shape[0], *lengths))
         if min(counts) < 1:
-            raise invalid(
-                place,
+            raise self.misfit(
                 f"input of shape {shape}: kernel_size={self.kernel_size} and "
                 f"dilation_rate={self.dilation_rate} leave {tuple(counts)} windows",
                 "at least one window along each axis",
@@ -248,8 +245,7 @@ class _ConvLSTM(OverTime, LSTMFormula, Description):
             )
         built = self.slot.params["kernel"].shape[-2] if self.built else channels
         if channels != built:
-            raise invalid(
-                place,
+            raise self.misfit(
                 f"{channels} channels (input shape {shape})",
                 f"{built}, as it was built for",
                 "give x that many channels, or make a new layer",

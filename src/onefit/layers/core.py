@@ -8,7 +8,7 @@ import numpy as np
 
 from onefit.description import setting
 from onefit.errors import invalid, mistyped
-from onefit.layers.base import Layer, traced_output_shape, where
+from onefit.layers.base import Layer, traced_output_shape
 from onefit.layers.shapes import SameShape
 from onefit.layers.symbolic import Call, Tensor
 from onefit.types import Params, Shape, State
@@ -28,10 +28,8 @@ class Identity(SameShape, Layer):
     Source: Keras, `keras.layers.Identity`.
     """
 
-    def apply(
-        self, params: Params, state: State, x: Any, *, training=False, key=None
-    ) -> tuple[Any, State]:
-        return x, state
+    def compute(self, params: Params, x: Any) -> Any:
+        return x
 
 
 class _Arguments(dict):
@@ -93,8 +91,7 @@ class Lambda(Layer):
         try:
             return traced_output_shape(self, input_shape)
         except Exception as error:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"a function that fails on input of shape {input_shape} "
                 f"({type(error).__name__}: {str(error).splitlines()[0]})",
                 "a function of a jax array, whose values are not yet known",
@@ -103,8 +100,7 @@ class Lambda(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Refused: a function cannot be written as settings."""
-        raise invalid(
-            where(self),
+        raise self.misfit(
             "a request for the config of a function",
             "a layer that settings describe",
             "make it a class: class Square(Layer) with an apply method",
@@ -189,10 +185,8 @@ class InputLayer(SameShape, Layer):
         ):
             object.__setattr__(self, name, value)
 
-    def apply(
-        self, params: Params, state: State, x: Any, *, training=False, key=None
-    ) -> tuple[Any, State]:
-        return x, state
+    def compute(self, params: Params, x: Any) -> Any:
+        return x
 
     def build(self, input_shape: Any, rng: Any = None) -> Self:
         # It draws nothing, and so takes nothing from the stream of seeds.
@@ -210,8 +204,7 @@ class InputLayer(SameShape, Layer):
         if len(input_shape) != len(self.batch_shape) or any(
             None not in pair and pair[0] != pair[1] for pair in sizes
         ):
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"input of shape {input_shape}",
                 f"{self.batch_shape}",
                 "give x that shape, or the layer the shape of x",

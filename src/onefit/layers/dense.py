@@ -8,8 +8,7 @@ import jax.numpy as jnp
 
 from onefit import activations, constraints, initializers, regularizers
 from onefit.description import setting
-from onefit.errors import invalid
-from onefit.layers.base import Layer, positive, where
+from onefit.layers.base import Layer, positive
 from onefit.types import Array, Params, Shape, State
 
 __all__ = ["Dense", "project"]
@@ -85,13 +84,11 @@ class Dense(Layer):
             params["bias"] = self.bias_initializer.draw(rng, (self.units,))
         return params, {}
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         z = project(x, params["kernel"])
         if self.use_bias:
             z = z + params["bias"]
-        return self.activation(z), state
+        return self.activation(z)
 
     def before(self, link: str) -> Layer | None:
         linked = self.activation is activations.get(link)
@@ -100,8 +97,7 @@ class Dense(Layer):
     def output_shape(self, input_shape: Shape) -> Shape:
         features = input_shape[-1] if len(input_shape) > 1 else None
         if features is None:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 "input with one axis"
                 if len(input_shape) < 2
                 else f"input of shape {input_shape}",
@@ -111,8 +107,7 @@ class Dense(Layer):
             )
         known = self.slot.params["kernel"].shape[0] if self.built else features
         if features != known:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"{features} features (input shape {input_shape})",
                 f"{known}, as it was built for",
                 f"give x {known} columns, or make a new layer",

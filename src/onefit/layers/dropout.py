@@ -11,9 +11,9 @@ import numpy as np
 from onefit import regularizers
 from onefit.description import number, off, setting
 from onefit.errors import invalid, mistyped
-from onefit.layers.base import Layer, where
+from onefit.layers.base import Layer
 from onefit.layers.shapes import SameShape
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Key, Params, Shape, State
 
 __all__ = [
     "ActivityRegularization",
@@ -50,13 +50,29 @@ def _noise_shape(place: str, name: str, value: Any) -> None:
 
 
 class Noise(SameShape):
-    """What random layers share: whether they are on, and their own random stream."""
+    """Does something at random while training, from a stream that a seed splits off."""
 
+    random = True
     seed: int | None
 
-    def draws(self, strength: Any, training: bool, key: Any) -> Any:
-        """The key to draw from, or None where the layer lets x pass."""
-        if not training or key is None or off(strength):
+    @property
+    def strength(self) -> Any:
+        """How much it does; nothing where this is off."""
+        return self.rate  # type: ignore[attr-defined]
+
+    def noisy(self, x: Array, key: Key) -> Array:
+        """X after what was drawn from the key."""
+        raise NotImplementedError(f"{type(self).__name__} has no noisy method")
+
+    def apply(
+        self, params: Params, state: State, x: Array, *, training=False, key=None
+    ) -> tuple[Array, State]:
+        key = self.stream(training, key)
+        return (x if key is None else self.noisy(x, key)), state
+
+    def stream(self, training: bool, key: Key | None) -> Key | None:
+        """The layer's own key, or None where nothing is drawn."""
+        if not training or key is None or off(self.strength):
             return None
         return key if self.seed is None else jax.random.fold_in(key, self.seed)
 
@@ -98,8 +114,7 @@ class _Masked(Noise):
             None not in (n, size) and n not in (1, size)
             for n, size in zip(asked, input_shape, strict=True)
         ):
-            raise invalid(
-                where(self),  # type: ignore[arg-type]
+            raise self.misfit(
                 f"noise_shape={asked} and input of shape {input_shape}",
                 "for each axis of the input its size, 1 or None",
                 "write 1 where one draw serves the whole axis, None elsewhere",
@@ -137,22 +152,15 @@ class Dropout(_Masked, Layer):
     from overfitting"; lecture 004.
     """
 
-    random = True
-
     rate: float = number(minimum=0, maximum=1)
     noise_shape: Any = setting(default=None, check=_noise_shape)
     seed: int | None = setting(default=None, convert=a_seed)
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        key = self.draws(self.rate, training, key)
-        if key is None:
-            return x, state
+    def noisy(self, x: Array, key: Key) -> Array:
         keep = jnp.asarray(1.0 - self.rate, x.dtype)
         # A rate of 1 keeps nothing; the bound keeps its gradient 0, not 0/0.
         scaled = x / jnp.maximum(keep, jnp.finfo(x.dtype).tiny)
-        return jnp.where(self.kept(key, keep, x), scaled, 0.0), state
+        return jnp.where(self.kept(key, keep, x), scaled, 0.0)
 
 
 class AlphaDropout(_Masked, Layer):
@@ -183,24 +191,17 @@ class AlphaDropout(_Masked, Layer):
     arXiv:1706.02515.
     """
 
-    random = True
-
     rate: float = number(minimum=0, maximum=1)
     noise_shape: Any = setting(default=None, check=_noise_shape)
     seed: int | None = setting(default=None, convert=a_seed)
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        key = self.draws(self.rate, training, key)
-        if key is None:
-            return x, state
+    def noisy(self, x: Array, key: Key) -> Array:
         low = -1.6732632423543772 * 1.0507009873554805
         rate = jnp.asarray(self.rate, x.dtype)
         keep = jnp.maximum(1.0 - rate, jnp.finfo(x.dtype).tiny)
         q = jax.lax.rsqrt(keep * (1.0 + rate * low**2))
         mixed = jnp.where(self.kept(key, 1.0 - rate, x), x, low)
-        return q * (mixed - low * rate), state
+        return q * (mixed - low * rate)
 
 
 class GaussianDropout(Noise, Layer):
@@ -228,20 +229,13 @@ class GaussianDropout(Noise, Layer):
     Source: Srivastava et al. 2014, section 10.
     """
 
-    random = True
-
     rate: float = number(minimum=0, below=1)
     seed: int | None = setting(default=None, convert=a_seed)
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        key = self.draws(self.rate, training, key)
-        if key is None:
-            return x, state
+    def noisy(self, x: Array, key: Key) -> Array:
         rate = jnp.asarray(self.rate, x.dtype)
         noise = jax.random.normal(key, x.shape, x.dtype)
-        return x * (1.0 + jnp.sqrt(rate / (1.0 - rate)) * noise), state
+        return x * (1.0 + jnp.sqrt(rate / (1.0 - rate)) * noise)
 
 
 class GaussianNoise(Noise, Layer):
@@ -267,19 +261,16 @@ class GaussianNoise(Noise, Layer):
     regularization".
     """
 
-    random = True
-
     stddev: float = number(minimum=0)
     seed: int | None = setting(default=None, convert=a_seed)
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        key = self.draws(self.stddev, training, key)
-        if key is None:
-            return x, state
+    @property
+    def strength(self) -> Any:
+        return self.stddev
+
+    def noisy(self, x: Array, key: Key) -> Array:
         noise = jax.random.normal(key, x.shape, x.dtype)
-        return x + jnp.asarray(self.stddev, x.dtype) * noise, state
+        return x + jnp.asarray(self.stddev, x.dtype) * noise
 
 
 class ActivityRegularization(SameShape, Layer):
@@ -313,7 +304,5 @@ class ActivityRegularization(SameShape, Layer):
             return None
         return regularizers.L1L2(self.l1, self.l2)
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return x, state
+    def compute(self, params: Params, x: Array) -> Array:
+        return x

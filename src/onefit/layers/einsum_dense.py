@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from onefit import activations, constraints, initializers, regularizers
 from onefit.description import setting
 from onefit.errors import invalid, is_whole, mistyped
-from onefit.layers.base import Layer, where
+from onefit.layers.base import Layer
 from onefit.layers.dense import project
 from onefit.types import Array, Params, Shape, State
 
@@ -158,9 +158,7 @@ class EinsumDense(Layer):
             params["bias"] = self.bias_initializer.draw(rng, sizes.bias)
         return params, {}
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         kernel, summed = params["kernel"], self._summed()
         if summed:
             z = project(x, kernel, summed)
@@ -168,7 +166,7 @@ class EinsumDense(Layer):
             z = jnp.einsum(self.equation, x, kernel)
         if self.bias_axes is not None:
             z = z + params["bias"]
-        return self.activation(z), state
+        return self.activation(z)
 
     def before(self, link: str) -> Layer | None:
         linked = self.activation is activations.get(link)
@@ -178,8 +176,7 @@ class EinsumDense(Layer):
         sizes = self._sizes(input_shape)
         known = self.slot.params["kernel"].shape if self.built else sizes.kernel
         if sizes.kernel != tuple(known):
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"input of shape {input_shape}, for a kernel of shape {sizes.kernel}",
                 f"one for its kernel of shape {tuple(known)}",
                 "give x the sizes that it was built for, or make a new layer",
@@ -232,8 +229,7 @@ class EinsumDense(Layer):
         )
 
     def _misfit(self, input_shape: Shape, expected: str) -> ValueError:
-        return invalid(
-            where(self),
+        return self.misfit(
             f"input of shape {input_shape} and output_shape="
             f"{self.partial_output_shape} for {self.equation!r}",
             expected,

@@ -8,8 +8,7 @@ import numpy as np
 
 from onefit import config, constraints, initializers, regularizers
 from onefit.description import number, setting
-from onefit.errors import invalid
-from onefit.layers.base import Layer, positive, where
+from onefit.layers.base import Layer, positive
 from onefit.layers.shapes import SameShape
 from onefit.types import Array, Params, Shape, State
 
@@ -81,8 +80,7 @@ class _Table:
         if bad.any():
             place = np.unravel_index(np.argmax(bad), x.shape)
             at = ", ".join(str(int(i)) for i in place)
-            raise invalid(
-                where(self),  # type: ignore[arg-type]
+            raise self.misfit(
                 f"the id {x[place]} at [{at}]",
                 f"whole numbers from 0 to {self.input_dim - 1} "
                 f"(input_dim={self.input_dim})",
@@ -152,10 +150,8 @@ class Embedding(_Table, Layer):
             self.set_weights([table[0] if table.ndim > 2 else table])
             object.__setattr__(self, "initial", None)  # the slot has it from here on
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return self.look_up(params, x), state
+    def compute(self, params: Params, x: Array) -> Array:
+        return self.look_up(params, x)
 
 
 class ReversibleEmbedding(_Table, Layer):
@@ -217,18 +213,9 @@ class ReversibleEmbedding(_Table, Layer):
             params["reverse_embeddings"] = self.embeddings_initializer.draw(rng, shape)
         return params, state
 
-    def apply(
-        self,
-        params: Params,
-        state: State,
-        x: Array,
-        *,
-        training=False,
-        key=None,
-        reverse=False,
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array, *, reverse=False) -> Array:
         if not reverse:
-            return self.look_up(params, x), state
+            return self.look_up(params, x)
         tied = self.tie_weights
         back = params["embeddings"].T if tied else params["reverse_embeddings"]
         dtype = self.reverse_dtype or x.dtype
@@ -236,7 +223,7 @@ class ReversibleEmbedding(_Table, Layer):
         if self.logit_soft_cap is not None:
             cap = jnp.asarray(self.logit_soft_cap, dtype)
             z = cap * jnp.tanh(z / cap)
-        return z, state
+        return z
 
     # In reverse x is no ids, which only its numbers tell.
 
@@ -254,8 +241,7 @@ class ReversibleEmbedding(_Table, Layer):
         if not reverse:
             return self.output_shape(input_shape)
         if input_shape[-1] != self.output_dim:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"input of shape {input_shape} and reverse=True",
                 f"vectors of size {self.output_dim}, (batch, ..., {self.output_dim})",
                 f"bring them to that size with Dense({self.output_dim})",
@@ -293,10 +279,8 @@ class Masking(SameShape, Layer):
 
     mask_value: Any = number(default=0.0, convert=_value)
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return jnp.where(self.compute_mask(x, None)[..., None], x, 0.0), state
+    def compute(self, params: Params, x: Array) -> Array:
+        return jnp.where(self.compute_mask(x, None)[..., None], x, 0.0)
 
     def compute_mask(self, x: Any, mask: Any) -> Any:
         return jnp.any(x != jnp.asarray(self.mask_value, x.dtype), axis=-1)

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from onefit.errors import invalid, is_whole
-from onefit.layers.base import is_shape, where
+from onefit.layers.base import is_shape
 from onefit.types import Shape
 
 __all__ = ["Grid", "by_axis", "lowered"]
@@ -35,8 +35,7 @@ class Grid:
                 if first
                 else ("batch", *names, "channels")
             )
-            raise invalid(
-                where(self),  # type: ignore[arg-type]
+            raise self.misfit(
                 f"input of shape {input_shape}",
                 f"{what}, ({', '.join(order)})",
                 self._mend(input_shape),
@@ -44,8 +43,7 @@ class Grid:
         axes = tuple(range(start, start + self.rank))
         empty = [axis for axis in axes if input_shape[axis] == 0]
         if empty:
-            raise invalid(
-                where(self),  # type: ignore[arg-type]
+            raise self.misfit(
                 f"input of shape {input_shape}, with nothing along axis {empty[0]}",
                 "at least one cell along each axis",
                 "leave the empty examples out, or pad them to one length",

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 
 from onefit.description import number, setting
 from onefit.errors import invalid, unknown
-from onefit.layers.base import Layer, positive, where
+from onefit.layers.base import Layer, positive
 from onefit.layers.reshaping import data_format
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Params, Shape
 
 __all__ = [
     "CenterCrop",
@@ -39,8 +39,7 @@ def image_axes(layer: Any, input_shape: Shape) -> tuple[int, int]:
     first = layer.data_format == "channels_first"
     if len(input_shape) != 4:
         sizes = "channels, height, width" if first else "height, width, channels"
-        raise invalid(
-            where(layer),
+        raise layer.misfit(
             f"input of shape {input_shape}",
             f"images, (batch, {sizes})",
             "write x[None] for one image, x[..., None] for grey ones",
@@ -93,10 +92,8 @@ class _Sized:
         """The images, (batch, height, width, channels), at the size."""
         raise NotImplementedError(f"{type(self).__name__} has no sized method")
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return channels_last(self, x, self.sized), state
+    def compute(self, params: Params, x: Array) -> Array:
+        return channels_last(self, x, self.sized)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         axes = image_axes(self, input_shape)

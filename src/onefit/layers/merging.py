@@ -9,9 +9,9 @@ import jax.numpy as jnp
 
 from onefit.description import setting
 from onefit.errors import invalid, is_whole, mistyped
-from onefit.layers.base import Layer, is_shape, where
+from onefit.layers.base import Layer, is_shape
 from onefit.layers.shapes import from_front, having, whole_axes
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Params, Shape
 
 __all__ = [
     "Add",
@@ -31,15 +31,13 @@ def _several(
     """The shapes of two or more inputs of one batch; refuses anything else."""
     count = 1 if is_shape(shapes) else len(shapes)
     if count < 2 or (most is not None and count > most):
-        raise invalid(
-            where(layer),
+        raise layer.misfit(
             "one input" if count == 1 else f"{count} inputs",
             "two" if most == 2 else "two or more, in a list",
             f"write {type(layer).__name__}(...)([a, b]) for arrays a and b",
         )
     if () in shapes or (batch and _differing([shape[0] for shape in shapes])):
-        raise invalid(
-            where(layer),
+        raise layer.misfit(
             f"inputs of shapes {_listed(shapes)}",
             "the same examples in each, along axis 0",
             "give all inputs the same number of rows",
@@ -58,8 +56,7 @@ def _misfit(
 ) -> ValueError:
     """The error for two inputs that do not fit each other."""
     one, other = pair
-    return invalid(
-        where(layer),
+    return layer.misfit(
         f"input {other} of shape {shapes[other]} beside input {one} of shape "
         f"{shapes[one]}",
         expected,
@@ -91,22 +88,13 @@ class _Merge:
         """The inputs as one; a mask is None, or broadcasts to its input."""
         raise NotImplementedError(f"{type(self).__name__} has no merged method")
 
-    def apply(
-        self,
-        params: Params,
-        state: State,
-        x: Any,
-        *,
-        training=False,
-        key=None,
-        mask=None,
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Any, *, mask: Array | None = None) -> Array:
         ndim = max(a.ndim for a in x)
         masks = [
             None if m is None else m.reshape(m.shape + (1,) * (ndim - m.ndim))
             for m in self._masks(x, mask)
         ]
-        return self.merged([_widened(a, ndim - a.ndim) for a in x], masks), state
+        return self.merged([_widened(a, ndim - a.ndim) for a in x], masks)
 
     def compute_mask(self, x: Any, mask: Any) -> Any:
         masks = self._masks(x, mask)
@@ -337,10 +325,8 @@ class Concatenate(Layer):
 
     axis: int = setting(default=-1, check=_one_axis)
 
-    def apply(
-        self, params: Params, state: State, x: Any, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return jnp.concatenate(x, self.axis), state
+    def compute(self, params: Params, x: Any) -> Array:
+        return jnp.concatenate(x, self.axis)
 
     def compute_mask(self, x: Any, mask: Any) -> Any:
         ranks = {m.ndim for m in mask or () if m is not None}
@@ -428,16 +414,14 @@ class Dot(Layer):
     axes: Any = setting(check=_two_axes)
     normalize: bool = False
 
-    def apply(
-        self, params: Params, state: State, x: Any, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Any) -> Array:
         left, right = self._both(tuple(a.ndim for a in x))
         x, y = x
         if self.normalize:
             x, y = _unit(x, left), _unit(y, right)
         if x.ndim == y.ndim == 2:
-            return jnp.sum(x * y, 1, keepdims=True), state
-        return jax.lax.dot_general(x, y, (((left,), (right,)), ((0,), (0,)))), state
+            return jnp.sum(x * y, 1, keepdims=True)
+        return jax.lax.dot_general(x, y, (((left,), (right,)), ((0,), (0,))))
 
     def _both(self, ndims: tuple[int, ...]) -> tuple[int, ...]:
         """The axis of each input, counted from the front."""
@@ -448,16 +432,14 @@ class Dot(Layer):
         one, two = _several(self, input_shape, 2)
         axes = self._both((len(one), len(two)))
         if not all(0 < a < len(s) for a, s in zip(axes, (one, two), strict=True)):
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"axes={self.axes} and inputs of shapes {_listed((one, two))}",
                 "an axis of each, other than the batch",
                 "write axes=-1 for the last of each",
             )
         a, b = one[axes[0]], two[axes[1]]
         if a != b and None not in (a, b):
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"{a} along axis {axes[0]} of {one} and {b} along axis "
                 f"{axes[1]} of {two}",
                 "the same size along both",

@@ -10,7 +10,7 @@ import numpy as np
 from onefit import constraints, initializers, regularizers
 from onefit.description import number, setting
 from onefit.errors import invalid, unknown
-from onefit.layers.base import Layer, where
+from onefit.layers.base import Layer
 from onefit.layers.shapes import (
     SameShape,
     along,
@@ -304,12 +304,10 @@ class LayerNormalization(SameShape, Layer):
         axes = from_front(self.axis, len(input_shape))
         return _gain(self, rng, tuple(input_shape[a] for a in axes)), {}
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         axes = from_front(self.axis, x.ndim)
         y = _amplify(params, _standardize(_wide(x), axes, self.epsilon), axes)
-        return y.astype(x.dtype), state
+        return y.astype(x.dtype)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         known_axes(self, self.axis, input_shape)
@@ -364,16 +362,14 @@ class GroupNormalization(SameShape, Layer):
     def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
         return _gain(self, rng, (input_shape[self.axis],)), {}
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         (axis,) = from_front(self.axis, x.ndim)
         channels = x.shape[axis]
         groups = channels if self.groups == -1 else self.groups
         split = (*x.shape[:axis], groups, channels // groups, *x.shape[axis + 1 :])
         within = tuple(i for i in range(1, x.ndim + 1) if i != axis)
         y = _standardize(jnp.reshape(_wide(x), split), within, self.epsilon)
-        return _amplify(params, y.reshape(x.shape), (axis,)).astype(x.dtype), state
+        return _amplify(params, y.reshape(x.shape), (axis,)).astype(x.dtype)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         (axis,) = known_axes(self, self.axis, input_shape)
@@ -381,8 +377,7 @@ class GroupNormalization(SameShape, Layer):
         whole = type(self.groups) is int and (self.groups > 0 or self.groups == -1)
         if not whole or channels % self.groups:
             divisors = [n for n in range(1, channels + 1) if channels % n == 0]
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"groups={self.groups!r} for {channels} channels",
                 "a number of groups that divides the channels, or -1",
                 f"choose one of {divisors}",
@@ -422,13 +417,11 @@ class RMSNormalization(SameShape, Layer):
         ones = initializers.get("ones").draw(rng, tuple(input_shape[a] for a in axes))
         return {"scale": ones}, {}
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         wide, axes = _wide(x), from_front(self.axis, x.ndim)
         square = jnp.mean(jnp.square(wide), axes, keepdims=True)
         y = wide * jax.lax.rsqrt(square + self.epsilon)
-        return (y * along(params["scale"], x.ndim, axes)).astype(x.dtype), state
+        return (y * along(params["scale"], x.ndim, axes)).astype(x.dtype)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         known_axes(self, self.axis, input_shape)
@@ -457,15 +450,13 @@ class UnitNormalization(SameShape, Layer):
 
     axis: Any = setting(default=-1, check=whole_axes)
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         wide = _wide(x)
         axes = from_front(self.axis, x.ndim)
         square = jnp.sum(jnp.square(wide), axes, keepdims=True)
         # The bound is inside the root, where the gradient is taken.
         y = wide * jax.lax.rsqrt(jnp.maximum(square, 1e-24))
-        return y.astype(x.dtype), state
+        return y.astype(x.dtype)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return having(self, self.axis, input_shape)

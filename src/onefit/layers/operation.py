@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from onefit.description import number, setting
-from onefit.errors import invalid, mistyped, unknown
-from onefit.layers.base import Layer, where
+from onefit.errors import mistyped, unknown
+from onefit.layers.base import Layer
 from onefit.layers.shapes import SameShape
 from onefit.layers.symbolic import Tensor
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Params, Shape
 
 __all__ = ["Absolute", "Arithmetic", "GetItem", "as_key", "combine"]
 
@@ -76,10 +76,8 @@ class Arithmetic(Layer):
     constant_first: bool = False
     keep_mask: bool = True
 
-    def apply(
-        self, params: Params, state: State, x: Any, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return OPERATIONS[self.operation](*self._operands(x)), state
+    def compute(self, params: Params, x: Any) -> Array:
+        return OPERATIONS[self.operation](*self._operands(x))
 
     def _operands(self, x: Any) -> tuple[Any, Any]:
         if isinstance(x, tuple):
@@ -110,8 +108,7 @@ class Arithmetic(Layer):
         try:
             return _broadcast(self.operation, shapes)
         except ValueError:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"{self.operation} of shapes {' and '.join(str(s) for s in shapes)}",
                 "shapes that fit each other",
                 "reshape one of them, or bring both to one width with Dense",
@@ -177,10 +174,8 @@ class Absolute(SameShape, Layer):
 
     keep_mask: bool = True
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return jnp.abs(x), state
+    def compute(self, params: Params, x: Array) -> Array:
+        return jnp.abs(x)
 
     def compute_mask(self, x: Any, mask: Any) -> Any:
         return mask if self.keep_mask else None
@@ -238,10 +233,8 @@ class GetItem(Layer):
 
     key: Any = setting(convert=_from_lists)
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return x[self.index], state
+    def compute(self, params: Params, x: Array) -> Array:
+        return x[self.index]
 
     @property
     def index(self) -> tuple[Any, ...]:
@@ -265,8 +258,7 @@ class GetItem(Layer):
                 np.broadcast_to(np.int8(0), shape)[self.index].shape for shape in sizes
             )
         except IndexError as error:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"an index that {input_shape} does not have ({error})",
                 "at most one index an axis, in its range",
             ) from None

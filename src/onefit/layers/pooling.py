@@ -13,13 +13,12 @@ import jax.numpy as jnp
 from jax import lax
 
 from onefit.description import Description, setting
-from onefit.errors import invalid
-from onefit.layers.base import Layer, where
+from onefit.layers.base import Layer
 from onefit.layers.grids import Grid, by_axis, lowered
 from onefit.layers.images import one_of
 from onefit.layers.reshaping import data_format
 from onefit.layers.windows import Slide, adapted, maxima, means, window_count
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Params, Shape
 
 __all__ = [
     "AdaptiveAveragePooling1D",
@@ -77,14 +76,12 @@ class _Pooling(Grid, Description):
             object.__setattr__(self, "strides", self.pool_size)
         object.__setattr__(self, "strides", by_axis(self, "strides"))
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         windows = zip(self.axes(x.shape), self.pool_size, self.strides, strict=True)
         for axis, size, stride in reversed([*windows]):
             slide = Slide.along(axis, x.shape[axis], size, stride, self.padding)
             x = self.take(x, slide)
-        return x, state
+        return x
 
     def output_shape(self, input_shape: Shape) -> Shape:
         axes = self.axes(input_shape)
@@ -111,8 +108,7 @@ class _Pooling(Grid, Description):
             else window_count(n, 1, self.strides[axes.index(a)], "same")
             for a, n in enumerate(given)
         ]
-        raise invalid(
-            where(self),  # type: ignore[arg-type]
+        raise self.misfit(
             f"input of shape {given}: axis {axis} has size {length}, and "
             f"pool_size={self.pool_size} takes {size}, which makes it {shape}",
             f"a size of at least {size} along axis {axis}",
@@ -137,10 +133,8 @@ class _GlobalPooling(Grid, Description):
     data_format: Any = setting(default=None, convert=data_format)
     keepdims: bool = False
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return self.take(x, self.axes(x.shape), keepdims=self.keepdims), state
+    def compute(self, params: Params, x: Array) -> Array:
+        return self.take(x, self.axes(x.shape), keepdims=self.keepdims)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         axes = self.axes(input_shape)
@@ -207,13 +201,11 @@ class _AdaptivePooling(Grid, Description):
         super().__post_init__()
         object.__setattr__(self, "output_size", by_axis(self, "output_size"))
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         axes = self.axes(x.shape)
         for axis, count in reversed([*zip(axes, self.output_size, strict=True)]):
             x = adapted(x, axis, count, self.take)
-        return x, state
+        return x
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return self.resized(input_shape, self.output_size)
@@ -506,23 +498,14 @@ class GlobalAveragePooling1D(_GlobalAveragePooling, Layer):
     rank = 1
     supports_masking = True
 
-    def apply(
-        self,
-        params: Params,
-        state: State,
-        x: Array,
-        *,
-        training=False,
-        key=None,
-        mask: Array | None = None,
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array, *, mask: Array | None = None) -> Array:
         if mask is None:
-            return super().apply(params, state, x, training=training, key=key)
+            return super().compute(params, x)
         axes = self.axes(x.shape)
         there = jnp.expand_dims(mask, 3 - axes[0])
         total = jnp.sum(jnp.where(there, x, 0), axes, keepdims=self.keepdims)
         count = jnp.sum(there, axes, keepdims=self.keepdims)
-        return total / jnp.maximum(count, 1).astype(x.dtype), state
+        return total / jnp.maximum(count, 1).astype(x.dtype)
 
     def compute_mask(self, x: Any, mask: Any) -> None:
         return None

@@ -9,8 +9,7 @@ import numpy as np
 
 from onefit import activations, config, constraints, regularizers
 from onefit.description import number, setting
-from onefit.errors import invalid
-from onefit.layers.base import Layer, is_shape, positive, where
+from onefit.layers.base import Layer, is_shape, positive
 from onefit.layers.cells import (
     GRUFormula,
     LSTMFormula,
@@ -50,8 +49,7 @@ class WithStates:
             ValueError: A layer that is not stateful.
         """
         if not self.stateful:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 "reset_states() of a layer that carries no states",
                 "stateful=True",
                 f"write {type(self).__name__}(..., stateful=True)",
@@ -164,16 +162,14 @@ class OverTime(WithStates):
 
     def _check(self: Any, x: Any, mask: Any, state: State, names: list[str]) -> None:
         """Refuses a mask of another shape, and another batch than that of the state."""
-        place = type(self).__name__ if self.name is None else where(self)
         if mask is not None and jnp.shape(mask) != x.shape[:2]:
-            raise invalid(
-                place,
+            raise self.misfit(
                 f"a mask of shape {jnp.shape(mask)} for x of shape {x.shape}",
                 f"(batch, time), {x.shape[:2]}",
                 "give a mask with one value for each step of each sequence",
             )
         if names and x.shape[0] != state[names[0]].shape[0]:
-            raise _other_batch(place, x.shape[0], state[names[0]].shape[0])
+            raise self._other_batch(x.shape[0], state[names[0]].shape[0])
 
     def compute_mask(self: Any, x: Any, mask: Any) -> Any:
         """The input's mask for the sequences, if they are the output."""
@@ -194,8 +190,7 @@ class OverTime(WithStates):
         given = jax.tree.leaves(input_shape, is_leaf=is_shape)[1:]
         wanted = jax.tree.leaves(states, is_leaf=is_shape)
         if given and [s[1:] for s in given] != [s[1:] for s in wanted]:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"initial_state of shapes {given}",
                 f"{len(wanted)} of shapes {wanted}",
                 "give one array for each state, or leave initial_state out for zeros",
@@ -211,11 +206,9 @@ class OverTime(WithStates):
 
     def _fits(self: Any, shape: Shape) -> None:
         """Refuses inputs that are no sequences, or others than it was built for."""
-        place = where(self)
         axes = self.step_axes
         if len(shape) < 3 or (axes is not None and len(shape) != axes + 2):
-            raise invalid(
-                place,
+            raise self.misfit(
                 f"input of shape {shape}",
                 f"sequences, {self.sequences}",
                 "write x[..., None] for sequences of single numbers, x[None] for "
@@ -224,15 +217,13 @@ class OverTime(WithStates):
                 else f"reshape x to {self.sequences}",
             )
         if shape[1] == 0:
-            raise invalid(
-                place,
+            raise self.misfit(
                 f"sequences of length 0, input of shape {shape}",
                 "at least one step of time",
                 "leave empty sequences out, or pad them to one length",
             )
         if self.stateful and shape[0] is None and not self.built:
-            raise invalid(
-                place,
+            raise self.misfit(
                 f"stateful=True and input of shape {shape}",
                 "a fixed number of rows in a batch, one state for each",
                 f"write Input(batch_shape={(32, *shape[1:])})",
@@ -241,22 +232,27 @@ class OverTime(WithStates):
         if self.stateful and self.built:
             rows = self.slot.state[_names(1)[0]].shape[0]
             if shape[0] not in (None, rows):
-                raise _other_batch(place, shape[0], rows)
+                raise self._other_batch(shape[0], rows)
+
+    def _other_batch(self: Any, rows: int, known: int) -> ValueError:
+        return self.misfit(
+            f"a batch of {rows} rows with stateful=True",
+            f"{known}, as the states were made for",
+            f"give batches of {known} rows, or make a new layer",
+        )
 
     def known(self: Any, shape: Shape) -> None:
         """Refuses other features than the layer was built for, and unknown ones."""
         features = shape[2:]
         if features[-1] is None:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"input of shape {shape}",
                 "a known number of features",
                 "write Input((None, 8)) for sequences of 8 features and any length",
             )
         built = _first(self.slot.input_shape)[2:] if self.built else features
         if features != built:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"{_sizes(features)} features (input shape {shape})",
                 f"{_sizes(built)}, as it was built for",
                 "give x that shape, or make a new layer",
@@ -275,15 +271,6 @@ def _names(count: int) -> list[str]:
 
 def _sizes(shape: Shape) -> Any:
     return shape[0] if len(shape) == 1 else shape
-
-
-def _other_batch(place: str, rows: Any, known: int) -> ValueError:
-    return invalid(
-        place,
-        f"a batch of {rows} rows with stateful=True",
-        f"{known}, as the states were made for",
-        f"give batches of {known} rows, or make a new layer",
-    )
 
 
 # Layers -------------------------------------------------------------------------------

@@ -12,13 +12,12 @@ from jax import lax
 
 from onefit.description import Description, number, setting
 from onefit.errors import invalid, is_whole
-from onefit.layers.base import Layer, where
-from onefit.layers.dropout import Dropout, a_seed
+from onefit.layers.base import Layer
+from onefit.layers.dropout import Dropout, Noise, a_seed
 from onefit.layers.grids import Grid, by_axis, lowered
 from onefit.layers.images import one_of
 from onefit.layers.reshaping import data_format
-from onefit.layers.shapes import SameShape
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Key, Params, Shape
 
 __all__ = [
     "Cropping1D",
@@ -75,20 +74,17 @@ class _Borders(Grid, Description):
         """(before, after) for each axis."""
         raise NotImplementedError(f"{type(self).__name__} has no borders method")
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         new = dict(zip(self.axes(x.shape), self.borders(), strict=True))
         widths = [(*new.get(axis, (0, 0)), 0) for axis in range(x.ndim)]
-        return lax.pad(x, jnp.zeros((), x.dtype), widths), state
+        return lax.pad(x, jnp.zeros((), x.dtype), widths)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         sizes: list[int | None] = []
         for axis, border in zip(self.axes(input_shape), self.borders(), strict=True):
             size, more = input_shape[axis], sum(border)
             if size is not None and size + more < 1:
-                raise invalid(
-                    where(self),  # type: ignore[arg-type]
+                raise self.misfit(
                     f"input of shape {input_shape}, of which it takes "
                     f"{-more} cells off axis {axis}",
                     f"more than {-more} cells along axis {axis}",
@@ -133,12 +129,10 @@ class _UpSampling(Grid, Description):
         """By how much each axis grows."""
         return (self.size,) if self.rank == 1 else self.size
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         for axis, factor in zip(self.axes(x.shape), self.factors(), strict=True):
             x = jnp.repeat(x, factor, axis)
-        return x, state
+        return x
 
     def output_shape(self, input_shape: Shape) -> Shape:
         sizes = [input_shape[axis] for axis in self.axes(input_shape)]
@@ -146,18 +140,13 @@ class _UpSampling(Grid, Description):
         return self.resized(input_shape, [n and n * factor for n, factor in grown])
 
 
-class _SpatialDropout(SameShape, Grid, Description):
-    random = True
-
+class _SpatialDropout(Noise, Grid, Description):
     rate: float = number(minimum=0, maximum=1)
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def noisy(self, x: Array, key: Key) -> Array:
         axes = self.axes(x.shape)
         drawn = tuple(1 if axis in axes else None for axis in range(x.ndim))
-        dropout = Dropout(self.rate, drawn, self.seed)  # type: ignore[attr-defined]
-        return dropout.apply(params, state, x, training=training, key=key)
+        return Dropout(self.rate, drawn).noisy(x, key)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         self.axes(input_shape)
@@ -394,14 +383,11 @@ class UpSampling2D(_UpSampling, Layer):
         default="nearest", convert=lowered, check=one_of("nearest", *_RESIZED)
     )
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         if self.interpolation == "nearest":
-            return super().apply(params, state, x, training=training, key=key)
-        return jax.image.resize(
-            x, self.output_shape(x.shape), self.interpolation, antialias=False
-        ), state
+            return super().compute(params, x)
+        shape = self.output_shape(x.shape)
+        return jax.image.resize(x, shape, self.interpolation, antialias=False)
 
 
 class UpSampling3D(_UpSampling, Layer):

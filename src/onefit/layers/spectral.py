@@ -8,7 +8,6 @@ import jax.numpy as jnp
 
 from onefit import initializers
 from onefit.description import setting
-from onefit.errors import invalid
 from onefit.layers.base import Layer, positive, where
 from onefit.layers.composite import Composite, a_layer
 from onefit.types import Array, Params, Shape, State
@@ -114,8 +113,7 @@ class SpectralNormalization(Composite):
         for name in ("kernel", "embeddings"):
             if name in params:
                 return name
-        raise invalid(
-            where(self),
+        raise self.misfit(
             f"{where(self.layer)} with weights {list(params)}",
             "a layer with a kernel or embeddings",
             "wrap a Dense, convolution or Embedding layer",
@@ -133,8 +131,7 @@ class SpectralNormalization(Composite):
         if self.built and not self.integers:
             known = self.slot.input_shape[-1]
             if input_shape[-1] != known:
-                raise invalid(
-                    where(self),
+                raise self.misfit(
                     f"{input_shape[-1]} features (input shape {input_shape})",
                     f"{known}, as it was built for",
                     "give x the same features, or make a new layer",

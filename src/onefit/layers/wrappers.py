@@ -9,7 +9,7 @@ from jax import lax
 
 from onefit.description import setting
 from onefit.errors import invalid, mistyped, unknown
-from onefit.layers.base import Layer, Outcome, is_shape, where
+from onefit.layers.base import Layer, Outcome, is_shape
 from onefit.layers.composite import Composite, a_layer
 from onefit.layers.recurrent import OverTime, WithStates
 from onefit.types import Params, Shape, State
@@ -206,8 +206,7 @@ class Bidirectional(WithStates, Composite):
         state = self.layer.return_state
         (y, *states), (z, *after) = (s if state else (s,) for s in shapes)
         if self.merge_mode not in ("concat", None) and y != z:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"merge_mode={self.merge_mode!r} and outputs of shapes {y} "
                 f"forward and {z} backward",
                 "the same shape",
@@ -336,8 +335,7 @@ class TimeDistributed(Composite):
         steps = jax.tree.leaves(x)[0].shape[:2]
         for m in jax.tree.leaves(mask):
             if m.shape[:2] != steps:
-                raise invalid(
-                    type(self).__name__ if self.name is None else where(self),
+                raise self.misfit(
                     f"a mask of shape {m.shape} for {steps[1]} steps of "
                     f"{steps[0]} sequences",
                     f"(batch, time), {steps}",
@@ -349,8 +347,7 @@ class TimeDistributed(Composite):
         shapes = jax.tree.leaves(input_shape, is_leaf=is_shape)
         for shape in shapes:
             if len(shape) < 3 or shape[1] == 0 or shape[1] != shapes[0][1]:
-                raise invalid(
-                    where(self),
+                raise self.misfit(
                     f"input of shape {input_shape}",
                     "(batch, time, ...), with at least one step, and one "
                     "number of steps for all inputs",

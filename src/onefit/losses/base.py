@@ -130,7 +130,14 @@ class Loss(Description):
             object.__setattr__(self, "name", snake_case(type(self).__name__))
 
     def call(self, y_true: Array, y_pred: Array) -> Array:
-        """The loss of each example: (batch, ..., n) and its like to (batch, ...)."""
+        """The loss of each example: (batch, ..., n) and its like to (batch, ...).
+
+        By default that of `formula`, once `pair` has made the two fit.
+        """
+        return self.formula(*self.pair(y_true, y_pred))
+
+    def formula(self, y: Array, a: Array) -> Array:
+        """The loss of each example, of what `pair` gives."""
         raise NotImplementedError(f"{type(self).__name__} has no call method")
 
     def pair(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:

@@ -123,8 +123,7 @@ class BinaryCrossentropy(Loss):
     link: ClassVar[str | None] = "sigmoid"
     pair = same
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = self.pair(y_true, y_pred)
+    def formula(self, y: Array, a: Array) -> Array:
         y = _smoothed(y, self.label_smoothing, 2)
         return jnp.mean(_binary(y, a, self.from_logits), axis=self.axis)
 
@@ -157,8 +156,7 @@ class BinaryFocalCrossentropy(Loss):
     link: ClassVar[str | None] = "sigmoid"
     pair = same
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = self.pair(y_true, y_pred)
+    def formula(self, y: Array, a: Array) -> Array:
         y = _smoothed(y, self.label_smoothing, 2)
         # 1 - a from logits is sigmoid(-z): by subtraction it would round to 0.
         one, zero = (
@@ -201,8 +199,7 @@ class CategoricalCrossentropy(Loss):
     link: ClassVar[str | None] = "softmax"
     pair = same
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = self.pair(y_true, y_pred)
+    def formula(self, y: Array, a: Array) -> Array:
         log_a = _log_probabilities(a, self.from_logits, self.axis)
         y = _smoothed(y, self.label_smoothing, a.shape[self.axis])
         return -jnp.sum(y * log_a, axis=self.axis)
@@ -233,8 +230,7 @@ class CategoricalFocalCrossentropy(Loss):
     link: ClassVar[str | None] = "softmax"
     pair = same
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = self.pair(y_true, y_pred)
+    def formula(self, y: Array, a: Array) -> Array:
         log_a = _log_probabilities(a, self.from_logits, self.axis)
         y = _smoothed(y, self.label_smoothing, a.shape[self.axis])
         factor = self.alpha * _power(-jnp.expm1(log_a), self.gamma)
@@ -274,8 +270,7 @@ class SparseCategoricalCrossentropy(Loss):
     link: ClassVar[str | None] = "softmax"
     pair = labelled
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = self.pair(y_true, y_pred)
+    def formula(self, y: Array, a: Array) -> Array:
         valid = self.mask(y, a)
         if valid is not None:
             # Nothing of an ignored row is computed on: its outputs may be anything.
@@ -319,8 +314,7 @@ class CategoricalGeneralizedCrossEntropy(Loss):
 
     pair = labelled
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = self.pair(y_true, y_pred)
+    def formula(self, y: Array, a: Array) -> Array:
         p = jnp.sum(jnp.where(hits(y, a.shape[-1]), a, 0.0), axis=-1)
         return (1 - _power(p, self.q)) / self.q
 
@@ -338,8 +332,8 @@ class KLDivergence(Loss):
 
     pair = same
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = (jnp.clip(v, epsilon(), 1) for v in self.pair(y_true, y_pred))
+    def formula(self, y: Array, a: Array) -> Array:
+        y, a = (jnp.clip(v, epsilon(), 1) for v in (y, a))
         return jnp.sum(y * jnp.log(y / a), axis=-1)
 
 
@@ -353,8 +347,7 @@ class Poisson(Loss):
 
     pair = same
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = self.pair(y_true, y_pred)
+    def formula(self, y: Array, a: Array) -> Array:
         return jnp.mean(a - y * jnp.log(a + epsilon()), axis=-1)
 
 

@@ -49,8 +49,7 @@ class Circle(Loss):
 
     pair = labelled
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = self.pair(y_true, y_pred)
+    def formula(self, y: Array, a: Array) -> Array:
         return self.against(y, a, y, a)
 
     def mask(self, y_true: Array, y_pred: Array) -> Array | None:

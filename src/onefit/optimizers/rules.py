@@ -5,7 +5,7 @@ maths is Keras' (`from_optax`); the others are written beside their optimizer.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ from onefit.types import Array, Tree
 
 __all__ = [
     "Rule",
+    "Slots",
     "by_rate",
     "chain",
     "correction",
@@ -23,7 +24,12 @@ __all__ = [
     "from_optax",
     "full_like",
     "is_traced",
+    "leafwise",
 ]
+
+
+Slots: TypeAlias = dict[str, Any]
+"""What a rule remembers from step to step, by Keras' names."""
 
 
 class Rule(NamedTuple):
@@ -75,16 +81,36 @@ def correction(beta: Any, step: Array) -> Array:
     return -jnp.expm1(step * jnp.log1p(beta - 1.0))
 
 
+def leafwise(leaf_at: Callable[[Array, Array], Callable], **starts: Any) -> Rule:
+    """A rule for each weight by itself, from the slots that are named and their starts.
+
+    `leaf_at(alpha, step)` is a function of a gradient, its weight and the slots, in
+    order; it returns the weight's change and the new slots.
+    """
+
+    def init(params: Tree) -> Slots:
+        return {name: full_like(params, start) for name, start in starts.items()}
+
+    def update(
+        grads: Tree, slots: Slots, params: Tree, alpha: Array, step: Array
+    ) -> tuple[Tree, Slots]:
+        old = (slots[name] for name in starts)
+        change, *new = each(leaf_at(alpha, step), grads, params, *old)
+        return change, dict(zip(starts, new, strict=True))
+
+    return Rule(init, update)
+
+
 def chain(**parts: Rule) -> Rule:
     """The parts one after another; each one's slots under its name, if it has any."""
 
-    def init(params: Tree) -> dict[str, Any]:
+    def init(params: Tree) -> Slots:
         slots = {name: part.init(params) for name, part in parts.items()}
         return {name: slot for name, slot in slots.items() if jax.tree.leaves(slot)}
 
     def update(
-        grads: Tree, slots: dict[str, Any], params: Tree, alpha: Array, step: Array
-    ) -> tuple[Tree, dict[str, Any]]:
+        grads: Tree, slots: Slots, params: Tree, alpha: Array, step: Array
+    ) -> tuple[Tree, Slots]:
         new = {}
         for name, part in parts.items():
             grads, new[name] = part.update(

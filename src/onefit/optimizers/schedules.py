@@ -108,7 +108,21 @@ class FunctionSchedule(LearningRateSchedule):
         return self.function(step)
 
 
-class ExponentialDecay(LearningRateSchedule):
+class _ByRate(Description):
+    """What decays by a rate each so many steps, continuously or at once."""
+
+    initial_learning_rate: float = number(minimum=0)
+    decay_steps: float = number(above=0)
+    decay_rate: float = number(minimum=0)
+    staircase: bool = False
+
+    def progress(self, step: Array) -> Array:
+        """How often the rate has acted."""
+        p = step / self.decay_steps
+        return jnp.floor(p) if self.staircase else p
+
+
+class ExponentialDecay(_ByRate, LearningRateSchedule):
     """α = α₀·r^(step / n): times r every n steps.
 
     Args:
@@ -123,19 +137,15 @@ class ExponentialDecay(LearningRateSchedule):
         Array(0.025, dtype=float32)
     """
 
-    initial_learning_rate: float = number(minimum=0)
-    decay_steps: float = number(above=0)
-    decay_rate: float = number(minimum=0)
-    staircase: bool = False
     name: str = setting(default="ExponentialDecay", identity=False)
 
     def rate(self, step: Array) -> Any:
-        p = step / self.decay_steps
-        p = jnp.floor(p) if self.staircase else p
-        return self.initial_learning_rate * jnp.power(self.decay_rate, p)
+        return self.initial_learning_rate * jnp.power(
+            self.decay_rate, self.progress(step)
+        )
 
 
-class InverseTimeDecay(LearningRateSchedule):
+class InverseTimeDecay(_ByRate, LearningRateSchedule):
     """α = α₀ / (1 + r·step / n).
 
     Args:
@@ -150,16 +160,10 @@ class InverseTimeDecay(LearningRateSchedule):
         Array(0.05, dtype=float32)
     """
 
-    initial_learning_rate: float = number(minimum=0)
-    decay_steps: float = number(above=0)
-    decay_rate: float = number(minimum=0)
-    staircase: bool = False
     name: str = setting(default="InverseTimeDecay", identity=False)
 
     def rate(self, step: Array) -> Any:
-        p = step / self.decay_steps
-        p = jnp.floor(p) if self.staircase else p
-        return self.initial_learning_rate / (1 + self.decay_rate * p)
+        return self.initial_learning_rate / (1 + self.decay_rate * self.progress(step))
 
 
 class PolynomialDecay(LearningRateSchedule):

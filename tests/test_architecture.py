@@ -4,7 +4,6 @@ A rule that this file refuses is a rule of CONTRIBUTING.md; say there why it cha
 """
 
 import ast
-import dataclasses
 import functools
 import importlib
 import inspect
@@ -21,7 +20,7 @@ import numpy as np
 import pytest
 
 import onefit
-from onefit.description import Description
+from onefit.description import REQUIRED, Description, fields
 
 SOURCE = Path(onefit.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
@@ -30,7 +29,16 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # what stands below it is built on the whole library.
 FACE = "onefit"
 ROOMS = [
-    *("errors", "types", "config", "registry", "variables", "description", "utils"),
+    *(
+        "errors",
+        "checks",
+        "types",
+        "config",
+        "registry",
+        "variables",
+        "description",
+        "utils",
+    ),
     *(
         "activations",
         "initializers",
@@ -248,8 +256,8 @@ def descriptions() -> list[type[Description]]:
 
 
 def made(cls: type[Description]) -> Description:
-    needed = [f for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING]
-    guesses = [0.5 if field.metadata.get("number") else 2 for field in needed]
+    needed = [f for f in fields(cls) if f.default is REQUIRED]
+    guesses = [0.5 if field.number else 2 for field in needed]
     return cls(*MADE_WITH.get(cls.__name__, guesses))
 
 

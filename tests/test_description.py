@@ -1,8 +1,10 @@
 """Descriptions: frozen settings that are pytrees of their numbers."""
 
 import copy
+import inspect
 import json
 import pickle
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onefit.description import Description, number, off, setting
+from onefit.description import Description, fields, number, off, setting
 
 
 def doubled(x):
@@ -49,10 +51,53 @@ def test_settings_by_order_and_by_name():
     assert (machine.size, machine.rate, machine.decay) == (4, 0.25, None)
     assert machine.axes == (0, 1)  # a list cannot be part of a structure
     assert machine.activation is doubled  # converted
-    with pytest.raises(TypeError, match="missing 1 required positional argument"):
-        Machine()
-    with pytest.raises(TypeError, match="positional argument"):
-        Machine(2, 0.1, None, (), None, Part(), "by name only")
+
+
+class Named(Description):
+    note: str = setting(default="", kw_only=True)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "text"),
+    [
+        (
+            lambda: Machine(rate=0.1),
+            TypeError,
+            "Machine: received no size; expected a value for it. Write "
+            "Machine(size=...).",
+        ),
+        (
+            lambda: Machine(2, sise=3),
+            ValueError,
+            "Unknown setting of Machine 'sise'. Did you mean 'size'? Known: "
+            "activation, axes, decay, name, part, rate, size.",
+        ),
+        (
+            lambda: Machine(2, 0.1, None, (), None, Part(), "by name only"),
+            TypeError,
+            "Machine: received 7 settings by place; expected at most 6: size, rate, "
+            "decay, axes, activation, part. Give the others by name.",
+        ),
+        (
+            lambda: Named("a"),
+            TypeError,
+            "Named: received 1 settings by place; expected none. Give the others by "
+            "name.",
+        ),
+        (
+            lambda: Machine(2, size=3),
+            TypeError,
+            "Machine: received size twice, by place and by name; expected each "
+            "setting once. Leave size= out.",
+        ),
+        # What is asked for comes before what it is: 3 is odd.
+        (lambda: Machine(3, sise=3), ValueError, "Unknown setting of Machine 'sise'."),
+    ],
+)
+def test_settings_that_are_not_the_class_s_are_refused(make, error, text):
+    with pytest.raises(error) as caught:
+        make()
+    assert str(caught.value).startswith(text)
 
 
 def test_inherited_settings_come_first():
@@ -61,6 +106,88 @@ def test_inherited_settings_come_first():
 
     faster = Faster(2, 0.1, speed=3)
     assert (faster.size, faster.rate, faster.speed) == (2, 0.1, 3)
+
+
+def test_a_base_on_the_right_comes_before_one_on_the_left():
+    class Sizes(Description):
+        filters: int
+        window: int = 3
+
+    class Options(Description):
+        bias: bool = True
+
+    class Both(Options, Sizes):
+        stride: int = 1
+
+    assert [field.name for field in fields(Both)] == [
+        *("filters", "window", "bias", "stride")
+    ]
+
+
+class Ordered(Part, Named):
+    _order = ("size",)
+    size: int
+    label: str = "a"
+
+
+def test_a_class_may_say_which_settings_come_first():
+    ordered = Ordered(3, 0.5)
+    assert (ordered.size, ordered.gain) == (3, 0.5)
+    # What is given by name stays where it is, in files and in the pytree.
+    assert list(ordered.get_config()) == ["note", "size", "gain", "label"]
+
+    class More(Ordered):
+        extra: int = 0
+
+    assert More(3, 0.5, "b", 2).extra == 2
+
+
+def test_a_setting_that_a_subclass_fixes_is_one_no_more():
+    class Fixed(Machine):
+        rate: ClassVar[float] = 0.125
+        decay: "ClassVar[float]" = 0.5
+
+    class Below(Fixed):
+        more: int = 1
+
+    assert Below(2, (3,)).rate == 0.125
+    assert Below(2, (3,)).axes == (3,)
+    with pytest.raises(ValueError, match="Unknown setting of Below 'rate'"):
+        Below(2, rate=0.5)
+
+
+def test_a_setting_without_a_default_comes_first():
+    with pytest.raises(TypeError) as caught:
+
+        class Late(Part):
+            size: int
+
+    assert str(caught.value) == (
+        "Late: received the setting 'size', without a default, after 'gain'; expected "
+        "settings without a default first. Give size a default, or make it "
+        "setting(kw_only=True)."
+    )
+
+
+def test_users_may_know_a_setting_by_another_name():
+    class Shaped(Description):
+        target: int = setting(keyword="shape")
+
+        def shape(self):
+            return (self.target,)
+
+    shaped = Shaped(shape=3)
+    assert shaped.shape() == Shaped(3).shape() == (3,)
+    assert repr(shaped) == "Shaped(shape=3)"
+    assert shaped.get_config() == {"shape": 3}
+    assert shaped.replace(shape=4).target == 4
+    assert list(inspect.signature(Shaped).parameters) == ["shape"]
+
+
+def test_signature():
+    assert str(inspect.signature(Ordered)) == (
+        "(size: int, gain: float = 2.0, label: str = 'a', *, note: str = '') -> None"
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,48 +15,70 @@ and the program is made without it. `off(x)` asks for that.
 """
 
 import dataclasses
-import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, ClassVar, Self, dataclass_transform
+from functools import cache, partial
+from itertools import pairwise
+from typing import Any, ClassVar, Self, dataclass_transform, get_origin
 
 import jax
 import numpy as np
 
-from onefit.errors import invalid, mistyped, unknown
+from onefit.checks import Check, between
+from onefit.errors import mistyped, unknown
 
-__all__ = ["Description", "number", "off", "setting", "settings"]
+__all__ = ["REQUIRED", "Description", "Field", "fields", "number", "off", "setting"]
+__all__ += ["settings"]
+
+REQUIRED: Any = inspect.Parameter.empty  # the default of a field that has none
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Field:
+    """One setting of a class: what `setting` and `number` make."""
+
+    default: Any = REQUIRED
+    convert: Callable[[Any], Any] | None = None
+    check: Check | None = None
+    identity: bool = True
+    kw_only: bool = False
+    keyword: str = ""
+    """Its name to users and in files."""
+    name: str = ""
+    """Its attribute."""
+    annotation: Any = REQUIRED
+    number: bool = False
+    """Whether it is a leaf of the pytree."""
 
 
 def setting(
     *,
-    default: Any = dataclasses.MISSING,
+    default: Any = REQUIRED,
     convert: Callable[[Any], Any] | None = None,
-    check: Callable[[str, str, Any], None] | None = None,
+    check: Check | None = None,
     identity: bool = True,
     kw_only: bool = False,
-    keyword: str | None = None,
+    keyword: str = "",
 ) -> Any:
     """A field that shapes the program.
 
     Args:
         default: The value when none is given; without one the field is required.
         convert: Turns what users write (a string, a dict, a list) into the object.
-        check: `check(where, name, value)` raises when the value cannot be meant.
+        check: `check(where, name, value)` raises when the value cannot be meant
+            (`onefit.checks` has the usual ones).
         identity: Whether two descriptions that differ here need two programs. False
             for what no program sees, such as a name.
         kw_only: Whether it must be given by name.
         keyword: Its name to users and in files, where a method has taken it: the
             setting `output_shape` of a layer.
     """
-    metadata = {"convert": convert, "check": check, "identity": identity}
-    metadata["keyword"] = keyword
-    return dataclasses.field(default=default, metadata=metadata, kw_only=kw_only)
+    return Field(default, convert, check, identity, kw_only, keyword)
 
 
 def number(
     *,
-    default: Any = dataclasses.MISSING,
+    default: Any = REQUIRED,
     minimum: float | None = None,
     maximum: float | None = None,
     above: float | None = None,
@@ -67,6 +89,9 @@ def number(
 ) -> Any:
     """A field that is an input of the program: a leaf of the description.
 
+    It holds a number, an array, a tuple of them, or a description that makes the number
+    (a schedule).
+
     Args:
         default: The value when none is given.
         minimum, maximum: Bounds that the value may reach.
@@ -75,26 +100,8 @@ def number(
         convert: As in `setting`.
         kw_only: Whether it must be given by name.
     """
-
-    def check(where: str, name: str, value: Any) -> None:
-        if value is None and optional:
-            return
-        if isinstance(value, jax.Array | np.ndarray | Description):
-            return
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-            raise mistyped(where, f"{name}={value!r}", "a number")
-        limits = [
-            (minimum, lambda v, b: v >= b, "at least"),
-            (maximum, lambda v, b: v <= b, "at most"),
-            (above, lambda v, b: v > b, "above"),
-            (below, lambda v, b: v < b, "below"),
-        ]
-        words = [f"{word} {bound}" for bound, _, word in limits if bound is not None]
-        if not all(ok(value, bound) for bound, ok, _ in limits if bound is not None):
-            raise invalid(where, f"{name}={value!r}", f"a number {' and '.join(words)}")
-
-    metadata = {"convert": convert, "check": check, "identity": True, "number": True}
-    return dataclasses.field(default=default, metadata=metadata, kw_only=kw_only)
+    check = between(minimum, maximum, above=above, below=below, optional=optional)
+    return Field(default, convert, check, kw_only=kw_only, number=True)
 
 
 def off(value: Any) -> bool:
@@ -102,53 +109,137 @@ def off(value: Any) -> bool:
     return value is None or (isinstance(value, int | float) and value == 0)
 
 
-def _is_leaf(field: dataclasses.Field, value: Any) -> bool:
+def fields(thing: "Description | type[Description]") -> tuple[Field, ...]:
+    """The settings of a description or its class, in the order of files."""
+    return tuple(thing._fields.values())
+
+
+@cache
+def settings(cls: "type[Description]") -> dict[str, str]:
+    """The settings of a description by users' names, each with its attribute."""
+    return {field.keyword: field.name for field in fields(cls)}
+
+
+def _is_class_variable(annotation: Any) -> bool:
+    if isinstance(annotation, str):  # from __future__ import annotations
+        return "ClassVar" in annotation.partition("[")[0]
+    return ClassVar in (annotation, get_origin(annotation))
+
+
+def _declared(cls: type) -> dict[str, Field | None]:
+    """What a class body annotates; each default stays behind as a class attribute.
+
+    A ClassVar is None: where a base has it as a setting, this class has fixed it.
+    """
+    found: dict[str, Field | None] = {}
+    for name, annotation in inspect.get_annotations(cls).items():
+        if _is_class_variable(annotation):
+            found[name] = None
+            continue
+        field = getattr(cls, name, REQUIRED)
+        if not isinstance(field, Field):
+            field = Field(field)
+        elif field.default is REQUIRED:
+            delattr(cls, name)
+        else:
+            setattr(cls, name, field.default)
+        found[name] = dataclasses.replace(
+            field, name=name, annotation=annotation, keyword=field.keyword or name
+        )
+    return found
+
+
+def _table(cls: "type[Description]") -> dict[str, Field]:
+    """The fields of a class: those of its bases first, as in a dataclass.
+
+    A name that is met again keeps its place. Those by place follow `_order`.
+    """
+    declared: dict[str, Field | None] = {}
+    for base in reversed(cls.__mro__):
+        declared |= base.__dict__.get("_declared", {})
+    table = {name: field for name, field in declared.items() if field}
+    rank = {name: i for i, name in enumerate(cls._order)}
+    placed = [field for field in table.values() if not field.kw_only]
+    placed.sort(key=lambda field: rank.get(field.name, len(rank)))
+    for one, other in pairwise(placed):
+        if other.default is REQUIRED and one.default is not REQUIRED:
+            raise mistyped(
+                cls.__name__,
+                f"the setting {other.name!r}, without a default, after {one.name!r}",
+                "settings without a default first",
+                f"give {other.name} a default, or make it setting(kw_only=True)",
+            )
+    rest = iter(placed)
+    ordered = [f if f.kw_only else next(rest) for f in table.values()]
+    return {field.name: field for field in ordered}
+
+
+class _Signature:
+    """The settings as `inspect.signature` and help show them, made when asked for."""
+
+    def __get__(
+        self, obj: "Description | None", cls: "type[Description]"
+    ) -> inspect.Signature:
+        if obj is not None:
+            raise AttributeError("a call of a description has a signature of its own")
+        kinds = (
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            inspect.Parameter.KEYWORD_ONLY,
+        )
+        parameters = [
+            inspect.Parameter(
+                field.keyword,
+                kinds[field.kw_only],
+                default=field.default,
+                annotation=field.annotation,
+            )
+            for field in sorted(fields(cls), key=lambda field: field.kw_only)
+        ]
+        return inspect.Signature(parameters, return_annotation=None)
+
+
+def _bind(
+    cls: "type[Description]", args: tuple[Any, ...], named: dict[str, Any]
+) -> dict[str, Any]:
+    """All settings by attribute, given by place and by name, or their defaults.
+
+    Raises:
+        ValueError: A name that no setting has, with the nearest.
+        TypeError: Too many by place, one given twice, or one that is missing.
+    """
+    where, known = cls.__name__, settings(cls)
+    places = [field.keyword for field in fields(cls) if not field.kw_only]
+    for name in named:
+        if name not in known:
+            raise unknown(f"setting of {where}", name, known)
+    if len(args) > len(places):
+        listed = f"at most {len(places)}: {', '.join(places)}" if places else "none"
+        raise mistyped(
+            where, f"{len(args)} settings by place", listed, "give the others by name"
+        )
+    given = dict(zip(places, args, strict=False))
+    for name in given.keys() & named.keys():
+        received = f"{name} twice, by place and by name"
+        raise mistyped(where, received, "each setting once", f"leave {name}= out")
+    given |= named
+    for field in fields(cls):
+        if given.setdefault(field.keyword, field.default) is REQUIRED:
+            name = field.keyword
+            raise mistyped(
+                where, f"no {name}", "a value for it", f"write {where}({name}=...)"
+            )
+    return {known[name]: value for name, value in given.items()}
+
+
+def _is_leaf(field: Field, value: Any) -> bool:
     """Whether a value is a child of the pytree rather than part of its shape."""
     if isinstance(value, str | bool | type(None)):
         return False
-    if field.metadata.get("number"):
+    if field.number:
         return not off(value)
     if isinstance(value, tuple):
         return any(isinstance(v, Description | jax.Array | np.ndarray) for v in value)
     return isinstance(value, Description | jax.Array | np.ndarray)
-
-
-@functools.cache
-def _fields(cls: type) -> tuple[dataclasses.Field, ...]:
-    return dataclasses.fields(cls)
-
-
-@functools.cache
-def _attributes(cls: type) -> frozenset[str]:
-    """The names of the fields."""
-    return frozenset(field.name for field in _fields(cls))
-
-
-@functools.cache
-def settings(cls: type) -> dict[str, str]:
-    """The settings of a description by users' names, each with its attribute."""
-    return {f.metadata.get("keyword") or f.name: f.name for f in _fields(cls)}
-
-
-def _by_keyword(cls: type) -> None:
-    """Lets the __init__ of a class take settings by users' names."""
-    attributes, made = settings(cls), cls.__init__
-    if all(name == attribute for name, attribute in attributes.items()):
-        return
-
-    @functools.wraps(made)
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        made(self, *args, **{attributes.get(k, k): v for k, v in kwargs.items()})
-
-    names = {attribute: name for name, attribute in attributes.items()}
-    signature = inspect.signature(made)
-    __init__.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[
-            p.replace(name=names.get(p.name, p.name))
-            for p in signature.parameters.values()
-        ]
-    )
-    cls.__init__ = __init__
 
 
 def _flatten(obj: "Description") -> tuple[list[Any], Any]:
@@ -156,8 +247,8 @@ def _flatten(obj: "Description") -> tuple[list[Any], Any]:
     known = obj.__dict__.get("_flat")
     if known is None:
         leaves, names, statics = [], [], []
-        for field in _fields(type(obj)):
-            if not field.metadata.get("identity", True):
+        for field in fields(obj):
+            if not field.identity:
                 continue
             value = getattr(obj, field.name)
             if _is_leaf(field, value):
@@ -174,7 +265,7 @@ def _unflatten(cls: type, aux: Any, leaves: Any) -> "Description":
     names, statics = aux
     obj = object.__new__(cls)
     values = dict(statics) | dict(zip(names, leaves, strict=True))
-    for field in _fields(cls):
+    for field in fields(cls):
         # What has no identity (a name) does not travel into the program.
         value = values.get(field.name)
         object.__setattr__(obj, field.name, value)
@@ -197,6 +288,12 @@ class Description:
     """
 
     _mutable: ClassVar[frozenset[str]] = frozenset()
+    """Settings that may be assigned later."""
+    _order: ClassVar[tuple[str, ...]] = ()
+    """Settings that come first when given by place, before all others."""
+    _declared: ClassVar[dict[str, Field | None]] = {}
+    _fields: ClassVar[dict[str, Field]] = {}
+    __signature__: ClassVar[Any] = _Signature()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -206,28 +303,32 @@ class Description:
                 "annotated fields, which make the __init__. Write "
                 f"`class {cls.__name__}(...): units: int = 32` and read self.units."
             )
-        dataclasses.dataclass(eq=False, repr=False)(cls)
-        _by_keyword(cls)
-        jax.tree_util.register_pytree_node(
-            cls, _flatten, functools.partial(_unflatten, cls)
-        )
+        cls._declared = _declared(cls)
+        cls._fields = _table(cls)
+        jax.tree_util.register_pytree_node(cls, _flatten, partial(_unflatten, cls))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        for name, value in _bind(type(self), args, kwargs).items():
+            object.__setattr__(self, name, value)
+        self.__post_init__()
 
     def __post_init__(self) -> None:
         where = type(self).__name__
-        for name, field in zip(settings(type(self)), _fields(type(self)), strict=True):
+        for field in fields(self):
             value = getattr(self, field.name)
-            if convert := field.metadata.get("convert"):
-                value = convert(value)
+            if field.convert:
+                value = field.convert(value)
             elif isinstance(value, list):
                 value = tuple(value)
-            if check := field.metadata.get("check"):
-                check(where, name, value)
+            made = field.number and isinstance(value, Description)
+            if field.check and not made:
+                field.check(where, field.keyword, value)
             object.__setattr__(self, field.name, value)
         object.__setattr__(self, "_made", True)
 
     def __setattr__(self, name: str, value: Any) -> None:
         made = self.__dict__.get("_made", False)
-        if made and name not in self._mutable and name in _attributes(type(self)):
+        if made and name not in self._mutable and name in self._fields:
             raise AttributeError(
                 f"{type(self).__name__}.{name} is fixed once made. Write "
                 f"`{type(self).__name__}({name}=...)` to make another."
@@ -237,33 +338,24 @@ class Description:
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some settings changed, converted and checked like the first."""
-        names = settings(type(self))
-        for name in changes:
-            if name not in names:
-                raise unknown(f"setting of {type(self).__name__}", name, names)
-        changes = {names[name]: value for name, value in changes.items()}
-        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+        now = {field.keyword: getattr(self, field.name) for field in fields(self)}
+        return type(self)(**now | changes)
 
     def get_config(self) -> dict[str, Any]:
         """The settings as JSON can hold them, by Keras' names."""
-        names = settings(type(self)).items()
-        return {name: _plain(getattr(self, attribute)) for name, attribute in names}
+        return {f.keyword: _plain(getattr(self, f.name)) for f in fields(self)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The description with these settings; the reverse of `get_config`."""
-        names = settings(cls)
-        for name in config:
-            if name not in names:
-                raise unknown(f"setting of {cls.__name__}", name, names)
         return cls(**config)
 
     def __repr__(self) -> str:
         shown = []
-        for name, field in zip(settings(type(self)), _fields(type(self)), strict=True):
+        for field in fields(self):
             value = getattr(self, field.name, None)
             if not _equal(value, field.default):
-                shown.append(f"{name}={_shown(value)}")
+                shown.append(f"{field.keyword}={_shown(value)}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
 

@@ -23,14 +23,14 @@ def _sentence(where: str, received: str, expected: str, fix: str) -> str:
     return f"{head}received {received}; expected {expected}.{tail}"
 
 
-def is_whole(value: Any, least: int = 0) -> bool:
-    """Whether a value is a whole number (True is none), and at least this.
+def is_whole(value: Any, least: int | None = 0) -> bool:
+    """Whether a value is a whole number (True is none), and at least this, if not None.
 
     >>> is_whole(3), is_whole(True), is_whole(0, least=1)
     (True, False, False)
     """
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    return whole and int(value) >= least
+    return whole and (least is None or int(value) >= least)
 
 
 def invalid(where: str, received: str, expected: str, fix: str = "") -> ValueError:
@@ -59,7 +59,9 @@ def unknown(kind: str, name: object, names: Iterable[str]) -> ValueError:
     """
     known = sorted(set(names))
     spelled = {n.lower(): n for n in known}  # of Dense and dense, the latter
-    near = difflib.get_close_matches(str(name).lower(), spelled)
+    asked = str(name).lower()
+    near = difflib.get_close_matches(asked, spelled)
+    near += [n for n in spelled if "".join(w[:1] for w in n.split("_")) == asked]
     hint = " or ".join(repr(spelled[n]) for n in near[:2])
     question = f" Did you mean {hint}?" if hint else ""
     return ValueError(f"Unknown {kind} {name!r}.{question} Known: {', '.join(known)}.")

@@ -7,8 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from onefit.checks import one_of
 from onefit.description import Description, number, off, setting
-from onefit.errors import invalid, unknown
+from onefit.errors import invalid
 from onefit.registry import Registry
 from onefit.types import Array
 
@@ -135,11 +136,6 @@ class L1L2(Regularizer):
         return first + second
 
 
-def _mode(where: str, name: str, value: Any) -> None:
-    if value not in ("rows", "columns"):
-        raise unknown(f"{name} of {where}", value, ["rows", "columns"])
-
-
 class OrthogonalRegularizer(Regularizer):
     """Ω(W) = λ · the mean over pairs of rows (or columns) of |cos of their angle|.
 
@@ -163,7 +159,7 @@ class OrthogonalRegularizer(Regularizer):
     """
 
     factor: float = number(default=0.01, minimum=0, below=math.inf)
-    mode: str = setting(default="rows", check=_mode)
+    mode: str = setting(default="rows", check=one_of("rows", "columns"))
 
     def penalty(self, x: Array) -> Any:
         if x.ndim != 2:

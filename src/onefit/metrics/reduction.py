@@ -1,13 +1,12 @@
 """Metrics that average or add up: the base of every "mean of a value per example"."""
 
 # ruff: noqa: D102
-import dataclasses
 import math
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
-from onefit.description import setting
+from onefit.description import fields, setting
 from onefit.losses import Loss, losses
 from onefit.metrics.base import Metric, MetricState, functions, ratio, spread
 from onefit.types import Array
@@ -160,7 +159,7 @@ class MeanOfLoss(MeanOfValues, abstract=True):
         return loss.mask(*loss.pair(y_true, y_pred))
 
     def _loss(self) -> Loss:
-        given = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        given = {f.name: getattr(self, f.name) for f in fields(self)}
         config = {k: v for k, v in given.items() if k not in ("name", "dtype")}
         return losses.get({"class_name": self.loss, "config": config})  # pyright: ignore
 

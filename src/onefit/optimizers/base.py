@@ -1,9 +1,7 @@
 """What every optimizer is: a rule for one step, and what all optimizers share."""
 
-import dataclasses
 from collections.abc import Iterable
-from difflib import get_close_matches
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +9,7 @@ import numpy as np
 
 from onefit import config
 from onefit.description import Description, number, off, setting
-from onefit.errors import invalid, is_whole, mistyped
+from onefit.errors import invalid, is_whole
 from onefit.optimizers.rules import Rule, full_like, is_traced
 from onefit.optimizers.schedules import LearningRateSchedule, as_learning_rate
 from onefit.registry import Registry
@@ -22,7 +20,6 @@ __all__ = ["Optimizer", "optimizers"]
 optimizers: Registry = Registry("optimizer")
 
 CLIPS = ("clipnorm", "global_clipnorm", "clipvalue")
-ALIASES = {"lr": "learning_rate", "eps": "epsilon"}
 
 
 def at_least(minimum: int) -> Any:
@@ -72,8 +69,8 @@ class Optimizer(Description):
         name: Any name.
 
     Raises:
-        ValueError: A number out of its range, more than one kind of clipping.
-        TypeError: A setting that it does not have (`lr` is `learning_rate`).
+        ValueError: A number out of its range, more than one kind of clipping, a setting
+            that it does not have (`lr` is `learning_rate`).
 
     Differs from Keras: with both accumulation and a moving average, the average follows
     the steps of the weights, not those in between. What all optimizers share is given
@@ -126,22 +123,6 @@ class Optimizer(Description):
         super().__init_subclass__(**kwargs)
         optimizers.add(cls, **{cls.__name__.lower(): cls})
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Refuses settings that it does not have, naming the one that was meant."""
-        names = [field.name for field in dataclasses.fields(cls)]
-        for name, value in kwargs.items():
-            if name not in names:
-                near = ALIASES.get(name) or next(
-                    iter(get_close_matches(name, names)), ""
-                )
-                raise mistyped(
-                    cls.__name__,
-                    f"a setting {name!r}",
-                    f"one of {', '.join(names)}",
-                    f"write {near}={value!r}" if near else "",
-                )
-        return super().__new__(cls)
-
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.name is None:
@@ -157,7 +138,7 @@ class Optimizer(Description):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "learning_rate" and getattr(self, "_made", False):
-            value = dataclasses.replace(self, learning_rate=value).learning_rate
+            value = self.replace(learning_rate=value).learning_rate
         super().__setattr__(name, value)
 
     # The pure functions -------------------------------------------------------------

@@ -1,7 +1,6 @@
 # ruff: noqa: D102
 """Learning rate schedules: the rate α as a function of the step."""
 
-import dataclasses
 import inspect
 import math
 from collections.abc import Callable
@@ -199,19 +198,6 @@ class PolynomialDecay(LearningRateSchedule):
         return (start - end) * left**self.power + end
 
 
-def _numbers() -> Any:
-    """A field for a list of numbers, each a leaf."""
-
-    def check(where: str, name: str, values: Any) -> None:
-        one = number().metadata["check"]
-        for value in values:
-            one(where, name, value)
-
-    return dataclasses.field(
-        metadata={"number": True, "convert": tuple, "check": check}
-    )
-
-
 class PiecewiseConstantDecay(LearningRateSchedule):
     """α = values[i] up to and including step boundaries[i], the last value after.
 
@@ -226,8 +212,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         Array([0.5  , 0.5  , 0.25 , 0.125], dtype=float32)
     """
 
-    boundaries: Any = _numbers()
-    values: Any = _numbers()
+    boundaries: Any = number(convert=tuple)
+    values: Any = number(convert=tuple)
     name: str = setting(default="PiecewiseConstant", identity=False)
 
     def __post_init__(self) -> None:

@@ -6,7 +6,6 @@ number in the program (a leaf of the task) becomes an axis of one program; one t
 shapes the program (units, an activation, the batch size) makes several programs.
 """
 
-import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -15,7 +14,7 @@ import jax
 import numpy as np
 
 from onefit import config, losses, optimizers
-from onefit.description import Description
+from onefit.description import Description, Field, fields
 from onefit.errors import invalid, is_whole, mistyped, unknown
 from onefit.layers.base import Layer
 from onefit.models import Model, clone_model
@@ -86,15 +85,15 @@ def find(model: Model, path: str) -> Place:
     field = _settings(owner).get(fields[-1])
     if field is None:
         raise unknown("setting to vary", path, paths(model))
-    numeric = bool(field.metadata.get("number"))
+    numeric = field.number
     layer = first if room == "layer" else None
     return Place(path, room, layer, fields, numeric)
 
 
-def _settings(owner: Any) -> dict[str, dataclasses.Field]:
+def _settings(owner: Any) -> dict[str, Field]:
     hidden = {"name", "dtype", "input_shape", "input_dim"}
-    fields = dataclasses.fields(owner) if owner is not None else ()
-    return {f.name: f for f in fields if f.name not in hidden}
+    found = fields(owner) if owner is not None else ()
+    return {f.name: f for f in found if f.name not in hidden}
 
 
 def paths(model: Model) -> list[str]:

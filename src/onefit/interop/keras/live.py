@@ -5,7 +5,6 @@ of files (`file.py`) is true of them, whatever backend Keras has.
 """
 
 import contextlib
-import dataclasses
 import inspect
 import json
 import os
@@ -333,11 +332,11 @@ def _name_as_keras(mine: Model) -> None:
                 metric = metric.replace(name=f"weighted_{metric.name}")
             taken.add(str(metric.name))
             weighted.append(metric)
-        return dataclasses.replace(head, weighted_metrics=tuple(weighted))
+        return head.replace(weighted_metrics=tuple(weighted))
 
     def task(batch: Any) -> Any:
         made = build(batch)
-        return dataclasses.replace(made, heads=tuple(map(renamed, made.heads)))
+        return made.replace(heads=tuple(map(renamed, made.heads)))
 
     object.__setattr__(mine, "_task", task)
 

@@ -6,7 +6,6 @@ layers/lstm/cell/vars/<0, 1, ...>. The optimizer's are optimizer/vars/<0, 1, ...
 """
 
 import contextlib
-import dataclasses
 import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +15,7 @@ import jax
 import numpy as np
 
 from onefit import config
-from onefit.description import settings
+from onefit.description import fields
 from onefit.initializers import Initializer
 from onefit.interop.keras.calls import in_order, is_sequential, operator
 from onefit.interop.limits import Limits
@@ -525,13 +524,10 @@ def _shapes_only(layer: Layer, room: _Room) -> Layer:
     """
     if not type(layer).__module__.startswith("onefit."):
         return layer
-    values = {f.name: getattr(layer, f.name) for f in dataclasses.fields(layer)}
-    empty = {name: _emptied(value, room) for name, value in values.items()}
-    changed = {name: v for name, v in empty.items() if v is not values[name]}
-    names = {attribute: name for name, attribute in settings(type(layer)).items()}
-    return (
-        layer.replace(**{names[n]: v for n, v in changed.items()}) if changed else layer
-    )
+    now = {field.keyword: getattr(layer, field.name) for field in fields(layer)}
+    empty = {name: _emptied(value, room) for name, value in now.items()}
+    changed = {name: v for name, v in empty.items() if v is not now[name]}
+    return layer.replace(**changed) if changed else layer
 
 
 def _emptied(value: Any, room: _Room) -> Any:

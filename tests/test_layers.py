@@ -423,7 +423,7 @@ def test_lambda_refuses():
         (lambda: Permute((0, 1)), "dims=(0, 1); expected each of (1, 2) once."),
         (
             lambda: RepeatVector(0),
-            "RepeatVector: received n=0; expected a positive whole number.",
+            "RepeatVector: received n=0; expected a whole number, 1 or more.",
         ),
         (
             lambda: Flatten("last"),

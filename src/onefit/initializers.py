@@ -15,8 +15,9 @@ import jax
 import numpy as np
 
 from onefit import config
+from onefit.checks import one_of
 from onefit.description import Description, number, setting
-from onefit.errors import invalid, is_whole, unknown
+from onefit.errors import invalid, is_whole
 from onefit.registry import Registry
 from onefit.types import Shape
 
@@ -238,7 +239,13 @@ def _truncated(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return x
 
 
-class RandomNormal(Initializer):
+class _Normal(Initializer):
+    mean: float = number(default=0.0)
+    stddev: float = number(default=0.05, minimum=0)
+    seed: int | None = setting(default=None, convert=_seed)
+
+
+class RandomNormal(_Normal):
     """Normal numbers, N(mean, stddev²).
 
     Args:
@@ -251,15 +258,11 @@ class RandomNormal(Initializer):
         np.float32(1.0)
     """
 
-    mean: float = number(default=0.0)
-    stddev: float = number(default=0.05, minimum=0)
-    seed: int | None = setting(default=None, convert=_seed)
-
     def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
         return float(self.mean) + float(self.stddev) * rng.standard_normal(shape)
 
 
-class TruncatedNormal(Initializer):
+class TruncatedNormal(_Normal):
     """Normal numbers, drawn again where they are beyond mean ± 2 stddev.
 
     Their own standard deviation is therefore 0.8796 · stddev.
@@ -273,10 +276,6 @@ class TruncatedNormal(Initializer):
         >>> bool(np.all(np.abs(TruncatedNormal(stddev=1.0)((1000,))) <= 2))
         True
     """
-
-    mean: float = number(default=0.0)
-    stddev: float = number(default=0.05, minimum=0)
-    seed: int | None = setting(default=None, convert=_seed)
 
     def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
         return float(self.mean) + float(self.stddev) * _truncated(rng, shape)
@@ -350,18 +349,9 @@ TRUNCATED = 0.8796256610342398
 """The standard deviation of a standard normal number that is kept within ±2."""
 
 
-def _mode(mode: Any) -> str:
-    if mode not in MODES:
-        raise unknown("mode of VarianceScaling", mode, MODES)
-    return mode
-
-
 def _distribution(distribution: Any) -> str:
     name = str(distribution).lower()
-    name = "truncated_normal" if name == "normal" else name
-    if name not in DISTRIBUTIONS:
-        raise unknown("distribution of VarianceScaling", distribution, DISTRIBUTIONS)
-    return name
+    return "truncated_normal" if name == "normal" else name
 
 
 class VarianceScaling(Initializer):
@@ -392,8 +382,10 @@ class VarianceScaling(Initializer):
     """
 
     scale: float = number(default=1.0, above=0)
-    mode: str = setting(default="fan_in", convert=_mode)
-    distribution: str = setting(default="truncated_normal", convert=_distribution)
+    mode: str = setting(default="fan_in", check=one_of(*MODES))
+    distribution: str = setting(
+        default="truncated_normal", convert=_distribution, check=one_of(*DISTRIBUTIONS)
+    )
     seed: int | None = setting(default=None, convert=_seed)
     input_axes: Any = None
     output_axes: Any = None

@@ -5,9 +5,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from onefit import activations, constraints, initializers, regularizers
+from onefit import activations
 from onefit.description import number, setting
 from onefit.layers.base import Layer
+from onefit.layers.settings import constraint, initial, regularizer
 from onefit.layers.shapes import SameShape, from_front, having, whole_axes
 from onefit.types import Array, Params, Shape, State
 
@@ -128,9 +129,9 @@ class PReLU(SameShape, Layer):
     Source: He et al. 2015, "Delving deep into rectifiers", arXiv:1502.01852.
     """
 
-    alpha_initializer: Any = setting(default="zeros", convert=initializers.get)
-    alpha_regularizer: Any = setting(default=None, convert=regularizers.get)
-    alpha_constraint: Any = setting(default=None, convert=constraints.get)
+    alpha_initializer: Any = initial("zeros")
+    alpha_regularizer: Any = regularizer()
+    alpha_constraint: Any = constraint()
     shared_axes: Any = setting(
         default=None, convert=lambda axes: (axes,) if isinstance(axes, int) else axes
     )

@@ -9,17 +9,17 @@ import jax
 import jax.numpy as jnp
 
 from onefit import initializers
+from onefit.checks import one_of
 from onefit.description import number, off, setting
-from onefit.errors import unknown
 from onefit.layers.base import Layer, is_shape
 from onefit.layers.dropout import Dropout
+from onefit.layers.settings import seed
 from onefit.types import Array, Params, Shape, State
 
 __all__ = [
     "AdditiveAttention",
     "Attends",
     "Attention",
-    "as_seed",
     "differ",
     "past",
     "softmax",
@@ -30,11 +30,6 @@ __all__ = [
 
 
 # What all share -----------------------------------------------------------------------
-
-
-def as_seed(seed: Any) -> int | None:
-    """A seed of dropout's, for `setting(convert=as_seed)`."""
-    return Dropout(0.0, seed=seed).seed
 
 
 def swap(a: Array) -> Array:
@@ -79,12 +74,12 @@ def past(queries: int, keys: int) -> Array:
     return jnp.arange(queries)[:, None] >= jnp.arange(keys)
 
 
-class Attends:
+class Attends(Layer, abstract=True):
     """What layers share that weigh values: dropout, and masks of each input."""
 
     supports_masking: ClassVar[bool] = True
-    dropout: Any
-    seed: int | None
+    dropout = 0.0  # not annotated, as the seed: settings of subclasses
+    seed = None
 
     @property
     def random(self) -> bool:
@@ -163,7 +158,7 @@ def differ(one: Shape, other: Shape) -> bool:
 # One head -----------------------------------------------------------------------------
 
 
-class _Single(Attends):
+class _Single(Attends, abstract=True):
     """What `Attention` and `AdditiveAttention` share: all but the scores."""
 
     def scores(self, params: Params, query: Array, key: Array) -> Array:
@@ -222,12 +217,7 @@ class _Single(Attends):
         return math.prod(size or 1 for size in sizes)
 
 
-def _score_mode(place: str, name: str, value: Any) -> None:
-    if value not in ("dot", "concat"):
-        raise unknown(name, value, ("dot", "concat"))
-
-
-class Attention(_Single, Layer):
+class Attention(_Single):
     """Dot-product attention: a = softmax(Q·Kᵀ)·V, a mean of the values for each query.
 
     The weight of value j for query i is e^(q_i · k_j) / Σ_l e^(q_i · k_l).
@@ -267,9 +257,9 @@ class Attention(_Single, Layer):
     """
 
     use_scale: bool = False
-    score_mode: str = setting(default="dot", check=_score_mode)
+    score_mode: str = setting(default="dot", check=one_of("dot", "concat"))
     dropout: float = number(default=0.0, minimum=0, maximum=1)
-    seed: int | None = setting(default=None, convert=as_seed)
+    seed: int | None = seed()
 
     def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
         one = initializers.Ones()
@@ -285,7 +275,7 @@ class Attention(_Single, Layer):
         return params["concat_score_weight"] * jnp.sum(sums, -1)
 
 
-class AdditiveAttention(_Single, Layer):
+class AdditiveAttention(_Single):
     """Additive attention: a = softmax(E)·V, with E_ij = Σ s · tanh(q_i + k_j).
 
     Args:
@@ -313,7 +303,7 @@ class AdditiveAttention(_Single, Layer):
 
     use_scale: bool = True
     dropout: float = number(default=0.0, minimum=0, maximum=1)
-    seed: int | None = setting(default=None, convert=as_seed, kw_only=True)
+    seed: int | None = seed(kw_only=True)
 
     def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
         if not self.use_scale:

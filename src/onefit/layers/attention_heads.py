@@ -1,26 +1,26 @@
 """Attention by many heads, each with its own view of query, key and value."""
 
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from onefit import constraints, initializers, regularizers
-from onefit.description import number, setting
+from onefit.checks import whole
+from onefit.description import Description, number, setting
 from onefit.errors import invalid, is_whole, unknown
 from onefit.layers.attention import (
     Attends,
-    as_seed,
     differ,
     past,
     softmax_where,
     swap,
     where_all,
 )
-from onefit.layers.base import Layer, positive, where
+from onefit.layers.base import Layer, where
 from onefit.layers.composite import Composite
 from onefit.layers.einsum_dense import EinsumDense, output_sizes
+from onefit.layers.settings import KernelAndBias, seed
 from onefit.types import Array, Params, Shape, State
 
 __all__ = ["GroupQueryAttention", "MultiHeadAttention"]
@@ -63,17 +63,27 @@ def _order(ndim: int, axes: tuple[int, ...]) -> tuple[int, ...]:
     return (*rest, ndim - 2, *axes, ndim - 1)
 
 
-class _Heads(Attends):
+class _Window(Description):
+    sliding_window: int | None = setting(
+        default=None,
+        check=whole(
+            1,
+            optional=True,
+            fix="write sliding_window=3 to see one step before and two back",
+        ),
+    )
+    flash_attention: Any = setting(default=None, identity=False)
+
+
+class _Gate(Description):
+    use_gate: bool = False
+    seed: int | None = seed()
+
+
+class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
     """What layers share that attend with many heads: all but their settings' names."""
 
-    use_bias: bool
-    use_gate: bool
-    sliding_window: int | None
-    call_options: ClassVar[frozenset[str]]
-    slot: Any
-    built: Any
-    of: Any
-    whole: Any
+    use_bias = True  # not annotated: settings of subclasses, which come first
 
     @property
     def _sizes(self) -> tuple[int, int, int, int]:
@@ -290,6 +300,12 @@ class _Heads(Attends):
                 "mask[i, t, s] says whether query t of row i sees key s",
             )
 
+    def get_config(self) -> dict[str, Any]:
+        """The settings by Keras' names."""
+        given = super().get_config()
+        del given["flash_attention"]
+        return given
+
     def multiplications(self, input_shape: Any) -> int:
         """Those of the projections, and of a product for each query and key."""
         query, value, *_ = self._shapes(input_shape)
@@ -305,26 +321,23 @@ def _widened(shape: Shape, ndim: int, before: int) -> Shape:
     return (*shape[: len(shape) - late], *missing, *shape[len(shape) - late :])
 
 
-def _window(place: str, name: str, value: Any) -> None:
-    if value is not None and not is_whole(value, 1):
-        raise invalid(
-            place,
-            f"{name}={value!r}",
-            "None or a positive whole number",
-            "write sliding_window=3 to see one step before and two back",
-        )
-
-
-def _optional(place: str, name: str, value: Any) -> None:
-    if value is not None:
-        positive(place, name, value)
-
-
 def _as_axes(value: Any) -> Any:
     return (value,) if is_whole(value, -(2**31)) else value
 
 
-class MultiHeadAttention(_Heads, Composite):
+class _Sizes(Description):
+    num_heads: int = setting(check=whole(1))
+    key_dim: int = setting(check=whole(1))
+    value_dim: int | None = setting(default=None, check=whole(1, optional=True))
+    dropout: float = number(default=0.0, minimum=0, maximum=1)
+    use_bias: bool = True
+    output_features: Any = setting(
+        default=None, convert=output_sizes, keyword="output_shape"
+    )
+    attention_axes: Any = setting(default=None, convert=_as_axes)
+
+
+class MultiHeadAttention(_Heads, _Sizes):
     """Attention by many heads at once: a = Σ_h softmax(Q_h·K_hᵀ / √d)·V_h·W_h + b.
 
     Each head h has its own view of the inputs, Q_h = query·Wq_h + bq_h, K_h = key·Wk_h
@@ -384,29 +397,6 @@ class MultiHeadAttention(_Heads, Composite):
     Source: Vaswani et al. 2017, "Attention is all you need", arXiv:1706.03762.
     """
 
-    num_heads: int = setting(check=positive)
-    key_dim: int = setting(check=positive)
-    value_dim: int | None = setting(default=None, check=_optional)
-    dropout: float = number(default=0.0, minimum=0, maximum=1)
-    use_bias: bool = True
-    output_features: Any = setting(
-        default=None, convert=output_sizes, keyword="output_shape"
-    )
-    attention_axes: Any = setting(default=None, convert=_as_axes)
-    sliding_window: int | None = setting(default=None, check=_window)
-    flash_attention: Any = setting(default=None, identity=False)
-    kernel_initializer: Any = setting(
-        default="glorot_uniform", convert=initializers.get
-    )
-    bias_initializer: Any = setting(default="zeros", convert=initializers.get)
-    kernel_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    activity_regularizer: Any = setting(default=None, convert=regularizers.get)
-    kernel_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
-    use_gate: bool = False
-    seed: int | None = setting(default=None, convert=as_seed)
-
     @property
     def _sizes(self) -> tuple[int, int, int, int]:
         heads, size = self.num_heads, self.key_dim
@@ -424,14 +414,16 @@ class MultiHeadAttention(_Heads, Composite):
     def _widths(self, query: Any) -> tuple[int | None, ...]:
         return self.output_features or super()._widths(query)
 
-    def get_config(self) -> dict[str, Any]:
-        """The settings by Keras' names."""
-        given = super().get_config()
-        del given["flash_attention"]
-        return given
+
+class _GroupSizes(Description):
+    head_dim: int = setting(check=whole(1))
+    num_query_heads: int = setting(check=whole(1))
+    num_key_value_heads: int = setting(check=whole(1))
+    dropout: float = number(default=0.0, minimum=0, maximum=1)
+    use_bias: bool = True
 
 
-class GroupQueryAttention(_Heads, Composite):
+class GroupQueryAttention(_Heads, _GroupSizes):
     """Attention by many heads of the query that share fewer heads of key and value.
 
     Head h of the query meets head ⌊h·g / n⌋ of g heads of key and value, n being the
@@ -473,25 +465,6 @@ class GroupQueryAttention(_Heads, Composite):
     models from multi-head checkpoints", arXiv:2305.13245.
     """
 
-    head_dim: int = setting(check=positive)
-    num_query_heads: int = setting(check=positive)
-    num_key_value_heads: int = setting(check=positive)
-    dropout: float = number(default=0.0, minimum=0, maximum=1)
-    use_bias: bool = True
-    sliding_window: int | None = setting(default=None, check=_window)
-    flash_attention: Any = setting(default=None, identity=False)
-    kernel_initializer: Any = setting(
-        default="glorot_uniform", convert=initializers.get
-    )
-    bias_initializer: Any = setting(default="zeros", convert=initializers.get)
-    kernel_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    activity_regularizer: Any = setting(default=None, convert=regularizers.get)
-    kernel_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
-    use_gate: bool = False
-    seed: int | None = setting(default=None, convert=as_seed)
-
     def __post_init__(self) -> None:
         super().__post_init__()
         heads, groups = self.num_query_heads, self.num_key_value_heads
@@ -508,9 +481,3 @@ class GroupQueryAttention(_Heads, Composite):
     def _sizes(self) -> tuple[int, int, int, int]:
         size = self.head_dim
         return self.num_query_heads, self.num_key_value_heads, size, size
-
-    def get_config(self) -> dict[str, Any]:
-        """The settings by Keras' names."""
-        given = super().get_config()
-        del given["flash_attention"]
-        return given

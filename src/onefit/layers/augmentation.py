@@ -7,12 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from onefit.checks import one_of, whole
 from onefit.description import number, off, setting
 from onefit.errors import invalid, mistyped
-from onefit.layers.base import Layer, positive
-from onefit.layers.dropout import Noise, a_seed
-from onefit.layers.images import channels_last, image_axes, one_of, resized, window
+from onefit.layers.dropout import Noise
+from onefit.layers.images import channels_last, image_axes, resized, window
 from onefit.layers.reshaping import data_format
+from onefit.layers.settings import seed
 from onefit.types import Array, Key, Params, Shape, State
 
 __all__ = [
@@ -164,16 +165,16 @@ class _Moved:
         return y + jnp.asarray(self.fill_value, y.dtype) * (1.0 - share[..., None])
 
 
-class _Augmentation(Noise):
+class _Augmentation(Noise, abstract=True):
     """What all share: on while training, one draw an image, channels first or last."""
 
     factors: ClassVar[tuple[str, ...]] = ()
     """The settings that say how much; without effect where all are zero."""
     limits: ClassVar[tuple[float, float]] = (-1.0, 1.0)
-    data_format: Any
+    data_format = "channels_last"  # not annotated: a setting of the subclasses
 
     def __post_init__(self) -> None:
-        super().__post_init__()  # type: ignore[misc]
+        super().__post_init__()
         low, high = self.limits
         for name in self.factors:
             value = getattr(self, name)
@@ -211,7 +212,7 @@ class _Augmentation(Noise):
 # Flipped, turned, zoomed, shifted -----------------------------------------------------
 
 
-class RandomFlip(_Augmentation, Layer):
+class RandomFlip(_Augmentation):
     """Flips each image left to right, top to bottom, or both, each with odds of 1/2.
 
     Args:
@@ -243,7 +244,7 @@ class RandomFlip(_Augmentation, Layer):
         default="horizontal_and_vertical",
         check=one_of("horizontal", "vertical", "horizontal_and_vertical"),
     )
-    seed: int | None = setting(default=None, convert=a_seed)
+    seed: int | None = seed()
     data_format: str = setting(default=None, convert=data_format)
 
     def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
@@ -260,7 +261,7 @@ class RandomFlip(_Augmentation, Layer):
         return x
 
 
-class RandomRotation(_Moved, _Augmentation, Layer):
+class RandomRotation(_Moved, _Augmentation):
     """Turns each image about its middle by a random angle.
 
     The pixel at (i, j) from the middle comes from (j · sin θ + i · cos θ, j · cos θ −
@@ -301,7 +302,7 @@ class RandomRotation(_Moved, _Augmentation, Layer):
     factor: Any = number(convert=_factor)
     fill_mode: str = setting(default="reflect", check=one_of(*FILL_MODES))
     interpolation: str = setting(default="bilinear", check=one_of(*INTERPOLATIONS))
-    seed: int | None = setting(default=None, convert=a_seed)
+    seed: int | None = seed()
     fill_value: float = number(default=0.0)
     data_format: str = setting(default=None, convert=data_format)
 
@@ -321,7 +322,7 @@ class RandomRotation(_Moved, _Augmentation, Layer):
         return self.look_up(x, rows, columns)
 
 
-class RandomZoom(_Moved, _Augmentation, Layer):
+class RandomZoom(_Moved, _Augmentation):
     """Zooms each image about its middle by a random factor.
 
     The pixel at (i, j) from the middle comes from (z · i, z' · j), z = 1 + f,
@@ -356,7 +357,7 @@ class RandomZoom(_Moved, _Augmentation, Layer):
     width_factor: Any = number(default=None, optional=True, convert=_factor)
     fill_mode: str = setting(default="reflect", check=one_of(*FILL_MODES))
     interpolation: str = setting(default="bilinear", check=one_of(*INTERPOLATIONS))
-    seed: int | None = setting(default=None, convert=a_seed)
+    seed: int | None = seed()
     fill_value: float = number(default=0.0)
     data_format: str = setting(default=None, convert=data_format)
 
@@ -378,7 +379,7 @@ class RandomZoom(_Moved, _Augmentation, Layer):
         )
 
 
-class RandomTranslation(_Moved, _Augmentation, Layer):
+class RandomTranslation(_Moved, _Augmentation):
     """Shifts each image by a random share of its size.
 
     The pixel (i, j) comes from (i − f · height, j − f' · width), f ~ U(low, high): a
@@ -412,7 +413,7 @@ class RandomTranslation(_Moved, _Augmentation, Layer):
     width_factor: Any = number(convert=_factor)
     fill_mode: str = setting(default="reflect", check=one_of(*FILL_MODES))
     interpolation: str = setting(default="bilinear", check=one_of(*INTERPOLATIONS))
-    seed: int | None = setting(default=None, convert=a_seed)
+    seed: int | None = seed()
     fill_value: float = number(default=0.0)
     data_format: str = setting(default=None, convert=data_format)
 
@@ -431,7 +432,7 @@ class RandomTranslation(_Moved, _Augmentation, Layer):
         )
 
 
-class RandomCrop(_Augmentation, Layer):
+class RandomCrop(_Augmentation):
     """Cuts a part out of the images, at a random place while training.
 
     All images of a batch are cut at one place: a_{ij} = x_{i+t, j+l}, t and l uniform.
@@ -461,9 +462,9 @@ class RandomCrop(_Augmentation, Layer):
     Source: Krizhevsky et al. 2012, section 4.1; Keras, `keras.layers.RandomCrop`.
     """
 
-    height: int = setting(check=positive)
-    width: int = setting(check=positive)
-    seed: int | None = setting(default=None, convert=a_seed)
+    height: int = setting(check=whole(1))
+    width: int = setting(check=whole(1))
+    seed: int | None = seed()
     data_format: str = setting(default=None, convert=data_format)
 
     def apply(
@@ -499,7 +500,7 @@ class RandomCrop(_Augmentation, Layer):
 # Lighter, darker ----------------------------------------------------------------------
 
 
-class RandomContrast(_Augmentation, Layer):
+class RandomContrast(_Augmentation):
     """Changes each image's contrast: a = clip((x − μ) · f + μ), f ~ U(1 − low, 1 + up).
 
     μ is the mean of each channel of each image.
@@ -537,7 +538,7 @@ class RandomContrast(_Augmentation, Layer):
 
     factor: Any = number(convert=_contrast)
     value_range: Any = setting(default=(0, 255), convert=_range)
-    seed: int | None = setting(default=None, convert=a_seed)
+    seed: int | None = seed()
     data_format: str = setting(default=None, convert=data_format, kw_only=True)
 
     def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
@@ -552,7 +553,7 @@ class RandomContrast(_Augmentation, Layer):
         return jnp.clip(y, *self.value_range)
 
 
-class RandomBrightness(_Augmentation, Layer):
+class RandomBrightness(_Augmentation):
     """Makes each image lighter or darker: a = clip(x + f · (high − low)), f uniform.
 
     Args:
@@ -585,7 +586,7 @@ class RandomBrightness(_Augmentation, Layer):
 
     factor: Any = number(convert=_factor)
     value_range: Any = setting(default=(0, 255), convert=_range)
-    seed: int | None = setting(default=None, convert=a_seed)
+    seed: int | None = seed()
     data_format: str = setting(default=None, convert=data_format, kw_only=True)
 
     def draw(self, key: Any, x: Array) -> tuple[Any, ...]:

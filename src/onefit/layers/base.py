@@ -12,7 +12,7 @@ from jax.core import Tracer
 
 from onefit import config
 from onefit.description import Description, setting
-from onefit.errors import invalid, is_whole, mistyped, unknown
+from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.symbolic import Call, Tensor, is_symbolic, way_to
 from onefit.registry import Registry, snake_case
 from onefit.types import Array, Params, Shape, State
@@ -286,7 +286,9 @@ class Layer(Description):
         }
 
     def _rules(self, kind: str, params: Params) -> list[tuple[str, Any]]:
-        found = [(name, getattr(self, f"{name}_{kind}", None)) for name in params]
+        # The rule of a recurrent_kernel is in the setting recurrent_regularizer.
+        stems = [(name, name.removesuffix("_kernel")) for name in params]
+        found = [(name, getattr(self, f"{stem}_{kind}", None)) for name, stem in stems]
         return [(name, rule) for name, rule in found if rule is not None]
 
     @property
@@ -529,14 +531,3 @@ def where(layer: Layer) -> str:
     """How an error names a layer: `Dense 'hidden'`."""
     kind = type(layer).__name__
     return kind if layer.name is None else f"{kind} {layer.name!r}"  # no names inside
-
-
-def positive(place: str, name: str, value: Any) -> None:
-    """Refuses all but a positive whole number; for `setting(check=positive)`."""
-    if not is_whole(value, 1):
-        raise invalid(
-            place,
-            f"{name}={value!r}",
-            "a positive whole number",
-            f"write {place}(1) for one" if name in ("units", "filters") else "",
-        )

@@ -7,13 +7,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from onefit import activations, config, constraints, initializers, regularizers
+from onefit import activations, config
 from onefit.description import number, off, setting
 from onefit.errors import invalid, is_whole, mistyped
-from onefit.layers.base import Layer, is_shape, positive
+from onefit.layers.base import Layer, is_shape
 from onefit.layers.composite import Composite, a_layer
-from onefit.layers.dropout import a_seed
 from onefit.layers.scanning import Matrix, once, project, recur, scan_steps
+from onefit.layers.settings import (
+    Units,
+    activation,
+    constraint,
+    initial,
+    regularizer,
+    seed,
+)
 from onefit.types import Array, Params, State
 
 __all__ = [
@@ -26,7 +33,6 @@ __all__ = [
     "SimpleRNNCell",
     "StackedRNNCells",
     "a_cell",
-    "initial",
     "output_size",
     "state_shapes",
     "through_time",
@@ -141,40 +147,41 @@ class GRURecurrence(NamedTuple):
 # What cells and layers share ----------------------------------------------------------
 
 
-class Recurrent:
+class Recurrent(Units, Layer, abstract=True):
     """Weights, dropout and the two ways through time; settings are the class's own."""
 
     gates: ClassVar[int]
     memories: ClassVar[int] = 1
     """How many states there are."""
 
-    units: int
-    activation: Any
-    recurrent_activation: Any
-    use_bias: bool
-    kernel_initializer: Any
-    recurrent_initializer: Any
-    bias_initializer: Any
-    recurrent_regularizer: Any
-    recurrent_constraint: Any
-    dropout: Any
-    recurrent_dropout: Any
-    seed: int | None
+    _order = (
+        "filters kernel_size strides padding data_format dilation_rate units "
+        "activation recurrent_activation use_bias "
+        "kernel_initializer recurrent_initializer bias_initializer unit_forget_bias "
+        "kernel_regularizer recurrent_regularizer bias_regularizer "
+        "activity_regularizer kernel_constraint recurrent_constraint bias_constraint "
+        "dropout recurrent_dropout"
+    )
+
+    activation: Any = activation("tanh")
+    use_bias: bool = True
+    kernel_initializer: Any = initial("glorot_uniform")
+    recurrent_initializer: Any = initial("orthogonal")
+    bias_initializer: Any = initial("zeros")
+    kernel_regularizer: Any = regularizer()
+    recurrent_regularizer: Any = regularizer()
+    bias_regularizer: Any = regularizer()
+    kernel_constraint: Any = constraint()
+    recurrent_constraint: Any = constraint()
+    bias_constraint: Any = constraint()
+    dropout: float = number(default=0.0, minimum=0, maximum=1)
+    recurrent_dropout: float = number(default=0.0, minimum=0, maximum=1)
+    seed: int | None = seed()
 
     @property
     def random(self) -> bool:
         """Whether anything is dropped while training."""
         return not (off(self.dropout) and off(self.recurrent_dropout))
-
-    @property
-    def recurrent_kernel_regularizer(self) -> Any:
-        """The penalty on R, by the name of the weight."""
-        return self.recurrent_regularizer
-
-    @property
-    def recurrent_kernel_constraint(self) -> Any:
-        """The constraint of R, by the name of the weight."""
-        return self.recurrent_constraint
 
     @property
     def state_size(self) -> Any:
@@ -299,7 +306,7 @@ class Recurrent:
         return (ys if sequences else states[0]), states
 
 
-class SimpleFormula(Recurrent):
+class SimpleFormula(Recurrent, abstract=True):
     """h_t = g(x_t · W + h_{t−1} · R + b)."""
 
     gates = 1
@@ -309,12 +316,13 @@ class SimpleFormula(Recurrent):
         return SimpleRecurrence(self.activation)
 
 
-class LSTMFormula(Recurrent):
+class LSTMFormula(Recurrent, abstract=True):
     """Input, forget and output gates around a memory c."""
 
     gates, memories = 4, 2
 
-    unit_forget_bias: bool
+    recurrent_activation: Any = activation("sigmoid")
+    unit_forget_bias: bool = True
 
     def first_bias(self, rng: Any) -> Array:
         if not self.unit_forget_bias:
@@ -328,12 +336,13 @@ class LSTMFormula(Recurrent):
         return LSTMRecurrence(self.activation, self.recurrent_activation)
 
 
-class GRUFormula(Recurrent):
+class GRUFormula(Recurrent, abstract=True):
     """Update and reset gates, and a candidate."""
 
     gates = 3
 
-    reset_after: bool
+    recurrent_activation: Any = activation("sigmoid")
+    reset_after: bool = True
 
     def first_bias(self, rng: Any) -> Array:
         shape = (3 * self.units,)
@@ -367,35 +376,30 @@ class GRUFormula(Recurrent):
         return (u * h + (1.0 - u) * n,)
 
 
-def initial(name: str) -> Any:
-    """The setting of how a weight starts, this unless said otherwise."""
-    return setting(default=name, convert=initializers.get)
-
-
 # Cells --------------------------------------------------------------------------------
 
 
-class _CalledOnce:
+class _CalledOnce(Layer, abstract=True):
     """What is called on one step: `cell(x, states)` gives (output, new states)."""
 
     def gather(self, *inputs: Any, **options: Any) -> Any:
         """x, and the states as a tuple."""
         if len(inputs) == 2:
             inputs = ((inputs[0], _tuple(inputs[1])),)
-        return super().gather(*inputs, **options)  # type: ignore[misc]
+        return super().gather(*inputs, **options)
 
 
-class _Cell(_CalledOnce):
+class _Cell(_CalledOnce, abstract=True):
     """One step of a recurrence."""
 
     def apply(
-        self: Any, params: Params, state: State, x: Any, *, training=False, key=None
+        self, params: Params, state: State, x: Any, *, training=False, key=None
     ) -> tuple[Any, State]:
         x, states = x
         new = self.one(params, x, states, self.noises(key, training, x, states[0]))
         return (new[0], new), state
 
-    def output_shape(self: Any, input_shape: Any) -> Any:
+    def output_shape(self, input_shape: Any) -> Any:
         """The output's shape, and the states'."""
         if is_shape(input_shape) or len(input_shape) != 2:
             raise self.misfit(
@@ -435,7 +439,7 @@ def _tuple(states: Any) -> Any:
     return (states,)
 
 
-class SimpleRNNCell(_Cell, SimpleFormula, Layer):
+class SimpleRNNCell(_Cell, SimpleFormula):
     """One step of `SimpleRNN`: h_t = g(x_t · W + h_{t−1} · R + b).
 
     Args:
@@ -467,24 +471,8 @@ class SimpleRNNCell(_Cell, SimpleFormula, Layer):
     Source: Elman 1990, "Finding structure in time".
     """
 
-    units: int = setting(check=positive)
-    activation: Any = setting(default="tanh", convert=activations.get)
-    use_bias: bool = True
-    kernel_initializer: Any = initial("glorot_uniform")
-    recurrent_initializer: Any = initial("orthogonal")
-    bias_initializer: Any = initial("zeros")
-    kernel_regularizer: Any = setting(default=None, convert=regularizers.get)
-    recurrent_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    kernel_constraint: Any = setting(default=None, convert=constraints.get)
-    recurrent_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
-    dropout: float = number(default=0.0, minimum=0, maximum=1)
-    recurrent_dropout: float = number(default=0.0, minimum=0, maximum=1)
-    seed: int | None = setting(default=None, convert=a_seed)
 
-
-class LSTMCell(_Cell, LSTMFormula, Layer):
+class LSTMCell(_Cell, LSTMFormula):
     """One step of `LSTM`: gates i, f, o around a memory c.
 
     i, f, o = σ(x_t · W_k + h_{t−1} · R_k + b_k), g alike with the activation;
@@ -522,26 +510,8 @@ class LSTMCell(_Cell, LSTMFormula, Layer):
     for the forget gate.
     """
 
-    units: int = setting(check=positive)
-    activation: Any = setting(default="tanh", convert=activations.get)
-    recurrent_activation: Any = setting(default="sigmoid", convert=activations.get)
-    use_bias: bool = True
-    kernel_initializer: Any = initial("glorot_uniform")
-    recurrent_initializer: Any = initial("orthogonal")
-    bias_initializer: Any = initial("zeros")
-    unit_forget_bias: bool = True
-    kernel_regularizer: Any = setting(default=None, convert=regularizers.get)
-    recurrent_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    kernel_constraint: Any = setting(default=None, convert=constraints.get)
-    recurrent_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
-    dropout: float = number(default=0.0, minimum=0, maximum=1)
-    recurrent_dropout: float = number(default=0.0, minimum=0, maximum=1)
-    seed: int | None = setting(default=None, convert=a_seed)
 
-
-class GRUCell(_Cell, GRUFormula, Layer):
+class GRUCell(_Cell, GRUFormula):
     """One step of `GRU`: u and r decide what of h is kept, and what n sees of it.
 
     u, r = σ(x_t · W_k + b_k + h_{t−1} · R_k + r_k), n = tanh(x_t · W_n + b_n + r ⊙
@@ -580,23 +550,7 @@ class GRUCell(_Cell, GRUFormula, Layer):
     Source: Cho et al. 2014, arXiv:1406.1078.
     """
 
-    units: int = setting(check=positive)
-    activation: Any = setting(default="tanh", convert=activations.get)
-    recurrent_activation: Any = setting(default="sigmoid", convert=activations.get)
-    use_bias: bool = True
-    kernel_initializer: Any = initial("glorot_uniform")
-    recurrent_initializer: Any = initial("orthogonal")
-    bias_initializer: Any = initial("zeros")
-    kernel_regularizer: Any = setting(default=None, convert=regularizers.get)
-    recurrent_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    kernel_constraint: Any = setting(default=None, convert=constraints.get)
-    recurrent_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
-    dropout: float = number(default=0.0, minimum=0, maximum=1)
-    recurrent_dropout: float = number(default=0.0, minimum=0, maximum=1)
-    reset_after: bool = True
-    seed: int | None = setting(default=None, convert=a_seed)
+    _order = f"{Recurrent._order} reset_after"
 
 
 def _cells(value: Any) -> tuple[Layer, ...]:

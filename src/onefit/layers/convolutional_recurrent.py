@@ -5,17 +5,15 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 import jax.numpy as jnp
 import numpy as np
 
-from onefit import activations, config, constraints, regularizers
-from onefit.description import Description, number, setting
+from onefit import config
+from onefit.checks import one_of
+from onefit.description import setting
 from onefit.errors import invalid
-from onefit.layers.base import Layer, positive
-from onefit.layers.cells import LSTMFormula, LSTMRecurrence, initial
+from onefit.layers.cells import LSTMFormula, LSTMRecurrence
+from onefit.layers.convolution import Filters, Windows
 from onefit.layers.convolving import convolve, convolve_back, correlate
-from onefit.layers.dropout import a_seed
 from onefit.layers.grids import by_axis, lowered
-from onefit.layers.images import one_of
 from onefit.layers.recurrent import OverTime
-from onefit.layers.reshaping import data_format
 from onefit.layers.taps import Geometry, Taps
 from onefit.layers.windows import window_count
 from onefit.types import Array, Params, Shape, State
@@ -66,42 +64,16 @@ class Convolution(NamedTuple):
         return correlate(h, dq, self._geometry(h.shape[1:-1]))
 
 
-class _ConvLSTM(OverTime, LSTMFormula, Description):
+class _ConvLSTM(OverTime, LSTMFormula, Windows, Filters, abstract=True):
     """An LSTM whose x · W and h · R are convolutions."""
 
     rank: ClassVar[int]
 
-    filters: int = setting(check=positive)
-    kernel_size: Any
-    strides: Any = 1
     padding: str = setting(
         default="valid", convert=lowered, check=one_of("valid", "same")
     )
-    data_format: Any = setting(default=None, convert=data_format)
-    dilation_rate: Any = 1
-    activation: Any = setting(default="tanh", convert=activations.get)
-    recurrent_activation: Any = setting(default="sigmoid", convert=activations.get)
-    use_bias: bool = True
-    kernel_initializer: Any = initial("glorot_uniform")
-    recurrent_initializer: Any = initial("orthogonal")
-    bias_initializer: Any = initial("zeros")
-    unit_forget_bias: bool = True
-    kernel_regularizer: Any = setting(default=None, convert=regularizers.get)
-    recurrent_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    activity_regularizer: Any = setting(default=None, convert=regularizers.get)
-    kernel_constraint: Any = setting(default=None, convert=constraints.get)
-    recurrent_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
-    dropout: float = number(default=0.0, minimum=0, maximum=1)
-    recurrent_dropout: float = number(default=0.0, minimum=0, maximum=1)
-    seed: int | None = setting(default=None, convert=a_seed)
-    return_sequences: bool = False
-    return_state: bool = False
-    go_backwards: bool = False
-    stateful: bool = False
     unroll: bool = setting(default=False, kw_only=True)
-    zero_output_for_mask: bool = setting(default=False, kw_only=True)
+    units: ClassVar[Any] = property(lambda self: self.filters)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -119,11 +91,6 @@ class _ConvLSTM(OverTime, LSTMFormula, Description):
     def drops_by_gate(self) -> bool:
         """Always, as in Keras."""
         return True
-
-    @property
-    def units(self) -> int:  # type: ignore[override]
-        """The filters, which are the channels of the states."""
-        return self.filters
 
     @property
     def step_axes(self) -> int:  # type: ignore[override]
@@ -178,7 +145,7 @@ class _ConvLSTM(OverTime, LSTMFormula, Description):
         return jnp.concatenate([project(x * m, W) for m, W in pairs], -1)
 
     def apply(
-        self: Any,
+        self,
         params: Params,
         state: State,
         x: Any,
@@ -226,7 +193,7 @@ class _ConvLSTM(OverTime, LSTMFormula, Description):
         ]
         return (batch, *counts)
 
-    def known(self: Any, shape: Shape) -> None:
+    def known(self, shape: Shape) -> None:
         first = self.data_format == "channels_first"
         channels, *lengths = shape[2:] if first else (shape[-1], *shape[2:-1])
         if None in (channels, *lengths):
@@ -252,7 +219,7 @@ class _ConvLSTM(OverTime, LSTMFormula, Description):
             )
 
 
-class ConvLSTM1D(_ConvLSTM, Layer):
+class ConvLSTM1D(_ConvLSTM):
     """`ConvLSTM2D` for sequences of sequences, (batch, time, steps, channels).
 
     Args:
@@ -285,7 +252,7 @@ class ConvLSTM1D(_ConvLSTM, Layer):
     rank = 1
 
 
-class ConvLSTM2D(_ConvLSTM, Layer):
+class ConvLSTM2D(_ConvLSTM):
     """Long short-term memory for sequences of images: an LSTM of convolutions.
 
     z = x_t * W + h_{t−1} * R + b, and from there on as in `LSTM`. The convolution of h
@@ -332,7 +299,7 @@ class ConvLSTM2D(_ConvLSTM, Layer):
     rank = 2
 
 
-class ConvLSTM3D(_ConvLSTM, Layer):
+class ConvLSTM3D(_ConvLSTM):
     """`ConvLSTM2D` for sequences of volumes, (batch, time, depth, height, width, c).
 
     Args:

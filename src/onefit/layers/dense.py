@@ -6,9 +6,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from onefit import activations, constraints, initializers, regularizers
-from onefit.description import setting
-from onefit.layers.base import Layer, positive
+from onefit.layers.base import Layer
+from onefit.layers.settings import Affine, Units
 from onefit.types import Array, Params, Shape, State
 
 __all__ = ["Dense", "project"]
@@ -29,7 +28,7 @@ def project(x: Array, kernel: Array, axes: int = 1) -> Array:
     return flat.reshape(*lead, *rest)
 
 
-class Dense(Layer):
+class Dense(Affine, Units, Layer):
     """A layer of units that each see every input: a = g(x·W + b).
 
     Unit j of layer l computes z_j = w_j · a^[l-1] + b_j and a_j = g(z_j); the columns
@@ -64,19 +63,6 @@ class Dense(Layer):
 
     supports_masking = True
 
-    units: int = setting(check=positive)
-    activation: Any = setting(default=None, convert=activations.get)
-    use_bias: bool = True
-    kernel_initializer: Any = setting(
-        default="glorot_uniform", convert=initializers.get
-    )
-    bias_initializer: Any = setting(default="zeros", convert=initializers.get)
-    kernel_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    activity_regularizer: Any = setting(default=None, convert=regularizers.get)
-    kernel_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
-
     def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
         features = input_shape[-1]
         params = {"kernel": self.kernel_initializer.draw(rng, (features, self.units))}
@@ -89,10 +75,6 @@ class Dense(Layer):
         if self.use_bias:
             z = z + params["bias"]
         return self.activation(z)
-
-    def before(self, link: str) -> Layer | None:
-        linked = self.activation is activations.get(link)
-        return self.replace(activation=activations.linear) if linked else None
 
     def output_shape(self, input_shape: Shape) -> Shape:
         features = input_shape[-1] if len(input_shape) > 1 else None

@@ -6,12 +6,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from onefit import regularizers
 from onefit.description import number, off, setting
-from onefit.errors import invalid, mistyped
+from onefit.errors import invalid
 from onefit.layers.base import Layer
+from onefit.layers.settings import seed
 from onefit.layers.shapes import SameShape
 from onefit.types import Array, Key, Params, Shape, State
 
@@ -22,17 +22,6 @@ __all__ = [
     "GaussianDropout",
     "GaussianNoise",
 ]
-
-
-def a_seed(seed: Any) -> int | None:
-    """A seed that JAX can fold into a key."""
-    whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
-    if seed is None or (whole and 0 <= seed < 2**31):
-        return None if seed is None else int(seed)
-    error = invalid if whole else mistyped
-    raise error(
-        "seed", received=repr(seed), expected="None or a whole number from 0 to 2³¹ − 1"
-    )
 
 
 def _noise_shape(place: str, name: str, value: Any) -> None:
@@ -49,11 +38,11 @@ def _noise_shape(place: str, name: str, value: Any) -> None:
         )
 
 
-class Noise(SameShape):
+class Noise(SameShape, Layer, abstract=True):
     """Does something at random while training, from a stream that a seed splits off."""
 
     random = True
-    seed: int | None
+    seed = None  # not annotated: a setting of the subclasses
 
     @property
     def strength(self) -> Any:
@@ -96,10 +85,12 @@ def chosen(key: Any, share: Any, shape: tuple[int, ...]) -> Array:
     return unit.reshape(shape) < share
 
 
-class _Masked(Noise):
+class _Masked(Noise, abstract=True):
     """What layers with a rate and a noise_shape share."""
 
-    noise_shape: Any
+    rate: float = number(minimum=0, maximum=1)
+    noise_shape: Any = setting(default=None, check=_noise_shape)
+    seed: int | None = seed()
 
     def kept(self, key: Any, keep: Any, x: Array) -> Array:
         """A mask of x's shape, or noise_shape's: True with probability `keep`."""
@@ -122,7 +113,7 @@ class _Masked(Noise):
         return input_shape
 
 
-class Dropout(_Masked, Layer):
+class Dropout(_Masked):
     """Drops inputs at random while training: a = x · m / (1 − rate), m ~ Bernoulli.
 
     Each input is kept (m = 1) with probability 1 − rate. What is kept is scaled up,
@@ -152,10 +143,6 @@ class Dropout(_Masked, Layer):
     from overfitting"; lecture 004.
     """
 
-    rate: float = number(minimum=0, maximum=1)
-    noise_shape: Any = setting(default=None, check=_noise_shape)
-    seed: int | None = setting(default=None, convert=a_seed)
-
     def noisy(self, x: Array, key: Key) -> Array:
         keep = jnp.asarray(1.0 - self.rate, x.dtype)
         # A rate of 1 keeps nothing; the bound keeps its gradient 0, not 0/0.
@@ -163,7 +150,7 @@ class Dropout(_Masked, Layer):
         return jnp.where(self.kept(key, keep, x), scaled, 0.0)
 
 
-class AlphaDropout(_Masked, Layer):
+class AlphaDropout(_Masked):
     """Dropout that keeps mean 0 and variance 1, for networks with SELU.
 
     What is dropped becomes α' = −λα, where SELU saturates, and the whole is scaled and
@@ -191,10 +178,6 @@ class AlphaDropout(_Masked, Layer):
     arXiv:1706.02515.
     """
 
-    rate: float = number(minimum=0, maximum=1)
-    noise_shape: Any = setting(default=None, check=_noise_shape)
-    seed: int | None = setting(default=None, convert=a_seed)
-
     def noisy(self, x: Array, key: Key) -> Array:
         low = -1.6732632423543772 * 1.0507009873554805
         rate = jnp.asarray(self.rate, x.dtype)
@@ -204,7 +187,7 @@ class AlphaDropout(_Masked, Layer):
         return q * (mixed - low * rate)
 
 
-class GaussianDropout(Noise, Layer):
+class GaussianDropout(Noise):
     """Multiplies by noise around one while training: a = x · n.
 
     n ~ N(1, rate / (1 − rate)) has the mean and the variance of dropout's m.
@@ -230,7 +213,7 @@ class GaussianDropout(Noise, Layer):
     """
 
     rate: float = number(minimum=0, below=1)
-    seed: int | None = setting(default=None, convert=a_seed)
+    seed: int | None = seed()
 
     def noisy(self, x: Array, key: Key) -> Array:
         rate = jnp.asarray(self.rate, x.dtype)
@@ -238,7 +221,7 @@ class GaussianDropout(Noise, Layer):
         return x * (1.0 + jnp.sqrt(rate / (1.0 - rate)) * noise)
 
 
-class GaussianNoise(Noise, Layer):
+class GaussianNoise(Noise):
     """Adds noise while training: a = x + n, n ~ N(0, stddev²).
 
     Args:
@@ -262,7 +245,7 @@ class GaussianNoise(Noise, Layer):
     """
 
     stddev: float = number(minimum=0)
-    seed: int | None = setting(default=None, convert=a_seed)
+    seed: int | None = seed()
 
     @property
     def strength(self) -> Any:

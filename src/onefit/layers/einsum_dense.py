@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from onefit import activations, constraints, initializers, regularizers
-from onefit.description import setting
+from onefit import activations, initializers
+from onefit.description import Description, setting
 from onefit.errors import invalid, is_whole, mistyped
 from onefit.layers.base import Layer
 from onefit.layers.dense import project
+from onefit.layers.settings import KernelAndBias, activation, regularizer
 from onefit.types import Array, Params, Shape, State
 
 __all__ = ["EinsumDense", "output_sizes"]
@@ -68,6 +69,13 @@ def _equation(place: str, name: str, value: Any) -> None:
         )
 
 
+class _Equation(Description):
+    equation: str = setting(check=_equation)
+    partial_output_shape: Any = setting(convert=output_sizes, keyword="output_shape")
+    activation: Any = activation()
+    bias_axes: str | None = None
+
+
 class _Sizes(NamedTuple):
     """What the equation makes of an input's shape."""
 
@@ -76,7 +84,7 @@ class _Sizes(NamedTuple):
     output: Shape
 
 
-class EinsumDense(Layer):
+class EinsumDense(KernelAndBias, _Equation, Layer):
     """A Dense layer by an equation: a = g(einsum(equation, x, W) + b).
 
     The letters name axes. Those that x and W share and the output has not are summed
@@ -117,21 +125,7 @@ class EinsumDense(Layer):
     Source: Keras, `keras.layers.EinsumDense`; lecture 001, "Vectorization".
     """
 
-    equation: str = setting(check=_equation)
-    partial_output_shape: Any = setting(convert=output_sizes, keyword="output_shape")
-    activation: Any = setting(default=None, convert=activations.get)
-    bias_axes: str | None = None
-    kernel_initializer: Any = setting(
-        default="glorot_uniform", convert=initializers.get
-    )
-    bias_initializer: Any = setting(default="zeros", convert=initializers.get)
-    kernel_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    kernel_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
-    activity_regularizer: Any = setting(
-        default=None, convert=regularizers.get, kw_only=True
-    )
+    activity_regularizer: Any = regularizer(kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()

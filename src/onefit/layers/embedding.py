@@ -6,23 +6,28 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 import numpy as np
 
-from onefit import config, constraints, initializers, regularizers
+from onefit import config
+from onefit.checks import whole
 from onefit.description import number, setting
-from onefit.layers.base import Layer, positive
+from onefit.layers.base import Layer
+from onefit.layers.settings import constraint, initial, regularizer
 from onefit.layers.shapes import SameShape
 from onefit.types import Array, Params, Shape, State
 
 __all__ = ["Embedding", "Masking", "ReversibleEmbedding"]
 
 
-class _Table:
+class _Table(Layer, abstract=True):
     """What layers share that look rows of a table up."""
 
     integers: ClassVar[bool] = True
-    input_dim: Any
-    output_dim: int
-    embeddings_initializer: Any
-    mask_zero: bool
+    input_dim: Any = setting(check=whole(1), kw_only=False)
+    output_dim: int = setting(check=whole(1))
+    embeddings_initializer: Any = initial("uniform")
+    embeddings_regularizer: Any = regularizer()
+    embeddings_constraint: Any = constraint()
+    mask_zero: bool = False
+    activity_regularizer: Any = regularizer(kw_only=True)
 
     def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
         shape = (self.input_dim, self.output_dim)
@@ -46,11 +51,11 @@ class _Table:
     @property
     def told_shape(self) -> Any:
         """The input's shape, if told: `input_dim` is the vocabulary's size here."""
-        return self.input_shape  # type: ignore[attr-defined]
+        return self.input_shape
 
     def get_config(self) -> dict[str, Any]:
         """The settings by Keras' names; the weights are not among them."""
-        given: dict[str, Any] = super().get_config()  # type: ignore[misc]
+        given: dict[str, Any] = super().get_config()
         for name in ("weights", "input_length"):
             given.pop(name, None)
         return given | {"input_dim": self.input_dim}
@@ -88,7 +93,7 @@ class _Table:
             )
 
 
-class Embedding(_Table, Layer):
+class Embedding(_Table):
     """A vector for each word, learned: a = E[x], the row of E whose number is x.
 
     It is a Dense layer without bias on one-hot vectors, x·E, without the zeros.
@@ -128,16 +133,7 @@ class Embedding(_Table, Layer):
     Source: Bengio et al. 2003, "A neural probabilistic language model"; lecture 004.
     """
 
-    input_dim: int = setting(check=positive, kw_only=False)
-    output_dim: int = setting(check=positive)
-    embeddings_initializer: Any = setting(default="uniform", convert=initializers.get)
-    embeddings_regularizer: Any = setting(default=None, convert=regularizers.get)
-    embeddings_constraint: Any = setting(default=None, convert=constraints.get)
-    mask_zero: bool = False
     initial: Any = setting(default=None, keyword="weights", identity=False)
-    activity_regularizer: Any = setting(
-        default=None, convert=regularizers.get, kw_only=True
-    )
     input_length: int | None = setting(default=None, identity=False, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -154,7 +150,7 @@ class Embedding(_Table, Layer):
         return self.look_up(params, x)
 
 
-class ReversibleEmbedding(_Table, Layer):
+class ReversibleEmbedding(_Table):
     """An embedding that also goes back: a = E[x], and in reverse z = h·Eᵀ, logits.
 
     A language model reads words by E and scores the next word with the same E.
@@ -193,18 +189,11 @@ class ReversibleEmbedding(_Table, Layer):
     models", arXiv:1608.05859.
     """
 
-    input_dim: int = setting(check=positive, kw_only=False)
-    output_dim: int = setting(check=positive)
+    _order = "input_dim output_dim tie_weights"
+
     tie_weights: bool = True
-    embeddings_initializer: Any = setting(default="uniform", convert=initializers.get)
-    embeddings_regularizer: Any = setting(default=None, convert=regularizers.get)
-    embeddings_constraint: Any = setting(default=None, convert=constraints.get)
-    mask_zero: bool = False
     reverse_dtype: Any = None
     logit_soft_cap: float | None = number(default=None, above=0, optional=True)
-    activity_regularizer: Any = setting(
-        default=None, convert=regularizers.get, kw_only=True
-    )
 
     def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
         params, state = super().init(rng, input_shape)

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from onefit.errors import invalid, is_whole
-from onefit.layers.base import is_shape
+from onefit.layers.base import Layer, is_shape
 from onefit.types import Shape
 
 __all__ = ["Grid", "by_axis", "lowered"]
@@ -15,14 +15,14 @@ GRIDS = {
 }
 
 
-class Grid:
+class Grid(Layer, abstract=True):
     """Mixed into layers whose inputs have `rank` axes between batch and channels.
 
     With data_format "channels_first" those axes stand behind the channels.
     """
 
     rank: ClassVar[int]
-    data_format: Any = "channels_last"
+    data_format = "channels_last"  # not annotated: some layers make it a setting
 
     def axes(self, input_shape: Any) -> tuple[int, ...]:
         """The axes of the grid; refuses another rank, and a grid without cells."""

@@ -7,31 +7,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from onefit.checks import one_of, whole
 from onefit.description import number, setting
-from onefit.errors import invalid, unknown
-from onefit.layers.base import Layer, positive
+from onefit.errors import invalid
+from onefit.layers.base import Layer
 from onefit.layers.reshaping import data_format
 from onefit.types import Array, Params, Shape
 
-__all__ = [
-    "CenterCrop",
-    "Resizing",
-    "channels_last",
-    "image_axes",
-    "one_of",
-    "resized",
-    "window",
-]
-
-
-def one_of(*names: str) -> Callable[[str, str, Any], None]:
-    """Refuses all but these names; for `setting(check=one_of("wrap", "nearest"))`."""
-
-    def check(place: str, name: str, value: Any) -> None:
-        if value not in names:
-            raise unknown(f"{name} of {place}", value, names)
-
-    return check
+__all__ = ["CenterCrop", "Resizing", "channels_last", "image_axes", "resized", "window"]
 
 
 def image_axes(layer: Any, input_shape: Shape) -> tuple[int, int]:
@@ -81,12 +64,12 @@ def window(x: Array, height: int, width: int) -> Array:
     return x[:, top : top + h, left : left + w]
 
 
-class _Sized:
+class _Sized(Layer, abstract=True):
     """What layers share whose output has a height and a width of its own."""
 
-    height: Any
-    width: Any
-    data_format: Any
+    height: int = setting(check=whole(1))
+    width: int = setting(check=whole(1))
+    data_format = "channels_last"  # not annotated: a setting of the subclasses
 
     def sized(self, x: Array) -> Array:
         """The images, (batch, height, width, channels), at the size."""
@@ -102,7 +85,7 @@ class _Sized:
         return tuple(new.get(axis, size) for axis, size in enumerate(input_shape))
 
 
-class Resizing(_Sized, Layer):
+class Resizing(_Sized):
     """Brings images to one size, by interpolation between their pixels.
 
     Each axis is a matrix product with fixed weights: a = A x Bᵀ for each channel, where
@@ -139,8 +122,6 @@ class Resizing(_Sized, Layer):
     `keras.layers.Resizing`.
     """
 
-    height: int = setting(check=positive)
-    width: int = setting(check=positive)
     interpolation: str = setting(
         default="bilinear",
         check=one_of("bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"),
@@ -177,7 +158,7 @@ class Resizing(_Sized, Layer):
         return jnp.pad(x, sides, constant_values=self.fill_value)
 
 
-class CenterCrop(_Sized, Layer):
+class CenterCrop(_Sized):
     """Cuts the middle out of images: a_{ij} = x_{i+t, j+l}, t = ⌊(h − height) / 2⌋.
 
     Images that are smaller than that are resized instead: the largest part in their
@@ -203,8 +184,6 @@ class CenterCrop(_Sized, Layer):
     Source: Keras, `keras.layers.CenterCrop`.
     """
 
-    height: int = setting(check=positive)
-    width: int = setting(check=positive)
     data_format: str = setting(default=None, convert=data_format)
 
     def sized(self, x: Array) -> Array:

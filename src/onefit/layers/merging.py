@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
+from onefit.checks import whole
 from onefit.description import setting
 from onefit.errors import invalid, is_whole, mistyped
 from onefit.layers.base import Layer, is_shape
-from onefit.layers.shapes import from_front, having, whole_axes
+from onefit.layers.shapes import from_front, having
 from onefit.types import Array, Params, Shape
 
 __all__ = [
@@ -290,10 +291,6 @@ class Minimum(_Extreme, Layer):
 # Side by side -------------------------------------------------------------------------
 
 
-def _one_axis(place: str, name: str, value: Any) -> None:
-    whole_axes(place, name, (value,))
-
-
 class Concatenate(Layer):
     """Joins the inputs along one axis: a = [x_1, x_2, ...].
 
@@ -323,7 +320,7 @@ class Concatenate(Layer):
 
     supports_masking = True
 
-    axis: int = setting(default=-1, check=_one_axis)
+    axis: int = setting(default=-1, check=whole(fix="write axis=-1 for the last axis"))
 
     def compute(self, params: Params, x: Any) -> Array:
         return jnp.concatenate(x, self.axis)

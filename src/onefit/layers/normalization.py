@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from onefit import constraints, initializers, regularizers
+from onefit import initializers
 from onefit.description import number, setting
-from onefit.errors import invalid, unknown
+from onefit.errors import unknown
 from onefit.layers.base import Layer
+from onefit.layers.settings import Gain, initial, only
 from onefit.layers.shapes import (
     SameShape,
     along,
@@ -19,7 +20,7 @@ from onefit.layers.shapes import (
     known_axes,
     whole_axes,
 )
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Generator, Params, Shape, State
 
 __all__ = [
     "BatchNormalization",
@@ -45,14 +46,31 @@ def _standardize(x: Array, axes: tuple[int, ...], epsilon: Any) -> Array:
     return centred * jax.lax.rsqrt(variance + epsilon)
 
 
-def _gain(layer: Any, rng: Any, shape: Shape) -> Params:
-    """Those of gamma and beta that the layer uses, of this shape."""
-    params = {}
-    if layer.scale:
-        params["gamma"] = layer.gamma_initializer.draw(rng, shape)
-    if layer.center:
-        params["beta"] = layer.beta_initializer.draw(rng, shape)
-    return params
+class _Along(SameShape, Layer, abstract=True):
+    """Base of the layers that have weights along some axes."""
+
+    axis: Any = setting(default=-1, check=whole_axes)
+    epsilon: float = number(default=1e-3, minimum=0)
+
+    def sizes(self, input_shape: Shape) -> Shape:
+        """The weights' shape."""
+        return tuple(input_shape[a] for a in from_front(self.axis, len(input_shape)))
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        known_axes(self, self.axis, input_shape)
+        return input_shape
+
+
+class _Standardizing(Gain, _Along, abstract=True):
+    """Base of the layers that scale by γ and shift by β what they have standardized."""
+
+    def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
+        shape, params = self.sizes(input_shape), {}
+        if self.scale:
+            params["gamma"] = self.gamma_initializer.draw(rng, shape)
+        if self.center:
+            params["beta"] = self.beta_initializer.draw(rng, shape)
+        return params, {}
 
 
 def _amplify(params: Params, x: Array, axes: tuple[int, ...]) -> Array:
@@ -84,17 +102,6 @@ def _clipping(bounds: Any) -> _Clipping | None:
     return _Clipping(bounds)
 
 
-def _not_synchronized(place: str, name: str, value: Any) -> None:
-    if value:
-        raise invalid(
-            place,
-            f"{name}={value!r}",
-            "False",
-            "leave it out: a program on several devices has one batch, and its "
-            "statistics are those of the whole batch",
-        )
-
-
 def _mean(x: Array, axes: tuple[int, ...], mask: Array | None) -> Array:
     """The mean over these axes, of the steps that there are."""
     if mask is None:
@@ -104,7 +111,7 @@ def _mean(x: Array, axes: tuple[int, ...], mask: Array | None) -> Array:
     return jnp.sum(x * there, axes) / jnp.maximum(jnp.sum(there, axes), 1.0)
 
 
-class BatchNormalization(SameShape, Layer):
+class BatchNormalization(_Standardizing):
     """Normalizes each feature over the batch: y = γ · (x − μ) / √(σ² + ε) + β.
 
     While training μ and σ² are the batch's own mean and (biased) variance, and moving
@@ -152,27 +159,29 @@ class BatchNormalization(SameShape, Layer):
     arXiv:1702.03275.
     """
 
-    axis: int = setting(default=-1, check=whole_axes)
+    _order = (
+        "axis momentum epsilon center scale beta_initializer gamma_initializer "
+        "moving_mean_initializer moving_variance_initializer"
+    )
+
     momentum: float = number(default=0.99, minimum=0, maximum=1)
-    epsilon: float = number(default=1e-3, minimum=0)
-    center: bool = True
-    scale: bool = True
-    beta_initializer: Any = setting(default="zeros", convert=initializers.get)
-    gamma_initializer: Any = setting(default="ones", convert=initializers.get)
-    moving_mean_initializer: Any = setting(default="zeros", convert=initializers.get)
-    moving_variance_initializer: Any = setting(default="ones", convert=initializers.get)
-    beta_regularizer: Any = setting(default=None, convert=regularizers.get)
-    gamma_regularizer: Any = setting(default=None, convert=regularizers.get)
-    beta_constraint: Any = setting(default=None, convert=constraints.get)
-    gamma_constraint: Any = setting(default=None, convert=constraints.get)
+    moving_mean_initializer: Any = initial("zeros")
+    moving_variance_initializer: Any = initial("ones")
     renorm: bool = False
     renorm_clipping: Any = setting(default=None, convert=_clipping)
     renorm_momentum: float = number(default=0.99, minimum=0, maximum=1)
-    synchronized: bool = setting(default=False, check=_not_synchronized)
+    synchronized: bool = setting(
+        default=False,
+        check=only(
+            False,
+            fix="leave it out: a program on several devices has one batch, and its "
+            "statistics are those of the whole batch",
+        ),
+    )
 
-    def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
-        shape = tuple(input_shape[a] for a in from_front(self.axis, len(input_shape)))
-        params = _gain(self, rng, shape)
+    def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
+        params, _ = super().init(rng, input_shape)
+        shape = self.sizes(input_shape)
         mean = self.moving_mean_initializer.draw(rng, shape)
         variance = self.moving_variance_initializer.draw(rng, shape)
         state = {"moving_mean": mean, "moving_variance": variance}
@@ -208,10 +217,6 @@ class BatchNormalization(SameShape, Layer):
         y = _amplify(params, y + along(d, x.ndim, axes), axes)
         return y.astype(x.dtype), new
 
-    def output_shape(self, input_shape: Shape) -> Shape:
-        known_axes(self, self.axis, input_shape)
-        return input_shape
-
     def _follow(self, state: State, mean: Any, variance: Any) -> State:
         """The averages after a batch with this mean and variance."""
 
@@ -246,17 +251,7 @@ class BatchNormalization(SameShape, Layer):
 # Over each example --------------------------------------------------------------------
 
 
-def _no_rms_scaling(place: str, name: str, value: Any) -> None:
-    if value:
-        raise invalid(
-            place,
-            f"{name}={value!r}",
-            "False (it divides by the deviation without centring)",
-            "write RMSNormalization() for the root mean square",
-        )
-
-
-class LayerNormalization(SameShape, Layer):
+class LayerNormalization(_Standardizing):
     """Normalizes each example over its features: y = γ · (x − μ) / √(σ² + ε) + β.
 
     Args:
@@ -288,33 +283,23 @@ class LayerNormalization(SameShape, Layer):
     Source: Ba et al. 2016, arXiv:1607.06450.
     """
 
-    axis: Any = setting(default=-1, check=whole_axes)
-    epsilon: float = number(default=1e-3, minimum=0)
-    center: bool = True
-    scale: bool = True
-    beta_initializer: Any = setting(default="zeros", convert=initializers.get)
-    gamma_initializer: Any = setting(default="ones", convert=initializers.get)
-    beta_regularizer: Any = setting(default=None, convert=regularizers.get)
-    gamma_regularizer: Any = setting(default=None, convert=regularizers.get)
-    beta_constraint: Any = setting(default=None, convert=constraints.get)
-    gamma_constraint: Any = setting(default=None, convert=constraints.get)
-    rms_scaling: bool = setting(default=False, check=_no_rms_scaling, kw_only=True)
-
-    def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
-        axes = from_front(self.axis, len(input_shape))
-        return _gain(self, rng, tuple(input_shape[a] for a in axes)), {}
+    rms_scaling: bool = setting(
+        default=False,
+        check=only(
+            False,
+            fix="write RMSNormalization() for the root mean square: it divides by the "
+            "deviation without centring",
+        ),
+        kw_only=True,
+    )
 
     def compute(self, params: Params, x: Array) -> Array:
         axes = from_front(self.axis, x.ndim)
         y = _amplify(params, _standardize(_wide(x), axes, self.epsilon), axes)
         return y.astype(x.dtype)
 
-    def output_shape(self, input_shape: Shape) -> Shape:
-        known_axes(self, self.axis, input_shape)
-        return input_shape
 
-
-class GroupNormalization(SameShape, Layer):
+class GroupNormalization(_Standardizing):
     """Normalizes each example over groups of channels: y = γ · (x − μ) / √(σ² + ε) + β.
 
     μ and σ² are taken over all numbers of an example that belong to one group.
@@ -347,20 +332,9 @@ class GroupNormalization(SameShape, Layer):
     Source: Wu and He 2018, arXiv:1803.08494.
     """
 
-    groups: int = 32
-    axis: int = setting(default=-1, check=whole_axes)
-    epsilon: float = number(default=1e-3, minimum=0)
-    center: bool = True
-    scale: bool = True
-    beta_initializer: Any = setting(default="zeros", convert=initializers.get)
-    gamma_initializer: Any = setting(default="ones", convert=initializers.get)
-    beta_regularizer: Any = setting(default=None, convert=regularizers.get)
-    gamma_regularizer: Any = setting(default=None, convert=regularizers.get)
-    beta_constraint: Any = setting(default=None, convert=constraints.get)
-    gamma_constraint: Any = setting(default=None, convert=constraints.get)
+    _order = "groups"
 
-    def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
-        return _gain(self, rng, (input_shape[self.axis],)), {}
+    groups: int = 32
 
     def compute(self, params: Params, x: Array) -> Array:
         (axis,) = from_front(self.axis, x.ndim)
@@ -385,7 +359,7 @@ class GroupNormalization(SameShape, Layer):
         return input_shape
 
 
-class RMSNormalization(SameShape, Layer):
+class RMSNormalization(_Along):
     """Divides each example by its root mean square: y = γ · x / √(mean(x²) + ε).
 
     Args:
@@ -409,23 +383,16 @@ class RMSNormalization(SameShape, Layer):
     Source: Zhang and Sennrich 2019, arXiv:1910.07467.
     """
 
-    axis: Any = setting(default=-1, check=whole_axes)
     epsilon: float = number(default=1e-6, minimum=0)
 
-    def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
-        axes = from_front(self.axis, len(input_shape))
-        ones = initializers.get("ones").draw(rng, tuple(input_shape[a] for a in axes))
-        return {"scale": ones}, {}
+    def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
+        return {"scale": initializers.Ones().draw(rng, self.sizes(input_shape))}, {}
 
     def compute(self, params: Params, x: Array) -> Array:
         wide, axes = _wide(x), from_front(self.axis, x.ndim)
         square = jnp.mean(jnp.square(wide), axes, keepdims=True)
         y = wide * jax.lax.rsqrt(square + self.epsilon)
         return (y * along(params["scale"], x.ndim, axes)).astype(x.dtype)
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        known_axes(self, self.axis, input_shape)
-        return input_shape
 
 
 class UnitNormalization(SameShape, Layer):

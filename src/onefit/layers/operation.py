@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from onefit.checks import one_of
 from onefit.description import number, setting
-from onefit.errors import mistyped, unknown
+from onefit.errors import mistyped
 from onefit.layers.base import Layer
 from onefit.layers.shapes import SameShape
 from onefit.layers.symbolic import Tensor
@@ -33,11 +34,6 @@ OPERATIONS = {
         "greater_equal",
     )
 }
-
-
-def _operation(place: str, name: str, value: Any) -> None:
-    if value not in OPERATIONS:
-        raise unknown(name, value, sorted(OPERATIONS))
 
 
 def _constant(value: Any) -> Any:
@@ -71,7 +67,7 @@ class Arithmetic(Layer):
     Source: Keras, operators on `KerasTensor`.
     """
 
-    operation: str = setting(check=_operation)
+    operation: str = setting(check=one_of(*OPERATIONS))
     constant: Any = number(default=None, optional=True, convert=_constant)
     constant_first: bool = False
     keep_mask: bool = True

@@ -12,10 +12,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from onefit.description import Description, setting
-from onefit.layers.base import Layer
+from onefit.checks import one_of
+from onefit.description import setting
 from onefit.layers.grids import Grid, by_axis, lowered
-from onefit.layers.images import one_of
 from onefit.layers.reshaping import data_format
 from onefit.layers.windows import Slide, adapted, maxima, means, window_count
 from onefit.types import Array, Params, Shape
@@ -57,7 +56,7 @@ __all__ = [
 # Shared parts -------------------------------------------------------------------------
 
 
-class _Pooling(Grid, Description):
+class _Pooling(Grid, abstract=True):
     """Windows of one size, at one stride."""
 
     take: ClassVar[Any]
@@ -117,15 +116,15 @@ class _Pooling(Grid, Description):
         )
 
 
-class _MaxPooling(_Pooling):
+class _MaxPooling(_Pooling, abstract=True):
     take = staticmethod(maxima)
 
 
-class _AveragePooling(_Pooling):
+class _AveragePooling(_Pooling, abstract=True):
     take = staticmethod(means)
 
 
-class _GlobalPooling(Grid, Description):
+class _GlobalPooling(Grid, abstract=True):
     """One window that is the whole grid."""
 
     take: ClassVar[Any]
@@ -181,15 +180,15 @@ def _largest_backward(
 _largest.defvjp(_largest_forward, _largest_backward)
 
 
-class _GlobalMaxPooling(_GlobalPooling):
+class _GlobalMaxPooling(_GlobalPooling, abstract=True):
     take = staticmethod(_largest)
 
 
-class _GlobalAveragePooling(_GlobalPooling):
+class _GlobalAveragePooling(_GlobalPooling, abstract=True):
     take = staticmethod(jnp.mean)
 
 
-class _AdaptivePooling(Grid, Description):
+class _AdaptivePooling(Grid, abstract=True):
     """As many windows as asked for, of the sizes that cover the input."""
 
     take: ClassVar[Any]
@@ -211,18 +210,18 @@ class _AdaptivePooling(Grid, Description):
         return self.resized(input_shape, self.output_size)
 
 
-class _AdaptiveMaxPooling(_AdaptivePooling):
+class _AdaptiveMaxPooling(_AdaptivePooling, abstract=True):
     take = staticmethod(maxima)
 
 
-class _AdaptiveAveragePooling(_AdaptivePooling):
+class _AdaptiveAveragePooling(_AdaptivePooling, abstract=True):
     take = staticmethod(means)
 
 
 # The largest of a window --------------------------------------------------------------
 
 
-class MaxPooling1D(_MaxPooling, Layer):
+class MaxPooling1D(_MaxPooling):
     """The largest of each window of steps: a_p = max_i x_{s·p + i}.
 
     Args:
@@ -248,7 +247,7 @@ class MaxPooling1D(_MaxPooling, Layer):
     pool_size: Any = (2,)
 
 
-class MaxPooling2D(_MaxPooling, Layer):
+class MaxPooling2D(_MaxPooling):
     """The largest of each window of an image, by channel: what a filter found there.
 
     a_{pq} = max_{i<k, j<l} x_{s·p + i, t·q + j} for windows of k · l cells that are s
@@ -285,7 +284,7 @@ class MaxPooling2D(_MaxPooling, Layer):
     pool_size: Any = (2, 2)
 
 
-class MaxPooling3D(_MaxPooling, Layer):
+class MaxPooling3D(_MaxPooling):
     """The largest of each window of a volume: a_p = max_i x_{s·p + i} along three axes.
 
     Args:
@@ -313,7 +312,7 @@ class MaxPooling3D(_MaxPooling, Layer):
 # The mean of a window -----------------------------------------------------------------
 
 
-class AveragePooling1D(_AveragePooling, Layer):
+class AveragePooling1D(_AveragePooling):
     """The mean of each window of steps: a_p = 1/k Σ_{i<k} x_{s·p + i}.
 
     Args:
@@ -337,7 +336,7 @@ class AveragePooling1D(_AveragePooling, Layer):
     rank = 1
 
 
-class AveragePooling2D(_AveragePooling, Layer):
+class AveragePooling2D(_AveragePooling):
     """The mean of each window of an image, by channel.
 
     a_{pq} = 1/(k·l) Σ_{i<k, j<l} x_{s·p + i, t·q + j}, for windows as in
@@ -370,7 +369,7 @@ class AveragePooling2D(_AveragePooling, Layer):
     rank = 2
 
 
-class AveragePooling3D(_AveragePooling, Layer):
+class AveragePooling3D(_AveragePooling):
     """The mean of each window of a volume, by channel.
 
     Args:
@@ -397,7 +396,7 @@ class AveragePooling3D(_AveragePooling, Layer):
 # The whole grid -----------------------------------------------------------------------
 
 
-class GlobalMaxPooling1D(_GlobalMaxPooling, Layer):
+class GlobalMaxPooling1D(_GlobalMaxPooling):
     """The largest over all steps, by channel: a = max_t x_t.
 
     Args:
@@ -421,7 +420,7 @@ class GlobalMaxPooling1D(_GlobalMaxPooling, Layer):
     rank = 1
 
 
-class GlobalMaxPooling2D(_GlobalMaxPooling, Layer):
+class GlobalMaxPooling2D(_GlobalMaxPooling):
     """The largest of a whole image, by channel: a = max_{ij} x_{ij}.
 
     Differs from Keras: of cells that are the largest together the first has the
@@ -449,7 +448,7 @@ class GlobalMaxPooling2D(_GlobalMaxPooling, Layer):
     rank = 2
 
 
-class GlobalMaxPooling3D(_GlobalMaxPooling, Layer):
+class GlobalMaxPooling3D(_GlobalMaxPooling):
     """The largest of a whole volume, by channel.
 
     Args:
@@ -471,7 +470,7 @@ class GlobalMaxPooling3D(_GlobalMaxPooling, Layer):
     rank = 3
 
 
-class GlobalAveragePooling1D(_GlobalAveragePooling, Layer):
+class GlobalAveragePooling1D(_GlobalAveragePooling):
     """The mean over the steps that there are: a = Σ_t m_t · x_t / Σ_t m_t.
 
     m is the mask of the input, 1 where it has none.
@@ -511,7 +510,7 @@ class GlobalAveragePooling1D(_GlobalAveragePooling, Layer):
         return None
 
 
-class GlobalAveragePooling2D(_GlobalAveragePooling, Layer):
+class GlobalAveragePooling2D(_GlobalAveragePooling):
     """The mean of a whole image, by channel: a = 1/(h·w) Σ_{ij} x_{ij}.
 
     Args:
@@ -533,7 +532,7 @@ class GlobalAveragePooling2D(_GlobalAveragePooling, Layer):
     rank = 2
 
 
-class GlobalAveragePooling3D(_GlobalAveragePooling, Layer):
+class GlobalAveragePooling3D(_GlobalAveragePooling):
     """The mean of a whole volume, by channel.
 
     Args:
@@ -558,7 +557,7 @@ class GlobalAveragePooling3D(_GlobalAveragePooling, Layer):
 # To a size ----------------------------------------------------------------------------
 
 
-class AdaptiveMaxPooling1D(_AdaptiveMaxPooling, Layer):
+class AdaptiveMaxPooling1D(_AdaptiveMaxPooling):
     """The largest of each of so many windows of steps, whatever the length.
 
     Args:
@@ -580,7 +579,7 @@ class AdaptiveMaxPooling1D(_AdaptiveMaxPooling, Layer):
     rank = 1
 
 
-class AdaptiveMaxPooling2D(_AdaptiveMaxPooling, Layer):
+class AdaptiveMaxPooling2D(_AdaptiveMaxPooling):
     """The largest of each of so many windows of an image, whatever its size.
 
     Along an axis of n cells that becomes m, window p has the cells from ⌊p·n / m⌋ to
@@ -611,7 +610,7 @@ class AdaptiveMaxPooling2D(_AdaptiveMaxPooling, Layer):
     rank = 2
 
 
-class AdaptiveMaxPooling3D(_AdaptiveMaxPooling, Layer):
+class AdaptiveMaxPooling3D(_AdaptiveMaxPooling):
     """The largest of each of so many windows of a volume, whatever its size.
 
     Args:
@@ -634,7 +633,7 @@ class AdaptiveMaxPooling3D(_AdaptiveMaxPooling, Layer):
     rank = 3
 
 
-class AdaptiveAveragePooling1D(_AdaptiveAveragePooling, Layer):
+class AdaptiveAveragePooling1D(_AdaptiveAveragePooling):
     """The mean of each of so many windows of steps, whatever the length.
 
     Args:
@@ -656,7 +655,7 @@ class AdaptiveAveragePooling1D(_AdaptiveAveragePooling, Layer):
     rank = 1
 
 
-class AdaptiveAveragePooling2D(_AdaptiveAveragePooling, Layer):
+class AdaptiveAveragePooling2D(_AdaptiveAveragePooling):
     """The mean of each of so many windows of an image, whatever its size.
 
     The windows are those of `AdaptiveMaxPooling2D`.
@@ -683,7 +682,7 @@ class AdaptiveAveragePooling2D(_AdaptiveAveragePooling, Layer):
     rank = 2
 
 
-class AdaptiveAveragePooling3D(_AdaptiveAveragePooling, Layer):
+class AdaptiveAveragePooling3D(_AdaptiveAveragePooling):
     """The mean of each of so many windows of a volume, whatever its size.
 
     Args:

@@ -7,22 +7,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from onefit import activations, config, constraints, regularizers
-from onefit.description import number, setting
-from onefit.layers.base import Layer, is_shape, positive
+from onefit import config
+from onefit.description import Description, setting
+from onefit.layers.base import Layer, is_shape
 from onefit.layers.cells import (
     GRUFormula,
     LSTMFormula,
+    Recurrent,
     SimpleFormula,
     a_cell,
-    initial,
     output_size,
     state_shapes,
     through_time,
     zero_states,
 )
 from onefit.layers.composite import Composite
-from onefit.layers.dropout import a_seed
+from onefit.layers.settings import only, regularizer
 from onefit.types import Params, Shape, State
 
 __all__ = ["GRU", "LSTM", "RNN", "OverTime", "SimpleRNN", "WithStates"]
@@ -31,7 +31,7 @@ __all__ = ["GRU", "LSTM", "RNN", "OverTime", "SimpleRNN", "WithStates"]
 # What they share ----------------------------------------------------------------------
 
 
-class WithStates:
+class WithStates(Layer, abstract=True):
     """What is called on initial states, too, and may carry them from call to call."""
 
     def gather(self, *inputs: Any, initial_state: Any = None, **options: Any) -> Any:
@@ -40,9 +40,9 @@ class WithStates:
             inputs, initial_state = inputs[:1], inputs[1]
         if initial_state is not None:
             inputs = ((*inputs, *jax.tree.leaves(initial_state)),)
-        return super().gather(*inputs, **options)  # type: ignore[misc]
+        return super().gather(*inputs, **options)
 
-    def reset_states(self: Any) -> None:
+    def reset_states(self) -> None:
         """Sets the states that a stateful layer carries from call to call to zero.
 
         Raises:
@@ -64,7 +64,7 @@ class WithStates:
         self.reset_states()
 
 
-class OverTime(WithStates):
+class OverTime(WithStates, abstract=True):
     """What carries a cell along sequences; the settings are the class's own."""
 
     supports_masking = True
@@ -72,11 +72,13 @@ class OverTime(WithStates):
     """How many axes one step has behind the batch; None for any number."""
     sequences: ClassVar[str] = "(batch, time, features)"
 
-    return_sequences: bool
-    return_state: bool
-    go_backwards: bool
-    stateful: bool
-    zero_output_for_mask: bool
+    return_sequences: bool = False
+    return_state: bool = False
+    go_backwards: bool = False
+    stateful: bool = False
+    unroll: bool = False
+    zero_output_for_mask: bool = setting(default=False, kw_only=True)
+    activity_regularizer: Any = regularizer()
 
     @property
     def carried(self) -> Any:
@@ -99,7 +101,7 @@ class OverTime(WithStates):
         """The states before the first step."""
         return zero_states(self.carried, x.shape[0])
 
-    def init(self: Any, rng: Any, input_shape: Any) -> tuple[Params, State]:
+    def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
         shape = _first(input_shape)
         params, state = self.first_weights(rng, (shape[0], *shape[2:]))
         state = self.layer_weights(state)
@@ -111,10 +113,10 @@ class OverTime(WithStates):
 
     def first_weights(self, rng: Any, step_shape: Shape) -> tuple[Params, State]:
         """Fresh weights of the cell, for steps of this shape."""
-        return super().init(rng, step_shape)  # type: ignore[misc]
+        return super().init(rng, step_shape)
 
     def apply(
-        self: Any,
+        self,
         params: Params,
         state: State,
         x: Any,
@@ -160,7 +162,7 @@ class OverTime(WithStates):
         )
         return ((y, *states) if self.return_state else y), new
 
-    def _check(self: Any, x: Any, mask: Any, state: State, names: list[str]) -> None:
+    def _check(self, x: Any, mask: Any, state: State, names: list[str]) -> None:
         """Refuses a mask of another shape, and another batch than that of the state."""
         if mask is not None and jnp.shape(mask) != x.shape[:2]:
             raise self.misfit(
@@ -171,7 +173,7 @@ class OverTime(WithStates):
         if names and x.shape[0] != state[names[0]].shape[0]:
             raise self._other_batch(x.shape[0], state[names[0]].shape[0])
 
-    def compute_mask(self: Any, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Any, mask: Any) -> Any:
         """The input's mask for the sequences, if they are the output."""
         mask = mask[0] if isinstance(mask, tuple) else mask
         mask = mask if self.return_sequences else None
@@ -183,7 +185,7 @@ class OverTime(WithStates):
             *jax.tree.map(lambda _: None, self.states_of(shape), is_leaf=is_shape),
         )
 
-    def output_shape(self: Any, input_shape: Any) -> Any:
+    def output_shape(self, input_shape: Any) -> Any:
         shape = _first(input_shape)
         self._fits(shape)
         states = self.states_of(shape)
@@ -204,7 +206,7 @@ class OverTime(WithStates):
         """The shape of one step's output, without the batch."""
         return (output_size(self.carried),)
 
-    def _fits(self: Any, shape: Shape) -> None:
+    def _fits(self, shape: Shape) -> None:
         """Refuses inputs that are no sequences, or others than it was built for."""
         axes = self.step_axes
         if len(shape) < 3 or (axes is not None and len(shape) != axes + 2):
@@ -234,14 +236,14 @@ class OverTime(WithStates):
             if shape[0] not in (None, rows):
                 raise self._other_batch(shape[0], rows)
 
-    def _other_batch(self: Any, rows: int, known: int) -> ValueError:
+    def _other_batch(self, rows: int, known: int) -> ValueError:
         return self.misfit(
             f"a batch of {rows} rows with stateful=True",
             f"{known}, as the states were made for",
             f"give batches of {known} rows, or make a new layer",
         )
 
-    def known(self: Any, shape: Shape) -> None:
+    def known(self, shape: Shape) -> None:
         """Refuses other features than the layer was built for, and unknown ones."""
         features = shape[2:]
         if features[-1] is None:
@@ -276,7 +278,7 @@ def _sizes(shape: Shape) -> Any:
 # Layers -------------------------------------------------------------------------------
 
 
-class SimpleRNN(OverTime, SimpleFormula, Layer):
+class SimpleRNN(OverTime, SimpleFormula):
     """Fully connected recurrent layer: h_t = g(x_t · W + h_{t−1} · R + b).
 
     Args:
@@ -329,41 +331,19 @@ class SimpleRNN(OverTime, SimpleFormula, Layer):
     Source: Elman 1990, "Finding structure in time"; lecture 004, "Recurrent layer".
     """
 
-    units: int = setting(check=positive)
-    activation: Any = setting(default="tanh", convert=activations.get)
-    use_bias: bool = True
-    kernel_initializer: Any = initial("glorot_uniform")
-    recurrent_initializer: Any = initial("orthogonal")
-    bias_initializer: Any = initial("zeros")
-    kernel_regularizer: Any = setting(default=None, convert=regularizers.get)
-    recurrent_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    activity_regularizer: Any = setting(default=None, convert=regularizers.get)
-    kernel_constraint: Any = setting(default=None, convert=constraints.get)
-    recurrent_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
-    dropout: float = number(default=0.0, minimum=0, maximum=1)
-    recurrent_dropout: float = number(default=0.0, minimum=0, maximum=1)
-    return_sequences: bool = False
-    return_state: bool = False
-    go_backwards: bool = False
-    stateful: bool = False
-    unroll: bool = False
-    seed: int | None = setting(default=None, convert=a_seed)
-    zero_output_for_mask: bool = setting(default=False, kw_only=True)
+    _order = (
+        f"{Recurrent._order} return_sequences return_state go_backwards stateful unroll"
+    )
 
 
-def _no_cudnn(place: str, name: str, value: Any) -> None:
-    if value not in ("auto", False):
-        raise invalid(
-            place,
-            f"{name}={value!r}",
-            '"auto" or False',
-            "leave it out: there is one way, and it is the same on each platform",
-        )
+_NO_CUDNN = only(
+    "auto",
+    False,
+    fix="leave it out: there is one way, and it is the same on each platform",
+)
 
 
-class LSTM(OverTime, LSTMFormula, Layer):
+class LSTM(OverTime, LSTMFormula):
     """Long short-term memory: gates i, f, o around a memory c.
 
     With z = x_t · W + h_{t−1} · R + b, in four blocks of columns:
@@ -413,34 +393,10 @@ class LSTM(OverTime, LSTMFormula, Layer):
     for the forget gate.
     """
 
-    units: int = setting(check=positive)
-    activation: Any = setting(default="tanh", convert=activations.get)
-    recurrent_activation: Any = setting(default="sigmoid", convert=activations.get)
-    use_bias: bool = True
-    kernel_initializer: Any = initial("glorot_uniform")
-    recurrent_initializer: Any = initial("orthogonal")
-    bias_initializer: Any = initial("zeros")
-    unit_forget_bias: bool = True
-    kernel_regularizer: Any = setting(default=None, convert=regularizers.get)
-    recurrent_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    activity_regularizer: Any = setting(default=None, convert=regularizers.get)
-    kernel_constraint: Any = setting(default=None, convert=constraints.get)
-    recurrent_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
-    dropout: float = number(default=0.0, minimum=0, maximum=1)
-    recurrent_dropout: float = number(default=0.0, minimum=0, maximum=1)
-    seed: int | None = setting(default=None, convert=a_seed)
-    return_sequences: bool = False
-    return_state: bool = False
-    go_backwards: bool = False
-    stateful: bool = False
-    unroll: bool = False
-    use_cudnn: Any = setting(default="auto", check=_no_cudnn)
-    zero_output_for_mask: bool = setting(default=False, kw_only=True)
+    use_cudnn: Any = setting(default="auto", check=_NO_CUDNN)
 
 
-class GRU(OverTime, GRUFormula, Layer):
+class GRU(OverTime, GRUFormula):
     """Gated recurrent unit: u decides what of h is kept, r what the new value sees.
 
     u, r = σ(x_t · W_k + b_k + h_{t−1} · R_k + r_k),
@@ -486,34 +442,19 @@ class GRU(OverTime, GRUFormula, Layer):
     Source: Cho et al. 2014, arXiv:1406.1078.
     """
 
-    units: int = setting(check=positive)
-    activation: Any = setting(default="tanh", convert=activations.get)
-    recurrent_activation: Any = setting(default="sigmoid", convert=activations.get)
-    use_bias: bool = True
-    kernel_initializer: Any = initial("glorot_uniform")
-    recurrent_initializer: Any = initial("orthogonal")
-    bias_initializer: Any = initial("zeros")
-    kernel_regularizer: Any = setting(default=None, convert=regularizers.get)
-    recurrent_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    activity_regularizer: Any = setting(default=None, convert=regularizers.get)
-    kernel_constraint: Any = setting(default=None, convert=constraints.get)
-    recurrent_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
-    dropout: float = number(default=0.0, minimum=0, maximum=1)
-    recurrent_dropout: float = number(default=0.0, minimum=0, maximum=1)
-    seed: int | None = setting(default=None, convert=a_seed)
-    return_sequences: bool = False
-    return_state: bool = False
-    go_backwards: bool = False
-    stateful: bool = False
-    unroll: bool = False
-    reset_after: bool = True
-    use_cudnn: Any = setting(default="auto", check=_no_cudnn)
-    zero_output_for_mask: bool = setting(default=False, kw_only=True)
+    _order = (
+        f"{Recurrent._order} seed return_sequences return_state go_backwards stateful "
+        "unroll"
+    )
+
+    use_cudnn: Any = setting(default="auto", check=_NO_CUDNN)
 
 
-class RNN(OverTime, Composite):
+class _OfCell(Description):
+    cell: Any = setting(convert=a_cell)
+
+
+class RNN(OverTime, _OfCell, Composite):
     """Any cell, carried along sequences: (y_t, s_t) = cell(x_t, s_{t−1}).
 
     A cell is a layer with a `state_size`, a whole number or a tuple of them, whose
@@ -562,16 +503,8 @@ class RNN(OverTime, Composite):
 
     step_axes = None
 
-    cell: Any = setting(convert=a_cell)
-    return_sequences: bool = False
-    return_state: bool = False
-    go_backwards: bool = False
-    stateful: bool = False
-    unroll: bool = False
     zero_output_for_mask: bool = False
-    activity_regularizer: Any = setting(
-        default=None, convert=regularizers.get, kw_only=True
-    )
+    activity_regularizer: Any = regularizer(kw_only=True)
 
     def parts(self) -> dict[str, Layer]:
         return {"cell": self.cell}

@@ -6,9 +6,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from onefit.checks import whole
 from onefit.description import setting
 from onefit.errors import invalid, mistyped, unknown
-from onefit.layers.base import Layer, positive
+from onefit.layers.base import Layer
 from onefit.types import Array, Params, Shape
 
 __all__ = ["Flatten", "Permute", "RepeatVector", "Reshape"]
@@ -188,7 +189,7 @@ class RepeatVector(Layer):
     Source: Keras, `keras.layers.RepeatVector`.
     """
 
-    n: int = setting(check=positive)
+    n: int = setting(check=whole(1))
 
     def compute(self, params: Params, x: Array) -> Array:
         return jnp.broadcast_to(x[:, None, :], self.output_shape(x.shape))

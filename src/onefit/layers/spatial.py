@@ -4,19 +4,19 @@
 What is the same for every rank stands once; a class adds its rank.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from onefit.description import Description, number, setting
+from onefit.checks import one_of
+from onefit.description import number, setting
 from onefit.errors import invalid, is_whole
-from onefit.layers.base import Layer
-from onefit.layers.dropout import Dropout, Noise, a_seed
+from onefit.layers.dropout import Dropout, Noise
 from onefit.layers.grids import Grid, by_axis, lowered
-from onefit.layers.images import one_of
 from onefit.layers.reshaping import data_format
+from onefit.layers.settings import seed
 from onefit.types import Array, Key, Params, Shape
 
 __all__ = [
@@ -67,7 +67,7 @@ def _pairs(layer: Any, name: str) -> Any:
     return pairs[0] if rank == 1 else pairs
 
 
-class _Borders(Grid, Description):
+class _Borders(Grid, abstract=True):
     """Cells that are added to the ends of the axes, or taken off where negative."""
 
     def borders(self) -> tuple[tuple[int, int], ...]:
@@ -94,8 +94,9 @@ class _Borders(Grid, Description):
         return self.resized(input_shape, sizes)
 
 
-class _ZeroPadding(_Borders):
+class _ZeroPadding(_Borders, abstract=True):
     padding: Any
+    data_format: Any = setting(default=None, convert=data_format)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -105,8 +106,9 @@ class _ZeroPadding(_Borders):
         return (self.padding,) if self.rank == 1 else self.padding
 
 
-class _Cropping(_Borders):
+class _Cropping(_Borders, abstract=True):
     cropping: Any
+    data_format: Any = setting(default=None, convert=data_format)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -117,8 +119,9 @@ class _Cropping(_Borders):
         return tuple((-before, -after) for before, after in pairs)
 
 
-class _UpSampling(Grid, Description):
+class _UpSampling(Grid, abstract=True):
     size: Any
+    data_format: Any = setting(default=None, convert=data_format)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -140,8 +143,10 @@ class _UpSampling(Grid, Description):
         return self.resized(input_shape, [n and n * factor for n, factor in grown])
 
 
-class _SpatialDropout(Noise, Grid, Description):
+class _SpatialDropout(Noise, Grid, abstract=True):
     rate: float = number(minimum=0, maximum=1)
+    data_format: Any = setting(default=None, convert=data_format)
+    seed: int | None = seed()
 
     def noisy(self, x: Array, key: Key) -> Array:
         axes = self.axes(x.shape)
@@ -156,7 +161,7 @@ class _SpatialDropout(Noise, Grid, Description):
 # Borders ------------------------------------------------------------------------------
 
 
-class ZeroPadding1D(_ZeroPadding, Layer):
+class ZeroPadding1D(_ZeroPadding):
     """Puts zeros before and after the steps.
 
     Args:
@@ -178,10 +183,9 @@ class ZeroPadding1D(_ZeroPadding, Layer):
 
     rank = 1
     padding: Any = (1, 1)
-    data_format: Any = setting(default=None, convert=data_format)
 
 
-class ZeroPadding2D(_ZeroPadding, Layer):
+class ZeroPadding2D(_ZeroPadding):
     """Puts rows and columns of zeros around images.
 
     Args:
@@ -207,10 +211,9 @@ class ZeroPadding2D(_ZeroPadding, Layer):
 
     rank = 2
     padding: Any = ((1, 1), (1, 1))
-    data_format: Any = setting(default=None, convert=data_format)
 
 
-class ZeroPadding3D(_ZeroPadding, Layer):
+class ZeroPadding3D(_ZeroPadding):
     """Puts zeros around volumes.
 
     Args:
@@ -234,10 +237,9 @@ class ZeroPadding3D(_ZeroPadding, Layer):
 
     rank = 3
     padding: Any = ((1, 1), (1, 1), (1, 1))
-    data_format: Any = setting(default=None, convert=data_format)
 
 
-class Cropping1D(_Cropping, Layer):
+class Cropping1D(_Cropping):
     """Takes steps off the start and the end.
 
     Args:
@@ -257,10 +259,11 @@ class Cropping1D(_Cropping, Layer):
     """
 
     rank = 1
+    data_format: ClassVar[str] = "channels_last"
     cropping: Any = (1, 1)
 
 
-class Cropping2D(_Cropping, Layer):
+class Cropping2D(_Cropping):
     """Takes rows and columns off the borders of images.
 
     Args:
@@ -288,10 +291,9 @@ class Cropping2D(_Cropping, Layer):
 
     rank = 2
     cropping: Any = ((0, 0), (0, 0))
-    data_format: Any = setting(default=None, convert=data_format)
 
 
-class Cropping3D(_Cropping, Layer):
+class Cropping3D(_Cropping):
     """Takes cells off the borders of volumes.
 
     Args:
@@ -315,13 +317,12 @@ class Cropping3D(_Cropping, Layer):
 
     rank = 3
     cropping: Any = ((1, 1), (1, 1), (1, 1))
-    data_format: Any = setting(default=None, convert=data_format)
 
 
 # Larger -------------------------------------------------------------------------------
 
 
-class UpSampling1D(_UpSampling, Layer):
+class UpSampling1D(_UpSampling):
     """Repeats each step: a_p = x_{⌊p / size⌋}.
 
     Args:
@@ -340,13 +341,14 @@ class UpSampling1D(_UpSampling, Layer):
     """
 
     rank = 1
+    data_format: ClassVar[str] = "channels_last"
     size: Any = 2
 
 
 _RESIZED = ("bicubic", "bilinear", "lanczos3", "lanczos5")
 
 
-class UpSampling2D(_UpSampling, Layer):
+class UpSampling2D(_UpSampling):
     """Makes images larger: by repeating pixels, or by interpolation between them.
 
     "nearest": a_{pq} = x_{⌊p / s⌋, ⌊q / t⌋}. The others place pixel p of the new image
@@ -378,7 +380,6 @@ class UpSampling2D(_UpSampling, Layer):
 
     rank = 2
     size: Any = (2, 2)
-    data_format: Any = setting(default=None, convert=data_format)
     interpolation: str = setting(
         default="nearest", convert=lowered, check=one_of("nearest", *_RESIZED)
     )
@@ -390,7 +391,7 @@ class UpSampling2D(_UpSampling, Layer):
         return jax.image.resize(x, shape, self.interpolation, antialias=False)
 
 
-class UpSampling3D(_UpSampling, Layer):
+class UpSampling3D(_UpSampling):
     """Makes volumes larger by repeating their cells.
 
     Args:
@@ -414,13 +415,12 @@ class UpSampling3D(_UpSampling, Layer):
 
     rank = 3
     size: Any = (2, 2, 2)
-    data_format: Any = setting(default=None, convert=data_format)
 
 
 # Dropout ------------------------------------------------------------------------------
 
 
-class SpatialDropout1D(_SpatialDropout, Layer):
+class SpatialDropout1D(_SpatialDropout):
     """Drops whole channels of sequences at random while training.
 
     Args:
@@ -441,10 +441,10 @@ class SpatialDropout1D(_SpatialDropout, Layer):
     """
 
     rank = 1
-    seed: int | None = setting(default=None, convert=a_seed)
+    data_format: ClassVar[str] = "channels_last"
 
 
-class SpatialDropout2D(_SpatialDropout, Layer):
+class SpatialDropout2D(_SpatialDropout):
     """Drops whole channels of images at random while training: a = x · m / (1 − rate).
 
     As `Dropout`, with one m for all the pixels of a channel: neighbours are so much
@@ -472,11 +472,9 @@ class SpatialDropout2D(_SpatialDropout, Layer):
     """
 
     rank = 2
-    data_format: Any = setting(default=None, convert=data_format)
-    seed: int | None = setting(default=None, convert=a_seed)
 
 
-class SpatialDropout3D(_SpatialDropout, Layer):
+class SpatialDropout3D(_SpatialDropout):
     """Drops whole channels of volumes at random while training.
 
     Args:
@@ -500,5 +498,3 @@ class SpatialDropout3D(_SpatialDropout, Layer):
     """
 
     rank = 3
-    data_format: Any = setting(default=None, convert=data_format)
-    seed: int | None = setting(default=None, convert=a_seed)

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from onefit import initializers
+from onefit.checks import whole
 from onefit.description import setting
-from onefit.layers.base import Layer, positive, where
+from onefit.layers.base import Layer, where
 from onefit.layers.composite import Composite, a_layer
 from onefit.types import Array, Params, Shape, State
 
@@ -54,7 +55,7 @@ class SpectralNormalization(Composite):
     """
 
     layer: Layer = setting(convert=a_layer)
-    power_iterations: int = setting(default=1, check=positive)
+    power_iterations: int = setting(default=1, check=whole(1))
 
     def parts(self) -> dict[str, Layer]:
         return {"layer": self.layer}

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from onefit.checks import one_of
 from onefit.description import setting
-from onefit.errors import invalid, mistyped, unknown
+from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer, Outcome, is_shape
 from onefit.layers.composite import Composite, a_layer
 from onefit.layers.recurrent import OverTime, WithStates
@@ -26,12 +27,6 @@ MERGES: dict[Any, Any] = {
     "ave": lambda a, b: (a + b) / 2.0,
     None: lambda a, b: (a, b),
 }
-
-
-def _merge_mode(place: str, name: str, value: Any) -> None:
-    del place
-    if value not in MERGES:
-        raise unknown(name, value, [str(mode) for mode in MERGES])
 
 
 def _directed(layer: Layer, way: str, **settings: Any) -> Layer:
@@ -78,7 +73,7 @@ class Bidirectional(WithStates, Composite):
     supports_masking = True
 
     layer: Any = setting(convert=a_layer)
-    merge_mode: Any = setting(default="concat", check=_merge_mode)
+    merge_mode: Any = setting(default="concat", check=one_of(*MERGES))
     backward_layer: Any = setting(
         default=None, convert=lambda v: None if v is None else a_layer(v), kw_only=True
     )

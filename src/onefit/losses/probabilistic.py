@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from onefit.checks import whole
 from onefit.config import epsilon
 from onefit.description import number, off, setting
-from onefit.errors import mistyped
 from onefit.losses.base import Loss, losses
 from onefit.losses.functions import per_example
 from onefit.losses.shapes import hits, labelled, refuse_labels, same
@@ -87,11 +87,6 @@ def _log_probabilities(a: Array, from_logits: bool, axis: int) -> Array:
     return jnp.log(_clipped(a / jnp.sum(a, axis=axis, keepdims=True)))
 
 
-def _axis(where: str, name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise mistyped(where, f"{name}={value!r}", "a whole number")
-
-
 def _factors(value: Any) -> Any:
     return np.asarray(value, float) if isinstance(value, list | tuple) else value
 
@@ -118,7 +113,7 @@ class BinaryCrossentropy(Loss):
 
     from_logits: bool = False
     label_smoothing: float = number(default=0.0, minimum=0, maximum=1)
-    axis: int = setting(default=-1, check=_axis)
+    axis: int = setting(default=-1, check=whole())
 
     link: ClassVar[str | None] = "sigmoid"
     pair = same
@@ -151,7 +146,7 @@ class BinaryFocalCrossentropy(Loss):
     gamma: float = number(default=2.0, minimum=0)
     from_logits: bool = False
     label_smoothing: float = number(default=0.0, minimum=0, maximum=1)
-    axis: int = setting(default=-1, check=_axis)
+    axis: int = setting(default=-1, check=whole())
 
     link: ClassVar[str | None] = "sigmoid"
     pair = same
@@ -194,7 +189,7 @@ class CategoricalCrossentropy(Loss):
 
     from_logits: bool = False
     label_smoothing: float = number(default=0.0, minimum=0, maximum=1)
-    axis: int = setting(default=-1, check=_axis)
+    axis: int = setting(default=-1, check=whole())
 
     link: ClassVar[str | None] = "softmax"
     pair = same
@@ -225,7 +220,7 @@ class CategoricalFocalCrossentropy(Loss):
     gamma: float = number(default=2.0, minimum=0)
     from_logits: bool = False
     label_smoothing: float = number(default=0.0, minimum=0, maximum=1)
-    axis: int = setting(default=-1, check=_axis)
+    axis: int = setting(default=-1, check=whole())
 
     link: ClassVar[str | None] = "softmax"
     pair = same
@@ -265,7 +260,7 @@ class SparseCategoricalCrossentropy(Loss):
 
     from_logits: bool = False
     ignore_class: int | None = None
-    axis: int = setting(default=-1, check=_axis)
+    axis: int = setting(default=-1, check=whole())
 
     link: ClassVar[str | None] = "softmax"
     pair = labelled

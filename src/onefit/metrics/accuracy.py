@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
+from onefit.checks import whole
 from onefit.description import number, setting
 from onefit.errors import invalid
 from onefit.metrics.base import functions, same_shape
@@ -212,12 +213,15 @@ class SparseCategoricalAccuracy(_Accuracy):
         return sparse_categorical_accuracy(y_true, y_pred)
 
 
-def _at_least_one(where: str, name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise invalid(where, f"{name}={value!r}", "an integer, 1 or more")
+class _Top(_Accuracy, abstract=True):
+    """Base: of the k largest outputs; k comes first when given by place."""
+
+    name: str | None = setting(default=None, kw_only=True, identity=False)
+    dtype: Any = setting(default=None, kw_only=True)
+    k: int = setting(default=5, check=whole(1))
 
 
-class TopKCategoricalAccuracy(_Accuracy):
+class TopKCategoricalAccuracy(_Top):
     """How often the target's class is among the k largest outputs; one-hot targets.
 
     Args:
@@ -232,15 +236,11 @@ class TopKCategoricalAccuracy(_Accuracy):
         0.5
     """
 
-    name: str | None = setting(default=None, kw_only=True, identity=False)
-    dtype: Any = setting(default=None, kw_only=True)
-    k: int = setting(default=5, check=_at_least_one)
-
     def values(self, y_true: Array, y_pred: Array) -> Array:
         return top_k_categorical_accuracy(y_true, y_pred, self.k)
 
 
-class SparseTopKCategoricalAccuracy(_Accuracy):
+class SparseTopKCategoricalAccuracy(_Top):
     """How often the target's class is among the k largest outputs; integer targets.
 
     Args:
@@ -256,9 +256,6 @@ class SparseTopKCategoricalAccuracy(_Accuracy):
         0.5
     """
 
-    name: str | None = setting(default=None, kw_only=True, identity=False)
-    dtype: Any = setting(default=None, kw_only=True)
-    k: int = setting(default=5, check=_at_least_one)
     from_sorted_ids: bool = setting(default=False, kw_only=True)
 
     def values(self, y_true: Array, y_pred: Array) -> Array:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from onefit import config
+from onefit.checks import between, whole
 from onefit.description import number, setting
 from onefit.errors import invalid, unknown
 from onefit.metrics.base import ABSENT, MetricState, Paired, ratio
@@ -58,15 +59,7 @@ def _numbers(value: Any) -> Any:
     return tuple(map(float, value)) if np.ndim(value) else float(value)
 
 
-def _probability(where: str, name: str, value: Any) -> None:
-    every = value if isinstance(value, tuple) else (value,)
-    if value is not None and not all(0 <= v <= 1 for v in every):
-        raise invalid(where, f"{name}={value!r}", "numbers in [0, 1]")
-
-
-def _index(where: str, name: str, value: Any) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-        raise invalid(where, f"{name}={value!r}", "None or an integer")
+_PROBABILITIES = between(0, 1, optional=True)
 
 
 class Cells(NamedTuple):
@@ -171,7 +164,9 @@ class _AtThresholds(_Confusion, abstract=True):
     shows: ClassVar[str]
     """The number of `Cells` that it is."""
 
-    thresholds: Any = setting(default=None, convert=_numbers, check=_probability)
+    thresholds: Any = setting(
+        default=None, convert=_numbers, check=between(0, 1, optional=True)
+    )
 
     def grid(self) -> tuple[float, ...]:
         if self.thresholds is None:
@@ -188,8 +183,8 @@ class _AtThresholds(_Confusion, abstract=True):
 class _AmongClasses(_AtThresholds, abstract=True):
     """Base: of the k largest outputs of an example, or of one class, if asked."""
 
-    top_k: int | None = setting(default=None, check=_index)
-    class_id: int | None = setting(default=None, check=_index)
+    top_k: int | None = setting(default=None, check=whole(optional=True))
+    class_id: int | None = setting(default=None, check=whole(optional=True))
 
 
 class TruePositives(_AtThresholds):
@@ -308,11 +303,6 @@ def _evenly(count: int) -> tuple[float, ...]:
     return tuple(i / (count - 1) for i in range(count))
 
 
-def _positive(where: str, name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise invalid(where, f"{name}={value!r}", "an integer, 1 or more")
-
-
 class _Best(_Confusion, abstract=True):
     """Base: the best of one rate at the thresholds where another is high enough."""
 
@@ -357,8 +347,8 @@ class SensitivityAtSpecificity(_Best):
     shows, bound = "sensitivity", "specificity"
 
     specificity: Any = number(minimum=0, maximum=1)
-    num_thresholds: int = setting(default=200, check=_positive)
-    class_id: int | None = setting(default=None, check=_index)
+    num_thresholds: int = setting(default=200, check=whole(1))
+    class_id: int | None = setting(default=None, check=whole(optional=True))
 
 
 class SpecificityAtSensitivity(_Best):
@@ -381,8 +371,8 @@ class SpecificityAtSensitivity(_Best):
     shows, bound = "specificity", "sensitivity"
 
     sensitivity: Any = number(minimum=0, maximum=1)
-    num_thresholds: int = setting(default=200, check=_positive)
-    class_id: int | None = setting(default=None, check=_index)
+    num_thresholds: int = setting(default=200, check=whole(1))
+    class_id: int | None = setting(default=None, check=whole(optional=True))
 
 
 class PrecisionAtRecall(_Best):
@@ -405,8 +395,8 @@ class PrecisionAtRecall(_Best):
     shows, bound = "precision", "recall"
 
     recall: Any = number(minimum=0, maximum=1)
-    num_thresholds: int = setting(default=200, check=_positive)
-    class_id: int | None = setting(default=None, check=_index)
+    num_thresholds: int = setting(default=200, check=whole(1))
+    class_id: int | None = setting(default=None, check=whole(optional=True))
 
 
 class RecallAtPrecision(_Best):
@@ -429,8 +419,8 @@ class RecallAtPrecision(_Best):
     shows, bound = "recall", "precision"
 
     precision: Any = number(minimum=0, maximum=1)
-    num_thresholds: int = setting(default=200, check=_positive)
-    class_id: int | None = setting(default=None, check=_index)
+    num_thresholds: int = setting(default=200, check=whole(1))
+    class_id: int | None = setting(default=None, check=whole(optional=True))
 
 
 def _one_of(kind: str, *choices: str) -> Any:
@@ -442,11 +432,6 @@ def _one_of(kind: str, *choices: str) -> Any:
         return spelled[str(name).lower()]
 
     return convert
-
-
-def _two_or_more(where: str, name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 2:
-        raise invalid(where, f"{name}={value!r}", "an integer, 2 or more")
 
 
 class AUC(_Confusion):
@@ -488,14 +473,14 @@ class AUC(_Confusion):
 
     direction: ClassVar[str | None] = "max"
 
-    num_thresholds: int = setting(default=200, check=_two_or_more)
+    num_thresholds: int = setting(default=200, check=whole(2))
     curve: str = setting(default="ROC", convert=_one_of("curve", "ROC", "PR", "PRGAIN"))
     summation_method: str = setting(
         default="interpolation",
         convert=_one_of("summation method", "interpolation", "majoring", "minoring"),
     )
     thresholds: Any = setting(
-        default=None, convert=_numbers, check=_probability, kw_only=True
+        default=None, convert=_numbers, check=_PROBABILITIES, kw_only=True
     )
     multi_label: bool = setting(default=False, kw_only=True)
     num_labels: int | None = setting(default=None, kw_only=True)

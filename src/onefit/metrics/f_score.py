@@ -4,9 +4,10 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
+from onefit.checks import one_of
 from onefit.description import number, setting
-from onefit.errors import invalid, unknown
-from onefit.metrics.base import ABSENT, Metric, MetricState, Paired, ratio
+from onefit.errors import invalid
+from onefit.metrics.base import Metric, MetricState, Paired, ratio
 from onefit.types import Array, Shape
 
 __all__ = ["F1Score", "FBetaScore"]
@@ -15,20 +16,15 @@ _COUNTS = ("true_positives", "false_positives", "false_negatives")
 _AVERAGES = (None, "micro", "macro", "weighted")
 
 
-def _average(where: str, name: str, value: Any) -> None:
-    if value not in _AVERAGES:
-        raise unknown(f"{name} of {where}", value, map(str, _AVERAGES))
-
-
 class _FScore(Paired, abstract=True):
     """Base: counts for each class, or for all together."""
 
     direction: ClassVar[str | None] = "max"
 
-    average = ABSENT
-    threshold = ABSENT
+    average: str | None = setting(default=None, check=one_of(*_AVERAGES))
+    threshold: Any = number(default=None, above=0, maximum=1, optional=True)
+    num_classes: int | None = setting(default=None, kw_only=True)
     beta = 1.0
-    num_classes = ABSENT
 
     def sized(self, output_shape: Shape) -> Metric:
         return self.replace(num_classes=output_shape[-1])
@@ -95,11 +91,10 @@ class FBetaScore(_FScore):
         Array([0.3846, 0.9091, 0.8333], dtype=float32)
     """
 
+    _order = "average beta"
+
     name: str | None = setting(default="fbeta_score", kw_only=True, identity=False)
-    average: str | None = setting(default=None, check=_average)
     beta: Any = number(default=1.0, above=0)
-    threshold: Any = number(default=None, above=0, maximum=1, optional=True)
-    num_classes: int | None = setting(default=None, kw_only=True)
 
 
 class F1Score(_FScore):
@@ -129,6 +124,3 @@ class F1Score(_FScore):
     """
 
     name: str | None = setting(default="f1_score", kw_only=True, identity=False)
-    average: str | None = setting(default=None, check=_average)
-    threshold: Any = number(default=None, above=0, maximum=1, optional=True)
-    num_classes: int | None = setting(default=None, kw_only=True)

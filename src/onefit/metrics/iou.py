@@ -6,17 +6,13 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 import numpy as np
 
+from onefit.checks import whole
 from onefit.description import number, setting
 from onefit.errors import invalid
 from onefit.metrics.base import ABSENT, MetricState, Paired, ratio
 from onefit.types import Array
 
 __all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
-
-
-def _classes(where: str, name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise invalid(where, f"{name}={value!r}", "an integer, 1 or more")
 
 
 class _IoU(Paired, abstract=True):
@@ -74,7 +70,24 @@ class _IoU(Paired, abstract=True):
         return ratio(jnp.sum(ratio(both, either)[ids]), jnp.sum(present))
 
 
-class IoU(_IoU):
+class _OfClasses(_IoU, abstract=True):
+    """Base: the classes are numbers, or the largest along an axis."""
+
+    num_classes: int = setting(check=whole(1))
+    ignore_class: int | None = setting(default=None, kw_only=True)
+    sparse_y_pred: bool = setting(default=True, kw_only=True)
+    axis: int = setting(default=-1, kw_only=True)
+
+
+class _OneHot(_OfClasses, abstract=True):
+    """Base: the class of a target is the largest along an axis."""
+
+    sparse_y_true = False
+
+    sparse_y_pred: bool = setting(default=False, kw_only=True)
+
+
+class IoU(_OfClasses):
     """TP / (TP + FP + FN) of some classes, averaged over those that occur.
 
     Args:
@@ -97,12 +110,8 @@ class IoU(_IoU):
         0.3333
     """
 
-    num_classes: int = setting(check=_classes)
     target_class_ids: Any = setting(convert=tuple)
-    ignore_class: int | None = setting(default=None, kw_only=True)
     sparse_y_true: bool = setting(default=True, kw_only=True)
-    sparse_y_pred: bool = setting(default=True, kw_only=True)
-    axis: int = setting(default=-1, kw_only=True)
 
 
 class BinaryIoU(_IoU):
@@ -128,7 +137,7 @@ class BinaryIoU(_IoU):
         return y_true.astype(int), (y_pred >= self.threshold).astype(int)
 
 
-class MeanIoU(_IoU):
+class MeanIoU(_OfClasses):
     """TP / (TP + FP + FN) of every class, averaged over those that occur.
 
     Args:
@@ -146,14 +155,10 @@ class MeanIoU(_IoU):
         0.3333
     """
 
-    num_classes: int = setting(check=_classes)
-    ignore_class: int | None = setting(default=None, kw_only=True)
     sparse_y_true: bool = setting(default=True, kw_only=True)
-    sparse_y_pred: bool = setting(default=True, kw_only=True)
-    axis: int = setting(default=-1, kw_only=True)
 
 
-class OneHotIoU(_IoU):
+class OneHotIoU(_OneHot):
     """`IoU` for one-hot targets.
 
     Args:
@@ -171,16 +176,10 @@ class OneHotIoU(_IoU):
         0.5
     """
 
-    sparse_y_true = False
-
-    num_classes: int = setting(check=_classes)
     target_class_ids: Any = setting(convert=tuple)
-    ignore_class: int | None = setting(default=None, kw_only=True)
-    sparse_y_pred: bool = setting(default=False, kw_only=True)
-    axis: int = setting(default=-1, kw_only=True)
 
 
-class OneHotMeanIoU(_IoU):
+class OneHotMeanIoU(_OneHot):
     """`MeanIoU` for one-hot targets.
 
     Args:
@@ -196,10 +195,3 @@ class OneHotMeanIoU(_IoU):
         >>> float(metric(y_true, [[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]]))
         0.5
     """
-
-    sparse_y_true = False
-
-    num_classes: int = setting(check=_classes)
-    ignore_class: int | None = setting(default=None, kw_only=True)
-    sparse_y_pred: bool = setting(default=False, kw_only=True)
-    axis: int = setting(default=-1, kw_only=True)

@@ -5,8 +5,9 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
+from onefit.checks import one_of, whole
 from onefit.description import setting
-from onefit.errors import invalid, unknown
+from onefit.errors import invalid
 from onefit.metrics.base import MetricState, Paired, ratio, same_shape
 from onefit.metrics.reduction import MeanOfLoss, MeanOfValues
 from onefit.types import Array, Shape
@@ -129,16 +130,6 @@ class RootMeanSquaredError(MeanOfValues):
 _AGGREGATIONS = (None, "uniform_average", "variance_weighted_average")
 
 
-def _aggregation(where: str, name: str, value: Any) -> None:
-    if value not in _AGGREGATIONS:
-        raise unknown(f"{name} of {where}", value, map(str, _AGGREGATIONS))
-
-
-def _not_negative(where: str, name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise invalid(where, f"{name}={value!r}", "an integer, 0 or more")
-
-
 class R2Score(Paired):
     """R² = 1 − Σ w (y − a)² / Σ w (y − ȳ)², the share of the variance explained.
 
@@ -169,9 +160,9 @@ class R2Score(Paired):
 
     name: str | None = setting(default="r2_score", kw_only=True, identity=False)
     class_aggregation: str | None = setting(
-        default="uniform_average", check=_aggregation
+        default="uniform_average", check=one_of(*_AGGREGATIONS)
     )
-    num_regressors: int = setting(default=0, check=_not_negative)
+    num_regressors: int = setting(default=0, check=whole(0))
     num_outputs: int | None = setting(default=None, kw_only=True)
 
     def sized(self, output_shape: Shape) -> "R2Score":

@@ -443,7 +443,7 @@ def test_lambda_refuses():
         ),
         (
             lambda: LayerNormalization(rms_scaling=True),
-            "Write RMSNormalization() for the root mean square.",
+            "Write RMSNormalization() for the root mean square",
         ),
         (Input, "Input: received no shape; expected the shape of one example."),
         (lambda: Input((0,)), "Input: received shape=(0,); expected a tuple of"),

@@ -314,7 +314,7 @@ HEADS = "MultiHeadAttention 'multi_head_attention': received "
         (lambda: MultiHeadAttention(2, 3, value_dim=0), "received value_dim=0"),
         (lambda: MultiHeadAttention(2, 3, dropout=2), "received dropout=2"),
         (lambda: MultiHeadAttention(2, 3, sliding_window=0), "sliding_window=0"),
-        (lambda: Attention(score_mode="dto"), "Unknown score_mode of Attention 'dto'. Did you"),
+        (lambda: Attention(score_mode="dto"), "Unknown score_mode of Attention 'dto'"),
     ],
 )  # fmt: skip
 def test_settings_that_are_refused(make, text):

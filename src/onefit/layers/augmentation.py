@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from onefit.checks import one_of, whole
-from onefit.description import number, off, setting
+from onefit.description import Description, number, off, setting
 from onefit.errors import invalid, mistyped
 from onefit.layers.dropout import Noise
 from onefit.layers.images import channels_last, image_axes, resized, window
@@ -116,12 +116,58 @@ def _taps(at: Array, n: int, fill_mode: str, interpolation: str) -> list[Any]:
     return inside
 
 
-class _Moved:
+class _Augmentation(Noise, abstract=True):
+    """What all share: on while training, one draw an image, channels first or last."""
+
+    factors: ClassVar[tuple[str, ...]] = ()
+    """The settings that say how much; without effect where all are zero."""
+    limits: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+    data_format = "channels_last"  # not annotated: a setting of the subclasses
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        low, high = self.limits
+        for name in self.factors:
+            value = getattr(self, name)
+            if value is None or isinstance(value, jax.Array):
+                continue
+            if not np.all((low <= np.asarray(value)) & (np.asarray(value) <= high)):
+                raise invalid(
+                    type(self).__name__,
+                    f"{name}={np.asarray(value).tolist()}",
+                    f"a number from {low:g} to {high:g}, or two",
+                    f"write {name}=0.2 for a fifth",
+                )
+
+    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
+        """What `change` does to each image; x is (batch, height, width, channels)."""
+        raise NotImplementedError(f"{type(self).__name__} has no draw method")
+
+    def change(self, x: Array, *drawn: Any) -> Array:
+        """The images after what was drawn; no randomness here."""
+        raise NotImplementedError(f"{type(self).__name__} has no change method")
+
+    @property
+    def strength(self) -> float:
+        still = self.factors and all(off(getattr(self, name)) for name in self.factors)
+        return 0.0 if still else 1.0
+
+    def noisy(self, x: Array, key: Key) -> Array:
+        return channels_last(self, x, lambda x: self.change(x, *self.draw(key, x)))
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        image_axes(self, input_shape)
+        return input_shape
+
+
+class _Moved(_Augmentation, abstract=True):
     """What layers share that take each pixel from another place of its image."""
 
-    fill_mode: Any
-    interpolation: Any
-    fill_value: Any
+    fill_mode: str = setting(default="reflect", check=one_of(*FILL_MODES))
+    interpolation: str = setting(default="bilinear", check=one_of(*INTERPOLATIONS))
+    seed: int | None = seed()
+    fill_value: float = number(default=0.0)
+    data_format: str = setting(default=None, convert=data_format)
 
     def stretch(self, x: Array, rows: Array, columns: Array) -> Array:
         """Images whose rows and columns come from these places, each (batch, size).
@@ -165,48 +211,13 @@ class _Moved:
         return y + jnp.asarray(self.fill_value, y.dtype) * (1.0 - share[..., None])
 
 
-class _Augmentation(Noise, abstract=True):
-    """What all share: on while training, one draw an image, channels first or last."""
+class _Factor(Description):
+    factor: Any = number(convert=_factor)
 
-    factors: ClassVar[tuple[str, ...]] = ()
-    """The settings that say how much; without effect where all are zero."""
-    limits: ClassVar[tuple[float, float]] = (-1.0, 1.0)
-    data_format = "channels_last"  # not annotated: a setting of the subclasses
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        low, high = self.limits
-        for name in self.factors:
-            value = getattr(self, name)
-            if value is None or isinstance(value, jax.Array):
-                continue
-            if not np.all((low <= np.asarray(value)) & (np.asarray(value) <= high)):
-                raise invalid(
-                    type(self).__name__,
-                    f"{name}={np.asarray(value).tolist()}",
-                    f"a number from {low:g} to {high:g}, or two",
-                    f"write {name}=0.2 for a fifth",
-                )
-
-    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
-        """What `change` does to each image; x is (batch, height, width, channels)."""
-        raise NotImplementedError(f"{type(self).__name__} has no draw method")
-
-    def change(self, x: Array, *drawn: Any) -> Array:
-        """The images after what was drawn; no randomness here."""
-        raise NotImplementedError(f"{type(self).__name__} has no change method")
-
-    @property
-    def strength(self) -> float:
-        still = self.factors and all(off(getattr(self, name)) for name in self.factors)
-        return 0.0 if still else 1.0
-
-    def noisy(self, x: Array, key: Key) -> Array:
-        return channels_last(self, x, lambda x: self.change(x, *self.draw(key, x)))
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        image_axes(self, input_shape)
-        return input_shape
+class _Factors(Description):
+    height_factor: Any = number(convert=_factor)
+    width_factor: Any = number(convert=_factor)
 
 
 # Flipped, turned, zoomed, shifted -----------------------------------------------------
@@ -261,7 +272,7 @@ class RandomFlip(_Augmentation):
         return x
 
 
-class RandomRotation(_Moved, _Augmentation):
+class RandomRotation(_Moved, _Factor):
     """Turns each image about its middle by a random angle.
 
     The pixel at (i, j) from the middle comes from (j · sin θ + i · cos θ, j · cos θ −
@@ -299,13 +310,6 @@ class RandomRotation(_Moved, _Augmentation):
 
     factors = ("factor",)
 
-    factor: Any = number(convert=_factor)
-    fill_mode: str = setting(default="reflect", check=one_of(*FILL_MODES))
-    interpolation: str = setting(default="bilinear", check=one_of(*INTERPOLATIONS))
-    seed: int | None = seed()
-    fill_value: float = number(default=0.0)
-    data_format: str = setting(default=None, convert=data_format)
-
     def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
         return (2.0 * np.pi * _uniform(key, *_bounds(self.factor, x), x),)
 
@@ -322,7 +326,7 @@ class RandomRotation(_Moved, _Augmentation):
         return self.look_up(x, rows, columns)
 
 
-class RandomZoom(_Moved, _Augmentation):
+class RandomZoom(_Moved, _Factors):
     """Zooms each image about its middle by a random factor.
 
     The pixel at (i, j) from the middle comes from (z · i, z' · j), z = 1 + f,
@@ -353,13 +357,7 @@ class RandomZoom(_Moved, _Augmentation):
     factors = ("height_factor", "width_factor")
     limits = (float(np.nextafter(-1.0, 0.0)), 1.0)
 
-    height_factor: Any = number(convert=_factor)
     width_factor: Any = number(default=None, optional=True, convert=_factor)
-    fill_mode: str = setting(default="reflect", check=one_of(*FILL_MODES))
-    interpolation: str = setting(default="bilinear", check=one_of(*INTERPOLATIONS))
-    seed: int | None = seed()
-    fill_value: float = number(default=0.0)
-    data_format: str = setting(default=None, convert=data_format)
 
     def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
         keys = jax.random.split(key)
@@ -379,7 +377,7 @@ class RandomZoom(_Moved, _Augmentation):
         )
 
 
-class RandomTranslation(_Moved, _Augmentation):
+class RandomTranslation(_Moved, _Factors):
     """Shifts each image by a random share of its size.
 
     The pixel (i, j) comes from (i − f · height, j − f' · width), f ~ U(low, high): a
@@ -408,14 +406,6 @@ class RandomTranslation(_Moved, _Augmentation):
     """
 
     factors = ("height_factor", "width_factor")
-
-    height_factor: Any = number(convert=_factor)
-    width_factor: Any = number(convert=_factor)
-    fill_mode: str = setting(default="reflect", check=one_of(*FILL_MODES))
-    interpolation: str = setting(default="bilinear", check=one_of(*INTERPOLATIONS))
-    seed: int | None = seed()
-    fill_value: float = number(default=0.0)
-    data_format: str = setting(default=None, convert=data_format)
 
     def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
         factors = self.height_factor, self.width_factor

@@ -172,6 +172,12 @@ class Layer(Description):
         """The error for what does not fit this layer, which it names."""
         return invalid(where(self), received, expected, fix)
 
+    def as_built(self, seen: Any, known: Any, what: str, shape: Any, fix: str) -> None:
+        """Refuses an input with another size than the layer was built for."""
+        if seen != known:
+            received = f"{seen} {what} (input shape {shape})"
+            raise self.misfit(received, f"{known}, as it was built for", fix)
+
     def output_shape(self, input_shape: Any) -> Any:
         """The output's shape for this input's; found by tracing unless overridden."""
         return traced_output_shape(self, input_shape)

@@ -416,12 +416,8 @@ class _Cell(_CalledOnce, abstract=True):
                 "wrap the cell in RNN(...) for sequences",
             )
         known = self.slot.params["kernel"].shape[0] if self.built else x[-1]
-        if x[-1] != known:
-            raise self.misfit(
-                f"{x[-1]} features (input shape {x})",
-                f"{known}, as it was built for",
-                f"give x {known} columns, or make a new cell",
-            )
+        fix = f"give x {known} columns, or make a new cell"
+        self.as_built(x[-1], known, "features", x, fix)
         wanted = state_shapes(self.state_size, x[0])
         if [s[1:] for s in states] != [s[1:] for s in wanted]:
             raise self.misfit(

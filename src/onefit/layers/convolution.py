@@ -128,12 +128,8 @@ class Convolution(Activated, Windows, Grid, abstract=True):
                 "channels come first",
             )
         known = self.slot.input_shape[axis] if self.built else channels
-        if channels != known:
-            raise self.misfit(
-                f"{channels} channels (input shape {input_shape})",
-                f"{known}, as it was built for",
-                f"give x {known} channels along axis {axis}, or make a new layer",
-            )
+        fix = f"give x {known} channels along axis {axis}, or make a new layer"
+        self.as_built(channels, known, "channels", input_shape, fix)
         return channels
 
     def multiplications(self, input_shape: Shape) -> int:

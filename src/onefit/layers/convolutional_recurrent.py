@@ -211,12 +211,8 @@ class _ConvLSTM(OverTime, LSTMFormula, Windows, Filters, abstract=True):
                 'write padding="same", or a smaller kernel_size',
             )
         built = self.slot.params["kernel"].shape[-2] if self.built else channels
-        if channels != built:
-            raise self.misfit(
-                f"{channels} channels (input shape {shape})",
-                f"{built}, as it was built for",
-                "give x that many channels, or make a new layer",
-            )
+        fix = "give x that many channels, or make a new layer"
+        self.as_built(channels, built, "channels", shape, fix)
 
 
 class ConvLSTM1D(_ConvLSTM):

@@ -88,10 +88,6 @@ class Dense(Affine, Units, Layer):
                 "number each",
             )
         known = self.slot.params["kernel"].shape[0] if self.built else features
-        if features != known:
-            raise self.misfit(
-                f"{features} features (input shape {input_shape})",
-                f"{known}, as it was built for",
-                f"give x {known} columns, or make a new layer",
-            )
+        fix = f"give x {known} columns, or make a new layer"
+        self.as_built(features, known, "features", input_shape, fix)
         return (*input_shape[:-1], self.units)

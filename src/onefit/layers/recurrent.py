@@ -253,12 +253,8 @@ class OverTime(WithStates, abstract=True):
                 "write Input((None, 8)) for sequences of 8 features and any length",
             )
         built = _first(self.slot.input_shape)[2:] if self.built else features
-        if features != built:
-            raise self.misfit(
-                f"{_sizes(features)} features (input shape {shape})",
-                f"{_sizes(built)}, as it was built for",
-                "give x that shape, or make a new layer",
-            )
+        fix = "give x that shape, or make a new layer"
+        self.as_built(_sizes(features), _sizes(built), "features", shape, fix)
 
 
 def _first(shapes: Any) -> Any:

@@ -77,12 +77,8 @@ def known_axes(layer: Layer, axis: Any, input_shape: Shape) -> tuple[int, ...]:
     if layer.built:
         built = layer.slot.input_shape
         known = tuple(built[a] for a in from_front(axis, len(built)))
-        if sizes != known:
-            raise layer.misfit(
-                f"{sizes} along axis {axes} (input shape {input_shape})",
-                f"{known}, as it was built for",
-                "give x the same columns, or make a new layer",
-            )
+        fix = "give x the same columns, or make a new layer"
+        layer.as_built(sizes, known, f"along axis {axes}", input_shape, fix)
     return axes
 
 

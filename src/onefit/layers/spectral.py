@@ -131,10 +131,6 @@ class SpectralNormalization(Composite):
         shape = self.layer.output_shape(input_shape)
         if self.built and not self.integers:
             known = self.slot.input_shape[-1]
-            if input_shape[-1] != known:
-                raise self.misfit(
-                    f"{input_shape[-1]} features (input shape {input_shape})",
-                    f"{known}, as it was built for",
-                    "give x the same features, or make a new layer",
-                )
+            fix = "give x the same features, or make a new layer"
+            self.as_built(input_shape[-1], known, "features", input_shape, fix)
         return shape

@@ -14,7 +14,7 @@ import numpy as np
 
 from onefit.checks import whole
 from onefit.config import epsilon
-from onefit.description import number, off, setting
+from onefit.description import Description, number, off, setting
 from onefit.losses.base import Loss, losses
 from onefit.losses.functions import per_example
 from onefit.losses.shapes import hits, labelled, refuse_labels, same
@@ -91,7 +91,15 @@ def _factors(value: Any) -> Any:
     return np.asarray(value, float) if isinstance(value, list | tuple) else value
 
 
-class BinaryCrossentropy(Loss):
+class _Smoothed(Description):
+    """What losses share that take logits and pull labels to the middle."""
+
+    from_logits: bool = False
+    label_smoothing: float = number(default=0.0, minimum=0, maximum=1)
+    axis: int = setting(default=-1, check=whole())
+
+
+class BinaryCrossentropy(_Smoothed, Loss):
     """L = (1/n) Σᵢ -yᵢ log aᵢ - (1 - yᵢ) log(1 - aᵢ), aᵢ = P(y = 1 | x).
 
     Args:
@@ -111,10 +119,6 @@ class BinaryCrossentropy(Loss):
     Source: lecture 000, "Multiclass Classification" (logistic regression).
     """
 
-    from_logits: bool = False
-    label_smoothing: float = number(default=0.0, minimum=0, maximum=1)
-    axis: int = setting(default=-1, check=whole())
-
     link: ClassVar[str | None] = "sigmoid"
     pair = same
 
@@ -123,7 +127,7 @@ class BinaryCrossentropy(Loss):
         return jnp.mean(_binary(y, a, self.from_logits), axis=self.axis)
 
 
-class BinaryFocalCrossentropy(Loss):
+class BinaryFocalCrossentropy(_Smoothed, Loss):
     """L = (1/n) Σᵢ (1 - pᵢ)^γ · BCEᵢ, where pᵢ = yᵢ aᵢ + (1 - yᵢ)(1 - aᵢ).
 
     The factor turns the easy examples down, whose true class is already probable.
@@ -141,12 +145,11 @@ class BinaryFocalCrossentropy(Loss):
     Source: Lin et al., "Focal loss for dense object detection", 2017.
     """
 
+    _order = "apply_class_balancing alpha gamma"
+
     apply_class_balancing: bool = False
     alpha: float = number(default=0.25)
     gamma: float = number(default=2.0, minimum=0)
-    from_logits: bool = False
-    label_smoothing: float = number(default=0.0, minimum=0, maximum=1)
-    axis: int = setting(default=-1, check=whole())
 
     link: ClassVar[str | None] = "sigmoid"
     pair = same
@@ -164,7 +167,7 @@ class BinaryFocalCrossentropy(Loss):
         return jnp.mean(values, axis=self.axis)
 
 
-class CategoricalCrossentropy(Loss):
+class CategoricalCrossentropy(_Smoothed, Loss):
     """L = -Σⱼ yⱼ log aⱼ, over k classes, aⱼ = P(y = j | x).
 
     Args:
@@ -187,10 +190,6 @@ class CategoricalCrossentropy(Loss):
     Source: lecture 003, "Loss function of Multiclass Classification".
     """
 
-    from_logits: bool = False
-    label_smoothing: float = number(default=0.0, minimum=0, maximum=1)
-    axis: int = setting(default=-1, check=whole())
-
     link: ClassVar[str | None] = "softmax"
     pair = same
 
@@ -200,7 +199,7 @@ class CategoricalCrossentropy(Loss):
         return -jnp.sum(y * log_a, axis=self.axis)
 
 
-class CategoricalFocalCrossentropy(Loss):
+class CategoricalFocalCrossentropy(_Smoothed, Loss):
     """L = -Σⱼ α (1 - aⱼ)^γ yⱼ log aⱼ.
 
     Args:
@@ -216,11 +215,10 @@ class CategoricalFocalCrossentropy(Loss):
     Source: Lin et al., "Focal loss for dense object detection", 2017.
     """
 
+    _order = "alpha gamma"
+
     alpha: Any = number(default=0.25, convert=_factors)
     gamma: float = number(default=2.0, minimum=0)
-    from_logits: bool = False
-    label_smoothing: float = number(default=0.0, minimum=0, maximum=1)
-    axis: int = setting(default=-1, check=whole())
 
     link: ClassVar[str | None] = "softmax"
     pair = same

@@ -29,16 +29,8 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # what stands below it is built on the whole library.
 FACE = "onefit"
 ROOMS = [
-    *(
-        "errors",
-        "checks",
-        "types",
-        "config",
-        "registry",
-        "variables",
-        "description",
-        "utils",
-    ),
+    *("errors", "faces", "checks", "types", "config", "registry"),
+    *("variables", "description", "utils"),
     *(
         "activations",
         "initializers",
@@ -166,17 +158,35 @@ def test_optional_packages_are_imported_where_they_are_used(file):
         )
 
 
-def test_importing_onefit_imports_jax_and_nothing_else():
-    # What `import onefit` costs beyond `import jax` is its own few files.
+# What `import onefit` costs beyond `import jax` is its own files: at most so many. Who
+# adds one that a first program does not use makes its room lazy (onefit/__init__.py).
+MODULES = 110
+LAZY = {"callbacks", "datasets", "guide", "interop", "plots", "population", "utils"}
+
+
+def test_importing_onefit_imports_jax_and_few_files_of_its_own():
     code = (
-        "import sys, jax; roots = lambda: {name.split('.')[0] for name in sys.modules};"
-        "before = roots(); import onefit; print(*roots() - before)"
+        "import sys, jax; before = set(sys.modules); import onefit; "
+        "print(*set(sys.modules) - before)"
     )
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    others = set(run.stdout.split()) - sys.stdlib_module_names
-    assert others == {"onefit"}
+    loaded = [name.split(".") for name in run.stdout.split()]
+    others = {package for package, *_ in loaded} - sys.stdlib_module_names
+    assert others <= {"onefit", "jax", "numpy"}
+    own = [rest for package, *rest in loaded if package == "onefit"]
+    assert len(own) <= MODULES
+    assert LAZY.isdisjoint(room for room, *_ in filter(None, own))
+    assert set(onefit.__all__) >= LAZY
+
+
+def test_the_face_has_what_it_imports_late():
+    for name in onefit.__all__:
+        assert name in dir(onefit)
+        assert getattr(onefit, name) is not None
+    with pytest.raises(AttributeError, match="'onefit' has no attribute 'plot'"):
+        _ = onefit.plot
 
 
 # Faces --------------------------------------------------------------------------------
@@ -208,6 +218,26 @@ def test_every_registered_class_is_shown(room):
     public = {cls for cls in known if cls.__module__.startswith(f"onefit.{room}.")}
     shown = importlib.import_module(f"onefit.{room}").__all__
     assert {cls.__name__ for cls in public} <= set(shown)
+
+
+# What a room of the catalogue shows beside it.
+BASES = {onefit.layers.Layer, onefit.losses.Loss, onefit.metrics.Metric}
+BASES |= {onefit.optimizers.Optimizer}
+DOORS = {"Input", "deserialize", "get", "reduce", "resolve", "serialize"}
+
+
+@pytest.mark.parametrize("room", ["layers", "losses", "metrics", "optimizers"])
+def test_a_face_shows_the_catalogue_and_no_helpers(room):
+    # A face takes what stands in the __all__ of its files: there helpers have no place.
+    face = importlib.import_module(f"onefit.{room}")
+    base = importlib.import_module(f"onefit.{room}.base")
+    known = {*getattr(base, room).objects(), *BASES, *onefit.losses.losses.objects()}
+    known |= {*importlib.import_module("onefit.metrics.base").functions.objects()}
+    for name in set(face.__all__) - DOORS:
+        thing = getattr(face, name)
+        thing = getattr(thing, "loss_class", thing)
+        if inspect.isclass(thing) or inspect.isfunction(thing):
+            assert thing in known, name
 
 
 # Settings -----------------------------------------------------------------------------

@@ -9,42 +9,26 @@ _prepare()
 
 from onefit import (  # noqa: E402
     activations,
-    callbacks,
     config,
     constraints,
-    datasets,
     initializers,
     layers,
     losses,
     metrics,
     models,
     optimizers,
-    plots,
-    population,
     regularizers,
-    utils,
 )
 from onefit.errors import OnefitWarning  # noqa: E402
-from onefit.interop.keras.file import load_model  # noqa: E402
-from onefit.layers import Input  # noqa: E402
-from onefit.layers.base import Layer  # noqa: E402
+from onefit.layers import Input, Layer  # noqa: E402
 from onefit.models import Model, Sequential  # noqa: E402
 
-__version__ = "0.1.0"
-
 if TYPE_CHECKING:
-    from onefit import guide
+    from onefit import callbacks, datasets, guide, interop, plots, population, utils
     from onefit.guide.suggest import suggest
+    from onefit.interop.keras.file import load_model
 
-
-def __getattr__(name: str) -> Any:
-    # The guide is imported when it is first asked.
-    if name == "guide":
-        return importlib.import_module("onefit.guide")
-    if name == "suggest":
-        return importlib.import_module("onefit.guide.suggest").suggest
-    raise AttributeError(f"module 'onefit' has no attribute {name!r}")
-
+__version__ = "0.1.0"
 
 __all__ = [
     "Input",
@@ -59,6 +43,7 @@ __all__ = [
     "datasets",
     "guide",
     "initializers",
+    "interop",
     "layers",
     "load_model",
     "losses",
@@ -71,3 +56,18 @@ __all__ = [
     "suggest",
     "utils",
 ]
+
+# What many programs never use is imported when it is first asked for (PEP 562).
+_HOMES = {"load_model": "onefit.interop.keras.file", "suggest": "onefit.guide.suggest"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in __all__:
+        return importlib.import_module(f"onefit.{name}")
+    raise AttributeError(f"module 'onefit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,235 +1,33 @@
 """Layers: descriptions with pure functions, by Keras' names."""
+# ruff: noqa: F401, F403, PLE0605
+# pyright: reportUnsupportedDunderAll=false
 
-from onefit.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
-from onefit.layers.attention import AdditiveAttention, Attention
-from onefit.layers.attention_heads import GroupQueryAttention, MultiHeadAttention
-from onefit.layers.augmentation import (
-    RandomBrightness,
-    RandomContrast,
-    RandomCrop,
-    RandomFlip,
-    RandomRotation,
-    RandomTranslation,
-    RandomZoom,
-)
-from onefit.layers.base import Layer
-from onefit.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
+from onefit.faces import public as _public
+from onefit.layers.activation import *
+from onefit.layers.attention import *
+from onefit.layers.attention_heads import *
+from onefit.layers.augmentation import *
+from onefit.layers.base import *
+from onefit.layers.cells import *
 from onefit.layers.convolution import Conv1D, Conv2D, Conv3D
-from onefit.layers.convolution_separable import (
-    DepthwiseConv1D,
-    DepthwiseConv2D,
-    SeparableConv1D,
-    SeparableConv2D,
-)
-from onefit.layers.convolution_transposed import (
-    Conv1DTranspose,
-    Conv2DTranspose,
-    Conv3DTranspose,
-)
-from onefit.layers.convolutional_recurrent import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
-from onefit.layers.core import Identity, Input, InputLayer, Lambda
-from onefit.layers.dense import Dense
-from onefit.layers.dropout import (
-    ActivityRegularization,
-    AlphaDropout,
-    Dropout,
-    GaussianDropout,
-    GaussianNoise,
-)
-from onefit.layers.einsum_dense import EinsumDense
-from onefit.layers.embedding import Embedding, Masking, ReversibleEmbedding
+from onefit.layers.convolution_separable import *
+from onefit.layers.convolution_transposed import *
+from onefit.layers.convolutional_recurrent import *
+from onefit.layers.core import *
+from onefit.layers.dense import *
+from onefit.layers.dropout import *
+from onefit.layers.einsum_dense import *
+from onefit.layers.embedding import *
 from onefit.layers.images import CenterCrop, Resizing
-from onefit.layers.merging import (
-    Add,
-    Average,
-    Concatenate,
-    Dot,
-    Maximum,
-    Minimum,
-    Multiply,
-    Subtract,
-)
-from onefit.layers.normalization import (
-    BatchNormalization,
-    GroupNormalization,
-    LayerNormalization,
-    RMSNormalization,
-    UnitNormalization,
-)
-from onefit.layers.operation import Absolute, Arithmetic, GetItem
-from onefit.layers.pooling import (
-    AdaptiveAveragePooling1D,
-    AdaptiveAveragePooling2D,
-    AdaptiveAveragePooling3D,
-    AdaptiveMaxPooling1D,
-    AdaptiveMaxPooling2D,
-    AdaptiveMaxPooling3D,
-    AveragePooling1D,
-    AveragePooling2D,
-    AveragePooling3D,
-    AvgPool1D,
-    AvgPool2D,
-    AvgPool3D,
-    GlobalAveragePooling1D,
-    GlobalAveragePooling2D,
-    GlobalAveragePooling3D,
-    GlobalAvgPool1D,
-    GlobalAvgPool2D,
-    GlobalAvgPool3D,
-    GlobalMaxPool1D,
-    GlobalMaxPool2D,
-    GlobalMaxPool3D,
-    GlobalMaxPooling1D,
-    GlobalMaxPooling2D,
-    GlobalMaxPooling3D,
-    MaxPool1D,
-    MaxPool2D,
-    MaxPool3D,
-    MaxPooling1D,
-    MaxPooling2D,
-    MaxPooling3D,
-)
-from onefit.layers.preprocessing import Normalization, Rescaling
-from onefit.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
-from onefit.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
-from onefit.layers.spatial import (
-    Cropping1D,
-    Cropping2D,
-    Cropping3D,
-    SpatialDropout1D,
-    SpatialDropout2D,
-    SpatialDropout3D,
-    UpSampling1D,
-    UpSampling2D,
-    UpSampling3D,
-    ZeroPadding1D,
-    ZeroPadding2D,
-    ZeroPadding3D,
-)
-from onefit.layers.spectral import SpectralNormalization
-from onefit.layers.wrappers import Bidirectional, TimeDistributed
+from onefit.layers.merging import *
+from onefit.layers.normalization import *
+from onefit.layers.operation import *
+from onefit.layers.pooling import *
+from onefit.layers.preprocessing import *
+from onefit.layers.recurrent import *
+from onefit.layers.reshaping import *
+from onefit.layers.spatial import *
+from onefit.layers.spectral import *
+from onefit.layers.wrappers import *
 
-__all__ = [
-    "ELU",
-    "GRU",
-    "LSTM",
-    "RNN",
-    "Absolute",
-    "Activation",
-    "ActivityRegularization",
-    "AdaptiveAveragePooling1D",
-    "AdaptiveAveragePooling2D",
-    "AdaptiveAveragePooling3D",
-    "AdaptiveMaxPooling1D",
-    "AdaptiveMaxPooling2D",
-    "AdaptiveMaxPooling3D",
-    "Add",
-    "AdditiveAttention",
-    "AlphaDropout",
-    "Arithmetic",
-    "Attention",
-    "Average",
-    "AveragePooling1D",
-    "AveragePooling2D",
-    "AveragePooling3D",
-    "AvgPool1D",
-    "AvgPool2D",
-    "AvgPool3D",
-    "BatchNormalization",
-    "Bidirectional",
-    "CenterCrop",
-    "Concatenate",
-    "Conv1D",
-    "Conv1DTranspose",
-    "Conv2D",
-    "Conv2DTranspose",
-    "Conv3D",
-    "Conv3DTranspose",
-    "ConvLSTM1D",
-    "ConvLSTM2D",
-    "ConvLSTM3D",
-    "Cropping1D",
-    "Cropping2D",
-    "Cropping3D",
-    "Dense",
-    "DepthwiseConv1D",
-    "DepthwiseConv2D",
-    "Dot",
-    "Dropout",
-    "EinsumDense",
-    "Embedding",
-    "Flatten",
-    "GRUCell",
-    "GaussianDropout",
-    "GaussianNoise",
-    "GetItem",
-    "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D",
-    "GlobalAveragePooling3D",
-    "GlobalAvgPool1D",
-    "GlobalAvgPool2D",
-    "GlobalAvgPool3D",
-    "GlobalMaxPool1D",
-    "GlobalMaxPool2D",
-    "GlobalMaxPool3D",
-    "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D",
-    "GlobalMaxPooling3D",
-    "GroupNormalization",
-    "GroupQueryAttention",
-    "Identity",
-    "Input",
-    "InputLayer",
-    "LSTMCell",
-    "Lambda",
-    "Layer",
-    "LayerNormalization",
-    "LeakyReLU",
-    "Masking",
-    "MaxPool1D",
-    "MaxPool2D",
-    "MaxPool3D",
-    "MaxPooling1D",
-    "MaxPooling2D",
-    "MaxPooling3D",
-    "Maximum",
-    "Minimum",
-    "MultiHeadAttention",
-    "Multiply",
-    "Normalization",
-    "PReLU",
-    "Permute",
-    "RMSNormalization",
-    "RandomBrightness",
-    "RandomContrast",
-    "RandomCrop",
-    "RandomFlip",
-    "RandomRotation",
-    "RandomTranslation",
-    "RandomZoom",
-    "ReLU",
-    "RepeatVector",
-    "Rescaling",
-    "Reshape",
-    "Resizing",
-    "ReversibleEmbedding",
-    "SeparableConv1D",
-    "SeparableConv2D",
-    "SimpleRNN",
-    "SimpleRNNCell",
-    "Softmax",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "SpatialDropout3D",
-    "SpectralNormalization",
-    "StackedRNNCells",
-    "Subtract",
-    "TimeDistributed",
-    "UnitNormalization",
-    "UpSampling1D",
-    "UpSampling2D",
-    "UpSampling3D",
-    "ZeroPadding1D",
-    "ZeroPadding2D",
-    "ZeroPadding3D",
-]
+__all__ = _public(globals())

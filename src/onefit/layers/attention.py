@@ -16,17 +16,7 @@ from onefit.layers.dropout import Dropout
 from onefit.layers.settings import seed
 from onefit.types import Array, Params, Shape, State
 
-__all__ = [
-    "AdditiveAttention",
-    "Attends",
-    "Attention",
-    "differ",
-    "past",
-    "softmax",
-    "softmax_where",
-    "swap",
-    "where_all",
-]
+__all__ = ["AdditiveAttention", "Attention"]
 
 
 # What all share -----------------------------------------------------------------------

@@ -17,7 +17,7 @@ from onefit.layers.symbolic import Call, Tensor, is_symbolic, way_to
 from onefit.registry import Registry, snake_case
 from onefit.types import Array, Params, Shape, State
 
-__all__ = ["Layer", "Outcome", "layers"]
+__all__ = ["Layer"]
 
 layers: Registry = Registry("layer")
 

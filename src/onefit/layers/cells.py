@@ -23,21 +23,7 @@ from onefit.layers.settings import (
 )
 from onefit.types import Array, Params, State
 
-__all__ = [
-    "GRUCell",
-    "GRUFormula",
-    "LSTMCell",
-    "LSTMFormula",
-    "Recurrent",
-    "SimpleFormula",
-    "SimpleRNNCell",
-    "StackedRNNCells",
-    "a_cell",
-    "output_size",
-    "state_shapes",
-    "through_time",
-    "zero_states",
-]
+__all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
 
 
 # Recurrences --------------------------------------------------------------------------

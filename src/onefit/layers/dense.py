@@ -10,7 +10,7 @@ from onefit.layers.base import Layer
 from onefit.layers.settings import Affine, Units
 from onefit.types import Array, Params, Shape, State
 
-__all__ = ["Dense", "project"]
+__all__ = ["Dense"]
 
 
 def project(x: Array, kernel: Array, axes: int = 1) -> Array:

@@ -14,7 +14,7 @@ from onefit.layers.dense import project
 from onefit.layers.settings import KernelAndBias, activation, regularizer
 from onefit.types import Array, Params, Shape, State
 
-__all__ = ["EinsumDense", "output_sizes"]
+__all__ = ["EinsumDense"]
 
 
 def output_sizes(value: Any) -> tuple[int | None, ...] | None:

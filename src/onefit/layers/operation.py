@@ -15,7 +15,7 @@ from onefit.layers.shapes import SameShape
 from onefit.layers.symbolic import Tensor
 from onefit.types import Array, Params, Shape
 
-__all__ = ["Absolute", "Arithmetic", "GetItem", "as_key", "combine"]
+__all__ = ["Absolute", "Arithmetic", "GetItem"]
 
 OPERATIONS = {
     name: getattr(jnp, name)

@@ -25,7 +25,7 @@ from onefit.layers.composite import Composite
 from onefit.layers.settings import only, regularizer
 from onefit.types import Params, Shape, State
 
-__all__ = ["GRU", "LSTM", "RNN", "OverTime", "SimpleRNN", "WithStates"]
+__all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
 
 
 # What they share ----------------------------------------------------------------------

@@ -11,7 +11,7 @@ from onefit.losses import Loss, losses
 from onefit.metrics.base import Metric, MetricState, functions, ratio, spread
 from onefit.types import Array
 
-__all__ = ["Mean", "MeanMetricWrapper", "MeanOfLoss", "MeanOfValues", "Sum"]
+__all__ = ["Mean", "MeanMetricWrapper", "Sum"]
 
 
 class Sum(Metric):

@@ -5,13 +5,31 @@ from typing import Any
 
 from onefit import losses
 from onefit.errors import invalid, unknown
-from onefit.metrics import accuracy, probabilistic
+from onefit.metrics import accuracy, f_score, probabilistic, regression
 from onefit.metrics.base import Metric, metrics
 from onefit.metrics.reduction import MeanMetricWrapper
 from onefit.registry import snake_case
 from onefit.types import Shape
 
-__all__ = ["get", "resolve"]
+__all__ = ["deserialize", "get", "resolve", "serialize"]
+
+_SHORT = {
+    "acc": accuracy.Accuracy,
+    "bce": probabilistic.BinaryCrossentropy,
+    "kld": probabilistic.KLDivergence,
+    "mae": regression.MeanAbsoluteError,
+    "mape": regression.MeanAbsolutePercentageError,
+    "mse": regression.MeanSquaredError,
+    "msle": regression.MeanSquaredLogarithmicError,
+    "rmse": regression.RootMeanSquaredError,
+}
+metrics.add(**_SHORT, **{name.upper(): found for name, found in _SHORT.items()})
+metrics.add(
+    f1_score=f_score.F1Score,
+    fbeta_score=f_score.FBetaScore,
+    r2_score=regression.R2Score,
+)
+metrics.add(logcosh=regression.LogCoshError)
 
 _ACCURACIES: dict[str, Callable[..., Metric]] = {
     "binary": accuracy.BinaryAccuracy,
@@ -42,6 +60,16 @@ def get(identifier: Any) -> Any:
     ('auc', 'm')
     """
     return metrics.get(identifier)
+
+
+def serialize(metric: Metric) -> dict[str, Any]:
+    """A metric as JSON can hold it; `deserialize` makes it again."""
+    return {"class_name": type(metric).__name__, "config": metric.get_config()}
+
+
+def deserialize(config: dict[str, Any]) -> Any:
+    """The metric that `serialize` wrote down."""
+    return get(config)
 
 
 def _task(loss: Any, output_shape: Shape, target_shape: Shape) -> str:

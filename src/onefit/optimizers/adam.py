@@ -13,7 +13,7 @@ from onefit.optimizers.base import Optimizer
 from onefit.optimizers.rules import Rule, Slots, correction, each, full_like, leafwise
 from onefit.types import Array, Tree
 
-__all__ = ["Adam", "AdamW", "Adamax", "Nadam", "scale_by_adam"]
+__all__ = ["Adam", "AdamW", "Adamax", "Nadam"]
 
 
 def scale_by_adam(

@@ -15,7 +15,7 @@ from onefit.optimizers.schedules import LearningRateSchedule, as_learning_rate
 from onefit.registry import Registry
 from onefit.types import Array, Tree
 
-__all__ = ["Optimizer", "optimizers"]
+__all__ = ["Optimizer"]
 
 optimizers: Registry = Registry("optimizer")
 

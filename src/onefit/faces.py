@@ -1,0 +1,20 @@
+"""The face of a room: the public names of its files, each written once, in its file."""
+
+from types import ModuleType
+from typing import Any
+
+__all__ = ["public"]
+
+
+def public(namespace: dict[str, Any]) -> list[str]:
+    """The `__all__` of a package that does nothing but import names of its files.
+
+    >>> import math
+    >>> public({"_hidden": 1, "module": math, "shown": 2, "Also": 3})
+    ['Also', 'shown']
+    """
+    return sorted(
+        name
+        for name, value in namespace.items()
+        if not name.startswith("_") and not isinstance(value, ModuleType)
+    )

@@ -1,0 +1,33 @@
+"""What names and configs of optimizers mean."""
+
+from typing import Any
+
+from onefit.errors import mistyped
+from onefit.optimizers.base import Optimizer, optimizers
+
+__all__ = ["get"]
+
+
+def get(identifier: Any) -> Optimizer | None:
+    """The optimizer that a name, a config, a class or an object means.
+
+    Names are Keras', in any case.
+
+    >>> get("adam"), get({"class_name": "SGD", "config": {"momentum": 0.9}})
+    (Adam(name='adam'), SGD(name='sgd', momentum=0.9))
+
+    Raises:
+        ValueError: An unknown name, with the nearest ones.
+        TypeError: Anything else that is not an optimizer.
+    """
+    if isinstance(identifier, str):
+        identifier = identifier.lower()
+    found = optimizers.get(identifier)
+    if found is not None and not isinstance(found, Optimizer):
+        raise mistyped(
+            "optimizer",
+            repr(identifier),
+            "a name such as 'adam', a config or an optimizer of onefit",
+            "write `onefit.optimizers.Adam(0.001)`",
+        )
+    return found

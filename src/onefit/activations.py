@@ -6,8 +6,9 @@ themselves they are one compiled program each. Whole numbers become floats first
 
 import functools
 import inspect
+import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -21,10 +22,12 @@ from onefit.registry import Registry
 from onefit.types import Array
 
 __all__ = [
+    "Facts",
     "celu",
     "deserialize",
     "elu",
     "exponential",
+    "facts_of",
     "gelu",
     "get",
     "glu",
@@ -52,6 +55,7 @@ __all__ = [
     "sparse_sigmoid",
     "sparsemax",
     "squareplus",
+    "states",
     "swish",
     "tanh",
     "tanh_shrink",
@@ -68,34 +72,88 @@ def _floats(x: Any) -> Array:
     return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(config.floatx())
 
 
-def _activation(formula: F) -> F:
-    """Registers a formula and gives it its face.
+INF = math.inf
+ANY = (-INF, INF)
+
+
+class Facts(NamedTuple):
+    """What is known of an activation g, for those who cannot read its formula.
+
+    Attributes:
+        range: The least and the greatest a = g(z); None if nobody says.
+        slope: The greatest |g'(z)|; None if it has no bound, or nobody says.
+        saturates: Whether both ends are flat, and no further from 0 than z = 5 or so.
+        across: Whether g(z)_j depends on other numbers than z_j.
+    """
+
+    range: tuple[float, float] | None = None
+    slope: float | None = None
+    saturates: bool = False
+    across: bool = False
+
+
+def states(**facts: Any) -> Callable[[F], F]:
+    """Says of an activation of your own what is known of it: see `Facts`.
+
+    The guide then judges it by that. One that was added to the registry
+    (`activations.activations.add(g)`) is also found by its name, in files too.
+
+    >>> @states(range=(0, 5), slope=1.0)
+    ... def up_to_five(z):
+    ...     return jnp.clip(z, 0, 5)
+    >>> facts_of(up_to_five).range
+    (0, 5)
+    """
+
+    def stated(g: F) -> F:
+        vars(g)["facts"] = Facts(**facts)
+        return g
+
+    return stated
+
+
+def facts_of(g: Any) -> Facts | None:
+    """What is known of an activation, also behind a `functools.partial`; or None.
+
+    >>> facts_of(tanh).range, facts_of(np.sin)
+    ((-1, 1), None)
+    """
+    return getattr(getattr(g, "func", g), "facts", None)
+
+
+def _activation(**facts: Any) -> Callable[[F], F]:
+    """Registers a formula with its `Facts`, and gives it its face.
 
     Within a trace the formula is inlined, with its settings as they are, so that a
     setting of zero is left out of the program. By itself it is compiled as a whole.
     """
 
-    @functools.wraps(formula)
-    def on_floats(x: Any, *args: Any, **settings: Any) -> Any:
-        return formula(_floats(x), *args, **settings)
+    def registered(formula: F) -> F:
+        @functools.wraps(formula)
+        def on_floats(x: Any, *args: Any, **settings: Any) -> Any:
+            return formula(_floats(x), *args, **settings)
 
-    names = list(inspect.signature(formula).parameters)
-    compiled = jax.jit(on_floats, static_argnames=names[1:])
+        names = list(inspect.signature(formula).parameters)
+        compiled = jax.jit(on_floats, static_argnames=names[1:])
 
-    @functools.wraps(formula)
-    def activation(x: Any, *args: Any, **settings: Any) -> Any:
-        given = (*args, *settings.values())
-        if isinstance(x, Tracer) or any(
-            isinstance(v, jax.Array | np.ndarray | np.generic) for v in given
-        ):
-            return on_floats(x, *args, **settings)
-        x = x if isinstance(x, jax.Array) else np.asarray(x)
-        return compiled(x, *args, **settings)
+        @states(**facts)
+        @functools.wraps(formula)
+        def activation(x: Any, *args: Any, **settings: Any) -> Any:
+            given = (*args, *settings.values())
+            if isinstance(x, Tracer) or any(
+                isinstance(v, jax.Array | np.ndarray | np.generic) for v in given
+            ):
+                return on_floats(x, *args, **settings)
+            x = x if isinstance(x, jax.Array) else np.asarray(x)
+            return compiled(x, *args, **settings)
 
-    activations.add(activation)
-    return activation  # type: ignore[return-value]
+        activations.add(activation)
+        return activation  # type: ignore[return-value]
+
+    return registered
 
 
+@states(range=ANY, slope=1.0)
 def linear(x: Any) -> Any:
     """g(z) = z, unchanged.
 
@@ -108,7 +166,7 @@ def linear(x: Any) -> Any:
 activations.add(linear)
 
 
-@_activation
+@_activation(range=(0, INF), slope=1.0)
 def relu(
     x: Any, negative_slope: Any = 0.0, max_value: Any = None, threshold: Any = 0.0
 ) -> Array:
@@ -135,7 +193,7 @@ def relu(
     return jnp.where(x > threshold, above, below)
 
 
-@_activation
+@_activation(range=ANY, slope=1.0)
 def leaky_relu(x: Any, negative_slope: Any = 0.2) -> Array:
     """g(z) = z where z >= 0, elsewhere negative_slope · z.
 
@@ -149,7 +207,7 @@ def leaky_relu(x: Any, negative_slope: Any = 0.2) -> Array:
     return jax.nn.leaky_relu(x, negative_slope)
 
 
-@_activation
+@_activation(range=(0, 6), slope=1.0)
 def relu6(x: Any) -> Array:
     """g(z) = min(max(0, z), 6); its slope at 0 and at 6 is 0.
 
@@ -159,7 +217,7 @@ def relu6(x: Any) -> Array:
     return relu(x, max_value=6.0)
 
 
-@_activation
+@_activation(range=(-1, INF), slope=1.0)
 def elu(x: Any, alpha: Any = 1.0) -> Array:
     """g(z) = z where z > 0, elsewhere alpha · (e^z - 1).
 
@@ -175,7 +233,7 @@ def elu(x: Any, alpha: Any = 1.0) -> Array:
     return jax.nn.elu(x, alpha)
 
 
-@_activation
+@_activation(range=(-1.7582, INF), slope=1.7582)
 def selu(x: Any) -> Array:
     """g(z) = 1.0507 · elu(z, alpha=1.6733): keeps mean 0 and variance 1.
 
@@ -189,7 +247,7 @@ def selu(x: Any) -> Array:
     return jax.nn.selu(x)
 
 
-@_activation
+@_activation(range=(-1, INF), slope=1.0)
 def celu(x: Any, alpha: Any = 1.0) -> Array:
     """g(z) = max(0, z) + min(0, alpha · (e^(z/alpha) - 1)): smooth for every alpha.
 
@@ -201,7 +259,7 @@ def celu(x: Any, alpha: Any = 1.0) -> Array:
     return jax.nn.celu(x, alpha)
 
 
-@_activation
+@_activation(range=(0, 1), slope=0.25, saturates=True)
 def sigmoid(x: Any) -> Array:
     """g(z) = 1 / (1 + e^-z), between 0 and 1.
 
@@ -213,7 +271,7 @@ def sigmoid(x: Any) -> Array:
     return jax.nn.sigmoid(x)
 
 
-@_activation
+@_activation(range=(-INF, 0), slope=1.0)
 def log_sigmoid(x: Any) -> Array:
     """g(z) = log(1 / (1 + e^-z)) = -softplus(-z).
 
@@ -223,7 +281,7 @@ def log_sigmoid(x: Any) -> Array:
     return jax.nn.log_sigmoid(x)
 
 
-@_activation
+@_activation(range=(0, 1), slope=1 / 6, saturates=True)
 def hard_sigmoid(x: Any) -> Array:
     """g(z) = z/6 + 1/2, held between 0 and 1.
 
@@ -233,7 +291,7 @@ def hard_sigmoid(x: Any) -> Array:
     return relu6(x + 3.0) / 6.0
 
 
-@_activation
+@_activation(range=(0, 1), slope=0.5, saturates=True)
 def sparse_sigmoid(x: Any) -> Array:
     """g(z) = (z + 1)/2, held between 0 and 1.
 
@@ -245,7 +303,7 @@ def sparse_sigmoid(x: Any) -> Array:
     return relu(x + 1.0, max_value=2.0) / 2.0
 
 
-@_activation
+@_activation(range=(-1, 1), slope=1.0, saturates=True)
 def tanh(x: Any) -> Array:
     """g(z) = (e^z - e^-z) / (e^z + e^-z) = 2σ(2z) - 1, between -1 and 1.
 
@@ -257,7 +315,7 @@ def tanh(x: Any) -> Array:
     return jnp.tanh(x)
 
 
-@_activation
+@_activation(range=(-1, 1), slope=1.0, saturates=True)
 def hard_tanh(x: Any) -> Array:
     """g(z) = z, held between -1 and 1.
 
@@ -267,7 +325,7 @@ def hard_tanh(x: Any) -> Array:
     return jax.nn.hard_tanh(x)
 
 
-@_activation
+@_activation(range=ANY, slope=1.0)
 def tanh_shrink(x: Any) -> Array:
     """g(z) = z - tanh(z).
 
@@ -277,7 +335,7 @@ def tanh_shrink(x: Any) -> Array:
     return x - jnp.tanh(x)
 
 
-@_activation
+@_activation(range=ANY, slope=1.0)
 def soft_shrink(x: Any, threshold: Any = 0.5) -> Array:
     """g(z) = sign(z) · max(0, |z| - threshold).
 
@@ -287,7 +345,7 @@ def soft_shrink(x: Any, threshold: Any = 0.5) -> Array:
     return jnp.sign(x) * jax.nn.relu(jnp.abs(x) - threshold)
 
 
-@_activation
+@_activation(range=ANY)
 def hard_shrink(x: Any, threshold: Any = 0.5) -> Array:
     """g(z) = z where |z| > threshold, elsewhere 0.
 
@@ -297,7 +355,7 @@ def hard_shrink(x: Any, threshold: Any = 0.5) -> Array:
     return jnp.where(jnp.abs(x) > threshold, x, 0.0)
 
 
-@_activation
+@_activation(range=ANY)
 def threshold(x: Any, threshold: Any, default_value: Any) -> Array:
     """g(z) = z where z > threshold, elsewhere default_value.
 
@@ -307,7 +365,7 @@ def threshold(x: Any, threshold: Any, default_value: Any) -> Array:
     return jnp.where(x > threshold, x, default_value)
 
 
-@_activation
+@_activation(range=(0, INF))
 def exponential(x: Any) -> Array:
     """g(z) = e^z.
 
@@ -317,7 +375,7 @@ def exponential(x: Any) -> Array:
     return jnp.exp(x)
 
 
-@_activation
+@_activation(range=(0, INF), slope=1.0)
 def softplus(x: Any) -> Array:
     """g(z) = log(1 + e^z): a smooth relu, whose derivative is the sigmoid.
 
@@ -329,7 +387,7 @@ def softplus(x: Any) -> Array:
     return jax.nn.softplus(x)
 
 
-@_activation
+@_activation(range=(0, INF), slope=1.0)
 def squareplus(x: Any, b: Any = 4.0) -> Array:
     """g(z) = (z + √(z² + b)) / 2, for b > 0.
 
@@ -345,7 +403,7 @@ def squareplus(x: Any, b: Any = 4.0) -> Array:
     return jnp.where(x < 0, b / larger, larger) / 2.0
 
 
-@_activation
+@_activation(range=(0, INF), slope=1.0)
 def sparse_plus(x: Any) -> Array:
     """g(z) = 0 up to -1, (z + 1)²/4 up to 1, then z.
 
@@ -355,7 +413,7 @@ def sparse_plus(x: Any) -> Array:
     return jax.nn.sparse_plus(x)
 
 
-@_activation
+@_activation(range=(-1, 1), slope=1.0, saturates=True)
 def softsign(x: Any) -> Array:
     """g(z) = z / (1 + |z|), between -1 and 1.
 
@@ -365,7 +423,7 @@ def softsign(x: Any) -> Array:
     return jax.nn.soft_sign(x)
 
 
-@_activation
+@_activation(range=(-0.279, INF), slope=1.1)
 def silu(x: Any) -> Array:
     """g(z) = z · σ(z), also named swish.
 
@@ -377,7 +435,7 @@ def silu(x: Any) -> Array:
     return jax.nn.silu(x)
 
 
-@_activation
+@_activation(range=(-0.376, INF), slope=1.5)
 def hard_silu(x: Any) -> Array:
     """g(z) = z · hard_sigmoid(z), also named hard_swish.
 
@@ -389,7 +447,7 @@ def hard_silu(x: Any) -> Array:
     return x * hard_sigmoid(x)
 
 
-@_activation
+@_activation(range=(-0.171, INF), slope=1.13)
 def gelu(x: Any, approximate: bool = False) -> Array:
     """g(z) = z · P(Z <= z) for a standard normal Z: z/2 · (1 + erf(z/√2)).
 
@@ -403,7 +461,7 @@ def gelu(x: Any, approximate: bool = False) -> Array:
     return jax.nn.gelu(x, approximate=approximate)
 
 
-@_activation
+@_activation(range=(-0.309, INF), slope=1.09)
 def mish(x: Any) -> Array:
     """g(z) = z · tanh(softplus(z)).
 
@@ -426,7 +484,7 @@ def _axis(name: str, x: Array, axis: Any) -> None:
         )
 
 
-@_activation
+@_activation(range=(0, 1), slope=0.25, across=True)
 def softmax(x: Any, axis: Any = -1) -> Array:
     """g(z)_j = e^(z_j) / Σ_k e^(z_k), along an axis: shares that sum to 1.
 
@@ -440,7 +498,7 @@ def softmax(x: Any, axis: Any = -1) -> Array:
     return jax.nn.softmax(x, axis)
 
 
-@_activation
+@_activation(range=(-INF, 0), across=True)
 def log_softmax(x: Any, axis: Any = -1) -> Array:
     """g(z)_j = z_j - log Σ_k e^(z_k), along an axis.
 
@@ -451,7 +509,7 @@ def log_softmax(x: Any, axis: Any = -1) -> Array:
     return jax.nn.log_softmax(x, axis)
 
 
-@_activation
+@_activation(range=(0, 1), across=True)
 def sparsemax(x: Any, axis: int = -1) -> Array:
     """g(z)_j = max(0, z_j - τ), along an axis, with the τ that makes the sum 1.
 
@@ -481,7 +539,7 @@ def sparsemax(x: Any, axis: int = -1) -> Array:
     return jnp.moveaxis(jnp.where(stays, z - tau, 0.0), -1, axis)
 
 
-@_activation
+@_activation(range=ANY, across=True)
 def glu(x: Any, axis: int = -1) -> Array:
     """g(z) = a · σ(b), where a and b are the halves of z along an axis.
 

@@ -525,6 +525,9 @@ class Orthogonal(Initializer):
 class _FromFunction(Initializer):
     """A function f(shape, dtype=None) or f(shape) as an initializer."""
 
+    function_in = "function"
+    """The setting that it stands for: files have the function alone."""
+
     function: Callable[..., Any]
 
     def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:

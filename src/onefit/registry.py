@@ -1,10 +1,20 @@
 """The one place that turns a name, a config or a class into an object."""
 
-from typing import Any
+import inspect
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from onefit.errors import mistyped, unknown
 
-__all__ = ["Registry"]
+__all__ = ["Registry", "computes_like", "nearest", "nearest_formula"]
+
+Entry = TypeVar("Entry")
+
+BESIDE = {
+    *("build", "check", "check_input", "constrain", "from_config", "get_config"),
+    *("init", "multiplications", "penalty"),
+}
+"""Methods that a subclass may write anew and still compute what its base does."""
 
 
 def snake_case(name: str) -> str:
@@ -21,6 +31,55 @@ def snake_case(name: str) -> str:
             letters.append("_")
         letters.append(char.lower())
     return "".join(letters)
+
+
+def nearest(table: Mapping[type, Entry], cls: type) -> Entry | None:
+    """The entry of a class in a table by class, or that of its nearest base; or None.
+
+    >>> nearest({int: "whole", object: "any"}, bool)
+    'whole'
+    """
+    return next((table[base] for base in cls.__mro__ if base in table), None)
+
+
+def nearest_formula(table: Mapping[type, Entry], cls: type) -> Entry | None:
+    """As `nearest`, if the class computes what the class of that entry computes."""
+    base = next((base for base in cls.__mro__ if base in table), None)
+    return table[base] if base is not None and computes_like(cls, base) else None
+
+
+def computes_like(cls: type, base: type) -> bool:
+    """Whether a class is a base or a subclass that leaves its computation as it is.
+
+    A subclass may add settings' defaults, facts and methods; where it writes a method
+    of its base anew (but one of those in `BESIDE`), it may compute something else.
+
+    >>> class Wide(onefit.layers.Dense):
+    ...     units: int = 512
+    >>> class Doubled(onefit.layers.Dense):
+    ...     def apply(self, params, state, x, **more):
+    ...         return super().apply(params, state, 2 * x, **more)
+    >>> dense = onefit.layers.Dense
+    >>> computes_like(Wide, dense), computes_like(Doubled, dense)
+    (True, False)
+    """
+    mro = cls.__mro__
+    return base in mro and not any(
+        _writes_anew(own, base) for own in mro[: mro.index(base)]
+    )
+
+
+def _writes_anew(cls: type, base: type) -> bool:
+    """Whether a class itself has a method or a property of another name's."""
+    settings = inspect.get_annotations(cls)
+    return any(
+        (callable(value) or isinstance(value, property | classmethod | staticmethod))
+        and not name.startswith("__")
+        and name not in BESIDE
+        and name not in settings
+        and hasattr(base, name)
+        for name, value in vars(cls).items()
+    )
 
 
 class Registry:

@@ -11,6 +11,7 @@ import numpy as np
 from onefit.guide.network import SHAPING, Call, Network
 from onefit.guide.targets import Targets, kind_of
 from onefit.layers.base import batch_shape
+from onefit.losses.base import Loss
 from onefit.models.tasks import flat
 from onefit.optimizers.schedules import LearningRateSchedule
 from onefit.registry import snake_case
@@ -18,35 +19,31 @@ from onefit.training.task import Batch
 
 __all__ = ["Case", "Data", "Head", "loss_kind"]
 
-REGRESSION = (
-    "MeanSquaredError",
-    "MeanAbsoluteError",
-    "Huber",
-    "LogCosh",
-    "MeanAbsolutePercentageError",
-    "MeanSquaredLogarithmicError",
+JUDGED = (
+    "binary",
+    "categorical",
+    "hinge",
+    "poisson",
+    "probabilities",
+    "regression",
+    "sparse",
 )
-_LOSSES = {
-    **dict.fromkeys(REGRESSION, "regression"),
-    **dict.fromkeys(("Hinge", "SquaredHinge"), "hinge"),
-    **dict.fromkeys(("Dice", "Tversky", "KLDivergence"), "probabilities"),
-    "CategoricalGeneralizedCrossEntropy": "categorical",
-    "Poisson": "poisson",
-}
+"""What the rules know of what losses compare."""
+
+LINKS = {"sigmoid": "binary", "softmax": "categorical"}
+"""What a loss of logits compares, if it does not say."""
 
 
-def loss_kind(loss: Any) -> str | None:
-    """What a loss compares; None for one that the rules do not know.
+def loss_kind(loss: Loss | None) -> str | None:
+    """What a loss compares; None for what the rules do not know.
 
     >>> loss_kind(onefit.losses.MeanSquaredError()), loss_kind(onefit.losses.CTC())
     ('regression', None)
     """
     if loss is None or getattr(loss, "axis", -1) != -1:
         return None
-    name = type(loss).__name__
-    if loss.link == "softmax":
-        return "sparse" if name.startswith("Sparse") else "categorical"
-    return "binary" if loss.link == "sigmoid" else _LOSSES.get(name)
+    found = loss.compares or LINKS.get(loss.link or "")
+    return found if found in JUDGED else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +74,7 @@ class Head:
         name: The output's name.
         call: The call that gives the last activation, None where it is not known.
         weights: The call whose weights make its z, None where it is not known.
+        ending: The call whose activation that is, None where it is not known.
         activation: The activation's name; '?' where the end of the network is
             something else.
         shape: The output's shape.
@@ -93,20 +91,30 @@ class Head:
         self.shape = network.shapes[end]
         self.loss, self.metrics, self.kind = loss, metrics, loss_kind(loss)
         last = network.before(end)
-        self.call = last
-        self.activation = "?"
+        self.call = self.ending = last
         self.weights = None
         if last is not None and last.activation is not None:
-            self.activation = last.activation if _known(last) else "?"
-            self.weights = last if last.weighted else _source(network, last)
-            source = self.weights
+            self.ending = last if _known(last) else None
+            self.weights = source = last if last.weighted else _source(network, last)
             if last.activation == "linear" and last.role == "activation" and source:
-                self.activation = source.activation or "?"
+                self.ending = source
         elif last is not None and last.role == "batch normalization":
+            self.ending = None
             self.weights = _source(network, last)
             if self.weights and self.weights.activation == "linear":
-                self.activation = "linear"
-                self.call = self.weights
+                self.call = self.ending = self.weights
+        self.activation = (self.ending and self.ending.activation) or "?"
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """The least and the greatest number of the last activation, where known."""
+        facts = self.ending.facts if self.ending else None
+        return facts.range if facts else None
+
+    @property
+    def ends_in(self) -> str:
+        """The last activation as a finding names it."""
+        return (self.ending and self.ending.ends_in) or "?"
 
     @property
     def from_logits(self) -> bool:

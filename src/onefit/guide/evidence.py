@@ -1,11 +1,14 @@
 """Evidence: what a fit leaves behind for the diagnosis."""
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from onefit import losses
 from onefit.guide.probe import Probe, probe
+from onefit.registry import computes_like
 from onefit.training import data as rows
 from onefit.training.job import Fit
 from onefit.training.task import Batch, Train
@@ -110,25 +113,25 @@ def _chance(job: Fit) -> tuple[float | None, np.ndarray | None]:
     if len(targets) > 1 or jax.tree.leaves(weights):
         return None, None
     loss, y = job.task.heads[0].loss, np.asarray(targets[0])
-    kind = type(loss).__name__
+    kind: Any = functools.partial(computes_like, type(loss))
     if getattr(loss, "label_smoothing", 0) or y.size == 0 or y.dtype == object:
         return None, None
-    if kind == "SparseCategoricalCrossentropy":
+    if kind(losses.SparseCategoricalCrossentropy):
         if getattr(loss, "ignore_class", None) is not None:
             return None, None
         share = np.bincount(y.astype(int).ravel()) / y.size
         return _entropy(share), share
     y = y.reshape(len(y), -1).astype(float)
     mean = y.mean(axis=0)
-    if kind == "CategoricalCrossentropy":
+    if kind(losses.CategoricalCrossentropy):
         return _entropy(mean), mean
-    if kind == "BinaryCrossentropy":
+    if kind(losses.BinaryCrossentropy):
         share = np.array([1 - mean[0], mean[0]]) if len(mean) == 1 else None
         both = [_entropy(np.array([1 - p, p])) for p in np.clip(mean, 0, 1)]
         return float(np.mean(both)), share
-    if kind == "MeanSquaredError":
+    if kind(losses.MeanSquaredError):
         return float(y.var(axis=0).mean()), None
-    if kind == "MeanAbsoluteError":
+    if kind(losses.MeanAbsoluteError):
         return float(np.abs(y - np.median(y, axis=0)).mean()), None
     return None, None
 
@@ -138,12 +141,13 @@ def _silent(job: Fit) -> float | None:
     targets = jax.tree.leaves(job.train_data.y)
     if len(targets) > 1:
         return None
-    kind, y = type(job.task.heads[0].loss).__name__, np.asarray(targets[0])
-    if kind == "MeanSquaredError":
+    loss, y = job.task.heads[0].loss, np.asarray(targets[0])
+    kind: Any = functools.partial(computes_like, type(loss))
+    if kind(losses.MeanSquaredError):
         return float(np.mean(np.square(y, dtype=float)))
-    if kind == "MeanAbsoluteError":
+    if kind(losses.MeanAbsoluteError):
         return float(np.mean(np.abs(y), dtype=float))
-    if kind.endswith("Crossentropy"):
+    if getattr(loss, "link", None):
         return float(np.log(max(2, y.shape[-1] if y.ndim > 1 else 2, y.max() + 1)))
     return None
 

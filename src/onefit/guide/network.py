@@ -8,62 +8,14 @@ from typing import Any
 import jax
 
 from onefit import activations
-from onefit.layers.base import Layer, is_shape
+from onefit.activations import Facts
+from onefit.layers.activation import Softmax
+from onefit.layers.base import Layer, Role, is_shape
 from onefit.layers.core import InputLayer
 from onefit.models.graph import Graph
 from onefit.types import Shape
 
-__all__ = ["PASSING", "SHAPING", "Call", "Network", "activation_of", "role_of"]
-
-_GRID = ("1D", "2D", "3D")
-
-_ROLES = {
-    "dense": ["Dense"],
-    "convolution": [
-        f"{kind}{n}{tail}"
-        for n in _GRID
-        for kind, tail in (
-            ("Conv", ""),
-            ("Conv", "Transpose"),
-            ("DepthwiseConv", ""),
-            ("SeparableConv", ""),
-        )
-    ],
-    "recurrent": ["SimpleRNN", "LSTM", "GRU"],
-    "embedding": ["Embedding"],
-    "activation": ["Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax"],
-    "batch normalization": ["BatchNormalization"],
-    "scaling": ["Normalization", "Rescaling"],
-    "dropout": [
-        "Dropout",
-        "AlphaDropout",
-        "GaussianDropout",
-        "GaussianNoise",
-        *(f"SpatialDropout{n}" for n in _GRID),
-    ],
-    "max pooling": [
-        f"{kind}MaxPooling{n}" for kind in ("", "Global", "Adaptive") for n in _GRID
-    ],
-    "average pooling": [
-        f"{kind}AveragePooling{n}" for kind in ("", "Global", "Adaptive") for n in _GRID
-    ],
-    "shape": [
-        "Flatten",
-        "Reshape",
-        "Permute",
-        "RepeatVector",
-        "Identity",
-        "GetItem",
-        "Masking",
-        "ActivityRegularization",
-        *(f"{k}{n}" for k in ("ZeroPadding", "Cropping", "UpSampling") for n in _GRID),
-    ],
-    "sum": ["Add", "Subtract", "Average", "Concatenate"],
-    "product": ["Multiply", "Dot", "Attention", "AdditiveAttention", "Arithmetic"],
-}
-_ROLE = {name: role for role, names in _ROLES.items() for name in names}
-
-_WRAPPERS = ("TimeDistributed", "Bidirectional", "SpectralNormalization")
+__all__ = ["PASSING", "SHAPING", "Call", "Network", "activation_of"]
 
 SHAPING = frozenset({"shape", "dropout"})
 """Layers that leave the values as they are, but for their order and what is dropped."""
@@ -72,23 +24,8 @@ PASSING = SHAPING | {"batch normalization", "scaling", "average pooling"}
 """Layers that are linear: they keep two linear layers around them one linear layer."""
 
 
-@functools.cache
-def _role(cls: type) -> str:
-    known = cls.__module__.startswith("onefit.")
-    return _ROLE.get(cls.__name__, "other") if known else "other"
-
-
-def role_of(layer: Layer) -> str:
-    """What a layer is to the rules; layers that are not of the house are 'other'.
-
-    >>> role_of(onefit.layers.Conv2D(4, 3)), role_of(onefit.layers.Lambda(abs))
-    ('convolution', 'other')
-    """
-    return _role(type(layer))
-
-
-def activation_of(layer: Any) -> str | None:
-    """The name of a layer's activation; '?' for one that is not of the house.
+def activation_of(layer: Layer) -> str | None:
+    """The name of a layer's activation; '?' for one that is not of the library.
 
     >>> activation_of(onefit.layers.Dense(1)), activation_of(onefit.layers.ReLU())
     ('linear', 'relu')
@@ -96,18 +33,9 @@ def activation_of(layer: Any) -> str | None:
     ...     onefit.layers.Flatten())
     ('?', None)
     """
-    name = type(layer).__name__
-    if name == "ReLU":
-        bent = any(
-            not isinstance(v, int | float) or v
-            for v in (layer.negative_slope, layer.threshold)
-        )
-        return "leaky_relu" if bent else "relu" if layer.max_value is None else "relu6"
-    if name in ("LeakyReLU", "PReLU", "ELU"):
-        return {"LeakyReLU": "leaky_relu", "PReLU": "leaky_relu", "ELU": "elu"}[name]
-    if name == "Softmax":
-        return "softmax" if layer.axis == -1 else "?"
-    fn = getattr(layer, "activation", None)
+    if isinstance(layer, Softmax) and layer.axis != -1:
+        return "?"
+    fn = layer.ends_in
     return None if fn is None else _name_of(fn)
 
 
@@ -124,7 +52,6 @@ class Call:
     Attributes:
         layer: The layer; `core` is what a wrapper (TimeDistributed, Bidirectional,
             SpectralNormalization) holds, else the layer itself.
-        role: What the core is to the rules: 'dense', 'convolution', 'shape', ...
         activation: The name of its activation, '?' if unknown, None without one.
         sources, outputs: The numbers of the values it takes and makes.
         shapes: The shapes of its inputs; `shape` is that of its first output. None
@@ -133,7 +60,6 @@ class Call:
 
     layer: Any
     core: Any
-    role: str
     activation: str | None
     sources: tuple[int, ...]
     outputs: tuple[int, ...]
@@ -149,6 +75,32 @@ class Call:
     def kind(self) -> str:
         """The class of the core, such as 'Dense'."""
         return type(self.core).__name__
+
+    @property
+    def role(self) -> Role:
+        """What the core is in the network: 'dense', 'convolution', 'shape', ..."""
+        return self.core.role
+
+    @property
+    def facts(self) -> Facts | None:
+        """What is known of its activation, also of a user's own; None for nothing."""
+        return activations.facts_of(self.core.ends_in)
+
+    @property
+    def variant(self) -> str:
+        """'depthwise', 'separable' or 'transposed' of such a convolution, else ''."""
+        return getattr(self.core, "variant", "")
+
+    @property
+    def ends_in(self) -> str | None:
+        """The name of its activation, also of a user's own; None without one."""
+        fn = self.core.ends_in
+        return fn and getattr(fn, "__name__", self.activation)
+
+    @property
+    def saturates(self) -> bool:
+        """Whether its activation is flat at both ends, for z not far from 0."""
+        return self.facts is not None and self.facts.saturates
 
     @property
     def weighted(self) -> bool:
@@ -179,7 +131,7 @@ class Call:
 
 
 def _core(layer: Any) -> Any:
-    while type(layer).__name__ in _WRAPPERS:
+    while layer.role == "wrapper":
         layer = layer.layer
     return layer
 
@@ -262,7 +214,6 @@ class Network:
             Call(
                 layer,
                 core,
-                role_of(core),
                 activation_of(core),
                 tuple(sources),
                 tuple(outputs),

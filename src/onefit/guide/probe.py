@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from onefit import activations
-from onefit.guide.network import activation_of, role_of
+from onefit.activations import Facts, facts_of
+from onefit.guide.network import activation_of
 from onefit.layers.base import Layer
 from onefit.training.task import Batch, Task, Train
 from onefit.types import Tree
@@ -25,7 +26,6 @@ FLAT = 0.02
 There the slope is below 0.02 and 0.04: less than a tenth of its largest value.
 """
 
-SATURATING = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
 ZEROING = ("relu", "relu6")
 
 
@@ -37,6 +37,7 @@ class Responses:
         layer: The layer's name.
         kind: Its class, such as 'Dense'.
         activation: The activation's name, None where there is none to speak of.
+        facts: What is known of that activation.
         zero: For each unit (the last axis), the share of answers that are exactly 0.
         flat: For each unit, the share within `FLAT` of its activation's ends.
         mean, std: Of each unit's answers.
@@ -46,6 +47,7 @@ class Responses:
     layer: str
     kind: str
     activation: str | None
+    facts: Facts
     zero: np.ndarray
     flat: np.ndarray
     mean: np.ndarray
@@ -104,7 +106,13 @@ def _activation(layer: Layer) -> str | None:
 
     Those of recurrent layers are gates times states: their ends are no sign.
     """
-    return None if role_of(layer) == "recurrent" else activation_of(layer)
+    return None if layer.role == "recurrent" else activation_of(layer)
+
+
+def _facts(layer: Layer) -> Facts:
+    """What is known of that activation."""
+    own = None if layer.role == "recurrent" else facts_of(layer.ends_in)
+    return own or Facts()
 
 
 def probe(
@@ -118,6 +126,7 @@ def probe(
             str(layer.name),
             type(layer).__name__,
             _activation(shown),
+            _facts(shown),
             *numbers,
             float(signal),
         )
@@ -160,7 +169,7 @@ def _measure(task: Task, params: Tree, train: Train, batch: Batch, seed: Any) ->
         def tap(path: Any, layer: Any, outcome: Any) -> Any:
             del path
             leaves, nest = jax.tree.flatten(outcome.output)
-            answers.append(_answers(leaves[0], _activation(layer)))
+            answers.append(_answers(leaves[0], _facts(layer)))
             # A zero added to what a layer gives: its derivative is dJ/da.
             leaves[0] = leaves[0] + next(seen).astype(leaves[0].dtype)
             return outcome._replace(output=nest.unflatten(leaves))
@@ -214,11 +223,12 @@ def _output_shapes(
     return shapes
 
 
-def _answers(a: Any, activation: str | None) -> tuple[Any, ...]:
+def _answers(a: Any, facts: Facts) -> tuple[Any, ...]:
     """Of each unit: the share of zeros, of ends, the mean, the standard deviation."""
     a = jnp.reshape(a, (-1, a.shape[-1])) if a.ndim > 1 else a[:, None]
     a = a.astype(jnp.result_type(float))
-    low, high = SATURATING.get(activation or "", (-jnp.inf, jnp.inf))
+    ends = facts.range if facts.saturates else None
+    low, high = ends or (-jnp.inf, jnp.inf)
     width = FLAT * (high - low) if np.isfinite(high) else 0.0
     ends = (a < low + width) | (a > high - width)
     return jnp.mean(a == 0, 0), jnp.mean(ends, 0), jnp.mean(a, 0), jnp.std(a, 0)

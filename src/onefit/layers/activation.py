@@ -1,12 +1,13 @@
 # ruff: noqa: D102
 """Activations as layers of their own."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
 
 from onefit import activations
-from onefit.description import number, setting
+from onefit.description import number, off, setting
 from onefit.layers.base import Layer
 from onefit.layers.settings import constraint, initial, regularizer
 from onefit.layers.shapes import SameShape, from_front, having, whole_axes
@@ -32,6 +33,8 @@ class Activation(SameShape, Layer):
 
     Source: lecture 002, "Activation functions".
     """
+
+    role = "activation"
 
     activation: Any = setting(convert=activations.get)
 
@@ -66,9 +69,17 @@ class ReLU(SameShape, Layer):
     Source: lecture 002, "ReLU".
     """
 
+    role = "activation"
+
     max_value: float | None = number(default=None, minimum=0, optional=True)
     negative_slope: float = number(default=0.0, minimum=0)
     threshold: float = number(default=0.0, minimum=0)
+
+    @property
+    def ends_in(self) -> Callable[..., Any]:
+        if not (off(self.negative_slope) and off(self.threshold)):
+            return activations.leaky_relu
+        return activations.relu if self.max_value is None else activations.relu6
 
     def compute(self, params: Params, x: Array) -> Array:
         return activations.relu(
@@ -98,7 +109,13 @@ class LeakyReLU(SameShape, Layer):
     Source: lecture 002, "Leaky ReLU".
     """
 
+    role = "activation"
+
     negative_slope: float = number(default=0.3, minimum=0)
+
+    @property
+    def ends_in(self) -> Callable[..., Any]:
+        return activations.leaky_relu
 
     def compute(self, params: Params, x: Array) -> Array:
         return activations.leaky_relu(x, negative_slope=self.negative_slope)
@@ -129,12 +146,18 @@ class PReLU(SameShape, Layer):
     Source: He et al. 2015, "Delving deep into rectifiers", arXiv:1502.01852.
     """
 
+    role = "activation"
+
     alpha_initializer: Any = initial("zeros")
     alpha_regularizer: Any = regularizer()
     alpha_constraint: Any = constraint()
     shared_axes: Any = setting(
         default=None, convert=lambda axes: (axes,) if isinstance(axes, int) else axes
     )
+
+    @property
+    def ends_in(self) -> Callable[..., Any]:
+        return activations.leaky_relu
 
     def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
         shape = self._slopes(input_shape)
@@ -183,7 +206,13 @@ class ELU(SameShape, Layer):
     Source: Clevert et al. 2016, arXiv:1511.07289; lecture 004.
     """
 
+    role = "activation"
+
     alpha: float = number(default=1.0)
+
+    @property
+    def ends_in(self) -> Callable[..., Any]:
+        return activations.elu
 
     def compute(self, params: Params, x: Array) -> Array:
         return activations.elu(x, alpha=self.alpha)
@@ -207,7 +236,13 @@ class Softmax(SameShape, Layer):
     Source: lecture 002, "Softmax".
     """
 
+    role = "activation"
+
     axis: Any = setting(default=-1, check=whole_axes)
+
+    @property
+    def ends_in(self) -> Callable[..., Any]:
+        return activations.softmax
 
     def compute(self, params: Params, x: Array) -> Array:
         return activations.softmax(x, axis=from_front(self.axis, x.ndim))

@@ -151,6 +151,8 @@ def differ(one: Shape, other: Shape) -> bool:
 class _Single(Attends, abstract=True):
     """What `Attention` and `AdditiveAttention` share: all but the scores."""
 
+    role = "product"
+
     def scores(self, params: Params, query: Array, key: Array) -> Array:
         """How each key answers each query: (..., queries, keys)."""
         raise NotImplementedError(f"{type(self).__name__} has no scores method")

@@ -83,6 +83,8 @@ class _Gate(Description):
 class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
     """What layers share that attend with many heads: all but their settings' names."""
 
+    role = "other"
+
     use_bias = True  # not annotated: settings of subclasses, which come first
 
     @property

@@ -119,6 +119,7 @@ def _taps(at: Array, n: int, fill_mode: str, interpolation: str) -> list[Any]:
 class _Augmentation(Noise, abstract=True):
     """What all share: on while training, one draw an image, channels first or last."""
 
+    role = "other"
     factors: ClassVar[tuple[str, ...]] = ()
     """The settings that say how much; without effect where all are zero."""
     limits: ClassVar[tuple[float, float]] = (-1.0, 1.0)

@@ -3,7 +3,8 @@
 import functools
 import inspect
 import math
-from typing import Any, ClassVar, NamedTuple, Self
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -14,12 +15,36 @@ from onefit import config
 from onefit.description import Description, setting
 from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.symbolic import Call, Tensor, is_symbolic, way_to
-from onefit.registry import Registry, snake_case
+from onefit.registry import Registry, computes_like, snake_case
 from onefit.types import Array, Params, Shape, State
 
 __all__ = ["Layer"]
 
 layers: Registry = Registry("layer")
+
+Role = Literal[
+    "activation",
+    "average pooling",
+    "batch normalization",
+    "convolution",
+    "dense",
+    "dropout",
+    "embedding",
+    "max pooling",
+    "other",
+    "product",
+    "recurrent",
+    "scaling",
+    "shape",
+    "sum",
+    "wrapper",
+]
+"""What a layer is in a network.
+
+'dense' and 'convolution' are z = w·x + b, then g(z); 'scaling' is x·a + b without
+weights that train; 'shape' moves or repeats numbers and leaves them as they are; 'sum'
+and 'product' are made of several values; a 'wrapper' is what its setting `layer` is.
+"""
 
 
 class Weights:
@@ -101,6 +126,15 @@ class Layer(Description):
     """Whether whole-number inputs stay whole (token ids) instead of becoming floats."""
     supports_masking: ClassVar[bool] = False
     """Whether the output's steps are the input's, so that its mask holds for them."""
+    role: ClassVar[Role] = "other"
+    """What the layer is in a network; a subclass is what its base is."""
+    equation: ClassVar[str | None] = None
+    """What it computes, where the first line of its docstring is no formula."""
+    by_row: ClassVar[bool] = True
+    """Whether the output of a row cannot depend on the rows beside it.
+
+    A class from outside the library that computes something of its own says so itself.
+    """
     stateful = False  # not annotated, so that a layer can make it a setting
     """Whether a call goes on from the last one's state, also when not training."""
     call_options: ClassVar[frozenset[str]] = frozenset()
@@ -111,6 +145,10 @@ class Layer(Description):
         functions = map(inspect.signature, (cls.apply, cls.compute))
         names = (name for function in functions for name in function.parameters)
         cls.call_options = frozenset(names) - _COMMON
+        if "by_row" not in vars(cls) and not cls.__module__.startswith("onefit."):
+            parent = next(base for base in cls.__mro__[1:] if issubclass(base, Layer))
+            known = parent is not Layer and parent.by_row
+            cls.by_row = known and computes_like(cls, parent)
         if not abstract:  # a base that only others stand on has no name to be found by
             layers.add(cls)
 
@@ -296,6 +334,11 @@ class Layer(Description):
         stems = [(name, name.removesuffix("_kernel")) for name in params]
         found = [(name, getattr(self, f"{stem}_{kind}", None)) for name, stem in stems]
         return [(name, rule) for name, rule in found if rule is not None]
+
+    @property
+    def ends_in(self) -> Callable[..., Any] | None:
+        """The activation that the output comes from; None where there is none."""
+        return getattr(self, "activation", None)
 
     @property
     def told_shape(self) -> Any:

@@ -28,13 +28,11 @@ __all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
 
 # Recurrences --------------------------------------------------------------------------
 
-_ACROSS = {"glu", "log_softmax", "softmax", "sparsemax"}
-
 
 def elementwise(g: Any) -> bool:
     """Whether it is known that each number of g(z) depends on that of z alone."""
-    known = activations.activations.objects()
-    return any(g is f for f in known) and g.__name__ not in _ACROSS
+    facts: activations.Facts | None = getattr(g, "facts", None)
+    return facts is not None and not facts.across
 
 
 def activate(functions: tuple[Any, ...], z: Array) -> tuple[Array, Array]:
@@ -378,6 +376,8 @@ class _CalledOnce(Layer, abstract=True):
 class _Cell(_CalledOnce, abstract=True):
     """One step of a recurrence."""
 
+    role = "other"
+
     def apply(
         self, params: Params, state: State, x: Any, *, training=False, key=None
     ) -> tuple[Any, State]:
@@ -569,6 +569,8 @@ class StackedRNNCells(_CalledOnce, Composite):
 
     Source: Graves et al. 2013, arXiv:1303.5778.
     """
+
+    role = "other"
 
     cells: Any = setting(convert=_cells)
 

@@ -5,7 +5,7 @@ What is the same for sequences, images and volumes stands once; a class adds its
 """
 
 import math
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import jax.numpy as jnp
 
@@ -66,6 +66,10 @@ class Convolution(Activated, Windows, Grid, abstract=True):
 
     A subclass writes `kernels`, `filters_of` and `convolved`.
     """
+
+    role = "convolution"
+    variant: ClassVar[Literal["", "depthwise", "separable", "transposed"]] = ""
+    """How a kernel meets the channels, if not all at once."""
 
     bias_initializer = initializers.Zeros()  # not annotated: a setting of subclasses
 
@@ -319,6 +323,8 @@ class Conv2D(_Conv):
 
     Source: lecture 004, section 2.3.1; Dumoulin and Visin 2016, arXiv:1603.07285.
     """
+
+    equation = "z_pq = Σ_ij x_{p+i, q+j}·w_ij + b, for each filter, and a = g(z)"
 
     rank = 2
 

@@ -35,6 +35,8 @@ class _Channelwise(Convolution, abstract=True):
 
 
 class _Depthwise(_Channelwise, abstract=True):
+    variant = "depthwise"
+
     _order = "kernel_size strides padding depth_multiplier"
 
     bias_initializer: Any = initial("zeros")
@@ -138,6 +140,8 @@ class DepthwiseConv2D(_Depthwise):
 
 
 class _Separable(_Channelwise, Filters, abstract=True):
+    variant = "separable"
+
     _order = (
         "filters kernel_size strides padding data_format dilation_rate depth_multiplier"
     )

@@ -19,6 +19,8 @@ __all__ = ["Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"]
 class _Transposed(KernelAndBias, Convolution, Filters, abstract=True):
     """The sizes of a transposed convolution: here the windows are the input's cells."""
 
+    variant = "transposed"
+
     _order = "filters kernel_size strides padding output_padding"
 
     output_padding: Any = None

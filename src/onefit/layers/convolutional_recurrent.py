@@ -67,6 +67,8 @@ class Convolution(NamedTuple):
 class _ConvLSTM(OverTime, LSTMFormula, Windows, Filters, abstract=True):
     """An LSTM whose x · W and h · R are convolutions."""
 
+    role = "other"
+
     rank: ClassVar[int]
 
     padding: str = setting(

@@ -28,6 +28,8 @@ class Identity(SameShape, Layer):
     Source: Keras, `keras.layers.Identity`.
     """
 
+    role = "shape"
+
     def compute(self, params: Params, x: Any) -> Any:
         return x
 
@@ -75,6 +77,9 @@ class Lambda(Layer):
 
     Source: Keras, `keras.layers.Lambda`.
     """
+
+    role = "other"
+    by_row = False  # a function may do anything
 
     function: Any = setting(check=_function)
     arguments: Any = setting(
@@ -152,6 +157,8 @@ class InputLayer(SameShape, Layer):
 
     Source: lecture 003, "tf.keras.Input(shape=(2,))".
     """
+
+    role = "other"
 
     integers = True
 

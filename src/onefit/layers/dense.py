@@ -61,6 +61,8 @@ class Dense(Affine, Units, Layer):
     Source: lecture 001, "Handwritten digit recognition"; lecture 004, section 2.2.
     """
 
+    role = "dense"
+
     supports_masking = True
 
     def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:

@@ -41,6 +41,7 @@ def _noise_shape(place: str, name: str, value: Any) -> None:
 class Noise(SameShape, Layer, abstract=True):
     """Does something at random while training, from a stream that a seed splits off."""
 
+    role = "dropout"
     random = True
     seed = None  # not annotated: a setting of the subclasses
 
@@ -142,6 +143,8 @@ class Dropout(_Masked):
     Source: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks
     from overfitting"; lecture 004.
     """
+
+    equation = "a = x·m/(1 - rate), m drawn 0 or 1; a = x when not training"
 
     def noisy(self, x: Array, key: Key) -> Array:
         keep = jnp.asarray(1.0 - self.rate, x.dtype)
@@ -276,6 +279,8 @@ class ActivityRegularization(SameShape, Layer):
 
     Source: lecture 004, "Regularization".
     """
+
+    role = "shape"
 
     l1: float = number(default=0.0, minimum=0)
     l2: float = number(default=0.0, minimum=0)

@@ -125,6 +125,9 @@ class EinsumDense(KernelAndBias, _Equation, Layer):
     Source: Keras, `keras.layers.EinsumDense`; lecture 001, "Vectorization".
     """
 
+    role = "other"
+    equation: str = setting(check=_equation)
+
     activity_regularizer: Any = regularizer(kw_only=True)
 
     def __post_init__(self) -> None:

@@ -133,6 +133,9 @@ class Embedding(_Table):
     Source: Bengio et al. 2003, "A neural probabilistic language model"; lecture 004.
     """
 
+    role = "embedding"
+    equation = "a = the row of E whose number is x"
+
     initial: Any = setting(default=None, keyword="weights", identity=False)
     input_length: int | None = setting(default=None, identity=False, kw_only=True)
 
@@ -188,6 +191,8 @@ class ReversibleEmbedding(_Table):
     Source: Press and Wolf 2016, "Using the output embedding to improve language
     models", arXiv:1608.05859.
     """
+
+    role = "other"
 
     _order = "input_dim output_dim tie_weights"
 
@@ -265,6 +270,8 @@ class Masking(SameShape, Layer):
 
     Source: Keras, `keras.layers.Masking`.
     """
+
+    role = "shape"
 
     mask_value: Any = number(default=0.0, convert=_value)
 

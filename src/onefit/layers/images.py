@@ -67,6 +67,8 @@ def window(x: Array, height: int, width: int) -> Array:
 class _Sized(Layer, abstract=True):
     """What layers share whose output has a height and a width of its own."""
 
+    role = "other"
+
     height: int = setting(check=whole(1))
     width: int = setting(check=whole(1))
     data_format = "channels_last"  # not annotated: a setting of the subclasses

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from onefit.checks import whole
 from onefit.description import setting
 from onefit.errors import invalid, is_whole, mistyped
-from onefit.layers.base import Layer, is_shape
+from onefit.layers.base import Layer, Role, is_shape
 from onefit.layers.shapes import from_front, having
 from onefit.types import Array, Params, Shape
 
@@ -147,6 +147,8 @@ class Add(_Merge, Layer):
     Source: He et al. 2016, arXiv:1512.03385 (shortcuts); Keras, `keras.layers.Add`.
     """
 
+    role = "sum"
+
     def merged(self, xs: list[Array], masks: list[Any]) -> Array:
         return functools.reduce(jnp.add, xs)
 
@@ -166,6 +168,8 @@ class Subtract(_Merge, Layer):
 
     Source: Keras, `keras.layers.Subtract`.
     """
+
+    role = "sum"
 
     most = 2
 
@@ -190,6 +194,8 @@ class Average(_Merge, Layer):
 
     Source: Keras, `keras.layers.Average`.
     """
+
+    role = "sum"
 
     def merged(self, xs: list[Array], masks: list[Any]) -> Array:
         return functools.reduce(jnp.add, xs) / len(xs)
@@ -216,6 +222,8 @@ class Multiply(_Merge, Layer):
     Source: Keras, `keras.layers.Multiply`.
     """
 
+    role = "product"
+
     def merged(self, xs: list[Array], masks: list[Any]) -> Array:
         pairs = zip(xs, masks, strict=True)
         y = functools.reduce(
@@ -228,6 +236,8 @@ class Multiply(_Merge, Layer):
 
 class _Extreme(_Merge):
     """What `Maximum` and `Minimum` share: no number stands for what is masked."""
+
+    role: ClassVar[Role] = "other"
 
     def choose(self, x: Array, y: Array) -> Array:
         """The one of two numbers that is kept."""
@@ -318,6 +328,8 @@ class Concatenate(Layer):
     Source: Szegedy et al. 2015, arXiv:1409.4842; Keras, `keras.layers.Concatenate`.
     """
 
+    role = "sum"
+
     supports_masking = True
 
     axis: int = setting(default=-1, check=whole(fix="write axis=-1 for the last axis"))
@@ -407,6 +419,8 @@ class Dot(Layer):
 
     Source: Keras, `keras.layers.Dot`.
     """
+
+    role = "product"
 
     axes: Any = setting(check=_two_axes)
     normalize: bool = False

@@ -159,6 +159,9 @@ class BatchNormalization(_Standardizing):
     arXiv:1702.03275.
     """
 
+    role = "batch normalization"
+    equation = "a = γ·(x - μ)/√(σ² + ε) + β, by feature"
+
     _order = (
         "axis momentum epsilon center scale beta_initializer gamma_initializer "
         "moving_mean_initializer moving_variance_initializer"
@@ -283,6 +286,8 @@ class LayerNormalization(_Standardizing):
     Source: Ba et al. 2016, arXiv:1607.06450.
     """
 
+    role = "other"
+
     rms_scaling: bool = setting(
         default=False,
         check=only(
@@ -331,6 +336,8 @@ class GroupNormalization(_Standardizing):
 
     Source: Wu and He 2018, arXiv:1803.08494.
     """
+
+    role = "other"
 
     _order = "groups"
 
@@ -383,6 +390,8 @@ class RMSNormalization(_Along):
     Source: Zhang and Sennrich 2019, arXiv:1910.07467.
     """
 
+    role = "other"
+
     epsilon: float = number(default=1e-6, minimum=0)
 
     def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
@@ -414,6 +423,8 @@ class UnitNormalization(SameShape, Layer):
 
     Source: Keras, `keras.layers.UnitNormalization`.
     """
+
+    role = "other"
 
     axis: Any = setting(default=-1, check=whole_axes)
 

@@ -67,6 +67,8 @@ class Arithmetic(Layer):
     Source: Keras, operators on `KerasTensor`.
     """
 
+    role = "product"
+
     operation: str = setting(check=one_of(*OPERATIONS))
     constant: Any = number(default=None, optional=True, convert=_constant)
     constant_first: bool = False
@@ -168,6 +170,8 @@ class Absolute(SameShape, Layer):
     Source: Keras, `keras.ops.absolute`.
     """
 
+    role = "other"
+
     keep_mask: bool = True
 
     def compute(self, params: Params, x: Array) -> Array:
@@ -226,6 +230,8 @@ class GetItem(Layer):
 
     Source: Keras, `keras.KerasTensor.__getitem__`.
     """
+
+    role = "shape"
 
     key: Any = setting(convert=_from_lists)
 

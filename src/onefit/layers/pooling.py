@@ -117,10 +117,12 @@ class _Pooling(Grid, abstract=True):
 
 
 class _MaxPooling(_Pooling, abstract=True):
+    role = "max pooling"
     take = staticmethod(maxima)
 
 
 class _AveragePooling(_Pooling, abstract=True):
+    role = "average pooling"
     take = staticmethod(means)
 
 
@@ -181,10 +183,12 @@ _largest.defvjp(_largest_forward, _largest_backward)
 
 
 class _GlobalMaxPooling(_GlobalPooling, abstract=True):
+    role = "max pooling"
     take = staticmethod(_largest)
 
 
 class _GlobalAveragePooling(_GlobalPooling, abstract=True):
+    role = "average pooling"
     take = staticmethod(jnp.mean)
 
 
@@ -211,10 +215,12 @@ class _AdaptivePooling(Grid, abstract=True):
 
 
 class _AdaptiveMaxPooling(_AdaptivePooling, abstract=True):
+    role = "max pooling"
     take = staticmethod(maxima)
 
 
 class _AdaptiveAveragePooling(_AdaptivePooling, abstract=True):
+    role = "average pooling"
     take = staticmethod(means)
 
 
@@ -279,6 +285,8 @@ class MaxPooling2D(_MaxPooling):
     Source: Riesenhuber and Poggio 1999, "Hierarchical models of object recognition in
     cortex"; lecture 004.
     """
+
+    equation = "the largest of each window, by channel"
 
     rank = 2
     pool_size: Any = (2, 2)
@@ -366,6 +374,8 @@ class AveragePooling2D(_AveragePooling):
     recognition".
     """
 
+    equation = "the mean of each window, by channel"
+
     rank = 2
 
 
@@ -444,6 +454,8 @@ class GlobalMaxPooling2D(_GlobalMaxPooling):
 
     Source: Oquab et al. 2015, "Is object localization for free?".
     """
+
+    equation = "the largest of each channel"
 
     rank = 2
 
@@ -528,6 +540,8 @@ class GlobalAveragePooling2D(_GlobalAveragePooling):
 
     Source: Lin et al. 2014, "Network in network", arXiv:1312.4400.
     """
+
+    equation = "the mean of each channel"
 
     rank = 2
 

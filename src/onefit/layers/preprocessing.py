@@ -61,6 +61,8 @@ class Normalization(SameShape, Layer):
     Source: lecture 001, "Normalization"; Keras, `keras.layers.Normalization`.
     """
 
+    role = "scaling"
+
     axis: Any = setting(default=-1, convert=_axes, check=whole_axes)
     mean: Any = number(default=None, optional=True, convert=_numbers)
     variance: Any = number(default=None, optional=True, convert=_numbers)
@@ -180,6 +182,8 @@ class Rescaling(SameShape, Layer):
 
     Source: Keras, `keras.layers.Rescaling`.
     """
+
+    role = "scaling"
 
     scale: Any = number(convert=_numbers)
     offset: Any = number(default=0.0, convert=_numbers)

@@ -327,6 +327,8 @@ class SimpleRNN(OverTime, SimpleFormula):
     Source: Elman 1990, "Finding structure in time"; lecture 004, "Recurrent layer".
     """
 
+    role = "recurrent"
+
     _order = (
         f"{Recurrent._order} return_sequences return_state go_backwards stateful unroll"
     )
@@ -389,6 +391,12 @@ class LSTM(OverTime, LSTMFormula):
     for the forget gate.
     """
 
+    role = "recurrent"
+    equation = (
+        "c_t = f·c_{t-1} + i·tanh(...), h_t = o·tanh(c_t); gates f, i, o = "
+        "σ(x_t·W + h_{t-1}·R + b)"
+    )
+
     use_cudnn: Any = setting(default="auto", check=_NO_CUDNN)
 
 
@@ -437,6 +445,9 @@ class GRU(OverTime, GRUFormula):
 
     Source: Cho et al. 2014, arXiv:1406.1078.
     """
+
+    role = "recurrent"
+    equation = "h_t = u·h_{t-1} + (1 - u)·n; gates u, r = σ(x_t·W + h_{t-1}·R + b)"
 
     _order = (
         f"{Recurrent._order} seed return_sequences return_state go_backwards stateful "
@@ -496,6 +507,8 @@ class RNN(OverTime, _OfCell, Composite):
 
     Source: Keras, `keras.layers.RNN`.
     """
+
+    role = "other"
 
     step_axes = None
 

@@ -80,6 +80,9 @@ class Flatten(Layer):
     Source: lecture 004.
     """
 
+    role = "shape"
+    equation = "the same numbers in one row: (batch, h, w, c) to (batch, h·w·c)"
+
     data_format: str = setting(default=None, convert=data_format)
 
     def compute(self, params: Params, x: Array) -> Array:
@@ -112,6 +115,8 @@ class Reshape(Layer):
 
     Source: numpy's reshape, in C order.
     """
+
+    role = "shape"
 
     target_shape: tuple[int, ...] = setting(check=_target)
 
@@ -155,6 +160,8 @@ class Permute(Layer):
     Source: numpy's transpose.
     """
 
+    role = "shape"
+
     dims: tuple[int, ...] = setting(check=_permutation)
 
     def compute(self, params: Params, x: Array) -> Array:
@@ -188,6 +195,8 @@ class RepeatVector(Layer):
 
     Source: Keras, `keras.layers.RepeatVector`.
     """
+
+    role = "shape"
 
     n: int = setting(check=whole(1))
 

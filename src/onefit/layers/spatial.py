@@ -95,6 +95,7 @@ class _Borders(Grid, abstract=True):
 
 
 class _ZeroPadding(_Borders, abstract=True):
+    role = "shape"
     padding: Any
     data_format: Any = setting(default=None, convert=data_format)
 
@@ -107,6 +108,7 @@ class _ZeroPadding(_Borders, abstract=True):
 
 
 class _Cropping(_Borders, abstract=True):
+    role = "shape"
     cropping: Any
     data_format: Any = setting(default=None, convert=data_format)
 
@@ -120,6 +122,7 @@ class _Cropping(_Borders, abstract=True):
 
 
 class _UpSampling(Grid, abstract=True):
+    role = "shape"
     size: Any
     data_format: Any = setting(default=None, convert=data_format)
 

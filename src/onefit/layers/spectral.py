@@ -54,6 +54,8 @@ class SpectralNormalization(Composite):
     Source: Miyato et al. 2018, arXiv:1802.05957.
     """
 
+    role = "wrapper"
+
     layer: Layer = setting(convert=a_layer)
     power_iterations: int = setting(default=1, check=whole(1))
 

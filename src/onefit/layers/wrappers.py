@@ -70,6 +70,9 @@ class Bidirectional(WithStates, Composite):
     Source: Schuster and Paliwal 1997, "Bidirectional recurrent neural networks".
     """
 
+    role = "wrapper"
+    equation = "the layer run from both ends"
+
     supports_masking = True
 
     layer: Any = setting(convert=a_layer)
@@ -260,6 +263,8 @@ class TimeDistributed(Composite):
 
     Source: Keras, `keras.layers.TimeDistributed`.
     """
+
+    role = "wrapper"
 
     supports_masking = True
 

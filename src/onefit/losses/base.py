@@ -1,6 +1,6 @@
 """What every loss is: a value per example, and one place that weighs and reduces."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -13,9 +13,31 @@ from onefit.losses.shapes import floats, squeezed
 from onefit.registry import Registry, snake_case
 from onefit.types import Array, Shape
 
-__all__ = ["Loss", "losses", "reduce"]
+__all__ = ["Compares", "Loss", "losses", "reduce"]
 
 losses: Registry = Registry("loss")
+
+Compares = Literal[
+    "binary",
+    "categorical",
+    "directions",
+    "embeddings",
+    "hinge",
+    "poisson",
+    "probabilities",
+    "regression",
+    "scores",
+    "sequences",
+    "sparse",
+]
+"""What y_true and y_pred of a loss are.
+
+'binary' is probabilities of yes, each for itself; 'categorical' probabilities of
+classes with one-hot targets, 'sparse' with class numbers, 'scores' any numbers with
+one-hot targets; 'probabilities' either; 'hinge' any numbers with targets -1 and 1;
+'poisson' means of counts, above 0; 'regression' any numbers; 'directions' vectors;
+'embeddings' rows with class numbers; 'sequences' steps with labels.
+"""
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none")
 FLOATS = ("bfloat16", "float16", "float32", "float64")
@@ -113,6 +135,9 @@ class Loss(Description):
         default="sum_over_batch_size", convert=_reduction, kw_only=True
     )
     dtype: Any = setting(default=None, convert=_dtype, kw_only=True)
+
+    compares: ClassVar[Compares | None] = None
+    """What targets and predictions are; None if nobody says."""
 
     link: ClassVar[str | None] = None
     """The activation that turns this loss's logits into probabilities, if it has any.

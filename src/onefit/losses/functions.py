@@ -7,7 +7,7 @@ from typing import Any
 
 from onefit.description import setting
 from onefit.errors import mistyped
-from onefit.losses.base import Loss, losses
+from onefit.losses.base import Compares, Loss, losses
 from onefit.registry import snake_case
 from onefit.types import Array
 
@@ -43,7 +43,15 @@ class LossFunctionWrapper(Loss):
         ('fourth_power', 8.5)
     """
 
+    function_in = "fn"
+    """The setting that it stands for: files have the function alone."""
+
     fn: Any = setting(convert=_function)
+
+    @property
+    def compares(self) -> Compares | None:  # type: ignore[override]
+        """What the function says that it compares: `f.compares = "regression"`."""
+        return getattr(self.fn, "compares", None)
 
     def __post_init__(self) -> None:
         named = self.name is not None

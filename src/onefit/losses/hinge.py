@@ -37,6 +37,8 @@ class Hinge(Loss):
         Array([1.75], dtype=float32)
     """
 
+    compares = "hinge"
+
     pair = same
 
     def formula(self, y: Array, a: Array) -> Array:
@@ -50,6 +52,8 @@ class SquaredHinge(Loss):
         >>> squared_hinge([[1.0, -1.0]], [[0.5, 2.0]])  # (0.25 + 9) / 2
         Array([4.625], dtype=float32)
     """
+
+    compares = "hinge"
 
     pair = same
 
@@ -66,6 +70,8 @@ class CategoricalHinge(Loss):
         >>> categorical_hinge([[0, 1, 0]], [[0.5, 0.75, 0.25]])  # 1 + 0.5 - 0.75
         Array([0.75], dtype=float32)
     """
+
+    compares = "scores"
 
     pair = same
 

@@ -29,6 +29,8 @@ class Dice(Loss):
     Source: Milletari et al., "V-Net", 2016.
     """
 
+    compares = "probabilities"
+
     axis: Any = None
 
     pair = same
@@ -58,6 +60,8 @@ class Tversky(Loss):
 
     Source: Salehi et al., "Tversky loss function for image segmentation", 2017.
     """
+
+    compares = "probabilities"
 
     alpha: float = number(default=0.5)
     beta: float = number(default=0.5)

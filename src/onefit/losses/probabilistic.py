@@ -119,6 +119,8 @@ class BinaryCrossentropy(_Smoothed, Loss):
     Source: lecture 000, "Multiclass Classification" (logistic regression).
     """
 
+    compares = "binary"
+
     link: ClassVar[str | None] = "sigmoid"
     pair = same
 
@@ -144,6 +146,8 @@ class BinaryFocalCrossentropy(_Smoothed, Loss):
 
     Source: Lin et al., "Focal loss for dense object detection", 2017.
     """
+
+    compares = "binary"
 
     _order = "apply_class_balancing alpha gamma"
 
@@ -190,6 +194,8 @@ class CategoricalCrossentropy(_Smoothed, Loss):
     Source: lecture 003, "Loss function of Multiclass Classification".
     """
 
+    compares = "categorical"
+
     link: ClassVar[str | None] = "softmax"
     pair = same
 
@@ -214,6 +220,8 @@ class CategoricalFocalCrossentropy(_Smoothed, Loss):
 
     Source: Lin et al., "Focal loss for dense object detection", 2017.
     """
+
+    compares = "categorical"
 
     _order = "alpha gamma"
 
@@ -255,6 +263,8 @@ class SparseCategoricalCrossentropy(Loss):
 
     Source: lecture 000, "Multiclass Classification" (crossentropy loss).
     """
+
+    compares = "sparse"
 
     from_logits: bool = False
     ignore_class: int | None = None
@@ -303,6 +313,8 @@ class CategoricalGeneralizedCrossEntropy(Loss):
     networks with noisy labels", 2018.
     """
 
+    compares = "categorical"
+
     q: float = number(default=0.5, above=0, below=1)
 
     pair = labelled
@@ -323,6 +335,8 @@ class KLDivergence(Loss):
         Array(0.1438, dtype=float32)
     """
 
+    compares = "probabilities"
+
     pair = same
 
     def formula(self, y: Array, a: Array) -> Array:
@@ -337,6 +351,8 @@ class Poisson(Loss):
         >>> round(float(poisson([3.0], [1.0])), 4)  # 1 - 3 log 1
         1.0
     """
+
+    compares = "poisson"
 
     pair = same
 

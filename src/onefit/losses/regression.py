@@ -43,6 +43,8 @@ class MeanSquaredError(Loss):
     Source: lecture 003, "Implementation of MSE".
     """
 
+    compares = "regression"
+
     pair = same
 
     def formula(self, y: Array, a: Array) -> Array:
@@ -57,6 +59,8 @@ class MeanAbsoluteError(Loss):
         Array(0.5, dtype=float32)
     """
 
+    compares = "regression"
+
     pair = same
 
     def formula(self, y: Array, a: Array) -> Array:
@@ -70,6 +74,8 @@ class MeanAbsolutePercentageError(Loss):
         >>> mean_absolute_percentage_error([2.0, 4.0], [1.0, 5.0])  # 50 % and 25 %
         Array(37.5, dtype=float32)
     """
+
+    compares = "regression"
 
     pair = same
 
@@ -89,6 +95,8 @@ class MeanSquaredLogarithmicError(Loss):
         >>> float(mean_squared_logarithmic_error([e - 1], [e**3 - 1])) # (1 - 3)²
         4.0
     """
+
+    compares = "regression"
 
     pair = same
 
@@ -110,6 +118,8 @@ class CosineSimilarity(Loss):
         >>> cosine_similarity([3.0, 4.0], [1.0, 0.0])
         Array(-0.6, dtype=float32)
     """
+
+    compares = "directions"
 
     axis: int = -1
 
@@ -139,6 +149,8 @@ class Huber(Loss):
     Source: Huber, "Robust estimation of a location parameter", 1964.
     """
 
+    compares = "regression"
+
     delta: float = number(default=1.0, above=0)
     name: str | None = setting(default="huber_loss", kw_only=True, identity=False)
 
@@ -159,6 +171,8 @@ class LogCosh(Loss):
         >>> round(float(log_cosh([0.0], [e])), 4), round(math.log(1.25), 4)
         (0.2231, 0.2231)
     """
+
+    compares = "regression"
 
     pair = same
 

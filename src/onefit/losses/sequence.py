@@ -29,6 +29,8 @@ class CTC(Loss):
     Source: Graves et al., "Connectionist temporal classification", 2006; optax.
     """
 
+    compares = "sequences"
+
     pair = sequences
 
     def formula(self, y: Array, a: Array) -> Array:

@@ -43,6 +43,8 @@ class Circle(Loss):
     optimization", 2020.
     """
 
+    compares = "embeddings"
+
     gamma: float = number(default=80.0)
     margin: float = number(default=0.4)
     remove_diagonal: bool = True

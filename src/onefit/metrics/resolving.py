@@ -77,12 +77,12 @@ def _task(loss: Any, output_shape: Shape, target_shape: Shape) -> str:
     if isinstance(loss, str) and loss.lower() in _AUTOMATIC:
         loss = None
     loss = losses.get(loss)
-    if isinstance(loss, losses.Hinge | losses.SquaredHinge):
+    if getattr(loss, "compares", None) == "hinge":
         return "hinge"
     if getattr(loss, "link", None) == "sigmoid" or output_shape[-1] == 1:
         return "binary"
     fewer = len(target_shape) < len(output_shape) or target_shape[-1] == 1
-    sparse = fewer or isinstance(loss, losses.SparseCategoricalCrossentropy)
+    sparse = fewer or getattr(loss, "compares", None) == "sparse"
     return "sparse" if sparse else "categorical"
 
 

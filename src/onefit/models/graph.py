@@ -10,6 +10,7 @@ import numpy as np
 from onefit import config
 from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer, Outcome, Weights, is_shape
+from onefit.layers.composite import Composite
 from onefit.layers.core import InputLayer
 
 __all__ = ["Graph", "Node", "chain"]
@@ -81,19 +82,13 @@ class Graph(Layer):
         return any(layer.stateful for layer in self.layers)
 
     @property
-    def by_row(self) -> bool:
+    def by_row(self) -> bool:  # type: ignore[override]
         """Whether the output of a row cannot depend on the rows beside it.
 
-        Layers from outside the house may mix them; so may one told to train.
+        In a layer that is told to train it may.
         """
-        own = all(
-            type(layer).__module__.startswith("onefit.")
-            and type(layer).__name__ != "Lambda"
-            for layer in self.plain_layers()
-        )
-        graphs = [layer for layer in self.layers if isinstance(layer, Graph)]
         told = any(dict(node.options).get("training") for node in self.nodes)
-        return own and not told and all(graph.by_row for graph in graphs)
+        return not told and all(map(_by_row, self.layers))
 
     @property
     def always_random(self) -> bool:
@@ -431,3 +426,9 @@ def _numbers(layer: Layer, a: Any) -> Any:
     """Whole numbers as floats, but for layers that look them up."""
     whole = not layer.integers and not jnp.issubdtype(a.dtype, jnp.inexact)
     return a.astype(config.floatx()) if whole else a
+
+
+def _by_row(layer: Layer) -> bool:
+    """Whether a layer, and what it is made of, leaves rows apart."""
+    parts = layer.parts().values() if isinstance(layer, Composite) else ()
+    return layer.by_row and all(map(_by_row, parts))

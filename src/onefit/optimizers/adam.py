@@ -80,6 +80,9 @@ class Adam(Averages, Optimizer):
     2018, for amsgrad.
     """
 
+    step_size = "rate"
+    slots = (("momentum", "velocity"), ("velocity_hat",))
+
     amsgrad: bool = False
 
     def rule(self) -> Rule:
@@ -129,6 +132,9 @@ class Adamax(Averages, Optimizer):
     Source: Kingma and Ba, 2015, section 7.1.
     """
 
+    step_size = "rate"
+    slots = (("momentum", "norm"),)
+
     def rule(self) -> Rule:
         def leaf_at(alpha: Array, step: Array) -> Callable:
             alpha = alpha / correction(self.beta_1, step)
@@ -166,6 +172,9 @@ class Nadam(Averages, Optimizer):
 
     Source: Dozat, 2015.
     """
+
+    step_size = "rate"
+    slots = (("momentum", "velocity"), ("=product",))
 
     def rule(self) -> Rule:
         def init(params: Tree) -> Slots:

@@ -30,6 +30,9 @@ class Adagrad(Optimizer):
     Source: Duchi et al., 2011.
     """
 
+    step_size = None
+    slots = (("accumulator.sum_of_squares",),)
+
     initial_accumulator_value: float = number(default=0.1, minimum=0)
     epsilon: float = number(default=1e-7, minimum=0)
 
@@ -62,6 +65,9 @@ class RMSprop(Optimizer):
 
     Source: Hinton, "Neural networks for machine learning", lecture 6, 2012.
     """
+
+    step_size = "rate"
+    slots = (("velocity.nu",), ("-momentum.trace",), ("velocity.mu",))
 
     rho: float = number(default=0.9, minimum=0, below=1)
     momentum: float = number(default=0.0, minimum=0, maximum=1)
@@ -100,6 +106,9 @@ class Adadelta(Optimizer):
     Source: Zeiler, 2012.
     """
 
+    step_size = None
+    slots = (("delta.e_g", "delta.e_x"),)
+
     rho: float = number(default=0.95, minimum=0, below=1)
     epsilon: float = number(default=1e-7, minimum=0)
 
@@ -136,6 +145,9 @@ class Ftrl(Optimizer):
 
     Source: McMahan et al., "Ad click prediction", 2013.
     """
+
+    step_size = None
+    slots = (("accumulator", "linear"),)
 
     learning_rate_power: float = number(default=-0.5, maximum=0)
     initial_accumulator_value: float = number(default=0.1, minimum=0)

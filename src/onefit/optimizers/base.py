@@ -1,7 +1,7 @@
 """What every optimizer is: a rule for one step, and what all optimizers share."""
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -118,6 +118,15 @@ class Optimizer(Description):
     _shapes: ClassVar[Any] = None
     separable: ClassVar[bool] = True
     """Whether the rule treats each number by itself, wherever it stands."""
+    step_size: ClassVar[Literal["rate", "gradient"] | None] = None
+    """A weight's step: 'rate' is about α, whatever its gradient; 'gradient' α·dJ/dw."""
+    slots: ClassVar[tuple[tuple[str, ...], ...] | None] = None
+    """Where in its state the rule has what Keras' optimizer keeps, in Keras' order.
+
+    Each is a path ("momentum.trace"), with "-" before it where Keras has the opposite
+    sign and "=" where it is one number for all weights. Those of one group alternate in
+    Keras, weight by weight. None if Keras has no such optimizer.
+    """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -30,6 +30,9 @@ class SGD(Optimizer):
     Source: lecture 000, "Gradient Descent"; lecture 004, "Stochastic gradient descent".
     """
 
+    step_size = "gradient"
+    slots = (("momentum.trace",),)
+
     learning_rate: Any = rate(0.01)
     momentum: float = number(default=0.0, minimum=0, maximum=1)
     nesterov: bool = False
@@ -62,6 +65,9 @@ class Lion(Optimizer):
 
     Source: Chen et al., "Symbolic discovery of optimization algorithms", 2023.
     """
+
+    step_size = "rate"
+    slots = (("momentum.mu",),)
 
     beta_1: float = number(default=0.9, above=0, maximum=1)
     beta_2: float = number(default=0.99, minimum=0, below=1)

@@ -47,6 +47,9 @@ class Lamb(Averages, Optimizer):
     Source: You et al., "Large batch optimization for deep learning", 2020.
     """
 
+    step_size = "rate"
+    slots = (("adam.mu", "adam.nu"),)
+
     separable: ClassVar[bool] = False
 
     def rule(self) -> Rule:
@@ -93,6 +96,9 @@ class Adafactor(Optimizer):
 
     Source: Shazeer and Stern, 2018.
     """
+
+    step_size = "rate"
+    slots = (("r", "c", "v"),)
 
     beta_2_decay: float = number(default=-0.8, maximum=0)
     epsilon_1: float = number(default=1e-30, minimum=0)
@@ -211,6 +217,9 @@ class Muon(Optimizer):
 
     Source: Jordan et al., 2024; Liu et al., "Muon is scalable for LLM training", 2025.
     """
+
+    step_size = "rate"
+    slots = (("momentum", "velocity"),)
 
     adam_beta_1: float = number(default=0.9, minimum=0, below=1)
     adam_beta_2: float = number(default=0.999, minimum=0, below=1)

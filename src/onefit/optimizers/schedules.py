@@ -101,6 +101,9 @@ class FunctionSchedule(LearningRateSchedule):
     Array(0.025, dtype=float32)
     """
 
+    function_in = "function"
+    """The setting that it stands for: files have the function alone."""
+
     function: Callable[[Any], Any] = setting(check=_takes_a_step)
 
     def rate(self, step: Array) -> Any:

@@ -111,7 +111,7 @@ def answers(where: str, model: Any, x: Any, threshold: float | None = None) -> A
         link = loss.link
         y = np.asarray(activations.get(link)(y))
     if threshold is None and y.shape[1] == 1:
-        hinge = "hinge" in str(getattr(loss, "name", ""))
+        hinge = getattr(loss, "compares", None) in ("hinge", "scores")
         threshold = 0.5 if link else 0.0 if hinge else None
     return Answers(y, link, threshold)
 
@@ -128,11 +128,9 @@ def activation_of(graph: Any) -> str | None:
     layer: Any = last and graph.layers[last.layer]
     if isinstance(layer, Graph):
         return activation_of(layer)
-    own = getattr(layer, "activation", None)
-    for name in ("sigmoid", "softmax"):
-        if own is activations.get(name) or type(layer).__name__.lower() == name:
-            return name
-    return None
+    made = layer.ends_in if layer else None
+    names = ("sigmoid", "softmax")
+    return next((name for name in names if made is activations.get(name)), None)
 
 
 # Layer by layer -----------------------------------------------------------------------

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from onefit.errors import invalid, unknown
-from onefit.layers.core import InputLayer
+from onefit.layers import Flatten, InputLayer, Permute, Reshape
 from onefit.models.graph import Graph
 from onefit.plots.asking import readings, spread_rows
 from onefit.plots.axes import BLUE, drawn
@@ -90,7 +90,7 @@ def activations_histogram(
 
 def _idle(layer: Any) -> bool:
     """Whether a layer only hands on, or rearranges, what it is given."""
-    moves = type(layer).__name__ in ("Flatten", "Reshape", "Permute")
+    moves = isinstance(layer, Flatten | Reshape | Permute)
     return (
         moves or isinstance(layer, InputLayer) or (layer.random and not layer.weights)
     )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from onefit.errors import invalid, mistyped
+from onefit.layers import Flatten, Reshape
 from onefit.plots.asking import answers, classes, image_shape
 from onefit.plots.axes import drawn
 from onefit.plots.panels import bare, panels, signed_colours, signed_limit
@@ -130,7 +131,7 @@ def _seen(model: Any, layer: Any) -> tuple[int, ...] | None:
         before = makers.get(node.sources)
         while before is not None and isinstance(before.sources, int):
             made = graph.layers[before.layer]
-            if type(made).__name__ in ("Flatten", "Reshape"):
+            if isinstance(made, Flatten | Reshape):
                 shape = made.slot.input_shape[1:]
                 return shape if len(shape) in (2, 3) else None
             if made.weights:

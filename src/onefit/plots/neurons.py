@@ -8,8 +8,7 @@ import jax
 import numpy as np
 
 from onefit.errors import invalid
-from onefit.layers.core import InputLayer
-from onefit.layers.dense import Dense
+from onefit.layers import Dense, Dropout, Flatten, InputLayer
 from onefit.models.graph import Graph, Node
 from onefit.plots.asking import inputs, readings
 from onefit.plots.axes import BLUE, RED, drawn
@@ -158,7 +157,7 @@ def _columns(where: str, model: Any) -> list[Column]:
                 )
             )
             continue
-        keeps = layer.output_shape(own) == own or type(layer).__name__ == "Flatten"
+        keeps = layer.output_shape(own) == own or isinstance(layer, Flatten)
         if isinstance(layer, Dense) or not keeps:
             raise invalid(
                 where,
@@ -168,7 +167,7 @@ def _columns(where: str, model: Any) -> list[Column]:
             )
         before = columns[-1]
         shown = before.title
-        if type(layer).__name__ not in ("Flatten", "Dropout"):
+        if not isinstance(layer, Flatten | Dropout):
             shown = f"{before.title}\n+ {name}"
         columns[-1] = before._replace(title=shown, last=name)
     if len(columns) == 1:

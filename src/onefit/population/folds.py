@@ -165,7 +165,8 @@ def _group_folds(count: int) -> Any:
 def _labels(model: Model, y: Any) -> np.ndarray | None:
     """The class of each row, where the loss is one of classes."""
     loss = model.loss
-    of_classes = getattr(loss, "link", None) or "Hinge" in type(loss).__name__
+    compares = getattr(loss, "compares", None)
+    of_classes = getattr(loss, "link", None) or compares in ("hinge", "scores")
     if isinstance(y, tuple) or not of_classes:
         return None
     y = np.asarray(y)

@@ -211,7 +211,7 @@ class NNClassifier(ClassifierMixin, NNEstimator):
         codes = np.searchsorted(self.classes_, y)
         if len(self.classes_) <= 2:
             return codes.astype(config.floatx())
-        if type(self._loss()).__name__.startswith("Sparse"):
+        if self._loss().compares == "sparse":
             return codes.astype(np.int32)
         return np.eye(len(self.classes_), dtype=config.floatx())[codes]
 

@@ -263,7 +263,7 @@ def _fit_target(loss: Loss | None, y: Any, output: tuple[int | None, ...]) -> An
         )
     if "from_logits" in loss.get_config() and loss.link == "softmax":
         _refuse_one_unit(output)
-        if type(loss).__name__.startswith("Sparse"):
+        if loss.compares == "sparse":
             return _class_labels(loss, y, output)
         if y.ndim < len(output) or (y.shape[-1] == 1 and output[-1] != 1):
             raise invalid(

@@ -10,10 +10,19 @@ from onefit.guide.case import Case, Head
 from onefit.guide.finding import Finding
 from onefit.guide.network import Call
 from onefit.guide.targets import kind_of
+from onefit.layers import Rescaling
+from onefit.losses import (
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+)
 
 __all__ = ["DATA", "LARGE_INPUTS", "not_finite", "sizes"]
 
 Findings = Iterator[Finding]
+
+RELATIVE = (MeanSquaredLogarithmicError, MeanAbsolutePercentageError)
+"""Losses to which the size of the targets is nothing."""
 
 LARGE_INPUTS = 20.0
 """The size (root mean square) of an input column that networks learn badly from.
@@ -157,26 +166,24 @@ def inputs_not_scaled(case: Case) -> Findings:
             continue
         large, small = float(found.max()), float(found.min())
         name = f"input {i + 1}" if len(case.x or ()) > 1 else "x"
-        optimizer = type(case.model.optimizer).__name__ if case.compiled else ""
-        flat = call.activation in ("sigmoid", "tanh", "hard_sigmoid", "softsign") and (
-            call in case.hidden or call.role == "recurrent"
-        )
+        plain = case.compiled and case.model.optimizer.step_size == "gradient"
+        flat = call.saturates and (call in case.hidden or call.role == "recurrent")
         if large >= LARGE_INPUTS:
-            bad = large >= TOO_LARGE and (flat or optimizer == "SGD")
+            bad = large >= TOO_LARGE and (flat or plain)
             yield Finding(
                 "inputs-not-scaled",
                 "error" if bad or large >= FAR_TOO_LARGE else "hint",
                 call.name,
                 seen=f"columns of {name} have sizes up to {large:.3g} (the root of the "
                 "mean square)",
-                why=_why_large(call, large, flat, optimizer),
+                why=_why_large(call, large, flat, plain),
                 fix=_scaling(x),
             )
             return
         if large < SMALL_INPUTS:
             yield Finding(
                 "inputs-not-scaled",
-                "error" if large < TOO_SMALL and optimizer == "SGD" else "hint",
+                "error" if large < TOO_SMALL and plain else "hint",
                 call.name,
                 seen=f"all of {name} is small: sizes up to {large:.1g}",
                 why="z = w·x + b hardly depends on such inputs, and dJ/dw = dJ/dz · x "
@@ -197,11 +204,11 @@ def inputs_not_scaled(case: Case) -> Findings:
             return
 
 
-def _why_large(call: Call, size: float, flat: bool, optimizer: str) -> str:
+def _why_large(call: Call, size: float, flat: bool, plain: bool) -> str:
     z = f"z = w·x + b of {call.name!r} starts at about {size:.3g} rather than 1"
     if flat:
-        return f"{z}, where {call.activation} is flat and has no gradient"
-    if optimizer == "SGD":
+        return f"{z}, where {call.ends_in} is flat and has no gradient"
+    if plain:
         return f"{z}, and dJ/dw = dJ/dz · x grows with x: the steps get too large"
     return f"{z}, and the loss with it; what the weights learn first is to be small"
 
@@ -228,7 +235,7 @@ def _met(case: Case) -> Iterator[tuple[np.ndarray, Call]]:
             if call.weighted or call.role == "recurrent":
                 yield x, call
                 break
-            if call.kind == "Rescaling":
+            if isinstance(call.core, Rescaling):
                 after = next(case.network.after(call.outputs[0], through), None)
                 scale, offset = call.core.scale, call.core.offset
                 if after is not None and (after.weighted or after.role == "recurrent"):
@@ -492,21 +499,18 @@ def target_not_scaled(case: Case) -> Findings:
             continue
         if head.activation not in ("linear", "relu", "leaky_relu", "softplus"):
             continue
-        if type(head.loss).__name__ in (
-            "MeanSquaredLogarithmicError",
-            "MeanAbsolutePercentageError",
-        ):
+        if isinstance(head.loss, RELATIVE):
             continue
-        optimizer = type(case.model.optimizer).__name__
+        plain = case.model.optimizer.step_size == "gradient"
         lone = not case.hidden and len(case.network.calls) == 1
         if t.size >= LARGE_TARGETS:
             far = (case.rate or 0) * (case.steps or 0)
-            if lone and (optimizer == "SGD" or far >= t.size):
+            if lone and (plain or far >= t.size):
                 continue  # a linear regression takes its steps by the targets' size
-            if optimizer != "SGD" and far >= t.size:
+            if not plain and far >= t.size:
                 continue
-            squared = type(head.loss).__name__ == "MeanSquaredError"
-            bad = t.size >= HUGE_TARGETS or (optimizer == "SGD" and squared)
+            squared = isinstance(head.loss, MeanSquaredError)
+            bad = t.size >= HUGE_TARGETS or (plain and squared)
             yield _of(
                 head,
                 "target-not-scaled",
@@ -516,7 +520,7 @@ def target_not_scaled(case: Case) -> Findings:
                 + (
                     "the error is large and so is its gradient, and gradient descent "
                     "diverges"
-                    if optimizer == "SGD"
+                    if plain
                     else "it takes very many steps to reach such numbers"
                 ),
                 "write y = (y - y.mean()) / y.std(), and undo it after predict",

@@ -22,38 +22,12 @@ import numpy as np
 from onefit.guide.case import Case, Head
 from onefit.guide.finding import Finding
 
-__all__ = ["HEADS", "RANGES", "heads"]
+__all__ = ["HEADS", "heads"]
 
 Findings = Iterator[Finding]
 
 INF = math.inf
-
-RANGES: dict[str, tuple[float, float]] = {
-    "sigmoid": (0, 1),
-    "hard_sigmoid": (0, 1),
-    "sparse_sigmoid": (0, 1),
-    "softmax": (0, 1),
-    "sparsemax": (0, 1),
-    "tanh": (-1, 1),
-    "softsign": (-1, 1),
-    "hard_tanh": (-1, 1),
-    "relu": (0, INF),
-    "relu6": (0, 6),
-    "softplus": (0, INF),
-    "squareplus": (0, INF),
-    "sparse_plus": (0, INF),
-    "exponential": (0, INF),
-    "elu": (-1, INF),
-    "celu": (-1, INF),
-    "selu": (-1.7582, INF),
-    "gelu": (-0.171, INF),
-    "silu": (-0.279, INF),
-    "hard_silu": (-0.376, INF),
-    "mish": (-0.309, INF),
-    "log_softmax": (-INF, 0),
-    "log_sigmoid": (-INF, 0),
-}
-"""What an activation can answer; those that are not here answer any number."""
+ANY = (-INF, INF)
 
 FITS: dict[tuple[str, bool], dict[str, tuple[str, str] | None]] = {
     # (what the loss compares, from_logits): {last activation: code and severity}.
@@ -522,9 +496,12 @@ def classes_compete(head: Head) -> Findings:
 def activation_fits_loss(head: Head) -> Findings:
     """The last activation is the one that the loss asks for (`FITS`)."""
     told = FITS.get((head.kind or "", head.from_logits))
-    if told is None or head.activation == "?":
+    if told is None:
         return
-    verdict = told.get(head.activation, told["*"])
+    if head.activation == "?":
+        verdict = None if head.range is None or _takes(head) else told["*"]
+    else:
+        verdict = told.get(head.activation, told["*"])
     if verdict is None:
         return
     code, severity = verdict
@@ -536,9 +513,20 @@ def activation_fits_loss(head: Head) -> Findings:
     yield _say(head, code, severity, *_clash(head, code))
 
 
+def _takes(head: Head) -> bool:
+    """Whether a loss takes what an activation of the user's own can give."""
+    low, high = head.range or ANY
+    if head.from_logits:
+        return (low, high) == ANY
+    if head.kind == "hinge":
+        return low < 0 < high
+    return low >= 0 and (head.kind == "poisson" or high <= 1)
+
+
 def _clash(head: Head, code: str) -> tuple[str, str, str]:
     """What is seen, why, and the fix, where last activation and loss clash."""
-    loss, last = head.loss.name, head.activation
+    loss, last, own = head.loss.name, head.activation, head.ends_in
+    reach = _span(*(head.range or ANY))
     asked = ASKS[head.kind or ""]
     if head.kind == "probabilities" and (head.units or 1) > 1:
         asked = "softmax"
@@ -571,23 +559,22 @@ def _clash(head: Head, code: str) -> tuple[str, str, str]:
             f"write {head.written()} with loss={logits}, or loss={plain}",
         )
     if head.from_logits:
-        low, high = RANGES.get(last, (-INF, INF))
         return (
-            f"loss={logits} on {_the(last)}",
+            f"loss={logits} on {_the(own)}",
             f"the loss makes probabilities of the last layer's numbers by {asked}, and "
-            f"{last} only lets {_span(low, high)} through",
+            f"{own} only lets {reach} through",
             f"write {head.written()}, without an activation",
         )
     if head.kind == "hinge":
         return (
-            f"loss={loss!r} on {_the(last)}",
+            f"loss={loss!r} on {_the(own)}",
             "the hinge loss wants numbers below 0 for one class and above 0 for the "
-            f"other, and {last} gives {_span(*RANGES.get(last, (0, INF)))}",
+            f"other, and {own} gives {reach}",
             f"write {head.written()}, or {head.written('tanh')}",
         )
     if head.kind == "poisson":
         return (
-            f"loss={loss!r} on {_the(last)}",
+            f"loss={loss!r} on {_the(own)}",
             "this loss takes the logarithm of the output, which has to be above 0",
             f"write {head.written('exponential')} or {head.written('softplus')}",
         )
@@ -600,9 +587,8 @@ def _clash(head: Head, code: str) -> tuple[str, str, str]:
             "loss='sparse_categorical_crossentropy' for class numbers",
         )
     return (
-        f"loss={loss!r} on {_the(last)}",
-        f"the loss takes probabilities, and {last} gives "
-        f"{_span(*RANGES.get(last, (-INF, INF)))}",
+        f"loss={loss!r} on {_the(own)}",
+        f"the loss takes probabilities, and {own} gives {reach}",
         f"write {head.written(asked)}",
     )
 
@@ -622,11 +608,11 @@ def _span(low: float, high: float) -> str:
 def output_reaches_targets(head: Head) -> Findings:
     """The last activation can give such targets (lecture 001: choose it by them)."""
     t = head.targets
-    if t is None or head.activation not in RANGES or t.text:
+    if t is None or head.range is None or t.text:
         return
     if head.kind not in ("regression", "poisson") or head.y is None:
         return
-    low, high = RANGES[head.activation]
+    low, high = head.range
     y, slack = np.asarray(head.y, float), NEAR * t.deviation
     outside = float(np.mean((y < low - slack) | (y > high + slack)))
     if outside > OUTSIDE:
@@ -636,7 +622,7 @@ def output_reaches_targets(head: Head) -> Findings:
             "output-cannot-reach-targets",
             "error",
             f"{outside:.0%} of the targets ({t.low:g} to {t.high:g}) lie outside what "
-            f"{head.activation} can give, {_span(low, high)}",
+            f"{head.ends_in} can give, {_span(low, high)}",
             "the network can never say these numbers, so their error stays",
             f"write {head.written(last)}"
             + (", or scale y to that range" if high < INF else ""),

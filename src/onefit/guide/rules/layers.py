@@ -79,7 +79,7 @@ def saturated_units(run: Run) -> Findings:
     for probe in (run.probes[0], run.now):
         found = False
         for layer in probe.layers:
-            if layer.activation not in ("sigmoid", "tanh"):
+            if not layer.facts.saturates:
                 continue
             share = (layer.flat > 0.8).mean()
             if share < 0.7 or (probe is run.now and _last(probe, layer)):
@@ -125,8 +125,9 @@ def vanishing(run: Run) -> Findings:
         first, last = kernels[0], kernels[-1]
         if first.gradient == 0 or first.gradient > VANISHED * last.gradient:
             continue
-        flat = [r for r in probe.layers if r.activation in ("sigmoid", "tanh")]
+        flat = [r for r in probe.layers if r.facts.saturates]
         kind = flat[0].activation if flat else "the activations"
+        slope = (flat[0].facts.slope if flat else None) or 1
         yield Finding(
             "vanishing-gradients",
             "error",
@@ -136,7 +137,7 @@ def vanishing(run: Run) -> Findings:
             f"{last.gradient / first.gradient:,.0f} times as large",
             f"by the chain rule dJ/dw of an early layer has one factor g'(z) for each "
             f"layer behind it; for {kind} it is at most "
-            f"{'0.25' if kind == 'sigmoid' else '1'}, so the product goes to 0",
+            f"{slope:g}, so the product goes to 0",
             "activation='relu' in hidden layers, fewer layers, or BatchNormalization() "
             "between them",
             _by_layer(kernels),
@@ -253,7 +254,7 @@ def symmetric(run: Run) -> Findings:
         if kernel is None or kernel.shape[-1] < 2 or layer is hidden[-1]:
             continue
         kernel = np.asarray(kernel).reshape(-1, kernel.shape[-1])
-        if type(layer).__name__ == "DepthwiseConv2D" or len(kernel) < 1:
+        if getattr(layer, "variant", "") == "depthwise" or len(kernel) < 1:
             continue
         if np.abs(kernel - kernel[:, :1]).max() > 1e-6 * max(np.abs(kernel).max(), 1):
             continue

@@ -10,13 +10,11 @@ import numpy as np
 from onefit import initializers
 from onefit.guide.case import Case
 from onefit.guide.finding import Finding
-from onefit.guide.network import PASSING, SHAPING, Call, role_of
+from onefit.guide.network import PASSING, SHAPING, Call
 
 __all__ = ["LAYOUT", "spread"]
 
 Findings = Iterator[Finding]
-
-SATURATING = ("sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softsign")
 
 STEEP = {"sigmoid": (4, 6), "tanh": (10, 20)}
 """Hidden layers in a row from which on there is a hint, and an error.
@@ -129,8 +127,8 @@ def _redundant(
     case: Case, call: Call, reader: Call, near: bool, bent: bool
 ) -> str | None:
     """How sure it is that a linear layer before another is not meant."""
-    special = ("Depthwise", "Separable")
-    if call.kind.startswith(special) or reader.kind.startswith(special):
+    special = {"depthwise", "separable"}
+    if special & {call.variant, reader.variant}:
         return None
     if call.core.kernel_initializer is not None and _fixed(call):
         return None
@@ -301,7 +299,7 @@ def symmetric_weights(case: Case) -> Findings:
     hidden = [*case.hidden, *(c for c in network.calls if c.role == "recurrent")]
     for call in hidden:
         units = getattr(call.core, "units", None) or getattr(call.core, "filters", 2)
-        if units < 2 or not call.layer.trainable or call.kind.startswith("Depthwise"):
+        if units < 2 or not call.layer.trainable or call.variant == "depthwise":
             continue
         through = PASSING | {"activation", "max pooling"}
         readers = list(network.after(call.outputs[0], through))
@@ -366,10 +364,9 @@ def _one_column(kernel: np.ndarray) -> bool:
 
 def _constant(start: Any) -> float | None:
     """The one value of an initializer, None if there are several."""
-    name = type(start).__name__
-    if name in ("Zeros", "Ones"):
-        return float(name == "Ones")
-    if name == "Constant" and np.ndim(start.value) == 0:
+    if isinstance(start, initializers.Zeros | initializers.Ones):
+        return float(isinstance(start, initializers.Ones))
+    if isinstance(start, initializers.Constant) and np.ndim(start.value) == 0:
         return float(start.value)
     return None
 
@@ -385,15 +382,14 @@ def spread(start: Any, fan_in: int, fan_out: int) -> float | None:
             start.mode, (fan_in + fan_out) / 2
         )
         return math.sqrt(float(start.scale) / max(n, 1))
-    name = type(start).__name__
-    if name == "RandomNormal":
+    if isinstance(start, initializers.RandomNormal):
         return math.hypot(float(start.stddev), float(start.mean))
-    if name == "TruncatedNormal":
+    if isinstance(start, initializers.TruncatedNormal):
         return math.hypot(0.88 * float(start.stddev), float(start.mean))
-    if name == "RandomUniform":
+    if isinstance(start, initializers.RandomUniform):
         low, high = float(start.minval), float(start.maxval)
         return math.hypot((high - low) / math.sqrt(12), (low + high) / 2)
-    if name == "Orthogonal":
+    if isinstance(start, initializers.Orthogonal):
         return float(start.gain) / math.sqrt(max(fan_in, fan_out, 1))
     value = _constant(start)
     return None if value is None else abs(value)
@@ -406,7 +402,7 @@ def _gain(call: Call) -> float | None:
         return None
     cells = math.prod(getattr(call.core, "kernel_size", (1,)))
     fan_in = features * cells
-    if call.kind.startswith("Depthwise"):
+    if call.variant == "depthwise":
         fan_in = cells
     size = spread(start, fan_in, call.units * cells)
     return None if size is None else size * math.sqrt(fan_in)
@@ -424,8 +420,8 @@ def initializer_does_not_fit(case: Case) -> Findings:
     for call in case.hidden:
         if not call.layer.trainable:
             continue
-        act = _activation_after(case, call)
-        yield from _biased(call, act)
+        bend = _bend_after(case, call)
+        yield from _biased(call, bend)
         gain = _gain(call)
         if gain is None or _constant(call.core.kernel_initializer) is not None:
             continue
@@ -433,21 +429,21 @@ def initializer_does_not_fit(case: Case) -> Findings:
         direct = next(network.after(call.outputs[0]), None)
         if direct is not None and direct.role in ("batch normalization", "other"):
             continue
-        if gain >= (LARGE if act in SATURATING else HUGE):
+        if gain >= (LARGE if bend.saturates else HUGE):
             yield _does_not_fit(
                 call,
                 "error",
                 f"the weights of {call.name!r} start so large that z is about "
                 f"{gain:.0f} for inputs of size 1",
-                f"{act} is flat there, so its units get no gradient"
-                if act in SATURATING
+                f"{bend.ends_in} is flat there, so its units get no gradient"
+                if bend.saturates
                 else "the values grow from layer to layer, and so do the gradients",
             )
             return
     if len(gains) < 2 or normal:
         return
     total = math.prod(
-        gain * (math.sqrt(0.5) if _activation_after(case, call) == "relu" else 1)
+        gain * (math.sqrt(0.5) if _bend_after(case, call).activation == "relu" else 1)
         for gain, call in gains
     )
     if total >= EXPLODING:
@@ -461,7 +457,7 @@ def initializer_does_not_fit(case: Case) -> Findings:
         )
     elif total < FADING:
         call = next((c for gain, c in gains if gain < FAINT), gains[0][1])
-        slow = case.compiled and type(case.model.optimizer).__name__ == "SGD"
+        slow = case.compiled and case.model.optimizer.step_size == "gradient"
         yield _does_not_fit(
             call,
             "error" if slow or total < FADING**2 else "hint",
@@ -483,25 +479,26 @@ def _does_not_fit(call: Call, severity: str, seen: str, why: str) -> Finding:
     )
 
 
-def _activation_after(case: Case, call: Call) -> str | None:
-    """The activation that a layer's z goes into."""
+def _bend_after(case: Case, call: Call) -> Call:
+    """The call with the activation that a layer's z goes into."""
     if call.activation != "linear":
-        return call.activation
+        return call
     reader = next(
         case.network.after(call.outputs[0], SHAPING | {"batch normalization"}), None
     )
-    return reader.activation if reader and reader.role == "activation" else "linear"
+    return reader if reader and reader.role == "activation" else call
 
 
-def _biased(call: Call, act: str | None) -> Findings:
+def _biased(call: Call, bend: Call) -> Findings:
     start = getattr(call.core, "bias_initializer", None)
     value = _constant(start) if call.core.use_bias else None
-    if value is None and type(start).__name__ in ("RandomNormal", "TruncatedNormal"):
-        value = float(start.mean)  # type: ignore[union-attr]
+    normal = initializers.RandomNormal | initializers.TruncatedNormal
+    if value is None and isinstance(start, normal):
+        value = float(start.mean)
     if value is None:
         return
-    dead = act == "relu" and value <= BIASED["relu"]
-    if dead or (act in SATURATING and abs(value) >= BIASED["flat"]):
+    dead = bend.activation == "relu" and value <= BIASED["relu"]
+    if dead or (bend.saturates and abs(value) >= BIASED["flat"]):
         yield Finding(
             "initializer-does-not-fit",
             "error",
@@ -510,7 +507,7 @@ def _biased(call: Call, act: str | None) -> Findings:
             why="z = w·x + b is below 0 for every row, so its ReLUs give 0 and learn "
             "nothing"
             if dead
-            else f"{act} is flat there, so its units get no gradient",
+            else f"{bend.ends_in} is flat there, so its units get no gradient",
             fix="leave bias_initializer out: biases start at 0",
         )
 
@@ -549,7 +546,7 @@ def dropout_misplaced(case: Case) -> Findings:
     """Dropout on the answers, on word numbers, before a normalisation (NeuraLint)."""
     network = case.network
     for call in network.calls:
-        if call.role != "dropout" or call.kind == "GaussianNoise" or not _rate(call):
+        if call.role != "dropout" or not _rate(call):
             continue
         readers = list(network.after(call.outputs[0]))
         direct = list(network.after(call.outputs[0], {"shape"}))
@@ -616,7 +613,7 @@ def dropout_too_high(case: Case) -> Findings:
     """Half of the units is much already (UMLAUT; Srivastava et al. 2014)."""
     for call in case.network.calls:
         rates = {}
-        if call.role == "dropout" and call.kind != "GaussianNoise":
+        if call.role == "dropout":
             rates = {"rate": _rate(call)}
         elif call.role == "recurrent":
             rates = {
@@ -679,7 +676,7 @@ def shrinks_too_early(case: Case) -> Findings:
         if window is None or shape is None or call.shape is None:
             continue
         grid = call.role == "convolution" or call.role.endswith("pooling")
-        if not grid or call.kind.endswith("Transpose"):
+        if not grid or call.variant == "transposed":
             continue
         axes = core.axes(shape)
         sides = [shape[a] for a in axes]
@@ -737,7 +734,7 @@ def missing_flatten(case: Case) -> Findings:
     network = case.network
     for call in network.calls:
         shape = call.shapes[0] if call.shapes else None
-        if call.kind != "Dense" or call.core is not call.layer or not shape:
+        if call.role != "dense" or call.core is not call.layer or not shape:
             continue
         before = network.before(
             call.sources[0], PASSING | {"activation", "max pooling"}
@@ -768,15 +765,15 @@ def unstable_recurrence(case: Case) -> Findings:
     for call in case.network.calls:
         if call.role != "recurrent":
             continue
-        core, act = call.core, call.activation
+        core, act = call.core, call.ends_in
         again = core.recurrent_initializer
         size = spread(again, core.units, core.units)
         gain = None if size is None else size * math.sqrt(core.units)
         steps = call.shapes[0][1] if call.shapes[0] else None
         told = f" over {steps} steps" if steps else ""
-        if type(again).__name__ == "Identity":
+        if isinstance(again, initializers.Identity):
             continue
-        if act in ("relu", "linear", "leaky_relu", "elu", "selu", "softplus", "gelu"):
+        if call.facts and math.inf in map(abs, call.facts.range or ()):
             yield Finding(
                 "unstable-recurrence",
                 "hint",
@@ -809,7 +806,7 @@ def nothing_to_train(case: Case) -> Findings:
         layer
         for layer in plain
         if (layer.built and layer.slot.params)
-        or (not layer.built and role_of(layer) in ("dense", "convolution", "recurrent"))
+        or (not layer.built and layer.role in ("dense", "convolution", "recurrent"))
     ]
     free = any(
         layer.trainable

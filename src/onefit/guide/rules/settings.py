@@ -9,30 +9,19 @@ from onefit.guide.case import Case
 from onefit.guide.finding import Finding
 from onefit.guide.rules.data import LARGE_INPUTS, sizes
 from onefit.guide.rules.layout import spread
+from onefit.losses import MeanSquaredError
+from onefit.optimizers.base import Optimizer
 
 __all__ = ["SETTINGS"]
 
 Findings = Iterator[Finding]
-
-STEPPERS = (
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "Nadam",
-    "RMSprop",
-    "Lion",
-    "Lamb",
-    "Adafactor",
-    "Muon",
-)
-"""Optimizers whose steps are about α in size, whatever the gradient's size."""
 
 JUMP = {"hint": 0.5, "error": 0.8}
 """A step of those, in terms of the weights of a layer as they start: a weight that can
 change its sign at every step. Adam(0.1) on XOR is 0.1 of them, Adam(0.001) on MNIST
 0.02, and Adam(0.1) on the digits 0.7 (UMLAUT warns of 0.01 for any network)."""
 
-ALWAYS = {"steppers": 1.0, "SGD": 10.0}
+ALWAYS = {"rate": 1.0, "gradient": 10.0}
 """Rates that suit no network."""
 
 SMALL_NETWORK = 200
@@ -59,7 +48,7 @@ straight line it would be 10)."""
 MOVES = {"hint": 0.02, "error": 0.005}
 """How far a weight can get in the whole fit, as the sum of its steps."""
 
-TINY = {"steppers": 1e-6, "SGD": 1e-6}
+TINY = 1e-6
 """Rates at which no number of steps that anyone waits for is enough (UMLAUT: 1e-7)."""
 
 GONE = 1e-3
@@ -88,14 +77,15 @@ def learning_rate_too_high(case: Case) -> Findings:
     rate = case.rate
     if rate is None or not math.isfinite(rate):
         return
-    name = type(case.model.optimizer).__name__
-    if name in STEPPERS:
-        if name == "Adafactor" and case.model.optimizer.relative_step:
+    optimizer = case.model.optimizer
+    name = type(optimizer).__name__
+    if optimizer.step_size == "rate":
+        if getattr(optimizer, "relative_step", False):
             return
         jump = rate / _smallest_start(case)
         recurrent = any(call.role == "recurrent" for call in case.network.calls)
         deep = bool(case.hidden) or recurrent
-        sure = rate >= ALWAYS["steppers"] and deep
+        sure = rate >= ALWAYS["rate"] and deep
         small = _weights(case) <= SMALL_NETWORK or not deep
         if sure or (jump >= JUMP["hint"] and not small):
             yield _too_high(
@@ -106,17 +96,16 @@ def learning_rate_too_high(case: Case) -> Findings:
                 "0.001",
             )
         return
-    if name != "SGD":
+    if optimizer.step_size != "gradient":
         return
-    optimizer = case.model.optimizer
     bounded = any(
         getattr(optimizer, clip, None)
         for clip in ("clipnorm", "clipvalue", "global_clipnorm")
     )
-    rate *= min(1 / max(1 - float(optimizer.momentum), 1e-3), ROLLING)
+    rate *= min(1 / max(1 - _momentum(optimizer), 1e-3), ROLLING)
     limit, exact = _stable_rate(case)
     beyond = 0.0 if limit is None or bounded else rate / limit
-    if rate >= ALWAYS["SGD"] and case.hidden:
+    if rate >= ALWAYS["gradient"] and case.hidden:
         yield _too_high(case, "error", "a step is that times the gradient", "0.01")
     elif limit is not None and beyond > (1 if exact else PERHAPS):
         yield _too_high(
@@ -142,10 +131,15 @@ def _rounded(value: float) -> str:
     return f"{power:g}"
 
 
+def _momentum(optimizer: Optimizer) -> float:
+    return float(getattr(optimizer, "momentum", 0.0) or 0.0)
+
+
 def _too_high(case: Case, severity: str, told: str, better: str) -> Finding:
-    name = type(case.model.optimizer).__name__
-    momentum = float(getattr(case.model.optimizer, "momentum", 0.0) or 0.0)
-    beside = f" with momentum {momentum:g}" if momentum and name == "SGD" else ""
+    optimizer = case.model.optimizer
+    name, momentum = type(optimizer).__name__, _momentum(optimizer)
+    plain = optimizer.step_size == "gradient"
+    beside = f" with momentum {momentum:g}" if momentum and plain else ""
     return Finding(
         "learning-rate-too-high",
         severity,
@@ -195,7 +189,7 @@ def _stable_rate(case: Case) -> tuple[float | None, bool]:
     head = case.heads[0] if len(case.heads) == 1 else None
     if head is None or head.kind != "regression" or head.activation != "linear":
         return None, False
-    if type(head.loss).__name__ != "MeanSquaredError" or not case.x:
+    if not isinstance(head.loss, MeanSquaredError) or not case.x:
         return None, False
     last, network = head.weights, case.network
     if len(case.x) != 1 or last is None or last.role != "dense" or case.x[0].ndim != 2:
@@ -264,13 +258,11 @@ def learning_rate_too_low(case: Case) -> Findings:
         return
     optimizer = case.model.optimizer
     name = type(optimizer).__name__
-    stepper = name in STEPPERS
-    if not stepper and name != "SGD":
+    stepper = optimizer.step_size == "rate"
+    if optimizer.step_size is None or getattr(optimizer, "relative_step", False):
         return
-    if name == "Adafactor" and optimizer.relative_step:
-        return
-    if name == "SGD":
-        rate = rate / max(1 - float(optimizer.momentum), 1e-3)
+    if not stepper:
+        rate = rate / max(1 - _momentum(optimizer), 1e-3)
     better = "0.001" if stepper else "0.01"
     if rate <= 0:
         yield _too_low(
@@ -291,11 +283,11 @@ def learning_rate_too_low(case: Case) -> Findings:
                 fix="let it fall over the whole fit: a larger decay_steps",
             )
         return
-    tiny = rate <= TINY["steppers" if stepper else "SGD"]
+    tiny = rate <= TINY
     if tiny and fitted:
         yield _too_low(
             case,
-            "error" if rate <= 0.1 * TINY["SGD"] or case.steps else "hint",
+            "error" if rate <= 0.1 * TINY or case.steps else "hint",
             f"w := w - α·dJ/dw: a million steps of α = {rate:g} make about "
             f"{1e6 * rate:.2g}",
             better,

@@ -3,12 +3,16 @@
 What has none here is shown by its numbers alone.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from onefit import losses as onefit_losses
 from onefit.description import off
 from onefit.guide.tracing.notation import Fraction, Power, number, signed
+from onefit.losses.base import Loss
+from onefit.registry import nearest_formula
 
 __all__ = ["activation", "formula_of", "losses", "slope"]
 
@@ -86,30 +90,18 @@ def formula_of(thing: Any) -> str:
     >>> formula_of(onefit.layers.Dense(2))
     'A layer of units that each see every input: a = g(x·W + b)'
     """
-    if type(thing).__name__ in LAYERS:
-        return LAYERS[type(thing).__name__]
-    holder = thing if callable(thing) and hasattr(thing, "__name__") else type(thing)
-    lines = (holder.__doc__ or "").strip().splitlines()
+    if equation := getattr(thing, "equation", None):
+        return equation
+    own = thing if callable(thing) and hasattr(thing, "__name__") else type(thing)
+    # A dataclass without a docstring is given one, its signature.
+    bases = [c for c in getattr(own, "__mro__", (own,)) if not _is_signature(c)]
+    lines = (bases[0].__doc__ or "").strip().splitlines() if bases else []
     first = lines[0].strip().rstrip(".") if lines else ""
     return first if first and not first.endswith("=") else type(thing).__name__
 
 
-LAYERS = {
-    "Flatten": "the same numbers in one row: (batch, h, w, c) to (batch, h·w·c)",
-    "Dropout": "a = x·m/(1 - rate), m drawn 0 or 1; a = x when not training",
-    "BatchNormalization": "a = γ·(x - μ)/√(σ² + ε) + β, by feature",
-    "LSTM": "c_t = f·c_{t-1} + i·tanh(...), h_t = o·tanh(c_t); gates f, i, o = "
-    "σ(x_t·W + h_{t-1}·R + b)",
-    "GRU": "h_t = u·h_{t-1} + (1 - u)·n; gates u, r = σ(x_t·W + h_{t-1}·R + b)",
-    "Conv2D": "z_pq = Σ_ij x_{p+i, q+j}·w_ij + b, for each filter, and a = g(z)",
-    "MaxPooling2D": "the largest of each window, by channel",
-    "AveragePooling2D": "the mean of each window, by channel",
-    "GlobalAveragePooling2D": "the mean of each channel",
-    "GlobalMaxPooling2D": "the largest of each channel",
-    "Embedding": "a = the row of E whose number is x",
-    "Bidirectional": "the layer run from both ends",
-}
-"""Where a description's first line is no formula."""
+def _is_signature(own: Any) -> bool:
+    return (own.__doc__ or "").startswith(f"{own.__name__}(")
 
 
 class Formula:
@@ -197,6 +189,14 @@ def _squares(y: Any, a: Any, n: int) -> Formula:
     return Formula((symbols, numbers), None, da)
 
 
+FORMULAS: dict[type[Loss], Callable[[Any, Any, int], Formula]] = {
+    onefit_losses.BinaryCrossentropy: _binary,
+    onefit_losses.CategoricalCrossentropy: _categorical,
+    onefit_losses.MeanSquaredError: _squares,
+    onefit_losses.SparseCategoricalCrossentropy: _categorical,
+}
+
+
 def losses(loss: Any, link: str | None, y: Any, a: Any) -> Formula | None:
     """The formula of a loss for one example, where it has one here.
 
@@ -205,12 +205,10 @@ def losses(loss: Any, link: str | None, y: Any, a: Any) -> Formula | None:
         link: The activation that it sees through.
         y, a: The example's targets and outputs, rows of n numbers.
     """
-    name, n = type(loss).__name__, len(a)
+    n, kind = len(a), nearest_formula(FORMULAS, type(loss))
     plain = off(getattr(loss, "label_smoothing", 0.0)) and np.shape(y) == np.shape(a)
     if not plain:
         return None
-    if name == "BinaryCrossentropy" and link in (None, "sigmoid"):
-        return _binary(y, a, n)
-    if name in ("CategoricalCrossentropy", "SparseCategoricalCrossentropy"):
-        return _categorical(y, a, n)
-    return _squares(y, a, n) if name == "MeanSquaredError" else None
+    if kind is None or (kind is _binary and link not in (None, "sigmoid")):
+        return None
+    return kind(y, a, n)

@@ -23,6 +23,9 @@ from onefit.guide.tracing.notation import (
     signed,
     total,
 )
+from onefit.layers import Dense
+from onefit.registry import computes_like
+from onefit.regularizers import L1, L2
 
 __all__ = ["Section", "View", "Writer", "worth"]
 
@@ -100,7 +103,7 @@ def _norm(value: Any) -> float:
 
 def _plain_dense(call: Call) -> bool:
     """Whether a call is spelled out: rows of numbers by a matrix."""
-    return call.kind == "Dense" and np.ndim(call.z) == 2
+    return computes_like(type(call.layer), Dense) and np.ndim(call.z) == 2
 
 
 class Writer:
@@ -304,8 +307,8 @@ class Writer:
         ]
         one: Any = getattr(call.layer, "kernel_regularizer", None)
         steps: list[Any] = [(number(call.penalty),)]
-        if len(rules) == 1 and type(one).__name__ in ("L1", "L2"):
-            square = type(one).__name__ == "L2"
+        if len(rules) == 1 and type(one) in (L1, L2):
+            square = type(one) is L2
             rate = float(one.l2 if square else one.l1)
             sums = np.sum(call.W**2 if square else np.abs(call.W))
             inner = "Σ w·w" if square else "Σ |w|"
@@ -362,7 +365,7 @@ class Writer:
         """The example's targets as a row for its units: one-hot for class numbers."""
         y = np.asarray(output.y, float)[self.row]
         n = np.shape(output.a)[-1]
-        sparse = type(output.loss).__name__.startswith("Sparse")
+        sparse = output.loss.compares == "sparse"
         if sparse and np.size(y) == 1:
             return (np.arange(n) == int(np.ravel(y)[0])).astype(float)
         return np.ravel(y)

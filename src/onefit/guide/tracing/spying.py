@@ -13,17 +13,16 @@ import jax
 import jax.numpy as jnp
 
 from onefit import activations
-from onefit.layers import ELU, InputLayer, LeakyReLU, PReLU, ReLU, Softmax
+from onefit.layers import Activation, InputLayer
 from onefit.layers.base import Layer, Outcome
 from onefit.models.graph import Graph
 
 __all__ = ["Place", "TappedLoss", "activation_of", "mapped", "places", "spied"]
 
-BENDS = (ReLU, LeakyReLU, PReLU, ELU, Softmax)
-"""Layers that are an activation: what comes in is their z."""
 
-ACROSS = ("softmax", "log_softmax", "sparsemax", "glu")
-"""Activations in which a unit depends on the others' z."""
+def _bends(layer: Layer) -> bool:
+    """Whether a layer is an activation of its own: what comes in is its z."""
+    return layer.role == "activation" and not isinstance(layer, Activation)
 
 
 def _add(x: Any, taps: Any) -> Any:
@@ -60,7 +59,7 @@ class _Spy(Layer, abstract=True):
 
     @property
     def bends(self) -> bool:
-        return isinstance(self.inner, BENDS)
+        return _bends(self.inner)
 
     def forward(
         self,
@@ -93,7 +92,8 @@ class _Spy(Layer, abstract=True):
         if self.after is not None:
             z = _add(y, taps["z"])
             y = self.after(z)
-            if getattr(self.after, "__name__", "") not in ACROSS:
+            facts = activations.facts_of(self.after)
+            if facts is None or not facts.across:
                 slope = jax.jvp(self.after, (z,), (jnp.ones_like(z),))[1]
         a = y if self.logits else _add(y, taps["a"])
         if self.activity is not None:
@@ -109,9 +109,7 @@ class _Spy(Layer, abstract=True):
 
 def activation_of(layer: Any) -> Any:
     """The activation that a layer ends in, or that of the layer it wraps."""
-    if isinstance(layer, Softmax):
-        return activations.softmax
-    own = getattr(layer, "activation", None)
+    own = layer.ends_in
     inner = getattr(layer, "layer", None)
     return own if own is not None or inner is None else activation_of(inner)
 
@@ -121,7 +119,7 @@ def _spy(layer: Any, full: Any) -> Any:
     if layer is not full:
         return _Spy(inner=layer, after=activation_of(full), logits=True)
     after = activation_of(layer)
-    if after in (None, activations.linear) or isinstance(layer, BENDS):
+    if after in (None, activations.linear) or _bends(layer):
         return _Spy(inner=layer)
     shorter = layer.before(after)
     if shorter is None:  # the activation is not the last thing it does

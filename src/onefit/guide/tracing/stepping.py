@@ -18,6 +18,8 @@ from onefit.guide.tracing.pages import Section, worth
 from onefit.guide.tracing.program import cast
 from onefit.guide.tracing.text import as_text
 from onefit.guide.tracing.updates import One, worked
+from onefit.layers import Dense
+from onefit.registry import computes_like
 from onefit.training.task import Task
 
 __all__ = ["Step", "step"]
@@ -287,7 +289,7 @@ def _path(call: Call, weight: str) -> str:
 
 def _symbol(call: Call, weight: str, index: Any) -> S:
     """w_jk of a dense layer is kernel[k - 1, j - 1]."""
-    if call.kind == "Dense" and weight in ("kernel", "bias"):
+    if computes_like(type(call.layer), Dense) and weight in ("kernel", "bias"):
         base = "w" if weight == "kernel" else "b"
         return S(base, tuple(i + 1 for i in reversed(index)), call.number)
     return S(weight, tuple(i + 1 for i in index), call.number)
@@ -394,4 +396,4 @@ def step(trace: Any, optimizer: Any) -> Step:
 def _differs(graph: Any) -> bool:
     """Whether training does something else than predicting."""
     layers = graph.plain_layers()
-    return graph.random or any("BatchNorm" in type(one).__name__ for one in layers)
+    return graph.random or any(one.role == "batch normalization" for one in layers)

@@ -5,8 +5,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from onefit import optimizers
 from onefit.description import off
 from onefit.guide.tracing.notation import Equation, number, signed
+from onefit.optimizers.base import Optimizer
+from onefit.registry import nearest_formula
 
 __all__ = ["One", "worked"]
 
@@ -314,21 +317,20 @@ def _ftrl(one: One) -> Worked:
     return lines, value
 
 
-RULES: dict[str, Callable[[One], Worked]] = {
-    "SGD": _sgd,
-    "RMSprop": _rmsprop,
-    "Adagrad": _adagrad,
-    "Adadelta": _adadelta,
-    "Adam": _adam,
-    "AdamW": _adam,
-    "Adamax": _adamax,
-    "Nadam": _nadam,
-    "Lion": _lion,
-    "Ftrl": _ftrl,
+RULES: dict[type[Optimizer], Callable[[One], Worked]] = {
+    optimizers.SGD: _sgd,
+    optimizers.RMSprop: _rmsprop,
+    optimizers.Adagrad: _adagrad,
+    optimizers.Adadelta: _adadelta,
+    optimizers.Adam: _adam,
+    optimizers.Adamax: _adamax,
+    optimizers.Nadam: _nadam,
+    optimizers.Lion: _lion,
+    optimizers.Ftrl: _ftrl,
 }
 
 
 def worked(one: One) -> Worked | None:
     """The lines of a step, and the weight that they come to; None without formulas."""
-    rule = RULES.get(type(one.optimizer).__name__)
+    rule = nearest_formula(RULES, type(one.optimizer))
     return None if rule is None else rule(one)

@@ -33,7 +33,7 @@ from onefit.models.graph import Graph
 from onefit.models.sequential import Sequential
 from onefit.optimizers import base as by_name
 from onefit.optimizers import schedules
-from onefit.registry import Registry
+from onefit.registry import Registry, nearest
 
 __all__ = [
     "NEUTRAL",
@@ -110,21 +110,14 @@ NEUTRAL = {
 
 # Settings that we have and Keras has not: it finds them out by itself, or they mean
 # nothing to a layer without weights.
-OWN = {
-    "F1Score": {"num_classes"},
-    "FBetaScore": {"num_classes"},
-    "InputLayer": {"shape", "batch_size", "trainable"},
-    "R2Score": {"num_outputs"},
-    "SpatialDropout1D": {"trainable"},
-    "SpatialDropout2D": {"trainable"},
-    "SpatialDropout3D": {"trainable"},
-}
-
-# Descriptions that stand for a plain function, and the setting that has it.
-HOLDERS = {
-    "FunctionSchedule": "function",
-    "LossFunctionWrapper": "fn",
-    "_FromFunction": "function",
+OWN: dict[type, set[str]] = {
+    layers.InputLayer: {"shape", "batch_size", "trainable"},
+    layers.SpatialDropout1D: {"trainable"},
+    layers.SpatialDropout2D: {"trainable"},
+    layers.SpatialDropout3D: {"trainable"},
+    metrics.F1Score: {"num_classes"},
+    metrics.FBetaScore: {"num_classes"},
+    metrics.R2Score: {"num_outputs"},
 }
 
 # Short names of metrics that Keras does not know.
@@ -165,12 +158,11 @@ def wrapped(obj: Description) -> Node:
             expected="layers, as Keras' layers have",
             fix="call it on the layer's output, or make it a class of your own",
         )
-    for holder, name in HOLDERS.items():
-        if cls.__name__ == holder and cls.__module__.startswith("onefit."):
-            return _function(getattr(obj, name))
+    if "function_in" in vars(cls):
+        return _function(getattr(obj, vars(cls)["function_in"]))
     settings, attributes = obj.get_config(), settings_of(cls)
     for name, value in list(settings.items()):
-        if name in OWN.get(cls.__name__, ()):
+        if name in (nearest(OWN, cls) or ()):
             del settings[name]
         else:
             mine = getattr(obj, attributes.get(name, name), value)

@@ -15,7 +15,16 @@ from onefit.layers.attention import AdditiveAttention, Attention
 from onefit.layers.attention_heads import GroupQueryAttention, MultiHeadAttention
 from onefit.layers.base import Layer
 from onefit.layers.embedding import Masking
-from onefit.layers.merging import Concatenate, Dot
+from onefit.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Dot,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+)
 from onefit.layers.normalization import BatchNormalization
 from onefit.layers.operation import Absolute, Arithmetic, GetItem
 from onefit.layers.pooling import GlobalAveragePooling1D
@@ -37,6 +46,7 @@ __all__ = [
 MASKS = ("mask", "query_mask", "value_mask", "key_mask")
 """What Keras' calls name masks."""
 
+MERGING = (Add, Average, Maximum, Minimum, Multiply, Subtract)
 HEADS = (MultiHeadAttention, GroupQueryAttention)
 ATTENTION = (Attention, AdditiveAttention)
 CHAINS = (OverTime, Bidirectional)
@@ -174,7 +184,7 @@ def _passed(layer: Layer, node: Node, masks: list[Any], operators: bool) -> list
             first = _joined(layer, x, masks)
         case _ if makes_mask(layer):
             first = Op("NotEqual", {}, (*x, 0))
-        case _ if type(layer).__module__ == Concatenate.__module__:
+        case _ if isinstance(layer, MERGING):
             first = None if None in masks else first
             for mask in more if first is not None else ():
                 first = Op("LogicalOr", {}, (first, mask))

@@ -15,6 +15,9 @@ from onefit.interop.keras.weights import plain_in_order
 from onefit.interop.refusal import refusal
 from onefit.layers.base import Layer
 from onefit.models.graph import Graph
+from onefit.optimizers import Adafactor, Muon
+from onefit.optimizers.base import optimizers
+from onefit.registry import computes_like
 from onefit.training.task import Task
 from onefit.types import Tree
 
@@ -22,23 +25,6 @@ __all__ = ["from_variables", "to_variables"]
 
 Columns = dict[str, list[Any]]
 """Slots by name; of each, an array for each free weight in Keras' order, or None."""
-
-# Where our slots are ("-" for Keras' opposite sign), and which of them alternate.
-SLOTS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "SGD": (("momentum.trace",),),
-    "Adam": (("momentum", "velocity"), ("velocity_hat",)),
-    "AdamW": (("momentum", "velocity"), ("velocity_hat",)),
-    "Adamax": (("momentum", "norm"),),
-    "Nadam": (("momentum", "velocity"), ("=product",)),
-    "Adagrad": (("accumulator.sum_of_squares",),),
-    "RMSprop": (("velocity.nu",), ("-momentum.trace",), ("velocity.mu",)),
-    "Adadelta": (("delta.e_g", "delta.e_x"),),
-    "Ftrl": (("accumulator", "linear"),),
-    "Lamb": (("adam.mu", "adam.nu"),),
-    "Lion": (("momentum.mu",),),
-    "Adafactor": (("r", "c", "v"),),
-    "Muon": (("momentum", "velocity"),),
-}
 
 
 def to_variables(graph: Graph, optimizer: Any, state: Any) -> list[np.ndarray]:
@@ -96,14 +82,17 @@ class _Layout:
     def __init__(
         self, graph: Graph, optimizer: Any, layers: list[Layer] | None = None
     ) -> None:
-        name = type(optimizer).__name__
-        if name not in SLOTS or not type(optimizer).__module__.startswith("onefit."):
+        kind = type(optimizer)
+        says = next(base for base in kind.__mro__ if "slots" in vars(base))
+        if optimizer.slots is None or not computes_like(kind, says):
+            known = sorted(c.__name__ for c in optimizers.objects() if c.slots)
             raise refusal(
-                name,
-                received="an optimizer of your own",
-                expected=f"one that Keras has ({', '.join(SLOTS)})",
+                kind.__name__,
+                received="an optimizer of your own that does not say its slots",
+                expected=f"one that Keras has ({', '.join(known)})",
+                fix="write slots = ((...),) in its class, as Optimizer.slots says",
             )
-        self.graph, self.optimizer, self.groups = graph, optimizer, SLOTS[name]
+        self.graph, self.optimizer, self.groups = graph, optimizer, optimizer.slots
         self.layers = plain_in_order(graph) if layers is None else layers
         self.params = jax.tree.map(np.asarray, graph.slot.params)
         self.task = Task(graph=graph, heads=(), optimizer=optimizer)
@@ -158,11 +147,10 @@ class _Layout:
     # Slots ---------------------------------------------------------------------------
 
     def _columns(self, slots: Any) -> Columns:
-        name = type(self.optimizer).__name__
-        if name == "Adafactor":
+        if isinstance(self.optimizer, Adafactor):
             rows = [_factors(slot) for slot in self._in_order(slots)]
             return {c: [row[c] for row in rows] for c in "rcv"}
-        if name == "Muon":
+        if isinstance(self.optimizer, Muon):
             kinds = [slots.get("muon", {}), slots.get("adam", {})]
             at = [
                 {k: v for kind in kinds for k, v in kind.get(slot, {}).items()}
@@ -181,8 +169,7 @@ class _Layout:
 
     def _slots(self, slots: Any, columns: Columns) -> Any:
         """The slots with these columns: the reverse of `_columns`."""
-        name = type(self.optimizer).__name__
-        if name == "Adafactor":
+        if isinstance(self.optimizer, Adafactor):
             rows = [
                 dict(zip(columns, row, strict=True))
                 for row in zip(*columns.values(), strict=True)
@@ -192,7 +179,7 @@ class _Layout:
                 {c: row[c] for c in slot} for row, slot in zip(rows, old, strict=True)
             )
             return self._planted(new)
-        if name == "Muon":
+        if isinstance(self.optimizer, Muon):
             value = {
                 slot: dict(zip(self._places(), column, strict=True))
                 for slot, column in columns.items()

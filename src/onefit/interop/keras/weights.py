@@ -20,13 +20,15 @@ from onefit.initializers import Initializer
 from onefit.interop.keras.calls import in_order, is_sequential, operator
 from onefit.interop.limits import Limits
 from onefit.interop.refusal import refusal, short
+from onefit.layers.attention_heads import GroupQueryAttention, MultiHeadAttention
 from onefit.layers.base import Layer, Weights, is_shape, where
 from onefit.layers.cells import StackedRNNCells
 from onefit.layers.composite import Composite
 from onefit.layers.recurrent import OverTime
 from onefit.layers.spectral import SpectralNormalization
+from onefit.layers.wrappers import Bidirectional
 from onefit.models.graph import Graph
-from onefit.registry import snake_case
+from onefit.registry import nearest, snake_case
 
 __all__ = [
     "Drawn",
@@ -48,9 +50,9 @@ CLASSES = {"group_query_attention": "grouped_query_attention"}
 HEADS = ("query", "key", "value", "gate", "output")
 
 ATTRIBUTES = {
-    "Bidirectional": {"forward": "forward_layer", "backward": "backward_layer"},
-    "GroupQueryAttention": {f"{name}_dense": f"_{name}_dense" for name in HEADS},
-    "MultiHeadAttention": {"gate_dense": "_gate_dense"},
+    Bidirectional: {"forward": "forward_layer", "backward": "backward_layer"},
+    GroupQueryAttention: {f"{name}_dense": f"_{name}_dense" for name in HEADS},
+    MultiHeadAttention: {"gate_dense": "_gate_dense"},
 }
 """What Keras calls the parts of layers made of layers, where it is not what we do."""
 
@@ -135,7 +137,7 @@ def _inside(layer: Layer, name: str) -> str:
     parts = layer.parts() if isinstance(layer, Composite) else {}
     for part, inner in parts.items():
         if name.startswith(f"{part}/"):
-            at = ATTRIBUTES.get(type(layer).__name__, {}).get(part, part)
+            at = (nearest(ATTRIBUTES, type(layer)) or {}).get(part, part)
             if isinstance(layer, StackedRNNCells):
                 counts: dict[str, int] = {}
                 paths = [path_of(class_of(cell), counts, "") for cell in layer.cells]

@@ -10,6 +10,7 @@ import numpy as np
 
 from onefit import activations, layers
 from onefit.interop.onnx.builder import Builder, Value
+from onefit.registry import nearest_formula
 
 __all__ = ["ROWS"]
 
@@ -70,7 +71,7 @@ def _loop(
     b: Builder, layer: Any, weights: Any, x: Value, states: list[Value]
 ) -> tuple[str, list[str]] | None:
     """(all outputs, (batch, time, units), in the order of time; the last states)."""
-    kind = KINDS.get(type(layer))
+    kind = nearest_formula(KINDS, type(layer))
     told = kind and _functions(layer, kind)
     # ONNX Runtime has these for float32 alone.
     if kind is None or told is None or x.dtype != np.float32:

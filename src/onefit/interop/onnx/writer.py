@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -32,13 +33,16 @@ from onefit.layers.normalization import BatchNormalization
 from onefit.models.graph import Graph
 from onefit.models.graph import Node as Call
 from onefit.models.model import Model
+from onefit.registry import nearest_formula
 
 __all__ = ["LIMIT", "ROWS", "export", "proto"]
 
 LIMIT = 2**31 - 1
 """The most bytes that a file of this format may have."""
 
-ROWS: dict[type, Any] = {
+Row = Callable[[Builder, Any, Any, Any], Any]
+
+ROWS: dict[type[Layer], Row] = {
     **activations.ROWS,
     **convolution.ROWS,
     **dense.ROWS,
@@ -154,8 +158,9 @@ class _Writer:
             heeds = heeds and not isinstance(layer, BatchNormalization)
             plain = not ((told and heeds) or training)
             y = None
-            if type(layer) in ROWS and plain and set(options) <= {"use_mask"}:
-                y = self._row(layer, {**params, **state}, x)
+            row = nearest_formula(ROWS, type(layer)) if plain else None
+            if row and set(options) <= {"use_mask"}:
+                y = self._row(row, layer, {**params, **state}, x)
             if y is None:
                 options["training"] = training
                 y, mask = self._program(layer, params, state, x, mask, options)
@@ -165,10 +170,10 @@ class _Writer:
                     mask = (mask, *[None] * (len(y) - 1))
             return _masked(y, mask)
 
-    def _row(self, layer: Layer, weights: Any, x: Any) -> Any:
+    def _row(self, row: Row, layer: Layer, weights: Any, x: Any) -> Any:
         """The outputs by ONNX' own operation, or None."""
         weights = {name: np.asarray(w) for name, w in weights.items()}
-        names = ROWS[type(layer)](self.b, layer, weights, x)
+        names = row(self.b, layer, weights, x)
         if names is None or isinstance(jax.tree.leaves(names)[0], Value):
             return names
         shapes = layer.call_shape(jax.tree.map(lambda v: v.shape, x))

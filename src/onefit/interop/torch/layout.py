@@ -19,6 +19,17 @@ __all__ = ["channels_last"]
 
 POINTWISE = {*ACTIVATIONS.values(), "celu", "elu", "gelu", "hard_tanh", "softplus"}
 
+ANYWHERE = (
+    layers.Add,
+    layers.ELU,
+    layers.Identity,
+    layers.LeakyReLU,
+    layers.Maximum,
+    layers.Minimum,
+    layers.Multiply,
+)
+"""Layers that do the same wherever the channels are."""
+
 
 def channels_last(graph: Graph) -> tuple[Graph, dict[int, Layer]]:
     """The graph with grids moved, and the new layer for each that is another.
@@ -120,14 +131,13 @@ def _moved(layer: Layer) -> Layer | None:
     many = not is_shape(shapes)
     ndim = len(shapes[0] if many else shapes)
     change: dict[str, Any] = {}
-    name, kind = type(layer).__name__, type(layer).__module__
     own: Any = layer
-    if ndim < 3 or not kind.startswith("onefit."):
+    if ndim < 3:
         return None
     if _of_grids(layer):
         change = {"data_format": "channels_last"}
-    elif name.endswith(("BatchNormalization", "BatchNorm", "GroupNormalization")) or (
-        name == "Concatenate" and own.axis == 1
+    elif isinstance(layer, layers.BatchNormalization | layers.GroupNormalization) or (
+        isinstance(layer, layers.Concatenate) and own.axis == 1
     ):
         change = {"axis": -1}
     elif getattr(layer, "noise_shape", None) == (None, None, *[1] * (ndim - 2)):
@@ -160,7 +170,6 @@ def _slices(key: Any, ndim: int) -> bool:
 
 def _anywhere(layer: Any, shapes: Any) -> bool:
     """Whether a layer does the same wherever the channels are."""
-    name = type(layer).__name__
     if len({len(shape) for shape in shapes}) > 1 or len(shapes[0]) < 3:
         return False
     if isinstance(layer, layers.Activation):
@@ -170,12 +179,4 @@ def _anywhere(layer: Any, shapes: Any) -> bool:
         return layer.noise_shape is None
     if isinstance(layer, Arithmetic):
         return len(shapes) > 1 or not hasattr(layer.constant, "shape")
-    return name in (
-        "Add",
-        "ELU",
-        "Identity",
-        "LeakyReLU",
-        "Maximum",
-        "Minimum",
-        "Multiply",
-    )
+    return isinstance(layer, ANYWHERE)

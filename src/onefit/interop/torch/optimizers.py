@@ -27,7 +27,7 @@ Leaf = tuple[Array, ...]
 
 
 class _Torch(Optimizer):
-    """Base: a subclass writes `slots` and `leaf`, for one array of numbers.
+    """Base: a subclass writes `remembered` and `leaf`, for one array of numbers.
 
     Args:
         l2: λ of a weight decay that is part of the gradient.
@@ -40,7 +40,7 @@ class _Torch(Optimizer):
     begins: ClassVar[dict[str, str]] = {}
     """Where a slot starts, if not at zero: the name of a setting."""
 
-    def slots(self) -> tuple[str, ...]:
+    def remembered(self) -> tuple[str, ...]:
         """The names of what is remembered for each number."""
         return ()
 
@@ -49,7 +49,7 @@ class _Torch(Optimizer):
         raise NotImplementedError(f"{type(self).__name__} has no leaf method")
 
     def rule(self) -> Rule:
-        names = self.slots()
+        names = self.remembered()
 
         def init(params: Tree) -> dict[str, Tree]:
             starts = {n: getattr(self, self.begins.get(n, ""), 0.0) for n in names}
@@ -79,7 +79,7 @@ class TorchSGD(_Torch):
     dampening: float = number(default=0.0)
     nesterov: bool = False
 
-    def slots(self) -> tuple[str, ...]:
+    def remembered(self) -> tuple[str, ...]:
         return () if off(self.momentum) else ("momentum_buffer",)
 
     def leaf(self, alpha: Array, step: Array, g: Array, *slots: Array) -> Leaf:
@@ -102,7 +102,7 @@ class TorchAdam(_Torch):
     epsilon: float = number(default=1e-8)
     amsgrad: bool = False
 
-    def slots(self) -> tuple[str, ...]:
+    def remembered(self) -> tuple[str, ...]:
         names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
         return names if self.amsgrad else names[:2]
 
@@ -125,7 +125,7 @@ class TorchAdamax(_Torch):
     beta_2: float = number(default=0.999)
     epsilon: float = number(default=1e-8)
 
-    def slots(self) -> tuple[str, ...]:
+    def remembered(self) -> tuple[str, ...]:
         return ("exp_avg", "exp_inf")
 
     def leaf(self, alpha: Array, step: Array, g: Array, *slots: Array) -> Leaf:
@@ -144,7 +144,7 @@ class TorchAdagrad(_Torch):
 
     begins: ClassVar[dict[str, str]] = {"sum": "initial"}
 
-    def slots(self) -> tuple[str, ...]:
+    def remembered(self) -> tuple[str, ...]:
         return ("sum",)
 
     def leaf(self, alpha: Array, step: Array, g: Array, *slots: Array) -> Leaf:
@@ -159,7 +159,7 @@ class TorchAdadelta(_Torch):
     rho: float = number(default=0.9)
     epsilon: float = number(default=1e-6)
 
-    def slots(self) -> tuple[str, ...]:
+    def remembered(self) -> tuple[str, ...]:
         return ("square_avg", "acc_delta")
 
     def leaf(self, alpha: Array, step: Array, g: Array, *slots: Array) -> Leaf:
@@ -177,7 +177,7 @@ class TorchRMSprop(_Torch):
     momentum: float = number(default=0.0)
     centered: bool = False
 
-    def slots(self) -> tuple[str, ...]:
+    def remembered(self) -> tuple[str, ...]:
         more = {"grad_avg": self.centered, "momentum_buffer": not off(self.momentum)}
         return ("square_avg", *(name for name, used in more.items() if used))
 
@@ -303,7 +303,7 @@ def from_state(
     """
     task = Task(graph=graph, heads=(), optimizer=optimizer)
     state = optimizer.init(task.pack(graph.slot.params))
-    names = optimizer.slots()
+    names = optimizer.remembered()
     known = [(p, t) for b in bonds for p, t in zip(b.paths, b.tensors, strict=True)]
     steps = {path: _steps(theirs.state.get(t, {}), names) for path, t in known}
     if len(set(steps.values())) > 1:
@@ -344,7 +344,7 @@ def to_state(
     count = int(state["iterations"])
     if not count:
         return
-    for name in optimizer.slots():
+    for name in optimizer.remembered():
         tree = _unpacked(task, state["slots"][name])
         for bond in bonds:
             arrays = bond.way.split(np.asarray(_part(graph, tree, bond)[bond.name]))

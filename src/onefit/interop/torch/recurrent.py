@@ -16,7 +16,7 @@ from onefit.interop.torch.weights import Way, moved, refusal, stacked, summed
 
 __all__ = ["KINDS", "States", "by_gate", "recurrent", "tensors_of"]
 
-KINDS = {"RNN": "SimpleRNN", "LSTM": "LSTM", "GRU": "GRU"}
+KINDS = {"RNN": layers.SimpleRNN, "LSTM": layers.LSTM, "GRU": layers.GRU}
 """torch's modules and onefit's layers."""
 
 
@@ -79,7 +79,7 @@ def recurrent(m: Any, place: Place, states: bool) -> Iterator[tuple[Part, int, b
             fix=f"write {kind}(..., batch_first=True)",
         )
     exact = place.exact and m.bias
-    cls: Any = EXACT[kind] if exact and kind in EXACT else getattr(layers, KINDS[kind])
+    cls: Any = EXACT[kind] if exact and kind in EXACT else KINDS[kind]
     more = {"activation": m.nonlinearity} if kind == "RNN" else {}
     for number in range(m.num_layers):
         if number and m.dropout:

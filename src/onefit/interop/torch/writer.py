@@ -20,9 +20,11 @@ from onefit import activations, config
 from onefit.errors import OnefitWarning, invalid
 from onefit.interop.torch.modules import ACTIVATIONS
 from onefit.interop.torch.weights import put
+from onefit.layers.activation import Activation
 from onefit.layers.base import Layer, is_shape, where
 from onefit.models.graph import Graph
 from onefit.models.model import Model
+from onefit.registry import nearest_formula
 
 __all__ = ["Value", "Writer", "fill", "writes"]
 
@@ -43,15 +45,15 @@ class Value:
 
 
 Write = Callable[["Writer", Any, Any], Any]
-WRITERS: dict[str, Write] = {}
+WRITERS: dict[type[Layer], Write] = {}
 """What writes the layers of a class: (writer, layer, values) to values."""
 
 
-def writes(*names: str) -> Callable[[Write], Write]:
+def writes(*classes: type[Layer]) -> Callable[[Write], Write]:
     """Says of which layers a function makes modules."""
 
     def add(write: Write) -> Write:
-        WRITERS.update(dict.fromkeys(names, write))
+        WRITERS.update(dict.fromkeys(classes, write))
         return write
 
     return add
@@ -107,9 +109,8 @@ class Writer:
         """What a layer makes of values."""
         if isinstance(layer, Graph):
             return self.through(layer, [x] if isinstance(x, Value) else list(x))
-        name = type(layer).__name__
-        known = type(layer).__module__.startswith("onefit.layers")
-        if not known or name not in WRITERS or mask is not None:
+        write = nearest_formula(WRITERS, type(layer))
+        if write is None or mask is not None:
             raise invalid(
                 where(layer),
                 "a call with a mask"
@@ -131,7 +132,7 @@ class Writer:
         ]
         if lost:
             self.warn(layer, ", ".join(lost))
-        return WRITERS[name](self, layer, x)
+        return write(self, layer, x)
 
     def warn(self, layer: Layer, lost: str) -> None:
         """Says what of a layer stays behind, that only training needs."""
@@ -238,7 +239,7 @@ class Writer:
         if name in ("log_softmax", "softmax", "glu"):
             x = self.last(x)
         shape = x.shape if name != "glu" else (*x.shape[:-1], (x.shape[-1] or 0) // 2)
-        more = "" if type(layer).__name__ == "Activation" else f"_{name}"
+        more = "" if isinstance(layer, Activation) else f"_{name}"
         return dataclasses.replace(
             x, node=self.add(layer, make, x.node, more), shape=shape
         )

@@ -8,14 +8,16 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from onefit import activations
+from onefit import activations, layers
 from onefit.errors import invalid
 from onefit.interop.torch.modules import MODES, bordered, repeated, softplus_to
 from onefit.interop.torch.recurrent import KINDS, by_gate, tensors_of
 from onefit.interop.torch.weights import as_is, moved, put, reshaped, stacked
 from onefit.interop.torch.writer import Value, Writer, fill, writes
 from onefit.layers.base import where
+from onefit.layers.operation import Absolute, Arithmetic, GetItem
 from onefit.models.model import Model
+from onefit.registry import nearest, nearest_formula
 
 __all__ = ["written"]
 
@@ -39,7 +41,7 @@ def written(model: Model) -> Any:
 # Layers with a kernel -----------------------------------------------------------------
 
 
-@writes("Dense")
+@writes(layers.Dense)
 def dense(w: Writer, layer: Any, x: Value) -> Value:
     """A Linear."""
     x, shape = w.last(x), layer.output_shape(x.shape)
@@ -53,7 +55,7 @@ def dense(w: Writer, layer: Any, x: Value) -> Value:
     return w.ended(layer, w.add(layer, make, x.node), shape, False)
 
 
-@writes("Conv1D", "Conv2D", "Conv3D")
+@writes(layers.Conv1D, layers.Conv2D, layers.Conv3D)
 def convolution(w: Writer, layer: Any, x: Value) -> Value:
     """A Conv, with zeros before it where its own padding cannot say them."""
     shape = layer.output_shape(x.shape)
@@ -118,7 +120,7 @@ def _pad(w: Writer, pairs: Any, value: float) -> Any:
     return getattr(w.nn, f"ConstantPad{len(flat) // 2}d")(flat, value)
 
 
-@writes("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose")
+@writes(layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
 def transposed(w: Writer, layer: Any, x: Value) -> Value:
     """A ConvTranspose; what padding="same" leaves out is cut off after it."""
     shape = layer.output_shape(x.shape)
@@ -151,7 +153,7 @@ def transposed(w: Writer, layer: Any, x: Value) -> Value:
     return w.ended(layer, node, shape, first)
 
 
-@writes("Embedding")
+@writes(layers.Embedding)
 def embedding(w: Writer, layer: Any, x: Value) -> Value:
     """An Embedding, on whole numbers."""
     if layer.mask_zero:
@@ -189,7 +191,7 @@ def _gains(w: Writer, layer: Any, module: Any) -> Any:
     return fill(module, named, **names)
 
 
-@writes("BatchNormalization")
+@writes(layers.BatchNormalization)
 def batch_norm(w: Writer, layer: Any, x: Value) -> Value:
     """A BatchNorm of the input's rank; its momentum is what a batch counts."""
     axis = layer.axis % len(x.shape)
@@ -229,7 +231,7 @@ def batch_norm(w: Writer, layer: Any, x: Value) -> Value:
     return dataclasses.replace(x, node=w.add(layer, make, x.node))
 
 
-@writes("LayerNormalization", "RMSNormalization")
+@writes(layers.LayerNormalization, layers.RMSNormalization)
 def layer_norm(w: Writer, layer: Any, x: Value) -> Value:
     """A LayerNorm, over the last axes."""
     x, ndim = w.last(x), len(x.shape)
@@ -244,7 +246,7 @@ def layer_norm(w: Writer, layer: Any, x: Value) -> Value:
 
     def make() -> Any:
         sizes = [x.shape[a] for a in axes]
-        if type(layer).__name__ == "RMSNormalization":
+        if isinstance(layer, layers.RMSNormalization):
             module = w.weighted(w.nn.RMSNorm, sizes, eps=float(layer.epsilon))
             return fill(module, layer.slot.params, weight=("scale", as_is))
         module = w.weighted(
@@ -259,7 +261,7 @@ def layer_norm(w: Writer, layer: Any, x: Value) -> Value:
     return dataclasses.replace(x, node=w.add(layer, make, x.node))
 
 
-@writes("GroupNormalization")
+@writes(layers.GroupNormalization)
 def group_norm(w: Writer, layer: Any, x: Value) -> Value:
     """A GroupNorm."""
     axis = layer.axis % len(x.shape)
@@ -285,7 +287,7 @@ def group_norm(w: Writer, layer: Any, x: Value) -> Value:
 # Activations --------------------------------------------------------------------------
 
 
-@writes("Activation")
+@writes(layers.Activation)
 def activation(w: Writer, layer: Any, x: Value) -> Value:
     """A function by its name."""
     return w.activated(layer, layer.activation, x)
@@ -320,7 +322,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
 """What `from_torch` makes Lambdas of, and its modules."""
 
 
-@writes("Lambda")
+@writes(layers.Lambda)
 def function(w: Writer, layer: Any, x: Value) -> Value:
     """One of the functions that `from_torch` makes layers of."""
     if layer.function not in FUNCTIONS:
@@ -335,44 +337,65 @@ def function(w: Writer, layer: Any, x: Value) -> Value:
     return Value(node, layer.output_shape(x.shape))
 
 
-@writes("ReLU", "LeakyReLU", "ELU", "PReLU", "Softmax", "Identity", "InputLayer")
-def settled(w: Writer, layer: Any, x: Value) -> Value:
-    """Activations with settings of their own."""
-    nn, name = w.nn, type(layer).__name__
-    if name == "InputLayer":
-        return x
-    if name == "Softmax":
-        x = w.last(x)
-        if isinstance(layer.axis, tuple):
-            raise invalid(
-                where(layer),
-                f"axis={layer.axis}",
-                "one axis",
-                "flatten those axes first, by Reshape",
-            )
-    if name == "ReLU":
-        settings = layer.max_value, layer.negative_slope, layer.threshold
-        known = {(None, 0, 0): nn.ReLU, (6, 0, 0): nn.ReLU6}
-        if settings not in known:
-            raise invalid(
-                where(layer),
-                f"max_value, negative_slope, threshold = {settings}",
-                "max_value=6 or none, and no other",
-                "write LeakyReLU(negative_slope) for a slope",
-            )
-        return dataclasses.replace(x, node=w.add(layer, known[settings], x.node))
-    if name == "PReLU":
-        return _prelu(w, layer, x)
-    make = {
-        "ELU": lambda: nn.ELU(float(layer.alpha)),
-        "Identity": nn.Identity,
-        "LeakyReLU": lambda: nn.LeakyReLU(float(layer.negative_slope)),
-        "Softmax": lambda: nn.Softmax(layer.axis),
-    }[name]
+@writes(layers.InputLayer)
+def entrance(w: Writer, layer: Any, x: Value) -> Value:
+    """Nothing."""
+    return x
+
+
+@writes(layers.Identity)
+def identity(w: Writer, layer: Any, x: Value) -> Value:
+    """An Identity."""
+    return dataclasses.replace(x, node=w.add(layer, w.nn.Identity, x.node))
+
+
+@writes(layers.Softmax)
+def softmax(w: Writer, layer: Any, x: Value) -> Value:
+    """A Softmax along one axis."""
+    x = w.last(x)
+    if isinstance(layer.axis, tuple):
+        raise invalid(
+            where(layer),
+            f"axis={layer.axis}",
+            "one axis",
+            "flatten those axes first, by Reshape",
+        )
+    make = lambda: w.nn.Softmax(layer.axis)  # noqa: E731
     return dataclasses.replace(x, node=w.add(layer, make, x.node))
 
 
-def _prelu(w: Writer, layer: Any, x: Value) -> Value:
+@writes(layers.ReLU)
+def relu(w: Writer, layer: Any, x: Value) -> Value:
+    """A ReLU or a ReLU6."""
+    settings = layer.max_value, layer.negative_slope, layer.threshold
+    known = {(None, 0, 0): w.nn.ReLU, (6, 0, 0): w.nn.ReLU6}
+    if settings not in known:
+        raise invalid(
+            where(layer),
+            f"max_value, negative_slope, threshold = {settings}",
+            "max_value=6 or none, and no other",
+            "write LeakyReLU(negative_slope) for a slope",
+        )
+    return dataclasses.replace(x, node=w.add(layer, known[settings], x.node))
+
+
+@writes(layers.LeakyReLU)
+def leaky_relu(w: Writer, layer: Any, x: Value) -> Value:
+    """A LeakyReLU."""
+    make = lambda: w.nn.LeakyReLU(float(layer.negative_slope))  # noqa: E731
+    return dataclasses.replace(x, node=w.add(layer, make, x.node))
+
+
+@writes(layers.ELU)
+def elu(w: Writer, layer: Any, x: Value) -> Value:
+    """An ELU."""
+    make = lambda: w.nn.ELU(float(layer.alpha))  # noqa: E731
+    return dataclasses.replace(x, node=w.add(layer, make, x.node))
+
+
+@writes(layers.PReLU)
+def prelu(w: Writer, layer: Any, x: Value) -> Value:
+    """A PReLU with one slope, or one a channel."""
     slopes = layer.slot.params["alpha"]
     sizes = [n for n in slopes.shape if n != 1] or [1]
     by_last = len(sizes) == 1 and slopes.shape[-1] == sizes[0]
@@ -399,17 +422,18 @@ def _prelu(w: Writer, layer: Any, x: Value) -> Value:
 
 
 @writes(
-    "Dropout",
-    "AlphaDropout",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "SpatialDropout3D",
+    layers.Dropout,
+    layers.AlphaDropout,
+    layers.SpatialDropout1D,
+    layers.SpatialDropout2D,
+    layers.SpatialDropout3D,
 )
 def dropout(w: Writer, layer: Any, x: Value) -> Value:
     """The same share."""
-    name = type(layer).__name__
     rate = float(layer.rate)
-    if name.startswith("Spatial"):
+    alpha = isinstance(layer, layers.AlphaDropout)
+    name = "AlphaDropout" if alpha else "Dropout"
+    if not isinstance(layer, layers.Dropout | layers.AlphaDropout):
         x, _ = w.grid(layer, x)
         name = f"Dropout{layer.rank}d"
     elif layer.noise_shape is not None:
@@ -422,19 +446,19 @@ def dropout(w: Writer, layer: Any, x: Value) -> Value:
             )
         x = w.last(x)
         whole = f"Dropout{len(ones) - 2}d"
-        name = whole if name == "Dropout" else "FeatureAlphaDropout"
+        name = "FeatureAlphaDropout" if alpha else whole
     node = w.add(layer, lambda: getattr(w.nn, name)(rate), x.node)
     return dataclasses.replace(x, node=node)
 
 
-@writes("GaussianNoise", "GaussianDropout", "ActivityRegularization")
+@writes(layers.GaussianNoise, layers.GaussianDropout, layers.ActivityRegularization)
 def only_training(w: Writer, layer: Any, x: Value) -> Value:
     """What does something only while training."""
     w.warn(layer, "it")
     return x
 
 
-@writes("Flatten")
+@writes(layers.Flatten)
 def flatten(w: Writer, layer: Any, x: Value) -> Value:
     """In the order of the model's array."""
     shape, x = layer.output_shape(x.shape), w.last(x)
@@ -447,24 +471,24 @@ def flatten(w: Writer, layer: Any, x: Value) -> Value:
     return Value(w.add(layer, w.nn.Flatten, node), shape)
 
 
-@writes("Reshape", "RepeatVector", "Permute")
+@writes(layers.Reshape, layers.RepeatVector, layers.Permute)
 def reshape(w: Writer, layer: Any, x: Value) -> Value:
     """Other shapes, by methods."""
     shape, x = layer.output_shape(x.shape), w.last(x)
-    if type(layer).__name__ == "Permute":
+    if isinstance(layer, layers.Permute):
         return Value(w.call("permute", x, (0, *layer.dims)), shape)
-    if type(layer).__name__ == "RepeatVector":
+    if isinstance(layer, layers.RepeatVector):
         wide = w.call("unsqueeze", x, 1)
         return Value(w.call("expand", wide, -1, layer.n, -1), shape)
     rows = w.call("size", x, 0)
     return Value(w.call("reshape", x, (rows, *layer.target_shape)), shape)
 
 
-@writes("GetItem", "Absolute")
+@writes(GetItem, Absolute)
 def part(w: Writer, layer: Any, x: Value) -> Value:
     """A slice; torch has no steps below zero."""
     shape, x = layer.output_shape(x.shape), w.last(x)
-    if type(layer).__name__ == "Absolute":
+    if isinstance(layer, Absolute):
         return Value(w.call("abs", x), shape)
     keys, node = list(layer.index), x.node
     for axis, key in enumerate(keys):
@@ -483,11 +507,18 @@ def part(w: Writer, layer: Any, x: Value) -> Value:
 # Grids --------------------------------------------------------------------------------
 
 
-@writes(*(f"{kind}Pooling{n}D" for kind in ("Max", "Average") for n in (1, 2, 3)))
+@writes(
+    layers.MaxPooling1D,
+    layers.MaxPooling2D,
+    layers.MaxPooling3D,
+    layers.AveragePooling1D,
+    layers.AveragePooling2D,
+    layers.AveragePooling3D,
+)
 def pooling(w: Writer, layer: Any, x: Value) -> Value:
     """A pool; padding="same" of a maximum lies below every number."""
     shape = layer.output_shape(x.shape)
-    kind = "Max" if type(layer).__name__.startswith("Max") else "Avg"
+    kind = "Max" if layer.role == "max pooling" else "Avg"
     pairs = [(0, 0)] * layer.rank
     if layer.padding == "same":
         pairs = _around(layer, x.shape, layer.axes(x.shape))
@@ -511,23 +542,35 @@ def pooling(w: Writer, layer: Any, x: Value) -> Value:
     return Value(w.add(layer, make, node), shape, first)
 
 
-@writes(*(f"Global{kind}Pooling{n}D" for kind in ("Max", "Average") for n in (1, 2, 3)))
+@writes(
+    layers.GlobalMaxPooling1D,
+    layers.GlobalMaxPooling2D,
+    layers.GlobalMaxPooling3D,
+    layers.GlobalAveragePooling1D,
+    layers.GlobalAveragePooling2D,
+    layers.GlobalAveragePooling3D,
+)
 def global_pooling(w: Writer, layer: Any, x: Value) -> Value:
     """The whole grid: a mean or maximum over its axes."""
     shape, axes = layer.output_shape(x.shape), layer.axes(x.shape)
     x = w.last(x)
-    name = "amax" if "Max" in type(layer).__name__ else "mean"
+    name = "amax" if layer.role == "max pooling" else "mean"
     return Value(w.call(name, x, axes, layer.keepdims), shape)
 
 
 @writes(
-    *(f"Adaptive{kind}Pooling{n}D" for kind in ("Max", "Average") for n in (1, 2, 3))
+    layers.AdaptiveMaxPooling1D,
+    layers.AdaptiveMaxPooling2D,
+    layers.AdaptiveMaxPooling3D,
+    layers.AdaptiveAveragePooling1D,
+    layers.AdaptiveAveragePooling2D,
+    layers.AdaptiveAveragePooling3D,
 )
 def adaptive_pooling(w: Writer, layer: Any, x: Value) -> Value:
     """As many windows as asked for."""
     shape = layer.output_shape(x.shape)
     x, first = w.grid(layer, x)
-    kind = "Max" if "Max" in type(layer).__name__ else "Avg"
+    kind = "Max" if layer.role == "max pooling" else "Avg"
     cls = getattr(w.nn, f"Adaptive{kind}Pool{layer.rank}d")
     size = layer.output_size
     size = size[0] if layer.rank == 1 and isinstance(size, tuple) else size
@@ -535,7 +578,14 @@ def adaptive_pooling(w: Writer, layer: Any, x: Value) -> Value:
     return Value(node, shape, first)
 
 
-@writes(*(f"{kind}{n}D" for kind in ("ZeroPadding", "Cropping") for n in (1, 2, 3)))
+@writes(
+    layers.ZeroPadding1D,
+    layers.ZeroPadding2D,
+    layers.ZeroPadding3D,
+    layers.Cropping1D,
+    layers.Cropping2D,
+    layers.Cropping3D,
+)
 def borders(w: Writer, layer: Any, x: Value) -> Value:
     """Cells added or cut off."""
     shape = layer.output_shape(x.shape)
@@ -543,7 +593,7 @@ def borders(w: Writer, layer: Any, x: Value) -> Value:
     return Value(w.add(layer, _pad(w, layer.borders(), 0.0), x.node), shape, first)
 
 
-@writes("UpSampling1D", "UpSampling2D", "UpSampling3D")
+@writes(layers.UpSampling1D, layers.UpSampling2D, layers.UpSampling3D)
 def upsampling(w: Writer, layer: Any, x: Value) -> Value:
     """By repeating, or bilinearly."""
     shape = layer.output_shape(x.shape)
@@ -575,7 +625,15 @@ PAIRS = {
 }
 
 
-@writes("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate")
+@writes(
+    layers.Add,
+    layers.Subtract,
+    layers.Multiply,
+    layers.Average,
+    layers.Maximum,
+    layers.Minimum,
+    layers.Concatenate,
+)
 def joined(w: Writer, layer: Any, xs: Any) -> Value:
     """Several values as one."""
     import torch
@@ -588,27 +646,28 @@ def joined(w: Writer, layer: Any, xs: Any) -> Value:
             "equally many axes, since torch broadcasts from the last one",
             "add axes: Reshape((1, 3))",
         )
-    name, nodes = type(layer).__name__, [w.last(x).node for x in xs]
-    if name == "Concatenate":
+    nodes = [w.last(x).node for x in xs]
+    if isinstance(layer, layers.Concatenate):
         return Value(w.call(torch.cat, nodes, layer.axis), shape)
-    by = {
-        "Subtract": operator.sub,
-        "Multiply": operator.mul,
-        "Maximum": torch.maximum,
-        "Minimum": torch.minimum,
-    }.get(name, operator.add)
+    by: dict[type, Any] = {
+        layers.Subtract: operator.sub,
+        layers.Multiply: operator.mul,
+        layers.Maximum: torch.maximum,
+        layers.Minimum: torch.minimum,
+    }
+    join = nearest(by, type(layer)) or operator.add
     total, *rest = nodes
     for node in rest:
-        total = w.call(by, total, node)
-    if name == "Average":
+        total = w.call(join, total, node)
+    if isinstance(layer, layers.Average):
         total = w.call(operator.truediv, total, len(nodes))
     return Value(total, shape)
 
 
-@writes("Arithmetic", "Rescaling")
+@writes(Arithmetic, layers.Rescaling)
 def arithmetic(w: Writer, layer: Any, x: Any) -> Value:
     """An operation of two values, or of one and a number."""
-    if type(layer).__name__ == "Rescaling":
+    if isinstance(layer, layers.Rescaling):
         if np.ndim(layer.scale) or np.ndim(layer.offset):
             raise invalid(
                 where(layer),
@@ -638,12 +697,13 @@ def arithmetic(w: Writer, layer: Any, x: Any) -> Value:
 # Recurrent layers ---------------------------------------------------------------------
 
 
-@writes("SimpleRNN", "LSTM", "GRU", "Bidirectional")
+@writes(layers.SimpleRNN, layers.LSTM, layers.GRU, layers.Bidirectional)
 def recurrent(w: Writer, layer: Any, x: Any) -> Any:
     """A recurrent module, and what of its outputs the layer gives."""
-    both = type(layer).__name__ == "Bidirectional"
+    both = isinstance(layer, layers.Bidirectional)
     one = layer.layer if both else layer
-    kind = {ours: theirs for theirs, ours in KINDS.items()}.get(type(one).__name__, "")
+    kinds = {ours: theirs for theirs, ours in KINDS.items()}
+    kind = nearest_formula(kinds, type(one)) or ""
     _refuse_recurrent(layer, one, kind, both, x)
     if getattr(one, "dropout", 0) or getattr(one, "recurrent_dropout", 0):
         w.warn(layer, "the dropout inside it")

@@ -19,7 +19,7 @@ from onefit.checks import one_of
 from onefit.description import Description, number, setting
 from onefit.errors import invalid, is_whole
 from onefit.registry import Registry
-from onefit.types import Shape
+from onefit.types import ArrayLike, Generator, Shape
 
 __all__ = [
     "Constant",
@@ -84,11 +84,11 @@ class Initializer(Description):
         if not cls.__name__.startswith("_"):
             initializers.add(cls)
 
-    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         """Numbers of this shape from this stream."""
         raise NotImplementedError(f"{type(self).__name__} has no sample method")
 
-    def draw(self, rng: np.random.Generator, shape: Shape) -> np.ndarray:
+    def draw(self, rng: Generator, shape: Shape) -> np.ndarray:
         """Numbers of this shape in the library's float type.
 
         Args:
@@ -151,7 +151,7 @@ class Zeros(Initializer):
         array([0., 0.], dtype=float32)
     """
 
-    def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
+    def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         return np.zeros(shape)
 
 
@@ -163,7 +163,7 @@ class Ones(Initializer):
         array([1., 1.], dtype=float32)
     """
 
-    def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
+    def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         return np.ones(shape)
 
 
@@ -189,7 +189,7 @@ class Constant(Initializer):
 
     value: Any = number(default=0.0, convert=_values)
 
-    def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
+    def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         given = np.shape(self.value)
         if given not in ((), shape):
             raise invalid(
@@ -218,7 +218,7 @@ class Identity(Initializer):
 
     gain: float = number(default=1.0)
 
-    def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
+    def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         if len(shape) != 2:
             raise invalid(
                 "Identity",
@@ -229,7 +229,7 @@ class Identity(Initializer):
         return float(self.gain) * np.eye(*shape)
 
 
-def _truncated(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+def _truncated(rng: Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Standard normal numbers, those beyond ±2 drawn again."""
     x = rng.standard_normal(shape)
     far = np.abs(x) > 2
@@ -258,7 +258,7 @@ class RandomNormal(_Normal):
         np.float32(1.0)
     """
 
-    def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
+    def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         return float(self.mean) + float(self.stddev) * rng.standard_normal(shape)
 
 
@@ -277,7 +277,7 @@ class TruncatedNormal(_Normal):
         True
     """
 
-    def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
+    def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         return float(self.mean) + float(self.stddev) * _truncated(rng, shape)
 
 
@@ -302,7 +302,7 @@ class RandomUniform(Initializer):
     maxval: float = number(default=0.05)
     seed: int | None = setting(default=None, convert=_seed)
 
-    def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
+    def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         low, high = float(self.minval), float(self.maxval)
         if low > high:
             raise invalid(
@@ -390,7 +390,7 @@ class VarianceScaling(Initializer):
     input_axes: Any = None
     output_axes: Any = None
 
-    def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
+    def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         fans = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}
         stddev = math.sqrt(float(self.scale) / max(1.0, fans[self.mode]))
@@ -504,7 +504,7 @@ class Orthogonal(Initializer):
     gain: float = number(default=1.0)
     seed: int | None = setting(default=None, convert=_seed)
 
-    def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
+    def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         if len(shape) < 2:
             raise invalid(
                 "Orthogonal",
@@ -530,7 +530,7 @@ class _FromFunction(Initializer):
 
     function: Callable[..., Any]
 
-    def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
+    def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         try:
             takes_dtype = "dtype" in inspect.signature(self.function).parameters
         except ValueError:  # a function of C that does not say what it takes
@@ -557,7 +557,7 @@ initializers.add(
 )
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: object) -> Any:
     """The initializer that a name, a config, an array or a function means.
 
     >>> get("he_normal"), get(lambda shape: np.ones(shape)).draw(None, (2,))

@@ -11,7 +11,7 @@ from onefit.description import number, off, setting
 from onefit.layers.base import Layer
 from onefit.layers.settings import constraint, initial, regularizer
 from onefit.layers.shapes import SameShape, from_front, having, whole_axes
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Generator, Params, Shape, State
 
 __all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 
@@ -159,7 +159,7 @@ class PReLU(SameShape, Layer):
     def ends_in(self) -> Callable[..., Any]:
         return activations.leaky_relu
 
-    def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
         shape = self._slopes(input_shape)
         return {"alpha": self.alpha_initializer.draw(rng, shape)}, {}
 

@@ -14,7 +14,7 @@ from onefit.description import number, off, setting
 from onefit.layers.base import Layer, is_shape
 from onefit.layers.dropout import Dropout
 from onefit.layers.settings import seed
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Generator, Key, Mask, Params, Shape, Shapes, State, Tree
 
 __all__ = ["AdditiveAttention", "Attention"]
 
@@ -27,7 +27,7 @@ def swap(a: Array) -> Array:
     return jnp.swapaxes(a, -1, -2)
 
 
-def where_all(masks: list[Any]) -> Any:
+def where_all(masks: list[Mask]) -> Any:
     """Where all masks are True that there are; None if there is none."""
     known = [mask for mask in masks if mask is not None]
     return functools.reduce(jnp.logical_and, known) if known else None
@@ -76,15 +76,15 @@ class Attends(Layer, abstract=True):
         """Whether weights are dropped at random while training."""
         return not off(self.dropout)
 
-    def _dropped(self, weights: Array, training: bool, key: Any) -> Array:
+    def _dropped(self, weights: Array, training: bool, key: Key | None) -> Array:
         """The weights, some of them dropped while training."""
         rest = Dropout(self.dropout, seed=self.seed)
         return rest.apply({}, {}, weights, training=training, key=key)[0]
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
         return mask[0] if isinstance(mask, tuple) else None
 
-    def _masks(self, x: tuple[Any, ...], mask: Any) -> list[Any]:
+    def _masks(self, x: tuple[Any, ...], mask: Mask) -> list[Any]:
         """A mask, or None, for each of the inputs, of its shape without features."""
         if mask is None:
             return [None] * len(x)
@@ -98,7 +98,7 @@ class Attends(Layer, abstract=True):
         pairs = zip(x, (*mask, *[None] * (len(x) - len(mask))), strict=True)
         return [m if m is None else self._spread(a, m) for a, m in pairs]
 
-    def _spread(self, a: Any, mask: Any) -> Any:
+    def _spread(self, a: Any, mask: Mask) -> Any:
         """The mask of an input over all its axes but the features'."""
         if not 2 <= mask.ndim < a.ndim or mask.shape != a.shape[: mask.ndim]:
             raise self.misfit(
@@ -109,7 +109,7 @@ class Attends(Layer, abstract=True):
         mask = mask.reshape(mask.shape + (1,) * (a.ndim - 1 - mask.ndim)) != 0
         return jnp.broadcast_to(mask, a.shape[:-1])
 
-    def _several(self, input_shape: Any, most: int, write: str) -> list[Any]:
+    def _several(self, input_shape: Shapes, most: int, write: str) -> list[Any]:
         """The shapes of query, value, key and what else there is, None for nothing."""
         given = [input_shape] if is_shape(input_shape) else list(input_shape)
         if not 2 <= len(given) <= most or None in given[:2]:
@@ -129,7 +129,7 @@ class Attends(Layer, abstract=True):
             raise self._misfit(shapes, expected, "give one key for each value")
         return shapes
 
-    def _misfit(self, shapes: list[Any], expected: str, fix: str) -> ValueError:
+    def _misfit(self, shapes: list[Shape], expected: str, fix: str) -> ValueError:
         """The error for inputs of these shapes."""
         query, value, key, *_ = shapes
         same = "" if key == value else f", key of shape {key}"
@@ -161,14 +161,14 @@ class _Single(Attends, abstract=True):
         self,
         params: Params,
         state: State,
-        x: Any,
+        x: Tree,
         *,
         training=False,
         key=None,
         mask=None,
         return_attention_scores=False,
         use_causal_mask=False,
-    ) -> tuple[Any, State]:
+    ) -> tuple[Tree, State]:
         inputs: Any = (*x, None)
         query, value, source = inputs[:3]
         masks = [*self._masks(x, mask), None]
@@ -182,18 +182,18 @@ class _Single(Attends, abstract=True):
             y = jnp.where(masks[0][..., None], y, 0.0)
         return ((y, weights) if return_attention_scores else y), state
 
-    def output_shape(self, input_shape: Any) -> Shape:
+    def output_shape(self, input_shape: Shapes) -> Shape:
         query, value, _ = self._shapes(input_shape)
         return (*query[:-1], value[-1])
 
     def call_shape(
-        self, input_shape: Any, return_attention_scores: bool = False, **options: Any
-    ) -> Any:
+        self, input_shape: Shapes, return_attention_scores: bool = False, **options: Any
+    ) -> Shapes:
         query, _, key = self._shapes(input_shape)
         y = self.output_shape(input_shape)
         return (y, (*query[:-1], key[-2])) if return_attention_scores else y
 
-    def _shapes(self, input_shape: Any) -> list[Any]:
+    def _shapes(self, input_shape: Shapes) -> list[Any]:
         write = f"{type(self).__name__}()([query, value])"
         shapes = self._several(input_shape, 3, write)
         query, _, key = shapes
@@ -202,7 +202,7 @@ class _Single(Attends, abstract=True):
             raise self._misfit(shapes, expected, "bring both to one size with Dense")
         return shapes
 
-    def multiplications(self, input_shape: Any) -> int:
+    def multiplications(self, input_shape: Shapes) -> int:
         """A product of features for each query and key, and one for the mean."""
         query, value, key = self._shapes(input_shape)
         sizes = [*query[1:-1], key[-2], (query[-1] or 1) + (value[-1] or 1)]
@@ -253,7 +253,7 @@ class Attention(_Single):
     dropout: float = number(default=0.0, minimum=0, maximum=1)
     seed: int | None = seed()
 
-    def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
         one = initializers.Ones()
         names = ["scale"] if self.use_scale else []
         names += ["concat_score_weight"] if self.score_mode == "concat" else []
@@ -297,7 +297,7 @@ class AdditiveAttention(_Single):
     dropout: float = number(default=0.0, minimum=0, maximum=1)
     seed: int | None = seed(kw_only=True)
 
-    def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
         if not self.use_scale:
             return {}, {}
         features = input_shape[0][-1]
@@ -307,7 +307,7 @@ class AdditiveAttention(_Single):
         sums = jnp.tanh(query[..., :, None, :] + key[..., None, :, :])
         return jnp.sum(params.get("scale", 1.0) * sums, -1)
 
-    def _shapes(self, input_shape: Any) -> list[Any]:
+    def _shapes(self, input_shape: Shapes) -> list[Any]:
         shapes = super()._shapes(input_shape)
         features = known = shapes[0][-1]
         if self.use_scale and self.built:

@@ -21,7 +21,7 @@ from onefit.layers.base import Layer, where
 from onefit.layers.composite import Composite
 from onefit.layers.einsum_dense import EinsumDense, output_sizes
 from onefit.layers.settings import KernelAndBias, seed
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Generator, Mask, Params, Shape, Shapes, State, Tree
 
 __all__ = ["GroupQueryAttention", "MultiHeadAttention"]
 
@@ -136,7 +136,7 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
             x.pop()
         return tuple(x), {name: True for name, value in options.items() if value}
 
-    def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
         query, value, key, *_ = self._shapes(input_shape)
         shapes = {"key_dense": key, "value_dense": value}
         shapes["output_dense"] = (None, self._sizes[0], self._sizes[3])
@@ -150,14 +150,14 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
         self,
         params: Params,
         state: State,
-        x: Any,
+        x: Tree,
         *,
         training=False,
         key=None,
         mask=None,
         return_attention_scores=False,
         use_causal_mask=False,
-    ) -> tuple[Any, State]:
+    ) -> tuple[Tree, State]:
         query, value, source, *told = [*x, *[None] * (len(INPUTS) - len(x))]
         source = value if source is None else source
         axes, parts = self._axes(query.ndim), self.parts(self._widths(query.shape))
@@ -186,7 +186,13 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
         return (y, weights.reshape(shape)), state
 
     def _there(
-        self, query: Any, value: Any, key: Any, told: list[Any], mask: Any, causal: bool
+        self,
+        query: Tree,
+        value: Tree,
+        key: Tree,
+        told: list[Any],
+        mask: Mask,
+        causal: bool,
     ) -> Any:
         """Which keys each query may see, None for all.
 
@@ -198,7 +204,7 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
         given = self._masks(inputs, tuple(explicit))
         masks = [b if a is None else a for a, b in zip(given, carried, strict=True)]
 
-        def along(mask: Any) -> Any:  # (rows, 1, 1, time)
+        def along(mask: Mask) -> Any:  # (rows, 1, 1, time)
             return _split(mask[..., None, None], axes)[:, None, ..., 0]
 
         queries, keys = (math.prod(a.shape[i] for i in axes) for a in (query, value))
@@ -218,7 +224,7 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
         seen = jnp.broadcast_to(seen, (*seen.shape[:-3], each, queries, keys))
         return seen.reshape(*seen.shape[:-3], each * queries, keys)
 
-    def _given(self, mask: Any, query: Any, value: Any) -> Any:
+    def _given(self, mask: Mask, query: Any, value: Any) -> Any:
         """The attention mask as (rows, groups, heads of a group, queries, keys)."""
         shape, axes = self._scores_shape(query, value), self._axes(len(query))
         before = len(shape) - 2 * len(axes)  # the axes up to the heads'
@@ -231,17 +237,17 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
         queries = math.prod(shape[before : before + len(axes)])
         return mask.reshape(rows, *split, queries, -1)
 
-    def output_shape(self, input_shape: Any) -> Shape:
+    def output_shape(self, input_shape: Shapes) -> Shape:
         query, *_ = self._shapes(input_shape)
         return (*query[:-1], *self._widths(query))
 
     def call_shape(
         self,
-        input_shape: Any,
+        input_shape: Shapes,
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
         **options: Any,
-    ) -> Any:
+    ) -> Shapes:
         shapes = self._shapes(input_shape)
         query, value, *_ = shapes
         ordered = use_causal_mask or self.sliding_window is not None
@@ -257,7 +263,7 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
         times = [a[i] for a in (query, value) for i in axes]
         return (*rest, self._sizes[0], *times)
 
-    def _shapes(self, input_shape: Any) -> list[Any]:
+    def _shapes(self, input_shape: Shapes) -> list[Any]:
         write = "layer(x, x) for x to attend to itself"
         shapes = self._several(input_shape, len(INPUTS), write)
         query, value, *_ = shapes
@@ -281,7 +287,7 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
         self._check_mask(shapes)
         return shapes
 
-    def _check_mask(self, shapes: list[Any]) -> None:
+    def _check_mask(self, shapes: list[Shape]) -> None:
         """Refuses an attention mask that does not broadcast to the scores."""
         query, value, *_, mask = shapes
         if mask is None:
@@ -308,7 +314,7 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
         del given["flash_attention"]
         return given
 
-    def multiplications(self, input_shape: Any) -> int:
+    def multiplications(self, input_shape: Shapes) -> int:
         """Those of the projections, and of a product for each query and key."""
         query, value, *_ = self._shapes(input_shape)
         times = math.prod(size or 1 for size in self._scores_shape(query, value)[1:])

@@ -80,7 +80,7 @@ def _bounds(factor: Any, x: Array) -> tuple[Any, Any]:
     return (factor[0], factor[1]) if factor.ndim else (-abs(factor), abs(factor))
 
 
-def _uniform(key: Any, low: Any, high: Any, x: Array) -> Array:
+def _uniform(key: Key, low: Any, high: Any, x: Array) -> Array:
     """One draw an image, (batch,)."""
     return low + (high - low) * jax.random.uniform(key, x.shape[:1], x.dtype)
 
@@ -140,7 +140,7 @@ class _Augmentation(Noise, abstract=True):
                     f"write {name}=0.2 for a fifth",
                 )
 
-    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
         """What `change` does to each image; x is (batch, height, width, channels)."""
         raise NotImplementedError(f"{type(self).__name__} has no draw method")
 
@@ -259,7 +259,7 @@ class RandomFlip(_Augmentation):
     seed: int | None = seed()
     data_format: str = setting(default=None, convert=data_format)
 
-    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
         across, down = jax.random.bernoulli(key, 0.5, (2, x.shape[0]))
         return (
             across if self.mode.startswith("horizontal") else None,
@@ -311,7 +311,7 @@ class RandomRotation(_Moved, _Factor):
 
     factors = ("factor",)
 
-    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
         return (2.0 * np.pi * _uniform(key, *_bounds(self.factor, x), x),)
 
     def change(self, x: Array, *drawn: Any) -> Array:
@@ -360,7 +360,7 @@ class RandomZoom(_Moved, _Factors):
 
     width_factor: Any = number(default=None, optional=True, convert=_factor)
 
-    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
         keys = jax.random.split(key)
         high = 1.0 + _uniform(keys[0], *_bounds(self.height_factor, x), x)
         if self.width_factor is None:
@@ -408,7 +408,7 @@ class RandomTranslation(_Moved, _Factors):
 
     factors = ("height_factor", "width_factor")
 
-    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
         factors = self.height_factor, self.width_factor
         draws = zip(jax.random.split(key), factors, x.shape[1:3], strict=True)
         return tuple(size * _uniform(k, *_bounds(f, x), x) for k, f, size in draws)
@@ -473,7 +473,7 @@ class RandomCrop(_Augmentation):
 
         return channels_last(self, x, sized), state
 
-    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
         most = x.shape[1] - self.height, x.shape[2] - self.width
         return tuple(jax.random.randint(key, (2,), 0, jnp.asarray(most) + 1))
 
@@ -532,7 +532,7 @@ class RandomContrast(_Augmentation):
     seed: int | None = seed()
     data_format: str = setting(default=None, convert=data_format, kw_only=True)
 
-    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
         low, up = jnp.broadcast_to(jnp.asarray(self.factor, x.dtype), (2,))
         return (_uniform(key, 1.0 - low, 1.0 + up, x),)
 
@@ -580,7 +580,7 @@ class RandomBrightness(_Augmentation):
     seed: int | None = seed()
     data_format: str = setting(default=None, convert=data_format, kw_only=True)
 
-    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
         low, high = self.value_range
         return ((high - low) * _uniform(key, *_bounds(self.factor, x), x),)
 

@@ -16,7 +16,7 @@ from onefit.description import Description, setting
 from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.symbolic import Call, Tensor, is_symbolic, way_to
 from onefit.registry import Registry, computes_like, snake_case
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Generator, Params, Shape, State
 
 __all__ = ["Layer"]
 
@@ -176,9 +176,7 @@ class Layer(Description):
 
     # The pure functions -------------------------------------------------------------
 
-    def init(
-        self, rng: np.random.Generator, input_shape: Shape
-    ) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
         """Fresh weights for an input of this shape, in Keras' order."""
         del rng, input_shape
         return {}, {}
@@ -354,7 +352,7 @@ class Layer(Description):
         """Whether the layer has its weights."""
         return self._weights is not None
 
-    def build(self, input_shape: Any, rng: np.random.Generator | None = None) -> Self:
+    def build(self, input_shape: Any, rng: Generator | None = None) -> Self:
         """Makes the weights for this input shape (the batch first, as None)."""
         self.output_shape(input_shape)  # refuses what does not fit, before any weight
         params, state = self.init(rng or config.generator(None), input_shape)

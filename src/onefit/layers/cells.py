@@ -21,7 +21,7 @@ from onefit.layers.settings import (
     regularizer,
     seed,
 )
-from onefit.types import Array, Params, State
+from onefit.types import Array, Generator, Key, Mask, Params, Shapes, State, Tree
 
 __all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
 
@@ -62,14 +62,14 @@ class SimpleRecurrence(NamedTuple):
     product: Any = Matrix()
     gates: int = 1
 
-    def step(self, z: Array, q: Array, states: Any) -> Any:
+    def step(self, z: Array, q: Array, states: Tree) -> Any:
         h, slope = activate((self.activation,), z + q)
         return (h,), (slope,)
 
-    def back(self, kept: Any, states: Any) -> Any:
+    def back(self, kept: Tree, states: Tree) -> Any:
         return states[0] * kept[0], (None,)
 
-    def inner(self, dz: Array, kept: Any) -> Array:
+    def inner(self, dz: Array, kept: Tree) -> Array:
         return dz
 
 
@@ -81,7 +81,7 @@ class LSTMRecurrence(NamedTuple):
     product: Any = Matrix()
     gates: int = 4
 
-    def step(self, z: Array, q: Array, states: Any) -> Any:
+    def step(self, z: Array, q: Array, states: Tree) -> Any:
         _, before = states
         g, gate = self.activation, self.recurrent_activation
         values, slopes = activate((gate, gate, g, gate), z + q)
@@ -91,12 +91,12 @@ class LSTMRecurrence(NamedTuple):
         partners = jnp.concatenate([new, before, i, a], -1)
         return (o * a, c), (partners * slopes, o * slope, f)
 
-    def back(self, kept: Any, states: Any) -> Any:
+    def back(self, kept: Tree, states: Tree) -> Any:
         (slopes, to_c, f), (dh, dc) = kept, states
         dc = dc + dh * to_c
         return jnp.concatenate([dc, dc, dc, dh], -1) * slopes, (None, dc * f)
 
-    def inner(self, dz: Array, kept: Any) -> Array:
+    def inner(self, dz: Array, kept: Tree) -> Array:
         return dz
 
 
@@ -108,7 +108,7 @@ class GRURecurrence(NamedTuple):
     product: Any = Matrix()
     gates: int = 3
 
-    def step(self, z: Array, q: Array, states: Any) -> Any:
+    def step(self, z: Array, q: Array, states: Tree) -> Any:
         (h,), width = states, z.shape[-1] // 3
         gate, both = self.recurrent_activation, 2 * width
         values, slopes = activate((gate, gate), z[..., :both] + q[..., :both])
@@ -119,11 +119,11 @@ class GRURecurrence(NamedTuple):
         first = jnp.concatenate([h - n, to_n * inner], -1) * slopes
         return (u * h + (1.0 - u) * n,), (jnp.concatenate([first, to_n], -1), u, r)
 
-    def back(self, kept: Any, states: Any) -> Any:
+    def back(self, kept: Tree, states: Tree) -> Any:
         (slopes, u, _), (dh,) = kept, states
         return jnp.concatenate([dh, dh, dh], -1) * slopes, (dh * u,)
 
-    def inner(self, dz: Array, kept: Any) -> Array:
+    def inner(self, dz: Array, kept: Tree) -> Array:
         both = 2 * kept[2].shape[-1]
         return jnp.concatenate([dz[..., :both], dz[..., both:] * kept[2]], -1)
 
@@ -182,7 +182,7 @@ class Recurrent(Units, Layer, abstract=True):
         shape = (batch_size, self.units)
         return tuple(np.zeros(shape, config.floatx()) for _ in range(self.memories))
 
-    def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
         shape = input_shape if is_shape(input_shape) else input_shape[0]
         wide = self.gates * self.units
         params = {
@@ -195,7 +195,7 @@ class Recurrent(Units, Layer, abstract=True):
             params["bias"] = self.first_bias(rng)
         return params, {}
 
-    def first_bias(self, rng: Any) -> Array:
+    def first_bias(self, rng: Generator) -> Array:
         """How the bias starts."""
         return self.bias_initializer.draw(rng, (self.gates * self.units,))
 
@@ -219,7 +219,9 @@ class Recurrent(Units, Layer, abstract=True):
         """Whether each gate has draws of its own."""
         return not off(self.recurrent_dropout)
 
-    def noises(self, key: Any, training: bool, x: Array, h: Array) -> tuple[Any, Any]:
+    def noises(
+        self, key: Key | None, training: bool, x: Array, h: Array
+    ) -> tuple[Any, Any]:
         """What x and h are multiplied by, the same at all times; None for nothing."""
         if not training or key is None:
             return None, None
@@ -239,7 +241,7 @@ class Recurrent(Units, Layer, abstract=True):
 
         return draw(0, self.dropout, x), draw(1, self.recurrent_dropout, h)
 
-    def projected(self, params: Params, x: Array, noise: Any) -> Array:
+    def projected(self, params: Params, x: Array, noise: Array | None) -> Array:
         """The products x · W of all times, with the noise of each gate on x."""
         if noise is None:
             return project(x, params["kernel"])
@@ -247,7 +249,7 @@ class Recurrent(Units, Layer, abstract=True):
         pairs = zip(noise, parts, strict=True)
         return jnp.concatenate([project(x * m, W) for m, W in pairs], -1)
 
-    def one(self, params: Params, x: Array, states: Any, noises: Any) -> Any:
+    def one(self, params: Params, x: Array, states: Tree, noises: Tree) -> Any:
         """The states after one step."""
         z = self.projected(params, x[None], noises[0])[0]
         b, r = self.biases(params)
@@ -258,18 +260,18 @@ class Recurrent(Units, Layer, abstract=True):
         self,
         params: Params,
         x: Array,
-        states: Any,
-        mask: Any,
+        states: Tree,
+        mask: Mask,
         sequences: bool,
         *,
         training: bool,
-        key: Any,
+        key: Key | None,
     ) -> tuple[Array, Any]:
         """The outputs of all steps, or the last one; and the last states."""
         noises = self.noises(key, training, x[0], states[0])
         if not self.derived:
 
-            def step(x: Array, states: Any, _: Any) -> Any:
+            def step(x: Array, states: Tree, _: Any) -> Any:
                 new = self.one(params, x, states, noises)
                 return new[0], new, ()
 
@@ -308,7 +310,7 @@ class LSTMFormula(Recurrent, abstract=True):
     recurrent_activation: Any = activation("sigmoid")
     unit_forget_bias: bool = True
 
-    def first_bias(self, rng: Any) -> Array:
+    def first_bias(self, rng: Generator) -> Array:
         if not self.unit_forget_bias:
             return super().first_bias(rng)
         draw, n = self.bias_initializer.draw, self.units
@@ -328,7 +330,7 @@ class GRUFormula(Recurrent, abstract=True):
     recurrent_activation: Any = activation("sigmoid")
     reset_after: bool = True
 
-    def first_bias(self, rng: Any) -> Array:
+    def first_bias(self, rng: Generator) -> Array:
         shape = (3 * self.units,)
         return self.bias_initializer.draw(
             rng, (2, *shape) if self.reset_after else shape
@@ -346,7 +348,7 @@ class GRUFormula(Recurrent, abstract=True):
     def derived(self) -> bool:
         return self.reset_after and super().derived
 
-    def one(self, params: Params, x: Array, states: Any, noises: Any) -> Any:
+    def one(self, params: Params, x: Array, states: Tree, noises: Tree) -> Any:
         if self.reset_after:
             return super().one(params, x, states, noises)
         (h,), of_h = states, noises[1]
@@ -379,13 +381,13 @@ class _Cell(_CalledOnce, abstract=True):
     role = "other"
 
     def apply(
-        self, params: Params, state: State, x: Any, *, training=False, key=None
-    ) -> tuple[Any, State]:
+        self, params: Params, state: State, x: Tree, *, training=False, key=None
+    ) -> tuple[Tree, State]:
         x, states = x
         new = self.one(params, x, states, self.noises(key, training, x, states[0]))
         return (new[0], new), state
 
-    def output_shape(self, input_shape: Any) -> Any:
+    def output_shape(self, input_shape: Shapes) -> Shapes:
         """The output's shape, and the states'."""
         if is_shape(input_shape) or len(input_shape) != 2:
             raise self.misfit(
@@ -414,7 +416,7 @@ class _Cell(_CalledOnce, abstract=True):
         return wanted[0], wanted
 
 
-def _tuple(states: Any) -> Any:
+def _tuple(states: Tree) -> Any:
     """States as users give them, an array or lists of arrays, as tuples."""
     if isinstance(states, list | tuple):
         return tuple(_tuple(s) if isinstance(s, list | tuple) else s for s in states)
@@ -592,7 +594,7 @@ class StackedRNNCells(_CalledOnce, Composite):
         """The states before the first step, by cell."""
         return tuple(zero_states(cell, batch_size) for cell in self.cells)
 
-    def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
         x = input_shape if is_shape(input_shape) else input_shape[0]
         params, state = {}, {}
         for (name, cell), stream in zip(
@@ -603,8 +605,8 @@ class StackedRNNCells(_CalledOnce, Composite):
         return self.whole(params), self.whole(state)
 
     def apply(
-        self, params: Params, state: State, x: Any, *, training=False, key=None
-    ) -> tuple[Any, State]:
+        self, params: Params, state: State, x: Tree, *, training=False, key=None
+    ) -> tuple[Tree, State]:
         x, states = x
         new, after = [], {}
         for i, (name, cell) in enumerate(self.parts().items()):
@@ -616,7 +618,7 @@ class StackedRNNCells(_CalledOnce, Composite):
             new.append(s)
         return (x, tuple(new)), self.whole(after)
 
-    def output_shape(self, input_shape: Any) -> Any:
+    def output_shape(self, input_shape: Shapes) -> Shapes:
         if is_shape(input_shape) or len(input_shape) != 2:
             raise self.misfit(
                 f"input of shape {input_shape}",
@@ -653,7 +655,7 @@ def a_cell(value: Any) -> Layer:
     return cell
 
 
-def output_size(cell: Any) -> Any:
+def output_size(cell: Layer) -> Any:
     """The size of a cell's output: its own word, or the size of its first state."""
     size = getattr(cell, "output_size", None)
     return jax.tree.leaves(cell.state_size)[0] if size is None else size
@@ -672,7 +674,7 @@ def state_shapes(size: Any, batch: int | None) -> tuple[Any, ...]:
     )
 
 
-def zero_states(cell: Any, batch: int) -> tuple[Any, ...]:
+def zero_states(cell: Layer, batch: int) -> tuple[Any, ...]:
     """The states before the first step: the cell's own, or zeros."""
     own = getattr(cell, "get_initial_state", None)
     if own is not None:
@@ -684,21 +686,21 @@ def zero_states(cell: Any, batch: int) -> tuple[Any, ...]:
 
 
 def through_time(
-    cell: Any,
+    cell: Layer,
     params: Params,
     state: State,
     x: Array,
-    states: Any,
-    mask: Any,
+    states: Tree,
+    mask: Mask,
     sequences: bool,
     *,
     training: bool,
-    key: Any,
+    key: Key | None,
 ) -> tuple[tuple[Array, Any], State]:
     """((all outputs or the last, the last states), the cell's state).
 
     Args:
-        cell: Any cell.
+        cell: Layer cell.
         params, state: Its weights.
         x: (time, batch, ...).
         states: Those before the first step.
@@ -726,7 +728,7 @@ def through_time(
         told = {"training": training, "key": key}
         return cell.over(params, x, states, mask, sequences, **told), state
 
-    def step(x: Array, states: Any, state: State) -> Any:
+    def step(x: Array, states: Tree, state: State) -> Any:
         (y, new), state = cell.apply(
             params, state, (x, states), training=training, key=key
         )

@@ -19,7 +19,7 @@ from onefit.layers.reshaping import data_format
 from onefit.layers.settings import Activated, KernelAndBias
 from onefit.layers.taps import Geometry, Taps
 from onefit.layers.windows import window_count
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Generator, Params, Shape, State
 
 __all__ = ["Conv1D", "Conv2D", "Conv3D", "Convolution", "Filters", "Windows"]
 
@@ -101,7 +101,7 @@ class Convolution(Activated, Windows, Grid, abstract=True):
         """The z without b, of an input with channels last."""
         raise NotImplementedError(f"{type(self).__name__} has no convolved method")
 
-    def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
         channels = self.channels(input_shape)
         params = {
             name: start.draw(rng, shape)

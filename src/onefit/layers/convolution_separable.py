@@ -24,7 +24,7 @@ class _Channelwise(Convolution, abstract=True):
         shape = (*self.kernel_size, channels, self.depth_multiplier)
         return self.depthwise_initializer, shape
 
-    def channelwise(self, kernel: Any, x: Array) -> Array:
+    def channelwise(self, kernel: Array, x: Array) -> Array:
         """Each channel convolved with its own filters."""
         *sizes, channels, many = kernel.shape
         kernel = kernel.reshape(*sizes, 1, channels * many)

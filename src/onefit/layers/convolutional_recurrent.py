@@ -16,7 +16,7 @@ from onefit.layers.grids import by_axis, lowered
 from onefit.layers.recurrent import OverTime
 from onefit.layers.taps import Geometry, Taps
 from onefit.layers.windows import window_count
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Generator, Params, Shape, State, Tree
 
 __all__ = ["ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"]
 
@@ -114,7 +114,7 @@ class _ConvLSTM(OverTime, LSTMFormula, Windows, Filters, abstract=True):
         how = super().formula
         return how._replace(product=Convolution(self.kernel_size))
 
-    def first_weights(self, rng: Any, step_shape: Shape) -> tuple[Params, State]:
+    def first_weights(self, rng: Generator, step_shape: Shape) -> tuple[Params, State]:
         channels = step_shape[1 if self.data_format == "channels_first" else -1]
         size, wide = self.kernel_size, 4 * self.filters
         own = (*size, self.filters, wide)
@@ -126,7 +126,7 @@ class _ConvLSTM(OverTime, LSTMFormula, Windows, Filters, abstract=True):
             params["bias"] = self.first_bias(rng)
         return params, {}
 
-    def projected(self, params: Params, x: Array, noise: Any) -> Array:
+    def projected(self, params: Params, x: Array, noise: Array | None) -> Array:
         """The convolutions x * W of all times, with the noise of each gate on x."""
         steps = x.shape[:2]
         geometry = _geometry(
@@ -150,12 +150,12 @@ class _ConvLSTM(OverTime, LSTMFormula, Windows, Filters, abstract=True):
         self,
         params: Params,
         state: State,
-        x: Any,
+        x: Tree,
         *,
         training=False,
         key=None,
         mask=None,
-    ) -> tuple[Any, State]:
+    ) -> tuple[Tree, State]:
         told = {"training": training, "key": key, "mask": mask}
         if self.data_format != "channels_first":
             return super().apply(params, state, x, **told)
@@ -169,7 +169,7 @@ class _ConvLSTM(OverTime, LSTMFormula, Windows, Filters, abstract=True):
         state = {n: jnp.moveaxis(s, -1, 1) for n, s in state.items()}
         return ((y, *states) if self.return_state else y), state
 
-    def zeros(self, x: Any) -> tuple[Any, ...]:
+    def zeros(self, x: Tree) -> tuple[Any, ...]:
         sizes = self._grid((x.shape[0], *x.shape[2:-1]))
         shape = (*sizes, self.filters)
         return tuple(np.zeros(shape, config.floatx()) for _ in range(2))

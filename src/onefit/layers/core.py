@@ -11,7 +11,7 @@ from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer, traced_output_shape
 from onefit.layers.shapes import SameShape
 from onefit.layers.symbolic import Call, Tensor
-from onefit.types import Params, Shape, State
+from onefit.types import Generator, Params, Shape, Shapes, State, Tree
 
 __all__ = ["Identity", "Input", "InputLayer", "Lambda"]
 
@@ -30,7 +30,7 @@ class Identity(SameShape, Layer):
 
     role = "shape"
 
-    def compute(self, params: Params, x: Any) -> Any:
+    def compute(self, params: Params, x: Tree) -> Tree:
         return x
 
 
@@ -87,12 +87,12 @@ class Lambda(Layer):
     )
 
     def apply(
-        self, params: Params, state: State, x: Any, *, training=False, key=None
-    ) -> tuple[Any, State]:
+        self, params: Params, state: State, x: Tree, *, training=False, key=None
+    ) -> tuple[Tree, State]:
         told = {"training": training} if _takes(self.function, "training") else {}
         return self.function(x, **(self.arguments | told)), state
 
-    def output_shape(self, input_shape: Any) -> Any:
+    def output_shape(self, input_shape: Shapes) -> Shapes:
         try:
             return traced_output_shape(self, input_shape)
         except Exception as error:
@@ -192,10 +192,10 @@ class InputLayer(SameShape, Layer):
         ):
             object.__setattr__(self, name, value)
 
-    def compute(self, params: Params, x: Any) -> Any:
+    def compute(self, params: Params, x: Tree) -> Tree:
         return x
 
-    def build(self, input_shape: Any, rng: Any = None) -> Self:
+    def build(self, input_shape: Shapes, rng: Generator = None) -> Self:
         # It draws nothing, and so takes nothing from the stream of seeds.
         return super().build(input_shape, rng or np.random.default_rng(0))
 

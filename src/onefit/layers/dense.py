@@ -2,13 +2,12 @@
 """Densely connected layers."""
 
 import math
-from typing import Any
 
 import jax.numpy as jnp
 
 from onefit.layers.base import Layer
 from onefit.layers.settings import Affine, Units
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Generator, Params, Shape, State
 
 __all__ = ["Dense"]
 
@@ -65,7 +64,7 @@ class Dense(Affine, Units, Layer):
 
     supports_masking = True
 
-    def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
         features = input_shape[-1]
         params = {"kernel": self.kernel_initializer.draw(rng, (features, self.units))}
         if self.use_bias:

@@ -67,7 +67,7 @@ class Noise(SameShape, Layer, abstract=True):
         return key if self.seed is None else jax.random.fold_in(key, self.seed)
 
 
-def chosen(key: Any, share: Any, shape: tuple[int, ...]) -> Array:
+def chosen(key: Key, share: Any, shape: tuple[int, ...]) -> Array:
     """True with probability `share` at each place, drawn from a key.
 
     A counter, mixed with the key by multiplications and shifts (the finalizer of
@@ -93,7 +93,7 @@ class _Masked(Noise, abstract=True):
     noise_shape: Any = setting(default=None, check=_noise_shape)
     seed: int | None = seed()
 
-    def kept(self, key: Any, keep: Any, x: Array) -> Array:
+    def kept(self, key: Key | None, keep: Any, x: Array) -> Array:
         """A mask of x's shape, or noise_shape's: True with probability `keep`."""
         asked = self.noise_shape or (None,) * x.ndim
         sizes = zip(asked, x.shape, strict=True)

@@ -12,7 +12,7 @@ from onefit.errors import invalid, is_whole, mistyped
 from onefit.layers.base import Layer
 from onefit.layers.dense import project
 from onefit.layers.settings import KernelAndBias, activation, regularizer
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Generator, Params, Shape, State
 
 __all__ = ["EinsumDense"]
 
@@ -141,7 +141,7 @@ class EinsumDense(KernelAndBias, _Equation, Layer):
                 f"write bias_axes={out[-1]!r} for one b a unit",
             )
 
-    def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
         sizes, initializer = self._sizes(input_shape), self.kernel_initializer
         if isinstance(initializer, initializers.VarianceScaling) and (
             initializer.input_axes is None

@@ -12,7 +12,7 @@ from onefit.description import number, setting
 from onefit.layers.base import Layer
 from onefit.layers.settings import constraint, initial, regularizer
 from onefit.layers.shapes import SameShape
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Generator, Mask, Params, Shape, Shapes, State, Tree
 
 __all__ = ["Embedding", "Masking", "ReversibleEmbedding"]
 
@@ -29,16 +29,16 @@ class _Table(Layer, abstract=True):
     mask_zero: bool = False
     activity_regularizer: Any = regularizer(kw_only=True)
 
-    def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
         shape = (self.input_dim, self.output_dim)
         return {"embeddings": self.embeddings_initializer.draw(rng, shape)}, {}
 
-    def look_up(self, params: Params, x: Any) -> Array:
+    def look_up(self, params: Params, x: Tree) -> Array:
         """The row of each id. Ids are checked on the host; here they are clamped."""
         x = x if jnp.issubdtype(x.dtype, jnp.integer) else x.astype("int32")
         return jnp.take(params["embeddings"], x, axis=0, mode="clip")
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
         return x != 0 if self.mask_zero else None
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -60,7 +60,7 @@ class _Table(Layer, abstract=True):
             given.pop(name, None)
         return given | {"input_dim": self.input_dim}
 
-    def check_input(self, x: Any) -> None:
+    def check_input(self, x: Tree) -> None:
         """Refuses ids outside the vocabulary, and what is no whole number.
 
         Raises:
@@ -200,7 +200,7 @@ class ReversibleEmbedding(_Table):
     reverse_dtype: Any = None
     logit_soft_cap: float | None = number(default=None, above=0, optional=True)
 
-    def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
         params, state = super().init(rng, input_shape)
         if not self.tie_weights:
             shape = (self.output_dim, self.input_dim)
@@ -221,17 +221,17 @@ class ReversibleEmbedding(_Table):
 
     # In reverse x is no ids, which only its numbers tell.
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
         whole = jnp.issubdtype(x.dtype, jnp.integer)
         return super().compute_mask(x, mask) if whole else None
 
-    def check_input(self, x: Any) -> None:
+    def check_input(self, x: Tree) -> None:
         if jnp.issubdtype(x.dtype, jnp.integer):
             super().check_input(x)
 
     def call_shape(
-        self, input_shape: Any, reverse: bool = False, **options: Any
-    ) -> Any:
+        self, input_shape: Shapes, reverse: bool = False, **options: Any
+    ) -> Shapes:
         if not reverse:
             return self.output_shape(input_shape)
         if input_shape[-1] != self.output_dim:
@@ -278,5 +278,5 @@ class Masking(SameShape, Layer):
     def compute(self, params: Params, x: Array) -> Array:
         return jnp.where(self.compute_mask(x, None)[..., None], x, 0.0)
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
         return jnp.any(x != jnp.asarray(self.mask_value, x.dtype), axis=-1)

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from onefit.errors import invalid, is_whole
 from onefit.layers.base import Layer, is_shape
-from onefit.types import Shape
+from onefit.types import Shape, Shapes
 
 __all__ = ["Grid", "by_axis", "lowered"]
 
@@ -24,7 +24,7 @@ class Grid(Layer, abstract=True):
     rank: ClassVar[int]
     data_format = "channels_last"  # not annotated: some layers make it a setting
 
-    def axes(self, input_shape: Any) -> tuple[int, ...]:
+    def axes(self, input_shape: Shapes) -> tuple[int, ...]:
         """The axes of the grid; refuses another rank, and a grid without cells."""
         first = self.data_format == "channels_first"
         start = 2 if first else 1
@@ -50,7 +50,7 @@ class Grid(Layer, abstract=True):
             )
         return axes
 
-    def _mend(self, input_shape: Any) -> str:
+    def _mend(self, input_shape: Shapes) -> str:
         """What to write in place of an input of the wrong rank."""
         if not is_shape(input_shape):
             return "call the layer on one input, or join them: Concatenate()([a, b])"
@@ -73,7 +73,7 @@ class Grid(Layer, abstract=True):
         return tuple(new.get(axis, size) for axis, size in enumerate(input_shape))
 
 
-def by_axis(layer: Any, name: str) -> tuple[int, ...]:
+def by_axis(layer: Layer, name: str) -> tuple[int, ...]:
     """A setting that is one positive whole number, or one an axis, as a tuple.
 
     Raises:

@@ -12,7 +12,7 @@ from onefit.description import setting
 from onefit.errors import invalid, is_whole, mistyped
 from onefit.layers.base import Layer, Role, is_shape
 from onefit.layers.shapes import from_front, having
-from onefit.types import Array, Params, Shape
+from onefit.types import Array, Mask, Params, Shape, Shapes, Tree
 
 __all__ = [
     "Add",
@@ -27,7 +27,7 @@ __all__ = [
 
 
 def _several(
-    layer: Any, shapes: Any, most: int | None = None, batch: bool = True
+    layer: Layer, shapes: Shapes, most: int | None = None, batch: bool = True
 ) -> tuple[Shape, ...]:
     """The shapes of two or more inputs of one batch; refuses anything else."""
     count = 1 if is_shape(shapes) else len(shapes)
@@ -53,7 +53,7 @@ def _differing(sizes: Any, *but: int) -> tuple[int, int] | None:
 
 
 def _misfit(
-    layer: Any, shapes: Any, pair: tuple[int, int], expected: str
+    layer: Layer, shapes: Shapes, pair: tuple[int, int], expected: str
 ) -> ValueError:
     """The error for two inputs that do not fit each other."""
     one, other = pair
@@ -66,7 +66,7 @@ def _misfit(
     )
 
 
-def _listed(shapes: Any) -> str:
+def _listed(shapes: Shapes) -> str:
     return " and ".join(str(tuple(shape)) for shape in shapes)
 
 
@@ -85,11 +85,11 @@ class _Merge:
     most: ClassVar[int | None] = None
     """How many inputs there may be."""
 
-    def merged(self, xs: list[Array], masks: list[Any]) -> Array:
+    def merged(self, xs: list[Array], masks: list[Mask]) -> Array:
         """The inputs as one; a mask is None, or broadcasts to its input."""
         raise NotImplementedError(f"{type(self).__name__} has no merged method")
 
-    def compute(self, params: Params, x: Any, *, mask: Array | None = None) -> Array:
+    def compute(self, params: Params, x: Tree, *, mask: Array | None = None) -> Array:
         ndim = max(a.ndim for a in x)
         masks = [
             None if m is None else m.reshape(m.shape + (1,) * (ndim - m.ndim))
@@ -97,19 +97,19 @@ class _Merge:
         ]
         return self.merged([_widened(a, ndim - a.ndim) for a in x], masks)
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
         masks = self._masks(x, mask)
         if any(m is None for m in masks):
             return None
         return functools.reduce(jnp.logical_or, masks)
 
-    def _masks(self, x: Any, mask: Any) -> list[Any]:
+    def _masks(self, x: Tree, mask: Mask) -> list[Any]:
         """Each input's mask, with axes of size one where the input gets them."""
         ndim = max(a.ndim for a in x)
         pairs = zip(x, mask or (None,) * len(x), strict=True)
         return [None if m is None else _widened(m, ndim - a.ndim) for a, m in pairs]
 
-    def output_shape(self, input_shape: Any) -> Shape:
+    def output_shape(self, input_shape: Shapes) -> Shape:
         shapes = _several(self, input_shape, self.most)
         ndim = max(map(len, shapes))
         wide = [(s[0], *(1,) * (ndim - len(s)), *s[1:]) for s in shapes]
@@ -149,7 +149,7 @@ class Add(_Merge, Layer):
 
     role = "sum"
 
-    def merged(self, xs: list[Array], masks: list[Any]) -> Array:
+    def merged(self, xs: list[Array], masks: list[Mask]) -> Array:
         return functools.reduce(jnp.add, xs)
 
 
@@ -173,7 +173,7 @@ class Subtract(_Merge, Layer):
 
     most = 2
 
-    def merged(self, xs: list[Array], masks: list[Any]) -> Array:
+    def merged(self, xs: list[Array], masks: list[Mask]) -> Array:
         return jnp.subtract(*xs)
 
 
@@ -197,7 +197,7 @@ class Average(_Merge, Layer):
 
     role = "sum"
 
-    def merged(self, xs: list[Array], masks: list[Any]) -> Array:
+    def merged(self, xs: list[Array], masks: list[Mask]) -> Array:
         return functools.reduce(jnp.add, xs) / len(xs)
 
 
@@ -224,7 +224,7 @@ class Multiply(_Merge, Layer):
 
     role = "product"
 
-    def merged(self, xs: list[Array], masks: list[Any]) -> Array:
+    def merged(self, xs: list[Array], masks: list[Mask]) -> Array:
         pairs = zip(xs, masks, strict=True)
         y = functools.reduce(
             jnp.multiply, (x if m is None else jnp.where(m, x, 1.0) for x, m in pairs)
@@ -243,7 +243,7 @@ class _Extreme(_Merge):
         """The one of two numbers that is kept."""
         raise NotImplementedError(f"{type(self).__name__} has no choose method")
 
-    def merged(self, xs: list[Array], masks: list[Any]) -> Array:
+    def merged(self, xs: list[Array], masks: list[Mask]) -> Array:
         y, there = xs[0], masks[0]
         for x, m in zip(xs[1:], masks[1:], strict=True):
             # Where one of the two is masked, the other stands for it.
@@ -334,10 +334,10 @@ class Concatenate(Layer):
 
     axis: int = setting(default=-1, check=whole(fix="write axis=-1 for the last axis"))
 
-    def compute(self, params: Params, x: Any) -> Array:
+    def compute(self, params: Params, x: Tree) -> Array:
         return jnp.concatenate(x, self.axis)
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
         ranks = {m.ndim for m in mask or () if m is not None}
         if not ranks:
             return None
@@ -355,7 +355,7 @@ class Concatenate(Layer):
             return jnp.concatenate(masks, axis)
         return functools.reduce(jnp.logical_or, masks)
 
-    def output_shape(self, input_shape: Any) -> Shape:
+    def output_shape(self, input_shape: Shapes) -> Shape:
         shapes = _several(self, input_shape, batch=self.axis != 0)
         ndim = len(shapes[0])
         (axis,) = from_front(self.axis, len(having(self, self.axis, shapes[0])))
@@ -425,7 +425,7 @@ class Dot(Layer):
     axes: Any = setting(check=_two_axes)
     normalize: bool = False
 
-    def compute(self, params: Params, x: Any) -> Array:
+    def compute(self, params: Params, x: Tree) -> Array:
         left, right = self._both(tuple(a.ndim for a in x))
         x, y = x
         if self.normalize:
@@ -439,7 +439,7 @@ class Dot(Layer):
         axes = self.axes if isinstance(self.axes, tuple) else (self.axes, self.axes)
         return tuple(a + n if a < 0 else a for a, n in zip(axes, ndims, strict=True))
 
-    def output_shape(self, input_shape: Any) -> Shape:
+    def output_shape(self, input_shape: Shapes) -> Shape:
         one, two = _several(self, input_shape, 2)
         axes = self._both((len(one), len(two)))
         if not all(0 < a < len(s) for a, s in zip(axes, (one, two), strict=True)):

@@ -13,7 +13,7 @@ from onefit.errors import mistyped
 from onefit.layers.base import Layer
 from onefit.layers.shapes import SameShape
 from onefit.layers.symbolic import Tensor
-from onefit.types import Array, Params, Shape
+from onefit.types import Array, Mask, Params, Shape, Shapes, Tree
 
 __all__ = ["Absolute", "Arithmetic", "GetItem"]
 
@@ -74,10 +74,10 @@ class Arithmetic(Layer):
     constant_first: bool = False
     keep_mask: bool = True
 
-    def compute(self, params: Params, x: Any) -> Array:
+    def compute(self, params: Params, x: Tree) -> Array:
         return OPERATIONS[self.operation](*self._operands(x))
 
-    def _operands(self, x: Any) -> tuple[Any, Any]:
+    def _operands(self, x: Tree) -> tuple[Any, Any]:
         if isinstance(x, tuple):
             return x
         # A plain number does not change the type of x.
@@ -86,7 +86,7 @@ class Arithmetic(Layer):
             constant = jnp.asarray(constant).astype(x.dtype)
         return (constant, x) if self.constant_first else (x, constant)
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
         if not isinstance(x, tuple):
             return mask if self.keep_mask else None
         one, other = (
@@ -94,7 +94,7 @@ class Arithmetic(Layer):
         )
         return None if one is None or other is None else one | other
 
-    def output_shape(self, input_shape: Any) -> Any:
+    def output_shape(self, input_shape: Shapes) -> Shapes:
         one = isinstance(input_shape, tuple) and not (
             input_shape and isinstance(input_shape[0], tuple)
         )
@@ -113,7 +113,7 @@ class Arithmetic(Layer):
             ) from None
 
 
-def _broadcast(operation: str, shapes: list[Any]) -> tuple[int | None, ...]:
+def _broadcast(operation: str, shapes: list[Shape]) -> tuple[int | None, ...]:
     """The shape of the result; sizes that are open stay open."""
     if len(shapes) == 1:
         return tuple(shapes[0])
@@ -130,7 +130,7 @@ def _broadcast(operation: str, shapes: list[Any]) -> tuple[int | None, ...]:
     return tuple(a if a == b else None for a, b in pairs)
 
 
-def combine(operation: str, x: Any, y: Any) -> Any:
+def combine(operation: str, x: Tree, y: Any) -> Any:
     """What stands for x ∘ y, where at least one of them is a value of a graph."""
     both = isinstance(x, Tensor) and isinstance(y, Tensor)
     if both:
@@ -177,7 +177,7 @@ class Absolute(SameShape, Layer):
     def compute(self, params: Params, x: Array) -> Array:
         return jnp.abs(x)
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
         return mask if self.keep_mask else None
 
 

@@ -17,7 +17,7 @@ from onefit.description import setting
 from onefit.layers.grids import Grid, by_axis, lowered
 from onefit.layers.reshaping import data_format
 from onefit.layers.windows import Slide, adapted, maxima, means, window_count
-from onefit.types import Array, Params, Shape
+from onefit.types import Array, Mask, Params, Shape, Tree
 
 __all__ = [
     "AdaptiveAveragePooling1D",
@@ -162,7 +162,7 @@ def _largest_forward(x: Array, axes: tuple[int, ...], keepdims: bool) -> Any:
 
 
 def _largest_backward(
-    axes: tuple[int, ...], keepdims: bool, kept: Any, g: Array
+    axes: tuple[int, ...], keepdims: bool, kept: Tree, g: Array
 ) -> tuple[Array]:
     (winner, shape), first = kept, axes[0]
     g = jnp.expand_dims(g.reshape(winner.shape), first)
@@ -518,7 +518,7 @@ class GlobalAveragePooling1D(_GlobalAveragePooling):
         count = jnp.sum(there, axes, keepdims=self.keepdims)
         return total / jnp.maximum(count, 1).astype(x.dtype)
 
-    def compute_mask(self, x: Any, mask: Any) -> None:
+    def compute_mask(self, x: Tree, mask: Mask) -> None:
         return None
 
 

@@ -12,7 +12,7 @@ from onefit.description import number, setting
 from onefit.errors import invalid
 from onefit.layers.base import Layer, batch_shape, where
 from onefit.layers.shapes import SameShape, along, from_front, known_axes, whole_axes
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Generator, Params, Shape, Shapes, State
 
 __all__ = ["Normalization", "Rescaling"]
 
@@ -68,7 +68,7 @@ class Normalization(SameShape, Layer):
     variance: Any = number(default=None, optional=True, convert=_numbers)
     invert: bool = False
 
-    def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
         if self.mean is not None:
             return {}, {}
         shape = tuple(input_shape[a] for a in from_front(self.axis, len(input_shape)))

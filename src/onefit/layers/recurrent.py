@@ -23,7 +23,7 @@ from onefit.layers.cells import (
 )
 from onefit.layers.composite import Composite
 from onefit.layers.settings import only, regularizer
-from onefit.types import Params, Shape, State
+from onefit.types import Generator, Mask, Params, Shape, Shapes, State, Tree
 
 __all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
 
@@ -85,11 +85,11 @@ class OverTime(WithStates, abstract=True):
         """The cell."""
         return self
 
-    def cell_weights(self, weights: Any) -> Any:
+    def cell_weights(self, weights: Tree) -> Any:
         """The cell's own weights."""
         return {n: w for n, w in weights.items() if not n.startswith("rnn_state")}
 
-    def layer_weights(self, weights: Any) -> Any:
+    def layer_weights(self, weights: Tree) -> Any:
         """The layer's, from the cell's."""
         return weights
 
@@ -97,11 +97,11 @@ class OverTime(WithStates, abstract=True):
         """The shapes of the states, for an input of this shape."""
         return state_shapes(self.carried.state_size, shape[0])
 
-    def zeros(self, x: Any) -> tuple[Any, ...]:
+    def zeros(self, x: Tree) -> tuple[Any, ...]:
         """The states before the first step."""
         return zero_states(self.carried, x.shape[0])
 
-    def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
         shape = _first(input_shape)
         params, state = self.first_weights(rng, (shape[0], *shape[2:]))
         state = self.layer_weights(state)
@@ -111,7 +111,7 @@ class OverTime(WithStates, abstract=True):
                 state[name] = np.zeros(s, config.floatx())
         return self.layer_weights(params), state
 
-    def first_weights(self, rng: Any, step_shape: Shape) -> tuple[Params, State]:
+    def first_weights(self, rng: Generator, step_shape: Shape) -> tuple[Params, State]:
         """Fresh weights of the cell, for steps of this shape."""
         return super().init(rng, step_shape)
 
@@ -119,12 +119,12 @@ class OverTime(WithStates, abstract=True):
         self,
         params: Params,
         state: State,
-        x: Any,
+        x: Tree,
         *,
         training=False,
         key=None,
         mask=None,
-    ) -> tuple[Any, State]:
+    ) -> tuple[Tree, State]:
         x, *given = x if isinstance(x, tuple) else (x,)
         mask = mask[0] if isinstance(mask, tuple) else mask
         names = _names(len(jax.tree.leaves(self.zeros(x)))) if self.stateful else []
@@ -162,7 +162,7 @@ class OverTime(WithStates, abstract=True):
         )
         return ((y, *states) if self.return_state else y), new
 
-    def _check(self, x: Any, mask: Any, state: State, names: list[str]) -> None:
+    def _check(self, x: Tree, mask: Mask, state: State, names: list[str]) -> None:
         """Refuses a mask of another shape, and another batch than that of the state."""
         if mask is not None and jnp.shape(mask) != x.shape[:2]:
             raise self.misfit(
@@ -173,7 +173,7 @@ class OverTime(WithStates, abstract=True):
         if names and x.shape[0] != state[names[0]].shape[0]:
             raise self._other_batch(x.shape[0], state[names[0]].shape[0])
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
         """The input's mask for the sequences, if they are the output."""
         mask = mask[0] if isinstance(mask, tuple) else mask
         mask = mask if self.return_sequences else None
@@ -185,7 +185,7 @@ class OverTime(WithStates, abstract=True):
             *jax.tree.map(lambda _: None, self.states_of(shape), is_leaf=is_shape),
         )
 
-    def output_shape(self, input_shape: Any) -> Any:
+    def output_shape(self, input_shape: Shapes) -> Shapes:
         shape = _first(input_shape)
         self._fits(shape)
         states = self.states_of(shape)
@@ -257,7 +257,7 @@ class OverTime(WithStates, abstract=True):
         self.as_built(_sizes(features), _sizes(built), "features", shape, fix)
 
 
-def _first(shapes: Any) -> Any:
+def _first(shapes: Shapes) -> Any:
     """The shape of x, of the shapes of x and its initial states."""
     return shapes if is_shape(shapes) else shapes[0]
 
@@ -458,7 +458,7 @@ class GRU(OverTime, GRUFormula):
 
 
 class _OfCell(Description):
-    cell: Any = setting(convert=a_cell)
+    cell: Layer = setting(convert=a_cell)
 
 
 class RNN(OverTime, _OfCell, Composite):
@@ -522,11 +522,11 @@ class RNN(OverTime, _OfCell, Composite):
     def carried(self) -> Any:
         return self.cell
 
-    def cell_weights(self, weights: Any) -> Any:
+    def cell_weights(self, weights: Tree) -> Any:
         return self.of("cell", weights)
 
-    def layer_weights(self, weights: Any) -> Any:
+    def layer_weights(self, weights: Tree) -> Any:
         return self.whole({"cell": weights})
 
-    def first_weights(self, rng: Any, step_shape: Shape) -> tuple[Params, State]:
+    def first_weights(self, rng: Generator, step_shape: Shape) -> tuple[Params, State]:
         return self.cell.init(rng, step_shape)

@@ -6,7 +6,7 @@ import numpy as np
 
 from onefit.errors import is_whole, mistyped
 from onefit.layers.base import Layer
-from onefit.types import Shape
+from onefit.types import Shape, Shapes
 
 __all__ = ["SameShape", "along", "from_front", "having", "known_axes", "whole_axes"]
 
@@ -19,7 +19,7 @@ class SameShape:
 
     supports_masking = True
 
-    def output_shape(self, input_shape: Any) -> Any:
+    def output_shape(self, input_shape: Shapes) -> Shapes:
         """The input's shape."""
         return input_shape
 

@@ -38,7 +38,7 @@ __all__ = [
 # Shared parts -------------------------------------------------------------------------
 
 
-def _pairs(layer: Any, name: str) -> Any:
+def _pairs(layer: Grid, name: str) -> Any:
     """What is put before and after each axis, or taken off, as Keras writes it.
 
     A number is for both ends of each axis, a number an axis for both its ends. With one

@@ -11,7 +11,7 @@ from onefit.checks import whole
 from onefit.description import setting
 from onefit.layers.base import Layer, where
 from onefit.layers.composite import Composite, a_layer
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Generator, Mask, Params, Shape, Shapes, State, Tree
 
 __all__ = ["SpectralNormalization"]
 
@@ -67,7 +67,7 @@ class SpectralNormalization(Composite):
         """The layer's, as the output is its own."""
         return getattr(self.layer, "activity_regularizer", None)
 
-    def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
         params, state = self.layer.init(rng, input_shape)
         columns = params[self._target(params)].shape[-1]
         start = initializers.TruncatedNormal(stddev=0.02).draw(rng, (1, columns))
@@ -78,12 +78,12 @@ class SpectralNormalization(Composite):
         self,
         params: Params,
         state: State,
-        x: Any,
+        x: Tree,
         *,
         training=False,
         key=None,
         mask=None,
-    ) -> tuple[Any, State]:
+    ) -> tuple[Tree, State]:
         own = self.of("layer", params)
         name = self._target(own)
         kernel, u = self._normalized(own[name], state["vector_u"])
@@ -122,7 +122,7 @@ class SpectralNormalization(Composite):
             "wrap a Dense, convolution or Embedding layer",
         )
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
         return self.layer.compute_mask(x, mask)
 
     def before(self, link: str) -> Layer | None:

@@ -18,7 +18,7 @@ from onefit.description import Description, number, off, setting
 from onefit.losses.base import Loss, losses
 from onefit.losses.functions import per_example
 from onefit.losses.shapes import hits, labelled, refuse_labels, same
-from onefit.types import Array, Shape
+from onefit.types import Array, ArrayLike, Shape
 
 __all__ = [
     "BinaryCrossentropy",
@@ -287,7 +287,7 @@ class SparseCategoricalCrossentropy(Loss):
         y, _ = self.pair(y_true, y_pred)
         return None if self.ignore_class is None else y != self.ignore_class
 
-    def check(self, y_true: Any, shape: Shape) -> None:
+    def check(self, y_true: ArrayLike, shape: Shape) -> None:
         refuse_labels(self, y_true, shape, self.axis, self.ignore_class)
 
 
@@ -323,7 +323,7 @@ class CategoricalGeneralizedCrossEntropy(Loss):
         p = jnp.sum(jnp.where(hits(y, a.shape[-1]), a, 0.0), axis=-1)
         return (1 - _power(p, self.q)) / self.q
 
-    def check(self, y_true: Any, shape: Shape) -> None:
+    def check(self, y_true: ArrayLike, shape: Shape) -> None:
         refuse_labels(self, y_true, shape)
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from onefit.description import Description, setting
 from onefit.errors import invalid
 from onefit.registry import Registry, snake_case
-from onefit.types import Array, Shape
+from onefit.types import Array, ArrayLike, Shape
 
 __all__ = [
     "ABSENT",
@@ -61,7 +61,7 @@ def same_shape(where: str, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
     )
 
 
-def spread(sample_weight: Any, shape: Shape, dtype: Any) -> Array:
+def spread(sample_weight: ArrayLike | None, shape: Shape, dtype: Any) -> Array:
     """Weights for values of this shape: broadcast from the left, so one per example.
 
     Raises:
@@ -136,12 +136,12 @@ class Metric(Description):
         state: MetricState,
         y_true: Array,
         y_pred: Array,
-        sample_weight: Any = None,
+        sample_weight: ArrayLike | None = None,
     ) -> MetricState:
         """The state after this batch."""
         raise NotImplementedError
 
-    def compute(self, state: MetricState) -> Any:
+    def compute(self, state: MetricState) -> Array:
         """The metric's number."""
         raise NotImplementedError
 
@@ -195,7 +195,7 @@ class Paired(Metric, abstract=True):
         state: MetricState,
         y_true: Array,
         y_pred: Array,
-        sample_weight: Any = None,
+        sample_weight: ArrayLike | None = None,
     ) -> MetricState:
         """The state after this batch."""
         y, a = same_shape(type(self).__name__, *self.labels(y_true, y_pred))

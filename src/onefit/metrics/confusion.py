@@ -175,7 +175,7 @@ class _AtThresholds(_Confusion, abstract=True):
         many = isinstance(self.thresholds, tuple)
         return self.thresholds if many else (self.thresholds,)
 
-    def compute(self, state: MetricState) -> Any:
+    def compute(self, state: MetricState) -> Array:
         values = getattr(self.cells(state), self.shows)
         return values[0] if len(self.grid()) == 1 else values
 
@@ -320,7 +320,7 @@ class _Best(_Confusion, abstract=True):
     def scores(self, y_pred: Array) -> Array:
         return jnp.clip(y_pred, 0, 1)
 
-    def compute(self, state: MetricState) -> Any:
+    def compute(self, state: MetricState) -> Array:
         cells = self.cells(state)
         rate, wanted = getattr(cells, self.bound), getattr(cells, self.shows)
         enough = rate >= getattr(self, self.bound)
@@ -510,7 +510,7 @@ class AUC(_Confusion):
     def scores(self, y_pred: Array) -> Array:
         return jax.nn.sigmoid(y_pred) if self.from_logits else jnp.clip(y_pred, 0, 1)
 
-    def compute(self, state: MetricState) -> Any:
+    def compute(self, state: MetricState) -> Array:
         cells = self.cells(state)
         if self.curve == "PR" and self.summation_method == "interpolation":
             areas = _interpolated_precision(cells)

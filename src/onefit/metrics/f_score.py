@@ -55,7 +55,7 @@ class _FScore(Paired, abstract=True):
             return a > 0.5
         return (a >= jnp.max(a, -1, keepdims=True)) & (jnp.abs(a) > 1e-9)
 
-    def compute(self, state: MetricState) -> Any:
+    def compute(self, state: MetricState) -> Array:
         tp, fp, fn = (state[k] for k in _COUNTS)
         square = self.beta**2
         score = ratio((1 + square) * tp, (1 + square) * tp + square * fn + fp)

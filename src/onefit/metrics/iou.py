@@ -61,7 +61,7 @@ class _IoU(Paired, abstract=True):
         batch = jnp.matmul(rows.T, columns, precision="highest")
         return {"total_confusion_matrix": matrix + batch}
 
-    def compute(self, state: MetricState) -> Any:
+    def compute(self, state: MetricState) -> Array:
         matrix = state["total_confusion_matrix"]
         both = jnp.diagonal(matrix)
         either = jnp.sum(matrix, 0) + jnp.sum(matrix, 1) - both

@@ -1,7 +1,7 @@
 """How far predicted numbers are from the targets."""
 
 # ruff: noqa: D102
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax.numpy as jnp
 
@@ -123,7 +123,7 @@ class RootMeanSquaredError(MeanOfValues):
         y_true, y_pred = same_shape(type(self).__name__, y_true, y_pred)
         return jnp.square(y_pred - y_true)
 
-    def compute(self, state: MetricState) -> Any:
+    def compute(self, state: MetricState) -> Array:
         return jnp.sqrt(super().compute(state))
 
 
@@ -197,7 +197,7 @@ class R2Score(Paired):
             "num_samples": state["num_samples"] + n,
         }
 
-    def compute(self, state: MetricState) -> Any:
+    def compute(self, state: MetricState) -> Array:
         spread, residual = state["spread"], state["residual"]
         exact = (residual == 0) & (state["count"] > 0)
         score = jnp.where(

@@ -2,7 +2,6 @@
 """Adam and its family: an average of gradients over the root of one of squares."""
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,13 +10,13 @@ import numpy as np
 from onefit.description import Description, number
 from onefit.optimizers.base import Optimizer
 from onefit.optimizers.rules import Rule, Slots, correction, each, full_like, leafwise
-from onefit.types import Array, Tree
+from onefit.types import Array, ArrayLike, Tree
 
 __all__ = ["Adam", "AdamW", "Adamax", "Nadam"]
 
 
 def scale_by_adam(
-    beta_1: Any, beta_2: Any, epsilon: Any, amsgrad: bool = False
+    beta_1: ArrayLike, beta_2: ArrayLike, epsilon: ArrayLike, amsgrad: bool = False
 ) -> Rule:
     """Adam's step, with ε beside √v itself: see `Adam`.
 

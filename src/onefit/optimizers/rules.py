@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from onefit.types import Array, Tree
+from onefit.types import Array, ArrayLike, Tree
 
 __all__ = [
     "Rule",
@@ -40,10 +40,12 @@ class Rule(NamedTuple):
     """
 
     init: Callable[[Tree], Any]
-    update: Callable[[Tree, Any, Tree, Array, Array], tuple[Tree, Any]]
+    update: Callable[[Tree, Any, Tree, Array, Array], tuple[Tree, Tree]]
 
 
-def full_like(tree: Tree, value: Any = 0.0, *, traced: bool | None = None) -> Tree:
+def full_like(
+    tree: Tree, value: ArrayLike = 0.0, *, traced: bool | None = None
+) -> Tree:
     """Arrays like those of the tree, filled with one value.
 
     Outside a program they are made by numpy: there, each operation of jax would be
@@ -72,7 +74,7 @@ def each(f: Callable[..., tuple], tree: Tree, *others: Tree) -> tuple[Tree, ...]
     return tuple(structure.unflatten(r) for r in zip(*results, strict=True))
 
 
-def correction(beta: Any, step: Array) -> Array:
+def correction(beta: ArrayLike, step: Array) -> Array:
     """1 - βᵗ: the weight that an average of rate β has gathered after t steps.
 
     Written so that it keeps its digits in float32, where 0.999² has lost half of
@@ -125,15 +127,15 @@ def by_rate() -> Rule:
     """From a direction d to the change -α·d."""
 
     def update(
-        grads: Tree, slots: Any, params: Tree, alpha: Array, step: Array
-    ) -> tuple[Tree, Any]:
+        grads: Tree, slots: Tree, params: Tree, alpha: Array, step: Array
+    ) -> tuple[Tree, Tree]:
         del params, step
         return jax.tree.map(lambda d: -alpha * d, grads), slots
 
     return Rule(lambda params: (), update)
 
 
-def from_optax(transform: Any, start: Any = 0.0) -> Rule:
+def from_optax(transform: Any, start: ArrayLike = 0.0) -> Rule:
     """A transformation of optax as a rule; all its slots begin at `start`."""
 
     def init(params: Tree) -> Any:
@@ -141,8 +143,8 @@ def from_optax(transform: Any, start: Any = 0.0) -> Rule:
         return full_like(slots, start, traced=is_traced([params, start]))
 
     def update(
-        grads: Tree, slots: Any, params: Tree, alpha: Array, step: Array
-    ) -> tuple[Tree, Any]:
+        grads: Tree, slots: Tree, params: Tree, alpha: Array, step: Array
+    ) -> tuple[Tree, Tree]:
         del alpha, step
         return transform.update(grads, slots, params)
 

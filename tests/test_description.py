@@ -125,7 +125,7 @@ def test_a_base_on_the_right_comes_before_one_on_the_left():
 
 
 class Ordered(Part, Named):
-    _order = ("size",)
+    _order = "size"
     size: int
     label: str = "a"
 

@@ -423,7 +423,7 @@ def test_lambda_refuses():
         (lambda: Permute((0, 1)), "dims=(0, 1); expected each of (1, 2) once."),
         (
             lambda: RepeatVector(0),
-            "RepeatVector: received n=0; expected a positive whole number.",
+            "RepeatVector: received n=0; expected a whole number, 1 or more.",
         ),
         (
             lambda: Flatten("last"),
@@ -443,7 +443,7 @@ def test_lambda_refuses():
         ),
         (
             lambda: LayerNormalization(rms_scaling=True),
-            "Write RMSNormalization() for the root mean square.",
+            "Write RMSNormalization() for the root mean square",
         ),
         (Input, "Input: received no shape; expected the shape of one example."),
         (lambda: Input((0,)), "Input: received shape=(0,); expected a tuple of"),

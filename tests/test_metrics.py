@@ -382,16 +382,16 @@ def test_shapes_that_only_broadcasting_would_bring_together():
 
 def test_settings_that_cannot_be_meant():
     cases = [
-        (lambda: metrics.Precision(thresholds=[0.5, 1.5]), "numbers in [0, 1]"),
-        (lambda: metrics.AUC(num_thresholds=1), "an integer, 2 or more"),
+        (lambda: metrics.Precision(thresholds=[0.5, 1.5]), "at least 0 and at most 1"),
+        (lambda: metrics.AUC(num_thresholds=1), "a whole number, 2 or more"),
         (lambda: metrics.AUC(num_labels=3), "Write multi_label=True."),
         (lambda: metrics.PrecisionAtRecall(1.5), "at least 0 and at most 1"),
-        (lambda: metrics.PrecisionAtRecall(0.5, 0), "an integer, 1 or more"),
+        (lambda: metrics.PrecisionAtRecall(0.5, 0), "a whole number, 1 or more"),
         (lambda: metrics.FBetaScore(beta=0.0), "a number above 0"),
         (lambda: metrics.F1Score(threshold=1.5), "a number at most 1 and above 0"),
         (lambda: metrics.IoU(2, [2]), "expected classes from 0 to 1"),
-        (lambda: metrics.TopKCategoricalAccuracy(k=0), "an integer, 1 or more"),
-        (lambda: metrics.R2Score(num_regressors=-1), "an integer, 0 or more"),
+        (lambda: metrics.TopKCategoricalAccuracy(k=0), "a whole number, 1 or more"),
+        (lambda: metrics.R2Score(num_regressors=-1), "a whole number, 0 or more"),
     ]
     for call, text in cases:
         _said(ValueError, call, text)

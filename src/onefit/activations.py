@@ -19,7 +19,7 @@ from onefit import config
 from onefit.description import Description, off
 from onefit.errors import invalid, mistyped
 from onefit.registry import Registry
-from onefit.types import Array
+from onefit.types import Array, ArrayLike
 
 __all__ = [
     "Facts",
@@ -67,7 +67,7 @@ activations: Registry = Registry("activation")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _floats(x: Any) -> Array:
+def _floats(x: ArrayLike) -> Array:
     x = jnp.asarray(x)
     return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(config.floatx())
 
@@ -130,7 +130,7 @@ def _activation(**facts: Any) -> Callable[[F], F]:
 
     def registered(formula: F) -> F:
         @functools.wraps(formula)
-        def on_floats(x: Any, *args: Any, **settings: Any) -> Any:
+        def on_floats(x: ArrayLike, *args: Any, **settings: Any) -> Any:
             return formula(_floats(x), *args, **settings)
 
         names = list(inspect.signature(formula).parameters)
@@ -138,7 +138,7 @@ def _activation(**facts: Any) -> Callable[[F], F]:
 
         @states(**facts)
         @functools.wraps(formula)
-        def activation(x: Any, *args: Any, **settings: Any) -> Any:
+        def activation(x: ArrayLike, *args: Any, **settings: Any) -> Any:
             given = (*args, *settings.values())
             if isinstance(x, Tracer) or any(
                 isinstance(v, jax.Array | np.ndarray | np.generic) for v in given
@@ -154,7 +154,7 @@ def _activation(**facts: Any) -> Callable[[F], F]:
 
 
 @states(range=ANY, slope=1.0)
-def linear(x: Any) -> Any:
+def linear(x: ArrayLike) -> Any:
     """g(z) = z, unchanged.
 
     >>> linear(3.0)
@@ -168,7 +168,10 @@ activations.add(linear)
 
 @_activation(range=(0, INF), slope=1.0)
 def relu(
-    x: Any, negative_slope: Any = 0.0, max_value: Any = None, threshold: Any = 0.0
+    x: ArrayLike,
+    negative_slope: ArrayLike = 0.0,
+    max_value: ArrayLike | None = None,
+    threshold: ArrayLike = 0.0,
 ) -> Array:
     """g(z) = max(0, z); its slope at 0 is 0.
 
@@ -194,7 +197,7 @@ def relu(
 
 
 @_activation(range=ANY, slope=1.0)
-def leaky_relu(x: Any, negative_slope: Any = 0.2) -> Array:
+def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 0.2) -> Array:
     """g(z) = z where z >= 0, elsewhere negative_slope · z.
 
     The slope is Keras' 0.2 unless given; the lectures draw it with 0.01.
@@ -208,7 +211,7 @@ def leaky_relu(x: Any, negative_slope: Any = 0.2) -> Array:
 
 
 @_activation(range=(0, 6), slope=1.0)
-def relu6(x: Any) -> Array:
+def relu6(x: ArrayLike) -> Array:
     """g(z) = min(max(0, z), 6); its slope at 0 and at 6 is 0.
 
     >>> relu6([-2.0, 3.0, 9.0])
@@ -218,7 +221,7 @@ def relu6(x: Any) -> Array:
 
 
 @_activation(range=(-1, INF), slope=1.0)
-def elu(x: Any, alpha: Any = 1.0) -> Array:
+def elu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     """g(z) = z where z > 0, elsewhere alpha · (e^z - 1).
 
     Its derivative is continuous for alpha = 1 alone: at 0 it jumps from alpha to 1.
@@ -234,7 +237,7 @@ def elu(x: Any, alpha: Any = 1.0) -> Array:
 
 
 @_activation(range=(-1.7582, INF), slope=1.7582)
-def selu(x: Any) -> Array:
+def selu(x: ArrayLike) -> Array:
     """g(z) = 1.0507 · elu(z, alpha=1.6733): keeps mean 0 and variance 1.
 
     For that the kernel starts as "lecun_normal".
@@ -248,7 +251,7 @@ def selu(x: Any) -> Array:
 
 
 @_activation(range=(-1, INF), slope=1.0)
-def celu(x: Any, alpha: Any = 1.0) -> Array:
+def celu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     """g(z) = max(0, z) + min(0, alpha · (e^(z/alpha) - 1)): smooth for every alpha.
 
     >>> celu([-2.0, 2.0], alpha=2.0)
@@ -260,7 +263,7 @@ def celu(x: Any, alpha: Any = 1.0) -> Array:
 
 
 @_activation(range=(0, 1), slope=0.25, saturates=True)
-def sigmoid(x: Any) -> Array:
+def sigmoid(x: ArrayLike) -> Array:
     """g(z) = 1 / (1 + e^-z), between 0 and 1.
 
     >>> sigmoid([-1.0, 0.0, 1.0])
@@ -272,7 +275,7 @@ def sigmoid(x: Any) -> Array:
 
 
 @_activation(range=(-INF, 0), slope=1.0)
-def log_sigmoid(x: Any) -> Array:
+def log_sigmoid(x: ArrayLike) -> Array:
     """g(z) = log(1 / (1 + e^-z)) = -softplus(-z).
 
     >>> log_sigmoid([-100.0, 0.0])
@@ -282,7 +285,7 @@ def log_sigmoid(x: Any) -> Array:
 
 
 @_activation(range=(0, 1), slope=1 / 6, saturates=True)
-def hard_sigmoid(x: Any) -> Array:
+def hard_sigmoid(x: ArrayLike) -> Array:
     """g(z) = z/6 + 1/2, held between 0 and 1.
 
     >>> hard_sigmoid([-4.0, 0.0, 1.5])
@@ -292,7 +295,7 @@ def hard_sigmoid(x: Any) -> Array:
 
 
 @_activation(range=(0, 1), slope=0.5, saturates=True)
-def sparse_sigmoid(x: Any) -> Array:
+def sparse_sigmoid(x: ArrayLike) -> Array:
     """g(z) = (z + 1)/2, held between 0 and 1.
 
     >>> sparse_sigmoid([-2.0, 0.0, 0.5])
@@ -304,7 +307,7 @@ def sparse_sigmoid(x: Any) -> Array:
 
 
 @_activation(range=(-1, 1), slope=1.0, saturates=True)
-def tanh(x: Any) -> Array:
+def tanh(x: ArrayLike) -> Array:
     """g(z) = (e^z - e^-z) / (e^z + e^-z) = 2σ(2z) - 1, between -1 and 1.
 
     >>> tanh([-1.0, 0.0, 1.0])
@@ -316,7 +319,7 @@ def tanh(x: Any) -> Array:
 
 
 @_activation(range=(-1, 1), slope=1.0, saturates=True)
-def hard_tanh(x: Any) -> Array:
+def hard_tanh(x: ArrayLike) -> Array:
     """g(z) = z, held between -1 and 1.
 
     >>> hard_tanh([-2.0, 0.5, 2.0])
@@ -326,7 +329,7 @@ def hard_tanh(x: Any) -> Array:
 
 
 @_activation(range=ANY, slope=1.0)
-def tanh_shrink(x: Any) -> Array:
+def tanh_shrink(x: ArrayLike) -> Array:
     """g(z) = z - tanh(z).
 
     >>> tanh_shrink([-1.0, 1.0])
@@ -336,7 +339,7 @@ def tanh_shrink(x: Any) -> Array:
 
 
 @_activation(range=ANY, slope=1.0)
-def soft_shrink(x: Any, threshold: Any = 0.5) -> Array:
+def soft_shrink(x: ArrayLike, threshold: ArrayLike = 0.5) -> Array:
     """g(z) = sign(z) · max(0, |z| - threshold).
 
     >>> soft_shrink([-2.0, 0.2, 2.0])
@@ -346,7 +349,7 @@ def soft_shrink(x: Any, threshold: Any = 0.5) -> Array:
 
 
 @_activation(range=ANY)
-def hard_shrink(x: Any, threshold: Any = 0.5) -> Array:
+def hard_shrink(x: ArrayLike, threshold: ArrayLike = 0.5) -> Array:
     """g(z) = z where |z| > threshold, elsewhere 0.
 
     >>> hard_shrink([-2.0, 0.2, 2.0])
@@ -356,7 +359,7 @@ def hard_shrink(x: Any, threshold: Any = 0.5) -> Array:
 
 
 @_activation(range=ANY)
-def threshold(x: Any, threshold: Any, default_value: Any) -> Array:
+def threshold(x: ArrayLike, threshold: ArrayLike, default_value: ArrayLike) -> Array:
     """g(z) = z where z > threshold, elsewhere default_value.
 
     >>> threshold([-2.0, 0.2, 2.0], threshold=0.0, default_value=-1.0)
@@ -366,7 +369,7 @@ def threshold(x: Any, threshold: Any, default_value: Any) -> Array:
 
 
 @_activation(range=(0, INF))
-def exponential(x: Any) -> Array:
+def exponential(x: ArrayLike) -> Array:
     """g(z) = e^z.
 
     >>> exponential([0.0, 1.0])
@@ -376,7 +379,7 @@ def exponential(x: Any) -> Array:
 
 
 @_activation(range=(0, INF), slope=1.0)
-def softplus(x: Any) -> Array:
+def softplus(x: ArrayLike) -> Array:
     """g(z) = log(1 + e^z): a smooth relu, whose derivative is the sigmoid.
 
     (Lecture 003 describes it under the name of softmax.)
@@ -388,7 +391,7 @@ def softplus(x: Any) -> Array:
 
 
 @_activation(range=(0, INF), slope=1.0)
-def squareplus(x: Any, b: Any = 4.0) -> Array:
+def squareplus(x: ArrayLike, b: ArrayLike = 4.0) -> Array:
     """g(z) = (z + √(z² + b)) / 2, for b > 0.
 
     Differs from Keras: computed for z < 0 as b / (2 (√(z² + b) - z)), which is the same
@@ -404,7 +407,7 @@ def squareplus(x: Any, b: Any = 4.0) -> Array:
 
 
 @_activation(range=(0, INF), slope=1.0)
-def sparse_plus(x: Any) -> Array:
+def sparse_plus(x: ArrayLike) -> Array:
     """g(z) = 0 up to -1, (z + 1)²/4 up to 1, then z.
 
     >>> sparse_plus([-2.0, 0.0, 2.0])
@@ -414,7 +417,7 @@ def sparse_plus(x: Any) -> Array:
 
 
 @_activation(range=(-1, 1), slope=1.0, saturates=True)
-def softsign(x: Any) -> Array:
+def softsign(x: ArrayLike) -> Array:
     """g(z) = z / (1 + |z|), between -1 and 1.
 
     >>> softsign([-1.0, 3.0])
@@ -424,7 +427,7 @@ def softsign(x: Any) -> Array:
 
 
 @_activation(range=(-0.279, INF), slope=1.1)
-def silu(x: Any) -> Array:
+def silu(x: ArrayLike) -> Array:
     """g(z) = z · σ(z), also named swish.
 
     >>> silu([-1.0, 0.0, 1.0])
@@ -436,7 +439,7 @@ def silu(x: Any) -> Array:
 
 
 @_activation(range=(-0.376, INF), slope=1.5)
-def hard_silu(x: Any) -> Array:
+def hard_silu(x: ArrayLike) -> Array:
     """g(z) = z · hard_sigmoid(z), also named hard_swish.
 
     >>> hard_silu([-4.0, 1.5, 4.0])
@@ -448,7 +451,7 @@ def hard_silu(x: Any) -> Array:
 
 
 @_activation(range=(-0.171, INF), slope=1.13)
-def gelu(x: Any, approximate: bool = False) -> Array:
+def gelu(x: ArrayLike, approximate: bool = False) -> Array:
     """g(z) = z · P(Z <= z) for a standard normal Z: z/2 · (1 + erf(z/√2)).
 
     `approximate` takes z/2 · (1 + tanh(√(2/π) · (z + 0.044715 z³))) instead.
@@ -462,7 +465,7 @@ def gelu(x: Any, approximate: bool = False) -> Array:
 
 
 @_activation(range=(-0.309, INF), slope=1.09)
-def mish(x: Any) -> Array:
+def mish(x: ArrayLike) -> Array:
     """g(z) = z · tanh(softplus(z)).
 
     >>> mish([-1.0, 1.0])
@@ -485,7 +488,7 @@ def _axis(name: str, x: Array, axis: Any) -> None:
 
 
 @_activation(range=(0, 1), slope=0.25, across=True)
-def softmax(x: Any, axis: Any = -1) -> Array:
+def softmax(x: ArrayLike, axis: Any = -1) -> Array:
     """g(z)_j = e^(z_j) / Σ_k e^(z_k), along an axis: shares that sum to 1.
 
     >>> softmax([[1, 2, 3], [1000, 1000, 1000]])
@@ -499,7 +502,7 @@ def softmax(x: Any, axis: Any = -1) -> Array:
 
 
 @_activation(range=(-INF, 0), across=True)
-def log_softmax(x: Any, axis: Any = -1) -> Array:
+def log_softmax(x: ArrayLike, axis: Any = -1) -> Array:
     """g(z)_j = z_j - log Σ_k e^(z_k), along an axis.
 
     >>> log_softmax([0.0, 1000.0])
@@ -510,7 +513,7 @@ def log_softmax(x: Any, axis: Any = -1) -> Array:
 
 
 @_activation(range=(0, 1), across=True)
-def sparsemax(x: Any, axis: int = -1) -> Array:
+def sparsemax(x: ArrayLike, axis: int = -1) -> Array:
     """g(z)_j = max(0, z_j - τ), along an axis, with the τ that makes the sum 1.
 
     The share of small values is exactly 0. The values that stay are those with
@@ -540,7 +543,7 @@ def sparsemax(x: Any, axis: int = -1) -> Array:
 
 
 @_activation(range=ANY, across=True)
-def glu(x: Any, axis: int = -1) -> Array:
+def glu(x: ArrayLike, axis: int = -1) -> Array:
     """g(z) = a · σ(b), where a and b are the halves of z along an axis.
 
     >>> glu([1.0, 2.0, 0.0, 0.0])
@@ -564,7 +567,7 @@ hard_swish = hard_silu
 activations.add(swish=silu, hard_swish=hard_silu)
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: object) -> Any:
     """The activation that a name, a config or a callable means; None is `linear`.
 
     >>> get("swish") is silu, get(None) is linear, get(np.sin) is np.sin

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from onefit.description import Description, number
 from onefit.errors import invalid
 from onefit.registry import Registry
-from onefit.types import Array
+from onefit.types import Array, ArrayLike
 
 __all__ = [
     "Constraint",
@@ -49,7 +49,7 @@ class Constraint(Description):
         """The nearest weights that are allowed. Pure."""
         raise NotImplementedError(f"{type(self).__name__} has no project method")
 
-    def __call__(self, w: Any) -> Array:
+    def __call__(self, w: ArrayLike) -> Array:
         """The nearest weights that are allowed, as one program."""
         return _project(self, jnp.asarray(w))
 
@@ -59,7 +59,7 @@ def _project(constraint: Constraint, w: Array) -> Array:
     return constraint.project(w)
 
 
-def _norm(w: Array, axis: Any) -> Array:
+def _norm(w: Array, axis: int | tuple[int, ...]) -> Array:
     return jnp.sqrt(jnp.sum(w * w, axis=axis, keepdims=True))
 
 
@@ -177,7 +177,7 @@ class NonNeg(Constraint):
 max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: object) -> Any:
     """The constraint that a name, a config or a callable means; None is none.
 
     >>> get("non_neg")

@@ -158,7 +158,7 @@ def _table(cls: "type[Description]") -> dict[str, Field]:
     for base in reversed(cls.__mro__):
         declared |= base.__dict__.get("_declared", {})
     table = {name: field for name, field in declared.items() if field}
-    rank = {name: i for i, name in enumerate(cls._order)}
+    rank = {name: i for i, name in enumerate(cls._order.split())}
     placed = [field for field in table.values() if not field.kw_only]
     placed.sort(key=lambda field: rank.get(field.name, len(rank)))
     for one, other in pairwise(placed):
@@ -289,8 +289,8 @@ class Description:
 
     _mutable: ClassVar[frozenset[str]] = frozenset()
     """Settings that may be assigned later."""
-    _order: ClassVar[tuple[str, ...]] = ()
-    """Settings that come first when given by place, before all others."""
+    _order: ClassVar[str] = ""
+    """Settings that come first when given by place, with spaces between the names."""
     _declared: ClassVar[dict[str, Field | None]] = {}
     _fields: ClassVar[dict[str, Field]] = {}
     __signature__: ClassVar[Any] = _Signature()

@@ -15,10 +15,11 @@ import jax
 import numpy as np
 
 from onefit import config
+from onefit.checks import one_of
 from onefit.description import Description, number, setting
-from onefit.errors import invalid, is_whole, unknown
+from onefit.errors import invalid, is_whole
 from onefit.registry import Registry
-from onefit.types import Shape
+from onefit.types import ArrayLike, Generator, Shape
 
 __all__ = [
     "Constant",
@@ -83,11 +84,11 @@ class Initializer(Description):
         if not cls.__name__.startswith("_"):
             initializers.add(cls)
 
-    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         """Numbers of this shape from this stream."""
         raise NotImplementedError(f"{type(self).__name__} has no sample method")
 
-    def draw(self, rng: np.random.Generator, shape: Shape) -> np.ndarray:
+    def draw(self, rng: Generator, shape: Shape) -> np.ndarray:
         """Numbers of this shape in the library's float type.
 
         Args:
@@ -150,7 +151,7 @@ class Zeros(Initializer):
         array([0., 0.], dtype=float32)
     """
 
-    def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
+    def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         return np.zeros(shape)
 
 
@@ -162,7 +163,7 @@ class Ones(Initializer):
         array([1., 1.], dtype=float32)
     """
 
-    def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
+    def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         return np.ones(shape)
 
 
@@ -188,7 +189,7 @@ class Constant(Initializer):
 
     value: Any = number(default=0.0, convert=_values)
 
-    def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
+    def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         given = np.shape(self.value)
         if given not in ((), shape):
             raise invalid(
@@ -217,7 +218,7 @@ class Identity(Initializer):
 
     gain: float = number(default=1.0)
 
-    def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
+    def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         if len(shape) != 2:
             raise invalid(
                 "Identity",
@@ -228,7 +229,7 @@ class Identity(Initializer):
         return float(self.gain) * np.eye(*shape)
 
 
-def _truncated(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+def _truncated(rng: Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Standard normal numbers, those beyond ±2 drawn again."""
     x = rng.standard_normal(shape)
     far = np.abs(x) > 2
@@ -238,7 +239,13 @@ def _truncated(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return x
 
 
-class RandomNormal(Initializer):
+class _Normal(Initializer):
+    mean: float = number(default=0.0)
+    stddev: float = number(default=0.05, minimum=0)
+    seed: int | None = setting(default=None, convert=_seed)
+
+
+class RandomNormal(_Normal):
     """Normal numbers, N(mean, stddev²).
 
     Args:
@@ -251,15 +258,11 @@ class RandomNormal(Initializer):
         np.float32(1.0)
     """
 
-    mean: float = number(default=0.0)
-    stddev: float = number(default=0.05, minimum=0)
-    seed: int | None = setting(default=None, convert=_seed)
-
-    def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
+    def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         return float(self.mean) + float(self.stddev) * rng.standard_normal(shape)
 
 
-class TruncatedNormal(Initializer):
+class TruncatedNormal(_Normal):
     """Normal numbers, drawn again where they are beyond mean ± 2 stddev.
 
     Their own standard deviation is therefore 0.8796 · stddev.
@@ -274,11 +277,7 @@ class TruncatedNormal(Initializer):
         True
     """
 
-    mean: float = number(default=0.0)
-    stddev: float = number(default=0.05, minimum=0)
-    seed: int | None = setting(default=None, convert=_seed)
-
-    def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
+    def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         return float(self.mean) + float(self.stddev) * _truncated(rng, shape)
 
 
@@ -303,7 +302,7 @@ class RandomUniform(Initializer):
     maxval: float = number(default=0.05)
     seed: int | None = setting(default=None, convert=_seed)
 
-    def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
+    def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         low, high = float(self.minval), float(self.maxval)
         if low > high:
             raise invalid(
@@ -350,18 +349,9 @@ TRUNCATED = 0.8796256610342398
 """The standard deviation of a standard normal number that is kept within ±2."""
 
 
-def _mode(mode: Any) -> str:
-    if mode not in MODES:
-        raise unknown("mode of VarianceScaling", mode, MODES)
-    return mode
-
-
 def _distribution(distribution: Any) -> str:
     name = str(distribution).lower()
-    name = "truncated_normal" if name == "normal" else name
-    if name not in DISTRIBUTIONS:
-        raise unknown("distribution of VarianceScaling", distribution, DISTRIBUTIONS)
-    return name
+    return "truncated_normal" if name == "normal" else name
 
 
 class VarianceScaling(Initializer):
@@ -392,13 +382,15 @@ class VarianceScaling(Initializer):
     """
 
     scale: float = number(default=1.0, above=0)
-    mode: str = setting(default="fan_in", convert=_mode)
-    distribution: str = setting(default="truncated_normal", convert=_distribution)
+    mode: str = setting(default="fan_in", check=one_of(*MODES))
+    distribution: str = setting(
+        default="truncated_normal", convert=_distribution, check=one_of(*DISTRIBUTIONS)
+    )
     seed: int | None = setting(default=None, convert=_seed)
     input_axes: Any = None
     output_axes: Any = None
 
-    def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
+    def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         fans = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}
         stddev = math.sqrt(float(self.scale) / max(1.0, fans[self.mode]))
@@ -512,7 +504,7 @@ class Orthogonal(Initializer):
     gain: float = number(default=1.0)
     seed: int | None = setting(default=None, convert=_seed)
 
-    def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
+    def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         if len(shape) < 2:
             raise invalid(
                 "Orthogonal",
@@ -538,7 +530,7 @@ class _FromFunction(Initializer):
 
     function: Callable[..., Any]
 
-    def sample(self, rng: Any, shape: tuple[int, ...]) -> Any:
+    def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         try:
             takes_dtype = "dtype" in inspect.signature(self.function).parameters
         except ValueError:  # a function of C that does not say what it takes
@@ -565,7 +557,7 @@ initializers.add(
 )
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: object) -> Any:
     """The initializer that a name, a config, an array or a function means.
 
     >>> get("he_normal"), get(lambda shape: np.ones(shape)).draw(None, (2,))

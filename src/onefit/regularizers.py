@@ -11,7 +11,7 @@ from onefit.checks import one_of
 from onefit.description import Description, number, off, setting
 from onefit.errors import invalid
 from onefit.registry import Registry
-from onefit.types import Array
+from onefit.types import Array, ArrayLike
 
 __all__ = [
     "L1",
@@ -48,17 +48,17 @@ class Regularizer(Description):
         super().__init_subclass__(**kwargs)
         regularizers.add(cls)
 
-    def penalty(self, x: Array) -> Any:
+    def penalty(self, x: Array) -> Array:
         """Ω(x), one number. Pure."""
         raise NotImplementedError(f"{type(self).__name__} has no penalty method")
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: ArrayLike) -> Array:
         """Ω(x), as one program."""
         return _penalty(self, jnp.asarray(x))
 
 
 @jax.jit
-def _penalty(regularizer: Regularizer, x: Array) -> Any:
+def _penalty(regularizer: Regularizer, x: Array) -> Array:
     return regularizer.penalty(x)
 
 
@@ -92,7 +92,7 @@ class L1(Regularizer):
 
     l1: float = number(default=0.01, minimum=0, below=math.inf, convert=_or(0.01))
 
-    def penalty(self, x: Array) -> Any:
+    def penalty(self, x: Array) -> Array:
         return self.l1 * jnp.sum(_absolute(x))
 
 
@@ -111,7 +111,7 @@ class L2(Regularizer):
 
     l2: float = number(default=0.01, minimum=0, below=math.inf, convert=_or(0.01))
 
-    def penalty(self, x: Array) -> Any:
+    def penalty(self, x: Array) -> Array:
         return self.l2 * jnp.sum(x * x)
 
 
@@ -130,7 +130,7 @@ class L1L2(Regularizer):
     l1: float = number(default=0.0, minimum=0, below=math.inf, convert=_or(0.0))
     l2: float = number(default=0.0, minimum=0, below=math.inf, convert=_or(0.0))
 
-    def penalty(self, x: Array) -> Any:
+    def penalty(self, x: Array) -> Array:
         first = 0.0 if off(self.l1) else self.l1 * jnp.sum(_absolute(x))
         second = 0.0 if off(self.l2) else self.l2 * jnp.sum(x * x)
         return first + second
@@ -161,7 +161,7 @@ class OrthogonalRegularizer(Regularizer):
     factor: float = number(default=0.01, minimum=0, below=math.inf)
     mode: str = setting(default="rows", check=one_of("rows", "columns"))
 
-    def penalty(self, x: Array) -> Any:
+    def penalty(self, x: Array) -> Array:
         if x.ndim != 2:
             raise invalid(
                 "OrthogonalRegularizer",
@@ -184,7 +184,7 @@ l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 regularizers.add(l1_l2=L1L2, orthogonal=OrthogonalRegularizer)
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: object) -> Any:
     """The regularizer that a name, a config or a callable means; None is none.
 
     >>> get("l2")

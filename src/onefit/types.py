@@ -5,8 +5,23 @@ from typing import Any, TypeAlias
 
 import jax
 import numpy as np
+import numpy.typing as npt
 
-__all__ = ["Array", "Params", "Shape", "State", "Tree", "batch_shape", "is_shape"]
+__all__ = [
+    "Array",
+    "ArrayLike",
+    "Function",
+    "Generator",
+    "Key",
+    "Mask",
+    "Params",
+    "Shape",
+    "Shapes",
+    "State",
+    "Tree",
+    "batch_shape",
+    "is_shape",
+]
 
 Array: TypeAlias = jax.Array | np.ndarray
 """Numbers: a numpy array on the host, a jax array in a program."""
@@ -22,6 +37,21 @@ State: TypeAlias = dict[str, Any]
 
 Tree: TypeAlias = Any
 """Any nest of tuples, lists and dicts with arrays at its leaves."""
+
+ArrayLike: TypeAlias = npt.ArrayLike
+"""What becomes an array: an array, a number, or a nest of lists of numbers."""
+
+Mask: TypeAlias = Any
+"""Which steps there are: an array of booleans, None for all, or a tuple of these."""
+
+Shapes: TypeAlias = Any
+"""A shape, or a nest of tuples with shapes at its leaves: of several inputs."""
+
+Key: TypeAlias = jax.Array
+"""A key of `jax.random`, from which a program draws."""
+
+Generator: TypeAlias = np.random.Generator
+"""The stream from which weights are drawn on the host."""
 
 Function: TypeAlias = Callable[..., Any]
 

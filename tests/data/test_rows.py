@@ -183,7 +183,7 @@ MODELS = {
     ),
     "units": (
         lambda: layers.Dense(0),
-        r"Dense: received units=0; expected a positive whole number",
+        r"Dense: received units=0; expected a whole number, 1 or more",
     ),
     "set_weights": (
         lambda: network().set_weights([np.ones((4, 2)), np.ones(3)]),

@@ -390,7 +390,7 @@ def test_a_model_trains_on_changed_images():
         ),
         (
             lambda: CenterCrop(0, 2),
-            "CenterCrop: received height=0; expected a positive whole number.",
+            "CenterCrop: received height=0; expected a whole number, 1 or more.",
             ValueError,
         ),
         (lambda: RandomCrop(2, 2.5), "RandomCrop: received width=2.5", ValueError),

@@ -333,8 +333,8 @@ def test_whatever_moves_fewer_numbers():
         (lambda: layers.Conv1D(4, 0), "Conv1D: received kernel_size=0"),
         (
             lambda: layers.Conv2D(0, 3),
-            "Conv2D: received filters=0; expected a positive whole number. Write "
-            "Conv2D(1) for one.",
+            "Conv2D: received filters=0; expected a whole number, 1 or more. Write "
+            "filters=1 for one.",
         ),
         (
             lambda: layers.Conv2D(4, 3, padding="smae"),
@@ -361,7 +361,7 @@ def test_whatever_moves_fewer_numbers():
         ),
         (
             lambda: layers.DepthwiseConv2D(3, depth_multiplier=0),
-            "received depth_multiplier=0; expected a positive whole number",
+            "received depth_multiplier=0; expected a whole number, 1 or more",
         ),
     ],
 )

@@ -240,7 +240,7 @@ def test_batches_that_differ():
 @pytest.mark.parametrize(
     ("make", "text", "error"),
     [
-        (lambda: Concatenate(axis="last"), "Concatenate: received axis=", TypeError),
+        (lambda: Concatenate(axis="last"), "Concatenate: received axis=", ValueError),
         (lambda: Dot(axes=0), "axis 0 is the batch, which stays", ValueError),
         (lambda: Dot(axes=(1, 0)), "Dot: received axes=(1, 0)", ValueError),
         (lambda: Dot(axes=(1, 2, 3)), "one for each of the two inputs", TypeError),

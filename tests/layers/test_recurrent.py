@@ -523,7 +523,7 @@ def test_cells_called_on_what_does_not_fit():
 
 
 def test_other_settings_that_are_refused():
-    assert 'expected "auto" or False' in text(LSTM, 2, use_cudnn=True)
+    assert "expected 'auto' or False" in text(LSTM, 2, use_cudnn=True)
     assert "expected a number at least 0" in text(GRU, 2, dropout=-0.1)
     assert "units=0" in text(SimpleRNN, 0)
     assert text(ConvLSTM2D, 2, 3, strides=2, dilation_rate=2) == (

@@ -117,7 +117,7 @@ def test_what_bidirectional_refuses():
         r"recurrent layer\. Write Bidirectional\(LSTM\(8\)\)",
         text(Bidirectional, Dense(2), error=TypeError),
     )
-    assert "Unknown merge_mode 'summ'. Did you mean 'sum'?" in text(
+    assert "Unknown merge_mode of Bidirectional 'summ'. Did you mean 'sum'?" in text(
         Bidirectional, LSTM(2), merge_mode="summ"
     )
     assert text(Bidirectional, LSTM(2), backward_layer=LSTM(2)) == (

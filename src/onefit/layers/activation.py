@@ -6,12 +6,12 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from onefit import activations, constraints, initializers, regularizers
+from onefit import activations
 from onefit.description import number, off, setting
-from onefit.errors import invalid
-from onefit.layers.base import Layer, where
+from onefit.layers.base import Layer
+from onefit.layers.settings import constraint, initial, regularizer
 from onefit.layers.shapes import SameShape, from_front, having, whole_axes
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Generator, Params, Shape, State
 
 __all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 
@@ -38,10 +38,8 @@ class Activation(SameShape, Layer):
 
     activation: Any = setting(convert=activations.get)
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return self.activation(x), state
+    def compute(self, params: Params, x: Array) -> Array:
+        return self.activation(x)
 
     def before(self, link: str) -> Layer | None:
         linked = self.activation is activations.get(link)
@@ -83,16 +81,13 @@ class ReLU(SameShape, Layer):
             return activations.leaky_relu
         return activations.relu if self.max_value is None else activations.relu6
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        y = activations.relu(
+    def compute(self, params: Params, x: Array) -> Array:
+        return activations.relu(
             x,
             negative_slope=self.negative_slope,
             max_value=self.max_value,
             threshold=self.threshold,
         )
-        return y, state
 
 
 class LeakyReLU(SameShape, Layer):
@@ -122,10 +117,8 @@ class LeakyReLU(SameShape, Layer):
     def ends_in(self) -> Callable[..., Any]:
         return activations.leaky_relu
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return activations.leaky_relu(x, negative_slope=self.negative_slope), state
+    def compute(self, params: Params, x: Array) -> Array:
+        return activations.leaky_relu(x, negative_slope=self.negative_slope)
 
 
 class PReLU(SameShape, Layer):
@@ -155,9 +148,9 @@ class PReLU(SameShape, Layer):
 
     role = "activation"
 
-    alpha_initializer: Any = setting(default="zeros", convert=initializers.get)
-    alpha_regularizer: Any = setting(default=None, convert=regularizers.get)
-    alpha_constraint: Any = setting(default=None, convert=constraints.get)
+    alpha_initializer: Any = initial("zeros")
+    alpha_regularizer: Any = regularizer()
+    alpha_constraint: Any = constraint()
     shared_axes: Any = setting(
         default=None, convert=lambda axes: (axes,) if isinstance(axes, int) else axes
     )
@@ -166,22 +159,19 @@ class PReLU(SameShape, Layer):
     def ends_in(self) -> Callable[..., Any]:
         return activations.leaky_relu
 
-    def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
         shape = self._slopes(input_shape)
         return {"alpha": self.alpha_initializer.draw(rng, shape)}, {}
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return jnp.where(x > 0, x, params["alpha"] * x), state
+    def compute(self, params: Params, x: Array) -> Array:
+        return jnp.where(x > 0, x, params["alpha"] * x)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         shape = self._slopes(input_shape)
         known = self.slot.params["alpha"].shape if self.built else shape
         if None in shape or shape != tuple(known):
             sizes = "known sizes" if None in shape else f"slopes of shape {known}"
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"input of shape {input_shape}",
                 f"{sizes} along the axes that are not shared",
                 "share an axis that varies: PReLU(shared_axes=[1])",
@@ -192,8 +182,7 @@ class PReLU(SameShape, Layer):
         """The shape of alpha for this input."""
         ndim, shared = len(input_shape), tuple(self.shared_axes or ())
         if any(not 1 <= a < ndim for a in shared):
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"shared_axes={shared} and input of shape {input_shape}",
                 f"axes from 1 to {ndim - 1}",
                 "count from the batch, which is axis 0",
@@ -225,10 +214,8 @@ class ELU(SameShape, Layer):
     def ends_in(self) -> Callable[..., Any]:
         return activations.elu
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return activations.elu(x, alpha=self.alpha), state
+    def compute(self, params: Params, x: Array) -> Array:
+        return activations.elu(x, alpha=self.alpha)
 
 
 class Softmax(SameShape, Layer):
@@ -257,10 +244,8 @@ class Softmax(SameShape, Layer):
     def ends_in(self) -> Callable[..., Any]:
         return activations.softmax
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return activations.softmax(x, axis=from_front(self.axis, x.ndim)), state
+    def compute(self, params: Params, x: Array) -> Array:
+        return activations.softmax(x, axis=from_front(self.axis, x.ndim))
 
     def before(self, link: str) -> Layer | None:
         linked = link == "softmax" and self.axis == -1

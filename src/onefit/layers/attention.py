@@ -9,11 +9,23 @@ import jax
 import jax.numpy as jnp
 
 from onefit import initializers
+from onefit.checks import one_of
 from onefit.description import number, off, setting
-from onefit.errors import invalid, unknown
-from onefit.layers.base import Layer, Role, where
+from onefit.layers.base import Layer
 from onefit.layers.dropout import Dropout
-from onefit.types import Array, Params, Shape, State, is_shape
+from onefit.layers.settings import seed
+from onefit.types import (
+    Array,
+    Generator,
+    Key,
+    Mask,
+    Params,
+    Shape,
+    Shapes,
+    State,
+    Tree,
+    is_shape,
+)
 
 __all__ = ["AdditiveAttention", "Attention"]
 
@@ -21,17 +33,12 @@ __all__ = ["AdditiveAttention", "Attention"]
 # What all share -----------------------------------------------------------------------
 
 
-def as_seed(seed: Any) -> int | None:
-    """A seed of dropout's, for `setting(convert=as_seed)`."""
-    return Dropout(0.0, seed=seed).seed
-
-
 def swap(a: Array) -> Array:
     """The last two axes in each other's place."""
     return jnp.swapaxes(a, -1, -2)
 
 
-def where_all(masks: list[Any]) -> Any:
+def where_all(masks: list[Mask]) -> Any:
     """Where all masks are True that there are; None if there is none."""
     known = [mask for mask in masks if mask is not None]
     return functools.reduce(jnp.logical_and, known) if known else None
@@ -68,34 +75,33 @@ def past(queries: int, keys: int) -> Array:
     return jnp.arange(queries)[:, None] >= jnp.arange(keys)
 
 
-class Attends:
+class Attends(Layer, abstract=True):
     """What layers share that weigh values: dropout, and masks of each input."""
 
     supports_masking: ClassVar[bool] = True
-    dropout: Any
-    seed: int | None
+    dropout = 0.0  # not annotated, as the seed: settings of subclasses
+    seed = None
 
     @property
     def random(self) -> bool:
         """Whether weights are dropped at random while training."""
         return not off(self.dropout)
 
-    def _dropped(self, weights: Array, training: bool, key: Any) -> Array:
+    def _dropped(self, weights: Array, training: bool, key: Key | None) -> Array:
         """The weights, some of them dropped while training."""
         rest = Dropout(self.dropout, seed=self.seed)
         return rest.apply({}, {}, weights, training=training, key=key)[0]
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
         return mask[0] if isinstance(mask, tuple) else None
 
-    def _masks(self, x: tuple[Any, ...], mask: Any) -> list[Any]:
+    def _masks(self, x: tuple[Any, ...], mask: Mask) -> list[Any]:
         """A mask, or None, for each of the inputs, of its shape without features."""
         if mask is None:
             return [None] * len(x)
         if not isinstance(mask, tuple) or len(mask) > len(x):
             count = f"{len(mask)} masks" if isinstance(mask, tuple) else "one mask"
-            raise invalid(
-                self._where,
+            raise self.misfit(
                 f"{count} for {len(x)} inputs",
                 "a mask for each input, or None",
                 "write mask=[query_mask, value_mask]",
@@ -103,11 +109,10 @@ class Attends:
         pairs = zip(x, (*mask, *[None] * (len(x) - len(mask))), strict=True)
         return [m if m is None else self._spread(a, m) for a, m in pairs]
 
-    def _spread(self, a: Any, mask: Any) -> Any:
+    def _spread(self, a: Any, mask: Mask) -> Any:
         """The mask of an input over all its axes but the features'."""
         if not 2 <= mask.ndim < a.ndim or mask.shape != a.shape[: mask.ndim]:
-            raise invalid(
-                self._where,
+            raise self.misfit(
                 f"a mask of shape {mask.shape} for input of shape {a.shape}",
                 f"a mask of shape {a.shape[:2]}, True for steps that are there",
                 "give a mask for each step of each row",
@@ -115,12 +120,11 @@ class Attends:
         mask = mask.reshape(mask.shape + (1,) * (a.ndim - 1 - mask.ndim)) != 0
         return jnp.broadcast_to(mask, a.shape[:-1])
 
-    def _several(self, input_shape: Any, most: int, write: str) -> list[Any]:
+    def _several(self, input_shape: Shapes, most: int, write: str) -> list[Any]:
         """The shapes of query, value, key and what else there is, None for nothing."""
         given = [input_shape] if is_shape(input_shape) else list(input_shape)
         if not 2 <= len(given) <= most or None in given[:2]:
-            raise invalid(
-                self._where,
+            raise self.misfit(
                 "one input" if len(given) == 1 else f"{len(given)} inputs",
                 "a query and a value, and a key if it is not the value",
                 f"write {write}",
@@ -136,20 +140,13 @@ class Attends:
             raise self._misfit(shapes, expected, "give one key for each value")
         return shapes
 
-    def _misfit(self, shapes: list[Any], expected: str, fix: str) -> ValueError:
+    def _misfit(self, shapes: list[Shape], expected: str, fix: str) -> ValueError:
         """The error for inputs of these shapes."""
         query, value, key, *_ = shapes
         same = "" if key == value else f", key of shape {key}"
-        return invalid(
-            self._where,
-            f"query of shape {query}, value of shape {value}{same}",
-            expected,
-            fix,
+        return self.misfit(
+            f"query of shape {query}, value of shape {value}{same}", expected, fix
         )
-
-    @property
-    def _where(self) -> str:
-        return where(self)  # type: ignore[arg-type]
 
 
 def differ(one: Shape, other: Shape) -> bool:
@@ -162,10 +159,10 @@ def differ(one: Shape, other: Shape) -> bool:
 # One head -----------------------------------------------------------------------------
 
 
-class _Single(Attends):
+class _Single(Attends, abstract=True):
     """What `Attention` and `AdditiveAttention` share: all but the scores."""
 
-    role: ClassVar[Role] = "product"
+    role = "product"
 
     def scores(self, params: Params, query: Array, key: Array) -> Array:
         """How each key answers each query: (..., queries, keys)."""
@@ -175,14 +172,14 @@ class _Single(Attends):
         self,
         params: Params,
         state: State,
-        x: Any,
+        x: Tree,
         *,
         training=False,
         key=None,
         mask=None,
         return_attention_scores=False,
         use_causal_mask=False,
-    ) -> tuple[Any, State]:
+    ) -> tuple[Tree, State]:
         inputs: Any = (*x, None)
         query, value, source = inputs[:3]
         masks = [*self._masks(x, mask), None]
@@ -196,18 +193,18 @@ class _Single(Attends):
             y = jnp.where(masks[0][..., None], y, 0.0)
         return ((y, weights) if return_attention_scores else y), state
 
-    def output_shape(self, input_shape: Any) -> Shape:
+    def output_shape(self, input_shape: Shapes) -> Shape:
         query, value, _ = self._shapes(input_shape)
         return (*query[:-1], value[-1])
 
     def call_shape(
-        self, input_shape: Any, return_attention_scores: bool = False, **options: Any
-    ) -> Any:
+        self, input_shape: Shapes, return_attention_scores: bool = False, **options: Any
+    ) -> Shapes:
         query, _, key = self._shapes(input_shape)
         y = self.output_shape(input_shape)
         return (y, (*query[:-1], key[-2])) if return_attention_scores else y
 
-    def _shapes(self, input_shape: Any) -> list[Any]:
+    def _shapes(self, input_shape: Shapes) -> list[Any]:
         write = f"{type(self).__name__}()([query, value])"
         shapes = self._several(input_shape, 3, write)
         query, _, key = shapes
@@ -216,19 +213,14 @@ class _Single(Attends):
             raise self._misfit(shapes, expected, "bring both to one size with Dense")
         return shapes
 
-    def multiplications(self, input_shape: Any) -> int:
+    def multiplications(self, input_shape: Shapes) -> int:
         """A product of features for each query and key, and one for the mean."""
         query, value, key = self._shapes(input_shape)
         sizes = [*query[1:-1], key[-2], (query[-1] or 1) + (value[-1] or 1)]
         return math.prod(size or 1 for size in sizes)
 
 
-def _score_mode(place: str, name: str, value: Any) -> None:
-    if value not in ("dot", "concat"):
-        raise unknown(name, value, ("dot", "concat"))
-
-
-class Attention(_Single, Layer):
+class Attention(_Single):
     """Dot-product attention: a = softmax(Q·Kᵀ)·V, a mean of the values for each query.
 
     The weight of value j for query i is e^(q_i · k_j) / Σ_l e^(q_i · k_l).
@@ -268,11 +260,11 @@ class Attention(_Single, Layer):
     """
 
     use_scale: bool = False
-    score_mode: str = setting(default="dot", check=_score_mode)
+    score_mode: str = setting(default="dot", check=one_of("dot", "concat"))
     dropout: float = number(default=0.0, minimum=0, maximum=1)
-    seed: int | None = setting(default=None, convert=as_seed)
+    seed: int | None = seed()
 
-    def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
         one = initializers.Ones()
         names = ["scale"] if self.use_scale else []
         names += ["concat_score_weight"] if self.score_mode == "concat" else []
@@ -286,7 +278,7 @@ class Attention(_Single, Layer):
         return params["concat_score_weight"] * jnp.sum(sums, -1)
 
 
-class AdditiveAttention(_Single, Layer):
+class AdditiveAttention(_Single):
     """Additive attention: a = softmax(E)·V, with E_ij = Σ s · tanh(q_i + k_j).
 
     Args:
@@ -314,9 +306,9 @@ class AdditiveAttention(_Single, Layer):
 
     use_scale: bool = True
     dropout: float = number(default=0.0, minimum=0, maximum=1)
-    seed: int | None = setting(default=None, convert=as_seed, kw_only=True)
+    seed: int | None = seed(kw_only=True)
 
-    def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
         if not self.use_scale:
             return {}, {}
         features = input_shape[0][-1]
@@ -326,7 +318,7 @@ class AdditiveAttention(_Single, Layer):
         sums = jnp.tanh(query[..., :, None, :] + key[..., None, :, :])
         return jnp.sum(params.get("scale", 1.0) * sums, -1)
 
-    def _shapes(self, input_shape: Any) -> list[Any]:
+    def _shapes(self, input_shape: Shapes) -> list[Any]:
         shapes = super()._shapes(input_shape)
         features = known = shapes[0][-1]
         if self.use_scale and self.built:

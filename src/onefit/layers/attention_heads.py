@@ -1,27 +1,27 @@
 """Attention by many heads, each with its own view of query, key and value."""
 
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from onefit import constraints, initializers, regularizers
-from onefit.description import number, setting
+from onefit.checks import whole
+from onefit.description import Description, number, setting
 from onefit.errors import invalid, is_whole, unknown
 from onefit.layers.attention import (
     Attends,
-    as_seed,
     differ,
     past,
     softmax_where,
     swap,
     where_all,
 )
-from onefit.layers.base import Layer, Role, positive
+from onefit.layers.base import Layer, where
 from onefit.layers.composite import Composite
 from onefit.layers.einsum_dense import EinsumDense, output_sizes
-from onefit.types import Array, Params, Shape, State
+from onefit.layers.settings import KernelAndBias, seed
+from onefit.types import Array, Generator, Mask, Params, Shape, Shapes, State, Tree
 
 __all__ = ["GroupQueryAttention", "MultiHeadAttention"]
 
@@ -63,19 +63,29 @@ def _order(ndim: int, axes: tuple[int, ...]) -> tuple[int, ...]:
     return (*rest, ndim - 2, *axes, ndim - 1)
 
 
-class _Heads(Attends):
+class _Window(Description):
+    sliding_window: int | None = setting(
+        default=None,
+        check=whole(
+            1,
+            optional=True,
+            fix="write sliding_window=3 to see one step before and two back",
+        ),
+    )
+    flash_attention: Any = setting(default=None, identity=False)
+
+
+class _Gate(Description):
+    use_gate: bool = False
+    seed: int | None = seed()
+
+
+class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
     """What layers share that attend with many heads: all but their settings' names."""
 
-    role: ClassVar[Role] = "other"
+    role = "other"
 
-    use_bias: bool
-    use_gate: bool
-    sliding_window: int | None
-    call_options: ClassVar[frozenset[str]]
-    slot: Any
-    built: Any
-    of: Any
-    whole: Any
+    use_bias = True  # not annotated: settings of subclasses, which come first
 
     @property
     def _sizes(self) -> tuple[int, int, int, int]:
@@ -120,13 +130,13 @@ class _Heads(Attends):
         known = [*INPUTS, *self.call_options, "training"]
         for name in options:
             if name not in known:
-                raise unknown(f"argument of a call of {self._where}", name, known)
+                raise unknown(f"argument of a call of {where(self)}", name, known)
         x = [given.get(name, options.pop(name, None)) for name in INPUTS]
         while x and x[-1] is None:
             x.pop()
         return tuple(x), {name: True for name, value in options.items() if value}
 
-    def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
         query, value, key, *_ = self._shapes(input_shape)
         shapes = {"key_dense": key, "value_dense": value}
         shapes["output_dense"] = (None, self._sizes[0], self._sizes[3])
@@ -140,14 +150,14 @@ class _Heads(Attends):
         self,
         params: Params,
         state: State,
-        x: Any,
+        x: Tree,
         *,
         training=False,
         key=None,
         mask=None,
         return_attention_scores=False,
         use_causal_mask=False,
-    ) -> tuple[Any, State]:
+    ) -> tuple[Tree, State]:
         query, value, source, *told = [*x, *[None] * (len(INPUTS) - len(x))]
         source = value if source is None else source
         axes, parts = self._axes(query.ndim), self.parts(self._widths(query.shape))
@@ -176,7 +186,13 @@ class _Heads(Attends):
         return (y, weights.reshape(shape)), state
 
     def _there(
-        self, query: Any, value: Any, key: Any, told: list[Any], mask: Any, causal: bool
+        self,
+        query: Tree,
+        value: Tree,
+        key: Tree,
+        told: list[Any],
+        mask: Mask,
+        causal: bool,
     ) -> Any:
         """Which keys each query may see, None for all.
 
@@ -188,7 +204,7 @@ class _Heads(Attends):
         given = self._masks(inputs, tuple(explicit))
         masks = [b if a is None else a for a, b in zip(given, carried, strict=True)]
 
-        def along(mask: Any) -> Any:  # (rows, 1, 1, time)
+        def along(mask: Mask) -> Any:  # (rows, 1, 1, time)
             return _split(mask[..., None, None], axes)[:, None, ..., 0]
 
         queries, keys = (math.prod(a.shape[i] for i in axes) for a in (query, value))
@@ -208,7 +224,7 @@ class _Heads(Attends):
         seen = jnp.broadcast_to(seen, (*seen.shape[:-3], each, queries, keys))
         return seen.reshape(*seen.shape[:-3], each * queries, keys)
 
-    def _given(self, mask: Any, query: Any, value: Any) -> Any:
+    def _given(self, mask: Mask, query: Any, value: Any) -> Any:
         """The attention mask as (rows, groups, heads of a group, queries, keys)."""
         shape, axes = self._scores_shape(query, value), self._axes(len(query))
         before = len(shape) - 2 * len(axes)  # the axes up to the heads'
@@ -221,17 +237,17 @@ class _Heads(Attends):
         queries = math.prod(shape[before : before + len(axes)])
         return mask.reshape(rows, *split, queries, -1)
 
-    def output_shape(self, input_shape: Any) -> Shape:
+    def output_shape(self, input_shape: Shapes) -> Shape:
         query, *_ = self._shapes(input_shape)
         return (*query[:-1], *self._widths(query))
 
     def call_shape(
         self,
-        input_shape: Any,
+        input_shape: Shapes,
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
         **options: Any,
-    ) -> Any:
+    ) -> Shapes:
         shapes = self._shapes(input_shape)
         query, value, *_ = shapes
         ordered = use_causal_mask or self.sliding_window is not None
@@ -247,7 +263,7 @@ class _Heads(Attends):
         times = [a[i] for a in (query, value) for i in axes]
         return (*rest, self._sizes[0], *times)
 
-    def _shapes(self, input_shape: Any) -> list[Any]:
+    def _shapes(self, input_shape: Shapes) -> list[Any]:
         write = "layer(x, x) for x to attend to itself"
         shapes = self._several(input_shape, len(INPUTS), write)
         query, value, *_ = shapes
@@ -271,7 +287,7 @@ class _Heads(Attends):
         self._check_mask(shapes)
         return shapes
 
-    def _check_mask(self, shapes: list[Any]) -> None:
+    def _check_mask(self, shapes: list[Shape]) -> None:
         """Refuses an attention mask that does not broadcast to the scores."""
         query, value, *_, mask = shapes
         if mask is None:
@@ -286,14 +302,19 @@ class _Heads(Attends):
             )
         )
         if not fits:
-            raise invalid(
-                self._where,
+            raise self.misfit(
                 f"an attention_mask of shape {mask}",
                 f"{short}, or {whole} for a mask a head",
                 "mask[i, t, s] says whether query t of row i sees key s",
             )
 
-    def multiplications(self, input_shape: Any) -> int:
+    def get_config(self) -> dict[str, Any]:
+        """The settings by Keras' names."""
+        given = super().get_config()
+        del given["flash_attention"]
+        return given
+
+    def multiplications(self, input_shape: Shapes) -> int:
         """Those of the projections, and of a product for each query and key."""
         query, value, *_ = self._shapes(input_shape)
         times = math.prod(size or 1 for size in self._scores_shape(query, value)[1:])
@@ -308,26 +329,23 @@ def _widened(shape: Shape, ndim: int, before: int) -> Shape:
     return (*shape[: len(shape) - late], *missing, *shape[len(shape) - late :])
 
 
-def _window(place: str, name: str, value: Any) -> None:
-    if value is not None and not is_whole(value, 1):
-        raise invalid(
-            place,
-            f"{name}={value!r}",
-            "None or a positive whole number",
-            "write sliding_window=3 to see one step before and two back",
-        )
-
-
-def _optional(place: str, name: str, value: Any) -> None:
-    if value is not None:
-        positive(place, name, value)
-
-
 def _as_axes(value: Any) -> Any:
     return (value,) if is_whole(value, -(2**31)) else value
 
 
-class MultiHeadAttention(_Heads, Composite):
+class _Sizes(Description):
+    num_heads: int = setting(check=whole(1))
+    key_dim: int = setting(check=whole(1))
+    value_dim: int | None = setting(default=None, check=whole(1, optional=True))
+    dropout: float = number(default=0.0, minimum=0, maximum=1)
+    use_bias: bool = True
+    output_features: Any = setting(
+        default=None, convert=output_sizes, keyword="output_shape"
+    )
+    attention_axes: Any = setting(default=None, convert=_as_axes)
+
+
+class MultiHeadAttention(_Heads, _Sizes):
     """Attention by many heads at once: a = Σ_h softmax(Q_h·K_hᵀ / √d)·V_h·W_h + b.
 
     Each head h has its own view of the inputs, Q_h = query·Wq_h + bq_h, K_h = key·Wk_h
@@ -387,29 +405,6 @@ class MultiHeadAttention(_Heads, Composite):
     Source: Vaswani et al. 2017, "Attention is all you need", arXiv:1706.03762.
     """
 
-    num_heads: int = setting(check=positive)
-    key_dim: int = setting(check=positive)
-    value_dim: int | None = setting(default=None, check=_optional)
-    dropout: float = number(default=0.0, minimum=0, maximum=1)
-    use_bias: bool = True
-    output_features: Any = setting(
-        default=None, convert=output_sizes, keyword="output_shape"
-    )
-    attention_axes: Any = setting(default=None, convert=_as_axes)
-    sliding_window: int | None = setting(default=None, check=_window)
-    flash_attention: Any = setting(default=None, identity=False)
-    kernel_initializer: Any = setting(
-        default="glorot_uniform", convert=initializers.get
-    )
-    bias_initializer: Any = setting(default="zeros", convert=initializers.get)
-    kernel_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    activity_regularizer: Any = setting(default=None, convert=regularizers.get)
-    kernel_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
-    use_gate: bool = False
-    seed: int | None = setting(default=None, convert=as_seed)
-
     @property
     def _sizes(self) -> tuple[int, int, int, int]:
         heads, size = self.num_heads, self.key_dim
@@ -427,14 +422,16 @@ class MultiHeadAttention(_Heads, Composite):
     def _widths(self, query: Any) -> tuple[int | None, ...]:
         return self.output_features or super()._widths(query)
 
-    def get_config(self) -> dict[str, Any]:
-        """The settings by Keras' names."""
-        given = super().get_config()
-        del given["flash_attention"]
-        return given
+
+class _GroupSizes(Description):
+    head_dim: int = setting(check=whole(1))
+    num_query_heads: int = setting(check=whole(1))
+    num_key_value_heads: int = setting(check=whole(1))
+    dropout: float = number(default=0.0, minimum=0, maximum=1)
+    use_bias: bool = True
 
 
-class GroupQueryAttention(_Heads, Composite):
+class GroupQueryAttention(_Heads, _GroupSizes):
     """Attention by many heads of the query that share fewer heads of key and value.
 
     Head h of the query meets head ⌊h·g / n⌋ of g heads of key and value, n being the
@@ -476,25 +473,6 @@ class GroupQueryAttention(_Heads, Composite):
     models from multi-head checkpoints", arXiv:2305.13245.
     """
 
-    head_dim: int = setting(check=positive)
-    num_query_heads: int = setting(check=positive)
-    num_key_value_heads: int = setting(check=positive)
-    dropout: float = number(default=0.0, minimum=0, maximum=1)
-    use_bias: bool = True
-    sliding_window: int | None = setting(default=None, check=_window)
-    flash_attention: Any = setting(default=None, identity=False)
-    kernel_initializer: Any = setting(
-        default="glorot_uniform", convert=initializers.get
-    )
-    bias_initializer: Any = setting(default="zeros", convert=initializers.get)
-    kernel_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    activity_regularizer: Any = setting(default=None, convert=regularizers.get)
-    kernel_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
-    use_gate: bool = False
-    seed: int | None = setting(default=None, convert=as_seed)
-
     def __post_init__(self) -> None:
         super().__post_init__()
         heads, groups = self.num_query_heads, self.num_key_value_heads
@@ -511,9 +489,3 @@ class GroupQueryAttention(_Heads, Composite):
     def _sizes(self) -> tuple[int, int, int, int]:
         size = self.head_dim
         return self.num_query_heads, self.num_key_value_heads, size, size
-
-    def get_config(self) -> dict[str, Any]:
-        """The settings by Keras' names."""
-        given = super().get_config()
-        del given["flash_attention"]
-        return given

@@ -7,13 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from onefit.description import number, off, setting
+from onefit.checks import one_of, whole
+from onefit.description import Description, number, off, setting
 from onefit.errors import invalid, mistyped
-from onefit.layers.base import Layer, Role, positive
-from onefit.layers.dropout import Noise, a_seed
-from onefit.layers.images import channels_last, image_axes, one_of, resized, window
+from onefit.layers.dropout import Noise
+from onefit.layers.images import channels_last, image_axes, resized, window
 from onefit.layers.reshaping import data_format
-from onefit.types import Array, Params, Shape, State
+from onefit.layers.settings import seed
+from onefit.types import Array, Key, Params, Shape, State
 
 __all__ = [
     "RandomBrightness",
@@ -79,7 +80,7 @@ def _bounds(factor: Any, x: Array) -> tuple[Any, Any]:
     return (factor[0], factor[1]) if factor.ndim else (-abs(factor), abs(factor))
 
 
-def _uniform(key: Any, low: Any, high: Any, x: Array) -> Array:
+def _uniform(key: Key, low: Any, high: Any, x: Array) -> Array:
     """One draw an image, (batch,)."""
     return low + (high - low) * jax.random.uniform(key, x.shape[:1], x.dtype)
 
@@ -115,12 +116,59 @@ def _taps(at: Array, n: int, fill_mode: str, interpolation: str) -> list[Any]:
     return inside
 
 
-class _Moved:
+class _Augmentation(Noise, abstract=True):
+    """What all share: on while training, one draw an image, channels first or last."""
+
+    role = "other"
+    factors: ClassVar[tuple[str, ...]] = ()
+    """The settings that say how much; without effect where all are zero."""
+    limits: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+    data_format = "channels_last"  # not annotated: a setting of the subclasses
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        low, high = self.limits
+        for name in self.factors:
+            value = getattr(self, name)
+            if value is None or isinstance(value, jax.Array):
+                continue
+            if not np.all((low <= np.asarray(value)) & (np.asarray(value) <= high)):
+                raise invalid(
+                    type(self).__name__,
+                    f"{name}={np.asarray(value).tolist()}",
+                    f"a number from {low:g} to {high:g}, or two",
+                    f"write {name}=0.2 for a fifth",
+                )
+
+    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
+        """What `change` does to each image; x is (batch, height, width, channels)."""
+        raise NotImplementedError(f"{type(self).__name__} has no draw method")
+
+    def change(self, x: Array, *drawn: Any) -> Array:
+        """The images after what was drawn; no randomness here."""
+        raise NotImplementedError(f"{type(self).__name__} has no change method")
+
+    @property
+    def strength(self) -> float:
+        still = self.factors and all(off(getattr(self, name)) for name in self.factors)
+        return 0.0 if still else 1.0
+
+    def noisy(self, x: Array, key: Key) -> Array:
+        return channels_last(self, x, lambda x: self.change(x, *self.draw(key, x)))
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        image_axes(self, input_shape)
+        return input_shape
+
+
+class _Moved(_Augmentation, abstract=True):
     """What layers share that take each pixel from another place of its image."""
 
-    fill_mode: Any
-    interpolation: Any
-    fill_value: Any
+    fill_mode: str = setting(default="reflect", check=one_of(*FILL_MODES))
+    interpolation: str = setting(default="bilinear", check=one_of(*INTERPOLATIONS))
+    seed: int | None = seed()
+    fill_value: float = number(default=0.0)
+    data_format: str = setting(default=None, convert=data_format)
 
     def stretch(self, x: Array, rows: Array, columns: Array) -> Array:
         """Images whose rows and columns come from these places, each (batch, size).
@@ -164,60 +212,19 @@ class _Moved:
         return y + jnp.asarray(self.fill_value, y.dtype) * (1.0 - share[..., None])
 
 
-class _Augmentation(Noise):
-    """What all share: on while training, one draw an image, channels first or last."""
+class _Factor(Description):
+    factor: Any = number(convert=_factor)
 
-    role: ClassVar[Role] = "other"
 
-    random = True
-    factors: ClassVar[tuple[str, ...]] = ()
-    """The settings that say how much; without effect where all are zero."""
-    limits: ClassVar[tuple[float, float]] = (-1.0, 1.0)
-    data_format: Any
-
-    def __post_init__(self) -> None:
-        super().__post_init__()  # type: ignore[misc]
-        low, high = self.limits
-        for name in self.factors:
-            value = getattr(self, name)
-            if value is None or isinstance(value, jax.Array):
-                continue
-            if not np.all((low <= np.asarray(value)) & (np.asarray(value) <= high)):
-                raise invalid(
-                    type(self).__name__,
-                    f"{name}={np.asarray(value).tolist()}",
-                    f"a number from {low:g} to {high:g}, or two",
-                    f"write {name}=0.2 for a fifth",
-                )
-
-    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
-        """What `change` does to each image; x is (batch, height, width, channels)."""
-        raise NotImplementedError(f"{type(self).__name__} has no draw method")
-
-    def change(self, x: Array, *drawn: Any) -> Array:
-        """The images after what was drawn; no randomness here."""
-        raise NotImplementedError(f"{type(self).__name__} has no change method")
-
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        still = self.factors and all(off(getattr(self, name)) for name in self.factors)
-        key = self.draws(0.0 if still else 1.0, training, key)
-        if key is None:
-            return x, state
-        return channels_last(
-            self, x, lambda x: self.change(x, *self.draw(key, x))
-        ), state
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        image_axes(self, input_shape)
-        return input_shape
+class _Factors(Description):
+    height_factor: Any = number(convert=_factor)
+    width_factor: Any = number(convert=_factor)
 
 
 # Flipped, turned, zoomed, shifted -----------------------------------------------------
 
 
-class RandomFlip(_Augmentation, Layer):
+class RandomFlip(_Augmentation):
     """Flips each image left to right, top to bottom, or both, each with odds of 1/2.
 
     Args:
@@ -249,10 +256,10 @@ class RandomFlip(_Augmentation, Layer):
         default="horizontal_and_vertical",
         check=one_of("horizontal", "vertical", "horizontal_and_vertical"),
     )
-    seed: int | None = setting(default=None, convert=a_seed)
+    seed: int | None = seed()
     data_format: str = setting(default=None, convert=data_format)
 
-    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
         across, down = jax.random.bernoulli(key, 0.5, (2, x.shape[0]))
         return (
             across if self.mode.startswith("horizontal") else None,
@@ -266,7 +273,7 @@ class RandomFlip(_Augmentation, Layer):
         return x
 
 
-class RandomRotation(_Moved, _Augmentation, Layer):
+class RandomRotation(_Moved, _Factor):
     """Turns each image about its middle by a random angle.
 
     The pixel at (i, j) from the middle comes from (j · sin θ + i · cos θ, j · cos θ −
@@ -304,14 +311,7 @@ class RandomRotation(_Moved, _Augmentation, Layer):
 
     factors = ("factor",)
 
-    factor: Any = number(convert=_factor)
-    fill_mode: str = setting(default="reflect", check=one_of(*FILL_MODES))
-    interpolation: str = setting(default="bilinear", check=one_of(*INTERPOLATIONS))
-    seed: int | None = setting(default=None, convert=a_seed)
-    fill_value: float = number(default=0.0)
-    data_format: str = setting(default=None, convert=data_format)
-
-    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
         return (2.0 * np.pi * _uniform(key, *_bounds(self.factor, x), x),)
 
     def change(self, x: Array, *drawn: Any) -> Array:
@@ -327,7 +327,7 @@ class RandomRotation(_Moved, _Augmentation, Layer):
         return self.look_up(x, rows, columns)
 
 
-class RandomZoom(_Moved, _Augmentation, Layer):
+class RandomZoom(_Moved, _Factors):
     """Zooms each image about its middle by a random factor.
 
     The pixel at (i, j) from the middle comes from (z · i, z' · j), z = 1 + f,
@@ -358,15 +358,9 @@ class RandomZoom(_Moved, _Augmentation, Layer):
     factors = ("height_factor", "width_factor")
     limits = (float(np.nextafter(-1.0, 0.0)), 1.0)
 
-    height_factor: Any = number(convert=_factor)
     width_factor: Any = number(default=None, optional=True, convert=_factor)
-    fill_mode: str = setting(default="reflect", check=one_of(*FILL_MODES))
-    interpolation: str = setting(default="bilinear", check=one_of(*INTERPOLATIONS))
-    seed: int | None = setting(default=None, convert=a_seed)
-    fill_value: float = number(default=0.0)
-    data_format: str = setting(default=None, convert=data_format)
 
-    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
         keys = jax.random.split(key)
         high = 1.0 + _uniform(keys[0], *_bounds(self.height_factor, x), x)
         if self.width_factor is None:
@@ -384,7 +378,7 @@ class RandomZoom(_Moved, _Augmentation, Layer):
         )
 
 
-class RandomTranslation(_Moved, _Augmentation, Layer):
+class RandomTranslation(_Moved, _Factors):
     """Shifts each image by a random share of its size.
 
     The pixel (i, j) comes from (i − f · height, j − f' · width), f ~ U(low, high): a
@@ -414,15 +408,7 @@ class RandomTranslation(_Moved, _Augmentation, Layer):
 
     factors = ("height_factor", "width_factor")
 
-    height_factor: Any = number(convert=_factor)
-    width_factor: Any = number(convert=_factor)
-    fill_mode: str = setting(default="reflect", check=one_of(*FILL_MODES))
-    interpolation: str = setting(default="bilinear", check=one_of(*INTERPOLATIONS))
-    seed: int | None = setting(default=None, convert=a_seed)
-    fill_value: float = number(default=0.0)
-    data_format: str = setting(default=None, convert=data_format)
-
-    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
         factors = self.height_factor, self.width_factor
         draws = zip(jax.random.split(key), factors, x.shape[1:3], strict=True)
         return tuple(size * _uniform(k, *_bounds(f, x), x) for k, f, size in draws)
@@ -437,7 +423,7 @@ class RandomTranslation(_Moved, _Augmentation, Layer):
         )
 
 
-class RandomCrop(_Augmentation, Layer):
+class RandomCrop(_Augmentation):
     """Cuts a part out of the images, at a random place while training.
 
     All images of a batch are cut at one place: a_{ij} = x_{i+t, j+l}, t and l uniform.
@@ -467,9 +453,9 @@ class RandomCrop(_Augmentation, Layer):
     Source: Krizhevsky et al. 2012, section 4.1; Keras, `keras.layers.RandomCrop`.
     """
 
-    height: int = setting(check=positive)
-    width: int = setting(check=positive)
-    seed: int | None = setting(default=None, convert=a_seed)
+    height: int = setting(check=whole(1))
+    width: int = setting(check=whole(1))
+    seed: int | None = seed()
     data_format: str = setting(default=None, convert=data_format)
 
     def apply(
@@ -477,7 +463,7 @@ class RandomCrop(_Augmentation, Layer):
     ) -> tuple[Array, State]:
         rows, columns = (x.shape[axis] for axis in image_axes(self, x.shape))
         large = rows >= self.height and columns >= self.width
-        key = self.draws(1.0, training and large, key)
+        key = self.stream(training and large, key)
 
         def sized(x: Array) -> Array:
             if key is None:
@@ -487,7 +473,7 @@ class RandomCrop(_Augmentation, Layer):
 
         return channels_last(self, x, sized), state
 
-    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
         most = x.shape[1] - self.height, x.shape[2] - self.width
         return tuple(jax.random.randint(key, (2,), 0, jnp.asarray(most) + 1))
 
@@ -505,7 +491,7 @@ class RandomCrop(_Augmentation, Layer):
 # Lighter, darker ----------------------------------------------------------------------
 
 
-class RandomContrast(_Augmentation, Layer):
+class RandomContrast(_Augmentation):
     """Changes each image's contrast: a = clip((x − μ) · f + μ), f ~ U(1 − low, 1 + up).
 
     μ is the mean of each channel of each image.
@@ -543,10 +529,10 @@ class RandomContrast(_Augmentation, Layer):
 
     factor: Any = number(convert=_contrast)
     value_range: Any = setting(default=(0, 255), convert=_range)
-    seed: int | None = setting(default=None, convert=a_seed)
+    seed: int | None = seed()
     data_format: str = setting(default=None, convert=data_format, kw_only=True)
 
-    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
         low, up = jnp.broadcast_to(jnp.asarray(self.factor, x.dtype), (2,))
         return (_uniform(key, 1.0 - low, 1.0 + up, x),)
 
@@ -558,7 +544,7 @@ class RandomContrast(_Augmentation, Layer):
         return jnp.clip(y, *self.value_range)
 
 
-class RandomBrightness(_Augmentation, Layer):
+class RandomBrightness(_Augmentation):
     """Makes each image lighter or darker: a = clip(x + f · (high − low)), f uniform.
 
     Args:
@@ -591,10 +577,10 @@ class RandomBrightness(_Augmentation, Layer):
 
     factor: Any = number(convert=_factor)
     value_range: Any = setting(default=(0, 255), convert=_range)
-    seed: int | None = setting(default=None, convert=a_seed)
+    seed: int | None = seed()
     data_format: str = setting(default=None, convert=data_format, kw_only=True)
 
-    def draw(self, key: Any, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
         low, high = self.value_range
         return ((high - low) * _uniform(key, *_bounds(self.factor, x), x),)
 

@@ -13,10 +13,10 @@ from jax.core import Tracer
 
 from onefit import config
 from onefit.description import Description, setting
-from onefit.errors import invalid, is_whole, mistyped, unknown
+from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.symbolic import Call, Tensor, is_symbolic, way_to
 from onefit.registry import Registry, computes_like, snake_case
-from onefit.types import Array, Params, Shape, State, batch_shape, is_shape
+from onefit.types import Array, Generator, Params, Shape, State, batch_shape, is_shape
 
 __all__ = ["Layer", "Role"]
 
@@ -87,7 +87,7 @@ def _apply(
 
 
 _WHOLE = ("int", "uint", "bool")
-_COMMON = {"self", "params", "state", "x", "training", "key"}
+_COMMON = {"self", "params", "state", "x", "training", "key", "options"}
 
 
 class Layer(Description):
@@ -98,8 +98,9 @@ class Layer(Description):
     and nothing else. Shapes carry the batch first, as None. Several inputs are a tuple
     of arrays, and so are several outputs.
 
-    An `apply` with a parameter `mask` is told which steps of x there are; parameters
-    beyond that are static options of a call. What is known of a layer beside that (its
+    A layer without state or randomness writes `compute(params, x)`, any other `apply`.
+    If they take a `mask`, they are given which steps of x there are; parameters beyond
+    that are static options of a call. What is known of a layer beside that (its
     `role`, whether it is `random`) are attributes of the class, which it inherits.
 
     >>> class Scale(Layer):
@@ -107,8 +108,8 @@ class Layer(Description):
     ...     start: float = 1.0
     ...     def init(self, rng, input_shape):
     ...         return {"gain": np.full(input_shape[-1], self.start, "float32")}, {}
-    ...     def apply(self, params, state, x, *, training=False, key=None):
-    ...         return x * params["gain"], state
+    ...     def compute(self, params, x):
+    ...         return x * params["gain"]
     >>> layer = Scale(start=2.0)
     >>> layer(np.ones((1, 3), "float32"))
     Array([[2., 2., 2.]], dtype=float32)
@@ -143,7 +144,9 @@ class Layer(Description):
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.call_options = frozenset(inspect.signature(cls.apply).parameters) - _COMMON
+        functions = map(inspect.signature, (cls.apply, cls.compute))
+        names = (name for function in functions for name in function.parameters)
+        cls.call_options = frozenset(names) - _COMMON
         if "by_row" not in vars(cls) and not cls.__module__.startswith("onefit."):
             parent = next(base for base in cls.__mro__[1:] if issubclass(base, Layer))
             known = parent is not Layer and parent.by_row
@@ -175,9 +178,7 @@ class Layer(Description):
 
     # The pure functions -------------------------------------------------------------
 
-    def init(
-        self, rng: np.random.Generator, input_shape: Shape
-    ) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
         """Fresh weights for an input of this shape, in Keras' order."""
         del rng, input_shape
         return {}, {}
@@ -190,9 +191,30 @@ class Layer(Description):
         *,
         training: bool = False,
         key: Array | None = None,
+        **options: Any,
     ) -> tuple[Any, State]:
-        """The forward pass: (output, new state). Pure."""
+        """The forward pass: (output, new state). Pure.
+
+        By default the output that `compute` gives, and the state as it was.
+        """
+        return self.compute(params, x, **options), state
+
+    def compute(self, params: Params, x: Any) -> Any:
+        """The output of a layer without state or randomness; takes a mask if it asks.
+
+        Such a layer writes this in place of `apply`.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no apply method")
+
+    def misfit(self, received: str, expected: str, fix: str = "") -> ValueError:
+        """The error for what does not fit this layer, which it names."""
+        return invalid(where(self), received, expected, fix)
+
+    def as_built(self, seen: Any, known: Any, what: str, shape: Any, fix: str) -> None:
+        """Refuses an input with another size than the layer was built for."""
+        if seen != known:
+            received = f"{seen} {what} (input shape {shape})"
+            raise self.misfit(received, f"{known}, as it was built for", fix)
 
     def output_shape(self, input_shape: Any) -> Any:
         """The output's shape for this input's; found by tracing unless overridden."""
@@ -308,7 +330,9 @@ class Layer(Description):
         }
 
     def _rules(self, kind: str, params: Params) -> list[tuple[str, Any]]:
-        found = [(name, getattr(self, f"{name}_{kind}", None)) for name in params]
+        # The rule of a recurrent_kernel is in the setting recurrent_regularizer.
+        stems = [(name, name.removesuffix("_kernel")) for name in params]
+        found = [(name, getattr(self, f"{stem}_{kind}", None)) for name, stem in stems]
         return [(name, rule) for name, rule in found if rule is not None]
 
     @property
@@ -330,7 +354,7 @@ class Layer(Description):
         """Whether the layer has its weights."""
         return self._weights is not None
 
-    def build(self, input_shape: Any, rng: np.random.Generator | None = None) -> Self:
+    def build(self, input_shape: Any, rng: Generator | None = None) -> Self:
         """Makes the weights for this input shape (the batch first, as None)."""
         self.output_shape(input_shape)  # refuses what does not fit, before any weight
         params, state = self.init(rng or config.generator(None), input_shape)
@@ -542,15 +566,5 @@ def _sizes(layer: Layer, input_shape: Any, open_size: int) -> Any:
 
 def where(layer: Layer) -> str:
     """How an error names a layer: `Dense 'hidden'`."""
-    return f"{type(layer).__name__} {layer.name!r}"
-
-
-def positive(place: str, name: str, value: Any) -> None:
-    """Refuses all but a positive whole number; for `setting(check=positive)`."""
-    if not is_whole(value, 1):
-        raise invalid(
-            place,
-            f"{name}={value!r}",
-            "a positive whole number",
-            f"write {place}(1) for one" if name in ("units", "filters") else "",
-        )
+    kind = type(layer).__name__
+    return kind if layer.name is None else f"{kind} {layer.name!r}"  # no names inside

@@ -7,14 +7,31 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from onefit import activations, config, constraints, initializers, regularizers
+from onefit import activations, config
 from onefit.description import number, off, setting
 from onefit.errors import invalid, is_whole, mistyped
-from onefit.layers.base import Layer, Role, positive, where
+from onefit.layers.base import Layer
 from onefit.layers.composite import Composite, a_layer
-from onefit.layers.dropout import a_seed
 from onefit.layers.scanning import Matrix, once, project, recur, scan_steps
-from onefit.types import Array, Params, State, is_shape
+from onefit.layers.settings import (
+    Units,
+    activation,
+    constraint,
+    initial,
+    regularizer,
+    seed,
+)
+from onefit.types import (
+    Array,
+    Generator,
+    Key,
+    Mask,
+    Params,
+    Shapes,
+    State,
+    Tree,
+    is_shape,
+)
 
 __all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
 
@@ -55,14 +72,14 @@ class SimpleRecurrence(NamedTuple):
     product: Any = Matrix()
     gates: int = 1
 
-    def step(self, z: Array, q: Array, states: Any) -> Any:
+    def step(self, z: Array, q: Array, states: Tree) -> Any:
         h, slope = activate((self.activation,), z + q)
         return (h,), (slope,)
 
-    def back(self, kept: Any, states: Any) -> Any:
+    def back(self, kept: Tree, states: Tree) -> Any:
         return states[0] * kept[0], (None,)
 
-    def inner(self, dz: Array, kept: Any) -> Array:
+    def inner(self, dz: Array, kept: Tree) -> Array:
         return dz
 
 
@@ -74,7 +91,7 @@ class LSTMRecurrence(NamedTuple):
     product: Any = Matrix()
     gates: int = 4
 
-    def step(self, z: Array, q: Array, states: Any) -> Any:
+    def step(self, z: Array, q: Array, states: Tree) -> Any:
         _, before = states
         g, gate = self.activation, self.recurrent_activation
         values, slopes = activate((gate, gate, g, gate), z + q)
@@ -84,12 +101,12 @@ class LSTMRecurrence(NamedTuple):
         partners = jnp.concatenate([new, before, i, a], -1)
         return (o * a, c), (partners * slopes, o * slope, f)
 
-    def back(self, kept: Any, states: Any) -> Any:
+    def back(self, kept: Tree, states: Tree) -> Any:
         (slopes, to_c, f), (dh, dc) = kept, states
         dc = dc + dh * to_c
         return jnp.concatenate([dc, dc, dc, dh], -1) * slopes, (None, dc * f)
 
-    def inner(self, dz: Array, kept: Any) -> Array:
+    def inner(self, dz: Array, kept: Tree) -> Array:
         return dz
 
 
@@ -101,7 +118,7 @@ class GRURecurrence(NamedTuple):
     product: Any = Matrix()
     gates: int = 3
 
-    def step(self, z: Array, q: Array, states: Any) -> Any:
+    def step(self, z: Array, q: Array, states: Tree) -> Any:
         (h,), width = states, z.shape[-1] // 3
         gate, both = self.recurrent_activation, 2 * width
         values, slopes = activate((gate, gate), z[..., :both] + q[..., :both])
@@ -112,11 +129,11 @@ class GRURecurrence(NamedTuple):
         first = jnp.concatenate([h - n, to_n * inner], -1) * slopes
         return (u * h + (1.0 - u) * n,), (jnp.concatenate([first, to_n], -1), u, r)
 
-    def back(self, kept: Any, states: Any) -> Any:
+    def back(self, kept: Tree, states: Tree) -> Any:
         (slopes, u, _), (dh,) = kept, states
         return jnp.concatenate([dh, dh, dh], -1) * slopes, (dh * u,)
 
-    def inner(self, dz: Array, kept: Any) -> Array:
+    def inner(self, dz: Array, kept: Tree) -> Array:
         both = 2 * kept[2].shape[-1]
         return jnp.concatenate([dz[..., :both], dz[..., both:] * kept[2]], -1)
 
@@ -124,40 +141,41 @@ class GRURecurrence(NamedTuple):
 # What cells and layers share ----------------------------------------------------------
 
 
-class Recurrent:
+class Recurrent(Units, Layer, abstract=True):
     """Weights, dropout and the two ways through time; settings are the class's own."""
 
     gates: ClassVar[int]
     memories: ClassVar[int] = 1
     """How many states there are."""
 
-    units: int
-    activation: Any
-    recurrent_activation: Any
-    use_bias: bool
-    kernel_initializer: Any
-    recurrent_initializer: Any
-    bias_initializer: Any
-    recurrent_regularizer: Any
-    recurrent_constraint: Any
-    dropout: Any
-    recurrent_dropout: Any
-    seed: int | None
+    _order = (
+        "filters kernel_size strides padding data_format dilation_rate units "
+        "activation recurrent_activation use_bias "
+        "kernel_initializer recurrent_initializer bias_initializer unit_forget_bias "
+        "kernel_regularizer recurrent_regularizer bias_regularizer "
+        "activity_regularizer kernel_constraint recurrent_constraint bias_constraint "
+        "dropout recurrent_dropout"
+    )
+
+    activation: Any = activation("tanh")
+    use_bias: bool = True
+    kernel_initializer: Any = initial("glorot_uniform")
+    recurrent_initializer: Any = initial("orthogonal")
+    bias_initializer: Any = initial("zeros")
+    kernel_regularizer: Any = regularizer()
+    recurrent_regularizer: Any = regularizer()
+    bias_regularizer: Any = regularizer()
+    kernel_constraint: Any = constraint()
+    recurrent_constraint: Any = constraint()
+    bias_constraint: Any = constraint()
+    dropout: float = number(default=0.0, minimum=0, maximum=1)
+    recurrent_dropout: float = number(default=0.0, minimum=0, maximum=1)
+    seed: int | None = seed()
 
     @property
     def random(self) -> bool:
         """Whether anything is dropped while training."""
         return not (off(self.dropout) and off(self.recurrent_dropout))
-
-    @property
-    def recurrent_kernel_regularizer(self) -> Any:
-        """The penalty on R, by the name of the weight."""
-        return self.recurrent_regularizer
-
-    @property
-    def recurrent_kernel_constraint(self) -> Any:
-        """The constraint of R, by the name of the weight."""
-        return self.recurrent_constraint
 
     @property
     def state_size(self) -> Any:
@@ -174,7 +192,7 @@ class Recurrent:
         shape = (batch_size, self.units)
         return tuple(np.zeros(shape, config.floatx()) for _ in range(self.memories))
 
-    def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
         shape = input_shape if is_shape(input_shape) else input_shape[0]
         wide = self.gates * self.units
         params = {
@@ -187,7 +205,7 @@ class Recurrent:
             params["bias"] = self.first_bias(rng)
         return params, {}
 
-    def first_bias(self, rng: Any) -> Array:
+    def first_bias(self, rng: Generator) -> Array:
         """How the bias starts."""
         return self.bias_initializer.draw(rng, (self.gates * self.units,))
 
@@ -211,7 +229,9 @@ class Recurrent:
         """Whether each gate has draws of its own."""
         return not off(self.recurrent_dropout)
 
-    def noises(self, key: Any, training: bool, x: Array, h: Array) -> tuple[Any, Any]:
+    def noises(
+        self, key: Key | None, training: bool, x: Array, h: Array
+    ) -> tuple[Any, Any]:
         """What x and h are multiplied by, the same at all times; None for nothing."""
         if not training or key is None:
             return None, None
@@ -231,7 +251,7 @@ class Recurrent:
 
         return draw(0, self.dropout, x), draw(1, self.recurrent_dropout, h)
 
-    def projected(self, params: Params, x: Array, noise: Any) -> Array:
+    def projected(self, params: Params, x: Array, noise: Array | None) -> Array:
         """The products x · W of all times, with the noise of each gate on x."""
         if noise is None:
             return project(x, params["kernel"])
@@ -239,7 +259,7 @@ class Recurrent:
         pairs = zip(noise, parts, strict=True)
         return jnp.concatenate([project(x * m, W) for m, W in pairs], -1)
 
-    def one(self, params: Params, x: Array, states: Any, noises: Any) -> Any:
+    def one(self, params: Params, x: Array, states: Tree, noises: Tree) -> Any:
         """The states after one step."""
         z = self.projected(params, x[None], noises[0])[0]
         b, r = self.biases(params)
@@ -250,18 +270,18 @@ class Recurrent:
         self,
         params: Params,
         x: Array,
-        states: Any,
-        mask: Any,
+        states: Tree,
+        mask: Mask,
         sequences: bool,
         *,
         training: bool,
-        key: Any,
+        key: Key | None,
     ) -> tuple[Array, Any]:
         """The outputs of all steps, or the last one; and the last states."""
         noises = self.noises(key, training, x[0], states[0])
         if not self.derived:
 
-            def step(x: Array, states: Any, _: Any) -> Any:
+            def step(x: Array, states: Tree, _: Any) -> Any:
                 new = self.one(params, x, states, noises)
                 return new[0], new, ()
 
@@ -282,7 +302,7 @@ class Recurrent:
         return (ys if sequences else states[0]), states
 
 
-class SimpleFormula(Recurrent):
+class SimpleFormula(Recurrent, abstract=True):
     """h_t = g(x_t · W + h_{t−1} · R + b)."""
 
     gates = 1
@@ -292,14 +312,15 @@ class SimpleFormula(Recurrent):
         return SimpleRecurrence(self.activation)
 
 
-class LSTMFormula(Recurrent):
+class LSTMFormula(Recurrent, abstract=True):
     """Input, forget and output gates around a memory c."""
 
     gates, memories = 4, 2
 
-    unit_forget_bias: bool
+    recurrent_activation: Any = activation("sigmoid")
+    unit_forget_bias: bool = True
 
-    def first_bias(self, rng: Any) -> Array:
+    def first_bias(self, rng: Generator) -> Array:
         if not self.unit_forget_bias:
             return super().first_bias(rng)
         draw, n = self.bias_initializer.draw, self.units
@@ -311,14 +332,15 @@ class LSTMFormula(Recurrent):
         return LSTMRecurrence(self.activation, self.recurrent_activation)
 
 
-class GRUFormula(Recurrent):
+class GRUFormula(Recurrent, abstract=True):
     """Update and reset gates, and a candidate."""
 
     gates = 3
 
-    reset_after: bool
+    recurrent_activation: Any = activation("sigmoid")
+    reset_after: bool = True
 
-    def first_bias(self, rng: Any) -> Array:
+    def first_bias(self, rng: Generator) -> Array:
         shape = (3 * self.units,)
         return self.bias_initializer.draw(
             rng, (2, *shape) if self.reset_after else shape
@@ -336,7 +358,7 @@ class GRUFormula(Recurrent):
     def derived(self) -> bool:
         return self.reset_after and super().derived
 
-    def one(self, params: Params, x: Array, states: Any, noises: Any) -> Any:
+    def one(self, params: Params, x: Array, states: Tree, noises: Tree) -> Any:
         if self.reset_after:
             return super().one(params, x, states, noises)
         (h,), of_h = states, noises[1]
@@ -350,42 +372,35 @@ class GRUFormula(Recurrent):
         return (u * h + (1.0 - u) * n,)
 
 
-def initial(name: str) -> Any:
-    """The setting of how a weight starts, this unless said otherwise."""
-    return setting(default=name, convert=initializers.get)
-
-
 # Cells --------------------------------------------------------------------------------
 
 
-class _CalledOnce:
+class _CalledOnce(Layer, abstract=True):
     """What is called on one step: `cell(x, states)` gives (output, new states)."""
 
     def gather(self, *inputs: Any, **options: Any) -> Any:
         """x, and the states as a tuple."""
         if len(inputs) == 2:
             inputs = ((inputs[0], _tuple(inputs[1])),)
-        return super().gather(*inputs, **options)  # type: ignore[misc]
+        return super().gather(*inputs, **options)
 
 
-class _Cell(_CalledOnce):
+class _Cell(_CalledOnce, abstract=True):
     """One step of a recurrence."""
 
-    role: ClassVar[Role] = "other"
+    role = "other"
 
     def apply(
-        self: Any, params: Params, state: State, x: Any, *, training=False, key=None
-    ) -> tuple[Any, State]:
+        self, params: Params, state: State, x: Tree, *, training=False, key=None
+    ) -> tuple[Tree, State]:
         x, states = x
         new = self.one(params, x, states, self.noises(key, training, x, states[0]))
         return (new[0], new), state
 
-    def output_shape(self: Any, input_shape: Any) -> Any:
+    def output_shape(self, input_shape: Shapes) -> Shapes:
         """The output's shape, and the states'."""
-        place = where(self)
         if is_shape(input_shape) or len(input_shape) != 2:
-            raise invalid(
-                place,
+            raise self.misfit(
                 f"input of shape {input_shape}",
                 "x and the states, (batch, features) and each (batch, units)",
                 "write cell(x, cell.get_initial_state(batch_size=len(x))), or "
@@ -393,24 +408,17 @@ class _Cell(_CalledOnce):
             )
         x, states = input_shape
         if len(x) != 2 or x[-1] is None:
-            raise invalid(
-                place,
+            raise self.misfit(
                 f"x of shape {x}",
                 "(batch, features), one step of time",
                 "wrap the cell in RNN(...) for sequences",
             )
         known = self.slot.params["kernel"].shape[0] if self.built else x[-1]
-        if x[-1] != known:
-            raise invalid(
-                place,
-                f"{x[-1]} features (input shape {x})",
-                f"{known}, as it was built for",
-                f"give x {known} columns, or make a new cell",
-            )
+        fix = f"give x {known} columns, or make a new cell"
+        self.as_built(x[-1], known, "features", x, fix)
         wanted = state_shapes(self.state_size, x[0])
         if [s[1:] for s in states] != [s[1:] for s in wanted]:
-            raise invalid(
-                place,
+            raise self.misfit(
                 f"states of shapes {list(states)}",
                 f"{list(wanted)}",
                 "write cell.get_initial_state(batch_size=len(x)) for zeros",
@@ -418,14 +426,14 @@ class _Cell(_CalledOnce):
         return wanted[0], wanted
 
 
-def _tuple(states: Any) -> Any:
+def _tuple(states: Tree) -> Any:
     """States as users give them, an array or lists of arrays, as tuples."""
     if isinstance(states, list | tuple):
         return tuple(_tuple(s) if isinstance(s, list | tuple) else s for s in states)
     return (states,)
 
 
-class SimpleRNNCell(_Cell, SimpleFormula, Layer):
+class SimpleRNNCell(_Cell, SimpleFormula):
     """One step of `SimpleRNN`: h_t = g(x_t · W + h_{t−1} · R + b).
 
     Args:
@@ -457,24 +465,8 @@ class SimpleRNNCell(_Cell, SimpleFormula, Layer):
     Source: Elman 1990, "Finding structure in time".
     """
 
-    units: int = setting(check=positive)
-    activation: Any = setting(default="tanh", convert=activations.get)
-    use_bias: bool = True
-    kernel_initializer: Any = initial("glorot_uniform")
-    recurrent_initializer: Any = initial("orthogonal")
-    bias_initializer: Any = initial("zeros")
-    kernel_regularizer: Any = setting(default=None, convert=regularizers.get)
-    recurrent_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    kernel_constraint: Any = setting(default=None, convert=constraints.get)
-    recurrent_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
-    dropout: float = number(default=0.0, minimum=0, maximum=1)
-    recurrent_dropout: float = number(default=0.0, minimum=0, maximum=1)
-    seed: int | None = setting(default=None, convert=a_seed)
 
-
-class LSTMCell(_Cell, LSTMFormula, Layer):
+class LSTMCell(_Cell, LSTMFormula):
     """One step of `LSTM`: gates i, f, o around a memory c.
 
     i, f, o = σ(x_t · W_k + h_{t−1} · R_k + b_k), g alike with the activation;
@@ -512,26 +504,8 @@ class LSTMCell(_Cell, LSTMFormula, Layer):
     for the forget gate.
     """
 
-    units: int = setting(check=positive)
-    activation: Any = setting(default="tanh", convert=activations.get)
-    recurrent_activation: Any = setting(default="sigmoid", convert=activations.get)
-    use_bias: bool = True
-    kernel_initializer: Any = initial("glorot_uniform")
-    recurrent_initializer: Any = initial("orthogonal")
-    bias_initializer: Any = initial("zeros")
-    unit_forget_bias: bool = True
-    kernel_regularizer: Any = setting(default=None, convert=regularizers.get)
-    recurrent_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    kernel_constraint: Any = setting(default=None, convert=constraints.get)
-    recurrent_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
-    dropout: float = number(default=0.0, minimum=0, maximum=1)
-    recurrent_dropout: float = number(default=0.0, minimum=0, maximum=1)
-    seed: int | None = setting(default=None, convert=a_seed)
 
-
-class GRUCell(_Cell, GRUFormula, Layer):
+class GRUCell(_Cell, GRUFormula):
     """One step of `GRU`: u and r decide what of h is kept, and what n sees of it.
 
     u, r = σ(x_t · W_k + b_k + h_{t−1} · R_k + r_k), n = tanh(x_t · W_n + b_n + r ⊙
@@ -570,23 +544,7 @@ class GRUCell(_Cell, GRUFormula, Layer):
     Source: Cho et al. 2014, arXiv:1406.1078.
     """
 
-    units: int = setting(check=positive)
-    activation: Any = setting(default="tanh", convert=activations.get)
-    recurrent_activation: Any = setting(default="sigmoid", convert=activations.get)
-    use_bias: bool = True
-    kernel_initializer: Any = initial("glorot_uniform")
-    recurrent_initializer: Any = initial("orthogonal")
-    bias_initializer: Any = initial("zeros")
-    kernel_regularizer: Any = setting(default=None, convert=regularizers.get)
-    recurrent_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    kernel_constraint: Any = setting(default=None, convert=constraints.get)
-    recurrent_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
-    dropout: float = number(default=0.0, minimum=0, maximum=1)
-    recurrent_dropout: float = number(default=0.0, minimum=0, maximum=1)
-    reset_after: bool = True
-    seed: int | None = setting(default=None, convert=a_seed)
+    _order = f"{Recurrent._order} reset_after"
 
 
 def _cells(value: Any) -> tuple[Layer, ...]:
@@ -646,7 +604,7 @@ class StackedRNNCells(_CalledOnce, Composite):
         """The states before the first step, by cell."""
         return tuple(zero_states(cell, batch_size) for cell in self.cells)
 
-    def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
         x = input_shape if is_shape(input_shape) else input_shape[0]
         params, state = {}, {}
         for (name, cell), stream in zip(
@@ -657,8 +615,8 @@ class StackedRNNCells(_CalledOnce, Composite):
         return self.whole(params), self.whole(state)
 
     def apply(
-        self, params: Params, state: State, x: Any, *, training=False, key=None
-    ) -> tuple[Any, State]:
+        self, params: Params, state: State, x: Tree, *, training=False, key=None
+    ) -> tuple[Tree, State]:
         x, states = x
         new, after = [], {}
         for i, (name, cell) in enumerate(self.parts().items()):
@@ -670,10 +628,9 @@ class StackedRNNCells(_CalledOnce, Composite):
             new.append(s)
         return (x, tuple(new)), self.whole(after)
 
-    def output_shape(self, input_shape: Any) -> Any:
+    def output_shape(self, input_shape: Shapes) -> Shapes:
         if is_shape(input_shape) or len(input_shape) != 2:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"input of shape {input_shape}",
                 "x and the states of each cell",
                 "write cell(x, cell.get_initial_state(batch_size=len(x))), or "
@@ -708,7 +665,7 @@ def a_cell(value: Any) -> Layer:
     return cell
 
 
-def output_size(cell: Any) -> Any:
+def output_size(cell: Layer) -> Any:
     """The size of a cell's output: its own word, or the size of its first state."""
     size = getattr(cell, "output_size", None)
     return jax.tree.leaves(cell.state_size)[0] if size is None else size
@@ -727,7 +684,7 @@ def state_shapes(size: Any, batch: int | None) -> tuple[Any, ...]:
     )
 
 
-def zero_states(cell: Any, batch: int) -> tuple[Any, ...]:
+def zero_states(cell: Layer, batch: int) -> tuple[Any, ...]:
     """The states before the first step: the cell's own, or zeros."""
     own = getattr(cell, "get_initial_state", None)
     if own is not None:
@@ -739,21 +696,21 @@ def zero_states(cell: Any, batch: int) -> tuple[Any, ...]:
 
 
 def through_time(
-    cell: Any,
+    cell: Layer,
     params: Params,
     state: State,
     x: Array,
-    states: Any,
-    mask: Any,
+    states: Tree,
+    mask: Mask,
     sequences: bool,
     *,
     training: bool,
-    key: Any,
+    key: Key | None,
 ) -> tuple[tuple[Array, Any], State]:
     """((all outputs or the last, the last states), the cell's state).
 
     Args:
-        cell: Any cell.
+        cell: Layer cell.
         params, state: Its weights.
         x: (time, batch, ...).
         states: Those before the first step.
@@ -781,7 +738,7 @@ def through_time(
         told = {"training": training, "key": key}
         return cell.over(params, x, states, mask, sequences, **told), state
 
-    def step(x: Array, states: Any, state: State) -> Any:
+    def step(x: Array, states: Tree, state: State) -> Any:
         (y, new), state = cell.apply(
             params, state, (x, states), training=training, key=key
         )

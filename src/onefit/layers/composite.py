@@ -8,7 +8,7 @@ import numpy as np
 
 from onefit.errors import mistyped
 from onefit.layers.base import Layer, layers
-from onefit.types import Params
+from onefit.types import Generator, Params, Shapes, Tree
 
 __all__ = ["Composite", "a_layer"]
 
@@ -61,7 +61,7 @@ class Composite(Layer, abstract=True):
             for name, w in _flat(own).items()
         }
 
-    def build(self, input_shape: Any, rng: Any = None) -> Self:
+    def build(self, input_shape: Shapes, rng: Generator = None) -> Self:
         """Makes the weights; a part that has weights already brings copies of them."""
         super().build(input_shape, rng)
         for name, part in self.parts().items():
@@ -109,7 +109,7 @@ def _below(part: Any, weights: Params) -> Params:
     }
 
 
-def _flat(weights: Any) -> Params:
+def _flat(weights: Tree) -> Params:
     """The weights of a part by name; those of a graph are a tuple, one a layer."""
     if isinstance(weights, dict):
         return weights

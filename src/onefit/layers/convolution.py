@@ -9,18 +9,19 @@ from typing import Any, ClassVar, Literal
 
 import jax.numpy as jnp
 
-from onefit import activations, constraints, initializers, regularizers
+from onefit import initializers
+from onefit.checks import whole
 from onefit.description import Description, setting
 from onefit.errors import invalid, unknown
-from onefit.layers.base import Layer, Role, positive, where
 from onefit.layers.convolving import convolve
 from onefit.layers.grids import Grid, by_axis, lowered
 from onefit.layers.reshaping import data_format
+from onefit.layers.settings import Activated, KernelAndBias
 from onefit.layers.taps import Geometry, Taps
 from onefit.layers.windows import window_count
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Generator, Params, Shape, State
 
-__all__ = ["Conv1D", "Conv2D", "Conv3D", "Convolution", "KernelAndBias"]
+__all__ = ["Conv1D", "Conv2D", "Conv3D", "Convolution", "Filters", "Windows"]
 
 
 # Shared parts -------------------------------------------------------------------------
@@ -44,29 +45,39 @@ def padding_name(place: str, name: str, value: Any) -> None:
         raise unknown(f"padding of {place}", value, known)
 
 
-class Convolution(Grid):
-    """Mixed into layers with a kernel that slides: sizes by axis, bias, activation.
+class Windows(Description):
+    """How the windows of a convolution lie."""
 
-    A subclass has these settings, and writes `kernels`, `filters_of`, `convolved`.
+    kernel_size: Any
+    strides: Any = 1
+    padding: str = setting(default="valid", convert=lowered, check=padding_name)
+    data_format: Any = setting(default=None, convert=data_format)
+    dilation_rate: Any = 1
+
+
+class Filters(Description):
+    """How many filters there are, the channels of the output."""
+
+    filters: int = setting(check=whole(1, fix="write filters=1 for one"))
+
+
+class Convolution(Activated, Windows, Grid, abstract=True):
+    """Base of layers with a kernel that slides: sizes by axis, bias, activation.
+
+    A subclass writes `kernels`, `filters_of` and `convolved`.
     """
 
-    role: ClassVar[Role] = "convolution"
+    role = "convolution"
     variant: ClassVar[Literal["", "depthwise", "separable", "transposed"]] = ""
     """How a kernel meets the channels, if not all at once."""
 
-    kernel_size: Any
-    strides: Any
-    padding: str
-    dilation_rate: Any
-    activation: Any
-    use_bias: bool
-    bias_initializer: Any
+    bias_initializer = initializers.Zeros()  # not annotated: a setting of subclasses
 
     together: ClassVar[bool] = False
     """Whether strides and dilation_rate may both be above 1."""
 
     def __post_init__(self) -> None:
-        super().__post_init__()  # type: ignore[misc]
+        super().__post_init__()
         for name in ("kernel_size", "strides", "dilation_rate"):
             object.__setattr__(self, name, by_axis(self, name))
         if not self.together and max(self.strides) > 1 < max(self.dilation_rate):
@@ -90,7 +101,7 @@ class Convolution(Grid):
         """The z without b, of an input with channels last."""
         raise NotImplementedError(f"{type(self).__name__} has no convolved method")
 
-    def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
         channels = self.channels(input_shape)
         params = {
             name: start.draw(rng, shape)
@@ -101,43 +112,31 @@ class Convolution(Grid):
             params["bias"] = self.bias_initializer.draw(rng, (filters,))
         return params, {}
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         first = self.data_format == "channels_first"
         z = self.convolved(params, jnp.moveaxis(x, 1, -1) if first else x)
         if self.use_bias:
             z = z + params["bias"]
-        return self.activation(jnp.moveaxis(z, -1, 1) if first else z), state
+        return self.activation(jnp.moveaxis(z, -1, 1) if first else z)
 
-    def before(self: Any, link: str) -> Layer | None:
-        linked = self.activation is activations.get(link)
-        return self.replace(activation=activations.linear) if linked else None
-
-    def channels(self: Any, input_shape: Shape) -> int:
+    def channels(self, input_shape: Shape) -> int:
         """The input's channels; refused when they are open, or others than before."""
         axes = self.axes(input_shape)
         axis = 1 if axes[0] == 2 else len(input_shape) - 1
         channels = input_shape[axis]
         if channels is None:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"input of shape {input_shape}",
                 f"a known number of channels along axis {axis}",
                 "write it in Input(shape=...), or data_format='channels_first' if "
                 "channels come first",
             )
         known = self.slot.input_shape[axis] if self.built else channels
-        if channels != known:
-            raise invalid(
-                where(self),
-                f"{channels} channels (input shape {input_shape})",
-                f"{known}, as it was built for",
-                f"give x {known} channels along axis {axis}, or make a new layer",
-            )
+        fix = f"give x {known} channels along axis {axis}, or make a new layer"
+        self.as_built(channels, known, "channels", input_shape, fix)
         return channels
 
-    def multiplications(self: Any, input_shape: Shape) -> int:
+    def multiplications(self, input_shape: Shape) -> int:
         # Each weight of a kernel is met once a window.
         kernels = self.kernels(self.channels(input_shape)).values()
         windows = min(
@@ -183,7 +182,7 @@ class Convolution(Grid):
         lengths = enumerate(x.shape[1:-1])
         return Geometry(tuple(self.taps(n, along) for along, n in lengths), groups)
 
-    def refuse(self: Any, given: Shape, axes: Any, sizes: Any) -> None:
+    def refuse(self, given: Shape, axes: Any, sizes: Any) -> None:
         """Refuses an input that is smaller than the windows."""
         along = next(i for i, n in enumerate(sizes) if n is not None and n < 1)
         axis, reach, length = axes[along], self.reach(along), given[axes[along]]
@@ -193,8 +192,7 @@ class Convolution(Grid):
             n if n is None else window_count(n, 1, self.strides[i], "same")
             for i, n in enumerate(given[a] for a in axes)
         ]
-        raise invalid(
-            where(self),
+        raise self.misfit(
             f"input of shape {given}: axis {axis} has size {length}, and "
             f"kernel_size={self.kernel_size}{dilated} reaches over {reach} there",
             f"a size of at least {reach} along axis {axis}",
@@ -205,32 +203,10 @@ class Convolution(Grid):
         )
 
 
-class KernelAndBias(Description):
-    """The settings of a layer with one kernel and a bias, behind those of its sizes."""
+class _Conv(KernelAndBias, Convolution, Filters, abstract=True):
+    _order = "filters kernel_size strides padding data_format dilation_rate groups"
 
-    activation: Any = setting(default=None, convert=activations.get)
-    use_bias: bool = True
-    kernel_initializer: Any = setting(
-        default="glorot_uniform", convert=initializers.get
-    )
-    bias_initializer: Any = setting(default="zeros", convert=initializers.get)
-    kernel_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    activity_regularizer: Any = setting(default=None, convert=regularizers.get)
-    kernel_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
-
-
-class _Sizes(Convolution, Description):
-    """The sizes of a convolution."""
-
-    filters: int = setting(check=positive)
-    kernel_size: Any
-    strides: Any = 1
-    padding: str = setting(default="valid", convert=lowered, check=padding_name)
-    data_format: Any = setting(default=None, convert=data_format)
-    dilation_rate: Any = 1
-    groups: int = setting(default=1, check=positive)
+    groups: int = setting(default=1, check=whole(1))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -242,14 +218,13 @@ class _Sizes(Convolution, Description):
                 f"write filters={-(-self.filters // self.groups) * self.groups}",
             )
 
-    def kernels(self: Any, channels: int) -> dict[str, tuple[Any, Shape]]:
+    def kernels(self, channels: int) -> dict[str, tuple[Any, Shape]]:
         shape = (*self.kernel_size, channels // self.groups, self.filters)
         return {"kernel": (self.kernel_initializer, shape)}
 
-    def filters_of(self: Any, channels: int) -> int:
+    def filters_of(self, channels: int) -> int:
         if channels % self.groups:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"{channels} channels and groups={self.groups}",
                 "as many channels in each group",
                 f"write groups={math.gcd(channels, self.groups)}",
@@ -263,7 +238,7 @@ class _Sizes(Convolution, Description):
 # The layers ---------------------------------------------------------------------------
 
 
-class Conv1D(KernelAndBias, _Sizes, Layer):
+class Conv1D(_Conv):
     """Convolves sequences: z_p = Σ_i x_{s·p + d·i} · w_i + b, and a = g(z).
 
     Args:
@@ -303,7 +278,7 @@ class Conv1D(KernelAndBias, _Sizes, Layer):
     rank = 1
 
 
-class Conv2D(KernelAndBias, _Sizes, Layer):
+class Conv2D(_Conv):
     """Convolves images: z_pq = Σ_ij x_{s·p + d·i, s·q + d·j} · w_ij + b, and a = g(z).
 
     A unit of a dense layer sees the whole image with weights of its own. A unit here
@@ -354,7 +329,7 @@ class Conv2D(KernelAndBias, _Sizes, Layer):
     rank = 2
 
 
-class Conv3D(KernelAndBias, _Sizes, Layer):
+class Conv3D(_Conv):
     """Convolves volumes: z_p = Σ_i x_{s·p + d·i} · w_i + b, p and i of three numbers.
 
     Args:

@@ -2,31 +2,29 @@
 
 from typing import Any
 
-from onefit import activations, constraints, initializers, regularizers
-from onefit.description import Description, setting
-from onefit.layers.base import Layer, positive
-from onefit.layers.convolution import Convolution, padding_name
+from onefit.checks import whole
+from onefit.description import setting
+from onefit.layers.convolution import Convolution, Filters
 from onefit.layers.convolving import convolve
-from onefit.layers.grids import lowered
-from onefit.layers.reshaping import data_format
+from onefit.layers.settings import constraint, initial, regularizer
 from onefit.types import Array, Params, Shape
 
 __all__ = ["DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"]
 
 
-class _Channelwise(Convolution):
+class _Channelwise(Convolution, abstract=True):
     """A convolution with depth_multiplier filters for each channel."""
 
     together = True
-    depth_multiplier: Any
-    depthwise_initializer: Any
+    depth_multiplier: int = setting(default=1, check=whole(1))
+    depthwise_initializer: Any = initial("glorot_uniform")
 
     def depthwise_kernel(self, channels: int) -> tuple[Any, Shape]:
         """How the kernel of the channels starts, and its shape."""
         shape = (*self.kernel_size, channels, self.depth_multiplier)
         return self.depthwise_initializer, shape
 
-    def channelwise(self, kernel: Any, x: Array) -> Array:
+    def channelwise(self, kernel: Array, x: Array) -> Array:
         """Each channel convolved with its own filters."""
         *sizes, channels, many = kernel.shape
         kernel = kernel.reshape(*sizes, 1, channels * many)
@@ -36,26 +34,17 @@ class _Channelwise(Convolution):
 # One kernel ---------------------------------------------------------------------------
 
 
-class _Depthwise(_Channelwise, Description):
+class _Depthwise(_Channelwise, abstract=True):
     variant = "depthwise"
 
-    kernel_size: Any
-    strides: Any = 1
-    padding: str = setting(default="valid", convert=lowered, check=padding_name)
-    depth_multiplier: int = setting(default=1, check=positive)
-    data_format: Any = setting(default=None, convert=data_format)
-    dilation_rate: Any = 1
-    activation: Any = setting(default=None, convert=activations.get)
-    use_bias: bool = True
-    depthwise_initializer: Any = setting(
-        default="glorot_uniform", convert=initializers.get
-    )
-    bias_initializer: Any = setting(default="zeros", convert=initializers.get)
-    depthwise_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    activity_regularizer: Any = setting(default=None, convert=regularizers.get)
-    depthwise_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
+    _order = "kernel_size strides padding depth_multiplier"
+
+    bias_initializer: Any = initial("zeros")
+    depthwise_regularizer: Any = regularizer()
+    bias_regularizer: Any = regularizer()
+    activity_regularizer: Any = regularizer()
+    depthwise_constraint: Any = constraint()
+    bias_constraint: Any = constraint()
 
     # The weight is called kernel, and its rules depthwise, as in Keras.
 
@@ -79,7 +68,7 @@ class _Depthwise(_Channelwise, Description):
         return self.channelwise(params["kernel"], x)
 
 
-class DepthwiseConv1D(_Depthwise, Layer):
+class DepthwiseConv1D(_Depthwise):
     """Convolves each channel of sequences by itself.
 
     Args:
@@ -109,7 +98,7 @@ class DepthwiseConv1D(_Depthwise, Layer):
     rank = 1
 
 
-class DepthwiseConv2D(_Depthwise, Layer):
+class DepthwiseConv2D(_Depthwise):
     """Convolves each channel of images by itself, with filters of its own.
 
     z_pqc = Σ_ij x_{s·p + d·i, s·q + d·j, c} · w_ijc + b_c, and a = g(z).
@@ -150,54 +139,22 @@ class DepthwiseConv2D(_Depthwise, Layer):
 # Two kernels --------------------------------------------------------------------------
 
 
-class _Separable(_Channelwise, Description):
+class _Separable(_Channelwise, Filters, abstract=True):
     variant = "separable"
 
-    filters: int = setting(check=positive)
-    kernel_size: Any
-    strides: Any = 1
-    padding: str = setting(default="valid", convert=lowered, check=padding_name)
-    data_format: Any = setting(default=None, convert=data_format)
-    dilation_rate: Any = 1
-    depth_multiplier: int = setting(default=1, check=positive)
-    activation: Any = setting(default=None, convert=activations.get)
-    use_bias: bool = True
-    depthwise_initializer: Any = setting(
-        default="glorot_uniform", convert=initializers.get
+    _order = (
+        "filters kernel_size strides padding data_format dilation_rate depth_multiplier"
     )
-    pointwise_initializer: Any = setting(
-        default="glorot_uniform", convert=initializers.get
-    )
-    bias_initializer: Any = setting(default="zeros", convert=initializers.get)
-    depthwise_regularizer: Any = setting(default=None, convert=regularizers.get)
-    pointwise_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    activity_regularizer: Any = setting(default=None, convert=regularizers.get)
-    depthwise_constraint: Any = setting(default=None, convert=constraints.get)
-    pointwise_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
 
-    # The weights are called depthwise_kernel and pointwise_kernel, as in Keras.
-
-    @property
-    def depthwise_kernel_regularizer(self) -> Any:
-        """The penalty on the weight of that name."""
-        return self.depthwise_regularizer
-
-    @property
-    def pointwise_kernel_regularizer(self) -> Any:
-        """The penalty on the weight of that name."""
-        return self.pointwise_regularizer
-
-    @property
-    def depthwise_kernel_constraint(self) -> Any:
-        """What the weight of that name is put through after a step."""
-        return self.depthwise_constraint
-
-    @property
-    def pointwise_kernel_constraint(self) -> Any:
-        """What the weight of that name is put through after a step."""
-        return self.pointwise_constraint
+    pointwise_initializer: Any = initial("glorot_uniform")
+    bias_initializer: Any = initial("zeros")
+    depthwise_regularizer: Any = regularizer()
+    pointwise_regularizer: Any = regularizer()
+    bias_regularizer: Any = regularizer()
+    activity_regularizer: Any = regularizer()
+    depthwise_constraint: Any = constraint()
+    pointwise_constraint: Any = constraint()
+    bias_constraint: Any = constraint()
 
     def kernels(self, channels: int) -> dict[str, tuple[Any, Shape]]:
         between = channels * self.depth_multiplier
@@ -216,7 +173,7 @@ class _Separable(_Channelwise, Description):
         return between @ pointwise.reshape(pointwise.shape[-2:])
 
 
-class SeparableConv1D(_Separable, Layer):
+class SeparableConv1D(_Separable):
     """Convolves each channel of sequences by itself, then mixes the channels.
 
     Args:
@@ -247,7 +204,7 @@ class SeparableConv1D(_Separable, Layer):
     rank = 1
 
 
-class SeparableConv2D(_Separable, Layer):
+class SeparableConv2D(_Separable):
     """Convolves each channel of images by itself, then mixes them: z = (x * w) · v + b.
 
     A convolution with filters · channels · height · width weights, made of two with

@@ -6,31 +6,24 @@ gives a convolution's δx.
 
 from typing import Any
 
-from onefit.description import Description, setting
 from onefit.errors import invalid, is_whole
-from onefit.layers.base import Layer, positive, where
-from onefit.layers.convolution import Convolution, KernelAndBias, padding_name
+from onefit.layers.convolution import Convolution, Filters
 from onefit.layers.convolving import convolve_back
-from onefit.layers.grids import lowered
-from onefit.layers.reshaping import data_format
+from onefit.layers.settings import KernelAndBias
 from onefit.layers.taps import Taps
 from onefit.types import Array, Params, Shape
 
 __all__ = ["Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"]
 
 
-class _Sizes(Convolution, Description):
+class _Transposed(KernelAndBias, Convolution, Filters, abstract=True):
     """The sizes of a transposed convolution: here the windows are the input's cells."""
 
     variant = "transposed"
 
-    filters: int = setting(check=positive)
-    kernel_size: Any
-    strides: Any = 1
-    padding: str = setting(default="valid", convert=lowered, check=padding_name)
+    _order = "filters kernel_size strides padding output_padding"
+
     output_padding: Any = None
-    data_format: Any = setting(default=None, convert=data_format)
-    dilation_rate: Any = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -48,7 +41,7 @@ class _Sizes(Convolution, Description):
             )
         object.__setattr__(self, "output_padding", more)
 
-    def kernels(self: Any, channels: int) -> dict[str, tuple[Any, Shape]]:
+    def kernels(self, channels: int) -> dict[str, tuple[Any, Shape]]:
         shape = (*self.kernel_size, self.filters, channels)
         return {"kernel": (self.kernel_initializer, shape)}
 
@@ -79,10 +72,9 @@ class _Sizes(Convolution, Description):
         kernel, dilation = self.kernel_size[along], self.dilation_rate[along]
         return Taps(kernel, stride, dilation, before, size, length)
 
-    def refuse(self: Any, given: Shape, axes: Any, sizes: Any) -> None:
+    def refuse(self, given: Shape, axes: Any, sizes: Any) -> None:
         along = next(i for i, n in enumerate(sizes) if n is not None and n < 1)
-        raise invalid(
-            where(self),
+        raise self.misfit(
             f"input of shape {given}: axis {axes[along]} would become "
             f"{sizes[along]} with output_padding={self.output_padding}",
             "a size of at least 1",
@@ -90,7 +82,7 @@ class _Sizes(Convolution, Description):
         )
 
 
-class Conv1DTranspose(KernelAndBias, _Sizes, Layer):
+class Conv1DTranspose(_Transposed):
     """Sends sequences through a kernel: z_m = Σ x_p · w_i + b over s·p + d·i = m.
 
     Args:
@@ -119,7 +111,7 @@ class Conv1DTranspose(KernelAndBias, _Sizes, Layer):
     rank = 1
 
 
-class Conv2DTranspose(KernelAndBias, _Sizes, Layer):
+class Conv2DTranspose(_Transposed):
     """Sends images through a kernel: z_mn = Σ x_pq · w_ij + b, and a = g(z).
 
     The sum is over what a convolution of the same sizes has in the window p, q at the
@@ -163,7 +155,7 @@ class Conv2DTranspose(KernelAndBias, _Sizes, Layer):
     rank = 2
 
 
-class Conv3DTranspose(KernelAndBias, _Sizes, Layer):
+class Conv3DTranspose(_Transposed):
     """Sends volumes through a kernel: `Conv2DTranspose` with three axes.
 
     Args:

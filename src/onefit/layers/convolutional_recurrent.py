@@ -5,20 +5,18 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 import jax.numpy as jnp
 import numpy as np
 
-from onefit import activations, config, constraints, regularizers
-from onefit.description import Description, number, setting
+from onefit import config
+from onefit.checks import one_of
+from onefit.description import setting
 from onefit.errors import invalid
-from onefit.layers.base import Layer, Role, positive, where
-from onefit.layers.cells import LSTMFormula, LSTMRecurrence, initial
+from onefit.layers.cells import LSTMFormula, LSTMRecurrence
+from onefit.layers.convolution import Filters, Windows
 from onefit.layers.convolving import convolve, convolve_back, correlate
-from onefit.layers.dropout import a_seed
 from onefit.layers.grids import by_axis, lowered
-from onefit.layers.images import one_of
 from onefit.layers.recurrent import OverTime
-from onefit.layers.reshaping import data_format
 from onefit.layers.taps import Geometry, Taps
 from onefit.layers.windows import window_count
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Generator, Params, Shape, State, Tree
 
 __all__ = ["ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"]
 
@@ -66,44 +64,18 @@ class Convolution(NamedTuple):
         return correlate(h, dq, self._geometry(h.shape[1:-1]))
 
 
-class _ConvLSTM(OverTime, LSTMFormula, Description):
+class _ConvLSTM(OverTime, LSTMFormula, Windows, Filters, abstract=True):
     """An LSTM whose x · W and h · R are convolutions."""
 
-    role: ClassVar[Role] = "other"
+    role = "other"
 
     rank: ClassVar[int]
 
-    filters: int = setting(check=positive)
-    kernel_size: Any
-    strides: Any = 1
     padding: str = setting(
         default="valid", convert=lowered, check=one_of("valid", "same")
     )
-    data_format: Any = setting(default=None, convert=data_format)
-    dilation_rate: Any = 1
-    activation: Any = setting(default="tanh", convert=activations.get)
-    recurrent_activation: Any = setting(default="sigmoid", convert=activations.get)
-    use_bias: bool = True
-    kernel_initializer: Any = initial("glorot_uniform")
-    recurrent_initializer: Any = initial("orthogonal")
-    bias_initializer: Any = initial("zeros")
-    unit_forget_bias: bool = True
-    kernel_regularizer: Any = setting(default=None, convert=regularizers.get)
-    recurrent_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    activity_regularizer: Any = setting(default=None, convert=regularizers.get)
-    kernel_constraint: Any = setting(default=None, convert=constraints.get)
-    recurrent_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
-    dropout: float = number(default=0.0, minimum=0, maximum=1)
-    recurrent_dropout: float = number(default=0.0, minimum=0, maximum=1)
-    seed: int | None = setting(default=None, convert=a_seed)
-    return_sequences: bool = False
-    return_state: bool = False
-    go_backwards: bool = False
-    stateful: bool = False
     unroll: bool = setting(default=False, kw_only=True)
-    zero_output_for_mask: bool = setting(default=False, kw_only=True)
+    units: ClassVar[Any] = property(lambda self: self.filters)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -121,11 +93,6 @@ class _ConvLSTM(OverTime, LSTMFormula, Description):
     def drops_by_gate(self) -> bool:
         """Always, as in Keras."""
         return True
-
-    @property
-    def units(self) -> int:  # type: ignore[override]
-        """The filters, which are the channels of the states."""
-        return self.filters
 
     @property
     def step_axes(self) -> int:  # type: ignore[override]
@@ -147,7 +114,7 @@ class _ConvLSTM(OverTime, LSTMFormula, Description):
         how = super().formula
         return how._replace(product=Convolution(self.kernel_size))
 
-    def first_weights(self, rng: Any, step_shape: Shape) -> tuple[Params, State]:
+    def first_weights(self, rng: Generator, step_shape: Shape) -> tuple[Params, State]:
         channels = step_shape[1 if self.data_format == "channels_first" else -1]
         size, wide = self.kernel_size, 4 * self.filters
         own = (*size, self.filters, wide)
@@ -159,7 +126,7 @@ class _ConvLSTM(OverTime, LSTMFormula, Description):
             params["bias"] = self.first_bias(rng)
         return params, {}
 
-    def projected(self, params: Params, x: Array, noise: Any) -> Array:
+    def projected(self, params: Params, x: Array, noise: Array | None) -> Array:
         """The convolutions x * W of all times, with the noise of each gate on x."""
         steps = x.shape[:2]
         geometry = _geometry(
@@ -180,15 +147,15 @@ class _ConvLSTM(OverTime, LSTMFormula, Description):
         return jnp.concatenate([project(x * m, W) for m, W in pairs], -1)
 
     def apply(
-        self: Any,
+        self,
         params: Params,
         state: State,
-        x: Any,
+        x: Tree,
         *,
         training=False,
         key=None,
         mask=None,
-    ) -> tuple[Any, State]:
+    ) -> tuple[Tree, State]:
         told = {"training": training, "key": key, "mask": mask}
         if self.data_format != "channels_first":
             return super().apply(params, state, x, **told)
@@ -202,7 +169,7 @@ class _ConvLSTM(OverTime, LSTMFormula, Description):
         state = {n: jnp.moveaxis(s, -1, 1) for n, s in state.items()}
         return ((y, *states) if self.return_state else y), state
 
-    def zeros(self, x: Any) -> tuple[Any, ...]:
+    def zeros(self, x: Tree) -> tuple[Any, ...]:
         sizes = self._grid((x.shape[0], *x.shape[2:-1]))
         shape = (*sizes, self.filters)
         return tuple(np.zeros(shape, config.floatx()) for _ in range(2))
@@ -228,37 +195,29 @@ class _ConvLSTM(OverTime, LSTMFormula, Description):
         ]
         return (batch, *counts)
 
-    def known(self: Any, shape: Shape) -> None:
+    def known(self, shape: Shape) -> None:
         first = self.data_format == "channels_first"
         channels, *lengths = shape[2:] if first else (shape[-1], *shape[2:-1])
-        place = where(self)
         if None in (channels, *lengths):
-            raise invalid(
-                place,
+            raise self.misfit(
                 f"input of shape {shape}",
                 "known sizes behind the time",
                 "write Input((None, 8, 8, 3)) for sequences of any length",
             )
         _, *counts = self._grid((shape[0], *lengths))
         if min(counts) < 1:
-            raise invalid(
-                place,
+            raise self.misfit(
                 f"input of shape {shape}: kernel_size={self.kernel_size} and "
                 f"dilation_rate={self.dilation_rate} leave {tuple(counts)} windows",
                 "at least one window along each axis",
                 'write padding="same", or a smaller kernel_size',
             )
         built = self.slot.params["kernel"].shape[-2] if self.built else channels
-        if channels != built:
-            raise invalid(
-                place,
-                f"{channels} channels (input shape {shape})",
-                f"{built}, as it was built for",
-                "give x that many channels, or make a new layer",
-            )
+        fix = "give x that many channels, or make a new layer"
+        self.as_built(channels, built, "channels", shape, fix)
 
 
-class ConvLSTM1D(_ConvLSTM, Layer):
+class ConvLSTM1D(_ConvLSTM):
     """`ConvLSTM2D` for sequences of sequences, (batch, time, steps, channels).
 
     Args:
@@ -291,7 +250,7 @@ class ConvLSTM1D(_ConvLSTM, Layer):
     rank = 1
 
 
-class ConvLSTM2D(_ConvLSTM, Layer):
+class ConvLSTM2D(_ConvLSTM):
     """Long short-term memory for sequences of images: an LSTM of convolutions.
 
     z = x_t * W + h_{t−1} * R + b, and from there on as in `LSTM`. The convolution of h
@@ -338,7 +297,7 @@ class ConvLSTM2D(_ConvLSTM, Layer):
     rank = 2
 
 
-class ConvLSTM3D(_ConvLSTM, Layer):
+class ConvLSTM3D(_ConvLSTM):
     """`ConvLSTM2D` for sequences of volumes, (batch, time, depth, height, width, c).
 
     Args:

@@ -24,6 +24,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from onefit.layers.taps import Geometry, Taps, seen, sent
+from onefit.types import Array
 
 __all__ = ["convolve", "convolve_back", "correlate"]
 
@@ -105,13 +106,13 @@ class Product(NamedTuple):
 
     # X and Z, and the reverse: taps lie behind the axes, in front of the channels.
 
-    def x(self, x: Any) -> Any:
+    def x(self, x: Array) -> Any:
         """X: (batch, ..., channels) to (batch, ..., inner)."""
         for axis in reversed(self.before):
             x = self._laid(x, axis, self.taps[axis])
         return x.reshape(*x.shape[: len(self.taps) + 1], -1)
 
-    def x_back(self, x: Any) -> Any:
+    def x_back(self, x: Array) -> Any:
         """The reverse of `x`, summed where cells meet."""
         x = x.reshape(*x.shape[:-1], *(self.kernel[a] for a in self.before), -1)
         for axis in self.before:
@@ -131,20 +132,20 @@ class Product(NamedTuple):
             z = self._laid(z, axis, self.taps[axis].turned)
         return z.reshape(*z.shape[: len(self.taps) + 1], -1)
 
-    def _laid(self, x: Any, axis: int, taps: Taps) -> Any:
+    def _laid(self, x: Array, axis: int, taps: Taps) -> Any:
         if taps.idle:
             return jnp.expand_dims(x, len(self.taps) + 1)
         each = [seen(x, {axis + 1: taps}, (i,)) for i in range(taps.size)]
         # Stacked, not joined: XLA makes one loop of it, in place of a copy a tap.
         return jnp.stack(each, len(self.taps) + 1)
 
-    def _summed(self, x: Any, axis: int, taps: Taps) -> Any:
+    def _summed(self, x: Array, axis: int, taps: Taps) -> Any:
         behind = len(self.taps) + 1
         return sent(
             {axis + 1: taps}, lambda i: lax.index_in_dim(x, i, behind, keepdims=False)
         )
 
-    def w(self, kernel: Any) -> Any:
+    def w(self, kernel: Array) -> Any:
         """W: the kernel as (inner, outer)."""
         return kernel.transpose(self._order()).reshape(self.width())
 
@@ -188,7 +189,7 @@ def _ungrouped(a: Any) -> Any:
     return a.reshape(*a.shape[:-2], -1)
 
 
-def _made(product: Any, a: Any, kernel: Any, geometry: Geometry) -> Any:
+def _made(product: Any, a: Any, kernel: Array, geometry: Geometry) -> Any:
     """product(way, a, kernel), group by group, and of large arrays part by part."""
     taps, groups = geometry
     if groups > 1:
@@ -204,14 +205,14 @@ def _made(product: Any, a: Any, kernel: Any, geometry: Geometry) -> Any:
     return made.reshape(-1, *made.shape[2:])
 
 
-def _multiplied(x: Any, kernel: Any, geometry: Geometry) -> Any:
+def _multiplied(x: Array, kernel: Array, geometry: Geometry) -> Any:
     """`convolve` by a product of matrices: Z = X · W."""
     if geometry.groups > 1 and kernel.shape[-2] == 1:
         return _channelwise(x, kernel, geometry.taps)
     return _made(lambda way, x, w: way.z(way.x(x) @ way.w(w)), x, kernel, geometry)
 
 
-def _multiplied_back(z: Any, kernel: Any, geometry: Geometry) -> Any:
+def _multiplied_back(z: Any, kernel: Array, geometry: Geometry) -> Any:
     """`convolve_back` by a product of matrices: X̄ = Z̄ · Wᵀ."""
     if geometry.groups > 1 and kernel.shape[-2] == 1:
         return _channelwise_back(z, kernel, *geometry)
@@ -222,7 +223,7 @@ def _multiplied_back(z: Any, kernel: Any, geometry: Geometry) -> Any:
     return _made(product, z, kernel, geometry)
 
 
-def _multiplied_both(x: Any, z: Any, geometry: Geometry, looped: bool = False) -> Any:
+def _multiplied_both(x: Array, z: Any, geometry: Geometry, looped: bool = False) -> Any:
     """`correlate` by a product of matrices: W̄ = Xᵀ · Z̄; `looped` when in a loop."""
     taps, groups = geometry
     kernel = geometry.kernel_shape(x.shape[-1], z.shape[-1])
@@ -236,7 +237,7 @@ def _multiplied_both(x: Any, z: Any, geometry: Geometry, looped: bool = False) -
     way = Product.of(taps, kernel)
     parts = _parts(len(x), way)
 
-    def product(x: Any, z: Any) -> Any:
+    def product(x: Array, z: Any) -> Any:
         x, z = (a.reshape(-1, a.shape[-1]) for a in (way.x(x), way.z_back(z)))
         # A loop without a product that XLA leaves to its library becomes one slow
         # function; it takes those that are not turned, and the barrier makes it one.
@@ -273,7 +274,7 @@ def _all_filters(each: list[Any]) -> Any:
     return jnp.stack(each, -1).reshape(*each[0].shape[:-1], -1)
 
 
-def _channelwise(x: Any, kernel: Any, taps: tuple[Taps, ...]) -> Any:
+def _channelwise(x: Array, kernel: Array, taps: tuple[Taps, ...]) -> Any:
     def one(w: Any) -> Any:
         axes, numbers = _by_channel(taps)
         terms = (seen(x, axes, i) * w[i][0] for i in numbers)
@@ -283,7 +284,7 @@ def _channelwise(x: Any, kernel: Any, taps: tuple[Taps, ...]) -> Any:
 
 
 def _channelwise_back(
-    z: Any, kernel: Any, taps: tuple[Taps, ...], channels: int
+    z: Any, kernel: Array, taps: tuple[Taps, ...], channels: int
 ) -> Any:
     def one(z: Any, w: Any) -> Any:
         return sent(_by_channel(taps)[0], lambda *i: z * w[i][0])
@@ -292,7 +293,7 @@ def _channelwise_back(
     return functools.reduce(operator.add, (one(*pair) for pair in pairs))
 
 
-def _channelwise_both(x: Any, z: Any, taps: tuple[Taps, ...]) -> Any:
+def _channelwise_both(x: Array, z: Any, taps: tuple[Taps, ...]) -> Any:
     over = tuple(range(x.ndim - 1))
     # Else XLA keeps what the forward pass saw, an array a tap, in place of a loop.
     x = lax.optimization_barrier(x)
@@ -308,7 +309,7 @@ def _channelwise_both(x: Any, z: Any, taps: tuple[Taps, ...]) -> Any:
 # By the library -----------------------------------------------------------------------
 
 
-def _library(x: Any, kernel: Any, geometry: Geometry) -> Any:
+def _library(x: Array, kernel: Array, geometry: Geometry) -> Any:
     taps, groups = geometry
     last = len(taps) + 1
     image = (0, last, *range(1, last))
@@ -325,14 +326,14 @@ def _library(x: Any, kernel: Any, geometry: Geometry) -> Any:
     )
 
 
-def _library_back(z: Any, kernel: Any, geometry: Geometry) -> Any:
+def _library_back(z: Any, kernel: Array, geometry: Geometry) -> Any:
     taps, groups = geometry
     sizes = (t.length for t in taps)
     x = jax.ShapeDtypeStruct((len(z), *sizes, kernel.shape[-2] * groups), z.dtype)
     return jax.linear_transpose(lambda x: _library(x, kernel, geometry), x)(z)[0]
 
 
-def _library_both(x: Any, z: Any, geometry: Geometry) -> Any:
+def _library_both(x: Array, z: Any, geometry: Geometry) -> Any:
     shape = geometry.kernel_shape(x.shape[-1], z.shape[-1])
     kernel = jax.ShapeDtypeStruct(shape, x.dtype)
     return jax.linear_transpose(lambda w: _library(x, w, geometry), kernel)(z)[0]
@@ -353,7 +354,7 @@ def _chosen(ours: Any, library: Any, a: Any, b: Any, geometry: Geometry) -> Any:
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def convolve(x: Any, kernel: Any, geometry: Geometry) -> Any:
+def convolve(x: Array, kernel: Array, geometry: Geometry) -> Any:
     """The z of x and w: (batch, ..., channels) to (batch, ..., filters).
 
     Args:
@@ -365,13 +366,13 @@ def convolve(x: Any, kernel: Any, geometry: Geometry) -> Any:
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def convolve_back(z: Any, kernel: Any, geometry: Geometry) -> Any:
+def convolve_back(z: Any, kernel: Array, geometry: Geometry) -> Any:
     """The x̄ of z̄ and w: each window sends its value times w to what it sees."""
     return _chosen(_multiplied_back, _library_back, z, kernel, geometry)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def correlate(x: Any, z: Any, geometry: Geometry) -> Any:
+def correlate(x: Array, z: Any, geometry: Geometry) -> Any:
     """The w̄ of x and z̄: how each tap's cells and its windows go together."""
     return _chosen(_multiplied_both, _library_both, x, z, geometry)
 

@@ -9,10 +9,10 @@ import numpy as np
 from onefit.description import setting
 from onefit.errors import invalid, mistyped
 from onefit.layers import operation  # noqa: F401 - gives the values of Input operators
-from onefit.layers.base import Layer, traced_output_shape, where
+from onefit.layers.base import Layer, traced_output_shape
 from onefit.layers.shapes import SameShape
 from onefit.layers.symbolic import Call, Tensor
-from onefit.types import Params, Shape, State
+from onefit.types import Generator, Params, Shape, Shapes, State, Tree
 
 __all__ = ["Identity", "Input", "InputLayer", "Lambda"]
 
@@ -31,10 +31,8 @@ class Identity(SameShape, Layer):
 
     role = "shape"
 
-    def apply(
-        self, params: Params, state: State, x: Any, *, training=False, key=None
-    ) -> tuple[Any, State]:
-        return x, state
+    def compute(self, params: Params, x: Tree) -> Tree:
+        return x
 
 
 class _Arguments(dict):
@@ -90,17 +88,16 @@ class Lambda(Layer):
     )
 
     def apply(
-        self, params: Params, state: State, x: Any, *, training=False, key=None
-    ) -> tuple[Any, State]:
+        self, params: Params, state: State, x: Tree, *, training=False, key=None
+    ) -> tuple[Tree, State]:
         told = {"training": training} if _takes(self.function, "training") else {}
         return self.function(x, **(self.arguments | told)), state
 
-    def output_shape(self, input_shape: Any) -> Any:
+    def output_shape(self, input_shape: Shapes) -> Shapes:
         try:
             return traced_output_shape(self, input_shape)
         except Exception as error:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"a function that fails on input of shape {input_shape} "
                 f"({type(error).__name__}: {str(error).splitlines()[0]})",
                 "a function of a jax array, whose values are not yet known",
@@ -109,8 +106,7 @@ class Lambda(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Refused: a function cannot be written as settings."""
-        raise invalid(
-            where(self),
+        raise self.misfit(
             "a request for the config of a function",
             "a layer that settings describe",
             "make it a class: class Square(Layer) with an apply method",
@@ -197,12 +193,10 @@ class InputLayer(SameShape, Layer):
         ):
             object.__setattr__(self, name, value)
 
-    def apply(
-        self, params: Params, state: State, x: Any, *, training=False, key=None
-    ) -> tuple[Any, State]:
-        return x, state
+    def compute(self, params: Params, x: Tree) -> Tree:
+        return x
 
-    def build(self, input_shape: Any, rng: Any = None) -> Self:
+    def build(self, input_shape: Shapes, rng: Generator = None) -> Self:
         # It draws nothing, and so takes nothing from the stream of seeds.
         return super().build(input_shape, rng or np.random.default_rng(0))
 
@@ -218,8 +212,7 @@ class InputLayer(SameShape, Layer):
         if len(input_shape) != len(self.batch_shape) or any(
             None not in pair and pair[0] != pair[1] for pair in sizes
         ):
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"input of shape {input_shape}",
                 f"{self.batch_shape}",
                 "give x that shape, or the layer the shape of x",

@@ -2,15 +2,12 @@
 """Densely connected layers."""
 
 import math
-from typing import Any
 
 import jax.numpy as jnp
 
-from onefit import activations, constraints, initializers, regularizers
-from onefit.description import setting
-from onefit.errors import invalid
-from onefit.layers.base import Layer, positive, where
-from onefit.types import Array, Params, Shape, State
+from onefit.layers.base import Layer
+from onefit.layers.settings import Affine, Units
+from onefit.types import Array, Generator, Params, Shape, State
 
 __all__ = ["Dense"]
 
@@ -30,7 +27,7 @@ def project(x: Array, kernel: Array, axes: int = 1) -> Array:
     return flat.reshape(*lead, *rest)
 
 
-class Dense(Layer):
+class Dense(Affine, Units, Layer):
     """A layer of units that each see every input: a = g(x·W + b).
 
     Unit j of layer l computes z_j = w_j · a^[l-1] + b_j and a_j = g(z_j); the columns
@@ -67,43 +64,23 @@ class Dense(Layer):
 
     supports_masking = True
 
-    units: int = setting(check=positive)
-    activation: Any = setting(default=None, convert=activations.get)
-    use_bias: bool = True
-    kernel_initializer: Any = setting(
-        default="glorot_uniform", convert=initializers.get
-    )
-    bias_initializer: Any = setting(default="zeros", convert=initializers.get)
-    kernel_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    activity_regularizer: Any = setting(default=None, convert=regularizers.get)
-    kernel_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
-
-    def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
         features = input_shape[-1]
         params = {"kernel": self.kernel_initializer.draw(rng, (features, self.units))}
         if self.use_bias:
             params["bias"] = self.bias_initializer.draw(rng, (self.units,))
         return params, {}
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         z = project(x, params["kernel"])
         if self.use_bias:
             z = z + params["bias"]
-        return self.activation(z), state
-
-    def before(self, link: str) -> Layer | None:
-        linked = self.activation is activations.get(link)
-        return self.replace(activation=activations.linear) if linked else None
+        return self.activation(z)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         features = input_shape[-1] if len(input_shape) > 1 else None
         if features is None:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 "input with one axis"
                 if len(input_shape) < 2
                 else f"input of shape {input_shape}",
@@ -112,11 +89,6 @@ class Dense(Layer):
                 "number each",
             )
         known = self.slot.params["kernel"].shape[0] if self.built else features
-        if features != known:
-            raise invalid(
-                where(self),
-                f"{features} features (input shape {input_shape})",
-                f"{known}, as it was built for",
-                f"give x {known} columns, or make a new layer",
-            )
+        fix = f"give x {known} columns, or make a new layer"
+        self.as_built(features, known, "features", input_shape, fix)
         return (*input_shape[:-1], self.units)

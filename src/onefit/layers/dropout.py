@@ -6,14 +6,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from onefit import regularizers
 from onefit.description import number, off, setting
-from onefit.errors import invalid, mistyped
-from onefit.layers.base import Layer, where
+from onefit.errors import invalid
+from onefit.layers.base import Layer
+from onefit.layers.settings import seed
 from onefit.layers.shapes import SameShape
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Key, Params, Shape, State
 
 __all__ = [
     "ActivityRegularization",
@@ -22,17 +22,6 @@ __all__ = [
     "GaussianDropout",
     "GaussianNoise",
 ]
-
-
-def a_seed(seed: Any) -> int | None:
-    """A seed that JAX can fold into a key."""
-    whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
-    if seed is None or (whole and 0 <= seed < 2**31):
-        return None if seed is None else int(seed)
-    error = invalid if whole else mistyped
-    raise error(
-        "seed", received=repr(seed), expected="None or a whole number from 0 to 2³¹ − 1"
-    )
 
 
 def _noise_shape(place: str, name: str, value: Any) -> None:
@@ -49,19 +38,36 @@ def _noise_shape(place: str, name: str, value: Any) -> None:
         )
 
 
-class Noise(SameShape):
-    """What random layers share: whether they are on, and their own random stream."""
+class Noise(SameShape, Layer, abstract=True):
+    """Does something at random while training, from a stream that a seed splits off."""
 
-    seed: int | None
+    role = "dropout"
+    random = True
+    seed = None  # not annotated: a setting of the subclasses
 
-    def draws(self, strength: Any, training: bool, key: Any) -> Any:
-        """The key to draw from, or None where the layer lets x pass."""
-        if not training or key is None or off(strength):
+    @property
+    def strength(self) -> Any:
+        """How much it does; nothing where this is off."""
+        return self.rate  # type: ignore[attr-defined]
+
+    def noisy(self, x: Array, key: Key) -> Array:
+        """X after what was drawn from the key."""
+        raise NotImplementedError(f"{type(self).__name__} has no noisy method")
+
+    def apply(
+        self, params: Params, state: State, x: Array, *, training=False, key=None
+    ) -> tuple[Array, State]:
+        key = self.stream(training, key)
+        return (x if key is None else self.noisy(x, key)), state
+
+    def stream(self, training: bool, key: Key | None) -> Key | None:
+        """The layer's own key, or None where nothing is drawn."""
+        if not training or key is None or off(self.strength):
             return None
         return key if self.seed is None else jax.random.fold_in(key, self.seed)
 
 
-def chosen(key: Any, share: Any, shape: tuple[int, ...]) -> Array:
+def chosen(key: Key, share: Any, shape: tuple[int, ...]) -> Array:
     """True with probability `share` at each place, drawn from a key.
 
     A counter, mixed with the key by multiplications and shifts (the finalizer of
@@ -80,12 +86,14 @@ def chosen(key: Any, share: Any, shape: tuple[int, ...]) -> Array:
     return unit.reshape(shape) < share
 
 
-class _Masked(Noise):
+class _Masked(Noise, abstract=True):
     """What layers with a rate and a noise_shape share."""
 
-    noise_shape: Any
+    rate: float = number(minimum=0, maximum=1)
+    noise_shape: Any = setting(default=None, check=_noise_shape)
+    seed: int | None = seed()
 
-    def kept(self, key: Any, keep: Any, x: Array) -> Array:
+    def kept(self, key: Key | None, keep: Any, x: Array) -> Array:
         """A mask of x's shape, or noise_shape's: True with probability `keep`."""
         asked = self.noise_shape or (None,) * x.ndim
         sizes = zip(asked, x.shape, strict=True)
@@ -98,8 +106,7 @@ class _Masked(Noise):
             None not in (n, size) and n not in (1, size)
             for n, size in zip(asked, input_shape, strict=True)
         ):
-            raise invalid(
-                where(self),  # type: ignore[arg-type]
+            raise self.misfit(
                 f"noise_shape={asked} and input of shape {input_shape}",
                 "for each axis of the input its size, 1 or None",
                 "write 1 where one draw serves the whole axis, None elsewhere",
@@ -107,7 +114,7 @@ class _Masked(Noise):
         return input_shape
 
 
-class Dropout(_Masked, Layer):
+class Dropout(_Masked):
     """Drops inputs at random while training: a = x · m / (1 − rate), m ~ Bernoulli.
 
     Each input is kept (m = 1) with probability 1 − rate. What is kept is scaled up,
@@ -137,28 +144,16 @@ class Dropout(_Masked, Layer):
     from overfitting"; lecture 004.
     """
 
-    role = "dropout"
     equation = "a = x·m/(1 - rate), m drawn 0 or 1; a = x when not training"
 
-    random = True
-
-    rate: float = number(minimum=0, maximum=1)
-    noise_shape: Any = setting(default=None, check=_noise_shape)
-    seed: int | None = setting(default=None, convert=a_seed)
-
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        key = self.draws(self.rate, training, key)
-        if key is None:
-            return x, state
+    def noisy(self, x: Array, key: Key) -> Array:
         keep = jnp.asarray(1.0 - self.rate, x.dtype)
         # A rate of 1 keeps nothing; the bound keeps its gradient 0, not 0/0.
         scaled = x / jnp.maximum(keep, jnp.finfo(x.dtype).tiny)
-        return jnp.where(self.kept(key, keep, x), scaled, 0.0), state
+        return jnp.where(self.kept(key, keep, x), scaled, 0.0)
 
 
-class AlphaDropout(_Masked, Layer):
+class AlphaDropout(_Masked):
     """Dropout that keeps mean 0 and variance 1, for networks with SELU.
 
     What is dropped becomes α' = −λα, where SELU saturates, and the whole is scaled and
@@ -186,29 +181,16 @@ class AlphaDropout(_Masked, Layer):
     arXiv:1706.02515.
     """
 
-    role = "dropout"
-
-    random = True
-
-    rate: float = number(minimum=0, maximum=1)
-    noise_shape: Any = setting(default=None, check=_noise_shape)
-    seed: int | None = setting(default=None, convert=a_seed)
-
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        key = self.draws(self.rate, training, key)
-        if key is None:
-            return x, state
+    def noisy(self, x: Array, key: Key) -> Array:
         low = -1.6732632423543772 * 1.0507009873554805
         rate = jnp.asarray(self.rate, x.dtype)
         keep = jnp.maximum(1.0 - rate, jnp.finfo(x.dtype).tiny)
         q = jax.lax.rsqrt(keep * (1.0 + rate * low**2))
         mixed = jnp.where(self.kept(key, 1.0 - rate, x), x, low)
-        return q * (mixed - low * rate), state
+        return q * (mixed - low * rate)
 
 
-class GaussianDropout(Noise, Layer):
+class GaussianDropout(Noise):
     """Multiplies by noise around one while training: a = x · n.
 
     n ~ N(1, rate / (1 − rate)) has the mean and the variance of dropout's m.
@@ -233,25 +215,16 @@ class GaussianDropout(Noise, Layer):
     Source: Srivastava et al. 2014, section 10.
     """
 
-    role = "dropout"
-
-    random = True
-
     rate: float = number(minimum=0, below=1)
-    seed: int | None = setting(default=None, convert=a_seed)
+    seed: int | None = seed()
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        key = self.draws(self.rate, training, key)
-        if key is None:
-            return x, state
+    def noisy(self, x: Array, key: Key) -> Array:
         rate = jnp.asarray(self.rate, x.dtype)
         noise = jax.random.normal(key, x.shape, x.dtype)
-        return x * (1.0 + jnp.sqrt(rate / (1.0 - rate)) * noise), state
+        return x * (1.0 + jnp.sqrt(rate / (1.0 - rate)) * noise)
 
 
-class GaussianNoise(Noise, Layer):
+class GaussianNoise(Noise):
     """Adds noise while training: a = x + n, n ~ N(0, stddev²).
 
     Args:
@@ -274,21 +247,16 @@ class GaussianNoise(Noise, Layer):
     regularization".
     """
 
-    role = "dropout"
-
-    random = True
-
     stddev: float = number(minimum=0)
-    seed: int | None = setting(default=None, convert=a_seed)
+    seed: int | None = seed()
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        key = self.draws(self.stddev, training, key)
-        if key is None:
-            return x, state
+    @property
+    def strength(self) -> Any:
+        return self.stddev
+
+    def noisy(self, x: Array, key: Key) -> Array:
         noise = jax.random.normal(key, x.shape, x.dtype)
-        return x + jnp.asarray(self.stddev, x.dtype) * noise, state
+        return x + jnp.asarray(self.stddev, x.dtype) * noise
 
 
 class ActivityRegularization(SameShape, Layer):
@@ -324,7 +292,5 @@ class ActivityRegularization(SameShape, Layer):
             return None
         return regularizers.L1L2(self.l1, self.l2)
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return x, state
+    def compute(self, params: Params, x: Array) -> Array:
+        return x

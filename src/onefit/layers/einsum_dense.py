@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from onefit import activations, constraints, initializers, regularizers
-from onefit.description import setting
+from onefit import activations, initializers
+from onefit.description import Description, setting
 from onefit.errors import invalid, is_whole, mistyped
-from onefit.layers.base import Layer, where
+from onefit.layers.base import Layer
 from onefit.layers.dense import project
-from onefit.types import Array, Params, Shape, State
+from onefit.layers.settings import KernelAndBias, activation, regularizer
+from onefit.types import Array, Generator, Params, Shape, State
 
 __all__ = ["EinsumDense"]
 
@@ -68,6 +69,13 @@ def _equation(place: str, name: str, value: Any) -> None:
         )
 
 
+class _Equation(Description):
+    equation: str = setting(check=_equation)
+    partial_output_shape: Any = setting(convert=output_sizes, keyword="output_shape")
+    activation: Any = activation()
+    bias_axes: str | None = None
+
+
 class _Sizes(NamedTuple):
     """What the equation makes of an input's shape."""
 
@@ -76,7 +84,7 @@ class _Sizes(NamedTuple):
     output: Shape
 
 
-class EinsumDense(Layer):
+class EinsumDense(KernelAndBias, _Equation, Layer):
     """A Dense layer by an equation: a = g(einsum(equation, x, W) + b).
 
     The letters name axes. Those that x and W share and the output has not are summed
@@ -118,22 +126,9 @@ class EinsumDense(Layer):
     """
 
     role = "other"
-
     equation: str = setting(check=_equation)
-    partial_output_shape: Any = setting(convert=output_sizes, keyword="output_shape")
-    activation: Any = setting(default=None, convert=activations.get)
-    bias_axes: str | None = None
-    kernel_initializer: Any = setting(
-        default="glorot_uniform", convert=initializers.get
-    )
-    bias_initializer: Any = setting(default="zeros", convert=initializers.get)
-    kernel_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    kernel_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
-    activity_regularizer: Any = setting(
-        default=None, convert=regularizers.get, kw_only=True
-    )
+
+    activity_regularizer: Any = regularizer(kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -146,7 +141,7 @@ class EinsumDense(Layer):
                 f"write bias_axes={out[-1]!r} for one b a unit",
             )
 
-    def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
         sizes, initializer = self._sizes(input_shape), self.kernel_initializer
         if isinstance(initializer, initializers.VarianceScaling) and (
             initializer.input_axes is None
@@ -160,9 +155,7 @@ class EinsumDense(Layer):
             params["bias"] = self.bias_initializer.draw(rng, sizes.bias)
         return params, {}
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         kernel, summed = params["kernel"], self._summed()
         if summed:
             z = project(x, kernel, summed)
@@ -170,7 +163,7 @@ class EinsumDense(Layer):
             z = jnp.einsum(self.equation, x, kernel)
         if self.bias_axes is not None:
             z = z + params["bias"]
-        return self.activation(z), state
+        return self.activation(z)
 
     def before(self, link: str) -> Layer | None:
         linked = self.activation is activations.get(link)
@@ -180,8 +173,7 @@ class EinsumDense(Layer):
         sizes = self._sizes(input_shape)
         known = self.slot.params["kernel"].shape if self.built else sizes.kernel
         if sizes.kernel != tuple(known):
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"input of shape {input_shape}, for a kernel of shape {sizes.kernel}",
                 f"one for its kernel of shape {tuple(known)}",
                 "give x the sizes that it was built for, or make a new layer",
@@ -234,8 +226,7 @@ class EinsumDense(Layer):
         )
 
     def _misfit(self, input_shape: Shape, expected: str) -> ValueError:
-        return invalid(
-            where(self),
+        return self.misfit(
             f"input of shape {input_shape} and output_shape="
             f"{self.partial_output_shape} for {self.equation!r}",
             expected,

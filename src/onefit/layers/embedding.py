@@ -6,35 +6,39 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 import numpy as np
 
-from onefit import config, constraints, initializers, regularizers
+from onefit import config
+from onefit.checks import whole
 from onefit.description import number, setting
-from onefit.errors import invalid
-from onefit.layers.base import Layer, positive, where
+from onefit.layers.base import Layer
+from onefit.layers.settings import constraint, initial, regularizer
 from onefit.layers.shapes import SameShape
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Generator, Mask, Params, Shape, Shapes, State, Tree
 
 __all__ = ["Embedding", "Masking", "ReversibleEmbedding"]
 
 
-class _Table:
+class _Table(Layer, abstract=True):
     """What layers share that look rows of a table up."""
 
     integers: ClassVar[bool] = True
-    input_dim: Any
-    output_dim: int
-    embeddings_initializer: Any
-    mask_zero: bool
+    input_dim: Any = setting(check=whole(1), kw_only=False)
+    output_dim: int = setting(check=whole(1))
+    embeddings_initializer: Any = initial("uniform")
+    embeddings_regularizer: Any = regularizer()
+    embeddings_constraint: Any = constraint()
+    mask_zero: bool = False
+    activity_regularizer: Any = regularizer(kw_only=True)
 
-    def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
         shape = (self.input_dim, self.output_dim)
         return {"embeddings": self.embeddings_initializer.draw(rng, shape)}, {}
 
-    def look_up(self, params: Params, x: Any) -> Array:
+    def look_up(self, params: Params, x: Tree) -> Array:
         """The row of each id. Ids are checked on the host; here they are clamped."""
         x = x if jnp.issubdtype(x.dtype, jnp.integer) else x.astype("int32")
         return jnp.take(params["embeddings"], x, axis=0, mode="clip")
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
         return x != 0 if self.mask_zero else None
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -47,16 +51,16 @@ class _Table:
     @property
     def told_shape(self) -> Any:
         """The input's shape, if told: `input_dim` is the vocabulary's size here."""
-        return self.input_shape  # type: ignore[attr-defined]
+        return self.input_shape
 
     def get_config(self) -> dict[str, Any]:
         """The settings by Keras' names; the weights are not among them."""
-        given: dict[str, Any] = super().get_config()  # type: ignore[misc]
+        given: dict[str, Any] = super().get_config()
         for name in ("weights", "input_length"):
             given.pop(name, None)
         return given | {"input_dim": self.input_dim}
 
-    def check_input(self, x: Any) -> None:
+    def check_input(self, x: Tree) -> None:
         """Refuses ids outside the vocabulary, and what is no whole number.
 
         Raises:
@@ -81,8 +85,7 @@ class _Table:
         if bad.any():
             place = np.unravel_index(np.argmax(bad), x.shape)
             at = ", ".join(str(int(i)) for i in place)
-            raise invalid(
-                where(self),  # type: ignore[arg-type]
+            raise self.misfit(
                 f"the id {x[place]} at [{at}]",
                 f"whole numbers from 0 to {self.input_dim - 1} "
                 f"(input_dim={self.input_dim})",
@@ -90,7 +93,7 @@ class _Table:
             )
 
 
-class Embedding(_Table, Layer):
+class Embedding(_Table):
     """A vector for each word, learned: a = E[x], the row of E whose number is x.
 
     It is a Dense layer without bias on one-hot vectors, x·E, without the zeros.
@@ -133,16 +136,7 @@ class Embedding(_Table, Layer):
     role = "embedding"
     equation = "a = the row of E whose number is x"
 
-    input_dim: int = setting(check=positive, kw_only=False)
-    output_dim: int = setting(check=positive)
-    embeddings_initializer: Any = setting(default="uniform", convert=initializers.get)
-    embeddings_regularizer: Any = setting(default=None, convert=regularizers.get)
-    embeddings_constraint: Any = setting(default=None, convert=constraints.get)
-    mask_zero: bool = False
     initial: Any = setting(default=None, keyword="weights", identity=False)
-    activity_regularizer: Any = setting(
-        default=None, convert=regularizers.get, kw_only=True
-    )
     input_length: int | None = setting(default=None, identity=False, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -155,13 +149,11 @@ class Embedding(_Table, Layer):
             self.set_weights([table[0] if table.ndim > 2 else table])
             object.__setattr__(self, "initial", None)  # the slot has it from here on
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return self.look_up(params, x), state
+    def compute(self, params: Params, x: Array) -> Array:
+        return self.look_up(params, x)
 
 
-class ReversibleEmbedding(_Table, Layer):
+class ReversibleEmbedding(_Table):
     """An embedding that also goes back: a = E[x], and in reverse z = h·Eᵀ, logits.
 
     A language model reads words by E and scores the next word with the same E.
@@ -202,38 +194,22 @@ class ReversibleEmbedding(_Table, Layer):
 
     role = "other"
 
-    input_dim: int = setting(check=positive, kw_only=False)
-    output_dim: int = setting(check=positive)
+    _order = "input_dim output_dim tie_weights"
+
     tie_weights: bool = True
-    embeddings_initializer: Any = setting(default="uniform", convert=initializers.get)
-    embeddings_regularizer: Any = setting(default=None, convert=regularizers.get)
-    embeddings_constraint: Any = setting(default=None, convert=constraints.get)
-    mask_zero: bool = False
     reverse_dtype: Any = None
     logit_soft_cap: float | None = number(default=None, above=0, optional=True)
-    activity_regularizer: Any = setting(
-        default=None, convert=regularizers.get, kw_only=True
-    )
 
-    def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
         params, state = super().init(rng, input_shape)
         if not self.tie_weights:
             shape = (self.output_dim, self.input_dim)
             params["reverse_embeddings"] = self.embeddings_initializer.draw(rng, shape)
         return params, state
 
-    def apply(
-        self,
-        params: Params,
-        state: State,
-        x: Array,
-        *,
-        training=False,
-        key=None,
-        reverse=False,
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array, *, reverse=False) -> Array:
         if not reverse:
-            return self.look_up(params, x), state
+            return self.look_up(params, x)
         tied = self.tie_weights
         back = params["embeddings"].T if tied else params["reverse_embeddings"]
         dtype = self.reverse_dtype or x.dtype
@@ -241,26 +217,25 @@ class ReversibleEmbedding(_Table, Layer):
         if self.logit_soft_cap is not None:
             cap = jnp.asarray(self.logit_soft_cap, dtype)
             z = cap * jnp.tanh(z / cap)
-        return z, state
+        return z
 
     # In reverse x is no ids, which only its numbers tell.
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
         whole = jnp.issubdtype(x.dtype, jnp.integer)
         return super().compute_mask(x, mask) if whole else None
 
-    def check_input(self, x: Any) -> None:
+    def check_input(self, x: Tree) -> None:
         if jnp.issubdtype(x.dtype, jnp.integer):
             super().check_input(x)
 
     def call_shape(
-        self, input_shape: Any, reverse: bool = False, **options: Any
-    ) -> Any:
+        self, input_shape: Shapes, reverse: bool = False, **options: Any
+    ) -> Shapes:
         if not reverse:
             return self.output_shape(input_shape)
         if input_shape[-1] != self.output_dim:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"input of shape {input_shape} and reverse=True",
                 f"vectors of size {self.output_dim}, (batch, ..., {self.output_dim})",
                 f"bring them to that size with Dense({self.output_dim})",
@@ -300,10 +275,8 @@ class Masking(SameShape, Layer):
 
     mask_value: Any = number(default=0.0, convert=_value)
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return jnp.where(self.compute_mask(x, None)[..., None], x, 0.0), state
+    def compute(self, params: Params, x: Array) -> Array:
+        return jnp.where(self.compute_mask(x, None)[..., None], x, 0.0)
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
         return jnp.any(x != jnp.asarray(self.mask_value, x.dtype), axis=-1)

@@ -3,8 +3,8 @@
 from typing import Any, ClassVar
 
 from onefit.errors import invalid, is_whole
-from onefit.layers.base import where
-from onefit.types import Shape, is_shape
+from onefit.layers.base import Layer
+from onefit.types import Shape, Shapes, is_shape
 
 __all__ = ["Grid", "by_axis", "lowered"]
 
@@ -15,16 +15,16 @@ GRIDS = {
 }
 
 
-class Grid:
+class Grid(Layer, abstract=True):
     """Mixed into layers whose inputs have `rank` axes between batch and channels.
 
     With data_format "channels_first" those axes stand behind the channels.
     """
 
     rank: ClassVar[int]
-    data_format: Any = "channels_last"
+    data_format = "channels_last"  # not annotated: some layers make it a setting
 
-    def axes(self, input_shape: Any) -> tuple[int, ...]:
+    def axes(self, input_shape: Shapes) -> tuple[int, ...]:
         """The axes of the grid; refuses another rank, and a grid without cells."""
         first = self.data_format == "channels_first"
         start = 2 if first else 1
@@ -35,8 +35,7 @@ class Grid:
                 if first
                 else ("batch", *names, "channels")
             )
-            raise invalid(
-                where(self),  # type: ignore[arg-type]
+            raise self.misfit(
                 f"input of shape {input_shape}",
                 f"{what}, ({', '.join(order)})",
                 self._mend(input_shape),
@@ -44,15 +43,14 @@ class Grid:
         axes = tuple(range(start, start + self.rank))
         empty = [axis for axis in axes if input_shape[axis] == 0]
         if empty:
-            raise invalid(
-                where(self),  # type: ignore[arg-type]
+            raise self.misfit(
                 f"input of shape {input_shape}, with nothing along axis {empty[0]}",
                 "at least one cell along each axis",
                 "leave the empty examples out, or pad them to one length",
             )
         return axes
 
-    def _mend(self, input_shape: Any) -> str:
+    def _mend(self, input_shape: Shapes) -> str:
         """What to write in place of an input of the wrong rank."""
         if not is_shape(input_shape):
             return "call the layer on one input, or join them: Concatenate()([a, b])"
@@ -75,7 +73,7 @@ class Grid:
         return tuple(new.get(axis, size) for axis, size in enumerate(input_shape))
 
 
-def by_axis(layer: Any, name: str) -> tuple[int, ...]:
+def by_axis(layer: Layer, name: str) -> tuple[int, ...]:
     """A setting that is one positive whole number, or one an axis, as a tuple.
 
     Raises:

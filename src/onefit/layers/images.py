@@ -2,45 +2,27 @@
 """Layers that bring images to one size."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from onefit.checks import one_of, whole
 from onefit.description import number, setting
-from onefit.errors import invalid, unknown
-from onefit.layers.base import Layer, Role, positive, where
+from onefit.errors import invalid
+from onefit.layers.base import Layer
 from onefit.layers.reshaping import data_format
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Params, Shape
 
-__all__ = [
-    "CenterCrop",
-    "Resizing",
-    "channels_last",
-    "image_axes",
-    "one_of",
-    "resized",
-    "window",
-]
+__all__ = ["CenterCrop", "Resizing", "channels_last", "image_axes", "resized", "window"]
 
 
-def one_of(*names: str) -> Callable[[str, str, Any], None]:
-    """Refuses all but these names; for `setting(check=one_of("wrap", "nearest"))`."""
-
-    def check(place: str, name: str, value: Any) -> None:
-        if value not in names:
-            raise unknown(f"{name} of {place}", value, names)
-
-    return check
-
-
-def image_axes(layer: Any, input_shape: Shape) -> tuple[int, int]:
+def image_axes(layer: Layer, input_shape: Shape) -> tuple[int, int]:
     """The axes of height and width; refuses what is no batch of images."""
     first = layer.data_format == "channels_first"
     if len(input_shape) != 4:
         sizes = "channels, height, width" if first else "height, width, channels"
-        raise invalid(
-            where(layer),
+        raise layer.misfit(
             f"input of shape {input_shape}",
             f"images, (batch, {sizes})",
             "write x[None] for one image, x[..., None] for grey ones",
@@ -49,7 +31,7 @@ def image_axes(layer: Any, input_shape: Shape) -> tuple[int, int]:
 
 
 def channels_last(
-    layer: Any, x: Array, change: Callable[..., Array], *args: Any
+    layer: Layer, x: Array, change: Callable[..., Array], *args: Any
 ) -> Array:
     """What a function of images with channels last makes of the layer's images."""
     if layer.data_format == "channels_first":
@@ -82,23 +64,21 @@ def window(x: Array, height: int, width: int) -> Array:
     return x[:, top : top + h, left : left + w]
 
 
-class _Sized:
+class _Sized(Layer, abstract=True):
     """What layers share whose output has a height and a width of its own."""
 
-    role: ClassVar[Role] = "other"
+    role = "other"
 
-    height: Any
-    width: Any
-    data_format: Any
+    height: int = setting(check=whole(1))
+    width: int = setting(check=whole(1))
+    data_format = "channels_last"  # not annotated: a setting of the subclasses
 
     def sized(self, x: Array) -> Array:
         """The images, (batch, height, width, channels), at the size."""
         raise NotImplementedError(f"{type(self).__name__} has no sized method")
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return channels_last(self, x, self.sized), state
+    def compute(self, params: Params, x: Array) -> Array:
+        return channels_last(self, x, self.sized)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         axes = image_axes(self, input_shape)
@@ -107,7 +87,7 @@ class _Sized:
         return tuple(new.get(axis, size) for axis, size in enumerate(input_shape))
 
 
-class Resizing(_Sized, Layer):
+class Resizing(_Sized):
     """Brings images to one size, by interpolation between their pixels.
 
     Each axis is a matrix product with fixed weights: a = A x Bᵀ for each channel, where
@@ -144,8 +124,6 @@ class Resizing(_Sized, Layer):
     `keras.layers.Resizing`.
     """
 
-    height: int = setting(check=positive)
-    width: int = setting(check=positive)
     interpolation: str = setting(
         default="bilinear",
         check=one_of("bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"),
@@ -182,7 +160,7 @@ class Resizing(_Sized, Layer):
         return jnp.pad(x, sides, constant_values=self.fill_value)
 
 
-class CenterCrop(_Sized, Layer):
+class CenterCrop(_Sized):
     """Cuts the middle out of images: a_{ij} = x_{i+t, j+l}, t = ⌊(h − height) / 2⌋.
 
     Images that are smaller than that are resized instead: the largest part in their
@@ -208,8 +186,6 @@ class CenterCrop(_Sized, Layer):
     Source: Keras, `keras.layers.CenterCrop`.
     """
 
-    height: int = setting(check=positive)
-    width: int = setting(check=positive)
     data_format: str = setting(default=None, convert=data_format)
 
     def sized(self, x: Array) -> Array:

@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
+from onefit.checks import whole
 from onefit.description import setting
 from onefit.errors import invalid, is_whole, mistyped
-from onefit.layers.base import Layer, Role, where
-from onefit.layers.shapes import from_front, having, whole_axes
-from onefit.types import Array, Params, Shape, State, is_shape
+from onefit.layers.base import Layer, Role
+from onefit.layers.shapes import from_front, having
+from onefit.types import Array, Mask, Params, Shape, Shapes, Tree, is_shape
 
 __all__ = [
     "Add",
@@ -26,20 +27,18 @@ __all__ = [
 
 
 def _several(
-    layer: Any, shapes: Any, most: int | None = None, batch: bool = True
+    layer: Layer, shapes: Shapes, most: int | None = None, batch: bool = True
 ) -> tuple[Shape, ...]:
     """The shapes of two or more inputs of one batch; refuses anything else."""
     count = 1 if is_shape(shapes) else len(shapes)
     if count < 2 or (most is not None and count > most):
-        raise invalid(
-            where(layer),
+        raise layer.misfit(
             "one input" if count == 1 else f"{count} inputs",
             "two" if most == 2 else "two or more, in a list",
             f"write {type(layer).__name__}(...)([a, b]) for arrays a and b",
         )
     if () in shapes or (batch and _differing([shape[0] for shape in shapes])):
-        raise invalid(
-            where(layer),
+        raise layer.misfit(
             f"inputs of shapes {_listed(shapes)}",
             "the same examples in each, along axis 0",
             "give all inputs the same number of rows",
@@ -54,12 +53,11 @@ def _differing(sizes: Any, *but: int) -> tuple[int, int] | None:
 
 
 def _misfit(
-    layer: Any, shapes: Any, pair: tuple[int, int], expected: str
+    layer: Layer, shapes: Shapes, pair: tuple[int, int], expected: str
 ) -> ValueError:
     """The error for two inputs that do not fit each other."""
     one, other = pair
-    return invalid(
-        where(layer),
+    return layer.misfit(
         f"input {other} of shape {shapes[other]} beside input {one} of shape "
         f"{shapes[one]}",
         expected,
@@ -68,7 +66,7 @@ def _misfit(
     )
 
 
-def _listed(shapes: Any) -> str:
+def _listed(shapes: Shapes) -> str:
     return " and ".join(str(tuple(shape)) for shape in shapes)
 
 
@@ -87,40 +85,31 @@ class _Merge:
     most: ClassVar[int | None] = None
     """How many inputs there may be."""
 
-    def merged(self, xs: list[Array], masks: list[Any]) -> Array:
+    def merged(self, xs: list[Array], masks: list[Mask]) -> Array:
         """The inputs as one; a mask is None, or broadcasts to its input."""
         raise NotImplementedError(f"{type(self).__name__} has no merged method")
 
-    def apply(
-        self,
-        params: Params,
-        state: State,
-        x: Any,
-        *,
-        training=False,
-        key=None,
-        mask=None,
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Tree, *, mask: Array | None = None) -> Array:
         ndim = max(a.ndim for a in x)
         masks = [
             None if m is None else m.reshape(m.shape + (1,) * (ndim - m.ndim))
             for m in self._masks(x, mask)
         ]
-        return self.merged([_widened(a, ndim - a.ndim) for a in x], masks), state
+        return self.merged([_widened(a, ndim - a.ndim) for a in x], masks)
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
         masks = self._masks(x, mask)
         if any(m is None for m in masks):
             return None
         return functools.reduce(jnp.logical_or, masks)
 
-    def _masks(self, x: Any, mask: Any) -> list[Any]:
+    def _masks(self, x: Tree, mask: Mask) -> list[Any]:
         """Each input's mask, with axes of size one where the input gets them."""
         ndim = max(a.ndim for a in x)
         pairs = zip(x, mask or (None,) * len(x), strict=True)
         return [None if m is None else _widened(m, ndim - a.ndim) for a, m in pairs]
 
-    def output_shape(self, input_shape: Any) -> Shape:
+    def output_shape(self, input_shape: Shapes) -> Shape:
         shapes = _several(self, input_shape, self.most)
         ndim = max(map(len, shapes))
         wide = [(s[0], *(1,) * (ndim - len(s)), *s[1:]) for s in shapes]
@@ -160,7 +149,7 @@ class Add(_Merge, Layer):
 
     role = "sum"
 
-    def merged(self, xs: list[Array], masks: list[Any]) -> Array:
+    def merged(self, xs: list[Array], masks: list[Mask]) -> Array:
         return functools.reduce(jnp.add, xs)
 
 
@@ -184,7 +173,7 @@ class Subtract(_Merge, Layer):
 
     most = 2
 
-    def merged(self, xs: list[Array], masks: list[Any]) -> Array:
+    def merged(self, xs: list[Array], masks: list[Mask]) -> Array:
         return jnp.subtract(*xs)
 
 
@@ -208,7 +197,7 @@ class Average(_Merge, Layer):
 
     role = "sum"
 
-    def merged(self, xs: list[Array], masks: list[Any]) -> Array:
+    def merged(self, xs: list[Array], masks: list[Mask]) -> Array:
         return functools.reduce(jnp.add, xs) / len(xs)
 
 
@@ -235,7 +224,7 @@ class Multiply(_Merge, Layer):
 
     role = "product"
 
-    def merged(self, xs: list[Array], masks: list[Any]) -> Array:
+    def merged(self, xs: list[Array], masks: list[Mask]) -> Array:
         pairs = zip(xs, masks, strict=True)
         y = functools.reduce(
             jnp.multiply, (x if m is None else jnp.where(m, x, 1.0) for x, m in pairs)
@@ -254,7 +243,7 @@ class _Extreme(_Merge):
         """The one of two numbers that is kept."""
         raise NotImplementedError(f"{type(self).__name__} has no choose method")
 
-    def merged(self, xs: list[Array], masks: list[Any]) -> Array:
+    def merged(self, xs: list[Array], masks: list[Mask]) -> Array:
         y, there = xs[0], masks[0]
         for x, m in zip(xs[1:], masks[1:], strict=True):
             # Where one of the two is masked, the other stands for it.
@@ -312,10 +301,6 @@ class Minimum(_Extreme, Layer):
 # Side by side -------------------------------------------------------------------------
 
 
-def _one_axis(place: str, name: str, value: Any) -> None:
-    whole_axes(place, name, (value,))
-
-
 class Concatenate(Layer):
     """Joins the inputs along one axis: a = [x_1, x_2, ...].
 
@@ -347,14 +332,12 @@ class Concatenate(Layer):
 
     supports_masking = True
 
-    axis: int = setting(default=-1, check=_one_axis)
+    axis: int = setting(default=-1, check=whole(fix="write axis=-1 for the last axis"))
 
-    def apply(
-        self, params: Params, state: State, x: Any, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return jnp.concatenate(x, self.axis), state
+    def compute(self, params: Params, x: Tree) -> Array:
+        return jnp.concatenate(x, self.axis)
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
         ranks = {m.ndim for m in mask or () if m is not None}
         if not ranks:
             return None
@@ -372,7 +355,7 @@ class Concatenate(Layer):
             return jnp.concatenate(masks, axis)
         return functools.reduce(jnp.logical_or, masks)
 
-    def output_shape(self, input_shape: Any) -> Shape:
+    def output_shape(self, input_shape: Shapes) -> Shape:
         shapes = _several(self, input_shape, batch=self.axis != 0)
         ndim = len(shapes[0])
         (axis,) = from_front(self.axis, len(having(self, self.axis, shapes[0])))
@@ -442,36 +425,32 @@ class Dot(Layer):
     axes: Any = setting(check=_two_axes)
     normalize: bool = False
 
-    def apply(
-        self, params: Params, state: State, x: Any, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Tree) -> Array:
         left, right = self._both(tuple(a.ndim for a in x))
         x, y = x
         if self.normalize:
             x, y = _unit(x, left), _unit(y, right)
         if x.ndim == y.ndim == 2:
-            return jnp.sum(x * y, 1, keepdims=True), state
-        return jax.lax.dot_general(x, y, (((left,), (right,)), ((0,), (0,)))), state
+            return jnp.sum(x * y, 1, keepdims=True)
+        return jax.lax.dot_general(x, y, (((left,), (right,)), ((0,), (0,))))
 
     def _both(self, ndims: tuple[int, ...]) -> tuple[int, ...]:
         """The axis of each input, counted from the front."""
         axes = self.axes if isinstance(self.axes, tuple) else (self.axes, self.axes)
         return tuple(a + n if a < 0 else a for a, n in zip(axes, ndims, strict=True))
 
-    def output_shape(self, input_shape: Any) -> Shape:
+    def output_shape(self, input_shape: Shapes) -> Shape:
         one, two = _several(self, input_shape, 2)
         axes = self._both((len(one), len(two)))
         if not all(0 < a < len(s) for a, s in zip(axes, (one, two), strict=True)):
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"axes={self.axes} and inputs of shapes {_listed((one, two))}",
                 "an axis of each, other than the batch",
                 "write axes=-1 for the last of each",
             )
         a, b = one[axes[0]], two[axes[1]]
         if a != b and None not in (a, b):
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"{a} along axis {axes[0]} of {one} and {b} along axis "
                 f"{axes[1]} of {two}",
                 "the same size along both",

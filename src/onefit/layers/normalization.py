@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from onefit import constraints, initializers, regularizers
+from onefit import initializers
 from onefit.description import number, setting
-from onefit.errors import invalid, unknown
-from onefit.layers.base import Layer, where
+from onefit.errors import unknown
+from onefit.layers.base import Layer
+from onefit.layers.settings import Gain, initial, only
 from onefit.layers.shapes import (
     SameShape,
     along,
@@ -19,7 +20,7 @@ from onefit.layers.shapes import (
     known_axes,
     whole_axes,
 )
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Generator, Params, Shape, State
 
 __all__ = [
     "BatchNormalization",
@@ -45,14 +46,31 @@ def _standardize(x: Array, axes: tuple[int, ...], epsilon: Any) -> Array:
     return centred * jax.lax.rsqrt(variance + epsilon)
 
 
-def _gain(layer: Any, rng: Any, shape: Shape) -> Params:
-    """Those of gamma and beta that the layer uses, of this shape."""
-    params = {}
-    if layer.scale:
-        params["gamma"] = layer.gamma_initializer.draw(rng, shape)
-    if layer.center:
-        params["beta"] = layer.beta_initializer.draw(rng, shape)
-    return params
+class _Along(SameShape, Layer, abstract=True):
+    """Base of the layers that have weights along some axes."""
+
+    axis: Any = setting(default=-1, check=whole_axes)
+    epsilon: float = number(default=1e-3, minimum=0)
+
+    def sizes(self, input_shape: Shape) -> Shape:
+        """The weights' shape."""
+        return tuple(input_shape[a] for a in from_front(self.axis, len(input_shape)))
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        known_axes(self, self.axis, input_shape)
+        return input_shape
+
+
+class _Standardizing(Gain, _Along, abstract=True):
+    """Base of the layers that scale by γ and shift by β what they have standardized."""
+
+    def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
+        shape, params = self.sizes(input_shape), {}
+        if self.scale:
+            params["gamma"] = self.gamma_initializer.draw(rng, shape)
+        if self.center:
+            params["beta"] = self.beta_initializer.draw(rng, shape)
+        return params, {}
 
 
 def _amplify(params: Params, x: Array, axes: tuple[int, ...]) -> Array:
@@ -84,17 +102,6 @@ def _clipping(bounds: Any) -> _Clipping | None:
     return _Clipping(bounds)
 
 
-def _not_synchronized(place: str, name: str, value: Any) -> None:
-    if value:
-        raise invalid(
-            place,
-            f"{name}={value!r}",
-            "False",
-            "leave it out: a program on several devices has one batch, and its "
-            "statistics are those of the whole batch",
-        )
-
-
 def _mean(x: Array, axes: tuple[int, ...], mask: Array | None) -> Array:
     """The mean over these axes, of the steps that there are."""
     if mask is None:
@@ -104,7 +111,7 @@ def _mean(x: Array, axes: tuple[int, ...], mask: Array | None) -> Array:
     return jnp.sum(x * there, axes) / jnp.maximum(jnp.sum(there, axes), 1.0)
 
 
-class BatchNormalization(SameShape, Layer):
+class BatchNormalization(_Standardizing):
     """Normalizes each feature over the batch: y = γ · (x − μ) / √(σ² + ε) + β.
 
     While training μ and σ² are the batch's own mean and (biased) variance, and moving
@@ -155,27 +162,29 @@ class BatchNormalization(SameShape, Layer):
     role = "batch normalization"
     equation = "a = γ·(x - μ)/√(σ² + ε) + β, by feature"
 
-    axis: int = setting(default=-1, check=whole_axes)
+    _order = (
+        "axis momentum epsilon center scale beta_initializer gamma_initializer "
+        "moving_mean_initializer moving_variance_initializer"
+    )
+
     momentum: float = number(default=0.99, minimum=0, maximum=1)
-    epsilon: float = number(default=1e-3, minimum=0)
-    center: bool = True
-    scale: bool = True
-    beta_initializer: Any = setting(default="zeros", convert=initializers.get)
-    gamma_initializer: Any = setting(default="ones", convert=initializers.get)
-    moving_mean_initializer: Any = setting(default="zeros", convert=initializers.get)
-    moving_variance_initializer: Any = setting(default="ones", convert=initializers.get)
-    beta_regularizer: Any = setting(default=None, convert=regularizers.get)
-    gamma_regularizer: Any = setting(default=None, convert=regularizers.get)
-    beta_constraint: Any = setting(default=None, convert=constraints.get)
-    gamma_constraint: Any = setting(default=None, convert=constraints.get)
+    moving_mean_initializer: Any = initial("zeros")
+    moving_variance_initializer: Any = initial("ones")
     renorm: bool = False
     renorm_clipping: Any = setting(default=None, convert=_clipping)
     renorm_momentum: float = number(default=0.99, minimum=0, maximum=1)
-    synchronized: bool = setting(default=False, check=_not_synchronized)
+    synchronized: bool = setting(
+        default=False,
+        check=only(
+            False,
+            fix="leave it out: a program on several devices has one batch, and its "
+            "statistics are those of the whole batch",
+        ),
+    )
 
-    def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
-        shape = tuple(input_shape[a] for a in from_front(self.axis, len(input_shape)))
-        params = _gain(self, rng, shape)
+    def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
+        params, _ = super().init(rng, input_shape)
+        shape = self.sizes(input_shape)
         mean = self.moving_mean_initializer.draw(rng, shape)
         variance = self.moving_variance_initializer.draw(rng, shape)
         state = {"moving_mean": mean, "moving_variance": variance}
@@ -211,10 +220,6 @@ class BatchNormalization(SameShape, Layer):
         y = _amplify(params, y + along(d, x.ndim, axes), axes)
         return y.astype(x.dtype), new
 
-    def output_shape(self, input_shape: Shape) -> Shape:
-        known_axes(self, self.axis, input_shape)
-        return input_shape
-
     def _follow(self, state: State, mean: Any, variance: Any) -> State:
         """The averages after a batch with this mean and variance."""
 
@@ -249,17 +254,7 @@ class BatchNormalization(SameShape, Layer):
 # Over each example --------------------------------------------------------------------
 
 
-def _no_rms_scaling(place: str, name: str, value: Any) -> None:
-    if value:
-        raise invalid(
-            place,
-            f"{name}={value!r}",
-            "False (it divides by the deviation without centring)",
-            "write RMSNormalization() for the root mean square",
-        )
-
-
-class LayerNormalization(SameShape, Layer):
+class LayerNormalization(_Standardizing):
     """Normalizes each example over its features: y = γ · (x − μ) / √(σ² + ε) + β.
 
     Args:
@@ -293,35 +288,23 @@ class LayerNormalization(SameShape, Layer):
 
     role = "other"
 
-    axis: Any = setting(default=-1, check=whole_axes)
-    epsilon: float = number(default=1e-3, minimum=0)
-    center: bool = True
-    scale: bool = True
-    beta_initializer: Any = setting(default="zeros", convert=initializers.get)
-    gamma_initializer: Any = setting(default="ones", convert=initializers.get)
-    beta_regularizer: Any = setting(default=None, convert=regularizers.get)
-    gamma_regularizer: Any = setting(default=None, convert=regularizers.get)
-    beta_constraint: Any = setting(default=None, convert=constraints.get)
-    gamma_constraint: Any = setting(default=None, convert=constraints.get)
-    rms_scaling: bool = setting(default=False, check=_no_rms_scaling, kw_only=True)
+    rms_scaling: bool = setting(
+        default=False,
+        check=only(
+            False,
+            fix="write RMSNormalization() for the root mean square: it divides by the "
+            "deviation without centring",
+        ),
+        kw_only=True,
+    )
 
-    def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
-        axes = from_front(self.axis, len(input_shape))
-        return _gain(self, rng, tuple(input_shape[a] for a in axes)), {}
-
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         axes = from_front(self.axis, x.ndim)
         y = _amplify(params, _standardize(_wide(x), axes, self.epsilon), axes)
-        return y.astype(x.dtype), state
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        known_axes(self, self.axis, input_shape)
-        return input_shape
+        return y.astype(x.dtype)
 
 
-class GroupNormalization(SameShape, Layer):
+class GroupNormalization(_Standardizing):
     """Normalizes each example over groups of channels: y = γ · (x − μ) / √(σ² + ε) + β.
 
     μ and σ² are taken over all numbers of an example that belong to one group.
@@ -356,31 +339,18 @@ class GroupNormalization(SameShape, Layer):
 
     role = "other"
 
+    _order = "groups"
+
     groups: int = 32
-    axis: int = setting(default=-1, check=whole_axes)
-    epsilon: float = number(default=1e-3, minimum=0)
-    center: bool = True
-    scale: bool = True
-    beta_initializer: Any = setting(default="zeros", convert=initializers.get)
-    gamma_initializer: Any = setting(default="ones", convert=initializers.get)
-    beta_regularizer: Any = setting(default=None, convert=regularizers.get)
-    gamma_regularizer: Any = setting(default=None, convert=regularizers.get)
-    beta_constraint: Any = setting(default=None, convert=constraints.get)
-    gamma_constraint: Any = setting(default=None, convert=constraints.get)
 
-    def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
-        return _gain(self, rng, (input_shape[self.axis],)), {}
-
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         (axis,) = from_front(self.axis, x.ndim)
         channels = x.shape[axis]
         groups = channels if self.groups == -1 else self.groups
         split = (*x.shape[:axis], groups, channels // groups, *x.shape[axis + 1 :])
         within = tuple(i for i in range(1, x.ndim + 1) if i != axis)
         y = _standardize(jnp.reshape(_wide(x), split), within, self.epsilon)
-        return _amplify(params, y.reshape(x.shape), (axis,)).astype(x.dtype), state
+        return _amplify(params, y.reshape(x.shape), (axis,)).astype(x.dtype)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         (axis,) = known_axes(self, self.axis, input_shape)
@@ -388,8 +358,7 @@ class GroupNormalization(SameShape, Layer):
         whole = type(self.groups) is int and (self.groups > 0 or self.groups == -1)
         if not whole or channels % self.groups:
             divisors = [n for n in range(1, channels + 1) if channels % n == 0]
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"groups={self.groups!r} for {channels} channels",
                 "a number of groups that divides the channels, or -1",
                 f"choose one of {divisors}",
@@ -397,7 +366,7 @@ class GroupNormalization(SameShape, Layer):
         return input_shape
 
 
-class RMSNormalization(SameShape, Layer):
+class RMSNormalization(_Along):
     """Divides each example by its root mean square: y = γ · x / √(mean(x²) + ε).
 
     Args:
@@ -423,25 +392,16 @@ class RMSNormalization(SameShape, Layer):
 
     role = "other"
 
-    axis: Any = setting(default=-1, check=whole_axes)
     epsilon: float = number(default=1e-6, minimum=0)
 
-    def init(self, rng: Any, input_shape: Shape) -> tuple[Params, State]:
-        axes = from_front(self.axis, len(input_shape))
-        ones = initializers.get("ones").draw(rng, tuple(input_shape[a] for a in axes))
-        return {"scale": ones}, {}
+    def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
+        return {"scale": initializers.Ones().draw(rng, self.sizes(input_shape))}, {}
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         wide, axes = _wide(x), from_front(self.axis, x.ndim)
         square = jnp.mean(jnp.square(wide), axes, keepdims=True)
         y = wide * jax.lax.rsqrt(square + self.epsilon)
-        return (y * along(params["scale"], x.ndim, axes)).astype(x.dtype), state
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        known_axes(self, self.axis, input_shape)
-        return input_shape
+        return (y * along(params["scale"], x.ndim, axes)).astype(x.dtype)
 
 
 class UnitNormalization(SameShape, Layer):
@@ -468,15 +428,13 @@ class UnitNormalization(SameShape, Layer):
 
     axis: Any = setting(default=-1, check=whole_axes)
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         wide = _wide(x)
         axes = from_front(self.axis, x.ndim)
         square = jnp.sum(jnp.square(wide), axes, keepdims=True)
         # The bound is inside the root, where the gradient is taken.
         y = wide * jax.lax.rsqrt(jnp.maximum(square, 1e-24))
-        return y.astype(x.dtype), state
+        return y.astype(x.dtype)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return having(self, self.axis, input_shape)

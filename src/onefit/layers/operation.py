@@ -7,12 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from onefit.checks import one_of
 from onefit.description import number, setting
-from onefit.errors import invalid, mistyped, unknown
-from onefit.layers.base import Layer, where
+from onefit.errors import mistyped
+from onefit.layers.base import Layer
 from onefit.layers.shapes import SameShape
 from onefit.layers.symbolic import Tensor
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Mask, Params, Shape, Shapes, Tree
 
 __all__ = ["Absolute", "Arithmetic", "GetItem"]
 
@@ -33,11 +34,6 @@ OPERATIONS = {
         "greater_equal",
     )
 }
-
-
-def _operation(place: str, name: str, value: Any) -> None:
-    if value not in OPERATIONS:
-        raise unknown(name, value, sorted(OPERATIONS))
 
 
 def _constant(value: Any) -> Any:
@@ -73,17 +69,15 @@ class Arithmetic(Layer):
 
     role = "product"
 
-    operation: str = setting(check=_operation)
+    operation: str = setting(check=one_of(*OPERATIONS))
     constant: Any = number(default=None, optional=True, convert=_constant)
     constant_first: bool = False
     keep_mask: bool = True
 
-    def apply(
-        self, params: Params, state: State, x: Any, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return OPERATIONS[self.operation](*self._operands(x)), state
+    def compute(self, params: Params, x: Tree) -> Array:
+        return OPERATIONS[self.operation](*self._operands(x))
 
-    def _operands(self, x: Any) -> tuple[Any, Any]:
+    def _operands(self, x: Tree) -> tuple[Any, Any]:
         if isinstance(x, tuple):
             return x
         # A plain number does not change the type of x.
@@ -92,7 +86,7 @@ class Arithmetic(Layer):
             constant = jnp.asarray(constant).astype(x.dtype)
         return (constant, x) if self.constant_first else (x, constant)
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
         if not isinstance(x, tuple):
             return mask if self.keep_mask else None
         one, other = (
@@ -100,7 +94,7 @@ class Arithmetic(Layer):
         )
         return None if one is None or other is None else one | other
 
-    def output_shape(self, input_shape: Any) -> Any:
+    def output_shape(self, input_shape: Shapes) -> Shapes:
         one = isinstance(input_shape, tuple) and not (
             input_shape and isinstance(input_shape[0], tuple)
         )
@@ -112,15 +106,14 @@ class Arithmetic(Layer):
         try:
             return _broadcast(self.operation, shapes)
         except ValueError:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"{self.operation} of shapes {' and '.join(str(s) for s in shapes)}",
                 "shapes that fit each other",
                 "reshape one of them, or bring both to one width with Dense",
             ) from None
 
 
-def _broadcast(operation: str, shapes: list[Any]) -> tuple[int | None, ...]:
+def _broadcast(operation: str, shapes: list[Shape]) -> tuple[int | None, ...]:
     """The shape of the result; sizes that are open stay open."""
     if len(shapes) == 1:
         return tuple(shapes[0])
@@ -137,7 +130,7 @@ def _broadcast(operation: str, shapes: list[Any]) -> tuple[int | None, ...]:
     return tuple(a if a == b else None for a, b in pairs)
 
 
-def combine(operation: str, x: Any, y: Any) -> Any:
+def combine(operation: str, x: Tree, y: Any) -> Any:
     """What stands for x ∘ y, where at least one of them is a value of a graph."""
     both = isinstance(x, Tensor) and isinstance(y, Tensor)
     if both:
@@ -181,12 +174,10 @@ class Absolute(SameShape, Layer):
 
     keep_mask: bool = True
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return jnp.abs(x), state
+    def compute(self, params: Params, x: Array) -> Array:
+        return jnp.abs(x)
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
         return mask if self.keep_mask else None
 
 
@@ -244,10 +235,8 @@ class GetItem(Layer):
 
     key: Any = setting(convert=_from_lists)
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return x[self.index], state
+    def compute(self, params: Params, x: Array) -> Array:
+        return x[self.index]
 
     @property
     def index(self) -> tuple[Any, ...]:
@@ -271,8 +260,7 @@ class GetItem(Layer):
                 np.broadcast_to(np.int8(0), shape)[self.index].shape for shape in sizes
             )
         except IndexError as error:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"an index that {input_shape} does not have ({error})",
                 "at most one index an axis, in its range",
             ) from None

@@ -12,14 +12,12 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from onefit.description import Description, setting
-from onefit.errors import invalid
-from onefit.layers.base import Layer, Role, where
+from onefit.checks import one_of
+from onefit.description import setting
 from onefit.layers.grids import Grid, by_axis, lowered
-from onefit.layers.images import one_of
 from onefit.layers.reshaping import data_format
 from onefit.layers.windows import Slide, adapted, maxima, means, window_count
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Mask, Params, Shape, Tree
 
 __all__ = [
     "AdaptiveAveragePooling1D",
@@ -58,7 +56,7 @@ __all__ = [
 # Shared parts -------------------------------------------------------------------------
 
 
-class _Pooling(Grid, Description):
+class _Pooling(Grid, abstract=True):
     """Windows of one size, at one stride."""
 
     take: ClassVar[Any]
@@ -77,14 +75,12 @@ class _Pooling(Grid, Description):
             object.__setattr__(self, "strides", self.pool_size)
         object.__setattr__(self, "strides", by_axis(self, "strides"))
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         windows = zip(self.axes(x.shape), self.pool_size, self.strides, strict=True)
         for axis, size, stride in reversed([*windows]):
             slide = Slide.along(axis, x.shape[axis], size, stride, self.padding)
             x = self.take(x, slide)
-        return x, state
+        return x
 
     def output_shape(self, input_shape: Shape) -> Shape:
         axes = self.axes(input_shape)
@@ -111,8 +107,7 @@ class _Pooling(Grid, Description):
             else window_count(n, 1, self.strides[axes.index(a)], "same")
             for a, n in enumerate(given)
         ]
-        raise invalid(
-            where(self),  # type: ignore[arg-type]
+        raise self.misfit(
             f"input of shape {given}: axis {axis} has size {length}, and "
             f"pool_size={self.pool_size} takes {size}, which makes it {shape}",
             f"a size of at least {size} along axis {axis}",
@@ -121,17 +116,17 @@ class _Pooling(Grid, Description):
         )
 
 
-class _MaxPooling(_Pooling):
-    role: ClassVar[Role] = "max pooling"
+class _MaxPooling(_Pooling, abstract=True):
+    role = "max pooling"
     take = staticmethod(maxima)
 
 
-class _AveragePooling(_Pooling):
-    role: ClassVar[Role] = "average pooling"
+class _AveragePooling(_Pooling, abstract=True):
+    role = "average pooling"
     take = staticmethod(means)
 
 
-class _GlobalPooling(Grid, Description):
+class _GlobalPooling(Grid, abstract=True):
     """One window that is the whole grid."""
 
     take: ClassVar[Any]
@@ -139,10 +134,8 @@ class _GlobalPooling(Grid, Description):
     data_format: Any = setting(default=None, convert=data_format)
     keepdims: bool = False
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return self.take(x, self.axes(x.shape), keepdims=self.keepdims), state
+    def compute(self, params: Params, x: Array) -> Array:
+        return self.take(x, self.axes(x.shape), keepdims=self.keepdims)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         axes = self.axes(input_shape)
@@ -169,7 +162,7 @@ def _largest_forward(x: Array, axes: tuple[int, ...], keepdims: bool) -> Any:
 
 
 def _largest_backward(
-    axes: tuple[int, ...], keepdims: bool, kept: Any, g: Array
+    axes: tuple[int, ...], keepdims: bool, kept: Tree, g: Array
 ) -> tuple[Array]:
     (winner, shape), first = kept, axes[0]
     g = jnp.expand_dims(g.reshape(winner.shape), first)
@@ -189,17 +182,17 @@ def _largest_backward(
 _largest.defvjp(_largest_forward, _largest_backward)
 
 
-class _GlobalMaxPooling(_GlobalPooling):
-    role: ClassVar[Role] = "max pooling"
+class _GlobalMaxPooling(_GlobalPooling, abstract=True):
+    role = "max pooling"
     take = staticmethod(_largest)
 
 
-class _GlobalAveragePooling(_GlobalPooling):
-    role: ClassVar[Role] = "average pooling"
+class _GlobalAveragePooling(_GlobalPooling, abstract=True):
+    role = "average pooling"
     take = staticmethod(jnp.mean)
 
 
-class _AdaptivePooling(Grid, Description):
+class _AdaptivePooling(Grid, abstract=True):
     """As many windows as asked for, of the sizes that cover the input."""
 
     take: ClassVar[Any]
@@ -211,32 +204,30 @@ class _AdaptivePooling(Grid, Description):
         super().__post_init__()
         object.__setattr__(self, "output_size", by_axis(self, "output_size"))
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         axes = self.axes(x.shape)
         for axis, count in reversed([*zip(axes, self.output_size, strict=True)]):
             x = adapted(x, axis, count, self.take)
-        return x, state
+        return x
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return self.resized(input_shape, self.output_size)
 
 
-class _AdaptiveMaxPooling(_AdaptivePooling):
-    role: ClassVar[Role] = "max pooling"
+class _AdaptiveMaxPooling(_AdaptivePooling, abstract=True):
+    role = "max pooling"
     take = staticmethod(maxima)
 
 
-class _AdaptiveAveragePooling(_AdaptivePooling):
-    role: ClassVar[Role] = "average pooling"
+class _AdaptiveAveragePooling(_AdaptivePooling, abstract=True):
+    role = "average pooling"
     take = staticmethod(means)
 
 
 # The largest of a window --------------------------------------------------------------
 
 
-class MaxPooling1D(_MaxPooling, Layer):
+class MaxPooling1D(_MaxPooling):
     """The largest of each window of steps: a_p = max_i x_{s·p + i}.
 
     Args:
@@ -262,7 +253,7 @@ class MaxPooling1D(_MaxPooling, Layer):
     pool_size: Any = (2,)
 
 
-class MaxPooling2D(_MaxPooling, Layer):
+class MaxPooling2D(_MaxPooling):
     """The largest of each window of an image, by channel: what a filter found there.
 
     a_{pq} = max_{i<k, j<l} x_{s·p + i, t·q + j} for windows of k · l cells that are s
@@ -301,7 +292,7 @@ class MaxPooling2D(_MaxPooling, Layer):
     pool_size: Any = (2, 2)
 
 
-class MaxPooling3D(_MaxPooling, Layer):
+class MaxPooling3D(_MaxPooling):
     """The largest of each window of a volume: a_p = max_i x_{s·p + i} along three axes.
 
     Args:
@@ -329,7 +320,7 @@ class MaxPooling3D(_MaxPooling, Layer):
 # The mean of a window -----------------------------------------------------------------
 
 
-class AveragePooling1D(_AveragePooling, Layer):
+class AveragePooling1D(_AveragePooling):
     """The mean of each window of steps: a_p = 1/k Σ_{i<k} x_{s·p + i}.
 
     Args:
@@ -353,7 +344,7 @@ class AveragePooling1D(_AveragePooling, Layer):
     rank = 1
 
 
-class AveragePooling2D(_AveragePooling, Layer):
+class AveragePooling2D(_AveragePooling):
     """The mean of each window of an image, by channel.
 
     a_{pq} = 1/(k·l) Σ_{i<k, j<l} x_{s·p + i, t·q + j}, for windows as in
@@ -388,7 +379,7 @@ class AveragePooling2D(_AveragePooling, Layer):
     rank = 2
 
 
-class AveragePooling3D(_AveragePooling, Layer):
+class AveragePooling3D(_AveragePooling):
     """The mean of each window of a volume, by channel.
 
     Args:
@@ -415,7 +406,7 @@ class AveragePooling3D(_AveragePooling, Layer):
 # The whole grid -----------------------------------------------------------------------
 
 
-class GlobalMaxPooling1D(_GlobalMaxPooling, Layer):
+class GlobalMaxPooling1D(_GlobalMaxPooling):
     """The largest over all steps, by channel: a = max_t x_t.
 
     Args:
@@ -439,7 +430,7 @@ class GlobalMaxPooling1D(_GlobalMaxPooling, Layer):
     rank = 1
 
 
-class GlobalMaxPooling2D(_GlobalMaxPooling, Layer):
+class GlobalMaxPooling2D(_GlobalMaxPooling):
     """The largest of a whole image, by channel: a = max_{ij} x_{ij}.
 
     Differs from Keras: of cells that are the largest together the first has the
@@ -469,7 +460,7 @@ class GlobalMaxPooling2D(_GlobalMaxPooling, Layer):
     rank = 2
 
 
-class GlobalMaxPooling3D(_GlobalMaxPooling, Layer):
+class GlobalMaxPooling3D(_GlobalMaxPooling):
     """The largest of a whole volume, by channel.
 
     Args:
@@ -491,7 +482,7 @@ class GlobalMaxPooling3D(_GlobalMaxPooling, Layer):
     rank = 3
 
 
-class GlobalAveragePooling1D(_GlobalAveragePooling, Layer):
+class GlobalAveragePooling1D(_GlobalAveragePooling):
     """The mean over the steps that there are: a = Σ_t m_t · x_t / Σ_t m_t.
 
     m is the mask of the input, 1 where it has none.
@@ -518,29 +509,20 @@ class GlobalAveragePooling1D(_GlobalAveragePooling, Layer):
     rank = 1
     supports_masking = True
 
-    def apply(
-        self,
-        params: Params,
-        state: State,
-        x: Array,
-        *,
-        training=False,
-        key=None,
-        mask: Array | None = None,
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array, *, mask: Array | None = None) -> Array:
         if mask is None:
-            return super().apply(params, state, x, training=training, key=key)
+            return super().compute(params, x)
         axes = self.axes(x.shape)
         there = jnp.expand_dims(mask, 3 - axes[0])
         total = jnp.sum(jnp.where(there, x, 0), axes, keepdims=self.keepdims)
         count = jnp.sum(there, axes, keepdims=self.keepdims)
-        return total / jnp.maximum(count, 1).astype(x.dtype), state
+        return total / jnp.maximum(count, 1).astype(x.dtype)
 
-    def compute_mask(self, x: Any, mask: Any) -> None:
+    def compute_mask(self, x: Tree, mask: Mask) -> None:
         return None
 
 
-class GlobalAveragePooling2D(_GlobalAveragePooling, Layer):
+class GlobalAveragePooling2D(_GlobalAveragePooling):
     """The mean of a whole image, by channel: a = 1/(h·w) Σ_{ij} x_{ij}.
 
     Args:
@@ -564,7 +546,7 @@ class GlobalAveragePooling2D(_GlobalAveragePooling, Layer):
     rank = 2
 
 
-class GlobalAveragePooling3D(_GlobalAveragePooling, Layer):
+class GlobalAveragePooling3D(_GlobalAveragePooling):
     """The mean of a whole volume, by channel.
 
     Args:
@@ -589,7 +571,7 @@ class GlobalAveragePooling3D(_GlobalAveragePooling, Layer):
 # To a size ----------------------------------------------------------------------------
 
 
-class AdaptiveMaxPooling1D(_AdaptiveMaxPooling, Layer):
+class AdaptiveMaxPooling1D(_AdaptiveMaxPooling):
     """The largest of each of so many windows of steps, whatever the length.
 
     Args:
@@ -611,7 +593,7 @@ class AdaptiveMaxPooling1D(_AdaptiveMaxPooling, Layer):
     rank = 1
 
 
-class AdaptiveMaxPooling2D(_AdaptiveMaxPooling, Layer):
+class AdaptiveMaxPooling2D(_AdaptiveMaxPooling):
     """The largest of each of so many windows of an image, whatever its size.
 
     Along an axis of n cells that becomes m, window p has the cells from ⌊p·n / m⌋ to
@@ -642,7 +624,7 @@ class AdaptiveMaxPooling2D(_AdaptiveMaxPooling, Layer):
     rank = 2
 
 
-class AdaptiveMaxPooling3D(_AdaptiveMaxPooling, Layer):
+class AdaptiveMaxPooling3D(_AdaptiveMaxPooling):
     """The largest of each of so many windows of a volume, whatever its size.
 
     Args:
@@ -665,7 +647,7 @@ class AdaptiveMaxPooling3D(_AdaptiveMaxPooling, Layer):
     rank = 3
 
 
-class AdaptiveAveragePooling1D(_AdaptiveAveragePooling, Layer):
+class AdaptiveAveragePooling1D(_AdaptiveAveragePooling):
     """The mean of each of so many windows of steps, whatever the length.
 
     Args:
@@ -687,7 +669,7 @@ class AdaptiveAveragePooling1D(_AdaptiveAveragePooling, Layer):
     rank = 1
 
 
-class AdaptiveAveragePooling2D(_AdaptiveAveragePooling, Layer):
+class AdaptiveAveragePooling2D(_AdaptiveAveragePooling):
     """The mean of each of so many windows of an image, whatever its size.
 
     The windows are those of `AdaptiveMaxPooling2D`.
@@ -714,7 +696,7 @@ class AdaptiveAveragePooling2D(_AdaptiveAveragePooling, Layer):
     rank = 2
 
 
-class AdaptiveAveragePooling3D(_AdaptiveAveragePooling, Layer):
+class AdaptiveAveragePooling3D(_AdaptiveAveragePooling):
     """The mean of each of so many windows of a volume, whatever its size.
 
     Args:

@@ -12,7 +12,7 @@ from onefit.description import number, setting
 from onefit.errors import invalid
 from onefit.layers.base import Layer, where
 from onefit.layers.shapes import SameShape, along, from_front, known_axes, whole_axes
-from onefit.types import Array, Params, Shape, State, batch_shape
+from onefit.types import Array, Generator, Params, Shape, Shapes, State, batch_shape
 
 __all__ = ["Normalization", "Rescaling"]
 
@@ -68,7 +68,7 @@ class Normalization(SameShape, Layer):
     variance: Any = number(default=None, optional=True, convert=_numbers)
     invert: bool = False
 
-    def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
         if self.mean is not None:
             return {}, {}
         shape = tuple(input_shape[a] for a in from_front(self.axis, len(input_shape)))
@@ -95,8 +95,7 @@ class Normalization(SameShape, Layer):
             None if v is None else np.shape(v) for v in (self.mean, self.variance)
         )
         if mean != variance:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"mean of shape {mean} and variance of shape {variance}",
                 "both, of one shape, or neither",
                 "give both, or neither and call adapt(x)",
@@ -105,8 +104,7 @@ class Normalization(SameShape, Layer):
         if len(mean or ()) > len(sizes) or any(
             m not in (1, size) for m, size in zip(mean or (), last, strict=True)
         ):
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"mean of shape {mean} for input of shape {input_shape}",
                 f"a number, or shape {sizes}, for axis {self.axis}",
                 "give one mean and one variance for each index along the axis",
@@ -124,8 +122,7 @@ class Normalization(SameShape, Layer):
                 finite (where), or have other axes than the layer was built for.
         """
         if self.mean is not None:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 "adapt(data) beside a given mean and variance",
                 "one or the other",
                 "write Normalization() to measure them",
@@ -191,7 +188,5 @@ class Rescaling(SameShape, Layer):
     scale: Any = number(convert=_numbers)
     offset: Any = number(default=0.0, convert=_numbers)
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return x * self.scale + self.offset, state
+    def compute(self, params: Params, x: Array) -> Array:
+        return x * self.scale + self.offset

@@ -7,24 +7,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from onefit import activations, config, constraints, regularizers
-from onefit.description import number, setting
-from onefit.errors import invalid
-from onefit.layers.base import Layer, positive, where
+from onefit import config
+from onefit.description import Description, setting
+from onefit.layers.base import Layer
 from onefit.layers.cells import (
     GRUFormula,
     LSTMFormula,
+    Recurrent,
     SimpleFormula,
     a_cell,
-    initial,
     output_size,
     state_shapes,
     through_time,
     zero_states,
 )
 from onefit.layers.composite import Composite
-from onefit.layers.dropout import a_seed
-from onefit.types import Params, Shape, State, is_shape
+from onefit.layers.settings import only, regularizer
+from onefit.types import Generator, Mask, Params, Shape, Shapes, State, Tree, is_shape
 
 __all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
 
@@ -32,7 +31,7 @@ __all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
 # What they share ----------------------------------------------------------------------
 
 
-class WithStates:
+class WithStates(Layer, abstract=True):
     """What is called on initial states, too, and may carry them from call to call."""
 
     def gather(self, *inputs: Any, initial_state: Any = None, **options: Any) -> Any:
@@ -41,17 +40,16 @@ class WithStates:
             inputs, initial_state = inputs[:1], inputs[1]
         if initial_state is not None:
             inputs = ((*inputs, *jax.tree.leaves(initial_state)),)
-        return super().gather(*inputs, **options)  # type: ignore[misc]
+        return super().gather(*inputs, **options)
 
-    def reset_states(self: Any) -> None:
+    def reset_states(self) -> None:
         """Sets the states that a stateful layer carries from call to call to zero.
 
         Raises:
             ValueError: A layer that is not stateful.
         """
         if not self.stateful:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 "reset_states() of a layer that carries no states",
                 "stateful=True",
                 f"write {type(self).__name__}(..., stateful=True)",
@@ -66,7 +64,7 @@ class WithStates:
         self.reset_states()
 
 
-class OverTime(WithStates):
+class OverTime(WithStates, abstract=True):
     """What carries a cell along sequences; the settings are the class's own."""
 
     supports_masking = True
@@ -74,22 +72,24 @@ class OverTime(WithStates):
     """How many axes one step has behind the batch; None for any number."""
     sequences: ClassVar[str] = "(batch, time, features)"
 
-    return_sequences: bool
-    return_state: bool
-    go_backwards: bool
-    stateful: bool
-    zero_output_for_mask: bool
+    return_sequences: bool = False
+    return_state: bool = False
+    go_backwards: bool = False
+    stateful: bool = False
+    unroll: bool = False
+    zero_output_for_mask: bool = setting(default=False, kw_only=True)
+    activity_regularizer: Any = regularizer()
 
     @property
     def carried(self) -> Any:
         """The cell."""
         return self
 
-    def cell_weights(self, weights: Any) -> Any:
+    def cell_weights(self, weights: Tree) -> Any:
         """The cell's own weights."""
         return {n: w for n, w in weights.items() if not n.startswith("rnn_state")}
 
-    def layer_weights(self, weights: Any) -> Any:
+    def layer_weights(self, weights: Tree) -> Any:
         """The layer's, from the cell's."""
         return weights
 
@@ -97,11 +97,11 @@ class OverTime(WithStates):
         """The shapes of the states, for an input of this shape."""
         return state_shapes(self.carried.state_size, shape[0])
 
-    def zeros(self, x: Any) -> tuple[Any, ...]:
+    def zeros(self, x: Tree) -> tuple[Any, ...]:
         """The states before the first step."""
         return zero_states(self.carried, x.shape[0])
 
-    def init(self: Any, rng: Any, input_shape: Any) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
         shape = _first(input_shape)
         params, state = self.first_weights(rng, (shape[0], *shape[2:]))
         state = self.layer_weights(state)
@@ -111,20 +111,20 @@ class OverTime(WithStates):
                 state[name] = np.zeros(s, config.floatx())
         return self.layer_weights(params), state
 
-    def first_weights(self, rng: Any, step_shape: Shape) -> tuple[Params, State]:
+    def first_weights(self, rng: Generator, step_shape: Shape) -> tuple[Params, State]:
         """Fresh weights of the cell, for steps of this shape."""
-        return super().init(rng, step_shape)  # type: ignore[misc]
+        return super().init(rng, step_shape)
 
     def apply(
-        self: Any,
+        self,
         params: Params,
         state: State,
-        x: Any,
+        x: Tree,
         *,
         training=False,
         key=None,
         mask=None,
-    ) -> tuple[Any, State]:
+    ) -> tuple[Tree, State]:
         x, *given = x if isinstance(x, tuple) else (x,)
         mask = mask[0] if isinstance(mask, tuple) else mask
         names = _names(len(jax.tree.leaves(self.zeros(x)))) if self.stateful else []
@@ -162,20 +162,18 @@ class OverTime(WithStates):
         )
         return ((y, *states) if self.return_state else y), new
 
-    def _check(self: Any, x: Any, mask: Any, state: State, names: list[str]) -> None:
+    def _check(self, x: Tree, mask: Mask, state: State, names: list[str]) -> None:
         """Refuses a mask of another shape, and another batch than that of the state."""
-        place = type(self).__name__ if self.name is None else where(self)
         if mask is not None and jnp.shape(mask) != x.shape[:2]:
-            raise invalid(
-                place,
+            raise self.misfit(
                 f"a mask of shape {jnp.shape(mask)} for x of shape {x.shape}",
                 f"(batch, time), {x.shape[:2]}",
                 "give a mask with one value for each step of each sequence",
             )
         if names and x.shape[0] != state[names[0]].shape[0]:
-            raise _other_batch(place, x.shape[0], state[names[0]].shape[0])
+            raise self._other_batch(x.shape[0], state[names[0]].shape[0])
 
-    def compute_mask(self: Any, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
         """The input's mask for the sequences, if they are the output."""
         mask = mask[0] if isinstance(mask, tuple) else mask
         mask = mask if self.return_sequences else None
@@ -187,15 +185,14 @@ class OverTime(WithStates):
             *jax.tree.map(lambda _: None, self.states_of(shape), is_leaf=is_shape),
         )
 
-    def output_shape(self: Any, input_shape: Any) -> Any:
+    def output_shape(self, input_shape: Shapes) -> Shapes:
         shape = _first(input_shape)
         self._fits(shape)
         states = self.states_of(shape)
         given = jax.tree.leaves(input_shape, is_leaf=is_shape)[1:]
         wanted = jax.tree.leaves(states, is_leaf=is_shape)
         if given and [s[1:] for s in given] != [s[1:] for s in wanted]:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"initial_state of shapes {given}",
                 f"{len(wanted)} of shapes {wanted}",
                 "give one array for each state, or leave initial_state out for zeros",
@@ -209,13 +206,11 @@ class OverTime(WithStates):
         """The shape of one step's output, without the batch."""
         return (output_size(self.carried),)
 
-    def _fits(self: Any, shape: Shape) -> None:
+    def _fits(self, shape: Shape) -> None:
         """Refuses inputs that are no sequences, or others than it was built for."""
-        place = where(self)
         axes = self.step_axes
         if len(shape) < 3 or (axes is not None and len(shape) != axes + 2):
-            raise invalid(
-                place,
+            raise self.misfit(
                 f"input of shape {shape}",
                 f"sequences, {self.sequences}",
                 "write x[..., None] for sequences of single numbers, x[None] for "
@@ -224,15 +219,13 @@ class OverTime(WithStates):
                 else f"reshape x to {self.sequences}",
             )
         if shape[1] == 0:
-            raise invalid(
-                place,
+            raise self.misfit(
                 f"sequences of length 0, input of shape {shape}",
                 "at least one step of time",
                 "leave empty sequences out, or pad them to one length",
             )
         if self.stateful and shape[0] is None and not self.built:
-            raise invalid(
-                place,
+            raise self.misfit(
                 f"stateful=True and input of shape {shape}",
                 "a fixed number of rows in a batch, one state for each",
                 f"write Input(batch_shape={(32, *shape[1:])})",
@@ -241,29 +234,30 @@ class OverTime(WithStates):
         if self.stateful and self.built:
             rows = self.slot.state[_names(1)[0]].shape[0]
             if shape[0] not in (None, rows):
-                raise _other_batch(place, shape[0], rows)
+                raise self._other_batch(shape[0], rows)
 
-    def known(self: Any, shape: Shape) -> None:
+    def _other_batch(self, rows: int, known: int) -> ValueError:
+        return self.misfit(
+            f"a batch of {rows} rows with stateful=True",
+            f"{known}, as the states were made for",
+            f"give batches of {known} rows, or make a new layer",
+        )
+
+    def known(self, shape: Shape) -> None:
         """Refuses other features than the layer was built for, and unknown ones."""
         features = shape[2:]
         if features[-1] is None:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"input of shape {shape}",
                 "a known number of features",
                 "write Input((None, 8)) for sequences of 8 features and any length",
             )
         built = _first(self.slot.input_shape)[2:] if self.built else features
-        if features != built:
-            raise invalid(
-                where(self),
-                f"{_sizes(features)} features (input shape {shape})",
-                f"{_sizes(built)}, as it was built for",
-                "give x that shape, or make a new layer",
-            )
+        fix = "give x that shape, or make a new layer"
+        self.as_built(_sizes(features), _sizes(built), "features", shape, fix)
 
 
-def _first(shapes: Any) -> Any:
+def _first(shapes: Shapes) -> Any:
     """The shape of x, of the shapes of x and its initial states."""
     return shapes if is_shape(shapes) else shapes[0]
 
@@ -277,19 +271,10 @@ def _sizes(shape: Shape) -> Any:
     return shape[0] if len(shape) == 1 else shape
 
 
-def _other_batch(place: str, rows: Any, known: int) -> ValueError:
-    return invalid(
-        place,
-        f"a batch of {rows} rows with stateful=True",
-        f"{known}, as the states were made for",
-        f"give batches of {known} rows, or make a new layer",
-    )
-
-
 # Layers -------------------------------------------------------------------------------
 
 
-class SimpleRNN(OverTime, SimpleFormula, Layer):
+class SimpleRNN(OverTime, SimpleFormula):
     """Fully connected recurrent layer: h_t = g(x_t · W + h_{t−1} · R + b).
 
     Args:
@@ -344,41 +329,19 @@ class SimpleRNN(OverTime, SimpleFormula, Layer):
 
     role = "recurrent"
 
-    units: int = setting(check=positive)
-    activation: Any = setting(default="tanh", convert=activations.get)
-    use_bias: bool = True
-    kernel_initializer: Any = initial("glorot_uniform")
-    recurrent_initializer: Any = initial("orthogonal")
-    bias_initializer: Any = initial("zeros")
-    kernel_regularizer: Any = setting(default=None, convert=regularizers.get)
-    recurrent_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    activity_regularizer: Any = setting(default=None, convert=regularizers.get)
-    kernel_constraint: Any = setting(default=None, convert=constraints.get)
-    recurrent_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
-    dropout: float = number(default=0.0, minimum=0, maximum=1)
-    recurrent_dropout: float = number(default=0.0, minimum=0, maximum=1)
-    return_sequences: bool = False
-    return_state: bool = False
-    go_backwards: bool = False
-    stateful: bool = False
-    unroll: bool = False
-    seed: int | None = setting(default=None, convert=a_seed)
-    zero_output_for_mask: bool = setting(default=False, kw_only=True)
+    _order = (
+        f"{Recurrent._order} return_sequences return_state go_backwards stateful unroll"
+    )
 
 
-def _no_cudnn(place: str, name: str, value: Any) -> None:
-    if value not in ("auto", False):
-        raise invalid(
-            place,
-            f"{name}={value!r}",
-            '"auto" or False',
-            "leave it out: there is one way, and it is the same on each platform",
-        )
+_NO_CUDNN = only(
+    "auto",
+    False,
+    fix="leave it out: there is one way, and it is the same on each platform",
+)
 
 
-class LSTM(OverTime, LSTMFormula, Layer):
+class LSTM(OverTime, LSTMFormula):
     """Long short-term memory: gates i, f, o around a memory c.
 
     With z = x_t · W + h_{t−1} · R + b, in four blocks of columns:
@@ -434,34 +397,10 @@ class LSTM(OverTime, LSTMFormula, Layer):
         "σ(x_t·W + h_{t-1}·R + b)"
     )
 
-    units: int = setting(check=positive)
-    activation: Any = setting(default="tanh", convert=activations.get)
-    recurrent_activation: Any = setting(default="sigmoid", convert=activations.get)
-    use_bias: bool = True
-    kernel_initializer: Any = initial("glorot_uniform")
-    recurrent_initializer: Any = initial("orthogonal")
-    bias_initializer: Any = initial("zeros")
-    unit_forget_bias: bool = True
-    kernel_regularizer: Any = setting(default=None, convert=regularizers.get)
-    recurrent_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    activity_regularizer: Any = setting(default=None, convert=regularizers.get)
-    kernel_constraint: Any = setting(default=None, convert=constraints.get)
-    recurrent_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
-    dropout: float = number(default=0.0, minimum=0, maximum=1)
-    recurrent_dropout: float = number(default=0.0, minimum=0, maximum=1)
-    seed: int | None = setting(default=None, convert=a_seed)
-    return_sequences: bool = False
-    return_state: bool = False
-    go_backwards: bool = False
-    stateful: bool = False
-    unroll: bool = False
-    use_cudnn: Any = setting(default="auto", check=_no_cudnn)
-    zero_output_for_mask: bool = setting(default=False, kw_only=True)
+    use_cudnn: Any = setting(default="auto", check=_NO_CUDNN)
 
 
-class GRU(OverTime, GRUFormula, Layer):
+class GRU(OverTime, GRUFormula):
     """Gated recurrent unit: u decides what of h is kept, r what the new value sees.
 
     u, r = σ(x_t · W_k + b_k + h_{t−1} · R_k + r_k),
@@ -510,34 +449,19 @@ class GRU(OverTime, GRUFormula, Layer):
     role = "recurrent"
     equation = "h_t = u·h_{t-1} + (1 - u)·n; gates u, r = σ(x_t·W + h_{t-1}·R + b)"
 
-    units: int = setting(check=positive)
-    activation: Any = setting(default="tanh", convert=activations.get)
-    recurrent_activation: Any = setting(default="sigmoid", convert=activations.get)
-    use_bias: bool = True
-    kernel_initializer: Any = initial("glorot_uniform")
-    recurrent_initializer: Any = initial("orthogonal")
-    bias_initializer: Any = initial("zeros")
-    kernel_regularizer: Any = setting(default=None, convert=regularizers.get)
-    recurrent_regularizer: Any = setting(default=None, convert=regularizers.get)
-    bias_regularizer: Any = setting(default=None, convert=regularizers.get)
-    activity_regularizer: Any = setting(default=None, convert=regularizers.get)
-    kernel_constraint: Any = setting(default=None, convert=constraints.get)
-    recurrent_constraint: Any = setting(default=None, convert=constraints.get)
-    bias_constraint: Any = setting(default=None, convert=constraints.get)
-    dropout: float = number(default=0.0, minimum=0, maximum=1)
-    recurrent_dropout: float = number(default=0.0, minimum=0, maximum=1)
-    seed: int | None = setting(default=None, convert=a_seed)
-    return_sequences: bool = False
-    return_state: bool = False
-    go_backwards: bool = False
-    stateful: bool = False
-    unroll: bool = False
-    reset_after: bool = True
-    use_cudnn: Any = setting(default="auto", check=_no_cudnn)
-    zero_output_for_mask: bool = setting(default=False, kw_only=True)
+    _order = (
+        f"{Recurrent._order} seed return_sequences return_state go_backwards stateful "
+        "unroll"
+    )
+
+    use_cudnn: Any = setting(default="auto", check=_NO_CUDNN)
 
 
-class RNN(OverTime, Composite):
+class _OfCell(Description):
+    cell: Layer = setting(convert=a_cell)
+
+
+class RNN(OverTime, _OfCell, Composite):
     """Any cell, carried along sequences: (y_t, s_t) = cell(x_t, s_{t−1}).
 
     A cell is a layer with a `state_size`, a whole number or a tuple of them, whose
@@ -588,16 +512,8 @@ class RNN(OverTime, Composite):
 
     step_axes = None
 
-    cell: Any = setting(convert=a_cell)
-    return_sequences: bool = False
-    return_state: bool = False
-    go_backwards: bool = False
-    stateful: bool = False
-    unroll: bool = False
     zero_output_for_mask: bool = False
-    activity_regularizer: Any = setting(
-        default=None, convert=regularizers.get, kw_only=True
-    )
+    activity_regularizer: Any = regularizer(kw_only=True)
 
     def parts(self) -> dict[str, Layer]:
         return {"cell": self.cell}
@@ -606,11 +522,11 @@ class RNN(OverTime, Composite):
     def carried(self) -> Any:
         return self.cell
 
-    def cell_weights(self, weights: Any) -> Any:
+    def cell_weights(self, weights: Tree) -> Any:
         return self.of("cell", weights)
 
-    def layer_weights(self, weights: Any) -> Any:
+    def layer_weights(self, weights: Tree) -> Any:
         return self.whole({"cell": weights})
 
-    def first_weights(self, rng: Any, step_shape: Shape) -> tuple[Params, State]:
+    def first_weights(self, rng: Generator, step_shape: Shape) -> tuple[Params, State]:
         return self.cell.init(rng, step_shape)

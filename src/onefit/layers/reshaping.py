@@ -6,10 +6,11 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from onefit.checks import whole
 from onefit.description import setting
 from onefit.errors import invalid, mistyped, unknown
-from onefit.layers.base import Layer, positive, where
-from onefit.types import Array, Params, Shape, State
+from onefit.layers.base import Layer
+from onefit.types import Array, Params, Shape
 
 __all__ = ["Flatten", "Permute", "RepeatVector", "Reshape"]
 
@@ -84,12 +85,10 @@ class Flatten(Layer):
 
     data_format: str = setting(default=None, convert=data_format)
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         if self.data_format == "channels_first" and x.ndim > 1:
             x = jnp.moveaxis(x, 1, -1)
-        return jnp.reshape(x, self.output_shape(x.shape)), state
+        return jnp.reshape(x, self.output_shape(x.shape))
 
     def output_shape(self, input_shape: Shape) -> Shape:
         batch, *sizes = input_shape
@@ -121,10 +120,8 @@ class Reshape(Layer):
 
     target_shape: tuple[int, ...] = setting(check=_target)
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return jnp.reshape(x, self.output_shape(x.shape)), state
+    def compute(self, params: Params, x: Array) -> Array:
+        return jnp.reshape(x, self.output_shape(x.shape))
 
     def output_shape(self, input_shape: Shape) -> Shape:
         batch, *sizes = input_shape
@@ -134,8 +131,7 @@ class Reshape(Layer):
         count = math.prod(sizes)  # type: ignore[arg-type]
         known = math.prod(size for size in target if size != -1)
         if count % known or (-1 not in target and count != known):
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"input of shape {input_shape}: {count} numbers an example",
                 f"{known}{' or a multiple' if -1 in target else ''}, "
                 f"for target_shape {target}",
@@ -168,15 +164,12 @@ class Permute(Layer):
 
     dims: tuple[int, ...] = setting(check=_permutation)
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return jnp.transpose(x, (0, *self.dims)), state
+    def compute(self, params: Params, x: Array) -> Array:
+        return jnp.transpose(x, (0, *self.dims))
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) != len(self.dims) + 1:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"input of shape {input_shape}",
                 f"a batch and {len(self.dims)} axes, for dims {self.dims}",
                 "name every axis but the batch in dims",
@@ -205,17 +198,14 @@ class RepeatVector(Layer):
 
     role = "shape"
 
-    n: int = setting(check=positive)
+    n: int = setting(check=whole(1))
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        return jnp.broadcast_to(x[:, None, :], self.output_shape(x.shape)), state
+    def compute(self, params: Params, x: Array) -> Array:
+        return jnp.broadcast_to(x[:, None, :], self.output_shape(x.shape))
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) != 2:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"input of shape {input_shape}",
                 "(batch, features)",
                 "put Flatten() before it",

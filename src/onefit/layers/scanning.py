@@ -27,7 +27,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from onefit.types import Array
+from onefit.types import Array, Mask, Tree
 
 __all__ = ["Matrix", "Recurrence", "once", "project", "recur", "scan_steps"]
 
@@ -65,15 +65,15 @@ class Recurrence(Protocol):
         """What stands for · in h · R: `Matrix()`, or a convolution."""
         ...
 
-    def step(self, z: Array, q: Array, states: Any) -> tuple[Any, tuple[Array, ...]]:
+    def step(self, z: Array, q: Array, states: Tree) -> tuple[Any, tuple[Array, ...]]:
         """(s_t, kept_t); h_t is the first of s_t, and as large as z that of kept_t."""
         ...
 
-    def back(self, kept: Any, states: Any) -> tuple[Array, tuple[Any, ...]]:
+    def back(self, kept: Tree, states: Tree) -> tuple[Array, tuple[Any, ...]]:
         """(δz_t, δs_{t−1}), the latter without what comes by q; None for nothing."""
         ...
 
-    def inner(self, dz: Array, kept: Any) -> Array:
+    def inner(self, dz: Array, kept: Tree) -> Array:
         """δq_t."""
         ...
 
@@ -87,7 +87,7 @@ def project(x: Array, W: Array) -> Array:
     return x @ W
 
 
-def _project_back(kept: Any, dz: Array) -> tuple[Array, Array]:
+def _project_back(kept: Tree, dz: Array) -> tuple[Array, Array]:
     x, W = kept
     return dz @ W.T, Matrix().weights(x, dz)
 
@@ -105,9 +105,9 @@ class _Inputs(NamedTuple):
     R: Array
     b: Any
     r: Any
-    states: Any
-    mask: Any
-    noise: Any
+    states: Tree
+    mask: Mask
+    noise: Array | None
 
 
 def recur(
@@ -116,10 +116,10 @@ def recur(
     R: Array,
     b: Any,
     r: Any,
-    states: Any,
+    states: Tree,
     *,
-    mask: Any = None,
-    noise: Any = None,
+    mask: Mask = None,
+    noise: Array | None = None,
     sequences: bool = True,
 ) -> tuple[Any, Any]:
     """All the outputs h_t (None unless `sequences`), and the last states.
@@ -145,20 +145,20 @@ def _plus(a: Array, b: Any) -> Array:
     return a if b is None else a + b
 
 
-def _where(mask: Any, new: Any, old: Any) -> Any:
+def _where(mask: Mask, new: Any, old: Any) -> Any:
     """The new values where the step is there."""
     if mask is None:
         return new
     return jax.tree.map(lambda a, b: jnp.where(mask, a, b), new, old)
 
 
-def _by_gate(noise: Any, *arrays: Array) -> Any:
+def _by_gate(noise: Array | None, *arrays: Array) -> Any:
     """The blocks of each array beside the noise of each gate."""
     blocks = (jnp.split(a, noise.shape[0], axis=-1) for a in arrays)
     return zip(noise, *blocks, strict=True)
 
 
-def _times(product: Any, h: Array, a: Array, noise: Any) -> Array:
+def _times(product: Any, h: Array, a: Array, noise: Array | None) -> Array:
     """The product of h and a, with the noise of each gate on h."""
     if noise is None:
         return product(h, a)
@@ -166,7 +166,7 @@ def _times(product: Any, h: Array, a: Array, noise: Any) -> Array:
     return jnp.concatenate(parts, axis=-1)
 
 
-def _step(how: Recurrence, given: _Inputs, z: Array, states: Any, mask: Any) -> Any:
+def _step(how: Recurrence, given: _Inputs, z: Array, states: Tree, mask: Mask) -> Any:
     """(s_t, kept_t)."""
     q = _plus(_times(how.product.forward, states[0], given.R, given.noise), given.r)
     new, kept = how.step(_plus(z, given.b), q, states)
@@ -174,7 +174,13 @@ def _step(how: Recurrence, given: _Inputs, z: Array, states: Any, mask: Any) -> 
 
 
 def once(
-    how: Recurrence, z: Array, R: Array, b: Any, r: Any, states: Any, noise: Any = None
+    how: Recurrence,
+    z: Array,
+    R: Array,
+    b: Any,
+    r: Any,
+    states: Tree,
+    noise: Array | None = None,
 ) -> Any:
     """The states after one step, with an ordinary derivative; as in `recur`."""
     given = _Inputs(z, R, b, r, states, None, noise)
@@ -185,7 +191,7 @@ def once(
 def _loop(how: Recurrence, sequences: bool, given: _Inputs) -> tuple[Any, Any]:
     """The loop when nobody asks for a derivative: it keeps nothing."""
 
-    def body(states: Any, at: Any) -> Any:
+    def body(states: Tree, at: Any) -> Any:
         new, _ = _step(how, given, at[0], states, at[1])
         return new, new[0] if sequences else None
 
@@ -194,10 +200,10 @@ def _loop(how: Recurrence, sequences: bool, given: _Inputs) -> tuple[Any, Any]:
 
 
 def _forward(how: Recurrence, sequences: bool, given: _Inputs) -> Any:
-    def step(z: Array, states: Any, mask: Any) -> Any:
+    def step(z: Array, states: Tree, mask: Mask) -> Any:
         return _step(how, given, z, states, mask)
 
-    def body(t: Any, carry: Any) -> Any:
+    def body(t: Any, carry: Tree) -> Any:
         states, buffers = carry
         z = buffers[0]
         mask = None if given.mask is None else given.mask[t]
@@ -216,12 +222,12 @@ def _forward(how: Recurrence, sequences: bool, given: _Inputs) -> Any:
     return (outputs if sequences else None, states), memory
 
 
-def _backward(how: Recurrence, sequences: bool, memory: Any, given_back: Any) -> Any:
+def _backward(how: Recurrence, sequences: bool, memory: Tree, given_back: Tree) -> Any:
     given, kept, outputs = memory
     doutputs, dstates = given_back
     through = _backwards(how, given)
 
-    def body(states: Any, at: Any) -> Any:
+    def body(states: Tree, at: Any) -> Any:
         kept, doutput, mask = at
         if sequences:
             states = (states[0] + doutput, *states[1:])
@@ -261,7 +267,7 @@ _loop.defvjp(_forward, _backward)
 
 
 def scan_steps(
-    step: Any, x: Any, states: Any, carried: Any, mask: Any, sequences: bool
+    step: Any, x: Array, states: Tree, carried: Tree, mask: Mask, sequences: bool
 ) -> tuple[Any, Any, Any]:
     """The loop for any step: `step(x_t, s, c) -> y, s, c`, with an ordinary derivative.
 
@@ -276,7 +282,7 @@ def scan_steps(
     else:
         y = jnp.zeros(shape.shape, shape.dtype)
 
-    def body(carry: Any, at: Any) -> Any:
+    def body(carry: Tree, at: Any) -> Any:
         (y, states, carried), (x, m) = carry, at
         new, after, carried = step(x, states, carried)
         if m is not None:

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from onefit.errors import invalid, is_whole, mistyped
-from onefit.layers.base import Layer, where
-from onefit.types import Shape
+from onefit.errors import is_whole, mistyped
+from onefit.layers.base import Layer
+from onefit.types import Shape, Shapes
 
 __all__ = ["SameShape", "along", "from_front", "having", "known_axes", "whole_axes"]
 
@@ -19,7 +19,7 @@ class SameShape:
 
     supports_masking = True
 
-    def output_shape(self, input_shape: Any) -> Any:
+    def output_shape(self, input_shape: Shapes) -> Shapes:
         """The input's shape."""
         return input_shape
 
@@ -51,8 +51,7 @@ def having(layer: Layer, axis: Any, input_shape: Shape) -> Shape:
     ndim = len(input_shape)
     for a in axis if isinstance(axis, tuple) else (axis,):
         if not -ndim <= a < ndim:
-            raise invalid(
-                where(layer),
+            raise layer.misfit(
                 f"axis {a} and input of shape {input_shape}",
                 f"an axis from {-ndim} to {ndim - 1}",
                 "write axis=-1 for the last axis",
@@ -70,8 +69,7 @@ def known_axes(layer: Layer, axis: Any, input_shape: Shape) -> tuple[int, ...]:
     axes = from_front(axis, len(having(layer, axis, input_shape)))
     sizes = tuple(input_shape[a] for a in axes)
     if None in sizes:
-        raise invalid(
-            where(layer),
+        raise layer.misfit(
             f"input of shape {input_shape}",
             f"a known size along axis {axes[sizes.index(None)]}",
             "reshape x to (n, 1) where each row is one number, or choose another axis",
@@ -79,13 +77,8 @@ def known_axes(layer: Layer, axis: Any, input_shape: Shape) -> tuple[int, ...]:
     if layer.built:
         built = layer.slot.input_shape
         known = tuple(built[a] for a in from_front(axis, len(built)))
-        if sizes != known:
-            raise invalid(
-                where(layer),
-                f"{sizes} along axis {axes} (input shape {input_shape})",
-                f"{known}, as it was built for",
-                "give x the same columns, or make a new layer",
-            )
+        fix = "give x the same columns, or make a new layer"
+        layer.as_built(sizes, known, f"along axis {axes}", input_shape, fix)
     return axes
 
 

@@ -10,15 +10,14 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from onefit.description import Description, number, setting
+from onefit.checks import one_of
+from onefit.description import number, setting
 from onefit.errors import invalid, is_whole
-from onefit.layers.base import Layer, Role, where
-from onefit.layers.dropout import Dropout, a_seed
+from onefit.layers.dropout import Dropout, Noise
 from onefit.layers.grids import Grid, by_axis, lowered
-from onefit.layers.images import one_of
 from onefit.layers.reshaping import data_format
-from onefit.layers.shapes import SameShape
-from onefit.types import Array, Params, Shape, State
+from onefit.layers.settings import seed
+from onefit.types import Array, Key, Params, Shape
 
 __all__ = [
     "Cropping1D",
@@ -39,7 +38,7 @@ __all__ = [
 # Shared parts -------------------------------------------------------------------------
 
 
-def _pairs(layer: Any, name: str) -> Any:
+def _pairs(layer: Grid, name: str) -> Any:
     """What is put before and after each axis, or taken off, as Keras writes it.
 
     A number is for both ends of each axis, a number an axis for both its ends. With one
@@ -68,27 +67,24 @@ def _pairs(layer: Any, name: str) -> Any:
     return pairs[0] if rank == 1 else pairs
 
 
-class _Borders(Grid, Description):
+class _Borders(Grid, abstract=True):
     """Cells that are added to the ends of the axes, or taken off where negative."""
 
     def borders(self) -> tuple[tuple[int, int], ...]:
         """(before, after) for each axis."""
         raise NotImplementedError(f"{type(self).__name__} has no borders method")
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         new = dict(zip(self.axes(x.shape), self.borders(), strict=True))
         widths = [(*new.get(axis, (0, 0)), 0) for axis in range(x.ndim)]
-        return lax.pad(x, jnp.zeros((), x.dtype), widths), state
+        return lax.pad(x, jnp.zeros((), x.dtype), widths)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         sizes: list[int | None] = []
         for axis, border in zip(self.axes(input_shape), self.borders(), strict=True):
             size, more = input_shape[axis], sum(border)
             if size is not None and size + more < 1:
-                raise invalid(
-                    where(self),  # type: ignore[arg-type]
+                raise self.misfit(
                     f"input of shape {input_shape}, of which it takes "
                     f"{-more} cells off axis {axis}",
                     f"more than {-more} cells along axis {axis}",
@@ -98,9 +94,10 @@ class _Borders(Grid, Description):
         return self.resized(input_shape, sizes)
 
 
-class _ZeroPadding(_Borders):
-    role: ClassVar[Role] = "shape"
+class _ZeroPadding(_Borders, abstract=True):
+    role = "shape"
     padding: Any
+    data_format: Any = setting(default=None, convert=data_format)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -110,9 +107,10 @@ class _ZeroPadding(_Borders):
         return (self.padding,) if self.rank == 1 else self.padding
 
 
-class _Cropping(_Borders):
-    role: ClassVar[Role] = "shape"
+class _Cropping(_Borders, abstract=True):
+    role = "shape"
     cropping: Any
+    data_format: Any = setting(default=None, convert=data_format)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -123,9 +121,10 @@ class _Cropping(_Borders):
         return tuple((-before, -after) for before, after in pairs)
 
 
-class _UpSampling(Grid, Description):
-    role: ClassVar[Role] = "shape"
+class _UpSampling(Grid, abstract=True):
+    role = "shape"
     size: Any
+    data_format: Any = setting(default=None, convert=data_format)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -136,12 +135,10 @@ class _UpSampling(Grid, Description):
         """By how much each axis grows."""
         return (self.size,) if self.rank == 1 else self.size
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         for axis, factor in zip(self.axes(x.shape), self.factors(), strict=True):
             x = jnp.repeat(x, factor, axis)
-        return x, state
+        return x
 
     def output_shape(self, input_shape: Shape) -> Shape:
         sizes = [input_shape[axis] for axis in self.axes(input_shape)]
@@ -149,19 +146,15 @@ class _UpSampling(Grid, Description):
         return self.resized(input_shape, [n and n * factor for n, factor in grown])
 
 
-class _SpatialDropout(SameShape, Grid, Description):
-    role: ClassVar[Role] = "dropout"
-    random = True
-
+class _SpatialDropout(Noise, Grid, abstract=True):
     rate: float = number(minimum=0, maximum=1)
+    data_format: Any = setting(default=None, convert=data_format)
+    seed: int | None = seed()
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def noisy(self, x: Array, key: Key) -> Array:
         axes = self.axes(x.shape)
         drawn = tuple(1 if axis in axes else None for axis in range(x.ndim))
-        dropout = Dropout(self.rate, drawn, self.seed)  # type: ignore[attr-defined]
-        return dropout.apply(params, state, x, training=training, key=key)
+        return Dropout(self.rate, drawn).noisy(x, key)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         self.axes(input_shape)
@@ -171,7 +164,7 @@ class _SpatialDropout(SameShape, Grid, Description):
 # Borders ------------------------------------------------------------------------------
 
 
-class ZeroPadding1D(_ZeroPadding, Layer):
+class ZeroPadding1D(_ZeroPadding):
     """Puts zeros before and after the steps.
 
     Args:
@@ -193,10 +186,9 @@ class ZeroPadding1D(_ZeroPadding, Layer):
 
     rank = 1
     padding: Any = (1, 1)
-    data_format: Any = setting(default=None, convert=data_format)
 
 
-class ZeroPadding2D(_ZeroPadding, Layer):
+class ZeroPadding2D(_ZeroPadding):
     """Puts rows and columns of zeros around images.
 
     Args:
@@ -222,10 +214,9 @@ class ZeroPadding2D(_ZeroPadding, Layer):
 
     rank = 2
     padding: Any = ((1, 1), (1, 1))
-    data_format: Any = setting(default=None, convert=data_format)
 
 
-class ZeroPadding3D(_ZeroPadding, Layer):
+class ZeroPadding3D(_ZeroPadding):
     """Puts zeros around volumes.
 
     Args:
@@ -249,10 +240,9 @@ class ZeroPadding3D(_ZeroPadding, Layer):
 
     rank = 3
     padding: Any = ((1, 1), (1, 1), (1, 1))
-    data_format: Any = setting(default=None, convert=data_format)
 
 
-class Cropping1D(_Cropping, Layer):
+class Cropping1D(_Cropping):
     """Takes steps off the start and the end.
 
     Args:
@@ -272,10 +262,11 @@ class Cropping1D(_Cropping, Layer):
     """
 
     rank = 1
+    data_format: ClassVar[str] = "channels_last"
     cropping: Any = (1, 1)
 
 
-class Cropping2D(_Cropping, Layer):
+class Cropping2D(_Cropping):
     """Takes rows and columns off the borders of images.
 
     Args:
@@ -303,10 +294,9 @@ class Cropping2D(_Cropping, Layer):
 
     rank = 2
     cropping: Any = ((0, 0), (0, 0))
-    data_format: Any = setting(default=None, convert=data_format)
 
 
-class Cropping3D(_Cropping, Layer):
+class Cropping3D(_Cropping):
     """Takes cells off the borders of volumes.
 
     Args:
@@ -330,13 +320,12 @@ class Cropping3D(_Cropping, Layer):
 
     rank = 3
     cropping: Any = ((1, 1), (1, 1), (1, 1))
-    data_format: Any = setting(default=None, convert=data_format)
 
 
 # Larger -------------------------------------------------------------------------------
 
 
-class UpSampling1D(_UpSampling, Layer):
+class UpSampling1D(_UpSampling):
     """Repeats each step: a_p = x_{⌊p / size⌋}.
 
     Args:
@@ -355,13 +344,14 @@ class UpSampling1D(_UpSampling, Layer):
     """
 
     rank = 1
+    data_format: ClassVar[str] = "channels_last"
     size: Any = 2
 
 
 _RESIZED = ("bicubic", "bilinear", "lanczos3", "lanczos5")
 
 
-class UpSampling2D(_UpSampling, Layer):
+class UpSampling2D(_UpSampling):
     """Makes images larger: by repeating pixels, or by interpolation between them.
 
     "nearest": a_{pq} = x_{⌊p / s⌋, ⌊q / t⌋}. The others place pixel p of the new image
@@ -393,22 +383,18 @@ class UpSampling2D(_UpSampling, Layer):
 
     rank = 2
     size: Any = (2, 2)
-    data_format: Any = setting(default=None, convert=data_format)
     interpolation: str = setting(
         default="nearest", convert=lowered, check=one_of("nearest", *_RESIZED)
     )
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def compute(self, params: Params, x: Array) -> Array:
         if self.interpolation == "nearest":
-            return super().apply(params, state, x, training=training, key=key)
-        return jax.image.resize(
-            x, self.output_shape(x.shape), self.interpolation, antialias=False
-        ), state
+            return super().compute(params, x)
+        shape = self.output_shape(x.shape)
+        return jax.image.resize(x, shape, self.interpolation, antialias=False)
 
 
-class UpSampling3D(_UpSampling, Layer):
+class UpSampling3D(_UpSampling):
     """Makes volumes larger by repeating their cells.
 
     Args:
@@ -432,13 +418,12 @@ class UpSampling3D(_UpSampling, Layer):
 
     rank = 3
     size: Any = (2, 2, 2)
-    data_format: Any = setting(default=None, convert=data_format)
 
 
 # Dropout ------------------------------------------------------------------------------
 
 
-class SpatialDropout1D(_SpatialDropout, Layer):
+class SpatialDropout1D(_SpatialDropout):
     """Drops whole channels of sequences at random while training.
 
     Args:
@@ -459,10 +444,10 @@ class SpatialDropout1D(_SpatialDropout, Layer):
     """
 
     rank = 1
-    seed: int | None = setting(default=None, convert=a_seed)
+    data_format: ClassVar[str] = "channels_last"
 
 
-class SpatialDropout2D(_SpatialDropout, Layer):
+class SpatialDropout2D(_SpatialDropout):
     """Drops whole channels of images at random while training: a = x · m / (1 − rate).
 
     As `Dropout`, with one m for all the pixels of a channel: neighbours are so much
@@ -490,11 +475,9 @@ class SpatialDropout2D(_SpatialDropout, Layer):
     """
 
     rank = 2
-    data_format: Any = setting(default=None, convert=data_format)
-    seed: int | None = setting(default=None, convert=a_seed)
 
 
-class SpatialDropout3D(_SpatialDropout, Layer):
+class SpatialDropout3D(_SpatialDropout):
     """Drops whole channels of volumes at random while training.
 
     Args:
@@ -518,5 +501,3 @@ class SpatialDropout3D(_SpatialDropout, Layer):
     """
 
     rank = 3
-    data_format: Any = setting(default=None, convert=data_format)
-    seed: int | None = setting(default=None, convert=a_seed)

@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 
 from onefit import initializers
+from onefit.checks import whole
 from onefit.description import setting
-from onefit.errors import invalid
-from onefit.layers.base import Layer, positive, where
+from onefit.layers.base import Layer, where
 from onefit.layers.composite import Composite, a_layer
-from onefit.types import Array, Params, Shape, State
+from onefit.types import Array, Generator, Mask, Params, Shape, Shapes, State, Tree
 
 __all__ = ["SpectralNormalization"]
 
@@ -57,7 +57,7 @@ class SpectralNormalization(Composite):
     role = "wrapper"
 
     layer: Layer = setting(convert=a_layer)
-    power_iterations: int = setting(default=1, check=positive)
+    power_iterations: int = setting(default=1, check=whole(1))
 
     def parts(self) -> dict[str, Layer]:
         return {"layer": self.layer}
@@ -67,7 +67,7 @@ class SpectralNormalization(Composite):
         """The layer's, as the output is its own."""
         return getattr(self.layer, "activity_regularizer", None)
 
-    def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
         params, state = self.layer.init(rng, input_shape)
         columns = params[self._target(params)].shape[-1]
         start = initializers.TruncatedNormal(stddev=0.02).draw(rng, (1, columns))
@@ -78,12 +78,12 @@ class SpectralNormalization(Composite):
         self,
         params: Params,
         state: State,
-        x: Any,
+        x: Tree,
         *,
         training=False,
         key=None,
         mask=None,
-    ) -> tuple[Any, State]:
+    ) -> tuple[Tree, State]:
         own = self.of("layer", params)
         name = self._target(own)
         kernel, u = self._normalized(own[name], state["vector_u"])
@@ -116,14 +116,13 @@ class SpectralNormalization(Composite):
         for name in ("kernel", "embeddings"):
             if name in params:
                 return name
-        raise invalid(
-            where(self),
+        raise self.misfit(
             f"{where(self.layer)} with weights {list(params)}",
             "a layer with a kernel or embeddings",
             "wrap a Dense, convolution or Embedding layer",
         )
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
         return self.layer.compute_mask(x, mask)
 
     def before(self, link: str) -> Layer | None:
@@ -134,11 +133,6 @@ class SpectralNormalization(Composite):
         shape = self.layer.output_shape(input_shape)
         if self.built and not self.integers:
             known = self.slot.input_shape[-1]
-            if input_shape[-1] != known:
-                raise invalid(
-                    where(self),
-                    f"{input_shape[-1]} features (input shape {input_shape})",
-                    f"{known}, as it was built for",
-                    "give x the same features, or make a new layer",
-                )
+            fix = "give x the same features, or make a new layer"
+            self.as_built(input_shape[-1], known, "features", input_shape, fix)
         return shape

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import lax
 
+from onefit.types import Array
+
 __all__ = ["Geometry", "Taps", "seen", "sent"]
 
 
@@ -64,13 +66,13 @@ class Geometry(NamedTuple):
         return (*(t.size for t in self.taps), channels // self.groups, filters)
 
 
-def _padded(x: Any, widths: Mapping[int, tuple[int, int]]) -> Any:
+def _padded(x: Array, widths: Mapping[int, tuple[int, int]]) -> Any:
     """The array with more zeros along some axes; below zero, with fewer cells."""
     known = [(*widths.get(axis, (0, 0)), 0) for axis in range(x.ndim)]
     return lax.pad(x, jnp.zeros((), x.dtype), known)
 
 
-def seen(x: Any, taps: Mapping[int, Taps], at: tuple[int, ...]) -> Any:
+def seen(x: Array, taps: Mapping[int, Taps], at: tuple[int, ...]) -> Any:
     """The cells that one tap of all windows sees, for the taps along these axes.
 
     >>> seen(jnp.array([1, 2, 3]), {0: Taps(2, 1, 1, 1, length=3, count=3)}, (0,))

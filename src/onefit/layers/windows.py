@@ -17,6 +17,7 @@ import numpy as np
 from jax import lax
 
 from onefit.layers.shapes import along
+from onefit.types import Array
 
 __all__ = ["Slide", "adapted", "maxima", "means", "window_count"]
 
@@ -87,27 +88,27 @@ def _only(axis: int, ndim: int, value: Any, other: Any) -> list[Any]:
     return [value if a == axis else other for a in range(ndim)]
 
 
-def _padded(x: Any, axis: int, before: int, after: int, fill: Any = 0) -> Any:
+def _padded(x: Array, axis: int, before: int, after: int, fill: Any = 0) -> Any:
     """The array with more cells along an axis; negative numbers take cells away."""
     widths = _only(axis, x.ndim, (before, after, 0), (0, 0, 0))
     return lax.pad(x, jnp.asarray(fill, x.dtype), widths)
 
 
-def _blocks(x: Any, slide: Slide, fill: Any) -> Any:
+def _blocks(x: Array, slide: Slide, fill: Any) -> Any:
     """The axis as two: (blocks, stride)."""
     axis, length = slide.axis, slide.blocks * slide.stride
     x = _padded(x, axis, slide.before, length - slide.before - slide.length, fill)
     return x.reshape(*x.shape[:axis], slide.blocks, slide.stride, *x.shape[axis + 1 :])
 
 
-def _unblocked(x: Any, slide: Slide) -> Any:
+def _unblocked(x: Array, slide: Slide) -> Any:
     """The reverse of `_blocks`."""
     axis, length = slide.axis, slide.blocks * slide.stride
     x = x.reshape(*x.shape[:axis], length, *x.shape[axis + 2 :])
     return _padded(x, axis, -slide.before, slide.length - length + slide.before)
 
 
-def _cells(x: Any, slide: Slide, fill: Any) -> list[Any]:
+def _cells(x: Array, slide: Slide, fill: Any) -> list[Any]:
     """The i-th cells of all windows, for each i."""
     blocks, axis = _blocks(x, slide, fill), slide.axis
     places = [divmod(i, slide.stride) for i in range(slide.size)]
@@ -129,7 +130,7 @@ def _numbers(slide: Slide, ndim: int) -> Any:
     return np.arange(slide.size, dtype=kind).reshape(shape)
 
 
-def _spread(slide: Slide, g: Any, winner: Any = None) -> Any:
+def _spread(slide: Slide, g: Array, winner: Any = None) -> Any:
     """To each cell the sum over its windows of g, of those that it won, if asked.
 
     The derivative of `_sums`, where all cells win, and of `maxima`.
@@ -171,13 +172,13 @@ def _spread(slide: Slide, g: Any, winner: Any = None) -> Any:
 # Maxima and means ---------------------------------------------------------------------
 
 
-def _windowed(x: Any, slide: Slide, fill: Any) -> Any:
+def _windowed(x: Array, slide: Slide, fill: Any) -> Any:
     """The axis as two, (windows, cells), of windows that are apart."""
     cells = slide.axis + 1
     return lax.slice_in_dim(_blocks(x, slide, fill), 0, slide.size, axis=cells)
 
 
-def _winners(x: Any, slide: Slide) -> tuple[Any, Any]:
+def _winners(x: Array, slide: Slide) -> tuple[Any, Any]:
     """The largest of each window's cells, and the number of the first such cell."""
     numbers = _numbers(slide, x.ndim)
     if slide.apart and slide.size > FEW:
@@ -194,7 +195,7 @@ def _winners(x: Any, slide: Slide) -> tuple[Any, Any]:
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
-def maxima(x: Any, slide: Slide) -> Any:
+def maxima(x: Array, slide: Slide) -> Any:
     """The largest cell of each window; the derivative is that of the first such cell.
 
     >>> maxima(jnp.array([1.0, 3.0, 2.0, 0.0, 5.0]), Slide.along(0, 5, 2, 2, "same"))
@@ -207,7 +208,7 @@ maxima.defvjp(_winners, lambda slide, winner, g: (_spread(slide, g, winner),))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
-def _sums(x: Any, slide: Slide) -> Any:
+def _sums(x: Array, slide: Slide) -> Any:
     """The sum of each window's cells."""
     if slide.size <= FEW:
         return functools.reduce(operator.add, _cells(x, slide, 0))
@@ -230,7 +231,7 @@ _sums.defvjp(
 )
 
 
-def means(x: Any, slide: Slide) -> Any:
+def means(x: Array, slide: Slide) -> Any:
     """The mean of each window's cells, of those that are the array's own.
 
     >>> means(jnp.array([1.0, 3.0, 2.0, 0.0, 5.0]), Slide.along(0, 5, 2, 2, "same"))
@@ -242,7 +243,7 @@ def means(x: Any, slide: Slide) -> Any:
     return _sums(x, slide) / along(counts.astype(x.dtype), x.ndim, (slide.axis,))
 
 
-def adapted(x: Any, axis: int, count: int, take: Any) -> Any:
+def adapted(x: Array, axis: int, count: int, take: Any) -> Any:
     """`maxima` or `means` of so many windows that cover an axis as evenly as can be.
 
     Of n cells, window i has those from ⌊i·n/count⌋ to before ⌈(i+1)·n/count⌉.

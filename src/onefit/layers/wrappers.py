@@ -7,12 +7,23 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from onefit.checks import one_of
 from onefit.description import setting
-from onefit.errors import invalid, mistyped, unknown
-from onefit.layers.base import Layer, Outcome, where
+from onefit.errors import invalid, mistyped
+from onefit.layers.base import Layer, Outcome
 from onefit.layers.composite import Composite, a_layer
 from onefit.layers.recurrent import OverTime, WithStates
-from onefit.types import Params, Shape, State, is_shape
+from onefit.types import (
+    Generator,
+    Key,
+    Mask,
+    Params,
+    Shape,
+    Shapes,
+    State,
+    Tree,
+    is_shape,
+)
 
 __all__ = ["Bidirectional", "TimeDistributed"]
 
@@ -26,12 +37,6 @@ MERGES: dict[Any, Any] = {
     "ave": lambda a, b: (a + b) / 2.0,
     None: lambda a, b: (a, b),
 }
-
-
-def _merge_mode(place: str, name: str, value: Any) -> None:
-    del place
-    if value not in MERGES:
-        raise unknown(name, value, [str(mode) for mode in MERGES])
 
 
 def _directed(layer: Layer, way: str, **settings: Any) -> Layer:
@@ -80,8 +85,8 @@ class Bidirectional(WithStates, Composite):
 
     supports_masking = True
 
-    layer: Any = setting(convert=a_layer)
-    merge_mode: Any = setting(default="concat", check=_merge_mode)
+    layer: Layer = setting(convert=a_layer)
+    merge_mode: Any = setting(default="concat", check=one_of(*MERGES))
     backward_layer: Any = setting(
         default=None, convert=lambda v: None if v is None else a_layer(v), kw_only=True
     )
@@ -139,7 +144,7 @@ class Bidirectional(WithStates, Composite):
         """Whether the layers are."""
         return self.layer.stateful
 
-    def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
         shape = input_shape if is_shape(input_shape) else input_shape[0]
         pairs = {
             name: part.init(stream, shape)
@@ -154,11 +159,11 @@ class Bidirectional(WithStates, Composite):
         self,
         params: Params,
         state: State,
-        x: Any,
+        x: Tree,
         *,
         training: bool,
-        key: Any,
-        mask: Any = None,
+        key: Key | None,
+        mask: Mask = None,
         **options: Any,
     ) -> Outcome:
         outcomes = {}
@@ -190,7 +195,7 @@ class Bidirectional(WithStates, Composite):
         told = {"training": training, "key": key, "mask": mask}
         return self.forward(params, state, x, **told)[:2]
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
         halves = _halves(x)
         one = self.layer.compute_mask(halves[0], mask)
         (m, *states) = one if self.layer.return_state else (one,)
@@ -199,7 +204,7 @@ class Bidirectional(WithStates, Composite):
             return m
         return (*(m if self.merge_mode is None else (m,)), *states, *states)
 
-    def output_shape(self, input_shape: Any) -> Any:
+    def output_shape(self, input_shape: Shapes) -> Shapes:
         shapes = [
             part.output_shape(half)
             for part, half in zip(
@@ -209,8 +214,7 @@ class Bidirectional(WithStates, Composite):
         state = self.layer.return_state
         (y, *states), (z, *after) = (s if state else (s,) for s in shapes)
         if self.merge_mode not in ("concat", None) and y != z:
-            raise invalid(
-                where(self),
+            raise self.misfit(
                 f"merge_mode={self.merge_mode!r} and outputs of shapes {y} "
                 f"forward and {z} backward",
                 "the same shape",
@@ -222,7 +226,7 @@ class Bidirectional(WithStates, Composite):
         return (merged, *states, *after) if state else merged
 
 
-def _halves(x: Any) -> tuple[Any, Any]:
+def _halves(x: Tree) -> tuple[Any, Any]:
     """What either direction is given: x, and its half of the initial states."""
     if not isinstance(x, tuple) or is_shape(x):
         return x, x
@@ -274,12 +278,12 @@ class TimeDistributed(Composite):
 
     supports_masking = True
 
-    layer: Any = setting(convert=a_layer)
+    layer: Layer = setting(convert=a_layer)
 
     def parts(self) -> dict[str, Layer]:
         return {"layer": self.layer}
 
-    def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
         params, state = self.layer.init(rng, self._step_shape(input_shape))
         return self.whole({"layer": params}), self.whole({"layer": state})
 
@@ -287,11 +291,11 @@ class TimeDistributed(Composite):
         self,
         params: Params,
         state: State,
-        x: Any,
+        x: Tree,
         *,
         training: bool,
-        key: Any,
-        mask: Any = None,
+        key: Key | None,
+        mask: Mask = None,
         **options: Any,
     ) -> Outcome:
         params, own = self.of("layer", params), self.of("layer", state)
@@ -333,29 +337,27 @@ class TimeDistributed(Composite):
         told = {"training": training, "key": key, "mask": mask}
         return self.forward(params, state, x, **told)[:2]
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
         return jax.tree.leaves(mask)[0] if jax.tree.leaves(mask) else None
 
-    def _check(self, x: Any, mask: Any) -> None:
+    def _check(self, x: Tree, mask: Mask) -> None:
         """Refuses a mask that does not fit."""
         steps = jax.tree.leaves(x)[0].shape[:2]
         for m in jax.tree.leaves(mask):
             if m.shape[:2] != steps:
-                raise invalid(
-                    type(self).__name__ if self.name is None else where(self),
+                raise self.misfit(
                     f"a mask of shape {m.shape} for {steps[1]} steps of "
                     f"{steps[0]} sequences",
                     f"(batch, time), {steps}",
                     "give a mask with one value for each step of each sequence",
                 )
 
-    def _step_shape(self, input_shape: Any) -> Any:
+    def _step_shape(self, input_shape: Shapes) -> Any:
         """The shape of one step, refused where there is no time."""
         shapes = jax.tree.leaves(input_shape, is_leaf=is_shape)
         for shape in shapes:
             if len(shape) < 3 or shape[1] == 0 or shape[1] != shapes[0][1]:
-                raise invalid(
-                    where(self),
+                raise self.misfit(
                     f"input of shape {input_shape}",
                     "(batch, time, ...), with at least one step, and one "
                     "number of steps for all inputs",
@@ -363,7 +365,7 @@ class TimeDistributed(Composite):
                 )
         return jax.tree.map(lambda s: (s[0], *s[2:]), input_shape, is_leaf=is_shape)
 
-    def output_shape(self, input_shape: Any) -> Any:
+    def output_shape(self, input_shape: Shapes) -> Shapes:
         step: Shape = self._step_shape(input_shape)
         time = jax.tree.leaves(input_shape, is_leaf=is_shape)[0][1]
         return jax.tree.map(

@@ -12,7 +12,7 @@ from onefit.description import Description, setting
 from onefit.errors import invalid, unknown
 from onefit.losses.shapes import floats, squeezed
 from onefit.registry import Registry, snake_case
-from onefit.types import Array, Shape
+from onefit.types import Array, ArrayLike, Shape
 
 __all__ = ["Compares", "Loss", "losses", "reduce"]
 
@@ -61,7 +61,7 @@ def _dtype(value: Any) -> str | None:
     return name
 
 
-def _weights(values: Array, sample_weight: Any) -> Array:
+def _weights(values: Array, sample_weight: ArrayLike | None) -> Array:
     """The weights in the shape of the values: of each row, or of each value."""
     w = jnp.asarray(sample_weight).astype(values.dtype)
     if w.ndim == values.ndim + 1 and w.shape[-1] == 1:
@@ -81,7 +81,7 @@ def _weights(values: Array, sample_weight: Any) -> Array:
 
 def reduce(
     values: Array,
-    sample_weight: Any = None,
+    sample_weight: ArrayLike | None = None,
     reduction: str = "mean",
     mask: Array | None = None,
 ) -> Any:
@@ -158,7 +158,14 @@ class Loss(Description):
             object.__setattr__(self, "name", snake_case(type(self).__name__))
 
     def call(self, y_true: Array, y_pred: Array) -> Array:
-        """The loss of each example: (batch, ..., n) and its like to (batch, ...)."""
+        """The loss of each example: (batch, ..., n) and its like to (batch, ...).
+
+        By default that of `formula`, once `pair` has made the two fit.
+        """
+        return self.formula(*self.pair(y_true, y_pred))
+
+    def formula(self, y: Array, a: Array) -> Array:
+        """The loss of each example, of what `pair` gives."""
         raise NotImplementedError(f"{type(self).__name__} has no call method")
 
     def pair(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
@@ -176,11 +183,11 @@ class Loss(Description):
         """Which values there are, in the shape of `call`'s; None for all."""
         del y_true, y_pred
 
-    def check(self, y_true: Any, shape: Shape) -> None:
+    def check(self, y_true: ArrayLike, shape: Shape) -> None:
         """Refuses targets, on the host, that cannot be meant for this y_pred shape."""
         del y_true, shape
 
-    def values(self, y_true: Any, y_pred: Any) -> Array:
+    def values(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
         """The loss of each example, of arrays, lists or numbers."""
         return _values(self, *self._arrays(y_true, y_pred))
 
@@ -188,7 +195,7 @@ class Loss(Description):
         self,
         y_true: Array,
         y_pred: Array,
-        sample_weight: Any = None,
+        sample_weight: ArrayLike | None = None,
         steps: Array | None = None,
         see: Callable[[Array], Array] | None = None,
     ) -> Any:
@@ -217,19 +224,26 @@ class Loss(Description):
             )
         return reduce(values, sample_weight, self.reduction, mask)
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def __call__(
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> Any:
         """The reduced loss J of arrays, lists or numbers."""
         weight = None if sample_weight is None else jnp.asarray(sample_weight)
         return _cost(self, *self._arrays(y_true, y_pred), weight)
 
-    def _arrays(self, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
+    def _arrays(self, y_true: ArrayLike, y_pred: ArrayLike) -> tuple[Array, Array]:
         if not isinstance(y_true, Tracer):
             self.check(y_true, np.shape(y_pred))
         return jnp.asarray(y_true), jnp.asarray(y_pred)
 
 
 @jax.jit
-def _cost(loss: Loss, y_true: Array, y_pred: Array, sample_weight: Any) -> Any:
+def _cost(
+    loss: Loss, y_true: Array, y_pred: Array, sample_weight: ArrayLike | None
+) -> Any:
     return loss.cost(y_true, y_pred, sample_weight)
 
 

@@ -41,8 +41,8 @@ class Hinge(Loss):
 
     pair = same
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        return jnp.mean(_gap(*self.pair(y_true, y_pred)), axis=-1)
+    def formula(self, y: Array, a: Array) -> Array:
+        return jnp.mean(_gap(y, a), axis=-1)
 
 
 class SquaredHinge(Loss):
@@ -57,8 +57,8 @@ class SquaredHinge(Loss):
 
     pair = same
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        return jnp.mean(jnp.square(_gap(*self.pair(y_true, y_pred))), axis=-1)
+    def formula(self, y: Array, a: Array) -> Array:
+        return jnp.mean(jnp.square(_gap(y, a)), axis=-1)
 
 
 class CategoricalHinge(Loss):
@@ -75,8 +75,7 @@ class CategoricalHinge(Loss):
 
     pair = same
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = self.pair(y_true, y_pred)
+    def formula(self, y: Array, a: Array) -> Array:
         rival = jnp.max((1 - y) * a, axis=-1)
         return jnp.maximum(1 + rival - jnp.sum(y * a, axis=-1), 0.0)
 

@@ -35,8 +35,7 @@ class Dice(Loss):
 
     pair = same
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = self.pair(y_true, y_pred)
+    def formula(self, y: Array, a: Array) -> Array:
         both = jnp.sum(y * a, axis=self.axis)
         total = jnp.sum(y, axis=self.axis) + jnp.sum(a, axis=self.axis)
         return 1 - 2 * both / (total + epsilon())
@@ -70,8 +69,7 @@ class Tversky(Loss):
 
     pair = same
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = self.pair(y_true, y_pred)
+    def formula(self, y: Array, a: Array) -> Array:
         both = jnp.sum(y * a, axis=self.axis)
         extra = jnp.sum((1 - y) * a, axis=self.axis)
         missed = jnp.sum(y * (1 - a), axis=self.axis)

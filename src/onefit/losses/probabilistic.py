@@ -12,13 +12,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from onefit.checks import whole
 from onefit.config import epsilon
-from onefit.description import number, off, setting
-from onefit.errors import mistyped
+from onefit.description import Description, number, off, setting
 from onefit.losses.base import Loss, losses
 from onefit.losses.functions import per_example
 from onefit.losses.shapes import hits, labelled, refuse_labels, same
-from onefit.types import Array, Shape
+from onefit.types import Array, ArrayLike, Shape
 
 __all__ = [
     "BinaryCrossentropy",
@@ -87,16 +87,19 @@ def _log_probabilities(a: Array, from_logits: bool, axis: int) -> Array:
     return jnp.log(_clipped(a / jnp.sum(a, axis=axis, keepdims=True)))
 
 
-def _axis(where: str, name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise mistyped(where, f"{name}={value!r}", "a whole number")
-
-
 def _factors(value: Any) -> Any:
     return np.asarray(value, float) if isinstance(value, list | tuple) else value
 
 
-class BinaryCrossentropy(Loss):
+class _Smoothed(Description):
+    """What losses share that take logits and pull labels to the middle."""
+
+    from_logits: bool = False
+    label_smoothing: float = number(default=0.0, minimum=0, maximum=1)
+    axis: int = setting(default=-1, check=whole())
+
+
+class BinaryCrossentropy(_Smoothed, Loss):
     """L = (1/n) Σᵢ -yᵢ log aᵢ - (1 - yᵢ) log(1 - aᵢ), aᵢ = P(y = 1 | x).
 
     Args:
@@ -118,20 +121,15 @@ class BinaryCrossentropy(Loss):
 
     compares = "binary"
 
-    from_logits: bool = False
-    label_smoothing: float = number(default=0.0, minimum=0, maximum=1)
-    axis: int = setting(default=-1, check=_axis)
-
     link: ClassVar[str | None] = "sigmoid"
     pair = same
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = self.pair(y_true, y_pred)
+    def formula(self, y: Array, a: Array) -> Array:
         y = _smoothed(y, self.label_smoothing, 2)
         return jnp.mean(_binary(y, a, self.from_logits), axis=self.axis)
 
 
-class BinaryFocalCrossentropy(Loss):
+class BinaryFocalCrossentropy(_Smoothed, Loss):
     """L = (1/n) Σᵢ (1 - pᵢ)^γ · BCEᵢ, where pᵢ = yᵢ aᵢ + (1 - yᵢ)(1 - aᵢ).
 
     The factor turns the easy examples down, whose true class is already probable.
@@ -151,18 +149,16 @@ class BinaryFocalCrossentropy(Loss):
 
     compares = "binary"
 
+    _order = "apply_class_balancing alpha gamma"
+
     apply_class_balancing: bool = False
     alpha: float = number(default=0.25)
     gamma: float = number(default=2.0, minimum=0)
-    from_logits: bool = False
-    label_smoothing: float = number(default=0.0, minimum=0, maximum=1)
-    axis: int = setting(default=-1, check=_axis)
 
     link: ClassVar[str | None] = "sigmoid"
     pair = same
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = self.pair(y_true, y_pred)
+    def formula(self, y: Array, a: Array) -> Array:
         y = _smoothed(y, self.label_smoothing, 2)
         # 1 - a from logits is sigmoid(-z): by subtraction it would round to 0.
         one, zero = (
@@ -175,7 +171,7 @@ class BinaryFocalCrossentropy(Loss):
         return jnp.mean(values, axis=self.axis)
 
 
-class CategoricalCrossentropy(Loss):
+class CategoricalCrossentropy(_Smoothed, Loss):
     """L = -Σⱼ yⱼ log aⱼ, over k classes, aⱼ = P(y = j | x).
 
     Args:
@@ -200,21 +196,16 @@ class CategoricalCrossentropy(Loss):
 
     compares = "categorical"
 
-    from_logits: bool = False
-    label_smoothing: float = number(default=0.0, minimum=0, maximum=1)
-    axis: int = setting(default=-1, check=_axis)
-
     link: ClassVar[str | None] = "softmax"
     pair = same
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = self.pair(y_true, y_pred)
+    def formula(self, y: Array, a: Array) -> Array:
         log_a = _log_probabilities(a, self.from_logits, self.axis)
         y = _smoothed(y, self.label_smoothing, a.shape[self.axis])
         return -jnp.sum(y * log_a, axis=self.axis)
 
 
-class CategoricalFocalCrossentropy(Loss):
+class CategoricalFocalCrossentropy(_Smoothed, Loss):
     """L = -Σⱼ α (1 - aⱼ)^γ yⱼ log aⱼ.
 
     Args:
@@ -232,17 +223,15 @@ class CategoricalFocalCrossentropy(Loss):
 
     compares = "categorical"
 
+    _order = "alpha gamma"
+
     alpha: Any = number(default=0.25, convert=_factors)
     gamma: float = number(default=2.0, minimum=0)
-    from_logits: bool = False
-    label_smoothing: float = number(default=0.0, minimum=0, maximum=1)
-    axis: int = setting(default=-1, check=_axis)
 
     link: ClassVar[str | None] = "softmax"
     pair = same
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = self.pair(y_true, y_pred)
+    def formula(self, y: Array, a: Array) -> Array:
         log_a = _log_probabilities(a, self.from_logits, self.axis)
         y = _smoothed(y, self.label_smoothing, a.shape[self.axis])
         factor = self.alpha * _power(-jnp.expm1(log_a), self.gamma)
@@ -279,13 +268,12 @@ class SparseCategoricalCrossentropy(Loss):
 
     from_logits: bool = False
     ignore_class: int | None = None
-    axis: int = setting(default=-1, check=_axis)
+    axis: int = setting(default=-1, check=whole())
 
     link: ClassVar[str | None] = "softmax"
     pair = labelled
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = self.pair(y_true, y_pred)
+    def formula(self, y: Array, a: Array) -> Array:
         valid = self.mask(y, a)
         if valid is not None:
             # Nothing of an ignored row is computed on: its outputs may be anything.
@@ -299,7 +287,7 @@ class SparseCategoricalCrossentropy(Loss):
         y, _ = self.pair(y_true, y_pred)
         return None if self.ignore_class is None else y != self.ignore_class
 
-    def check(self, y_true: Any, shape: Shape) -> None:
+    def check(self, y_true: ArrayLike, shape: Shape) -> None:
         refuse_labels(self, y_true, shape, self.axis, self.ignore_class)
 
 
@@ -331,12 +319,11 @@ class CategoricalGeneralizedCrossEntropy(Loss):
 
     pair = labelled
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = self.pair(y_true, y_pred)
+    def formula(self, y: Array, a: Array) -> Array:
         p = jnp.sum(jnp.where(hits(y, a.shape[-1]), a, 0.0), axis=-1)
         return (1 - _power(p, self.q)) / self.q
 
-    def check(self, y_true: Any, shape: Shape) -> None:
+    def check(self, y_true: ArrayLike, shape: Shape) -> None:
         refuse_labels(self, y_true, shape)
 
 
@@ -352,8 +339,8 @@ class KLDivergence(Loss):
 
     pair = same
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = (jnp.clip(v, epsilon(), 1) for v in self.pair(y_true, y_pred))
+    def formula(self, y: Array, a: Array) -> Array:
+        y, a = (jnp.clip(v, epsilon(), 1) for v in (y, a))
         return jnp.sum(y * jnp.log(y / a), axis=-1)
 
 
@@ -369,8 +356,7 @@ class Poisson(Loss):
 
     pair = same
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = self.pair(y_true, y_pred)
+    def formula(self, y: Array, a: Array) -> Array:
         return jnp.mean(a - y * jnp.log(a + epsilon()), axis=-1)
 
 

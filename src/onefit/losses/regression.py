@@ -47,8 +47,7 @@ class MeanSquaredError(Loss):
 
     pair = same
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = self.pair(y_true, y_pred)
+    def formula(self, y: Array, a: Array) -> Array:
         return jnp.mean(jnp.square(a - y), axis=-1)
 
 
@@ -64,8 +63,7 @@ class MeanAbsoluteError(Loss):
 
     pair = same
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = self.pair(y_true, y_pred)
+    def formula(self, y: Array, a: Array) -> Array:
         return jnp.mean(jnp.abs(a - y), axis=-1)
 
 
@@ -81,8 +79,7 @@ class MeanAbsolutePercentageError(Loss):
 
     pair = same
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = self.pair(y_true, y_pred)
+    def formula(self, y: Array, a: Array) -> Array:
         return 100 * jnp.mean(
             jnp.abs((a - y) / jnp.maximum(jnp.abs(y), epsilon())), axis=-1
         )
@@ -103,8 +100,8 @@ class MeanSquaredLogarithmicError(Loss):
 
     pair = same
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = (jnp.log1p(jnp.maximum(v, epsilon())) for v in self.pair(y_true, y_pred))
+    def formula(self, y: Array, a: Array) -> Array:
+        y, a = (jnp.log1p(jnp.maximum(v, epsilon())) for v in (y, a))
         return jnp.mean(jnp.square(a - y), axis=-1)
 
 
@@ -128,8 +125,8 @@ class CosineSimilarity(Loss):
 
     pair = same
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = (self._unit(v) for v in self.pair(y_true, y_pred))
+    def formula(self, y: Array, a: Array) -> Array:
+        y, a = (self._unit(v) for v in (y, a))
         return -jnp.sum(y * a, axis=self.axis)
 
     def _unit(self, v: Array) -> Array:
@@ -159,8 +156,7 @@ class Huber(Loss):
 
     pair = same
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = self.pair(y_true, y_pred)
+    def formula(self, y: Array, a: Array) -> Array:
         e, d = jnp.abs(a - y), self.delta
         return jnp.mean(
             jnp.where(e <= d, 0.5 * jnp.square(e), d * e - 0.5 * d * d), axis=-1
@@ -180,8 +176,7 @@ class LogCosh(Loss):
 
     pair = same
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = self.pair(y_true, y_pred)
+    def formula(self, y: Array, a: Array) -> Array:
         e = a - y
         return jnp.mean(jnp.logaddexp(e, -e) - math.log(2), axis=-1)
 

@@ -8,7 +8,7 @@ from onefit.losses.functions import LossFunctionWrapper
 __all__ = ["deserialize", "get", "serialize"]
 
 
-def get(identifier: Any) -> Loss | None:
+def get(identifier: object) -> Loss | None:
     """The loss that a name, a config, a class, a function or a loss means.
 
     >>> from onefit.losses import mean_squared_error

@@ -33,13 +33,12 @@ class CTC(Loss):
 
     pair = sequences
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
+    def formula(self, y: Array, a: Array) -> Array:
         import optax
 
-        y, z = self.pair(y_true, y_pred)
         lengths = jnp.sum(y != 0, axis=-1, keepdims=True)
-        filled = (jnp.arange(y.shape[1]) >= lengths).astype(z.dtype)
-        return optax.ctc_loss(z, jnp.zeros(z.shape[:2], z.dtype), y, filled)
+        filled = (jnp.arange(y.shape[1]) >= lengths).astype(a.dtype)
+        return optax.ctc_loss(a, jnp.zeros(a.shape[:2], a.dtype), y, filled)
 
 
 ctc = per_example(CTC)

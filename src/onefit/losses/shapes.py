@@ -4,13 +4,13 @@ A loss says what it takes by its `pair`: targets of the same shape (`same`), a c
 number for each row (`labelled`), or a sequence of them (`sequences`).
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
 import numpy as np
 
 from onefit.errors import invalid
-from onefit.types import Array, Shape
+from onefit.types import Array, ArrayLike, Shape
 
 if TYPE_CHECKING:
     from onefit.losses.base import Loss
@@ -99,7 +99,11 @@ def hits(labels: Array, classes: int, axis: int = -1) -> Array:
 
 
 def refuse_labels(
-    loss: "Loss", y_true: Any, shape: Shape, axis: int = -1, ignored: int | None = None
+    loss: "Loss",
+    y_true: ArrayLike,
+    shape: Shape,
+    axis: int = -1,
+    ignored: int | None = None,
 ) -> None:
     """Refuses labels, on the host, that are no class of this y_pred shape's."""
     y, known = np.asarray(y_true), -len(shape) <= axis < len(shape)

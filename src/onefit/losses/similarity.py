@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from onefit.description import number
 from onefit.losses.base import Loss
 from onefit.losses.shapes import labelled
-from onefit.types import Array
+from onefit.types import Array, ArrayLike
 
 __all__ = ["Circle", "circle"]
 
@@ -51,8 +51,7 @@ class Circle(Loss):
 
     pair = labelled
 
-    def call(self, y_true: Array, y_pred: Array) -> Array:
-        y, a = self.pair(y_true, y_pred)
+    def formula(self, y: Array, a: Array) -> Array:
         return self.against(y, a, y, a)
 
     def mask(self, y_true: Array, y_pred: Array) -> Array | None:
@@ -85,8 +84,8 @@ def _against(loss: Circle, y: Array, a: Array, ref_y: Array, ref_a: Array) -> Ar
 
 
 def circle(
-    y_true: Any,
-    y_pred: Any,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
     ref_labels: Any = None,
     ref_embeddings: Any = None,
     remove_diagonal: bool = True,

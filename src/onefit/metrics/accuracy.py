@@ -5,11 +5,12 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
+from onefit.checks import whole
 from onefit.description import number, setting
 from onefit.errors import invalid
 from onefit.metrics.base import functions, same_shape
 from onefit.metrics.reduction import MeanOfValues
-from onefit.types import Array
+from onefit.types import Array, ArrayLike
 
 __all__ = [
     "Accuracy",
@@ -26,7 +27,7 @@ __all__ = [
 ]
 
 
-def _labels(where: str, y_true: Any, y_pred: Any) -> Array:
+def _labels(where: str, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """Integer labels without a unit axis, one for each row of scores."""
     y_true, y_pred = jnp.asarray(y_true), jnp.asarray(y_pred)
     rows = y_pred.shape[:-1]
@@ -42,7 +43,7 @@ def _labels(where: str, y_true: Any, y_pred: Any) -> Array:
     return y_true.reshape(rows)
 
 
-def accuracy(y_true: Any, y_pred: Any) -> Array:
+def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """1 where a = y, else 0.
 
     >>> accuracy(np.array([1, 2]), np.array([1, 3]))
@@ -52,7 +53,9 @@ def accuracy(y_true: Any, y_pred: Any) -> Array:
     return (y_true == y_pred).astype(float)
 
 
-def binary_accuracy(y_true: Any, y_pred: Any, threshold: Any = 0.5) -> Array:
+def binary_accuracy(
+    y_true: ArrayLike, y_pred: ArrayLike, threshold: Any = 0.5
+) -> Array:
     """1 where (a > threshold) is y, else 0; a target of −1 counts as 0.
 
     >>> binary_accuracy(np.array([1, 0]), np.array([0.6, 0.7]))
@@ -64,7 +67,7 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: Any = 0.5) -> Array:
     return (target == (y_pred > threshold)).astype(float)
 
 
-def categorical_accuracy(y_true: Any, y_pred: Any) -> Array:
+def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """1 where the largest output is the target's class, else 0; targets one-hot.
 
     >>> categorical_accuracy(np.array([[0, 1], [1, 0]]), np.array([[1, 3], [2, 4]]))
@@ -75,7 +78,7 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Array:
     return (jnp.argmax(y_true, -1) == jnp.argmax(y_pred, -1)).astype(float)
 
 
-def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Array:
+def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
     """1 where the largest output is the target's class, else 0; targets integers.
 
     >>> sparse_categorical_accuracy(np.array([1, 0]), np.array([[1, 3], [2, 4]]))
@@ -95,7 +98,9 @@ def _in_top_k(labels: Array, scores: Array, k: int) -> Array:
     return found.astype(float)
 
 
-def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Array:
+def top_k_categorical_accuracy(
+    y_true: ArrayLike, y_pred: ArrayLike, k: int = 5
+) -> Array:
     """1 where the target's class is among the k largest outputs; targets one-hot.
 
     >>> scores = np.array([[0.1, 0.9, 0.8], [0.05, 0.95, 0.0]])
@@ -108,7 +113,7 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Array:
 
 
 def sparse_top_k_categorical_accuracy(
-    y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False
+    y_true: ArrayLike, y_pred: ArrayLike, k: int = 5, from_sorted_ids: bool = False
 ) -> Array:
     """1 where the target's class is among the k largest outputs; targets integers.
 
@@ -211,12 +216,15 @@ class SparseCategoricalAccuracy(_Accuracy):
         return sparse_categorical_accuracy(y_true, y_pred)
 
 
-def _at_least_one(where: str, name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise invalid(where, f"{name}={value!r}", "an integer, 1 or more")
+class _Top(_Accuracy, abstract=True):
+    """Base: of the k largest outputs; k comes first when given by place."""
+
+    name: str | None = setting(default=None, kw_only=True, identity=False)
+    dtype: Any = setting(default=None, kw_only=True)
+    k: int = setting(default=5, check=whole(1))
 
 
-class TopKCategoricalAccuracy(_Accuracy):
+class TopKCategoricalAccuracy(_Top):
     """How often the target's class is among the k largest outputs; one-hot targets.
 
     Args:
@@ -231,15 +239,11 @@ class TopKCategoricalAccuracy(_Accuracy):
         0.5
     """
 
-    name: str | None = setting(default=None, kw_only=True, identity=False)
-    dtype: Any = setting(default=None, kw_only=True)
-    k: int = setting(default=5, check=_at_least_one)
-
     def values(self, y_true: Array, y_pred: Array) -> Array:
         return top_k_categorical_accuracy(y_true, y_pred, self.k)
 
 
-class SparseTopKCategoricalAccuracy(_Accuracy):
+class SparseTopKCategoricalAccuracy(_Top):
     """How often the target's class is among the k largest outputs; integer targets.
 
     Args:
@@ -255,9 +259,6 @@ class SparseTopKCategoricalAccuracy(_Accuracy):
         0.5
     """
 
-    name: str | None = setting(default=None, kw_only=True, identity=False)
-    dtype: Any = setting(default=None, kw_only=True)
-    k: int = setting(default=5, check=_at_least_one)
     from_sorted_ids: bool = setting(default=False, kw_only=True)
 
     def values(self, y_true: Array, y_pred: Array) -> Array:

@@ -8,9 +8,18 @@ import jax.numpy as jnp
 from onefit.description import Description, setting
 from onefit.errors import invalid
 from onefit.registry import Registry, snake_case
-from onefit.types import Array, Shape
+from onefit.types import Array, ArrayLike, Shape
 
-__all__ = ["ABSENT", "Metric", "functions", "metrics", "ratio", "same_shape", "spread"]
+__all__ = [
+    "ABSENT",
+    "Metric",
+    "Paired",
+    "functions",
+    "metrics",
+    "ratio",
+    "same_shape",
+    "spread",
+]
 
 metrics: Registry = Registry("metric")
 
@@ -52,7 +61,7 @@ def same_shape(where: str, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
     )
 
 
-def spread(sample_weight: Any, shape: Shape, dtype: Any) -> Array:
+def spread(sample_weight: ArrayLike | None, shape: Shape, dtype: Any) -> Array:
     """Weights for values of this shape: broadcast from the left, so one per example.
 
     Raises:
@@ -127,12 +136,12 @@ class Metric(Description):
         state: MetricState,
         y_true: Array,
         y_pred: Array,
-        sample_weight: Any = None,
+        sample_weight: ArrayLike | None = None,
     ) -> MetricState:
         """The state after this batch."""
         raise NotImplementedError
 
-    def compute(self, state: MetricState) -> Any:
+    def compute(self, state: MetricState) -> Array:
         """The metric's number."""
         raise NotImplementedError
 
@@ -165,6 +174,34 @@ class Metric(Description):
         """Takes a batch in and gives the number so far."""
         self.update_state(*batch, **named)
         return self.result()
+
+
+class Paired(Metric, abstract=True):
+    """Base of what compares targets and predictions of one shape, number by number.
+
+    A subclass writes `add`, and `labels` where not the arrays themselves are compared.
+    """
+
+    def labels(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
+        """What is compared of targets and predictions."""
+        return y_true, y_pred
+
+    def add(self, state: MetricState, y: Array, a: Array, weight: Array) -> MetricState:
+        """The state after a batch: y, a and their weights are of one shape."""
+        raise NotImplementedError
+
+    def update(
+        self,
+        state: MetricState,
+        y_true: Array,
+        y_pred: Array,
+        sample_weight: ArrayLike | None = None,
+    ) -> MetricState:
+        """The state after this batch."""
+        y, a = same_shape(type(self).__name__, *self.labels(y_true, y_pred))
+        given = 1 if sample_weight is None else sample_weight
+        dtype = next(iter(state.values())).dtype
+        return self.add(state, y, a, spread(given, y.shape, dtype))
 
 
 def _array(x: Any) -> Any:

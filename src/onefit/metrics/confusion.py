@@ -1,16 +1,18 @@
 """True and false positives at thresholds, and everything that is made of them."""
 
 # ruff: noqa: D102
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from onefit import config
+from onefit.checks import between, whole
 from onefit.description import number, setting
 from onefit.errors import invalid, unknown
-from onefit.metrics.base import ABSENT, Metric, MetricState, ratio, same_shape, spread
+from onefit.metrics.base import ABSENT, MetricState, Paired, ratio
 from onefit.types import Array, Shape
 
 __all__ = [
@@ -57,18 +59,36 @@ def _numbers(value: Any) -> Any:
     return tuple(map(float, value)) if np.ndim(value) else float(value)
 
 
-def _probability(where: str, name: str, value: Any) -> None:
-    every = value if isinstance(value, tuple) else (value,)
-    if value is not None and not all(0 <= v <= 1 for v in every):
-        raise invalid(where, f"{name}={value!r}", "numbers in [0, 1]")
+_PROBABILITIES = between(0, 1, optional=True)
 
 
-def _index(where: str, name: str, value: Any) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-        raise invalid(where, f"{name}={value!r}", "None or an integer")
+class Cells(NamedTuple):
+    """The weights of right and of wrong predictions at each threshold, and rates."""
+
+    tp: Array
+    fp: Array
+    tn: Array
+    fn: Array
+
+    @property
+    def precision(self) -> Array:
+        """TP / (TP + FP)."""
+        return ratio(self.tp, self.tp + self.fp)
+
+    @property
+    def recall(self) -> Array:
+        """TP / (TP + FN), by another name sensitivity."""
+        return ratio(self.tp, self.tp + self.fn)
+
+    sensitivity = recall
+
+    @property
+    def specificity(self) -> Array:
+        """TN / (TN + FP)."""
+        return ratio(self.tn, self.tn + self.fp)
 
 
-class _Confusion(Metric, abstract=True):
+class _Confusion(Paired, abstract=True):
     """Base: how the scores of positives and of negatives lie between the thresholds.
 
     The state holds these two weighted histograms; a prediction is positive when it is
@@ -94,20 +114,12 @@ class _Confusion(Metric, abstract=True):
         """What is compared with the thresholds."""
         return y_pred
 
-    def update(
-        self,
-        state: MetricState,
-        y_true: Array,
-        y_pred: Array,
-        sample_weight: Any = None,
-    ) -> MetricState:
-        dtype = state["positives"].dtype
-        y, a = same_shape(type(self).__name__, y_true, y_pred)
+    def add(self, state: MetricState, y: Array, a: Array, weight: Array) -> MetricState:
+        dtype = weight.dtype
         y, a = (y != 0).astype(dtype), self.scores(a.astype(dtype))
         if self.top_k is not None:
             best = jax.nn.one_hot(jax.lax.top_k(a, self.top_k)[1], a.shape[-1])
             a = jnp.where(jnp.sum(best, -2) > 0, a, -jnp.inf)
-        weight = spread(1 if sample_weight is None else sample_weight, y.shape, dtype)
         if self.label_weights is not None and not self.multi_label:
             weight = weight * jnp.asarray(self.label_weights, dtype)
         if self.class_id is not None:
@@ -132,13 +144,13 @@ class _Confusion(Metric, abstract=True):
             )
         return tuple(v[..., self.class_id] for v in arrays)
 
-    def cells(self, state: MetricState) -> tuple[Array, Array, Array, Array]:
+    def cells(self, state: MetricState) -> Cells:
         """TP, FP, TN and FN at each threshold."""
         rank = np.argsort(np.argsort(self.grid(), kind="stable"))
         positives, negatives = state["positives"], state["negatives"]
         tp, fp = (_from_the_top(v)[1:][rank] for v in (positives, negatives))
         tn, fn = (jnp.cumsum(v, 0)[:-1][rank] for v in (negatives, positives))
-        return tp, fp, tn, fn
+        return Cells(tp, fp, tn, fn)
 
 
 def _from_the_top(values: Array) -> Array:
@@ -148,7 +160,13 @@ def _from_the_top(values: Array) -> Array:
 class _AtThresholds(_Confusion, abstract=True):
     """Base: one number per threshold, or one number for one threshold."""
 
-    thresholds = ABSENT
+    direction: ClassVar[str | None] = "max"
+    shows: ClassVar[str]
+    """The number of `Cells` that it is."""
+
+    thresholds: Any = setting(
+        default=None, convert=_numbers, check=between(0, 1, optional=True)
+    )
 
     def grid(self) -> tuple[float, ...]:
         if self.thresholds is None:
@@ -157,13 +175,16 @@ class _AtThresholds(_Confusion, abstract=True):
         many = isinstance(self.thresholds, tuple)
         return self.thresholds if many else (self.thresholds,)
 
-    def numbers(self, tp: Array, fp: Array, tn: Array, fn: Array) -> Array:
-        """The metric's number of each threshold."""
-        raise NotImplementedError
-
-    def compute(self, state: MetricState) -> Any:
-        values = self.numbers(*self.cells(state))
+    def compute(self, state: MetricState) -> Array:
+        values = getattr(self.cells(state), self.shows)
         return values[0] if len(self.grid()) == 1 else values
+
+
+class _AmongClasses(_AtThresholds, abstract=True):
+    """Base: of the k largest outputs of an example, or of one class, if asked."""
+
+    top_k: int | None = setting(default=None, check=whole(optional=True))
+    class_id: int | None = setting(default=None, check=whole(optional=True))
 
 
 class TruePositives(_AtThresholds):
@@ -179,12 +200,7 @@ class TruePositives(_AtThresholds):
         2.0
     """
 
-    direction: ClassVar[str | None] = "max"
-
-    thresholds: Any = setting(default=None, convert=_numbers, check=_probability)
-
-    def numbers(self, tp: Array, fp: Array, tn: Array, fn: Array) -> Array:
-        return tp
+    shows = "tp"
 
 
 class FalsePositives(_AtThresholds):
@@ -201,11 +217,7 @@ class FalsePositives(_AtThresholds):
     """
 
     direction: ClassVar[str | None] = "min"
-
-    thresholds: Any = setting(default=None, convert=_numbers, check=_probability)
-
-    def numbers(self, tp: Array, fp: Array, tn: Array, fn: Array) -> Array:
-        return fp
+    shows = "fp"
 
 
 class TrueNegatives(_AtThresholds):
@@ -221,12 +233,7 @@ class TrueNegatives(_AtThresholds):
         1.0
     """
 
-    direction: ClassVar[str | None] = "max"
-
-    thresholds: Any = setting(default=None, convert=_numbers, check=_probability)
-
-    def numbers(self, tp: Array, fp: Array, tn: Array, fn: Array) -> Array:
-        return tn
+    shows = "tn"
 
 
 class FalseNegatives(_AtThresholds):
@@ -243,14 +250,10 @@ class FalseNegatives(_AtThresholds):
     """
 
     direction: ClassVar[str | None] = "min"
-
-    thresholds: Any = setting(default=None, convert=_numbers, check=_probability)
-
-    def numbers(self, tp: Array, fp: Array, tn: Array, fn: Array) -> Array:
-        return fn
+    shows = "fn"
 
 
-class Precision(_AtThresholds):
+class Precision(_AmongClasses):
     """How many of the positive predictions are right: TP / (TP + FP).
 
     Args:
@@ -270,17 +273,10 @@ class Precision(_AtThresholds):
         0.6667
     """
 
-    direction: ClassVar[str | None] = "max"
-
-    thresholds: Any = setting(default=None, convert=_numbers, check=_probability)
-    top_k: int | None = setting(default=None, check=_index)
-    class_id: int | None = setting(default=None, check=_index)
-
-    def numbers(self, tp: Array, fp: Array, tn: Array, fn: Array) -> Array:
-        return ratio(tp, tp + fp)
+    shows = "precision"
 
 
-class Recall(_AtThresholds):
+class Recall(_AmongClasses):
     """How many of the positives are found: TP / (TP + FN).
 
     Args:
@@ -300,29 +296,21 @@ class Recall(_AtThresholds):
         0.6667
     """
 
-    direction: ClassVar[str | None] = "max"
-
-    thresholds: Any = setting(default=None, convert=_numbers, check=_probability)
-    top_k: int | None = setting(default=None, check=_index)
-    class_id: int | None = setting(default=None, check=_index)
-
-    def numbers(self, tp: Array, fp: Array, tn: Array, fn: Array) -> Array:
-        return ratio(tp, tp + fn)
+    shows = "recall"
 
 
 def _evenly(count: int) -> tuple[float, ...]:
     return tuple(i / (count - 1) for i in range(count))
 
 
-def _positive(where: str, name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise invalid(where, f"{name}={value!r}", "an integer, 1 or more")
-
-
 class _Best(_Confusion, abstract=True):
     """Base: the best of one rate at the thresholds where another is high enough."""
 
     direction: ClassVar[str | None] = "max"
+    shows: ClassVar[str]
+    """The rate of `Cells` that it is."""
+    bound: ClassVar[str]
+    """The rate that has to be high enough, and the setting that says how high."""
 
     num_thresholds = 200
 
@@ -332,13 +320,11 @@ class _Best(_Confusion, abstract=True):
     def scores(self, y_pred: Array) -> Array:
         return jnp.clip(y_pred, 0, 1)
 
-    def rates(self, tp: Array, fp: Array, tn: Array, fn: Array) -> tuple[Any, ...]:
-        """The rate that is bound, its bound, and the rate that is wanted."""
-        raise NotImplementedError
-
-    def compute(self, state: MetricState) -> Any:
-        bound_rate, bound, wanted = self.rates(*self.cells(state))
-        return jnp.max(jnp.where(bound_rate >= bound, wanted, 0.0), initial=0.0)
+    def compute(self, state: MetricState) -> Array:
+        cells = self.cells(state)
+        rate, wanted = getattr(cells, self.bound), getattr(cells, self.shows)
+        enough = rate >= getattr(self, self.bound)
+        return jnp.max(jnp.where(enough, wanted, 0.0), initial=0.0)
 
 
 class SensitivityAtSpecificity(_Best):
@@ -358,12 +344,11 @@ class SensitivityAtSpecificity(_Best):
         0.5
     """
 
-    specificity: Any = number(minimum=0, maximum=1)
-    num_thresholds: int = setting(default=200, check=_positive)
-    class_id: int | None = setting(default=None, check=_index)
+    shows, bound = "sensitivity", "specificity"
 
-    def rates(self, tp: Array, fp: Array, tn: Array, fn: Array) -> tuple[Any, ...]:
-        return ratio(tn, tn + fp), self.specificity, ratio(tp, tp + fn)
+    specificity: Any = number(minimum=0, maximum=1)
+    num_thresholds: int = setting(default=200, check=whole(1))
+    class_id: int | None = setting(default=None, check=whole(optional=True))
 
 
 class SpecificityAtSensitivity(_Best):
@@ -383,12 +368,11 @@ class SpecificityAtSensitivity(_Best):
         0.6667
     """
 
-    sensitivity: Any = number(minimum=0, maximum=1)
-    num_thresholds: int = setting(default=200, check=_positive)
-    class_id: int | None = setting(default=None, check=_index)
+    shows, bound = "specificity", "sensitivity"
 
-    def rates(self, tp: Array, fp: Array, tn: Array, fn: Array) -> tuple[Any, ...]:
-        return ratio(tp, tp + fn), self.sensitivity, ratio(tn, tn + fp)
+    sensitivity: Any = number(minimum=0, maximum=1)
+    num_thresholds: int = setting(default=200, check=whole(1))
+    class_id: int | None = setting(default=None, check=whole(optional=True))
 
 
 class PrecisionAtRecall(_Best):
@@ -408,12 +392,11 @@ class PrecisionAtRecall(_Best):
         0.5
     """
 
-    recall: Any = number(minimum=0, maximum=1)
-    num_thresholds: int = setting(default=200, check=_positive)
-    class_id: int | None = setting(default=None, check=_index)
+    shows, bound = "precision", "recall"
 
-    def rates(self, tp: Array, fp: Array, tn: Array, fn: Array) -> tuple[Any, ...]:
-        return ratio(tp, tp + fn), self.recall, ratio(tp, tp + fp)
+    recall: Any = number(minimum=0, maximum=1)
+    num_thresholds: int = setting(default=200, check=whole(1))
+    class_id: int | None = setting(default=None, check=whole(optional=True))
 
 
 class RecallAtPrecision(_Best):
@@ -433,12 +416,11 @@ class RecallAtPrecision(_Best):
         0.5
     """
 
-    precision: Any = number(minimum=0, maximum=1)
-    num_thresholds: int = setting(default=200, check=_positive)
-    class_id: int | None = setting(default=None, check=_index)
+    shows, bound = "recall", "precision"
 
-    def rates(self, tp: Array, fp: Array, tn: Array, fn: Array) -> tuple[Any, ...]:
-        return ratio(tp, tp + fp), self.precision, ratio(tp, tp + fn)
+    precision: Any = number(minimum=0, maximum=1)
+    num_thresholds: int = setting(default=200, check=whole(1))
+    class_id: int | None = setting(default=None, check=whole(optional=True))
 
 
 def _one_of(kind: str, *choices: str) -> Any:
@@ -450,11 +432,6 @@ def _one_of(kind: str, *choices: str) -> Any:
         return spelled[str(name).lower()]
 
     return convert
-
-
-def _two_or_more(where: str, name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 2:
-        raise invalid(where, f"{name}={value!r}", "an integer, 2 or more")
 
 
 class AUC(_Confusion):
@@ -496,14 +473,14 @@ class AUC(_Confusion):
 
     direction: ClassVar[str | None] = "max"
 
-    num_thresholds: int = setting(default=200, check=_two_or_more)
+    num_thresholds: int = setting(default=200, check=whole(2))
     curve: str = setting(default="ROC", convert=_one_of("curve", "ROC", "PR", "PRGAIN"))
     summation_method: str = setting(
         default="interpolation",
         convert=_one_of("summation method", "interpolation", "majoring", "minoring"),
     )
     thresholds: Any = setting(
-        default=None, convert=_numbers, check=_probability, kw_only=True
+        default=None, convert=_numbers, check=_PROBABILITIES, kw_only=True
     )
     multi_label: bool = setting(default=False, kw_only=True)
     num_labels: int | None = setting(default=None, kw_only=True)
@@ -533,12 +510,12 @@ class AUC(_Confusion):
     def scores(self, y_pred: Array) -> Array:
         return jax.nn.sigmoid(y_pred) if self.from_logits else jnp.clip(y_pred, 0, 1)
 
-    def compute(self, state: MetricState) -> Any:
-        tp, fp, tn, fn = self.cells(state)
+    def compute(self, state: MetricState) -> Array:
+        cells = self.cells(state)
         if self.curve == "PR" and self.summation_method == "interpolation":
-            areas = _interpolated_precision(tp, fp, fn)
+            areas = _interpolated_precision(cells)
         else:
-            x, y = _CURVES[self.curve](tp, fp, tn, fn)
+            x, y = _CURVES[self.curve](cells)
             low, high = jnp.minimum(y[:-1], y[1:]), jnp.maximum(y[:-1], y[1:])
             heights = {"minoring": low, "majoring": high}
             middle = (low + high) / 2
@@ -552,33 +529,29 @@ class AUC(_Confusion):
         return ratio(jnp.sum(area * weights), jnp.sum(weights))
 
 
-def _roc(tp: Array, fp: Array, tn: Array, fn: Array) -> tuple[Array, Array]:
-    return ratio(fp, fp + tn), ratio(tp, tp + fn)
-
-
-def _precision_recall(
-    tp: Array, fp: Array, tn: Array, fn: Array
-) -> tuple[Array, Array]:
-    return ratio(tp, tp + fn), ratio(tp, tp + fp)
-
-
-def _gains(tp: Array, fp: Array, tn: Array, fn: Array) -> tuple[Array, Array]:
+def _gains(cells: Cells) -> tuple[Array, Array]:
     """Recall and precision gain, 1 − (P/N) FN/TP and 1 − (P/N) FP/TP."""
+    tp, fp, tn, fn = cells
     odds = ratio(tp + fn, tn + fp)
     recall = jnp.where(tp == 0, 0.0, 1 - odds * ratio(fn, tp))
     precision = jnp.where(tp == 0, 1.0, 1 - odds * ratio(fp, tp))
     return jnp.maximum(recall, 0), precision
 
 
-_CURVES = {"ROC": _roc, "PR": _precision_recall, "PRGAIN": _gains}
+_CURVES: dict[str, Callable[[Cells], tuple[Array, Array]]] = {
+    "ROC": lambda cells: (ratio(cells.fp, cells.fp + cells.tn), cells.recall),
+    "PR": lambda cells: (cells.recall, cells.precision),
+    "PRGAIN": _gains,
+}
 
 
-def _interpolated_precision(tp: Array, fp: Array, fn: Array) -> Array:
+def _interpolated_precision(cells: Cells) -> Array:
     """The area under precision over recall between neighbouring thresholds.
 
     Between two points TP grows in a straight line with the predicted positives
     p = TP + FP, TP = c + s p; the integral of TP/p is then s (ΔTP + c log(p₀/p₁)) / P.
     """
+    tp, fp, _, fn = cells
     p = tp + fp
     rise, run = tp[:-1] - tp[1:], p[:-1] - p[1:]
     slope = ratio(rise, jnp.maximum(run, 0))

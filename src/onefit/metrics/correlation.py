@@ -1,7 +1,7 @@
 """How predictions move together with targets."""
 
 # ruff: noqa: D102
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax.numpy as jnp
 
@@ -9,7 +9,7 @@ from onefit import config
 from onefit.errors import invalid
 from onefit.metrics.base import functions, ratio, same_shape
 from onefit.metrics.reduction import MeanOfValues
-from onefit.types import Array
+from onefit.types import Array, ArrayLike
 
 __all__ = [
     "ConcordanceCorrelation",
@@ -19,7 +19,9 @@ __all__ = [
 ]
 
 
-def _moments(where: str, y_true: Any, y_pred: Any, axis: int) -> tuple[Array, ...]:
+def _moments(
+    where: str, y_true: ArrayLike, y_pred: ArrayLike, axis: int
+) -> tuple[Array, ...]:
     """The gap of the means, both variances and the covariance along an axis."""
     y_true, y_pred = same_shape(where, jnp.asarray(y_true), jnp.asarray(y_pred))
     dtype = jnp.promote_types(y_pred.dtype, jnp.float32)
@@ -38,7 +40,7 @@ def _moments(where: str, y_true: Any, y_pred: Any, axis: int) -> tuple[Array, ..
     return gap, jnp.mean(y * y, axis), jnp.mean(a * a, axis), jnp.mean(y * a, axis)
 
 
-def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Array:
+def pearson_correlation(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> Array:
     """R = cov(y, a) / √(var(y) var(a)) along an axis; 0 where one is constant.
 
     >>> pearson_correlation(np.array([[0.0, 1.0, 2.0]]), np.array([[2.0, 4.0, 6.0]]))
@@ -48,7 +50,9 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Array:
     return ratio(cov, jnp.sqrt(var_y) * jnp.sqrt(var_a))
 
 
-def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Array:
+def concordance_correlation(
+    y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1
+) -> Array:
     """ρ = 2 cov(y, a) / (var(y) + var(a) + (mean(y) − mean(a))²) along an axis.
 
     >>> y = np.array([[0.0, 1.0, 2.0]])

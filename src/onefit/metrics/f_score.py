@@ -4,30 +4,27 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
+from onefit.checks import one_of
 from onefit.description import number, setting
-from onefit.errors import invalid, unknown
-from onefit.metrics.base import ABSENT, Metric, MetricState, ratio, same_shape, spread
+from onefit.errors import invalid
+from onefit.metrics.base import Metric, MetricState, Paired, ratio
 from onefit.types import Array, Shape
 
 __all__ = ["F1Score", "FBetaScore"]
 
+_COUNTS = ("true_positives", "false_positives", "false_negatives")
 _AVERAGES = (None, "micro", "macro", "weighted")
 
 
-def _average(where: str, name: str, value: Any) -> None:
-    if value not in _AVERAGES:
-        raise unknown(f"{name} of {where}", value, map(str, _AVERAGES))
-
-
-class _FScore(Metric, abstract=True):
+class _FScore(Paired, abstract=True):
     """Base: counts for each class, or for all together."""
 
     direction: ClassVar[str | None] = "max"
 
-    average = ABSENT
-    threshold = ABSENT
+    average: str | None = setting(default=None, check=one_of(*_AVERAGES))
+    threshold: Any = number(default=None, above=0, maximum=1, optional=True)
+    num_classes: int | None = setting(default=None, kw_only=True)
     beta = 1.0
-    num_classes = ABSENT
 
     def sized(self, output_shape: Shape) -> Metric:
         return self.replace(num_classes=output_shape[-1])
@@ -35,19 +32,9 @@ class _FScore(Metric, abstract=True):
     def init(self) -> MetricState:
         each = self.num_classes and self.average != "micro"
         zero = jnp.zeros((self.num_classes,) if each else (), self.dtype or float)
-        return dict.fromkeys(
-            ("true_positives", "false_positives", "false_negatives"), zero
-        )
+        return dict.fromkeys(_COUNTS, zero)
 
-    def update(
-        self,
-        state: MetricState,
-        y_true: Array,
-        y_pred: Array,
-        sample_weight: Any = None,
-    ) -> MetricState:
-        dtype = state["true_positives"].dtype
-        y, a = same_shape(type(self).__name__, y_true, y_pred)
+    def add(self, state: MetricState, y: Array, a: Array, weight: Array) -> MetricState:
         if y.ndim != 2:
             raise invalid(
                 type(self).__name__,
@@ -55,16 +42,11 @@ class _FScore(Metric, abstract=True):
                 "(batch, classes)",
                 "reshape one output to (n, 1), or times to the batch",
             )
-        y = y.astype(dtype)
-        positive = self._positive(a).astype(dtype)
-        weight = spread(1 if sample_weight is None else sample_weight, y.shape, dtype)
+        y, positive = (v.astype(weight.dtype) for v in (y, self._positive(a)))
         axis = None if self.average == "micro" else 0
-        batch = {
-            "true_positives": positive * y,
-            "false_positives": positive * (1 - y),
-            "false_negatives": (1 - positive) * y,
-        }
-        return {k: state[k] + jnp.sum(weight * v, axis) for k, v in batch.items()}
+        batch = positive * y, positive * (1 - y), (1 - positive) * y
+        sums = (jnp.sum(weight * v, axis) for v in batch)
+        return {k: state[k] + v for k, v in zip(_COUNTS, sums, strict=True)}
 
     def _positive(self, a: Array) -> Array:
         if self.threshold is not None:
@@ -73,10 +55,8 @@ class _FScore(Metric, abstract=True):
             return a > 0.5
         return (a >= jnp.max(a, -1, keepdims=True)) & (jnp.abs(a) > 1e-9)
 
-    def compute(self, state: MetricState) -> Any:
-        tp, fp, fn = (
-            state[k] for k in ("true_positives", "false_positives", "false_negatives")
-        )
+    def compute(self, state: MetricState) -> Array:
+        tp, fp, fn = (state[k] for k in _COUNTS)
         square = self.beta**2
         score = ratio((1 + square) * tp, (1 + square) * tp + square * fn + fp)
         if self.average == "weighted":
@@ -111,11 +91,10 @@ class FBetaScore(_FScore):
         Array([0.3846, 0.9091, 0.8333], dtype=float32)
     """
 
+    _order = "average beta"
+
     name: str | None = setting(default="fbeta_score", kw_only=True, identity=False)
-    average: str | None = setting(default=None, check=_average)
     beta: Any = number(default=1.0, above=0)
-    threshold: Any = number(default=None, above=0, maximum=1, optional=True)
-    num_classes: int | None = setting(default=None, kw_only=True)
 
 
 class F1Score(_FScore):
@@ -145,6 +124,3 @@ class F1Score(_FScore):
     """
 
     name: str | None = setting(default="f1_score", kw_only=True, identity=False)
-    average: str | None = setting(default=None, check=_average)
-    threshold: Any = number(default=None, above=0, maximum=1, optional=True)
-    num_classes: int | None = setting(default=None, kw_only=True)

@@ -6,20 +6,16 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 import numpy as np
 
+from onefit.checks import whole
 from onefit.description import number, setting
 from onefit.errors import invalid
-from onefit.metrics.base import ABSENT, Metric, MetricState, ratio, same_shape, spread
+from onefit.metrics.base import ABSENT, MetricState, Paired, ratio
 from onefit.types import Array
 
 __all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
 
 
-def _classes(where: str, name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise invalid(where, f"{name}={value!r}", "an integer, 1 or more")
-
-
-class _IoU(Metric, abstract=True):
+class _IoU(Paired, abstract=True):
     """Base: the matrix of how often class i is predicted as class j."""
 
     direction: ClassVar[str | None] = "max"
@@ -50,23 +46,12 @@ class _IoU(Metric, abstract=True):
         return {"total_confusion_matrix": jnp.zeros(shape, self.dtype or float)}
 
     def labels(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
-        """The classes of targets and of predictions."""
         y = y_true if self.sparse_y_true else jnp.argmax(y_true, self.axis)
         a = y_pred if self.sparse_y_pred else jnp.argmax(y_pred, self.axis)
         return y.astype(int), a.astype(int)
 
-    def update(
-        self,
-        state: MetricState,
-        y_true: Array,
-        y_pred: Array,
-        sample_weight: Any = None,
-    ) -> MetricState:
+    def add(self, state: MetricState, y: Array, a: Array, weight: Array) -> MetricState:
         matrix = state["total_confusion_matrix"]
-        y, a = same_shape(type(self).__name__, *self.labels(y_true, y_pred))
-        weight = spread(
-            1 if sample_weight is None else sample_weight, y.shape, matrix.dtype
-        )
         if self.ignore_class is not None:
             weight = jnp.where(y == self.ignore_class, 0, weight)
         # A label that is no class has a row of zeros and counts nowhere.
@@ -76,7 +61,7 @@ class _IoU(Metric, abstract=True):
         batch = jnp.matmul(rows.T, columns, precision="highest")
         return {"total_confusion_matrix": matrix + batch}
 
-    def compute(self, state: MetricState) -> Any:
+    def compute(self, state: MetricState) -> Array:
         matrix = state["total_confusion_matrix"]
         both = jnp.diagonal(matrix)
         either = jnp.sum(matrix, 0) + jnp.sum(matrix, 1) - both
@@ -85,7 +70,24 @@ class _IoU(Metric, abstract=True):
         return ratio(jnp.sum(ratio(both, either)[ids]), jnp.sum(present))
 
 
-class IoU(_IoU):
+class _OfClasses(_IoU, abstract=True):
+    """Base: the classes are numbers, or the largest along an axis."""
+
+    num_classes: int = setting(check=whole(1))
+    ignore_class: int | None = setting(default=None, kw_only=True)
+    sparse_y_pred: bool = setting(default=True, kw_only=True)
+    axis: int = setting(default=-1, kw_only=True)
+
+
+class _OneHot(_OfClasses, abstract=True):
+    """Base: the class of a target is the largest along an axis."""
+
+    sparse_y_true = False
+
+    sparse_y_pred: bool = setting(default=False, kw_only=True)
+
+
+class IoU(_OfClasses):
     """TP / (TP + FP + FN) of some classes, averaged over those that occur.
 
     Args:
@@ -108,12 +110,8 @@ class IoU(_IoU):
         0.3333
     """
 
-    num_classes: int = setting(check=_classes)
     target_class_ids: Any = setting(convert=tuple)
-    ignore_class: int | None = setting(default=None, kw_only=True)
     sparse_y_true: bool = setting(default=True, kw_only=True)
-    sparse_y_pred: bool = setting(default=True, kw_only=True)
-    axis: int = setting(default=-1, kw_only=True)
 
 
 class BinaryIoU(_IoU):
@@ -139,7 +137,7 @@ class BinaryIoU(_IoU):
         return y_true.astype(int), (y_pred >= self.threshold).astype(int)
 
 
-class MeanIoU(_IoU):
+class MeanIoU(_OfClasses):
     """TP / (TP + FP + FN) of every class, averaged over those that occur.
 
     Args:
@@ -157,14 +155,10 @@ class MeanIoU(_IoU):
         0.3333
     """
 
-    num_classes: int = setting(check=_classes)
-    ignore_class: int | None = setting(default=None, kw_only=True)
     sparse_y_true: bool = setting(default=True, kw_only=True)
-    sparse_y_pred: bool = setting(default=True, kw_only=True)
-    axis: int = setting(default=-1, kw_only=True)
 
 
-class OneHotIoU(_IoU):
+class OneHotIoU(_OneHot):
     """`IoU` for one-hot targets.
 
     Args:
@@ -182,16 +176,10 @@ class OneHotIoU(_IoU):
         0.5
     """
 
-    sparse_y_true = False
-
-    num_classes: int = setting(check=_classes)
     target_class_ids: Any = setting(convert=tuple)
-    ignore_class: int | None = setting(default=None, kw_only=True)
-    sparse_y_pred: bool = setting(default=False, kw_only=True)
-    axis: int = setting(default=-1, kw_only=True)
 
 
-class OneHotMeanIoU(_IoU):
+class OneHotMeanIoU(_OneHot):
     """`MeanIoU` for one-hot targets.
 
     Args:
@@ -207,10 +195,3 @@ class OneHotMeanIoU(_IoU):
         >>> float(metric(y_true, [[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]]))
         0.5
     """
-
-    sparse_y_true = False
-
-    num_classes: int = setting(check=_classes)
-    ignore_class: int | None = setting(default=None, kw_only=True)
-    sparse_y_pred: bool = setting(default=False, kw_only=True)
-    axis: int = setting(default=-1, kw_only=True)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from onefit.description import fields, setting
 from onefit.losses import Loss, losses
 from onefit.metrics.base import Metric, MetricState, functions, ratio, spread
-from onefit.types import Array
+from onefit.types import Array, ArrayLike
 
 __all__ = ["Mean", "MeanMetricWrapper", "Sum"]
 
@@ -37,7 +37,7 @@ class Sum(Metric):
         return {"total": jnp.zeros((), self.dtype or float)}
 
     def update(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, state: MetricState, values: Array, sample_weight: Any = None
+        self, state: MetricState, values: Array, sample_weight: ArrayLike | None = None
     ) -> MetricState:
         dtype = state["total"].dtype
         values = jnp.asarray(values, dtype)
@@ -45,7 +45,7 @@ class Sum(Metric):
             values = values * spread(sample_weight, values.shape, dtype)
         return {"total": state["total"] + jnp.sum(values)}
 
-    def compute(self, state: MetricState) -> Any:
+    def compute(self, state: MetricState) -> Array:
         return state["total"]
 
 
@@ -80,7 +80,7 @@ class Mean(Metric):
         return {"total": zero, "count": zero}
 
     def update(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, state: MetricState, values: Array, sample_weight: Any = None
+        self, state: MetricState, values: Array, sample_weight: ArrayLike | None = None
     ) -> MetricState:
         dtype = state["total"].dtype
         values = jnp.asarray(values, dtype)
@@ -94,7 +94,7 @@ class Mean(Metric):
             "count": state["count"] + count,
         }
 
-    def compute(self, state: MetricState) -> Any:
+    def compute(self, state: MetricState) -> Array:
         return ratio(state["total"], state["count"])
 
 
@@ -114,7 +114,7 @@ class MeanOfValues(Mean, abstract=True):
         state: MetricState,
         y_true: Array,
         y_pred: Array,
-        sample_weight: Any = None,
+        sample_weight: ArrayLike | None = None,
     ) -> MetricState:
         values = jnp.asarray(self.values(y_true, y_pred))
         if values.ndim == 0 and jnp.ndim(y_pred) > 0:
@@ -164,7 +164,7 @@ class MeanOfLoss(MeanOfValues, abstract=True):
         return losses.get({"class_name": self.loss, "config": config})  # pyright: ignore
 
 
-def _function(identifier: Any) -> Any:
+def _function(identifier: object) -> Any:
     if isinstance(identifier, str) and identifier in functions.names():
         return functions.get(identifier)
     return losses.get(getattr(identifier, "loss_class", identifier))

@@ -1,13 +1,14 @@
 """How far predicted numbers are from the targets."""
 
 # ruff: noqa: D102
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax.numpy as jnp
 
+from onefit.checks import one_of, whole
 from onefit.description import setting
-from onefit.errors import invalid, unknown
-from onefit.metrics.base import Metric, MetricState, ratio, same_shape, spread
+from onefit.errors import invalid
+from onefit.metrics.base import MetricState, Paired, ratio, same_shape
 from onefit.metrics.reduction import MeanOfLoss, MeanOfValues
 from onefit.types import Array, Shape
 
@@ -122,24 +123,14 @@ class RootMeanSquaredError(MeanOfValues):
         y_true, y_pred = same_shape(type(self).__name__, y_true, y_pred)
         return jnp.square(y_pred - y_true)
 
-    def compute(self, state: MetricState) -> Any:
+    def compute(self, state: MetricState) -> Array:
         return jnp.sqrt(super().compute(state))
 
 
 _AGGREGATIONS = (None, "uniform_average", "variance_weighted_average")
 
 
-def _aggregation(where: str, name: str, value: Any) -> None:
-    if value not in _AGGREGATIONS:
-        raise unknown(f"{name} of {where}", value, map(str, _AGGREGATIONS))
-
-
-def _not_negative(where: str, name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise invalid(where, f"{name}={value!r}", "an integer, 0 or more")
-
-
-class R2Score(Metric):
+class R2Score(Paired):
     """R² = 1 − Σ w (y − a)² / Σ w (y − ȳ)², the share of the variance explained.
 
     1 is perfect, 0 is no better than the mean ȳ of the targets.
@@ -169,9 +160,9 @@ class R2Score(Metric):
 
     name: str | None = setting(default="r2_score", kw_only=True, identity=False)
     class_aggregation: str | None = setting(
-        default="uniform_average", check=_aggregation
+        default="uniform_average", check=one_of(*_AGGREGATIONS)
     )
-    num_regressors: int = setting(default=0, check=_not_negative)
+    num_regressors: int = setting(default=0, check=whole(0))
     num_outputs: int | None = setting(default=None, kw_only=True)
 
     def sized(self, output_shape: Shape) -> "R2Score":
@@ -183,15 +174,7 @@ class R2Score(Metric):
         sums = dict.fromkeys(("count", "mean", "spread", "residual"), zero)
         return sums | {"num_samples": jnp.zeros((), zero.dtype)}
 
-    def update(
-        self,
-        state: MetricState,
-        y_true: Array,
-        y_pred: Array,
-        sample_weight: Any = None,
-    ) -> MetricState:
-        dtype = state["count"].dtype
-        y, a = same_shape(type(self).__name__, y_true, y_pred)
+    def add(self, state: MetricState, y: Array, a: Array, weight: Array) -> MetricState:
         if y.ndim not in (1, 2):
             raise invalid(
                 type(self).__name__,
@@ -199,8 +182,8 @@ class R2Score(Metric):
                 "(batch,) or (batch, outputs)",
                 "reshape the axes behind the batch to one",
             )
-        y, a = (v.reshape(len(v), -1).astype(dtype) for v in (y, a))
-        weight = spread(1 if sample_weight is None else sample_weight, y.shape, dtype)
+        n, dtype = len(y), weight.dtype
+        y, a, weight = (v.reshape(n, -1).astype(dtype) for v in (y, a, weight))
         count = jnp.sum(weight, 0)
         mean = ratio(jnp.sum(weight * y, 0), count)
         own = jnp.sum(weight * jnp.square(y - mean), 0)
@@ -211,10 +194,10 @@ class R2Score(Metric):
             "mean": state["mean"] + gap * share,
             "spread": state["spread"] + own + jnp.square(gap) * state["count"] * share,
             "residual": state["residual"] + jnp.sum(weight * jnp.square(y - a), 0),
-            "num_samples": state["num_samples"] + len(y),
+            "num_samples": state["num_samples"] + n,
         }
 
-    def compute(self, state: MetricState) -> Any:
+    def compute(self, state: MetricState) -> Array:
         spread, residual = state["spread"], state["residual"]
         exact = (residual == 0) & (state["count"] > 0)
         score = jnp.where(

@@ -53,7 +53,7 @@ _AUTOMATIC = {
 }
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: object) -> Any:
     """The metric that a name, a config, a class or an object means.
 
     >>> get("AUC").name, get({"class_name": "Mean", "config": {"name": "m"}}).name
@@ -101,7 +101,9 @@ def _wrap(fn: Any) -> Metric:
     return MeanMetricWrapper(fn, name=getattr(fn, "name", None) or named)
 
 
-def _made(identifier: Any, loss: Any, output_shape: Shape, target_shape: Shape) -> Any:
+def _made(
+    identifier: object, loss: Any, output_shape: Shape, target_shape: Shape
+) -> Any:
     if isinstance(identifier, str):
         if choice := _AUTOMATIC.get(identifier.lower()):
             return choice[_task(loss, output_shape, target_shape)](name=identifier)
@@ -114,7 +116,7 @@ def _made(identifier: Any, loss: Any, output_shape: Shape, target_shape: Shape) 
 
 
 def resolve(
-    identifier: Any, *, loss: Any, output_shape: Shape, target_shape: Shape
+    identifier: object, *, loss: Any, output_shape: Shape, target_shape: Shape
 ) -> Metric:
     """The metric that something in `compile(metrics=[...])` means for a model.
 

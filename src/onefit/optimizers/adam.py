@@ -1,55 +1,52 @@
 # ruff: noqa: D102
 """Adam and its family: an average of gradients over the root of one of squares."""
 
-from typing import Any
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from onefit.description import number
+from onefit.description import Description, number
 from onefit.optimizers.base import Optimizer
-from onefit.optimizers.rules import Rule, correction, each, full_like
-from onefit.types import Array, Tree
+from onefit.optimizers.rules import Rule, Slots, correction, each, full_like, leafwise
+from onefit.types import Array, ArrayLike, Tree
 
 __all__ = ["Adam", "AdamW", "Adamax", "Nadam"]
 
-Slots = dict[str, Any]
-
-
-def moments(*names: str) -> Any:
-    """The init of a rule whose slots all start at 0."""
-    return lambda params: {name: full_like(params) for name in names}
-
 
 def scale_by_adam(
-    beta_1: Any, beta_2: Any, epsilon: Any, amsgrad: bool = False
+    beta_1: ArrayLike, beta_2: ArrayLike, epsilon: ArrayLike, amsgrad: bool = False
 ) -> Rule:
     """Adam's step, with ε beside √v itself: see `Adam`.
 
     The part of optax of this name has ε beside √(v / (1 - β₂ᵗ)).
     """
-    names = ["momentum", "velocity", *(["velocity_hat"] if amsgrad else [])]
 
-    def update(
-        grads: Tree, slots: Slots, params: Tree, alpha: Array, step: Array
-    ) -> tuple[Tree, Slots]:
-        del params
+    def leaf_at(alpha: Array, step: Array) -> Callable:
         alpha = alpha * jnp.sqrt(correction(beta_2, step)) / correction(beta_1, step)
 
-        def leaf(g: Array, m: Array, v: Array, *highest: Array) -> tuple[Array, ...]:
+        def leaf(g: Array, w: Array, m: Array, v: Array, *highest: Array) -> tuple:
             m = m + (g - m) * (1 - beta_1)
             v = v + (g * g - v) * (1 - beta_2)
             highest = tuple(jnp.maximum(h, v) for h in highest)
             return -alpha * m / (jnp.sqrt((v, *highest)[-1]) + epsilon), m, v, *highest
 
-        change, *new = each(leaf, grads, *(slots[name] for name in names))
-        return change, dict(zip(names, new, strict=True))
+        return leaf
 
-    return Rule(moments(*names), update)
+    names = ["momentum", "velocity", *(["velocity_hat"] if amsgrad else [])]
+    return leafwise(leaf_at, **dict.fromkeys(names, 0.0))
 
 
-class Adam(Optimizer):
+class Averages(Description):
+    """The settings of what averages gradients and their size."""
+
+    beta_1: float = number(default=0.9, minimum=0, below=1)
+    beta_2: float = number(default=0.999, minimum=0, below=1)
+    epsilon: float = number(default=1e-7, minimum=0)
+
+
+class Adam(Averages, Optimizer):
     """Adam: a learning rate for each weight, by how steadily its gradient points.
 
     At step t, with g = dJ/dw:
@@ -85,9 +82,6 @@ class Adam(Optimizer):
     step_size = "rate"
     slots = (("momentum", "velocity"), ("velocity_hat",))
 
-    beta_1: float = number(default=0.9, minimum=0, below=1)
-    beta_2: float = number(default=0.999, minimum=0, below=1)
-    epsilon: float = number(default=1e-7, minimum=0)
     amsgrad: bool = False
 
     def rule(self) -> Rule:
@@ -117,7 +111,7 @@ class AdamW(Adam):
     weight_decay: float = number(default=0.004, minimum=0)
 
 
-class Adamax(Optimizer):
+class Adamax(Averages, Optimizer):
     """Adam by the largest gradient: w := w - α·m / ((1 - β₁ᵗ)·(u + ε)).
 
     Here m := β₁·m + (1 - β₁)·g and u := max(β₂·u, |g|), with g = dJ/dw at step t.
@@ -140,29 +134,21 @@ class Adamax(Optimizer):
     step_size = "rate"
     slots = (("momentum", "norm"),)
 
-    beta_1: float = number(default=0.9, minimum=0, below=1)
-    beta_2: float = number(default=0.999, minimum=0, below=1)
-    epsilon: float = number(default=1e-7, minimum=0)
-
     def rule(self) -> Rule:
-        def update(
-            grads: Tree, slots: Slots, params: Tree, alpha: Array, step: Array
-        ) -> tuple[Tree, Slots]:
-            del params
+        def leaf_at(alpha: Array, step: Array) -> Callable:
             alpha = alpha / correction(self.beta_1, step)
 
-            def leaf(g: Array, m: Array, u: Array) -> tuple[Array, ...]:
+            def leaf(g: Array, w: Array, m: Array, u: Array) -> tuple[Array, ...]:
                 m = m + (g - m) * (1 - self.beta_1)
                 u = jnp.maximum(self.beta_2 * u, jnp.abs(g))
                 return -alpha * m / (u + self.epsilon), m, u
 
-            change, m, u = each(leaf, grads, slots["momentum"], slots["norm"])
-            return change, {"momentum": m, "norm": u}
+            return leaf
 
-        return Rule(moments("momentum", "norm"), update)
+        return leafwise(leaf_at, momentum=0.0, norm=0.0)
 
 
-class Nadam(Optimizer):
+class Nadam(Averages, Optimizer):
     """Adam with Nesterov's momentum.
 
     At step t, with g = dJ/dw, μₜ = β₁·(1 - ½·0.96ᵗ) and Πₜ = μ₁·μ₂ ... μₜ:
@@ -189,15 +175,12 @@ class Nadam(Optimizer):
     step_size = "rate"
     slots = (("momentum", "velocity"), ("=product",))
 
-    beta_1: float = number(default=0.9, minimum=0, below=1)
-    beta_2: float = number(default=0.999, minimum=0, below=1)
-    epsilon: float = number(default=1e-7, minimum=0)
-
     def rule(self) -> Rule:
         def init(params: Tree) -> Slots:
             dtype = jnp.result_type(*jax.tree.leaves(params))
             one = full_like(np.empty((), dtype), 1.0)
-            return moments("momentum", "velocity")(params) | {"product": one}
+            slots = {name: full_like(params) for name in ("momentum", "velocity")}
+            return slots | {"product": one}
 
         def update(
             grads: Tree, slots: Slots, params: Tree, alpha: Array, step: Array
@@ -209,16 +192,13 @@ class Nadam(Optimizer):
             product = slots["product"] * now
             by_m = alpha * then / (1 - product * then)
             by_g = alpha * (1 - now) / (1 - product)
-            size = correction(self.beta_2, step)
+            weight = correction(self.beta_2, step)
 
             def leaf(g: Array, m: Array, v: Array) -> tuple[Array, ...]:
                 m = m + (g - m) * (1 - self.beta_1)
                 v = v + (g * g - v) * (1 - self.beta_2)
-                return (
-                    -(by_m * m + by_g * g) / (jnp.sqrt(v / size) + self.epsilon),
-                    m,
-                    v,
-                )
+                size = jnp.sqrt(v / weight) + self.epsilon
+                return -(by_m * m + by_g * g) / size, m, v
 
             change, m, v = each(leaf, grads, slots["momentum"], slots["velocity"])
             return change, {"momentum": m, "velocity": v, "product": product}

@@ -1,12 +1,14 @@
 # ruff: noqa: D102
 """Optimizers that divide each gradient by a measure of its size so far."""
 
+from collections.abc import Callable
+
 import jax.numpy as jnp
 
 from onefit.description import number, off
 from onefit.optimizers.base import Optimizer
-from onefit.optimizers.rules import Rule, by_rate, chain, each, from_optax, full_like
-from onefit.types import Array, Tree
+from onefit.optimizers.rules import Rule, by_rate, chain, from_optax, leafwise
+from onefit.types import Array
 
 __all__ = ["Adadelta", "Adagrad", "Ftrl", "RMSprop"]
 
@@ -158,20 +160,10 @@ class Ftrl(Optimizer):
         l1, l2 = self.l1_regularization_strength, self.l2_regularization_strength
         shrinkage = self.l2_shrinkage_regularization_strength
 
-        def init(params: Tree) -> dict[str, Tree]:
-            start = self.initial_accumulator_value
-            return {
-                "accumulator": full_like(params, start),
-                "linear": full_like(params),
-            }
-
-        def update(
-            grads: Tree, slots: dict[str, Tree], params: Tree, alpha: Array, step: Array
-        ) -> tuple[Tree, dict[str, Tree]]:
-            del step
+        def leaf_at(alpha: Array, step: Array) -> Callable:
             ridge = 2 * l2 + self.beta / alpha
 
-            def leaf(g: Array, n: Array, z: Array, w: Array) -> tuple[Array, ...]:
+            def leaf(g: Array, w: Array, n: Array, z: Array) -> tuple[Array, ...]:
                 more = n + g * g
                 before, after = (
                     jnp.power(x, -self.learning_rate_power) / alpha for x in (n, more)
@@ -180,9 +172,7 @@ class Ftrl(Optimizer):
                 new = (jnp.clip(z, -l1, l1) - z) / (after + ridge)
                 return new - w, more, z
 
-            change, n, z = each(
-                leaf, grads, slots["accumulator"], slots["linear"], params
-            )
-            return change, {"accumulator": n, "linear": z}
+            return leaf
 
-        return Rule(init, update)
+        start = self.initial_accumulator_value
+        return leafwise(leaf_at, accumulator=start, linear=0.0)

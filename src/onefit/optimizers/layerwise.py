@@ -9,17 +9,24 @@ import jax
 import jax.numpy as jnp
 
 from onefit.description import number, off, setting
-from onefit.optimizers.adam import scale_by_adam
+from onefit.optimizers.adam import Averages, scale_by_adam
 from onefit.optimizers.base import Optimizer, at_least
-from onefit.optimizers.rules import Rule, by_rate, chain, each, from_optax, full_like
+from onefit.optimizers.rules import (
+    Rule,
+    Slots,
+    by_rate,
+    chain,
+    each,
+    from_optax,
+    full_like,
+    leafwise,
+)
 from onefit.types import Array, Tree
 
 __all__ = ["Adafactor", "Lamb", "Muon"]
 
-Slots = dict[str, Any]
 
-
-class Lamb(Optimizer):
+class Lamb(Averages, Optimizer):
     """Adam's step, made as long as each array of weights is: for large batches.
 
     With d = m̂ / (√v̂ + ε), where m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ) are Adam's:
@@ -43,9 +50,6 @@ class Lamb(Optimizer):
     step_size = "rate"
     slots = (("adam.mu", "adam.nu"),)
 
-    beta_1: float = number(default=0.9, minimum=0, below=1)
-    beta_2: float = number(default=0.999, minimum=0, below=1)
-    epsilon: float = number(default=1e-7, minimum=0)
     separable: ClassVar[bool] = False
 
     def rule(self) -> Rule:
@@ -249,12 +253,8 @@ class Muon(Optimizer):
         )
 
     def _muon(self) -> Rule:
-        def update(
-            grads: Tree, slots: Slots, params: Tree, alpha: Array, step: Array
-        ) -> tuple[Tree, Slots]:
-            del params, step
-
-            def leaf(g: Array, m: Array) -> tuple[Array, Array]:
+        def leaf_at(alpha: Array, step: Array) -> Callable:
+            def leaf(g: Array, w: Array, m: Array) -> tuple[Array, Array]:
                 m = self.momentum * m + g
                 d = self._evened(g + self.momentum * m if self.nesterov else m)
                 size = (
@@ -262,10 +262,9 @@ class Muon(Optimizer):
                 )
                 return -alpha * size * d, m
 
-            change, m = each(leaf, grads, slots["momentum"])
-            return change, {"momentum": m}
+            return leaf
 
-        return Rule(lambda params: {"momentum": full_like(params)}, update)
+        return leafwise(leaf_at, momentum=0.0)
 
     def _evened(self, x: Array) -> Array:
         """The matrix with its singular values brought to about 1."""

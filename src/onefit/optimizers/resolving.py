@@ -1,14 +1,12 @@
 """What names and configs of optimizers mean."""
 
-from typing import Any
-
 from onefit.errors import mistyped
 from onefit.optimizers.base import Optimizer, optimizers
 
 __all__ = ["get"]
 
 
-def get(identifier: Any) -> Optimizer | None:
+def get(identifier: object) -> Optimizer | None:
     """The optimizer that a name, a config, a class or an object means.
 
     Names are Keras', in any case.

@@ -5,17 +5,18 @@ maths is Keras' (`from_optax`); the others are written beside their optimizer.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from onefit.types import Array, Tree
+from onefit.types import Array, ArrayLike, Tree
 
 __all__ = [
     "Rule",
+    "Slots",
     "by_rate",
     "chain",
     "correction",
@@ -23,7 +24,12 @@ __all__ = [
     "from_optax",
     "full_like",
     "is_traced",
+    "leafwise",
 ]
+
+
+Slots: TypeAlias = dict[str, Any]
+"""What a rule remembers from step to step, by Keras' names."""
 
 
 class Rule(NamedTuple):
@@ -34,10 +40,12 @@ class Rule(NamedTuple):
     """
 
     init: Callable[[Tree], Any]
-    update: Callable[[Tree, Any, Tree, Array, Array], tuple[Tree, Any]]
+    update: Callable[[Tree, Any, Tree, Array, Array], tuple[Tree, Tree]]
 
 
-def full_like(tree: Tree, value: Any = 0.0, *, traced: bool | None = None) -> Tree:
+def full_like(
+    tree: Tree, value: ArrayLike = 0.0, *, traced: bool | None = None
+) -> Tree:
     """Arrays like those of the tree, filled with one value.
 
     Outside a program they are made by numpy: there, each operation of jax would be
@@ -66,7 +74,7 @@ def each(f: Callable[..., tuple], tree: Tree, *others: Tree) -> tuple[Tree, ...]
     return tuple(structure.unflatten(r) for r in zip(*results, strict=True))
 
 
-def correction(beta: Any, step: Array) -> Array:
+def correction(beta: ArrayLike, step: Array) -> Array:
     """1 - βᵗ: the weight that an average of rate β has gathered after t steps.
 
     Written so that it keeps its digits in float32, where 0.999² has lost half of
@@ -75,16 +83,36 @@ def correction(beta: Any, step: Array) -> Array:
     return -jnp.expm1(step * jnp.log1p(beta - 1.0))
 
 
+def leafwise(leaf_at: Callable[[Array, Array], Callable], **starts: Any) -> Rule:
+    """A rule for each weight by itself, from the slots that are named and their starts.
+
+    `leaf_at(alpha, step)` is a function of a gradient, its weight and the slots, in
+    order; it returns the weight's change and the new slots.
+    """
+
+    def init(params: Tree) -> Slots:
+        return {name: full_like(params, start) for name, start in starts.items()}
+
+    def update(
+        grads: Tree, slots: Slots, params: Tree, alpha: Array, step: Array
+    ) -> tuple[Tree, Slots]:
+        old = (slots[name] for name in starts)
+        change, *new = each(leaf_at(alpha, step), grads, params, *old)
+        return change, dict(zip(starts, new, strict=True))
+
+    return Rule(init, update)
+
+
 def chain(**parts: Rule) -> Rule:
     """The parts one after another; each one's slots under its name, if it has any."""
 
-    def init(params: Tree) -> dict[str, Any]:
+    def init(params: Tree) -> Slots:
         slots = {name: part.init(params) for name, part in parts.items()}
         return {name: slot for name, slot in slots.items() if jax.tree.leaves(slot)}
 
     def update(
-        grads: Tree, slots: dict[str, Any], params: Tree, alpha: Array, step: Array
-    ) -> tuple[Tree, dict[str, Any]]:
+        grads: Tree, slots: Slots, params: Tree, alpha: Array, step: Array
+    ) -> tuple[Tree, Slots]:
         new = {}
         for name, part in parts.items():
             grads, new[name] = part.update(
@@ -99,15 +127,15 @@ def by_rate() -> Rule:
     """From a direction d to the change -α·d."""
 
     def update(
-        grads: Tree, slots: Any, params: Tree, alpha: Array, step: Array
-    ) -> tuple[Tree, Any]:
+        grads: Tree, slots: Tree, params: Tree, alpha: Array, step: Array
+    ) -> tuple[Tree, Tree]:
         del params, step
         return jax.tree.map(lambda d: -alpha * d, grads), slots
 
     return Rule(lambda params: (), update)
 
 
-def from_optax(transform: Any, start: Any = 0.0) -> Rule:
+def from_optax(transform: Any, start: ArrayLike = 0.0) -> Rule:
     """A transformation of optax as a rule; all its slots begin at `start`."""
 
     def init(params: Tree) -> Any:
@@ -115,8 +143,8 @@ def from_optax(transform: Any, start: Any = 0.0) -> Rule:
         return full_like(slots, start, traced=is_traced([params, start]))
 
     def update(
-        grads: Tree, slots: Any, params: Tree, alpha: Array, step: Array
-    ) -> tuple[Tree, Any]:
+        grads: Tree, slots: Tree, params: Tree, alpha: Array, step: Array
+    ) -> tuple[Tree, Tree]:
         del alpha, step
         return transform.update(grads, slots, params)
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from onefit.description import Description, number, setting
 from onefit.errors import invalid, mistyped
 from onefit.registry import Registry
-from onefit.types import Array
+from onefit.types import Array, ArrayLike
 
 __all__ = [
     "CosineDecay",
@@ -47,26 +47,26 @@ class LearningRateSchedule(Description):
         super().__init_subclass__(**kwargs)
         schedules.add(cls)
 
-    def rate(self, step: Array) -> Any:
+    def rate(self, step: Array) -> ArrayLike:
         """The learning rate of this step."""
         raise NotImplementedError(f"{type(self).__name__} has no rate method")
 
-    def __call__(self, step: Any) -> Array:
+    def __call__(self, step: ArrayLike) -> Array:
         """The learning rate of a step, or of an array of steps."""
         return _rate(self, step)
 
 
 @jax.jit
-def _rate(schedule: LearningRateSchedule, step: Any) -> Array:
+def _rate(schedule: LearningRateSchedule, step: ArrayLike) -> Array:
     return jnp.asarray(schedule.rate(jnp.asarray(step, jnp.result_type(float))))
 
 
-def get(identifier: Any) -> LearningRateSchedule | None:
+def get(identifier: object) -> LearningRateSchedule | None:
     """The schedule that a name, a config or an object means."""
     return schedules.get(identifier)
 
 
-def as_learning_rate(value: Any) -> Any:
+def as_learning_rate(value: ArrayLike) -> Any:
     """What users write for a learning rate, as a number or a schedule."""
     if isinstance(value, dict):
         return get(value)
@@ -75,7 +75,7 @@ def as_learning_rate(value: Any) -> Any:
     return value
 
 
-def _takes_a_step(where: str, name: str, value: Any) -> None:
+def _takes_a_step(where: str, name: str, value: ArrayLike) -> None:
     """Refuses what cannot be called with one step."""
     if not isinstance(value, type) and callable(value):
         try:
@@ -106,11 +106,25 @@ class FunctionSchedule(LearningRateSchedule):
 
     function: Callable[[Any], Any] = setting(check=_takes_a_step)
 
-    def rate(self, step: Array) -> Any:
+    def rate(self, step: Array) -> ArrayLike:
         return self.function(step)
 
 
-class ExponentialDecay(LearningRateSchedule):
+class _ByRate(Description):
+    """What decays by a rate each so many steps, continuously or at once."""
+
+    initial_learning_rate: float = number(minimum=0)
+    decay_steps: float = number(above=0)
+    decay_rate: float = number(minimum=0)
+    staircase: bool = False
+
+    def progress(self, step: Array) -> Array:
+        """How often the rate has acted."""
+        p = step / self.decay_steps
+        return jnp.floor(p) if self.staircase else p
+
+
+class ExponentialDecay(_ByRate, LearningRateSchedule):
     """α = α₀·r^(step / n): times r every n steps.
 
     Args:
@@ -125,19 +139,15 @@ class ExponentialDecay(LearningRateSchedule):
         Array(0.025, dtype=float32)
     """
 
-    initial_learning_rate: float = number(minimum=0)
-    decay_steps: float = number(above=0)
-    decay_rate: float = number(minimum=0)
-    staircase: bool = False
     name: str = setting(default="ExponentialDecay", identity=False)
 
-    def rate(self, step: Array) -> Any:
-        p = step / self.decay_steps
-        p = jnp.floor(p) if self.staircase else p
-        return self.initial_learning_rate * jnp.power(self.decay_rate, p)
+    def rate(self, step: Array) -> ArrayLike:
+        return self.initial_learning_rate * jnp.power(
+            self.decay_rate, self.progress(step)
+        )
 
 
-class InverseTimeDecay(LearningRateSchedule):
+class InverseTimeDecay(_ByRate, LearningRateSchedule):
     """α = α₀ / (1 + r·step / n).
 
     Args:
@@ -152,16 +162,10 @@ class InverseTimeDecay(LearningRateSchedule):
         Array(0.05, dtype=float32)
     """
 
-    initial_learning_rate: float = number(minimum=0)
-    decay_steps: float = number(above=0)
-    decay_rate: float = number(minimum=0)
-    staircase: bool = False
     name: str = setting(default="InverseTimeDecay", identity=False)
 
-    def rate(self, step: Array) -> Any:
-        p = step / self.decay_steps
-        p = jnp.floor(p) if self.staircase else p
-        return self.initial_learning_rate / (1 + self.decay_rate * p)
+    def rate(self, step: Array) -> ArrayLike:
+        return self.initial_learning_rate / (1 + self.decay_rate * self.progress(step))
 
 
 class PolynomialDecay(LearningRateSchedule):
@@ -188,7 +192,7 @@ class PolynomialDecay(LearningRateSchedule):
     cycle: bool = False
     name: str = setting(default="PolynomialDecay", identity=False)
 
-    def rate(self, step: Array) -> Any:
+    def rate(self, step: Array) -> ArrayLike:
         n = self.decay_steps
         if self.cycle:
             n = n * jnp.maximum(jnp.ceil(step / n), 1)
@@ -231,7 +235,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
                 "steps that rise, such as [1000, 2000]",
             )
 
-    def rate(self, step: Array) -> Any:
+    def rate(self, step: Array) -> ArrayLike:
         rate = jnp.full_like(step, self.values[0])
         for boundary, value in zip(self.boundaries, self.values[1:], strict=True):
             rate = jnp.where(step > boundary, value, rate)
@@ -269,7 +273,7 @@ class CosineDecay(LearningRateSchedule):
     warmup_target: float | None = number(default=None, minimum=0, optional=True)
     warmup_steps: float = number(default=0, minimum=0)
 
-    def rate(self, step: Array) -> Any:
+    def rate(self, step: Array) -> ArrayLike:
         start, top, warmup = self.initial_learning_rate, self.warmup_target, 0
         if top is None:
             top = start
@@ -312,7 +316,7 @@ class CosineDecayRestarts(LearningRateSchedule):
     alpha: float = number(default=0.0, minimum=0)
     name: str = setting(default="SGDRDecay", identity=False)
 
-    def rate(self, step: Array) -> Any:
+    def rate(self, step: Array) -> ArrayLike:
         x, t = step / self.first_decay_steps, self.t_mul
         same = t == 1
 

@@ -24,6 +24,7 @@ import jax
 import numpy as np
 
 from onefit.errors import invalid, mistyped, unknown
+from onefit.variables import Variable
 
 __all__ = ["Description", "number", "off", "setting", "settings"]
 
@@ -159,7 +160,7 @@ def _flatten(obj: "Description") -> tuple[list[Any], Any]:
         for field in _fields(type(obj)):
             if not field.metadata.get("identity", True):
                 continue
-            value = getattr(obj, field.name)
+            value = vars(obj)[field.name]
             if _is_leaf(field, value):
                 names.append(field.name)
                 leaves.append(value)
@@ -168,6 +169,12 @@ def _flatten(obj: "Description") -> tuple[list[Any], Any]:
         known = leaves, (tuple(names), tuple(statics))
         object.__setattr__(obj, "_flat", known)
     return known
+
+
+def _flatten_with_keys(obj: "Description") -> tuple[list[tuple[Any, Any]], Any]:
+    """`_flatten`, each number with the name of its field: JAX's key paths."""
+    leaves, aux = _flatten(obj)
+    return list(zip(map(jax.tree_util.GetAttrKey, aux[0]), leaves, strict=True)), aux
 
 
 def _unflatten(cls: type, aux: Any, leaves: Any) -> "Description":
@@ -208,14 +215,15 @@ class Description:
             )
         dataclasses.dataclass(eq=False, repr=False)(cls)
         _by_keyword(cls)
-        jax.tree_util.register_pytree_node(
-            cls, _flatten, functools.partial(_unflatten, cls)
+        jax.tree_util.register_pytree_with_keys(
+            cls, _flatten_with_keys, functools.partial(_unflatten, cls), _flatten
         )
 
     def __post_init__(self) -> None:
         where = type(self).__name__
         for name, field in zip(settings(type(self)), _fields(type(self)), strict=True):
             value = getattr(self, field.name)
+            value = value.value if isinstance(value, Variable) else value
             if convert := field.metadata.get("convert"):
                 value = convert(value)
             elif isinstance(value, list):

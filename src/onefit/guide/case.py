@@ -12,7 +12,6 @@ from onefit.guide.network import SHAPING, Call, Network
 from onefit.guide.targets import Targets, kind_of
 from onefit.layers.base import batch_shape
 from onefit.models.tasks import flat
-from onefit.optimizers.schedules import LearningRateSchedule
 from onefit.registry import snake_case
 from onefit.training.task import Batch
 
@@ -267,8 +266,8 @@ class Case:
         """The learning rate; a schedule's largest, where it tells."""
         if not self.compiled:
             return None
-        rate = self.model.optimizer.learning_rate
-        if isinstance(rate, LearningRateSchedule):
+        optimizer = self.model.optimizer
+        if rate := optimizer.schedule:
             told = [
                 getattr(rate, name, None)
                 for name in ("initial_learning_rate", "warmup_target")
@@ -276,7 +275,7 @@ class Case:
             told += list(np.atleast_1d(getattr(rate, "values", None) or []))
             known = [float(r) for r in told if isinstance(r, int | float | np.floating)]
             return max(known, default=None)
-        return float(np.asarray(rate)) if rate is not None else None
+        return float(optimizer.learning_rate)
 
     # The rows -----------------------------------------------------------------------
 

@@ -339,7 +339,7 @@ def trace(
         state,
         batch,
         kept if y is not None else None,
-        model.optimizer_view,
+        model.optimizer and model.optimizer.made_for,
         seed,
         task,
     )

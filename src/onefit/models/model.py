@@ -1,9 +1,11 @@
 """Model: the face over a graph. compile, fit, evaluate and predict hold no maths."""
 
 import contextlib
+import copy
 import itertools
 import json
 import os
+import weakref
 from typing import Any, Self
 
 import jax
@@ -95,8 +97,6 @@ class Model:
         """What every model begins with."""
         self.optimizer: Any = None
         self.loss: Any = None
-        self.optimizer_state: Any = None
-        self.optimizer_view: Any = None
         self.history: History | None = None
         self.stop_training = False
         self.run_eagerly = False
@@ -247,6 +247,17 @@ class Model:
         """
         self.graph.set_weights(weights)
 
+    @property
+    def optimizer_state(self) -> dict[str, Any] | None:
+        """The optimizer's own state; set to None, the optimizer begins anew."""
+        return None if self.optimizer is None else self.optimizer.state
+
+    @optimizer_state.setter
+    def optimizer_state(self, state: dict[str, Any] | None) -> None:
+        if self.optimizer is not None:
+            self.optimizer.forget()
+            self.optimizer.remember(state)
+
     def initialize(self) -> None:
         """Draws all weights anew, as if the model had just been made.
 
@@ -388,7 +399,7 @@ class Model:
                 "a name or an optimizer",
                 "write optimizer='adam'",
             )
-        self.optimizer = optimizers.get(optimizer)
+        self.optimizer = _taken(optimizers.get(optimizer), self)
         self.loss = each(loss, losses.get)
         for one in flat(
             list(self.loss.values()) if isinstance(self.loss, dict) else self.loss
@@ -920,6 +931,18 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {len(self.layers)} layers>"
+
+
+_MODELS: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+
+
+def _taken(optimizer: Any, model: Model) -> Any:
+    """An optimizer for this model alone; one that had it goes on with a copy."""
+    other = _MODELS.get(optimizer, lambda: None)()
+    if other is not None and other is not model and other.optimizer is optimizer:
+        other.optimizer = copy.copy(optimizer)
+    _MODELS[optimizer] = weakref.ref(model)
+    return optimizer
 
 
 def model_from_json(

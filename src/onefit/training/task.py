@@ -4,6 +4,7 @@ The task is what a program trains. It is a description, hence a pytree whose lea
 the numbers of all its parts (rates, factors, deltas).
 """
 
+import functools
 import math
 import re
 from typing import Any, NamedTuple
@@ -70,13 +71,21 @@ class Head(Description):
     @staticmethod
     def width(metric: Metric) -> int | None:
         """How many numbers a metric has, None for a lone one."""
-        shape = jax.eval_shape(lambda: metric.compute(metric.init())).shape
-        return math.prod(shape) if shape else None
+        leaves, kind = jax.tree.flatten(metric)
+        return _width(kind, tuple(map(np.shape, leaves)))
 
     def predictions(self, metric: Metric, z: Array) -> Array:
         """What a metric sees: probabilities, unless it asks for logits itself."""
         asks = getattr(getattr(metric, "fn", metric), "from_logits", False)
         return z if self.link is None or asks else activations.get(self.link)(z)
+
+
+@functools.lru_cache
+def _width(kind: Any, shapes: tuple[tuple[int, ...], ...]) -> int | None:
+    """`Head.width` of metrics of one structure, whatever their numbers."""
+    metric = kind.unflatten([np.ones(shape) for shape in shapes])
+    shape = jax.eval_shape(lambda: metric.compute(metric.init())).shape
+    return math.prod(shape) if shape else None
 
 
 class Task(Description):

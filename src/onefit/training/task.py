@@ -18,6 +18,7 @@ from onefit import activations
 from onefit.description import Description, number
 from onefit.losses.base import Loss
 from onefit.metrics.base import Metric
+from onefit.optimizers.rules import is_traced
 from onefit.types import Array, Tree
 
 __all__ = ["Batch", "Head", "Task", "Train", "head"]
@@ -102,10 +103,10 @@ class Task(Description):
         free = self.graph.free(params)
         if not self._as_vector(free):
             return free
-        leaves = jax.tree.leaves(free)
-        if all(isinstance(leaf, np.ndarray) for leaf in leaves):  # compiles nothing
-            return np.concatenate([np.ravel(leaf) for leaf in leaves])
-        return ravel_pytree(free)[0]
+        if is_traced(free):
+            return ravel_pytree(free)[0]
+        # Outside a program numpy does it, which compiles nothing.
+        return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(free)])
 
     def unpack(self, params: Tree, free: Tree) -> Tree:
         """All weights, from the free ones as `pack` made them."""

@@ -484,7 +484,7 @@ def test_a_schedule_is_followed():
             w = optimizer.apply([1.0], w)
             np.testing.assert_allclose(w, [expected], rtol=1e-6)
         np.testing.assert_allclose(optimizer._state["learning_rate"], 0.25)
-        np.testing.assert_allclose(optimizer.learning_rate(optimizer.iterations), 0.125)
+        np.testing.assert_allclose(optimizer.learning_rate, 0.125)
     assert not plain.constant_rate
 
 
@@ -628,7 +628,7 @@ def test_apply_refuses_what_does_not_fit():
     ):
         SGD().apply([np.ones(2)], [np.ones(3)])
     with pytest.raises(ValueError, match="expected those of the variables"):
-        SGD().apply([np.ones(2), None], [np.ones(2), np.ones(2)])
+        SGD().apply([np.ones(2), np.ones(2)], [np.ones(2)])
     adam = Adam()
     adam.apply([np.ones(2)], [np.ones(2)])
     with pytest.raises(ValueError, match="Make another optimizer for other variables"):

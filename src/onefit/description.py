@@ -26,6 +26,7 @@ import numpy as np
 
 from onefit.checks import Check, between
 from onefit.errors import mistyped, unknown
+from onefit.variables import Variable
 
 __all__ = ["REQUIRED", "Description", "Field", "fields", "number", "off", "setting"]
 __all__ += ["settings"]
@@ -250,7 +251,7 @@ def _flatten(obj: "Description") -> tuple[list[Any], Any]:
         for field in fields(obj):
             if not field.identity:
                 continue
-            value = getattr(obj, field.name)
+            value = vars(obj)[field.name]
             if _is_leaf(field, value):
                 names.append(field.name)
                 leaves.append(value)
@@ -259,6 +260,12 @@ def _flatten(obj: "Description") -> tuple[list[Any], Any]:
         known = leaves, (tuple(names), tuple(statics))
         object.__setattr__(obj, "_flat", known)
     return known
+
+
+def _flatten_with_keys(obj: "Description") -> tuple[list[tuple[Any, Any]], Any]:
+    """`_flatten`, each number with the name of its field: JAX's key paths."""
+    leaves, aux = _flatten(obj)
+    return list(zip(map(jax.tree_util.GetAttrKey, aux[0]), leaves, strict=True)), aux
 
 
 def _unflatten(cls: type, aux: Any, leaves: Any) -> "Description":
@@ -305,7 +312,9 @@ class Description:
             )
         cls._declared = _declared(cls)
         cls._fields = _table(cls)
-        jax.tree_util.register_pytree_node(cls, _flatten, partial(_unflatten, cls))
+        jax.tree_util.register_pytree_with_keys(
+            cls, _flatten_with_keys, partial(_unflatten, cls), _flatten
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         for name, value in _bind(type(self), args, kwargs).items():
@@ -315,7 +324,8 @@ class Description:
     def __post_init__(self) -> None:
         where = type(self).__name__
         for field in fields(self):
-            value = getattr(self, field.name)
+            value = vars(self)[field.name]
+            value = value.value if isinstance(value, Variable) else value
             if field.convert:
                 value = field.convert(value)
             elif isinstance(value, list):
@@ -338,12 +348,12 @@ class Description:
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some settings changed, converted and checked like the first."""
-        now = {field.keyword: getattr(self, field.name) for field in fields(self)}
+        now = {field.keyword: vars(self)[field.name] for field in fields(self)}
         return type(self)(**now | changes)
 
     def get_config(self) -> dict[str, Any]:
         """The settings as JSON can hold them, by Keras' names."""
-        return {f.keyword: _plain(getattr(self, f.name)) for f in fields(self)}
+        return {f.keyword: _plain(vars(self)[f.name]) for f in fields(self)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
@@ -353,7 +363,7 @@ class Description:
     def __repr__(self) -> str:
         shown = []
         for field in fields(self):
-            value = getattr(self, field.name, None)
+            value = vars(self).get(field.name)
             if not _equal(value, field.default):
                 shown.append(f"{field.keyword}={_shown(value)}")
         return f"{type(self).__name__}({', '.join(shown)})"

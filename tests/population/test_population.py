@@ -12,6 +12,7 @@ from onefit.callbacks import EarlyStopping, ReduceLROnPlateau, TerminateOnNaN
 from onefit.layers import BatchNormalization, Dense, Dropout
 from onefit.population import engine, fitting
 from onefit.regularizers import L2
+from onefit.training import stretches
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(22, 3))
@@ -170,7 +171,7 @@ def test_groups_of_members_give_the_same():
 def test_members_put_aside_on_the_way_change_nothing(monkeypatch):
     told, _, arguments, y = prepared("batch normalization, early stopping")
     monkeypatch.setattr(engine, "WORTH", -1.0)
-    monkeypatch.setattr(engine, "SECONDS", 0.0)  # a call an epoch
+    monkeypatch.setattr(stretches, "SECONDS", 0.0)  # a call an epoch
     sizes = []
 
     take = engine.Members.take
@@ -199,7 +200,7 @@ def test_a_member_that_is_dropped_keeps_its_best_weights():
 
 
 def test_an_averaging_optimizer_ends_with_its_average_when_interrupted(monkeypatch):
-    monkeypatch.setattr(engine, "SECONDS", 0.0)
+    monkeypatch.setattr(stretches, "SECONDS", 0.0)
     monkeypatch.setattr(fitting, "Progress", Pressing)
     told = {"optimizer": onefit.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5)}
     many = population.fit(net(**told), X, Y, epochs=9, verbose=0)
@@ -281,7 +282,7 @@ def test_a_few_that_diverged_are_in_the_repr_alone():
 
 
 def test_ctrl_c_keeps_what_is_finished(monkeypatch):
-    monkeypatch.setattr(engine, "SECONDS", 0.0)  # a call an epoch
+    monkeypatch.setattr(stretches, "SECONDS", 0.0)  # a call an epoch
     monkeypatch.setattr(fitting, "Progress", Pressing)
     many = population.fit(
         line(), STEEP, STEEP, seeds=2, epochs=60, batch_size=8, verbose=0,
@@ -380,3 +381,37 @@ def test_models_that_are_not_ready_are_refused():
         population.fit(model, X, Y)
     with pytest.raises(TypeError, match="expected a compiled model"):
         population.fit("model", X, Y)
+
+
+def test_a_setting_is_named_as_it_stands_in_the_tree():
+    short = {"learning_rate": [0.01, 0.1], "dense.kernel_regularizer.l2": [0.1, 0.2]}
+    model = Sequential(
+        [Input((3,)), Dense(3, kernel_regularizer=L2(0.1), name="dense"), Dense(1)]
+    )
+    model.compile("sgd", "mse")
+    long = {
+        "optimizer.learning_rate": short["learning_rate"],
+        "layers.dense.kernel_regularizer.l2": short["dense.kernel_regularizer.l2"],
+    }
+    a, b = (
+        population.fit(model, X, Y, vary=vary, epochs=2, verbose=0)
+        for vary in (short, long)
+    )
+    np.testing.assert_array_equal(a.history["loss"], b.history["loss"])
+    assert b.member(1).optimizer.get_config()["learning_rate"] == 0.1
+
+
+def test_what_an_optimizer_begins_with_is_each_members_own():
+    model = line()
+    starts = [0.1, 10.0]
+    model.compile(onefit.optimizers.Adagrad(0.1), "mse")
+    many = population.fit(
+        model, STEEP, STEEP, epochs=2, verbose=0,
+        vary={"initial_accumulator_value": starts},
+    )  # fmt: skip
+    for start, losses in zip(starts, many.history["loss"], strict=True):
+        model.compile(onefit.optimizers.Adagrad(0.1, start), "mse")
+        onefit.utils.set_random_seed(0)
+        model.initialize()
+        alone = model.fit(STEEP, STEEP, epochs=2, verbose=0)
+        np.testing.assert_allclose(losses, alone.history["loss"], rtol=1e-6)

@@ -319,8 +319,6 @@ def _restore(
     if not arrays or not model.trainable_weights:
         return
     state = from_variables(model.graph, model.optimizer, arrays, layers)
-    if model.optimizer.constant_rate:
-        model.optimizer.learning_rate = float(state["learning_rate"])
     model.optimizer_state = state
 
 

@@ -12,7 +12,6 @@ from onefit.data.batch import Batch
 from onefit.guide.network import SHAPING, Call, Network
 from onefit.guide.targets import Targets, kind_of
 from onefit.losses.base import Loss
-from onefit.optimizers.schedules import LearningRateSchedule
 from onefit.registry import snake_case
 from onefit.training.compiled import flat
 from onefit.types import batch_shape
@@ -275,8 +274,8 @@ class Case:
         """The learning rate; a schedule's largest, where it tells."""
         if not self.compiled:
             return None
-        rate = self.model.optimizer.learning_rate
-        if isinstance(rate, LearningRateSchedule):
+        optimizer = self.model.optimizer
+        if rate := optimizer.schedule:
             told = [
                 getattr(rate, name, None)
                 for name in ("initial_learning_rate", "warmup_target")
@@ -284,7 +283,7 @@ class Case:
             told += list(np.atleast_1d(getattr(rate, "values", None) or []))
             known = [float(r) for r in told if isinstance(r, int | float | np.floating)]
             return max(known, default=None)
-        return float(np.asarray(rate)) if rate is not None else None
+        return float(optimizer.learning_rate)
 
     # The rows -----------------------------------------------------------------------
 

@@ -101,14 +101,14 @@ class Run:
         """The optimizer and its learning rate, as it is written."""
         optimizer = self.history.model.optimizer
         rate = optimizer.learning_rate
-        told = f"{rate:g}" if isinstance(rate, int | float) else "a schedule"
+        told = f"{rate:g}" if optimizer.constant_rate else "a schedule"
         return f"{type(optimizer).__name__}(learning_rate={told})"
 
     def rate_times(self, factor: float) -> str:
         """The optimizer with this many times its learning rate, as it is written."""
         optimizer = self.history.model.optimizer
         rate = optimizer.learning_rate
-        told = f"{rate * factor:g}" if isinstance(rate, int | float) else "..."
+        told = f"{float(rate) * factor:g}" if optimizer.constant_rate else "..."
         return f"{type(optimizer).__name__}({told})"
 
     # Measured steps -----------------------------------------------------------------

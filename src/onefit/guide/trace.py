@@ -351,7 +351,7 @@ def trace(
         state,
         batch,
         kept if y is not None else None,
-        model.optimizer_view,
+        model.optimizer and model.optimizer.made_for,
         seed,
     )
     found, ends = places(full, list(model.input_names))

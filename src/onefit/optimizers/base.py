@@ -1,7 +1,8 @@
 """What every optimizer is: a rule for one step, and what all optimizers share."""
 
-from collections.abc import Iterable
-from typing import Any, ClassVar, Literal
+import warnings
+from collections.abc import Collection, Iterable
+from typing import Any, ClassVar, Literal, Self
 
 import jax
 import jax.numpy as jnp
@@ -9,11 +10,12 @@ import numpy as np
 
 from onefit import config
 from onefit.description import Description, number, off, setting
-from onefit.errors import invalid, is_whole
+from onefit.errors import OnefitWarning, invalid, is_whole
 from onefit.optimizers.rules import Rule, full_like, is_traced
 from onefit.optimizers.schedules import LearningRateSchedule, as_learning_rate
 from onefit.registry import Registry
 from onefit.types import Array, Tree
+from onefit.variables import Variable, view
 
 __all__ = ["Optimizer"]
 
@@ -114,8 +116,10 @@ class Optimizer(Description):
     name: str | None = setting(default=None, kw_only=True, identity=False)
 
     _mutable: ClassVar[frozenset[str]] = frozenset({"name", "learning_rate"})
+    _made: ClassVar[bool] = False
     _state: ClassVar[dict[str, Any] | None] = None
-    _shapes: ClassVar[Any] = None
+    _shapes: ClassVar[Tree] = None
+    _variables: ClassVar[list[Any]] = []
     separable: ClassVar[bool] = True
     """Whether the rule treats each number by itself, wherever it stands."""
     step_size: ClassVar[Literal["rate", "gradient"] | None] = None
@@ -130,6 +134,8 @@ class Optimizer(Description):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "learning_rate" in vars(cls):  # a default; it is read as `_rate_now` says
+            del cls.learning_rate
         optimizers.add(cls, **{cls.__name__.lower(): cls})
 
     def __post_init__(self) -> None:
@@ -146,8 +152,14 @@ class Optimizer(Description):
             )
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name == "learning_rate" and getattr(self, "_made", False):
-            value = self.replace(learning_rate=value).learning_rate
+        if name == "learning_rate" and self._made:
+            value = self.replace(learning_rate=value)._rate
+            value = _written(value) if isinstance(value, np.ndarray) else value
+            if self._state is not None and not isinstance(value, LearningRateSchedule):
+                dtype = self._state["learning_rate"].dtype
+                self._state["learning_rate"] = np.asarray(value, dtype)
+                if self.constant_rate:
+                    return
         super().__setattr__(name, value)
 
     # The pure functions -------------------------------------------------------------
@@ -164,7 +176,18 @@ class Optimizer(Description):
     @property
     def constant_rate(self) -> bool:
         """Whether the learning rate is a number rather than a schedule."""
-        return not isinstance(self.learning_rate, LearningRateSchedule)
+        return self.schedule is None
+
+    @property
+    def schedule(self) -> LearningRateSchedule | None:
+        """The schedule that the learning rate follows, None for a number."""
+        rate = self._rate
+        return rate if isinstance(rate, LearningRateSchedule) else None
+
+    @property
+    def _rate(self) -> Any:
+        """The learning rate that a fresh state begins with: a number or a schedule."""
+        return vars(self)["learning_rate"]
 
     def init(self, params: Tree) -> dict[str, Any]:
         """The state before the first step.
@@ -174,8 +197,7 @@ class Optimizer(Description):
         reader only. `slots` is what the rule remembers; `accumulated` and `average`
         are there when they are used.
         """
-        state = {"iterations": np.zeros((), np.int32)}
-        state["learning_rate"] = self._rate_for(params)
+        state = self._begin(params)
         state["slots"] = self.rule().init(params)
         if self.gradient_accumulation_steps:
             state["accumulated"] = full_like(params)
@@ -197,7 +219,7 @@ class Optimizer(Description):
     ) -> tuple[Tree, dict[str, Any]]:
         count = state["iterations"]
         if not self.constant_rate:
-            alpha = self.learning_rate(count).astype(state["learning_rate"].dtype)
+            alpha = self._rate(count).astype(state["learning_rate"].dtype)
             state = state | {"learning_rate": alpha}
         if self.loss_scale_factor is not None:
             scale = self.loss_scale_factor
@@ -273,50 +295,162 @@ class Optimizer(Description):
         part = alpha * self.weight_decay
         return jax.tree.map(lambda w: w - w * part, params)
 
-    def _rate_for(self, params: Tree) -> Any:
-        """α in the float type of the weights; 0 while a schedule has not been asked."""
-        rate = self.learning_rate if self.constant_rate else 0.0
+    def _begin(self, params: Tree) -> dict[str, Any]:
+        """The numbers of a fresh state: no step, and α in the type of the weights.
+
+        α is 0 while a schedule has not been asked.
+        """
+        rate = self._rate if self.constant_rate else 0.0
         dtype = jnp.result_type(*(jax.tree.leaves(params) or [config.floatx()]))
-        return (jnp if is_traced(rate) else np).asarray(rate, dtype)
+        rate = (jnp if is_traced(rate) else np).asarray(rate, dtype)
+        return {"iterations": np.zeros((), np.int32), "learning_rate": rate}
+
+    # What it remembers ---------------------------------------------------------------
+
+    @property
+    def state(self) -> dict[str, Any] | None:
+        """What `update` goes on with, as `init` describes it; None before any step."""
+        return self._state
+
+    @property
+    def made_for(self) -> Tree:
+        """The shapes of the weights that the state is for, where they are known."""
+        return self._shapes
+
+    def remember(self, state: dict[str, Any] | None, shapes: Tree = None) -> None:
+        """Goes on with this state, made for weights of these shapes, if one knows them.
+
+        The learning rate, the count of steps and the slots are there and nowhere else.
+        """
+        object.__setattr__(self, "_state", state)
+        object.__setattr__(self, "_shapes", shapes)
+
+    def forget(self) -> None:
+        """Begins anew, with the learning rate as it is now."""
+        now = self._as_now()._rate
+        self.remember(None)
+        super().__setattr__("learning_rate", now)
+
+    def resume(self, params: Tree, weights: Tree) -> dict[str, Any]:
+        """The state for these weights; a fresh one where they are others than before.
+
+        Args:
+            params: The weights as `update` will be given them.
+            weights: The same weights, each as an array with a shape of its own.
+        """
+        shapes = jax.tree.map(np.shape, weights)
+        if self._state is None or self._shapes != shapes:
+            # A state that a file has brought is not known by the weights' shapes.
+            fits = self._shapes is None and _shapes_of(self._state) == _shapes_of(
+                self.init(params)
+            )
+            if not fits:
+                self.forget()
+            self.remember(self._state or self.init(params), shapes)
+        assert self._state is not None
+        return self._state
+
+    def _as_now(self) -> Self:
+        """The settings alone, with the learning rate as it is now."""
+        bare = object.__new__(type(self))
+        for name, value in vars(self).items():
+            if not name.startswith("_"):
+                object.__setattr__(bare, name, value)
+        if self._state is not None and self.constant_rate:
+            rate = self._state["learning_rate"]
+            if np.asarray(self._rate, rate.dtype) != rate:
+                object.__setattr__(bare, "learning_rate", _written(rate))
+        return bare
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some settings changed, before its first step."""
+        return super(Optimizer, self._as_now()).replace(**changes)
+
+    def get_config(self) -> dict[str, Any]:
+        """The settings as JSON can hold them; the learning rate as it is now."""
+        return super(Optimizer, self._as_now()).get_config()
+
+    def __repr__(self) -> str:
+        return super(Optimizer, self._as_now()).__repr__()
 
     # The face -----------------------------------------------------------------------
 
-    def apply(self, grads: Tree, variables: Tree) -> Tree:
+    @property
+    def iterations(self) -> Variable:
+        """How many steps it has taken."""
+        every = self.gradient_accumulation_steps or 1
+        return self._view("iterations", lambda count: count // every)
+
+    def _view(self, name: str, shown: Any = lambda value: value) -> Variable:
+        """A number of the state as a variable; before the first step as it will be."""
+
+        def read() -> Array:
+            return shown((self._state or self._begin(()))[name])
+
+        def write(value: Array) -> None:
+            if name == "learning_rate":
+                self.learning_rate = value
+            elif self._state is None:
+                raise invalid(
+                    f"{type(self).__name__}.{name}",
+                    "an assignment before the first step",
+                    "an optimizer that knows its variables",
+                    "write optimizer.build(variables) before it",
+                )
+            else:
+                self._state[name] = value
+
+        return view(read, write, name=name, path=f"{self.name}/{name}", trainable=False)
+
+    def build(self, variables: Iterable[Any]) -> None:
+        """Makes the state for these variables, as before the first step."""
+        given = list(variables)
+        arrays = _arrays(given)
+        object.__setattr__(self, "_variables", given)
+        self.resume(arrays, arrays)
+
+    def apply(self, grads: Tree, trainable_variables: Tree = None) -> Tree:
         """The variables after one step; the state is kept for the next.
 
+        Variables (`onefit.variables.Variable`, such as `model.trainable_variables`) are
+        changed. Of arrays the new ones are returned.
+
         Args:
-            grads: The gradient of each variable: a list, or any nest of arrays.
-            variables: The arrays that they belong to, in a nest like it.
+            grads: The gradient of each variable: a list, or any nest of arrays. A
+                variable whose gradient is None stays as it is.
+            trainable_variables: The variables or arrays that they belong to, in a nest
+                like it; unless given, those that `build` was given.
 
         Raises:
-            ValueError: Gradients that do not fit the variables, or variables of other
-                shapes than at the first call.
+            ValueError: Gradients that do not fit the variables, variables of other
+                shapes than at the first call, no gradient at all.
         """
+        where = f"{type(self).__name__}.apply"
+        variables = (
+            self._variables if trainable_variables is None else (trainable_variables)
+        )
         if isinstance(grads, tuple) and isinstance(variables, list):
             grads = list(grads)  # what jax.grad returns for many arguments
-        grads, variables = jax.tree.map(_as_float, (grads, variables))
-        shapes = [jax.tree.map(jnp.shape, tree) for tree in (grads, variables)]
+        arrays = _arrays(variables)
+        grads, missing = _filled(where, grads, variables)
+        shapes = [jax.tree.map(np.shape, tree) for tree in (grads, arrays)]
         if shapes[0] != shapes[1]:
             raise invalid(
-                f"{type(self).__name__}.apply",
+                where,
                 f"gradients of shapes {shapes[0]}",
                 f"those of the variables, {shapes[1]}",
                 "write optimizer.apply(grads, variables) in one order",
             )
-        state = self.init(variables) if self._state is None else self._state
         if self._shapes not in (None, shapes[1]):
             raise invalid(
-                f"{type(self).__name__}.apply",
+                where,
                 f"variables of shapes {shapes[1]}",
                 f"those of its first step, {self._shapes}",
                 "make another optimizer for other variables",
             )
-        if self.constant_rate:
-            state = state | {"learning_rate": self._rate_for(variables)}
-        variables, state = _update(self, grads, state, variables)
-        object.__setattr__(self, "_state", state)
-        object.__setattr__(self, "_shapes", shapes[1])
-        return variables
+        new, state = _update(self, grads, self.resume(arrays, arrays), arrays)
+        self.remember(state, shapes[1])
+        return _put(variables, new, missing)
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]]) -> list[Any]:
         """`apply` for pairs: `w, b = optimizer.apply_gradients(zip(grads, [w, b]))`."""
@@ -325,17 +459,90 @@ class Optimizer(Description):
 
     def finalize_variable_values(self, variables: Tree) -> Tree:
         """The variables to keep when training ends: their average with `use_ema`."""
-        return (
-            variables
-            if self._state is None
-            else _finish(self, self._state, jax.tree.map(_as_float, variables))
-        )
+        if self._state is None:
+            return variables
+        return _put(variables, _finish(self, self._state, _arrays(variables)))
 
-    @property
-    def iterations(self) -> int:
-        """How many steps `apply` has taken."""
-        count = 0 if self._state is None else int(self._state["iterations"])
-        return count // (self.gradient_accumulation_steps or 1)
+
+def _rate_now(optimizer: Optimizer) -> Any:
+    """The learning rate: a variable; of a schedule, its value at the next step."""
+    rate = optimizer._rate
+    if not optimizer._made:  # inside a program: the setting itself
+        return rate
+    if optimizer.constant_rate:
+        return optimizer._view("learning_rate")
+    state = optimizer.state
+    return rate(0 if state is None else state["iterations"])
+
+
+def _store_rate(optimizer: Optimizer, value: Any) -> None:
+    vars(optimizer)["learning_rate"] = value
+
+
+# A field of the settings, but read through the state once there is one.
+setattr(Optimizer, "learning_rate", property(_rate_now, _store_rate))  # noqa: B010
+
+
+def _written(rate: Array) -> float:
+    """A rate with no more digits than its type has: 0.1 rather than 0.100000001."""
+    return float(str(np.asarray(rate)))
+
+
+def _is_variable(value: Any) -> bool:
+    return isinstance(value, Variable)
+
+
+def _arrays(variables: Tree) -> Tree:
+    """Variables, or arrays, as arrays of floats."""
+    return jax.tree.map(_as_float, variables, is_leaf=_is_variable)
+
+
+def _shapes_of(state: Tree) -> Tree:
+    return jax.tree.map(np.shape, state)
+
+
+def _put(variables: Tree, new: Tree, but: Collection[int] = ()) -> Tree:
+    """Assigns new arrays to variables, and returns these or, for arrays, the new ones.
+
+    Those whose number is in `but` stay as they are.
+    """
+    given, nest = jax.tree.flatten(variables, is_leaf=_is_variable)
+    leaves = jax.tree.leaves(new)
+    for i, (old, value) in enumerate(zip(given, leaves, strict=True)):
+        if i in but:
+            leaves[i] = old
+        elif isinstance(old, Variable):
+            leaves[i] = old.assign(value)
+    return nest.unflatten(leaves)
+
+
+def _filled(where: str, grads: Tree, variables: Tree) -> tuple[Tree, set[int]]:
+    """The gradients with zeros for those that are None, and which those are."""
+    given, nest = jax.tree.flatten(variables, is_leaf=_is_variable)
+    try:
+        leaves = nest.flatten_up_to(grads)
+    except ValueError:  # another nest, whose shapes are compared
+        return _arrays(grads), set()
+    missing = {i for i, g in enumerate(leaves) if g is None}
+    if len(missing) == len(given):
+        raise invalid(
+            where,
+            "no gradient, each being None,",
+            "the gradient of each variable",
+            "take the gradients of a loss that depends on the variables",
+        )
+    if missing:
+        names = [getattr(given[i], "path", f"number {i}") for i in sorted(missing)]
+        warnings.warn(
+            f"{where}: there is no gradient for {', '.join(names)}: these variables "
+            "stay as they are. Take the gradients of a loss that depends on them, or "
+            "leave them out.",
+            OnefitWarning,
+            stacklevel=3,
+        )
+    pairs = zip(leaves, given, strict=True)
+    filled = [np.zeros(np.shape(v)) if g is None else g for g, v in pairs]
+    return nest.unflatten([_as_float(g) for g in filled]), missing
 
 
 @jax.jit
@@ -361,6 +568,7 @@ def _down_to(norm: Any, grads: list[Array]) -> Array:
 
 
 def _as_float(x: Any) -> Any:
+    x = x.value if isinstance(x, Variable) else x
     if isinstance(x, jax.Array):
         return x
     x = np.asarray(x)

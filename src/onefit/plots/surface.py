@@ -122,7 +122,7 @@ def _named(given: Any) -> dict[str, Any]:
     for one in given if isinstance(given, list | tuple) else [given]:
         optimizer: Any = known.get(one)
         rate = optimizer.learning_rate
-        text = f", α = {float(rate):g}" if isinstance(rate, int | float) else ""
+        text = f", α = {float(rate):g}" if optimizer.constant_rate else ""
         momentum = getattr(optimizer, "momentum", 0.0)
         if isinstance(momentum, int | float) and momentum:
             text += f", momentum {momentum:g}"

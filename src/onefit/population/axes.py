@@ -1,17 +1,19 @@
 """What may vary over a population: settings of the model, by a path.
 
-A path names a setting: "learning_rate" (the optimizer's), "dropout.rate" (a layer's, by
-its name), "dense.kernel_regularizer.l2", "loss.label_smoothing". A setting that is a
-number in the program (a leaf of the task) becomes an axis of one program; one that
-shapes the program (units, an activation, the batch size) makes several programs.
+A path names a setting: "learning_rate" or "optimizer.learning_rate", "dropout.rate" or
+"layers.dropout.rate" (a layer's, by its name), "dense.kernel_regularizer.l2",
+"loss.label_smoothing". A setting that is a number in the program (a leaf of the task,
+at a key path) becomes an axis of one program; one that shapes the program (units, an
+activation, the batch size) makes several programs.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import numpy as np
+from jax.tree_util import GetAttrKey, SequenceKey
 
 from onefit import config, losses, optimizers
 from onefit.description import Description, Field, fields
@@ -25,13 +27,17 @@ __all__ = [
     "Place",
     "find",
     "key_of",
+    "keys",
     "members_of",
+    "put",
     "rebuilt",
     "replaced_at",
     "varies_inside",
     "with_axes",
-    "with_numbers",
 ]
+
+KeyPath: TypeAlias = tuple[Any, ...]
+"""JAX's path of a leaf in a tree: the names of fields, the numbers of tuples."""
 
 FIT = ("batch_size", "class_weight", "seed")
 """What varies with the call of fit rather than with the model."""
@@ -69,6 +75,8 @@ def find(model: Model, path: str) -> Place:
     if path in COMPILE:
         return Place(path, "compile", None, (path,), False)
     first, *rest = path.split(".")
+    if rest and first in ("optimizer", "layers"):  # the tree's own names
+        first, *rest = rest
     layers = {str(layer.name): layer for layer in model.graph.plain_layers()}
     if rest and first in layers:
         owner, room, fields = layers[first], "layer", tuple(rest)
@@ -194,34 +202,57 @@ def _got(place: Place, value: Any) -> Any:
 
 def replaced(owner: Any, fields: tuple[str, ...], value: Any) -> Any:
     """A description with a setting, its own or one further inside, changed."""
-    first, *rest = fields
-    if rest:
-        value = replaced(getattr(owner, first), tuple(rest), value)
-    return owner.replace(**{first: value})
+    return put(owner, tuple(map(GetAttrKey, fields)), value)
 
 
-def with_numbers(owner: Any, place: Place, value: Any) -> Any:
-    """A task, or a graph, in which the number at a place is this one, or an array."""
-    if isinstance(owner, Task):
-        if place.room == "optimizer":
-            new = replaced(owner.optimizer, place.fields, value)
-            return owner.replace(optimizer=new)
-        if place.room == "loss":
-            heads = tuple(
-                head.replace(loss=replaced(head.loss, place.fields, value))
-                for head in owner.heads
-            )
-            return owner.replace(heads=heads)
-        return owner.replace(graph=with_numbers(owner.graph, place, value))
-
-    def changed(layer: Layer) -> Layer:
+def _layers(graph: Graph, at: KeyPath = ()) -> Iterator[tuple[KeyPath, Layer]]:
+    """Every plain layer of a graph, models inside it among them, with its key path."""
+    for i, layer in enumerate(graph.layers):
+        path = (*at, GetAttrKey("layers"), SequenceKey(i))
         if isinstance(layer, Graph):
-            return with_numbers(layer, place, value)
-        if layer.name != place.layer:
-            return layer
-        return replaced(layer, place.fields, value)
+            yield from _layers(layer, path)
+        else:
+            yield path, layer
 
-    return owner.replace(layers=tuple(changed(layer) for layer in owner.layers))
+
+def keys(tree: Task | Graph, place: Place) -> tuple[KeyPath, ...]:
+    """Where a place is in a task, or a graph: JAX's key paths.
+
+    There are several where layers of one name stand in several models, and where a loss
+    is that of several outputs.
+    """
+    fields = tuple(map(GetAttrKey, place.fields))
+    if isinstance(tree, Graph):
+        owners = [at for at, layer in _layers(tree) if layer.name == place.layer]
+    elif place.room == "layer":
+        graph = (GetAttrKey("graph"),)
+        owners = [
+            (*graph, *at)
+            for at, layer in _layers(tree.graph)
+            if layer.name == place.layer
+        ]
+    elif place.room == "loss":
+        heads, loss = GetAttrKey("heads"), GetAttrKey("loss")
+        owners = [(heads, SequenceKey(i), loss) for i in range(len(tree.heads))]
+    else:
+        owners = [(GetAttrKey("optimizer"),)]
+    return tuple((*owner, *fields) for owner in owners)
+
+
+def put(tree: Any, path: KeyPath, value: Any) -> Any:
+    """A description, or a tuple of them, with what is at a key path replaced.
+
+    >>> from onefit.layers import Dropout
+    >>> put((Dropout(0.1), Dropout(0.2)), (SequenceKey(1), GetAttrKey("rate")), 0.5)
+    (Dropout(rate=0.1), Dropout(rate=0.5))
+    """
+    if not path:
+        return value
+    key, *rest = path
+    if isinstance(key, SequenceKey):
+        new = put(tree[key.idx], tuple(rest), value)
+        return (*tree[: key.idx], new, *tree[key.idx + 1 :])
+    return tree.replace(**{key.name: put(getattr(tree, key.name), tuple(rest), value)})
 
 
 def varies_inside(place: Place, values: Sequence[Any]) -> bool:
@@ -232,28 +263,20 @@ def varies_inside(place: Place, values: Sequence[Any]) -> bool:
 
 
 def with_axes(
-    owner: Any, numbers: list[tuple[Place, np.ndarray]]
-) -> tuple[Any, tuple[tuple[int, ...], ...]]:
-    """A task, or a graph, with every varying number switched on, and their leaves.
-
-    A number has more than one leaf where layers of one name stand in several models.
-    """
-    for place, values in numbers:
-        owner = with_numbers(owner, place, np.asarray(values[0], config.floatx()))
-    found = []
-    for place, values in numbers:
-        marked = with_numbers(owner, place, np.asarray(values[0], config.floatx()))
-        pairs = zip(*map(jax.tree.leaves, (owner, marked)), strict=True)
-        found.append(tuple(i for i, (a, b) in enumerate(pairs) if a is not b))
-    return owner, tuple(found)
+    tree: Any, numbers: Sequence[tuple[Place, np.ndarray]]
+) -> tuple[Any, tuple[tuple[KeyPath, ...], ...]]:
+    """A task, or a graph, with every varying number switched on, and the key paths."""
+    paths = tuple(keys(tree, place) for place, _ in numbers)
+    for at, (_, values) in zip(paths, numbers, strict=True):
+        for path in at:
+            tree = put(tree, path, np.asarray(values[0], config.floatx()))
+    return tree, paths
 
 
-def replaced_at(owner: Any, places: Any, values: Any) -> Any:
-    """A task, or a graph, with each value at its leaves, as `with_axes` names them."""
-    leaves, nest = jax.tree.flatten(owner)
-    for at, value in zip(places, values, strict=True):
-        leaves = [value if i in at else a for i, a in enumerate(leaves)]
-    return nest.unflatten(leaves)
+def replaced_at(tree: Any, paths: Sequence[Sequence[KeyPath]], values: Any) -> Any:
+    """A task, or a graph, with each value at its key paths, as of `with_axes`."""
+    new = {path: value for at, value in zip(paths, values, strict=True) for path in at}
+    return jax.tree_util.tree_map_with_path(new.get, tree)
 
 
 def rebuilt(model: Model, changes: list[tuple[Place, Any]]) -> Model:

@@ -2,12 +2,12 @@
 
 A member is what a fit of the network alone would be: its own initial weights, order of
 rows, random numbers in layers, and settings. The program is that of a lone fit
-(`training/program.py`) with one axis more, run by stretches of epochs as a lone fit is.
+(`training/program.py`) with one axis more, run by the same stretches
+(`training/stretches.py`).
 """
 
 import contextlib
 import dataclasses
-import functools
 import math
 import time
 from typing import Any, NamedTuple
@@ -16,28 +16,19 @@ import jax
 import numpy as np
 
 from onefit import config
-from onefit.data import rows
 from onefit.data.batch import Batch
-from onefit.data.orders import orders
-from onefit.population.axes import Place, replaced_at, with_axes, with_numbers
+from onefit.networks.graph import Graph
+from onefit.population.axes import KeyPath, Place, keys, put, replaced_at, with_axes
 from onefit.training import program
-from onefit.training.compiling import QUICK, compiled, is_small
+from onefit.training.compiling import compiled, is_small
 from onefit.training.job import Fit
 from onefit.training.loop import Interrupt
 from onefit.training.program import Plan, Stretch
+from onefit.training.stretches import Whole, capacity
 from onefit.training.task import Task, Train
-from onefit.types import Tree, is_shape
+from onefit.types import Array, Tree, is_shape
 
 __all__ = ["Members", "Trained", "bytes_a_member", "train"]
-
-SECONDS = 0.3
-"""How long a call of the program may take: the bar moves and Ctrl-C answers."""
-
-TABLE = 1 << 22
-"""The most numbers of logs, or of rows' order, that one call is given room for."""
-
-GUESS = 1e10
-"""Multiplications and additions a second, a guess: small products, many of them."""
 
 WORTH = 3.0
 """Seconds that fewer members have to save before a program is made for them."""
@@ -100,8 +91,8 @@ class Trained(NamedTuple):
     interrupted: bool
 
 
-class Batched(NamedTuple):
-    """The members' own part of a program's arguments, a member along the first axis."""
+class Moving(NamedTuple):
+    """What moves through a fit, of each member along the first axis."""
 
     params: Tree
     train: Train
@@ -110,153 +101,200 @@ class Batched(NamedTuple):
 
 def _run(
     task: Task,
-    numbers: tuple[Any, ...],
+    numbers: tuple[Array, ...],
     rules: tuple[Any, ...],
-    members: Batched,
+    params: Tree,
+    train: Train,
+    memories: tuple[Tree, ...],
     data: Batch,
-    weights: Any,
+    weights: Array | None,
     validation: Batch | None,
     stretch: Stretch,
+    *,
+    paths: tuple[tuple[KeyPath, ...], ...],
     plan: Plan,
     capacity: int,
     names: tuple[str, ...],
-    axes: tuple[Any, ...],
-) -> tuple[Batched, Any, Any, Any]:
-    """`program.run` of every member: (what moves, logs, epochs run, stops)."""
-    places, count_axis = axes
+) -> tuple[Tree, Train, tuple[Tree, ...], Array, Any, Any]:
+    """`program.run` of every member, each with its own numbers, weights and rows."""
 
-    def one(numbers: Any, member: Batched, weight: Any, stretch: Stretch) -> Any:
-        own = replaced_at(task, places, numbers)
+    def one(numbers: Any, moving: Moving, weight: Any, stretch: Stretch) -> Any:
+        own = replaced_at(task, paths, numbers)
         batch = data if weight is None else data._replace(w=weight)
-        params, train, memories, *rest = program.run(
+        return program.run(
             own,
             rules,
-            member.params,
-            member.train,
-            member.memories,
+            *moving,
             batch,
             validation,
             stretch,
-            plan,
-            capacity,
-            names,
+            plan=plan,
+            capacity=capacity,
+            names=names,
         )
-        return Batched(params, train, memories), *rest
 
-    order: Any = None if stretch.order is None else 0
-    held: Any = None if stretch.held is None else 0
-    told = Stretch(order, None, None, count_axis, None, 0, held, None)
+    counted = 0 if np.ndim(stretch.count) else None
+    rows = [None if a is None else 0 for a in (stretch.order, stretch.held)]
+    told = Stretch(rows[0], None, None, counted, None, 0, rows[1], None)
     in_axes = (0, 0, None if weights is None else 0, told)
-    return jax.vmap(one, in_axes=in_axes)(numbers, members, weights, stretch)
+    moving = Moving(params, train, memories)
+    return jax.vmap(one, in_axes=in_axes)(numbers, moving, weights, stretch)
 
 
-@functools.cache
-def _compiled(small: bool) -> Any:
-    """The compiled form of `_run`."""
-    return jax.jit(
-        _run,
-        static_argnames=("plan", "capacity", "names", "axes"),
-        donate_argnames=("members",),
-        compiler_options=QUICK if small else None,
-    )
-
-
-def _run_one(
+def _finish(
     task: Task,
-    numbers: Any,
-    rules: Any,
-    members: Batched,
-    data: Batch,
-    weights: Any,
-    validation: Any,
-    stretch: Stretch,
-    plan: Plan,
-    capacity: int,
-    names: Any,
-    axes: Any,
-    small: bool,
-) -> tuple[Batched, Any, Any, Any]:
-    """`_run` of one member: the program of a lone fit, hence the same bits."""
+    numbers: tuple[Array, ...],
+    rules: tuple[Any, ...],
+    moving: Moving,
+    *,
+    paths: tuple[tuple[KeyPath, ...], ...],
+) -> tuple[Tree, Train]:
+    """What members end with: the rules' best weights, the optimizer's average."""
 
-    def first(tree: Any) -> Any:
-        return jax.tree.map(lambda a: np.asarray(a)[0], tree)
+    def one(numbers: Any, moving: Moving) -> tuple[Tree, Train]:
+        own = replaced_at(task, paths, numbers)
+        return program.finish(own, rules, *moving, True)
 
-    task = replaced_at(task, axes[0], [value[0] for value in numbers])
-    batch = data if weights is None else data._replace(w=weights[0])
-    own = ("order", "seed", "held")
-    told = stretch._replace(**{name: first(getattr(stretch, name)) for name in own})
-    told = told._replace(count=np.int32(np.ravel(stretch.count)[0]))
-    member = first(members)
-    params, train_, memories, *rest = compiled("run", small)(
-        task,
-        rules,
-        member.params,
-        member.train,
-        member.memories,
-        batch,
-        validation,
-        told,
-        plan=plan,
-        capacity=capacity,
-        names=names,
-    )
-    result = Batched(params, train_, memories), *rest
-    return jax.tree.map(lambda a: np.asarray(a)[None], result)
+    return jax.vmap(one)(numbers, moving)
 
 
-def initial(job: Fit, members: Members, task: Task) -> tuple[Batched, np.ndarray]:
-    """The members before the first epoch, and the seeds of their fits."""
-    pairs = [config.first_seeds(seed, 2) for seed in members.seeds]
-    graph = job.model.graph
-    of_start = [
-        (place, values)
-        for place, values in members.numbers
-        if place.room == "layer" and any("initializer" in f for f in place.fields)
-    ]
-    drawn = []
-    for i, (start, _) in enumerate(pairs):
-        own = graph
-        if of_start:
-            own = _with_slots(graph, of_start, i)
-        drawn.append(own.redraw(config.generator(start)))
-    params, state = jax.tree.map(lambda *a: np.stack(a), *drawn)
-    first = jax.tree.map(lambda a: a[0], params)
-    free = _stacked_pack(task, params)
-    one = task.optimizer.init(task.pack(first))
-    optimizer = jax.tree.map(lambda a: _repeated(a, len(members)), one)
-    for place, values in members.numbers:
-        if place.path == "learning_rate" and task.optimizer.constant_rate:
-            optimizer["learning_rate"] = np.asarray(
-                values, optimizer["learning_rate"].dtype
+class Many:
+    """The members on their way: runs stretches, as `State` does for one network.
+
+    Attributes:
+        at: Which members are in the program; others have been put aside.
+        active: Of all members, which still run.
+    """
+
+    def __init__(self, job: Fit, members: Members, may_stop: bool) -> None:
+        self.job, self.members, self.may_stop = job, members, may_stop
+        count = len(members)
+        self.at, self.active = np.arange(count), np.ones(count, bool)
+        self.task, self.paths = with_axes(job.task, members.numbers)
+        self.numbers = tuple(np.asarray(v, config.floatx()) for _, v in members.numbers)
+        pairs = [config.first_seeds(seed, 2) for seed in members.seeds]
+        self.seeds = np.array([of_fit for _, of_fit in pairs], np.uint32)
+        self.moving = self._begin([of_start for of_start, _ in pairs])
+        graph = job.model.graph
+        self.multiplications = graph.multiplications(graph.slot.input_shape)
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """The axis of the members in the program."""
+        return (len(self.at),)
+
+    def _begin(self, seeds: list[Any]) -> Moving:
+        """The members before the first epoch."""
+        graphs = [self._graph(i) for i in range(len(seeds))]
+        drawn = [
+            jax.tree.map(np.asarray, graph.redraw(config.generator(seed)))
+            for graph, seed in zip(graphs, seeds, strict=True)
+        ]
+        params, state = jax.tree.map(lambda *a: np.stack(a), *drawn)
+        free = jax.tree.map(
+            lambda *a: np.stack(a), *(self.task.pack(p) for p, _ in drawn)
+        )
+
+        def begin(numbers: Any, free: Tree) -> Tree:
+            return replaced_at(self.task, self.paths, numbers).optimizer.init(free)
+
+        optimizer = jax.tree.map(np.array, jax.vmap(begin)(self.numbers, free))
+        train = Train(free, state, optimizer)
+        memories = tuple(jax.vmap(rule.init)(train) for rule in self.job.rules)
+        return Moving(params, train, jax.tree.map(np.array, memories))
+
+    def _graph(self, i: int) -> Graph:
+        """The graph that draws the i-th member's weights, by its own initializers."""
+        graph = own = self.job.model.graph
+        for place, values in self.members.numbers:
+            for path in keys(graph, place) if place.room == "layer" else ():
+                own = put(own, path, float(values[i]))
+        if own is not graph:
+            for old, new in zip(graph.plain_layers(), own.plain_layers(), strict=True):
+                object.__setattr__(new, "_weights", old._weights)
+        return own
+
+    def order(self, plan: Plan, epoch: int, count: int, out: np.ndarray) -> None:
+        """Writes the rows of these epochs of each member."""
+        own = self.members.rows
+        for place, i in enumerate(self.at):
+            seed, rows = int(self.seeds[i]), None if own is None else own[i]
+            self.job.order(plan, epoch, count, out[place], seed, rows)
+
+    def run(
+        self,
+        data: Batch,
+        validation: Batch | None,
+        stretch: Stretch,
+        plan: Plan,
+        capacity: int,
+        donate: bool,
+    ) -> tuple[Array, Array, Array]:
+        """One call of the program: (logs, epochs run, which rules stopped it)."""
+        own, job = self.members.take(self.at), self.job
+        told = stretch._replace(seed=self.seeds[self.at], held=own.held)
+        if self.may_stop:  # one that has stopped runs no epoch more
+            count = np.where(self.active[self.at], stretch.count, 0).astype(np.int32)
+            told = told._replace(count=count)
+        small = is_small(self.multiplications, plan.batch)
+        static = {"plan": plan, "capacity": capacity, "names": job.names}
+        numbers, rules = tuple(v[self.at] for v in self.numbers), tuple(job.rules)
+        if len(own) > 1:
+            made = compiled(_run, small, donate=True, many=True)(
+                self.task,
+                numbers,
+                rules,
+                *self.moving,
+                data,
+                own.weights,
+                validation,
+                told,
+                paths=self.paths,
+                **static,
             )
-    train = Train(free, state, optimizer)
-    memories = tuple(jax.vmap(rule.init)(train) for rule in job.rules)
-    memories = jax.tree.map(np.array, memories)
-    return Batched(params, train, memories), np.array([s for _, s in pairs], np.uint32)
+        else:  # the program of a lone fit, hence the same bits
+            numbers, moving, weights = _first((numbers, self.moving, own.weights))
+            each = {"order": told.order, "seed": told.seed, "held": told.held}
+            told = told._replace(**_first(each), count=np.int32(np.max(told.count)))
+            made = compiled("run", small)(
+                replaced_at(self.task, self.paths, numbers),
+                rules,
+                *moving,
+                data if weights is None else data._replace(w=weights),
+                validation,
+                told,
+                **static,
+            )
+            made = jax.tree.map(lambda a: np.asarray(a)[None], made)
+        self.moving = Moving(*made[:3])
+        logs, ran, stops = made[3:]
+        return logs, ran, stops
+
+    def keep(self, places: np.ndarray) -> None:
+        """Goes on with some of the members in the program."""
+        self.moving = jax.tree.map(lambda a: np.asarray(a)[places], self.moving)
+        self.at = self.at[places]
+
+    def weights(self, ended: bool) -> tuple[Tree, Tree]:
+        """The weights of the members in the program, and their layers' states.
+
+        Args:
+            ended: Whether the program has seen their end. Where it has not, the best
+                weights, or the average, come now.
+        """
+        params, train, _ = self.moving
+        if not ended:
+            numbers = tuple(v[self.at] for v in self.numbers)
+            finish = compiled(_finish, False)
+            params, train = finish(
+                self.task, numbers, tuple(self.job.rules), self.moving, paths=self.paths
+            )
+        return jax.tree.map(np.asarray, (params, train.state))
 
 
-def _with_slots(graph: Any, numbers: list[tuple[Place, np.ndarray]], i: int) -> Any:
-    """A graph that draws with the i-th member's initializers, for the same shapes."""
-    own = graph
-    for place, values in numbers:
-        own = with_numbers(own, place, float(values[i]))
-    for old, new in zip(graph.plain_layers(), own.plain_layers(), strict=True):
-        object.__setattr__(new, "_weights", old._weights)
-    return own
-
-
-def _stacked_pack(task: Task, params: Tree) -> Tree:
-    """The free weights of all members as the optimizer sees them."""
-    count = len(jax.tree.leaves(params)[0])
-    one = task.pack(jax.tree.map(lambda a: a[0], params))
-    if not isinstance(one, np.ndarray):
-        return task.graph.free(params)
-    leaves = jax.tree.leaves(task.graph.free(params))
-    return np.concatenate([a.reshape(count, -1) for a in leaves], axis=1)
-
-
-def _repeated(a: Any, count: int) -> np.ndarray:
-    return np.broadcast_to(np.asarray(a), (count, *np.shape(a))).copy()
+def _first(tree: Tree) -> Tree:
+    """What the first, or only, member has."""
+    return jax.tree.map(lambda a: np.asarray(a)[0], tree)
 
 
 def bytes_a_member(job: Fit) -> int:
@@ -303,35 +341,37 @@ def train(
 
 
 class _Training:
-    """The members of one program on their way.
+    """The members of one program, stretch by stretch.
 
     Attributes:
         epoch: How many epochs are done.
-        at: Which members are in the program; others have been put aside.
-        active: Which members still run.
         logs, epochs, stopped: As in `Trained`.
     """
 
     def __init__(self, job: Fit, members: Members, drop: Any) -> None:
-        self.job, self.members, self.drop = job, members, drop
-        self.task, self.leaves = with_axes(job.task, members.numbers)
-        self.batched, self.seeds = initial(job, members, self.task)
+        self.names, self.drop, count = job.names, drop, len(members)
+        if drop is not None:
+            job = dataclasses.replace(job, pauses=_pauses(drop, job.epochs))
+        self.job = job
+        self.runner = Many(job, members, may_stop=bool(job.rules) or drop is not None)
         self.plan = _plan(job, members)
-        count = len(members)
-        self.at, self.active = np.arange(count), np.ones(count, bool)
         shape = (count, job.epochs, len(job.names))
         self.logs = np.full(shape, np.nan, np.float32)
         self.epochs, self.stopped = np.zeros(count, int), np.full(count, -1)
-        self.numbers = tuple(np.asarray(v, config.floatx()) for _, v in members.numbers)
         self.data = jax.device_put((job.train_data, job.validation_data))
-        graph = job.model.graph
-        work = graph.multiplications(graph.slot.input_shape)
-        self.small = is_small(work, self.plan.batch)
-        self.may_stop = bool(job.rules) or drop is not None
-        self.final: Any = None
-        # Before a pace is known, seconds an epoch of all members may take.
-        guess = 6 * work * self.plan.rows * count / GUESS
-        self.pace, self.calls, self.epoch = max(guess, 1e-6), 0, 0
+        self.final: Tree = None
+        self.epoch = 0
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Makes the stretches of the members that are in the program."""
+        room = capacity(self.job, self.plan, False, len(self.runner.at))
+        self.whole = Whole(self.job, self.runner, self.plan, *self.data, room, True)
+
+    @property
+    def active(self) -> np.ndarray:
+        """Which members still run."""
+        return self.runner.active
 
     @property
     def goes_on(self) -> bool:
@@ -340,115 +380,40 @@ class _Training:
 
     def stretch(self) -> None:
         """One call of the program: some epochs of all members in it."""
-        room = self._capacity()
-        until = self.drop.next(self.epoch) if self.drop else self.job.epochs
-        wanted = int(SECONDS / self.pace)
-        n = max(1, min(room, min(until, self.job.epochs) - self.epoch, wanted))
-        told, own = self._told(n, room)
-        if not self.calls:  # no epoch: what takes its time is compiling
-            self._run(told._replace(count=np.zeros_like(told.count)), own, room)
-        started = time.perf_counter()
-        table, ran, stops = map(np.asarray, self._run(told, own, room))
-        self.calls, seconds = self.calls + 1, time.perf_counter() - started
-        self.pace = max(seconds / n, 1e-7)
-        self._take(table, ran, stops, n)
+        table, stops, ran = self.whole(self.epoch)
+        n, at = table.shape[1], self.runner.at
+        lines = np.where((np.arange(n) < ran[:, None])[..., None], table, np.nan)
+        self.logs[at, self.epoch : self.epoch + n] = lines
+        self.epochs[at] += ran
+        ended = stops.any(axis=1) & self.active[at]
+        if ended.any():
+            self.stopped[at[ended]] = stops[ended].argmax(axis=1)
+            self.active[at[ended]] = False
         self.epoch += n
         if self.drop is not None and self.goes_on:
-            names = self.job.names
-            self.active[self.drop(self.epoch, self.logs, names, self.active)] = False
+            lost = self.drop(self.epoch, self.logs, self.names, self.active)
+            self.active[lost] = False
         self._compact()
-
-    def _run(self, told: Stretch, own: Members, room: int) -> Any:
-        """What the program gives: (logs, epochs run, which rules stopped)."""
-        data, validation = self.data
-        run = _compiled(self.small)
-        if len(own) == 1:
-            run = functools.partial(_run_one, small=self.small)
-        self.batched, *rest = run(
-            self.task,
-            tuple(v[self.at] for v in self.numbers),
-            tuple(self.job.rules),
-            self.batched,
-            data,
-            own.weights,
-            validation,
-            told,
-            plan=self.plan,
-            capacity=room,
-            names=self.job.names,
-            axes=(self.leaves, 0 if self.may_stop else None),
-        )
-        return rest
-
-    def _capacity(self) -> int:
-        """The most epochs of one call: what its tables have room for."""
-        columns = max(len(self.job.names), self.plan.rows if self.plan.ordered else 0)
-        room = min(TABLE // max(len(self.at) * columns, 1), self.job.epochs, 1 << 14)
-        return 1 << (max(room, 1).bit_length() - 1)
-
-    def _told(self, n: int, room: int) -> tuple[Stretch, Members]:
-        """What the next call is told, and the members in it."""
-        own, seeds, job = self.members.take(self.at), self.seeds[self.at], self.job
-        order = _orders(job, self.plan, own, seeds, self.epoch, n, room)
-        marks = None
-        if self.plan.sometimes:
-            marks = job.validates(range(self.epoch, self.epoch + room))
-        count: Any = np.int32(n)
-        if self.may_stop:  # one that has stopped runs no epoch more
-            count = np.where(self.active[self.at], n, 0).astype(np.int32)
-        told = Stretch(
-            order,
-            marks,
-            np.int32(self.epoch),
-            count,
-            np.int32(job.epochs - 1),
-            seeds,
-            own.held,
-        )
-        return told, own
-
-    def _take(self, table: Any, ran: Any, stops: Any, n: int) -> None:
-        """Takes the logs of a call, and who has stopped in it."""
-        ran = np.broadcast_to(ran, len(self.at))
-        lines = np.where((np.arange(n) < ran[:, None])[..., None], table[:, :n], np.nan)
-        self.logs[self.at, self.epoch : self.epoch + n] = lines
-        self.epochs[self.at] += ran
-        stops = np.broadcast_to(stops, (len(self.at), len(self.job.rules)))
-        ended = stops.any(axis=1) & self.active[self.at]
-        if ended.any():
-            self.stopped[self.at[ended]] = stops[ended].argmax(axis=1)
-            self.active[self.at[ended]] = False
 
     def _compact(self) -> None:
         """Goes on with those that still run, where that is worth a new program."""
-        runs = self.active[self.at]
-        left = (self.job.epochs - self.epoch) * self.pace
+        runs = self.active[self.runner.at]
+        left = (self.job.epochs - self.epoch) * self.whole.pace
         if runs.any() and runs.mean() <= 0.5 and left * (1 - runs.mean()) > WORTH:
             self._set_aside()
-            keep = np.flatnonzero(runs)
-            self.batched = jax.tree.map(lambda a: np.asarray(a)[keep], self.batched)
-            self.at, self.calls = self.at[keep], 0
+            self.runner.keep(np.flatnonzero(runs))
+            self._prepare()
 
     def _set_aside(self, interrupted: bool = False) -> None:
         """Keeps the weights that the members in the program end with."""
-        batched = self.batched
-        if interrupted or self.drop is not None:
-            # The program has not seen their end: the best, or the average, come now.
-            batched = _closed(
-                self.task,
-                tuple(v[self.at] for v in self.numbers),
-                tuple(self.job.rules),
-                batched,
-                self.leaves,
-            )
-        now = jax.tree.map(np.asarray, (batched.params, batched.train.state))
+        now = self.runner.weights(ended=not interrupted and self.drop is None)
         if self.final is None:
-            count = len(self.members)
+            count = len(self.active)
             self.final = jax.tree.map(
                 lambda a: np.zeros((count, *a.shape[1:]), a.dtype), now
             )
         for whole, part in zip(*map(jax.tree.leaves, (self.final, now)), strict=True):
-            whole[self.at] = part
+            whole[self.runner.at] = part
 
     def finish(self, interrupted: bool) -> tuple[Tree, Tree]:
         """The weights of all members."""
@@ -456,20 +421,12 @@ class _Training:
         return self.final
 
 
-@functools.partial(jax.jit, static_argnames="leaves")
-def _closed(
-    task: Task, numbers: Any, rules: Any, members: Batched, leaves: tuple[Any, ...]
-) -> Batched:
-    """What the members end with: the rules' best weights, the optimizer's average."""
-
-    def one(numbers: Any, member: Batched) -> Batched:
-        own = replaced_at(task, leaves, numbers)
-        params, train_ = program.finish(
-            own, rules, member.params, member.train, member.memories, True
-        )
-        return Batched(params, train_, member.memories)
-
-    return jax.vmap(one)(numbers, members)
+def _pauses(drop: Any, epochs: int) -> tuple[int, ...]:
+    """The epochs at which whoever stops the worst wants to be asked."""
+    found = [drop.next(0)]
+    while found[-1] < epochs:
+        found.append(drop.next(found[-1]))
+    return tuple(found)
 
 
 def _plan(job: Fit, members: Members) -> Plan:
@@ -485,39 +442,3 @@ def _plan(job: Fit, members: Members) -> Plan:
         size = min(plan.validation[0], m)
         plan = plan._replace(validation=(size, *divmod(m, size)))
     return plan
-
-
-def _orders(
-    job: Fit,
-    plan: Plan,
-    members: Members,
-    seeds: Any,
-    epoch: int,
-    n: int,
-    capacity: int,
-) -> np.ndarray | None:
-    """The rows of these epochs for each member, (member, capacity, rows)."""
-    if not plan.ordered:
-        return None
-    order = np.zeros((len(members), capacity, plan.rows), np.int32)
-    for i, seed in enumerate(seeds):
-        if job.shuffle:
-            count = (
-                plan.rows if members.rows is not None else rows.count(job.train_data)
-            )
-            # A batch that holds every row is not shuffled, as in a lone fit.
-            whole = (plan.full, plan.rest) in ((1, 0), (0, count))
-            drawn = (
-                np.tile(np.arange(plan.rows), (n, 1))
-                if whole
-                else orders(int(seed), epoch, n, count, plan.rows)
-            )
-        else:
-            one = dataclasses.replace(job, seed=int(seed))
-            drawn = (
-                np.tile(np.arange(plan.rows), (n, 1))
-                if members.rows is not None
-                else one.order(plan, epoch, n)
-            )
-        order[i, :n] = drawn if members.rows is None else members.rows[i][drawn]
-    return order

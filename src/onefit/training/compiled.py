@@ -1,7 +1,9 @@
 """From what `compile` is given, and the shapes of the data, to a task."""
 
 import contextlib
+import copy
 import functools
+import weakref
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +14,7 @@ from onefit import losses, metrics, optimizers
 from onefit.data.batch import Batch
 from onefit.errors import invalid, unknown
 from onefit.networks.network import Network
+from onefit.optimizers import Optimizer
 from onefit.training.task import Head, Task, head
 from onefit.types import batch_shape, is_shape
 
@@ -23,7 +26,6 @@ class Compiled(Network):
 
     Attributes:
         optimizer, loss: What `compile` was given, as objects.
-        optimizer_state: What the optimizer remembers of the last fit, or None.
         compile_settings: What else `compile` was given, None before.
         history: The History of the last fit.
         stop_training: A callback sets it to end the fit.
@@ -33,15 +35,24 @@ class Compiled(Network):
 
     def _start(self) -> None:
         super()._start()
-        self.optimizer: Any = None
+        self.optimizer: Optimizer | None = None
         self.loss: Any = None
-        self.optimizer_state: Any = None
-        self.optimizer_view: Any = None
         self.history: Any = None
         self.stop_training = False
         self.run_eagerly = False
         self.watched, self.checked = True, False
         self.compile_settings: dict[str, Any] | None = None
+
+    @property
+    def optimizer_state(self) -> dict[str, Any] | None:
+        """The optimizer's own state; set to None, the optimizer begins anew."""
+        return None if self.optimizer is None else self.optimizer.state
+
+    @optimizer_state.setter
+    def optimizer_state(self, state: dict[str, Any] | None) -> None:
+        if self.optimizer is not None:
+            self.optimizer.forget()
+            self.optimizer.remember(state)
 
     def _forget_training(self) -> None:
         self.optimizer_state = None
@@ -85,7 +96,7 @@ class Compiled(Network):
                 "a name or an optimizer",
                 "write optimizer='adam'",
             )
-        self.optimizer = optimizers.get(optimizer)
+        self.optimizer = _owned(optimizers.get(optimizer), self)
         self.loss = each(loss, losses.get)
         for one in flat(
             list(self.loss.values()) if isinstance(self.loss, dict) else self.loss
@@ -115,6 +126,20 @@ class Compiled(Network):
     def eagerly(self) -> contextlib.AbstractContextManager[Any]:
         """Operation by operation, where `run_eagerly` asks for it."""
         return jax.disable_jit() if self.run_eagerly else contextlib.nullcontext()
+
+
+_OWNERS: weakref.WeakKeyDictionary[Optimizer, weakref.ref[Compiled]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def _owned(optimizer: Optimizer, model: Compiled) -> Optimizer:
+    """An optimizer for this model alone; one that had it goes on with a copy."""
+    owner = _OWNERS.get(optimizer, lambda: None)()
+    if owner is not None and owner is not model and owner.optimizer is optimizer:
+        owner.optimizer = copy.copy(optimizer)
+    _OWNERS[optimizer] = weakref.ref(model)
+    return optimizer
 
 
 def build_task(model: Compiled, batch: Batch) -> Task:

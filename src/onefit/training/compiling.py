@@ -11,7 +11,9 @@ and a program chooses by keeping library calls in (large networks) or out (small
 """
 
 import functools
+import inspect
 import os
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -74,20 +76,30 @@ def is_small(multiplications: int, rows: int) -> bool:
 
 
 @functools.cache
-def compiled(name: str, small: bool, donate: bool = False) -> Any:
-    """The compiled form of a function of `program`, made once a process."""
+def compiled(
+    function: str | Callable[..., Any],
+    small: bool,
+    donate: bool = False,
+    many: bool = False,
+) -> Callable[..., Any]:
+    """The compiled form of a function, made once a process.
+
+    Args:
+        function: A function, or the name of one in `program`. What it takes by keyword
+            alone is static.
+        small: Whether a step is bound by dispatch, as `is_small` says.
+        donate: Whether it consumes what it is given of what moves through a fit.
+        many: Whether it computes many networks at once, which is no small step.
+    """
     from onefit.training import program
 
-    function = getattr(program, name)
-    static = {
-        "run": ("plan", "capacity", "names"),
-        "close": ("plan", "names"),
-        "part": ("size", "batch"),
-    }
-    donated = {"run": ("params", "train", "memories")}
+    function = getattr(program, function) if isinstance(function, str) else function
+    taken = inspect.signature(function).parameters
+    static = [n for n, p in taken.items() if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    moving = [n for n in ("params", "train", "memories") if n in taken]
     return jax.jit(
         function,
-        static_argnames=static.get(name, ()),
-        donate_argnames=donated.get(name, ()) if donate else (),
-        compiler_options=_ONE_KERNEL if small else None,
+        static_argnames=static,
+        donate_argnames=moving if donate else (),
+        compiler_options=(QUICK if many else _ONE_KERNEL) if small else None,
     )

@@ -84,18 +84,39 @@ class Fit:
         sometimes = validation is not None and self.validation_freq != 1
         return Plan(self.batch_size, full, rest, ordered, validation, sometimes)
 
-    def order(self, plan: Plan, first: int, count: int, out: Any = None) -> np.ndarray:
-        """The rows of these epochs, written to `out` if it is given."""
-        n = rows.count(self.train_data)
+    def order(
+        self,
+        plan: Plan,
+        first: int,
+        count: int,
+        out: np.ndarray | None = None,
+        seed: int | None = None,
+        own: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """The rows of these epochs, written to `out` if it is given.
+
+        Args:
+            plan: The program's shape.
+            first, count: Which epochs.
+            out: An array of at least `count` lines of `plan.rows` numbers.
+            seed: That of the shuffling, where it is not the fit's.
+            own: The numbers of the rows to train on, where they are not all.
+        """
+        n = rows.count(self.train_data) if own is None else len(own)
         length = plan.rows
-        if self.shuffle:
-            return orders(self.seed, first, count, n, length, out)
-        start = first * length
-        lines = (np.arange(start, start + count * length) % n).reshape(count, length)
-        if out is None:
-            return lines.astype(np.int32)
-        out[:count] = lines
-        return out[:count]
+        out = np.empty((count, length), np.int32) if out is None else out
+        drawn = out[:count]
+        # One batch that holds all of its own rows is not shuffled, see `plan`.
+        alone = own is not None and (plan.full, plan.rest) in ((1, 0), (0, n))
+        if self.shuffle and not alone:
+            seed = self.seed if seed is None else seed
+            orders(seed, first, count, n, length, out)
+        else:
+            lines = np.arange(first * length, (first + count) * length) % n
+            drawn[:] = lines.reshape(count, length)
+        if own is not None:
+            drawn[:] = own[drawn]
+        return drawn
 
 
 def hook(job: Fit, name: str, *args: Any) -> None:

@@ -137,7 +137,7 @@ def _epochs(
             hook(job, "on_epoch_begin", epoch, {})
             state.heed()
         runner = part if by_batch or whole.pace > stretches.SLOW else whole
-        table, state.stops = runner(epoch)
+        table, state.stops, _ = runner(epoch)
         epochs = range(epoch, epoch + len(table))
         logs = Logs(epochs, job.names, table, job.validates(epochs))
         epoch += len(table)

@@ -187,6 +187,7 @@ def run(
     data: Batch,
     validation: Batch | None,
     stretch: Stretch,
+    *,
     plan: Plan,
     capacity: int,
     names: tuple[str, ...],
@@ -216,8 +217,8 @@ def run(
             validation,
             stretch,
             number,
-            plan,
-            names,
+            plan=plan,
+            names=names,
         )
         logs = lax.dynamic_update_index_in_dim(logs, row, number, 0)
         return number + 1, train, memories, logs, stops
@@ -243,6 +244,7 @@ def close(
     validation: Batch | None,
     stretch: Stretch,
     number: Any,
+    *,
     plan: Plan,
     names: tuple[str, ...],
 ) -> tuple[Train, tuple[Tree, ...], Array, Any]:

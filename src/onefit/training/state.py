@@ -11,19 +11,33 @@ from onefit.training.compiling import compiled, is_small
 from onefit.training.job import Fit
 from onefit.training.program import Plan, Stretch
 from onefit.training.task import Train
-from onefit.types import batch_shape
+from onefit.types import Array, batch_shape
 
 __all__ = ["State"]
 
 
 class State:
-    """What moves through a fit: weights, optimizer, the rules' memories."""
+    """What moves through a fit: weights, optimizer, the rules' memories.
+
+    One of two runners of the program: of one network (`population.engine.Members` is
+    that of many).
+
+    Attributes:
+        multiplications: Of one row's forward pass.
+        axes: The axes in front of what a call is told and gives: none.
+    """
+
+    axes: tuple[int, ...] = ()
 
     def __init__(self, fit: Fit) -> None:
         self.fit, self.task = fit, fit.task
         self.multiplications = fit.model.graph.multiplications(
             batch_shape(fit.train_data.x)
         )
+        # Whether a step is bound by dispatch rather than arithmetic.
+        self.is_small = is_small(self.multiplications, fit.batch_size)
+        plain = fit.model.graph.plain_layers()
+        self._layers = [layer for layer in plain if layer.weights]
         self.read()
         self.stops: Any = [False] * len(fit.rules)
         self.memories = tuple(
@@ -31,23 +45,14 @@ class State:
         )
 
     def read(self) -> None:
-        """Takes the weights from the model, as copies that the program may consume."""
+        """Takes the weights and the optimizer's state from the model."""
         model = self.fit.model
-        slot = model.graph.slot
-        self.params = jax.tree.map(np.array, slot.params)
-        free = self.task.pack(self.params)
-        fresh = self.task.optimizer.init(free)
-        view = model_view(model)
-        kept = model.optimizer_state
-        # Freezing a layer changes what the optimizer sees: it then starts anew.
-        fits = jax.tree.map(np.shape, kept) == jax.tree.map(np.shape, fresh)
-        if kept is None or not fits or model.optimizer_view not in (None, view):
-            kept = model.optimizer_state = fresh
-        model.optimizer_view = view
-        optimizer = jax.tree.map(np.array, kept)
-        self.train = Train(free, jax.tree.map(np.array, slot.state), optimizer)
-        self.set_rate()
-        self._written = jax.tree.leaves((slot.params, slot.state))
+        graph, slot = model.graph, model.graph.slot
+        self.params = slot.params
+        free = self.task.pack(slot.params)
+        optimizer = model.optimizer.resume(free, graph.free(slot.params))
+        self.train = Train(free, slot.state, dict(optimizer))
+        self._note()
 
     def write(self) -> None:
         """Gives the weights and the optimizer's state to the model."""
@@ -56,40 +61,36 @@ class State:
         if any(isinstance(a, jax.Array) and a.is_deleted() for a in arrays):
             return  # a call that failed has consumed them: the model keeps its last
         model.graph.store(self.params, self.train.state)
-        slot = model.graph.slot
-        model.optimizer_state = self.train.optimizer
-        if model.optimizer.constant_rate:
-            model.optimizer.learning_rate = float(self.train.optimizer["learning_rate"])
-        self._written = jax.tree.leaves((slot.params, slot.state))
+        optimizer = model.optimizer
+        optimizer.remember(dict(self.train.optimizer), optimizer.made_for)
+        self._note()
 
     def heed(self) -> None:
         """Takes up what callbacks have changed: weights, the learning rate."""
-        slot = self.fit.model.graph.slot
-        now = jax.tree.leaves((slot.params, slot.state))
-        if any(a is not b for a, b in zip(now, self._written, strict=True)):
-            self.read()
-        if model_view(self.fit.model) != self.fit.model.optimizer_view:
+        now, trainable = self._seen()
+        if trainable != self._trainable:
             raise invalid(
                 "fit",
                 "a layer frozen or unfrozen during the fit",
                 "the layers as they were at its start",
                 "end the fit, change layer.trainable, and call fit again",
             )
-        self.set_rate()
+        if len(now) != len(self._written) or any(
+            a is not b for a, b in zip(now, self._written, strict=True)
+        ):
+            self.read()
 
-    def set_rate(self) -> None:
-        """Gives the optimizer's rate, which users may have set, to its state."""
-        optimizer = self.fit.model.optimizer
-        if optimizer.constant_rate:
-            rate = np.asarray(
-                optimizer.learning_rate, self.train.optimizer["learning_rate"].dtype
-            )
-            self.train.optimizer["learning_rate"] = rate
+    def _note(self) -> None:
+        """Notes what the model holds now, which is what this state holds."""
+        self._written, self._trainable = self._seen()
+        self._shared = True  # a program may not consume what the model holds too
 
-    @property
-    def is_small(self) -> bool:
-        """Whether a step is bound by dispatch rather than arithmetic."""
-        return is_small(self.multiplications, self.fit.batch_size)
+    def _seen(self) -> tuple[list[Array], list[bool]]:
+        """All arrays that the model holds, and which layers train."""
+        slots = [layer.slot for layer in self._layers]
+        held = [(slot.params, slot.state) for slot in slots]
+        arrays = jax.tree.leaves((held, self.fit.model.optimizer.state))
+        return arrays, [layer.trainable for layer in self._layers]
 
     def finish(self, done: bool) -> None:
         """The weights the fit ends with: the rules' best, the optimizer's average."""
@@ -102,6 +103,10 @@ class State:
             np.bool_(done),
         )
 
+    def order(self, plan: Plan, epoch: int, count: int, out: np.ndarray) -> None:
+        """Writes the rows of these epochs."""
+        self.fit.order(plan, epoch, count, out)
+
     def run(
         self,
         data: Batch,
@@ -112,6 +117,9 @@ class State:
         donate: bool,
     ) -> tuple[Any, Any, Any]:
         """One call of the program: (logs, epochs run, which rules stopped it)."""
+        if donate and self._shared:
+            self.params, self.train = jax.tree.map(np.array, (self.params, self.train))
+            self._shared = False
         params, train, memories, logs, number, stops = compiled(
             "run", self.is_small, donate
         )(
@@ -129,9 +137,3 @@ class State:
         )
         self.params, self.train, self.memories = params, train, memories
         return logs, number, stops
-
-
-def model_view(model: Any) -> Any:
-    """The shapes of the weights that training may change."""
-    graph = model.graph
-    return jax.tree.map(np.shape, graph.free(graph.slot.params))

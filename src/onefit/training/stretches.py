@@ -4,8 +4,9 @@
 whose batches callbacks look at. Both run the same step.
 """
 
+import math
 import time
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import numpy as np
@@ -15,8 +16,9 @@ from onefit.training.compiling import compiled
 from onefit.training.job import Fit, hook
 from onefit.training.program import Plan, Stretch
 from onefit.training.state import State
+from onefit.types import Array
 
-__all__ = ["SLOW", "Part", "Whole", "capacity"]
+__all__ = ["SLOW", "Part", "Runner", "Whole", "capacity"]
 
 SECONDS = 0.2
 """How long a stretch may take: the progress bar moves and Ctrl-C answers."""
@@ -28,7 +30,13 @@ SLOW = 1.0
 """Seconds an epoch may take before it is run in parts."""
 
 ORDER = 1 << 18
-"""Row numbers handed to one call (1 MiB), if that is enough for eight epochs."""
+"""Row numbers handed to one call (1 MiB), if that is enough for eight epochs.
+
+Many networks have as many for each, up to sixteen.
+"""
+
+TABLE = 1 << 22
+"""The most numbers of logs that one call is given room for, where networks are many."""
 
 FIRST = 1 << 16
 """Row numbers drawn before the first call; the later ones while a call runs."""
@@ -37,14 +45,52 @@ GUESS = 1e11
 """Multiplications and additions a second, a guess, before a pace is known."""
 
 
-def capacity(job: Fit, plan: Plan, each: bool) -> int:
-    """The most epochs in one call: a static size, so it depends on the shapes alone."""
+class Runner(Protocol):
+    """What runs stretches: one network (`State`), or many (`population.engine.Many`).
+
+    Attributes:
+        multiplications: Of one row's forward pass.
+    """
+
+    multiplications: int
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """None, or one of members, in front of the order and of what `run` gives."""
+        ...
+
+    def order(self, plan: Plan, epoch: int, count: int, out: np.ndarray) -> None:
+        """Writes the rows of these epochs, (*axes, count or more, rows)."""
+
+    def run(
+        self,
+        data: Batch,
+        validation: Batch | None,
+        stretch: Stretch,
+        plan: Plan,
+        capacity: int,
+        donate: bool,
+    ) -> tuple[Array, Array, Array]:
+        """One call of the program: (logs, epochs run, which rules stopped it)."""
+        ...
+
+
+def capacity(job: Fit, plan: Plan, each: bool, networks: int = 1) -> int:
+    """The most epochs in one call: a static size, so it depends on the shapes alone.
+
+    Many networks have large tables, which are no longer than their fit.
+    """
     if each:
         return 1
+    most = EPOCHS
+    if networks > 1:
+        room = min(EPOCHS, job.epochs, TABLE // (networks * len(job.names)))
+        most = 1 << (max(room, 1).bit_length() - 1)
     if not plan.ordered:
-        return EPOCHS
-    some = max(ORDER // plan.rows, min(8, (ORDER << 6) // plan.rows))
-    return max(1, min(EPOCHS, some))
+        return most
+    numbers, room = plan.rows * networks, ORDER * min(networks, 16)
+    some = max(room // numbers, min(8, (ORDER << 6) // numbers))
+    return max(1, min(most, some))
 
 
 class Whole:
@@ -53,27 +99,32 @@ class Whole:
     def __init__(
         self,
         job: Fit,
-        state: State,
+        runner: Runner,
         plan: Plan,
         data: Batch,
         validation: Any,
         capacity: int,
         ends: bool,
     ) -> None:
-        self.job, self.state, self.plan, self.capacity = job, state, plan, capacity
+        self.job, self.runner, self.plan, self.capacity = job, runner, plan, capacity
+        self.networks = math.prod(runner.axes)
         self.ends = ends
         self.data, self.validation = data, validation
         self.pace = self._first_guess()
         self.count, self.calls = max(1, int(SECONDS / self.pace)), 0
         if plan.ordered:  # few at first: nothing runs while they are drawn
-            self.count = min(self.count, max(1, FIRST // (plan.full * plan.batch)))
+            numbers = self.networks * plan.full * plan.batch
+            self.count = min(self.count, max(1, FIRST // numbers))
         self.drawn: tuple[int, np.ndarray] | None = None
         # Two, since one is read by the program while the other is filled.
-        shape = (2, capacity, plan.rows) if plan.ordered else (0, 0, 0)
+        shape = (2, *runner.axes, capacity, plan.rows) if plan.ordered else (0,)
         self.buffers = list(np.zeros(shape, np.int32))
 
-    def __call__(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        """Runs epochs from this one on: their logs, and which rules stopped it."""
+    def __call__(self, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Runs epochs from this one on: their logs, which rules stopped it, how many.
+
+        Of many networks each is an array with a row for each of them.
+        """
         job, plan = self.job, self.plan
         count = min(self.count, self.capacity, job.until(epoch) - epoch)
         if self.drawn:  # what is drawn already is not waited for
@@ -82,19 +133,20 @@ class Whole:
         if not self.calls:  # no epoch: what takes its time is compiling
             self._run(epoch, 0, order)
         started = time.perf_counter()
-        logs, number, stop = self._run(epoch, count, order)
+        logs, ran, stop = self._run(epoch, count, order)
         following = epoch + count
         if plan.ordered and following < job.epochs:  # drawn while the program runs
             ahead = min(self.capacity, job.until(following) - following, 2 * count)
             self.drawn = self._draw(following, ahead)
-        table, number, stop = np.asarray(logs), int(number), np.asarray(stop)
+        table, ran, stop = np.asarray(logs), np.asarray(ran), np.asarray(stop)
+        number = int(ran.max())
         self._learn_pace((time.perf_counter() - started) / max(number, 1))
-        return table[:number], stop
+        return table[..., :number, :], stop, ran
 
     def _run(self, epoch: int, count: int, order: np.ndarray | None) -> Any:
         told = stretch(self.job, self.plan, epoch, count, order, self.capacity)
         told = told._replace(ends=np.bool_(self.ends))
-        return self.state.run(
+        return self.runner.run(
             self.data,
             self.validation,
             told,
@@ -114,13 +166,13 @@ class Whole:
     def _draw(self, epoch: int, count: int) -> tuple[int, np.ndarray]:
         buffer = self.buffers.pop(0)
         self.buffers.append(buffer)
-        self.job.order(self.plan, epoch, count, buffer)
+        self.runner.order(self.plan, epoch, count, buffer)
         return count, buffer
 
     def _first_guess(self) -> float:
         """Seconds an epoch may take, before a pace is known."""
-        step = max(1e-6, 6 * self.state.multiplications * self.plan.batch / GUESS)
-        return self.plan.steps * step
+        step = max(1e-6, 6 * self.runner.multiplications * self.plan.batch / GUESS)
+        return self.networks * self.plan.steps * step
 
     def _learn_pace(self, seconds: float) -> None:
         """How many epochs come next."""
@@ -148,12 +200,18 @@ class Part:
         self.interrupt, self.by_batch = interrupt, by_batch
         self.count = 1
 
-    def __call__(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        """Runs this epoch: its log, and which rules stopped the fit after it."""
+    def __call__(self, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Runs this epoch: its log, which rules stopped the fit after it, and 1.
+
+        Of an epoch that Ctrl-C has ended there is no log.
+        """
         job, plan, state = self.job, self.plan, self.state
-        order = job.order(plan, epoch, 1)[0] if plan.ordered else None
+        order = None
+        if plan.ordered:
+            order = jax.device_put(job.order(plan, epoch, 1)[0])
         told = stretch(job, plan, epoch, 1, None, 1)
         tally = compiled("start", False)(state.task)
+        run = compiled("part", state.is_small)
         at, total = 0, plan.steps
         results: list[Any] = []
         while at < total:
@@ -163,9 +221,7 @@ class Part:
             started = time.perf_counter()
             size = plan.batch if at < plan.full else plan.rest
             count = min(self.count, plan.full - at) if at < plan.full else 1
-            state.params, state.train, tally, results = compiled(
-                "part", state.is_small
-            )(
+            state.params, state.train, tally, results = run(
                 state.task,
                 state.params,
                 state.train,
@@ -179,7 +235,7 @@ class Part:
                 batch=plan.batch,
             )
             at += count
-            numbers = [float(v) for v in jax.device_get(results)]
+            numbers = [v.item() for v in results]
             so_far = dict(zip(job.names, numbers, strict=False))
             if self.by_batch:
                 state.write()
@@ -192,7 +248,8 @@ class Part:
                 pace = (time.perf_counter() - started) / count
                 self.count = max(1, int(SECONDS / max(pace, 1e-7))) if at > 1 else 1
             if self.interrupt.asked:
-                return np.empty((0, len(job.names))), np.zeros(len(job.rules), bool)
+                stop = np.zeros(len(job.rules), bool)
+                return np.empty((0, len(job.names))), stop, np.array(0)
         state.train, state.memories, row, stop = compiled("close", state.is_small)(
             state.task,
             tuple(job.rules),
@@ -209,7 +266,7 @@ class Part:
         stop = np.asarray(stop)
         last = bool(stop.any()) or epoch + 1 == job.epochs
         state.finish(done=self.ends and last)
-        return np.asarray(row)[None], stop
+        return np.asarray(row)[None], stop, np.array(1)
 
 
 def stretch(

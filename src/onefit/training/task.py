@@ -22,6 +22,7 @@ from onefit.layers.tapping import Places, Tap
 from onefit.losses.base import Loss
 from onefit.metrics.base import Metric
 from onefit.networks.architecture import Architecture
+from onefit.optimizers.rules import is_traced
 from onefit.types import Array, Tree
 
 __all__ = ["Details", "Gradients", "Head", "Task", "Train", "head"]
@@ -70,8 +71,8 @@ class Head(Description):
     @staticmethod
     def width(metric: Metric) -> int | None:
         """How many numbers a metric has, None for a lone one."""
-        shape = jax.eval_shape(lambda: metric.compute(metric.init())).shape
-        return math.prod(shape) if shape else None
+        leaves, kind = jax.tree.flatten(metric)
+        return _width(kind, tuple(map(np.shape, leaves)))
 
     def predictions(self, metric: Metric, z: Array) -> Array:
         """What a metric sees: probabilities, unless it asks for logits itself."""
@@ -112,6 +113,14 @@ class Gradients(NamedTuple):
     seen: Places
 
 
+@functools.lru_cache
+def _width(kind: Any, shapes: tuple[tuple[int, ...], ...]) -> int | None:
+    """`Head.width` of metrics of one structure, whatever their numbers."""
+    metric = kind.unflatten([np.ones(shape) for shape in shapes])
+    shape = jax.eval_shape(lambda: metric.compute(metric.init())).shape
+    return math.prod(shape) if shape else None
+
+
 class Task(Description):
     """What a program trains: a network, a head for each output, an optimizer."""
 
@@ -126,10 +135,10 @@ class Task(Description):
         free = self.graph.free(params)
         if not self._as_vector(free):
             return free
-        leaves = jax.tree.leaves(free)
-        if all(isinstance(leaf, np.ndarray) for leaf in leaves):  # compiles nothing
-            return np.concatenate([np.ravel(leaf) for leaf in leaves])
-        return ravel_pytree(free)[0]
+        if is_traced(free):
+            return ravel_pytree(free)[0]
+        # Outside a program numpy does it, which compiles nothing.
+        return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(free)])
 
     def unpack(self, params: Tree, free: Tree) -> Tree:
         """All weights, from the free ones as `pack` made them."""

@@ -271,7 +271,7 @@ def learning_rate_too_low(case: Case) -> Findings:
         return
     fitted = optimizer.constant_rate
     if not fitted and case.steps and case.steps >= 10 * FEW_STEPS:
-        later = float(optimizer.learning_rate(case.steps // 10))
+        later = float(optimizer.schedule(case.steps // 10))
         if later < GONE * rate:
             yield Finding(
                 "learning-rate-too-low",

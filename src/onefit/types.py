@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import jax
 import numpy as np
 
-__all__ = ["Array", "Params", "Shape", "State", "Tree"]
+__all__ = ["Array", "Params", "Shape", "State", "Tree", "batch_shape", "is_shape"]
 
 Array: TypeAlias = jax.Array | np.ndarray
 """Numbers: a numpy array on the host, a jax array in a program."""
@@ -24,3 +24,15 @@ Tree: TypeAlias = Any
 """Any nest of tuples, lists and dicts with arrays at its leaves."""
 
 Function: TypeAlias = Callable[..., Any]
+
+
+def batch_shape(x: Any) -> Any:
+    """The shapes of arrays with the batch's size left open."""
+    return jax.tree.map(lambda a: (None, *np.shape(a)[1:]), x)
+
+
+def is_shape(value: Any) -> bool:
+    """Whether this is one shape, rather than a nest of them."""
+    return isinstance(value, tuple) and all(
+        isinstance(v, int | type(None) | np.integer) for v in value
+    )

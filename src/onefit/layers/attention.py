@@ -96,7 +96,7 @@ class Attends:
         rest = Dropout(self.dropout, seed=self.seed)
         return rest.apply({}, {}, weights, training=training, key=key)[0]
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return mask[0] if isinstance(mask, tuple) else None
 
     def _masks(self, x: tuple[Any, ...], mask: Any) -> list[Any]:

@@ -14,7 +14,7 @@ from onefit.layers.convolving import convolve, convolve_back, correlate
 from onefit.layers.dropout import a_seed
 from onefit.layers.grids import by_axis, lowered
 from onefit.layers.images import one_of
-from onefit.layers.recurrent import OverTime
+from onefit.layers.recurrent import OwnCell
 from onefit.layers.reshaping import data_format
 from onefit.layers.taps import Geometry, Taps
 from onefit.layers.windows import window_count
@@ -66,7 +66,7 @@ class Convolution(NamedTuple):
         return correlate(h, dq, self._geometry(h.shape[1:-1]))
 
 
-class _ConvLSTM(OverTime, LSTMFormula, Description):
+class _ConvLSTM(OwnCell, LSTMFormula, Description):
     """An LSTM whose x · W and h · R are convolutions."""
 
     rank: ClassVar[int]

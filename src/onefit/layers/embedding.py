@@ -34,8 +34,8 @@ class _Table:
         x = x if jnp.issubdtype(x.dtype, jnp.integer) else x.astype("int32")
         return jnp.take(params["embeddings"], x, axis=0, mode="clip")
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
-        return x != 0 if self.mask_zero else None
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return inputs != 0 if self.mask_zero else None
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape, self.output_dim)
@@ -240,9 +240,9 @@ class ReversibleEmbedding(_Table, Layer):
 
     # In reverse x is no ids, which only its numbers tell.
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
-        whole = jnp.issubdtype(x.dtype, jnp.integer)
-        return super().compute_mask(x, mask) if whole else None
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        whole = jnp.issubdtype(inputs.dtype, jnp.integer)
+        return super().compute_mask(inputs, mask) if whole else None
 
     def check_input(self, x: Any) -> None:
         if jnp.issubdtype(x.dtype, jnp.integer):
@@ -298,5 +298,5 @@ class Masking(SameShape, Layer):
     ) -> tuple[Array, State]:
         return jnp.where(self.compute_mask(x, None)[..., None], x, 0.0), state
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
-        return jnp.any(x != jnp.asarray(self.mask_value, x.dtype), axis=-1)
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return jnp.any(inputs != jnp.asarray(self.mask_value, inputs.dtype), axis=-1)

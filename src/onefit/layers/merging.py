@@ -108,8 +108,8 @@ class _Merge:
         ]
         return self.merged([_widened(a, ndim - a.ndim) for a in x], masks), state
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
-        masks = self._masks(x, mask)
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        masks = self._masks(inputs, mask)
         if any(m is None for m in masks):
             return None
         return functools.reduce(jnp.logical_or, masks)
@@ -342,7 +342,7 @@ class Concatenate(Layer):
     ) -> tuple[Array, State]:
         return jnp.concatenate(x, self.axis), state
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         ranks = {m.ndim for m in mask or () if m is not None}
         if not ranks:
             return None
@@ -353,9 +353,9 @@ class Concatenate(Layer):
             else jnp.broadcast_to(
                 m.reshape(m.shape + (1,) * (rank - m.ndim)), a.shape[:rank]
             )
-            for a, m in zip(x, mask, strict=True)
+            for a, m in zip(inputs, mask, strict=True)
         ]
-        axis = self.axis % x[0].ndim
+        axis = self.axis % inputs[0].ndim
         if axis < rank:
             return jnp.concatenate(masks, axis)
         return functools.reduce(jnp.logical_or, masks)

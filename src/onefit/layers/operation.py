@@ -90,8 +90,8 @@ class Arithmetic(Layer):
             constant = jnp.asarray(constant).astype(x.dtype)
         return (constant, x) if self.constant_first else (x, constant)
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
-        if not isinstance(x, tuple):
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        if not isinstance(inputs, tuple):
             return mask if self.keep_mask else None
         one, other = (
             mask if isinstance(mask, tuple) and self.keep_mask else (None, None)
@@ -182,7 +182,7 @@ class Absolute(SameShape, Layer):
     ) -> tuple[Array, State]:
         return jnp.abs(x), state
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return mask if self.keep_mask else None
 
 

@@ -524,7 +524,7 @@ class GlobalAveragePooling1D(_GlobalAveragePooling, Layer):
         count = jnp.sum(there, axes, keepdims=self.keepdims)
         return total / jnp.maximum(count, 1).astype(x.dtype), state
 
-    def compute_mask(self, x: Any, mask: Any) -> None:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         return None
 
 

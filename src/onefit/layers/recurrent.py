@@ -1,7 +1,7 @@
 # ruff: noqa: D102
 """Recurrent layers: a cell carried along sequences."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +26,7 @@ from onefit.layers.composite import Composite
 from onefit.layers.dropout import a_seed
 from onefit.types import Params, Shape, State
 
-__all__ = ["GRU", "LSTM", "RNN", "OverTime", "SimpleRNN", "WithStates"]
+__all__ = ["GRU", "LSTM", "RNN", "OverTime", "OwnCell", "SimpleRNN", "WithStates"]
 
 
 # What they share ----------------------------------------------------------------------
@@ -37,6 +37,8 @@ class WithStates:
 
     def gather(self, *inputs: Any, initial_state: Any = None, **options: Any) -> Any:
         """`layer(x, initial_state=[h, ...])`: x and the states are one tuple."""
+        if "sequences" in options:  # as Keras calls x
+            inputs = (options.pop("sequences"), *inputs)
         if len(inputs) == 2 and initial_state is None:
             inputs, initial_state = inputs[:1], inputs[1]
         if initial_state is not None:
@@ -175,13 +177,13 @@ class OverTime(WithStates):
         if names and x.shape[0] != state[names[0]].shape[0]:
             raise _other_batch(place, x.shape[0], state[names[0]].shape[0])
 
-    def compute_mask(self: Any, x: Any, mask: Any) -> Any:
+    def compute_mask(self: Any, inputs: Any, mask: Any = None) -> Any:
         """The input's mask for the sequences, if they are the output."""
         mask = mask[0] if isinstance(mask, tuple) else mask
         mask = mask if self.return_sequences else None
         if not self.return_state:
             return mask
-        shape = _first(jax.tree.map(jnp.shape, x))
+        shape = _first(jax.tree.map(jnp.shape, inputs))
         return (
             mask,
             *jax.tree.map(lambda _: None, self.states_of(shape), is_leaf=is_shape),
@@ -263,6 +265,15 @@ class OverTime(WithStates):
             )
 
 
+class OwnCell(OverTime):
+    """What is its own cell: `layer.cell.kernel` is `layer.kernel`."""
+
+    @property
+    def cell(self) -> Self:
+        """The layer itself, as its weights and settings are its cell's."""
+        return self
+
+
 def _first(shapes: Any) -> Any:
     """The shape of x, of the shapes of x and its initial states."""
     return shapes if is_shape(shapes) else shapes[0]
@@ -289,7 +300,7 @@ def _other_batch(place: str, rows: Any, known: int) -> ValueError:
 # Layers -------------------------------------------------------------------------------
 
 
-class SimpleRNN(OverTime, SimpleFormula, Layer):
+class SimpleRNN(OwnCell, SimpleFormula, Layer):
     """Fully connected recurrent layer: h_t = g(x_t · W + h_{t−1} · R + b).
 
     Args:
@@ -376,7 +387,7 @@ def _no_cudnn(place: str, name: str, value: Any) -> None:
         )
 
 
-class LSTM(OverTime, LSTMFormula, Layer):
+class LSTM(OwnCell, LSTMFormula, Layer):
     """Long short-term memory: gates i, f, o around a memory c.
 
     With z = x_t · W + h_{t−1} · R + b, in four blocks of columns:
@@ -453,7 +464,7 @@ class LSTM(OverTime, LSTMFormula, Layer):
     zero_output_for_mask: bool = setting(default=False, kw_only=True)
 
 
-class GRU(OverTime, GRUFormula, Layer):
+class GRU(OwnCell, GRUFormula, Layer):
     """Gated recurrent unit: u decides what of h is kept, r what the new value sees.
 
     u, r = σ(x_t · W_k + b_k + h_{t−1} · R_k + r_k),
@@ -600,4 +611,4 @@ class RNN(OverTime, Composite):
         return self.whole({"cell": weights})
 
     def first_weights(self, rng: Any, step_shape: Shape) -> tuple[Params, State]:
-        return self.cell.init(rng, step_shape)
+        return self.cell.fresh(rng, step_shape)

@@ -101,6 +101,7 @@ class Bidirectional(WithStates, Composite):
         backward = backward or _directed(first, "backward", go_backwards=True)
         object.__setattr__(self, "layer", forward)
         object.__setattr__(self, "backward_layer", backward)
+        self.adopt()
         self._agree()
 
     def _agree(self) -> None:
@@ -139,7 +140,7 @@ class Bidirectional(WithStates, Composite):
     def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
         shape = input_shape if is_shape(input_shape) else input_shape[0]
         pairs = {
-            name: part.init(stream, shape)
+            name: part.fresh(stream, shape)
             for (name, part), stream in zip(
                 self.parts().items(), rng.spawn(2), strict=True
             )
@@ -187,8 +188,8 @@ class Bidirectional(WithStates, Composite):
         told = {"training": training, "key": key, "mask": mask}
         return self.forward(params, state, x, **told)[:2]
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
-        halves = _halves(x)
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        halves = _halves(inputs)
         one = self.layer.compute_mask(halves[0], mask)
         (m, *states) = one if self.layer.return_state else (one,)
         m = (m, m) if self.merge_mode is None else m
@@ -275,7 +276,7 @@ class TimeDistributed(Composite):
         return {"layer": self.layer}
 
     def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
-        params, state = self.layer.init(rng, self._step_shape(input_shape))
+        params, state = self.layer.fresh(rng, self._step_shape(input_shape))
         return self.whole({"layer": params}), self.whole({"layer": state})
 
     def forward(
@@ -328,7 +329,7 @@ class TimeDistributed(Composite):
         told = {"training": training, "key": key, "mask": mask}
         return self.forward(params, state, x, **told)[:2]
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return jax.tree.leaves(mask)[0] if jax.tree.leaves(mask) else None
 
     def _check(self, x: Any, mask: Any) -> None:

@@ -233,7 +233,7 @@ class TopKCategoricalAccuracy(_Accuracy):
     """
 
     name: str | None = setting(default=None, kw_only=True, identity=False)
-    dtype: Any = setting(default=None, kw_only=True)
+    own_dtype: Any = setting(default=None, kw_only=True, keyword="dtype")
     k: int = setting(default=5, check=_at_least_one)
 
     def values(self, y_true: Array, y_pred: Array) -> Array:
@@ -257,7 +257,7 @@ class SparseTopKCategoricalAccuracy(_Accuracy):
     """
 
     name: str | None = setting(default=None, kw_only=True, identity=False)
-    dtype: Any = setting(default=None, kw_only=True)
+    own_dtype: Any = setting(default=None, kw_only=True, keyword="dtype")
     k: int = setting(default=5, check=_at_least_one)
     from_sorted_ids: bool = setting(default=False, kw_only=True)
 

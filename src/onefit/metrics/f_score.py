@@ -34,7 +34,7 @@ class _FScore(Metric, abstract=True):
 
     def init(self) -> MetricState:
         each = self.num_classes and self.average != "micro"
-        zero = jnp.zeros((self.num_classes,) if each else (), self.dtype or float)
+        zero = jnp.zeros((self.num_classes,) if each else (), self.own_dtype or float)
         return dict.fromkeys(
             ("true_positives", "false_positives", "false_negatives"), zero
         )

@@ -11,6 +11,8 @@ from onefit import config
 from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer, Outcome, Weights, is_shape
 from onefit.layers.core import InputLayer
+from onefit.layers.face import HALVES
+from onefit.variables import Variable
 
 __all__ = ["Graph", "Node", "chain"]
 
@@ -108,7 +110,7 @@ class Graph(Layer):
     def init(self, rng: np.random.Generator, input_shape: Any) -> Any:
         shapes = self.input_shapes(input_shape)
         pairs = [
-            layer.init(stream, shape)
+            layer.fresh(stream, shape)
             for layer, shape, stream in zip(
                 self.layers, shapes, rng.spawn(len(self.layers)), strict=True
             )
@@ -366,7 +368,7 @@ class Graph(Layer):
             elif not layer.trainable or hasattr(layer, "adapt") or not slot.params:
                 pairs.append((slot.params, slot.state))
             else:
-                pairs.append(layer.init(stream, slot.input_shape))
+                pairs.append(layer.fresh(stream, slot.input_shape))
         return tuple(p for p, _ in pairs), tuple(s for _, s in pairs)
 
     def store(self, params: Any, state: Any) -> None:
@@ -375,10 +377,19 @@ class Graph(Layer):
             if layer.built:
                 layer.store(p, s)
 
-    @property
-    def weights(self) -> list[Any]:
-        """All weights, layer by layer."""
-        return [w for layer in self.layers for w in layer.weights]
+    def by_name(self) -> dict[str, Any]:
+        return {
+            f"{layer.name}/{name}": weight
+            for layer in self.layers
+            for name, weight in layer.by_name().items()
+        }
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        slot, told = self.slot, {"training": False, "key": None}
+        return self.forward(slot.params, slot.state, inputs, mask=mask, **told).mask
+
+    def _seeds(self) -> list[Variable]:
+        return [seed for layer in self.layers for seed in layer._seeds()]
 
     def set_weights(self, weights: list[Any]) -> None:
         """Replaces all weights, layer by layer.
@@ -428,6 +439,9 @@ def _flows(value: Any, mask: Any) -> Any:
 
 
 def _numbers(layer: Layer, a: Any) -> Any:
-    """Whole numbers as floats, but for layers that look them up."""
+    """Numbers as a layer takes them: floats, but for layers that look them up.
+
+    What a layer of half the digits gave is in the library's type again.
+    """
     whole = not layer.integers and not jnp.issubdtype(a.dtype, jnp.inexact)
-    return a.astype(config.floatx()) if whole else a
+    return a.astype(config.floatx()) if whole or str(a.dtype) in HALVES else a

@@ -92,7 +92,7 @@ def find(model: Model, path: str) -> Place:
 
 
 def _settings(owner: Any) -> dict[str, dataclasses.Field]:
-    hidden = {"name", "dtype", "input_shape", "input_dim"}
+    hidden = {"name", "own_dtype", "input_shape", "input_dim"}
     fields = dataclasses.fields(owner) if owner is not None else ()
     return {f.name: f for f in fields if f.name not in hidden}
 

@@ -94,6 +94,11 @@ def new_seed() -> int:
     return int(_stream.spawn(1)[0].generate_state(1)[0])
 
 
+def seed_state() -> np.ndarray:
+    """Two numbers that name the stream; asking for them takes no seed from it."""
+    return _stream.generate_state(2)
+
+
 @contextlib.contextmanager
 def aside(seed: int) -> Iterator[None]:
     """Draws from a stream of its own inside, and leaves the process's as it was."""

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from onefit import config
 from onefit.errors import invalid, mistyped
@@ -54,28 +55,44 @@ class Variable:
     # Before numpy's own, so that `array @ variable` asks the variable.
     __array_priority__ = 100
 
+    trainable = True
+    regularizer: Callable[[Array], Array] | None = None
+    constraint: Callable[[Array], Array] | None = None
+
     def __init__(
         self,
         initializer: Any,  # an array, nested lists, or a function (shape, dtype)
         shape: tuple[int, ...] | None = None,
-        dtype: Any = None,
+        dtype: Any = None,  # a name, or what numpy and jax take for one
         trainable: bool = True,
         name: str | None = None,
     ) -> None:
+        self.name, self.path = name or "variable", name or "variable"
+        self.trainable, self.initializer = trainable, None
         if callable(initializer) and not hasattr(initializer, "shape"):
             if shape is None:
                 raise mistyped(
-                    f"Variable {name or 'variable'!r}",
+                    f"Variable {self.name!r}",
                     "a function and no shape",
                     "the shape of the array that the function makes",
                     "write Variable(initializer, shape=(3, 2))",
                 )
+            self.initializer = initializer
             initializer = initializer(tuple(shape), dtype or config.floatx())
-        held = [_as_array(initializer, dtype)]
-        self._read: Callable[[], Array] = lambda: held[0]
-        self._write: Callable[[Array], None] = lambda value: held.__setitem__(0, value)
-        self.name = self.path = name or "variable"
-        self.trainable = trainable
+        value = _as_array(f"Variable {self.name!r}", initializer)
+        if dtype is None and isinstance(value, np.ndarray):  # as Keras has it
+            kinds = {np.dtype("float64"): config.floatx(), np.dtype("int64"): "int32"}
+            dtype = kinds.get(value.dtype)
+        self._value = value if dtype is None else value.astype(dtype)
+
+    def __init_subclass__(cls) -> None:
+        _as_pytree(cls)  # a registration holds for one class alone
+
+    def _read(self) -> Array:
+        return self._value
+
+    def _write(self, value: Array) -> None:
+        self._value = value
 
     @property
     def value(self) -> Array:
@@ -87,17 +104,35 @@ class Variable:
         return np.array(self.value)
 
     def assign(self, value: Any) -> "Variable":
-        """Replaces the array by one of its shape; numbers take its type."""
-        old = self.value
-        new = _as_array(value, old.dtype)
+        """Replaces the array by one of its shape; numbers take its type.
+
+        Raises:
+            TypeError: What is no number, fractions for a variable of whole numbers, an
+                assignment inside a compiled function.
+            ValueError: Another shape.
+        """
+        old, where = self.value, f"Variable {self.path!r}"
+        new = _as_array(where, value)
         if new.shape != old.shape:
             raise invalid(
-                f"Variable {self.path!r}",
+                where,
                 f"an array of shape {new.shape}",
                 f"shape {tuple(old.shape)}, which it keeps",
                 "reshape the array, or build its owner for another input",
             )
-        self._write(new)
+        if isinstance(new, Tracer) and not isinstance(old, Tracer):
+            raise mistyped(
+                where,
+                "an assignment inside a compiled function",
+                "one outside it",
+                "return the new value, and assign it there",
+            )
+        whole = jnp.issubdtype(old.dtype, jnp.integer)
+        if whole and not isinstance(new, Tracer) and np.any(new != np.floor(new)):
+            raise mistyped(where, "fractions", f"whole numbers, {old.dtype}")
+        if jnp.iscomplexobj(new) and not jnp.iscomplexobj(old):
+            raise mistyped(where, "complex numbers", f"real ones, {old.dtype}")
+        self._write(new.astype(old.dtype))
         return self
 
     def assign_add(self, value: Any) -> "Variable":
@@ -162,6 +197,9 @@ class Variable:
     def __index__(self) -> int:
         return operator.index(self.value)
 
+    def __round__(self, digits: int = 0) -> Array:
+        return jnp.round(self.value, digits)
+
     def __format__(self, spec: str) -> str:
         return format(self.value, spec) if spec else str(self)
 
@@ -172,6 +210,15 @@ class Variable:
             f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, "
             f"value={np.asarray(self.value)}>"
         )
+
+
+def _as_pytree(cls: type[Variable]) -> None:
+    """Lets JAX's functions see the array inside: a pytree with one leaf."""
+
+    def around(_: None, leaves: tuple[Any]) -> Variable:  # whatever JAX puts there
+        return view(lambda: leaves[0], _fixed, name="variable", path="variable")
+
+    jax.tree_util.register_pytree_node(cls, lambda v: ((v.value,), None), around)
 
 
 def view(
@@ -191,8 +238,8 @@ def view(
         path: The names of the owner and of the variable: "dense/kernel".
         trainable: Whether training changes it.
     """
-    variable = object.__new__(Variable)
-    variable._read, variable._write = read, write
+    variable = object.__new__(_View)
+    variable.reader, variable.writer = read, write
     variable.name, variable.path, variable.trainable = name, path, trainable
     return variable
 
@@ -201,15 +248,15 @@ def _value_of(x: Any) -> Any:
     return x.value if isinstance(x, Variable) else x
 
 
-def _as_array(value: Any, dtype: Any) -> Array:
-    """An array of its own, in a type: traced values stay as they are but for it."""
+def _as_array(where: str, value: Any) -> Array:
+    """An array of its own; traced values stay as they are."""
     value = _value_of(value)
     if isinstance(value, jax.Array):
-        return value if dtype is None else value.astype(dtype)
+        return value
     array = np.array(value)
-    if dtype is None and (array.dtype == np.float64 or array.dtype.kind in "iu"):
-        dtype = config.floatx() if array.dtype.kind == "f" else np.int32
-    return array if dtype is None else array.astype(dtype)
+    if array.dtype.kind in "OSUMm":
+        raise mistyped(where, f"{value!r}", "numbers", "write an array or a list")
+    return array
 
 
 def _operators() -> None:
@@ -232,20 +279,28 @@ def _operators() -> None:
         setattr(Variable, f"__r{name}__", reflected)
 
 
-def _held(value: Any) -> Variable:
-    """A variable around a leaf of a pytree, whatever JAX has put there."""
-    return view(lambda: value, _fixed, name="variable", path="variable")
+class _View(Variable):
+    """A variable that reads and writes by functions of its owner's."""
+
+    reader: Callable[[], Array]
+    writer: Callable[[Array], None]
+
+    def _read(self) -> Array:
+        return self.reader()
+
+    def _write(self, value: Array) -> None:
+        self.writer(value)
 
 
 def _fixed(value: Array) -> None:
-    raise TypeError(
-        "Variable: received an assignment inside a compiled function; expected one "
-        "outside it. Return the new value, and assign it there."
+    del value
+    raise mistyped(
+        "Variable",
+        "an assignment inside a compiled function",
+        "one outside it",
+        "return the new value, and assign it there",
     )
 
 
 _operators()
-# JAX's functions see the array inside: a variable is a pytree with one leaf.
-jax.tree_util.register_pytree_node(
-    Variable, lambda v: ((v.value,), None), lambda _, leaves: _held(*leaves)
-)
+_as_pytree(Variable)

@@ -386,7 +386,7 @@ def _outline(layer: Layer, shape: Any, limits: Limits, room: "_Room") -> Any:
     for one in jax.tree.leaves(shape, is_leaf=is_shape):
         _check_size(one, limits, room.place)
     layer.output_shape(shape)  # refuses what does not fit
-    return _shapes_only(layer, room).init(np.random.default_rng(0), shape)
+    return _shapes_only(layer, room).fresh(np.random.default_rng(0), shape)
 
 
 def _check_size(shape: Any, limits: Limits, place: str) -> None:

@@ -92,7 +92,7 @@ class Attends(Layer, abstract=True):
         rest = Dropout(self.dropout, seed=self.seed)
         return rest.apply({}, {}, weights, training=training, key=key)[0]
 
-    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
+    def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
         return mask[0] if isinstance(mask, tuple) else None
 
     def _masks(self, x: tuple[Any, ...], mask: Mask) -> list[Any]:

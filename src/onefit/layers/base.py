@@ -14,6 +14,7 @@ from jax.core import Tracer
 from onefit import config
 from onefit.description import Description, setting
 from onefit.errors import invalid, mistyped, unknown
+from onefit.layers.face import HALVES, Face, Weights, as_shape, dtype_name
 from onefit.layers.symbolic import Call, Tensor, is_symbolic, way_to
 from onefit.registry import Registry, computes_like, snake_case
 from onefit.types import Array, Generator, Params, Shape, State, batch_shape, is_shape
@@ -47,13 +48,6 @@ and 'product' are made of several values; a 'wrapper' is what its setting `layer
 """
 
 
-class Weights:
-    """The slot of a layer: its weights, in Keras' order, and the shape they are for."""
-
-    def __init__(self, params: Params, state: State, input_shape: Any) -> None:
-        self.params, self.state, self.input_shape = params, state, input_shape
-
-
 class Outcome(NamedTuple):
     """What one forward pass of a layer gives.
 
@@ -83,14 +77,15 @@ def _apply(
 ):
     key = jax.random.key(seed) if layer.random else None
     told = {"training": training, "key": key, "mask": mask} | dict(options)
-    return layer.forward(params, state, x, **told)[:2]
+    y, state, penalty, _ = layer.forward(params, state, x, **told)
+    return y, state, penalty if isinstance(penalty, Tracer) else None
 
 
 _WHOLE = ("int", "uint", "bool")
 _COMMON = {"self", "params", "state", "x", "training", "key", "options"}
 
 
-class Layer(Description):
+class Layer(Face, Description):
     """Base of all layers. A subclass annotates its settings and writes `apply`.
 
     A layer with weights also writes `init`; one whose output shape cannot be found by
@@ -117,7 +112,9 @@ class Layer(Description):
 
     name: Any = setting(default=None, kw_only=True, identity=False)
     trainable: bool = setting(default=True, kw_only=True)
-    dtype: Any = setting(default=None, kw_only=True)
+    own_dtype: Any = setting(
+        default=None, convert=dtype_name, kw_only=True, keyword="dtype"
+    )
     input_shape: Any = setting(default=None, kw_only=True, identity=False)
     input_dim: int | None = setting(default=None, kw_only=True, identity=False)
 
@@ -156,14 +153,17 @@ class Layer(Description):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        # "float32" is what Keras' files say; another type needs a policy to follow.
-        whole = type(self).integers is True and str(self.dtype).startswith(_WHOLE)
-        if self.dtype not in (None, config.floatx()) and not whole:
+        own, known = self.own_dtype, {*HALVES, "float32", config.floatx()}
+        whole = type(self).integers is True and str(own).startswith(_WHOLE)
+        if own is not None and own not in known and not whole:
             raise invalid(
                 type(self).__name__,
-                f"dtype={self.dtype!r}",
-                f"{config.floatx()!r}, the float type of all layers",
-                "write onefit.config.set_floatx('float64') for more digits",
+                f"dtype={own!r}",
+                " or ".join(map(repr, sorted(known))),
+                "write onefit.config.set_floatx('float64') first, which lets all "
+                "layers compute in it"
+                if own == "float64"
+                else "",
             )
         self._named = self.name is not None
         if not self._named:
@@ -182,6 +182,14 @@ class Layer(Description):
         """Fresh weights for an input of this shape, in Keras' order."""
         del rng, input_shape
         return {}, {}
+
+    def fresh(self, rng: np.random.Generator, input_shape: Any) -> tuple[Params, State]:
+        """What `init` makes, in the layer's own type if it has one."""
+        weights = self.init(rng, input_shape)
+        if self.own_dtype is None:
+            return weights
+        params, state = ({n: self.in_type(w) for n, w in p.items()} for p in weights)
+        return params, state
 
     def apply(
         self,
@@ -231,9 +239,9 @@ class Layer(Description):
         Asked of a layer that an input leads to directly, with arrays on the host.
         """
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
-        """Which steps of the output there are, given which of x: None for all."""
-        del x
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Which steps of the output there are, given which of inputs: None for all."""
+        del inputs
         return mask if self.supports_masking else None
 
     def gather(self, *inputs: Any, **options: Any) -> tuple[Any, dict[str, Any]]:
@@ -273,8 +281,15 @@ class Layer(Description):
         there = mask if use_mask else None
         told = {"mask": there} if "mask" in self.call_options else {}
         y, state = self.apply(
-            params, state, x, training=training, key=key, **told, **options
+            params,
+            state,
+            self.in_type(x),
+            training=training,
+            key=key,
+            **told,
+            **options,
         )
+        y = self.in_type(y)
         activity = getattr(self, "activity_regularizer", None)
         penalty = 0.0
         if activity is not None:
@@ -347,17 +362,33 @@ class Layer(Description):
 
     # The face -----------------------------------------------------------------------
 
-    _weights: ClassVar[Weights | None] = None
-
     @property
     def built(self) -> bool:
-        """Whether the layer has its weights."""
+        """Whether the layer has its weights; False makes it forget them."""
         return self._weights is not None
+
+    @built.setter
+    def built(self, value: bool) -> None:
+        if not value:
+            object.__setattr__(self, "_weights", None)
+        elif not self.built and not self.weightless:
+            raise invalid(
+                where(self),
+                "built=True without weights",
+                "a layer that has its weights",
+                "write layer.build((None, 4))",
+            )
+
+    @property
+    def weightless(self) -> bool:
+        """Whether the layer makes no weights, whatever its input."""
+        return type(self).init is Layer.init
 
     def build(self, input_shape: Any, rng: Generator | None = None) -> Self:
         """Makes the weights for this input shape (the batch first, as None)."""
+        input_shape = as_shape(input_shape)
         self.output_shape(input_shape)  # refuses what does not fit, before any weight
-        params, state = self.init(rng or config.generator(None), input_shape)
+        params, state = self.fresh(rng or config.generator(None), input_shape)
         object.__setattr__(self, "_weights", Weights(params, state, input_shape))
         return self
 
@@ -389,21 +420,24 @@ class Layer(Description):
             mask: Which steps of the input there are, (batch, time), if not all.
             **named: What the layer's call takes beside.
         """
-        x, options = self.gather(*inputs, **named)
-        x = _several(x)
+        x, options = self.taken(*inputs, **named)
         if is_symbolic((x, mask)):
             if training is not None:
                 options = options | {"training": bool(training)}
             return self._record(x, mask, options)
-        x = jax.tree.map(functools.partial(_as_input, integers=self.integers), x)
+        x = jax.tree.map(self.as_input, x)
         if not any(isinstance(a, Tracer) for a in jax.tree.leaves(x)):
             self.check_input(x)
         # A stateful layer has a state for each row, so for it the batch is known.
         shapes = jax.tree.map(np.shape, x) if self.stateful else batch_shape(x)
-        self._fit(shapes, options)
-        slot = self.slot
+        slot = self._borrowed()
+        if slot is None:
+            self._fit(shapes, options)
+            slot = self.slot
+        else:
+            self.call_shape(shapes, **options)
         seed = np.uint32(config.new_seed() if training and self.random else 0)
-        y, state = _apply(
+        y, state, penalty = _apply(
             self,
             slot.params,
             slot.state,
@@ -414,8 +448,23 @@ class Layer(Description):
             tuple(options.items()),
         )
         if training or self.stateful:
-            self.store(slot.params, state)
+            slot.store(slot.params, state)
+        object.__setattr__(self, "_losses", [] if penalty is None else [penalty])
         return y
+
+    def taken(self, *inputs: Any, **named: Any) -> tuple[Any, dict[str, Any]]:
+        """The x of a call, several inputs as a tuple, and its static options."""
+        if "inputs" in named:  # as Keras calls the first argument
+            inputs = (named.pop("inputs"), *inputs)
+        x, options = self.gather(*inputs, **named)
+        return _several(x), options
+
+    def as_input(self, x: Any) -> Array:
+        """Numbers for the layer: in the library's float type, or whole ones as such."""
+        x = x if isinstance(x, jax.Array) else np.asarray(x)
+        whole = not jnp.issubdtype(x.dtype, jnp.inexact)
+        cast = x.dtype == np.float64 or (whole and not self.integers)
+        return x.astype(config.floatx()) if cast else x
 
     def _fit(self, input_shape: Any, options: Any = ()) -> Any:
         """The output's shape; the layer has its weights afterwards."""
@@ -466,52 +515,7 @@ class Layer(Description):
 
     def store(self, params: Params, state: State) -> None:
         """Puts weights into the slot, in its own order."""
-        slot = self.slot
-        slot.params = {name: params[name] for name in slot.params}
-        slot.state = {name: state[name] for name in slot.state}
-
-    @property
-    def weights(self) -> list[Array]:
-        """The trainable weights, then the others, as arrays in Keras' order."""
-        return [*self.slot.params.values(), *self.slot.state.values()]
-
-    def get_weights(self) -> list[np.ndarray]:
-        """The weights as numpy arrays, copied: `W, b = layer.get_weights()`."""
-        return [np.array(w) for w in self.weights]
-
-    def set_weights(self, weights: list[Any]) -> None:
-        """Replaces the weights: `layer.set_weights([W, b])`.
-
-        Raises:
-            ValueError: A wrong number of arrays, or a wrong shape (which weight).
-        """
-        slot = self.slot
-        names = [*slot.params, *slot.state]
-        where = f"{type(self).__name__} {self.name!r}.set_weights"
-        if len(weights) != len(names):
-            raise invalid(
-                where,
-                f"{len(weights)} arrays",
-                f"{len(names)} ({', '.join(names) or 'it has no weights'})",
-                "see layer.get_weights() for their order and shapes",
-            )
-        new = {}
-        for name, old, value in zip(names, self.weights, weights, strict=True):
-            value = np.asarray(value, dtype=old.dtype)
-            if value.shape != old.shape:
-                raise invalid(
-                    where,
-                    f"{name} of shape {value.shape}",
-                    f"shape {tuple(old.shape)}",
-                    f"reshape {name}, or build the layer for another input",
-                )
-            new[name] = np.array(value)
-        slot.params = {name: new[name] for name in slot.params}
-        slot.state = {name: new[name] for name in slot.state}
-
-    def count_params(self) -> int:
-        """How many numbers the layer holds."""
-        return sum(int(np.prod(w.shape)) for w in self.weights)
+        self.slot.store(params, state)
 
 
 def _several(x: Any) -> Any:
@@ -521,14 +525,6 @@ def _several(x: Any) -> Any:
             return np.asarray(x)
         x = tuple(x)
     return tuple(_several(v) for v in x) if isinstance(x, tuple) else x
-
-
-def _as_input(x: Any, *, integers: bool = True) -> Any:
-    """Numbers for a layer: in the library's float type, or `integers` as they are."""
-    x = x if isinstance(x, jax.Array) else np.asarray(x)
-    whole = not jnp.issubdtype(x.dtype, jnp.inexact)
-    cast = x.dtype == np.float64 or (whole and not integers)
-    return x.astype(config.floatx()) if cast else x
 
 
 def traced_output_shape(layer: Layer, input_shape: Any) -> Any:
@@ -556,7 +552,7 @@ def _sizes(layer: Layer, input_shape: Any, open_size: int) -> Any:
         return jax.ShapeDtypeStruct(sizes, jnp.dtype(config.floatx()))
 
     def forward(x: Any) -> Any:
-        params, state = layer.init(np.random.default_rng(0), input_shape)
+        params, state = layer.fresh(np.random.default_rng(0), input_shape)
         key = jax.random.key(0) if layer.random else None
         return layer.apply(params, state, x, training=False, key=key)[0]
 

@@ -610,7 +610,7 @@ class StackedRNNCells(_CalledOnce, Composite):
         for (name, cell), stream in zip(
             self.parts().items(), rng.spawn(len(self.cells)), strict=True
         ):
-            params[name], state[name] = cell.init(stream, x)
+            params[name], state[name] = cell.fresh(stream, x)
             x = (*x[:-1], output_size(cell))
         return self.whole(params), self.whole(state)
 

@@ -6,6 +6,7 @@ from typing import Any, Self
 import jax
 import numpy as np
 
+from onefit.description import settings
 from onefit.errors import mistyped
 from onefit.layers.base import Layer, layers
 from onefit.types import Generator, Params, Shapes, Tree
@@ -44,6 +45,44 @@ class Composite(Layer, abstract=True):
     ...     def parts(self):
     ...         return {"first": self.first, "second": self.second}
     """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.adopt()
+
+    def adopt(self) -> None:
+        """Lets the parts know that their weights are here."""
+        if type(self).parts is Composite.parts:
+            return
+        for name, part in self.parts().items():
+            if part is not None and not hasattr(part, "layers"):
+                wholes = (*part._wholes, (self, name))
+                object.__setattr__(part, "_wholes", wholes)
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some settings changed, of copies of parts without weights."""
+
+        def copied(value: Any) -> Any:
+            if isinstance(value, tuple):
+                return tuple(map(copied, value))
+            plain = isinstance(value, Layer) and not hasattr(value, "layers")
+            if not plain or value.built:
+                return value
+            new = value.replace()
+            object.__setattr__(new, "_named", value._named)
+            return new
+
+        own = {
+            name: getattr(self, field) for name, field in settings(type(self)).items()
+        }
+        inner = {name: copied(value) for name, value in own.items()}
+        inner = {name: v for name, v in inner.items() if v is not own[name]}
+        return super().replace(**inner | changes)
+
+    def rule(self, kind: str, key: str) -> Any:
+        part, _, rest = key.partition("/")
+        inner = self.parts().get(part) if rest else None
+        return super().rule(kind, key) if inner is None else inner.rule(kind, rest)
 
     def parts(self) -> dict[str, Layer]:
         """The inner layers by name, in the order of their weights."""

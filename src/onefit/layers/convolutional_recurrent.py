@@ -13,7 +13,7 @@ from onefit.layers.cells import LSTMFormula, LSTMRecurrence
 from onefit.layers.convolution import Filters, Windows
 from onefit.layers.convolving import convolve, convolve_back, correlate
 from onefit.layers.grids import by_axis, lowered
-from onefit.layers.recurrent import OverTime
+from onefit.layers.recurrent import OwnCell
 from onefit.layers.taps import Geometry, Taps
 from onefit.layers.windows import window_count
 from onefit.types import Array, Generator, Params, Shape, State, Tree
@@ -64,7 +64,7 @@ class Convolution(NamedTuple):
         return correlate(h, dq, self._geometry(h.shape[1:-1]))
 
 
-class _ConvLSTM(OverTime, LSTMFormula, Windows, Filters, abstract=True):
+class _ConvLSTM(OwnCell, LSTMFormula, Windows, Filters, abstract=True):
     """An LSTM whose x · W and h · R are convolutions."""
 
     role = "other"

@@ -38,8 +38,8 @@ class _Table(Layer, abstract=True):
         x = x if jnp.issubdtype(x.dtype, jnp.integer) else x.astype("int32")
         return jnp.take(params["embeddings"], x, axis=0, mode="clip")
 
-    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
-        return x != 0 if self.mask_zero else None
+    def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
+        return inputs != 0 if self.mask_zero else None
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape, self.output_dim)
@@ -221,9 +221,9 @@ class ReversibleEmbedding(_Table):
 
     # In reverse x is no ids, which only its numbers tell.
 
-    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
-        whole = jnp.issubdtype(x.dtype, jnp.integer)
-        return super().compute_mask(x, mask) if whole else None
+    def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
+        whole = jnp.issubdtype(inputs.dtype, jnp.integer)
+        return super().compute_mask(inputs, mask) if whole else None
 
     def check_input(self, x: Tree) -> None:
         if jnp.issubdtype(x.dtype, jnp.integer):
@@ -278,5 +278,5 @@ class Masking(SameShape, Layer):
     def compute(self, params: Params, x: Array) -> Array:
         return jnp.where(self.compute_mask(x, None)[..., None], x, 0.0)
 
-    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
-        return jnp.any(x != jnp.asarray(self.mask_value, x.dtype), axis=-1)
+    def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
+        return jnp.any(inputs != jnp.asarray(self.mask_value, inputs.dtype), axis=-1)

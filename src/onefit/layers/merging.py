@@ -97,8 +97,8 @@ class _Merge:
         ]
         return self.merged([_widened(a, ndim - a.ndim) for a in x], masks)
 
-    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
-        masks = self._masks(x, mask)
+    def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
+        masks = self._masks(inputs, mask)
         if any(m is None for m in masks):
             return None
         return functools.reduce(jnp.logical_or, masks)
@@ -337,7 +337,7 @@ class Concatenate(Layer):
     def compute(self, params: Params, x: Tree) -> Array:
         return jnp.concatenate(x, self.axis)
 
-    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
+    def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
         ranks = {m.ndim for m in mask or () if m is not None}
         if not ranks:
             return None
@@ -348,9 +348,9 @@ class Concatenate(Layer):
             else jnp.broadcast_to(
                 m.reshape(m.shape + (1,) * (rank - m.ndim)), a.shape[:rank]
             )
-            for a, m in zip(x, mask, strict=True)
+            for a, m in zip(inputs, mask, strict=True)
         ]
-        axis = self.axis % x[0].ndim
+        axis = self.axis % inputs[0].ndim
         if axis < rank:
             return jnp.concatenate(masks, axis)
         return functools.reduce(jnp.logical_or, masks)

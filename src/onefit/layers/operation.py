@@ -86,8 +86,8 @@ class Arithmetic(Layer):
             constant = jnp.asarray(constant).astype(x.dtype)
         return (constant, x) if self.constant_first else (x, constant)
 
-    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
-        if not isinstance(x, tuple):
+    def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
+        if not isinstance(inputs, tuple):
             return mask if self.keep_mask else None
         one, other = (
             mask if isinstance(mask, tuple) and self.keep_mask else (None, None)
@@ -177,7 +177,7 @@ class Absolute(SameShape, Layer):
     def compute(self, params: Params, x: Array) -> Array:
         return jnp.abs(x)
 
-    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
+    def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
         return mask if self.keep_mask else None
 
 

@@ -518,7 +518,7 @@ class GlobalAveragePooling1D(_GlobalAveragePooling):
         count = jnp.sum(there, axes, keepdims=self.keepdims)
         return total / jnp.maximum(count, 1).astype(x.dtype)
 
-    def compute_mask(self, x: Tree, mask: Mask) -> None:
+    def compute_mask(self, inputs: Tree, mask: Mask = None) -> None:
         return None
 
 

@@ -1,7 +1,7 @@
 # ruff: noqa: D102
 """Recurrent layers: a cell carried along sequences."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import jax
 import jax.numpy as jnp
@@ -36,6 +36,8 @@ class WithStates(Layer, abstract=True):
 
     def gather(self, *inputs: Any, initial_state: Any = None, **options: Any) -> Any:
         """`layer(x, initial_state=[h, ...])`: x and the states are one tuple."""
+        if "sequences" in options:  # as Keras calls x
+            inputs = (options.pop("sequences"), *inputs)
         if len(inputs) == 2 and initial_state is None:
             inputs, initial_state = inputs[:1], inputs[1]
         if initial_state is not None:
@@ -173,13 +175,13 @@ class OverTime(WithStates, abstract=True):
         if names and x.shape[0] != state[names[0]].shape[0]:
             raise self._other_batch(x.shape[0], state[names[0]].shape[0])
 
-    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
+    def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
         """The input's mask for the sequences, if they are the output."""
         mask = mask[0] if isinstance(mask, tuple) else mask
         mask = mask if self.return_sequences else None
         if not self.return_state:
             return mask
-        shape = _first(jax.tree.map(jnp.shape, x))
+        shape = _first(jax.tree.map(jnp.shape, inputs))
         return (
             mask,
             *jax.tree.map(lambda _: None, self.states_of(shape), is_leaf=is_shape),
@@ -257,6 +259,15 @@ class OverTime(WithStates, abstract=True):
         self.as_built(_sizes(features), _sizes(built), "features", shape, fix)
 
 
+class OwnCell(OverTime, abstract=True):
+    """What is its own cell: `layer.cell.kernel` is `layer.kernel`."""
+
+    @property
+    def cell(self) -> Self:
+        """The layer itself, as its weights and settings are its cell's."""
+        return self
+
+
 def _first(shapes: Shapes) -> Any:
     """The shape of x, of the shapes of x and its initial states."""
     return shapes if is_shape(shapes) else shapes[0]
@@ -274,7 +285,7 @@ def _sizes(shape: Shape) -> Any:
 # Layers -------------------------------------------------------------------------------
 
 
-class SimpleRNN(OverTime, SimpleFormula):
+class SimpleRNN(OwnCell, SimpleFormula):
     """Fully connected recurrent layer: h_t = g(x_t · W + h_{t−1} · R + b).
 
     Args:
@@ -341,7 +352,7 @@ _NO_CUDNN = only(
 )
 
 
-class LSTM(OverTime, LSTMFormula):
+class LSTM(OwnCell, LSTMFormula):
     """Long short-term memory: gates i, f, o around a memory c.
 
     With z = x_t · W + h_{t−1} · R + b, in four blocks of columns:
@@ -400,7 +411,7 @@ class LSTM(OverTime, LSTMFormula):
     use_cudnn: Any = setting(default="auto", check=_NO_CUDNN)
 
 
-class GRU(OverTime, GRUFormula):
+class GRU(OwnCell, GRUFormula):
     """Gated recurrent unit: u decides what of h is kept, r what the new value sees.
 
     u, r = σ(x_t · W_k + b_k + h_{t−1} · R_k + r_k),
@@ -529,4 +540,4 @@ class RNN(OverTime, _OfCell, Composite):
         return self.whole({"cell": weights})
 
     def first_weights(self, rng: Generator, step_shape: Shape) -> tuple[Params, State]:
-        return self.cell.init(rng, step_shape)
+        return self.cell.fresh(rng, step_shape)

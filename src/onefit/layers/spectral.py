@@ -68,7 +68,7 @@ class SpectralNormalization(Composite):
         return getattr(self.layer, "activity_regularizer", None)
 
     def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
-        params, state = self.layer.init(rng, input_shape)
+        params, state = self.layer.fresh(rng, input_shape)
         columns = params[self._target(params)].shape[-1]
         start = initializers.TruncatedNormal(stddev=0.02).draw(rng, (1, columns))
         whole = self.whole({"layer": state}) | {"vector_u": start}
@@ -122,8 +122,8 @@ class SpectralNormalization(Composite):
             "wrap a Dense, convolution or Embedding layer",
         )
 
-    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
-        return self.layer.compute_mask(x, mask)
+    def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
+        return self.layer.compute_mask(inputs, mask)
 
     def before(self, link: str) -> Layer | None:
         inner = self.layer.before(link)

@@ -109,6 +109,7 @@ class Bidirectional(WithStates, Composite):
         backward = backward or _directed(first, "backward", go_backwards=True)
         object.__setattr__(self, "layer", forward)
         object.__setattr__(self, "backward_layer", backward)
+        self.adopt()
         self._agree()
 
     def _agree(self) -> None:
@@ -147,7 +148,7 @@ class Bidirectional(WithStates, Composite):
     def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
         shape = input_shape if is_shape(input_shape) else input_shape[0]
         pairs = {
-            name: part.init(stream, shape)
+            name: part.fresh(stream, shape)
             for (name, part), stream in zip(
                 self.parts().items(), rng.spawn(2), strict=True
             )
@@ -195,8 +196,8 @@ class Bidirectional(WithStates, Composite):
         told = {"training": training, "key": key, "mask": mask}
         return self.forward(params, state, x, **told)[:2]
 
-    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
-        halves = _halves(x)
+    def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
+        halves = _halves(inputs)
         one = self.layer.compute_mask(halves[0], mask)
         (m, *states) = one if self.layer.return_state else (one,)
         m = (m, m) if self.merge_mode is None else m
@@ -284,7 +285,7 @@ class TimeDistributed(Composite):
         return {"layer": self.layer}
 
     def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
-        params, state = self.layer.init(rng, self._step_shape(input_shape))
+        params, state = self.layer.fresh(rng, self._step_shape(input_shape))
         return self.whole({"layer": params}), self.whole({"layer": state})
 
     def forward(
@@ -337,7 +338,7 @@ class TimeDistributed(Composite):
         told = {"training": training, "key": key, "mask": mask}
         return self.forward(params, state, x, **told)[:2]
 
-    def compute_mask(self, x: Tree, mask: Mask) -> Mask:
+    def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
         return jax.tree.leaves(mask)[0] if jax.tree.leaves(mask) else None
 
     def _check(self, x: Tree, mask: Mask) -> None:

@@ -1,14 +1,18 @@
 """What every metric is: a state that each batch updates, and a number made of it."""
 
+import functools
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 
+from onefit import config
 from onefit.description import Description, setting
 from onefit.errors import invalid
 from onefit.registry import Registry, snake_case
 from onefit.types import Array, ArrayLike, Shape
+from onefit.variables import Variable, view
 
 __all__ = [
     "ABSENT",
@@ -106,7 +110,7 @@ class Metric(Description):
     """
 
     name: str | None = setting(default=None, kw_only=True, identity=False)
-    dtype: Any = setting(default=None, kw_only=True)
+    own_dtype: Any = setting(default=None, kw_only=True, keyword="dtype")
 
     direction: ClassVar[str | None] = None
     """'max' or 'min': which way is better, where the name does not tell."""
@@ -159,12 +163,11 @@ class Metric(Description):
         """Takes a batch into the metric's own state: y_true, y_pred, sample_weight."""
         batch = tuple(_array(x) for x in batch)
         named = {name: _array(x) for name, x in named.items()}
-        state = self.init() if self._state is None else self._state
-        object.__setattr__(self, "_state", _update(self, state, *batch, **named))
+        object.__setattr__(self, "_state", _update(self, self.state, *batch, **named))
 
     def result(self) -> Any:
         """The number of all batches since the last reset."""
-        return _compute(self, self.init() if self._state is None else self._state)
+        return _compute(self, self.state)
 
     def reset_state(self) -> None:
         """Forgets all batches."""
@@ -174,6 +177,88 @@ class Metric(Description):
         """Takes a batch in and gives the number so far."""
         self.update_state(*batch, **named)
         return self.result()
+
+    @property
+    def state(self) -> MetricState:
+        """What the batches since the last reset have made of the state."""
+        return self.init() if self._state is None else self._state
+
+    @property
+    def dtype(self) -> str:
+        """The type of the state's numbers."""
+        return str(self.own_dtype or config.floatx())
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The arrays of the state, by name also `metric.total`."""
+        views = self.__dict__.setdefault("_views", {})
+        for name in self.state:
+            if name not in views:
+                views[name] = view(
+                    functools.partial(self._read, name),
+                    functools.partial(self._write, name),
+                    name=name,
+                    path=f"{self.name}/{name}",
+                    trainable=False,
+                )
+        return [views[name] for name in self.state]
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The same: nothing of a metric is trained."""
+        return self.variables
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """None: nothing of a metric is trained."""
+        return []
+
+    def _read(self, name: str) -> Array:
+        return self.state[name]
+
+    def _write(self, name: str, value: Array) -> None:
+        object.__setattr__(self, "_state", self.state | {name: value})
+
+    def __getattr__(self, name: str) -> Variable:
+        if not name.startswith("_") and type(self).init is not Metric.init:
+            for variable in self.variables:
+                if variable.name == name:
+                    return variable
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def stateless_update_state(
+        self, metric_variables: Sequence[Any], *batch: Any, **named: Any
+    ) -> list[Array]:
+        """The variables' values after a batch, from these before it. Pure.
+
+        >>> metric = onefit.metrics.Mean()
+        >>> metric.stateless_update_state([1.0, 1.0], np.array([3.0]))
+        [Array(4., dtype=float32), Array(2., dtype=float32)]
+        """
+        batch = tuple(_array(x) for x in batch)
+        named = {name: _array(x) for name, x in named.items()}
+        state = self._state_of(metric_variables)
+        new = self.update(state, *batch, **named)
+        return [new[name] for name in state]
+
+    def stateless_result(self, metric_variables: Sequence[Any]) -> Any:
+        """The number for these values of the variables. Pure."""
+        return self.compute(self._state_of(metric_variables))
+
+    def stateless_reset_state(self) -> list[Array]:
+        """The variables' values before any batch. Pure."""
+        return list(self.init().values())
+
+    def _state_of(self, values: Sequence[Any]) -> MetricState:
+        state = self.init()
+        if len(values) != len(state):
+            raise invalid(
+                f"{type(self).__name__} {self.name!r}",
+                f"{len(values)} values",
+                f"{len(state)}, one for each in metric.variables",
+            )
+        pairs = zip(state.items(), values, strict=True)
+        return {name: jnp.asarray(v, old.dtype) for (name, old), v in pairs}
 
 
 class Paired(Metric, abstract=True):

@@ -107,7 +107,7 @@ class _Confusion(Paired, abstract=True):
 
     def init(self) -> MetricState:
         width = (self.num_labels or 1,) if self.multi_label else ()
-        zeros = jnp.zeros((len(self.grid()) + 1, *width), self.dtype or float)
+        zeros = jnp.zeros((len(self.grid()) + 1, *width), self.own_dtype or float)
         return {"positives": zeros, "negatives": zeros}
 
     def scores(self, y_pred: Array) -> Array:
@@ -151,6 +151,14 @@ class _Confusion(Paired, abstract=True):
         tp, fp = (_from_the_top(v)[1:][rank] for v in (positives, negatives))
         tn, fn = (jnp.cumsum(v, 0)[:-1][rank] for v in (negatives, positives))
         return Cells(tp, fp, tn, fn)
+
+    def _cell(self, index: int) -> Array:
+        return self.cells(self.state)[index]
+
+    true_positives = property(lambda self: self._cell(0))
+    false_positives = property(lambda self: self._cell(1))
+    true_negatives = property(lambda self: self._cell(2))
+    false_negatives = property(lambda self: self._cell(3))
 
 
 def _from_the_top(values: Array) -> Array:

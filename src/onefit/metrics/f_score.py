@@ -31,7 +31,7 @@ class _FScore(Paired, abstract=True):
 
     def init(self) -> MetricState:
         each = self.num_classes and self.average != "micro"
-        zero = jnp.zeros((self.num_classes,) if each else (), self.dtype or float)
+        zero = jnp.zeros((self.num_classes,) if each else (), self.own_dtype or float)
         return dict.fromkeys(_COUNTS, zero)
 
     def add(self, state: MetricState, y: Array, a: Array, weight: Array) -> MetricState:

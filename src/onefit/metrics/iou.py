@@ -43,7 +43,7 @@ class _IoU(Paired, abstract=True):
 
     def init(self) -> MetricState:
         shape = (self.num_classes, self.num_classes)
-        return {"total_confusion_matrix": jnp.zeros(shape, self.dtype or float)}
+        return {"total_confusion_matrix": jnp.zeros(shape, self.own_dtype or float)}
 
     def labels(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
         y = y_true if self.sparse_y_true else jnp.argmax(y_true, self.axis)

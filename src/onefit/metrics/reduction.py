@@ -31,10 +31,10 @@ class Sum(Metric):
     """
 
     name: str | None = setting(default=None, identity=False)
-    dtype: Any = setting(default=None)
+    own_dtype: Any = setting(default=None, keyword="dtype")
 
     def init(self) -> MetricState:
-        return {"total": jnp.zeros((), self.dtype or float)}
+        return {"total": jnp.zeros((), self.own_dtype or float)}
 
     def update(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, state: MetricState, values: Array, sample_weight: ArrayLike | None = None
@@ -73,10 +73,10 @@ class Mean(Metric):
     """
 
     name: str | None = setting(default=None, identity=False)
-    dtype: Any = setting(default=None)
+    own_dtype: Any = setting(default=None, keyword="dtype")
 
     def init(self) -> MetricState:
-        zero = jnp.zeros((), self.dtype or float)
+        zero = jnp.zeros((), self.own_dtype or float)
         return {"total": zero, "count": zero}
 
     def update(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -160,7 +160,7 @@ class MeanOfLoss(MeanOfValues, abstract=True):
 
     def _loss(self) -> Loss:
         given = {f.name: getattr(self, f.name) for f in fields(self)}
-        config = {k: v for k, v in given.items() if k not in ("name", "dtype")}
+        config = {k: v for k, v in given.items() if k not in ("name", "own_dtype")}
         return losses.get({"class_name": self.loss, "config": config})  # pyright: ignore
 
 
@@ -192,7 +192,7 @@ class MeanMetricWrapper(MeanOfValues):
     """
 
     name: str | None = setting(default=None, kw_only=True, identity=False)
-    dtype: Any = setting(default=None, kw_only=True)
+    own_dtype: Any = setting(default=None, kw_only=True, keyword="dtype")
     fn: Any = setting(convert=_function)
 
     @property

@@ -170,7 +170,7 @@ class R2Score(Paired):
 
     def init(self) -> MetricState:
         width = (self.num_outputs,) if self.num_outputs else ()
-        zero = jnp.zeros(width, self.dtype or float)
+        zero = jnp.zeros(width, self.own_dtype or float)
         sums = dict.fromkeys(("count", "mean", "spread", "residual"), zero)
         return sums | {"num_samples": jnp.zeros((), zero.dtype)}
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from onefit.errors import invalid
 from onefit.layers.base import Layer
-from onefit.types import is_shape
+from onefit.types import Mask, Tree, is_shape
+from onefit.variables import Variable
 
 if TYPE_CHECKING:
     from onefit.networks.network import Network
@@ -138,7 +139,7 @@ class Architecture(Layer, abstract=True):
             elif not layer.trainable or hasattr(layer, "adapt") or not slot.params:
                 pairs.append((slot.params, slot.state))
             else:
-                pairs.append(layer.init(stream, slot.input_shape))
+                pairs.append(layer.fresh(stream, slot.input_shape))
         return tuple(p for p, _ in pairs), tuple(s for _, s in pairs)
 
     def store(self, params: Any, state: Any) -> None:
@@ -147,10 +148,19 @@ class Architecture(Layer, abstract=True):
             if layer.built:
                 layer.store(p, s)
 
-    @property
-    def weights(self) -> list[Any]:
-        """All weights, layer by layer."""
-        return [w for layer in self.layers for w in layer.weights]
+    def by_name(self) -> dict[str, Any]:
+        return {
+            f"{layer.name}/{name}": weight
+            for layer in self.layers
+            for name, weight in layer.by_name().items()
+        }
+
+    def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
+        slot, told = self.slot, {"training": False, "key": None}
+        return self.forward(slot.params, slot.state, inputs, mask=mask, **told).mask
+
+    def _seeds(self) -> list[Variable]:
+        return [seed for layer in self.layers for seed in layer._seeds()]
 
     def set_weights(self, weights: list[Any]) -> None:
         """Replaces all weights, layer by layer.

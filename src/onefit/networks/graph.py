@@ -13,6 +13,7 @@ from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer, Outcome, Weights
 from onefit.layers.composite import Composite
 from onefit.layers.core import InputLayer
+from onefit.layers.face import HALVES
 from onefit.layers.tapping import Path, Tap
 from onefit.networks.architecture import Architecture
 from onefit.types import is_shape
@@ -82,7 +83,7 @@ class Graph(Architecture):
     def init(self, rng: np.random.Generator, input_shape: Any) -> Any:
         shapes = self.input_shapes(input_shape)
         pairs = [
-            layer.init(stream, shape)
+            layer.fresh(stream, shape)
             for layer, shape, stream in zip(
                 self.layers, shapes, rng.spawn(len(self.layers)), strict=True
             )
@@ -317,9 +318,12 @@ def _flows(value: Any, mask: Any) -> Any:
 
 
 def _numbers(layer: Layer, a: Any) -> Any:
-    """Whole numbers as floats, but for layers that look them up."""
+    """Numbers as a layer takes them: floats, but for layers that look them up.
+
+    What a layer of half the digits gave is in the library's type again.
+    """
     whole = not layer.integers and not jnp.issubdtype(a.dtype, jnp.inexact)
-    return a.astype(config.floatx()) if whole else a
+    return a.astype(config.floatx()) if whole or str(a.dtype) in HALVES else a
 
 
 def _by_row(layer: Layer) -> bool:

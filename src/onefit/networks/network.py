@@ -1,6 +1,7 @@
 """Network: what is computed, its weights, what goes in and what comes out."""
 
 import itertools
+from collections.abc import Sequence
 from typing import Any, Self
 
 import jax
@@ -9,6 +10,7 @@ import numpy as np
 from onefit import config
 from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.base import Layer
+from onefit.layers.face import DTypePolicy, as_shape
 from onefit.layers.symbolic import Tensor, is_symbolic
 from onefit.networks.architecture import Architecture
 from onefit.networks.functional import (
@@ -19,7 +21,8 @@ from onefit.networks.functional import (
     name_layers,
     several,
 )
-from onefit.types import Tree, batch_shape
+from onefit.types import Array, Tree, batch_shape
+from onefit.variables import Variable
 
 __all__ = ["FACES", "Network"]
 
@@ -200,24 +203,6 @@ class Network:
         """Whether the model has its weights."""
         return self.graph.built
 
-    @property
-    def weights(self) -> list[Any]:
-        """All weights, layer by layer, as arrays."""
-        return self.graph.weights
-
-    @property
-    def trainable_weights(self) -> list[Any]:
-        """The weights that training changes."""
-        params = self.graph.slot.params
-        free = {id(w) for w in jax.tree.leaves(self.graph.free(params))}
-        return [w for w in self.weights if id(w) in free]
-
-    @property
-    def non_trainable_weights(self) -> list[Any]:
-        """The weights that it does not: frozen layers', moving means."""
-        free = {id(w) for w in self.trainable_weights}
-        return [w for w in self.weights if id(w) not in free]
-
     def get_weights(self) -> list[np.ndarray]:
         """All weights as numpy arrays, copied, layer by layer."""
         return self.graph.get_weights()
@@ -334,6 +319,103 @@ class Network:
             )
         self.graph.build(input_shape)
         return self
+
+    # The face of a layer -------------------------------------------------------------
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights, layer by layer."""
+        return self.graph.weights
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training changes."""
+        return self.graph.trainable_weights
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that it does not: frozen layers', moving means."""
+        return self.graph.non_trainable_weights
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The weights, and the state of random numbers that layers draw."""
+        return self.graph.variables
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The variables that training changes by gradients."""
+        return self.graph.trainable_variables
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The variables that it does not."""
+        return self.graph.non_trainable_variables
+
+    @property
+    def losses(self) -> list[Array]:
+        """What the layers add to the loss: of the last call, and regularizers."""
+        return self.graph.losses
+
+    def add_loss(self, loss: Any) -> None:
+        """Adds numbers to `losses`, until the next call."""
+        self.graph.add_loss(loss)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shapes of the outputs, arranged as they are, for those of the inputs."""
+        shape = self.graph.compute_output_shape(input_shape)
+        return self.output_nest.arrange(shape) if self.output_nest else shape
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Which steps of the outputs there are, given which of the inputs."""
+        return self.graph.compute_mask(self._take(inputs), mask)
+
+    def stateless_call(
+        self,
+        trainable_variables: Sequence[Any],
+        non_trainable_variables: Sequence[Any],
+        inputs: Any,
+        **options: Any,
+    ) -> tuple[Any, ...]:
+        """The outputs for these values of the variables: a pure function.
+
+        See `Layer.stateless_call`.
+        """
+        x = self._take(inputs) if self.input_nest else inputs
+        y, *rest = self.graph.stateless_call(
+            trainable_variables, non_trainable_variables, x, **options
+        )
+        return (self.output_nest.arrange(y) if self.output_nest else y, *rest)
+
+    @property
+    def path(self) -> str | None:
+        """The model's name, once it has its weights."""
+        return self.graph.path
+
+    @property
+    def dtype(self) -> str:
+        """The type of the numbers of layers that have none of their own."""
+        return self.graph.dtype
+
+    variable_dtype = compute_dtype = input_dtype = dtype
+
+    @property
+    def dtype_policy(self) -> DTypePolicy:
+        """That type as an object."""
+        return self.graph.dtype_policy
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The input's shape that the model was built for."""
+        return self.graph.get_build_config()
+
+    def build_from_config(self, config: dict[str, Any] | None) -> None:
+        """Makes the weights for what `get_build_config` gave."""
+        if config and "input_shape" in config:
+            self.build(as_shape(config["input_shape"]))
+
+    def quantize(self, mode: Any = None, **options: Any) -> None:
+        """Refused: weights are numbers of a float type."""
+        self.graph.quantize(mode, **options)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {len(self.layers)} layers>"

@@ -212,7 +212,9 @@ class Optimizer(Description):
         # In one float type from here on, whether or not they are inputs of a program.
         dtype = jnp.result_type(state["learning_rate"])
         settled = jax.tree.map(lambda x: _cast(x, dtype), self)
-        return settled._update(grads, state, params)
+        new = settled._update(grads, state, params)
+        # Each weight keeps its type: a layer may have one of its own.
+        return jax.tree.map(lambda a, old: a.astype(old.dtype), new, (params, state))
 
     def _update(
         self, grads: Tree, state: dict[str, Any], params: Tree

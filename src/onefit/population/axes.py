@@ -99,7 +99,7 @@ def find(model: Model, path: str) -> Place:
 
 
 def _settings(owner: Any) -> dict[str, Field]:
-    hidden = {"name", "dtype", "input_shape", "input_dim"}
+    hidden = {"name", "own_dtype", "input_shape", "input_dim"}
     found = fields(owner) if owner is not None else ()
     return {f.name: f for f in found if f.name not in hidden}
 

@@ -13,10 +13,12 @@ import numpy as np
 from onefit import losses, metrics, optimizers
 from onefit.data.batch import Batch
 from onefit.errors import invalid, unknown
+from onefit.metrics.base import Metric
 from onefit.networks.network import Network
 from onefit.optimizers import Optimizer
 from onefit.training.task import Head, Task, head
 from onefit.types import batch_shape, is_shape
+from onefit.variables import Variable
 
 __all__ = ["Compiled", "build_task", "check_metric", "each", "flat", "is_many"]
 
@@ -118,6 +120,23 @@ class Compiled(Network):
             "metrics": metrics,
             "weighted_metrics": weighted_metrics,
         }
+
+    @property
+    def optimizer_variables(self) -> list[Variable]:
+        """What the optimizer remembers, once `compile` has named one."""
+        return [] if self.optimizer is None else self.optimizer.variables
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics that `compile` was given as objects."""
+        given = self.compile_settings or {}
+        named = [*flat(given.get("metrics")), *flat(given.get("weighted_metrics"))]
+        return [metric for metric in named if isinstance(metric, Metric)]
+
+    @property
+    def metrics_variables(self) -> list[Variable]:
+        """The variables of those metrics."""
+        return [v for metric in self.metrics for v in metric.variables]
 
     def task(self, batch: Batch) -> Task:
         """What is trained, for rows of these shapes."""

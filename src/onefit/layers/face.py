@@ -1,0 +1,594 @@
+"""The face of layers: what people ask of an object, over the slot of its weights.
+
+The names in a slot are the whole mechanism. `layer.kernel` is a view of the weight of
+that name; `layer.query_dense.kernel` one of `query_dense/kernel`; and an inner layer
+whose weights are in the slot of the layer around it (`rnn.cell`) finds them there.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from onefit import config
+from onefit.errors import invalid, mistyped
+from onefit.layers.symbolic import Call, Tensor
+from onefit.types import Array, Params, Shape, State, Tree, is_shape
+from onefit.variables import Variable
+
+__all__ = [
+    "HALVES",
+    "DTypePolicy",
+    "Face",
+    "Part",
+    "Weight",
+    "Weights",
+    "as_shape",
+    "dtype_name",
+]
+
+HALVES = ("bfloat16", "float16")
+"""The float types of half the digits, which a layer may have of its own."""
+
+
+class Weights:
+    """The slot of a layer: its weights, in Keras' order, and the shape they are for."""
+
+    def __init__(self, params: Params, state: State, input_shape: Any) -> None:
+        self.params, self.state, self.input_shape = params, state, input_shape
+
+    def store(self, params: Params, state: State) -> None:
+        """Puts weights into the slot, in its own order."""
+        self.params = {name: params[name] for name in self.params}
+        self.state = {name: state[name] for name in self.state}
+
+
+class Borrowed(Weights):
+    """The slot of an inner layer, whose weights the layer around it has."""
+
+    def __init__(self, named: "dict[str, Weight]") -> None:
+        self.named = named
+        values = {key: weight.value for key, weight in named.items()}
+        state = {key for key, weight in named.items() if weight.key in weight.states()}
+        super().__init__(
+            {key: v for key, v in values.items() if key not in state},
+            {key: v for key, v in values.items() if key in state},
+            None,
+        )
+
+    def store(self, params: Params, state: State) -> None:
+        """Gives the weights to the layer around it."""
+        for key, value in (params | state).items():
+            self.named[key].assign(value)
+
+
+class DTypePolicy(NamedTuple):
+    """The type of a layer's numbers, of its weights as of what it computes.
+
+    Attributes:
+        name: The type: "float32".
+    """
+
+    name: str
+
+    @property
+    def compute_dtype(self) -> str:
+        """The type that the layer computes in."""
+        return self.name
+
+    @property
+    def variable_dtype(self) -> str:
+        """The type of the weights."""
+        return self.name
+
+    @property
+    def quantization_mode(self) -> None:
+        """None: weights are never quantized."""
+        return None
+
+
+class Weight(Variable):
+    """A variable that is one array of a layer's slot: `layer.kernel`."""
+
+    def __init__(self, layer: "Face", key: str) -> None:
+        self.layer, self.key = layer, key
+        self.name = key.rpartition("/")[2]
+
+    def states(self) -> State:
+        """What of its layer's slot is no trainable weight."""
+        return self.layer.slot.state
+
+    def _read(self) -> Array:
+        slot = self.layer.slot
+        return (slot.state if self.key in slot.state else slot.params)[self.key]
+
+    def _write(self, value: Array) -> None:
+        slot = self.layer.slot
+        if self.key in slot.state:
+            slot.state = slot.state | {self.key: value}
+        else:
+            slot.params = slot.params | {self.key: value}
+
+    @property
+    def path(self) -> str:  # type: ignore[override]
+        """The names of the layer and of the weight: "dense/kernel"."""
+        return f"{self.layer.name}/{self.key}"
+
+    @property
+    def trainable(self) -> bool:  # type: ignore[override]
+        """Whether training changes it."""
+        return self.key in self.layer.free(self.layer.slot.params)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        if value != self.trainable:
+            raise invalid(
+                f"Variable {self.path!r}",
+                f"trainable={value}",
+                "a layer that is trained or frozen as a whole",
+                f"write layer.trainable = {value}",
+            )
+
+    @property
+    def regularizer(self) -> Callable[[Array], Array] | None:  # type: ignore[override]
+        """The penalty on it, if there is one."""
+        return self.layer.rule("regularizer", self.key)
+
+    @property
+    def constraint(self) -> Callable[[Array], Array] | None:  # type: ignore[override]
+        """What it is put through after a step, if anything."""
+        return self.layer.rule("constraint", self.key)
+
+
+class Holder:
+    """What has weights by name: a layer, or a part of one."""
+
+    def by_name(self) -> dict[str, Variable]:
+        """The weights by their names here, in Keras' order."""
+        raise NotImplementedError
+
+    @property
+    def weights(self) -> list[Variable]:
+        """The weights: the trainable ones, then the others."""
+        return list(self.by_name().values())
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training changes."""
+        return [w for w in self.weights if w.trainable]
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that training does not change by gradients."""
+        return [w for w in self.weights if not w.trainable]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """The weights as numpy arrays, copied: `W, b = layer.get_weights()`."""
+        return [w.numpy() for w in self.weights]
+
+    def count_params(self) -> int:
+        """How many numbers there are in the weights."""
+        return sum(w.size for w in self.weights)
+
+    def __getattr__(self, name: str) -> Any:  # a Variable, or a Part
+        if not name.startswith("_"):
+            named = self.by_name()
+            if name in named:
+                return named[name]
+            if any(key.startswith(f"{name}/") for key in named):
+                return Part(self, name)
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+
+class Part(Holder):
+    """The weights of a layer whose names begin alike: `layer.query_dense`.
+
+    >>> layer = onefit.layers.MultiHeadAttention(num_heads=2, key_dim=3)
+    >>> _ = layer(np.ones((1, 4, 5)), np.ones((1, 4, 5)))
+    >>> layer.query_dense.kernel.shape
+    (5, 2, 3)
+    """
+
+    def __init__(self, whole: Holder, name: str) -> None:
+        self._whole, self.name = whole, name
+
+    def by_name(self) -> dict[str, Variable]:  # noqa: D102
+        start = f"{self.name}/"
+        return {
+            key.removeprefix(start): weight
+            for key, weight in self._whole.by_name().items()
+            if key.startswith(start)
+        }
+
+
+class Face(Holder):
+    """What people ask of a layer beside its output: weights, types, shapes, losses."""
+
+    _weights: ClassVar[Weights | None] = None
+    _losses: ClassVar[list[Array]] = []  # of the last call
+    _wholes: ClassVar[tuple[tuple["Face", str], ...]] = ()  # the layers around it
+
+    # Weights ------------------------------------------------------------------------
+
+    def by_name(self) -> dict[str, Weight]:  # noqa: D102
+        slot = self._weights
+        if slot is None:
+            return self._in_whole()
+        views = self.__dict__.setdefault("_views", {})
+        names = [*slot.params, *slot.state]
+        views |= {name: Weight(self, name) for name in names if name not in views}
+        return {name: views[name] for name in names}
+
+    def _in_whole(self) -> dict[str, Weight]:
+        """The weights that a layer around this one has for it."""
+        wholes = [w for w in self._wholes if w[0].parts().get(w[1]) is self]
+        found = [named for w in wholes if (named := Part(*w).by_name())]
+        if len(found) > 1:
+            raise invalid(
+                f"{type(self).__name__} {self.name!r}",
+                f"a question about the weights of a part of {len(found)} layers",
+                "a part of one, as each has weights of its own for it",
+                "ask the layer around it for its weights",
+            )
+        return found[0] if found else {}
+
+    def _borrowed(self) -> Borrowed | None:
+        """What takes the place of a slot in an inner layer."""
+        named = {} if self.built else self._in_whole()
+        return Borrowed(named) if named else None
+
+    def __getattr__(self, name: str) -> Any:  # a Variable, or a Part
+        try:
+            return super().__getattr__(name)
+        except AttributeError as error:
+            if name.startswith("_") or self.built or not self._may_have(name):
+                raise
+            raise AttributeError(
+                f"{type(self).__name__} {self.name!r} has no {name} yet: weights are "
+                "made when the layer sees the shape of its input. Call it once, "
+                "layer(x), or write layer.build((None, 4))."
+            ) from error
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_") and not hasattr(type(self), name):
+            if (weight := self.by_name().get(name)) is not None:
+                weight.assign(value)
+                return
+            if not self.built and self._may_have(name):
+                getattr(self, name)  # says what to do first
+        super().__setattr__(name, value)
+
+    def _may_have(self, name: str) -> bool:
+        """Whether a setting says how a weight of this name starts."""
+        names = {name, name.removesuffix("_kernel"), name.removesuffix("s")}
+        return any(hasattr(type(self), f"{n}_initializer") for n in names)
+
+    def rule(self, kind: str, key: str) -> Callable[[Array], Array] | None:
+        """The `kind` ("regularizer", "constraint") of a weight: `kernel_constraint`."""
+        return getattr(self, f"{key}_{kind}", None)
+
+    def _made_weights(self) -> dict[str, Weight]:
+        """The weights by name; the slot refuses before they are made."""
+        named = self.by_name()
+        return named if named or self.slot else {}
+
+    def get_weights(self) -> list[np.ndarray]:
+        """The weights as numpy arrays, copied: `W, b = layer.get_weights()`."""
+        return [w.numpy() for w in self._made_weights().values()]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Replaces the weights: `layer.set_weights([W, b])`.
+
+        Raises:
+            ValueError: A wrong number of arrays, or a wrong shape (which weight).
+        """
+        named = self._made_weights()
+        where = f"{type(self).__name__} {self.name!r}.set_weights"
+        if len(weights) != len(named):
+            raise invalid(
+                where,
+                f"{len(weights)} arrays",
+                f"{len(named)} ({', '.join(named) or 'it has no weights'})",
+                "see layer.get_weights() for their order and shapes",
+            )
+        pairs = []
+        for (name, old), value in zip(named.items(), weights, strict=True):
+            value = np.asarray(value, dtype=old.dtype)
+            if value.shape != old.shape:
+                raise invalid(
+                    where,
+                    f"{name} of shape {value.shape}",
+                    f"shape {old.shape}",
+                    f"reshape {name}, or build the layer for another input",
+                )
+            pairs.append((old, value))
+        for old, value in pairs:
+            old.assign(np.array(value))
+
+    def count_params(self) -> int:
+        """How many numbers there are in the weights."""
+        return sum(w.size for w in self._made_weights().values())
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The weights, and the state of the random numbers that a layer draws."""
+        return [*self.weights, *self._seeds()]
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The variables that training changes by gradients."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The variables that it does not."""
+        return [v for v in self.variables if not v.trainable]
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The layer's own metrics: none."""
+        return []
+
+    @property
+    def metrics_variables(self) -> list[Variable]:
+        """The variables of the layer's own metrics."""
+        return [v for metric in self.metrics for v in metric.variables]
+
+    def _seeds(self) -> list[Variable]:
+        """What `stateless_call` draws random numbers from."""
+        if not self.random:
+            return []
+        if "_seed" not in self.__dict__:
+            seed = Variable(
+                config.seed_state(), trainable=False, name="seed_generator_state"
+            )
+            object.__setattr__(self, "_seed", seed)
+        return [self._seed]
+
+    # Without side effects -----------------------------------------------------------
+
+    def stateless_call(
+        self,
+        trainable_variables: Sequence[Any],
+        non_trainable_variables: Sequence[Any],
+        *inputs: Any,
+        return_losses: bool = False,
+        training: bool | None = None,
+        mask: Any = None,
+        **named: Any,
+    ) -> tuple[Any, ...]:
+        """The output for these values of the variables: a pure function.
+
+        Args:
+            trainable_variables, non_trainable_variables: A value for each of the
+                layer's, in their order.
+            *inputs, training, mask, **named: As in a call.
+            return_losses: Whether to give the losses, too.
+
+        Returns:
+            (outputs, new values of the non-trainable variables), and the losses.
+
+        Raises:
+            ValueError: A layer that is not built, another number of values.
+
+        Example:
+            >>> layer = onefit.layers.Dense(1)
+            >>> _ = layer.build((None, 2))
+            >>> y, rest = layer.stateless_call([np.ones((2, 1)), [3.0]], [],
+            ...                                np.ones((1, 2)))
+            >>> y, rest
+            (Array([[5.]], dtype=float32), [])
+
+        Source: Keras, `keras.Layer.stateless_call`.
+        """
+        slot = Weights({}, {}, None) if self.weightless else self.slot
+        values: dict[int, Array] = {}
+        for kind, given in (
+            ("trainable_variables", trainable_variables),
+            ("non_trainable_variables", non_trainable_variables),
+        ):
+            own = getattr(self, kind)
+            if len(own) != len(given):
+                raise invalid(
+                    f"{type(self).__name__} {self.name!r}.stateless_call",
+                    f"{len(given)} {kind}",
+                    f"{len(own)}, one for each in layer.{kind}",
+                )
+            pairs = zip(own, given, strict=True)
+            values |= {id(v): _as_given(v, value) for v, value in pairs}
+        arrays = iter([values[id(w)] for w in self.weights])
+        params, state = _filled(slot.params, slot.state, arrays)
+        seeds = self._seeds()
+        key = jax.random.wrap_key_data(values[id(seeds[0])]) if seeds else None
+        x, options = self.taken(*inputs, **named)
+        x = jax.tree.map(self.as_input, x)
+        outcome = self.forward(
+            params, state, x, training=bool(training), key=key, mask=mask, **options
+        )
+        after = dict(
+            zip(map(id, self.weights), _flat(params, outcome.state), strict=True)
+        )
+        for i, seed in enumerate(seeds):
+            new = jax.random.key_data(jax.random.fold_in(key, i))
+            after[id(seed)] = new if training else values[id(seed)]
+        changed = [after[id(v)] for v in self.non_trainable_variables]
+        if not return_losses:
+            return outcome.output, changed
+        pairs = [(w.regularizer, after[id(w)]) for w in self.trainable_weights]
+        losses = [rule(value) for rule, value in pairs if rule is not None]
+        if not isinstance(outcome.penalty, float):  # there is an activity_regularizer
+            losses.insert(0, outcome.penalty)
+        return outcome.output, changed, losses
+
+    # Losses -------------------------------------------------------------------------
+
+    @property
+    def losses(self) -> list[Array]:
+        """What the layer adds to the loss: of the last call, and its regularizers."""
+        pairs = [(w.regularizer, w.value) for w in self.trainable_weights]
+        penalties = [rule(value) for rule, value in pairs if rule is not None]
+        return [*self._losses, *penalties]
+
+    def add_loss(self, loss: Any) -> None:
+        """Adds numbers to `losses`, until the next call.
+
+        Raises:
+            TypeError: What is no number, or one of a program.
+        """
+        for value in jax.tree.leaves(loss):
+            if isinstance(value, Tracer | Tensor):
+                raise mistyped(
+                    f"{type(self).__name__} {self.name!r}.add_loss",
+                    "a number of a program",
+                    "a number, as apply is a pure function",
+                    "return Outcome(y, state, penalty) from a `forward` of your own, "
+                    "or set activity_regularizer",
+                )
+        new = [*self._losses, *map(jax.numpy.asarray, jax.tree.leaves(loss))]
+        object.__setattr__(self, "_losses", new)
+
+    # Shapes and types ---------------------------------------------------------------
+
+    def compute_output_shape(self, *shapes: Any, **named: Any) -> Any:
+        """The output's shape for these shapes of the inputs; nothing is built.
+
+        >>> onefit.layers.Dense(3).compute_output_shape(input_shape=(None, 4))
+        (None, 3)
+        """
+        entries = {name.removesuffix("_shape"): s for name, s in named.items()}
+        if "input" in entries:
+            shapes = (entries.pop("input"), *shapes)
+        specs = self.compute_output_spec(
+            *map(_stand_in, shapes), **{n: _stand_in(s) for n, s in entries.items()}
+        )
+        return jax.tree.map(lambda spec: spec.shape, specs)
+
+    def compute_output_spec(
+        self, *inputs: Any, training: Any = None, mask: Any = None, **named: Any
+    ) -> Any:
+        """What stands for the output of a call: its shape and type; nothing is built.
+
+        >>> spec = onefit.layers.Dense(3).compute_output_spec(onefit.Input((4,)))
+        >>> spec.shape, spec.dtype
+        ((None, 3), 'float32')
+        """
+        del training
+        x, options = self.taken(*inputs, **named)
+        output_shape = self.call_shape(jax.tree.map(_shape_of, x), **options)
+        return Call(self, x, mask, tuple(options.items()), output_shape).outputs
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The input's shape that the layer was built for."""
+        return {"input_shape": self.slot.input_shape} if self.built else None
+
+    def build_from_config(self, config: dict[str, Any] | None) -> None:
+        """Makes the weights for what `get_build_config` gave."""
+        if config and "input_shape" in config:
+            self.build(config["input_shape"])
+
+    @property
+    def path(self) -> str | None:
+        """The layer's name, once it has its weights."""
+        return self.name if self.built else None
+
+    @property
+    def dtype(self) -> str:
+        """The type of the layer's numbers: its own, or that of the library."""
+        return self.own_dtype or config.floatx()
+
+    def in_type(self, nest: Tree) -> Tree:
+        """Floats in the layer's own type, if it has one."""
+        own = self.own_dtype
+        if own is None or not jnp.issubdtype(own, jnp.floating):
+            return nest
+        return jax.tree.map(
+            lambda a: a.astype(own) if jnp.issubdtype(a.dtype, jnp.floating) else a,
+            nest,
+        )
+
+    @property
+    def dtype_policy(self) -> DTypePolicy:
+        """The type of the layer's numbers, as an object."""
+        return DTypePolicy(self.dtype)
+
+    @property
+    def variable_dtype(self) -> str:
+        """The type of the weights."""
+        return self.dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """The type that the layer computes in."""
+        return self.dtype
+
+    @property
+    def input_dtype(self) -> str:
+        """The type that inputs are brought to."""
+        return self.dtype
+
+    @property
+    def quantization_mode(self) -> None:
+        """None: weights are never quantized."""
+        return None
+
+    def quantize(self, mode: Any = None, **options: Any) -> None:
+        """Refused: weights are numbers of a float type."""
+        del options
+        raise invalid(
+            f"{type(self).__name__} {self.name!r}.quantize",
+            f"mode={mode!r}",
+            "weights of a float type, as training and files need them",
+            "export the model to ONNX and quantize the file",
+        )
+
+
+def as_shape(shape: Any) -> Any:
+    """A shape, or a nest of them, in tuples."""
+    if isinstance(shape, list | tuple):
+        return tuple(as_shape(size) for size in shape)
+    return shape
+
+
+def dtype_name(value: Any) -> str | None:
+    """The name of a type, of what users and Keras' configs write for one."""
+    if isinstance(value, dict):
+        value = value.get("config", value).get("name")
+    value = getattr(value, "name", value)  # of a policy, or a type of numpy
+    return value if value is None or isinstance(value, str) else jnp.dtype(value).name
+
+
+def _stand_in(shape: Any) -> Any:
+    """What stands for inputs of a shape, or a nest of them."""
+    return jax.tree.map(
+        lambda s: jax.ShapeDtypeStruct(s, "float32"), as_shape(shape), is_leaf=is_shape
+    )
+
+
+def _shape_of(x: Any) -> Shape:
+    return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
+
+
+def _as_given(weight: Variable, value: Any) -> Array:
+    """A value for a weight: an array, or what JAX has put in its place."""
+    value = value.value if isinstance(value, Variable) else value
+    return value if isinstance(value, jax.Array) else np.asarray(value, weight.dtype)
+
+
+def _flat(params: Tree, state: Tree) -> Iterator[Any]:
+    """The arrays of a slot in the order of its layer's weights."""
+    if isinstance(params, dict):
+        yield from (*params.values(), *state.values())
+    else:
+        for pair in zip(params, state, strict=True):
+            yield from _flat(*pair)
+
+
+def _filled(params: Tree, state: Tree, arrays: Iterator[Array]) -> tuple[Tree, Tree]:
+    """A slot's params and state with other arrays, given in that order."""
+    if isinstance(params, dict):
+        return {n: next(arrays) for n in params}, {n: next(arrays) for n in state}
+    pairs = [_filled(*pair, arrays) for pair in zip(params, state, strict=True)]
+    return tuple(p for p, _ in pairs), tuple(s for _, s in pairs)

@@ -14,7 +14,18 @@ from onefit.description import number, off, setting
 from onefit.layers.base import Layer, is_shape
 from onefit.layers.dropout import Dropout
 from onefit.layers.settings import seed
-from onefit.types import Array, Generator, Key, Mask, Params, Shape, Shapes, State, Tree
+from onefit.types import (
+    Array,
+    Float,
+    Generator,
+    Key,
+    Mask,
+    Params,
+    Shape,
+    Shapes,
+    State,
+    Tree,
+)
 
 __all__ = ["AdditiveAttention", "Attention"]
 
@@ -153,7 +164,12 @@ class _Single(Attends, abstract=True):
 
     role = "product"
 
-    def scores(self, params: Params, query: Array, key: Array) -> Array:
+    def scores(
+        self,
+        params: Params,
+        query: Float[Array, "*rows queries features"],
+        key: Float[Array, "*rows keys features"],
+    ) -> Float[Array, "*rows queries keys"]:
         """How each key answers each query: (..., queries, keys)."""
         raise NotImplementedError(f"{type(self).__name__} has no scores method")
 
@@ -259,7 +275,12 @@ class Attention(_Single):
         names += ["concat_score_weight"] if self.score_mode == "concat" else []
         return {name: one.draw(rng, ()) for name in names}, {}
 
-    def scores(self, params: Params, query: Array, key: Array) -> Array:
+    def scores(
+        self,
+        params: Params,
+        query: Float[Array, "*rows queries features"],
+        key: Float[Array, "*rows keys features"],
+    ) -> Float[Array, "*rows queries keys"]:
         scale = params.get("scale", 1.0)
         if self.score_mode == "dot":
             return (query * scale) @ swap(key)
@@ -303,7 +324,12 @@ class AdditiveAttention(_Single):
         features = input_shape[0][-1]
         return {"scale": initializers.GlorotUniform().draw(rng, (features,))}, {}
 
-    def scores(self, params: Params, query: Array, key: Array) -> Array:
+    def scores(
+        self,
+        params: Params,
+        query: Float[Array, "*rows queries features"],
+        key: Float[Array, "*rows keys features"],
+    ) -> Float[Array, "*rows queries keys"]:
         sums = jnp.tanh(query[..., :, None, :] + key[..., None, :, :])
         return jnp.sum(params.get("scale", 1.0) * sums, -1)
 

@@ -3,6 +3,7 @@
 import os
 import tempfile
 
+import jaxtyping  # noqa: F401  # before onefit, whose shapes it then checks
 import pytest
 
 os.environ.setdefault("KERAS_BACKEND", "jax")

@@ -21,6 +21,7 @@ import pytest
 
 import onefit
 from onefit.description import REQUIRED, Description, fields
+from onefit.layers.base import layers
 
 SOURCE = Path(onefit.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
@@ -326,6 +327,8 @@ def made(cls: type[Description]) -> Description:
 def test_settings_survive_a_file(cls):
     if cls.__name__ in WITHOUT_CONFIG or cls.__name__.startswith("_"):
         return
+    if issubclass(cls, onefit.Layer) and cls not in layers.objects():
+        return  # a base that only others stand on
     first = made(cls)
     config = first.get_config()
     second = cls.from_config(json.loads(json.dumps(config)))

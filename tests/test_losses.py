@@ -389,7 +389,7 @@ def test_shapes_that_would_only_broadcast_are_refused(name, y, a, text):
         ),
         (
             lambda: losses.CategoricalCrossentropy(axis=True),
-            TypeError,
+            ValueError,
             "CategoricalCrossentropy: received axis=True; expected a whole number.",
         ),
         (

@@ -1,7 +1,8 @@
 """The types that the rooms of the library pass to one another."""
 
+import sys
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import jax
 import numpy as np
@@ -10,12 +11,16 @@ import numpy.typing as npt
 __all__ = [
     "Array",
     "ArrayLike",
+    "Bool",
+    "Float",
     "Function",
     "Generator",
+    "Int",
     "Key",
     "Mask",
     "Params",
     "Shape",
+    "Shaped",
     "Shapes",
     "State",
     "Tree",
@@ -25,6 +30,18 @@ __all__ = [
 
 Array: TypeAlias = jax.Array | np.ndarray
 """Numbers: a numpy array on the host, a jax array in a program."""
+
+if TYPE_CHECKING or "jaxtyping" in sys.modules:  # the tests import it, and check shapes
+    from jaxtyping import Bool, Float, Int, Shaped
+else:
+
+    class _Unchecked:
+        """In `Float[Array, "batch units"]` what says that it is an array."""
+
+        def __class_getitem__(cls, item: Any) -> Any:
+            return item[0]
+
+    Bool = Float = Int = Shaped = _Unchecked
 
 Shape: TypeAlias = tuple[int | None, ...]
 """The sizes of an array; None is a size that is not fixed, such as the batch's."""

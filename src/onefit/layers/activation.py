@@ -10,8 +10,8 @@ from onefit import activations
 from onefit.description import number, off, setting
 from onefit.layers.base import Layer
 from onefit.layers.settings import constraint, initial, regularizer
-from onefit.layers.shapes import SameShape, from_front, having, whole_axes
-from onefit.types import Array, Generator, Params, Shape, State
+from onefit.layers.shapes import Same, SameShape, from_front, having, whole_axes
+from onefit.types import Generator, Params, Shape, State
 
 __all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 
@@ -38,7 +38,7 @@ class Activation(SameShape, Layer):
 
     activation: Any = setting(convert=activations.get)
 
-    def compute(self, params: Params, x: Array) -> Array:
+    def compute(self, params: Params, x: Same) -> Same:
         return self.activation(x)
 
     def before(self, link: str) -> Layer | None:
@@ -81,7 +81,7 @@ class ReLU(SameShape, Layer):
             return activations.leaky_relu
         return activations.relu if self.max_value is None else activations.relu6
 
-    def compute(self, params: Params, x: Array) -> Array:
+    def compute(self, params: Params, x: Same) -> Same:
         return activations.relu(
             x,
             negative_slope=self.negative_slope,
@@ -117,7 +117,7 @@ class LeakyReLU(SameShape, Layer):
     def ends_in(self) -> Callable[..., Any]:
         return activations.leaky_relu
 
-    def compute(self, params: Params, x: Array) -> Array:
+    def compute(self, params: Params, x: Same) -> Same:
         return activations.leaky_relu(x, negative_slope=self.negative_slope)
 
 
@@ -163,7 +163,7 @@ class PReLU(SameShape, Layer):
         shape = self._slopes(input_shape)
         return {"alpha": self.alpha_initializer.draw(rng, shape)}, {}
 
-    def compute(self, params: Params, x: Array) -> Array:
+    def compute(self, params: Params, x: Same) -> Same:
         return jnp.where(x > 0, x, params["alpha"] * x)
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -214,7 +214,7 @@ class ELU(SameShape, Layer):
     def ends_in(self) -> Callable[..., Any]:
         return activations.elu
 
-    def compute(self, params: Params, x: Array) -> Array:
+    def compute(self, params: Params, x: Same) -> Same:
         return activations.elu(x, alpha=self.alpha)
 
 
@@ -244,7 +244,7 @@ class Softmax(SameShape, Layer):
     def ends_in(self) -> Callable[..., Any]:
         return activations.softmax
 
-    def compute(self, params: Params, x: Array) -> Array:
+    def compute(self, params: Params, x: Same) -> Same:
         return activations.softmax(x, axis=from_front(self.axis, x.ndim))
 
     def before(self, link: str) -> Layer | None:

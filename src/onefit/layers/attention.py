@@ -16,6 +16,7 @@ from onefit.layers.dropout import Dropout
 from onefit.layers.settings import seed
 from onefit.types import (
     Array,
+    Float,
     Generator,
     Key,
     Mask,
@@ -164,7 +165,12 @@ class _Single(Attends, abstract=True):
 
     role = "product"
 
-    def scores(self, params: Params, query: Array, key: Array) -> Array:
+    def scores(
+        self,
+        params: Params,
+        query: Float[Array, "*rows queries features"],
+        key: Float[Array, "*rows keys features"],
+    ) -> Float[Array, "*rows queries keys"]:
         """How each key answers each query: (..., queries, keys)."""
         raise NotImplementedError(f"{type(self).__name__} has no scores method")
 
@@ -270,7 +276,12 @@ class Attention(_Single):
         names += ["concat_score_weight"] if self.score_mode == "concat" else []
         return {name: one.draw(rng, ()) for name in names}, {}
 
-    def scores(self, params: Params, query: Array, key: Array) -> Array:
+    def scores(
+        self,
+        params: Params,
+        query: Float[Array, "*rows queries features"],
+        key: Float[Array, "*rows keys features"],
+    ) -> Float[Array, "*rows queries keys"]:
         scale = params.get("scale", 1.0)
         if self.score_mode == "dot":
             return (query * scale) @ swap(key)
@@ -314,7 +325,12 @@ class AdditiveAttention(_Single):
         features = input_shape[0][-1]
         return {"scale": initializers.GlorotUniform().draw(rng, (features,))}, {}
 
-    def scores(self, params: Params, query: Array, key: Array) -> Array:
+    def scores(
+        self,
+        params: Params,
+        query: Float[Array, "*rows queries features"],
+        key: Float[Array, "*rows keys features"],
+    ) -> Float[Array, "*rows queries keys"]:
         sums = jnp.tanh(query[..., :, None, :] + key[..., None, :, :])
         return jnp.sum(params.get("scale", 1.0) * sums, -1)
 

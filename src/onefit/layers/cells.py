@@ -1,7 +1,7 @@
 # ruff: noqa: D102
 """Recurrent cells: one step of a recurrent layer, and what cell and layer share."""
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,7 @@ from onefit.layers.settings import (
 )
 from onefit.types import (
     Array,
+    Float,
     Generator,
     Key,
     Mask,
@@ -65,6 +66,10 @@ def activate(functions: tuple[Any, ...], z: Array) -> tuple[Array, Array]:
     return jnp.concatenate(values, -1), jnp.concatenate(slopes, -1)
 
 
+Wide: TypeAlias = Float[Array, "*rows wide"]
+"""The columns of all gates: of one step (batch, gates · units), or of all."""
+
+
 class SimpleRecurrence(NamedTuple):
     """h_t = g(z_t + q_t)."""
 
@@ -72,14 +77,14 @@ class SimpleRecurrence(NamedTuple):
     product: Any = Matrix()
     gates: int = 1
 
-    def step(self, z: Array, q: Array, states: Tree) -> Any:
+    def step(self, z: Wide, q: Wide, states: Tree) -> Any:
         h, slope = activate((self.activation,), z + q)
         return (h,), (slope,)
 
     def back(self, kept: Tree, states: Tree) -> Any:
         return states[0] * kept[0], (None,)
 
-    def inner(self, dz: Array, kept: Tree) -> Array:
+    def inner(self, dz: Wide, kept: Tree) -> Wide:
         return dz
 
 
@@ -91,7 +96,7 @@ class LSTMRecurrence(NamedTuple):
     product: Any = Matrix()
     gates: int = 4
 
-    def step(self, z: Array, q: Array, states: Tree) -> Any:
+    def step(self, z: Wide, q: Wide, states: Tree) -> Any:
         _, before = states
         g, gate = self.activation, self.recurrent_activation
         values, slopes = activate((gate, gate, g, gate), z + q)
@@ -106,7 +111,7 @@ class LSTMRecurrence(NamedTuple):
         dc = dc + dh * to_c
         return jnp.concatenate([dc, dc, dc, dh], -1) * slopes, (None, dc * f)
 
-    def inner(self, dz: Array, kept: Tree) -> Array:
+    def inner(self, dz: Wide, kept: Tree) -> Wide:
         return dz
 
 
@@ -118,7 +123,7 @@ class GRURecurrence(NamedTuple):
     product: Any = Matrix()
     gates: int = 3
 
-    def step(self, z: Array, q: Array, states: Tree) -> Any:
+    def step(self, z: Wide, q: Wide, states: Tree) -> Any:
         (h,), width = states, z.shape[-1] // 3
         gate, both = self.recurrent_activation, 2 * width
         values, slopes = activate((gate, gate), z[..., :both] + q[..., :both])
@@ -133,7 +138,7 @@ class GRURecurrence(NamedTuple):
         (slopes, u, _), (dh,) = kept, states
         return jnp.concatenate([dh, dh, dh], -1) * slopes, (dh * u,)
 
-    def inner(self, dz: Array, kept: Tree) -> Array:
+    def inner(self, dz: Wide, kept: Tree) -> Wide:
         both = 2 * kept[2].shape[-1]
         return jnp.concatenate([dz[..., :both], dz[..., both:] * kept[2]], -1)
 

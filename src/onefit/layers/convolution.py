@@ -19,7 +19,7 @@ from onefit.layers.reshaping import data_format
 from onefit.layers.settings import Activated, KernelAndBias
 from onefit.layers.taps import Geometry, Taps
 from onefit.layers.windows import window_count
-from onefit.types import Array, Generator, Params, Shape, State
+from onefit.types import Array, Float, Generator, Params, Shape, State
 
 __all__ = ["Conv1D", "Conv2D", "Conv3D", "Convolution", "Filters", "Windows"]
 
@@ -112,7 +112,9 @@ class Convolution(Activated, Windows, Grid, abstract=True):
             params["bias"] = self.bias_initializer.draw(rng, (filters,))
         return params, {}
 
-    def compute(self, params: Params, x: Array) -> Array:
+    def compute(
+        self, params: Params, x: Float[Array, " batch *cells"]
+    ) -> Float[Array, " batch *windows"]:
         first = self.data_format == "channels_first"
         z = self.convolved(params, jnp.moveaxis(x, 1, -1) if first else x)
         if self.use_bias:

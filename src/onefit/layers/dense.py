@@ -7,12 +7,14 @@ import jax.numpy as jnp
 
 from onefit.layers.base import Layer
 from onefit.layers.settings import Affine, Units
-from onefit.types import Array, Generator, Params, Shape, State
+from onefit.types import Array, Float, Generator, Params, Shape, State
 
 __all__ = ["Dense"]
 
 
-def project(x: Array, kernel: Array, axes: int = 1) -> Array:
+def project(
+    x: Float[Array, "*lead"], kernel: Float[Array, "*sizes"], axes: int = 1
+) -> Array:
     """x·W over the last axes of x and as many first axes of W, as one flat product.
 
     XLA flattens the product of an array of many axes, but not its gradient by W, which
@@ -71,7 +73,9 @@ class Dense(Affine, Units, Layer):
             params["bias"] = self.bias_initializer.draw(rng, (self.units,))
         return params, {}
 
-    def compute(self, params: Params, x: Array) -> Array:
+    def compute(
+        self, params: Params, x: Float[Array, "batch *places features"]
+    ) -> Float[Array, "batch *places units"]:
         z = project(x, params["kernel"])
         if self.use_bias:
             z = z + params["bias"]

@@ -12,7 +12,7 @@ from onefit.description import number, off, setting
 from onefit.errors import invalid
 from onefit.layers.base import Layer
 from onefit.layers.settings import seed
-from onefit.layers.shapes import SameShape
+from onefit.layers.shapes import Same, SameShape
 from onefit.types import Array, Key, Params, Shape, State
 
 __all__ = [
@@ -146,7 +146,7 @@ class Dropout(_Masked):
 
     equation = "a = x·m/(1 - rate), m drawn 0 or 1; a = x when not training"
 
-    def noisy(self, x: Array, key: Key) -> Array:
+    def noisy(self, x: Same, key: Key) -> Same:
         keep = jnp.asarray(1.0 - self.rate, x.dtype)
         # A rate of 1 keeps nothing; the bound keeps its gradient 0, not 0/0.
         scaled = x / jnp.maximum(keep, jnp.finfo(x.dtype).tiny)
@@ -181,7 +181,7 @@ class AlphaDropout(_Masked):
     arXiv:1706.02515.
     """
 
-    def noisy(self, x: Array, key: Key) -> Array:
+    def noisy(self, x: Same, key: Key) -> Same:
         low = -1.6732632423543772 * 1.0507009873554805
         rate = jnp.asarray(self.rate, x.dtype)
         keep = jnp.maximum(1.0 - rate, jnp.finfo(x.dtype).tiny)
@@ -218,7 +218,7 @@ class GaussianDropout(Noise):
     rate: float = number(minimum=0, below=1)
     seed: int | None = seed()
 
-    def noisy(self, x: Array, key: Key) -> Array:
+    def noisy(self, x: Same, key: Key) -> Same:
         rate = jnp.asarray(self.rate, x.dtype)
         noise = jax.random.normal(key, x.shape, x.dtype)
         return x * (1.0 + jnp.sqrt(rate / (1.0 - rate)) * noise)
@@ -254,7 +254,7 @@ class GaussianNoise(Noise):
     def strength(self) -> Any:
         return self.stddev
 
-    def noisy(self, x: Array, key: Key) -> Array:
+    def noisy(self, x: Same, key: Key) -> Same:
         noise = jax.random.normal(key, x.shape, x.dtype)
         return x + jnp.asarray(self.stddev, x.dtype) * noise
 
@@ -292,5 +292,5 @@ class ActivityRegularization(SameShape, Layer):
             return None
         return regularizers.L1L2(self.l1, self.l2)
 
-    def compute(self, params: Params, x: Array) -> Array:
+    def compute(self, params: Params, x: Same) -> Same:
         return x

@@ -12,7 +12,18 @@ from onefit.description import number, setting
 from onefit.layers.base import Layer
 from onefit.layers.settings import constraint, initial, regularizer
 from onefit.layers.shapes import SameShape
-from onefit.types import Array, Generator, Mask, Params, Shape, Shapes, State, Tree
+from onefit.types import (
+    Array,
+    Float,
+    Generator,
+    Mask,
+    Params,
+    Shape,
+    Shaped,
+    Shapes,
+    State,
+    Tree,
+)
 
 __all__ = ["Embedding", "Masking", "ReversibleEmbedding"]
 
@@ -33,7 +44,9 @@ class _Table(Layer, abstract=True):
         shape = (self.input_dim, self.output_dim)
         return {"embeddings": self.embeddings_initializer.draw(rng, shape)}, {}
 
-    def look_up(self, params: Params, x: Tree) -> Array:
+    def look_up(
+        self, params: Params, x: Shaped[Array, "*ids"]
+    ) -> Float[Array, "*ids size"]:
         """The row of each id. Ids are checked on the host; here they are clamped."""
         x = x if jnp.issubdtype(x.dtype, jnp.integer) else x.astype("int32")
         return jnp.take(params["embeddings"], x, axis=0, mode="clip")

@@ -13,6 +13,7 @@ from onefit.errors import unknown
 from onefit.layers.base import Layer
 from onefit.layers.settings import Gain, initial, only
 from onefit.layers.shapes import (
+    Same,
     SameShape,
     along,
     from_front,
@@ -298,7 +299,7 @@ class LayerNormalization(_Standardizing):
         kw_only=True,
     )
 
-    def compute(self, params: Params, x: Array) -> Array:
+    def compute(self, params: Params, x: Same) -> Same:
         axes = from_front(self.axis, x.ndim)
         y = _amplify(params, _standardize(_wide(x), axes, self.epsilon), axes)
         return y.astype(x.dtype)
@@ -343,7 +344,7 @@ class GroupNormalization(_Standardizing):
 
     groups: int = 32
 
-    def compute(self, params: Params, x: Array) -> Array:
+    def compute(self, params: Params, x: Same) -> Same:
         (axis,) = from_front(self.axis, x.ndim)
         channels = x.shape[axis]
         groups = channels if self.groups == -1 else self.groups
@@ -397,7 +398,7 @@ class RMSNormalization(_Along):
     def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
         return {"scale": initializers.Ones().draw(rng, self.sizes(input_shape))}, {}
 
-    def compute(self, params: Params, x: Array) -> Array:
+    def compute(self, params: Params, x: Same) -> Same:
         wide, axes = _wide(x), from_front(self.axis, x.ndim)
         square = jnp.mean(jnp.square(wide), axes, keepdims=True)
         y = wide * jax.lax.rsqrt(square + self.epsilon)
@@ -428,7 +429,7 @@ class UnitNormalization(SameShape, Layer):
 
     axis: Any = setting(default=-1, check=whole_axes)
 
-    def compute(self, params: Params, x: Array) -> Array:
+    def compute(self, params: Params, x: Same) -> Same:
         wide = _wide(x)
         axes = from_front(self.axis, x.ndim)
         square = jnp.sum(jnp.square(wide), axes, keepdims=True)

@@ -11,7 +11,7 @@ from onefit.checks import one_of
 from onefit.description import number, setting
 from onefit.errors import mistyped
 from onefit.layers.base import Layer
-from onefit.layers.shapes import SameShape
+from onefit.layers.shapes import Same, SameShape
 from onefit.layers.symbolic import Tensor
 from onefit.types import Array, Mask, Params, Shape, Shapes, Tree
 
@@ -174,7 +174,7 @@ class Absolute(SameShape, Layer):
 
     keep_mask: bool = True
 
-    def compute(self, params: Params, x: Array) -> Array:
+    def compute(self, params: Params, x: Same) -> Same:
         return jnp.abs(x)
 
     def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:

@@ -11,7 +11,14 @@ from onefit import config
 from onefit.description import number, setting
 from onefit.errors import invalid
 from onefit.layers.base import Layer, where
-from onefit.layers.shapes import SameShape, along, from_front, known_axes, whole_axes
+from onefit.layers.shapes import (
+    Same,
+    SameShape,
+    along,
+    from_front,
+    known_axes,
+    whole_axes,
+)
 from onefit.types import Array, Generator, Params, Shape, Shapes, State, batch_shape
 
 __all__ = ["Normalization", "Rescaling"]
@@ -188,5 +195,5 @@ class Rescaling(SameShape, Layer):
     scale: Any = number(convert=_numbers)
     offset: Any = number(default=0.0, convert=_numbers)
 
-    def compute(self, params: Params, x: Array) -> Array:
+    def compute(self, params: Params, x: Same) -> Same:
         return x * self.scale + self.offset

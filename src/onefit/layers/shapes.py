@@ -1,14 +1,26 @@
 """What layers share about shapes: axes, and outputs shaped as their inputs."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from onefit.errors import is_whole, mistyped
 from onefit.layers.base import Layer
-from onefit.types import Shape, Shapes
+from onefit.types import Array, Float, Shape, Shapes
 
-__all__ = ["SameShape", "along", "from_front", "having", "known_axes", "whole_axes"]
+__all__ = [
+    "Same",
+    "SameShape",
+    "along",
+    "from_front",
+    "having",
+    "known_axes",
+    "whole_axes",
+]
+
+
+Same: TypeAlias = Float[Array, "*sizes"]
+"""An input, and the output of its shape."""
 
 
 class SameShape:

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from onefit.losses.base import Loss
 from onefit.losses.functions import per_example
-from onefit.losses.shapes import same
+from onefit.losses.shapes import Losses, Values, same
 from onefit.types import Array
 
 __all__ = [
@@ -41,7 +41,7 @@ class Hinge(Loss):
 
     pair = same
 
-    def formula(self, y: Array, a: Array) -> Array:
+    def formula(self, y: Values, a: Values) -> Losses:
         return jnp.mean(_gap(y, a), axis=-1)
 
 
@@ -57,7 +57,7 @@ class SquaredHinge(Loss):
 
     pair = same
 
-    def formula(self, y: Array, a: Array) -> Array:
+    def formula(self, y: Values, a: Values) -> Losses:
         return jnp.mean(jnp.square(_gap(y, a)), axis=-1)
 
 
@@ -75,7 +75,7 @@ class CategoricalHinge(Loss):
 
     pair = same
 
-    def formula(self, y: Array, a: Array) -> Array:
+    def formula(self, y: Values, a: Values) -> Losses:
         rival = jnp.max((1 - y) * a, axis=-1)
         return jnp.maximum(1 + rival - jnp.sum(y * a, axis=-1), 0.0)
 

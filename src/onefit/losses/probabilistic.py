@@ -17,7 +17,15 @@ from onefit.config import epsilon
 from onefit.description import Description, number, off, setting
 from onefit.losses.base import Loss, losses
 from onefit.losses.functions import per_example
-from onefit.losses.shapes import hits, labelled, refuse_labels, same
+from onefit.losses.shapes import (
+    Labels,
+    Losses,
+    Values,
+    hits,
+    labelled,
+    refuse_labels,
+    same,
+)
 from onefit.types import Array, ArrayLike, Shape
 
 __all__ = [
@@ -319,7 +327,7 @@ class CategoricalGeneralizedCrossEntropy(Loss):
 
     pair = labelled
 
-    def formula(self, y: Array, a: Array) -> Array:
+    def formula(self, y: Labels, a: Values) -> Losses:
         p = jnp.sum(jnp.where(hits(y, a.shape[-1]), a, 0.0), axis=-1)
         return (1 - _power(p, self.q)) / self.q
 
@@ -339,7 +347,7 @@ class KLDivergence(Loss):
 
     pair = same
 
-    def formula(self, y: Array, a: Array) -> Array:
+    def formula(self, y: Values, a: Values) -> Losses:
         y, a = (jnp.clip(v, epsilon(), 1) for v in (y, a))
         return jnp.sum(y * jnp.log(y / a), axis=-1)
 
@@ -356,7 +364,7 @@ class Poisson(Loss):
 
     pair = same
 
-    def formula(self, y: Array, a: Array) -> Array:
+    def formula(self, y: Values, a: Values) -> Losses:
         return jnp.mean(a - y * jnp.log(a + epsilon()), axis=-1)
 
 

@@ -10,7 +10,7 @@ from onefit.config import epsilon
 from onefit.description import number, setting
 from onefit.losses.base import Loss, losses
 from onefit.losses.functions import per_example
-from onefit.losses.shapes import same
+from onefit.losses.shapes import Losses, Values, same
 from onefit.types import Array
 
 __all__ = [
@@ -47,7 +47,7 @@ class MeanSquaredError(Loss):
 
     pair = same
 
-    def formula(self, y: Array, a: Array) -> Array:
+    def formula(self, y: Values, a: Values) -> Losses:
         return jnp.mean(jnp.square(a - y), axis=-1)
 
 
@@ -63,7 +63,7 @@ class MeanAbsoluteError(Loss):
 
     pair = same
 
-    def formula(self, y: Array, a: Array) -> Array:
+    def formula(self, y: Values, a: Values) -> Losses:
         return jnp.mean(jnp.abs(a - y), axis=-1)
 
 
@@ -79,7 +79,7 @@ class MeanAbsolutePercentageError(Loss):
 
     pair = same
 
-    def formula(self, y: Array, a: Array) -> Array:
+    def formula(self, y: Values, a: Values) -> Losses:
         return 100 * jnp.mean(
             jnp.abs((a - y) / jnp.maximum(jnp.abs(y), epsilon())), axis=-1
         )
@@ -100,7 +100,7 @@ class MeanSquaredLogarithmicError(Loss):
 
     pair = same
 
-    def formula(self, y: Array, a: Array) -> Array:
+    def formula(self, y: Values, a: Values) -> Losses:
         y, a = (jnp.log1p(jnp.maximum(v, epsilon())) for v in (y, a))
         return jnp.mean(jnp.square(a - y), axis=-1)
 
@@ -156,7 +156,7 @@ class Huber(Loss):
 
     pair = same
 
-    def formula(self, y: Array, a: Array) -> Array:
+    def formula(self, y: Values, a: Values) -> Losses:
         e, d = jnp.abs(a - y), self.delta
         return jnp.mean(
             jnp.where(e <= d, 0.5 * jnp.square(e), d * e - 0.5 * d * d), axis=-1
@@ -176,7 +176,7 @@ class LogCosh(Loss):
 
     pair = same
 
-    def formula(self, y: Array, a: Array) -> Array:
+    def formula(self, y: Values, a: Values) -> Losses:
         e = a - y
         return jnp.mean(jnp.logaddexp(e, -e) - math.log(2), axis=-1)
 

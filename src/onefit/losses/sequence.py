@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from onefit.losses.base import Loss
 from onefit.losses.functions import per_example
 from onefit.losses.shapes import sequences
-from onefit.types import Array
+from onefit.types import Array, Float, Int
 
 __all__ = ["CTC", "ctc"]
 
@@ -33,7 +33,9 @@ class CTC(Loss):
 
     pair = sequences
 
-    def formula(self, y: Array, a: Array) -> Array:
+    def formula(
+        self, y: Int[Array, "batch length"], a: Float[Array, "batch time classes"]
+    ) -> Float[Array, " batch"]:
         import optax
 
         lengths = jnp.sum(y != 0, axis=-1, keepdims=True)

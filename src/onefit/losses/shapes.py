@@ -4,18 +4,25 @@ A loss says what it takes by its `pair`: targets of the same shape (`same`), a c
 number for each row (`labelled`), or a sequence of them (`sequences`).
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
 
 from onefit.errors import invalid
-from onefit.types import Array, ArrayLike, Shape
+from onefit.types import Array, ArrayLike, Float, Int, Shape
 
 if TYPE_CHECKING:
     from onefit.losses.base import Loss
 
+Values: TypeAlias = Float[Array, "*rows values"]
+Labels: TypeAlias = Int[Array, "*rows"]
+Losses: TypeAlias = Float[Array, "*rows"]
+
 __all__ = [
+    "Labels",
+    "Losses",
+    "Values",
     "floats",
     "hits",
     "labelled",

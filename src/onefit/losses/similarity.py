@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from onefit.description import number
 from onefit.losses.base import Loss
 from onefit.losses.shapes import labelled
-from onefit.types import Array, ArrayLike
+from onefit.types import Array, ArrayLike, Float, Int
 
 __all__ = ["Circle", "circle"]
 
@@ -51,7 +51,9 @@ class Circle(Loss):
 
     pair = labelled
 
-    def formula(self, y: Array, a: Array) -> Array:
+    def formula(
+        self, y: Int[Array, " batch"], a: Float[Array, "batch size"]
+    ) -> Float[Array, " batch"]:
         return self.against(y, a, y, a)
 
     def mask(self, y_true: Array, y_pred: Array) -> Array | None:

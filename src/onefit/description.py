@@ -24,6 +24,7 @@ import jax
 import numpy as np
 
 from onefit.errors import invalid, mistyped, unknown
+from onefit.spellings import refuse_unknown
 
 __all__ = ["Description", "number", "off", "setting", "settings"]
 
@@ -211,6 +212,13 @@ class Description:
         jax.tree_util.register_pytree_node(
             cls, _flatten, functools.partial(_unflatten, cls)
         )
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Refuses settings that it does not have, with what to write instead."""
+        known = settings(cls)
+        if not known.keys() >= kwargs.keys() - _attributes(cls):
+            refuse_unknown(cls.__name__, kwargs, known)
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         where = type(self).__name__

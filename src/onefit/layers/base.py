@@ -19,7 +19,7 @@ from onefit.types import Array, Params, Shape, State
 
 __all__ = ["Layer", "Outcome", "layers"]
 
-layers: Registry = Registry("layer")
+layers: Registry = Registry("layer", "onefit.layers")
 
 
 class Weights:

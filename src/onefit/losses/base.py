@@ -15,7 +15,7 @@ from onefit.types import Array, Shape
 
 __all__ = ["Loss", "losses", "reduce"]
 
-losses: Registry = Registry("loss")
+losses: Registry = Registry("loss", "onefit.losses")
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none")
 FLOATS = ("bfloat16", "float16", "float32", "float64")

@@ -12,9 +12,9 @@ from onefit.types import Array, Shape
 
 __all__ = ["ABSENT", "Metric", "functions", "metrics", "ratio", "same_shape", "spread"]
 
-metrics: Registry = Registry("metric")
+metrics: Registry = Registry("metric", "onefit.metrics")
 
-functions: Registry = Registry("metric function")
+functions: Registry = Registry("metric function", "onefit.metrics")
 
 MetricState = dict[str, Any]
 

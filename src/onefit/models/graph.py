@@ -1,13 +1,14 @@
 # ruff: noqa: D102
 """Graphs: layers and the order in which they are called, as one pure function."""
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from onefit import config
+from onefit.description import setting
 from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer, Outcome, Weights, is_shape
 from onefit.layers.core import InputLayer
@@ -52,12 +53,17 @@ class Graph(Layer):
         nodes: The calls, in an order in which every value exists before it is used.
         inputs: How many inputs.
         outputs: A nest of value numbers; a lone number is a lone output.
+        entrance: The shapes of the inputs, once they are known. The layers that take
+            them may have been built for others.
     """
 
     layers: tuple[Layer, ...] = ()
     nodes: tuple[Node, ...] = ()
     inputs: int = 1
     outputs: Any = None
+    entrance: Any = setting(default=None, kw_only=True, identity=False)
+
+    _mutable: ClassVar[frozenset[str]] = Layer._mutable | {"entrance"}
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "trainable" and hasattr(self, "_made"):
@@ -305,11 +311,14 @@ class Graph(Layer):
     def slot(self) -> Weights:
         """The weights of all layers, gathered from their slots."""
         slots = [layer.slot for layer in self.layers]
-        shapes = tuple(self._entrance(value) for value in range(self.inputs))
+        shape = self.entrance
+        if shape is None:
+            shapes = [self._built_for(value) for value in range(self.inputs)]
+            shape = tuple(shapes) if self.inputs > 1 else shapes[0]
         return Weights(
             tuple(s.params for s in slots),  # type: ignore[arg-type]
             tuple(s.state for s in slots),  # type: ignore[arg-type]
-            shapes if self.inputs > 1 else shapes[0],
+            shape,
         )
 
     @property
@@ -318,8 +327,13 @@ class Graph(Layer):
         shapes = jax.tree.leaves(self.slot.input_shape, is_leaf=is_shape)
         return shapes[0][0] if shapes and shapes[0] else None
 
-    def _entrance(self, value: int) -> Any:
-        """The shape of an input, by the first layer that takes it."""
+    def _fit(self, input_shape: Any, options: Any = ()) -> Any:
+        shape = super()._fit(input_shape, options)
+        self.entrance = self.entrance or input_shape
+        return shape
+
+    def _built_for(self, value: int) -> Any:
+        """The shape that the first layer which takes an input was built for."""
         for node in self.nodes:
             leaves, nest = jax.tree.flatten(node.sources)
             if value in leaves:
@@ -333,6 +347,7 @@ class Graph(Layer):
         """Makes the weights of those layers that have none yet."""
         rng = rng or config.generator(None)
         shapes = self.input_shapes(input_shape)
+        self.entrance = self.entrance or input_shape
         streams = rng.spawn(len(self.layers))
         for layer, shape, stream in zip(self.layers, shapes, streams, strict=True):
             if not layer.built:

@@ -87,6 +87,7 @@ class Model:
         self._inputs, self._outputs = Nest(inputs, "inputs"), Nest(outputs, "outputs")
         tensors = self._inputs.tensors, self._outputs.tensors
         self.graph = graph_of(*tensors, name or "functional")
+        self.graph.entrance = lone([tensor.shape for tensor in tensors[0]])
         self.graph._named = name is not None
         name_layers(list(self.graph.layers), f"Model {self.name!r}")
         self._show_face()

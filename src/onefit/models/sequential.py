@@ -6,7 +6,7 @@ from typing import Any, Self
 import jax
 
 from onefit.errors import invalid, mistyped
-from onefit.layers.base import Layer
+from onefit.layers.base import Layer, batch_shape
 from onefit.layers.core import InputLayer
 from onefit.layers.symbolic import Tensor
 from onefit.models.functional import Nest
@@ -139,6 +139,12 @@ class Sequential(Model):
             self._set(self.graph.layers, y)
         return self
 
+    def _ready_for(self, x: Any) -> None:
+        # Layers that were all built before say nothing of this model's input.
+        if self._input is None and not self.graph.stateful:
+            self.build(batch_shape(x))
+        super()._ready_for(x)
+
     def _set(self, layers: tuple[Layer, ...], outputs: Tensor | None) -> None:
         self.graph: Graph = chain(layers, self.name)
         self.graph._named = self._chosen
@@ -147,6 +153,7 @@ class Sequential(Model):
         self._inputs = self._outputs = None
         if outputs is not None and layers:
             self._inputs = Nest(self._entrance(), "inputs")
+            self.graph.entrance = self._inputs.tensors[0].shape
             self._outputs = Nest(outputs, "outputs")
 
     def _name(self, layer: Layer) -> None:

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any, ClassVar, Self
 
 import jax
@@ -11,7 +10,7 @@ import numpy as np
 
 from onefit import config
 from onefit.description import Description, number, off, setting
-from onefit.errors import invalid, is_whole, mistyped
+from onefit.errors import invalid, is_whole
 from onefit.optimizers.rules import Rule, full_like, is_traced
 from onefit.optimizers.schedules import LearningRateSchedule, as_learning_rate
 from onefit.registry import Registry
@@ -19,10 +18,9 @@ from onefit.types import Array, Tree
 
 __all__ = ["Optimizer", "optimizers"]
 
-optimizers: Registry = Registry("optimizer")
+optimizers: Registry = Registry("optimizer", "onefit.optimizers")
 
 CLIPS = ("clipnorm", "global_clipnorm", "clipvalue")
-ALIASES = {"lr": "learning_rate", "eps": "epsilon"}
 
 
 def at_least(minimum: int) -> Any:
@@ -125,22 +123,6 @@ class Optimizer(Description):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         optimizers.add(cls, **{cls.__name__.lower(): cls})
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Refuses settings that it does not have, naming the one that was meant."""
-        names = [field.name for field in dataclasses.fields(cls)]
-        for name, value in kwargs.items():
-            if name not in names:
-                near = ALIASES.get(name) or next(
-                    iter(get_close_matches(name, names)), ""
-                )
-                raise mistyped(
-                    cls.__name__,
-                    f"a setting {name!r}",
-                    f"one of {', '.join(names)}",
-                    f"write {near}={value!r}" if near else "",
-                )
-        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         super().__post_init__()

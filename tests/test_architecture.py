@@ -30,7 +30,8 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # what stands below it is built on the whole library.
 FACE = "onefit"
 ROOMS = [
-    *("errors", "types", "config", "registry", "variables", "description", "utils"),
+    *("errors", "spellings", "types", "config", "registry", "variables"),
+    *("description", "utils"),
     *(
         "activations",
         "initializers",

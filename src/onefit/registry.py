@@ -84,6 +84,4 @@ class Registry:
         try:
             return self._known[name]
         except KeyError:
-            raise unknown(
-                self.kind, name, self._known, f"dir({self.room})"
-            ) from None
+            raise unknown(self.kind, name, self._known, f"dir({self.room})") from None

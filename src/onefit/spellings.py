@@ -1,7 +1,7 @@
 """Keywords of Keras 3 and Keras 2 that onefit has not, and what to write instead.
 
-The one place that knows them. Whoever refuses a keyword asks here for the error: classes
-of the catalogue through `refuse_unknown`, functions by standing under `keras_keywords`.
+The one place that knows them. Whoever refuses a keyword asks here for the error:
+classes by `refuse_unknown`, functions by standing under `keras_keywords`.
 """
 
 import difflib
@@ -113,9 +113,6 @@ ADVICE: dict[str, str] = {
     "weights": "build the layer, then write layer.set_weights(weights)",
     "baseline": "write EarlyStopping(baseline={value!r}) beside it",
     "raise_error": f"{_ALONE}the fit ends, and history.stopped says why",
-    "renorm": f"{_ALONE}LayerNormalization is for small batches",
-    "renorm_clipping": f"{_ALONE}LayerNormalization is for small batches",
-    "renorm_momentum": f"{_ALONE}LayerNormalization is for small batches",
     "fused": f"{_ALONE}there is one implementation",
     "virtual_batch_size": "write batch_size in fit instead",
     "adjustment": f"{_ALONE}the statistics are those of the batch",
@@ -141,6 +138,7 @@ ADVICE: dict[str, str] = {
     "options": f"{_ALONE}there is one way to write a file",
     "write_grads": "write model.trace(x, y), which shows every gradient",
     "safe_mode": _OWN,
+    "trainable": "write model.trainable = {value!r} once it is made",
     "zipped": f"{_ALONE}a .keras file is one zip",
     "save_format": "end the name in .keras",
     "include_optimizer": f"{_ALONE}load_model(path, compile=False) leaves it aside",

@@ -11,6 +11,7 @@ from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer, traced_output_shape, where
 from onefit.layers.shapes import SameShape
 from onefit.layers.symbolic import Call, Tensor
+from onefit.spellings import keras_keywords
 from onefit.types import Params, Shape, State
 
 __all__ = ["Identity", "Input", "InputLayer", "Lambda"]
@@ -219,6 +220,7 @@ class InputLayer(SameShape, Layer):
         return input_shape
 
 
+@keras_keywords
 def Input(
     shape: Any = None,
     batch_size: int | None = None,

@@ -11,10 +11,12 @@ from onefit.models.functional import Nest, lone
 from onefit.models.graph import Graph
 from onefit.models.model import Model
 from onefit.models.sequential import Sequential
+from onefit.spellings import keras_keywords
 
 __all__ = ["clone_model", "entrance_like"]
 
 
+@keras_keywords
 def clone_model(
     model: Model,
     input_tensors: Any = None,

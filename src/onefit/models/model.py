@@ -4,19 +4,21 @@ import contextlib
 import itertools
 import json
 import os
+import warnings
 from typing import Any, Self
 
 import jax
 import numpy as np
 
 from onefit import config, losses, optimizers
-from onefit.errors import invalid, mistyped, unknown
+from onefit.errors import OnefitWarning, invalid, mistyped, unknown
 from onefit.layers.base import Layer, batch_shape, is_shape
 from onefit.layers.symbolic import Tensor, is_symbolic
 from onefit.models.functional import Nest, graph_of, lone, name_layers
 from onefit.models.graph import Graph
 from onefit.models.jobs import build_job, chunk, rows_at_once, whole, whole_batches
 from onefit.models.tasks import build_task, check_metric, each, flat, is_many
+from onefit.spellings import keras_keywords
 from onefit.training import data as rows
 from onefit.training.callback import Callback
 from onefit.training.compiling import compiled
@@ -72,6 +74,7 @@ class Model:
 
     graph: Graph
 
+    @keras_keywords
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None
     ) -> None:
@@ -350,6 +353,7 @@ class Model:
 
     # Compiling -----------------------------------------------------------------------
 
+    @keras_keywords
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -418,6 +422,7 @@ class Model:
 
     # Training ------------------------------------------------------------------------
 
+    @keras_keywords
     def fit(
         self,
         x: Any = None,
@@ -578,6 +583,7 @@ class Model:
     def _rows(
         self, x: Any, y: Any, sample_weight: Any, place: str, finite: bool = True
     ) -> Batch:
+        rows.refuse_stream(x, "x")
         if x is None or y is None:
             raise mistyped(
                 place,
@@ -608,6 +614,7 @@ class Model:
         """The names of the outputs, where they are known."""
         return self.output_names if self._outputs or self.layers else ["y"]
 
+    @keras_keywords
     def train_on_batch(
         self,
         x: Any,
@@ -620,6 +627,13 @@ class Model:
         batch = self._rows(x, y, sample_weight, "train_on_batch")
         self._ready_for(batch.x)
         task = self._task(batch)
+        if self.weights and not self.trainable_weights:
+            warnings.warn(
+                f"train_on_batch: all layers of {self.name!r} are frozen, so nothing "
+                "is trained. Write layer.trainable = True for those that shall learn.",
+                OnefitWarning,
+                stacklevel=3,
+            )
         batch = rows.weigh(rows.fit_targets(task, batch), class_weight)
         n = rows.count(batch)
         job = Fit(
@@ -653,6 +667,7 @@ class Model:
 
     # Evaluating --------------------------------------------------------------------
 
+    @keras_keywords
     def evaluate(
         self,
         x: Any = None,
@@ -733,6 +748,7 @@ class Model:
         """Operation by operation, where `run_eagerly` asks for it."""
         return jax.disable_jit() if self.run_eagerly else contextlib.nullcontext()
 
+    @keras_keywords
     def test_on_batch(
         self,
         x: Any,
@@ -759,6 +775,7 @@ class Model:
 
     # Predicting --------------------------------------------------------------------
 
+    @keras_keywords
     def predict(
         self,
         x: Any,
@@ -829,12 +846,14 @@ class Model:
             y = jax.tree.map(lambda *a: np.concatenate(a), *gathered)
         return self._outputs.arrange(y) if self._outputs else y
 
+    @keras_keywords
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as a numpy array."""
         return self.predict(x)
 
     # Files ---------------------------------------------------------------------------
 
+    @keras_keywords
     def save(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:
         """Writes the model to a `.keras` file, which Keras opens too.
 
@@ -852,6 +871,7 @@ class Model:
 
         save_model(self, filepath, overwrite)
 
+    @keras_keywords
     def save_weights(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:
         """Writes the weights to a `.weights.h5` or `.safetensors` file.
 
@@ -861,6 +881,7 @@ class Model:
 
         save_weights(self, filepath, overwrite)
 
+    @keras_keywords
     def load_weights(self, filepath: str | os.PathLike, limits: Any = None) -> None:
         """Takes the weights in a `.weights.h5`, `.safetensors` or `.keras` file.
 
@@ -889,6 +910,7 @@ class Model:
 
     # Showing -----------------------------------------------------------------------
 
+    @keras_keywords
     def summary(
         self,
         line_length: int | None = None,
@@ -923,6 +945,7 @@ class Model:
         return f"<{type(self).__name__} {self.name!r}: {len(self.layers)} layers>"
 
 
+@keras_keywords
 def model_from_json(
     json_string: str, custom_objects: dict[str, Any] | None = None, limits: Any = None
 ) -> Model:

@@ -12,6 +12,7 @@ from onefit.layers.symbolic import Tensor
 from onefit.models.functional import Nest
 from onefit.models.graph import Graph, chain
 from onefit.models.model import Model
+from onefit.spellings import keras_keywords
 
 __all__ = ["Sequential"]
 
@@ -36,6 +37,7 @@ class Sequential(Model):
     Source: lecture 000, "Train a neural network in TensorFlow"; lecture 004, 2.2.
     """
 
+    @keras_keywords
     def __init__(self, layers: Iterable[Any] = (), name: str | None = None) -> None:
         self._start()
         self._chosen = name is not None

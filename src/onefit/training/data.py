@@ -24,19 +24,15 @@ def as_array(value: Any, where: str) -> Any:
     Floats take the library's float type, whole numbers 32 bits at most, booleans become
     floats. Nothing else is accepted.
     """
+    refuse_stream(value, where)
     if isinstance(value, jax.Array):
         array = value
+    elif isinstance(value, np.ma.MaskedArray):
+        array = _unmasked(value, where)
     elif hasattr(value, "detach"):  # a torch tensor
         array = value.detach().cpu().numpy()
     elif hasattr(value, "to_numpy"):  # a pandas table or column
         array = _from_pandas(value, where)
-    elif hasattr(value, "__next__"):
-        raise mistyped(
-            where,
-            f"a {type(value).__name__}",
-            "arrays that fit in memory",
-            f"collect it first: {where} = np.concatenate(list(batches))",
-        )
     elif hasattr(value, "toarray"):  # a scipy sparse matrix
         raise mistyped(
             where, "a sparse matrix", "a dense array", f"write {where}.toarray()"
@@ -54,19 +50,60 @@ def as_array(value: Any, where: str) -> Any:
     return _as_numbers(array, where)
 
 
+def refuse_stream(value: Any, where: str) -> None:
+    """Refuses what gives batches one after another: generators, loaders, data sets."""
+    endless = hasattr(value, "__next__")
+    table = any(hasattr(value, name) for name in ("shape", "to_numpy", "__array__"))
+    if table or isinstance(value, list | tuple | dict | set | range | str | bytes):
+        return
+    if not hasattr(value, "__iter__") and not hasattr(value, "__getitem__"):
+        return
+    pairs = "itertools.islice(batches, steps)" if endless else "batches"
+    raise mistyped(
+        where,
+        f"batches one after another (a {type(value).__name__})",
+        "arrays that fit in memory",
+        f"collect them first: x, y = map(np.concatenate, zip(*{pairs})), then "
+        "model.fit(x, y)",
+    )
+
+
+def _unmasked(value: np.ma.MaskedArray, where: str) -> np.ndarray:
+    """A masked array of which nothing is masked, as a plain one."""
+    masked = np.argwhere(np.ma.getmaskarray(value))
+    if len(masked):
+        raise invalid(
+            where,
+            f"a masked array with {len(masked)} numbers masked, the first in row "
+            f"{masked[0][0]}",
+            "numbers that all count",
+            f"leave those rows out, or fill them: {where}.filled({where}.mean())",
+        )
+    return value.data
+
+
 def _from_pandas(value: Any, where: str) -> np.ndarray:
     for name, kind in getattr(value, "dtypes", {}).items() if value.ndim == 2 else ():
         if kind.kind not in "fiub":
-            raise mistyped(
-                where,
-                f"column {name!r} of type {kind}",
-                "numbers",
-                f"encode it (pandas.get_dummies({where})) or drop it",
-            )
+            cure = f"encode it (pandas.get_dummies({where})) or drop it"
+            if kind.kind in "Mm":
+                cure = f"make numbers of it, such as {where}[{name!r}].dt.dayofyear"
+            elif _are_numbers(value[name]):
+                cure = f"write {where} = {where}.astype({{{name!r}: float}})"
+            raise mistyped(where, f"column {name!r} of type {kind}", "numbers", cure)
     array = value.to_numpy()
     if array.dtype == object and value.ndim == 2:  # numbers of several types
         return value.to_numpy(config.floatx(), na_value=np.nan)
     return array
+
+
+def _are_numbers(column: Any) -> bool:
+    """Whether the values of a column are numbers, whatever their type is called."""
+    try:
+        column.astype(float)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _as_numbers(array: Any, where: str) -> Any:
@@ -128,7 +165,9 @@ def as_batch(
                 raise invalid(place, f"the number {array}", "an array of rows")
             rows.setdefault(len(array), place)
             if finite:
-                refuse_nan(array, place)
+                refuse_nan(
+                    array, place, getattr({"x": x, "y": y}.get(name), "columns", ())
+                )
     if len(rows) > 1:
         (a, first), (b, second) = list(rows.items())[:2]
         raise invalid(
@@ -198,8 +237,13 @@ def several(value: Any, names: Sequence[str], where: str) -> Sequence[Any]:
     return value
 
 
-def refuse_nan(array: Any, where: str) -> None:
-    """Refuses an array with NaN or infinity, naming the place of the first."""
+def refuse_nan(array: Any, where: str, columns: Sequence[Any] = ()) -> None:
+    """Refuses an array with NaN or infinity, naming the place of the first.
+
+    Args:
+        array, where: The array, and what it is called.
+        columns: The names of its columns, where they have names.
+    """
     if array.dtype.kind != "f":
         return
     host = np.asarray(array)
@@ -209,11 +253,24 @@ def refuse_nan(array: Any, where: str) -> None:
         bad = np.argwhere(~np.isfinite(host))
     if len(bad):
         place = f"row {bad[0][0]}" + "".join(f", column {i}" for i in bad[0][1:])
+        fix = "drop those rows"
+        if host.ndim == 2 and len(columns) == host.shape[1]:
+            name = columns[int(bad[0][1])]
+            place = f"row {bad[0][0]}, column {name!r}"
+            fix += (
+                f", or fill the column: {where}[{name!r}] = "
+                f"{where}[{name!r}].fillna({where}[{name!r}].median())"
+            )
+        elif where[0] == "x" and host.ndim == 2:
+            fix += (
+                f", or fill them: np.where(np.isnan({where}), np.nanmedian({where}, 0)"
+                f", {where})"
+            )
         raise invalid(
             where,
             f"{host[tuple(bad[0])]} at {place} ({len(bad)} in all)",
             "finite numbers",
-            f"drop those rows, or fill them: np.nan_to_num({where})",
+            fix,
         )
 
 
@@ -230,6 +287,10 @@ def fit_targets(task: Task, batch: Batch) -> Batch:
     shapes = task.graph.output_shape(batch_shape(batch.x))
     outputs = jax.tree.leaves(shapes, is_leaf=is_shape)
     targets = batch.y if isinstance(batch.y, tuple) else (batch.y,)
+    for i, (head, output) in enumerate(zip(task.heads, outputs, strict=True)):
+        ends = head.link == "softmax" or task.graph.before("softmax", i) is not None
+        if head.loss is not None and output[-1] == 1 and ends:
+            raise _one_unit()
     if len(targets) != len(outputs):
         raise invalid(
             "y", f"{len(targets)} targets", f"{len(outputs)}, one for each output"
@@ -262,7 +323,8 @@ def _fit_target(loss: Loss | None, y: Any, output: tuple[int | None, ...]) -> An
             "give it targets, or no loss: compile(loss=[..., None])",
         )
     if "from_logits" in loss.get_config() and loss.link == "softmax":
-        _refuse_one_unit(output)
+        if output[-1] == 1:
+            raise _one_unit()
         if type(loss).__name__.startswith("Sparse"):
             return _class_labels(loss, y, output)
         if y.ndim < len(output) or (y.shape[-1] == 1 and output[-1] != 1):
@@ -323,14 +385,13 @@ def _rows_of(shape: tuple[int | None, ...]) -> str:
     return f"({', '.join(sizes)}{',' * (len(sizes) == 1)})"
 
 
-def _refuse_one_unit(output: tuple[int | None, ...]) -> None:
-    if output[-1] == 1:
-        raise invalid(
-            "last layer",
-            "one unit under a softmax cross-entropy, whose output is always 1",
-            "one unit for each class",
-            "write Dense(1, activation='sigmoid') with loss='binary_crossentropy'",
-        )
+def _one_unit() -> ValueError:
+    return invalid(
+        "last layer",
+        "one unit under a softmax, whose output is always 1",
+        "one unit for each class",
+        "write Dense(1, activation='sigmoid') with loss='binary_crossentropy'",
+    )
 
 
 def _class_labels(loss: Loss, y: Any, output: tuple[int | None, ...]) -> Any:
@@ -408,6 +469,14 @@ def weigh(batch: Batch, class_weight: dict[int, float] | None) -> Batch:
     """
     if class_weight is None:
         return batch
+    if not isinstance(class_weight, dict):
+        balanced = "{c: len(y) / n for c, n in zip(*np.unique(y, return_counts=True))}"
+        raise mistyped(
+            "class_weight",
+            repr(class_weight),
+            "a dict with a factor for each class",
+            f"write class_weight={balanced}",
+        )
     if len(jax.tree.leaves(batch.y)) > 1:
         raise invalid(
             "class_weight",

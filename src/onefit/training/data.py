@@ -1,5 +1,6 @@
 """Data: the one place that checks, converts, splits, weighs and orders rows."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ import jax
 import numpy as np
 
 from onefit import config
-from onefit.errors import invalid, mistyped, unknown
+from onefit.errors import OnefitWarning, invalid, mistyped, unknown
 from onefit.layers.base import batch_shape, is_shape
 from onefit.losses.base import Loss
 from onefit.losses.shapes import same
@@ -119,11 +120,44 @@ def _as_numbers(array: Any, where: str) -> Any:
             f"write `{encode}`" if where == "y" else "turn it into numbers first",
         )
     if kind == "b" or (kind == "f" and array.dtype != config.floatx()):
+        if array.dtype == np.float64:
+            _warn_of_digits(array, where)
         return array.astype(config.floatx())
     if kind in "iu" and array.dtype.itemsize > 4:
         whole = not array.size or (array.min() >= -(2**31) and array.max() < 2**31)
         return array.astype(np.int32 if whole else config.floatx())
     return array
+
+
+LOST = 0.01
+"""Numbers count as cut when float32's steps are this share of their deviation."""
+
+
+def digits_lost(array: np.ndarray) -> np.ndarray:
+    """For each column, whether float32 cuts off digits in which its numbers differ.
+
+    >>> digits_lost(np.array([[1.7e9, 0.1], [1.7e9 + 60.0, 0.2]]))
+    array([ True, False])
+    """
+    with np.errstate(all="ignore"):
+        most = np.abs(array).max(0, initial=0.0).astype(np.float32)
+        return np.asarray(np.spacing(most) > LOST * array.std(0)) & (array.std(0) > 0)
+
+
+def _warn_of_digits(array: np.ndarray, where: str) -> None:
+    if array.ndim > 2 or not len(array) or not np.abs(array).max(initial=0) > 1e4:
+        return
+    lost = np.flatnonzero(digits_lost(array))
+    if len(lost):
+        place = f"column {lost[0]} of {where}" if array.ndim == 2 else where
+        warnings.warn(
+            f"{place}: large numbers that differ by little, and float32 cuts off the "
+            f"digits in which they differ. Subtract first: {where} = {where} - "
+            f"{where}.mean(0), or compute in float64: "
+            "onefit.config.set_floatx('float64').",
+            OnefitWarning,
+            stacklevel=3,
+        )
 
 
 def as_batch(

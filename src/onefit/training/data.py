@@ -145,7 +145,11 @@ def digits_lost(array: np.ndarray) -> np.ndarray:
 
 
 def _warn_of_digits(array: np.ndarray, where: str) -> None:
-    if array.ndim > 2 or not len(array) or not np.abs(array).max(initial=0) > 1e4:
+    if (
+        array.ndim not in (1, 2)
+        or not len(array)
+        or not np.abs(array).max(initial=0) > 1e4
+    ):
         return
     lost = np.flatnonzero(digits_lost(array))
     if len(lost):
@@ -422,7 +426,7 @@ def _rows_of(shape: tuple[int | None, ...]) -> str:
 def _one_unit() -> ValueError:
     return invalid(
         "last layer",
-        "one unit under a softmax, whose output is always 1",
+        "one unit under a softmax or its cross-entropy: the output is always 1",
         "one unit for each class",
         "write Dense(1, activation='sigmoid') with loss='binary_crossentropy'",
     )

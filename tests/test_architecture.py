@@ -30,8 +30,8 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # what stands below it is built on the whole library.
 FACE = "onefit"
 ROOMS = [
-    *("errors", "faces", "checks", "types", "config", "registry", "variables"),
-    *("description", "utils"),
+    *("errors", "spellings", "faces", "checks", "types", "config", "registry"),
+    *("variables", "description", "utils"),
     *("activations", "initializers", "regularizers", "constraints"),
     *("losses", "metrics", "layers", "optimizers"),
     *("networks", "data", "training", "callbacks", "files"),

@@ -605,6 +605,12 @@ def test_values_that_cannot_be_meant(make, text):
 @pytest.mark.parametrize(
     ("make", "text"),
     [
+        (lambda: Adam(lr=0.1), "a setting 'lr'; .* Write learning_rate=0.1"),
+        (lambda: Adam(beta1=0.5), "Write beta_1=0.5"),
+        (
+            lambda: SGD(wat=1),
+            "SGD: received a setting 'wat'; expected one of .*all in help",
+        ),
         (
             lambda: AdamW(weight_decay=None),
             "received weight_decay=None; expected a number",

@@ -16,7 +16,7 @@ def glow(x):
 
 @pytest.fixture
 def lamps():
-    registry = Registry("lamp")
+    registry = Registry("lamp", "onefit.lamps")
     registry.add(Lamp, glow, bulb=Lamp)
     return registry
 

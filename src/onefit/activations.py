@@ -62,7 +62,7 @@ __all__ = [
     "threshold",
 ]
 
-activations: Registry = Registry("activation")
+activations: Registry = Registry("activation", "onefit.activations")
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -26,7 +26,7 @@ __all__ = [
     "unit_norm",
 ]
 
-constraints: Registry = Registry("constraint")
+constraints: Registry = Registry("constraint", "onefit.constraints")
 
 
 class Constraint(Description):

@@ -25,7 +25,8 @@ import jax
 import numpy as np
 
 from onefit.checks import Check, between
-from onefit.errors import mistyped, unknown
+from onefit.errors import mistyped
+from onefit.spellings import refuse_unknown
 from onefit.variables import Variable
 
 __all__ = ["REQUIRED", "Description", "Field", "fields", "number", "off", "setting"]
@@ -210,9 +211,8 @@ def _bind(
     """
     where, known = cls.__name__, settings(cls)
     places = [field.keyword for field in fields(cls) if not field.kw_only]
-    for name in named:
-        if name not in known:
-            raise unknown(f"setting of {where}", name, known)
+    if not known.keys() >= named.keys():
+        refuse_unknown(where, named, known)
     if len(args) > len(places):
         listed = f"at most {len(places)}: {', '.join(places)}" if places else "none"
         raise mistyped(

@@ -13,6 +13,10 @@ import numpy as np
 __all__ = ["OnefitWarning", "invalid", "is_whole", "mistyped", "unknown"]
 
 
+SHOWN = 15
+"""So many known names an error lists; of more it shows the nearest."""
+
+
 class OnefitWarning(UserWarning):
     """Something that runs, yet is probably not what was meant."""
 
@@ -50,8 +54,12 @@ def mistyped(where: str, received: str, expected: str, fix: str = "") -> TypeErr
     return TypeError(_sentence(where, received, expected, fix))
 
 
-def unknown(kind: str, name: object, names: Iterable[str]) -> ValueError:
+def unknown(
+    kind: str, name: object, names: Iterable[str], listed: str = ""
+) -> ValueError:
     """The error for a name that nobody has, with the nearest ones.
+
+    A long list of names is not shown: `listed` says where it is.
 
     >>> raise unknown("activation", "rleu", ["relu", "tanh"])
     Traceback (most recent call last):
@@ -62,6 +70,14 @@ def unknown(kind: str, name: object, names: Iterable[str]) -> ValueError:
     asked = str(name).lower()
     near = difflib.get_close_matches(asked, spelled)
     near += [n for n in spelled if "".join(w[:1] for w in n.split("_")) == asked]
-    hint = " or ".join(repr(spelled[n]) for n in near[:2])
+    few = len(known) <= SHOWN
+    hint = " or ".join(repr(spelled[n]) for n in near[: 2 if few else 3])
     question = f" Did you mean {hint}?" if hint else ""
-    return ValueError(f"Unknown {kind} {name!r}.{question} Known: {', '.join(known)}.")
+    if few:
+        rest = f" Known: {', '.join(known)}."
+    else:
+        any_near = difflib.get_close_matches(str(name).lower(), spelled, cutoff=0.0)
+        nearest = ", ".join(spelled[n] for n in any_near)
+        rest = "" if hint else f" Nearest of {len(known)}: {nearest}."
+        rest += f" All of them: {listed}." if listed else ""
+    return ValueError(f"Unknown {kind} {name!r}.{question}{rest}")

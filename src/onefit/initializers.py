@@ -59,7 +59,7 @@ __all__ = [
     "zeros",
 ]
 
-initializers: Registry = Registry("initializer")
+initializers: Registry = Registry("initializer", "onefit.initializers")
 
 
 class Initializer(Description):

@@ -87,10 +87,11 @@ class Registry:
 
     Args:
         kind: What they are called in an error: "loss", "activation".
+        room: Where users find them, such as "onefit.losses".
     """
 
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
+    def __init__(self, kind: str, room: str) -> None:
+        self.kind, self.room = kind, room
         self._known: dict[str, Any] = {}
 
     def add(self, *objects: Any, **aliases: Any) -> None:
@@ -142,4 +143,4 @@ class Registry:
         try:
             return self._known[name]
         except KeyError:
-            raise unknown(self.kind, name, self._known) from None
+            raise unknown(self.kind, name, self._known, f"dir({self.room})") from None

@@ -28,7 +28,7 @@ __all__ = [
     "serialize",
 ]
 
-regularizers: Registry = Registry("regularizer")
+regularizers: Registry = Registry("regularizer", "onefit.regularizers")
 
 
 class Regularizer(Description):

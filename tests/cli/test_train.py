@@ -106,6 +106,16 @@ REFUSED = {
         ["--hidden", "4,x"],
         r"--hidden: received '4,x'",
     ),
+    "text as target": (
+        "a,b\n1,0.5\n2,\n3,0.7\n",
+        [],
+        r"line 3, column 'b': received an empty cell.*remove the line\.$",
+    ),
+    "words, one a row": (
+        "a,b\n1,rue A\n2,rue B\n3,rue C\n",
+        [],
+        r"3 different words in 3 rows.*choose another --target",
+    ),
     "held out": ("a,b\n1,0\n2,1\n", ["--held-out", "1"], r"--held-out: received 1.0"),
 }
 
@@ -118,7 +128,7 @@ def test_refuses(tmp_path, capsys, name):
     captured = capsys.readouterr()
     import re
 
-    assert re.search(words, captured.err), captured.err
+    assert re.search(words, captured.err.strip(), re.IGNORECASE), captured.err
     assert captured.err.startswith("onefit: ")
     assert not (tmp_path / "out").exists()
 
@@ -130,3 +140,55 @@ def test_version_and_usage():
     with pytest.raises(SystemExit) as stop:
         main([])
     assert stop.value.code == 2
+
+
+def test_numbers_that_never_come_again_are_no_classes(tmp_path, capsys):
+    line = "x,y\n" + "".join(f"{i},{3 * i - 2}\n" for i in range(12))
+    out = str(tmp_path / "out")
+    assert main(["train", table(tmp_path, line), "--epochs", "2", "--output", out]) == 0
+    said = capsys.readouterr().out
+    assert "regression: the target has 12 different numbers" in said
+    assert "2 held out: too few rows for a test that says much" in said
+
+
+@pytest.mark.parametrize(
+    ("cells", "number"),
+    [
+        (lambda v: f'"€ {v:,.2f}"', "1,024.00"),
+        (lambda v: f'"${v:,.0f}"', "1,024"),
+        (lambda v: f'"{v:,.0f} %"', "1,024"),
+    ],
+)
+def test_signs_and_groups_of_digits_are_no_part_of_a_number(
+    tmp_path, capsys, cells, number
+):
+    text = "a,price\n" + "".join(f"{i},{cells(1024 + 37 * i)}\n" for i in range(20))
+    out = tmp_path / "out"
+    assert (
+        main(["train", table(tmp_path, text), "--epochs", "2", "--output", str(out)])
+        == 0
+    )
+    said = capsys.readouterr().out
+    assert "regression" in said
+    assert f"is read as {number.replace(',', '')}" in said
+    report = json.loads((out / "report.json").read_text())
+    assert report["metrics"]["held out"]["mae"] > 100  # of thousands, not of ones
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kinds", [["x", "y", "rare"], ["1", "2", "3", "4"]])
+def test_a_class_of_one_row_is_trained_on(tmp_path, capsys, kinds, seed):
+    common = kinds[:2] * 15
+    text = "a,b,kind\n" + "".join(
+        f"{RNG.random():.3f},{i},{kind}\n" for i, kind in enumerate(common + kinds[2:])
+    )
+    options = ["--epochs", "2", "--seed", str(seed), "--output", str(tmp_path / "out")]
+    assert main(["train", table(tmp_path, text), *options]) == 0
+    assert f"the target has {len(kinds)} different" in capsys.readouterr().out
+
+
+def test_digits_that_float32_cuts_off_are_said(tmp_path, capsys):
+    text = "when,goal\n" + "".join(f"{1700000000 + 3 * i},{i / 7}\n" for i in range(40))
+    options = ["--epochs", "2", "--output", str(tmp_path / "out")]
+    assert main(["train", table(tmp_path, text), *options]) == 0
+    assert "'when': numbers from 1700000000 to" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,13 @@ from onefit.errors import invalid, unknown
 __all__ = ["Table", "Target", "read", "target"]
 
 CLASSES = 20
-"""Whole numbers with at most so many different values are taken for classes."""
+"""Whole numbers that come again, with at most so many values, are taken for classes."""
+
+SIGNS = "€$£¥₹%"
+"""Signs beside a number that are not part of it."""
+
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
+"""A number whose digits stand in groups of three."""
 
 
 class Table(NamedTuple):
@@ -28,26 +35,26 @@ class Table(NamedTuple):
             raise unknown(f"column in {option}", column, self.header)
         return self.header.index(column)
 
-    def numbers(self, columns: list[int]) -> np.ndarray:
-        """These columns as float32, (rows, columns).
+    def numbers(self, columns: list[int], target: bool = False) -> np.ndarray:
+        """These columns as float64, (rows, columns).
 
         Raises:
             ValueError: Text, an empty cell or NaN: which line, which column.
         """
         try:
-            wanted = [[row[c] for c in columns] for row in self.rows]
-            array = np.array(wanted, dtype=np.float32)
+            wanted = [[plain(row[c]) for c in columns] for row in self.rows]
+            array = np.array(wanted, dtype=np.float64)
         except ValueError:
             array = np.array([np.nan])
-        if not np.isfinite(array).all():
-            raise self._first_bad(columns)
+        if not np.isfinite(array.astype(np.float32)).all():
+            raise self._first_bad(columns, target)
         return array
 
-    def _first_bad(self, columns: list[int]) -> ValueError:
+    def _first_bad(self, columns: list[int], target: bool) -> ValueError:
         for line, row in zip(self.lines, self.rows, strict=True):
             for c in columns:
                 try:
-                    ok = bool(np.isfinite(np.float32(row[c])))
+                    ok = bool(np.isfinite(np.float32(plain(row[c]))))
                 except ValueError:
                     ok = False
                 if not ok:
@@ -56,9 +63,22 @@ class Table(NamedTuple):
                         f"{self.path}, line {line}, column {name!r}",
                         repr(row[c]) if row[c].strip() else "an empty cell",
                         "a number",
-                        f"correct or remove the line, or write --drop {name}",
+                        "correct or remove the line"
+                        + ("" if target else f", or write --drop {name}"),
                     )
         raise AssertionError("called for a table of numbers")
+
+
+def plain(cell: str) -> str:
+    """A cell without what is written around a number: signs, groups of three digits.
+
+    >>> plain(" $1,234.50 "), plain("-12 %"), plain("0,125"), plain("red")
+    ('1234.50', '-12', '0,125', 'red')
+    """
+    text = cell.strip()
+    minus = "-" * text.startswith("-")
+    bare = minus + text.removeprefix("-").strip(f"{SIGNS} ")
+    return bare.replace(",", "") if THOUSANDS.fullmatch(bare) else bare
 
 
 class Target(NamedTuple):
@@ -118,15 +138,16 @@ def target(table: Table, column: int, problem: str) -> Target:
     """What the target column asks for, by the table of lecture 004."""
     cells = [row[column].strip() for row in table.rows]
     if "" in cells:
-        table.numbers([column])  # says which line
+        table.numbers([column], target=True)  # says which line
     try:
-        values = np.array(cells, dtype=np.float64)
+        values = np.array([plain(cell) for cell in cells], dtype=np.float64)
     except ValueError:
         values = None
     different = len(set(cells)) if values is None else len(np.unique(values))
     whole = values is not None and np.array_equal(values, np.rint(values))
     if problem == "auto":
-        few = values is None or different == 2 or (whole and different <= CLASSES)
+        again = whole and different <= CLASSES and 2 * different <= len(cells)
+        few = values is None or again
         problem = "binary" if different == 2 else "multiclass" if few else "regression"
     if different < 2:
         raise invalid(
@@ -134,8 +155,15 @@ def target(table: Table, column: int, problem: str) -> Target:
             f"the one value {cells[0]!r} in every row",
             "a target with at least two values",
         )
+    if values is None and 2 * different > len(cells):
+        raise invalid(
+            f"{table.path}, column {table.header[column]!r}",
+            f"{different} different words in {len(cells)} rows, such as {cells[0]!r}",
+            "classes that come again and again, or numbers",
+            "choose another --target, or write its cells as plain numbers: 1234.5",
+        )
     if problem == "regression":
-        y = table.numbers([column])
+        y = table.numbers([column], target=True).astype(np.float32)
         return Target(problem, f"{different} different numbers", y, None)
     if problem == "binary" and different != 2:
         raise invalid(

@@ -8,13 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from onefit.cli.table import Table, Target, read, target
+from onefit.cli.table import Table, Target, plain, read, target
+from onefit.data.rows import digits_lost
 from onefit.errors import invalid
 
 __all__ = ["train"]
 
 KINDS = {"binary": "binary", "multiclass": "classes", "regression": None}
 """A problem, as `onefit.suggest` calls its target (numbers say more by themselves)."""
+
+
+FEW_HELD = 5
+"""With fewer held-out rows a test says little."""
 
 
 def train(arguments: argparse.Namespace) -> int:
@@ -29,7 +34,7 @@ def train(arguments: argparse.Namespace) -> int:
     if not columns:
         raise invalid(table.path, "no column beside the target", "at least one")
     x = table.numbers(columns)
-    kept, held = _split(len(x), arguments.held_out, arguments.seed)
+    kept, held = _split(goal, len(x), arguments.held_out, arguments.seed)
 
     import onefit
 
@@ -41,8 +46,12 @@ def train(arguments: argparse.Namespace) -> int:
     say(f"{goal.problem}: the target has {goal.reason}")
     say(
         f"{len(kept):,} rows to train on, {len(held):,} held out for the test (seed "
-        f"{arguments.seed})\n"
+        f"{arguments.seed})"
     )
+    for note in _notes(table, [*columns, column], x, held):
+        say(note)
+    say()
+    x = x.astype(np.float32)
     kind = KINDS[goal.problem] or ("real" if goal.y.min() < 0 else "positive")
     idea = onefit.suggest(x[kept], goal.y[kept], _units(arguments.hidden), kind)
     for choice in idea.choices:
@@ -120,7 +129,33 @@ def _units(text: str | None) -> list[int] | None:
     return units
 
 
-def _split(rows: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _notes(table: Table, columns: list[int], x: np.ndarray, held: Any) -> list[str]:
+    """What to know of how the table was read, and of what it can tell."""
+    notes = []
+    for c in columns:
+        cell = next(
+            (row[c] for row in table.rows if plain(row[c]) != row[c].strip()), ""
+        )
+        if cell:
+            notes.append(
+                f"column {table.header[c]!r}: {cell!r} is read as {plain(cell)}"
+            )
+    for c, values in zip(columns, x.T, strict=False):
+        if digits_lost(values).any():
+            low, high = values.min(), values.max()
+            notes.append(
+                f"column {table.header[c]!r}: numbers from {low:.15g} to {high:.15g} "
+                f"lose digits in float32; subtract {low:.15g} in the table first"
+            )
+    if len(held) < FEW_HELD:
+        notes.append(f"{len(held)} held out: too few rows for a test that says much")
+    return notes
+
+
+def _split(
+    goal: Target, rows: int, share: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows to train on, with one of each class at least, and those held out."""
     at = rows - round(rows * share)
     if not 0 < share < 1 or not 1 < at < rows:
         raise invalid(
@@ -129,7 +164,19 @@ def _split(rows: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
             "a share between 0 and 1 that leaves rows on both sides",
         )
     order = np.random.default_rng(seed).permutation(rows)
-    return order[:at], order[at:]
+    kept, held = order[:at], order[at:]
+    if goal.classes is not None:
+        _, first = np.unique(goal.y[held], return_index=True)
+        moved = held[first[~np.isin(goal.y[held][first], goal.y[kept])]]
+        kept, held = np.append(kept, moved), held[~np.isin(held, moved)]
+    if not len(held):
+        raise invalid(
+            "--held-out",
+            f"{rows} rows, each of a class of its own",
+            "several rows of each class",
+            "choose another --target",
+        )
+    return kept, held
 
 
 def _baseline(goal: Target, y: np.ndarray, held: np.ndarray) -> tuple[str, str, float]:

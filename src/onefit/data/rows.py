@@ -1,5 +1,6 @@
 """Rows: the one place that checks, converts, splits and weighs them."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from onefit import config
 from onefit.data.batch import Batch
-from onefit.errors import invalid, mistyped
+from onefit.errors import OnefitWarning, invalid, mistyped
 from onefit.networks.functional import by_name, several
 
 __all__ = ["as_array", "as_batch", "count", "refuse_nan", "split", "weigh"]
@@ -22,19 +23,15 @@ def as_array(value: Any, where: str) -> Any:
     Floats take the library's float type, whole numbers 32 bits at most, booleans become
     floats. Nothing else is accepted.
     """
+    refuse_stream(value, where)
     if isinstance(value, jax.Array):
         array = value
+    elif isinstance(value, np.ma.MaskedArray):
+        array = _unmasked(value, where)
     elif hasattr(value, "detach"):  # a torch tensor
         array = value.detach().cpu().numpy()
     elif hasattr(value, "to_numpy"):  # a pandas table or column
         array = _from_pandas(value, where)
-    elif hasattr(value, "__next__"):
-        raise mistyped(
-            where,
-            f"a {type(value).__name__}",
-            "arrays that fit in memory",
-            f"collect it first: {where} = np.concatenate(list(batches))",
-        )
     elif hasattr(value, "toarray"):  # a scipy sparse matrix
         raise mistyped(
             where, "a sparse matrix", "a dense array", f"write {where}.toarray()"
@@ -52,19 +49,60 @@ def as_array(value: Any, where: str) -> Any:
     return _as_numbers(array, where)
 
 
+def refuse_stream(value: Any, where: str) -> None:
+    """Refuses what gives batches one after another: generators, loaders, data sets."""
+    endless = hasattr(value, "__next__")
+    table = any(hasattr(value, name) for name in ("shape", "to_numpy", "__array__"))
+    if table or isinstance(value, list | tuple | dict | set | range | str | bytes):
+        return
+    if not hasattr(value, "__iter__") and not hasattr(value, "__getitem__"):
+        return
+    pairs = "itertools.islice(batches, steps)" if endless else "batches"
+    raise mistyped(
+        where,
+        f"batches one after another (a {type(value).__name__})",
+        "arrays that fit in memory",
+        f"collect them first: x, y = map(np.concatenate, zip(*{pairs})), then "
+        "model.fit(x, y)",
+    )
+
+
+def _unmasked(value: np.ma.MaskedArray, where: str) -> np.ndarray:
+    """A masked array of which nothing is masked, as a plain one."""
+    masked = np.argwhere(np.ma.getmaskarray(value))
+    if len(masked):
+        raise invalid(
+            where,
+            f"a masked array with {len(masked)} numbers masked, the first in row "
+            f"{masked[0][0]}",
+            "numbers that all count",
+            f"leave those rows out, or fill them: {where}.filled({where}.mean())",
+        )
+    return value.data
+
+
 def _from_pandas(value: Any, where: str) -> np.ndarray:
     for name, kind in getattr(value, "dtypes", {}).items() if value.ndim == 2 else ():
         if kind.kind not in "fiub":
-            raise mistyped(
-                where,
-                f"column {name!r} of type {kind}",
-                "numbers",
-                f"encode it (pandas.get_dummies({where})) or drop it",
-            )
+            cure = f"encode it (pandas.get_dummies({where})) or drop it"
+            if kind.kind in "Mm":
+                cure = f"make numbers of it, such as {where}[{name!r}].dt.dayofyear"
+            elif _are_numbers(value[name]):
+                cure = f"write {where} = {where}.astype({{{name!r}: float}})"
+            raise mistyped(where, f"column {name!r} of type {kind}", "numbers", cure)
     array = value.to_numpy()
     if array.dtype == object and value.ndim == 2:  # numbers of several types
         return value.to_numpy(config.floatx(), na_value=np.nan)
     return array
+
+
+def _are_numbers(column: Any) -> bool:
+    """Whether the values of a column are numbers, whatever their type is called."""
+    try:
+        column.astype(float)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _as_numbers(array: Any, where: str) -> Any:
@@ -80,11 +118,48 @@ def _as_numbers(array: Any, where: str) -> Any:
             f"write `{encode}`" if where == "y" else "turn it into numbers first",
         )
     if kind == "b" or (kind == "f" and array.dtype != config.floatx()):
+        if array.dtype == np.float64:
+            _warn_of_digits(array, where)
         return array.astype(config.floatx())
     if kind in "iu" and array.dtype.itemsize > 4:
         whole = not array.size or (array.min() >= -(2**31) and array.max() < 2**31)
         return array.astype(np.int32 if whole else config.floatx())
     return array
+
+
+LOST = 0.01
+"""Numbers count as cut when float32's steps are this share of their deviation."""
+
+
+def digits_lost(array: np.ndarray) -> np.ndarray:
+    """For each column, whether float32 cuts off digits in which its numbers differ.
+
+    >>> digits_lost(np.array([[1.7e9, 0.1], [1.7e9 + 60.0, 0.2]]))
+    array([ True, False])
+    """
+    with np.errstate(all="ignore"):
+        most = np.abs(array).max(0, initial=0.0).astype(np.float32)
+        return np.asarray(np.spacing(most) > LOST * array.std(0)) & (array.std(0) > 0)
+
+
+def _warn_of_digits(array: np.ndarray, where: str) -> None:
+    if (
+        array.ndim not in (1, 2)
+        or not len(array)
+        or not np.abs(array).max(initial=0) > 1e4
+    ):
+        return
+    lost = np.flatnonzero(digits_lost(array))
+    if len(lost):
+        place = f"column {lost[0]} of {where}" if array.ndim == 2 else where
+        warnings.warn(
+            f"{place}: large numbers that differ by little, and float32 cuts off the "
+            f"digits in which they differ. Subtract first: {where} = {where} - "
+            f"{where}.mean(0), or compute in float64: "
+            "onefit.config.set_floatx('float64').",
+            OnefitWarning,
+            stacklevel=3,
+        )
 
 
 def as_batch(
@@ -126,7 +201,9 @@ def as_batch(
                 raise invalid(place, f"the number {array}", "an array of rows")
             rows.setdefault(len(array), place)
             if finite:
-                refuse_nan(array, place)
+                refuse_nan(
+                    array, place, getattr({"x": x, "y": y}.get(name), "columns", ())
+                )
     if len(rows) > 1:
         (a, first), (b, second) = list(rows.items())[:2]
         raise invalid(
@@ -159,8 +236,13 @@ def _nest(value: Any, where: str, names: Sequence[str]) -> Any:
     return as_array(value, where)
 
 
-def refuse_nan(array: Any, where: str) -> None:
-    """Refuses an array with NaN or infinity, naming the place of the first."""
+def refuse_nan(array: Any, where: str, columns: Sequence[Any] = ()) -> None:
+    """Refuses an array with NaN or infinity, naming the place of the first.
+
+    Args:
+        array, where: The array, and what it is called.
+        columns: The names of its columns, where they have names.
+    """
     if array.dtype.kind != "f":
         return
     host = np.asarray(array)
@@ -170,11 +252,24 @@ def refuse_nan(array: Any, where: str) -> None:
         bad = np.argwhere(~np.isfinite(host))
     if len(bad):
         place = f"row {bad[0][0]}" + "".join(f", column {i}" for i in bad[0][1:])
+        fix = "drop those rows"
+        if host.ndim == 2 and len(columns) == host.shape[1]:
+            name = columns[int(bad[0][1])]
+            place = f"row {bad[0][0]}, column {name!r}"
+            fix += (
+                f", or fill the column: {where}[{name!r}] = "
+                f"{where}[{name!r}].fillna({where}[{name!r}].median())"
+            )
+        elif where[0] == "x" and host.ndim == 2:
+            fix += (
+                f", or fill them: np.where(np.isnan({where}), np.nanmedian({where}, 0)"
+                f", {where})"
+            )
         raise invalid(
             where,
             f"{host[tuple(bad[0])]} at {place} ({len(bad)} in all)",
             "finite numbers",
-            f"drop those rows, or fill them: np.nan_to_num({where})",
+            fix,
         )
 
 
@@ -213,6 +308,14 @@ def weigh(batch: Batch, class_weight: dict[int, float] | None) -> Batch:
     """
     if class_weight is None:
         return batch
+    if not isinstance(class_weight, dict):
+        balanced = "{c: len(y) / n for c, n in zip(*np.unique(y, return_counts=True))}"
+        raise mistyped(
+            "class_weight",
+            repr(class_weight),
+            "a dict with a factor for each class",
+            f"write class_weight={balanced}",
+        )
     if len(jax.tree.leaves(batch.y)) > 1:
         raise invalid(
             "class_weight",

@@ -172,6 +172,38 @@ def _path(where: str, filepath: Any, *endings: str) -> Path:
     return Path(name)
 
 
+def _refuse_hdf5(where: str, filepath: str | os.PathLike) -> None:
+    """Says how to convert a file of one of Keras' older formats."""
+    path = Path(filepath)
+    hdf5 = path.suffix in (".h5", ".hdf5")
+    if not hdf5 and not path.is_dir():
+        return
+    new = f"{path.name.removesuffix('.weights.h5').split('.')[0]}.keras"
+    if path.name.endswith(".weights.h5"):
+        raise invalid(
+            where,
+            f"{path.name!r}, which holds weights and no layers",
+            "a file of a whole model",
+            f"make the model, then write model.load_weights({path.name!r})",
+        )
+    if not hdf5:
+        raise invalid(
+            where,
+            f"the folder {path.name!r}, as TensorFlow's SavedModel is",
+            "a .keras file",
+            f"convert it with the Keras that wrote it: "
+            f"tf.keras.models.load_model({path.name!r}).save({new!r})",
+        )
+    raise invalid(
+        where,
+        f"{path.name!r}, Keras' older format (HDF5)",
+        "a .keras file",
+        f"convert it once, with Keras: keras.models.load_model({path.name!r}, "
+        f"compile=False).save({new!r}); a file of weights alone: "
+        "model.load_weights(...) and model.save(...) there",
+    )
+
+
 # Reading ------------------------------------------------------------------------------
 
 
@@ -182,6 +214,7 @@ def load_model(
     limits: Limits | None = None,
 ) -> Compiled:
     """The model in a `.keras` file; `models.load_model` explains the arguments."""
+    _refuse_hdf5("load_model", filepath)
     path = _path("load_model", filepath, ".keras")
     where = f"load_model({os.fspath(filepath)!r})"
     custom_objects, limits = _checked(custom_objects), limits or Limits()
@@ -248,6 +281,8 @@ def load_weights(
     Raises:
         ValueError: A file that is damaged or of another model (which weight).
     """
+    if not os.fspath(filepath).endswith(".weights.h5"):
+        _refuse_hdf5("load_weights", filepath)
     path = _path("load_weights", filepath, ".weights.h5", ".safetensors", ".keras")
     where, limits = f"load_weights({os.fspath(filepath)!r})", limits or Limits()
     _built("load_weights", model)

@@ -21,7 +21,7 @@ from onefit.types import Array, Generator, Params, Shape, State, batch_shape, is
 
 __all__ = ["Layer", "Role"]
 
-layers: Registry = Registry("layer")
+layers: Registry = Registry("layer", "onefit.layers")
 
 Role = Literal[
     "activation",

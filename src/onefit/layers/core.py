@@ -12,6 +12,7 @@ from onefit.layers import operation  # noqa: F401 - gives the values of Input op
 from onefit.layers.base import Layer, traced_output_shape
 from onefit.layers.shapes import SameShape
 from onefit.layers.symbolic import Call, Tensor
+from onefit.spellings import keras_keywords
 from onefit.types import Generator, Params, Shape, Shapes, State, Tree
 
 __all__ = ["Identity", "Input", "InputLayer", "Lambda"]
@@ -220,6 +221,7 @@ class InputLayer(SameShape, Layer):
         return input_shape
 
 
+@keras_keywords
 def Input(
     shape: Any = None,
     batch_size: int | None = None,

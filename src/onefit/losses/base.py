@@ -16,7 +16,7 @@ from onefit.types import Array, ArrayLike, Shape
 
 __all__ = ["Compares", "Loss", "losses", "reduce"]
 
-losses: Registry = Registry("loss")
+losses: Registry = Registry("loss", "onefit.losses")
 
 Compares = Literal[
     "binary",

@@ -25,9 +25,9 @@ __all__ = [
     "spread",
 ]
 
-metrics: Registry = Registry("metric")
+metrics: Registry = Registry("metric", "onefit.metrics")
 
-functions: Registry = Registry("metric function")
+functions: Registry = Registry("metric function", "onefit.metrics")
 
 MetricState = dict[str, Any]
 

@@ -4,6 +4,7 @@ import os
 from typing import TYPE_CHECKING, Any, cast
 
 from onefit.models.model import Model
+from onefit.spellings import keras_keywords
 
 if TYPE_CHECKING:
     from onefit.files.limits import Limits
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["load_model", "model_from_json", "save_model"]
 
 
+@keras_keywords
 def load_model(
     filepath: str | os.PathLike,
     custom_objects: dict[str, Any] | None = None,
@@ -48,6 +50,7 @@ def load_model(
     return cast(Model, keras.load_model(filepath, custom_objects, compile, limits))
 
 
+@keras_keywords
 def model_from_json(
     json_string: str,
     custom_objects: dict[str, Any] | None = None,

@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 from onefit.models.history import History
+from onefit.spellings import keras_keywords
 from onefit.training import evaluation
 from onefit.training.compiled import Compiled
 from onefit.training.loop import fit
@@ -50,6 +51,7 @@ class Model(Compiled, face="Functional"):
 
     # Training ------------------------------------------------------------------------
 
+    @keras_keywords
     def fit(
         self,
         x: Any = None,
@@ -205,6 +207,7 @@ class Model(Compiled, face="Functional"):
             self, x, y, sample_weight, training=training, dtype=dtype, seed=seed
         )
 
+    @keras_keywords
     def train_on_batch(
         self,
         x: Any,
@@ -220,6 +223,7 @@ class Model(Compiled, face="Functional"):
 
     # Evaluating --------------------------------------------------------------------
 
+    @keras_keywords
     def evaluate(
         self,
         x: Any = None,
@@ -257,6 +261,7 @@ class Model(Compiled, face="Functional"):
             return_dict,
         )
 
+    @keras_keywords
     def test_on_batch(
         self,
         x: Any,
@@ -269,6 +274,7 @@ class Model(Compiled, face="Functional"):
 
     # Predicting --------------------------------------------------------------------
 
+    @keras_keywords
     def predict(
         self,
         x: Any,
@@ -289,12 +295,14 @@ class Model(Compiled, face="Functional"):
         del verbose
         return evaluation.predict(self, x, batch_size, steps, callbacks)
 
+    @keras_keywords
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as a numpy array."""
         return self.predict(x)
 
     # Files ---------------------------------------------------------------------------
 
+    @keras_keywords
     def save(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:
         """Writes the model to a `.keras` file, which Keras opens too.
 
@@ -312,6 +320,7 @@ class Model(Compiled, face="Functional"):
 
         save_model(self, filepath, overwrite)
 
+    @keras_keywords
     def save_weights(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:
         """Writes the weights to a `.weights.h5` or `.safetensors` file.
 
@@ -321,6 +330,7 @@ class Model(Compiled, face="Functional"):
 
         save_weights(self, filepath, overwrite)
 
+    @keras_keywords
     def load_weights(self, filepath: str | os.PathLike, limits: Any = None) -> None:
         """Takes the weights in a `.weights.h5`, `.safetensors` or `.keras` file.
 
@@ -349,6 +359,7 @@ class Model(Compiled, face="Functional"):
 
     # Showing -----------------------------------------------------------------------
 
+    @keras_keywords
     def summary(
         self,
         line_length: int | None = None,

@@ -11,6 +11,7 @@ from onefit.networks.functional import Nest, lone
 from onefit.networks.graph import Graph, as_graph
 from onefit.networks.network import FACES, Network
 from onefit.networks.sequential import SequentialNetwork
+from onefit.spellings import keras_keywords
 
 __all__ = ["clone_model", "entrance_like"]
 
@@ -18,6 +19,7 @@ __all__ = ["clone_model", "entrance_like"]
 N = TypeVar("N", bound=Network)
 
 
+@keras_keywords
 def clone_model(
     model: N,
     input_tensors: Any = None,

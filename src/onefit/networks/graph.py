@@ -2,13 +2,14 @@
 """Graphs: layers and the order in which they are called, as one pure function."""
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from onefit import config
+from onefit.description import setting
 from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer, Outcome, Weights
 from onefit.layers.composite import Composite
@@ -16,7 +17,7 @@ from onefit.layers.core import InputLayer
 from onefit.layers.face import HALVES
 from onefit.layers.tapping import Path, Tap
 from onefit.networks.architecture import Architecture
-from onefit.types import is_shape
+from onefit.types import Shapes, is_shape
 
 __all__ = ["Graph", "Node", "as_graph", "chain"]
 
@@ -54,12 +55,17 @@ class Graph(Architecture):
         nodes: The calls, in an order in which every value exists before it is used.
         inputs: How many inputs.
         outputs: A nest of value numbers; a lone number is a lone output.
+        entrance: The shapes of the inputs, once they are known. The layers that take
+            them may have been built for others.
     """
 
     layers: tuple[Layer, ...] = ()  # type: ignore[assignment]
     nodes: tuple[Node, ...] = ()
     inputs: int = 1
     outputs: Any = None
+    entrance: Any = setting(default=None, kw_only=True, identity=False)
+
+    _mutable: ClassVar[frozenset[str]] = Layer._mutable | {"entrance"}
 
     @property
     def by_row(self) -> bool:  # type: ignore[override]
@@ -245,15 +251,23 @@ class Graph(Architecture):
     def slot(self) -> Weights:
         """The weights of all layers, gathered from their slots."""
         slots = [layer.slot for layer in self.layers]
-        shapes = tuple(self._entrance(value) for value in range(self.inputs))
+        shape = self.entrance
+        if shape is None:
+            shapes = [self._built_for(value) for value in range(self.inputs)]
+            shape = tuple(shapes) if self.inputs > 1 else shapes[0]
         return Weights(
             tuple(s.params for s in slots),  # type: ignore[arg-type]
             tuple(s.state for s in slots),  # type: ignore[arg-type]
-            shapes if self.inputs > 1 else shapes[0],
+            shape,
         )
 
-    def _entrance(self, value: int) -> Any:
-        """The shape of an input, by the first layer that takes it."""
+    def _fit(self, input_shape: Shapes, options: Any = ()) -> Shapes:
+        shape = super()._fit(input_shape, options)
+        self.entrance = self.entrance or input_shape
+        return shape
+
+    def _built_for(self, value: int) -> Shapes:
+        """The shape that the first layer which takes an input was built for."""
         for node in self.nodes:
             leaves, nest = jax.tree.flatten(node.sources)
             if value in leaves:
@@ -267,6 +281,7 @@ class Graph(Architecture):
         """Makes the weights of those layers that have none yet."""
         rng = rng or config.generator(None)
         shapes = self.input_shapes(input_shape)
+        self.entrance = self.entrance or input_shape
         streams = rng.spawn(len(self.layers))
         for layer, shape, stream in zip(self.layers, shapes, streams, strict=True):
             if not layer.built:

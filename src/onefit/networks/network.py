@@ -21,6 +21,7 @@ from onefit.networks.functional import (
     name_layers,
     several,
 )
+from onefit.spellings import keras_keywords
 from onefit.types import Array, Tree, batch_shape
 from onefit.variables import Variable
 
@@ -60,6 +61,7 @@ class Network:
         if face is not None:
             FACES[face] = cls
 
+    @keras_keywords
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None
     ) -> None:
@@ -77,7 +79,9 @@ class Network:
             Nest(outputs, "outputs"),
         )
         tensors = self.input_nest.tensors, self.output_nest.tensors
-        self.graph = graph_of(*tensors, name or "functional")
+        graph = graph_of(*tensors, name or "functional")
+        graph.entrance = lone([tensor.shape for tensor in tensors[0]])
+        self.graph = graph
         self.graph._named = name is not None
         name_layers(list(self.graph.layers), f"Model {self.name!r}")
         self._hold()

@@ -12,6 +12,8 @@ from onefit.layers.symbolic import Tensor
 from onefit.networks.functional import Nest
 from onefit.networks.graph import Graph, chain
 from onefit.networks.network import Network
+from onefit.spellings import keras_keywords
+from onefit.types import Tree, batch_shape
 
 __all__ = ["SequentialNetwork"]
 
@@ -19,6 +21,7 @@ __all__ = ["SequentialNetwork"]
 class SequentialNetwork(Network):
     """A network whose layers are called one after another; see `models.Sequential`."""
 
+    @keras_keywords
     def __init__(self, layers: Iterable[Any] = (), name: str | None = None) -> None:
         self._start()
         self._chosen = name is not None
@@ -124,6 +127,12 @@ class SequentialNetwork(Network):
             self._set(self.graph.layers, y)
         return self
 
+    def ready_for(self, x: Tree) -> None:
+        """Builds the layers; those built before say nothing of this input."""
+        if self.entrance_layer is None and not self.graph.stateful:
+            self.build(batch_shape(x))
+        super().ready_for(x)
+
     def _set(self, layers: tuple[Layer, ...], outputs: Tensor | None) -> None:
         self.graph: Graph = chain(layers, self.name)
         self.graph._named = self._chosen
@@ -132,6 +141,7 @@ class SequentialNetwork(Network):
         self.input_nest = self.output_nest = None
         if outputs is not None and layers:
             self.input_nest = Nest(self._entrance(), "inputs")
+            self.graph.entrance = self.input_nest.tensors[0].shape
             self.output_nest = Nest(outputs, "outputs")
 
     def _name(self, layer: Layer) -> None:

@@ -73,9 +73,10 @@ def summary(
     Source: lecture 004, section 2.2, "Number of parameters".
     """
     graph: Graph = getattr(model, "graph", model)
+    shapes = _output_shapes(graph)
     columns: dict[str, Callable[[Layer], str]] = {
         "Layer (type)": lambda layer: f"{layer.name} ({_kind(layer)})",
-        "Output Shape": lambda layer: _shown_shape(_output_shape(layer)),
+        "Output Shape": lambda layer: _shown_shape(shapes.get(id(layer))),
         "Param #": _shown_count,
     }
     if detail:
@@ -140,19 +141,24 @@ def _count(arrays: list[Any]) -> int:
     return sum(int(np.prod(a.shape)) for a in arrays)
 
 
-def _output_shape(layer: Layer) -> Any:
-    """The output shape at a layer's first call; None where it is not known yet."""
-    if not layer.built:
-        return None
-    if not isinstance(layer, Graph):
-        return layer.output_shape(layer.slot.input_shape)
+def _output_shapes(graph: Graph) -> dict[int, Any]:
+    """The output shape at each layer's first call; none before the input's is known."""
+    found: dict[int, Any] = {}
 
-    def made(value: int) -> Any:
-        if value < layer.inputs:  # an input handed on as it is
-            return None
-        return _output_shape(layer.layers[layer.nodes[value - layer.inputs].layer])
+    def walk(graph: Graph, shape: Any) -> Any:
+        def call(node: Node, number: int, shape: Any, mask: Any) -> Any:
+            del number, mask
+            layer = graph.layers[node.layer]
+            inner = isinstance(layer, Graph)
+            made = walk(layer, shape) if inner else layer.output_shape(shape)
+            found.setdefault(id(layer), made)
+            return made if inner else layer.call_shape(shape, **dict(node.options))
 
-    return jax.tree.map(made, layer.outputs)
+        return graph.thread(shape, call)
+
+    if graph.layers and graph.built:
+        walk(graph, graph.slot.input_shape)
+    return found
 
 
 def _is_chain(graph: Graph) -> bool:

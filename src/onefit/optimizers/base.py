@@ -19,7 +19,7 @@ from onefit.variables import Variable, view
 
 __all__ = ["Optimizer"]
 
-optimizers: Registry = Registry("optimizer")
+optimizers: Registry = Registry("optimizer", "onefit.optimizers")
 
 CLIPS = ("clipnorm", "global_clipnorm", "clipvalue")
 

@@ -26,7 +26,7 @@ __all__ = [
     "get",
 ]
 
-schedules: Registry = Registry("learning rate schedule")
+schedules: Registry = Registry("learning rate schedule", "onefit.optimizers.schedules")
 
 
 class LearningRateSchedule(Description):

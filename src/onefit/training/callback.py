@@ -1,7 +1,10 @@
 """The base of callbacks: Keras' hooks, on the host between two calls of the program."""
 
+import inspect
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
+
+from onefit.spellings import refuse_unknown
 
 __all__ = ["Callback", "overrides"]
 
@@ -21,6 +24,13 @@ class Callback:
     """
 
     params: dict[str, Any]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Refuses arguments that it does not have, with what to write instead."""
+        taken = inspect.signature(cls.__init__).parameters
+        if all(p.kind is not p.VAR_KEYWORD for p in taken.values()):
+            refuse_unknown(cls.__name__, kwargs, list(taken)[1:], "argument")
+        return super().__new__(cls)
 
     def __init__(self) -> None:
         self._model: Any = None

@@ -113,9 +113,13 @@ class ModelCheckpoint(Callback):
     def _comparison(self) -> Any:
         """Which of two values of the monitored log is better."""
         mode, directions = self.mode, self.params.get("directions", {"loss": "min"})
-        if self.save_best_only and directions and self.monitor not in directions:
-            raise unknown("log to monitor", self.monitor, directions)
         if mode == "auto":
+            if self.save_best_only and directions and self.monitor not in directions:
+                error = unknown("log to monitor", self.monitor, directions)
+                raise ValueError(
+                    f"ModelCheckpoint: {error} For a log that a callback before it "
+                    "writes, write mode='max' or mode='min'."
+                )
             mode = directions.get(self.monitor)
         if mode is None and self.save_best_only:
             raise invalid(

@@ -16,6 +16,7 @@ from onefit.errors import invalid, unknown
 from onefit.metrics.base import Metric
 from onefit.networks.network import Network
 from onefit.optimizers import Optimizer
+from onefit.spellings import keras_keywords
 from onefit.training.task import Head, Task, head
 from onefit.types import batch_shape, is_shape
 from onefit.variables import Variable
@@ -59,6 +60,7 @@ class Compiled(Network):
     def _forget_training(self) -> None:
         self.optimizer_state = None
 
+    @keras_keywords
     def compile(
         self,
         optimizer: Any = "rmsprop",

@@ -3,6 +3,7 @@
 `train_on_batch` is here too: it is one step, and gives the numbers of its batch.
 """
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from onefit import config
 from onefit.data import rows
 from onefit.data.batch import Batch
+from onefit.errors import OnefitWarning
 from onefit.networks.architecture import Architecture
 from onefit.training.callback import Callback
 from onefit.training.compiled import Compiled, is_many
@@ -44,6 +46,13 @@ def train_on_batch(
     batch = read_rows(model, x, y, sample_weight, "train_on_batch")
     model.ready_for(batch.x)
     task = model.task(batch)
+    if model.weights and not model.trainable_weights:
+        warnings.warn(
+            f"train_on_batch: all layers of {model.name!r} are frozen, so nothing is "
+            "trained. Write layer.trainable = True for those that shall learn.",
+            OnefitWarning,
+            stacklevel=4,
+        )
     batch = rows.weigh(fit_targets(task, batch), class_weight)
     n = rows.count(batch)
     names = tuple(task.names(model.output_names))

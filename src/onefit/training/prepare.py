@@ -124,6 +124,7 @@ def read_rows(
     Raises:
         TypeError, ValueError: No x or y, or what `as_batch` refuses.
     """
+    rows.refuse_stream(x, "x")
     if x is None or y is None:
         raise mistyped(
             place,

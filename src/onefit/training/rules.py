@@ -50,9 +50,7 @@ class Rule(Description):
         if self.monitor not in directions:
             hint = " Give validation_data or validation_split to fit."
             error = unknown("log to monitor", self.monitor, directions)
-            needs = self.needs_validation and not any(
-                name.startswith("val_") for name in directions
-            )
+            needs = self.needs_validation and self.monitor[4:] in directions
             raise ValueError(f"{type(self).__name__}: {error}{hint if needs else ''}")
         return self
 

@@ -26,6 +26,10 @@ def fit_targets(task: Task, batch: Batch) -> Batch:
     shapes = task.graph.output_shape(batch_shape(batch.x))
     outputs = jax.tree.leaves(shapes, is_leaf=is_shape)
     targets = batch.y if isinstance(batch.y, tuple) else (batch.y,)
+    for i, (head, output) in enumerate(zip(task.heads, outputs, strict=True)):
+        ends = head.link == "softmax" or task.graph.before("softmax", i) is not None
+        if head.loss is not None and output[-1] == 1 and ends:
+            raise _one_unit()
     if len(targets) != len(outputs):
         raise invalid(
             "y", f"{len(targets)} targets", f"{len(outputs)}, one for each output"
@@ -58,7 +62,8 @@ def _fit_target(loss: Loss | None, y: Any, output: tuple[int | None, ...]) -> An
             "give it targets, or no loss: compile(loss=[..., None])",
         )
     if "from_logits" in loss.get_config() and loss.link == "softmax":
-        _refuse_one_unit(output)
+        if output[-1] == 1:
+            raise _one_unit()
         if loss.compares == "sparse":
             return _class_labels(loss, y, output)
         if y.ndim < len(output) or (y.shape[-1] == 1 and output[-1] != 1):
@@ -119,14 +124,13 @@ def _rows_of(shape: tuple[int | None, ...]) -> str:
     return f"({', '.join(sizes)}{',' * (len(sizes) == 1)})"
 
 
-def _refuse_one_unit(output: tuple[int | None, ...]) -> None:
-    if output[-1] == 1:
-        raise invalid(
-            "last layer",
-            "one unit under a softmax cross-entropy, whose output is always 1",
-            "one unit for each class",
-            "write Dense(1, activation='sigmoid') with loss='binary_crossentropy'",
-        )
+def _one_unit() -> ValueError:
+    return invalid(
+        "last layer",
+        "one unit under a softmax or its cross-entropy: the output is always 1",
+        "one unit for each class",
+        "write Dense(1, activation='sigmoid') with loss='binary_crossentropy'",
+    )
 
 
 def _class_labels(loss: Loss, y: Any, output: tuple[int | None, ...]) -> Any:

@@ -1,0 +1,231 @@
+"""Keywords of Keras 3 and Keras 2 that onefit has not, and what to write instead.
+
+The one place that knows them. Whoever refuses a keyword asks here for the error:
+classes by `refuse_unknown`, functions by standing under `keras_keywords`.
+"""
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import ParamSpec, TypeVar
+
+from onefit.errors import mistyped
+
+__all__ = ["cure", "keras_keywords", "refuse_unknown"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# The same thing by another name. The first of these names that there is, is meant.
+RENAMED: dict[str, tuple[str, ...]] = {
+    "lr": ("learning_rate",),
+    "eps": ("epsilon", "min_delta"),
+    "epsilon": ("min_delta",),
+    "beta1": ("beta_1",),
+    "beta2": ("beta_2",),
+    "schedule_decay": ("weight_decay",),
+    "alpha": ("negative_slope", "learning_rate"),
+    "max_v": ("max_value",),
+    "nb_epoch": ("epochs",),
+    "nb_filter": ("filters",),
+    "filter_length": ("kernel_size",),
+    "subsample_length": ("strides",),
+    "subsample": ("strides",),
+    "stride": ("strides",),
+    "pool_length": ("pool_size",),
+    "atrous_rate": ("dilation_rate",),
+    "border_mode": ("padding",),
+    "dim_ordering": ("data_format",),
+    "init": ("kernel_initializer", "embeddings_initializer", "alpha_initializer"),
+    "inner_init": ("recurrent_initializer",),
+    "beta_init": ("beta_initializer",),
+    "gamma_init": ("gamma_initializer",),
+    "W_regularizer": ("kernel_regularizer", "embeddings_regularizer"),
+    "U_regularizer": ("recurrent_regularizer",),
+    "b_regularizer": ("bias_regularizer",),
+    "W_constraint": ("kernel_constraint", "embeddings_constraint"),
+    "b_constraint": ("bias_constraint",),
+    "inner_activation": ("recurrent_activation",),
+    "dropout_W": ("dropout",),
+    "dropout_U": ("recurrent_dropout",),
+    "bias": ("use_bias",),
+    "output_dim": ("units",),
+    "p": ("rate",),
+    "sigma": ("stddev",),
+    "causal": ("use_causal_mask",),
+    "nb_val_samples": ("validation_steps",),
+    "validation_batches": ("validation_steps",),
+    "samples_per_epoch": ("steps_per_epoch",),
+    "depth": ("num_classes",),
+    "class_weights": ("class_weight",),
+    "sample_weights": ("sample_weight",),
+    "batchsize": ("batch_size",),
+    "validation_ratio": ("validation_split",),
+    "best_only": ("save_best_only",),
+    "config": ("identifier", "name"),
+    "name": ("identifier",),
+    "initial_lr": ("initial_learning_rate",),
+    "max_norm": ("max_value",),
+}
+
+_ALONE = "leave it out: "
+_READ = f"{_ALONE}rows are read by one program, not by workers and queues"
+_OWN = f"{_ALONE}nothing in a file is ever run, so there is no other mode"
+_LORA = f"{_ALONE}freeze the layer (trainable=False) and train layers after it"
+_KIND = "choose the class by its number of axes, such as Conv2D or MaxPooling2D"
+_POLICY = f"{_ALONE}onefit.config.set_floatx('float64') sets the float type of all"
+
+# What has no name here: the sentence that ends the error.
+ADVICE: dict[str, str] = {
+    "decay": "write learning_rate=onefit.optimizers.schedules.InverseTimeDecay(rate, "
+    "1, decay)",
+    "jit_compile": f"{_ALONE}a fit is one compiled program",
+    "autocast": _POLICY,
+    "dynamic": f"{_ALONE}every layer is part of a compiled program",
+    "implementation": f"{_ALONE}there is one implementation",
+    "consume_less": f"{_ALONE}there is one implementation",
+    "activity_regularizer": "add the layer ActivityRegularization(l1=0.0, l2=0.01) "
+    "after this one",
+    "batch_input_shape": "begin the model with Input(batch_shape={value!r})",
+    "input_shape": "write shape={value!r}",
+    "inputs": "make the layer first, then call it: layer(...)(inputs)",
+    "input": "write Model(inputs, outputs)",
+    "output": "write Model(inputs, outputs)",
+    "input_tensor": "write Input((4,)), and call the first layer on it",
+    "tensor": "write Input((4,)), and call the first layer on it",
+    "sparse": f"{_ALONE}give dense arrays, x.toarray()",
+    "ragged": f"{_ALONE}pad the rows: onefit.utils.pad_sequences(rows)",
+    "optional": f"{_ALONE}every input is given; give zeros for one that is not there",
+    "lora_rank": _LORA,
+    "lora_alpha": _LORA,
+    "quantization_config": f"{_ALONE}weights are not quantised",
+    "gptq_unpacked_column_size": f"{_ALONE}weights are not quantised",
+    "bounding_box_format": f"{_ALONE}pictures are changed, boxes are not",
+    "factor": f"{_ALONE}it is not this layer's; its settings are {{names}}",
+    "rank": _KIND,
+    "pool_mode": _KIND,
+    "pool_dimensions": _KIND,
+    "cell": "write RNN(cell), which takes any cell",
+    "mask": "make it a class: class Mine(Layer) with an apply that takes a mask",
+    "output_shape": f"{_ALONE}the shape is found from the function",
+    "score_mode": f"{_ALONE}Attention(score_mode=...) has it",
+    "weights": "build the layer, then write layer.set_weights(weights)",
+    "baseline": "write EarlyStopping(baseline={value!r}) beside it",
+    "raise_error": f"{_ALONE}the fit ends, and history.stopped says why",
+    "fused": f"{_ALONE}there is one implementation",
+    "virtual_batch_size": "write batch_size in fit instead",
+    "adjustment": f"{_ALONE}the statistics are those of the batch",
+    "mode": f"{_ALONE}there is one way",
+    "time_major": "write Permute((2, 1)) or swap the axes first: (batch, time, ...)",
+    "theta": "write ReLU(threshold={value!r})",
+    "nb_row": "write kernel_size=(nb_row, nb_col)",
+    "nb_col": "write kernel_size=(nb_row, nb_col)",
+    "forget_bias_init": "write unit_forget_bias=True",
+    "workers": _READ,
+    "use_multiprocessing": _READ,
+    "max_queue_size": _READ,
+    "max_q_size": _READ,
+    "nb_worker": _READ,
+    "pickle_safe": _READ,
+    "show_accuracy": "write metrics=['accuracy'] in compile",
+    "class_mode": "write the loss by its name: loss='binary_crossentropy'",
+    "auto_scale_loss": f"{_ALONE}the float type is float32",
+    "sample_weight_mode": f"{_ALONE}sample_weight may have a number for each step",
+    "target_tensors": f"{_ALONE}give y to fit",
+    "experimental_run_tf_function": f"{_ALONE}a fit is one compiled program",
+    "period": "write save_freq='epoch', and epochs in pieces",
+    "options": f"{_ALONE}there is one way to write a file",
+    "write_grads": "write model.trace(x, y), which shows every gradient",
+    "safe_mode": _OWN,
+    "trainable": "write model.trainable = {value!r} once it is made",
+    "zipped": f"{_ALONE}a .keras file is one zip",
+    "save_format": "end the name in .keras",
+    "include_optimizer": f"{_ALONE}load_model(path, compile=False) leaves it aside",
+    "signatures": "write onefit.interop.onnx.save(model, 'model.onnx') to serve it",
+    "max_shard_size": f"{_ALONE}a file holds all weights",
+    "by_name": "write layer.set_weights(...) for the layers that are the same",
+    "skip_mismatch": "write layer.set_weights(...) for the layers that are the same",
+    "call_function": "change the copy: clone_model(model, clone_function=...)",
+    "recursive": f"{_ALONE}models inside are cloned, too",
+    "custom_objects": "hand over the class or the function itself",
+    "preferred_backend": f"{_ALONE}arrays are numpy's",
+}
+
+
+def cure(name: str, value: object, names: Iterable[str]) -> str:
+    """What to write instead of `name=value`, where there are these names.
+
+    >>> cure("lr", 0.1, ["learning_rate", "momentum"])
+    'write learning_rate=0.1'
+    >>> cure("units", 3, ["unit", "name"])
+    'write unit=3'
+    >>> cure("nothing_like_it", 3, ["unit", "name"])
+    ''
+    """
+    known = list(names)
+    for other in RENAMED.get(name, ()):
+        if other in known:
+            return f"write {other}={_short(value)}"
+    if name in ADVICE:
+        return ADVICE[name].format(value=value, names=", ".join(known))
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"write {near[0]}={_short(value)}" if near else ""
+
+
+def refuse_unknown(
+    where: str, given: Mapping[str, object], names: Iterable[str], what: str = "setting"
+) -> None:
+    """Refuses the first keyword that is none of these names, with its cure.
+
+    >>> refuse_unknown("Dropout", {"p": 0.5}, ["rate", "seed"])
+    Traceback (most recent call last):
+    TypeError: Dropout: received a setting 'p'; expected rate or seed. Write rate=0.5.
+    """
+    known = list(names)
+    for name, value in given.items():
+        if name not in known:
+            raise mistyped(
+                where,
+                f"{'an' if what[0] in 'aeiou' else 'a'} {what} {name!r}",
+                _few(name, known, where),
+                cure(name, value, known),
+            )
+
+
+def keras_keywords(function: Callable[P, R]) -> Callable[P, R]:
+    """A function that answers to Keras' keywords which it lacks with their cure.
+
+    >>> @keras_keywords
+    ... def load(path, compile=True):
+    ...     return path
+    >>> load("a.keras", safe_mode=False)
+    Traceback (most recent call last):
+    TypeError: load: received an argument 'safe_mode'; expected path or compile. \
+Leave it out: nothing in a file is ever run, so there is no other mode.
+    """
+    names = [name for name in inspect.signature(function).parameters if name != "self"]
+    where = function.__qualname__.removesuffix(".__init__")
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        refuse_unknown(where, kwargs, names, "argument")
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def _few(name: str, known: list[str], where: str) -> str:
+    """All of a few names, or the three nearest and where all are."""
+    if not known:
+        return "none"
+    if len(known) <= 6:
+        *rest, last = known
+        return f"{', '.join(rest)} or {last}" if rest else last
+    near = difflib.get_close_matches(name, known, cutoff=0.0)
+    return f"one of {len(known)} (nearest {', '.join(near)}; all in help({where}))"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 and "\n" not in text else "..."

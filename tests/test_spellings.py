@@ -1,0 +1,153 @@
+"""Keywords of Keras that onefit lacks: each is refused with what to write instead."""
+
+import inspect
+
+import keras
+import pytest
+
+import onefit
+from onefit.spellings import ADVICE, RENAMED, cure, keras_keywords
+
+ROOMS = ["layers", "optimizers", "losses", "metrics", "callbacks", "regularizers"]
+ROOMS += ["constraints", "initializers", "optimizers.schedules", "models"]
+
+
+def inside(module, path):
+    for name in path.split("."):
+        module = getattr(module, name)
+    return module
+
+
+def keywords(thing):
+    """What it takes by name, its bases' where it hands on what it does not know."""
+    found = {}
+    makers = [thing]
+    if inspect.isclass(thing):
+        makers = [c.__init__ for c in thing.__mro__ if "__init__" in c.__dict__]
+    for maker in makers:
+        parameters = inspect.signature(maker).parameters.values()
+        plain = (
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            inspect.Parameter.KEYWORD_ONLY,
+        )
+        found |= {p.name: p for p in parameters if p.kind in plain}
+        if all(p.kind != inspect.Parameter.VAR_KEYWORD for p in parameters):
+            break
+    return set(found) - {"self"}
+
+
+def missing():
+    """Each public name of both libraries with each keyword that onefit lacks."""
+    pairs = [
+        (f"{room}.{name}", inside(keras, f"{room}.{name}"), ours)
+        for room in ROOMS
+        for name in dir(inside(keras, room))
+        if (ours := getattr(inside(onefit, room), name, None)) is not None
+        and name not in ("deserialize", "serialize", "get")
+        and callable(ours)
+        and not name.startswith("_")
+    ]
+    pairs += [("load_model", keras.models.load_model, onefit.load_model)]
+    pairs += [("Input", keras.Input, onefit.Input)]
+    pairs += [
+        (f"Model.{name}", getattr(keras.Model, name), getattr(onefit.Model, name))
+        for name in dir(keras.Model)
+        if not name.startswith("_")
+        and callable(getattr(onefit.Model, name, None))
+        and inspect.isfunction(getattr(keras.Model, name))
+        and name in vars(onefit.Model)
+    ]
+    return [
+        pytest.param(ours, keyword, id=f"{where}({keyword}=)")
+        for where, theirs, ours in pairs
+        for keyword in sorted(keywords(theirs) - keywords(ours))
+    ]
+
+
+@pytest.mark.parametrize(("ours", "keyword"), missing())
+def test_every_keyword_of_keras_3_has_a_cure(ours, keyword):
+    with pytest.raises(TypeError) as refused:
+        ours(**{keyword: 1})
+    text = str(refused.value)
+    assert f"{keyword!r}; expected" in text
+    fix = text.split("; expected", 1)[1].split(". ", 1)[-1]
+    assert fix[0].isupper()
+    assert fix.endswith(".")
+    assert len(text) < 450
+
+
+KERAS_2 = [
+    ("optimizers.SGD", "lr", "learning_rate=1"),
+    ("optimizers.Adam", "decay", "InverseTimeDecay"),
+    ("optimizers.Adam", "beta1", "beta_1=1"),
+    ("layers.LeakyReLU", "alpha", "negative_slope=1"),
+    ("layers.Dense", "output_dim", "units=1"),
+    ("layers.Dense", "init", "kernel_initializer=1"),
+    ("layers.Dense", "W_regularizer", "kernel_regularizer=1"),
+    ("layers.Dense", "b_constraint", "bias_constraint=1"),
+    ("layers.Dense", "bias", "use_bias=1"),
+    ("layers.Dense", "batch_input_shape", "Input(batch_shape=1)"),
+    ("layers.Dense", "inputs", "layer(...)(inputs)"),
+    ("layers.LSTM", "inputs", "layer(...)(inputs)"),
+    ("layers.LSTM", "inner_activation", "recurrent_activation=1"),
+    ("layers.LSTM", "dropout_U", "recurrent_dropout=1"),
+    ("layers.LSTM", "consume_less", "one implementation"),
+    ("layers.LSTM", "time_major", "swap the axes"),
+    ("layers.Conv2D", "nb_filter", "filters=1"),
+    ("layers.Conv2D", "border_mode", "padding=1"),
+    ("layers.Conv2D", "subsample", "strides=1"),
+    ("layers.Conv2D", "dim_ordering", "data_format=1"),
+    ("layers.Conv1D", "filter_length", "kernel_size=1"),
+    ("layers.Conv1D", "atrous_rate", "dilation_rate=1"),
+    ("layers.MaxPooling1D", "pool_length", "pool_size=1"),
+    ("layers.MaxPooling1D", "stride", "strides=1"),
+    ("layers.Dropout", "p", "rate=1"),
+    ("layers.GaussianNoise", "sigma", "stddev=1"),
+    ("layers.BatchNormalization", "mode", "one way"),
+    ("layers.BatchNormalization", "beta_init", "beta_initializer=1"),
+    ("layers.BatchNormalization", "fused", "one implementation"),
+    ("layers.Lambda", "output_shape", "found from the function"),
+    ("layers.Input", "tensor", "Input((4,))"),
+    ("callbacks.ReduceLROnPlateau", "epsilon", "min_delta=1"),
+    ("callbacks.ModelCheckpoint", "period", "save_freq"),
+    ("callbacks.TensorBoard", "write_grads", "model.trace"),
+    ("Model.fit", "nb_epoch", "epochs=1"),
+    ("Model.fit", "workers", "Leave it out"),
+    ("Model.fit", "show_accuracy", "metrics=['accuracy']"),
+    ("Model.compile", "class_mode", "loss by its name"),
+    ("Model.compile", "sample_weight_mode", "each step"),
+    ("Model.save", "save_format", "end the name in .keras"),
+    ("Model.load_weights", "by_name", "set_weights"),
+    ("Model", "input", "Model(inputs, outputs)"),
+    ("load_model", "safe_mode", "nothing in a file is ever run"),
+]
+
+
+@pytest.mark.parametrize(("where", "keyword", "told"), KERAS_2)
+def test_old_spellings_have_a_cure(where, keyword, told):
+    with pytest.raises(TypeError) as refused:
+        inside(onefit, where)(**{keyword: 1})
+    assert told.lower() in str(refused.value).lower()
+
+
+def test_a_renamed_keyword_is_never_the_right_one_already():
+    for old, new in RENAMED.items():
+        assert old not in new
+        assert old not in ADVICE or cure(old, 1, new) != cure(old, 1, [])
+
+
+def test_a_decorated_function_keeps_its_signature():
+    def load(path: str, compile: bool = True) -> str:
+        return f"{path} {compile}"
+
+    told = keras_keywords(load)
+    assert inspect.signature(told) == inspect.signature(load)
+    assert told("a", compile=False) == "a False"
+
+
+@pytest.mark.parametrize("given", [["Dense"], 3, "no layer at all"])
+def test_long_lists_of_names_are_not_shown(given):
+    with pytest.raises(ValueError, match="Unknown") as refused:
+        onefit.losses.get(str(given))
+    assert len(str(refused.value)) < 200
+    assert "dir(onefit.losses)" in str(refused.value)

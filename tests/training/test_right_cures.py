@@ -1,0 +1,154 @@
+"""What people hand over by mistake, and that the message says what to write instead."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import onefit
+from onefit import Input, Model, Sequential, layers
+from onefit.errors import OnefitWarning
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.random((12, 2)).astype("float32"), np.arange(12) % 2
+
+
+def compiled(*stack, loss="binary_crossentropy"):
+    model = Sequential([Input((2,)), *(stack or [layers.Dense(1, "sigmoid")])])
+    model.compile("adam", loss)
+    return model
+
+
+def masked(where):
+    array = np.ma.masked_array(X.copy())
+    array[where] = np.ma.masked
+    return array
+
+
+class Batches:
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, i):
+        return X, Y
+
+
+def frame(**columns):
+    return pd.DataFrame({"a": np.arange(12.0)} | columns)
+
+
+HANDED = {
+    "generator": ((X, Y) for _ in range(3)),
+    "batches": Batches(),
+    "masked": masked((3, 1)),
+    "masked row": masked(5),
+    "numbers as objects": frame(b=pd.Series(list(range(12)), dtype=object)),
+    "numbers as text": frame(b=[str(i) for i in range(12)]),
+    "words": frame(b=["x", "y"] * 6),
+    "dates": frame(b=pd.date_range("2020-01-01", periods=12)),
+    "missing": frame(b=[np.nan, *range(11)]),
+}
+CURES = {
+    "generator": (TypeError, "x, y = map.*islice.*model.fit"),
+    "batches": (TypeError, "a Batches.*x, y = map"),
+    "masked": (ValueError, "1 numbers masked, the first in row 3.*x.filled"),
+    "masked row": (ValueError, "2 numbers masked, the first in row 5"),
+    "numbers as objects": (TypeError, r"column 'b'.*x.astype\({'b': float}\)"),
+    "numbers as text": (TypeError, r"column 'b'.*x.astype\({'b': float}\)"),
+    "words": (TypeError, "column 'b'.*get_dummies"),
+    "dates": (TypeError, "column 'b'.*dayofyear"),
+    "missing": (ValueError, r"nan at row 0, column 'b'.*x\['b'\].fillna"),
+}
+
+
+@pytest.mark.parametrize("name", HANDED)
+def test_what_is_handed_over_is_named_with_its_cure(name):
+    error, words = CURES[name]
+    x = HANDED[name]
+    with pytest.raises(error, match=words):
+        compiled().fit(x, None if "batch" in words or "map" in words else Y, verbose=0)
+
+
+def test_a_masked_array_of_which_nothing_is_masked_is_taken():
+    compiled().fit(np.ma.masked_array(X), Y, verbose=0)
+
+
+@pytest.mark.parametrize("given", ["balanced", [1.0, 3.0], 2.0])
+def test_class_weights_that_are_no_dict(given):
+    with pytest.raises(TypeError, match=r"class_weight: received .*np.unique"):
+        compiled().fit(X, Y, class_weight=given, verbose=0)
+
+
+ONE_UNIT = {
+    "binary": ([layers.Dense(1, "softmax")], "binary_crossentropy"),
+    "squares": ([layers.Dense(1, "softmax")], "mse"),
+    "a layer of its own": ([layers.Dense(1), layers.Softmax()], "binary_crossentropy"),
+    "an activation": ([layers.Dense(1), layers.Activation("softmax")], "mae"),
+    "sparse": ([layers.Dense(1, "softmax")], "sparse_categorical_crossentropy"),
+}
+
+
+@pytest.mark.parametrize("method", ["fit", "train_on_batch", "evaluate"])
+@pytest.mark.parametrize("name", ONE_UNIT)
+def test_softmax_of_one_unit_is_refused(name, method):
+    stack, loss = ONE_UNIT[name]
+    stack = [type(layer).from_config(layer.get_config()) for layer in stack]
+    with pytest.raises(ValueError, match=r"one unit under a softmax.*'sigmoid'"):
+        getattr(compiled(*stack, loss=loss), method)(X, Y)
+
+
+def test_softmax_over_one_of_several_axes_is_no_mistake():
+    x = Input((2,))
+    steps = layers.Reshape((2, 1))(x)
+    weights = layers.Softmax(axis=1)(steps)
+    model = Model(x, layers.Dense(1, "sigmoid")(layers.Flatten()(weights * steps)))
+    model.compile("adam", "binary_crossentropy")
+    model.fit(X, Y, verbose=0)
+
+
+def test_training_frozen_layers_is_said():
+    model = compiled()
+    model.trainable = False
+    with pytest.warns(OnefitWarning, match="all layers of 'sequential' are frozen"):
+        model.train_on_batch(X, Y)
+    model.trainable = True
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", OnefitWarning)
+        model.train_on_batch(X, Y)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        1.7e9 + 3.0 * np.arange(12.0)[:, None] * [1, 2],
+        np.stack([np.arange(12.0), 5_812_345.0 + np.arange(12.0) / 10], 1),
+    ],
+    ids=["unix time", "map grid"],
+)
+def test_digits_that_float32_cuts_off_are_said(x):
+    with pytest.warns(OnefitWarning, match="float32 cuts off"):
+        compiled().predict(x, verbose=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", OnefitWarning)
+        compiled().predict(x - x.mean(0), verbose=0)
+        compiled().predict(x[:, :2] * 0 + 1e9, verbose=0)
+
+
+@pytest.mark.parametrize("monitor", ["val_los", "acuracy", "val_nothing"])
+def test_a_mistyped_monitor_is_not_told_to_give_validation_data(monitor):
+    rule = onefit.callbacks.EarlyStopping(monitor)
+    with pytest.raises(ValueError, match="Unknown log to monitor") as refused:
+        compiled().fit(X, Y, callbacks=[rule], verbose=0)
+    assert "Give validation_data" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["old.h5", "old.hdf5", "weights.weights.h5", "folder"])
+def test_older_files_are_named_with_the_call_that_converts_them(name, tmp_path):
+    if name == "folder":
+        (tmp_path / name).mkdir()
+    with pytest.raises(ValueError, match="load_model") as refused:
+        onefit.load_model(tmp_path / name)
+    cure = "load_weights" if "weights" in name else ".save("
+    assert cure in str(refused.value)
+    assert name in str(refused.value)

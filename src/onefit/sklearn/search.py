@@ -239,7 +239,7 @@ class Case(NamedTuple):
         own = self.setting.estimator
         return {
             "learning_rate": own.learning_rate,
-            "alpha": own.alpha / self.table.total,
+            "alpha": self.learned["alpha_"] / self.table.total,
             "dropout": own.dropout,
         }
 
@@ -318,7 +318,12 @@ def _cases(
             except (TypeError, ValueError):
                 continue
             tables[alike] = _learned(own), table
-        yield Case(setting, rows, *tables[alike])
+        learned, table = tables[alike]
+        own = clone(setting.estimator)
+        vars(own).update(learned)
+        with config.precision(learned["_floatx"]):
+            strength = own._strength(table, setting.seeds[0])
+        yield Case(setting, rows, learned | {"alpha_": strength}, table)
 
 
 def _learned(estimator: NNEstimator) -> Row:

@@ -10,7 +10,58 @@ from sklearn.utils.class_weight import compute_sample_weight
 from onefit import config
 from onefit.errors import invalid
 
-__all__ = ["Scaler", "Table", "held_out", "weights_of"]
+__all__ = ["Scaler", "Table", "folds_of", "held_out", "refuse_columns", "weights_of"]
+
+
+def refuse_columns(where: str, x: Any) -> None:
+    """Refuses columns of a DataFrame that are no numbers, by their names.
+
+    Booleans, whole numbers that may be missing, and categories that are numbers are
+    numbers.
+
+    Raises:
+        ValueError: Columns of text or dates, columns with gaps.
+    """
+    if not hasattr(x, "iloc") or not hasattr(x, "columns"):
+        return
+    for i, name in enumerate(x.columns):
+        column = x.iloc[:, i]
+        if getattr(column.dtype, "kind", "O") in "mM":
+            raise invalid(
+                where,
+                f"dates in the column {name!r}",
+                "numbers",
+                f"write x[{name!r}] = (x[{name!r}] - x[{name!r}].min()) / "
+                "pandas.Timedelta('1D') for days",
+            )
+        for value in column.dropna().unique() if _of_objects(column) else ():
+            try:
+                float(value)
+            except (TypeError, ValueError):
+                raise invalid(
+                    where,
+                    f"{value!r} in the column {name!r}",
+                    "numbers",
+                    f"write x = pandas.get_dummies(x, columns=[{name!r}]) for "
+                    "categories, or give a sklearn.pipeline with an OneHotEncoder",
+                ) from None
+    gaps = x.isna().sum()
+    if gaps.any():
+        named = [f"{count} in {name!r}" for name, count in gaps.items() if count]
+        raise invalid(
+            where,
+            f"missing values: {', '.join(named[:5])}"
+            + (f" and {len(named) - 5} columns more" if len(named) > 5 else ""),
+            "a number in each row; Input X contains NaN",
+            "put sklearn.impute.SimpleImputer() in front: "
+            f"make_pipeline(SimpleImputer(), {where}())",
+        )
+
+
+def _of_objects(column: Any) -> bool:
+    """Whether a column may hold anything at all: objects, text, categories."""
+    kind = getattr(column.dtype, "kind", "O")
+    return kind not in "biuf" or not hasattr(column.dtype, "kind")
 
 
 class Scaler(NamedTuple):
@@ -97,6 +148,30 @@ def weights_of(
             "at least one weight that is not zero",
         )
     return weights
+
+
+def folds_of(table: Table, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows to train on and rows to ask, for each fold; none if there are too few.
+
+    The different rows, sorted by target, then by column, are dealt to the folds as
+    cards are. So every fold has its share of every class and of all sizes of a target,
+    no row is on both sides, and the order of the rows changes nothing.
+
+    >>> table = Table(np.eye(16), np.arange(16.0), None, 16.0, None)
+    >>> [held.tolist() for _, held in folds_of(table, 4)][0]
+    [0, 4, 8, 12]
+    """
+    x, y, w = table[:3]
+    rows = np.arange(len(x)) if w is None else np.flatnonzero(w)
+    keys = np.column_stack([y[rows].reshape(len(rows), -1), x[rows]])
+    different, own = np.unique(keys, axis=0, return_inverse=True)
+    own, size = own.ravel(), len(different) // count
+    if size < count:
+        return []
+    fold = np.where(own < size * count, own % count, count)  # what is left: trained on
+    pairs = [(rows[fold != k], rows[fold == k]) for k in range(count)]
+    most = [min(len(pair[i]) for pair in pairs) for i in range(2)]  # of one program
+    return [(train[: most[0]], held[: most[1]]) for train, held in pairs]
 
 
 def held_out(

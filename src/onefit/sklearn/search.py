@@ -321,8 +321,11 @@ def _cases(
         learned, table = tables[alike]
         own = clone(setting.estimator)
         vars(own).update(learned)
-        with config.precision(learned["_floatx"]):
-            strength = own._strength(table, setting.seeds[0])
+        try:
+            with config.precision(learned["_floatx"]):
+                strength = own._strength(table, setting.seeds[0])
+        except (TypeError, ValueError):
+            continue  # no network can be made of this: the fit itself will say so
         yield Case(setting, rows, learned | {"alpha_": strength}, table)
 
 

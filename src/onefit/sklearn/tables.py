@@ -1,5 +1,6 @@
 """Tables: from what scikit-learn's users hand over to what a network trains on."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -112,9 +113,15 @@ class Table(NamedTuple):
 
 
 def weights_of(
-    x: Any, y: np.ndarray, sample_weight: Any, class_weight: Any = None
+    x: Any,
+    y: np.ndarray,
+    sample_weight: Any,
+    class_weight: Any = None,
+    classes: Any = None,
 ) -> np.ndarray | None:
     """A weight for each row, of the row and its class; None where all are one.
+
+    `classes` are all that there will be, where y need not have each.
 
     Raises:
         ValueError: Another number of weights, a negative one, all of them zero.
@@ -139,6 +146,7 @@ def weights_of(
                 "sample_weight", f"the weight {weights.min():g}", "numbers of 0 or more"
             )
     if class_weight is not None:
+        _check_class_weight(class_weight, y, classes)
         of_class = compute_sample_weight(class_weight, y)
         weights = of_class if weights is None else weights * of_class
     if weights is not None and not weights.any():
@@ -148,6 +156,33 @@ def weights_of(
             "at least one weight that is not zero",
         )
     return weights
+
+
+def _check_class_weight(weights: Any, y: np.ndarray, known: Any) -> None:
+    """Refuses all but 'balanced' and a factor for some of the classes."""
+    classes = np.unique(y if known is None else known).tolist()
+    if isinstance(weights, str):
+        if weights != "balanced":
+            raise invalid(
+                "class_weight",
+                repr(weights),
+                "'balanced', or a factor for each class",
+                "write class_weight='balanced'",
+            )
+    elif not isinstance(weights, Mapping):
+        if y.ndim == 2 and isinstance(weights, list):
+            return  # a dict for each label
+        pairs = ", ".join(f"{c!r}: {i + 1.0}" for i, c in enumerate(classes[:3]))
+        raise invalid(
+            "class_weight",
+            repr(weights),
+            "'balanced', or a dict",
+            f"write class_weight={{{pairs}{', ...' if len(classes) > 3 else ''}}}",
+        )
+    elif strange := [name for name in weights if name not in classes]:
+        raise invalid(
+            "class_weight", f"the class {strange[0]!r}", f"some of {classes[:20]}"
+        )
 
 
 def folds_of(table: Table, count: int) -> list[tuple[np.ndarray, np.ndarray]]:

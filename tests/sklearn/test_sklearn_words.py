@@ -13,7 +13,10 @@ from sklearn.pipeline import make_pipeline
 from onefit.sklearn import NNClassifier, NNRegressor
 from onefit.sklearn.spoken import THEIRS
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:NN.* has learned nothing"),
+]
 
 X, Y = load_iris(return_X_y=True)
 FRAME = pd.DataFrame(X, columns=["length", "width", "petal", "other"])

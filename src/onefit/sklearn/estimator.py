@@ -157,7 +157,7 @@ class NNEstimator(Spoken, BaseEstimator):
         seeds = self._seeds()
         with self._as_it_was(), self._learning(X, goes_on):
             table = self._table(X, y, sample_weight, seeds[0], goes_on)
-            if not (goes_on and hasattr(self, "alpha_")):
+            if not (goes_on and self.alpha == "auto"):
                 self.alpha_ = self._strength(table, seeds[0])
             if self.n_members > 1:
                 self._fit_members(table, seeds)

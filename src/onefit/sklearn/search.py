@@ -91,11 +91,14 @@ def search(
     Raises:
         ValueError: What GridSearchCV refuses.
 
+    An estimator of alpha='auto' chooses an alpha for each candidate and fold, on folds
+    of their own, one after another: write a number, or search over alpha.
+
     Example:
         >>> from sklearn.datasets import load_iris
         >>> from onefit.sklearn import NNClassifier, search
         >>> x, y = load_iris(return_X_y=True)
-        >>> model = NNClassifier((8,), max_iter=30, tol=0, random_state=0,
+        >>> model = NNClassifier((8,), alpha=1.0, max_iter=30, tol=0, random_state=0,
         ...                      n_iter_no_change=30)
         >>> found = search(model, {"learning_rate": [0.0001, 0.03]}, x, y)
         >>> found.best_params_

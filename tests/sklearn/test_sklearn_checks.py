@@ -8,6 +8,7 @@ from onefit.sklearn import NNClassifier, NNRegressor
 pytestmark = [
     # Few epochs make the checks cheap: what is checked is not how good the fit is.
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:NN.* has learned nothing"),
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning"),
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning"),
 ]

@@ -23,7 +23,10 @@ from onefit.population import Ensemble
 from onefit.sklearn import NNClassifier, NNRegressor
 from onefit.sklearn.tables import Scaler
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:NN.* has learned nothing"),
+]
 
 X, Y = load_iris(return_X_y=True)
 DIABETES = load_diabetes(return_X_y=True)

@@ -15,7 +15,10 @@ import onefit
 from onefit import OnefitWarning
 from onefit.sklearn import NNClassifier, NNRegressor, search
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:NN.* has learned nothing"),
+]
 
 X, Y = load_iris(return_X_y=True)
 # 15 rows of each class: three folds of one size, hence one program.
@@ -25,7 +28,8 @@ LOG = {"scoring": "neg_log_loss", "cv": 3}
 
 
 def quick(**settings):
-    return NNClassifier((6,), **({"max_iter": 12, "random_state": 0} | settings))
+    told = {"max_iter": 12, "random_state": 0, "alpha": 3.0} | settings
+    return NNClassifier((6,), **told)
 
 
 def agree(ours, theirs):
@@ -47,6 +51,7 @@ CASES = [
     ({"alpha": [0.5, 5.0]}, {"early_stopping": True, "validation_fraction": 0.3}),
     ({"alpha": [0.5, 5.0], "class_weight": [None, {2: 3.0}]}, {}),
     ({"learning_rate": [0.003, 0.03]}, {"n_members": 2}),
+    ({"learning_rate": [0.003, 0.03]}, {"alpha": "auto"}),
 ]
 
 

@@ -28,20 +28,24 @@ class NNClassifier(ClassifierMixin, NNEstimator):
         activation: Of the hidden layers: a name (scikit-learn's 'logistic' and
             'identity' too) or a function.
         optimizer: A name, or an optimizer.
-        learning_rate: The optimizer's rate; 0.005 for a name, and what it has for an
+        learning_rate: The optimizer's rate; 0.01 for a name, and what it has for an
             optimizer, unless given.
         loss: A name, or a loss, in place of the cross-entropy.
         alpha: The strength of the L2 penalty. As in Ridge it is weighed against the sum
             over the rows, so it matters less the more rows there are. It applies to
-            the layers that this class makes.
+            the layers that this class makes. 'auto' tries 0.03, 0.2, 1.5
+            and 10 on four folds of up to 2,000 rows and takes what is best on them; it
+            is 0.03 for under 16 different rows, and beyond 2,000.
         dropout: The share of each hidden layer's units left out in a step.
-        batch_size: Rows in a step; 'auto' is 200, or all if there are fewer.
+        batch_size: Rows in a step. 'auto' is all of up to 100 rows, and beyond that an
+            eighth of them, 32 to 200.
         max_iter: The most epochs.
         shuffle: Whether each epoch takes the rows in a new order.
         tol, n_iter_no_change: Training stops when the loss has not fallen by `tol`
             for so many epochs.
         early_stopping: Whether to hold rows out, to stop by the loss on these, and to
-            end with the weights that were best on them.
+            end with the weights that were best on them. 'auto' does so beyond 2,000
+            rows: fewer can spare none.
         validation_fraction: The share of rows held out.
         standardize: Whether to shift and scale each column (and a regressor's targets)
             to mean 0 and deviation 1; the statistics are those of the rows trained on.
@@ -58,11 +62,13 @@ class NNClassifier(ClassifierMixin, NNEstimator):
             `model_.save("m.keras")`. An Ensemble if there are several members.
         scaler_: (mean, scale) of the columns, or None.
         loss_curve_: The loss of each epoch; `validation_loss_curve_` of the held rows.
+        alpha_: The strength of the penalty that was taken.
         n_iter_, n_features_in_, feature_names_in_: As everywhere in scikit-learn.
 
-    Differs from MLPClassifier: inputs are standardised, the rate is 0.005 (0.001), tol
-    1e-3 (1e-4), alpha weighs against the sum over all rows and is 3 (the sum over a
-    batch, 0.0001), early stopping looks at the loss (the accuracy).
+    Differs from MLPClassifier: inputs are standardised, the rate is 0.01 (0.001), there
+    are at most 500 epochs (200), alpha weighs against the sum over all rows and is
+    chosen on folds (the sum over a batch, 0.0001), early stopping is on beyond 2,000
+    rows (off) and looks at the loss (the accuracy).
 
     Example:
         >>> from sklearn.datasets import load_wine
@@ -84,14 +90,14 @@ class NNClassifier(ClassifierMixin, NNEstimator):
         optimizer: Any = "adam",
         learning_rate: float | None = None,
         loss: Any = None,
-        alpha: float = 3.0,
+        alpha: float | str = "auto",
         dropout: float = 0.0,
         batch_size: int | str = "auto",
-        max_iter: int = 200,
+        max_iter: int = 500,
         shuffle: bool = True,
-        tol: float = 1e-3,
+        tol: float = 1e-4,
         n_iter_no_change: int = 10,
-        early_stopping: bool = False,
+        early_stopping: bool | str = "auto",
         validation_fraction: float = 0.1,
         standardize: bool = True,
         class_weight: Any = None,
@@ -214,6 +220,11 @@ class NNClassifier(ClassifierMixin, NNEstimator):
         if self._loss().compares == "sparse":
             return codes.astype(np.int32)
         return np.eye(len(self.classes_), dtype=config.floatx())[codes]
+
+    def _constant(self, y: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+        if y.dtype == np.int32:  # numbers of classes
+            y = np.eye(len(self.classes_))[y]
+        return super()._constant(y, weights)
 
     def _output(self) -> tuple[int, str | None]:
         count = len(self.classes_)

@@ -10,22 +10,38 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import (
+    _num_samples,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
 
 from onefit import config, losses, population
 from onefit.callbacks import EarlyStopping
-from onefit.errors import invalid
+from onefit.errors import OnefitWarning, invalid
 from onefit.models import History, Model
 from onefit.sklearn.networks import (
+    ALPHA,
+    LOSSES,
     answer,
     drawing,
     hidden,
     network,
+    numbered,
     optimizer_of,
     packed,
     unpacked,
 )
-from onefit.sklearn.tables import Scaler, Table, held_out, weights_of
+from onefit.sklearn.spoken import Spoken
+from onefit.sklearn.tables import (
+    Scaler,
+    Table,
+    folds_of,
+    held_out,
+    refuse_columns,
+    weights_of,
+)
 from onefit.training import loop
 from onefit.training.options import FitOptions, whole
 from onefit.training.prepare import build_job
@@ -36,13 +52,44 @@ SPARSE = ("csr", "csc", "coo")
 FLOATS = (np.float64, np.float32)
 
 FEW = 100
-"""Rows up to which a table is computed in float64, as scikit-learn does.
+"""Rows up to which a table is small.
 
-There it costs next to nothing, and a row twice is a row of weight 2 to 7 digits.
+It is computed in float64, as scikit-learn does: there that costs next to nothing, and a
+row twice is a row of weight 2 to 7 digits. All its rows make one step, so nothing
+depends on which rows meet in a batch; and all are trained on, since a loss over the few
+that could be held out would say little.
 """
 
+MANY = 2000
+"""Rows from which some are held out by default: a tenth of them is missed by nobody.
 
-class NNEstimator(BaseEstimator):
+Up to here the penalty alone keeps a network from learning noise by heart.
+"""
+
+BATCHES, LEAST, MOST = 8, 32, 200
+"""Steps in an epoch of a larger table, and the rows in a step that this may make.
+
+Too few steps an epoch, and training stops after `n_iter_no_change` epochs before it has
+gone anywhere; beyond 200 rows a step takes longer and is hardly a better one.
+"""
+
+ALPHAS = (ALPHA, 0.2, 1.5, 10.0)
+"""Strengths of the penalty from which the folds choose: what a table bears depends on
+its noise, which only the table knows. 1.5 wipes out a shape without noise of 100 rows;
+a plane through 400 noisy rows (diabetes) does best with 10.
+"""
+
+FOLDS, STEPS = 4, 300
+"""The folds, and the steps of their networks: which alpha is best shows early."""
+
+GAIN = 0.01
+"""The share of the constant prediction's loss that counts as having learned."""
+
+ASKED = 4096
+"""Rows that are asked to see whether anything was learned."""
+
+
+class NNEstimator(Spoken, BaseEstimator):
     """What NNClassifier and NNRegressor share; the arguments are explained there."""
 
     _default_loss: str = "mse"
@@ -55,14 +102,14 @@ class NNEstimator(BaseEstimator):
         optimizer: Any = "adam",
         learning_rate: float | None = None,
         loss: Any = None,
-        alpha: float = 3.0,
+        alpha: float | str = "auto",
         dropout: float = 0.0,
         batch_size: int | str = "auto",
-        max_iter: int = 200,
+        max_iter: int = 500,
         shuffle: bool = True,
-        tol: float = 1e-3,
+        tol: float = 1e-4,
         n_iter_no_change: int = 10,
-        early_stopping: bool = False,
+        early_stopping: bool | str = "auto",
         validation_fraction: float = 0.1,
         standardize: bool = True,
         n_members: int = 1,
@@ -111,29 +158,33 @@ class NNEstimator(BaseEstimator):
         seeds = self._seeds()
         with self._as_it_was(), self._learning(X, goes_on):
             table = self._table(X, y, sample_weight, seeds[0], goes_on)
+            if not (goes_on and self.alpha == "auto"):
+                self.alpha_ = self._strength(table, seeds[0])
             if self.n_members > 1:
                 self._fit_members(table, seeds)
             else:
                 old = self.model_ if goes_on else None
                 self._fit_one(self._model(table, old), table, seeds[0], old is not None)
+            self._warn_unless_learned(table)
         return self
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> Self:
         """One pass over these rows, from where the network is."""
         self._check()
-        if self.early_stopping or self.n_members > 1:
+        stops = self.early_stopping is True
+        if stops or self.n_members > 1:
             raise invalid(
                 f"{type(self).__name__}.partial_fit",
-                "early_stopping=True"
-                if self.early_stopping
-                else f"n_members={self.n_members}",
+                "early_stopping=True" if stops else f"n_members={self.n_members}",
                 "one network that sees all of the rows",
                 "use fit",
             )
         goes_on = hasattr(self, "model_")
         seed = self._seeds()[0]
         with self._as_it_was(), self._learning(X, goes_on):
-            table = self._table(X, y, sample_weight, seed, goes_on, classes)
+            table = self._table(X, y, sample_weight, seed, goes_on, classes, once=True)
+            if not goes_on:
+                self.alpha_ = ALPHA if self.alpha == "auto" else self.alpha
             model = self.model_ if goes_on else self._model(table, None)
             self._fit_one(model, table, seed, goes_on, once=True)
         return self
@@ -153,10 +204,8 @@ class NNEstimator(BaseEstimator):
     def _learning(self, X: Any, goes_on: bool) -> Iterator[None]:
         """Computes in the float type of this table, or the one it has begun with."""
         if not goes_on:
-            shape = getattr(X, "shape", None) or (
-                len(X) if hasattr(X, "__len__") else 0,
-            )
-            self._floatx = "float64" if shape[0] <= FEW else config.floatx()
+            few = _num_samples(X) <= FEW
+            self._floatx = "float64" if few else config.floatx()
         with config.precision(self._floatx):
             yield
 
@@ -168,8 +217,10 @@ class NNEstimator(BaseEstimator):
         seed: int,
         goes_on: bool,
         classes: Any = None,
+        once: bool = False,
     ) -> Table:
         """Checks the data and learns from it what is not the network's to learn."""
+        refuse_columns(type(self).__name__, X)
         if isinstance(self, RegressorMixin) and np.asarray(y).dtype.kind in "US":
             raise invalid(
                 type(self).__name__,
@@ -191,15 +242,14 @@ class NNEstimator(BaseEstimator):
             y = y.toarray()
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        weights = weights_of(X, y, sample_weight, getattr(self, "class_weight", None))
+        known = getattr(self, "classes_", None) if goes_on else classes
+        by_class = getattr(self, "class_weight", None)
+        weights = weights_of(X, y, sample_weight, by_class, known)
         total = float(len(y) if weights is None else weights.sum())
         own, held = np.arange(len(y)), None
-        if self.early_stopping:
-            share, by_class = (
-                self.validation_fraction,
-                isinstance(self, ClassifierMixin),
-            )
-            own, held = held_out(y, share, seed, by_class)
+        share = 0.0 if once else self._share(len(y))
+        if share:
+            own, held = held_out(y, share, seed, isinstance(self, ClassifierMixin))
             total *= len(own) / len(y)
         self._learn_targets(y, weights, own, goes_on, classes)
         x = X.toarray() if hasattr(X, "toarray") else X
@@ -219,7 +269,7 @@ class NNEstimator(BaseEstimator):
 
     def _model(self, table: Table, old: Any) -> Model:
         """The network with its compile, and the weights of the old one, if any."""
-        alpha, features = self.alpha / table.total, table.x.shape[1]
+        alpha, features = self.alpha_ / table.total, table.x.shape[1]
         layers = hidden(
             self.hidden_layers, features, self.activation, self.dropout, alpha
         )
@@ -240,13 +290,63 @@ class NNEstimator(BaseEstimator):
         self._compile(model)
         return model
 
+    def _strength(self, table: Table, seed: int) -> float:
+        """The alpha asked for, or of ALPHAS the one with the least loss on folds.
+
+        Each of them is trained on each fold's other rows, all at once.
+        """
+        if self.alpha != "auto":
+            return self.alpha
+        self.alpha_ = ALPHA  # the networks of the folds have theirs in its place
+        pairs = folds_of(table, FOLDS) if len(table.x) <= MANY else []
+        if not pairs:
+            return ALPHA
+        model = self._model(table, None)
+        model.compile(model.optimizer, self._loss(), weighted_metrics=[self._loss()])
+        own = table._replace(x=table.x[pairs[0][0]], held=None)
+        told = self._told(own)
+        steps = -(-len(own.x) // told["batch_size"])
+        told["epochs"] = min(self.max_iter, max(STEPS // steps, 1))
+        paths = numbered(model, "alpha", not callable(self.hidden_layers))
+        total = table.total * len(own.x) / len(table.x)
+        values = [alpha / total for alpha in ALPHAS]
+        with drawing(seed):
+            many = population.cross_validate(
+                model,
+                table.x,
+                table.y,
+                cv=pairs,
+                seeds=[seed],
+                vary=dict.fromkeys(paths, values),
+                sample_weight=table.w,
+                verbose=0,
+                **(told | {"callbacks": []}),
+            )
+        if many.interrupted:
+            raise KeyboardInterrupt
+        [name] = [k for k in many.history if k.startswith("val_") and k != "val_loss"]
+        lost = many.final(name).reshape(len(pairs), len(ALPHAS)).mean(axis=0)
+        few = len(table.x) <= FEW
+        if not np.isfinite(lost).any() or (
+            few and np.nanmin(lost) > (1 - GAIN) * self._constant_loss(table)
+        ):
+            return ALPHA  # what is left of so few rows does not show what they have
+        return ALPHAS[int(np.nanargmin(lost))]
+
     def _compile(self, model: Model) -> None:
         optimizer = optimizer_of(self.optimizer, self.learning_rate)
         model.compile(optimizer, self._loss())
 
+    def _share(self, rows: int) -> float:
+        """The share of so many rows to hold out."""
+        if self.early_stopping != "auto":
+            return self.validation_fraction if self.early_stopping else 0.0
+        return self.validation_fraction if rows > MANY else 0.0
+
     def _told(self, table: Table) -> dict[str, Any]:
         """What a fit, alone or of many, is told."""
-        auto, n = self.batch_size == "auto", len(table.x)
+        n = len(table.x)
+        size = n if n <= FEW else min(max(n // BATCHES, LEAST), MOST)
         monitor = "loss" if table.held is None else "val_loss"
         stop = EarlyStopping(
             monitor,
@@ -255,7 +355,9 @@ class NNEstimator(BaseEstimator):
             restore_best_weights=table.held is not None,
         )
         return {
-            "batch_size": min(200 if auto else self.batch_size, n),
+            "batch_size": size
+            if self.batch_size == "auto"
+            else min(self.batch_size, n),
             "epochs": self.max_iter,
             "shuffle": self.shuffle,
             "callbacks": [stop],
@@ -327,6 +429,45 @@ class NNEstimator(BaseEstimator):
                 stacklevel=4,
             )
 
+    def _lost(self, table: Table, answers: np.ndarray) -> float:
+        """The loss of these answers, without the penalty."""
+        return float(self._loss()(table.y, answers, table.w))
+
+    def _constant_loss(self, table: Table) -> float:
+        """The loss of the best single answer for all rows."""
+        constant = self._constant(table.y, table.w)
+        shape = len(table.y), len(constant)
+        return self._lost(table, np.broadcast_to(constant, shape))
+
+    def _warn_unless_learned(self, table: Table) -> None:
+        """Warns if the network answers no better than one number for all rows."""
+        step = -(-len(table.x) // ASKED)
+        asked = table._replace(
+            x=table.x[::step],
+            y=table.y[::step],
+            w=None if table.w is None else table.w[::step],
+        )
+        answers = answer(self.model_, asked.x)
+        found, least = self._lost(asked, answers), self._constant_loss(asked)
+        if not least > 1e-6 or found < (1 - GAIN) * least:
+            return
+        fixes = {
+            "standardize=True": not self.standardize,
+            f"a smaller alpha (it is {self.alpha_:g})": self.alpha_ > ALPHA,
+            "a larger learning_rate": self.learning_rate is not None,
+            f"a larger max_iter (it is {self.max_iter})": self.n_iter_ == self.max_iter,
+            "early_stopping=False": table.held is not None,
+        }
+        tries = [fix for fix, of_use in fixes.items() if of_use]
+        tries.append("other columns: these may say nothing of y")
+        warnings.warn(
+            f"{type(self).__name__} has learned nothing: on its own {len(table.x)} "
+            f"rows of {table.x.shape[1]} columns its loss is {found:.4g}, and one "
+            f"answer for all of them has {least:.4g}. Try {', or '.join(tries)}.",
+            OnefitWarning,
+            stacklevel=3,
+        )
+
     # Settings ------------------------------------------------------------------------
 
     def _check(self) -> None:
@@ -334,25 +475,29 @@ class NNEstimator(BaseEstimator):
         for name in ("max_iter", "n_members"):
             whole(name, getattr(self, name), 1)
         for name in ("shuffle", "early_stopping", "standardize", "warm_start"):
-            value = getattr(self, name)
-            if not isinstance(value, bool | np.bool_):
-                raise invalid(type(self).__name__, f"{name}={value!r}", "True or False")
+            value, auto = getattr(self, name), name == "early_stopping"
+            if not (isinstance(value, bool | np.bool_) or (auto and value == "auto")):
+                expected = "True, False or 'auto'" if auto else "True or False"
+                raise invalid(type(self).__name__, f"{name}={value!r}", expected)
         if self.batch_size != "auto":
             whole("batch_size", self.batch_size, 1)
         ranges = (
-            ("alpha", lambda v: v >= 0, "0 or more"),
+            ("alpha", lambda v: v >= 0, "0 or more, or 'auto'"),
             ("dropout", lambda v: 0 <= v < 1, "from 0 to below 1"),
             ("n_iter_no_change", lambda v: v >= 1, "1 or more"),
             ("tol", lambda v: not np.isnan(v), "how much the loss has to fall"),
         )
         for name, fits, expected in ranges:
             value = getattr(self, name)
+            if name == "alpha" and isinstance(value, str) and value == "auto":
+                continue
             if not isinstance(value, int | float | np.number) or not fits(value):
                 raise invalid(
                     type(self).__name__, f"{name}={value!r}", f"a number, {expected}"
                 )
         share = self.validation_fraction
-        if self.early_stopping and not 0 < share < 1:
+        share_fits = isinstance(share, float | np.floating) and 0 < share < 1
+        if self.early_stopping and not share_fits:
             raise invalid(
                 type(self).__name__,
                 f"validation_fraction={share!r}",
@@ -374,6 +519,8 @@ class NNEstimator(BaseEstimator):
         return [int(seed) for seed in random.randint(most, size=self.n_members)]
 
     def _loss(self) -> Any:
+        if isinstance(self.loss, str):
+            return losses.get(LOSSES.get(self.loss, self.loss))
         return losses.get(self._default_loss if self.loss is None else self.loss)
 
     # What the two kinds do differently: learning from y, encoding it, the output layer.
@@ -385,6 +532,10 @@ class NNEstimator(BaseEstimator):
 
     def _encoded(self, y: np.ndarray) -> np.ndarray:
         raise NotImplementedError
+
+    def _constant(self, y: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+        """The best single answer for these encoded targets: their mean."""
+        return np.average(y.reshape(len(y), -1), axis=0, weights=weights)
 
     def _output(self) -> tuple[int, str | None]:
         """The units and the activation of the output layer."""
@@ -400,6 +551,7 @@ class NNEstimator(BaseEstimator):
     def _answers(self, X: Any) -> np.ndarray:
         """The network's outputs, (rows, units)."""
         check_is_fitted(self, "model_")
+        refuse_columns(type(self).__name__, X)
         X = validate_data(self, X, accept_sparse=SPARSE, dtype=FLOATS, reset=False)
         x = X.toarray() if hasattr(X, "toarray") else X
         with config.precision(self._floatx):

@@ -91,11 +91,14 @@ def search(
     Raises:
         ValueError: What GridSearchCV refuses.
 
+    An estimator of alpha='auto' chooses an alpha for each candidate and fold, on folds
+    of their own, one after another: write a number, or search over alpha.
+
     Example:
         >>> from sklearn.datasets import load_iris
         >>> from onefit.sklearn import NNClassifier, search
         >>> x, y = load_iris(return_X_y=True)
-        >>> model = NNClassifier((8,), max_iter=30, tol=0, random_state=0,
+        >>> model = NNClassifier((8,), alpha=1.0, max_iter=30, tol=0, random_state=0,
         ...                      n_iter_no_change=30)
         >>> found = search(model, {"learning_rate": [0.0001, 0.03]}, x, y)
         >>> found.best_params_
@@ -239,7 +242,7 @@ class Case(NamedTuple):
         own = self.setting.estimator
         return {
             "learning_rate": own.learning_rate,
-            "alpha": own.alpha / self.table.total,
+            "alpha": self.learned["alpha_"] / self.table.total,
             "dropout": own.dropout,
         }
 
@@ -318,7 +321,15 @@ def _cases(
             except (TypeError, ValueError):
                 continue
             tables[alike] = _learned(own), table
-        yield Case(setting, rows, *tables[alike])
+        learned, table = tables[alike]
+        own = clone(setting.estimator)
+        vars(own).update(learned)
+        try:
+            with config.precision(learned["_floatx"]):
+                strength = own._strength(table, setting.seeds[0])
+        except (TypeError, ValueError):
+            continue  # no network can be made of this: the fit itself will say so
+        yield Case(setting, rows, learned | {"alpha_": strength}, table)
 
 
 def _learned(estimator: NNEstimator) -> Row:

@@ -1,5 +1,6 @@
 """Tables: from what scikit-learn's users hand over to what a network trains on."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,58 @@ from sklearn.utils.class_weight import compute_sample_weight
 from onefit import config
 from onefit.errors import invalid
 
-__all__ = ["Scaler", "Table", "held_out", "weights_of"]
+__all__ = ["Scaler", "Table", "folds_of", "held_out", "refuse_columns", "weights_of"]
+
+
+def refuse_columns(where: str, x: Any) -> None:
+    """Refuses columns of a DataFrame that are no numbers, by their names.
+
+    Booleans, whole numbers that may be missing, and categories that are numbers are
+    numbers.
+
+    Raises:
+        ValueError: Columns of text or dates, columns with gaps.
+    """
+    if not hasattr(x, "iloc") or not hasattr(x, "columns"):
+        return
+    for i, name in enumerate(x.columns):
+        column = x.iloc[:, i]
+        if getattr(column.dtype, "kind", "O") in "mM":
+            raise invalid(
+                where,
+                f"dates in the column {name!r}",
+                "numbers",
+                f"write x[{name!r}] = (x[{name!r}] - x[{name!r}].min()) / "
+                "pandas.Timedelta('1D') for days",
+            )
+        for value in column.dropna().unique() if _of_objects(column) else ():
+            try:
+                float(value)
+            except (TypeError, ValueError):
+                raise invalid(
+                    where,
+                    f"{value!r} in the column {name!r}",
+                    "numbers",
+                    f"write x = pandas.get_dummies(x, columns=[{name!r}]) for "
+                    "categories, or give a sklearn.pipeline with an OneHotEncoder",
+                ) from None
+    gaps = x.isna().sum()
+    if gaps.any():
+        named = [f"{count} in {name!r}" for name, count in gaps.items() if count]
+        raise invalid(
+            where,
+            f"missing values: {', '.join(named[:5])}"
+            + (f" and {len(named) - 5} columns more" if len(named) > 5 else ""),
+            "a number in each row; Input X contains NaN",
+            "put sklearn.impute.SimpleImputer() in front: "
+            f"make_pipeline(SimpleImputer(), {where}())",
+        )
+
+
+def _of_objects(column: Any) -> bool:
+    """Whether a column may hold anything at all: objects, text, categories."""
+    kind = getattr(column.dtype, "kind", "O")
+    return kind not in "biuf" or not hasattr(column.dtype, "kind")
 
 
 class Scaler(NamedTuple):
@@ -61,9 +113,15 @@ class Table(NamedTuple):
 
 
 def weights_of(
-    x: Any, y: np.ndarray, sample_weight: Any, class_weight: Any = None
+    x: Any,
+    y: np.ndarray,
+    sample_weight: Any,
+    class_weight: Any = None,
+    classes: Any = None,
 ) -> np.ndarray | None:
     """A weight for each row, of the row and its class; None where all are one.
+
+    `classes` are all that there will be, where y need not have each.
 
     Raises:
         ValueError: Another number of weights, a negative one, all of them zero.
@@ -88,6 +146,7 @@ def weights_of(
                 "sample_weight", f"the weight {weights.min():g}", "numbers of 0 or more"
             )
     if class_weight is not None:
+        _check_class_weight(class_weight, y, classes)
         of_class = compute_sample_weight(class_weight, y)
         weights = of_class if weights is None else weights * of_class
     if weights is not None and not weights.any():
@@ -97,6 +156,57 @@ def weights_of(
             "at least one weight that is not zero",
         )
     return weights
+
+
+def _check_class_weight(weights: Any, y: np.ndarray, known: Any) -> None:
+    """Refuses all but 'balanced' and a factor for some of the classes."""
+    classes = np.unique(y if known is None else known).tolist()
+    if isinstance(weights, str):
+        if weights != "balanced":
+            raise invalid(
+                "class_weight",
+                repr(weights),
+                "'balanced', or a factor for each class",
+                "write class_weight='balanced'",
+            )
+    elif not isinstance(weights, Mapping):
+        if y.ndim == 2 and isinstance(weights, list):
+            return  # a dict for each label
+        pairs = ", ".join(f"{c!r}: {i + 1.0}" for i, c in enumerate(classes[:3]))
+        raise invalid(
+            "class_weight",
+            repr(weights),
+            "'balanced', or a dict",
+            f"write class_weight={{{pairs}{', ...' if len(classes) > 3 else ''}}}",
+        )
+    elif strange := [name for name in weights if name not in classes]:
+        raise invalid(
+            "class_weight", f"the class {strange[0]!r}", f"some of {classes[:20]}"
+        )
+
+
+def folds_of(table: Table, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows to train on and rows to ask, for each fold; none if there are too few.
+
+    The different rows, sorted by target, then by column, are dealt to the folds as
+    cards are. So every fold has its share of every class and of all sizes of a target,
+    no row is on both sides, and the order of the rows changes nothing.
+
+    >>> table = Table(np.eye(16), np.arange(16.0), None, 16.0, None)
+    >>> [held.tolist() for _, held in folds_of(table, 4)][0]
+    [0, 4, 8, 12]
+    """
+    x, y, w = table[:3]
+    rows = np.arange(len(x)) if w is None else np.flatnonzero(w)
+    keys = np.column_stack([y[rows].reshape(len(rows), -1), x[rows]])
+    different, own = np.unique(keys, axis=0, return_inverse=True)
+    own, size = own.ravel(), len(different) // count
+    if size < count:
+        return []
+    fold = np.where(own < size * count, own % count, count)  # what is left: trained on
+    pairs = [(rows[fold != k], rows[fold == k]) for k in range(count)]
+    most = [min(len(pair[i]) for pair in pairs) for i in range(2)]  # of one program
+    return [(train[: most[0]], held[: most[1]]) for train, held in pairs]
 
 
 def held_out(

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from onefit import optimizers
+from onefit import OnefitWarning, optimizers
 from onefit.optimizers import (
     SGD,
     Adadelta,
@@ -26,6 +26,7 @@ from onefit.optimizers import (
 )
 from onefit.optimizers.base import Optimizer
 from onefit.optimizers.rules import Rule, correction
+from onefit.variables import Variable
 
 ALL = [
     SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Adamax, Nadam, Ftrl, Lion, Lamb,
@@ -649,3 +650,54 @@ def test_clipping_leaves_small_and_zero_gradients_alone():
         )
         np.testing.assert_array_equal(w, 0)
         np.testing.assert_array_equal(b, [-1.0, -2.0])
+
+
+# The face, with variables -------------------------------------------------------------
+
+
+def test_apply_changes_variables_as_keras_does():
+    w, b = Variable([1.0, 2.0], name="w"), Variable(3.0, name="b")
+    sgd = SGD(0.5)
+    sgd.build([w, b])
+    sgd.apply_gradients(zip([[1.0, 1.0], 2.0], [w, b], strict=True))
+    np.testing.assert_array_equal(w, [0.5, 1.5])
+    assert b == 2.0
+    sgd.apply([np.ones(2), 0.0])  # those of build
+    np.testing.assert_array_equal(w, [0.0, 1.0])
+    assert sgd.iterations == 2
+    with pytest.warns(OnefitWarning, match="no gradient for b: these variables stay"):
+        sgd.apply([np.ones(2), None], [w, b])
+    assert b == 2.0
+    with pytest.raises(ValueError, match="received no gradient, each being None"):
+        sgd.apply([None, None], [w, b])
+
+
+def test_the_state_as_variables():
+    adam = Adam(0.5)
+    assert [v.name for v in adam.variables] == ["iterations", "learning_rate"]
+    assert not adam.trainable_variables
+    adam.build([np.ones(2)])
+    names = [v.name for v in adam.variables]
+    assert names[:2] == ["iterations", "learning_rate"]
+    assert names[2:] == ["momentum_0", "velocity_0"]
+    adam.apply([np.ones(2)], [np.ones(2)])
+    np.testing.assert_allclose(adam.variables[2], 0.1, rtol=1e-6)
+    adam.variables[2].assign([1.0, 2.0])
+    np.testing.assert_array_equal(adam.variables[2], [1.0, 2.0])
+    adam.variables[0].assign(7)
+    assert adam.iterations == 7
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_stateless_apply_is_apply(cls):
+    plain, pure = cls(0.1), cls(0.1)
+    w = start("float32")
+    pure.build(w)
+    state, own = [v.value for v in pure.variables], list(w)
+    for i in range(2):
+        grads = [g[i] for g in gradients("float32")]
+        w = plain.apply(grads, w)
+        own, state = pure.stateless_apply(state, grads, own)
+    for a, b in zip(w, own, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+    assert state[0] == 2

@@ -155,3 +155,13 @@ def test_a_file_keeps_the_rate_and_the_steps(tmp_path):
     again = onefit.load_model(tmp_path / "m.keras")
     assert rate(again) == 0.25
     assert again.optimizer.iterations == 3
+
+
+def test_a_loop_of_ones_own_may_follow_a_fit():
+    model = line(sgd := SGD(0.5, momentum=0.5))
+    model.fit(X, X, verbose=0)
+    sgd.learning_rate = 0.25
+    (w,) = sgd.apply([np.ones(2)], [np.zeros(2)])
+    np.testing.assert_array_equal(w, [-0.25, -0.25])
+    model.fit(X, X, epochs=2, verbose=0)
+    assert (rate(model), int(sgd.iterations)) == (0.25, 2)

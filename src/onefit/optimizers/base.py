@@ -1,8 +1,8 @@
 """What every optimizer is: a rule for one step, and what all optimizers share."""
 
 import warnings
-from collections.abc import Collection, Iterable
-from typing import Any, ClassVar, Literal, Self
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,8 @@ from onefit.types import Array, Tree
 from onefit.variables import Variable, view
 
 __all__ = ["Optimizer"]
+
+KeyPath: TypeAlias = tuple[Any, ...]
 
 optimizers: Registry = Registry("optimizer", "onefit.optimizers")
 
@@ -404,6 +406,67 @@ class Optimizer(Description):
 
         return view(read, write, name=name, path=f"{self.name}/{name}", trainable=False)
 
+    @property
+    def variables(self) -> list[Variable]:
+        """What its state is made of: iterations, learning rate, then the slots."""
+        state = self._begin(()) if self._state is None else self._state
+        paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(state)]
+        return [self._leaf(path, i) for i, path in sorted(enumerate(paths), key=_place)]
+
+    trainable_variables: ClassVar[tuple[Variable, ...]] = ()
+    """None of them is trained."""
+
+    def _leaf(self, path: KeyPath, i: int) -> Variable:
+        """A number, or an array, of the state as a variable."""
+        if len(path) == 1 and path[0].key in ("iterations", "learning_rate"):
+            return self._view(path[0].key)
+
+        def write(value: Array) -> None:
+            leaves, nest = jax.tree.flatten(self._state)
+            leaves[i] = value
+            self.remember(nest.unflatten(leaves), self._shapes)
+
+        name = jax.tree_util.keystr(path, simple=True, separator="_")
+        name = name.removeprefix("slots_")
+        full = f"{self.name}/{name}"
+        read = lambda: jax.tree.leaves(self._state)[i]  # noqa: E731
+        return view(read, write, name=name, path=full, trainable=False)
+
+    def stateless_apply(
+        self,
+        optimizer_variables: Sequence[Array],
+        grads: Sequence[Array],
+        trainable_variables: Sequence[Array],
+    ) -> tuple[list[Array], list[Array]]:
+        """One step as a pure function: (new trainable variables, new state).
+
+        Args:
+            optimizer_variables: The state as `variables` lists it, after `build`.
+            grads: The gradient of each trainable variable.
+            trainable_variables: The weights, as arrays.
+
+        Example:
+            >>> sgd = onefit.optimizers.SGD(0.5)
+            >>> w = jnp.array([1.0, 2.0])
+            >>> sgd.build([w])
+            >>> state = [v.value for v in sgd.variables]
+            >>> sgd.stateless_apply(state, [jnp.ones(2)], [w])[0]
+            [Array([0.5, 1.5], dtype=float32)]
+        """
+        nest = jax.tree.structure(self.init(list(trainable_variables)))
+        paths = [
+            path
+            for path, _ in jax.tree_util.tree_leaves_with_path(
+                nest.unflatten(range(nest.num_leaves))
+            )
+        ]
+        order = [i for i, _ in sorted(enumerate(paths), key=_place)]
+        leaves = dict(zip(order, optimizer_variables, strict=True))
+        state = nest.unflatten([leaves[i] for i in range(len(order))])
+        new, state = self.update(list(grads), state, list(trainable_variables))
+        leaves = jax.tree.leaves(state)
+        return list(new), [leaves[i] for i in order]
+
     def build(self, variables: Iterable[Any]) -> None:
         """Makes the state for these variables, as before the first step."""
         given = list(variables)
@@ -414,12 +477,13 @@ class Optimizer(Description):
     def apply(self, grads: Tree, trainable_variables: Tree = None) -> Tree:
         """The variables after one step; the state is kept for the next.
 
-        Variables (`onefit.variables.Variable`, such as `model.trainable_variables`) are
-        changed. Of arrays the new ones are returned.
+        Variables (`onefit.variables.Variable`) are changed. Of arrays the new ones are
+        returned. After a fit its slots begin anew, since a fit arranges them otherwise;
+        the learning rate stays.
 
         Args:
             grads: The gradient of each variable: a list, or any nest of arrays. A
-                variable whose gradient is None stays as it is.
+                variable whose gradient is None stays as it is, with a warning.
             trainable_variables: The variables or arrays that they belong to, in a nest
                 like it; unless given, those that `build` was given.
 
@@ -443,7 +507,8 @@ class Optimizer(Description):
                 f"those of the variables, {shapes[1]}",
                 "write optimizer.apply(grads, variables) in one order",
             )
-        if self._shapes not in (None, shapes[1]):
+        of_fit = isinstance(self._shapes, tuple) and isinstance(arrays, list)
+        if self._shapes not in (None, shapes[1]) and not of_fit:
             raise invalid(
                 where,
                 f"variables of shapes {shapes[1]}",
@@ -488,6 +553,13 @@ setattr(Optimizer, "learning_rate", property(_rate_now, _store_rate))  # noqa: B
 def _written(rate: Array) -> float:
     """A rate with no more digits than its type has: 0.1 rather than 0.100000001."""
     return float(str(np.asarray(rate)))
+
+
+def _place(numbered: tuple[int, KeyPath]) -> tuple[int, int]:
+    """Where Keras lists a leaf of the state: the two numbers first."""
+    i, path = numbered
+    first = ("iterations", "learning_rate")
+    return (first.index(path[0].key) if path[0].key in first else len(first)), i
 
 
 def _is_variable(value: Any) -> bool:

@@ -243,8 +243,9 @@ def put(tree: Any, path: KeyPath, value: Any) -> Any:
     """A description, or a tuple of them, with what is at a key path replaced.
 
     >>> from onefit.layers import Dropout
-    >>> put((Dropout(0.1), Dropout(0.2)), (SequenceKey(1), GetAttrKey("rate")), 0.5)
-    (Dropout(rate=0.1), Dropout(rate=0.5))
+    >>> path = (SequenceKey(1), GetAttrKey("rate"))
+    >>> [layer.rate for layer in put((Dropout(0.1), Dropout(0.2)), path, 0.5)]
+    [0.1, 0.5]
     """
     if not path:
         return value

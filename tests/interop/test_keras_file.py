@@ -903,9 +903,7 @@ def test_bad_zips(copy, tmp_path):
         ValueError, match=r"received a path with no file.*'.*copy\.keras'"
     ):
         onefit.load_model(tmp_path / "copi.keras")
-    with pytest.raises(
-        ValueError, match=r"'a\.h5', Keras' older format .*a\.keras"
-    ):
+    with pytest.raises(ValueError, match=r"'a\.h5', Keras' older format .*a\.keras"):
         onefit.load_model("a.h5")
     with pytest.raises(ValueError, match="received a path with no file"):
         network().load_weights(tmp_path / "none.weights.h5")

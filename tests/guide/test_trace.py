@@ -529,3 +529,28 @@ def test_attention_is_shown_by_its_shapes():
     seen = trace(model, np.ones((2, 5, 4)))
     assert seen["look"].a.shape == (2, 5, 4)
     assert "MultiHeadAttention 'look': (2, 5, 4) and (2, 5, 4)" in str(seen)
+
+
+@pytest.mark.parametrize("units", [1, 2])
+def test_a_saturated_sigmoid_has_a_derivative(units):
+    model = onefit.Sequential(
+        [onefit.Input((1,)), onefit.layers.Dense(units, "sigmoid")]
+    )
+    model.set_weights([np.ones((1, units)), np.zeros(units)])
+    model.compile("adam", "binary_crossentropy")
+    x = np.array([[200.0], [-200.0], [1.0]])
+    y = np.array([[1.0] * units, [0.0] * units, [0.0] * units])
+    da = model.trace(x, y)["dense"].da
+    share = 1 / (3 * units)
+    a = 1 / (1 + np.exp(-1.0))
+    wanted = [[-share] * units, [share] * units, [share / (1 - a)] * units]
+    np.testing.assert_allclose(da, wanted, rtol=1e-5)
+
+
+def test_a_saturated_softmax_has_a_derivative():
+    model = onefit.Sequential([onefit.Input((1,)), onefit.layers.Dense(2, "softmax")])
+    model.set_weights([np.array([[1.0, -1.0]]), np.zeros(2)])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    da = model.trace(np.array([[200.0], [1.0]]), np.array([0, 0]))["dense"].da
+    np.testing.assert_allclose(da[0], [-0.5, 0.0], rtol=1e-5)
+    assert np.isfinite(da).all()

@@ -152,3 +152,26 @@ def test_older_files_are_named_with_the_call_that_converts_them(name, tmp_path):
     cure = "load_weights" if "weights" in name else ".save("
     assert cure in str(refused.value)
     assert name in str(refused.value)
+
+
+class WritesF1(onefit.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        logs["f1"] = [0.2, 0.6, 0.4][epoch]
+
+
+def test_a_checkpoint_follows_a_log_that_a_callback_writes(tmp_path):
+    best = onefit.callbacks.ModelCheckpoint(
+        str(tmp_path / "{epoch}.keras"), monitor="f1", mode="max", save_best_only=True
+    )
+    compiled().fit(X, Y, epochs=3, callbacks=[WritesF1(), best], verbose=0)
+    assert best.best == 0.6
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["1.keras", "2.keras"]
+
+
+@pytest.mark.parametrize("mode", ["auto", "max"])
+def test_a_checkpoint_of_a_log_that_nobody_writes_is_refused(mode, tmp_path):
+    best = onefit.callbacks.ModelCheckpoint(
+        str(tmp_path / "a.keras"), monitor="f1", mode=mode, save_best_only=True
+    )
+    with pytest.raises(ValueError, match="Unknown log to monitor 'f1'"):
+        compiled().fit(X, Y, epochs=2, callbacks=[best], verbose=0)

@@ -133,6 +133,9 @@ class ModelCheckpoint(Callback):
     def _save(self, epoch: int, batch: int, logs: dict[str, Any]) -> None:
         value, note = logs.get(self.monitor), ""
         if self.save_best_only:
+            known = self.params.get("directions")
+            if value is None and known and self.monitor not in known:
+                raise unknown("log to monitor", self.monitor, logs)
             if value is None or np.isnan(value):
                 return
             if self.best is not None and not self._better(value, self.best):

@@ -12,9 +12,10 @@ from onefit.guide.tracing.program import Parts, parts
 from onefit.layers import InputLayer
 from onefit.layers.base import Layer
 from onefit.layers.tapping import Path
+from onefit.losses import BinaryCrossentropy
 from onefit.losses.base import Loss
 from onefit.networks.graph import Graph, Node
-from onefit.training.task import Gradients, Task
+from onefit.training.task import Gradients, Head, Task
 from onefit.types import Tree
 
 __all__ = ["Call", "Output", "Place", "at", "calls_of", "outputs_of", "places", "plain"]
@@ -296,7 +297,7 @@ def outputs_of(
         a = view.details.outputs[i][0]
         if call is not None and call.head:
             a = call.a
-            _complete(call, head.link, np.asarray(shares))
+            _complete(call, head, np.asarray(shares))
         result.append(
             Output(
                 name=str(head.name),
@@ -314,19 +315,27 @@ def outputs_of(
     return result
 
 
-def _complete(call: Call, link: str | None, shares: np.ndarray) -> None:
+def _complete(call: Call, head: Head, shares: np.ndarray) -> None:
     """dJ/da from dJ/dz, where the loss was computed from z.
 
     By a sigmoid dJ/dz = dJ/da · a(1 - a). By a softmax many dJ/da give one dJ/dz, as
     only differences of z matter; the lectures' loss -log a_y has -1/a_y for the class y
     and 0 for the others: dJ/da_j = dJ/dz_j / a_j - w⁽ⁱ⁾/m.
+
+    Where a is rounded to 0 or 1 and right, both sides are 0, and dJ/da is its limit:
+    of -log a at a = 1, -1; of -log(1 - a) at a = 0, 1; each by w⁽ⁱ⁾/(m n).
     """
+    s = shares[..., None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        if link == "softmax":
-            s = shares[..., None]
+        if head.link == "softmax":
             da = call.dz / call.a - s
             # What only rounding leaves of dJ/dz_j / a_j = w⁽ⁱ⁾/m is the lectures' 0.
             little = 8 * np.finfo(da.dtype).eps * np.abs(s)
             call.da = np.where(np.abs(da) <= little, np.zeros_like(da), da)
+            limit = np.zeros_like(da)
         else:
             call.da = call.dz / (call.a * (1 - call.a))
+            steep = type(head.loss) is BinaryCrossentropy
+            limit = steep * np.where(call.a == 1, -s, s) / call.a.shape[-1]
+        call.da = np.where(np.isnan(call.da) & (call.dz == 0), limit, call.da)
+        call.da = call.da.astype(call.dz.dtype)

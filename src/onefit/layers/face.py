@@ -244,8 +244,10 @@ class Face(Holder):
         try:
             return super().__getattr__(name)
         except AttributeError as error:
-            if name.startswith("_") or self.built or not self._may_have(name):
+            if name.startswith("_") or not self._may_have(name):
                 raise
+            if self.built:
+                return None  # as in Keras: a Dense with use_bias=False has no bias
             raise AttributeError(
                 f"{type(self).__name__} {self.name!r} has no {name} yet: weights are "
                 "made when the layer sees the shape of its input. Call it once, "

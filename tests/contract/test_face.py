@@ -1,0 +1,262 @@
+"""The face of objects: what Keras' object can be asked, ours can, with like answers.
+
+Each row of the contract of layers, and each metric, is made here and in Keras with the
+same settings; what is left out is in the lists below, each with its reason.
+"""
+
+import functools
+import inspect
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from layer_rows import ROWS, Row
+
+import onefit
+from onefit import metrics
+
+FIRST = {row.layer: row for row in reversed(ROWS) if row.oracle}
+every_layer = pytest.mark.parametrize("row", FIRST.values(), ids=str)
+
+LISTS = ("weights", "trainable_weights", "non_trainable_weights", "trainable_variables")
+
+# Names of Keras' layers that ours lack.
+SUBCLASSES = {  # what a subclass in Keras' style writes or calls
+    *("add_metric", "add_variable", "add_weight", "autocast", "call"),
+    *("call_signature_parameters", "input_spec", "supports_jit", "symbolic_call"),
+    *("load_own_variables", "save_own_variables", "rematerialized_call"),
+}
+SPECIAL = {  # for machines and formats that the library does not have
+    *("enable_lora", "lora_alpha", "lora_enabled", "lora_rank", "quantization_config"),
+    *("gptq_unpacked_column_size", "quantized_build", "quantized_call"),
+    *("variable_serialization_spec", "convolution_op", "pool_mode", "implementation"),
+    *("inner_loop", "single_state", "seed_generator", "states", "backend", "generator"),
+    *("get_dropout_mask", "get_recurrent_dropout_mask", "reset_dropout_mask"),
+    *("reset_recurrent_dropout_mask", "get_random_transformation", "convert_weight"),
+    *("bounding_box_format", "get_transformed_x_y", "get_clipped_bbox"),
+    *("get_shifted_bbox", "height_lower", "height_upper", "width_lower"),
+    *("width_upper", "height_axis", "width_axis", "transform_bounding_boxes"),
+    *("transform_images", "transform_labels", "transform_segmentation_masks"),
+    *("transform_single_bounding_box", "transform_single_image"),
+    *("transform_single_label", "transform_single_segmentation_mask"),
+}
+SETTINGS = {  # settings and results that have other names, or belong to one class
+    *("activity_regularizer", "noise_shape", "score_mode", "concat_score_weight"),
+    *("scale", "feature_dim", "num_repeats", "mask", "return_sequences"),
+    *("return_state", "state_size", "get_initial_state"),
+    *("adapt_mean", "adapt_variance", "finalize_state", "input_mean"),
+    *("input_variance",),
+}
+LEFT_OUT = SUBCLASSES | SPECIAL | SETTINGS
+METRICS_LEFT_OUT = {
+    *("add_variable", "add_weight"),  # of subclasses
+    *("init_thresholds", "thresholds", "value", "interpolate_pr_auc", "axis"),
+    *("accumulator", "total_cm"),  # the names of one class's state
+}
+
+OTHER_STATE = {  # sums that are kept in another form, on purpose
+    *("AUC", "FalseNegatives", "FalsePositives", "Precision", "PrecisionAtRecall"),
+    *("Recall", "RecallAtPrecision", "SensitivityAtSpecificity", "TrueNegatives"),
+    *("SpecificityAtSensitivity", "TruePositives", "R2Score"),
+    *("F1Score", "FBetaScore"),  # Keras makes theirs with the first batch
+}
+
+
+@functools.cache
+def pair(row: Row) -> tuple[Any, Any]:
+    """Our layer and Keras', built on the same input."""
+    import keras
+
+    ours, theirs = row.make().build(row.open_shape()), row.make(keras)
+    x, call = row.inputs(), row.call
+    if call is None:
+        theirs(list(x) if isinstance(x, tuple) else x, **row.options)
+    else:
+        call(theirs, x, **row.options)
+    return ours, theirs
+
+
+def public(thing: Any) -> list[str]:
+    """The attributes that can be read."""
+    found = []
+    for name in dir(thing):
+        if not name.startswith("_"):
+            try:
+                getattr(thing, name)
+            except Exception:  # not to be read in this state
+                continue
+            found.append(name)
+    return found
+
+
+def facts(variables: list[Any]) -> list[tuple[Any, ...]]:
+    return [(v.name, tuple(v.shape), str(v.dtype), v.trainable) for v in variables]
+
+
+@every_layer
+def test_lists_of_weights_are_those_of_keras(row):
+    ours, theirs = pair(row)
+    for trainable in (False, True):
+        ours.trainable = theirs.trainable = trainable
+        for name in LISTS:
+            assert facts(getattr(ours, name)) == facts(getattr(theirs, name)), name
+        # Keras has the state of random numbers also where nothing is drawn.
+        assert len(ours.weights) <= len(ours.variables) <= len(theirs.variables)
+
+
+@every_layer
+def test_keras_has_no_more_to_ask(row):
+    ours, theirs = pair(row)
+    lacking = [n for n in public(theirs) if not hasattr(ours, n)]
+    assert set(lacking) - LEFT_OUT == set()
+
+
+def test_what_is_left_out_is_lacking_still():
+    """A name that has come to be there leaves the lists."""
+    lacking = {
+        name
+        for ours, theirs in map(pair, FIRST.values())
+        for name in public(theirs)
+        if not hasattr(ours, name)
+    }
+    assert LEFT_OUT - lacking == set()
+
+
+@every_layer
+def test_a_weight_is_one_object_that_reads_and_writes_its_slot(row):
+    ours, _ = pair(row)
+    for weight, again in zip(ours.weights, ours.weights, strict=True):
+        assert weight is again
+        before = weight.numpy()
+        weight.assign(before + 1)
+        slot = ours.slot.params | ours.slot.state
+        np.testing.assert_array_equal(slot[weight.key], before + 1)
+        weight.assign(before)
+        if "/" not in weight.key and not hasattr(type(ours), weight.name):
+            assert getattr(ours, weight.name) is weight
+
+
+@every_layer
+def test_types_and_shapes_are_those_of_keras(row):
+    ours, theirs = pair(row)
+    for name in ("dtype", "compute_dtype", "variable_dtype", "input_dtype"):
+        assert getattr(ours, name) == getattr(theirs, name) == "float32", name
+    assert ours.dtype_policy.name == theirs.dtype_policy.name
+    assert ours.count_params() == theirs.count_params()
+    assert ours.path == ours.name
+    shape = ours.get_build_config()["input_shape"]
+    again = row.make()
+    again.build_from_config({"input_shape": shape})
+    assert facts(again.weights) == facts(ours.weights)
+    with pytest.raises(ValueError, match=r"quantize: received mode='int8'"):
+        ours.quantize("int8")
+    if row.call is None and not row.options:
+        shape = row.open_shape()
+        given = [list(s) for s in shape] if isinstance(shape[0], tuple) else list(shape)
+        expected = theirs.compute_output_shape(
+            list(shape) if isinstance(shape[0], tuple) else shape
+        )
+        answer = ours.compute_output_shape(input_shape=given)
+        assert jax.tree.leaves(answer) == jax.tree.leaves(expected)
+
+
+@every_layer
+def test_a_stateless_call_is_the_call(row):
+    ours, _ = pair(row)
+    if not inspect.signature(type(ours).gather).parameters or row.call is not None:
+        pytest.skip("called in its own way")
+    x = row.inputs()
+    y = ours(list(x) if isinstance(x, tuple) else x, **row.options)
+    z, after = ours.stateless_call(
+        [v.value for v in ours.trainable_variables],
+        [v.value for v in ours.non_trainable_variables],
+        list(x) if isinstance(x, tuple) else x,
+        **row.options,
+    )
+    assert len(after) == len(ours.non_trainable_variables)
+    first = [np.asarray(a) for a in (y if isinstance(y, tuple) else (y,))]
+    other = [np.asarray(a) for a in (z if isinstance(z, tuple) else (z,))]
+    for a, b in zip(first, other, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+# Metrics ------------------------------------------------------------------------------
+
+NEEDED: dict[str, dict[str, Any]] = {
+    "IoU": {"num_classes": 3, "target_class_ids": [0, 1]},
+    "MeanIoU": {"num_classes": 3},
+    "MeanMetricWrapper": {"fn": None},
+    "OneHotIoU": {"num_classes": 3, "target_class_ids": (0, 1)},
+    "OneHotMeanIoU": {"num_classes": 3},
+    "PrecisionAtRecall": {"recall": 0.5},
+    "RecallAtPrecision": {"precision": 0.5},
+    "SensitivityAtSpecificity": {"specificity": 0.5},
+    "SpecificityAtSensitivity": {"sensitivity": 0.5},
+}
+
+METRICS = [
+    name
+    for name, cls in vars(metrics).items()
+    if inspect.isclass(cls) and issubclass(cls, metrics.Metric) and cls.__name__ == name
+    if name != "Metric"
+]
+
+
+def both(name: str) -> list[Any]:
+    import keras
+
+    made = []
+    for library in (onefit, keras):
+        settings = dict(NEEDED.get(name, {}))
+        if "fn" in settings:
+            settings["fn"] = library.losses.mean_squared_error
+        made.append(getattr(library.metrics, name)(**settings))
+    return made
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_metrics_have_the_face_of_keras(name):
+    ours, theirs = both(name)
+    lacking = {n for n in public(theirs) if not hasattr(ours, n)}
+    assert lacking - METRICS_LEFT_OUT == set()
+    assert ours.dtype == "float32"
+    assert theirs.dtype == "float32" or "IoU" in name  # Keras counts whole numbers
+    if name not in OTHER_STATE:
+        mine = [(v.name, tuple(v.shape)) for v in ours.variables]
+        assert mine == [(v.name, tuple(v.shape)) for v in theirs.variables]
+    for variable in ours.variables:
+        assert getattr(ours, variable.name) is variable
+        assert not variable.trainable
+        before = variable.numpy()
+        variable.assign(before + 2)
+        np.testing.assert_array_equal(ours.state[variable.name], before + 2)
+    ours.reset_state()
+    assert [float(np.sum(v)) for v in ours.variables] == [
+        float(np.sum(v)) for v in ours.stateless_reset_state()
+    ]
+
+
+@pytest.mark.parametrize("name", ["AUC", "Precision", "Recall"])
+def test_counts_at_thresholds_are_those_of_keras(name):
+    ours, theirs = both(name)
+    y, p = np.array([0.0, 1.0, 1.0, 0.0]), np.array([0.1, 0.8, 0.3, 0.6])
+    for metric in (ours, theirs):
+        metric.update_state(y, p)
+    for kind in ("true_positives", "false_positives", "false_negatives"):
+        if hasattr(theirs, kind):
+            np.testing.assert_allclose(
+                np.asarray(getattr(ours, kind)), np.asarray(getattr(theirs, kind))
+            )
+
+
+def test_stateless_metrics_are_the_metric():
+    metric, other = metrics.MeanSquaredError(), metrics.MeanSquaredError()
+    batch = np.array([[0.0], [1.0]]), np.array([[0.5], [3.0]])
+    values = metric.stateless_update_state(metric.variables, *batch)
+    other.update_state(*batch)
+    assert [float(v) for v in values] == [float(v) for v in other.variables]
+    assert float(metric.stateless_result(values)) == float(other.result()) == 2.125
+    assert float(metric.total) == 0.0
+    with pytest.raises(ValueError, match=r"one for each in metric\.variables"):
+        metric.stateless_result([1.0])

@@ -43,7 +43,7 @@ CASES = {
     "digits, 150 of them": (
         tuple(a[:150] for a in load_digits(return_X_y=True)),
         tuple(a[150:] for a in load_digits(return_X_y=True)),
-        0.83,
+        0.75,  # LogisticRegression has 0.79
     ),
     "sine": (
         (np.linspace(0, 1, 8)[:, None], np.sin(6 * np.linspace(0, 1, 8))),

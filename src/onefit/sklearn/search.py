@@ -71,6 +71,9 @@ def search(
     scorers, ranks and refit are what they always are, and with a number as the
     estimator's `random_state` so are its scores, but for rounding.
 
+    An estimator of alpha='auto' chooses an alpha for each candidate and fold, on folds
+    of their own, one after another: write a number, or search over alpha.
+
     Args:
         estimator: An NNClassifier or NNRegressor. For another, such as a Pipeline,
             scikit-learn trains one setting after another, and a warning says so.
@@ -90,9 +93,6 @@ def search(
 
     Raises:
         ValueError: What GridSearchCV refuses.
-
-    An estimator of alpha='auto' chooses an alpha for each candidate and fold, on folds
-    of their own, one after another: write a number, or search over alpha.
 
     Example:
         >>> from sklearn.datasets import load_iris

@@ -166,7 +166,7 @@ def wrapped(obj: Description) -> Node:
         if name in (nearest(OWN, cls) or ()):
             del settings[name]
         else:
-            mine = getattr(obj, attributes.get(name, name), value)
+            mine = vars(obj).get(attributes.get(name, name), value)
             settings[name] = _plain(mine, value)
     if isinstance(obj, Layer):
         dtype = settings.get("dtype")

@@ -134,8 +134,9 @@ def _run(
         )
 
     counted = 0 if np.ndim(stretch.count) else None
-    rows = [None if a is None else 0 for a in (stretch.order, stretch.held)]
-    told = Stretch(rows[0], None, None, counted, None, 0, rows[1], None)
+    order: Any = None if stretch.order is None else 0
+    held: Any = None if stretch.held is None else 0
+    told = Stretch(order, None, None, counted, None, 0, held, None)
     in_axes = (0, 0, None if weights is None else 0, told)
     moving = Moving(params, train, memories)
     return jax.vmap(one, in_axes=in_axes)(numbers, moving, weights, stretch)
@@ -366,7 +367,10 @@ class _Training:
     def _prepare(self) -> None:
         """Makes the stretches of the members that are in the program."""
         room = capacity(self.job, self.plan, False, len(self.runner.at))
-        self.whole = Whole(self.job, self.runner, self.plan, *self.data, room, True)
+        data, validation = self.data
+        self.whole = Whole(
+            self.job, self.runner, self.plan, data, validation, room, True
+        )
 
     @property
     def active(self) -> np.ndarray:

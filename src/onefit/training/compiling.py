@@ -93,12 +93,12 @@ def compiled(
     """
     from onefit.training import program
 
-    function = getattr(program, function) if isinstance(function, str) else function
-    taken = inspect.signature(function).parameters
+    made = getattr(program, function) if isinstance(function, str) else function
+    taken = inspect.signature(made).parameters
     static = [n for n, p in taken.items() if p.kind is inspect.Parameter.KEYWORD_ONLY]
     moving = [n for n in ("params", "train", "memories") if n in taken]
     return jax.jit(
-        function,
+        made,
         static_argnames=static,
         donate_argnames=moving if donate else (),
         compiler_options=(QUICK if many else _ONE_KERNEL) if small else None,

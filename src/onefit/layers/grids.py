@@ -73,7 +73,7 @@ class Grid(Layer, abstract=True):
         return tuple(new.get(axis, size) for axis, size in enumerate(input_shape))
 
 
-def by_axis(layer: Layer, name: str) -> tuple[int, ...]:
+def by_axis(layer: Any, name: str) -> tuple[int, ...]:
     """A setting that is one positive whole number, or one an axis, as a tuple.
 
     Raises:

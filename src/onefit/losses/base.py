@@ -192,7 +192,7 @@ class Loss(Description):
         self,
         y_true: Array,
         y_pred: Array,
-        sample_weight: ArrayLike | None = None,
+        sample_weight: Any = None,
         steps: Array | None = None,
     ) -> Any:
         """The reduced loss J; pure, for use inside programs.

@@ -21,7 +21,7 @@ class Grid(Layer, abstract=True):
     With data_format "channels_first" those axes stand behind the channels.
     """
 
-    rank: ClassVar[int]
+    rank: ClassVar[int] = 1
     data_format = "channels_last"  # not annotated: some layers make it a setting
 
     def axes(self, input_shape: Shapes) -> tuple[int, ...]:

@@ -11,16 +11,12 @@ import numpy.typing as npt
 __all__ = [
     "Array",
     "ArrayLike",
-    "Bool",
-    "Float",
     "Function",
     "Generator",
-    "Int",
     "Key",
     "Mask",
     "Params",
     "Shape",
-    "Shaped",
     "Shapes",
     "State",
     "Tree",
@@ -32,7 +28,7 @@ Array: TypeAlias = jax.Array | np.ndarray
 """Numbers: a numpy array on the host, a jax array in a program."""
 
 if TYPE_CHECKING or "jaxtyping" in sys.modules:  # the tests import it, and check shapes
-    from jaxtyping import Bool, Float, Int, Shaped
+    from jaxtyping import Float, Int, Shaped
 else:
 
     class _Unchecked:
@@ -41,7 +37,7 @@ else:
         def __class_getitem__(cls, item: Any) -> Any:
             return item[0]
 
-    Bool = Float = Int = Shaped = _Unchecked
+    Float = Int = Shaped = _Unchecked
 
 Shape: TypeAlias = tuple[int | None, ...]
 """The sizes of an array; None is a size that is not fixed, such as the batch's."""

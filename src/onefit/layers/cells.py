@@ -390,7 +390,7 @@ class _CalledOnce(Layer, abstract=True):
         return super().gather(*inputs, **options)
 
 
-class _Cell(_CalledOnce, abstract=True):
+class _Cell(_CalledOnce, Recurrent, abstract=True):
     """One step of a recurrence."""
 
     role = "other"
@@ -670,7 +670,7 @@ def a_cell(value: Any) -> Layer:
     return cell
 
 
-def output_size(cell: Layer) -> Any:
+def output_size(cell: Any) -> Any:
     """The size of a cell's output: its own word, or the size of its first state."""
     size = getattr(cell, "output_size", None)
     return jax.tree.leaves(cell.state_size)[0] if size is None else size
@@ -689,7 +689,7 @@ def state_shapes(size: Any, batch: int | None) -> tuple[Any, ...]:
     )
 
 
-def zero_states(cell: Layer, batch: int) -> tuple[Any, ...]:
+def zero_states(cell: Any, batch: int) -> tuple[Any, ...]:
     """The states before the first step: the cell's own, or zeros."""
     own = getattr(cell, "get_initial_state", None)
     if own is not None:
@@ -701,7 +701,7 @@ def zero_states(cell: Layer, batch: int) -> tuple[Any, ...]:
 
 
 def through_time(
-    cell: Layer,
+    cell: Any,
     params: Params,
     state: State,
     x: Array,
@@ -715,7 +715,7 @@ def through_time(
     """((all outputs or the last, the last states), the cell's state).
 
     Args:
-        cell: Layer cell.
+        cell: Any cell.
         params, state: Its weights.
         x: (time, batch, ...).
         states: Those before the first step.

@@ -100,7 +100,7 @@ class Composite(Layer, abstract=True):
             for name, w in _flat(own).items()
         }
 
-    def build(self, input_shape: Shapes, rng: Generator = None) -> Self:
+    def build(self, input_shape: Shapes, rng: Generator | None = None) -> Self:
         """Makes the weights; a part that has weights already brings copies of them."""
         super().build(input_shape, rng)
         for name, part in self.parts().items():

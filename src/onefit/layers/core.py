@@ -197,7 +197,7 @@ class InputLayer(SameShape, Layer):
     def compute(self, params: Params, x: Tree) -> Tree:
         return x
 
-    def build(self, input_shape: Shapes, rng: Generator = None) -> Self:
+    def build(self, input_shape: Shapes, rng: Generator | None = None) -> Self:
         # It draws nothing, and so takes nothing from the stream of seeds.
         return super().build(input_shape, rng or np.random.default_rng(0))
 

@@ -93,7 +93,7 @@ class _Masked(Noise, abstract=True):
     noise_shape: Any = setting(default=None, check=_noise_shape)
     seed: int | None = seed()
 
-    def kept(self, key: Key | None, keep: Any, x: Array) -> Array:
+    def kept(self, key: Key, keep: Any, x: Array) -> Array:
         """A mask of x's shape, or noise_shape's: True with probability `keep`."""
         asked = self.noise_shape or (None,) * x.ndim
         sizes = zip(asked, x.shape, strict=True)

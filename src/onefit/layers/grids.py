@@ -21,7 +21,7 @@ class Grid(Layer, abstract=True):
     With data_format "channels_first" those axes stand behind the channels.
     """
 
-    rank: ClassVar[int]
+    rank: ClassVar[int] = 1
     data_format = "channels_last"  # not annotated: some layers make it a setting
 
     def axes(self, input_shape: Shapes) -> tuple[int, ...]:
@@ -73,7 +73,7 @@ class Grid(Layer, abstract=True):
         return tuple(new.get(axis, size) for axis, size in enumerate(input_shape))
 
 
-def by_axis(layer: Layer, name: str) -> tuple[int, ...]:
+def by_axis(layer: Any, name: str) -> tuple[int, ...]:
     """A setting that is one positive whole number, or one an axis, as a tuple.
 
     Raises:

@@ -17,7 +17,7 @@ from onefit.types import Array, Params, Shape
 __all__ = ["CenterCrop", "Resizing", "channels_last", "image_axes", "resized", "window"]
 
 
-def image_axes(layer: Layer, input_shape: Shape) -> tuple[int, int]:
+def image_axes(layer: Any, input_shape: Shape) -> tuple[int, int]:
     """The axes of height and width; refuses what is no batch of images."""
     first = layer.data_format == "channels_first"
     if len(input_shape) != 4:
@@ -31,7 +31,7 @@ def image_axes(layer: Layer, input_shape: Shape) -> tuple[int, int]:
 
 
 def channels_last(
-    layer: Layer, x: Array, change: Callable[..., Array], *args: Any
+    layer: Any, x: Array, change: Callable[..., Array], *args: Any
 ) -> Array:
     """What a function of images with channels last makes of the layer's images."""
     if layer.data_format == "channels_first":

@@ -78,7 +78,7 @@ def _widened(a: Any, axes: int) -> Any:
 # Number by number ---------------------------------------------------------------------
 
 
-class _Merge:
+class _Merge(Layer, abstract=True):
     """What is merged number by number: shapes that broadcast, masks that add up."""
 
     supports_masking = True
@@ -126,7 +126,7 @@ class _Merge:
         return tuple(sizes)
 
 
-class Add(_Merge, Layer):
+class Add(_Merge):
     """Adds the inputs: a = x_1 + x_2 + ... .
 
     Input: two arrays or more, (batch, ...), of shapes that broadcast: sizes of one are
@@ -153,7 +153,7 @@ class Add(_Merge, Layer):
         return functools.reduce(jnp.add, xs)
 
 
-class Subtract(_Merge, Layer):
+class Subtract(_Merge):
     """Subtracts the second input from the first: a = x_1 − x_2.
 
     Input: two arrays, (batch, ...), of shapes that broadcast. Output: their broadcast
@@ -177,7 +177,7 @@ class Subtract(_Merge, Layer):
         return jnp.subtract(*xs)
 
 
-class Average(_Merge, Layer):
+class Average(_Merge):
     """Averages the n inputs: a = (x_1 + ... + x_n) / n.
 
     Input: two arrays or more, (batch, ...), of shapes that broadcast. Output: their
@@ -201,7 +201,7 @@ class Average(_Merge, Layer):
         return functools.reduce(jnp.add, xs) / len(xs)
 
 
-class Multiply(_Merge, Layer):
+class Multiply(_Merge):
     """Multiplies the inputs, number by number: a = x_1 · x_2 · ... .
 
     Input: two arrays or more, (batch, ...), of shapes that broadcast. Output: their
@@ -234,7 +234,7 @@ class Multiply(_Merge, Layer):
         return jnp.where(functools.reduce(jnp.logical_or, masks), y, 0.0)
 
 
-class _Extreme(_Merge):
+class _Extreme(_Merge, abstract=True):
     """What `Maximum` and `Minimum` share: no number stands for what is masked."""
 
     role: ClassVar[Role] = "other"
@@ -254,7 +254,7 @@ class _Extreme(_Merge):
         return y
 
 
-class Maximum(_Extreme, Layer):
+class Maximum(_Extreme):
     """Takes the largest of the inputs, number by number: a = max(x_1, x_2, ...).
 
     Input: two arrays or more, (batch, ...), of shapes that broadcast. Output: their
@@ -276,7 +276,7 @@ class Maximum(_Extreme, Layer):
         return jnp.maximum(x, y)
 
 
-class Minimum(_Extreme, Layer):
+class Minimum(_Extreme):
     """Takes the smallest of the inputs, number by number: a = min(x_1, x_2, ...).
 
     Input: two arrays or more, (batch, ...), of shapes that broadcast. Output: their

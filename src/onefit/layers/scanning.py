@@ -152,7 +152,7 @@ def _where(mask: Mask, new: Any, old: Any) -> Any:
     return jax.tree.map(lambda a, b: jnp.where(mask, a, b), new, old)
 
 
-def _by_gate(noise: Array | None, *arrays: Array) -> Any:
+def _by_gate(noise: Array, *arrays: Array) -> Any:
     """The blocks of each array beside the noise of each gate."""
     blocks = (jnp.split(a, noise.shape[0], axis=-1) for a in arrays)
     return zip(noise, *blocks, strict=True)

@@ -237,10 +237,11 @@ def means(x: Array, slide: Slide) -> Any:
     >>> means(jnp.array([1.0, 3.0, 2.0, 0.0, 5.0]), Slide.along(0, 5, 2, 2, "same"))
     Array([2., 1., 5.], dtype=float32)
     """
+    total: Any = _sums(x, slide)
     counts = slide.cell_counts()
     if np.all(counts == slide.size):
-        return _sums(x, slide) / slide.size
-    return _sums(x, slide) / along(counts.astype(x.dtype), x.ndim, (slide.axis,))
+        return total / slide.size
+    return total / along(counts.astype(x.dtype), x.ndim, (slide.axis,))
 
 
 def adapted(x: Array, axis: int, count: int, take: Any) -> Any:

@@ -39,7 +39,7 @@ MERGES: dict[Any, Any] = {
 }
 
 
-def _directed(layer: Layer, way: str, **settings: Any) -> Layer:
+def _directed(layer: Any, way: str, **settings: Any) -> Layer:
     """The layer as one of the two, with outputs of zero where the mask leaves out."""
     name = f"{way}_{str(layer.name).removeprefix(f'{way}_')}"
     sequences = layer.return_sequences  # type: ignore[attr-defined]
@@ -85,7 +85,7 @@ class Bidirectional(WithStates, Composite):
 
     supports_masking = True
 
-    layer: Layer = setting(convert=a_layer)
+    layer: Any = setting(convert=a_layer)
     merge_mode: Any = setting(default="concat", check=one_of(*MERGES))
     backward_layer: Any = setting(
         default=None, convert=lambda v: None if v is None else a_layer(v), kw_only=True
@@ -279,7 +279,7 @@ class TimeDistributed(Composite):
 
     supports_masking = True
 
-    layer: Layer = setting(convert=a_layer)
+    layer: Any = setting(convert=a_layer)
 
     def parts(self) -> dict[str, Layer]:
         return {"layer": self.layer}

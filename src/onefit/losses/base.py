@@ -195,7 +195,7 @@ class Loss(Description):
         self,
         y_true: Array,
         y_pred: Array,
-        sample_weight: ArrayLike | None = None,
+        sample_weight: Any = None,
         steps: Array | None = None,
         see: Callable[[Array], Array] | None = None,
     ) -> Any:

@@ -10,13 +10,13 @@ import numpy as np
 from onefit.description import Description, number
 from onefit.optimizers.base import Optimizer
 from onefit.optimizers.rules import Rule, Slots, correction, each, full_like, leafwise
-from onefit.types import Array, ArrayLike, Tree
+from onefit.types import Array, Tree
 
 __all__ = ["Adam", "AdamW", "Adamax", "Nadam"]
 
 
 def scale_by_adam(
-    beta_1: ArrayLike, beta_2: ArrayLike, epsilon: ArrayLike, amsgrad: bool = False
+    beta_1: float, beta_2: float, epsilon: float, amsgrad: bool = False
 ) -> Rule:
     """Adam's step, with ε beside √v itself: see `Adam`.
 

@@ -43,9 +43,7 @@ class Rule(NamedTuple):
     update: Callable[[Tree, Any, Tree, Array, Array], tuple[Tree, Tree]]
 
 
-def full_like(
-    tree: Tree, value: ArrayLike = 0.0, *, traced: bool | None = None
-) -> Tree:
+def full_like(tree: Tree, value: float = 0.0, *, traced: bool | None = None) -> Tree:
     """Arrays like those of the tree, filled with one value.
 
     Outside a program they are made by numpy: there, each operation of jax would be
@@ -74,7 +72,7 @@ def each(f: Callable[..., tuple], tree: Tree, *others: Tree) -> tuple[Tree, ...]
     return tuple(structure.unflatten(r) for r in zip(*results, strict=True))
 
 
-def correction(beta: ArrayLike, step: Array) -> Array:
+def correction(beta: float, step: Array) -> Array:
     """1 - βᵗ: the weight that an average of rate β has gathered after t steps.
 
     Written so that it keeps its digits in float32, where 0.999² has lost half of

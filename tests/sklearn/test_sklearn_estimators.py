@@ -163,7 +163,8 @@ def test_class_weight_is_a_sample_weight():
     np.testing.assert_array_equal(by_class.predict_proba(X), by_row.predict_proba(X))
     few = np.r_[0:50, 50:60]
     plain, balanced = (
-        NNClassifier((8,), max_iter=20, alpha=3.0, learning_rate=0.005, random_state=0, class_weight=w)
+        NNClassifier((8,), max_iter=20, alpha=3.0, learning_rate=0.005, random_state=0,
+                     class_weight=w)
         .fit(X[few], Y[few]).predict_proba(X[few])[50:, 1].mean()
         for w in (None, "balanced")
     )  # fmt: skip

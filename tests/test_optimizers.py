@@ -588,14 +588,6 @@ def test_config_with_a_schedule():
         (lambda: SGD(gradient_accumulation_steps=1), "a whole number, 2 or more"),
         (lambda: SGD(use_ema=True, ema_overwrite_frequency=0), "a whole number, 1 or"),
         (lambda: SGD(ema_momentum=2.0), "received ema_momentum=2.0"),
-        (lambda: Optimizer.from_config({"lr": 1}), "Unknown setting"),
-        (
-            lambda: Adam(lr=0.1),
-            "Unknown setting of Adam 'lr'. Did you mean 'learning_rate'?",
-        ),
-        (lambda: Adam(eps=0.1), "Unknown .* 'eps'. Did you mean 'epsilon'?"),
-        (lambda: Adam(beta1=0.5), "Did you mean 'beta_1'"),
-        (lambda: SGD(wat=1), "Unknown setting of SGD 'wat'. Known: clipnorm"),
     ],
 )
 def test_values_that_cannot_be_meant(make, text):
@@ -608,6 +600,8 @@ def test_values_that_cannot_be_meant(make, text):
     [
         (lambda: Adam(lr=0.1), "a setting 'lr'; .* Write learning_rate=0.1"),
         (lambda: Adam(beta1=0.5), "Write beta_1=0.5"),
+        (lambda: Adam(eps=0.1), "Write epsilon=0.1"),
+        (lambda: Optimizer.from_config({"lr": 1}), "a setting 'lr'"),
         (
             lambda: SGD(wat=1),
             "SGD: received a setting 'wat'; expected one of .*all in help",

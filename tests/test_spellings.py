@@ -6,6 +6,7 @@ import keras
 import pytest
 
 import onefit
+from onefit.description import Description, settings
 from onefit.spellings import ADVICE, RENAMED, cure, keras_keywords
 
 ROOMS = ["layers", "optimizers", "losses", "metrics", "callbacks", "regularizers"]
@@ -21,6 +22,8 @@ def inside(module, path):
 def keywords(thing):
     """What it takes by name, its bases' where it hands on what it does not know."""
     found = {}
+    if inspect.isclass(thing) and issubclass(thing, Description):
+        return set(settings(thing))
     makers = [thing]
     if inspect.isclass(thing):
         makers = [c.__init__ for c in thing.__mro__ if "__init__" in c.__dict__]

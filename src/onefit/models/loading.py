@@ -81,6 +81,7 @@ def model_from_json(
     return cast(Model, keras.model_from_json(json_string, custom_objects, limits))
 
 
+@keras_keywords
 def save_model(
     model: Model, filepath: str | os.PathLike, overwrite: bool = True
 ) -> None:

@@ -11,11 +11,15 @@ import numpy.typing as npt
 __all__ = [
     "Array",
     "ArrayLike",
+    "Config",
+    "Data",
     "Function",
     "Generator",
+    "Identifier",
     "Key",
     "Mask",
     "Params",
+    "Scalar",
     "Shape",
     "Shapes",
     "State",
@@ -67,6 +71,23 @@ Generator: TypeAlias = np.random.Generator
 """The stream from which weights are drawn on the host."""
 
 Function: TypeAlias = Callable[..., Any]
+"""A function whose arguments its user knows."""
+
+Scalar: TypeAlias = float | int | np.number | jax.Array
+"""One number; in a program it may not be known yet."""
+
+Config: TypeAlias = dict[str, Any]
+"""Settings by name, as JSON can hold them."""
+
+Data: TypeAlias = Any
+"""What users hand over as rows: arrays, lists, tables, tensors, a dict of them by name.
+
+It stays unchecked, since pandas, torch and others may not be installed; `data.rows`
+asks what it is.
+"""
+
+Identifier: TypeAlias = Any
+"""What names one of a kind: its name, a config, a class, a function or an object."""
 
 
 def batch_shape(x: Any) -> Any:

@@ -1,7 +1,7 @@
-"""Live models of Keras: as models here and back, and trained here in place.
+"""Live models of Keras: to models of onefit and back, and trained by onefit in place.
 
-They go by a file in a temporary folder, the same that `model.save` writes: what is true
-of files (`file.py`) is true of them, whatever backend Keras has.
+A model is passed on as a file in a temporary folder, the file that `model.save` writes.
+So all that is true of `.keras` files is true of it, whatever backend Keras has.
 """
 
 import contextlib
@@ -13,11 +13,13 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from onefit import callbacks as ours
+from onefit.data.batch import Batch
 from onefit.errors import invalid, mistyped
 from onefit.files.archive import CONFIG
 from onefit.files.keras import save_weights
@@ -29,11 +31,18 @@ from onefit.training.compiled import flat, is_many
 from onefit.training.history import History
 from onefit.training.options import FitOptions
 from onefit.training.rules import Rule
+from onefit.training.task import Head, Task
+from onefit.types import Config, Data, Function
+
+if TYPE_CHECKING:
+    import keras
 
 __all__ = ["fit", "from_keras", "to_keras"]
 
 
-def from_keras(model: Any, custom_objects: dict[str, Any] | None = None) -> Model:
+def from_keras(
+    model: "keras.Model", custom_objects: dict[str, Function] | None = None
+) -> Model:
     """A model that computes what a `keras.Model` computes, ready to go on.
 
     It has the weights, what `compile` said and the optimizer's state.
@@ -58,7 +67,9 @@ def from_keras(model: Any, custom_objects: dict[str, Any] | None = None) -> Mode
     return _taken(model, custom_objects, "from_keras")
 
 
-def to_keras(model: Model, custom_objects: dict[str, Any] | None = None) -> Any:
+def to_keras(
+    model: Model, custom_objects: dict[str, Function] | None = None
+) -> "keras.Model":
     """The `keras.Model` that computes what a model computes, ready to go on.
 
     It has the weights, what `compile` said and the optimizer's state.
@@ -86,11 +97,11 @@ def to_keras(model: Model, custom_objects: dict[str, Any] | None = None) -> Any:
 
 
 def fit(
-    model: Any,  # a keras.Model, a class that need not be installed
-    x: Any = None,
-    y: Any = None,
+    model: "keras.Model",
+    x: Data = None,
+    y: Data = None,
     *settings: Any,
-    custom_objects: dict[str, Any] | None = None,
+    custom_objects: dict[str, Function] | None = None,
     **options: Any,
 ) -> History:
     """Trains a compiled `keras.Model` by one compiled program, and gives it what it
@@ -148,16 +159,17 @@ def fit(
     hosts = [own for _, own in pairs if own is not None]
     if any(_looks(theirs, own) for theirs, own in pairs):
         hosts.insert(0, mirror)
+    job: Config = vars(asked) | {"callbacks": hosts}
     with mirror.writing():
-        history = mine.fit(x, y, **(vars(asked) | {"callbacks": hosts}))
+        history = mine.fit(x, y, **job)
     for theirs, own in pairs:
         _tell(theirs, own, history)
     model.history, history.model = history, model
     return history
 
 
-def package() -> Any:
-    """The package keras; asked for by its pip command."""
+def package() -> ModuleType:
+    """The package keras; the error without it says how to install it."""
     try:
         import keras
     except ImportError as error:
@@ -168,8 +180,8 @@ def package() -> Any:
     return keras
 
 
-def _check(model: Any, where: str) -> None:
-    """Refuses what is no model of Keras, or one that only its code describes."""
+def _check(model: "keras.Model", where: str) -> None:
+    """Refuses what is no model of Keras, and subclasses that only code describes."""
     keras = package()
     if not isinstance(model, keras.Model):
         raise mistyped(
@@ -197,7 +209,7 @@ def _folder() -> Iterator[Path]:
         yield Path(name)
 
 
-# Here ---------------------------------------------------------------------------------
+# A model of Keras as a file -----------------------------------------------------------
 
 WORDS = (
     (r" The file says that it is of .*?; nothing is imported for a file\.", ""),
@@ -210,8 +222,10 @@ WORDS = (
 """What errors of files say, and what those of live models say."""
 
 
-def _taken(model: Any, custom: dict[str, Any] | None, where: str) -> Model:
-    """The model of a model of Keras; errors speak of it, and not of the file."""
+def _taken(
+    model: "keras.Model", custom: dict[str, Function] | None, where: str
+) -> Model:
+    """Onefit's model for one of Keras; errors speak of the model, not of a file."""
     given = _given(model) if model.compiled else {}
     for part, value in given.items():
         _refuse_functions(value, custom or {}, f"{where}: {part}")
@@ -229,14 +243,14 @@ def _taken(model: Any, custom: dict[str, Any] | None, where: str) -> Model:
             raise BadFile(text) from None
 
 
-def _given(model: Any) -> dict[str, Any]:
-    """The losses and metrics that `compile` was given, as they live."""
-    told = model._compile_config.config
-    return {part: told.get(part) for part in ("loss", "metrics", "weighted_metrics")}
+def _given(model: Any) -> dict[str, object]:
+    """The losses and metrics that `compile` was given, as objects."""
+    given = model._compile_config.config  # which is not public
+    return {part: given.get(part) for part in ("loss", "metrics", "weighted_metrics")}
 
 
-def _refuse_functions(value: Any, custom: dict[str, Any], where: str) -> None:
-    """Refuses functions that were not handed over, whatever name they have."""
+def _refuse_functions(value: object, custom: dict[str, Function], where: str) -> None:
+    """Refuses functions of the user's that are not in `custom_objects`."""
     for one in flat(value):
         name = getattr(one, "__name__", "")
         keras = str(getattr(one, "__module__", "")).startswith("keras.")
@@ -253,7 +267,7 @@ def _refuse_functions(value: Any, custom: dict[str, Any], where: str) -> None:
             )
 
 
-def _complete(path: Path, given: dict[str, Any], where: str) -> None:
+def _complete(path: Path, given: dict[str, object], where: str) -> None:
     """Adds to a file the settings of losses and metrics that Keras leaves out."""
     with zipfile.ZipFile(path) as file:
         node = json.loads(file.read(CONFIG))
@@ -268,8 +282,8 @@ def _complete(path: Path, given: dict[str, Any], where: str) -> None:
             file.writestr(name, content)
 
 
-def _add(node: Any, live: Any, where: str) -> None:
-    """Adds what an object was made with, and its config has not, to its node."""
+def _add(node: object, live: object, where: str) -> None:
+    """Adds to an object's config the settings that Keras leaves out of it."""
     if isinstance(live, dict) and isinstance(node, dict):
         for name, value in live.items():
             _add(node.get(name), value, where)
@@ -282,7 +296,7 @@ def _add(node: Any, live: Any, where: str) -> None:
             if name in node["config"]:
                 continue
             if name in usual and value is usual[name].default:
-                continue  # the same here
+                continue  # onefit has the same default
             if not isinstance(value, bool | int | float | str | None):
                 raise invalid(
                     f"{where}, {type(live).__name__}",
@@ -295,10 +309,10 @@ def _add(node: Any, live: Any, where: str) -> None:
 
 
 def _name_as_keras(mine: Model) -> None:
-    """Has a weighted metric beside its twin called `weighted_accuracy`, as in Keras."""
+    """Names a weighted metric `weighted_accuracy` if an unweighted one has its name."""
     build = mine.task
 
-    def renamed(head: Any) -> Any:
+    def renamed(head: Head) -> Head:
         taken, weighted = {str(metric.name) for metric in head.metrics}, []
         for metric in head.weighted_metrics:
             if metric.name in taken:
@@ -307,7 +321,7 @@ def _name_as_keras(mine: Model) -> None:
             weighted.append(metric)
         return head.replace(weighted_metrics=tuple(weighted))
 
-    def task(batch: Any) -> Any:
+    def task(batch: Batch) -> Task:
         made = build(batch)
         return made.replace(heads=tuple(map(renamed, made.heads)))
 
@@ -315,15 +329,15 @@ def _name_as_keras(mine: Model) -> None:
 
 
 class _Mirror(Callback):
-    """Gives Keras' model, and its optimizer, what the model has come to."""
+    """Writes the model's weights, and the optimizer's state, back into Keras' model."""
 
-    def __init__(self, mine: Model, theirs: Any) -> None:
+    def __init__(self, mine: Model, theirs: "keras.Model") -> None:
         super().__init__()
         self.mine, self.theirs = mine, theirs
         self.begun = self._steps()
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Before the other callbacks look."""
+    def on_epoch_end(self, epoch: int, logs: Config | None = None) -> None:
+        """Writes the weights before the other callbacks look at the model."""
         self.write()
 
     def _steps(self) -> int:
@@ -331,7 +345,7 @@ class _Mirror(Callback):
         return 0 if state is None else int(np.asarray(state["iterations"]))
 
     def write(self) -> None:
-        """Writes all that training has changed."""
+        """Writes the weights and the optimizer's state, if any step was made."""
         if self._steps() == self.begun:
             return
         optimizer = self.theirs.optimizer
@@ -344,10 +358,10 @@ class _Mirror(Callback):
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """Writes at the end, whatever it is."""
+        """Writes once more at the end, also when an error or Ctrl+C ends the fit."""
         try:
             yield
-        finally:  # the best weights may have come back since the last epoch
+        finally:  # a callback may have restored the best weights since the last epoch
             self.write()
 
 
@@ -398,7 +412,7 @@ HOOKS = (
 )
 
 
-def translated(callback: Any) -> Any:
+def translated(callback: Any) -> Callback | Rule | None:
     """Onefit's callback for one of Keras'; None for what fit does itself.
 
     Raises:
@@ -422,25 +436,25 @@ def translated(callback: Any) -> Any:
             "derive yours from onefit.callbacks.Callback, which has Keras' hooks, "
             "or train with model.fit",
         )
-    told = {setting: getattr(callback, setting) for setting in SETTINGS[name]}
-    if "min_delta" in told:  # below zero once Keras has used it
-        told["min_delta"] = abs(told["min_delta"])
+    settings = {setting: getattr(callback, setting) for setting in SETTINGS[name]}
+    if "min_delta" in settings:  # below zero once Keras has used it
+        settings["min_delta"] = abs(settings["min_delta"])
     if name == "CSVLogger":
-        told["separator"] = callback.sep
+        settings["separator"] = callback.sep
     if name == "ModelCheckpoint":
-        told["initial_value_threshold"] = callback.best
-    return getattr(ours, name)(**told)
+        settings["initial_value_threshold"] = callback.best
+    return getattr(ours, name)(**settings)
 
 
-def _looks(theirs: Any, own: Any) -> bool:
+def _looks(theirs: object, own: object) -> bool:
     """Whether a callback may look at Keras' model in the middle of a fit."""
     mine = theirs is own and not type(own).__module__.startswith("onefit.")
     functions = type(own).__name__ == "LambdaCallback"
     return (mine or functions) and isinstance(own, Callback) and overrides(own, *HOOKS)
 
 
-def _tell(theirs: Any, own: Any, history: History) -> None:
-    """Lets a callback of Keras know what it would know."""
+def _tell(theirs: Any, own: object, history: History) -> None:
+    """Gives a callback of Keras the attributes that it would have after a fit."""
     if type(theirs).__name__ == "History":
         theirs.history, theirs.epoch = history.history, history.epoch
     for name in KNOWN:

@@ -1,17 +1,21 @@
-"""torch: modules to models and back, and a module trained here, in place."""
+"""torch: modules to models and back, and modules trained by onefit in place."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from onefit.interop.torch.reader import read
 from onefit.interop.torch.training import fit
 from onefit.interop.torch.weights import package
 from onefit.interop.torch.writing import written
 from onefit.models.model import Model
+from onefit.types import Shapes
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["fit", "from_torch", "to_torch"]
 
 
-def from_torch(module: Any, input_shape: Any = None) -> Model:
+def from_torch(module: "nn.Module", input_shape: Shapes = None) -> Model:
     """A model that computes what a module of torch computes, with its weights.
 
     It takes the same arrays, channels first, and is made of the layers of the
@@ -46,12 +50,11 @@ def from_torch(module: Any, input_shape: Any = None) -> Model:
     return read(module, input_shape, exact=False).model
 
 
-def to_torch(model: Model) -> Any:
+def to_torch(model: Model) -> "nn.Module":
     """A module of torch that computes what a model computes, with its weights.
 
     It takes the same arrays. Layers one after another are an `nn.Sequential`, other
-    graphs, and layers with channels last, a `torch.fx.GraphModule`. It comes as
-    `.eval()`.
+    graphs, and layers with channels last, a `torch.fx.GraphModule`. It is in eval mode.
 
     Args:
         model: A model that has its weights.
@@ -60,8 +63,8 @@ def to_torch(model: Model) -> Any:
         ValueError: A model without weights, a layer that torch has not.
         ImportError: torch is not installed.
 
-    What only training needs, and torch's modules have not (regularizers, constraints),
-    stays behind, with a warning.
+    Regularizers and constraints, which only training needs and torch's modules do not
+    have, are left out, with a warning.
 
     Example:
         >>> from onefit import Input, Sequential

@@ -1,7 +1,7 @@
 """Layers that train as torch's do, where Keras' (and so onefit's) train otherwise.
 
-They compute the same as the layers of the catalogue, and serve `fit` alone: what a
-model of onefit is made of are the layers of the catalogue.
+They compute the same as the layers of the catalogue. Only `fit` uses them: a model that
+`from_torch` returns is made of the layers of the catalogue.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from onefit.layers.embedding import Embedding
 from onefit.layers.normalization import BatchNormalization
 from onefit.layers.recurrent import LSTM, SimpleRNN
-from onefit.types import Array, Params, State
+from onefit.types import Array, Generator, Params, State
 
 __all__ = ["EXACT"]
 
@@ -33,7 +33,9 @@ class _BatchNorm(BatchNormalization):
         key=None,
         mask=None,
     ) -> tuple[Array, State]:
-        free = BatchNormalization(self.axis, self.momentum, self.epsilon)
+        free = BatchNormalization(
+            axis=self.axis, momentum=self.momentum, epsilon=self.epsilon
+        )
         y, new = free.apply(params, state, x, training=training, key=key, mask=mask)
         if training:
             n = x.size // x.shape[self.axis]
@@ -43,12 +45,15 @@ class _BatchNorm(BatchNormalization):
 
 
 class _TwoBiases:
-    """A recurrent layer with a bias of x · W and one of h · R, which both train."""
+    """A recurrent layer with a bias of x · W and one of h · R, which both train.
 
-    def first_bias(self: Any, rng: Any) -> Array:
+    It is mixed into a recurrent layer, whose settings `self` has.
+    """
+
+    def first_bias(self: Any, rng: Generator) -> Array:
         return self.bias_initializer.draw(rng, (2, self.gates * self.units))
 
-    def biases(self, params: Params) -> tuple[Any, Any]:
+    def biases(self, params: Params) -> tuple[Array | None, Array | None]:
         bias = params.get("bias")
         return (None, None) if bias is None else (bias[0], bias[1])
 
@@ -70,8 +75,8 @@ class _Embedding(Embedding):
         self, params: Params, state: State, x: Array, *, training=False, key=None
     ) -> tuple[Array, State]:
         table = params["embeddings"]
-        held = jnp.arange(self.input_dim)[:, None] == self.padding
-        table = jnp.where(held, jax.lax.stop_gradient(table), table)
+        frozen = jnp.arange(self.input_dim)[:, None] == self.padding
+        table = jnp.where(frozen, jax.lax.stop_gradient(table), table)
         return self.look_up({"embeddings": table}, x), state
 
 

@@ -1,20 +1,28 @@
-"""torch's functions and methods in a `forward`, on what stands for arrays.
+"""torch's functions and methods that a `forward` may call, as layers of a graph.
 
-A function that is a module, too (`F.relu`, `x.softmax(-1)`, `F.max_pool2d`), is taken
-as the module. The others are arithmetic, shapes and joins.
+For a function that is a module, too (`F.relu`, `x.softmax(-1)`, `F.max_pool2d`), the
+module is taken. The others are arithmetic, shapes and joins.
 """
 
 import operator
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import jax.numpy as jnp
 
 from onefit import layers
 from onefit.errors import invalid, mistyped
 from onefit.interop.torch.recurrent import States
+from onefit.layers.base import Layer
 from onefit.layers.symbolic import Tensor
+from onefit.types import Function
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["CALLS", "drops", "module_of"]
+
+Same = TypeVar("Same")
 
 
 # Functions that are modules -----------------------------------------------------------
@@ -63,15 +71,17 @@ NEUTRAL = {"_stacklevel", "antialias", "dtype", "inplace", "recompute_scale_fact
 """Arguments that change nothing here."""
 
 
-def module_of(name: str, args: Any, kwargs: dict[str, Any]) -> Any:
-    """The module that a function is, with these arguments; None if it is none."""
+def module_of(
+    name: str, args: Sequence[object], kwargs: Mapping[str, object]
+) -> "nn.Module | None":
+    """The module that does what a function does with these arguments, or None."""
     from torch import nn
 
     rank = name[-2:] if name[-2:] in ("1d", "2d", "3d") else ""
     if (twin := TWINS.get(name.replace(rank, "#") if rank else name)) is None:
         return None
-    told = dict(zip(twin[1], args, strict=False)) | kwargs
-    if name == "flatten" and told.setdefault("start_dim", 0) == 0:
+    given = {**dict(zip(twin[1], args, strict=False)), **kwargs}
+    if name == "flatten" and given.setdefault("start_dim", 0) == 0:
         raise invalid(
             name,
             "start_dim=0, which joins the examples of a batch",
@@ -79,44 +89,45 @@ def module_of(name: str, args: Any, kwargs: dict[str, Any]) -> Any:
             "write torch.flatten(x, 1)",
         )
     if "dropout" in name:
-        told.pop("training", None)
+        given.pop("training", None)
         if not drops(name, args, kwargs):
             return nn.Identity()
-    told = {k: v for k, v in told.items() if k not in NEUTRAL and v is not None}
-    return getattr(nn, twin[0].replace("#", rank))(**told)
+    given = {k: v for k, v in given.items() if k not in NEUTRAL and v is not None}
+    return getattr(nn, twin[0].replace("#", rank))(**given)
 
 
-def drops(name: str, args: Any, kwargs: dict[str, Any]) -> bool:
-    """Whether a function is a dropout that is told to drop.
+def drops(name: str, args: Sequence[object], kwargs: Mapping[str, object]) -> bool:
+    """Whether a function is a dropout whose arguments let it drop.
 
     >>> drops("dropout", (0.5,), {}), drops("alpha_dropout", (0.5,), {})
     (True, False)
     """
     if "dropout" not in name:
         return False
-    told = dict(zip(("p", "training"), args, strict=False)) | kwargs
-    return bool(told.get("training", "alpha" not in name))  # torch's defaults
+    given = {**dict(zip(("p", "training"), args, strict=False)), **kwargs}
+    return bool(given.get("training", "alpha" not in name))  # torch's defaults
 
 
 # Shapes -------------------------------------------------------------------------------
 
 
 class _Rows:
-    """How many rows a batch has, which is open."""
+    """Stands for the number of rows in a batch, which is not known."""
 
     def __repr__(self) -> str:
         return "the batch"
 
 
 ROWS = _Rows()
+Size: TypeAlias = int | _Rows | None
 
 
-def _size(x: Any, axis: int | None = None) -> Any:
+def _size(x: Tensor, axis: int | None = None) -> Size | tuple[Size, ...]:
     sizes = (ROWS, *x.shape[1:])
     return sizes if axis is None else sizes[axis]
 
 
-def _reshape(x: Any, *shape: Any) -> Any:
+def _reshape(x: Tensor, *shape: Any) -> Tensor:
     sizes = (
         shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
     )
@@ -135,43 +146,43 @@ def _reshape(x: Any, *shape: Any) -> Any:
     return layers.Reshape(tuple(rest))(x)
 
 
-def _product(sizes: Any) -> int:
+def _product(sizes: Iterable[int]) -> int:
     total = 1
     for size in sizes:
         total *= size
     return total
 
 
-def _behind(x: Any, *axes: int) -> list[int]:
+def _behind(x: Tensor, *axes: int) -> list[int]:
     """Axes counted from the first; refused if the batch is among them."""
-    found = [axis % x.ndim for axis in axes]
-    if 0 in found:
+    counted = [axis % x.ndim for axis in axes]
+    if 0 in counted:
         raise invalid("dim", f"{axes}, the batch among them", "axes behind the batch")
-    return found
+    return counted
 
 
-def _permute(x: Any, *axes: Any) -> Any:
+def _permute(x: Tensor, *axes: Any) -> Tensor:
     order: Any = axes[0] if isinstance(axes[0], tuple | list) else axes
     if order[0] != 0:
         raise invalid("permute", f"{tuple(order)}", "the batch first")
     return layers.Permute(tuple(_behind(x, *order[1:])))(x)
 
 
-def _transpose(x: Any, one: int, other: int) -> Any:
+def _transpose(x: Tensor, one: int, other: int) -> Tensor:
     one, other = _behind(x, one, other)
     axes = list(range(x.ndim))
     axes[one], axes[other] = other, one
     return layers.Permute(tuple(axes[1:]))(x)
 
 
-def _unsqueeze(x: Any, dim: int) -> Any:
+def _unsqueeze(x: Tensor, dim: int) -> Tensor:
     axis = dim % (x.ndim + 1)
     if not axis:
         _behind(x, 0)
     return layers.Reshape((*x.shape[1:axis], 1, *x.shape[axis:]))(x)
 
 
-def _squeeze(x: Any, dim: int) -> Any:
+def _squeeze(x: Tensor | States, dim: int) -> Tensor | None:
     if isinstance(x, States):
         return x.squeeze(dim)
     (axis,) = _behind(x, dim)
@@ -183,21 +194,23 @@ def _squeeze(x: Any, dim: int) -> Any:
 # Numbers ------------------------------------------------------------------------------
 
 
-def _reduced(function: Any) -> Any:
-    def call(x: Any, dim: Any, keepdim: bool = False) -> Any:
+def _reduced(function: Function) -> Function:
+    def call(
+        x: Tensor, dim: int | tuple[int, ...] | list[int], keepdim: bool = False
+    ) -> Tensor:
         axes = tuple(_behind(x, *(dim if isinstance(dim, tuple | list) else (dim,))))
-        told = {"axis": axes, "keepdims": keepdim}
-        return layers.Lambda(function, arguments=told)(x)
+        settings = {"axis": axes, "keepdims": keepdim}
+        return layers.Lambda(function, arguments=settings)(x)
 
     return call
 
 
-def _elementwise(function: Any) -> Any:
+def _elementwise(function: Function) -> Layer:
     return layers.Lambda(function)
 
 
-def _binary(function: Any) -> Any:
-    def call(x: Any, y: Any, **settings: Any) -> Any:
+def _binary(function: Function) -> Function:
+    def call(x: object, y: object, **settings: Any) -> object:
         if settings.pop("alpha", 1) != 1 or settings:
             raise mistyped(function.__name__, f"{settings or 'alpha'}", "none")
         return function(x, y)
@@ -205,23 +218,22 @@ def _binary(function: Any) -> Any:
     return call
 
 
-def _cat(tensors: Any, dim: int = 0) -> Any:
+def _cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     (axis,) = _behind(tensors[0], dim)
     return layers.Concatenate(axis=axis)(list(tensors))
 
 
-def _item(x: Any, index: Any) -> Any:
-    symbolic = isinstance(x, Tensor)
-    if symbolic:
-        first = index[0] if isinstance(index, tuple) else index
-        if first is not Ellipsis and first != slice(None):
-            raise invalid(
-                "an index", f"{index!r}", "all examples of the batch", "write x[:, -1]"
-            )
+def _item(x: Any, index: object) -> object:
+    first = index[0] if isinstance(index, tuple) and index else index
+    whole = first is Ellipsis or first == slice(None)
+    if not whole and isinstance(x, Tensor):
+        raise invalid(
+            "an index", f"{index!r}", "all examples of the batch", "write x[:, -1]"
+        )
     return x[index]
 
 
-def _same(x: Any, *_: Any, **__: Any) -> Any:
+def _same(x: Same, *_: Any, **__: Any) -> Same:
     return x
 
 

@@ -14,7 +14,7 @@ from onefit.interop.torch.modules import ACTIVATIONS
 from onefit.layers.base import Layer, Weights
 from onefit.layers.operation import Arithmetic, GetItem
 from onefit.networks.graph import Graph, Node
-from onefit.types import is_shape
+from onefit.types import Shape, is_shape
 
 __all__ = ["channels_last"]
 
@@ -58,7 +58,7 @@ def channels_last(graph: Graph) -> tuple[Graph, dict[int, Layer]]:
 
 
 class _Moving:
-    """Writes the calls anew; a value has its number as it was, or as moved, or both."""
+    """Writes the calls again; `numbers` has the new number of (old number, moved)."""
 
     def __init__(self, graph: Graph) -> None:
         self.old = graph.layers
@@ -69,7 +69,7 @@ class _Moving:
         self.count = self.known = graph.inputs
 
     def call(self, node: Node) -> None:
-        """One call."""
+        """Writes one call again, with channels last if its layer can take them so."""
         layer = self.old[node.layer]
         sources = jax.tree.leaves(node.sources)
         moved = self.layers[node.layer] is not layer or (
@@ -108,26 +108,26 @@ class _Moving:
         self.count += node.outputs
 
 
-def _shapes(graph: Graph) -> dict[int, Any]:
-    """The shape of each value, by what takes it, or else by what makes it."""
+def _shapes(graph: Graph) -> dict[int, Shape]:
+    """The shape of each value: as its first user was built for it, or as it is made."""
     inputs = jax.tree.leaves(graph.slot.input_shape, is_leaf=is_shape)
-    found, count = dict(enumerate(inputs)), graph.inputs
+    known, count = dict(enumerate(inputs)), graph.inputs
     for node in graph.nodes:
         shapes = graph.layers[node.layer].slot.input_shape
         taken = jax.tree.leaves(shapes, is_leaf=is_shape)
-        found = dict(zip(jax.tree.leaves(node.sources), taken, strict=True)) | found
+        known = dict(zip(jax.tree.leaves(node.sources), taken, strict=True)) | known
     for node in graph.nodes:
         layer, made = graph.layers[node.layer], range(count, count + node.outputs)
-        if any(value not in found for value in made):
+        if any(value not in known for value in made):
             shape = layer.call_shape(layer.slot.input_shape, **dict(node.options))
             leaves = jax.tree.leaves(shape, is_leaf=is_shape)
-            found = dict(zip(made, leaves, strict=True)) | found
+            known = dict(zip(made, leaves, strict=True)) | known
         count += node.outputs
-    return found
+    return known
 
 
 def _moved(layer: Layer) -> Layer | None:
-    """The layer for channels last, if it is one of grids."""
+    """The layer for channels last, if its channels are first; else None."""
     shapes = layer.slot.input_shape
     many = not is_shape(shapes)
     ndim = len(shapes[0] if many else shapes)
@@ -159,17 +159,17 @@ def _of_grids(layer: Layer) -> bool:
     return getattr(layer, "data_format", "") == "channels_first"
 
 
-def _turned(shape: Any) -> Any:
+def _turned(shape: Shape) -> Shape:
     return (shape[0], *shape[2:], shape[1])
 
 
-def _slices(key: Any, ndim: int) -> bool:
+def _slices(key: tuple[object, ...], ndim: int) -> bool:
     """Whether an index is a slice of each axis, of all examples."""
     plain = all(isinstance(k, tuple) and k[0] == "slice" for k in key)
     return plain and len(key) == ndim
 
 
-def _anywhere(layer: Any, shapes: Any) -> bool:
+def _anywhere(layer: Layer, shapes: list[Shape]) -> bool:
     """Whether a layer does the same wherever the channels are."""
     if len({len(shape) for shape in shapes}) > 1 or len(shapes[0]) < 3:
         return False

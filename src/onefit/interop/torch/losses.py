@@ -1,10 +1,10 @@
 """torch's losses: means over all numbers, and what their settings change.
 
-Where one of onefit's losses gives the same numbers it is taken: it checks targets, and
-knows probabilities from logits. The others are here.
+Where one of onefit's losses gives the same numbers, that one is used: it checks the
+targets, and whether outputs are probabilities or logits. The others are defined here.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -15,13 +15,21 @@ from onefit.description import setting
 from onefit.errors import invalid, mistyped
 from onefit.losses.base import Loss
 from onefit.losses.shapes import floats, hits, same
-from onefit.types import Array
+from onefit.types import Array, Function, Scalar
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+    from torch.nn.modules.loss import _Loss
 
 __all__ = ["NAMES", "translated"]
 
+Numbers: TypeAlias = float | tuple[float, ...]
+"""A setting of a loss: a number, or a tensor as a tuple."""
+
 
 class _Numbers(Loss):
-    """Any formula, number by number: J is the mean, or the sum, over all of them."""
+    """A formula of each number: J is its mean, or its sum, over all numbers."""
 
     formula: Any = setting()
     numbers: Any = ()
@@ -37,7 +45,8 @@ class _Classes(Loss):
     """Cross-entropy of class numbers or probabilities, the classes along axis 1.
 
     J = Σ w_y·L / Σ w_y over the rows that are not ignored, and with smoothing s
-    L = (1 − s)·(−log p_y) + s/k·Σⱼ wⱼ/w_y·(−log pⱼ). J comes reduced, as in torch.
+    L = (1 − s)·(−log p_y) + s/k·Σⱼ wⱼ/w_y·(−log pⱼ). `call`
+    returns J itself, already reduced, as in torch.
     """
 
     logits: bool = True
@@ -53,7 +62,7 @@ class _Classes(Loss):
         y, z = self.pair(y_true, y_pred)
         k = z.shape[1]
         log_p = jax.nn.log_softmax(z, axis=1) if self.logits else z
-        w = jnp.ones(k, z.dtype) if self.weights is None else _array(self.weights)
+        w = jnp.ones(k, z.dtype) if self.weights is None else jnp.asarray(self.weights)
         w = w.astype(z.dtype).reshape(1, k, *(1,) * (z.ndim - 2))
         if y.shape == z.shape:  # probabilities of the classes
             y = y.astype(z.dtype) * (1 - self.smoothing) + self.smoothing / k
@@ -67,24 +76,24 @@ class _Classes(Loss):
                 "write y.squeeze(1) for a column",
             )
         y = y.astype(jnp.int32)
-        there = (y != self.ignored).astype(z.dtype)
+        counts = (y != self.ignored).astype(z.dtype)
         hit = hits(y, k, 1)
-        own = jnp.sum(jnp.where(hit, w, 0.0), axis=1) * there
+        own = jnp.sum(jnp.where(hit, w, 0.0), axis=1) * counts
         each = -own * jnp.sum(jnp.where(hit, log_p, 0.0), axis=1)
         if self.smoothing:
-            spread = -jnp.sum(w * log_p, axis=1) * there / k
+            spread = -jnp.sum(w * log_p, axis=1) * counts / k
             each = (1 - self.smoothing) * each + self.smoothing * spread
         total = jnp.sum(each)
         return total / jnp.sum(own) if self.mean else total
 
 
-def _array(value: Any) -> Any:
-    """A setting as numbers: tuples hold what was a tensor."""
+def _array(value: Numbers) -> Array | float:
+    """A setting as an array, or as the one number that it is."""
     return jnp.asarray(value) if isinstance(value, tuple) else value
 
 
-def _tuple(tensor: Any) -> Any:
-    """A tensor of numbers as a setting can hold it."""
+def _tuple(tensor: "torch.Tensor | None") -> tuple[float, ...] | None:
+    """A tensor as a tuple, which a setting can be."""
     if tensor is None:
         return None
     return tuple(np.atleast_1d(tensor.detach().cpu().numpy()).tolist())
@@ -101,18 +110,20 @@ def _absolute(y: Array, a: Array) -> Array:
     return jnp.abs(a - y)
 
 
-def _huber(y: Array, a: Array, delta: Any, divided: Any) -> Array:
+def _huber(y: Array, a: Array, delta: Scalar, divided: Scalar) -> Array:
     e = jnp.abs(a - y)
     return jnp.where(e < delta, 0.5 * e * e, delta * (e - 0.5 * delta)) / divided
 
 
-def _bce(y: Array, a: Array, weight: Any = 1.0) -> Array:
+def _bce(y: Array, a: Array, weight: Array | float = 1.0) -> Array:
     """With logarithms of −100 at least, as torch has them."""
     one, zero = (jnp.maximum(jnp.log(p), -100.0) for p in (a, 1 - a))
     return -weight * (y * one + (1 - y) * zero)
 
 
-def _bce_logits(y: Array, z: Array, weight: Any, positive: Any) -> Array:
+def _bce_logits(
+    y: Array, z: Array, weight: Array | float, positive: Array | float
+) -> Array:
     one, zero = jax.nn.log_sigmoid(z), jax.nn.log_sigmoid(-z)
     return -weight * (positive * y * one + (1 - y) * zero)
 
@@ -121,7 +132,7 @@ def _soft_margin(y: Array, z: Array) -> Array:
     return jnp.logaddexp(0.0, -y * z)
 
 
-def _poisson(y: Array, a: Array, logs: Any, full: Any, epsilon: Any) -> Array:
+def _poisson(y: Array, a: Array, logs: bool, full: bool, epsilon: Scalar) -> Array:
     values = jnp.exp(a) - y * a if logs else a - y * jnp.log(a + epsilon)
     if not full:
         return values
@@ -130,37 +141,37 @@ def _poisson(y: Array, a: Array, logs: Any, full: Any, epsilon: Any) -> Array:
     return values + jnp.where(y > 1, stirling, 0.0)
 
 
-def _divergence(y: Array, log_a: Array, logs: Any) -> Array:
+def _divergence(y: Array, log_a: Array, logs: bool) -> Array:
     if logs:
         return jnp.exp(y) * (y - log_a)
     safe = jnp.where(y > 0, y, 1.0)
     return y * (jnp.log(safe) - log_a)
 
 
-# From torch's to ours -----------------------------------------------------------------
+# From torch's losses to onefit's ------------------------------------------------------
 
 
-def _of(formula: Any, loss: Any, *values: Any) -> Loss:
+def _of(formula: Function, loss: "_Loss", *values: Numbers) -> Loss:
     reduction = "sum" if loss.reduction == "sum" else "sum_over_batch_size"
     return _Numbers(formula, values, reduction=reduction)
 
 
-def _regression(name: str, formula: Any) -> Any:
-    def made(loss: Any, ends: str, y: Any) -> Any:
+def _regression(name: str, formula: Function) -> Function:
+    def made(loss: "_Loss", ends: str, y: np.ndarray) -> Loss | None:
         mean = loss.reduction == "mean"
         return losses.get(name) if mean else _of(formula, loss)
 
     return made
 
 
-def _bce_of(loss: Any, ends: str, y: Any) -> Loss:
+def _bce_of(loss: "nn.BCELoss", ends: str, y: np.ndarray) -> Loss:
     if loss.weight is None and loss.reduction == "mean" and ends == "Sigmoid":
         return losses.BinaryCrossentropy()
-    weight = () if loss.weight is None else (_tuple(loss.weight),)
+    weight = [w for w in [_tuple(loss.weight)] if w is not None]
     return _of(_bce, loss, *weight)
 
 
-def _bce_logits_of(loss: Any, ends: str, y: Any) -> Loss:
+def _bce_logits_of(loss: "nn.BCEWithLogitsLoss", ends: str, y: np.ndarray) -> Loss:
     _refuse_end(loss, ends, "Sigmoid")
     given = [_tuple(loss.weight), _tuple(loss.pos_weight)]
     if given == [None, None] and loss.reduction == "mean":
@@ -168,22 +179,24 @@ def _bce_logits_of(loss: Any, ends: str, y: Any) -> Loss:
     return _of(_bce_logits, loss, *(1.0 if w is None else w for w in given))
 
 
-def _cross_entropy_of(loss: Any, ends: str, y: Any) -> Loss:
+def _cross_entropy_of(loss: "nn.CrossEntropyLoss", ends: str, y: np.ndarray) -> Loss:
     _refuse_end(loss, ends, "Softmax")
     plain = loss.weight is None and not loss.label_smoothing
     plain = plain and loss.reduction == "mean" and y.ndim == 1 and y.dtype.kind in "iu"
     if plain and not (y == loss.ignore_index).any():
         return losses.SparseCategoricalCrossentropy(from_logits=True)
-    return _classes(loss, y, True, loss.label_smoothing)
+    return _classes(loss, True, loss.label_smoothing)
 
 
-def _classes(loss: Any, y: Any, logits: bool, smoothing: float) -> Loss:
+def _classes(
+    loss: "nn.CrossEntropyLoss | nn.NLLLoss", logits: bool, smoothing: float
+) -> Loss:
     weights, mean = _tuple(loss.weight), loss.reduction == "mean"
-    told = (logits, weights, loss.ignore_index, smoothing, mean)
-    return _Classes(*told, reduction="sum")  # it comes reduced
+    settings = (logits, weights, loss.ignore_index, smoothing, mean)
+    return _Classes(*settings, reduction="sum")  # `call` has reduced it
 
 
-def _kl_of(loss: Any, ends: str, y: Any) -> Loss:
+def _kl_of(loss: "nn.KLDivLoss", ends: str, y: np.ndarray) -> Loss:
     if loss.reduction == "batchmean":
         # The sum over all numbers, by rows.
         return _Rows(_divergence, (loss.log_target,))
@@ -191,15 +204,15 @@ def _kl_of(loss: Any, ends: str, y: Any) -> Loss:
 
 
 class _Rows(_Numbers):
-    """The same, summed over the numbers of a row."""
+    """A formula of each number, summed over the numbers of a row."""
 
     def call(self, y_true: Array, y_pred: Array) -> Array:
         values = super().call(y_true, y_pred)
         return jnp.sum(values, axis=tuple(range(1, values.ndim)))
 
 
-def _refuse_end(loss: Any, ends: str, name: str) -> None:
-    """Refuses probabilities where a loss takes logits: it would train, badly."""
+def _refuse_end(loss: "_Loss", ends: str, name: str) -> None:
+    """Refuses probabilities where a loss takes logits, which would train badly."""
     if ends == name:
         kind = type(loss).__name__
         other = "BCELoss" if name == "Sigmoid" else "NLLLoss after LogSoftmax"
@@ -211,7 +224,7 @@ def _refuse_end(loss: Any, ends: str, name: str) -> None:
         )
 
 
-LOSSES: dict[str, Any] = {
+LOSSES: dict[str, Function] = {
     "BCELoss": _bce_of,
     "BCEWithLogitsLoss": _bce_logits_of,
     "CrossEntropyLoss": _cross_entropy_of,
@@ -219,7 +232,7 @@ LOSSES: dict[str, Any] = {
     "KLDivLoss": _kl_of,
     "L1Loss": _regression("mae", _absolute),
     "MSELoss": _regression("mse", _square),
-    "NLLLoss": lambda loss, ends, y: _classes(loss, y, False, 0.0),
+    "NLLLoss": lambda loss, ends, y: _classes(loss, False, 0.0),
     "PoissonNLLLoss": lambda loss, ends, y: _of(
         _poisson, loss, loss.log_input, loss.full, loss.eps
     ),
@@ -245,8 +258,8 @@ NAMES = {
 """torch.nn.functional's losses, and the classes."""
 
 
-def translated(loss: Any, ends: str, y: np.ndarray) -> Loss:
-    """The loss with the numbers of torch's.
+def translated(loss: "nn.Module | Function", ends: str, y: np.ndarray) -> Loss:
+    """The loss that gives the same numbers as torch's.
 
     Args:
         loss: A loss of torch: a module, or a function of torch.nn.functional.

@@ -1,12 +1,12 @@
 """torch's modules as layers: one small function a family, in one table by class name.
 
-Arrays keep torch's layout, channels first, so that inputs are the same arrays and a
-Flatten meets them in the same order. What a module has and no layer does (a padding of
-its own, say) becomes a layer before or after it.
+Arrays keep torch's layout, channels first, so that inputs are the same arrays, and a
+Flatten sees the numbers in the same order. What a module does and its layer does not
+(such as padding) becomes a layer before or after it.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,12 +16,26 @@ from onefit.interop.torch.exact import EXACT
 from onefit.interop.torch.weights import Way, as_is, moved, refusal, reshaped
 from onefit.layers.base import Layer
 from onefit.layers.operation import GetItem, as_key
+from onefit.types import Array, Function
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.nn.modules.batchnorm import _BatchNorm
+    from torch.nn.modules.conv import _ConvNd
+    from torch.nn.modules.dropout import _DropoutNd
+    from torch.nn.modules.instancenorm import _InstanceNorm
+    from torch.nn.modules.pooling import (
+        _AdaptiveAvgPoolNd,
+        _AdaptiveMaxPoolNd,
+        _MaxPoolNd,
+    )
 
 __all__ = [
     "ACTIVATIONS",
     "MODES",
     "MODULES",
     "Named",
+    "Pairs",
     "Part",
     "Place",
     "bordered",
@@ -31,7 +45,13 @@ __all__ = [
     "softplus_to",
 ]
 
+Number = TypeVar("Number")
+
 CHANNELS_FIRST = {"data_format": "channels_first"}
+
+Pairs: TypeAlias = Sequence[tuple[int, int]]
+"""How many cells (before, after) along each axis of a grid."""
+
 Named = dict[str, tuple[Way, tuple[str, ...]]]
 """A layer's weights by name: how, and of which of the module's tensors, they are."""
 
@@ -50,7 +70,7 @@ class Place(NamedTuple):
     Attributes:
         path: Its name in the whole: "features.0".
         shape: The shape of its input, the batch first, as None.
-        exact: Whether it is to train as torch trains it.
+        exact: Whether its layers are to train as torch trains it.
     """
 
     path: str
@@ -58,6 +78,8 @@ class Place(NamedTuple):
     exact: bool
 
 
+# Each takes the modules that its own annotation names; Any where torch's annotations
+# allow more than the attributes can be.
 Reader = Callable[[Any, Place], list[Part]]
 MODULES: dict[str, Reader] = {}
 """The readers by the names of torch's classes."""
@@ -73,7 +95,7 @@ def reads(*names: str) -> Callable[[Reader], Reader]:
     return add
 
 
-def parts(module: Any, place: Place) -> list[Part]:
+def parts(module: "nn.Module", place: Place) -> list[Part]:
     """The layers that a module becomes, one after another.
 
     Raises:
@@ -92,7 +114,7 @@ def parts(module: Any, place: Place) -> list[Part]:
     return MODULES[kind](module, place) or [Part(layers.Identity())]
 
 
-def only(module: Any, place: Place, **values: Any) -> None:
+def only(module: "nn.Module", place: Place, **values: Any) -> None:
     """Refuses settings of a module other than these."""
     for name, value in values.items():
         given = getattr(module, name, value)
@@ -106,22 +128,22 @@ def only(module: Any, place: Place, **values: Any) -> None:
             )
 
 
-def rank_of(module: Any) -> int:
+def rank_of(module: "nn.Module") -> int:
     """1, 2 or 3, by the name of a class: Conv2d."""
     return int(next(c for c in type(module).__name__ if c in "123"))
 
 
-def numbers(value: Any, rank: int) -> tuple[int, ...]:
-    """One whole number an axis, from one for all or a tuple."""
+def numbers(value: Number | tuple[Number, ...], rank: int) -> tuple[Number, ...]:
+    """One number an axis, from one for all or a tuple."""
     return tuple(value) if isinstance(value, tuple | list) else (value,) * rank
 
 
-def of_rank(name: str, rank: int) -> Any:
+def of_rank(name: str, rank: int) -> Callable[..., Layer]:
     """A class of the catalogue by its rank: Conv2D."""
     return getattr(layers, name.replace("#", f"{rank}D"))
 
 
-def gain(names: tuple[str, str], module: Any, way: Way = as_is) -> Named:
+def gain(names: tuple[str, str], module: "nn.Module", way: Way = as_is) -> Named:
     """A module's weight and bias, those it has, by onefit's names."""
     pairs = zip(names, ("weight", "bias"), (way, as_is), strict=True)
     return {
@@ -134,7 +156,7 @@ def gain(names: tuple[str, str], module: Any, way: Way = as_is) -> Named:
 # Borders ------------------------------------------------------------------------------
 
 
-def bordered(x: Any, widths: Any, mode: str, value: float = 0.0) -> Any:
+def bordered(x: Array, widths: Pairs, mode: str, value: float = 0.0) -> Array:
     """The array with more cells around its grid."""
     more = {"constant_values": value} if mode == "constant" else {}
     return jnp.pad(x, ((0, 0), (0, 0), *widths), mode=mode, **more)
@@ -143,7 +165,7 @@ def bordered(x: Any, widths: Any, mode: str, value: float = 0.0) -> Any:
 MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
-def borders(pairs: Any, mode: str = "zeros", value: float = 0.0) -> list[Part]:
+def borders(pairs: Pairs, mode: str = "zeros", value: float = 0.0) -> list[Part]:
     """A layer that adds cells around the grid, (before, after) along each axis."""
     pairs = tuple((int(a), int(b)) for a, b in pairs)
     if not any(map(any, pairs)):
@@ -160,7 +182,7 @@ def borders(pairs: Any, mode: str = "zeros", value: float = 0.0) -> list[Part]:
     return [Part(layers.Lambda(bordered, arguments=how))]
 
 
-def cropping(pairs: Any) -> Layer:
+def cropping(pairs: Pairs) -> Layer:
     """A layer that cuts cells off the ends of each axis of the grid."""
     cuts = (slice(a or None, -b or None) for a, b in pairs)
     return GetItem(as_key((slice(None), slice(None), *cuts)))
@@ -174,7 +196,7 @@ def cropping(pairs: Any) -> Layer:
     )
 )
 def padding(m: Any, place: Place) -> list[Part]:
-    """Borders; torch counts from the last axis."""
+    """Cells around the grid; torch counts from the last axis."""
     flat = numbers(m.padding, 2 * rank_of(m))
     pairs = [*zip(flat[::2], flat[1::2], strict=True)][::-1]
     kind = type(m).__name__.partition("Pad")[0].lower()
@@ -187,15 +209,15 @@ def padding(m: Any, place: Place) -> list[Part]:
 
 
 @reads("Linear")
-def linear(m: Any, place: Place) -> list[Part]:
+def linear(m: "nn.Linear", place: Place) -> list[Part]:
     """X · Wᵀ + b."""
     layer = layers.Dense(m.out_features, use_bias=m.bias is not None)
     return [Part(layer, gain(("kernel", "bias"), m, moved(1, 0)))]
 
 
 @reads("Conv1d", "Conv2d", "Conv3d")
-def convolution(m: Any, place: Place) -> list[Part]:
-    """A convolution, with what lies around its input before it."""
+def convolution(m: "_ConvNd", place: Place) -> list[Part]:
+    """A convolution, after a layer that pads where its own padding cannot."""
     rank = rank_of(m)
     reach = [d * (k - 1) for d, k in zip(m.dilation, m.kernel_size, strict=True)]
     if isinstance(m.padding, str):
@@ -203,7 +225,7 @@ def convolution(m: Any, place: Place) -> list[Part]:
         pairs = [(n // 2, n - n // 2) for n in width]
     else:
         pairs = [(n, n) for n in numbers(m.padding, rank)]
-    # Then the zeros need no array of their own.
+    # With padding="same" no layer before it has to pad.
     same = all(a + b == n and a <= b for (a, b), n in zip(pairs, reach, strict=True))
     same = same and set(m.stride) == {1} and m.padding_mode == "zeros"
     layer = of_rank("Conv#", rank)(
@@ -242,14 +264,14 @@ def transposed(m: Any, place: Place) -> list[Part]:
 
 
 @reads("Embedding")
-def embedding(m: Any, place: Place) -> list[Part]:
+def embedding(m: "nn.Embedding", place: Place) -> list[Part]:
     """A table; while training, no gradient reaches the row of padding_idx."""
     only(m, place, max_norm=None, scale_grad_by_freq=False)
     if place.exact:
         only(m, place, sparse=False)
-    held = m.padding_idx is not None and place.exact
-    more: Any = {"padding": m.padding_idx} if held else {}
-    kind = EXACT["Embedding"] if held else layers.Embedding
+    frozen = m.padding_idx is not None and place.exact
+    more: Any = {"padding": m.padding_idx} if frozen else {}
+    kind = EXACT["Embedding"] if frozen else layers.Embedding
     layer = kind(m.num_embeddings, m.embedding_dim, **more)
     return [Part(layer, {"embeddings": (as_is, ("weight",))})]
 
@@ -260,8 +282,8 @@ GAIN = ("gamma", "beta")
 
 
 @reads("BatchNorm1d", "BatchNorm2d", "BatchNorm3d")
-def batch_norm(m: Any, place: Place) -> list[Part]:
-    """Torch's momentum is what a batch counts, onefit's what the past does."""
+def batch_norm(m: "_BatchNorm", place: Place) -> list[Part]:
+    """A BatchNormalization; its momentum is one minus torch's."""
     only(m, place, track_running_stats=True)
     if m.momentum is None:
         raise refusal(
@@ -272,7 +294,9 @@ def batch_norm(m: Any, place: Place) -> list[Part]:
             fix=f"write {type(m).__name__}({m.num_features}, momentum=0.1)",
         )
     kind = EXACT["BatchNorm"] if place.exact else layers.BatchNormalization
-    layer = kind(1, 1 - m.momentum, m.eps, center=m.affine, scale=m.affine)
+    layer = kind(
+        axis=1, momentum=1 - m.momentum, epsilon=m.eps, center=m.affine, scale=m.affine
+    )
     moving = {
         "moving_mean": (as_is, ("running_mean",)),
         "moving_variance": (as_is, ("running_var",)),
@@ -281,8 +305,8 @@ def batch_norm(m: Any, place: Place) -> list[Part]:
 
 
 @reads("LayerNorm")
-def layer_norm(m: Any, place: Place) -> list[Part]:
-    """Over the last axes."""
+def layer_norm(m: "nn.LayerNorm", place: Place) -> list[Part]:
+    """A LayerNormalization over the last axes."""
     axes = tuple(range(-len(m.normalized_shape), 0))
     center, scale = m.bias is not None, m.weight is not None
     layer = layers.LayerNormalization(axes, m.eps, center=center, scale=scale)
@@ -290,8 +314,8 @@ def layer_norm(m: Any, place: Place) -> list[Part]:
 
 
 @reads("RMSNorm")
-def rms_norm(m: Any, place: Place) -> list[Part]:
-    """Over the last axes."""
+def rms_norm(m: "nn.RMSNorm", place: Place) -> list[Part]:
+    """An RMSNormalization over the last axes."""
     only(m, place, elementwise_affine=True)
     axes = tuple(range(-len(m.normalized_shape), 0))
     epsilon = float(np.finfo("float32").eps) if m.eps is None else m.eps
@@ -300,11 +324,13 @@ def rms_norm(m: Any, place: Place) -> list[Part]:
 
 
 @reads("GroupNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d")
-def group_norm(m: Any, place: Place) -> list[Part]:
-    """Over groups of channels, or over each."""
+def group_norm(m: "nn.GroupNorm | _InstanceNorm", place: Place) -> list[Part]:
+    """A GroupNormalization, over groups of channels or over each channel."""
     only(m, place, track_running_stats=False)
     groups = getattr(m, "num_groups", -1)
-    layer = layers.GroupNormalization(groups, 1, m.eps, center=m.affine, scale=m.affine)
+    layer = layers.GroupNormalization(
+        groups=groups, axis=1, epsilon=m.eps, center=m.affine, scale=m.affine
+    )
     return [Part(layer, gain(GAIN, m))]
 
 
@@ -328,59 +354,59 @@ ACTIVATIONS = {
 
 
 @reads(*ACTIVATIONS)
-def activation(m: Any, place: Place) -> list[Part]:
+def activation(m: "nn.Module", place: Place) -> list[Part]:
     """A function without settings."""
     return [Part(layers.Activation(ACTIVATIONS[type(m).__name__]))]
 
 
-def softplus_to(x: Any, beta: float, threshold: float) -> Any:
+def softplus_to(x: Array, beta: float, threshold: float) -> Array:
     """log(1 + e^(βx)) / β, and x itself above a threshold of βx."""
     small = activations.softplus(jnp.minimum(beta * x, threshold)) / beta
     return jnp.where(beta * x > threshold, x, small)
 
 
-def _function(function: Any, usual: str = "", **settings: Any) -> list[Part]:
-    """A function with settings; with the usual ones it has a name."""
+def _function(function: Function, usual: str = "", **settings: Any) -> list[Part]:
+    """A function as a Lambda, or as an Activation if it has the name `usual`."""
     if usual:
         return [Part(layers.Activation(usual))]
     return [Part(layers.Lambda(function, arguments=settings))]
 
 
 @reads("ELU")
-def elu(m: Any, place: Place) -> list[Part]:
+def elu(m: "nn.ELU", place: Place) -> list[Part]:
     """α (eᶻ − 1) below zero."""
     return [Part(layers.ELU(m.alpha))]
 
 
 @reads("LeakyReLU")
-def leaky_relu(m: Any, place: Place) -> list[Part]:
+def leaky_relu(m: "nn.LeakyReLU", place: Place) -> list[Part]:
     """A slope below zero."""
     return [Part(layers.LeakyReLU(m.negative_slope))]
 
 
 @reads("CELU")
-def celu(m: Any, place: Place) -> list[Part]:
+def celu(m: "nn.CELU", place: Place) -> list[Part]:
     """α (e^(z/α) − 1) below zero."""
     return _function(activations.celu, "celu" * (m.alpha == 1), alpha=m.alpha)
 
 
 @reads("GELU")
-def gelu(m: Any, place: Place) -> list[Part]:
+def gelu(m: "nn.GELU", place: Place) -> list[Part]:
     """Z Φ(z), or its approximation by tanh."""
     plain = m.approximate == "none"
     return _function(activations.gelu, "gelu" * plain, approximate=True)
 
 
 @reads("Softplus")
-def softplus(m: Any, place: Place) -> list[Part]:
+def softplus(m: "nn.Softplus", place: Place) -> list[Part]:
     """log(1 + e^(βz)) / β; at torch's threshold of 20 the rest is below 2.1e-9."""
     usual = (m.beta, m.threshold) == (1, 20)
-    told = {"beta": m.beta, "threshold": m.threshold}
-    return _function(softplus_to, "softplus" * usual, **told)
+    settings = {"beta": m.beta, "threshold": m.threshold}
+    return _function(softplus_to, "softplus" * usual, **settings)
 
 
 @reads("Softshrink", "Hardshrink")
-def shrink(m: Any, place: Place) -> list[Part]:
+def shrink(m: "nn.Softshrink | nn.Hardshrink", place: Place) -> list[Part]:
     """Zero within ± λ."""
     name = {"Softshrink": "soft_shrink", "Hardshrink": "hard_shrink"}[type(m).__name__]
     usual = name * (m.lambd == 0.5)
@@ -388,14 +414,14 @@ def shrink(m: Any, place: Place) -> list[Part]:
 
 
 @reads("Hardtanh")
-def hardtanh(m: Any, place: Place) -> list[Part]:
+def hardtanh(m: "nn.Hardtanh", place: Place) -> list[Part]:
     """Z between two bounds."""
     usual = "hard_tanh" * ((m.min_val, m.max_val) == (-1, 1))
     return _function(jnp.clip, usual, min=m.min_val, max=m.max_val)
 
 
 @reads("Threshold")
-def threshold(m: Any, place: Place) -> list[Part]:
+def threshold(m: "nn.Threshold", place: Place) -> list[Part]:
     """Z above a threshold, else a value."""
     return _function(
         activations.threshold, threshold=m.threshold, default_value=m.value
@@ -403,13 +429,13 @@ def threshold(m: Any, place: Place) -> list[Part]:
 
 
 @reads("GLU")
-def glu(m: Any, place: Place) -> list[Part]:
+def glu(m: "nn.GLU", place: Place) -> list[Part]:
     """One half of the channels, times the sigmoid of the other."""
     return _function(activations.glu, axis=m.dim)
 
 
 @reads("PReLU")
-def prelu(m: Any, place: Place) -> list[Part]:
+def prelu(m: "nn.PReLU", place: Place) -> list[Part]:
     """Slopes that are learned: one, or one a channel."""
     ndim = len(place.shape)
     shared = range(1 if m.num_parameters == 1 else 2, ndim)
@@ -421,9 +447,9 @@ def prelu(m: Any, place: Place) -> list[Part]:
 
 
 @reads("Softmax", "Softmax2d", "LogSoftmax")
-def softmax(m: Any, place: Place) -> list[Part]:
+def softmax(m: "nn.Softmax | nn.Softmax2d | nn.LogSoftmax", place: Place) -> list[Part]:
     """Probabilities, or their logarithms, along an axis."""
-    axis = 1 if type(m).__name__ == "Softmax2d" else m.dim
+    axis = getattr(m, "dim", 1)  # a Softmax2d has none
     if axis is None:
         raise refusal(
             place.path,
@@ -442,14 +468,14 @@ def softmax(m: Any, place: Place) -> list[Part]:
 
 
 @reads("Dropout", "AlphaDropout")
-def dropout(m: Any, place: Place) -> list[Part]:
-    """The same share is dropped; the draws are others."""
+def dropout(m: "_DropoutNd", place: Place) -> list[Part]:
+    """A Dropout of the same rate, which draws other random numbers."""
     return [Part(getattr(layers, type(m).__name__)(m.p))]
 
 
 @reads("Dropout1d", "Dropout2d", "Dropout3d", "FeatureAlphaDropout")
-def channel_dropout(m: Any, place: Place) -> list[Part]:
-    """Whole channels are dropped."""
+def channel_dropout(m: "_DropoutNd", place: Place) -> list[Part]:
+    """A Dropout of whole channels."""
     name = type(m).__name__.removeprefix("Feature")
     kind = layers.Dropout if name != "AlphaDropout" else layers.AlphaDropout
     shape = (None, None, *[1] * (len(place.shape) - 2))
@@ -457,14 +483,14 @@ def channel_dropout(m: Any, place: Place) -> list[Part]:
 
 
 @reads("Identity")
-def identity(m: Any, place: Place) -> list[Part]:
-    """The same."""
+def identity(m: "nn.Identity", place: Place) -> list[Part]:
+    """An Identity."""
     return [Part(layers.Identity())]
 
 
 @reads("Flatten")
-def flatten(m: Any, place: Place) -> list[Part]:
-    """In the order of torch's array."""
+def flatten(m: "nn.Flatten", place: Place) -> list[Part]:
+    """A Flatten, in the order of torch's array, or a Reshape."""
     ndim = len(place.shape)
     start, end = m.start_dim % ndim, m.end_dim % ndim
     if start == 1 and end == ndim - 1:
@@ -484,7 +510,7 @@ def flatten(m: Any, place: Place) -> list[Part]:
 
 @reads("Unflatten")
 def unflatten(m: Any, place: Place) -> list[Part]:
-    """One axis as several."""
+    """A Reshape of one axis into several."""
     axis = m.dim % len(place.shape)
     sizes = (*place.shape[1:axis], *m.unflattened_size, *place.shape[axis + 1 :])
     if axis == 0 or None in sizes:
@@ -502,8 +528,8 @@ def unflatten(m: Any, place: Place) -> list[Part]:
 
 
 @reads("MaxPool1d", "MaxPool2d", "MaxPool3d")
-def max_pool(m: Any, place: Place) -> list[Part]:
-    """What lies around the input is below every number of it."""
+def max_pool(m: "_MaxPoolNd", place: Place) -> list[Part]:
+    """A MaxPooling; padding is −∞, which is never the maximum."""
     rank = rank_of(m)
     only(m, place, ceil_mode=False, return_indices=False)
     if set(numbers(m.dilation, rank)) != {1}:
@@ -516,7 +542,7 @@ def max_pool(m: Any, place: Place) -> list[Part]:
 
 @reads("AvgPool1d", "AvgPool2d", "AvgPool3d")
 def average_pool(m: Any, place: Place) -> list[Part]:
-    """The zeros around the input count."""
+    """An AveragePooling; the zeros around the input count."""
     rank = rank_of(m)
     around = [(n, n) for n in numbers(m.padding, rank)]
     only(m, place, ceil_mode=False, divisor_override=None)
@@ -528,8 +554,10 @@ def average_pool(m: Any, place: Place) -> list[Part]:
 
 
 @reads(*(f"Adaptive{kind}Pool{n}d" for kind in ("Avg", "Max") for n in (1, 2, 3)))
-def adaptive_pool(m: Any, place: Place) -> list[Part]:
-    """As many windows as asked for; one is the whole grid."""
+def adaptive_pool(
+    m: "_AdaptiveAvgPoolNd | _AdaptiveMaxPoolNd", place: Place
+) -> list[Part]:
+    """An adaptive pool; with one window, a global one."""
     only(m, place, return_indices=False)
     rank = rank_of(m)
     asked = zip(numbers(m.output_size, rank), place.shape[2:], strict=True)
@@ -542,7 +570,7 @@ def adaptive_pool(m: Any, place: Place) -> list[Part]:
     return [Part(pool(sizes[0] if rank == 1 else sizes, **CHANNELS_FIRST))]
 
 
-def repeated(x: Any, factors: Any) -> Any:
+def repeated(x: Array, factors: tuple[int, ...]) -> Array:
     """The array with each cell of its grid repeated."""
     for axis, factor in enumerate(factors, start=2):
         x = jnp.repeat(x, factor, axis)
@@ -551,7 +579,7 @@ def repeated(x: Any, factors: Any) -> Any:
 
 @reads("Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d")
 def upsample(m: Any, place: Place) -> list[Part]:
-    """Grids that grow by whole factors."""
+    """An UpSampling by whole factors."""
     rank, sizes = len(place.shape) - 2, place.shape[2:]
     if m.size is None:
         factors = numbers(m.scale_factor, rank)

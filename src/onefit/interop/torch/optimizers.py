@@ -1,12 +1,12 @@
 """torch's optimizers: their steps, number by number, and their state both ways.
 
-They differ from Keras' of the same names: epsilon stands elsewhere, a weight decay is
-part of the gradient (λ·w is added to it) but in AdamW, momentum is summed without the
-rate. Their slots have the names that torch's state has.
+They differ from Keras' of the same names: epsilon is added at another place, a weight
+decay is part of the gradient (λ·w is added to it) except in AdamW, and momentum is
+summed without the rate. Their slots have the names that torch's state has.
 """
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -17,9 +17,12 @@ from onefit.errors import invalid, mistyped
 from onefit.interop.torch.weights import Bond, array_of, put
 from onefit.networks.architecture import Architecture
 from onefit.optimizers.base import Optimizer
-from onefit.optimizers.rules import Rule, correction, each, full_like
+from onefit.optimizers.rules import Rule, Slots, correction, each, full_like
 from onefit.training.task import Task
-from onefit.types import Array, Tree
+from onefit.types import Array, Config, Params, Tree
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["KINDS", "from_state", "parameters", "to_state", "translated"]
 
@@ -41,7 +44,7 @@ class _Torch(Optimizer):
     """Where a slot starts, if not at zero: the name of a setting."""
 
     def remembered(self) -> tuple[str, ...]:
-        """The names of what is remembered for each number."""
+        """The names of the slots: what the optimizer remembers for each weight."""
         return ()
 
     def leaf(self, alpha: Array, step: Array, g: Array, *slots: Array) -> Leaf:
@@ -51,13 +54,13 @@ class _Torch(Optimizer):
     def rule(self) -> Rule:
         names = self.remembered()
 
-        def init(params: Tree) -> dict[str, Tree]:
+        def init(params: Tree) -> Slots:
             starts = {n: getattr(self, self.begins.get(n, ""), 0.0) for n in names}
             return {n: full_like(params, start) for n, start in starts.items()}
 
         def update(
-            grads: Tree, slots: Any, params: Tree, alpha: Array, step: Array
-        ) -> tuple[Tree, Any]:
+            grads: Tree, slots: Slots, params: Tree, alpha: Array, step: Array
+        ) -> tuple[Tree, Slots]:
             def leaf(g: Array, w: Array, *own: Array) -> Leaf:
                 g = -g if self.maximize else g
                 g = g if off(self.l2) else g + self.l2 * w
@@ -200,22 +203,22 @@ class TorchRMSprop(_Torch):
 # Settings -----------------------------------------------------------------------------
 
 
-def _settings(**names: str) -> Callable[[Any], dict[str, Any]]:
-    """Reads a group's settings, by our names and torch's."""
+def _settings(**names: str) -> Callable[[Config], Config]:
+    """What reads the settings of a group: onefit's names, and torch's for them."""
 
-    def read(group: Any) -> dict[str, Any]:
-        found = {mine: group[theirs] for mine, theirs in names.items()}
+    def read(group: Config) -> Config:
+        settings = {mine: group[theirs] for mine, theirs in names.items()}
         if "betas" in group:
-            found["beta_1"], found["beta_2"] = group["betas"]
+            settings["beta_1"], settings["beta_2"] = group["betas"]
         decay = "weight_decay" if group.get("decoupled_weight_decay") else "l2"
-        found[decay] = group["weight_decay"] or (None if decay != "l2" else 0.0)
-        return found | {"learning_rate": group["lr"], "maximize": group["maximize"]}
+        settings[decay] = group["weight_decay"] or (None if decay != "l2" else 0.0)
+        return settings | {"learning_rate": group["lr"], "maximize": group["maximize"]}
 
     return read
 
 
 EPSILON = {"epsilon": "eps"}
-KINDS: dict[str, tuple[type[_Torch], Callable[[Any], dict[str, Any]]]] = {
+KINDS: dict[str, tuple[type[_Torch], Callable[[Config], Config]]] = {
     "Adadelta": (TorchAdadelta, _settings(rho="rho", **EPSILON)),
     "Adagrad": (
         TorchAdagrad,
@@ -236,8 +239,8 @@ KINDS: dict[str, tuple[type[_Torch], Callable[[Any], dict[str, Any]]]] = {
 """torch's optimizers: the class of the same step, and how to read its settings."""
 
 
-def translated(optimizer: Any) -> Optimizer:
-    """The optimizer whose steps are those of torch's.
+def translated(optimizer: object) -> Optimizer:
+    """The optimizer that makes the same steps as torch's.
 
     Raises:
         ValueError: One that onefit has not, or groups with settings of their own.
@@ -273,14 +276,14 @@ def translated(optimizer: Any) -> Optimizer:
     return cls(**settings(first))
 
 
-def _plain(group: dict[str, Any]) -> dict[str, Any]:
+def _plain(group: Config) -> Config:
     """A group's settings as numbers, without its tensors."""
     kept = {key: value for key, value in group.items() if key != "params"}
     kept["lr"] = float(kept["lr"])
     return kept
 
 
-def parameters(optimizer: Any) -> list[Any]:
+def parameters(optimizer: "torch.optim.Optimizer") -> "list[torch.Tensor]":
     """All tensors that an optimizer moves."""
     return [tensor for group in optimizer.param_groups for tensor in group["params"]]
 
@@ -289,13 +292,16 @@ def parameters(optimizer: Any) -> list[Any]:
 
 
 def from_state(
-    theirs: Any, graph: Architecture, optimizer: Any, bonds: list[Bond]
-) -> dict[str, Any]:
+    theirs: "torch.optim.Optimizer",
+    graph: Architecture,
+    optimizer: Any,
+    bonds: list[Bond],
+) -> Tree:
     """Torch's state as onefit's.
 
     Args:
         theirs: torch's optimizer.
-        graph, optimizer: The model's graph, and its optimizer.
+        graph, optimizer: The model's graph, and its optimizer, which `translated` made.
         bonds: The weights that train.
 
     Raises:
@@ -327,17 +333,21 @@ def from_state(
     return state
 
 
-def _steps(state: Any, names: tuple[str, ...]) -> int:
-    """How many steps a tensor has made; SGD does not count them."""
+def _steps(state: "dict[str, torch.Tensor]", names: tuple[str, ...]) -> int:
+    """How many steps a tensor has made; for SGD, which does not count, 0 or 1."""
     if "step" in state:
         return int(float(state["step"]))
     return int(any(state.get(name) is not None for name in names))
 
 
 def to_state(
-    theirs: Any, graph: Architecture, optimizer: Any, state: Any, bonds: list[Bond]
+    theirs: "torch.optim.Optimizer",
+    graph: Architecture,
+    optimizer: Any,
+    state: Tree,
+    bonds: list[Bond],
 ) -> None:
-    """Gives torch's optimizer, in place, the state that onefit's has come to."""
+    """Writes the state of onefit's optimizer into torch's, in place."""
     import torch
 
     task = Task(graph=graph, heads=(), optimizer=optimizer)
@@ -362,21 +372,22 @@ def to_state(
             own["step"] = torch.tensor(float(count))
     for group in theirs.param_groups:
         rate = float(optimizer.learning_rate)
-        if np.float32(float(group["lr"])) != np.float32(rate):  # a callback's
+        # Only a callback changes it.
+        if np.float32(float(group["lr"])) != np.float32(rate):
             if isinstance(group["lr"], torch.Tensor):
                 group["lr"].fill_(rate)
             else:
                 group["lr"] = rate
 
 
-def _part(graph: Architecture, tree: Any, bond: Bond) -> Any:
-    """A layer's part of a tree like that of the weights."""
+def _part(graph: Architecture, tree: Tree, bond: Bond) -> Params:
+    """The arrays of a bond's layer, in a tree like that of the weights."""
     place = next(i for i, layer in enumerate(graph.layers) if layer is bond.layer)
     return tree[place]
 
 
-def _unpacked(task: Task, packed: Any) -> Any:
-    """What the optimizer sees as a tree like that of the weights, on the host."""
+def _unpacked(task: Task, packed: Tree) -> Tree:
+    """A slot, packed as the optimizer sees it, as a tree like that of the weights."""
     params = jax.tree.map(np.asarray, task.graph.slot.params)
     free = task.graph.free(params)
     if not isinstance(packed, np.ndarray | jax.Array):

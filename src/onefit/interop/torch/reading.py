@@ -1,11 +1,11 @@
 """From a module to a model, and which of the model's weights are which tensors.
 
-A Sequential is walked. The `forward` of any other module is traced by torch.fx, which
-calls it with stand-ins; what it does to them becomes layers (`tracing.py`).
+The modules of a Sequential are read in order. The `forward` of any other module is
+traced by torch.fx; the calls that it makes become layers (`tracing.py`).
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from onefit import config, layers
 from onefit.interop.torch.layout import channels_last
@@ -13,10 +13,16 @@ from onefit.interop.torch.modules import MODULES, Named, Part, Place, parts
 from onefit.interop.torch.recurrent import KINDS
 from onefit.interop.torch.weights import Bond, refusal
 from onefit.layers.base import Layer, Weights
+from onefit.layers.symbolic import Tensor
 from onefit.models.model import Model
 from onefit.models.sequential import Sequential
 from onefit.networks.graph import as_graph
 from onefit.registry import snake_case
+from onefit.types import Shape
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 __all__ = [
     "Reading",
@@ -27,6 +33,10 @@ __all__ = [
     "unknown_shape",
     "walk",
 ]
+
+
+Passing = TypeVar("Passing", Shape, Tensor)
+"""What passes through layers: a shape, or what stands for an array."""
 
 
 class Reading:
@@ -46,29 +56,33 @@ class Reading:
     def __init__(self, exact: bool) -> None:
         self.exact = exact
         self.bonds: list[Bond] = []
-        self.counters: list[Any] = []
+        self.counters: list[torch.Tensor] = []
         self.names: set[str] = set()
         self._made: dict[str, list[Layer]] = {}
         self._owners: dict[int, str] = {}
 
     def through(
-        self, path: str, module: Any, x: Any, call: Callable[[Layer, Any], Any]
-    ) -> Any:
-        """What a module makes of x, a shape or what stands for an array.
+        self,
+        path: str,
+        module: "nn.Module",
+        x: Passing,
+        call: Callable[[Layer, Passing], Passing],
+    ) -> Passing:
+        """The output of a module's layers for x, a shape or what stands for an array.
 
-        Called again, it is the same layers: two calls have one set of weights.
+        A second call of the module calls the same layers, which share their weights.
         """
         shape = _shape(x)
         if path in self._made:
             for layer in self._made[path]:
                 x = call(layer, x)
             return x
-        found = parts(module, Place(path, shape, self.exact))
-        self._made[path] = [part.layer for part in found]
-        # Of several, the one with weights, or else the last, has the module's name.
-        heavy = max(reversed(found), key=lambda part: len(part.params))
-        for part in found:
-            self.fill(path, module, part, _shape(x), "" if part is heavy else "border")
+        made = parts(module, Place(path, shape, self.exact))
+        self._made[path] = [part.layer for part in made]
+        # Of several, the layer with weights, or else the last, has the module's name.
+        main = max(reversed(made), key=lambda part: len(part.params))
+        for part in made:
+            self.fill(path, module, part, _shape(x), "" if part is main else "border")
             try:
                 x = call(part.layer, x)
             except ValueError as error:
@@ -78,7 +92,7 @@ class Reading:
         return x
 
     def fill(
-        self, path: str, module: Any, part: Part, shape: Any, more: str = ""
+        self, path: str, module: "nn.Module", part: Part, shape: Shape, more: str = ""
     ) -> None:
         """Gives a layer its name, and the module's weights."""
         self._name(part.layer, path, more)
@@ -124,17 +138,21 @@ class Reading:
         layer.name = title
         object.__setattr__(layer, "_named", True)
 
-    def _bonds(self, path: str, module: Any, layer: Layer, named: Named) -> list[Bond]:
-        found = []
+    def _bonds(
+        self, path: str, module: "nn.Module", layer: Layer, named: Named
+    ) -> list[Bond]:
+        bonds = []
         for name, (way, attributes) in named.items():
             paths = tuple(f"{path}.{a}".strip(".") for a in attributes)
             tensors = tuple(getattr(module, a) for a in attributes)
             for one, tensor in zip(paths, tensors, strict=True):
                 self._own(path, module, one, tensor)
-            found.append(Bond(layer, name, paths, tensors, way))
-        return found
+            bonds.append(Bond(layer, name, paths, tensors, way))
+        return bonds
 
-    def _own(self, path: str, module: Any, name: str, tensor: Any) -> None:
+    def _own(
+        self, path: str, module: "nn.Module", name: str, tensor: "torch.Tensor"
+    ) -> None:
         """Refuses a tensor that is in two places, or has another type of numbers."""
         if other := self._owners.get(id(tensor)):
             raise refusal(
@@ -174,12 +192,12 @@ REMOVALS = {
 """How torch's own hooks are taken away, by the files that they are from."""
 
 
-def refuse_hidden(module: Any, exact: bool) -> None:
-    """Refuses what changes what a module computes, or learns, beside its `forward`."""
+def refuse_hidden(module: "nn.Module", exact: bool) -> None:
+    """Refuses hooks and the like, which change what a module computes or learns."""
     for path, inner in module.named_modules():
-        found = _hidden(inner, exact)
-        if found is not None:
-            received, fix = found
+        hidden = _hidden(inner, exact)
+        if hidden is not None:
+            received, fix = hidden
             raise refusal(
                 path,
                 inner,
@@ -190,7 +208,10 @@ def refuse_hidden(module: Any, exact: bool) -> None:
 
 
 def _hidden(module: Any, exact: bool) -> tuple[str, str] | None:
-    """What a module does beside its class's `forward`, and what to do about it."""
+    """The first hook or the like of a module, and how to remove it, or None.
+
+    The attributes are private, or not those of all modules.
+    """
     if hasattr(module, "_orig_mod"):
         return "a module of torch.compile", "hand over the one that you gave it"
     if "forward" in vars(module):
@@ -227,11 +248,16 @@ def _hidden(module: Any, exact: bool) -> tuple[str, str] | None:
     return None
 
 
-def _called(hook: Any) -> str:
+def _called(hook: object) -> str:
     return repr(getattr(hook, "__name__", type(hook).__name__))
 
 
-def chained(reading: Reading, chain: Any, module: Any, shape: Any) -> Model:
+def chained(
+    reading: Reading,
+    chain: "list[tuple[Any, nn.Module]]",
+    module: "nn.Module",
+    shape: Shape | None,
+) -> Model:
     """The model of a Sequential's modules."""
     if shape is None:
         shape = taken(chain[0][1]) if chain else None
@@ -241,7 +267,7 @@ def chained(reading: Reading, chain: Any, module: Any, shape: Any) -> Model:
     layers_: list[Layer] = [layers.InputLayer(batch_shape=x, name="input")]
     reading.names.add("input")
 
-    def call(layer: Layer, x: Any) -> Any:
+    def call(layer: Layer, x: Shape) -> Shape:
         layers_.append(layer)
         return layer.output_shape(x)
 
@@ -250,8 +276,13 @@ def chained(reading: Reading, chain: Any, module: Any, shape: Any) -> Model:
     return Sequential(layers_)
 
 
-def walk(module: Any, path: str = "") -> Iterator[tuple[Any, Any]]:
-    """The modules of nested Sequentials, in order; None as the path of what is none."""
+def walk(
+    module: "nn.Module", path: str = ""
+) -> "Iterator[tuple[str | None, nn.Module]]":
+    """The modules of nested Sequentials, in order, with their paths.
+
+    The path is None for a module that is not read by itself but has to be traced.
+    """
     kind = type(module).__name__
     own = not type(module).__module__.startswith("torch.nn.")
     if kind == "Sequential" and not own:
@@ -262,8 +293,8 @@ def walk(module: Any, path: str = "") -> Iterator[tuple[Any, Any]]:
         yield None if traced else path, module
 
 
-def taken(module: Any) -> tuple[int | None, ...] | None:
-    """The shape of an example that a module takes, as far as it says."""
+def taken(module: Any) -> Shape | None:
+    """The shape of an example that a module takes, if its attributes say it."""
     kind = type(module).__name__
     if kind == "Linear":
         return (module.in_features,)
@@ -276,7 +307,7 @@ def taken(module: Any) -> tuple[int | None, ...] | None:
     return None
 
 
-def unknown_shape(path: str, module: Any) -> ValueError:
+def unknown_shape(path: str, module: "nn.Module") -> ValueError:
     """The error for a module that does not say what it takes."""
     return refusal(
         path,
@@ -287,7 +318,7 @@ def unknown_shape(path: str, module: Any) -> ValueError:
     )
 
 
-def at(path: str, module: Any, error: ValueError, shape: Any) -> ValueError:
+def at(path: str, module: "nn.Module", error: ValueError, shape: Shape) -> ValueError:
     """An error of a layer, with the path of its module."""
     open_ = None in shape[1:]
     hint = " Give input_shape, all sizes of an example." if open_ else ""
@@ -295,5 +326,5 @@ def at(path: str, module: Any, error: ValueError, shape: Any) -> ValueError:
     return ValueError(f"{path} ({kind}) > {error}{hint}")
 
 
-def _shape(x: Any) -> Any:
+def _shape(x: Shape | Tensor) -> Shape:
     return x if isinstance(x, tuple) else x.shape

@@ -1,11 +1,11 @@
-"""torch's recurrent modules: a layer for each of their layers, both ways of the gates.
+"""torch's recurrent modules: a layer for each of their layers, and the order of gates.
 
-torch has two biases, one of x · W and one of h · R, which only ever add up. A model of
-onefit has their sum; `fit`, which has to move both, has layers with two.
+torch has two biases, one of x · W and one of h · R, which are only ever added. A model
+of onefit has their sum; `fit`, which has to train both, uses layers with two.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,10 @@ from onefit import layers
 from onefit.interop.torch.exact import EXACT
 from onefit.interop.torch.modules import Named, Part, Place, only
 from onefit.interop.torch.weights import Way, moved, refusal, stacked, summed
+from onefit.layers.symbolic import Tensor
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["KINDS", "States", "by_gate", "recurrent", "tensors_of"]
 
@@ -21,11 +25,11 @@ KINDS = {"RNN": layers.SimpleRNN, "LSTM": layers.LSTM, "GRU": layers.GRU}
 
 
 def by_gate(kind: str, way: Way) -> Way:
-    """A way of arrays whose columns are gates: a GRU's first two are swapped."""
+    """The way for arrays whose columns are gates: a GRU's first two are swapped."""
     if kind != "GRU":
         return way
 
-    def swapped(a: Any) -> Any:
+    def swapped(a: np.ndarray) -> np.ndarray:
         r, z, n = np.split(a, 3, -1)
         return np.concatenate([z, r, n], -1)
 
@@ -45,19 +49,21 @@ def tensors_of(layer: int, backward: bool) -> dict[str, str]:
 class States:
     """The last states of all layers: what `_, (h, c) = lstm(x)` has as h, or as c."""
 
-    def __init__(self, values: list[Any]) -> None:
+    def __init__(self, values: list[Tensor]) -> None:
         self.values = values
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: object) -> Tensor | None:
         return self.values[index] if isinstance(index, int) else None
 
-    def squeeze(self, axis: int) -> Any:
+    def squeeze(self, axis: int) -> Tensor | None:
         """The state of the only layer."""
         return self.values[0] if axis == 0 and len(self.values) == 1 else None
 
 
-def recurrent(m: Any, place: Place, states: bool) -> Iterator[tuple[Part, int, bool]]:
-    """Its layers in order, with the number of each; dropout between them.
+def recurrent(
+    m: "nn.RNNBase", place: Place, states: bool
+) -> Iterator[tuple[Part, int, bool]]:
+    """The layers of a recurrent module, in order, with dropout between them.
 
     Args:
         m: An RNN, LSTM or GRU.
@@ -101,12 +107,12 @@ def recurrent(m: Any, place: Place, states: bool) -> Iterator[tuple[Part, int, b
         yield Part(layers.Bidirectional(layer), both), number, True
 
 
-def _weights(m: Any, number: int, backward: bool, exact: bool) -> Named:
-    kind, found = type(m).__name__, {}
+def _weights(m: "nn.RNNBase", number: int, backward: bool, exact: bool) -> Named:
+    kind, named = type(m).__name__, {}
     for name, paths in tensors_of(number, backward).items():
         way = moved(1, 0)
         if name == "bias":
             way = stacked if exact or kind == "GRU" else summed
         if name != "bias" or m.bias:
-            found[name] = by_gate(kind, way), tuple(paths.split())
-    return found
+            named[name] = by_gate(kind, way), tuple(paths.split())
+    return named

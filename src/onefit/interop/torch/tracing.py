@@ -2,8 +2,8 @@
 
 import contextlib
 import operator
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from onefit import layers
 from onefit.errors import invalid
@@ -15,12 +15,16 @@ from onefit.interop.torch.weights import refusal
 from onefit.layers.base import Layer
 from onefit.layers.symbolic import Tensor
 from onefit.models.model import Model
+from onefit.types import Shapes
+
+if TYPE_CHECKING:
+    from torch import fx, nn
 
 __all__ = ["traced"]
 
 
-def traced(reading: Reading, module: Any, shape: Any) -> Model:
-    """The model of a module's calls.
+def traced(reading: Reading, module: "nn.Module", shape: Shapes) -> Model:
+    """The model that makes the calls of a module's `forward`.
 
     Args:
         reading: Makes the layers of modules.
@@ -31,9 +35,9 @@ def traced(reading: Reading, module: Any, shape: Any) -> Model:
 
 
 class _Trace:
-    """Goes through the calls in order, with what stands for arrays."""
+    """Makes the calls that torch.fx saw, in order, on what stands for arrays."""
 
-    def __init__(self, reading: Reading, module: Any, shape: Any) -> None:
+    def __init__(self, reading: Reading, module: "nn.Module", shape: Shapes) -> None:
         self.reading, self.module = reading, module
         several = any(isinstance(s, tuple | list) for s in shape or ())
         self.shapes: Iterator[Any] = iter(list(shape or ()) if several else [shape])
@@ -54,9 +58,9 @@ class _Trace:
                     "tensors",
                     "write `y, _ = self.lstm(x)` in forward, and return y",
                 )
-        return Model(_lone(self.inputs), _lone(outputs))
+        return Model(_one_or_list(self.inputs), _one_or_list(outputs))
 
-    def _at(self, value: Any) -> Any:
+    def _at(self, value: object) -> Any:
         """An argument, with what stands for arrays in place of the graph's nodes."""
         if isinstance(value, tuple | list):
             return type(value)(self._at(v) for v in value)
@@ -65,25 +69,25 @@ class _Trace:
             return slice(*(self._at(v) for v in parts))
         return self.values[value] if hasattr(value, "op") else value
 
-    def _placeholder(self, node: Any) -> Any:
+    def _placeholder(self, node: "fx.Node") -> object:
         if node.args:
             return node.args[0]  # an argument with a default
         name = str(node.target)
         shape = next(self.shapes, None)
         if shape is None:
             users = [u for u in node.users if u.op == "call_module"]
-            found = [taken(self.module.get_submodule(u.target)) for u in users]
-            shape = next((s for s in found if s is not None), None)
+            shapes = [taken(self.module.get_submodule(str(u.target))) for u in users]
+            shape = next((s for s in shapes if s is not None), None)
         if shape is None:
             raise unknown_shape(name, self.module)
         self.reading.names.add(name)
         self.inputs.append(layers.Input(tuple(shape), name=name))
         return self.inputs[-1]
 
-    def _output(self, node: Any) -> Any:
+    def _output(self, node: "fx.Node") -> object:
         return self._at(node.args[0])
 
-    def _get_attr(self, node: Any) -> Any:
+    def _get_attr(self, node: "fx.Node") -> NoReturn:
         raise invalid(
             f"{type(self.module).__name__}.forward",
             f"the tensor {node.target!r}, used by itself",
@@ -93,9 +97,9 @@ class _Trace:
 
     # Calls --------------------------------------------------------------------------
 
-    def _call_module(self, node: Any) -> Any:
+    def _call_module(self, node: "fx.Node") -> object:
         path = str(node.target)
-        module = self.module.get_submodule(path)
+        module: Any = self.module.get_submodule(path)  # `kind` says what it has
         kind = type(module).__name__
         x, *more = self._at([*node.args, *node.kwargs.values()])
         if more:
@@ -110,14 +114,16 @@ class _Trace:
             return self._recurrent(path, module, node, x)
         return self.reading.through(path, module, x, Layer.__call__)
 
-    def _recurrent(self, path: str, module: Any, node: Any, x: Any) -> Any:
-        """(y, h) or (y, (h, c)), as torch's module gives them."""
+    def _recurrent(
+        self, path: str, module: "nn.RNNBase", node: "fx.Node", x: Tensor
+    ) -> "tuple[Tensor, States | tuple[States, States]]":
+        """The outputs of a recurrent module, as in torch: (y, h) or (y, (h, c))."""
         used = any(
             user.target is not operator.getitem or user.args[1] != 0
             for user in node.users
         )
-        h: list[Any] = []
-        c: list[Any] = []
+        h: list[Tensor] = []
+        c: list[Tensor] = []
         place = Place(path, x.shape, self.reading.exact)
         for part, number, both in recurrent(module, place, used):
             more = "dropout" if number < 0 else f"l{number}" * (module.num_layers > 1)
@@ -132,7 +138,7 @@ class _Trace:
                 h, c = h + own[:1], c + own[1:]
         return x, (States(h), States(c)) if c else States(h)
 
-    def _call_function(self, node: Any) -> Any:
+    def _call_function(self, node: "fx.Node") -> object:
         name = getattr(node.target, "__name__", str(node.target)).strip("_")
         args, kwargs = self._at(list(node.args)), self._at_all(node.kwargs)
         try:
@@ -157,12 +163,12 @@ class _Trace:
 
     _call_method = _call_function
 
-    def _at_all(self, named: Any) -> dict[str, Any]:
+    def _at_all(self, named: Mapping[str, object]) -> dict[str, object]:
         return {name: self._at(value) for name, value in named.items()}
 
 
-def _graph(module: Any, training: bool = True) -> Any:
-    """The graph of torch.fx, of the module as it trains, or as it does not."""
+def _graph(module: "nn.Module", training: bool = True) -> "fx.Graph":
+    """The graph of torch.fx, of the module in training mode or in eval mode."""
     from torch import fx
 
     with _mode(module, training):
@@ -179,11 +185,8 @@ def _graph(module: Any, training: bool = True) -> Any:
 
 
 @contextlib.contextmanager
-def _mode(module: Any, training: bool) -> Iterator[None]:
-    """With all modules as while training, so that what they drop then is seen, or not.
-
-    Then they are as they were.
-    """
+def _mode(module: "nn.Module", training: bool) -> Iterator[None]:
+    """Within it, all modules are in training mode, or none; afterwards as before."""
     modes = [(inner, inner.training) for inner in module.modules()]
     for inner, _ in modes:
         inner.training = training
@@ -194,8 +197,8 @@ def _mode(module: Any, training: bool) -> Iterator[None]:
             inner.training = mode
 
 
-def _refuse_dropping(module: Any) -> None:
-    """Refuses F.dropout that drops after `module.eval()`, too, as no layer does."""
+def _refuse_dropping(module: "nn.Module") -> None:
+    """Refuses F.dropout that drops in `module.eval()`, too, which no layer does."""
     for node in _graph(module, training=False).nodes:
         name = getattr(node.target, "__name__", "")
         if node.op == "call_function" and drops(name, node.args[1:], node.kwargs):
@@ -207,6 +210,7 @@ def _refuse_dropping(module: Any) -> None:
             )
 
 
-def _lone(values: Any) -> Any:
+def _one_or_list(values: object) -> Any:
+    """The only value, or a list of several."""
     values = list(values) if isinstance(values, tuple | list) else [values]
     return values[0] if len(values) == 1 else values

@@ -1,8 +1,8 @@
-"""A module trained here, in place."""
+"""A module of torch, trained by onefit in place."""
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -18,6 +18,11 @@ from onefit.models.model import Model
 from onefit.training.callback import Callback, overrides
 from onefit.training.compiled import is_many
 from onefit.training.history import History
+from onefit.types import Config, Data, Identifier, Shapes
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 __all__ = ["fit"]
 
@@ -32,27 +37,27 @@ HOOKS = (
 
 
 def fit(
-    module: Any,
-    x: Any,
-    y: Any,
+    module: "nn.Module",
+    x: Data,
+    y: Data,
     *,
-    loss: Any,
-    optimizer: Any,
+    loss: Identifier,
+    optimizer: Identifier,
     batch_size: int = 32,
     epochs: int = 1,
-    verbose: Any = "auto",
+    verbose: int | bool | str = "auto",
     callbacks: Any = None,
     validation_split: float = 0.0,
-    validation_data: Any = None,
+    validation_data: Data = None,
     shuffle: bool = True,
-    metrics: Any = None,
+    metrics: Identifier = None,
     initial_epoch: int = 0,
     validation_batch_size: int | None = None,
-    validation_freq: Any = 1,
+    validation_freq: int | list[int] | tuple[int, ...] | set[int] | range = 1,
 ) -> History:
     """Trains a module of torch by one compiled program, and gives it what it learned.
 
-    It is what this loop does, in other words::
+    It does what this loop does::
 
         module.train()
         for epoch in range(epochs):
@@ -155,15 +160,20 @@ def fit(
 
 
 class _Mirror(Callback):
-    """Gives the module, and torch's optimizer, what the model has come to."""
+    """Writes the weights, and the optimizer's state, back into torch's objects."""
 
-    def __init__(self, reading: Reading, theirs: Any, bonds: list[Bond]) -> None:
+    def __init__(
+        self,
+        reading: Reading,
+        theirs: "torch.optim.Optimizer | None",
+        bonds: list[Bond],
+    ) -> None:
         super().__init__()
         self.reading, self.theirs, self.bonds = reading, theirs, bonds
         self.begun = self.steps = self._steps()
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Before the other callbacks look."""
+    def on_epoch_end(self, epoch: int, logs: Config | None = None) -> None:
+        """Writes the weights before the other callbacks look at the module."""
         self.write()
 
     def _steps(self) -> int:
@@ -171,7 +181,7 @@ class _Mirror(Callback):
         return 0 if state is None else int(state["iterations"])
 
     def write(self) -> None:
-        """Writes all that training has changed."""
+        """Writes weights, counters and the optimizer's state, if any step was made."""
         model, steps = self.reading.model, self._steps()
         if steps == self.begun:
             return
@@ -193,22 +203,22 @@ class _Mirror(Callback):
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """Writes at the end, whatever it is."""
+        """Writes once more at the end, also when an error or Ctrl+C ends the fit."""
         try:
             yield
-        finally:  # the best weights may have come back since the last epoch
+        finally:  # a callback may have restored the best weights since the last epoch
             self.write()
 
 
-def _widened(data: Any) -> Any:
-    """The same with float32 in place of bfloat16, which numpy has not."""
+def _widened(data: Data) -> Data:
+    """The data, bfloat16 as float32, since numpy has no bfloat16."""
     if isinstance(data, list | tuple):
         return type(data)(map(_widened, data))
     return data.float() if str(getattr(data, "dtype", "")) == "torch.bfloat16" else data
 
 
-def _refuse_several(module: Any, model: Model) -> None:
-    """Refuses several outputs, which no loss of torch takes."""
+def _refuse_several(module: "nn.Module", model: Model) -> None:
+    """Refuses several outputs, since a loss of torch takes one."""
     if (several := len(jax.tree.leaves(model.outputs))) > 1:
         raise invalid(
             f"fit, {type(module).__name__}",
@@ -219,14 +229,14 @@ def _refuse_several(module: Any, model: Model) -> None:
         )
 
 
-def _shapes(x: Any) -> Any:
+def _shapes(x: Data) -> Shapes:
     """The shape of an example, or of one of each input."""
     if isinstance(x, list | tuple) and len(x) and hasattr(x[0], "shape"):
         return [tuple(np.shape(a)[1:]) for a in x]
     return tuple(getattr(x, "shape", None) or np.shape(x))[1:]
 
 
-def _trained(reading: Reading, theirs: Any) -> list[Bond]:
+def _trained(reading: Reading, theirs: "torch.optim.Optimizer | None") -> list[Bond]:
     """The weights that train; layers whose tensors the optimizer has not are frozen.
 
     Raises:
@@ -255,7 +265,7 @@ def _trained(reading: Reading, theirs: Any) -> list[Bond]:
         ]
         own = {path: id(tensor) in moved for path, tensor in pairs}
         if layer.trainable and len(set(own.values())) > 1:
-            left = ", ".join(path for path, there in own.items() if not there)
+            left = ", ".join(path for path, trains in own.items() if not trains)
             raise invalid(
                 "optimizer",
                 f"parameters without {left}",
@@ -267,13 +277,13 @@ def _trained(reading: Reading, theirs: Any) -> list[Bond]:
 
 
 def _last(module: Any) -> str:
-    """The class of the last module of a Sequential, or of nested ones."""
+    """The class of the last module, within nested Sequentials."""
     while type(module).__name__ == "Sequential" and len(module):
         module = module[-1]
     return type(module).__name__
 
 
-def _refuse_loader(x: Any) -> None:
+def _refuse_loader(x: Data) -> None:
     if type(x).__module__.startswith("torch.utils.data"):
         raise mistyped(
             "x",

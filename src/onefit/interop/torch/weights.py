@@ -1,18 +1,23 @@
-"""How a weight of onefit and tensors of torch are each other, both ways.
+"""Which tensors of torch a weight of onefit is, and how to convert each way.
 
 torch keeps a Linear's weight as (out, in) and a convolution's as (out, in, ...); onefit
 keeps Keras' (in, out) and (..., in, out). Gates of a recurrent layer stand in another
-order. What is true of weights is true of all that belongs to them number by number, so
-the same ways carry an optimizer's averages.
+order. An optimizer's averages have the shapes of the weights, and are converted alike.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from onefit.errors import invalid
 from onefit.layers.base import Layer
+from onefit.types import Array
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 __all__ = [
     "Bond",
@@ -30,7 +35,7 @@ __all__ = [
 
 
 class Way(NamedTuple):
-    """From arrays of torch to one of onefit (`join`), and back (`split`)."""
+    """How to convert: arrays of torch to one of onefit (`join`), and back (`split`)."""
 
     join: Callable[..., np.ndarray]
     split: Callable[[np.ndarray], tuple[np.ndarray, ...]]
@@ -44,22 +49,22 @@ class Bond(NamedTuple):
         name: The weight's name in it.
         paths: The tensors' names in the module: "0.weight".
         tensors: The tensors.
-        way: How they are each other.
+        way: How to convert between them.
     """
 
     layer: Layer
     name: str
     paths: tuple[str, ...]
-    tensors: tuple[Any, ...]
+    tensors: "tuple[torch.Tensor, ...]"
     way: Way
 
-    def read(self, arrays: Any = None) -> np.ndarray:
+    def read(self, arrays: Iterable[np.ndarray] | None = None) -> np.ndarray:
         """The weight, from the tensors or from arrays in their place."""
         given = map(array_of, self.tensors) if arrays is None else arrays
         return np.ascontiguousarray(self.way.join(*given))
 
-    def write(self, array: Any) -> None:
-        """Gives the tensors, in place, what the weight has become."""
+    def write(self, array: Array) -> None:
+        """Writes the weight into the tensors, in place."""
         for tensor, part in zip(
             self.tensors, self.way.split(np.asarray(array)), strict=True
         ):
@@ -73,7 +78,7 @@ stacked = Way(lambda *arrays: np.stack(arrays), tuple)
 """Several arrays as the rows of one."""
 
 summed = Way(lambda *arrays: np.sum(arrays, axis=0), lambda a: (a, np.zeros_like(a)))
-"""Several arrays that are only ever added: the first has all of it."""
+"""Several arrays that are only ever added; back, the first has the whole sum."""
 
 
 def moved(*axes: int) -> Way:
@@ -87,25 +92,25 @@ def moved(*axes: int) -> Way:
 
 
 def reshaped(shape: tuple[int, ...], before: tuple[int, ...]) -> Way:
-    """The same numbers, in one shape here and in another there."""
+    """The same numbers, in `shape` in onefit and in the shape `before` in torch."""
     return Way(lambda a: a.reshape(shape), lambda a: (a.reshape(before),))
 
 
-def array_of(tensor: Any) -> np.ndarray:
+def array_of(tensor: "torch.Tensor") -> np.ndarray:
     """A tensor as an array on the host."""
     return tensor.detach().cpu().numpy()
 
 
-def put(tensor: Any, array: Any) -> None:
-    """Gives a tensor new numbers, in place."""
+def put(tensor: "torch.Tensor", array: Array) -> None:
+    """Writes an array into a tensor, in place."""
     import torch
 
     with torch.no_grad():
         tensor.copy_(torch.from_numpy(np.array(array)))
 
 
-def package() -> Any:
-    """The package torch; asked for by its pip command."""
+def package() -> ModuleType:
+    """The package torch; the error without it says how to install it."""
     try:
         import torch
     except ImportError as error:
@@ -116,8 +121,10 @@ def package() -> Any:
     return torch
 
 
-def refusal(path: str, module: Any, received: str, expected: str, fix: str = "") -> Any:
-    """The error for a module that onefit cannot have; it names the module's path."""
+def refusal(
+    path: str, module: "nn.Module", received: str, expected: str, fix: str = ""
+) -> ValueError:
+    """The error for a module that onefit does not have; it names the module's path."""
     kind = type(module).__name__
     where = f"{path} ({kind})" if path else kind
     return invalid(where, received, expected, fix)

@@ -3,15 +3,16 @@
 A model whose layers are one after another becomes an `nn.Sequential`; any other becomes
 a `torch.fx.GraphModule`, plain torch with a `forward` that can be read (`.code`).
 
-Arrays keep the model's layout. Where a layer has channels last and torch's module
-wants them first they are moved, and moved back where the layout matters again.
+Arrays keep the model's layout. Where a layer has channels last and torch's module takes
+them first, they are moved, and moved back where a layer needs the model's layout.
 """
 
 import dataclasses
 import re
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from types import UnionType
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_args
 
 import jax
 import numpy as np
@@ -22,12 +23,18 @@ from onefit.interop.torch.modules import ACTIVATIONS
 from onefit.interop.torch.weights import put
 from onefit.layers.activation import Activation
 from onefit.layers.base import Layer, where
+from onefit.layers.grids import Grid
 from onefit.models.model import Model
 from onefit.networks.graph import Graph, as_graph
 from onefit.registry import nearest_formula
-from onefit.types import is_shape
+from onefit.types import Function, Mask, Params, Shape, is_shape
 
-__all__ = ["Value", "Writer", "fill", "writes"]
+if TYPE_CHECKING:
+    from torch import fx, nn
+
+__all__ = ["Module", "Value", "Values", "Writer", "fill", "writes"]
+
+Module = TypeVar("Module", bound="nn.Module")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,21 +47,27 @@ class Value:
         first: Whether torch has its last axis as the second.
     """
 
-    node: Any
-    shape: tuple[int | None, ...]
+    node: "fx.Node"
+    shape: Shape
     first: bool = False
 
 
-Write = Callable[["Writer", Any, Any], Any]
+Values: TypeAlias = Value | Sequence[Value]
+"""What passes between layers: a value, or several."""
+
+# Each takes the layers, one value or several, that its own annotations name.
+Write = Callable[["Writer", Any, Any], Values]
 WRITERS: dict[type[Layer], Write] = {}
-"""What writes the layers of a class: (writer, layer, values) to values."""
+"""The functions that write the layers of a class: (writer, layer, values) to values."""
 
 
-def writes(*classes: type[Layer]) -> Callable[[Write], Write]:
-    """Says of which layers a function makes modules."""
+def writes(*kinds: type[Layer] | UnionType) -> Callable[[Write], Write]:
+    """Registers a function as the writer of layers: of classes, or unions of them."""
 
     def add(write: Write) -> Write:
-        WRITERS.update(dict.fromkeys(classes, write))
+        for kind in kinds:
+            classes = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+            WRITERS.update(dict.fromkeys(classes, write))
         return write
 
     return add
@@ -69,8 +82,8 @@ class Writer:
         self.graph, self.modules, self.nn = fx.Graph(), {}, nn
         self.made: dict[Any, str] = {}
 
-    def module(self, model: Model) -> Any:
-        """The whole."""
+    def module(self, model: Model) -> "nn.Module":
+        """The module of a whole model."""
         from torch import fx
 
         shapes = model.graph.slot.input_shape
@@ -99,15 +112,15 @@ class Writer:
             whole = fx.GraphModule(root, self.graph)
         return whole.eval()
 
-    def through(self, graph: Graph, given: list[Value]) -> Any:
+    def through(self, graph: Graph, given: list[Value]) -> Values:
         """The outputs of a graph of layers."""
         return graph.thread(
             given[0] if len(given) == 1 else given,
             lambda node, number, x, mask: self.layer(graph.layers[node.layer], x, mask),
         )
 
-    def layer(self, layer: Layer, x: Any, mask: Any = None) -> Any:
-        """What a layer makes of values."""
+    def layer(self, layer: Layer, x: Values, mask: Mask = None) -> Values:
+        """The output of a layer for values; writes its module."""
         if isinstance(layer, Graph):
             return self.through(layer, [x] if isinstance(x, Value) else list(x))
         write = nearest_formula(WRITERS, type(layer))
@@ -136,7 +149,7 @@ class Writer:
         return write(self, layer, x)
 
     def warn(self, layer: Layer, lost: str) -> None:
-        """Says what of a layer stays behind, that only training needs."""
+        """Warns that a setting which only training needs is left out."""
         warnings.warn(
             f"to_torch, {where(layer)}: {lost} stays behind, which torch has "
             "not; the outputs are the same, further training is not",
@@ -146,14 +159,20 @@ class Writer:
 
     # Parts of the graph -------------------------------------------------------------
 
-    def call(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(self, function: Function | str, *args: Any, **kwargs: Any) -> "fx.Node":
         """A call of a function, or of a method by its name."""
         args = tuple(a.node if isinstance(a, Value) else a for a in args)
         if isinstance(function, str):
             return self.graph.call_method(function, args, kwargs)
         return self.graph.call_function(function, args, kwargs)
 
-    def add(self, layer: Layer, make: Any, node: Any, more: str = "") -> Any:
+    def add(
+        self,
+        layer: Layer,
+        make: "Callable[[], nn.Module] | nn.Module",
+        node: "fx.Node",
+        more: str = "",
+    ) -> "fx.Node":
         """A call of a module, which `make` makes at the layer's first call.
 
         Args:
@@ -177,8 +196,8 @@ class Writer:
             self.modules[title] = inner
         return self.graph.call_module(self.made[key], (node,))
 
-    def weighted(self, cls: Any, *args: Any, **kwargs: Any) -> Any:
-        """A module whose weights nobody has drawn; torch's generator stays as it is."""
+    def weighted(self, cls: Callable[..., Module], *args: Any, **kwargs: Any) -> Module:
+        """A module whose weights are not drawn: torch's generator stays as it is."""
         import torch
 
         with torch.device("meta"):
@@ -199,22 +218,22 @@ class Writer:
         order = (0, len(x.shape) - 1, *range(1, len(x.shape) - 1))
         return Value(self.call("permute", x, order), x.shape, True)
 
-    def grid(self, layer: Any, x: Value) -> tuple[Value, bool]:
-        """The value as a module of grids takes it, and whether it is moved for that."""
+    def grid(self, layer: Grid, x: Value) -> tuple[Value, bool]:
+        """The value with channels first, and whether they were moved for that."""
         if layer.data_format == "channels_first":
             return self.last(x), False
         return self.channels_first(x), True
 
-    def ended(self, layer: Any, node: Any, shape: Any, first: bool) -> Value:
-        """What a layer makes, through its activation."""
+    def ended(self, layer: Layer, node: "fx.Node", shape: Shape, first: bool) -> Value:
+        """The output of a layer: the node's value, after the layer's activation."""
         value = Value(node, shape, first)
         g = getattr(layer, "activation", activations.linear)
         return value if g is activations.linear else self.activated(layer, g, value)
 
-    def activated(self, layer: Layer, g: Any, x: Value) -> Value:
+    def activated(self, layer: Layer, g: Function, x: Value) -> Value:
         """An activation as a module."""
         nn, name = self.nn, activations.serialize(g)
-        plain = {ours: theirs for theirs, ours in ACTIVATIONS.items()}
+        plain = {mine: theirs for theirs, mine in ACTIVATIONS.items()}
         others = {
             "celu": nn.CELU,
             "elu": nn.ELU,
@@ -246,11 +265,11 @@ class Writer:
         )
 
 
-def fill(module: Any, weights: dict[str, Any], **names: Any) -> Any:
-    """Gives a module weights: torch's name=(ours, way) for those there are."""
-    for theirs, (ours, way) in names.items():
-        if ours in weights:
-            arrays = way.split(np.asarray(weights[ours]))
+def fill(module: Module, weights: Params, **names: Any) -> Module:
+    """Writes weights into a module: torch's name=(onefit's name, way) for each."""
+    for theirs, (mine, way) in names.items():
+        if mine in weights:
+            arrays = way.split(np.asarray(weights[mine]))
             for name, array in zip(theirs.split("__"), arrays, strict=True):
                 put(getattr(module, name), array)
     return module

@@ -2,27 +2,77 @@
 
 import dataclasses
 import operator
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
 
 from onefit import activations, layers
 from onefit.errors import invalid
-from onefit.interop.torch.modules import MODES, bordered, repeated, softplus_to
+from onefit.interop.torch.modules import MODES, Pairs, bordered, repeated, softplus_to
 from onefit.interop.torch.recurrent import KINDS, by_gate, tensors_of
-from onefit.interop.torch.weights import as_is, moved, put, reshaped, stacked
-from onefit.interop.torch.writer import Value, Writer, fill, writes
-from onefit.layers.base import where
+from onefit.interop.torch.weights import Way, as_is, moved, put, reshaped, stacked
+from onefit.interop.torch.writer import Module, Value, Values, Writer, fill, writes
+from onefit.layers.base import Layer, where
 from onefit.layers.operation import Absolute, Arithmetic, GetItem
 from onefit.models.model import Model
 from onefit.registry import nearest, nearest_formula
+from onefit.types import Function, Params, Shape
+
+if TYPE_CHECKING:
+    from torch import fx, nn
 
 __all__ = ["written"]
 
+Conv: TypeAlias = layers.Conv1D | layers.Conv2D | layers.Conv3D
+Transposed: TypeAlias = (
+    layers.Conv1DTranspose | layers.Conv2DTranspose | layers.Conv3DTranspose
+)
+Dropout: TypeAlias = (
+    layers.Dropout
+    | layers.AlphaDropout
+    | layers.SpatialDropout1D
+    | layers.SpatialDropout2D
+    | layers.SpatialDropout3D
+)
+Pool: TypeAlias = (
+    layers.MaxPooling1D
+    | layers.MaxPooling2D
+    | layers.MaxPooling3D
+    | layers.AveragePooling1D
+    | layers.AveragePooling2D
+    | layers.AveragePooling3D
+)
+GlobalPool: TypeAlias = (
+    layers.GlobalMaxPooling1D
+    | layers.GlobalMaxPooling2D
+    | layers.GlobalMaxPooling3D
+    | layers.GlobalAveragePooling1D
+    | layers.GlobalAveragePooling2D
+    | layers.GlobalAveragePooling3D
+)
+AdaptivePool: TypeAlias = (
+    layers.AdaptiveMaxPooling1D
+    | layers.AdaptiveMaxPooling2D
+    | layers.AdaptiveMaxPooling3D
+    | layers.AdaptiveAveragePooling1D
+    | layers.AdaptiveAveragePooling2D
+    | layers.AdaptiveAveragePooling3D
+)
+Borders: TypeAlias = (
+    layers.ZeroPadding1D
+    | layers.ZeroPadding2D
+    | layers.ZeroPadding3D
+    | layers.Cropping1D
+    | layers.Cropping2D
+    | layers.Cropping3D
+)
+UpSampling: TypeAlias = layers.UpSampling1D | layers.UpSampling2D | layers.UpSampling3D
 
-def written(model: Model) -> Any:
+
+def written(model: Model) -> "nn.Module":
     """The module that computes what a model computes.
 
     Raises:
@@ -42,11 +92,11 @@ def written(model: Model) -> Any:
 
 
 @writes(layers.Dense)
-def dense(w: Writer, layer: Any, x: Value) -> Value:
+def dense(w: Writer, layer: layers.Dense, x: Value) -> Value:
     """A Linear."""
     x, shape = w.last(x), layer.output_shape(x.shape)
 
-    def make() -> Any:
+    def make() -> "nn.Module":
         sizes = layer.slot.params["kernel"].shape
         linear = w.weighted(w.nn.Linear, *sizes, bias=layer.use_bias)
         names = {"weight": ("kernel", moved(1, 0)), "bias": ("bias", as_is)}
@@ -55,8 +105,8 @@ def dense(w: Writer, layer: Any, x: Value) -> Value:
     return w.ended(layer, w.add(layer, make, x.node), shape, False)
 
 
-@writes(layers.Conv1D, layers.Conv2D, layers.Conv3D)
-def convolution(w: Writer, layer: Any, x: Value) -> Value:
+@writes(Conv)
+def convolution(w: Writer, layer: Conv, x: Value) -> Value:
     """A Conv, with zeros before it where its own padding cannot say them."""
     shape = layer.output_shape(x.shape)
     reach = [
@@ -72,7 +122,7 @@ def convolution(w: Writer, layer: Any, x: Value) -> Value:
         pairs = _around(layer, x.shape, layer.axes(x.shape))
         node = w.add(layer, _pad(w, pairs, 0.0), node, "_pad")
 
-    def make() -> Any:
+    def make() -> "nn.Module":
         kernel = layer.slot.params["kernel"]
         module = w.weighted(
             getattr(w.nn, f"Conv{layer.rank}d"),
@@ -90,15 +140,19 @@ def convolution(w: Writer, layer: Any, x: Value) -> Value:
     return w.ended(layer, w.add(layer, make, node), shape, first)
 
 
-def _kernel(rank: int) -> dict[str, Any]:
+def _kernel(rank: int) -> dict[str, tuple[str, Way]]:
     way = moved(*range(2, 2 + rank), 1, 0)
     return {"weight": ("kernel", way), "bias": ("bias", as_is)}
 
 
-def _around(layer: Any, shape: Any, axes: Any) -> list[tuple[int, int]]:
+def _around(
+    layer: Conv | Pool, shape: Shape, axes: tuple[int, ...]
+) -> list[tuple[int, int]]:
     """How many cells padding="same" puts before and after each axis."""
-    sizes = getattr(layer, "kernel_size", None) or layer.pool_size
-    rates = getattr(layer, "dilation_rate", (1,) * layer.rank)
+    if isinstance(layer, Pool):
+        sizes, rates = layer.pool_size, (1,) * layer.rank
+    else:
+        sizes, rates = layer.kernel_size, layer.dilation_rate
     pairs = []
     for axis, k, s, d in zip(axes, sizes, layer.strides, rates, strict=True):
         n = shape[axis]
@@ -114,14 +168,14 @@ def _around(layer: Any, shape: Any, axes: Any) -> list[tuple[int, int]]:
     return pairs
 
 
-def _pad(w: Writer, pairs: Any, value: float) -> Any:
+def _pad(w: Writer, pairs: Pairs, value: float) -> "nn.Module":
     """A module that pads a grid, or cuts where negative."""
     flat = tuple(int(n) for pair in reversed([*pairs]) for n in pair)
     return getattr(w.nn, f"ConstantPad{len(flat) // 2}d")(flat, value)
 
 
-@writes(layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
-def transposed(w: Writer, layer: Any, x: Value) -> Value:
+@writes(Transposed)
+def transposed(w: Writer, layer: Transposed, x: Value) -> Value:
     """A ConvTranspose; what padding="same" leaves out is cut off after it."""
     shape = layer.output_shape(x.shape)
     x, first = w.grid(layer, x)
@@ -133,7 +187,7 @@ def transposed(w: Writer, layer: Any, x: Value) -> Value:
         more.append(max(-outside, 0))
         cuts.append((-before, -(max(outside, 0) - before)))
 
-    def make() -> Any:
+    def make() -> "nn.Module":
         kernel = layer.slot.params["kernel"]
         module = w.weighted(
             getattr(w.nn, f"ConvTranspose{layer.rank}d"),
@@ -154,7 +208,7 @@ def transposed(w: Writer, layer: Any, x: Value) -> Value:
 
 
 @writes(layers.Embedding)
-def embedding(w: Writer, layer: Any, x: Value) -> Value:
+def embedding(w: Writer, layer: layers.Embedding, x: Value) -> Value:
     """An Embedding, on whole numbers."""
     if layer.mask_zero:
         raise invalid(
@@ -164,7 +218,7 @@ def embedding(w: Writer, layer: Any, x: Value) -> Value:
             "write mask_zero=False, or convert the layers one by one",
         )
 
-    def make() -> Any:
+    def make() -> "nn.Module":
         sizes = layer.slot.params["embeddings"].shape
         module = w.weighted(w.nn.Embedding, *sizes)
         return fill(module, layer.slot.params, weight=("embeddings", as_is))
@@ -176,7 +230,7 @@ def embedding(w: Writer, layer: Any, x: Value) -> Value:
 # Normalization ------------------------------------------------------------------------
 
 
-def _gains(w: Writer, layer: Any, module: Any) -> Any:
+def _gains(w: Writer, layer: Layer, module: Module) -> Module:
     """γ and β; one that the layer has not is 1 or 0, and does not train."""
     named = layer.slot.params | layer.slot.state
     names = {
@@ -192,8 +246,8 @@ def _gains(w: Writer, layer: Any, module: Any) -> Any:
 
 
 @writes(layers.BatchNormalization)
-def batch_norm(w: Writer, layer: Any, x: Value) -> Value:
-    """A BatchNorm of the input's rank; its momentum is what a batch counts."""
+def batch_norm(w: Writer, layer: layers.BatchNormalization, x: Value) -> Value:
+    """A BatchNorm of the input's rank; its momentum is one minus the layer's."""
     axis = layer.axis % len(x.shape)
     if axis != len(x.shape) - 1 and axis != 1:
         raise invalid(
@@ -207,7 +261,7 @@ def batch_norm(w: Writer, layer: Any, x: Value) -> Value:
     x = w.channels_first(x) if moves else w.last(x)
     rank = max(len(x.shape) - 2, 1)
 
-    def make() -> Any:
+    def make() -> "nn.Module":
         size = len(layer.slot.state["moving_mean"])
         module = w.weighted(
             getattr(w.nn, f"BatchNorm{rank}d"),
@@ -232,7 +286,9 @@ def batch_norm(w: Writer, layer: Any, x: Value) -> Value:
 
 
 @writes(layers.LayerNormalization, layers.RMSNormalization)
-def layer_norm(w: Writer, layer: Any, x: Value) -> Value:
+def layer_norm(
+    w: Writer, layer: layers.LayerNormalization | layers.RMSNormalization, x: Value
+) -> Value:
     """A LayerNorm, over the last axes."""
     x, ndim = w.last(x), len(x.shape)
     axes = layer.axis if isinstance(layer.axis, tuple) else (layer.axis,)
@@ -244,7 +300,7 @@ def layer_norm(w: Writer, layer: Any, x: Value) -> Value:
             "the last axes",
         )
 
-    def make() -> Any:
+    def make() -> "nn.Module":
         sizes = [x.shape[a] for a in axes]
         if isinstance(layer, layers.RMSNormalization):
             module = w.weighted(w.nn.RMSNorm, sizes, eps=float(layer.epsilon))
@@ -262,14 +318,14 @@ def layer_norm(w: Writer, layer: Any, x: Value) -> Value:
 
 
 @writes(layers.GroupNormalization)
-def group_norm(w: Writer, layer: Any, x: Value) -> Value:
+def group_norm(w: Writer, layer: layers.GroupNormalization, x: Value) -> Value:
     """A GroupNorm."""
     axis = layer.axis % len(x.shape)
     moves = axis == len(x.shape) - 1
     x = w.channels_first(x) if moves else w.last(x)
     size = x.shape[axis]
 
-    def make() -> Any:
+    def make() -> "nn.Module":
         module = w.weighted(
             w.nn.GroupNorm,
             size if layer.groups == -1 else layer.groups,
@@ -288,21 +344,21 @@ def group_norm(w: Writer, layer: Any, x: Value) -> Value:
 
 
 @writes(layers.Activation)
-def activation(w: Writer, layer: Any, x: Value) -> Value:
-    """A function by its name."""
+def activation(w: Writer, layer: layers.Activation, x: Value) -> Value:
+    """The module of an activation, by its name."""
     return w.activated(layer, layer.activation, x)
 
 
-def _bordered(nn: Any, widths: Any, mode: str, value: float) -> Any:
+def _bordered(nn: ModuleType, widths: Pairs, mode: str, value: float) -> "nn.Module":
     flat = tuple(n for pair in reversed(widths) for n in pair)
-    kinds = {ours: theirs for theirs, ours in MODES.items()}
+    kinds = {mine: theirs for theirs, mine in MODES.items()}
     kind = kinds.get(mode, "constant").replace("reflect", "reflection")
     kind = kind.replace("replicate", "replication").title()
     more = (value,) if kind == "Constant" else ()
     return getattr(nn, f"{kind}Pad{len(widths)}d")(flat, *more)
 
 
-FUNCTIONS: dict[Any, Callable[..., Any]] = {
+FUNCTIONS: dict[Function, Function] = {
     activations.celu: lambda nn, alpha: nn.CELU(alpha),
     activations.gelu: lambda nn, approximate: nn.GELU("tanh"),
     activations.glu: lambda nn, axis: nn.GLU(axis),
@@ -323,7 +379,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
 
 
 @writes(layers.Lambda)
-def function(w: Writer, layer: Any, x: Value) -> Value:
+def function(w: Writer, layer: layers.Lambda, x: Value) -> Value:
     """One of the functions that `from_torch` makes layers of."""
     if layer.function not in FUNCTIONS:
         raise invalid(
@@ -338,19 +394,19 @@ def function(w: Writer, layer: Any, x: Value) -> Value:
 
 
 @writes(layers.InputLayer)
-def entrance(w: Writer, layer: Any, x: Value) -> Value:
-    """Nothing."""
+def entrance(w: Writer, layer: layers.InputLayer, x: Value) -> Value:
+    """No module: an input passes as it is."""
     return x
 
 
 @writes(layers.Identity)
-def identity(w: Writer, layer: Any, x: Value) -> Value:
+def identity(w: Writer, layer: layers.Identity, x: Value) -> Value:
     """An Identity."""
     return dataclasses.replace(x, node=w.add(layer, w.nn.Identity, x.node))
 
 
 @writes(layers.Softmax)
-def softmax(w: Writer, layer: Any, x: Value) -> Value:
+def softmax(w: Writer, layer: layers.Softmax, x: Value) -> Value:
     """A Softmax along one axis."""
     x = w.last(x)
     if isinstance(layer.axis, tuple):
@@ -365,7 +421,7 @@ def softmax(w: Writer, layer: Any, x: Value) -> Value:
 
 
 @writes(layers.ReLU)
-def relu(w: Writer, layer: Any, x: Value) -> Value:
+def relu(w: Writer, layer: layers.ReLU, x: Value) -> Value:
     """A ReLU or a ReLU6."""
     settings = layer.max_value, layer.negative_slope, layer.threshold
     known = {(None, 0, 0): w.nn.ReLU, (6, 0, 0): w.nn.ReLU6}
@@ -380,21 +436,21 @@ def relu(w: Writer, layer: Any, x: Value) -> Value:
 
 
 @writes(layers.LeakyReLU)
-def leaky_relu(w: Writer, layer: Any, x: Value) -> Value:
+def leaky_relu(w: Writer, layer: layers.LeakyReLU, x: Value) -> Value:
     """A LeakyReLU."""
     make = lambda: w.nn.LeakyReLU(float(layer.negative_slope))  # noqa: E731
     return dataclasses.replace(x, node=w.add(layer, make, x.node))
 
 
 @writes(layers.ELU)
-def elu(w: Writer, layer: Any, x: Value) -> Value:
+def elu(w: Writer, layer: layers.ELU, x: Value) -> Value:
     """An ELU."""
     make = lambda: w.nn.ELU(float(layer.alpha))  # noqa: E731
     return dataclasses.replace(x, node=w.add(layer, make, x.node))
 
 
 @writes(layers.PReLU)
-def prelu(w: Writer, layer: Any, x: Value) -> Value:
+def prelu(w: Writer, layer: layers.PReLU, x: Value) -> Value:
     """A PReLU with one slope, or one a channel."""
     slopes = layer.slot.params["alpha"]
     sizes = [n for n in slopes.shape if n != 1] or [1]
@@ -410,7 +466,7 @@ def prelu(w: Writer, layer: Any, x: Value) -> Value:
     if sizes != [1]:
         x = w.channels_first(x) if by_last and slopes.ndim > 1 else w.last(x)
 
-    def make() -> Any:
+    def make() -> "nn.Module":
         way = reshaped(slopes.shape, (slopes.size,))
         module = w.weighted(w.nn.PReLU, slopes.size)
         return fill(module, layer.slot.params, weight=("alpha", way))
@@ -421,15 +477,9 @@ def prelu(w: Writer, layer: Any, x: Value) -> Value:
 # Dropout, shapes ----------------------------------------------------------------------
 
 
-@writes(
-    layers.Dropout,
-    layers.AlphaDropout,
-    layers.SpatialDropout1D,
-    layers.SpatialDropout2D,
-    layers.SpatialDropout3D,
-)
-def dropout(w: Writer, layer: Any, x: Value) -> Value:
-    """The same share."""
+@writes(Dropout)
+def dropout(w: Writer, layer: Dropout, x: Value) -> Value:
+    """A Dropout of the same rate."""
     rate = float(layer.rate)
     alpha = isinstance(layer, layers.AlphaDropout)
     name = "AlphaDropout" if alpha else "Dropout"
@@ -452,15 +502,15 @@ def dropout(w: Writer, layer: Any, x: Value) -> Value:
 
 
 @writes(layers.GaussianNoise, layers.GaussianDropout, layers.ActivityRegularization)
-def only_training(w: Writer, layer: Any, x: Value) -> Value:
-    """What does something only while training."""
+def only_training(w: Writer, layer: Layer, x: Value) -> Value:
+    """No module: the layer does something only while training."""
     w.warn(layer, "it")
     return x
 
 
 @writes(layers.Flatten)
-def flatten(w: Writer, layer: Any, x: Value) -> Value:
-    """In the order of the model's array."""
+def flatten(w: Writer, layer: layers.Flatten, x: Value) -> Value:
+    """A Flatten, in the order of the model's array."""
     shape, x = layer.output_shape(x.shape), w.last(x)
     node = x.node
     if layer.data_format == "channels_first" and len(x.shape) > 2:
@@ -472,8 +522,10 @@ def flatten(w: Writer, layer: Any, x: Value) -> Value:
 
 
 @writes(layers.Reshape, layers.RepeatVector, layers.Permute)
-def reshape(w: Writer, layer: Any, x: Value) -> Value:
-    """Other shapes, by methods."""
+def reshape(
+    w: Writer, layer: layers.Reshape | layers.RepeatVector | layers.Permute, x: Value
+) -> Value:
+    """A reshape, an expand or a permute."""
     shape, x = layer.output_shape(x.shape), w.last(x)
     if isinstance(layer, layers.Permute):
         return Value(w.call("permute", x, (0, *layer.dims)), shape)
@@ -485,7 +537,7 @@ def reshape(w: Writer, layer: Any, x: Value) -> Value:
 
 
 @writes(GetItem, Absolute)
-def part(w: Writer, layer: Any, x: Value) -> Value:
+def part(w: Writer, layer: GetItem | Absolute, x: Value) -> Value:
     """A slice; torch has no steps below zero."""
     shape, x = layer.output_shape(x.shape), w.last(x)
     if isinstance(layer, Absolute):
@@ -507,16 +559,9 @@ def part(w: Writer, layer: Any, x: Value) -> Value:
 # Grids --------------------------------------------------------------------------------
 
 
-@writes(
-    layers.MaxPooling1D,
-    layers.MaxPooling2D,
-    layers.MaxPooling3D,
-    layers.AveragePooling1D,
-    layers.AveragePooling2D,
-    layers.AveragePooling3D,
-)
-def pooling(w: Writer, layer: Any, x: Value) -> Value:
-    """A pool; padding="same" of a maximum lies below every number."""
+@writes(Pool)
+def pooling(w: Writer, layer: Pool, x: Value) -> Value:
+    """A pool; padding="same" of a maximum is −∞, which is never the maximum."""
     shape = layer.output_shape(x.shape)
     kind = "Max" if layer.role == "max pooling" else "Avg"
     pairs = [(0, 0)] * layer.rank
@@ -542,32 +587,18 @@ def pooling(w: Writer, layer: Any, x: Value) -> Value:
     return Value(w.add(layer, make, node), shape, first)
 
 
-@writes(
-    layers.GlobalMaxPooling1D,
-    layers.GlobalMaxPooling2D,
-    layers.GlobalMaxPooling3D,
-    layers.GlobalAveragePooling1D,
-    layers.GlobalAveragePooling2D,
-    layers.GlobalAveragePooling3D,
-)
-def global_pooling(w: Writer, layer: Any, x: Value) -> Value:
-    """The whole grid: a mean or maximum over its axes."""
+@writes(GlobalPool)
+def global_pooling(w: Writer, layer: GlobalPool, x: Value) -> Value:
+    """A mean or a maximum over the axes of the grid."""
     shape, axes = layer.output_shape(x.shape), layer.axes(x.shape)
     x = w.last(x)
     name = "amax" if layer.role == "max pooling" else "mean"
     return Value(w.call(name, x, axes, layer.keepdims), shape)
 
 
-@writes(
-    layers.AdaptiveMaxPooling1D,
-    layers.AdaptiveMaxPooling2D,
-    layers.AdaptiveMaxPooling3D,
-    layers.AdaptiveAveragePooling1D,
-    layers.AdaptiveAveragePooling2D,
-    layers.AdaptiveAveragePooling3D,
-)
-def adaptive_pooling(w: Writer, layer: Any, x: Value) -> Value:
-    """As many windows as asked for."""
+@writes(AdaptivePool)
+def adaptive_pooling(w: Writer, layer: AdaptivePool, x: Value) -> Value:
+    """An adaptive pool."""
     shape = layer.output_shape(x.shape)
     x, first = w.grid(layer, x)
     kind = "Max" if layer.role == "max pooling" else "Avg"
@@ -578,24 +609,17 @@ def adaptive_pooling(w: Writer, layer: Any, x: Value) -> Value:
     return Value(node, shape, first)
 
 
-@writes(
-    layers.ZeroPadding1D,
-    layers.ZeroPadding2D,
-    layers.ZeroPadding3D,
-    layers.Cropping1D,
-    layers.Cropping2D,
-    layers.Cropping3D,
-)
-def borders(w: Writer, layer: Any, x: Value) -> Value:
-    """Cells added or cut off."""
+@writes(Borders)
+def borders(w: Writer, layer: Borders, x: Value) -> Value:
+    """A module that adds cells, or cuts them off."""
     shape = layer.output_shape(x.shape)
     x, first = w.grid(layer, x)
     return Value(w.add(layer, _pad(w, layer.borders(), 0.0), x.node), shape, first)
 
 
-@writes(layers.UpSampling1D, layers.UpSampling2D, layers.UpSampling3D)
-def upsampling(w: Writer, layer: Any, x: Value) -> Value:
-    """By repeating, or bilinearly."""
+@writes(UpSampling)
+def upsampling(w: Writer, layer: UpSampling, x: Value) -> Value:
+    """An Upsample, by repeating or bilinear."""
     shape = layer.output_shape(x.shape)
     x, first = w.grid(layer, x)
     mode = getattr(layer, "interpolation", "nearest")
@@ -634,7 +658,7 @@ PAIRS = {
     layers.Minimum,
     layers.Concatenate,
 )
-def joined(w: Writer, layer: Any, xs: Any) -> Value:
+def joined(w: Writer, layer: Layer, xs: Sequence[Value]) -> Value:
     """Several values as one."""
     import torch
 
@@ -664,22 +688,26 @@ def joined(w: Writer, layer: Any, xs: Any) -> Value:
     return Value(total, shape)
 
 
-@writes(Arithmetic, layers.Rescaling)
-def arithmetic(w: Writer, layer: Any, x: Any) -> Value:
+@writes(layers.Rescaling)
+def rescaling(w: Writer, layer: layers.Rescaling, x: Value) -> Value:
+    """A product and a sum, with one number each."""
+    if np.ndim(layer.scale) or np.ndim(layer.offset):
+        raise invalid(
+            where(layer),
+            "a scale or an offset for each channel",
+            "numbers",
+            "make it a BatchNormalization, which has numbers a channel",
+        )
+    scaled = w.call(operator.mul, w.last(x), float(layer.scale))
+    return Value(w.call(operator.add, scaled, float(layer.offset)), x.shape)
+
+
+@writes(Arithmetic)
+def arithmetic(w: Writer, layer: Arithmetic, x: Values) -> Value:
     """An operation of two values, or of one and a number."""
-    if isinstance(layer, layers.Rescaling):
-        if np.ndim(layer.scale) or np.ndim(layer.offset):
-            raise invalid(
-                where(layer),
-                "a scale or an offset for each channel",
-                "numbers",
-                "make it a BatchNormalization, which has numbers a channel",
-            )
-        scaled = w.call(operator.mul, w.last(x), float(layer.scale))
-        return Value(w.call(operator.add, scaled, float(layer.offset)), x.shape)
-    values: Any = x if isinstance(x, tuple) else (x,)
-    shapes: Any = tuple(v.shape for v in values)
-    shape = layer.output_shape(shapes if len(shapes) > 1 else shapes[0])
+    values = (x,) if isinstance(x, Value) else x
+    shapes = tuple(v.shape for v in values)
+    shape = layer.output_shape(shapes[0] if len(shapes) == 1 else shapes)
     nodes = [w.last(v).node for v in values]
     if len(values) == 1:
         if np.ndim(layer.constant) or layer.operation not in PAIRS:
@@ -698,11 +726,11 @@ def arithmetic(w: Writer, layer: Any, x: Any) -> Value:
 
 
 @writes(layers.SimpleRNN, layers.LSTM, layers.GRU, layers.Bidirectional)
-def recurrent(w: Writer, layer: Any, x: Any) -> Any:
+def recurrent(w: Writer, layer: Any, x: Any) -> Values:
     """A recurrent module, and what of its outputs the layer gives."""
     both = isinstance(layer, layers.Bidirectional)
     one = layer.layer if both else layer
-    kinds = {ours: theirs for theirs, ours in KINDS.items()}
+    kinds = {mine: theirs for theirs, mine in KINDS.items()}
     kind = nearest_formula(kinds, type(one)) or ""
     _refuse_recurrent(layer, one, kind, both, x)
     if getattr(one, "dropout", 0) or getattr(one, "recurrent_dropout", 0):
@@ -711,7 +739,7 @@ def recurrent(w: Writer, layer: Any, x: Any) -> Any:
     flips = one.go_backwards and not both
     node = w.call("flip", x, (1,)) if flips else x.node
 
-    def make() -> Any:
+    def make() -> "nn.Module":
         more = {"nonlinearity": activations.serialize(one.activation)}
         weights = layer.slot.params
         first = "forward/" if both else ""
@@ -753,7 +781,7 @@ def recurrent(w: Writer, layer: Any, x: Any) -> Any:
     return tuple(map(Value, [y, *states], shape))
 
 
-def _ends(w: Writer, y: Any, units: int) -> Any:
+def _ends(w: Writer, y: "fx.Node", units: int) -> "fx.Node":
     """The last outputs of both directions."""
     import torch
 
@@ -763,7 +791,7 @@ def _ends(w: Writer, y: Any, units: int) -> Any:
     return w.call(torch.cat, [one, other], -1)
 
 
-def _fill_gates(module: Any, kind: str, own: dict[str, Any], backward: bool) -> None:
+def _fill_gates(module: "nn.Module", kind: str, own: Params, backward: bool) -> None:
     for name, paths in tensors_of(0, backward).items():
         if name not in own:
             continue
@@ -776,15 +804,15 @@ def _fill_gates(module: Any, kind: str, own: dict[str, Any], backward: bool) -> 
             put(getattr(module, path), part_)
 
 
-def _sizes(one: Any) -> Any:
-    """What the two directions of torch's modules have in common."""
+def _sizes(one: Layer) -> tuple[object, ...]:
+    """The settings that both directions of a module of torch share."""
     names = ("units", "use_bias", "activation", "recurrent_activation", "reset_after")
     return type(one), *(getattr(one, name, None) for name in names)
 
 
-def _refuse_recurrent(layer: Any, one: Any, kind: str, both: bool, x: Any) -> None:
+def _refuse_recurrent(layer: Any, one: Layer, kind: str, both: bool, x: Values) -> None:
     """Refuses what torch's recurrent modules do not have."""
-    told = activations.serialize(getattr(one, "activation", None))
+    activation = activations.serialize(getattr(one, "activation", None))
     gates = getattr(one, "recurrent_activation", activations.sigmoid)
     gates = activations.serialize(gates)
     known = ("tanh", "relu") if kind == "RNN" else ("tanh",)
@@ -792,7 +820,7 @@ def _refuse_recurrent(layer: Any, one: Any, kind: str, both: bool, x: Any) -> No
         "a cell of your own": not kind,
         "initial states": isinstance(x, tuple),
         "stateful=True": getattr(one, "stateful", False),
-        f"activation={told!r}": told not in known,
+        f"activation={activation!r}": activation not in known,
         f"recurrent_activation={gates!r}": gates != "sigmoid",
         "reset_after=False": not getattr(one, "reset_after", True),
         "a backward_layer of other settings": both

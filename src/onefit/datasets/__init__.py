@@ -1,7 +1,8 @@
 """The lectures' data: shipped, generated, or downloaded once and checked.
 
 Every function gives plain numpy arrays, ready for `fit`. Importing this package reads
-no file.
+no file. It uses config, for the random stream, and errors; it knows nothing of
+networks.
 """
 # ruff: noqa: F403, PLE0605
 # pyright: reportUnsupportedDunderAll=false

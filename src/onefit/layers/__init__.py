@@ -1,4 +1,11 @@
-"""Layers: descriptions with pure functions, by Keras' names."""
+"""Layers: descriptions with pure functions, by Keras' names.
+
+One file a family. A layer is a class of settings with `init`, `apply` or `compute`, and
+`output_shape`; `base.py` has the contract, `face.py` what people ask of an object
+(`kernel`, `weights`), `symbolic.py` what `Input` gives, `tapping.py` the places to look
+in. Layers use activations, initializers, regularizers, constraints and what those stand
+on. They know no loss, no network and no training.
+"""
 # ruff: noqa: F401, F403, PLE0605
 # pyright: reportUnsupportedDunderAll=false
 

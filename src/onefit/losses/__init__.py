@@ -1,7 +1,10 @@
 """Losses: what training makes small, by Keras' names.
 
 A class (`MeanSquaredError()`) weighs and reduces to the cost J; its function form
-(`mean_squared_error`) gives the loss of each example.
+(`mean_squared_error`) gives the loss of each example. One file a family; `base.py` has
+the contract, `resolving.py` turns names into objects, `shapes.py` refuses targets and
+outputs that do not fit. Losses use descriptions, checks and the registry; they know no
+layer, no metric and no training.
 """
 # ruff: noqa: F401, F403, PLE0605
 # pyright: reportUnsupportedDunderAll=false

@@ -1,4 +1,10 @@
-"""Metrics: numbers to judge a model by, gathered over batches inside the program."""
+"""Metrics: numbers to judge a model by, gathered over batches inside the program.
+
+A metric is three pure functions: `init` gives its sums, `update` adds a batch to them,
+`compute` makes the number. Called by itself it keeps its sums and shows them as
+variables. One file a family; `resolving.py` finds what "accuracy" means beside a loss.
+Metrics use losses, descriptions and variables; they know no layer and no training.
+"""
 # ruff: noqa: F401, F403, PLE0605
 # pyright: reportUnsupportedDunderAll=false
 

@@ -1,6 +1,9 @@
 """Models: what people hold. One-line methods, down to training, files and guide.
 
-It stands on every room that a method reaches; nothing below knows it.
+`Model` and `Sequential` are networks with `fit`, `evaluate`, `predict`, `check`,
+`trace`, `save` and `summary`; `History` is what `fit` returns, and `load_model` opens
+files. No maths is here. Models use networks, training, files and guide, the last two
+only when a method is called; nothing below knows them.
 """
 
 from onefit.models.history import History

@@ -1,4 +1,10 @@
-"""Optimizers: how weights move, by Keras' names, defaults and numbers."""
+"""Optimizers: how weights move, by Keras' names, defaults and numbers.
+
+An optimizer is a pair of pure functions, `init` and `update`. Its state is the one
+place of the learning rate, of `iterations` and of what its rule remembers; schedules of
+the rate are in `schedules.py`. A file a family, `rules.py` for what the rules share.
+Optimizers use descriptions and variables; they know no layer, no loss and no training.
+"""
 # ruff: noqa: F403, PLE0604
 # pyright: reportUnsupportedDunderAll=false
 

@@ -1,4 +1,10 @@
-"""Pictures: a History, a model, a Population or a Finding in, matplotlib Axes out."""
+"""Pictures: a History, a model, a Population or a Finding in, matplotlib Axes out.
+
+Each function draws into the Axes it is given, or makes some, and returns them. Plots
+use training, networks and what these stand on, for what goes through a network and for
+its gradients; matplotlib is imported by the function that draws. They know no models,
+no guide and no files.
+"""
 # ruff: noqa: F403, PLE0605
 # pyright: reportUnsupportedDunderAll=false
 

@@ -1,4 +1,11 @@
-"""Populations: many networks in one program, by seeds, settings and folds."""
+"""Populations: many networks in one program, by seeds, settings and folds.
+
+A population runs training's own step, epoch and stretches with one more axis in front,
+that of its members: `engine.py` has that axis, `axes.py` says what varies,
+`fitting.py`, `folds.py`, `search.py` and `tuning.py` are what people call, `Population`
+and `Ensemble` what they get. It uses models, which its members become, training and
+data.
+"""
 # ruff: noqa: F401, F403, PLE0605
 # pyright: reportUnsupportedDunderAll=false
 

@@ -1,5 +1,9 @@
 """scikit-learn: networks as estimators, and a search that is one program.
 
+Estimators choose head, loss, scale and penalty by the data, and are built on what
+`import onefit` shows, on training and on populations; nothing else knows them. This
+room derives from scikit-learn's classes, so importing it imports scikit-learn.
+
 >>> from sklearn.datasets import load_iris
 >>> from onefit.sklearn import NNClassifier
 >>> x, y = load_iris(return_X_y=True)

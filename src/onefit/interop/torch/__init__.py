@@ -1,4 +1,10 @@
-"""torch: modules to models and back, and modules trained by onefit in place."""
+"""torch: modules to models and back, and a module trained here, in place.
+
+A module is followed through torch.fx, and layers are made of what is found
+(`reader.py`); `writer.py` is the reverse; `training.py` trains a module with torch's
+losses and optimizers as ours. The tables of modules are here. It uses models and what
+they stand on; torch is imported by the functions that need it.
+"""
 
 from typing import TYPE_CHECKING
 

@@ -170,7 +170,7 @@ class _Face:
     """What `arrangement` asks of a model, for a graph that was changed."""
 
     def __init__(self, graph: Graph, inputs: Any, outputs: Any) -> None:
-        self.graph, self._inputs, self._outputs = graph, inputs, outputs
+        self.graph, self.input_nest, self.output_nest = graph, inputs, outputs
 
 
 def in_order(graph: Graph) -> list[Layer]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from onefit.files.limits import Limits
 from onefit.files.refusal import BadFile, refusal
+from onefit.types import Config
 
 __all__ = ["CONFIG", "METADATA", "WEIGHTS", "members", "parsed", "there"]
 
@@ -159,7 +160,7 @@ def _unpacked(zip_: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> io.By
 # JSON ---------------------------------------------------------------------------------
 
 
-def parsed(text: str | bytes, where: str, limits: Limits, name: str) -> dict[str, Any]:
+def parsed(text: str | bytes, where: str, limits: Limits, name: str) -> Config:
     """The JSON of a model, if it is not too large, deep or ambiguous."""
     marks = (",", "[", "{") if isinstance(text, str) else (b",", b"[", b"{")
     if len(text) > limits.config:
@@ -199,7 +200,7 @@ def parsed(text: str | bytes, where: str, limits: Limits, name: str) -> dict[str
     return node
 
 
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """A dict; two programs may read two things of a name that is there twice."""
     found = dict(pairs)
     if len(found) < len(pairs):
@@ -209,9 +210,9 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _deeper(node: Any, depth: int) -> bool:
+def _deeper(node: Config, depth: int) -> bool:
     """Whether values are in one another more than so many times."""
-    level = [node]
+    level: list[Any] = [node]
     for _ in range(depth):
         level = [
             value

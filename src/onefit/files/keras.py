@@ -13,10 +13,12 @@ import os
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
 
 from onefit.errors import OnefitWarning, invalid, mistyped
 from onefit.files import archive, safetensors
@@ -31,6 +33,10 @@ from onefit.files.refusal import BadFile, refusal
 from onefit.files.writer import write_model
 from onefit.layers.base import Layer
 from onefit.training.compiled import Compiled
+from onefit.types import Config, Identifier
+
+if TYPE_CHECKING:
+    from h5py import Dataset
 
 __all__ = [
     "config_of",
@@ -111,19 +117,20 @@ def save_weights(
         keras_weights.write(file, model.graph, model.name, optimizer)
 
 
-def config_of(model: Compiled, compiled: bool = True) -> dict[str, Any]:
+def config_of(model: Compiled, compiled: bool = True) -> Config:
     """A model as Keras' JSON has it, with what `compile` said if `compiled`."""
     node = write_model(model)
     return node | {"compile_config": _compiled(model)} if compiled else node
 
 
-def _compiled(model: Compiled) -> dict[str, Any]:
+def _compiled(model: Compiled) -> Config:
     return {} if model.optimizer is None else keras_config.write_compile(model)
 
 
-def _variables(model: Compiled) -> tuple[str, list[Any]] | None:
+def _variables(model: Compiled) -> tuple[str, list[np.ndarray]] | None:
     if not model.trainable_weights:
         return None
+    assert model.optimizer is not None  # as the callers have asked
     try:
         state = model.optimizer_state
         found = to_variables(model.graph, model.optimizer, state)
@@ -133,7 +140,7 @@ def _variables(model: Compiled) -> tuple[str, list[Any]] | None:
     return str(model.optimizer.name), found
 
 
-def _as_json(node: Any, name: str) -> str:
+def _as_json(node: Config, name: str) -> str:
     try:
         return json.dumps(node)
     except TypeError as error:
@@ -159,7 +166,7 @@ def _warn(text: str) -> None:
     warnings.warn(text, OnefitWarning, stacklevel=4)
 
 
-def _path(where: str, filepath: Any, *endings: str) -> Path:
+def _path(where: str, filepath: str | os.PathLike, *endings: str) -> Path:
     """A path with one of these endings."""
     name = os.fspath(filepath)
     if not name.endswith(endings):
@@ -209,7 +216,7 @@ def _refuse_hdf5(where: str, filepath: str | os.PathLike) -> None:
 
 def load_model(
     filepath: str | os.PathLike,
-    custom_objects: dict[str, Any] | None = None,
+    custom_objects: dict[str, Identifier] | None = None,
     compile: bool = True,
     limits: Limits | None = None,
 ) -> Compiled:
@@ -243,7 +250,7 @@ def load_model(
 
 def model_from_json(
     json_string: str,
-    custom_objects: dict[str, Any] | None = None,
+    custom_objects: dict[str, Identifier] | None = None,
     limits: Limits | None = None,
 ) -> Compiled:
     """The model that `to_json` wrote; see `models.model_from_json`."""
@@ -302,7 +309,7 @@ def load_weights(
             _fill(model, file, where, limits)
 
 
-def _fill(model: Compiled, file: Any, where: str, limits: Limits) -> None:
+def _fill(model: Compiled, file: IO[bytes], where: str, limits: Limits) -> None:
     with keras_weights.read(file, where, limits) as store:
         arrays = store.arrays("optimizer")
         keras_weights.put(model.graph, store)
@@ -322,13 +329,13 @@ def _fill(model: Compiled, file: Any, where: str, limits: Limits) -> None:
             _warn(f"only the weights are taken, and the optimizer begins anew: {error}")
 
 
-def _kind(name: Any) -> str:
+def _kind(name: str | None) -> str:
     """An optimizer's name without Keras' numbers: 'adam_w_1' is 'adamw'."""
     return re.sub(r"_(\d+$)?", "", str(name).lower())
 
 
 def _compiled_as(
-    model: Compiled, node: dict[str, Any], custom: dict[str, Any], where: str
+    model: Compiled, node: Config, custom: dict[str, Identifier], where: str
 ) -> bool:
     """Compiles a model as its node says; whether it says so."""
     told = keras_config.read_compile(node, custom, where)
@@ -348,11 +355,12 @@ def _compiled_as(
 
 
 def _restore(
-    model: Compiled, arrays: list[Any], layers: list[Layer] | None = None
+    model: Compiled, arrays: Sequence["Dataset"], layers: list[Layer] | None = None
 ) -> None:
     """Sets the optimizer to Keras' variables, if there is anything to train."""
     if not arrays or not model.trainable_weights:
         return
+    assert model.optimizer is not None  # as the callers have asked
     state = from_variables(model.graph, model.optimizer, arrays, layers)
     model.optimizer_state = state
 
@@ -375,7 +383,7 @@ def _refusing(where: str) -> Iterator[None]:
         ) from error
 
 
-def _checked(custom: dict[str, Any] | None) -> dict[str, Any]:
+def _checked(custom: dict[str, Identifier] | None) -> dict[str, Identifier]:
     """The caller's classes and functions by name."""
     for name, found in (custom or {}).items():
         if not callable(found):

@@ -1,7 +1,6 @@
 """From the plan of a file's model to the model, with its weights."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 import jax
 import numpy as np
@@ -26,6 +25,7 @@ from onefit.layers.operation import Absolute, Arithmetic, GetItem, as_key
 from onefit.layers.symbolic import Tensor
 from onefit.networks.graph import Graph, as_graph
 from onefit.networks.network import FACES, Network
+from onefit.types import Mask, Scalar, Shapes, Tree
 
 __all__ = ["Loader"]
 
@@ -44,7 +44,7 @@ class Loader:
         self.sizes: dict[int, int] = {}
         self.calls = 0
 
-    def model(self, node: Any, where: str) -> tuple[Network, list[Layer]]:
+    def model(self, node: object, where: str) -> tuple[Network, list[Layer]]:
         """A model and its plain layers, in the order that the file has.
 
         Raises:
@@ -61,14 +61,14 @@ class Loader:
             elif isinstance(entry.layer, Layer) and entry.layer.built:
                 yield entry.layer
 
-    def _graph(self, plan: Plan, shape: Any) -> Graph:
+    def _graph(self, plan: Plan, shape: Shapes) -> Graph:
         """The graph of a plan, with its weights; `shape` is what a call gives it."""
         if id(plan) not in self.graphs:
             make = self._chained if plan.outputs is None else self._connected
             self.graphs[id(plan)] = as_graph(make(plan, shape).graph, plan.where)
         return self.graphs[id(plan)]
 
-    def _built(self, entry: Entry, shape: Any) -> Layer:
+    def _built(self, entry: Entry, shape: Shapes) -> Layer:
         """A layer with its weights."""
         layer = entry.layer
         if isinstance(layer, Plan):
@@ -77,7 +77,7 @@ class Loader:
             self.build(layer, shape, path=entry.path)
         return layer
 
-    def _chained(self, plan: Plan, shape: Any) -> Network:
+    def _chained(self, plan: Plan, shape: Shapes) -> Network:
         entrance = plan.entrance
         if entrance is None and shape is None:  # it is not built yet
             parts = (entry.layer for entry in plan.entries.values())
@@ -95,11 +95,11 @@ class Loader:
             found.append(getattr(layer, "face", layer))
         return FACES["Sequential"]([entrance, *found], name=plan.title)
 
-    def _connected(self, plan: Plan, shape: Any) -> Network:
+    def _connected(self, plan: Plan, shape: Shapes) -> Network:
         del shape  # its InputLayers have theirs
         values: dict[tuple[str, int], list[Tensor]] = {}
 
-        def at(ref: Any) -> Any:
+        def at(ref: object) -> object:
             if not isinstance(ref, Ref):
                 return ref
             made = values[ref.layer, ref.call]
@@ -150,11 +150,11 @@ class Loader:
     def _called(
         self,
         entry: Entry,
-        args: Any,
-        training: Any = None,
-        mask: Any = None,
-        **told: Any,
-    ) -> Any:
+        args: Sequence[Tree],
+        training: bool | None = None,
+        mask: Mask = None,
+        **told: object,
+    ) -> Tree:
         """What a layer gives for these arguments."""
         layer, use_mask = entry.layer, told.pop("use_mask", True)
         x, options = (
@@ -226,17 +226,17 @@ class Loader:
         return list(done)
 
 
-def _tuples(x: Any) -> Any:
+def _tuples(x: Tree) -> Tree:
     return tuple(map(_tuples, x)) if isinstance(x, list | tuple) else x
 
 
-def _forgets(layer: Any, args: Any, named: Node) -> bool:
+def _forgets(layer: object, args: Sequence[Tree], named: Node) -> bool:
     """Whether Keras does not look for a mask, though ours would find one."""
     states = isinstance(layer, CHAINS) and (len(args) > 1 or "initial_state" in named)
     return states and "mask" not in named and _masked(args[0])
 
 
-def _masked(args: Any) -> bool:
+def _masked(args: Tree) -> bool:
     """Whether any layer on the way to these values makes a mask."""
     rest = [t for t in jax.tree.leaves(args) if isinstance(t, Tensor)]
     seen = set()
@@ -251,7 +251,7 @@ def _masked(args: Any) -> bool:
     return False
 
 
-def _operated(entry: Entry, name: str, args: Any) -> Any:
+def _operated(entry: Entry, name: str, args: Sequence[object]) -> Tensor:
     """What an operation of Keras gives, by the layer that stands for it."""
     both = len(args) == 2 and all(isinstance(arg, Tensor) for arg in args)
     operation, keep = entry.layer
@@ -285,7 +285,7 @@ def _operated(entry: Entry, name: str, args: Any) -> Any:
     return layer(x)
 
 
-def _constant(value: Any) -> Any:
+def _constant(value: object) -> Scalar | np.ndarray:
     """A number or an array of a file; refuses all else."""
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":

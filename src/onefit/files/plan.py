@@ -6,7 +6,8 @@ are known by a table.
 """
 
 import dataclasses
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import numpy as np
@@ -16,8 +17,12 @@ from onefit.files.config import NEUTRAL, Node, Reader, a_string
 from onefit.files.masks import MASKS
 from onefit.files.refusal import refusal, short
 from onefit.files.weights import class_of, path_of
+from onefit.layers.core import InputLayer
 
 __all__ = ["Entry", "Operation", "Plan", "Ref", "in_place", "read_plan", "refs", "told"]
+
+
+Placed = TypeVar("Placed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +64,7 @@ class Entry(NamedTuple):
     where: str
     path: str
     layer: Any
-    calls: list[tuple[list[Any], Node]]
+    calls: list[tuple[list[object], Node]]
 
 
 class Plan(NamedTuple):
@@ -75,12 +80,12 @@ class Plan(NamedTuple):
     where: str
     title: str
     entries: dict[str, Entry]
-    entrance: Any = None
+    entrance: InputLayer | None = None
     inputs: Any = None
     outputs: Any = None
 
 
-def read_plan(node: Any, reader: Reader, where: str) -> Plan:
+def read_plan(node: object, reader: Reader, where: str) -> Plan:
     """The plan of a model, and of those inside it.
 
     Raises:
@@ -95,7 +100,7 @@ class _Planner:
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
 
-    def model(self, node: Any, where: str, prefix: str) -> Plan:
+    def model(self, node: object, where: str, prefix: str) -> Plan:
         """The plan of a model."""
         name = node.get("class_name") if isinstance(node, dict) else None
         settings = node.get("config") if isinstance(node, dict) else None
@@ -224,7 +229,7 @@ class _Planner:
         return plan._replace(entries=entries, inputs=inputs, outputs=outputs)
 
 
-def _is_model(node: Any) -> bool:
+def _is_model(node: object) -> bool:
     """Whether a node is a model; a class of the caller's own is not."""
     if not isinstance(node, dict):
         return False
@@ -234,7 +239,7 @@ def _is_model(node: Any) -> bool:
     )
 
 
-def _calls(node: Node, where: str) -> list[tuple[list[Any], Node]]:
+def _calls(node: Node, where: str) -> list[tuple[list[object], Node]]:
     """The arguments of each call of a layer."""
     calls = node.get("inbound_nodes")
     if not isinstance(calls, list) or not all(map(_is_call, calls)):
@@ -252,11 +257,11 @@ def _calls(node: Node, where: str) -> list[tuple[list[Any], Node]]:
         named = {name: value for name, value in named.items() if _given(value)}
         if call.get("said") == ["training"] and isinstance(training, bool):
             named["training"] = training
-        found.append((_value(call["args"], where), named))
+        found.append(([_value(value, where) for value in call["args"]], named))
     return found
 
 
-def _is_call(call: Any) -> bool:
+def _is_call(call: object) -> bool:
     return (
         isinstance(call, dict)
         and isinstance(call.get("args"), list)
@@ -264,17 +269,19 @@ def _is_call(call: Any) -> bool:
     )
 
 
-def refs(nest: Any) -> list[Ref]:
+def refs(nest: object) -> list[Ref]:
     """The values that arguments refer to."""
     return [leaf for leaf in jax.tree.leaves(nest) if isinstance(leaf, Ref)]
 
 
-def _given(value: Any) -> bool:
+def _given(value: object) -> bool:
     """Whether an argument is there: Keras writes None for those that are not."""
     return bool(jax.tree.leaves(value))
 
 
-def in_place(f: Any, nest: Any) -> Any:
+def in_place(
+    f: Callable[[Ref], Placed], nest: Ref | list[Ref] | dict[str, Ref]
+) -> Placed | list[Placed] | dict[str, Placed]:
     """One value, or a list or a dict of them in its own order, each replaced."""
     if isinstance(nest, dict):
         return {name: f(value) for name, value in nest.items()}
@@ -284,7 +291,7 @@ def in_place(f: Any, nest: Any) -> Any:
 def told(entries: dict[str, Entry], named: Node) -> Node:
     """Arguments without the masks that operations compute: layers pass those on."""
 
-    def computed(mask: Any) -> bool:
+    def computed(mask: object) -> bool:
         makers = (entries.get(ref.layer) for ref in refs(mask))
         return any(entry and isinstance(entry.layer, Operation) for entry in makers)
 
@@ -310,7 +317,7 @@ def _keeping(entries: dict[str, Entry]) -> set[str]:
     return kept
 
 
-def _arranged(value: Any, name: str, where: str) -> Any:
+def _arranged(value: object, name: str, where: str) -> Ref | list[Ref] | dict[str, Ref]:
     """Inputs or outputs of a model: one reference, a list, or a dict of them."""
     if isinstance(value, list) and value and isinstance(value[0], str):
         return _ref(value, where)
@@ -325,7 +332,7 @@ def _arranged(value: Any, name: str, where: str) -> Any:
     )
 
 
-def _ref(value: Any, where: str) -> Ref:
+def _ref(value: object, where: str) -> Ref:
     match value:
         case [str() as layer, int() as call, int() as output] if output >= 0:
             return Ref(layer, call, output)
@@ -336,7 +343,7 @@ def _ref(value: Any, where: str) -> Ref:
     )
 
 
-def _value(value: Any, where: str) -> Any:
+def _value(value: object, where: str) -> object:
     """An argument of a call, with references in place of Keras' tensors."""
     if isinstance(value, list):
         return [_value(v, where) for v in value]

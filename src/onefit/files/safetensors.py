@@ -8,13 +8,14 @@ compared with what is wanted before any of it is read.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 
 from onefit.files.atomic import replaced
 from onefit.files.limits import Limits
 from onefit.files.refusal import refusal
+from onefit.types import Array
 
 __all__ = ["read", "write"]
 
@@ -22,7 +23,7 @@ KINDS = ("F", "BF", "I", "U", "BOOL")
 """How the names of those types begin that weights may have."""
 
 
-def package() -> Any:
+def package() -> ModuleType:
     """The package that knows the format; asked for by its pip command."""
     try:
         import safetensors.numpy
@@ -36,7 +37,7 @@ def package() -> Any:
 
 def write(
     path: str | os.PathLike,
-    arrays: Mapping[str, Any],
+    arrays: Mapping[str, Array],
     metadata: dict[str, str] | None = None,
     overwrite: bool = True,
 ) -> None:
@@ -69,7 +70,7 @@ def write(
 def read(
     path: str | os.PathLike,
     where: str,
-    wanted: Mapping[str, Any],
+    wanted: Mapping[str, Array],
     limits: Limits | None = None,
 ) -> dict[str, np.ndarray]:
     """The arrays of a file, if it has those that are wanted, of their shapes.

@@ -8,8 +8,9 @@ layers/lstm/cell/vars/<0, 1, ...>. The optimizer's are optimizer/vars/<0, 1, ...
 import contextlib
 import io
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import IO, TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -29,7 +30,10 @@ from onefit.layers.spectral import SpectralNormalization
 from onefit.layers.wrappers import Bidirectional
 from onefit.networks.architecture import Architecture
 from onefit.registry import nearest, snake_case
-from onefit.types import is_shape
+from onefit.types import Array, Generator, Params, Shape, Shapes, State, is_shape
+
+if TYPE_CHECKING:
+    from h5py import Dataset, File, Group
 
 __all__ = [
     "Drawn",
@@ -70,7 +74,7 @@ SMALL = 1 << 20
 """Bytes that are not worth a suspicion."""
 
 
-def h5py() -> Any:
+def h5py() -> ModuleType:
     """The package that reads and writes HDF5; asked for by its pip command."""
     try:
         import h5py as package
@@ -158,7 +162,10 @@ def _inside(layer: Layer, name: str) -> str:
 
 
 def write(
-    raw: Any, graph: Architecture, name: str, optimizer: tuple[str, list[Any]] | None
+    raw: IO[bytes],
+    graph: Architecture,
+    name: str,
+    optimizer: tuple[str, Sequence[Array]] | None,
 ) -> None:
     """Writes the weights of a model, and its optimizer's name and arrays, as HDF5."""
     with h5py().File(raw, "w") as file:
@@ -175,7 +182,7 @@ def write(
             _write(file, "optimizer", *optimizer)
 
 
-def _write(file: Any, path: str, name: str, arrays: Sequence[Any]) -> None:
+def _write(file: "File", path: str, name: str, arrays: Sequence[Array]) -> None:
     group = file.create_group(f"{path}/vars" if path else "vars")
     group.attrs["name"] = np.bytes_(name[:99].encode() or b" ")
     for number, array in enumerate(arrays):
@@ -195,13 +202,13 @@ class Store:
         size: The bytes of the file.
     """
 
-    def __init__(self, file: Any, where: str, limits: Limits, size: int) -> None:
+    def __init__(self, file: "File", where: str, limits: Limits, size: int) -> None:
         self.file, self.where, self.limits = file, where, limits
         self.room = size  # two arrays are not in one place
         self.left = limits.size
         self.seen: set[str] = set()
 
-    def group(self, path: str) -> Any:
+    def group(self, path: str) -> "Group | None":
         """The group at a path, or None."""
         here = self.file
         for part in path.split("/"):
@@ -212,7 +219,7 @@ class Store:
                 raise self._refused(f"an array at {path!r}", "a group")
         return here
 
-    def _child(self, group: Any, name: str, path: str) -> Any:
+    def _child(self, group: "Group", name: str, path: str) -> Any:
         if (link := group.get(name, getlink=True)) is None:
             return None
         if not isinstance(link, h5py().HardLink):
@@ -221,7 +228,7 @@ class Store:
             )
         return group[name]
 
-    def arrays(self, path: str) -> list[Any]:
+    def arrays(self, path: str) -> list["Dataset"]:
         """The arrays at a path, not yet read: each is checked by itself."""
         self.seen.add(path)
         group = self.group(f"{path}/vars")
@@ -239,7 +246,7 @@ class Store:
         found = [] if group is None else self._below(path, group)
         return sum(getattr(one, "size", 0) for _, one in found)
 
-    def _count(self, group: Any) -> int:
+    def _count(self, group: "Group") -> int:
         """How many there are in a group; refused where nobody has so many."""
         if len(group) > self.limits.arrays:
             raise self._too_many()
@@ -253,7 +260,9 @@ class Store:
             fix=self.limits.fix("arrays"),
         )
 
-    def _below(self, path: str, group: Any) -> Iterator[tuple[str, Any]]:
+    def _below(
+        self, path: str, group: "Group"
+    ) -> Iterator[tuple[str, "Group | Dataset"]]:
         """What is in a group and in the groups in it, with their paths."""
         rest, met = [(path, group)], set()
         for _ in range(self.limits.arrays):
@@ -272,7 +281,7 @@ class Store:
                 rest += [(at, self._child(found, name, at)) for at, name in paths]
         raise self._too_many()
 
-    def _check(self, array: Any, path: str) -> None:
+    def _check(self, array: "Dataset", path: str) -> None:
         if not isinstance(array, h5py().Dataset):
             raise self._refused(f"no array at {path!r}", "arrays numbered from 0")
         if array.external or array.is_virtual:
@@ -307,7 +316,8 @@ class Store:
         # Keras' texts are in a place of their own, where a damaged size is believed.
         if found.shape != () or found.dtype.kind != "S" or found.dtype.itemsize > 999:
             return ""
-        return group.attrs["name"].decode(errors="replace")
+        text: Any = group.attrs["name"]
+        return text.decode(errors="replace")
 
     def nothing_else(self) -> None:
         """Refuses weights that were not asked for."""
@@ -324,7 +334,7 @@ class Store:
 
 
 @contextlib.contextmanager
-def read(file: Any, place: str, limits: Limits) -> Iterator[Store]:
+def read(file: IO[bytes], place: str, limits: Limits) -> Iterator[Store]:
     """The store in an open file or a file-like object."""
     package, size = h5py(), file.seek(0, io.SEEK_END)
     file.seek(0)
@@ -341,7 +351,7 @@ def read(file: Any, place: str, limits: Limits) -> Iterator[Store]:
         yield Store(opened, place, limits, size)
 
 
-def build(layer: Layer, shape: Any, store: Store, path: str) -> None:
+def build(layer: Layer, shape: Shapes, store: Store, path: str) -> None:
     """Gives a layer without weights those of a store, for input of a shape.
 
     No array is made before the file is known to hold one of its shape.
@@ -373,7 +383,7 @@ class Drawn:
         fix = limits.fix("size")
         self.room = _Room(place, "numbers as the limit", numbers, fix)
 
-    def __call__(self, layer: Layer, shape: Any, path: str) -> None:
+    def __call__(self, layer: Layer, shape: Shapes, path: str) -> None:
         """Gives a layer without weights its own, for input of a shape."""
         del path
         self.room.place = f"{self.place}, {where(layer)}"
@@ -381,7 +391,9 @@ class Drawn:
         layer.build(shape)
 
 
-def _outline(layer: Layer, shape: Any, limits: Limits, room: "_Room") -> Any:
+def _outline(
+    layer: Layer, shape: Shapes, limits: Limits, room: "_Room"
+) -> tuple[Params, State]:
     """The weights of a layer for input of a shape, without memory behind them."""
     for one in jax.tree.leaves(shape, is_leaf=is_shape):
         _check_size(one, limits, room.place)
@@ -389,7 +401,7 @@ def _outline(layer: Layer, shape: Any, limits: Limits, room: "_Room") -> Any:
     return _shapes_only(layer, room).fresh(np.random.default_rng(0), shape)
 
 
-def _check_size(shape: Any, limits: Limits, place: str) -> None:
+def _check_size(shape: Shape, limits: Limits, place: str) -> None:
     if math.prod(size or 1 for size in shape) > limits.example:
         raise refusal(
             place,
@@ -399,13 +411,13 @@ def _check_size(shape: Any, limits: Limits, place: str) -> None:
         )
 
 
-def named(graph: Architecture) -> dict[str, Any]:
+def named(graph: Architecture) -> dict[str, Array]:
     """The weights of a model by the names of layers and weights, "dense/kernel".
 
     Raises:
         ValueError: Two weights of one name, by a layer's name with a slash.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, Array] = {}
     for title, layer in _titled(graph):
         for name, array in _kept(layer).items():
             if f"{title}/{name}" in found:
@@ -428,7 +440,7 @@ def _titled(graph: Architecture, prefix: str = "") -> Iterator[tuple[str, Layer]
             yield f"{prefix}{layer.name}", layer
 
 
-def _kept(layer: Layer) -> dict[str, Any]:
+def _kept(layer: Layer) -> dict[str, Array]:
     """The weights that files have: all but the states of a stateful layer."""
     found = layer.slot.params | layer.slot.state
     return {
@@ -438,7 +450,7 @@ def _kept(layer: Layer) -> dict[str, Any]:
     }
 
 
-def put_named(graph: Architecture, arrays: dict[str, Any]) -> None:
+def put_named(graph: Architecture, arrays: Mapping[str, Array]) -> None:
     """Gives built layers the weights of `named`."""
     new = {id(layer): (title, layer) for title, layer in _titled(graph)}
     values: list[Any] = []
@@ -465,8 +477,8 @@ def put(graph: Architecture, store: Store) -> None:
 
 
 def _fitting(
-    layer: Layer, named: dict[str, Any], store: Store, path: str
-) -> dict[str, Any]:
+    layer: Layer, named: dict[str, Array], store: Store, path: str
+) -> dict[str, "Dataset"]:
     """The arrays of a layer in a store, if they have the shapes of its weights."""
     place, found = f"{store.where}, {where(layer)}", {}
     for at, names in groups(layer, named, path).items():
@@ -514,9 +526,9 @@ class _Room:
 class _Empty(Initializer):
     """In place of an initializer: arrays of a shape without memory behind them."""
 
-    room: Any
+    room: _Room
 
-    def draw(self, rng: Any, shape: Any) -> np.ndarray:
+    def draw(self, rng: Generator, shape: tuple[int, ...]) -> np.ndarray:
         del rng
         self.room.take(math.prod(shape))
         return np.broadcast_to(np.zeros((), config.floatx()), shape)
@@ -535,7 +547,7 @@ def _shapes_only(layer: Layer, room: _Room) -> Layer:
     return layer.replace(**changed) if changed else layer
 
 
-def _emptied(value: Any, room: _Room) -> Any:
+def _emptied(value: object, room: _Room) -> object:
     if isinstance(value, Initializer):
         return _Empty(room)
     if isinstance(value, Layer):

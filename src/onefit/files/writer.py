@@ -22,8 +22,9 @@ from onefit.files.masks import Masks, Op, Value, mask_arguments
 from onefit.layers.base import Layer, where
 from onefit.networks.functional import lone
 from onefit.networks.graph import Graph
+from onefit.networks.graph import Node as Call
 from onefit.networks.network import Network
-from onefit.types import is_shape
+from onefit.types import Shape, is_shape
 
 __all__ = ["write_graph", "write_model"]
 
@@ -132,7 +133,7 @@ class _Writer:
         where = "keras.src.models.functional"
         return node_of(where, "Functional", settings, "Functional")
 
-    def _call(self, number: int, call: Any) -> None:
+    def _call(self, number: int, call: Call) -> None:
         """Writes a call, and notes what Keras calls its outputs."""
         layer, name = self.graph.layers[call.layer], self.names[call.layer]
         before = self.inbound[call.layer]
@@ -146,7 +147,8 @@ class _Writer:
                 named |= mask_arguments(layer, masks) if masks else {}
             else:
                 _warn(layer)
-            node = {"args": self._plain(args, name), "kwargs": self._plain(named, name)}
+            node: Node = {"args": self._plain(args, name)}
+            node["kwargs"] = self._plain(named, name)
             options = dict(call.options)
             if "training" in options:
                 # Keras writes this for calls that never said it, so ours is marked.
@@ -161,7 +163,7 @@ class _Writer:
         order = keras_calls.ranks(layer) if inside else range(call.outputs)
         self.history += [[name, place, output] for output in order]
 
-    def _plain(self, value: Any, name: str) -> Any:
+    def _plain(self, value: object, name: str) -> object:
         """An argument, with references in place of values; operations are written."""
         match value:
             case Value():
@@ -201,11 +203,11 @@ class _Writer:
         return self.operations[id(op)][1]["name"]
 
 
-def _known(mask: Any) -> bool:
+def _known(mask: Value | Op) -> bool:
     return isinstance(mask, Value) or mask.known
 
 
-def _tensor(history: list[Any], shape: Any) -> Node:
+def _tensor(history: list[str | int], shape: Shape) -> Node:
     """A value, by what makes it."""
     settings = {"shape": list(shape), "dtype": "float32", "keras_history": history}
     return {"class_name": "__keras_tensor__", "config": settings}

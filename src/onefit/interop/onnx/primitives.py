@@ -2,20 +2,23 @@
 
 import itertools
 import math
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from onefit.interop.onnx.builder import Body
 from onefit.interop.onnx.tracing import (
     PRIMITIVES,
+    Conversion,
     Held,
     Lazy,
     Program,
     Size,
+    Sizes,
     Step,
     full,
 )
+from onefit.types import Config
 
 __all__ = ["END"]
 
@@ -26,7 +29,7 @@ END = np.iinfo(np.int64).max
 # Number by number ---------------------------------------------------------------------
 
 
-def _broadcast(shapes: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+def _broadcast(shapes: list[Sizes]) -> Sizes:
     rank = max(len(s) for s in shapes)
     rows = [(1,) * (rank - len(s)) + s for s in shapes]
     return tuple(
@@ -34,7 +37,7 @@ def _broadcast(shapes: list[tuple[Any, ...]]) -> tuple[Any, ...]:
     )
 
 
-def _each(formula: Any) -> Any:
+def _each(formula: str | Callable[..., str]) -> Callable[[Step], Lazy]:
     """An operation of each number: by name, or by a formula of names."""
 
     def convert(s: Step) -> Lazy:
@@ -52,7 +55,7 @@ def _number(s: Step, value: float) -> str:
     return s.b.constant(value, s.inputs[0].dtype)
 
 
-def _logical(kind: str) -> Any:
+def _logical(kind: str) -> Conversion:
     def formula(s: Step, *names: str) -> str:
         if s.inputs[0].dtype != bool:
             raise s.refuse("of whole numbers, bit by bit")
@@ -142,7 +145,9 @@ def _reshape(s: Step) -> str:
     return reshaped(s, s.full(), s.inputs[0].shape, s.shape)
 
 
-def reshaped(s: Step, x: str, shape: Any, new: Any) -> str:
+def reshaped(
+    s: Step, x: str, shape: Sequence[int | Size], new: Sequence[int | Size]
+) -> str:
     """A value in another shape; one open size is what is left of the others."""
     if tuple(shape) == tuple(new):
         return x
@@ -175,7 +180,12 @@ def _reverse(s: Step) -> str:
 
 
 def _sliced(
-    s: Step, x: str, starts: Any, ends: Any, axes: Any, steps: Any = None
+    s: Step,
+    x: str,
+    starts: Sequence[int | Size],
+    ends: Sequence[int | Size],
+    axes: Sequence[int],
+    steps: Sequence[int] | None = None,
 ) -> str:
     more = [s.b.whole(*steps)] if steps and any(n != 1 for n in steps) else []
     return s.b.op("Slice", x, s.sizes(starts), s.sizes(ends), s.b.whole(*axes), *more)
@@ -218,7 +228,7 @@ def _dynamic_slice(s: Step) -> str:
 def _fixed(s: Step, *names: str) -> None:
     """Refuses settings that are other numbers for other sizes."""
 
-    def opened(value: Any) -> bool:
+    def opened(value: object) -> bool:
         if isinstance(value, tuple) and not isinstance(value, Size):
             return any(map(opened, value))
         return isinstance(value, Size)
@@ -248,7 +258,9 @@ def _pad(s: Step) -> str:
     return s.b.op("Pad", x, s.b.whole(*more), s.inputs[1].name) if any(more) else x
 
 
-def spread(s: Step, x: str, shape: list[Any], axis: int, step: int, fill: str) -> str:
+def spread(
+    s: Step, x: str, shape: list[int | Size], axis: int, step: int, fill: str
+) -> str:
     """The value with `step - 1` cells between those along an axis; shape follows."""
     size, before, after = shape[axis], shape[:axis], shape[axis + 1 :]
     if isinstance(size, Size):
@@ -262,7 +274,7 @@ def spread(s: Step, x: str, shape: list[Any], axis: int, step: int, fill: str) -
     x = s.b.op("Pad", x, s.b.whole(*more), fill)
     shape[axis] = size * step
     x = reshaped(s, x, [*before, size, step, *after], shape)
-    shape[axis] -= step - 1
+    shape[axis] = (size - 1) * step + 1
     return _sliced(s, x, [0], [1 - step], [axis]) if step > 1 else x
 
 
@@ -307,7 +319,7 @@ def _iota(s: Step) -> Lazy:
 # Sums, products -----------------------------------------------------------------------
 
 
-def _reduce(kind: str) -> Any:
+def _reduce(kind: str) -> Conversion:
     def convert(s: Step) -> str:
         axes = s.b.whole(*s.params["axes"])
         if s.inputs[0].dtype != bool:
@@ -318,7 +330,7 @@ def _reduce(kind: str) -> Any:
     return convert
 
 
-def _first(kind: str) -> Any:
+def _first(kind: str) -> Conversion:
     def convert(s: Step) -> str:
         (axis,) = s.params["axes"]
         found = s.b.op(kind, s.full(), axis=axis, keepdims=0)
@@ -394,7 +406,7 @@ def _convolution(s: Step) -> str:
     return b.transpose(z, np.argsort(layout.out_spec).tolist())
 
 
-def _window(kind: str) -> Any:
+def _window(kind: str) -> Conversion:
     """The maxima or sums of windows along any axes."""
 
     def convert(s: Step) -> str:
@@ -407,14 +419,14 @@ def _window(kind: str) -> Any:
         # In front of the axes an axis of rows and one of channels, as pooling has it.
         x = b.op("Unsqueeze", s.full(), b.whole(0, 1))
         low, high = zip(*p["padding"], strict=True)
-        told: dict[str, Any] = {"kernel_shape": sizes, "strides": steps}
-        told["pads"] = (*low, *high)
+        settings: Config = {"kernel_shape": sizes, "strides": steps}
+        settings["pads"] = (*low, *high)
         if len(sizes) > 3:
             raise s.refuse("of more than three axes")
         if kind == "MaxPool":
-            y = b.op(kind, x, **told)
+            y = b.op(kind, x, **settings)
         else:
-            y = b.op("AveragePool", x, count_include_pad=1, **told)
+            y = b.op("AveragePool", x, count_include_pad=1, **settings)
             y = b.op("Mul", y, _number(s, math.prod(sizes)))
         return b.op("Squeeze", y, b.whole(0, 1))
 
@@ -456,7 +468,7 @@ def _gather(s: Step) -> str:
 # Programs in programs -----------------------------------------------------------------
 
 
-def _inline(*names: str) -> Any:
+def _inline(*names: str) -> Conversion:
     def convert(s: Step) -> list[Held]:
         program = next(s.params[n] for n in names if n in s.params)
         return s.walk.run(program, s.inputs)

@@ -6,18 +6,20 @@ is the same each time is fixed; what differs is a size that is found as the grap
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
+import numpy.typing as npt
+from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, Var
 
 from onefit.errors import invalid
 from onefit.interop.onnx.builder import Builder, Value
+from onefit.types import ArrayLike, Config, Function, Tree
 
-__all__ = ["Held", "Size", "Step", "call", "full"]
+__all__ = ["Conversion", "Held", "Size", "Sizes", "Step", "call", "full"]
 
 ROWS = 97, 89, 89
 """The number of rows in each trace: what differs in the last follows another axis."""
@@ -52,6 +54,16 @@ class Size(NamedTuple):
     last: int
 
 
+Sizes: TypeAlias = tuple[int | Size, ...]
+"""The shape of a value on its way through a program."""
+
+Opens: TypeAlias = dict[tuple[int, int], Size]
+"""The open sizes by place: (number of the input, axis)."""
+
+Traces: TypeAlias = list[tuple[ClosedJaxpr, Tree]]
+"""Of each trace, the program and what it gives."""
+
+
 class Open(NamedTuple):
     """Where an open size is found when the graph runs: axis `axis` of a value.
 
@@ -75,23 +87,23 @@ class Held(NamedTuple):
     """
 
     name: str
-    actual: tuple[Any, ...]
-    shape: tuple[Any, ...]
-    dtype: Any
+    actual: Sizes
+    shape: Sizes
+    dtype: np.dtype
 
 
 class Lazy(NamedTuple):
     """A value that is repeated along axes only where it has to be."""
 
     name: str
-    actual: tuple[Any, ...]
+    actual: Sizes
 
 
 class Program(NamedTuple):
     """The same program from all traces."""
 
     traces: tuple[Jaxpr, ...]
-    consts: list[Any]
+    consts: list[Held]
 
 
 class Step:
@@ -105,14 +117,20 @@ class Step:
     """
 
     def __init__(
-        self, walk: "Walk", name: str, inputs: list[Held], params: Any, outs: Any
+        self,
+        walk: "Walk",
+        name: str,
+        inputs: list[Held],
+        params: Config,
+        outs: list[tuple[Sizes, np.dtype]],
     ) -> None:
         self.walk, self.b, self.inputs, self.params = walk, walk.b, inputs, params
         self.primitive = name
-        self.shapes, self.dtypes = ([o[i] for o in outs] for i in range(2))
+        self.shapes = [shape for shape, _ in outs]
+        self.dtypes = [dtype for _, dtype in outs]
 
     @property
-    def shape(self) -> Any:
+    def shape(self) -> Sizes:
         """The shape of the first output."""
         return self.shapes[0]
 
@@ -120,7 +138,7 @@ class Step:
         """An input with what is repeated in it repeated in fact."""
         return full(self.walk, self.inputs[index])
 
-    def sizes(self, sizes: Any) -> str:
+    def sizes(self, sizes: Sequence[int | Size]) -> str:
         """Sizes as an array of the graph."""
         return self.walk.sizes(sizes)
 
@@ -129,7 +147,10 @@ class Step:
         return self.walk.refuse(f"{self.primitive} {what}".rstrip(), fix)
 
 
-PRIMITIVES: dict[str, Callable[[Step], Any]] = {}
+Conversion: TypeAlias = Callable[[Step], str | Held | Lazy | list[str] | list[Held]]
+"""How an equation is written: it gives the values that the equation makes."""
+
+PRIMITIVES: dict[str, Conversion] = {}
 """How each operation of jax is written: `primitives.py` fills it."""
 
 
@@ -154,14 +175,15 @@ class Walk:
 
     # Sizes ----------------------------------------------------------------------------
 
-    def sizes(self, sizes: Any) -> str:
+    def sizes(self, sizes: Sequence[int | Size]) -> str:
         """Sizes as an array of whole numbers in the graph."""
-        if not any(isinstance(n, Size) for n in sizes):
-            return self.b.whole(*sizes)
+        fixed = [n for n in sizes if not isinstance(n, Size)]
+        if len(fixed) == len(sizes):
+            return self.b.whole(*fixed)
         parts = [self._size(n) for n in sizes]
         return parts[0] if len(parts) == 1 else self.b.op("Concat", *parts, axis=0)
 
-    def _size(self, size: Any) -> str:
+    def _size(self, size: int | Size) -> str:
         """One size: factor · (a product or sum of open sizes) + offset."""
         b = self.b
         if not isinstance(size, Size):
@@ -209,7 +231,7 @@ class Walk:
             return self.b.op("Reciprocal", name) if over else name
         return None
 
-    def follows(self, values: list[Any], what: str) -> Exception:
+    def follows(self, values: list[np.ndarray], what: str) -> Exception:
         """The error for numbers that are not the same in all traces."""
         if not np.array_equal(values[1], values[2]):
             return self.known(f"{what} that follow the length of an open axis")
@@ -235,10 +257,10 @@ class Walk:
     def run(self, program: Program, given: list[Held]) -> list[Held]:
         """The outputs of a program for these inputs."""
         one = program.traces[0]
-        held: dict[Any, Held] = dict(zip(one.invars, given, strict=True))
+        held: dict[Var, Held] = dict(zip(one.invars, given, strict=True))
         held |= dict(zip(one.constvars, program.consts, strict=True))
 
-        def read(atoms: Any) -> Held:
+        def read(atoms: tuple[Any, ...]) -> Held:
             if not isinstance(atoms[0], Literal):
                 return held[atoms[0]]
             return self.constant([a.val for a in atoms], atoms[0].aval.dtype)
@@ -265,7 +287,7 @@ class Walk:
             read(atoms) for atoms in self.along(*(t.outvars for t in program.traces))
         ]
 
-    def along(self, *lists: Any) -> list[Any]:
+    def along(self, *lists: Sequence[Any]) -> list[Any]:
         """The parts of all traces side by side."""
         if len({len(each) for each in lists}) > 1:
             raise self.known(OTHER)
@@ -294,7 +316,7 @@ class Walk:
             for m, shape, dtype in zip(made, step.shapes, step.dtypes, strict=True)
         ]
 
-    def constant(self, values: list[Any], dtype: Any) -> Held:
+    def constant(self, values: Sequence[ArrayLike], dtype: npt.DTypeLike) -> Held:
         """A constant of all traces; one that has a row for each row is one number."""
         values = [np.asarray(v, dtype) for v in values]
         one, kind = values[0], values[0].dtype
@@ -375,7 +397,7 @@ def full(walk: Walk, held: Held) -> str:
 # The entrance -------------------------------------------------------------------------
 
 
-def call(b: Builder, function: Any, *args: Any) -> Any:
+def call(b: Builder, function: Function, *args: Tree) -> Tree:
     """The values that a function of JAX gives: a nest, as the function's.
 
     Args:
@@ -388,7 +410,7 @@ def call(b: Builder, function: Any, *args: Any) -> Any:
     """
     leaves, nest = jax.tree.flatten(args)
     values = [_canonical(b, value) for value in leaves]
-    opens, traces = _traced(b, function, nest, values)
+    opens, traces = _traced(b, function, nest.unflatten, values)
     out = traces[0][1]
     walk = Walk(b, _places(values, opens))
     program = walk._merged(*(closed for closed, _ in traces))
@@ -416,14 +438,16 @@ def _canonical(b: Builder, value: Value) -> Value:
     return Value(b.op("Cast", value.name, to=wanted.name), value.shape, wanted)
 
 
-def _places(values: list[Value], opens: dict[tuple[int, int], Size]) -> list[Open]:
+def _places(values: list[Value], opens: Opens) -> list[Open]:
     return [
         Open(size, values[i].name, axis, tuple(values[i].shape))
         for (i, axis), size in opens.items()
     ]
 
 
-def _traced(b: Builder, function: Any, nest: Any, values: list[Value]) -> Any:
+def _traced(
+    b: Builder, function: Function, unflatten: Function, values: list[Value]
+) -> tuple[Opens, Traces]:
     """The numbers for each open size, and the traces with them.
 
     Sizes are all other numbers, unless the function needs some to be the same, such as
@@ -432,7 +456,7 @@ def _traced(b: Builder, function: Any, nest: Any, values: list[Value]) -> Any:
     error: Exception | None = None
     for opens in _opened(values):
         try:
-            return opens, _traces(function, nest, values, opens)
+            return opens, _traces(function, unflatten, values, opens)
         except (TypeError, ValueError) as failed:
             error = error or failed
     walk = Walk(b, _places(values, next(_opened(values))))
@@ -441,7 +465,7 @@ def _traced(b: Builder, function: Any, nest: Any, values: list[Value]) -> Any:
     raise walk.known(f"a program that fails for open sizes ({error})") from error
 
 
-def _opened(values: list[Value]) -> Iterator[dict[tuple[int, int], Size]]:
+def _opened(values: list[Value]) -> Iterator[Opens]:
     """Numbers for the open sizes: all others, then ever more of them the same."""
     places = [
         (i, a) for i, v in enumerate(values) for a, n in enumerate(v.shape) if n is None
@@ -475,18 +499,18 @@ def _groups(count: int) -> Iterator[list[int]]:
             yield [*before, group]
 
 
-def _traces(function: Any, nest: Any, values: list[Value], opens: Any) -> Any:
-    def trace(which: int) -> Any:
-        def struct(i: int, value: Value) -> Any:
+def _traces(
+    function: Function, unflatten: Function, values: list[Value], opens: Opens
+) -> Traces:
+    def trace(which: int) -> tuple[ClosedJaxpr, Tree]:
+        def struct(i: int, value: Value) -> jax.ShapeDtypeStruct:
             sizes = enumerate(value.shape)
             shape = [opens[i, a][which] if n is None else n for a, n in sizes]
             return jax.ShapeDtypeStruct(tuple(shape), value.dtype)
 
         structs = [struct(i, value) for i, value in enumerate(values)]
         return jax.make_jaxpr(
-            lambda *leaves: jax.tree.map(
-                jnp.asarray, function(*jax.tree.unflatten(nest, leaves))
-            ),
+            lambda *leaves: jax.tree.map(jnp.asarray, function(*unflatten(leaves))),
             return_shape=True,
         )(*structs)
 

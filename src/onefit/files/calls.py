@@ -207,13 +207,13 @@ def in_order(graph: Graph) -> list[Layer]:
         depth[number] = max(depth[number], deepest.get(layer, 0))
         deepest[layer] = depth[number]
         steps = [(other, 1) for other in before[number]]
-        for mask in (masks.found.get(number), *masks.told.get(number, ())):
+        for mask in (masks.computed.get(number), *masks.written.get(number, ())):
             if isinstance(mask, Op) and mask.known:
                 steps += [(maker[v], step) for v, step in mask.depths.items()]
         for other, step in steps:
             depth[other] = max(depth[other], depth[number] + step)
-    found = sorted(deepest, key=lambda layer: (-deepest[layer], met[layer]))
-    return [graph.layers[layer] for layer in found]
+    order = sorted(deepest, key=lambda layer: (-deepest[layer], met[layer]))
+    return [graph.layers[layer] for layer in order]
 
 
 def _values(arguments: object) -> Iterator[int]:

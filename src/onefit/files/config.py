@@ -1,7 +1,7 @@
 """Descriptions as Keras' JSON has them, both ways.
 
 Keras writes an object as {"module", "class_name", "config", "registered_name"}. What a
-file names is looked up in the public names of the house and in what the caller hands
+file names is looked up in onefit's public names and in what the caller hands
 over; nothing is ever imported for a file, or run.
 """
 
@@ -68,16 +68,16 @@ class Room(NamedTuple):
     registry: Registry
 
     def public(self) -> dict[str, type[Description]]:
-        """The classes of the house, whatever a program has registered beside them."""
+        """The classes of onefit itself, without those that a program has registered."""
         named = {name: getattr(self.names, name) for name in self.names.__all__}
         return {name: cls for name, cls in named.items() if _is(cls, self.base)}
 
     def own(self) -> dict[str, type[Description]]:
         """The classes that the caller's program has defined itself."""
-        found = (cls for cls in self.registry.objects() if _is(cls, self.base))
+        classes = (cls for cls in self.registry.objects() if _is(cls, self.base))
         return {
             cls.__name__: cls
-            for cls in found
+            for cls in classes
             if not cls.__module__.startswith("onefit.")
         }
 
@@ -187,7 +187,10 @@ def wrapped(obj: Description) -> Node:
 
 
 def _plain(value: object, otherwise: Any) -> object:
-    """A setting with its descriptions wrapped; what else it is, `get_config` says."""
+    """A setting with its descriptions wrapped; what else it is, `get_config` says.
+
+    `otherwise` is that setting in `get_config`, of whatever kind it is.
+    """
     if isinstance(value, Description):
         return wrapped(value)
     if isinstance(value, tuple | list) and any(
@@ -215,7 +218,7 @@ def _function(value: Function) -> Any:
 
 
 def write_compile(model: "Compiled") -> Node:
-    """What `compile` was told.
+    """What `compile` was given, as Keras writes it.
 
     Raises:
         ValueError: A part that has no name to be found again by.
@@ -310,7 +313,7 @@ class Reader:
         )
 
     def value(self, value: object, where: str) -> Any:
-        """A setting, with the objects in it made."""
+        """A setting, with the objects in it made; it may be of any kind."""
         if isinstance(value, list):
             return [self.value(v, where) for v in value]
         if not isinstance(value, dict):
@@ -385,7 +388,10 @@ class Reader:
         return made
 
     def chain(self, settings: Any, where: str) -> Network:
-        """A Sequential that a layer has as a part; its weights are the layer's."""
+        """A Sequential that a layer has as a part; its weights are the layer's.
+
+        Its settings are the file's JSON, not yet checked.
+        """
         nodes = settings.get("layers") if isinstance(settings, dict) else None
         if not isinstance(nodes, list):
             raise refusal(where, received="no layers", expected="a list of them")
@@ -416,19 +422,20 @@ def read_compile(
     Raises:
         ValueError: Something unknown, with what to do.
     """
-    told = node.get("compile_config")
-    if not told:
+    settings = node.get("compile_config")
+    if not settings:
         return None
     names = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics")
-    if not isinstance(told, dict) or "optimizer" not in told:
+    if not isinstance(settings, dict) or "optimizer" not in settings:
         raise refusal(
-            where, received=short(told), expected="an optimizer and a loss by name"
+            where, received=short(settings), expected="an optimizer and a loss by name"
         )
     read = Reader(custom)
     given = {
-        name: read.value(told.get(name), f"{where}, compile, {name}") for name in names
+        name: read.value(settings.get(name), f"{where}, compile, {name}")
+        for name in names
     }
-    return given | {"run_eagerly": bool(told.get("run_eagerly", False))}
+    return given | {"run_eagerly": bool(settings.get("run_eagerly", False))}
 
 
 def _dtype(cls: type, value: object, where: str) -> object:

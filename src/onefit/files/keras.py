@@ -1,7 +1,7 @@
 """Keras' files: `.keras`, a model as a zip of JSON and HDF5, and `.weights.h5`.
 
 What is written opens in Keras, and Keras' files open here. A file is not trusted: it
-names classes of the house or those that the caller hands over, and nothing of it is
+names classes of onefit or those that the caller hands over, and nothing of it is
 run. Writes are atomic: a file is the old one or the new one, never a part.
 """
 
@@ -74,13 +74,13 @@ def save_model(
     _built("save", model)
     node, optimizer = config_of(model, compiled=False), None
     try:
-        told = _compiled(model)
-        json.dumps(told)
+        settings = _compiled(model)
+        json.dumps(settings)
     except (BadFile, TypeError, ValueError) as error:
         _warn(f"what compile said is not saved: {error}")
     else:
-        node["compile_config"] = told
-        optimizer = _variables(model) if told else None
+        node["compile_config"] = settings
+        optimizer = _variables(model) if settings else None
     weights = io.BytesIO()
     keras_weights.write(weights, model.graph, model.name, optimizer)
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
@@ -133,11 +133,11 @@ def _variables(model: Compiled) -> tuple[str, list[np.ndarray]] | None:
     assert model.optimizer is not None  # as the callers have asked
     try:
         state = model.optimizer_state
-        found = to_variables(model.graph, model.optimizer, state)
+        arrays = to_variables(model.graph, model.optimizer, state)
     except ValueError as error:
         _warn(f"the optimizer's state is not saved: {error}")
         return None
-    return str(model.optimizer.name), found
+    return str(model.optimizer.name), arrays
 
 
 def _as_json(node: Config, name: str) -> str:
@@ -298,7 +298,7 @@ def load_weights(
             with archive.members(path, where, limits, (WEIGHTS,)) as (weights,):
                 _fill(model, weights, where, limits)
             return
-        archive.there(path, where)
+        archive.refuse_missing(path, where)
         if path.name.endswith(".safetensors"):
             wanted = keras_weights.named(model.graph)
             arrays = safetensors.read(path, where, wanted, limits)
@@ -338,11 +338,11 @@ def _compiled_as(
     model: Compiled, node: Config, custom: dict[str, Identifier], where: str
 ) -> bool:
     """Compiles a model as its node says; whether it says so."""
-    told = keras_config.read_compile(node, custom, where)
-    if told is None:
+    settings = keras_config.read_compile(node, custom, where)
+    if settings is None:
         return False
     try:
-        model.compile(**told)
+        model.compile(**settings)
     except (ValueError, TypeError) as error:
         raise refusal(
             f"{where}, compile",
@@ -385,11 +385,11 @@ def _refusing(where: str) -> Iterator[None]:
 
 def _checked(custom: dict[str, Identifier] | None) -> dict[str, Identifier]:
     """The caller's classes and functions by name."""
-    for name, found in (custom or {}).items():
-        if not callable(found):
+    for name, value in (custom or {}).items():
+        if not callable(value):
             raise invalid(
                 "custom_objects",
-                f"{name!r}: {found!r}",
+                f"{name!r}: {value!r}",
                 "classes and functions by name",
                 "write custom_objects={'Scale': Scale}",
             )

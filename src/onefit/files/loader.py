@@ -15,9 +15,9 @@ from onefit.files.plan import (
     Plan,
     Ref,
     in_place,
+    plain_arguments,
     read_plan,
     refs,
-    told,
 )
 from onefit.files.refusal import BadFile, refusal, short
 from onefit.layers.base import Layer
@@ -86,14 +86,14 @@ class Loader:
                 [getattr(m, "face", m) for m in made], name=plan.title
             )
         if entrance is None:
-            told = {"batch_shape": shape}
-            entrance = self.reader.made(layers.InputLayer, told, plan.where)
-        shape, found = entrance.batch_shape, []
+            settings = {"batch_shape": shape}
+            entrance = self.reader.made(layers.InputLayer, settings, plan.where)
+        shape, chained = entrance.batch_shape, []
         for entry in plan.entries.values():
             layer = self._built(entry, shape)
             shape = layer.output_shape(shape)
-            found.append(getattr(layer, "face", layer))
-        return FACES["Sequential"]([entrance, *found], name=plan.title)
+            chained.append(getattr(layer, "face", layer))
+        return FACES["Sequential"]([entrance, *chained], name=plan.title)
 
     def _connected(self, plan: Plan, shape: Shapes) -> Network:
         del shape  # its InputLayers have theirs
@@ -118,7 +118,7 @@ class Loader:
                 values[name, 0] = [entrance.build(entrance.batch_shape).entrance()]
                 continue
             args, named = entry.calls[number]
-            given = told(plan.entries, named)
+            given = plain_arguments(plan.entries, named)
             args, given = jax.tree.map(at, (args, given))
             if len(given) < len(named) and not _masked((args, given)):
                 raise refusal(
@@ -153,12 +153,12 @@ class Loader:
         args: Sequence[Tree],
         training: bool | None = None,
         mask: Mask = None,
-        **told: object,
+        **named: object,
     ) -> Tree:
         """What a layer gives for these arguments."""
-        layer, use_mask = entry.layer, told.pop("use_mask", True)
+        layer, use_mask = entry.layer, named.pop("use_mask", True)
         x, options = (
-            (args[0], {}) if isinstance(layer, Plan) else layer.gather(*args, **told)
+            (args[0], {}) if isinstance(layer, Plan) else layer.gather(*args, **named)
         )
         if not all(isinstance(value, Tensor) for value in jax.tree.leaves(x)):
             raise TypeError("numbers in place of values of the graph")
@@ -177,7 +177,7 @@ class Loader:
         if not use_mask:
             return layer._record(x, None, options | {"use_mask": False})
         layer = getattr(layer, "face", layer)
-        return layer(*args, training=training, mask=mask, **told)
+        return layer(*args, training=training, mask=mask, **named)
 
     def _size(self, layer: Layer) -> int:
         """How many calls a call is, with those of a model inside."""
@@ -222,7 +222,7 @@ class Loader:
             args, named = ([], {}) if entrance else entry.calls[ref.call]
             done[key] = False
             path.append(key)
-            rest.append(iter(refs((args, told(plan.entries, named)))))
+            rest.append(iter(refs((args, plain_arguments(plan.entries, named)))))
         return list(done)
 
 
@@ -255,23 +255,23 @@ def _operated(entry: Entry, name: str, args: Sequence[object]) -> Tensor:
     """What an operation of Keras gives, by the layer that stands for it."""
     both = len(args) == 2 and all(isinstance(arg, Tensor) for arg in args)
     operation, keep = entry.layer
-    told = {"name": name, "keep_mask": keep}
+    settings = {"name": name, "keep_mask": keep}
     ours = OPERATIONS.get(operation, "")
     layer: Layer
     match operation, args:
         case (("Absolute" | "Abs"), [Tensor() as x]):
-            layer = Absolute(**told)
+            layer = Absolute(**settings)
         case "Negative", [Tensor() as x]:
-            layer = Arithmetic("multiply", -1, **told)
+            layer = Arithmetic("multiply", -1, **settings)
         case "GetItem", [Tensor() as x, key]:
             key = tuple(key) if isinstance(key, list) else key
             layer = GetItem(as_key(key), name=name)
         case _, [first, second] if ours and both:
-            layer, x = Arithmetic(ours, **told), [first, second]
+            layer, x = Arithmetic(ours, **settings), [first, second]
         case _, [Tensor() as x, constant] if ours:
-            layer = Arithmetic(ours, _constant(constant), **told)
+            layer = Arithmetic(ours, _constant(constant), **settings)
         case _, [constant, Tensor() as x] if ours:
-            layer = Arithmetic(ours, _constant(constant), True, **told)
+            layer = Arithmetic(ours, _constant(constant), True, **settings)
         case _:
             known = {*OPERATIONS, "Absolute", "GetItem", "Negative"}
             raise refusal(

@@ -126,14 +126,14 @@ class Masks:
     """The masks of a graph's values, here and in Keras.
 
     Attributes:
-        found: What Keras finds by itself, by the number of the call that takes it.
-        told: What it does not: the masks of a call's inputs.
+        computed: What Keras finds by itself, by the number of the call that takes it.
+        written: What it does not, so that a file has to say it: of a call's inputs.
         joined: The places of the layers that join masks.
     """
 
     def __init__(self, graph: Graph) -> None:
-        self.found: dict[int, Op] = {}
-        self.told: dict[int, list[FileMask]] = {}
+        self.computed: dict[int, Op] = {}
+        self.written: dict[int, list[FileMask]] = {}
         self.joined: set[int] = set()
         ours: list[FileMask] = [None] * graph.inputs
         theirs: list[FileMask] = [None] * graph.inputs
@@ -166,10 +166,10 @@ class Masks:
             return False
         alone = several or len(mine) == 1 or isinstance(layer, Graph)
         if not alone or [m is None for m in mine] != [m is None for m in known]:
-            self.told[number] = mine if several else mine[:1]
+            self.written[number] = mine if several else mine[:1]
         elif not several and isinstance(known[0], Op):
-            self.found[number] = known[0]
-        # Many heads pass on the mask that their query has, not what they are told.
+            self.computed[number] = known[0]
+        # Many heads pass on the mask that their query has, not the ones of the call.
         return not isinstance(layer, HEADS)
 
 

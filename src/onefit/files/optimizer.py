@@ -118,18 +118,18 @@ class _Layout:
 
     def variables(self, state: Tree) -> list[np.ndarray]:
         """The state in Keras' order."""
-        found = [state["iterations"]]
+        arrays = [state["iterations"]]
         if self.optimizer.constant_rate:
-            found.append(state["learning_rate"])
+            arrays.append(state["learning_rate"])
         for name in ("average", "accumulated"):
-            found += self._listed(state[name]) if name in state else []
+            arrays += self._listed(state[name]) if name in state else []
         columns = self._columns(state["slots"])
         for group in self.groups:
             rows = zip(
                 *(columns[name] for name in group if name in columns), strict=True
             )
-            found += [array for row in rows for array in row if array is not None]
-        return found
+            arrays += [array for row in rows for array in row if array is not None]
+        return arrays
 
     def state(self, variables: list[np.ndarray]) -> Tree:
         """The reverse of `variables`, in the types of a fresh state."""

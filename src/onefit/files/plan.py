@@ -1,7 +1,7 @@
 """A model's node in a file, read: its layers, and which values they are called on.
 
 Nothing is made but layers without weights, and nothing that a file names is looked up
-anywhere but in the house and in what the caller hands over. Keras' operations (`x + y`)
+anywhere but in onefit and in what the caller hands over. Keras' operations (`x + y`)
 are known by a table.
 """
 
@@ -19,7 +19,16 @@ from onefit.files.refusal import refusal, short
 from onefit.files.weights import class_of, path_of
 from onefit.layers.core import InputLayer
 
-__all__ = ["Entry", "Operation", "Plan", "Ref", "in_place", "read_plan", "refs", "told"]
+__all__ = [
+    "Entry",
+    "Operation",
+    "Plan",
+    "Ref",
+    "in_place",
+    "plain_arguments",
+    "read_plan",
+    "refs",
+]
 
 
 Placed = TypeVar("Placed")
@@ -95,7 +104,11 @@ def read_plan(node: object, reader: Reader, where: str) -> Plan:
 
 
 class _Planner:
-    """Reads models, and those inside them; `prefix` is where their weights are."""
+    """Reads models, and those inside them.
+
+    `nodes` is the file's list of layers, not yet checked; `prefix` is where their
+    weights are.
+    """
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
@@ -143,7 +156,7 @@ class _Planner:
 
     def entries(self, plan: Plan, nodes: list[Any], prefix: str) -> list[Entry]:
         """The layers of a model, each with its path; models inside are read too."""
-        found: list[Entry] = []
+        entries: list[Entry] = []
         counts: dict[str, int] = {}
         for node in nodes:
             settings = node.get("config") if isinstance(node, dict) else None
@@ -160,21 +173,21 @@ class _Planner:
             else:
                 layer = self.reader.layer(node, where)
                 path = path_of(class_of(layer), counts, prefix)
-            found.append(Entry(where, path, layer, []))
-        return found
+            entries.append(Entry(where, path, layer, []))
+        return entries
 
     def sequential(
         self, plan: Plan, settings: Node, nodes: list[Any], prefix: str
     ) -> Plan:
         """The plan of a Sequential: its layers, and the shape of its input."""
-        found = self.entries(plan, nodes, prefix)
+        rest = self.entries(plan, nodes, prefix)
         entrance = None
-        if found and isinstance(found[0].layer, layers.InputLayer):
-            entrance = found.pop(0).layer
+        if rest and isinstance(rest[0].layer, layers.InputLayer):
+            entrance = rest.pop(0).layer
         elif shape := settings.get("build_input_shape"):
-            told = {"batch_shape": shape}
-            entrance = self.reader.made(layers.InputLayer, told, plan.where)
-        for entry in found:
+            given = {"batch_shape": shape}
+            entrance = self.reader.made(layers.InputLayer, given, plan.where)
+        for entry in rest:
             if isinstance(entry.layer, layers.InputLayer):
                 raise refusal(
                     plan.where,
@@ -185,7 +198,7 @@ class _Planner:
                 raise refusal(
                     entry.where, received="an operation", expected="layers alone"
                 )
-        entries = {str(i): entry for i, entry in enumerate(found)}
+        entries = {str(i): entry for i, entry in enumerate(rest)}
         return plan._replace(entries=entries, entrance=entrance)
 
     def functional(
@@ -249,7 +262,7 @@ def _calls(node: Node, where: str) -> list[tuple[list[object], Node]]:
             expected="a list of calls, each with args and kwargs",
             fix="open the file in Keras 3, and save it again",
         )
-    found = []
+    arguments = []
     for call in calls:
         named = {name: _value(value, where) for name, value in call["kwargs"].items()}
         # Keras writes what a layer's call has as its default, too.
@@ -257,8 +270,8 @@ def _calls(node: Node, where: str) -> list[tuple[list[object], Node]]:
         named = {name: value for name, value in named.items() if _given(value)}
         if call.get("said") == ["training"] and isinstance(training, bool):
             named["training"] = training
-        found.append(([_value(value, where) for value in call["args"]], named))
-    return found
+        arguments.append(([_value(value, where) for value in call["args"]], named))
+    return arguments
 
 
 def _is_call(call: object) -> bool:
@@ -275,7 +288,7 @@ def refs(nest: object) -> list[Ref]:
 
 
 def _given(value: object) -> bool:
-    """Whether an argument is there: Keras writes None for those that are not."""
+    """Whether an argument was given: Keras writes None for those that were not."""
     return bool(jax.tree.leaves(value))
 
 
@@ -288,7 +301,7 @@ def in_place(
     return [f(value) for value in nest] if isinstance(nest, list) else f(nest)
 
 
-def told(entries: dict[str, Entry], named: Node) -> Node:
+def plain_arguments(entries: dict[str, Entry], named: Node) -> Node:
     """Arguments without the masks that operations compute: layers pass those on."""
 
     def computed(mask: object) -> bool:

@@ -104,10 +104,10 @@ def read(
             fix="copy or save it again",
         ) from error
     with opened as file:
-        found = set(file.keys())
+        present = set(file.keys())
         for names, what in (
-            (wanted.keys() - found, "no weights named"),
-            (found - wanted.keys(), "weights named"),
+            (wanted.keys() - present, "no weights named"),
+            (present - wanted.keys(), "weights named"),
         ):
             if names:
                 first = sorted(names)[0][:99]
@@ -118,8 +118,8 @@ def read(
                     fix="the file is of another model: make the one that was saved",
                 )
         for name, array in wanted.items():
-            told = file.get_slice(name)
-            shape, kind = tuple(told.get_shape()), str(told.get_dtype())
+            entry = file.get_slice(name)
+            shape, kind = tuple(entry.get_shape()), str(entry.get_dtype())
             if shape != tuple(array.shape) or not kind.startswith(KINDS):
                 raise refusal(
                     where,

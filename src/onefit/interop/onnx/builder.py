@@ -34,7 +34,7 @@ class Node(NamedTuple):
     name: str
 
     def reads(self) -> set[str]:
-        """What it takes, also inside it."""
+        """The values that it takes, those that graphs inside it take too."""
         bodies = [v for v in self.attributes.values() if isinstance(v, Body)]
         inside = [node.reads() for body in bodies for node in body.nodes]
         ends = [body.outputs for body in bodies]
@@ -117,7 +117,7 @@ class Builder:
         finally:
             self.scope = before
 
-    # What is there --------------------------------------------------------------------
+    # Weights and constants ------------------------------------------------------------
 
     def weight(self, name: str, array: ArrayLike) -> str:
         """A weight of the layer; the same again is the same weight."""
@@ -162,7 +162,7 @@ class Builder:
     def ops(
         self, kind: str, count: int, *inputs: str, **attributes: object
     ) -> list[str]:
-        """The values that an operation gives, so many."""
+        """The values of an operation that gives `count` of them."""
         name = self.name(f"{self.scope}/{kind}" if self.scope else kind)
         outputs = [name, *(self.name(f"{name}.{i}") for i in range(1, count))]
         given = {k: v for k, v in attributes.items() if v is not None}
@@ -185,7 +185,7 @@ class Builder:
         return self.constant(result) if result.size <= FOLDED else None
 
     def transpose(self, x: str, order: Sequence[int]) -> str:
-        """The value with its axes in another order; one way and back is nothing."""
+        """The value with its axes in another order; an order and its reverse cancel."""
         order = [int(axis) for axis in order]
         maker = self.maker(x)
         if maker is not None and maker.kind == "Transpose":

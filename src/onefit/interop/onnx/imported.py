@@ -122,8 +122,8 @@ class Program:
     ) -> dict[str, Array]:
         """All values, for these inputs and weights."""
         values: dict[str, Array] = dict(self.constants)
-        for own, held in ((self.params, weights[0]), (self.state, weights[1])):
-            values |= {value: held[name] for name, (value, _) in own.items()}
+        for own, arrays in ((self.params, weights[0]), (self.state, weights[1])):
+            values |= {value: arrays[name] for name, (value, _) in own.items()}
         values |= dict(zip(self.inputs, x, strict=True))
         _run(self.nodes, values)
         return values
@@ -175,26 +175,26 @@ def _one(node: Node, values: dict[str, Array]) -> Array | tuple[Array, ...]:
         for i in fixed:
             if i < len(given) and isinstance(given[i], jax.Array):
                 raise TypeError("sizes, axes or places that the data choose")
-    told = dict(node.attributes)
+    attributes = dict(node.attributes)
     for name in ("kernel_shape", "strides", "dilations"):
-        if min(told.get(name, (1,)), default=1) < 1:
-            raise ValueError(f"{name}={told[name]}")
+        if min(attributes.get(name, (1,)), default=1) < 1:
+            raise ValueError(f"{name}={attributes[name]}")
     if node.kind == "Split":
-        told.setdefault("num_outputs", len(node.outputs))
-    return OPERATORS[node.kind](*given, **told)
+        attributes.setdefault("num_outputs", len(node.outputs))
+    return OPERATORS[node.kind](*given, **attributes)
 
 
 def _scan(node: Node, values: dict[str, Array]) -> tuple[Array, ...]:
     """A loop over the first axis of some values."""
-    told = dict(node.attributes)
-    body: Body = told.pop("body")
-    count = told.pop("num_scan_inputs")
+    attributes = dict(node.attributes)
+    body: Body = attributes.pop("body")
+    count = attributes.pop("num_scan_inputs")
     backwards = {
         n
         for name in ("scan_input_directions", "scan_output_directions")
-        for n in told.pop(name, ()) or (0,)
+        for n in attributes.pop(name, ()) or (0,)
     }
-    if told or len(backwards) > 1:
+    if attributes or len(backwards) > 1:
         raise TypeError("axes of a Scan, or both directions in one")
     given = [jnp.asarray(values[name]) for name in node.inputs]
     first, steps = given[: len(given) - count], given[len(given) - count :]
@@ -317,8 +317,8 @@ def written(
     for name, (value, _) in (*program.params.items(), *program.state.items()):
         names[value] = b.weight(name, weights[name])
     for node in program.nodes:
-        inputs, told = _renamed(b, node, names)
-        made = b.ops(node.kind, len(node.outputs), *inputs, **told)
+        inputs, attributes = _renamed(b, node, names)
+        made = b.ops(node.kind, len(node.outputs), *inputs, **attributes)
         names |= dict(zip(node.outputs, made, strict=True))
     shapes = layer.output_shape(jax.tree.map(lambda v: v.shape, x))
     shapes = [shapes] if is_shape(shapes) else shapes
@@ -333,11 +333,11 @@ def _renamed(
     b: Builder, node: Node, names: dict[str, str]
 ) -> tuple[tuple[str, ...], Config]:
     """The inputs and the settings of an operation, with these names for values."""
-    told = {
+    attributes = {
         key: _body(b, value, names) if isinstance(value, Body) else value
         for key, value in node.attributes.items()
     }
-    return tuple(names.get(name, name) for name in node.inputs), told
+    return tuple(names.get(name, name) for name in node.inputs), attributes
 
 
 def _body(b: Builder, body: Body, names: dict[str, str]) -> Body:
@@ -345,11 +345,13 @@ def _body(b: Builder, body: Body, names: dict[str, str]) -> Body:
     own = {name: b.name(f"{b.scope}/step") for name in body.inputs}
     names, nodes = names | own, []
     for node in body.nodes:
-        inputs, told = _renamed(b, node, names)
+        inputs, attributes = _renamed(b, node, names)
         made = {name: b.name(f"{b.scope}/{node.kind}") for name in node.outputs}
         names |= made
         own_name = next(iter(made.values()))
-        nodes.append(Node(node.kind, inputs, tuple(made.values()), told, own_name))
+        nodes.append(
+            Node(node.kind, inputs, tuple(made.values()), attributes, own_name)
+        )
     sides = ({names[n]: t for n, t in side.items()} for side in body[1:])
     return Body(nodes, *sides)
 

@@ -52,8 +52,8 @@ def layer_(
     like = np.empty(x.shape[-1], x.dtype)  # type: ignore[arg-type]
     bias = [b.weight("beta", weights["beta"])] if "beta" in weights else []
     gamma = _weight(b, weights, "gamma", like, 1.0)
-    told = {"axis": -1, "epsilon": float(layer.epsilon)}
-    return b.op("LayerNormalization", x.name, gamma, *bias, **told)
+    settings = {"axis": -1, "epsilon": float(layer.epsilon)}
+    return b.op("LayerNormalization", x.name, gamma, *bias, **settings)
 
 
 ROWS: dict[type, Row] = {

@@ -38,7 +38,7 @@ Recurrence: TypeAlias = Callable[[States, Array], tuple[States, Array]]
 
 
 def _np(*arrays: object) -> ModuleType:
-    """Numpy for numpy's arrays, jax.numpy where there is any of jax."""
+    """Numpy for numpy's arrays, jax.numpy where any of them is jax's."""
     return jnp if any(isinstance(a, jax.Array) for a in arrays) else np
 
 
@@ -385,18 +385,22 @@ def _conv_transpose(
 
 
 def _windows(
-    x: Array, combine: Callable[[Array, Array], Array], start: float, told: Config
+    x: Array, combine: Callable[[Array, Array], Array], start: float, settings: Config
 ) -> tuple[Array, Array]:
     """(the combined cells of windows, how many of them are the array's own)."""
-    kernel = told["kernel_shape"]
+    kernel = settings["kernel_shape"]
     rank = len(kernel)
-    strides = told.get("strides") or (1,) * rank
-    dilations = told.get("dilations") or (1,) * rank
-    if told.get("ceil_mode") or told.get("storage_order"):
+    strides = settings.get("strides") or (1,) * rank
+    dilations = settings.get("dilations") or (1,) * rank
+    if settings.get("ceil_mode") or settings.get("storage_order"):
         raise TypeError("a pooling with ceil_mode or storage_order")
     reach = [d * (k - 1) + 1 for d, k in zip(dilations, kernel, strict=True)]
     borders = _borders(
-        x.shape[2:], reach, strides, told.get("pads"), told.get("auto_pad", "NOTSET")
+        x.shape[2:],
+        reach,
+        strides,
+        settings.get("pads"),
+        settings.get("auto_pad", "NOTSET"),
     )
     along: dict[str, Any] = {
         "window_dimensions": (1, 1, *kernel),
@@ -409,13 +413,13 @@ def _windows(
     return y, lax.reduce_window(own, np.zeros((), x.dtype), lax.add, **along)
 
 
-def _max_pool(x: Array, **told: Any) -> Array:
-    return _windows(x, lax.max, -np.inf, told)[0]
+def _max_pool(x: Array, **settings: Any) -> Array:
+    return _windows(x, lax.max, -np.inf, settings)[0]
 
 
-def _average_pool(x: Array, count_include_pad: int = 0, **told: Any) -> Array:
-    y, own = _windows(x, lax.add, 0, told)
-    return y / (math.prod(told["kernel_shape"]) if count_include_pad else own)
+def _average_pool(x: Array, count_include_pad: int = 0, **settings: Any) -> Array:
+    y, own = _windows(x, lax.add, 0, settings)
+    return y / (math.prod(settings["kernel_shape"]) if count_include_pad else own)
 
 
 def _global(name: str) -> Operator:

@@ -12,6 +12,9 @@ from onefit.types import Config
 __all__ = ["ROWS"]
 
 
+# The bases of pooling layers are private to their file, so layers are Any here.
+
+
 def _windows(kind: str) -> Row:
     def windows(b: Builder, layer: Any, weights: Arrays, x: Value) -> str | None:
         lengths = [x.shape[axis] for axis in layer.axes(x.shape)]

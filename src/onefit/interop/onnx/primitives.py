@@ -10,8 +10,8 @@ from onefit.interop.onnx.builder import Body
 from onefit.interop.onnx.tracing import (
     PRIMITIVES,
     Conversion,
-    Held,
     Lazy,
+    Operand,
     Program,
     Size,
     Sizes,
@@ -41,11 +41,11 @@ def _each(formula: str | Callable[..., str]) -> Callable[[Step], Lazy]:
     """An operation of each number: by name, or by a formula of names."""
 
     def convert(s: Step) -> Lazy:
-        names = [held.name for held in s.inputs]
+        names = [x.name for x in s.inputs]
         made = (
             s.b.op(formula, *names) if isinstance(formula, str) else formula(s, *names)
         )
-        return Lazy(made, _broadcast([held.actual for held in s.inputs]))
+        return Lazy(made, _broadcast([x.actual for x in s.inputs]))
 
     return convert
 
@@ -105,10 +105,9 @@ def _not_equal(s: Step, x: str, y: str) -> str:
     return s.b.op("Not", s.b.op("Equal", x, y))
 
 
-def _same(s: Step) -> list[Held]:
+def _same(s: Step) -> list[Operand]:
     return [
-        held._replace(shape=shape)
-        for held, shape in zip(s.inputs, s.shapes, strict=True)
+        x._replace(shape=shape) for x, shape in zip(s.inputs, s.shapes, strict=True)
     ]
 
 
@@ -333,8 +332,8 @@ def _reduce(kind: str) -> Conversion:
 def _first(kind: str) -> Conversion:
     def convert(s: Step) -> str:
         (axis,) = s.params["axes"]
-        found = s.b.op(kind, s.full(), axis=axis, keepdims=0)
-        return s.b.op("Cast", found, to=np.dtype(s.dtypes[0]).name)
+        index = s.b.op(kind, s.full(), axis=axis, keepdims=0)
+        return s.b.op("Cast", index, to=np.dtype(s.dtypes[0]).name)
 
     return convert
 
@@ -469,7 +468,7 @@ def _gather(s: Step) -> str:
 
 
 def _inline(*names: str) -> Conversion:
-    def convert(s: Step) -> list[Held]:
+    def convert(s: Step) -> list[Operand]:
         program = next(s.params[n] for n in names if n in s.params)
         return s.walk.run(program, s.inputs)
 
@@ -481,7 +480,7 @@ def _platform(s: Step) -> str:
     return s.b.constant(len(s.params["platforms"]) - 1, "int32")
 
 
-def _case(s: Step) -> list[Held]:
+def _case(s: Step) -> list[Operand]:
     which = s.b.array(s.inputs[0].name)
     if which is None:
         raise s.refuse(
@@ -496,30 +495,30 @@ def _scan(s: Step) -> list[str]:
     consts = s.inputs[: p["num_consts"]]
     carried = s.inputs[p["num_consts"] :][: p["num_carry"]]
     steps = s.inputs[p["num_consts"] + p["num_carry"] :]
-    rows = [full(s.walk, held) for held in steps]
+    rows = [full(s.walk, x) for x in steps]
     if not rows:
         rows = [b.op("Expand", b.constant(0, "float32"), s.sizes([p["length"]]))]
     inner = b.inner()
-    told = {inner.name(f"{b.scope}/state"): held.dtype for held in carried}
+    state_types = {inner.name(f"{b.scope}/state"): x.dtype for x in carried}
     states = [
-        Held(name, held.shape, held.shape, held.dtype)
-        for name, held in zip(told, carried, strict=True)
+        Operand(name, x.shape, x.shape, x.dtype)
+        for name, x in zip(state_types, carried, strict=True)
     ]
-    at = {inner.name(f"{b.scope}/step"): h.dtype for h in steps}
+    step_types = {inner.name(f"{b.scope}/step"): x.dtype for x in steps}
     now = [
-        Held(name, held.shape[1:], held.shape[1:], held.dtype)
-        for name, held in zip(at, steps, strict=True)
+        Operand(name, x.shape[1:], x.shape[1:], x.dtype)
+        for name, x in zip(step_types, steps, strict=True)
     ]
-    at = at or {inner.name(f"{b.scope}/step"): np.dtype("float32")}
+    step_types = step_types or {inner.name(f"{b.scope}/step"): np.dtype("float32")}
     walk = s.walk.inside(inner)
     made = walk.run(program, [*consts, *states, *now])
     ends = {}
-    for held in made:
+    for x in made:
         # An output of its own name, whatever it is: also what only passes through.
-        ends[inner.op("Identity", full(walk, held))] = held.dtype
-    body = Body(inner.needed(list(ends)), told | at, ends)
+        ends[inner.op("Identity", full(walk, x))] = x.dtype
+    body = Body(inner.needed(list(ends)), state_types | step_types, ends)
     backwards = (int(p["reverse"]),)
-    firsts = [full(s.walk, held) for held in carried]
+    firsts = [full(s.walk, x) for x in carried]
     return b.ops(
         "Scan",
         len(made),

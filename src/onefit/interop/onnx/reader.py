@@ -1,6 +1,6 @@
 """ONNX files as models.
 
-A file is not trusted. Its operations are looked up in a table of the house, nothing of
+A file is not trusted. Its operations are looked up in a table of onefit's, nothing of
 it is run, no other file is opened for it, and what it declares is compared with what it
 has before anything of that size is made.
 """
@@ -233,7 +233,7 @@ class _Reader:
             raise self.refuse(f"the name {name[:99]!r} twice, or none", "one for each")
 
     def array(self, tensor: "TensorProto") -> np.ndarray:
-        """The numbers of an array, once it is sure that they are there."""
+        """The numbers of an array, once it is sure that the file has them."""
         external = self.package.TensorProto.EXTERNAL
         if tensor.data_location == external or tensor.external_data:
             raise self.refuse(
@@ -297,12 +297,14 @@ class _Reader:
         constants: Arrays,
         depth: int,
     ) -> Iterator[Node]:
-        """The operations, each on values that are there."""
+        """The operations, each on values that were made before it."""
         for node in given:
             self.count += 1
             if self.count > NODES:
                 raise self.refuse(f"more than {NODES:,} operations", "fewer")
-            told = {a.name: self.attribute(a, known, depth) for a in node.attribute}
+            attributes = {
+                a.name: self.attribute(a, known, depth) for a in node.attribute
+            }
             kind, inputs, outputs = node.op_type, tuple(node.input), tuple(node.output)
             name = node.name or (outputs[0] if outputs else kind)
             for value in inputs:
@@ -317,13 +319,13 @@ class _Reader:
                     self._new(value, known)
                     known.add(value)
             if kind == "Constant" and len(outputs) == 1:
-                constants[outputs[0]] = self.constant(told, name)
+                constants[outputs[0]] = self.constant(attributes, name)
                 continue
             if kind == "Cast":
-                told = {"to": self._known(told.get("to"), name).name}
-            yield Node(kind, inputs, outputs, told, name)
+                attributes = {"to": self._known(attributes.get("to"), name).name}
+            yield Node(kind, inputs, outputs, attributes, name)
 
-    def constant(self, told: Config, name: str) -> np.ndarray:
+    def constant(self, attributes: Config, name: str) -> np.ndarray:
         """The array of a Constant."""
         types = {
             "value_float": "float32",
@@ -331,7 +333,7 @@ class _Reader:
             "value_int": "int64",
             "value_ints": "int64",
         }
-        (key, value), *rest = (*told.items(), ("", None))
+        (key, value), *rest = (*attributes.items(), ("", None))
         if len(rest) != 1 or key not in {"value", *types}:
             raise self.refuse(f"the Constant {name[:99]!r} of {key!r}", "an array")
         return np.asarray(value, types.get(key))
@@ -463,13 +465,13 @@ def _values(
         )
         for name, (shape, dtype) in graph.inputs.items()
     ]
-    found: dict[str, Array] = {}
+    values: dict[str, Array] = {}
 
     def run(weights: Params, *x: Array) -> None:
-        found.update(program.run((weights, {}), list(x)))
+        values.update(program.run((weights, {}), list(x)))
 
     jax.eval_shape(run, graph.arrays, *structs)
-    return found
+    return values
 
 
 def _program(
@@ -530,10 +532,10 @@ def _model(graph: _Graph, name: str, where: str) -> Model:
         made = made if isinstance(made, tuple) else (made,)
         values |= dict(zip(program.outputs, made, strict=True))
     outputs = {key: values[value] for key, value in graph.outputs.items()}
-    return Model(_lone(inputs), _lone(outputs), name=name)
+    return Model(_one_or_named(inputs), _one_or_named(outputs), name=name)
 
 
-def _lone(values: dict[str, Tensor]) -> Tensor | dict[str, Tensor]:
+def _one_or_named(values: dict[str, Tensor]) -> Tensor | dict[str, Tensor]:
     return next(iter(values.values())) if len(values) == 1 else values
 
 

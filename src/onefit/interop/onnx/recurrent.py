@@ -47,7 +47,7 @@ GATED = "recurrent_activation", "activation"
 KINDS: dict[type, Kind] = {
     layers.SimpleRNN: Kind("RNN", (0,), ("activation",), 1),
     layers.GRU: Kind("GRU", (0, 1, 2), GATED, 1),
-    # i, f, c, o here; i, o, f, c there.
+    # i, f, c, o in onefit; i, o, f, c in ONNX.
     layers.LSTM: Kind("LSTM", (0, 3, 1, 2), (*GATED, "activation"), 2),
 }
 
@@ -76,7 +76,10 @@ def _turned(a: np.ndarray, kind: Kind) -> np.ndarray:
 def _loop(
     b: Builder, layer: Any, weights: Arrays, x: Value, states: list[Value]
 ) -> tuple[str, list[str]] | None:
-    """(all outputs, (batch, time, units), in the order of time; the last states)."""
+    """(all outputs, (batch, time, units), in the order of time; the last states).
+
+    The layer is a SimpleRNN, a GRU or an LSTM, which have no base with these settings.
+    """
     kind = nearest_formula(KINDS, type(layer))
     settings = kind and _functions(layer, kind)
     # ONNX Runtime has these for float32 alone.

@@ -1,7 +1,7 @@
 """Any function of JAX as operations of ONNX, whatever the number of rows.
 
 The function is traced three times, with other numbers for each size that is open. What
-is the same each time is fixed; what differs is a size that is found as the graph runs.
+is the same each time is fixed; what differs is a size that the graph itself computes.
 """
 
 import itertools
@@ -19,7 +19,7 @@ from onefit.errors import invalid
 from onefit.interop.onnx.builder import Builder, Value
 from onefit.types import ArrayLike, Config, Function, Tree
 
-__all__ = ["Conversion", "Held", "Size", "Sizes", "Step", "call", "full"]
+__all__ = ["Conversion", "Operand", "Size", "Sizes", "Step", "call", "full"]
 
 ROWS = 97, 89, 89
 """The number of rows in each trace: what differs in the last follows another axis."""
@@ -76,12 +76,13 @@ class Open(NamedTuple):
     shape: tuple[int | None, ...]
 
 
-class Held(NamedTuple):
+class Operand(NamedTuple):
     """A value on its way through a program.
 
     Attributes:
         name: The value in the graph.
-        actual: Its shape there; what is repeated along an axis is not, until it has to.
+        actual: Its shape in the graph, where an axis along which all numbers are the
+            same may still have size 1, or be missing at the front.
         shape: The shape that the program takes it to have.
         dtype: The type of its numbers.
     """
@@ -103,7 +104,7 @@ class Program(NamedTuple):
     """The same program from all traces."""
 
     traces: tuple[Jaxpr, ...]
-    consts: list[Held]
+    consts: list[Operand]
 
 
 class Step:
@@ -120,7 +121,7 @@ class Step:
         self,
         walk: "Walk",
         name: str,
-        inputs: list[Held],
+        inputs: list[Operand],
         params: Config,
         outs: list[tuple[Sizes, np.dtype]],
     ) -> None:
@@ -135,7 +136,7 @@ class Step:
         return self.shapes[0]
 
     def full(self, index: int = 0) -> str:
-        """An input with what is repeated in it repeated in fact."""
+        """An input in its full shape."""
         return full(self.walk, self.inputs[index])
 
     def sizes(self, sizes: Sequence[int | Size]) -> str:
@@ -147,7 +148,9 @@ class Step:
         return self.walk.refuse(f"{self.primitive} {what}".rstrip(), fix)
 
 
-Conversion: TypeAlias = Callable[[Step], str | Held | Lazy | list[str] | list[Held]]
+Conversion: TypeAlias = Callable[
+    [Step], str | Operand | Lazy | list[str] | list[Operand]
+]
 """How an equation is written: it gives the values that the equation makes."""
 
 PRIMITIVES: dict[str, Conversion] = {}
@@ -194,10 +197,10 @@ class Walk:
             for some, (kind, joined) in itertools.product(
                 itertools.combinations(known, count), kinds[:count]
             ):
-                found = _line([joined(n) for n in zip(*some, strict=True)], size)
-                if not found:
+                line = _line([joined(n) for n in zip(*some, strict=True)], size)
+                if not line:
                     continue
-                factor, offset = found
+                factor, offset = line
                 parts = [
                     b.op("Shape", o.value, start=o.axis, end=o.axis + 1)
                     for o in map(known.__getitem__, some)
@@ -254,16 +257,16 @@ class Walk:
 
     # Programs -------------------------------------------------------------------------
 
-    def run(self, program: Program, given: list[Held]) -> list[Held]:
+    def run(self, program: Program, given: list[Operand]) -> list[Operand]:
         """The outputs of a program for these inputs."""
         one = program.traces[0]
-        held: dict[Var, Held] = dict(zip(one.invars, given, strict=True))
-        held |= dict(zip(one.constvars, program.consts, strict=True))
+        values: dict[Var, Operand] = dict(zip(one.invars, given, strict=True))
+        values |= dict(zip(one.constvars, program.consts, strict=True))
 
-        def read(atoms: tuple[Any, ...]) -> Held:
+        def read(atoms: tuple[Any, ...]) -> Operand:
             if not isinstance(atoms[0], Literal):
-                return held[atoms[0]]
-            return self.constant([a.val for a in atoms], atoms[0].aval.dtype)
+                return values[atoms[0]]
+            return self.constant([a.val for a in atoms], atoms[0].aval.dtype)  # type: ignore[attr-defined]
 
         needed = _needed(one)
         for i, same in enumerate(self.along(*(t.eqns for t in program.traces))):
@@ -282,18 +285,18 @@ class Walk:
                 for k, v in e.params.items()
             }
             step = Step(self, e.primitive.name, inputs, params, outputs)
-            held |= dict(zip(e.outvars, self.one(step), strict=True))
+            values |= dict(zip(e.outvars, self.one(step), strict=True))
         return [
             read(atoms) for atoms in self.along(*(t.outvars for t in program.traces))
         ]
 
     def along(self, *lists: Sequence[Any]) -> list[Any]:
-        """The parts of all traces side by side."""
+        """The parts of all traces side by side; these are JAX' own objects."""
         if len({len(each) for each in lists}) > 1:
             raise self.known(OTHER)
         return list(zip(*lists, strict=True))
 
-    def one(self, step: Step) -> list[Held]:
+    def one(self, step: Step) -> list[Operand]:
         """What one equation gives."""
         convert = PRIMITIVES.get(step.primitive)
         if convert is None:
@@ -305,18 +308,18 @@ class Walk:
                 else "",
             )
         made = convert(step)
-        if isinstance(made, str | Held | Lazy):
+        if isinstance(made, str | Operand | Lazy):
             made = [made]
         return [
             m
-            if isinstance(m, Held)
-            else Held(m.name, m.actual, shape, dtype)
+            if isinstance(m, Operand)
+            else Operand(m.name, m.actual, shape, dtype)
             if isinstance(m, Lazy)
-            else Held(m, shape, shape, dtype)
+            else Operand(m, shape, shape, dtype)
             for m, shape, dtype in zip(made, step.shapes, step.dtypes, strict=True)
         ]
 
-    def constant(self, values: Sequence[ArrayLike], dtype: npt.DTypeLike) -> Held:
+    def constant(self, values: Sequence[ArrayLike], dtype: npt.DTypeLike) -> Operand:
         """A constant of all traces; one that has a row for each row is one number."""
         values = [np.asarray(v, dtype) for v in values]
         one, kind = values[0], values[0].dtype
@@ -326,13 +329,13 @@ class Walk:
         if len({v.shape for v in values}) > 1:
             if any(np.any(v != one.flat[0]) for v in values):
                 raise self.follows(values, "arrays")
-            return Held(self.b.constant(one.flat[0]), (), shape, kind)
+            return Operand(self.b.constant(one.flat[0]), (), shape, kind)
         if all(np.array_equal(one, v, equal_nan=kind.kind == "f") for v in values):
-            return Held(self.b.constant(one), shape, shape, kind)
+            return Operand(self.b.constant(one), shape, shape, kind)
         name = self.number(values) if not one.ndim else None
         if name is None:
             raise self.follows(values, "numbers")
-        return Held(name, shape, shape, kind)
+        return Operand(name, shape, shape, kind)
 
     def _merged(self, *same: Any) -> Any:
         a = same[0]
@@ -363,7 +366,10 @@ def _line(x: list[int], y: Size) -> tuple[int, int] | None:
 
 
 def merged(*same: Any) -> Any:
-    """What all traces have in common: the same, or sizes that are open."""
+    """One value for all traces: the same in each, or an open size.
+
+    Settings of JAX' operations come through here, which may be anything.
+    """
     a = same[0]
     if isinstance(a, int | np.integer) and not isinstance(a, bool):
         return int(a) if len({*same}) == 1 else Size(*map(int, same))
@@ -382,16 +388,16 @@ def _needed(jaxpr: Jaxpr) -> set[int]:
     return needed
 
 
-def full(walk: Walk, held: Held) -> str:
-    """A value with what is repeated in it repeated in fact."""
-    if held.actual == held.shape:
-        return held.name
-    lead = len(held.shape) - len(held.actual)
-    padded = (1,) * lead + held.actual
+def full(walk: Walk, value: Operand) -> str:
+    """A value in its full shape: repeated along the axes where it was not yet."""
+    if value.actual == value.shape:
+        return value.name
+    lead = len(value.shape) - len(value.actual)
+    padded = (1,) * lead + value.actual
     # Where the value has the size already, any size of one says so.
-    pairs = zip(padded, held.shape, strict=True)
+    pairs = zip(padded, value.shape, strict=True)
     sizes = [1 if a == s else s for a, s in pairs]
-    return walk.b.op("Expand", held.name, walk.sizes(sizes))
+    return walk.b.op("Expand", value.name, walk.sizes(sizes))
 
 
 # The entrance -------------------------------------------------------------------------
@@ -418,7 +424,7 @@ def call(b: Builder, function: Function, *args: Tree) -> Tree:
     for i, value in enumerate(values):
         pairs = enumerate(value.shape)
         shape = tuple(opens[i, a] if n is None else n for a, n in pairs)
-        given.append(Held(value.name, shape, shape, value.dtype))
+        given.append(Operand(value.name, shape, shape, value.dtype))
     made = [
         Value(
             full(walk, h),
@@ -478,11 +484,11 @@ def _opened(values: list[Value]) -> Iterator[Opens]:
         return len({(group, axis) for group, (_, axis) in pairs}) - len({*groups})
 
     if len(free) <= MOST:
-        found = sorted(_groups(len(free)), key=lambda g: (-len({*g}), crossing(g)))
+        groupings = sorted(_groups(len(free)), key=lambda g: (-len({*g}), crossing(g)))
     else:
         axes = sorted({axis for _, axis in free})
-        found = [list(range(len(free))), [axes.index(axis) for _, axis in free]]
-    for groups in found:
+        groupings = [list(range(len(free))), [axes.index(axis) for _, axis in free]]
+    for groups in groupings:
         if max(groups, default=0) >= len(TRACED):
             continue  # more than there are numbers for
         pairs = zip(free, groups, strict=True)
@@ -490,7 +496,7 @@ def _opened(values: list[Value]) -> Iterator[Opens]:
 
 
 def _groups(count: int) -> Iterator[list[int]]:
-    """Each way to put so many things into groups: the number of each one's group."""
+    """Each way to put `count` things into groups: of each thing, its group's number."""
     if not count:
         yield []
         return

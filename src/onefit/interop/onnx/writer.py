@@ -161,11 +161,11 @@ class _Writer:
             if isinstance(layer, Graph) and not training:
                 x = _masked(x, mask)
                 return self.graph(layer, params, state, x)
-            told = jax.tree.leaves(mask) if options.get("use_mask", True) else []
+            masks = jax.tree.leaves(mask) if options.get("use_mask", True) else []
             # A batch normalization asks for the mask only while it trains.
-            heeds = "mask" in layer.call_options
-            heeds = heeds and not isinstance(layer, BatchNormalization)
-            plain = not ((told and heeds) or training)
+            asks = "mask" in layer.call_options
+            asks = asks and not isinstance(layer, BatchNormalization)
+            plain = not ((masks and asks) or training)
             y = None
             row = nearest_formula(ROWS, type(layer)) if plain else None
             if row and set(options) <= {"use_mask"}:
@@ -350,7 +350,7 @@ def _tried(package: ModuleType, model: Model, file: "ModelProto") -> None:
 
 def _inputs(b: Builder, model: Model) -> list[Value]:
     """The inputs, by the model's names for them."""
-    found = []
+    inputs = []
     for i, (name, tensor) in enumerate(
         zip(model.input_names, model.inputs, strict=True)
     ):
@@ -359,31 +359,31 @@ def _inputs(b: Builder, model: Model) -> list[Value]:
             _looked_up(as_graph(model.graph, "export"), i)
         ):
             dtype = "int64"  # as numpy and other runtimes have token ids
-        found.append(Value(b.name(name), tensor.shape, dtype))
-    return found
+        inputs.append(Value(b.name(name), tensor.shape, dtype))
+    return inputs
 
 
 def _looked_up(graph: Graph, value: int) -> list[bool]:
     """Of each layer that takes a value: whether it looks whole numbers up."""
-    found: list[bool] = []
+    lookups: list[bool] = []
     number = graph.inputs
     for node in graph.nodes:
         layer = graph.layers[node.layer]
         sources = jax.tree.leaves(node.sources)
         if value in sources and isinstance(layer, Graph):
-            found += _looked_up(layer, sources.index(value))
+            lookups += _looked_up(layer, sources.index(value))
         elif value in sources and isinstance(layer, InputLayer):
-            found += _looked_up(graph, number)
+            lookups += _looked_up(graph, number)
         elif value in sources:
             looks = layer.integers and not dict(node.options).get("reverse")
-            if isinstance(layer, Operations):  # told by the file that they are from
+            if isinstance(layer, Operations):  # their file says what they take
                 types = list(layer.program.inputs.values())
                 looks = types[sources.index(value)].kind != "f"
-            found.append(looks)
+            lookups.append(looks)
         if value in jax.tree.leaves(node.mask):
-            found.append(False)
+            lookups.append(False)
         number += node.outputs
-    return found or [False]
+    return lookups or [False]
 
 
 def _proto(
@@ -451,10 +451,10 @@ def _info(package: ModuleType, value: Value) -> "ValueInfoProto":
 def _node(package: ModuleType, node: Node) -> "NodeProto":
     """An operation as ONNX' own object."""
     helper = package.helper
-    told = dict(node.attributes)
+    attributes = dict(node.attributes)
     if node.kind == "Cast":
-        told["to"] = _type(package, told["to"])
-    for key, value in told.items():
+        attributes["to"] = _type(package, attributes["to"])
+    for key, value in attributes.items():
         if isinstance(value, Body):
             ends = [
                 [
@@ -464,9 +464,9 @@ def _node(package: ModuleType, node: Node) -> "NodeProto":
                 for side in (value.inputs, value.outputs)
             ]
             inside = [_node(package, inner) for inner in value.nodes]
-            told[key] = helper.make_graph(inside, f"{node.name}/{key}", *ends)
+            attributes[key] = helper.make_graph(inside, f"{node.name}/{key}", *ends)
     return helper.make_node(
-        node.kind, list(node.inputs), list(node.outputs), name=node.name, **told
+        node.kind, list(node.inputs), list(node.outputs), name=node.name, **attributes
     )
 
 

@@ -16,8 +16,9 @@ from typing import Any
 
 from onefit.files.limits import Limits
 from onefit.files.refusal import BadFile, refusal
+from onefit.types import Config
 
-__all__ = ["CONFIG", "METADATA", "WEIGHTS", "members", "parsed", "there"]
+__all__ = ["CONFIG", "METADATA", "WEIGHTS", "members", "parsed", "refuse_missing"]
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 MEMBERS = {CONFIG, METADATA, WEIGHTS}
@@ -32,17 +33,17 @@ ENCRYPTED = 1
 
 
 class _InPieces(io.BufferedReader):
-    """A file that is never asked for much at once, whatever it says of its sizes."""
+    """A file that is read in small pieces, whatever sizes it declares."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         much = size is None or not 0 <= size <= PIECE
-        found = super().read(PIECE + 1 if much else size)
-        if len(found) > PIECE:
+        data = super().read(PIECE + 1 if much else size)
+        if len(data) > PIECE:
             raise BadFile("a list of members without end")
-        return found
+        return data
 
 
-def there(path: Path, where: str) -> None:
+def refuse_missing(path: Path, where: str) -> None:
     """Refuses a path with no file, with the nearest one."""
     if path.is_file():
         return
@@ -65,7 +66,7 @@ def members(
     Raises:
         ValueError: What is no `.keras` file, or more than the limits let in.
     """
-    there(path, where)
+    refuse_missing(path, where)
     with _InPieces(io.FileIO(path)) as file:
         start = file.read(8)
         if not zipfile.is_zipfile(file):
@@ -85,11 +86,11 @@ def members(
             yield [_unpacked(zip_, infos[name], where) for name in names]
 
 
-def _check_names(found: list[str], where: str) -> None:
-    if sorted(found) == sorted(MEMBERS):
+def _check_names(given: list[str], where: str) -> None:
+    if sorted(given) == sorted(MEMBERS):
         return
-    shown = ", ".join(repr(name[:60]) for name in sorted(found)[:5])
-    shown += f" and {len(found) - 5} more" if len(found) > 5 else ""
+    shown = ", ".join(repr(name[:60]) for name in sorted(given)[:5])
+    shown += f" and {len(given) - 5} more" if len(given) > 5 else ""
     raise refusal(
         where,
         received=f"members {shown}",
@@ -159,7 +160,7 @@ def _unpacked(zip_: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> io.By
 # JSON ---------------------------------------------------------------------------------
 
 
-def parsed(text: str | bytes, where: str, limits: Limits, name: str) -> dict[str, Any]:
+def parsed(text: str | bytes, where: str, limits: Limits, name: str) -> Config:
     """The JSON of a model, if it is not too large, deep or ambiguous."""
     marks = (",", "[", "{") if isinstance(text, str) else (b",", b"[", b"{")
     if len(text) > limits.config:
@@ -199,19 +200,19 @@ def parsed(text: str | bytes, where: str, limits: Limits, name: str) -> dict[str
     return node
 
 
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A dict; two programs may read two things of a name that is there twice."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+def _without_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """A dict; refuses a name given twice, of which programs may read either value."""
+    settings = dict(pairs)
+    if len(settings) < len(pairs):
         names = [name for name, _ in pairs]
-        twin = next(name for name in found if names.count(name) > 1)
+        twin = next(name for name in settings if names.count(name) > 1)
         raise BadFile(f"the name {twin[:60]!r} twice")
-    return found
+    return settings
 
 
-def _deeper(node: Any, depth: int) -> bool:
-    """Whether values are in one another more than so many times."""
-    level = [node]
+def _deeper(node: Config, depth: int) -> bool:
+    """Whether values are nested more than `depth` times."""
+    level: list[Any] = [node]
     for _ in range(depth):
         level = [
             value

@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all."""
+"""Files that are written whole or not at all."""
 
 import contextlib
 import os
@@ -16,8 +16,8 @@ __all__ = ["replaced"]
 def replaced(path: str | os.PathLike, *, overwrite: bool = True) -> Iterator[IO[bytes]]:
     """A file to write to; it takes its place when all is written.
 
-    Until then the old file is there, whatever happens: it is written beside the old
-    one, brought to the disk, and moved over it.
+    Until then the old file stays as it was, whatever happens: the new one is written
+    beside it, brought to the disk, and moved over it.
 
     Raises:
         ValueError: No such folder, or a file that `overwrite` does not give away.

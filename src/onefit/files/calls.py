@@ -5,8 +5,7 @@ their weights by their places among those of one class. So the order has to be f
 Keras finds it.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import jax
 
@@ -17,8 +16,10 @@ from onefit.layers.core import InputLayer
 from onefit.layers.operation import Absolute, Arithmetic, GetItem
 from onefit.layers.recurrent import OverTime
 from onefit.layers.wrappers import Bidirectional
+from onefit.networks.functional import Nest
 from onefit.networks.graph import Graph, Node
 from onefit.networks.sequential import SequentialNetwork
+from onefit.types import Tree
 
 __all__ = [
     "MODULE",
@@ -67,7 +68,7 @@ def operator(layer: Layer) -> str | None:
     return type(layer).__name__
 
 
-def arguments(layer: Layer, node: Node) -> tuple[list[Any], dict[str, Any]]:
+def arguments(layer: Layer, node: Node) -> tuple[list[object], dict[str, object]]:
     """The arguments of a call in Keras, values of the graph in them as `Value`s."""
     x, mask = jax.tree.map(Value, (node.sources, node.mask))
     if isinstance(layer, Arithmetic):
@@ -77,7 +78,8 @@ def arguments(layer: Layer, node: Node) -> tuple[list[Any], dict[str, Any]]:
         return pair[::-1] if layer.constant_first else pair, {}
     if isinstance(layer, GetItem):
         return [x, list(layer.index)], {}
-    named = {k: v for k, v in node.options if k not in ("training", "use_mask")}
+    named: dict[str, object] = {}
+    named |= {k: v for k, v in node.options if k not in ("training", "use_mask")}
     named |= {} if mask is None else {"mask": _listed(mask)}
     if isinstance(layer, Graph):
         return [arrangement(layer)[0](x)], named
@@ -91,11 +93,11 @@ def arguments(layer: Layer, node: Node) -> tuple[list[Any], dict[str, Any]]:
     return [_listed(x)], named
 
 
-def _listed(x: Any) -> Any:
+def _listed(x: Tree) -> Tree:
     return [_listed(v) for v in x] if isinstance(x, tuple) else x
 
 
-def arrangement(graph: Graph) -> Any:
+def arrangement(graph: Graph) -> tuple[Callable[[Tree], Tree], Callable[[Tree], Tree]]:
     """How a graph's inputs and outputs are arranged: two functions of their values."""
     face = graph.face
     if face is None or face.graph is not graph:
@@ -169,8 +171,8 @@ def entered(graph: Graph) -> Graph:
 class _Face:
     """What `arrangement` asks of a model, for a graph that was changed."""
 
-    def __init__(self, graph: Graph, inputs: Any, outputs: Any) -> None:
-        self.graph, self._inputs, self._outputs = graph, inputs, outputs
+    def __init__(self, graph: Graph, inputs: Nest | None, outputs: Nest | None) -> None:
+        self.graph, self.input_nest, self.output_nest = graph, inputs, outputs
 
 
 def in_order(graph: Graph) -> list[Layer]:
@@ -205,16 +207,16 @@ def in_order(graph: Graph) -> list[Layer]:
         depth[number] = max(depth[number], deepest.get(layer, 0))
         deepest[layer] = depth[number]
         steps = [(other, 1) for other in before[number]]
-        for mask in (masks.found.get(number), *masks.told.get(number, ())):
+        for mask in (masks.computed.get(number), *masks.written.get(number, ())):
             if isinstance(mask, Op) and mask.known:
                 steps += [(maker[v], step) for v, step in mask.depths.items()]
         for other, step in steps:
             depth[other] = max(depth[other], depth[number] + step)
-    found = sorted(deepest, key=lambda layer: (-deepest[layer], met[layer]))
-    return [graph.layers[layer] for layer in found]
+    order = sorted(deepest, key=lambda layer: (-deepest[layer], met[layer]))
+    return [graph.layers[layer] for layer in order]
 
 
-def _values(arguments: Any) -> Iterator[int]:
+def _values(arguments: object) -> Iterator[int]:
     for value in jax.tree.leaves(arguments):
         if isinstance(value, Value):
             yield value.number

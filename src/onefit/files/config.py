@@ -1,13 +1,14 @@
 """Descriptions as Keras' JSON has them, both ways.
 
 Keras writes an object as {"module", "class_name", "config", "registered_name"}. What a
-file names is looked up in the public names of the house and in what the caller hands
+file names is looked up in onefit's public names and in what the caller hands
 over; nothing is ever imported for a file, or run.
 """
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -35,6 +36,10 @@ from onefit.networks.network import FACES, Network
 from onefit.optimizers import base as by_name
 from onefit.optimizers import schedules
 from onefit.registry import Registry, nearest
+from onefit.types import Config, Function, Identifier
+
+if TYPE_CHECKING:
+    from onefit.training.compiled import Compiled
 
 __all__ = [
     "NEUTRAL",
@@ -49,33 +54,35 @@ __all__ = [
     "write_compile",
 ]
 
-Node = dict[str, Any]
+Node = Config
 """An object as a file has it."""
+
+Described = TypeVar("Described", bound=Description)
 
 
 class Room(NamedTuple):
     """Where one of Keras' modules is here: its base class, public names, registry."""
 
     base: type[Description]
-    names: Any
+    names: ModuleType
     registry: Registry
 
     def public(self) -> dict[str, type[Description]]:
-        """The classes of the house, whatever a program has registered beside them."""
+        """The classes of onefit itself, without those that a program has registered."""
         named = {name: getattr(self.names, name) for name in self.names.__all__}
         return {name: cls for name, cls in named.items() if _is(cls, self.base)}
 
     def own(self) -> dict[str, type[Description]]:
         """The classes that the caller's program has defined itself."""
-        found = (cls for cls in self.registry.objects() if _is(cls, self.base))
+        classes = (cls for cls in self.registry.objects() if _is(cls, self.base))
         return {
             cls.__name__: cls
-            for cls in found
+            for cls in classes
             if not cls.__module__.startswith("onefit.")
         }
 
 
-def _is(cls: Any, base: type) -> bool:
+def _is(cls: object, base: type) -> bool:
     return isinstance(cls, type) and issubclass(cls, base)
 
 
@@ -126,7 +133,7 @@ OUR_METRICS = {"KLD", "RMSE", "fbeta_score", "kld", "logcosh", "rmse"}
 
 
 def node_of(
-    module: str | None, name: str, settings: Any, registered: Any = None
+    module: str | None, name: str, settings: object, registered: str | None = None
 ) -> Node:
     """An object as Keras writes it."""
     return {
@@ -140,7 +147,7 @@ def node_of(
 # Writing ------------------------------------------------------------------------------
 
 
-def policy(dtype: Any = None) -> Node:
+def policy(dtype: str | None = None) -> Node:
     """A layer's type of numbers as Keras writes it."""
     return node_of("keras", "DTypePolicy", {"name": dtype or config.floatx()})
 
@@ -179,8 +186,11 @@ def wrapped(obj: Description) -> Node:
     return node_of(module, cls.__name__, settings, cls.__name__)
 
 
-def _plain(value: Any, otherwise: Any) -> Any:
-    """A setting with its descriptions wrapped; what else it is, `get_config` says."""
+def _plain(value: object, otherwise: Any) -> object:
+    """A setting with its descriptions wrapped; what else it is, `get_config` says.
+
+    `otherwise` is that setting in `get_config`, of whatever kind it is.
+    """
     if isinstance(value, Description):
         return wrapped(value)
     if isinstance(value, tuple | list) and any(
@@ -192,8 +202,8 @@ def _plain(value: Any, otherwise: Any) -> Any:
     return otherwise
 
 
-def _function(value: Callable[..., Any]) -> Any:
-    """A function by its name: bare if it is an activation of the house."""
+def _function(value: Function) -> Any:
+    """A function as a file has it: a name if it is onefit's activation, else a node."""
     name = getattr(value, "__name__", "<lambda>")
     if getattr(activations, name, None) is value:
         return name
@@ -207,26 +217,26 @@ def _function(value: Callable[..., Any]) -> Any:
     return node_of("builtins", "function", name, name)
 
 
-def write_compile(model: Any) -> Node:
-    """What `compile` was told.
+def write_compile(model: "Compiled") -> Node:
+    """What `compile` was given, as Keras writes it.
 
     Raises:
         ValueError: A part that has no name to be found again by.
     """
-    told = model.compile_settings
+    settings: Config = model.compile_settings  # type: ignore[assignment]
     return {
         "optimizer": wrapped(model.optimizer),
         "loss": _each(model.loss, wrapped),
-        "loss_weights": told["loss_weights"],
-        "metrics": _each(told["metrics"], _write_metric),
-        "weighted_metrics": _each(told["weighted_metrics"], _write_metric),
+        "loss_weights": settings["loss_weights"],
+        "metrics": _each(settings["metrics"], _write_metric),
+        "weighted_metrics": _each(settings["weighted_metrics"], _write_metric),
         "run_eagerly": bool(model.run_eagerly),
         "steps_per_execution": 1,
         "jit_compile": "auto",
     }
 
 
-def _each(value: Any, write: Callable[[Any], Any]) -> Any:
+def _each(value: Identifier, write: Callable[[Identifier], object]) -> object:
     if value is None:
         return None
     if isinstance(value, dict) and "class_name" not in value:
@@ -236,7 +246,7 @@ def _each(value: Any, write: Callable[[Any], Any]) -> Any:
     return write(value)
 
 
-def _write_metric(metric: Any) -> Any:
+def _write_metric(metric: Identifier) -> str | Node:
     if isinstance(metric, str):
         if metric not in OUR_METRICS:
             return metric
@@ -262,11 +272,13 @@ class Reader:
     """
 
     def __init__(
-        self, custom: dict[str, Any] | None = None, limits: Limits | None = None
+        self, custom: dict[str, Identifier] | None = None, limits: Limits | None = None
     ) -> None:
         self.custom, self.limits = custom or {}, limits or Limits()
 
-    def find(self, node: Node, modules: tuple[str, ...], where: str) -> type:
+    def find(
+        self, node: Node, modules: tuple[str, ...], where: str
+    ) -> type[Description]:
         """The class that a node names, in these modules or among the caller's own."""
         module, name = node.get("module"), a_string(node.get("class_name"), where)
         if str(module).startswith("keras.src.backend.torch.optimizers."):
@@ -300,8 +312,8 @@ class Reader:
             f"load_model(path, custom_objects={{{name!r}: ...}})."
         )
 
-    def value(self, value: Any, where: str) -> Any:
-        """A setting, with the objects in it made."""
+    def value(self, value: object, where: str) -> Any:
+        """A setting, with the objects in it made; it may be of any kind."""
         if isinstance(value, list):
             return [self.value(v, where) for v in value]
         if not isinstance(value, dict):
@@ -330,7 +342,7 @@ class Reader:
                 )
         return self.made(self.find(value, tuple(ROOMS), where), inner, where)
 
-    def made(self, cls: type, settings: Any, where: str) -> Any:
+    def made(self, cls: type[Described], settings: object, where: str) -> Described:
         """An object of a class, with the settings of a file."""
         where = f"{where}, {cls.__name__}"
         if not isinstance(settings, dict):
@@ -365,17 +377,21 @@ class Reader:
                 fix="if it names a function of yours, hand that over: "
                 "load_model(path, custom_objects={'name': function})",
             ) from error
-        if getattr(made, "told_shape", None):  # it would be built before its time
+        shape = getattr(made, "told_shape", None)
+        if shape:  # it would be built before its time
             raise refusal(
                 where,
-                received=f"an input shape of its own, {short(made.told_shape)}",
+                received=f"an input shape of its own, {short(shape)}",
                 expected="the model's InputLayer alone",
                 fix="save the model again",
             )
         return made
 
     def chain(self, settings: Any, where: str) -> Network:
-        """A Sequential that a layer has as a part; its weights are the layer's."""
+        """A Sequential that a layer has as a part; its weights are the layer's.
+
+        Its settings are the file's JSON, not yet checked.
+        """
         nodes = settings.get("layers") if isinstance(settings, dict) else None
         if not isinstance(nodes, list):
             raise refusal(where, received="no layers", expected="a list of them")
@@ -398,28 +414,31 @@ class Reader:
         return self.made(cls, node.get("config"), where)
 
 
-def read_compile(node: Any, custom: dict[str, Any] | None, where: str) -> Node | None:
+def read_compile(
+    node: Node, custom: dict[str, Identifier] | None, where: str
+) -> Node | None:
     """The arguments of `compile` in a model's node, or None if it was not compiled.
 
     Raises:
         ValueError: Something unknown, with what to do.
     """
-    told = node.get("compile_config")
-    if not told:
+    settings = node.get("compile_config")
+    if not settings:
         return None
     names = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics")
-    if not isinstance(told, dict) or "optimizer" not in told:
+    if not isinstance(settings, dict) or "optimizer" not in settings:
         raise refusal(
-            where, received=short(told), expected="an optimizer and a loss by name"
+            where, received=short(settings), expected="an optimizer and a loss by name"
         )
     read = Reader(custom)
     given = {
-        name: read.value(told.get(name), f"{where}, compile, {name}") for name in names
+        name: read.value(settings.get(name), f"{where}, compile, {name}")
+        for name in names
     }
-    return given | {"run_eagerly": bool(told.get("run_eagerly", False))}
+    return given | {"run_eagerly": bool(settings.get("run_eagerly", False))}
 
 
-def _dtype(cls: type, value: Any, where: str) -> Any:
+def _dtype(cls: type, value: object, where: str) -> object:
     """A dtype, or None if it is the library's own; a layer has no other."""
     if value in (None, config.floatx()):
         return None
@@ -436,7 +455,7 @@ def _dtype(cls: type, value: Any, where: str) -> Any:
     )
 
 
-def a_string(value: Any, where: str) -> str:
+def a_string(value: object, where: str) -> str:
     """A name in a file, refused if it is none."""
     if not isinstance(value, str) or len(value) > 999:
         raise refusal(where, received=short(value), expected="a name")

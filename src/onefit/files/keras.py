@@ -1,7 +1,7 @@
 """Keras' files: `.keras`, a model as a zip of JSON and HDF5, and `.weights.h5`.
 
 What is written opens in Keras, and Keras' files open here. A file is not trusted: it
-names classes of the house or those that the caller hands over, and nothing of it is
+names classes of onefit or those that the caller hands over, and nothing of it is
 run. Writes are atomic: a file is the old one or the new one, never a part.
 """
 
@@ -13,10 +13,12 @@ import os
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
 
 from onefit.errors import OnefitWarning, invalid, mistyped
 from onefit.files import archive, safetensors
@@ -31,6 +33,10 @@ from onefit.files.refusal import BadFile, refusal
 from onefit.files.writer import write_model
 from onefit.layers.base import Layer
 from onefit.training.compiled import Compiled
+from onefit.types import Config, Identifier
+
+if TYPE_CHECKING:
+    from h5py import Dataset
 
 __all__ = [
     "config_of",
@@ -68,13 +74,13 @@ def save_model(
     _built("save", model)
     node, optimizer = config_of(model, compiled=False), None
     try:
-        told = _compiled(model)
-        json.dumps(told)
+        settings = _compiled(model)
+        json.dumps(settings)
     except (BadFile, TypeError, ValueError) as error:
         _warn(f"what compile said is not saved: {error}")
     else:
-        node["compile_config"] = told
-        optimizer = _variables(model) if told else None
+        node["compile_config"] = settings
+        optimizer = _variables(model) if settings else None
     weights = io.BytesIO()
     keras_weights.write(weights, model.graph, model.name, optimizer)
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
@@ -111,29 +117,30 @@ def save_weights(
         keras_weights.write(file, model.graph, model.name, optimizer)
 
 
-def config_of(model: Compiled, compiled: bool = True) -> dict[str, Any]:
+def config_of(model: Compiled, compiled: bool = True) -> Config:
     """A model as Keras' JSON has it, with what `compile` said if `compiled`."""
     node = write_model(model)
     return node | {"compile_config": _compiled(model)} if compiled else node
 
 
-def _compiled(model: Compiled) -> dict[str, Any]:
+def _compiled(model: Compiled) -> Config:
     return {} if model.optimizer is None else keras_config.write_compile(model)
 
 
-def _variables(model: Compiled) -> tuple[str, list[Any]] | None:
+def _variables(model: Compiled) -> tuple[str, list[np.ndarray]] | None:
     if not model.trainable_weights:
         return None
+    assert model.optimizer is not None  # as the callers have asked
     try:
         state = model.optimizer_state
-        found = to_variables(model.graph, model.optimizer, state)
+        arrays = to_variables(model.graph, model.optimizer, state)
     except ValueError as error:
         _warn(f"the optimizer's state is not saved: {error}")
         return None
-    return str(model.optimizer.name), found
+    return str(model.optimizer.name), arrays
 
 
-def _as_json(node: Any, name: str) -> str:
+def _as_json(node: Config, name: str) -> str:
     try:
         return json.dumps(node)
     except TypeError as error:
@@ -159,7 +166,7 @@ def _warn(text: str) -> None:
     warnings.warn(text, OnefitWarning, stacklevel=4)
 
 
-def _path(where: str, filepath: Any, *endings: str) -> Path:
+def _path(where: str, filepath: str | os.PathLike, *endings: str) -> Path:
     """A path with one of these endings."""
     name = os.fspath(filepath)
     if not name.endswith(endings):
@@ -209,7 +216,7 @@ def _refuse_hdf5(where: str, filepath: str | os.PathLike) -> None:
 
 def load_model(
     filepath: str | os.PathLike,
-    custom_objects: dict[str, Any] | None = None,
+    custom_objects: dict[str, Identifier] | None = None,
     compile: bool = True,
     limits: Limits | None = None,
 ) -> Compiled:
@@ -243,7 +250,7 @@ def load_model(
 
 def model_from_json(
     json_string: str,
-    custom_objects: dict[str, Any] | None = None,
+    custom_objects: dict[str, Identifier] | None = None,
     limits: Limits | None = None,
 ) -> Compiled:
     """The model that `to_json` wrote; see `models.model_from_json`."""
@@ -291,7 +298,7 @@ def load_weights(
             with archive.members(path, where, limits, (WEIGHTS,)) as (weights,):
                 _fill(model, weights, where, limits)
             return
-        archive.there(path, where)
+        archive.refuse_missing(path, where)
         if path.name.endswith(".safetensors"):
             wanted = keras_weights.named(model.graph)
             arrays = safetensors.read(path, where, wanted, limits)
@@ -302,7 +309,7 @@ def load_weights(
             _fill(model, file, where, limits)
 
 
-def _fill(model: Compiled, file: Any, where: str, limits: Limits) -> None:
+def _fill(model: Compiled, file: IO[bytes], where: str, limits: Limits) -> None:
     with keras_weights.read(file, where, limits) as store:
         arrays = store.arrays("optimizer")
         keras_weights.put(model.graph, store)
@@ -322,20 +329,20 @@ def _fill(model: Compiled, file: Any, where: str, limits: Limits) -> None:
             _warn(f"only the weights are taken, and the optimizer begins anew: {error}")
 
 
-def _kind(name: Any) -> str:
+def _kind(name: str | None) -> str:
     """An optimizer's name without Keras' numbers: 'adam_w_1' is 'adamw'."""
     return re.sub(r"_(\d+$)?", "", str(name).lower())
 
 
 def _compiled_as(
-    model: Compiled, node: dict[str, Any], custom: dict[str, Any], where: str
+    model: Compiled, node: Config, custom: dict[str, Identifier], where: str
 ) -> bool:
     """Compiles a model as its node says; whether it says so."""
-    told = keras_config.read_compile(node, custom, where)
-    if told is None:
+    settings = keras_config.read_compile(node, custom, where)
+    if settings is None:
         return False
     try:
-        model.compile(**told)
+        model.compile(**settings)
     except (ValueError, TypeError) as error:
         raise refusal(
             f"{where}, compile",
@@ -348,11 +355,12 @@ def _compiled_as(
 
 
 def _restore(
-    model: Compiled, arrays: list[Any], layers: list[Layer] | None = None
+    model: Compiled, arrays: Sequence["Dataset"], layers: list[Layer] | None = None
 ) -> None:
     """Sets the optimizer to Keras' variables, if there is anything to train."""
     if not arrays or not model.trainable_weights:
         return
+    assert model.optimizer is not None  # as the callers have asked
     state = from_variables(model.graph, model.optimizer, arrays, layers)
     model.optimizer_state = state
 
@@ -375,13 +383,13 @@ def _refusing(where: str) -> Iterator[None]:
         ) from error
 
 
-def _checked(custom: dict[str, Any] | None) -> dict[str, Any]:
+def _checked(custom: dict[str, Identifier] | None) -> dict[str, Identifier]:
     """The caller's classes and functions by name."""
-    for name, found in (custom or {}).items():
-        if not callable(found):
+    for name, value in (custom or {}).items():
+        if not callable(value):
             raise invalid(
                 "custom_objects",
-                f"{name!r}: {found!r}",
+                f"{name!r}: {value!r}",
                 "classes and functions by name",
                 "write custom_objects={'Scale': Scale}",
             )

@@ -1,7 +1,6 @@
 """From the plan of a file's model to the model, with its weights."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 import jax
 import numpy as np
@@ -16,9 +15,9 @@ from onefit.files.plan import (
     Plan,
     Ref,
     in_place,
+    plain_arguments,
     read_plan,
     refs,
-    told,
 )
 from onefit.files.refusal import BadFile, refusal, short
 from onefit.layers.base import Layer
@@ -26,6 +25,7 @@ from onefit.layers.operation import Absolute, Arithmetic, GetItem, as_key
 from onefit.layers.symbolic import Tensor
 from onefit.networks.graph import Graph, as_graph
 from onefit.networks.network import FACES, Network
+from onefit.types import Mask, Scalar, Shapes, Tree
 
 __all__ = ["Loader"]
 
@@ -44,7 +44,7 @@ class Loader:
         self.sizes: dict[int, int] = {}
         self.calls = 0
 
-    def model(self, node: Any, where: str) -> tuple[Network, list[Layer]]:
+    def model(self, node: object, where: str) -> tuple[Network, list[Layer]]:
         """A model and its plain layers, in the order that the file has.
 
         Raises:
@@ -61,14 +61,14 @@ class Loader:
             elif isinstance(entry.layer, Layer) and entry.layer.built:
                 yield entry.layer
 
-    def _graph(self, plan: Plan, shape: Any) -> Graph:
+    def _graph(self, plan: Plan, shape: Shapes) -> Graph:
         """The graph of a plan, with its weights; `shape` is what a call gives it."""
         if id(plan) not in self.graphs:
             make = self._chained if plan.outputs is None else self._connected
             self.graphs[id(plan)] = as_graph(make(plan, shape).graph, plan.where)
         return self.graphs[id(plan)]
 
-    def _built(self, entry: Entry, shape: Any) -> Layer:
+    def _built(self, entry: Entry, shape: Shapes) -> Layer:
         """A layer with its weights."""
         layer = entry.layer
         if isinstance(layer, Plan):
@@ -77,7 +77,7 @@ class Loader:
             self.build(layer, shape, path=entry.path)
         return layer
 
-    def _chained(self, plan: Plan, shape: Any) -> Network:
+    def _chained(self, plan: Plan, shape: Shapes) -> Network:
         entrance = plan.entrance
         if entrance is None and shape is None:  # it is not built yet
             parts = (entry.layer for entry in plan.entries.values())
@@ -86,20 +86,20 @@ class Loader:
                 [getattr(m, "face", m) for m in made], name=plan.title
             )
         if entrance is None:
-            told = {"batch_shape": shape}
-            entrance = self.reader.made(layers.InputLayer, told, plan.where)
-        shape, found = entrance.batch_shape, []
+            settings = {"batch_shape": shape}
+            entrance = self.reader.made(layers.InputLayer, settings, plan.where)
+        shape, chained = entrance.batch_shape, []
         for entry in plan.entries.values():
             layer = self._built(entry, shape)
             shape = layer.output_shape(shape)
-            found.append(getattr(layer, "face", layer))
-        return FACES["Sequential"]([entrance, *found], name=plan.title)
+            chained.append(getattr(layer, "face", layer))
+        return FACES["Sequential"]([entrance, *chained], name=plan.title)
 
-    def _connected(self, plan: Plan, shape: Any) -> Network:
+    def _connected(self, plan: Plan, shape: Shapes) -> Network:
         del shape  # its InputLayers have theirs
         values: dict[tuple[str, int], list[Tensor]] = {}
 
-        def at(ref: Any) -> Any:
+        def at(ref: object) -> object:
             if not isinstance(ref, Ref):
                 return ref
             made = values[ref.layer, ref.call]
@@ -118,7 +118,7 @@ class Loader:
                 values[name, 0] = [entrance.build(entrance.batch_shape).entrance()]
                 continue
             args, named = entry.calls[number]
-            given = told(plan.entries, named)
+            given = plain_arguments(plan.entries, named)
             args, given = jax.tree.map(at, (args, given))
             if len(given) < len(named) and not _masked((args, given)):
                 raise refusal(
@@ -150,15 +150,15 @@ class Loader:
     def _called(
         self,
         entry: Entry,
-        args: Any,
-        training: Any = None,
-        mask: Any = None,
-        **told: Any,
-    ) -> Any:
+        args: Sequence[Tree],
+        training: bool | None = None,
+        mask: Mask = None,
+        **named: object,
+    ) -> Tree:
         """What a layer gives for these arguments."""
-        layer, use_mask = entry.layer, told.pop("use_mask", True)
+        layer, use_mask = entry.layer, named.pop("use_mask", True)
         x, options = (
-            (args[0], {}) if isinstance(layer, Plan) else layer.gather(*args, **told)
+            (args[0], {}) if isinstance(layer, Plan) else layer.gather(*args, **named)
         )
         if not all(isinstance(value, Tensor) for value in jax.tree.leaves(x)):
             raise TypeError("numbers in place of values of the graph")
@@ -177,7 +177,7 @@ class Loader:
         if not use_mask:
             return layer._record(x, None, options | {"use_mask": False})
         layer = getattr(layer, "face", layer)
-        return layer(*args, training=training, mask=mask, **told)
+        return layer(*args, training=training, mask=mask, **named)
 
     def _size(self, layer: Layer) -> int:
         """How many calls a call is, with those of a model inside."""
@@ -222,21 +222,21 @@ class Loader:
             args, named = ([], {}) if entrance else entry.calls[ref.call]
             done[key] = False
             path.append(key)
-            rest.append(iter(refs((args, told(plan.entries, named)))))
+            rest.append(iter(refs((args, plain_arguments(plan.entries, named)))))
         return list(done)
 
 
-def _tuples(x: Any) -> Any:
+def _tuples(x: Tree) -> Tree:
     return tuple(map(_tuples, x)) if isinstance(x, list | tuple) else x
 
 
-def _forgets(layer: Any, args: Any, named: Node) -> bool:
+def _forgets(layer: object, args: Sequence[Tree], named: Node) -> bool:
     """Whether Keras does not look for a mask, though ours would find one."""
     states = isinstance(layer, CHAINS) and (len(args) > 1 or "initial_state" in named)
     return states and "mask" not in named and _masked(args[0])
 
 
-def _masked(args: Any) -> bool:
+def _masked(args: Tree) -> bool:
     """Whether any layer on the way to these values makes a mask."""
     rest = [t for t in jax.tree.leaves(args) if isinstance(t, Tensor)]
     seen = set()
@@ -251,27 +251,27 @@ def _masked(args: Any) -> bool:
     return False
 
 
-def _operated(entry: Entry, name: str, args: Any) -> Any:
+def _operated(entry: Entry, name: str, args: Sequence[object]) -> Tensor:
     """What an operation of Keras gives, by the layer that stands for it."""
     both = len(args) == 2 and all(isinstance(arg, Tensor) for arg in args)
     operation, keep = entry.layer
-    told = {"name": name, "keep_mask": keep}
+    settings = {"name": name, "keep_mask": keep}
     ours = OPERATIONS.get(operation, "")
     layer: Layer
     match operation, args:
         case (("Absolute" | "Abs"), [Tensor() as x]):
-            layer = Absolute(**told)
+            layer = Absolute(**settings)
         case "Negative", [Tensor() as x]:
-            layer = Arithmetic("multiply", -1, **told)
+            layer = Arithmetic("multiply", -1, **settings)
         case "GetItem", [Tensor() as x, key]:
             key = tuple(key) if isinstance(key, list) else key
             layer = GetItem(as_key(key), name=name)
         case _, [first, second] if ours and both:
-            layer, x = Arithmetic(ours, **told), [first, second]
+            layer, x = Arithmetic(ours, **settings), [first, second]
         case _, [Tensor() as x, constant] if ours:
-            layer = Arithmetic(ours, _constant(constant), **told)
+            layer = Arithmetic(ours, _constant(constant), **settings)
         case _, [constant, Tensor() as x] if ours:
-            layer = Arithmetic(ours, _constant(constant), True, **told)
+            layer = Arithmetic(ours, _constant(constant), True, **settings)
         case _:
             known = {*OPERATIONS, "Absolute", "GetItem", "Negative"}
             raise refusal(
@@ -285,7 +285,7 @@ def _operated(entry: Entry, name: str, args: Any) -> Any:
     return layer(x)
 
 
-def _constant(value: Any) -> Any:
+def _constant(value: object) -> Scalar | np.ndarray:
     """A number or an array of a file; refuses all else."""
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":

@@ -6,7 +6,8 @@ operators (`x + y`) lose masks, and its recurrent layers do not look for one whe
 are given states; where ours have one there, the file has to say it.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import jax
 
@@ -31,6 +32,7 @@ from onefit.layers.pooling import GlobalAveragePooling1D
 from onefit.layers.recurrent import OverTime
 from onefit.layers.wrappers import Bidirectional, TimeDistributed
 from onefit.networks.graph import Graph, Node
+from onefit.types import Config
 
 __all__ = [
     "CHAINS",
@@ -82,7 +84,7 @@ class Op:
         known: Whether Keras has operations for all of it.
     """
 
-    def __init__(self, name: str, settings: dict[str, Any], args: tuple) -> None:
+    def __init__(self, name: str, settings: Config, args: tuple) -> None:
         self.name, self.settings, self.args = name, settings, args
         self.depths: dict[int, int] = {}
         self.known = bool(name)
@@ -98,6 +100,9 @@ class Op:
         self.depths[number] = max(self.depths.get(number, 0), depth)
 
 
+FileMask: TypeAlias = Value | Op | None
+"""A mask as a file has it: a value, what computes it, or none."""
+
 PASSED = Op("", {}, ())
 """A mask that Keras passes on while it runs, and has no operation for."""
 
@@ -109,7 +114,7 @@ def makes_mask(layer: Layer) -> bool:
     return isinstance(layer, Masking) or bool(getattr(layer, "mask_zero", False))
 
 
-def mask_arguments(layer: Layer, masks: list[Any]) -> dict[str, Any]:
+def mask_arguments(layer: Layer, masks: list[FileMask]) -> dict[str, object]:
     """The masks of a call's inputs as Keras' call names them."""
     if isinstance(layer, HEADS):
         pairs = zip(MASKS[1:], masks, strict=False)
@@ -121,17 +126,17 @@ class Masks:
     """The masks of a graph's values, here and in Keras.
 
     Attributes:
-        found: What Keras finds by itself, by the number of the call that takes it.
-        told: What it does not: the masks of a call's inputs.
+        computed: What Keras finds by itself, by the number of the call that takes it.
+        written: What it does not, so that a file has to say it: of a call's inputs.
         joined: The places of the layers that join masks.
     """
 
     def __init__(self, graph: Graph) -> None:
-        self.found: dict[int, Op] = {}
-        self.told: dict[int, list[Any]] = {}
+        self.computed: dict[int, Op] = {}
+        self.written: dict[int, list[FileMask]] = {}
         self.joined: set[int] = set()
-        ours: list[Any] = [None] * graph.inputs
-        theirs: list[Any] = [None] * graph.inputs
+        ours: list[FileMask] = [None] * graph.inputs
+        theirs: list[FileMask] = [None] * graph.inputs
         for number, node in enumerate(graph.nodes):
             layer = graph.layers[node.layer]
             values = jax.tree.leaves(node.sources)
@@ -146,7 +151,12 @@ class Masks:
             theirs += _passed(layer, node, known, operators=False)
 
     def _take(
-        self, layer: Layer, node: Node, number: int, mine: list[Any], known: list[Any]
+        self,
+        layer: Layer,
+        node: Node,
+        number: int,
+        mine: list[FileMask],
+        known: list[FileMask],
     ) -> bool:
         """Notes the masks that a call takes; whether its output has those then."""
         several = isinstance(layer, (*HEADS, *ATTENTION))
@@ -156,14 +166,16 @@ class Masks:
             return False
         alone = several or len(mine) == 1 or isinstance(layer, Graph)
         if not alone or [m is None for m in mine] != [m is None for m in known]:
-            self.told[number] = mine if several else mine[:1]
+            self.written[number] = mine if several else mine[:1]
         elif not several and isinstance(known[0], Op):
-            self.found[number] = known[0]
-        # Many heads pass on the mask that their query has, not what they are told.
+            self.computed[number] = known[0]
+        # Many heads pass on the mask that their query has, not the ones of the call.
         return not isinstance(layer, HEADS)
 
 
-def _passed(layer: Layer, node: Node, masks: list[Any], operators: bool) -> list[Any]:
+def _passed(
+    layer: Layer, node: Node, masks: Sequence[FileMask], operators: bool
+) -> list[FileMask]:
     """The masks of a call's outputs, given those of its inputs."""
     first, *more = masks or [None]
     x = [Value(v) for v in jax.tree.leaves(node.sources)]
@@ -203,7 +215,7 @@ def _keeps(layer: Layer) -> bool:
     return layer.supports_masking or isinstance(layer, (*HEADS, *ATTENTION))
 
 
-def _joined(layer: Concatenate, x: list[Value], masks: list[Any]) -> Op | None:
+def _joined(layer: Concatenate, x: list[Value], masks: Sequence[FileMask]) -> Op | None:
     """The mask of joined values, as Keras computes it for values of three axes."""
     if all(mask is None for mask in masks):
         return None

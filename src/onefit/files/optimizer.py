@@ -5,8 +5,8 @@ of the weights, the gathered gradients, then the slots. Where it makes several s
 once they alternate, weight by weight.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -16,10 +16,13 @@ from onefit.files.weights import plain_in_order
 from onefit.layers.base import Layer
 from onefit.networks.architecture import Architecture
 from onefit.optimizers import Adafactor, Muon
-from onefit.optimizers.base import optimizers
+from onefit.optimizers.base import Optimizer, optimizers
 from onefit.registry import computes_like
 from onefit.training.task import Task
-from onefit.types import Tree
+from onefit.types import Array, Tree
+
+if TYPE_CHECKING:
+    from h5py import Dataset
 
 __all__ = ["from_variables", "to_variables"]
 
@@ -27,7 +30,9 @@ Columns = dict[str, list[Any]]
 """Slots by name; of each, an array for each free weight in Keras' order, or None."""
 
 
-def to_variables(graph: Architecture, optimizer: Any, state: Any) -> list[np.ndarray]:
+def to_variables(
+    graph: Architecture, optimizer: Optimizer, state: Tree
+) -> list[np.ndarray]:
     """An optimizer's state as Keras' variables; None is the state before any step.
 
     Raises:
@@ -47,10 +52,10 @@ def to_variables(graph: Architecture, optimizer: Any, state: Any) -> list[np.nda
 
 def from_variables(
     graph: Architecture,
-    optimizer: Any,
-    arrays: list[Any],
+    optimizer: Optimizer,
+    arrays: Sequence["Dataset | np.ndarray"],
     layers: list[Layer] | None = None,
-) -> Any:
+) -> Tree:
     """The state that Keras' variables mean; they are read only if their shapes fit.
 
     Args:
@@ -83,7 +88,10 @@ class _Layout:
     """Where each slot of an optimizer is, here and in Keras."""
 
     def __init__(
-        self, graph: Architecture, optimizer: Any, layers: list[Layer] | None = None
+        self,
+        graph: Architecture,
+        optimizer: Optimizer,
+        layers: list[Layer] | None = None,
     ) -> None:
         kind = type(optimizer)
         says = next(base for base in kind.__mro__ if "slots" in vars(base))
@@ -104,26 +112,26 @@ class _Layout:
         self.fresh = jax.tree.map(np.asarray, optimizer.init(self.packed))
 
     @staticmethod
-    def shapes(state: Any) -> Any:
+    def shapes(state: Tree) -> tuple[object, list[tuple[int, ...]]]:
         """The structure and shapes of a state, to compare."""
         return jax.tree.structure(state), [np.shape(a) for a in jax.tree.leaves(state)]
 
-    def variables(self, state: Any) -> list[np.ndarray]:
+    def variables(self, state: Tree) -> list[np.ndarray]:
         """The state in Keras' order."""
-        found = [state["iterations"]]
+        arrays = [state["iterations"]]
         if self.optimizer.constant_rate:
-            found.append(state["learning_rate"])
+            arrays.append(state["learning_rate"])
         for name in ("average", "accumulated"):
-            found += self._listed(state[name]) if name in state else []
+            arrays += self._listed(state[name]) if name in state else []
         columns = self._columns(state["slots"])
         for group in self.groups:
             rows = zip(
                 *(columns[name] for name in group if name in columns), strict=True
             )
-            found += [array for row in rows for array in row if array is not None]
-        return found
+            arrays += [array for row in rows for array in row if array is not None]
+        return arrays
 
-    def state(self, variables: list[np.ndarray]) -> Any:
+    def state(self, variables: list[np.ndarray]) -> Tree:
         """The reverse of `variables`, in the types of a fresh state."""
         rest = iter(variables)
         state = dict(self.fresh) | {"iterations": next(rest)}
@@ -149,7 +157,7 @@ class _Layout:
 
     # Slots ---------------------------------------------------------------------------
 
-    def _columns(self, slots: Any) -> Columns:
+    def _columns(self, slots: Tree) -> Columns:
         if isinstance(self.optimizer, Adafactor):
             rows = [_factors(slot) for slot in self._in_order(slots)]
             return {c: [row[c] for row in rows] for c in "rcv"}
@@ -170,7 +178,7 @@ class _Layout:
                 columns[path] = [-a for a in listed] if path[0] == "-" else listed
         return columns
 
-    def _slots(self, slots: Any, columns: Columns) -> Any:
+    def _slots(self, slots: Tree, columns: Columns) -> Tree:
         """The slots with these columns: the reverse of `_columns`."""
         if isinstance(self.optimizer, Adafactor):
             rows = [
@@ -221,14 +229,14 @@ class _Layout:
         leaves, structure = jax.tree.flatten(self.free)
         return list(self._in_order(structure.unflatten(range(len(leaves)))))
 
-    def _in_order(self, free: Any) -> Iterator[Any]:
+    def _in_order(self, free: Tree) -> Iterator[Tree]:
         """The free weights, or what stands in their place, in Keras' order."""
         parts = dict(_parts(self.graph, free))
         for layer in self.layers:
             part = parts.get(id(layer), {})
             yield from (part[name] for name in layer.slot.params if name in part)
 
-    def _planted(self, values: Iterator[Any]) -> Any:
+    def _planted(self, values: Iterator[Tree]) -> Tree:
         """A tree like that of the free weights, of values in Keras' order."""
         free = dict(_parts(self.graph, self.free))
         parts = {}
@@ -238,7 +246,7 @@ class _Layout:
         return _tree(self.graph, parts)
 
 
-def _parts(graph: Architecture, tree: Any) -> Iterator[tuple[int, Any]]:
+def _parts(graph: Architecture, tree: Tree) -> Iterator[tuple[int, Tree]]:
     """Each layer's part of a tree like that of the weights, by the layer's id."""
     for layer, part in zip(graph.layers, tree, strict=True):
         if isinstance(layer, Architecture):
@@ -247,7 +255,7 @@ def _parts(graph: Architecture, tree: Any) -> Iterator[tuple[int, Any]]:
             yield id(layer), part
 
 
-def _tree(graph: Architecture, parts: dict[int, Any]) -> Any:
+def _tree(graph: Architecture, parts: dict[int, Tree]) -> Tree:
     """The reverse of `_parts`."""
     return tuple(
         _tree(layer, parts)
@@ -257,7 +265,7 @@ def _tree(graph: Architecture, parts: dict[int, Any]) -> Any:
     )
 
 
-def _factors(slot: dict[str, Any]) -> dict[str, Any]:
+def _factors(slot: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Adafactor's slots of a weight as Keras has them: all three, some of no use."""
     if "v" in slot:
         return {"r": np.zeros((), "float32"), "c": np.zeros((), "float32"), **slot}
@@ -267,7 +275,7 @@ def _factors(slot: dict[str, Any]) -> dict[str, Any]:
     return {"r": r, "c": c, "v": share[..., :, None] * c[..., None, :]}
 
 
-def _get(slots: Any, path: str) -> Any:
+def _get(slots: Tree, path: str) -> Tree:
     for part in path.lstrip("-=").split("."):
         if isinstance(slots, dict):
             slots = slots.get(part)
@@ -276,7 +284,7 @@ def _get(slots: Any, path: str) -> Any:
     return slots
 
 
-def _with(slots: Any, path: str, value: Any) -> Any:
+def _with(slots: Tree, path: str, value: Tree) -> Tree:
     """The slots with another value at a path."""
     part, _, rest = path.lstrip("-=").partition(".")
     new = _with(_get(slots, part), rest, value) if rest else value
@@ -287,7 +295,7 @@ def _with(slots: Any, path: str, value: Any) -> Any:
     )
 
 
-def _counted(slots: Any, steps: Any) -> Any:
+def _counted(slots: Tree, steps: Array) -> Tree:
     """The slots with the counts of optax's parts at this number of steps."""
     if isinstance(slots, dict):
         return {name: _counted(slot, steps) for name, slot in slots.items()}

@@ -1,12 +1,13 @@
 """A model's node in a file, read: its layers, and which values they are called on.
 
 Nothing is made but layers without weights, and nothing that a file names is looked up
-anywhere but in the house and in what the caller hands over. Keras' operations (`x + y`)
+anywhere but in onefit and in what the caller hands over. Keras' operations (`x + y`)
 are known by a table.
 """
 
 import dataclasses
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import numpy as np
@@ -16,8 +17,21 @@ from onefit.files.config import NEUTRAL, Node, Reader, a_string
 from onefit.files.masks import MASKS
 from onefit.files.refusal import refusal, short
 from onefit.files.weights import class_of, path_of
+from onefit.layers.core import InputLayer
 
-__all__ = ["Entry", "Operation", "Plan", "Ref", "in_place", "read_plan", "refs", "told"]
+__all__ = [
+    "Entry",
+    "Operation",
+    "Plan",
+    "Ref",
+    "in_place",
+    "plain_arguments",
+    "read_plan",
+    "refs",
+]
+
+
+Placed = TypeVar("Placed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +73,7 @@ class Entry(NamedTuple):
     where: str
     path: str
     layer: Any
-    calls: list[tuple[list[Any], Node]]
+    calls: list[tuple[list[object], Node]]
 
 
 class Plan(NamedTuple):
@@ -75,12 +89,12 @@ class Plan(NamedTuple):
     where: str
     title: str
     entries: dict[str, Entry]
-    entrance: Any = None
+    entrance: InputLayer | None = None
     inputs: Any = None
     outputs: Any = None
 
 
-def read_plan(node: Any, reader: Reader, where: str) -> Plan:
+def read_plan(node: object, reader: Reader, where: str) -> Plan:
     """The plan of a model, and of those inside it.
 
     Raises:
@@ -90,12 +104,16 @@ def read_plan(node: Any, reader: Reader, where: str) -> Plan:
 
 
 class _Planner:
-    """Reads models, and those inside them; `prefix` is where their weights are."""
+    """Reads models, and those inside them.
+
+    `nodes` is the file's list of layers, not yet checked; `prefix` is where their
+    weights are.
+    """
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
 
-    def model(self, node: Any, where: str, prefix: str) -> Plan:
+    def model(self, node: object, where: str, prefix: str) -> Plan:
         """The plan of a model."""
         name = node.get("class_name") if isinstance(node, dict) else None
         settings = node.get("config") if isinstance(node, dict) else None
@@ -138,7 +156,7 @@ class _Planner:
 
     def entries(self, plan: Plan, nodes: list[Any], prefix: str) -> list[Entry]:
         """The layers of a model, each with its path; models inside are read too."""
-        found: list[Entry] = []
+        entries: list[Entry] = []
         counts: dict[str, int] = {}
         for node in nodes:
             settings = node.get("config") if isinstance(node, dict) else None
@@ -155,21 +173,21 @@ class _Planner:
             else:
                 layer = self.reader.layer(node, where)
                 path = path_of(class_of(layer), counts, prefix)
-            found.append(Entry(where, path, layer, []))
-        return found
+            entries.append(Entry(where, path, layer, []))
+        return entries
 
     def sequential(
         self, plan: Plan, settings: Node, nodes: list[Any], prefix: str
     ) -> Plan:
         """The plan of a Sequential: its layers, and the shape of its input."""
-        found = self.entries(plan, nodes, prefix)
+        rest = self.entries(plan, nodes, prefix)
         entrance = None
-        if found and isinstance(found[0].layer, layers.InputLayer):
-            entrance = found.pop(0).layer
+        if rest and isinstance(rest[0].layer, layers.InputLayer):
+            entrance = rest.pop(0).layer
         elif shape := settings.get("build_input_shape"):
-            told = {"batch_shape": shape}
-            entrance = self.reader.made(layers.InputLayer, told, plan.where)
-        for entry in found:
+            given = {"batch_shape": shape}
+            entrance = self.reader.made(layers.InputLayer, given, plan.where)
+        for entry in rest:
             if isinstance(entry.layer, layers.InputLayer):
                 raise refusal(
                     plan.where,
@@ -180,7 +198,7 @@ class _Planner:
                 raise refusal(
                     entry.where, received="an operation", expected="layers alone"
                 )
-        entries = {str(i): entry for i, entry in enumerate(found)}
+        entries = {str(i): entry for i, entry in enumerate(rest)}
         return plan._replace(entries=entries, entrance=entrance)
 
     def functional(
@@ -224,7 +242,7 @@ class _Planner:
         return plan._replace(entries=entries, inputs=inputs, outputs=outputs)
 
 
-def _is_model(node: Any) -> bool:
+def _is_model(node: object) -> bool:
     """Whether a node is a model; a class of the caller's own is not."""
     if not isinstance(node, dict):
         return False
@@ -234,7 +252,7 @@ def _is_model(node: Any) -> bool:
     )
 
 
-def _calls(node: Node, where: str) -> list[tuple[list[Any], Node]]:
+def _calls(node: Node, where: str) -> list[tuple[list[object], Node]]:
     """The arguments of each call of a layer."""
     calls = node.get("inbound_nodes")
     if not isinstance(calls, list) or not all(map(_is_call, calls)):
@@ -244,7 +262,7 @@ def _calls(node: Node, where: str) -> list[tuple[list[Any], Node]]:
             expected="a list of calls, each with args and kwargs",
             fix="open the file in Keras 3, and save it again",
         )
-    found = []
+    arguments = []
     for call in calls:
         named = {name: _value(value, where) for name, value in call["kwargs"].items()}
         # Keras writes what a layer's call has as its default, too.
@@ -252,11 +270,11 @@ def _calls(node: Node, where: str) -> list[tuple[list[Any], Node]]:
         named = {name: value for name, value in named.items() if _given(value)}
         if call.get("said") == ["training"] and isinstance(training, bool):
             named["training"] = training
-        found.append((_value(call["args"], where), named))
-    return found
+        arguments.append(([_value(value, where) for value in call["args"]], named))
+    return arguments
 
 
-def _is_call(call: Any) -> bool:
+def _is_call(call: object) -> bool:
     return (
         isinstance(call, dict)
         and isinstance(call.get("args"), list)
@@ -264,27 +282,29 @@ def _is_call(call: Any) -> bool:
     )
 
 
-def refs(nest: Any) -> list[Ref]:
+def refs(nest: object) -> list[Ref]:
     """The values that arguments refer to."""
     return [leaf for leaf in jax.tree.leaves(nest) if isinstance(leaf, Ref)]
 
 
-def _given(value: Any) -> bool:
-    """Whether an argument is there: Keras writes None for those that are not."""
+def _given(value: object) -> bool:
+    """Whether an argument was given: Keras writes None for those that were not."""
     return bool(jax.tree.leaves(value))
 
 
-def in_place(f: Any, nest: Any) -> Any:
+def in_place(
+    f: Callable[[Ref], Placed], nest: Ref | list[Ref] | dict[str, Ref]
+) -> Placed | list[Placed] | dict[str, Placed]:
     """One value, or a list or a dict of them in its own order, each replaced."""
     if isinstance(nest, dict):
         return {name: f(value) for name, value in nest.items()}
     return [f(value) for value in nest] if isinstance(nest, list) else f(nest)
 
 
-def told(entries: dict[str, Entry], named: Node) -> Node:
+def plain_arguments(entries: dict[str, Entry], named: Node) -> Node:
     """Arguments without the masks that operations compute: layers pass those on."""
 
-    def computed(mask: Any) -> bool:
+    def computed(mask: object) -> bool:
         makers = (entries.get(ref.layer) for ref in refs(mask))
         return any(entry and isinstance(entry.layer, Operation) for entry in makers)
 
@@ -310,7 +330,7 @@ def _keeping(entries: dict[str, Entry]) -> set[str]:
     return kept
 
 
-def _arranged(value: Any, name: str, where: str) -> Any:
+def _arranged(value: object, name: str, where: str) -> Ref | list[Ref] | dict[str, Ref]:
     """Inputs or outputs of a model: one reference, a list, or a dict of them."""
     if isinstance(value, list) and value and isinstance(value[0], str):
         return _ref(value, where)
@@ -325,7 +345,7 @@ def _arranged(value: Any, name: str, where: str) -> Any:
     )
 
 
-def _ref(value: Any, where: str) -> Ref:
+def _ref(value: object, where: str) -> Ref:
     match value:
         case [str() as layer, int() as call, int() as output] if output >= 0:
             return Ref(layer, call, output)
@@ -336,7 +356,7 @@ def _ref(value: Any, where: str) -> Ref:
     )
 
 
-def _value(value: Any, where: str) -> Any:
+def _value(value: object, where: str) -> object:
     """An argument of a call, with references in place of Keras' tensors."""
     if isinstance(value, list):
         return [_value(v, where) for v in value]

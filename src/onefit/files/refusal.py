@@ -1,7 +1,5 @@
 """The error of a file that is not what it should be."""
 
-from typing import Any
-
 from onefit.errors import invalid
 
 __all__ = ["BadFile", "refusal", "short"]
@@ -21,7 +19,7 @@ def refusal(where: str, *, received: str, expected: str, fix: str = "") -> BadFi
     return BadFile(str(invalid(where, received, expected, fix)))
 
 
-def short(value: Any) -> str:
+def short(value: object) -> str:
     """What a value is, in a few letters."""
     if isinstance(value, dict | list):
         return f"a {type(value).__name__} of {len(value)}"

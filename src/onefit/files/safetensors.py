@@ -8,13 +8,14 @@ compared with what is wanted before any of it is read.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 
 from onefit.files.atomic import replaced
 from onefit.files.limits import Limits
 from onefit.files.refusal import refusal
+from onefit.types import Array
 
 __all__ = ["read", "write"]
 
@@ -22,7 +23,7 @@ KINDS = ("F", "BF", "I", "U", "BOOL")
 """How the names of those types begin that weights may have."""
 
 
-def package() -> Any:
+def package() -> ModuleType:
     """The package that knows the format; asked for by its pip command."""
     try:
         import safetensors.numpy
@@ -36,7 +37,7 @@ def package() -> Any:
 
 def write(
     path: str | os.PathLike,
-    arrays: Mapping[str, Any],
+    arrays: Mapping[str, Array],
     metadata: dict[str, str] | None = None,
     overwrite: bool = True,
 ) -> None:
@@ -69,7 +70,7 @@ def write(
 def read(
     path: str | os.PathLike,
     where: str,
-    wanted: Mapping[str, Any],
+    wanted: Mapping[str, Array],
     limits: Limits | None = None,
 ) -> dict[str, np.ndarray]:
     """The arrays of a file, if it has those that are wanted, of their shapes.
@@ -103,10 +104,10 @@ def read(
             fix="copy or save it again",
         ) from error
     with opened as file:
-        found = set(file.keys())
+        present = set(file.keys())
         for names, what in (
-            (wanted.keys() - found, "no weights named"),
-            (found - wanted.keys(), "weights named"),
+            (wanted.keys() - present, "no weights named"),
+            (present - wanted.keys(), "weights named"),
         ):
             if names:
                 first = sorted(names)[0][:99]
@@ -117,8 +118,8 @@ def read(
                     fix="the file is of another model: make the one that was saved",
                 )
         for name, array in wanted.items():
-            told = file.get_slice(name)
-            shape, kind = tuple(told.get_shape()), str(told.get_dtype())
+            entry = file.get_slice(name)
+            shape, kind = tuple(entry.get_shape()), str(entry.get_dtype())
             if shape != tuple(array.shape) or not kind.startswith(KINDS):
                 raise refusal(
                     where,

@@ -8,8 +8,9 @@ layers/lstm/cell/vars/<0, 1, ...>. The optimizer's are optimizer/vars/<0, 1, ...
 import contextlib
 import io
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import IO, TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -29,7 +30,10 @@ from onefit.layers.spectral import SpectralNormalization
 from onefit.layers.wrappers import Bidirectional
 from onefit.networks.architecture import Architecture
 from onefit.registry import nearest, snake_case
-from onefit.types import is_shape
+from onefit.types import Array, Generator, Params, Shape, Shapes, State, is_shape
+
+if TYPE_CHECKING:
+    from h5py import Dataset, File, Group
 
 __all__ = [
     "Drawn",
@@ -67,10 +71,10 @@ PLAIN_FILTERS = {1, 2, 3}
 """HDF5's own filters: deflate, shuffle, checksum. Others would load plug-ins."""
 
 SMALL = 1 << 20
-"""Bytes that are not worth a suspicion."""
+"""An array of no more bytes than this is never refused for its size."""
 
 
-def h5py() -> Any:
+def h5py() -> ModuleType:
     """The package that reads and writes HDF5; asked for by its pip command."""
     try:
         import h5py as package
@@ -123,14 +127,14 @@ def groups(layer: Layer, names: Iterable[str], path: str) -> dict[str, list[str]
 
     The states that a stateful layer goes on from are not among them: no file has them.
     """
-    found: dict[str, list[str]] = {path: []}
+    grouped: dict[str, list[str]] = {path: []}
     for name in names:
         own = name.rpartition("/")[2]
         if not own.startswith(STATE):
-            found.setdefault(f"{path}{_inside(layer, name)}", []).append(name)
+            grouped.setdefault(f"{path}{_inside(layer, name)}", []).append(name)
     if isinstance(layer, SpectralNormalization):  # Keras has the kernel twice
-        found[path].insert(0, found[f"{path}/layer"][0])
-    return found
+        grouped[path].insert(0, grouped[f"{path}/layer"][0])
+    return grouped
 
 
 def _inside(layer: Layer, name: str) -> str:
@@ -158,7 +162,10 @@ def _inside(layer: Layer, name: str) -> str:
 
 
 def write(
-    raw: Any, graph: Architecture, name: str, optimizer: tuple[str, list[Any]] | None
+    raw: IO[bytes],
+    graph: Architecture,
+    name: str,
+    optimizer: tuple[str, Sequence[Array]] | None,
 ) -> None:
     """Writes the weights of a model, and its optimizer's name and arrays, as HDF5."""
     with h5py().File(raw, "w") as file:
@@ -175,7 +182,7 @@ def write(
             _write(file, "optimizer", *optimizer)
 
 
-def _write(file: Any, path: str, name: str, arrays: Sequence[Any]) -> None:
+def _write(file: "File", path: str, name: str, arrays: Sequence[Array]) -> None:
     group = file.create_group(f"{path}/vars" if path else "vars")
     group.attrs["name"] = np.bytes_(name[:99].encode() or b" ")
     for number, array in enumerate(arrays):
@@ -195,13 +202,13 @@ class Store:
         size: The bytes of the file.
     """
 
-    def __init__(self, file: Any, where: str, limits: Limits, size: int) -> None:
+    def __init__(self, file: "File", where: str, limits: Limits, size: int) -> None:
         self.file, self.where, self.limits = file, where, limits
-        self.room = size  # two arrays are not in one place
+        self.unread = size  # two arrays are not in one place
         self.left = limits.size
         self.seen: set[str] = set()
 
-    def group(self, path: str) -> Any:
+    def group(self, path: str) -> "Group | None":
         """The group at a path, or None."""
         here = self.file
         for part in path.split("/"):
@@ -212,7 +219,8 @@ class Store:
                 raise self._refused(f"an array at {path!r}", "a group")
         return here
 
-    def _child(self, group: Any, name: str, path: str) -> Any:
+    def _child(self, group: "Group", name: str, path: str) -> Any:
+        """What h5py has at a name: a Group, a Dataset, or None for nothing."""
         if (link := group.get(name, getlink=True)) is None:
             return None
         if not isinstance(link, h5py().HardLink):
@@ -221,26 +229,26 @@ class Store:
             )
         return group[name]
 
-    def arrays(self, path: str) -> list[Any]:
+    def arrays(self, path: str) -> list["Dataset"]:
         """The arrays at a path, not yet read: each is checked by itself."""
         self.seen.add(path)
         group = self.group(f"{path}/vars")
         if group is None:
             return []
         count = self._count(group)
-        found = [self._child(group, str(i), f"{path}/vars/{i}") for i in range(count)]
-        for number, array in enumerate(found):
+        arrays = [self._child(group, str(i), f"{path}/vars/{i}") for i in range(count)]
+        for number, array in enumerate(arrays):
             self._check(array, f"{path}/vars/{number}")
-        return found
+        return arrays
 
     def numbers(self, path: str) -> int:
-        """How many numbers there are in all groups below a path."""
+        """How many numbers all groups below a path hold."""
         group = self.group(path)
-        found = [] if group is None else self._below(path, group)
-        return sum(getattr(one, "size", 0) for _, one in found)
+        below = [] if group is None else self._below(path, group)
+        return sum(getattr(item, "size", 0) for _, item in below)
 
-    def _count(self, group: Any) -> int:
-        """How many there are in a group; refused where nobody has so many."""
+    def _count(self, group: "Group") -> int:
+        """How many members a group has; refused above the limit."""
         if len(group) > self.limits.arrays:
             raise self._too_many()
         return len(group)
@@ -253,26 +261,29 @@ class Store:
             fix=self.limits.fix("arrays"),
         )
 
-    def _below(self, path: str, group: Any) -> Iterator[tuple[str, Any]]:
+    def _below(
+        self, path: str, group: "Group"
+    ) -> Iterator[tuple[str, "Group | Dataset"]]:
         """What is in a group and in the groups in it, with their paths."""
-        rest, met = [(path, group)], set()
+        rest: list[tuple[str, Any]] = [(path, group)]
+        met = set()
         for _ in range(self.limits.arrays):
             if not rest:
                 return
-            path, found = rest.pop()
-            yield path, found
-            if isinstance(found, h5py().Group) and path.count("/") < DEPTH:
-                self._count(found)
-                if found.id in met:  # its number in the file: it has two names
+            path, item = rest.pop()
+            yield path, item
+            if isinstance(item, h5py().Group) and path.count("/") < DEPTH:
+                self._count(item)
+                if item.id in met:  # its number in the file: it has two names
                     raise self._refused(f"a circle of groups at {short(path)}", "none")
-                met.add(found.id)
+                met.add(item.id)
                 # Keras' random numbers are no weights.
-                inside = sorted({*found} - {"seed_generator"}, reverse=True)
+                inside = sorted({*item} - {"seed_generator"}, reverse=True)
                 paths = [(f"{path}/{name}", name) for name in inside]
-                rest += [(at, self._child(found, name, at)) for at, name in paths]
+                rest += [(at, self._child(item, name, at)) for at, name in paths]
         raise self._too_many()
 
-    def _check(self, array: Any, path: str) -> None:
+    def _check(self, array: "Dataset", path: str) -> None:
         if not isinstance(array, h5py().Dataset):
             raise self._refused(f"no array at {path!r}", "arrays numbered from 0")
         if array.external or array.is_virtual:
@@ -288,9 +299,9 @@ class Store:
             )
         size, stored = array.dtype.itemsize * array.size, array.id.get_storage_size()
         self.left -= size
-        self.room -= stored
+        self.unread -= stored
         bomb = size > SMALL and size > self.limits.expansion * stored
-        if self.left < 0 or self.room < 0 or bomb:
+        if self.left < 0 or self.unread < 0 or bomb:
             raise refusal(
                 self.where,
                 received=f"{size:,} bytes declared at {path!r} and {stored:,} stored",
@@ -303,17 +314,18 @@ class Store:
         group = self.group(f"{path}/vars")
         if group is None or "name" not in group.attrs:
             return ""
-        found = group.attrs.get_id("name")
+        attr = group.attrs.get_id("name")
         # Keras' texts are in a place of their own, where a damaged size is believed.
-        if found.shape != () or found.dtype.kind != "S" or found.dtype.itemsize > 999:
+        if attr.shape != () or attr.dtype.kind != "S" or attr.dtype.itemsize > 999:
             return ""
-        return group.attrs["name"].decode(errors="replace")
+        text: Any = group.attrs["name"]
+        return text.decode(errors="replace")
 
     def nothing_else(self) -> None:
         """Refuses weights that were not asked for."""
         top = self.group("layers")
-        for path, found in () if top is None else self._below("layers", top):
-            inside = isinstance(found, h5py().Group) and path.count("/") < DEPTH
+        for path, item in () if top is None else self._below("layers", top):
+            inside = isinstance(item, h5py().Group) and path.count("/") < DEPTH
             if not inside and path.rpartition("/vars/")[0] not in self.seen:
                 at = short(path.rpartition("/vars/")[0] or path)
                 raise self._refused(f"weights at {at}", "those of the model's layers")
@@ -324,7 +336,7 @@ class Store:
 
 
 @contextlib.contextmanager
-def read(file: Any, place: str, limits: Limits) -> Iterator[Store]:
+def read(file: IO[bytes], place: str, limits: Limits) -> Iterator[Store]:
     """The store in an open file or a file-like object."""
     package, size = h5py(), file.seek(0, io.SEEK_END)
     file.seek(0)
@@ -341,14 +353,14 @@ def read(file: Any, place: str, limits: Limits) -> Iterator[Store]:
         yield Store(opened, place, limits, size)
 
 
-def build(layer: Layer, shape: Any, store: Store, path: str) -> None:
+def build(layer: Layer, shape: Shapes, store: Store, path: str) -> None:
     """Gives a layer without weights those of a store, for input of a shape.
 
     No array is made before the file is known to hold one of its shape.
     """
     place = f"{store.where}, {where(layer)}"
-    room = _Room(place, f"numbers at {path!r}", store.numbers(path))
-    params, state = _outline(layer, shape, store.limits, room)
+    budget = _Budget(place, f"numbers at {path!r}", store.numbers(path))
+    params, state = _outline(layer, shape, store.limits, budget)
     arrays = _fitting(layer, params | state, store, path)
     for name, old in state.items():
         if name not in arrays:
@@ -371,25 +383,27 @@ class Drawn:
         self.limits, self.place = limits, place
         numbers = limits.size // np.dtype(config.floatx()).itemsize
         fix = limits.fix("size")
-        self.room = _Room(place, "numbers as the limit", numbers, fix)
+        self.budget = _Budget(place, "numbers as the limit", numbers, fix)
 
-    def __call__(self, layer: Layer, shape: Any, path: str) -> None:
+    def __call__(self, layer: Layer, shape: Shapes, path: str) -> None:
         """Gives a layer without weights its own, for input of a shape."""
         del path
-        self.room.place = f"{self.place}, {where(layer)}"
-        _outline(layer, shape, self.limits, self.room)
+        self.budget.place = f"{self.place}, {where(layer)}"
+        _outline(layer, shape, self.limits, self.budget)
         layer.build(shape)
 
 
-def _outline(layer: Layer, shape: Any, limits: Limits, room: "_Room") -> Any:
+def _outline(
+    layer: Layer, shape: Shapes, limits: Limits, budget: "_Budget"
+) -> tuple[Params, State]:
     """The weights of a layer for input of a shape, without memory behind them."""
     for one in jax.tree.leaves(shape, is_leaf=is_shape):
-        _check_size(one, limits, room.place)
+        _check_size(one, limits, budget.place)
     layer.output_shape(shape)  # refuses what does not fit
-    return _shapes_only(layer, room).fresh(np.random.default_rng(0), shape)
+    return _shapes_only(layer, budget).fresh(np.random.default_rng(0), shape)
 
 
-def _check_size(shape: Any, limits: Limits, place: str) -> None:
+def _check_size(shape: Shape, limits: Limits, place: str) -> None:
     if math.prod(size or 1 for size in shape) > limits.example:
         raise refusal(
             place,
@@ -399,24 +413,24 @@ def _check_size(shape: Any, limits: Limits, place: str) -> None:
         )
 
 
-def named(graph: Architecture) -> dict[str, Any]:
+def named(graph: Architecture) -> dict[str, Array]:
     """The weights of a model by the names of layers and weights, "dense/kernel".
 
     Raises:
         ValueError: Two weights of one name, by a layer's name with a slash.
     """
-    found: dict[str, Any] = {}
+    arrays: dict[str, Array] = {}
     for title, layer in _titled(graph):
         for name, array in _kept(layer).items():
-            if f"{title}/{name}" in found:
+            if f"{title}/{name}" in arrays:
                 raise refusal(
                     where(layer),
                     received=f"two weights named {title}/{name!r}",
                     expected="names that differ",
                     fix="give the layers names without slashes",
                 )
-            found[f"{title}/{name}"] = array
-    return found
+            arrays[f"{title}/{name}"] = array
+    return arrays
 
 
 def _titled(graph: Architecture, prefix: str = "") -> Iterator[tuple[str, Layer]]:
@@ -428,23 +442,23 @@ def _titled(graph: Architecture, prefix: str = "") -> Iterator[tuple[str, Layer]
             yield f"{prefix}{layer.name}", layer
 
 
-def _kept(layer: Layer) -> dict[str, Any]:
+def _kept(layer: Layer) -> dict[str, Array]:
     """The weights that files have: all but the states of a stateful layer."""
-    found = layer.slot.params | layer.slot.state
+    weights = layer.slot.params | layer.slot.state
     return {
         name: array
-        for name, array in found.items()
+        for name, array in weights.items()
         if not name.rpartition("/")[2].startswith(STATE)
     }
 
 
-def put_named(graph: Architecture, arrays: dict[str, Any]) -> None:
+def put_named(graph: Architecture, arrays: Mapping[str, Array]) -> None:
     """Gives built layers the weights of `named`."""
     new = {id(layer): (title, layer) for title, layer in _titled(graph)}
     values: list[Any] = []
     for plain in graph.plain_layers():
-        if found := new.get(id(plain)):
-            title, layer = found
+        if entry := new.get(id(plain)):
+            title, layer = entry
             all_of = layer.slot.params | layer.slot.state
             values += [arrays.get(f"{title}/{n}", old) for n, old in all_of.items()]
     graph.set_weights(values)
@@ -465,10 +479,10 @@ def put(graph: Architecture, store: Store) -> None:
 
 
 def _fitting(
-    layer: Layer, named: dict[str, Any], store: Store, path: str
-) -> dict[str, Any]:
+    layer: Layer, named: dict[str, Array], store: Store, path: str
+) -> dict[str, "Dataset"]:
     """The arrays of a layer in a store, if they have the shapes of its weights."""
-    place, found = f"{store.where}, {where(layer)}", {}
+    place, fitting = f"{store.where}, {where(layer)}", {}
     for at, names in groups(layer, named, path).items():
         arrays = store.arrays(at)
         if len(arrays) != len(names):
@@ -487,19 +501,19 @@ def _fitting(
                     expected=f"shape {tuple(named[name].shape)}",
                     fix="the file is of another model: make the one that was saved",
                 )
-        found |= dict(zip(names, arrays, strict=True))
-    return found
+        fitting |= dict(zip(names, arrays, strict=True))
+    return fitting
 
 
-class _Room:
-    """The numbers that there are for a layer: its weights cannot be more."""
+class _Budget:
+    """How many numbers weights may have together: those in the file, or a limit."""
 
     def __init__(self, place: str, what: str, numbers: int, fix: str = "") -> None:
         self.place, self.what, self.fix = place, what, fix
         self.numbers, self.taken = numbers, 0
 
     def take(self, count: int) -> None:
-        """Takes some; refused when they are many more than there are."""
+        """Takes some; refused when they are many more than are left."""
         self.taken += count
         if self.taken > self.numbers + SMALL:
             raise refusal(
@@ -514,15 +528,15 @@ class _Room:
 class _Empty(Initializer):
     """In place of an initializer: arrays of a shape without memory behind them."""
 
-    room: Any
+    budget: _Budget
 
-    def draw(self, rng: Any, shape: Any) -> np.ndarray:
+    def draw(self, rng: Generator, shape: tuple[int, ...]) -> np.ndarray:
         del rng
-        self.room.take(math.prod(shape))
+        self.budget.take(math.prod(shape))
         return np.broadcast_to(np.zeros((), config.floatx()), shape)
 
 
-def _shapes_only(layer: Layer, room: _Room) -> Layer:
+def _shapes_only(layer: Layer, budget: _Budget) -> Layer:
     """The layer, and those inside it, with initializers that draw nothing.
 
     A layer of the caller's own may do more with what is drawn, and is left as it is.
@@ -530,16 +544,16 @@ def _shapes_only(layer: Layer, room: _Room) -> Layer:
     if not type(layer).__module__.startswith("onefit."):
         return layer
     now = {field.keyword: getattr(layer, field.name) for field in fields(layer)}
-    empty = {name: _emptied(value, room) for name, value in now.items()}
+    empty = {name: _emptied(value, budget) for name, value in now.items()}
     changed = {name: v for name, v in empty.items() if v is not now[name]}
     return layer.replace(**changed) if changed else layer
 
 
-def _emptied(value: Any, room: _Room) -> Any:
+def _emptied(value: object, budget: _Budget) -> object:
     if isinstance(value, Initializer):
-        return _Empty(room)
+        return _Empty(budget)
     if isinstance(value, Layer):
-        return _shapes_only(value, room)
+        return _shapes_only(value, budget)
     if isinstance(value, tuple) and any(isinstance(v, Layer) for v in value):
-        return tuple(_emptied(v, room) for v in value)
+        return tuple(_emptied(v, budget) for v in value)
     return value

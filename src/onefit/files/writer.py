@@ -1,7 +1,7 @@
 """Models as Keras' JSON has them, written: layers, and the calls between them.
 
 Keras writes a Sequential as the list of its layers, and a model of inputs and outputs
-as layers that each know their calls ("inbound_nodes"). A value is there as the name of
+as layers that each know their calls ("inbound_nodes"). A value is given as the name of
 its layer, the number of the call, and which of the call's outputs it is.
 """
 
@@ -22,8 +22,9 @@ from onefit.files.masks import Masks, Op, Value, mask_arguments
 from onefit.layers.base import Layer, where
 from onefit.networks.functional import lone
 from onefit.networks.graph import Graph
+from onefit.networks.graph import Node as Call
 from onefit.networks.network import Network
-from onefit.types import is_shape
+from onefit.types import Shape, is_shape
 
 __all__ = ["write_graph", "write_model"]
 
@@ -114,7 +115,7 @@ class _Writer:
             id(layer): name
             for name, layer in zip(self.names, self.graph.layers, strict=True)
         }
-        found = [nodes[places[id(one)]] for one in keras_calls.in_order(self.graph)]
+        ordered = [nodes[places[id(one)]] for one in keras_calls.in_order(self.graph)]
         ends = []
         for value in jax.tree.leaves(self.graph.outputs):
             name, call, place = self.history[value]
@@ -125,14 +126,14 @@ class _Writer:
         settings = {
             "name": str(self.graph.name),
             "trainable": True,
-            "layers": found + [node for _, node in self.operations.values()],
+            "layers": ordered + [node for _, node in self.operations.values()],
             "input_layers": inputs(lone(self.entrances)),
             "output_layers": outputs(lone(ends)),
         }
         where = "keras.src.models.functional"
         return node_of(where, "Functional", settings, "Functional")
 
-    def _call(self, number: int, call: Any) -> None:
+    def _call(self, number: int, call: Call) -> None:
         """Writes a call, and notes what Keras calls its outputs."""
         layer, name = self.graph.layers[call.layer], self.names[call.layer]
         before = self.inbound[call.layer]
@@ -141,12 +142,15 @@ class _Writer:
             self.entrances[call.sources] = [name, 0, 0]
         else:
             args, named = keras_calls.arguments(layer, call)
-            masks = self.masks.told.get(number, ())
+            masks = self.masks.written.get(number, ())
             if all(mask is None or _known(mask) for mask in masks):
                 named |= mask_arguments(layer, masks) if masks else {}
             else:
                 _warn(layer)
-            node = {"args": self._plain(args, name), "kwargs": self._plain(named, name)}
+            node: Node = {
+                "args": self._plain(args, name),
+                "kwargs": self._plain(named, name),
+            }
             options = dict(call.options)
             if "training" in options:
                 # Keras writes this for calls that never said it, so ours is marked.
@@ -154,14 +158,14 @@ class _Writer:
                 node["said"] = ["training"]
             before.append(node)
         given = jax.tree.map(self.shapes.__getitem__, call.sources)
-        told = {k: v for k, v in call.options if k != "training"}
-        shape = layer.call_shape(given, **told)
+        static = {k: v for k, v in call.options if k != "training"}
+        shape = layer.call_shape(given, **static)
         self.shapes += jax.tree.leaves(shape, is_leaf=is_shape)
         inside = isinstance(layer, Graph)
         order = keras_calls.ranks(layer) if inside else range(call.outputs)
         self.history += [[name, place, output] for output in order]
 
-    def _plain(self, value: Any, name: str) -> Any:
+    def _plain(self, value: object, name: str) -> object:
         """An argument, with references in place of values; operations are written."""
         match value:
             case Value():
@@ -201,11 +205,11 @@ class _Writer:
         return self.operations[id(op)][1]["name"]
 
 
-def _known(mask: Any) -> bool:
+def _known(mask: Value | Op) -> bool:
     return isinstance(mask, Value) or mask.known
 
 
-def _tensor(history: list[Any], shape: Any) -> Node:
+def _tensor(history: list[str | int], shape: Shape) -> Node:
     """A value, by what makes it."""
     settings = {"shape": list(shape), "dtype": "float32", "keras_history": history}
     return {"class_name": "__keras_tensor__", "config": settings}

@@ -1,23 +1,28 @@
 """Activations, as layers and inside them."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 
 from onefit import activations, layers
 from onefit.description import off
-from onefit.interop.onnx.builder import Builder, Value
+from onefit.interop.onnx.builder import Arrays, Builder, Row, Value
 from onefit.interop.onnx.tracing import call
+from onefit.types import Function
 
 __all__ = ["ROWS", "activated", "by_number"]
 
+Formula: TypeAlias = Callable[[Builder, str], str]
+"""Writes an activation: from the name of a value to that of its result."""
 
-def _op(kind: str, **attributes: Any) -> Any:
+
+def _op(kind: str, **attributes: object) -> Formula:
     return lambda b, x: b.op(kind, x, **attributes)
 
 
 # Those that act on each number by itself.
-BY_NUMBER: dict[Any, Any] = {
+BY_NUMBER: dict[Function, Formula] = {
     activations.linear: lambda b, x: x,
     activations.relu: _op("Relu"),
     activations.sigmoid: _op("Sigmoid"),
@@ -35,18 +40,18 @@ BY_NUMBER: dict[Any, Any] = {
     activations.silu: lambda b, x: b.op("Mul", x, b.op("Sigmoid", x)),
 }
 # Those that act on a row of numbers, the last axis.
-BY_ROW: dict[Any, Any] = {
+BY_ROW: dict[Function, Formula] = {
     activations.softmax: _op("Softmax", axis=-1),
     activations.log_softmax: _op("LogSoftmax", axis=-1),
 }
 
 
-def by_number(function: Any) -> bool:
+def by_number(function: Function) -> bool:
     """Whether an activation has an operation that acts on each number by itself."""
     return function in BY_NUMBER
 
 
-def activated(b: Builder, function: Any, x: Value) -> str:
+def activated(b: Builder, function: Function, x: Value) -> str:
     """g(x): one operation where ONNX has it, the formula of any other."""
     known = BY_NUMBER.get(function) or BY_ROW.get(function)
     return known(b, x.name) if known else call(b, function, x).name
@@ -55,45 +60,47 @@ def activated(b: Builder, function: Any, x: Value) -> str:
 # Layers -------------------------------------------------------------------------------
 
 
-def activation(b: Builder, layer: Any, weights: Any, x: Value) -> str:
+def activation(b: Builder, layer: layers.Activation, weights: Arrays, x: Value) -> str:
     """Activation."""
     return activated(b, layer.activation, x)
 
 
-def relu(b: Builder, layer: Any, weights: Any, x: Value) -> str | None:
+def relu(b: Builder, layer: layers.ReLU, weights: Arrays, x: Value) -> str | None:
     """ReLU with a slope or an upper bound; other kinds by their formula."""
-    bounded, slope = layer.max_value is not None, layer.negative_slope
-    if not off(layer.threshold) or (bounded and not off(slope)):
+    high, slope = layer.max_value, layer.negative_slope
+    if not off(layer.threshold) or (high is not None and not off(slope)):
         return None
-    if bounded:
-        bounds = (b.constant(v, x.dtype) for v in (0.0, layer.max_value))
+    if high is not None:
+        bounds = (b.constant(v, x.dtype) for v in (0.0, high))
         return b.op("Clip", x.name, *bounds)
     return b.op("Relu", x.name) if off(slope) else leaky(b, layer, weights, x)
 
 
-def leaky(b: Builder, layer: Any, weights: Any, x: Value) -> str:
+def leaky(
+    b: Builder, layer: layers.LeakyReLU | layers.ReLU, weights: Arrays, x: Value
+) -> str:
     """LeakyReLU."""
     return b.op("LeakyRelu", x.name, alpha=float(layer.negative_slope))
 
 
-def elu(b: Builder, layer: Any, weights: Any, x: Value) -> str:
+def elu(b: Builder, layer: layers.ELU, weights: Arrays, x: Value) -> str:
     """ELU."""
     return b.op("Elu", x.name, alpha=float(layer.alpha))
 
 
-def prelu(b: Builder, layer: Any, weights: Any, x: Value) -> str:
+def prelu(b: Builder, layer: layers.PReLU, weights: Arrays, x: Value) -> str:
     """PReLU."""
     return b.op("PRelu", x.name, b.weight("alpha", weights["alpha"]))
 
 
-def softmax(b: Builder, layer: Any, weights: Any, x: Value) -> str | None:
+def softmax(b: Builder, layer: layers.Softmax, weights: Arrays, x: Value) -> str | None:
     """Softmax along one axis."""
     if np.ndim(layer.axis):
         return None
     return b.op("Softmax", x.name, axis=layer.axis)
 
 
-ROWS: dict[type, Any] = {
+ROWS: dict[type, Row] = {
     layers.Activation: activation,
     layers.ELU: elu,
     layers.LeakyReLU: leaky,

@@ -1,14 +1,16 @@
 """An ONNX graph while it is made: nodes, weights, constants and their names."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from onefit.interop.onnx.operators import OPERATORS
+from onefit.types import ArrayLike, Config, Shape
 
-__all__ = ["Body", "Builder", "Node", "Value"]
+__all__ = ["Arrays", "Body", "Builder", "Node", "Outputs", "Row", "Value"]
 
 FOLDED = 1 << 16
 """The most numbers that a constant which is computed here may have."""
@@ -28,11 +30,11 @@ class Node(NamedTuple):
     kind: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    attributes: dict[str, Any]
+    attributes: Config
     name: str
 
     def reads(self) -> set[str]:
-        """What it takes, also inside it."""
+        """The values that it takes, those that graphs inside it take too."""
         bodies = [v for v in self.attributes.values() if isinstance(v, Body)]
         inside = [node.reads() for body in bodies for node in body.nodes]
         ends = [body.outputs for body in bodies]
@@ -43,8 +45,8 @@ class Body(NamedTuple):
     """The graph inside a node; it also sees the values of the graph around it."""
 
     nodes: list[Node]
-    inputs: dict[str, Any]
-    outputs: dict[str, Any]
+    inputs: dict[str, np.dtype]
+    outputs: dict[str, np.dtype]
 
 
 class Value:
@@ -58,9 +60,14 @@ class Value:
     """
 
     def __init__(
-        self, name: str, shape: Sequence[Any], dtype: Any, mask: Any = None
+        self,
+        name: str,
+        shape: Sequence[int | None],
+        dtype: npt.DTypeLike,
+        mask: "Value | None" = None,
     ) -> None:
-        self.name, self.shape, self.mask = name, tuple(shape), mask
+        self.name, self.mask = name, mask
+        self.shape: Shape = tuple(shape)
         self.dtype = np.dtype(dtype)
 
     def masked(self, mask: "Value | None") -> "Value":
@@ -85,7 +92,7 @@ class Builder:
         self.weights: dict[str, np.ndarray] = {}
         self.constants: dict[str, np.ndarray] = {}
         self._taken: set[str] = set()
-        self._known: dict[Any, str] = {}
+        self._known: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._makers: dict[str, Node] = {}
         self.scope = outer.scope if outer else ""
 
@@ -110,9 +117,9 @@ class Builder:
         finally:
             self.scope = before
 
-    # What is there --------------------------------------------------------------------
+    # Weights and constants ------------------------------------------------------------
 
-    def weight(self, name: str, array: Any) -> str:
+    def weight(self, name: str, array: ArrayLike) -> str:
         """A weight of the layer; the same again is the same weight."""
         name, array = f"{self.scope}/{name}", np.asarray(array)
         known = self.root.weights.get(name)
@@ -122,7 +129,7 @@ class Builder:
         self.root.weights[name] = array
         return name
 
-    def constant(self, array: Any, dtype: Any = None) -> str:
+    def constant(self, array: ArrayLike, dtype: npt.DTypeLike | None = None) -> str:
         """An array that is no weight; equal ones are one."""
         array = np.asarray(array, dtype)
         key = array.dtype.str, array.shape, array.tobytes()
@@ -147,13 +154,15 @@ class Builder:
 
     # Operations -----------------------------------------------------------------------
 
-    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
+    def op(self, kind: str, *inputs: str, **attributes: object) -> str:
         """The value that an operation gives."""
         folded = self._folded(kind, inputs, attributes)
         return folded or self.ops(kind, 1, *inputs, **attributes)[0]
 
-    def ops(self, kind: str, count: int, *inputs: str, **attributes: Any) -> list[str]:
-        """The values that an operation gives, so many."""
+    def ops(
+        self, kind: str, count: int, *inputs: str, **attributes: object
+    ) -> list[str]:
+        """The values of an operation that gives `count` of them."""
         name = self.name(f"{self.scope}/{kind}" if self.scope else kind)
         outputs = [name, *(self.name(f"{name}.{i}") for i in range(1, count))]
         given = {k: v for k, v in attributes.items() if v is not None}
@@ -162,7 +171,9 @@ class Builder:
         self._makers |= dict.fromkeys(outputs, node)
         return outputs
 
-    def _folded(self, kind: str, inputs: Any, attributes: Any) -> str | None:
+    def _folded(
+        self, kind: str, inputs: Sequence[str], attributes: Config
+    ) -> str | None:
         """What an operation on small constants gives, computed here."""
         arrays = [self.array(name) for name in inputs]
         if not arrays or kind not in OPERATORS or any(a is None for a in arrays):
@@ -174,7 +185,7 @@ class Builder:
         return self.constant(result) if result.size <= FOLDED else None
 
     def transpose(self, x: str, order: Sequence[int]) -> str:
-        """The value with its axes in another order; one way and back is nothing."""
+        """The value with its axes in another order; an order and its reverse cancel."""
         order = [int(axis) for axis in order]
         maker = self.maker(x)
         if maker is not None and maker.kind == "Transpose":
@@ -195,3 +206,15 @@ class Builder:
                 kept.append(node)
                 wanted |= node.reads()
         return kept[::-1]
+
+
+Arrays: TypeAlias = dict[str, np.ndarray]
+"""Arrays by name, such as the weights of a layer."""
+
+Outputs: TypeAlias = str | Value | tuple[str, ...] | tuple[Value, ...] | None
+"""What a layer gives: values, or their names; None where ONNX has not this layer."""
+
+Row: TypeAlias = Callable[[Builder, Any, Arrays, Any], Outputs]
+"""How a kind of layer is written: of (builder, layer, weights, x).
+
+Each takes its own class of layer, and a Value or a tuple of them."""

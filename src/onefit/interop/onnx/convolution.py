@@ -1,12 +1,13 @@
 """Convolutions: ONNX has the channels first, and so have the kernels in the file."""
 
-from typing import Any
-
 import numpy as np
 
 from onefit import layers
 from onefit.interop.onnx.activations import activated, by_number
-from onefit.interop.onnx.builder import Builder, Value
+from onefit.interop.onnx.builder import Arrays, Builder, Row, Value
+from onefit.layers.convolution import Convolution
+from onefit.layers.grids import Grid
+from onefit.types import Config
 
 __all__ = ["ROWS", "first", "last"]
 
@@ -14,7 +15,7 @@ LONG = 4096
 """An axis of open size, where its length changes no border."""
 
 
-def first(b: Builder, layer: Any, x: Value) -> str:
+def first(b: Builder, layer: Grid, x: Value) -> str:
     """The value with its channels first."""
     if layer.data_format == "channels_first":
         return x.name
@@ -22,24 +23,24 @@ def first(b: Builder, layer: Any, x: Value) -> str:
     return b.transpose(x.name, (0, rank - 1, *range(1, rank - 1)))
 
 
-def last(b: Builder, layer: Any, x: str, rank: int) -> str:
+def last(b: Builder, layer: Grid, x: str, rank: int) -> str:
     """The reverse of `first`."""
     if layer.data_format == "channels_first":
         return x
     return b.transpose(x, (0, *range(2, rank), 1))
 
 
-def oihw(kernel: Any) -> np.ndarray:
+def oihw(kernel: np.ndarray) -> np.ndarray:
     """A kernel (..., channels, filters) as ONNX has it: (filters, channels, ...)."""
     rank = kernel.ndim - 2
     return np.asarray(kernel).transpose(rank + 1, rank, *range(rank))
 
 
-def _lengths(layer: Any, x: Value) -> list[int | None]:
+def _lengths(layer: Grid, x: Value) -> list[int | None]:
     return [x.shape[axis] for axis in layer.axes(x.shape)]
 
 
-def _borders(layer: Any, x: Value) -> dict[str, Any]:
+def _borders(layer: Convolution, x: Value) -> Config:
     """Zeros around the input, which may follow sizes that are open."""
     lengths = _lengths(layer, x)
     if None in lengths and layer.padding == "same" and max(layer.strides) > 1:
@@ -49,7 +50,7 @@ def _borders(layer: Any, x: Value) -> dict[str, Any]:
     return {"pads": (*(t.before for t in taps), *ends)}
 
 
-def _settings(layer: Any) -> dict[str, Any]:
+def _settings(layer: Convolution) -> Config:
     return {
         "kernel_shape": tuple(layer.kernel_size),
         "strides": tuple(layer.strides),
@@ -57,11 +58,11 @@ def _settings(layer: Any) -> dict[str, Any]:
     }
 
 
-def _bias(b: Builder, layer: Any, weights: Any) -> list[str]:
+def _bias(b: Builder, layer: Convolution, weights: Arrays) -> list[str]:
     return [b.weight("bias", weights["bias"])] if layer.use_bias else []
 
 
-def _activated(b: Builder, layer: Any, z: str, x: Value) -> str:
+def _activated(b: Builder, layer: Convolution, z: str, x: Value) -> str:
     """g(z), with the channels where the layer has them."""
     g, rank = layer.activation, len(x.shape)
     if by_number(g):  # then it does not matter where the channels are
@@ -70,7 +71,12 @@ def _activated(b: Builder, layer: Any, z: str, x: Value) -> str:
     return activated(b, g, Value(last(b, layer, z, rank), shape, x.dtype))
 
 
-def plain(b: Builder, layer: Any, weights: Any, x: Value) -> str:
+def plain(
+    b: Builder,
+    layer: layers.Conv1D | layers.Conv2D | layers.Conv3D,
+    weights: Arrays,
+    x: Value,
+) -> str:
     """Conv1D, Conv2D, Conv3D."""
     z = b.op(
         "Conv",
@@ -85,7 +91,12 @@ def plain(b: Builder, layer: Any, weights: Any, x: Value) -> str:
 
 
 def _channelwise(
-    b: Builder, layer: Any, name: str, kernel: Any, bias: list[str], x: Value
+    b: Builder,
+    layer: Convolution,
+    name: str,
+    kernel: np.ndarray,
+    bias: list[str],
+    x: Value,
 ) -> str:
     """Each channel by its own filters: as many groups as channels."""
     *sizes, channels, many = kernel.shape
@@ -101,14 +112,14 @@ def _channelwise(
     )
 
 
-def depthwise(b: Builder, layer: Any, weights: Any, x: Value) -> str:
+def depthwise(b: Builder, layer: Convolution, weights: Arrays, x: Value) -> str:
     """DepthwiseConv1D, DepthwiseConv2D."""
     bias = _bias(b, layer, weights)
     z = _channelwise(b, layer, "kernel", weights["kernel"], bias, x)
     return _activated(b, layer, z, x)
 
 
-def separable(b: Builder, layer: Any, weights: Any, x: Value) -> str:
+def separable(b: Builder, layer: Convolution, weights: Arrays, x: Value) -> str:
     """SeparableConv1D, SeparableConv2D: channel by channel, then across channels."""
     name = "depthwise_kernel"
     between = _channelwise(b, layer, name, weights[name], [], x)
@@ -117,7 +128,7 @@ def separable(b: Builder, layer: Any, weights: Any, x: Value) -> str:
     return _activated(b, layer, z, x)
 
 
-def transposed(b: Builder, layer: Any, weights: Any, x: Value) -> str:
+def transposed(b: Builder, layer: Convolution, weights: Arrays, x: Value) -> str:
     """Conv1DTranspose, Conv2DTranspose, Conv3DTranspose."""
     lengths = [n or LONG for n in _lengths(layer, x)]
     taps = [layer.taps(n, along) for along, n in enumerate(lengths)]
@@ -134,7 +145,7 @@ def transposed(b: Builder, layer: Any, weights: Any, x: Value) -> str:
     return _activated(b, layer, z, x)
 
 
-ROWS: dict[type, Any] = {
+ROWS: dict[type, Row] = {
     layers.Conv1D: plain,
     layers.Conv1DTranspose: transposed,
     layers.Conv2D: plain,

@@ -1,6 +1,7 @@
 # ruff: noqa: D102
 """The operations of an ONNX file as a layer."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -11,11 +12,11 @@ from jax import lax
 from onefit.description import setting
 from onefit.errors import invalid
 from onefit.files.refusal import BadFile, refusal
-from onefit.interop.onnx.builder import Body, Builder, Node, Value
+from onefit.interop.onnx.builder import Arrays, Body, Builder, Node, Row, Value
 from onefit.interop.onnx.operators import OPERATORS, SMALL
 from onefit.interop.onnx.package import MADE_FOR
 from onefit.layers.base import Layer, where
-from onefit.types import Params, State, is_shape
+from onefit.types import Array, Config, Generator, Params, Shapes, State, Tree, is_shape
 
 __all__ = ["KNOWN", "ROWS", "Operations", "Program"]
 
@@ -102,8 +103,8 @@ class Program:
     def __init__(
         self,
         nodes: list[Node],
-        inputs: dict[str, Any],
-        outputs: dict[str, Any],
+        inputs: dict[str, np.dtype],
+        outputs: dict[str, np.dtype],
         constants: dict[str, np.ndarray],
         params: dict[str, tuple[str, np.ndarray]],
         state: dict[str, tuple[str, np.ndarray]],
@@ -116,17 +117,19 @@ class Program:
     def __repr__(self) -> str:
         return f"<{len(self.nodes)} operations>"
 
-    def run(self, weights: Any, x: list[Any]) -> dict[str, Any]:
+    def run(
+        self, weights: tuple[Params, State], x: Sequence[Array]
+    ) -> dict[str, Array]:
         """All values, for these inputs and weights."""
-        values: dict[str, Any] = dict(self.constants)
-        for own, held in ((self.params, weights[0]), (self.state, weights[1])):
-            values |= {value: held[name] for name, (value, _) in own.items()}
+        values: dict[str, Array] = dict(self.constants)
+        for own, arrays in ((self.params, weights[0]), (self.state, weights[1])):
+            values |= {value: arrays[name] for name, (value, _) in own.items()}
         values |= dict(zip(self.inputs, x, strict=True))
         _run(self.nodes, values)
         return values
 
 
-def _run(nodes: list[Node], values: dict[str, Any]) -> None:
+def _run(nodes: list[Node], values: dict[str, Array]) -> None:
     """Adds what the operations give to the values."""
     for node in nodes:
         where = f"load, {node.kind} {node.name[:99]!r}"
@@ -153,7 +156,7 @@ def _run(nodes: list[Node], values: dict[str, Any]) -> None:
             values[name] = value
 
 
-def _one(node: Node, values: dict[str, Any]) -> Any:
+def _one(node: Node, values: dict[str, Array]) -> Array | tuple[Array, ...]:
     """What one operation gives: at once where it is about sizes."""
     given = [values[name] if name else None for name in node.inputs]
     while given and given[-1] is None:
@@ -172,31 +175,33 @@ def _one(node: Node, values: dict[str, Any]) -> Any:
         for i in fixed:
             if i < len(given) and isinstance(given[i], jax.Array):
                 raise TypeError("sizes, axes or places that the data choose")
-    told = dict(node.attributes)
+    attributes = dict(node.attributes)
     for name in ("kernel_shape", "strides", "dilations"):
-        if min(told.get(name, (1,)), default=1) < 1:
-            raise ValueError(f"{name}={told[name]}")
+        if min(attributes.get(name, (1,)), default=1) < 1:
+            raise ValueError(f"{name}={attributes[name]}")
     if node.kind == "Split":
-        told.setdefault("num_outputs", len(node.outputs))
-    return OPERATORS[node.kind](*given, **told)
+        attributes.setdefault("num_outputs", len(node.outputs))
+    return OPERATORS[node.kind](*given, **attributes)
 
 
-def _scan(node: Node, values: dict[str, Any]) -> tuple[Any, ...]:
+def _scan(node: Node, values: dict[str, Array]) -> tuple[Array, ...]:
     """A loop over the first axis of some values."""
-    told = dict(node.attributes)
-    body: Body = told.pop("body")
-    count = told.pop("num_scan_inputs")
+    attributes = dict(node.attributes)
+    body: Body = attributes.pop("body")
+    count = attributes.pop("num_scan_inputs")
     backwards = {
         n
         for name in ("scan_input_directions", "scan_output_directions")
-        for n in told.pop(name, ()) or (0,)
+        for n in attributes.pop(name, ()) or (0,)
     }
-    if told or len(backwards) > 1:
+    if attributes or len(backwards) > 1:
         raise TypeError("axes of a Scan, or both directions in one")
     given = [jnp.asarray(values[name]) for name in node.inputs]
     first, steps = given[: len(given) - count], given[len(given) - count :]
 
-    def step(states: Any, at: Any) -> Any:
+    def step(
+        states: tuple[Array, ...], at: tuple[Array, ...]
+    ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         inside = values | dict(zip(body.inputs, (*states, *at), strict=True))
         _run(body.nodes, inside)
         ends = [jnp.asarray(inside[name]) for name in body.outputs]
@@ -224,9 +229,9 @@ class Operations(Layer, abstract=True):
 
     integers = True
 
-    program: Any = setting()
+    program: Program = setting()
 
-    def init(self, rng: Any, input_shape: Any) -> tuple[Params, State]:
+    def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
         del rng, input_shape
         params, state = (
             {name: np.array(array) for name, (_, array) in own.items()}
@@ -235,8 +240,8 @@ class Operations(Layer, abstract=True):
         return params, state
 
     def apply(
-        self, params: Params, state: State, x: Any, *, training=False, key=None
-    ) -> tuple[Any, State]:
+        self, params: Params, state: State, x: Tree, *, training=False, key=None
+    ) -> tuple[Tree, State]:
         inputs = list(x) if isinstance(x, tuple) else [x]
         types = self.program.inputs.values()
         given = [
@@ -247,14 +252,14 @@ class Operations(Layer, abstract=True):
         ends: Any = tuple(jnp.asarray(values[name]) for name in self.program.outputs)
         return (ends if len(ends) > 1 else ends[0]), state
 
-    def output_shape(self, input_shape: Any) -> Any:
+    def output_shape(self, input_shape: Shapes) -> Shapes:
         shapes = [input_shape] if is_shape(input_shape) else list(input_shape)
         params, state = (
             {name: array for name, (_, array) in own.items()}
             for own in (self.program.params, self.program.state)
         )
 
-        def traced(size: int) -> Any:
+        def traced(size: int) -> Tree:
             structs = [
                 jax.ShapeDtypeStruct(
                     tuple(size if n is None else n for n in shape),
@@ -265,7 +270,7 @@ class Operations(Layer, abstract=True):
                 )
             ]
 
-            def run(*x: Any) -> Any:
+            def run(*x: Array) -> Tree:
                 given: Any = x
                 return self.apply(params, state, given if len(x) > 1 else given[0])[0]
 
@@ -279,7 +284,7 @@ class Operations(Layer, abstract=True):
             traced(89),
         )
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Refused: what a file computes cannot be written as settings."""
         raise invalid(
             where(self),
@@ -293,7 +298,9 @@ class Operations(Layer, abstract=True):
 # Back into a file ---------------------------------------------------------------------
 
 
-def written(b: Builder, layer: Operations, weights: Any, x: Any) -> Any:
+def written(
+    b: Builder, layer: Operations, weights: Arrays, x: Value | tuple[Value, ...]
+) -> Value | tuple[Value, ...] | None:
     """The operations as they were read; those of another opset by their program."""
     program = layer.program
     if program.opset != MADE_FOR:
@@ -310,8 +317,8 @@ def written(b: Builder, layer: Operations, weights: Any, x: Any) -> Any:
     for name, (value, _) in (*program.params.items(), *program.state.items()):
         names[value] = b.weight(name, weights[name])
     for node in program.nodes:
-        inputs, told = _renamed(b, node, names)
-        made = b.ops(node.kind, len(node.outputs), *inputs, **told)
+        inputs, attributes = _renamed(b, node, names)
+        made = b.ops(node.kind, len(node.outputs), *inputs, **attributes)
         names |= dict(zip(node.outputs, made, strict=True))
     shapes = layer.output_shape(jax.tree.map(lambda v: v.shape, x))
     shapes = [shapes] if is_shape(shapes) else shapes
@@ -322,13 +329,15 @@ def written(b: Builder, layer: Operations, weights: Any, x: Any) -> Any:
     return ends if len(ends) > 1 else ends[0]
 
 
-def _renamed(b: Builder, node: Node, names: dict[str, str]) -> tuple[Any, Any]:
+def _renamed(
+    b: Builder, node: Node, names: dict[str, str]
+) -> tuple[tuple[str, ...], Config]:
     """The inputs and the settings of an operation, with these names for values."""
-    told = {
+    attributes = {
         key: _body(b, value, names) if isinstance(value, Body) else value
         for key, value in node.attributes.items()
     }
-    return tuple(names.get(name, name) for name in node.inputs), told
+    return tuple(names.get(name, name) for name in node.inputs), attributes
 
 
 def _body(b: Builder, body: Body, names: dict[str, str]) -> Body:
@@ -336,13 +345,15 @@ def _body(b: Builder, body: Body, names: dict[str, str]) -> Body:
     own = {name: b.name(f"{b.scope}/step") for name in body.inputs}
     names, nodes = names | own, []
     for node in body.nodes:
-        inputs, told = _renamed(b, node, names)
+        inputs, attributes = _renamed(b, node, names)
         made = {name: b.name(f"{b.scope}/{node.kind}") for name in node.outputs}
         names |= made
         own_name = next(iter(made.values()))
-        nodes.append(Node(node.kind, inputs, tuple(made.values()), told, own_name))
+        nodes.append(
+            Node(node.kind, inputs, tuple(made.values()), attributes, own_name)
+        )
     sides = ({names[n]: t for n, t in side.items()} for side in body[1:])
     return Body(nodes, *sides)
 
 
-ROWS: dict[type, Any] = {Operations: written}
+ROWS: dict[type, Row] = {Operations: written}

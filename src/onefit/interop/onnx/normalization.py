@@ -5,20 +5,24 @@ from typing import Any
 import numpy as np
 
 from onefit import layers
-from onefit.interop.onnx.builder import Builder, Value
+from onefit.interop.onnx.builder import Arrays, Builder, Row, Value
 from onefit.layers.shapes import from_front
 
 __all__ = ["ROWS"]
 
 
-def _weight(b: Builder, weights: Any, name: str, like: Any, usual: float) -> str:
+def _weight(
+    b: Builder, weights: Arrays, name: str, like: np.ndarray, usual: float
+) -> str:
     """A weight, or what stands for one that the layer does without."""
     if name in weights:
         return b.weight(name, weights[name])
     return b.constant(np.full(like.shape, usual, like.dtype))
 
 
-def batch(b: Builder, layer: Any, weights: Any, x: Value) -> str | None:
+def batch(
+    b: Builder, layer: layers.BatchNormalization, weights: Arrays, x: Value
+) -> str | None:
     """BatchNormalization, with the moving averages."""
     rank = len(x.shape)
     axes: Any = from_front(layer.axis, rank)
@@ -38,19 +42,21 @@ def batch(b: Builder, layer: Any, weights: Any, x: Value) -> str | None:
     return b.transpose(y, np.argsort(order).tolist())
 
 
-def layer_(b: Builder, layer: Any, weights: Any, x: Value) -> str | None:
+def layer_(
+    b: Builder, layer: layers.LayerNormalization, weights: Arrays, x: Value
+) -> str | None:
     """LayerNormalization over the last axis."""
     rank = len(x.shape)
     if from_front(layer.axis, rank) != (rank - 1,):
         return None
-    like = np.empty(x.shape[-1], x.dtype)
+    like = np.empty(x.shape[-1], x.dtype)  # type: ignore[arg-type]
     bias = [b.weight("beta", weights["beta"])] if "beta" in weights else []
     gamma = _weight(b, weights, "gamma", like, 1.0)
-    told = {"axis": -1, "epsilon": float(layer.epsilon)}
-    return b.op("LayerNormalization", x.name, gamma, *bias, **told)
+    settings = {"axis": -1, "epsilon": float(layer.epsilon)}
+    return b.op("LayerNormalization", x.name, gamma, *bias, **settings)
 
 
-ROWS: dict[type, Any] = {
+ROWS: dict[type, Row] = {
     layers.BatchNormalization: batch,
     layers.LayerNormalization: layer_,
 }

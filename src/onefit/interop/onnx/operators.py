@@ -5,12 +5,16 @@ is traced, and on jax elsewhere. Written from ONNX' own specification of each.
 """
 
 import math
-from typing import Any
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+
+from onefit.types import Array, ArrayLike, Config
 
 __all__ = ["OPERATORS", "SMALL"]
 
@@ -20,30 +24,42 @@ SMALL = 1024
 LONGEST = 1 << 31
 """The most numbers of a range."""
 
+Operator: TypeAlias = Callable[..., Array | tuple[Array, ...]]
+"""An operation as a function: of its inputs, and of its attributes by name."""
 
-def _np(*arrays: Any) -> Any:
-    """Numpy for numpy's arrays, jax.numpy where there is any of jax."""
+Gate: TypeAlias = Callable[[Array], Array]
+"""The activation inside a recurrence."""
+
+States: TypeAlias = tuple[Array, ...]
+"""What a recurrence carries from step to step."""
+
+Recurrence: TypeAlias = Callable[[States, Array], tuple[States, Array]]
+"""One step: from the states and the input to the new states and the output."""
+
+
+def _np(*arrays: object) -> ModuleType:
+    """Numpy for numpy's arrays, jax.numpy where any of them is jax's."""
     return jnp if any(isinstance(a, jax.Array) for a in arrays) else np
 
 
-def _numbers(a: Any) -> tuple[int, ...]:
+def _numbers(a: ArrayLike) -> tuple[int, ...]:
     """Whole numbers out of an array that has to be known."""
     return tuple(int(n) for n in np.asarray(a).reshape(-1))
 
 
-def _each(name: str) -> Any:
+def _each(name: str) -> Operator:
     """A function of numpy, number by number."""
 
-    def operator(*arrays: Any) -> Any:
+    def operator(*arrays: Array) -> Array:
         return getattr(_np(*arrays), name)(*arrays)
 
     return operator
 
 
-def _folded(name: str) -> Any:
+def _folded(name: str) -> Operator:
     """A function of two, for any number of arrays."""
 
-    def operator(first: Any, *rest: Any) -> Any:
+    def operator(first: Array, *rest: Array) -> Array:
         for other in rest:
             first = getattr(_np(first, other), name)(first, other)
         return first
@@ -51,10 +67,10 @@ def _folded(name: str) -> Any:
     return operator
 
 
-def _on_jax(function: Any) -> Any:
+def _on_jax(function: Callable[..., Array]) -> Operator:
     """A formula of one array and attributes, by jax whatever the array."""
 
-    def operator(x: Any, **attributes: Any) -> Any:
+    def operator(x: Array, **attributes: object) -> Array:
         return function(jnp.asarray(x), **attributes)
 
     return operator
@@ -63,84 +79,90 @@ def _on_jax(function: Any) -> Any:
 # Numbers ------------------------------------------------------------------------------
 
 
-def _cast(x: Any, to: Any) -> Any:
-    to = np.dtype(to)
-    return x.astype(jax.dtypes.canonicalize_dtype(to) if _np(x) is jnp else to)
+def _cast(x: Array, to: str) -> Array:
+    dtype = np.dtype(to)
+    return x.astype(jax.dtypes.canonicalize_dtype(dtype) if _np(x) is jnp else dtype)
 
 
-def _divide(x: Any, y: Any) -> Any:
+def _divide(x: Array, y: Array) -> Array:
     if np.issubdtype(x.dtype, np.integer):
         quotient = _np(x, y).abs(x) // _np(x, y).abs(y)
         return (quotient * _np(x, y).sign(x) * _np(x, y).sign(y)).astype(x.dtype)
     return x / y
 
 
-def _modulo(x: Any, y: Any, fmod: int = 0) -> Any:
+def _modulo(x: Array, y: Array, fmod: int = 0) -> Array:
     return _np(x, y).fmod(x, y) if fmod else _np(x, y).mod(x, y)
 
 
-def _power(x: Any, y: Any) -> Any:
+def _power(x: Array, y: Array) -> Array:
     return _np(x, y).power(x, y).astype(x.dtype)
 
 
-def _clip(x: Any, low: Any = None, high: Any = None) -> Any:
+def _clip(x: Array, low: Array | None = None, high: Array | None = None) -> Array:
     x = x if low is None else _np(x, low).maximum(x, low)
     return x if high is None else _np(x, high).minimum(x, high)
 
 
-def _softmax(x: Any, axis: int = -1) -> Any:
+def _softmax(x: Array, axis: int = -1) -> Array:
     return jax.nn.softmax(x, axis)
 
 
-def _prelu(x: Any, slope: Any) -> Any:
+def _prelu(x: Array, slope: Array) -> Array:
     return _np(x, slope).where(x < 0, x * slope, x)
 
 
-def _gelu(x: Any, approximate: str = "none") -> Any:
+def _gelu(x: Array, approximate: str = "none") -> Array:
     return jax.nn.gelu(x, approximate=approximate == "tanh")
 
 
 # Shapes -------------------------------------------------------------------------------
 
 
-def _shape(x: Any, start: int = 0, end: int | None = None) -> Any:
+def _shape(x: Array, start: int = 0, end: int | None = None) -> np.ndarray:
     return np.asarray(np.shape(x)[start:end], "int64")
 
 
-def _reshape(x: Any, shape: Any, allowzero: int = 0) -> Any:
+def _reshape(x: Array, shape: Array, allowzero: int = 0) -> Array:
     sizes = _numbers(shape)
     if not allowzero:
         sizes = [np.shape(x)[i] if n == 0 else n for i, n in enumerate(sizes)]
     return x.reshape(sizes)
 
 
-def _axes(axes: Any, rank: int) -> tuple[int, ...]:
+def _axes(axes: ArrayLike, rank: int) -> tuple[int, ...]:
     return tuple(a % rank for a in _numbers(axes))
 
 
-def _squeeze(x: Any, axes: Any = None) -> Any:
+def _squeeze(x: Array, axes: Array | None = None) -> Array:
     return x.squeeze() if axes is None else x.squeeze(_axes(axes, x.ndim))
 
 
-def _unsqueeze(x: Any, axes: Any) -> Any:
+def _unsqueeze(x: Array, axes: Array) -> Array:
     return _np(x).expand_dims(x, _axes(axes, x.ndim + np.size(axes)))
 
 
-def _expand(x: Any, shape: Any) -> Any:
+def _expand(x: Array, shape: Array) -> Array:
     sizes = np.broadcast_shapes(np.shape(x), _numbers(shape))
     return (_np(x) if math.prod(sizes) <= SMALL else jnp).broadcast_to(x, sizes)
 
 
-def _transpose(x: Any, perm: Any = None) -> Any:
+def _transpose(x: Array, perm: Sequence[int] | None = None) -> Array:
     return x.transpose(*(perm or reversed(range(x.ndim))))
 
 
-def _flatten(x: Any, axis: int = 1) -> Any:
+def _flatten(x: Array, axis: int = 1) -> Array:
     lead = math.prod(x.shape[:axis])
     return x.reshape(lead, -1)
 
 
-def _slice(x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> Any:
+def _slice(
+    x: Array,
+    starts: Array,
+    ends: Array,
+    axes: Array | None = None,
+    steps: Array | None = None,
+) -> Array:
     first = _numbers(starts)
     along = range(len(first)) if axes is None else _axes(axes, x.ndim)
     by = (1,) * len(first) if steps is None else _numbers(steps)
@@ -158,8 +180,12 @@ def _slice(x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) 
 
 
 def _pad(
-    x: Any, pads: Any, value: Any = None, axes: Any = None, mode: str = "constant"
-) -> Any:
+    x: Array,
+    pads: Array,
+    value: Array | None = None,
+    axes: Array | None = None,
+    mode: str = "constant",
+) -> Array:
     numbers = _numbers(pads)
     along = range(x.ndim) if axes is None else _axes(axes, x.ndim)
     half = len(numbers) // 2
@@ -175,8 +201,8 @@ def _pad(
 
 
 def _split(
-    x: Any, split: Any = None, axis: int = 0, num_outputs: int | None = None
-) -> Any:
+    x: Array, split: Array | None = None, axis: int = 0, num_outputs: int | None = None
+) -> tuple[Array, ...]:
     if split is None:
         size = -(-x.shape[axis] // (num_outputs or 1))
         ends = range(size, x.shape[axis], size)
@@ -185,7 +211,7 @@ def _split(
     return tuple(_np(x).split(x, list(ends), axis))
 
 
-def _range(start: Any, end: Any, step: Any) -> Any:
+def _range(start: Array, end: Array, step: Array) -> Array:
     first, last, by = (np.asarray(n).item() for n in (start, end, step))
     count = max(math.ceil((last - first) / by), 0)
     if count > LONGEST:
@@ -194,30 +220,33 @@ def _range(start: Any, end: Any, step: Any) -> Any:
     return whole.arange(count).astype(np.asarray(start).dtype) * by + first
 
 
-def _constant_of_shape(shape: Any, value: Any = None) -> Any:
+def _constant_of_shape(shape: Array, value: Array | None = None) -> Array:
     value = np.zeros(1, "float32") if value is None else value
     sizes = _numbers(shape)
     return (np if math.prod(sizes) <= SMALL else jnp).full(sizes, value.reshape(()))
 
 
-def _gather(x: Any, at: Any, axis: int = 0) -> Any:
+def _gather(x: Array, at: Array, axis: int = 0) -> Array:
     if _np(x, at) is np:
         return np.take(x, at, axis)
     at = jnp.where(at < 0, at + x.shape[axis], at)
     return jnp.take(x, at, axis, mode="clip")
 
 
-def _where(which: Any, yes: Any, no: Any) -> Any:
+def _where(which: Array, yes: Array, no: Array) -> Array:
     return _np(which, yes, no).where(which, yes, no)
 
 
 # Sums and products --------------------------------------------------------------------
 
 
-def _reduced(name: str) -> Any:
+def _reduced(name: str) -> Operator:
     def operator(
-        x: Any, axes: Any = None, keepdims: int = 1, noop_with_empty_axes: int = 0
-    ) -> Any:
+        x: Array,
+        axes: Array | None = None,
+        keepdims: int = 1,
+        noop_with_empty_axes: int = 0,
+    ) -> Array:
         if axes is None and noop_with_empty_axes:
             return x
         along = None if axes is None else _axes(axes, x.ndim)
@@ -226,10 +255,10 @@ def _reduced(name: str) -> Any:
     return operator
 
 
-def _first(name: str) -> Any:
+def _first(name: str) -> Operator:
     def operator(
-        x: Any, axis: int = 0, keepdims: int = 1, select_last_index: int = 0
-    ) -> Any:
+        x: Array, axis: int = 0, keepdims: int = 1, select_last_index: int = 0
+    ) -> Array:
         if select_last_index:
             raise TypeError("the last of several that are equal")
         return getattr(_np(x), name)(x, axis, keepdims=bool(keepdims))
@@ -237,32 +266,32 @@ def _first(name: str) -> Any:
     return operator
 
 
-def _cumsum(x: Any, axis: Any, exclusive: int = 0, reverse: int = 0) -> Any:
+def _cumsum(x: Array, axis: Array, exclusive: int = 0, reverse: int = 0) -> Array:
     (along,) = _numbers(axis)
     y = jnp.flip(x, along) if reverse else x
     y = jnp.cumsum(y, along, dtype=x.dtype) - (y if exclusive else 0)
     return jnp.flip(y, along) if reverse else y
 
 
-def _matmul(x: Any, y: Any) -> Any:
+def _matmul(x: Array, y: Array) -> Array:
     return x @ y
 
 
 def _gemm(
-    x: Any,
-    y: Any,
-    z: Any = None,
+    x: Array,
+    y: Array,
+    z: Array | None = None,
     alpha: float = 1.0,
     beta: float = 1.0,
     transA: int = 0,
     transB: int = 0,
-) -> Any:
+) -> Array:
     product = (x.T if transA else x) @ (y.T if transB else y)
     product = product if alpha == 1 else alpha * product
     return product if z is None else product + (z if beta == 1 else beta * z)
 
 
-def _einsum(*arrays: Any, equation: str) -> Any:
+def _einsum(*arrays: Array, equation: str) -> Array:
     return _np(*arrays).einsum(equation, *arrays)
 
 
@@ -270,14 +299,18 @@ def _einsum(*arrays: Any, equation: str) -> Any:
 
 
 def _borders(
-    sizes: Any, reach: Any, strides: Any, pads: Any, auto: str
+    sizes: Sequence[int],
+    reach: Sequence[int],
+    strides: Sequence[int],
+    pads: Sequence[int] | None,
+    auto: str,
 ) -> list[tuple[int, int]]:
     """The cells before and after each axis, (axis, 2)."""
     half = len(reach)
-    if auto == "VALID" or (auto == "NOTSET" and pads is None):
-        return [(0, 0)] * half
-    if auto == "NOTSET":
+    if auto == "NOTSET" and pads is not None:
         return [(pads[i], pads[half + i]) for i in range(half)]
+    if auto in ("NOTSET", "VALID"):
+        return [(0, 0)] * half
     missing = [
         max((-(-n // s) - 1) * s + k - n, 0)
         for n, k, s in zip(sizes, reach, strides, strict=True)
@@ -292,16 +325,16 @@ def _layout(rank: int) -> tuple[str, str, str]:
 
 
 def _conv(
-    x: Any,
-    kernel: Any,
-    bias: Any = None,
+    x: Array,
+    kernel: Array,
+    bias: Array | None = None,
     auto_pad: str = "NOTSET",
-    dilations: Any = None,
+    dilations: Sequence[int] | None = None,
     group: int = 1,
-    kernel_shape: Any = None,
-    pads: Any = None,
-    strides: Any = None,
-) -> Any:
+    kernel_shape: Sequence[int] | None = None,
+    pads: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
+) -> Array:
     rank = x.ndim - 2
     strides, dilations = strides or (1,) * rank, dilations or (1,) * rank
     sizes = kernel.shape[2:]
@@ -319,18 +352,18 @@ def _conv(
 
 
 def _conv_transpose(
-    x: Any,
-    kernel: Any,
-    bias: Any = None,
+    x: Array,
+    kernel: Array,
+    bias: Array | None = None,
     auto_pad: str = "NOTSET",
-    dilations: Any = None,
+    dilations: Sequence[int] | None = None,
     group: int = 1,
-    kernel_shape: Any = None,
-    output_padding: Any = None,
-    output_shape: Any = None,
-    pads: Any = None,
-    strides: Any = None,
-) -> Any:
+    kernel_shape: Sequence[int] | None = None,
+    output_padding: Sequence[int] | None = None,
+    output_shape: Sequence[int] | None = None,
+    pads: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
+) -> Array:
     rank = x.ndim - 2
     if group != 1 or output_shape is not None or auto_pad != "NOTSET":
         raise TypeError("a ConvTranspose with group, output_shape or auto_pad")
@@ -351,17 +384,23 @@ def _conv_transpose(
     return z if bias is None else z + bias.reshape(-1, *(1,) * rank)
 
 
-def _windows(x: Any, combine: Any, start: Any, told: dict[str, Any]) -> Any:
+def _windows(
+    x: Array, combine: Callable[[Array, Array], Array], start: float, settings: Config
+) -> tuple[Array, Array]:
     """(the combined cells of windows, how many of them are the array's own)."""
-    kernel = told["kernel_shape"]
+    kernel = settings["kernel_shape"]
     rank = len(kernel)
-    strides = told.get("strides") or (1,) * rank
-    dilations = told.get("dilations") or (1,) * rank
-    if told.get("ceil_mode") or told.get("storage_order"):
+    strides = settings.get("strides") or (1,) * rank
+    dilations = settings.get("dilations") or (1,) * rank
+    if settings.get("ceil_mode") or settings.get("storage_order"):
         raise TypeError("a pooling with ceil_mode or storage_order")
     reach = [d * (k - 1) + 1 for d, k in zip(dilations, kernel, strict=True)]
     borders = _borders(
-        x.shape[2:], reach, strides, told.get("pads"), told.get("auto_pad", "NOTSET")
+        x.shape[2:],
+        reach,
+        strides,
+        settings.get("pads"),
+        settings.get("auto_pad", "NOTSET"),
     )
     along: dict[str, Any] = {
         "window_dimensions": (1, 1, *kernel),
@@ -374,17 +413,17 @@ def _windows(x: Any, combine: Any, start: Any, told: dict[str, Any]) -> Any:
     return y, lax.reduce_window(own, np.zeros((), x.dtype), lax.add, **along)
 
 
-def _max_pool(x: Any, **told: Any) -> Any:
-    return _windows(x, lax.max, -np.inf, told)[0]
+def _max_pool(x: Array, **settings: Any) -> Array:
+    return _windows(x, lax.max, -np.inf, settings)[0]
 
 
-def _average_pool(x: Any, count_include_pad: int = 0, **told: Any) -> Any:
-    y, own = _windows(x, lax.add, 0, told)
-    return y / (math.prod(told["kernel_shape"]) if count_include_pad else own)
+def _average_pool(x: Array, count_include_pad: int = 0, **settings: Any) -> Array:
+    y, own = _windows(x, lax.add, 0, settings)
+    return y / (math.prod(settings["kernel_shape"]) if count_include_pad else own)
 
 
-def _global(name: str) -> Any:
-    def operator(x: Any) -> Any:
+def _global(name: str) -> Operator:
+    def operator(x: Array) -> Array:
         return getattr(jnp, name)(x, tuple(range(2, x.ndim)), keepdims=True)
 
     return operator
@@ -394,15 +433,15 @@ def _global(name: str) -> Any:
 
 
 def _batch_normalization(
-    x: Any,
-    scale: Any,
-    bias: Any,
-    mean: Any,
-    variance: Any,
+    x: Array,
+    scale: Array,
+    bias: Array,
+    mean: Array,
+    variance: Array,
     epsilon: float = 1e-5,
     momentum: float = 0.9,
     training_mode: int = 0,
-) -> Any:
+) -> Array:
     if training_mode:
         raise TypeError("a BatchNormalization in training_mode")
     a, b, m, v = (
@@ -412,13 +451,13 @@ def _batch_normalization(
 
 
 def _layer_normalization(
-    x: Any,
-    scale: Any,
-    bias: Any = None,
+    x: Array,
+    scale: Array,
+    bias: Array | None = None,
     axis: int = -1,
     epsilon: float = 1e-5,
     stash_type: int = 1,
-) -> Any:
+) -> Array:
     axes = tuple(range(axis % x.ndim, x.ndim))
     centred = x - jnp.mean(x, axes, keepdims=True)
     variance = jnp.mean(centred * centred, axes, keepdims=True)
@@ -428,7 +467,7 @@ def _layer_normalization(
 
 # Recurrence ---------------------------------------------------------------------------
 
-GATES = {
+GATES: dict[str, Callable[[float, float], Gate]] = {
     "Sigmoid": lambda a, b: jax.nn.sigmoid,
     "Tanh": lambda a, b: jnp.tanh,
     "Relu": lambda a, b: jax.nn.relu,
@@ -438,29 +477,29 @@ GATES = {
 """The functions of a recurrence by name, each made with its alpha and beta."""
 
 
-def _recurrent(kind: str, gates: int, usual: tuple[str, ...]) -> Any:
+def _recurrent(kind: str, gates: int, usual: tuple[str, ...]) -> Operator:
     """RNN, GRU or LSTM: x as (time, batch, features), weights by direction."""
 
     def operator(
-        x: Any,
-        W: Any,
-        R: Any,
-        B: Any = None,
-        lengths: Any = None,
-        h: Any = None,
-        c: Any = None,
-        P: Any = None,
+        x: Array,
+        W: Array,
+        R: Array,
+        B: Array | None = None,
+        lengths: Array | None = None,
+        h: Array | None = None,
+        c: Array | None = None,
+        P: Array | None = None,
         *,
-        activations: Any = None,
-        activation_alpha: Any = (),
-        activation_beta: Any = (),
+        activations: Sequence[str] | None = None,
+        activation_alpha: Sequence[float] = (),
+        activation_beta: Sequence[float] = (),
         direction: str = "forward",
         hidden_size: int = 0,
         linear_before_reset: int = 0,
         layout: int = 0,
-        clip: Any = None,
+        clip: float | None = None,
         input_forget: int = 0,
-    ) -> Any:
+    ) -> States:
         left = lengths, P, clip, layout or None, input_forget or None
         if any(given is not None for given in left):
             raise TypeError(f"lengths, peepholes, clip or layout of {kind}")
@@ -490,18 +529,18 @@ def _recurrent(kind: str, gates: int, usual: tuple[str, ...]) -> Any:
     return operator
 
 
-def _rnn(g: Any, R: Any, b: Any, r: Any, _: int) -> Any:
-    def step(s: Any, z: Any) -> Any:
+def _rnn(g: Sequence[Gate], R: Array, b: Array, r: Array, _: int) -> Recurrence:
+    def step(s: States, z: Array) -> tuple[States, Array]:
         h = g[0](z + b + s[0] @ R + r)
         return (h,), h
 
     return step
 
 
-def _gru(g: Any, R: Any, b: Any, r: Any, linear: int) -> Any:
+def _gru(g: Sequence[Gate], R: Array, b: Array, r: Array, linear: int) -> Recurrence:
     units = R.shape[0]
 
-    def step(s: Any, x: Any) -> Any:
+    def step(s: States, x: Array) -> tuple[States, Array]:
         (h,) = s
         x = x + b
         q = h @ R[:, : 2 * units] + r[: 2 * units]
@@ -514,8 +553,8 @@ def _gru(g: Any, R: Any, b: Any, r: Any, linear: int) -> Any:
     return step
 
 
-def _lstm(g: Any, R: Any, b: Any, r: Any, _: int) -> Any:
-    def step(s: Any, x: Any) -> Any:
+def _lstm(g: Sequence[Gate], R: Array, b: Array, r: Array, _: int) -> Recurrence:
+    def step(s: States, x: Array) -> tuple[States, Array]:
         h, c = s
         i, o, f, n = jnp.split(x + b + h @ R + r, 4, -1)
         c = g[0](f) * c + g[0](i) * g[1](n)
@@ -530,7 +569,7 @@ STEPS = {"RNN": _rnn, "GRU": _gru, "LSTM": _lstm}
 
 # The table ----------------------------------------------------------------------------
 
-OPERATORS: dict[str, Any] = {
+OPERATORS: dict[str, Operator] = {
     "Abs": _each("abs"),
     "Acos": _each("arccos"),
     "Add": _each("add"),

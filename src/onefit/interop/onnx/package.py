@@ -1,6 +1,6 @@
 """The package onnx, which has the format; imported where it is used."""
 
-from typing import Any
+from types import ModuleType
 
 __all__ = ["IR", "MADE_FOR", "onnx"]
 
@@ -15,7 +15,7 @@ IR = 8
 """The version of the file format that came with that opset."""
 
 
-def onnx() -> Any:
+def onnx() -> ModuleType:
     """The package, or an error that says how to get it."""
     try:
         import onnx as package

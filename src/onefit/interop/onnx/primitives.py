@@ -2,20 +2,23 @@
 
 import itertools
 import math
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from onefit.interop.onnx.builder import Body
 from onefit.interop.onnx.tracing import (
     PRIMITIVES,
-    Held,
+    Conversion,
     Lazy,
+    Operand,
     Program,
     Size,
+    Sizes,
     Step,
     full,
 )
+from onefit.types import Config
 
 __all__ = ["END"]
 
@@ -26,7 +29,7 @@ END = np.iinfo(np.int64).max
 # Number by number ---------------------------------------------------------------------
 
 
-def _broadcast(shapes: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+def _broadcast(shapes: list[Sizes]) -> Sizes:
     rank = max(len(s) for s in shapes)
     rows = [(1,) * (rank - len(s)) + s for s in shapes]
     return tuple(
@@ -34,15 +37,15 @@ def _broadcast(shapes: list[tuple[Any, ...]]) -> tuple[Any, ...]:
     )
 
 
-def _each(formula: Any) -> Any:
+def _each(formula: str | Callable[..., str]) -> Callable[[Step], Lazy]:
     """An operation of each number: by name, or by a formula of names."""
 
     def convert(s: Step) -> Lazy:
-        names = [held.name for held in s.inputs]
+        names = [x.name for x in s.inputs]
         made = (
             s.b.op(formula, *names) if isinstance(formula, str) else formula(s, *names)
         )
-        return Lazy(made, _broadcast([held.actual for held in s.inputs]))
+        return Lazy(made, _broadcast([x.actual for x in s.inputs]))
 
     return convert
 
@@ -52,7 +55,7 @@ def _number(s: Step, value: float) -> str:
     return s.b.constant(value, s.inputs[0].dtype)
 
 
-def _logical(kind: str) -> Any:
+def _logical(kind: str) -> Conversion:
     def formula(s: Step, *names: str) -> str:
         if s.inputs[0].dtype != bool:
             raise s.refuse("of whole numbers, bit by bit")
@@ -102,10 +105,9 @@ def _not_equal(s: Step, x: str, y: str) -> str:
     return s.b.op("Not", s.b.op("Equal", x, y))
 
 
-def _same(s: Step) -> list[Held]:
+def _same(s: Step) -> list[Operand]:
     return [
-        held._replace(shape=shape)
-        for held, shape in zip(s.inputs, s.shapes, strict=True)
+        x._replace(shape=shape) for x, shape in zip(s.inputs, s.shapes, strict=True)
     ]
 
 
@@ -142,7 +144,9 @@ def _reshape(s: Step) -> str:
     return reshaped(s, s.full(), s.inputs[0].shape, s.shape)
 
 
-def reshaped(s: Step, x: str, shape: Any, new: Any) -> str:
+def reshaped(
+    s: Step, x: str, shape: Sequence[int | Size], new: Sequence[int | Size]
+) -> str:
     """A value in another shape; one open size is what is left of the others."""
     if tuple(shape) == tuple(new):
         return x
@@ -175,7 +179,12 @@ def _reverse(s: Step) -> str:
 
 
 def _sliced(
-    s: Step, x: str, starts: Any, ends: Any, axes: Any, steps: Any = None
+    s: Step,
+    x: str,
+    starts: Sequence[int | Size],
+    ends: Sequence[int | Size],
+    axes: Sequence[int],
+    steps: Sequence[int] | None = None,
 ) -> str:
     more = [s.b.whole(*steps)] if steps and any(n != 1 for n in steps) else []
     return s.b.op("Slice", x, s.sizes(starts), s.sizes(ends), s.b.whole(*axes), *more)
@@ -218,7 +227,7 @@ def _dynamic_slice(s: Step) -> str:
 def _fixed(s: Step, *names: str) -> None:
     """Refuses settings that are other numbers for other sizes."""
 
-    def opened(value: Any) -> bool:
+    def opened(value: object) -> bool:
         if isinstance(value, tuple) and not isinstance(value, Size):
             return any(map(opened, value))
         return isinstance(value, Size)
@@ -248,7 +257,9 @@ def _pad(s: Step) -> str:
     return s.b.op("Pad", x, s.b.whole(*more), s.inputs[1].name) if any(more) else x
 
 
-def spread(s: Step, x: str, shape: list[Any], axis: int, step: int, fill: str) -> str:
+def spread(
+    s: Step, x: str, shape: list[int | Size], axis: int, step: int, fill: str
+) -> str:
     """The value with `step - 1` cells between those along an axis; shape follows."""
     size, before, after = shape[axis], shape[:axis], shape[axis + 1 :]
     if isinstance(size, Size):
@@ -262,7 +273,7 @@ def spread(s: Step, x: str, shape: list[Any], axis: int, step: int, fill: str) -
     x = s.b.op("Pad", x, s.b.whole(*more), fill)
     shape[axis] = size * step
     x = reshaped(s, x, [*before, size, step, *after], shape)
-    shape[axis] -= step - 1
+    shape[axis] = (size - 1) * step + 1
     return _sliced(s, x, [0], [1 - step], [axis]) if step > 1 else x
 
 
@@ -307,7 +318,7 @@ def _iota(s: Step) -> Lazy:
 # Sums, products -----------------------------------------------------------------------
 
 
-def _reduce(kind: str) -> Any:
+def _reduce(kind: str) -> Conversion:
     def convert(s: Step) -> str:
         axes = s.b.whole(*s.params["axes"])
         if s.inputs[0].dtype != bool:
@@ -318,11 +329,11 @@ def _reduce(kind: str) -> Any:
     return convert
 
 
-def _first(kind: str) -> Any:
+def _first(kind: str) -> Conversion:
     def convert(s: Step) -> str:
         (axis,) = s.params["axes"]
-        found = s.b.op(kind, s.full(), axis=axis, keepdims=0)
-        return s.b.op("Cast", found, to=np.dtype(s.dtypes[0]).name)
+        index = s.b.op(kind, s.full(), axis=axis, keepdims=0)
+        return s.b.op("Cast", index, to=np.dtype(s.dtypes[0]).name)
 
     return convert
 
@@ -394,7 +405,7 @@ def _convolution(s: Step) -> str:
     return b.transpose(z, np.argsort(layout.out_spec).tolist())
 
 
-def _window(kind: str) -> Any:
+def _window(kind: str) -> Conversion:
     """The maxima or sums of windows along any axes."""
 
     def convert(s: Step) -> str:
@@ -407,14 +418,14 @@ def _window(kind: str) -> Any:
         # In front of the axes an axis of rows and one of channels, as pooling has it.
         x = b.op("Unsqueeze", s.full(), b.whole(0, 1))
         low, high = zip(*p["padding"], strict=True)
-        told: dict[str, Any] = {"kernel_shape": sizes, "strides": steps}
-        told["pads"] = (*low, *high)
+        settings: Config = {"kernel_shape": sizes, "strides": steps}
+        settings["pads"] = (*low, *high)
         if len(sizes) > 3:
             raise s.refuse("of more than three axes")
         if kind == "MaxPool":
-            y = b.op(kind, x, **told)
+            y = b.op(kind, x, **settings)
         else:
-            y = b.op("AveragePool", x, count_include_pad=1, **told)
+            y = b.op("AveragePool", x, count_include_pad=1, **settings)
             y = b.op("Mul", y, _number(s, math.prod(sizes)))
         return b.op("Squeeze", y, b.whole(0, 1))
 
@@ -456,8 +467,8 @@ def _gather(s: Step) -> str:
 # Programs in programs -----------------------------------------------------------------
 
 
-def _inline(*names: str) -> Any:
-    def convert(s: Step) -> list[Held]:
+def _inline(*names: str) -> Conversion:
+    def convert(s: Step) -> list[Operand]:
         program = next(s.params[n] for n in names if n in s.params)
         return s.walk.run(program, s.inputs)
 
@@ -469,7 +480,7 @@ def _platform(s: Step) -> str:
     return s.b.constant(len(s.params["platforms"]) - 1, "int32")
 
 
-def _case(s: Step) -> list[Held]:
+def _case(s: Step) -> list[Operand]:
     which = s.b.array(s.inputs[0].name)
     if which is None:
         raise s.refuse(
@@ -484,30 +495,30 @@ def _scan(s: Step) -> list[str]:
     consts = s.inputs[: p["num_consts"]]
     carried = s.inputs[p["num_consts"] :][: p["num_carry"]]
     steps = s.inputs[p["num_consts"] + p["num_carry"] :]
-    rows = [full(s.walk, held) for held in steps]
+    rows = [full(s.walk, x) for x in steps]
     if not rows:
         rows = [b.op("Expand", b.constant(0, "float32"), s.sizes([p["length"]]))]
     inner = b.inner()
-    told = {inner.name(f"{b.scope}/state"): held.dtype for held in carried}
+    state_types = {inner.name(f"{b.scope}/state"): x.dtype for x in carried}
     states = [
-        Held(name, held.shape, held.shape, held.dtype)
-        for name, held in zip(told, carried, strict=True)
+        Operand(name, x.shape, x.shape, x.dtype)
+        for name, x in zip(state_types, carried, strict=True)
     ]
-    at = {inner.name(f"{b.scope}/step"): h.dtype for h in steps}
+    step_types = {inner.name(f"{b.scope}/step"): x.dtype for x in steps}
     now = [
-        Held(name, held.shape[1:], held.shape[1:], held.dtype)
-        for name, held in zip(at, steps, strict=True)
+        Operand(name, x.shape[1:], x.shape[1:], x.dtype)
+        for name, x in zip(step_types, steps, strict=True)
     ]
-    at = at or {inner.name(f"{b.scope}/step"): np.dtype("float32")}
+    step_types = step_types or {inner.name(f"{b.scope}/step"): np.dtype("float32")}
     walk = s.walk.inside(inner)
     made = walk.run(program, [*consts, *states, *now])
     ends = {}
-    for held in made:
+    for x in made:
         # An output of its own name, whatever it is: also what only passes through.
-        ends[inner.op("Identity", full(walk, held))] = held.dtype
-    body = Body(inner.needed(list(ends)), told | at, ends)
+        ends[inner.op("Identity", full(walk, x))] = x.dtype
+    body = Body(inner.needed(list(ends)), state_types | step_types, ends)
     backwards = (int(p["reverse"]),)
-    firsts = [full(s.walk, held) for held in carried]
+    firsts = [full(s.walk, x) for x in carried]
     return b.ops(
         "Scan",
         len(made),

@@ -1,25 +1,38 @@
 """ONNX files as models.
 
-A file is not trusted. Its operations are looked up in a table of the house, nothing of
+A file is not trusted. Its operations are looked up in a table of onefit's, nothing of
 it is run, no other file is opened for it, and what it declares is compared with what it
 has before anything of that size is made.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
 
 from onefit import config
 from onefit.files.refusal import BadFile, refusal
-from onefit.interop.onnx.builder import Body, Node
+from onefit.interop.onnx.builder import Arrays, Body, Node
 from onefit.interop.onnx.imported import KNOWN, Operations, Program
 from onefit.interop.onnx.package import onnx
 from onefit.layers.core import Input
+from onefit.layers.symbolic import Tensor
 from onefit.models.model import Model
+from onefit.types import Array, Config, Params, Shape
+
+if TYPE_CHECKING:
+    from onnx import (
+        AttributeProto,
+        GraphProto,
+        ModelProto,
+        NodeProto,
+        TensorProto,
+        ValueInfoProto,
+    )
 
 __all__ = ["LIMIT", "load", "read", "shapes"]
 
@@ -89,14 +102,14 @@ def load(path: str | os.PathLike, limit: int = LIMIT) -> Model:
         ) from error
 
 
-def read(package: Any, made: Any, where: str = "load") -> "_Graph":
+def read(package: ModuleType, made: "ModelProto", where: str = "load") -> "_Graph":
     """The graph of a file that was opened."""
     graph = _Reader(package, where).graph(made)
     graph.opset = _opset(made)
     return graph
 
 
-def shapes(graph: "_Graph", given: dict[str, Any]) -> list[tuple[int, ...]]:
+def shapes(graph: "_Graph", given: dict[str, tuple[int, ...]]) -> list[tuple[int, ...]]:
     """The shapes of the outputs for inputs of these shapes."""
     values = _values(graph, given)
     return [tuple(values[name].shape) for name in graph.outputs.values()]
@@ -105,7 +118,7 @@ def shapes(graph: "_Graph", given: dict[str, Any]) -> list[tuple[int, ...]]:
 # The file -----------------------------------------------------------------------------
 
 
-def _parsed(package: Any, path: Path, limit: int, where: str) -> Any:
+def _parsed(package: ModuleType, path: Path, limit: int, where: str) -> "ModelProto":
     """The file's content, of a kind that can be read."""
     if not path.is_file():
         raise refusal(
@@ -150,7 +163,7 @@ def _parsed(package: Any, path: Path, limit: int, where: str) -> Any:
     return made
 
 
-def _opset(made: Any) -> int:
+def _opset(made: "ModelProto") -> int:
     """The version of the operations."""
     versions = {entry.domain: entry.version for entry in made.opset_import}
     return versions.get("", versions.get("ai.onnx", 0))
@@ -161,17 +174,17 @@ class _Graph:
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
-        self.inputs: dict[str, tuple[tuple[int | None, ...], np.dtype]] = {}
+        self.inputs: dict[str, tuple[Shape, np.dtype]] = {}
         self.outputs: dict[str, str] = {}  # by the file's names, the values
-        self.arrays: dict[str, np.ndarray] = {}
-        self.constants: dict[str, np.ndarray] = {}
+        self.arrays: Arrays = {}
+        self.constants: Arrays = {}
         self.opset = 0
 
 
 class _Reader:
     """Takes a graph out of the format, refusing what does not fit together."""
 
-    def __init__(self, package: Any, where: str) -> None:
+    def __init__(self, package: ModuleType, where: str) -> None:
         self.package, self.where = package, where
         self.count = 0
 
@@ -179,7 +192,7 @@ class _Reader:
         """The error of this file."""
         return refusal(self.where, received=received, expected=expected, fix=fix)
 
-    def graph(self, made: Any) -> _Graph:
+    def graph(self, made: "ModelProto") -> _Graph:
         """The graph of a file."""
         given = made.graph
         missing = sorted({kind for kind in _kinds(given, 0) if kind not in KNOWN})
@@ -215,12 +228,12 @@ class _Reader:
         _straight(graph)
         return graph
 
-    def _new(self, name: str, known: Any) -> None:
+    def _new(self, name: str, known: Container[str]) -> None:
         if not name or name in known:
             raise self.refuse(f"the name {name[:99]!r} twice, or none", "one for each")
 
-    def array(self, tensor: Any) -> np.ndarray:
-        """The numbers of an array, once it is sure that they are there."""
+    def array(self, tensor: "TensorProto") -> np.ndarray:
+        """The numbers of an array, once it is sure that the file has them."""
         external = self.package.TensorProto.EXTERNAL
         if tensor.data_location == external or tensor.external_data:
             raise self.refuse(
@@ -244,11 +257,11 @@ class _Reader:
             ) from error
         return np.array(array)
 
-    def type(self, value: Any) -> np.dtype:
+    def type(self, value: "ValueInfoProto") -> np.dtype:
         """The type of an input's or an output's numbers."""
         return self._known(value.type.tensor_type.elem_type, value.name)
 
-    def _known(self, number: Any, name: str) -> np.dtype:
+    def _known(self, number: object, name: str) -> np.dtype:
         """The type of this number in the format."""
         try:
             dtype = self.package.helper.tensor_dtype_to_np_dtype(number)
@@ -261,7 +274,7 @@ class _Reader:
             )
         return dtype
 
-    def shape(self, value: Any) -> tuple[tuple[int | None, ...], np.dtype]:
+    def shape(self, value: "ValueInfoProto") -> tuple[Shape, np.dtype]:
         """The shape and the type of an input."""
         dims, dtype = value.type.tensor_type.shape.dim, self.type(value)
         if not dims:
@@ -278,14 +291,20 @@ class _Reader:
         return tuple(d.dim_value if d.dim_value > 0 else None for d in dims), dtype
 
     def nodes(
-        self, given: Any, known: set[str], constants: Any, depth: int
+        self,
+        given: Iterable["NodeProto"],
+        known: set[str],
+        constants: Arrays,
+        depth: int,
     ) -> Iterator[Node]:
-        """The operations, each on values that are there."""
+        """The operations, each on values that were made before it."""
         for node in given:
             self.count += 1
             if self.count > NODES:
                 raise self.refuse(f"more than {NODES:,} operations", "fewer")
-            told = {a.name: self.attribute(a, known, depth) for a in node.attribute}
+            attributes = {
+                a.name: self.attribute(a, known, depth) for a in node.attribute
+            }
             kind, inputs, outputs = node.op_type, tuple(node.input), tuple(node.output)
             name = node.name or (outputs[0] if outputs else kind)
             for value in inputs:
@@ -300,13 +319,13 @@ class _Reader:
                     self._new(value, known)
                     known.add(value)
             if kind == "Constant" and len(outputs) == 1:
-                constants[outputs[0]] = self.constant(told, name)
+                constants[outputs[0]] = self.constant(attributes, name)
                 continue
             if kind == "Cast":
-                told = {"to": self._known(told.get("to"), name).name}
-            yield Node(kind, inputs, outputs, told, name)
+                attributes = {"to": self._known(attributes.get("to"), name).name}
+            yield Node(kind, inputs, outputs, attributes, name)
 
-    def constant(self, told: dict[str, Any], name: str) -> np.ndarray:
+    def constant(self, attributes: Config, name: str) -> np.ndarray:
         """The array of a Constant."""
         types = {
             "value_float": "float32",
@@ -314,12 +333,14 @@ class _Reader:
             "value_int": "int64",
             "value_ints": "int64",
         }
-        (key, value), *rest = (*told.items(), ("", None))
+        (key, value), *rest = (*attributes.items(), ("", None))
         if len(rest) != 1 or key not in {"value", *types}:
             raise self.refuse(f"the Constant {name[:99]!r} of {key!r}", "an array")
         return np.asarray(value, types.get(key))
 
-    def attribute(self, given: Any, known: set[str], depth: int) -> Any:
+    def attribute(
+        self, given: "AttributeProto", known: set[str], depth: int
+    ) -> float | int | str | tuple[float | int | str, ...] | np.ndarray | Body:
         """A setting of an operation."""
         kinds = self.package.AttributeProto
         match given.type:
@@ -343,7 +364,7 @@ class _Reader:
             f"the attribute {given.name[:99]!r}", "numbers, text, arrays or graphs"
         )
 
-    def body(self, given: Any, known: set[str], depth: int) -> Body:
+    def body(self, given: "GraphProto", known: set[str], depth: int) -> Body:
         """The graph inside an operation, which sees the values around it."""
         if given.initializer or given.sparse_initializer:
             raise self.refuse("arrays of a graph inside another", "arrays of the file")
@@ -351,7 +372,7 @@ class _Reader:
         for name in inputs:
             self._new(name, known)
         inside = known | set(inputs)
-        constants: dict[str, np.ndarray] = {}
+        constants: Arrays = {}
         nodes = list(self.nodes(given.node, inside, constants, depth))
         if constants:
             raise self.refuse("a Constant inside of a Scan", "one around it")
@@ -361,7 +382,7 @@ class _Reader:
         return Body(nodes, inputs, outputs)
 
 
-def _kinds(graph: Any, depth: int) -> Iterator[str]:
+def _kinds(graph: "GraphProto", depth: int) -> Iterator[str]:
     """The operations of a graph and of those in it."""
     for node in graph.node:
         yield node.op_type
@@ -420,7 +441,7 @@ def _parts(graph: _Graph) -> list[_Part]:
     return parts
 
 
-def _apart(graph: _Graph, parts: list[_Part], values: dict[str, Any]) -> bool:
+def _apart(graph: _Graph, parts: list[_Part], values: dict[str, Array]) -> bool:
     """Whether the parts can be layers: they share no weight, and no size crosses."""
     reads = [part.reads() for part in parts]
     shared = [name for own in reads for name in own & {*graph.arrays}]
@@ -430,7 +451,9 @@ def _apart(graph: _Graph, parts: list[_Part], values: dict[str, Any]) -> bool:
     return not any(isinstance(values[name], np.ndarray) for name in crossing)
 
 
-def _values(graph: _Graph, given: Any = None) -> dict[str, Any]:
+def _values(
+    graph: _Graph, given: dict[str, tuple[int, ...]] | None = None
+) -> dict[str, Array]:
     """All values, abstractly; a size that is known is an array of numpy."""
     params = {name: (name, array) for name, array in graph.arrays.items()}
     inputs = {name: dtype for name, (_, dtype) in graph.inputs.items()}
@@ -442,17 +465,17 @@ def _values(graph: _Graph, given: Any = None) -> dict[str, Any]:
         )
         for name, (shape, dtype) in graph.inputs.items()
     ]
-    found: dict[str, Any] = {}
+    values: dict[str, Array] = {}
 
-    def run(weights: Any, *x: Any) -> None:
-        found.update(program.run((weights, {}), list(x)))
+    def run(weights: Params, *x: Array) -> None:
+        values.update(program.run((weights, {}), list(x)))
 
     jax.eval_shape(run, graph.arrays, *structs)
-    return found
+    return values
 
 
 def _program(
-    graph: _Graph, part: _Part, types: dict[str, Any], later: set[str]
+    graph: _Graph, part: _Part, types: dict[str, Array], later: set[str]
 ) -> Program:
     """What the layer of a part computes."""
     reads = part.reads()
@@ -484,7 +507,7 @@ def _model(graph: _Graph, name: str, where: str) -> Model:
     if not _apart(graph, parts, types):
         parts = [_Part(name, graph.nodes)]
     taken: set[str] = set()
-    values: dict[str, Any] = {}
+    values: dict[str, Tensor] = {}
     for key, (shape, dtype) in graph.inputs.items():
         whole = dtype.name if dtype.kind != "f" else None
         values[key] = Input(batch_shape=shape, dtype=whole, name=_free(key, taken))
@@ -509,10 +532,10 @@ def _model(graph: _Graph, name: str, where: str) -> Model:
         made = made if isinstance(made, tuple) else (made,)
         values |= dict(zip(program.outputs, made, strict=True))
     outputs = {key: values[value] for key, value in graph.outputs.items()}
-    return Model(_lone(inputs), _lone(outputs), name=name)
+    return Model(_one_or_named(inputs), _one_or_named(outputs), name=name)
 
 
-def _lone(values: dict[str, Any]) -> Any:
+def _one_or_named(values: dict[str, Tensor]) -> Tensor | dict[str, Tensor]:
     return next(iter(values.values())) if len(values) == 1 else values
 
 

@@ -4,13 +4,16 @@ ONNX has time in front, the weights turned and by direction, and the gates of LS
 another order. A mask that leaves any steps out goes by the program of the layer.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from onefit import activations, layers
-from onefit.interop.onnx.builder import Builder, Value
+from onefit.interop.onnx.builder import Arrays, Builder, Row, Value
+from onefit.layers.base import Layer
 from onefit.registry import nearest_formula
+from onefit.types import Config
 
 __all__ = ["ROWS"]
 
@@ -44,37 +47,43 @@ GATED = "recurrent_activation", "activation"
 KINDS: dict[type, Kind] = {
     layers.SimpleRNN: Kind("RNN", (0,), ("activation",), 1),
     layers.GRU: Kind("GRU", (0, 1, 2), GATED, 1),
-    # i, f, c, o here; i, o, f, c there.
+    # i, f, c, o in onefit; i, o, f, c in ONNX.
     layers.LSTM: Kind("LSTM", (0, 3, 1, 2), (*GATED, "activation"), 2),
 }
 
 
-def _functions(layer: Any, kind: Kind) -> dict[str, Any] | None:
+def _functions(layer: Layer, kind: Kind) -> Config | None:
     """The functions as attributes; None where ONNX has not one of them."""
     names = [FUNCTIONS.get(getattr(layer, name)) for name in kind.functions]
     if None in names:
         return None
     hard = names.count("HardSigmoid")
-    told: dict[str, Any] = {"activations": tuple(names)}
+    settings: Config = {"activations": tuple(names)}
     if hard:
-        told |= {"activation_alpha": (1 / 6,) * hard, "activation_beta": (0.5,) * hard}
-    return told
+        settings |= {
+            "activation_alpha": (1 / 6,) * hard,
+            "activation_beta": (0.5,) * hard,
+        }
+    return settings
 
 
-def _turned(a: Any, kind: Kind) -> np.ndarray:
+def _turned(a: np.ndarray, kind: Kind) -> np.ndarray:
     """Weights (..., gates · units) as (1, gates · units, ...), the gates in order."""
     blocks = np.split(np.asarray(a), len(kind.order), axis=-1)
     return np.moveaxis(np.concatenate([blocks[i] for i in kind.order], -1), -1, 0)[None]
 
 
 def _loop(
-    b: Builder, layer: Any, weights: Any, x: Value, states: list[Value]
+    b: Builder, layer: Any, weights: Arrays, x: Value, states: list[Value]
 ) -> tuple[str, list[str]] | None:
-    """(all outputs, (batch, time, units), in the order of time; the last states)."""
+    """(all outputs, (batch, time, units), in the order of time; the last states).
+
+    The layer is a SimpleRNN, a GRU or an LSTM, which have no base with these settings.
+    """
     kind = nearest_formula(KINDS, type(layer))
-    told = kind and _functions(layer, kind)
+    settings = kind and _functions(layer, kind)
     # ONNX Runtime has these for float32 alone.
-    if kind is None or told is None or x.dtype != np.float32:
+    if kind is None or settings is None or x.dtype != np.float32:
         return None
     bias = ""
     if layer.use_bias:
@@ -84,7 +93,7 @@ def _loop(
         both = np.concatenate([_turned(one, kind) for one in pair], axis=1)
         bias = b.weight("bias", both)
     if kind.name == "GRU":
-        told["linear_before_reset"] = int(layer.reset_after)
+        settings["linear_before_reset"] = int(layer.reset_after)
     firsts = [b.op("Unsqueeze", s.name, b.whole(0)) for s in states]
     y, *ends = b.ops(
         kind.name,
@@ -95,17 +104,19 @@ def _loop(
         *([bias, "", *firsts] if firsts else [bias] if bias else []),
         hidden_size=layer.units,
         direction="reverse" if layer.go_backwards else "forward",
-        **told,
+        **settings,
     )
     outputs = b.transpose(b.op("Squeeze", y, b.whole(1)), (1, 0, 2))
     return outputs, [b.op("Squeeze", end, b.whole(0)) for end in ends]
 
 
-def _first(x: Any) -> tuple[Value, list[Value]]:
+def _first(x: Value | tuple[Value, ...]) -> tuple[Value, list[Value]]:
     return (x[0], list(x[1:])) if isinstance(x, tuple) else (x, [])
 
 
-def recurrent(b: Builder, layer: Any, weights: Any, x: Any) -> Any:
+def recurrent(
+    b: Builder, layer: Any, weights: Arrays, x: Value | tuple[Value, ...]
+) -> str | tuple[str, ...] | None:
     """SimpleRNN, GRU, LSTM."""
     x, states = _first(x)
     made = _loop(b, layer, weights, x, states)
@@ -120,11 +131,11 @@ def recurrent(b: Builder, layer: Any, weights: Any, x: Any) -> Any:
     return (y, *ends) if layer.return_state else y
 
 
-def _mean(b: Builder, y: str, z: str, dtype: Any) -> str:
+def _mean(b: Builder, y: str, z: str, dtype: np.dtype) -> str:
     return b.op("Mul", b.op("Add", y, z), b.constant(0.5, dtype))
 
 
-MERGES: dict[Any, Any] = {
+MERGES: dict[str | None, Callable[[Builder, str, str, np.dtype], str]] = {
     "concat": lambda b, y, z, _: b.op("Concat", y, z, axis=-1),
     "sum": lambda b, y, z, _: b.op("Add", y, z),
     "mul": lambda b, y, z, _: b.op("Mul", y, z),
@@ -132,7 +143,12 @@ MERGES: dict[Any, Any] = {
 }
 
 
-def bidirectional(b: Builder, layer: Any, weights: Any, x: Any) -> Any:
+def bidirectional(
+    b: Builder,
+    layer: layers.Bidirectional,
+    weights: Arrays,
+    x: Value | tuple[Value, ...],
+) -> str | tuple[str, ...] | None:
     """Bidirectional: one loop each way, joined."""
     x, states = _first(x)
     half = len(states) // 2
@@ -154,6 +170,7 @@ def bidirectional(b: Builder, layer: Any, weights: Any, x: Any) -> Any:
     return outputs if len(outputs) > 1 else outputs[0]
 
 
-ROWS: dict[type, Any] = dict.fromkeys(KINDS, recurrent) | {
-    layers.Bidirectional: bidirectional
+ROWS: dict[type, Row] = {
+    **dict.fromkeys(KINDS, recurrent),
+    layers.Bidirectional: bidirectional,
 }

@@ -1,23 +1,25 @@
 """Any function of JAX as operations of ONNX, whatever the number of rows.
 
 The function is traced three times, with other numbers for each size that is open. What
-is the same each time is fixed; what differs is a size that is found as the graph runs.
+is the same each time is fixed; what differs is a size that the graph itself computes.
 """
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
+import numpy.typing as npt
+from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, Var
 
 from onefit.errors import invalid
 from onefit.interop.onnx.builder import Builder, Value
+from onefit.types import ArrayLike, Config, Function, Tree
 
-__all__ = ["Held", "Size", "Step", "call", "full"]
+__all__ = ["Conversion", "Operand", "Size", "Sizes", "Step", "call", "full"]
 
 ROWS = 97, 89, 89
 """The number of rows in each trace: what differs in the last follows another axis."""
@@ -52,6 +54,16 @@ class Size(NamedTuple):
     last: int
 
 
+Sizes: TypeAlias = tuple[int | Size, ...]
+"""The shape of a value on its way through a program."""
+
+Opens: TypeAlias = dict[tuple[int, int], Size]
+"""The open sizes by place: (number of the input, axis)."""
+
+Traces: TypeAlias = list[tuple[ClosedJaxpr, Tree]]
+"""Of each trace, the program and what it gives."""
+
+
 class Open(NamedTuple):
     """Where an open size is found when the graph runs: axis `axis` of a value.
 
@@ -64,34 +76,35 @@ class Open(NamedTuple):
     shape: tuple[int | None, ...]
 
 
-class Held(NamedTuple):
+class Operand(NamedTuple):
     """A value on its way through a program.
 
     Attributes:
         name: The value in the graph.
-        actual: Its shape there; what is repeated along an axis is not, until it has to.
+        actual: Its shape in the graph, where an axis along which all numbers are the
+            same may still have size 1, or be missing at the front.
         shape: The shape that the program takes it to have.
         dtype: The type of its numbers.
     """
 
     name: str
-    actual: tuple[Any, ...]
-    shape: tuple[Any, ...]
-    dtype: Any
+    actual: Sizes
+    shape: Sizes
+    dtype: np.dtype
 
 
 class Lazy(NamedTuple):
     """A value that is repeated along axes only where it has to be."""
 
     name: str
-    actual: tuple[Any, ...]
+    actual: Sizes
 
 
 class Program(NamedTuple):
     """The same program from all traces."""
 
     traces: tuple[Jaxpr, ...]
-    consts: list[Any]
+    consts: list[Operand]
 
 
 class Step:
@@ -105,22 +118,28 @@ class Step:
     """
 
     def __init__(
-        self, walk: "Walk", name: str, inputs: list[Held], params: Any, outs: Any
+        self,
+        walk: "Walk",
+        name: str,
+        inputs: list[Operand],
+        params: Config,
+        outs: list[tuple[Sizes, np.dtype]],
     ) -> None:
         self.walk, self.b, self.inputs, self.params = walk, walk.b, inputs, params
         self.primitive = name
-        self.shapes, self.dtypes = ([o[i] for o in outs] for i in range(2))
+        self.shapes = [shape for shape, _ in outs]
+        self.dtypes = [dtype for _, dtype in outs]
 
     @property
-    def shape(self) -> Any:
+    def shape(self) -> Sizes:
         """The shape of the first output."""
         return self.shapes[0]
 
     def full(self, index: int = 0) -> str:
-        """An input with what is repeated in it repeated in fact."""
+        """An input in its full shape."""
         return full(self.walk, self.inputs[index])
 
-    def sizes(self, sizes: Any) -> str:
+    def sizes(self, sizes: Sequence[int | Size]) -> str:
         """Sizes as an array of the graph."""
         return self.walk.sizes(sizes)
 
@@ -129,7 +148,12 @@ class Step:
         return self.walk.refuse(f"{self.primitive} {what}".rstrip(), fix)
 
 
-PRIMITIVES: dict[str, Callable[[Step], Any]] = {}
+Conversion: TypeAlias = Callable[
+    [Step], str | Operand | Lazy | list[str] | list[Operand]
+]
+"""How an equation is written: it gives the values that the equation makes."""
+
+PRIMITIVES: dict[str, Conversion] = {}
 """How each operation of jax is written: `primitives.py` fills it."""
 
 
@@ -154,14 +178,15 @@ class Walk:
 
     # Sizes ----------------------------------------------------------------------------
 
-    def sizes(self, sizes: Any) -> str:
+    def sizes(self, sizes: Sequence[int | Size]) -> str:
         """Sizes as an array of whole numbers in the graph."""
-        if not any(isinstance(n, Size) for n in sizes):
-            return self.b.whole(*sizes)
+        fixed = [n for n in sizes if not isinstance(n, Size)]
+        if len(fixed) == len(sizes):
+            return self.b.whole(*fixed)
         parts = [self._size(n) for n in sizes]
         return parts[0] if len(parts) == 1 else self.b.op("Concat", *parts, axis=0)
 
-    def _size(self, size: Any) -> str:
+    def _size(self, size: int | Size) -> str:
         """One size: factor · (a product or sum of open sizes) + offset."""
         b = self.b
         if not isinstance(size, Size):
@@ -172,10 +197,10 @@ class Walk:
             for some, (kind, joined) in itertools.product(
                 itertools.combinations(known, count), kinds[:count]
             ):
-                found = _line([joined(n) for n in zip(*some, strict=True)], size)
-                if not found:
+                line = _line([joined(n) for n in zip(*some, strict=True)], size)
+                if not line:
                     continue
-                factor, offset = found
+                factor, offset = line
                 parts = [
                     b.op("Shape", o.value, start=o.axis, end=o.axis + 1)
                     for o in map(known.__getitem__, some)
@@ -209,7 +234,7 @@ class Walk:
             return self.b.op("Reciprocal", name) if over else name
         return None
 
-    def follows(self, values: list[Any], what: str) -> Exception:
+    def follows(self, values: list[np.ndarray], what: str) -> Exception:
         """The error for numbers that are not the same in all traces."""
         if not np.array_equal(values[1], values[2]):
             return self.known(f"{what} that follow the length of an open axis")
@@ -232,16 +257,16 @@ class Walk:
 
     # Programs -------------------------------------------------------------------------
 
-    def run(self, program: Program, given: list[Held]) -> list[Held]:
+    def run(self, program: Program, given: list[Operand]) -> list[Operand]:
         """The outputs of a program for these inputs."""
         one = program.traces[0]
-        held: dict[Any, Held] = dict(zip(one.invars, given, strict=True))
-        held |= dict(zip(one.constvars, program.consts, strict=True))
+        values: dict[Var, Operand] = dict(zip(one.invars, given, strict=True))
+        values |= dict(zip(one.constvars, program.consts, strict=True))
 
-        def read(atoms: Any) -> Held:
+        def read(atoms: tuple[Any, ...]) -> Operand:
             if not isinstance(atoms[0], Literal):
-                return held[atoms[0]]
-            return self.constant([a.val for a in atoms], atoms[0].aval.dtype)
+                return values[atoms[0]]
+            return self.constant([a.val for a in atoms], atoms[0].aval.dtype)  # type: ignore[attr-defined]
 
         needed = _needed(one)
         for i, same in enumerate(self.along(*(t.eqns for t in program.traces))):
@@ -260,18 +285,18 @@ class Walk:
                 for k, v in e.params.items()
             }
             step = Step(self, e.primitive.name, inputs, params, outputs)
-            held |= dict(zip(e.outvars, self.one(step), strict=True))
+            values |= dict(zip(e.outvars, self.one(step), strict=True))
         return [
             read(atoms) for atoms in self.along(*(t.outvars for t in program.traces))
         ]
 
-    def along(self, *lists: Any) -> list[Any]:
-        """The parts of all traces side by side."""
+    def along(self, *lists: Sequence[Any]) -> list[Any]:
+        """The parts of all traces side by side; these are JAX' own objects."""
         if len({len(each) for each in lists}) > 1:
             raise self.known(OTHER)
         return list(zip(*lists, strict=True))
 
-    def one(self, step: Step) -> list[Held]:
+    def one(self, step: Step) -> list[Operand]:
         """What one equation gives."""
         convert = PRIMITIVES.get(step.primitive)
         if convert is None:
@@ -283,18 +308,18 @@ class Walk:
                 else "",
             )
         made = convert(step)
-        if isinstance(made, str | Held | Lazy):
+        if isinstance(made, str | Operand | Lazy):
             made = [made]
         return [
             m
-            if isinstance(m, Held)
-            else Held(m.name, m.actual, shape, dtype)
+            if isinstance(m, Operand)
+            else Operand(m.name, m.actual, shape, dtype)
             if isinstance(m, Lazy)
-            else Held(m, shape, shape, dtype)
+            else Operand(m, shape, shape, dtype)
             for m, shape, dtype in zip(made, step.shapes, step.dtypes, strict=True)
         ]
 
-    def constant(self, values: list[Any], dtype: Any) -> Held:
+    def constant(self, values: Sequence[ArrayLike], dtype: npt.DTypeLike) -> Operand:
         """A constant of all traces; one that has a row for each row is one number."""
         values = [np.asarray(v, dtype) for v in values]
         one, kind = values[0], values[0].dtype
@@ -304,13 +329,13 @@ class Walk:
         if len({v.shape for v in values}) > 1:
             if any(np.any(v != one.flat[0]) for v in values):
                 raise self.follows(values, "arrays")
-            return Held(self.b.constant(one.flat[0]), (), shape, kind)
+            return Operand(self.b.constant(one.flat[0]), (), shape, kind)
         if all(np.array_equal(one, v, equal_nan=kind.kind == "f") for v in values):
-            return Held(self.b.constant(one), shape, shape, kind)
+            return Operand(self.b.constant(one), shape, shape, kind)
         name = self.number(values) if not one.ndim else None
         if name is None:
             raise self.follows(values, "numbers")
-        return Held(name, shape, shape, kind)
+        return Operand(name, shape, shape, kind)
 
     def _merged(self, *same: Any) -> Any:
         a = same[0]
@@ -341,7 +366,10 @@ def _line(x: list[int], y: Size) -> tuple[int, int] | None:
 
 
 def merged(*same: Any) -> Any:
-    """What all traces have in common: the same, or sizes that are open."""
+    """One value for all traces: the same in each, or an open size.
+
+    Settings of JAX' operations come through here, which may be anything.
+    """
     a = same[0]
     if isinstance(a, int | np.integer) and not isinstance(a, bool):
         return int(a) if len({*same}) == 1 else Size(*map(int, same))
@@ -360,22 +388,22 @@ def _needed(jaxpr: Jaxpr) -> set[int]:
     return needed
 
 
-def full(walk: Walk, held: Held) -> str:
-    """A value with what is repeated in it repeated in fact."""
-    if held.actual == held.shape:
-        return held.name
-    lead = len(held.shape) - len(held.actual)
-    padded = (1,) * lead + held.actual
+def full(walk: Walk, value: Operand) -> str:
+    """A value in its full shape: repeated along the axes where it was not yet."""
+    if value.actual == value.shape:
+        return value.name
+    lead = len(value.shape) - len(value.actual)
+    padded = (1,) * lead + value.actual
     # Where the value has the size already, any size of one says so.
-    pairs = zip(padded, held.shape, strict=True)
+    pairs = zip(padded, value.shape, strict=True)
     sizes = [1 if a == s else s for a, s in pairs]
-    return walk.b.op("Expand", held.name, walk.sizes(sizes))
+    return walk.b.op("Expand", value.name, walk.sizes(sizes))
 
 
 # The entrance -------------------------------------------------------------------------
 
 
-def call(b: Builder, function: Any, *args: Any) -> Any:
+def call(b: Builder, function: Function, *args: Tree) -> Tree:
     """The values that a function of JAX gives: a nest, as the function's.
 
     Args:
@@ -388,7 +416,7 @@ def call(b: Builder, function: Any, *args: Any) -> Any:
     """
     leaves, nest = jax.tree.flatten(args)
     values = [_canonical(b, value) for value in leaves]
-    opens, traces = _traced(b, function, nest, values)
+    opens, traces = _traced(b, function, nest.unflatten, values)
     out = traces[0][1]
     walk = Walk(b, _places(values, opens))
     program = walk._merged(*(closed for closed, _ in traces))
@@ -396,7 +424,7 @@ def call(b: Builder, function: Any, *args: Any) -> Any:
     for i, value in enumerate(values):
         pairs = enumerate(value.shape)
         shape = tuple(opens[i, a] if n is None else n for a, n in pairs)
-        given.append(Held(value.name, shape, shape, value.dtype))
+        given.append(Operand(value.name, shape, shape, value.dtype))
     made = [
         Value(
             full(walk, h),
@@ -416,14 +444,16 @@ def _canonical(b: Builder, value: Value) -> Value:
     return Value(b.op("Cast", value.name, to=wanted.name), value.shape, wanted)
 
 
-def _places(values: list[Value], opens: dict[tuple[int, int], Size]) -> list[Open]:
+def _places(values: list[Value], opens: Opens) -> list[Open]:
     return [
         Open(size, values[i].name, axis, tuple(values[i].shape))
         for (i, axis), size in opens.items()
     ]
 
 
-def _traced(b: Builder, function: Any, nest: Any, values: list[Value]) -> Any:
+def _traced(
+    b: Builder, function: Function, unflatten: Function, values: list[Value]
+) -> tuple[Opens, Traces]:
     """The numbers for each open size, and the traces with them.
 
     Sizes are all other numbers, unless the function needs some to be the same, such as
@@ -432,7 +462,7 @@ def _traced(b: Builder, function: Any, nest: Any, values: list[Value]) -> Any:
     error: Exception | None = None
     for opens in _opened(values):
         try:
-            return opens, _traces(function, nest, values, opens)
+            return opens, _traces(function, unflatten, values, opens)
         except (TypeError, ValueError) as failed:
             error = error or failed
     walk = Walk(b, _places(values, next(_opened(values))))
@@ -441,7 +471,7 @@ def _traced(b: Builder, function: Any, nest: Any, values: list[Value]) -> Any:
     raise walk.known(f"a program that fails for open sizes ({error})") from error
 
 
-def _opened(values: list[Value]) -> Iterator[dict[tuple[int, int], Size]]:
+def _opened(values: list[Value]) -> Iterator[Opens]:
     """Numbers for the open sizes: all others, then ever more of them the same."""
     places = [
         (i, a) for i, v in enumerate(values) for a, n in enumerate(v.shape) if n is None
@@ -454,11 +484,11 @@ def _opened(values: list[Value]) -> Iterator[dict[tuple[int, int], Size]]:
         return len({(group, axis) for group, (_, axis) in pairs}) - len({*groups})
 
     if len(free) <= MOST:
-        found = sorted(_groups(len(free)), key=lambda g: (-len({*g}), crossing(g)))
+        groupings = sorted(_groups(len(free)), key=lambda g: (-len({*g}), crossing(g)))
     else:
         axes = sorted({axis for _, axis in free})
-        found = [list(range(len(free))), [axes.index(axis) for _, axis in free]]
-    for groups in found:
+        groupings = [list(range(len(free))), [axes.index(axis) for _, axis in free]]
+    for groups in groupings:
         if max(groups, default=0) >= len(TRACED):
             continue  # more than there are numbers for
         pairs = zip(free, groups, strict=True)
@@ -466,7 +496,7 @@ def _opened(values: list[Value]) -> Iterator[dict[tuple[int, int], Size]]:
 
 
 def _groups(count: int) -> Iterator[list[int]]:
-    """Each way to put so many things into groups: the number of each one's group."""
+    """Each way to put `count` things into groups: of each thing, its group's number."""
     if not count:
         yield []
         return
@@ -475,18 +505,18 @@ def _groups(count: int) -> Iterator[list[int]]:
             yield [*before, group]
 
 
-def _traces(function: Any, nest: Any, values: list[Value], opens: Any) -> Any:
-    def trace(which: int) -> Any:
-        def struct(i: int, value: Value) -> Any:
+def _traces(
+    function: Function, unflatten: Function, values: list[Value], opens: Opens
+) -> Traces:
+    def trace(which: int) -> tuple[ClosedJaxpr, Tree]:
+        def struct(i: int, value: Value) -> jax.ShapeDtypeStruct:
             sizes = enumerate(value.shape)
             shape = [opens[i, a][which] if n is None else n for a, n in sizes]
             return jax.ShapeDtypeStruct(tuple(shape), value.dtype)
 
         structs = [struct(i, value) for i, value in enumerate(values)]
         return jax.make_jaxpr(
-            lambda *leaves: jax.tree.map(
-                jnp.asarray, function(*jax.tree.unflatten(nest, leaves))
-            ),
+            lambda *leaves: jax.tree.map(jnp.asarray, function(*unflatten(leaves))),
             return_shape=True,
         )(*structs)
 

@@ -2,13 +2,14 @@
 
 import itertools
 import os
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
+import numpy.typing as npt
 
 from onefit import config
 from onefit.errors import invalid, mistyped
@@ -22,7 +23,7 @@ from onefit.interop.onnx import (
     pooling,
     recurrent,
 )
-from onefit.interop.onnx.builder import Body, Builder, Node, Value
+from onefit.interop.onnx.builder import Body, Builder, Node, Row, Value
 from onefit.interop.onnx.imported import Operations
 from onefit.interop.onnx.package import IR, MADE_FOR, onnx
 from onefit.interop.onnx.reader import read, shapes
@@ -34,13 +35,15 @@ from onefit.models.model import Model
 from onefit.networks.graph import Graph, as_graph
 from onefit.networks.graph import Node as Call
 from onefit.registry import nearest_formula
+from onefit.types import Config, Mask, Tree
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto, ValueInfoProto
 
 __all__ = ["LIMIT", "ROWS", "export", "proto"]
 
 LIMIT = 2**31 - 1
 """The most bytes that a file of this format may have."""
-
-Row = Callable[[Builder, Any, Any, Any], Any]
 
 ROWS: dict[type[Layer], Row] = {
     **activations.ROWS,
@@ -98,7 +101,7 @@ def export(model: Model, path: str | os.PathLike, overwrite: bool = True) -> Non
         file.write(made.SerializeToString())
 
 
-def _path(path: Any) -> Path:
+def _path(path: object) -> Path:
     """The path of a file of this format, and of nothing else."""
     if not isinstance(path, str | os.PathLike):
         raise mistyped(
@@ -126,10 +129,10 @@ class _Writer:
     def __init__(self, b: Builder) -> None:
         self.b = b
 
-    def graph(self, graph: Graph, params: Any, state: Any, x: Any) -> Any:
+    def graph(self, graph: Graph, params: Tree, state: Tree, x: Tree) -> Tree:
         """The outputs of a graph."""
 
-        def each(node: Call, number: int, value: Any, mask: Any) -> Any:
+        def each(node: Call, number: int, value: Tree, mask: Mask) -> Tree:
             del number
             layer = graph.layers[node.layer]
             own = params[node.layer], state[node.layer]
@@ -139,8 +142,14 @@ class _Writer:
         return graph.thread(x, each)
 
     def layer(
-        self, layer: Layer, params: Any, state: Any, x: Any, mask: Any, options: Any
-    ) -> Any:
+        self,
+        layer: Layer,
+        params: Tree,
+        state: Tree,
+        x: Tree,
+        mask: Mask,
+        options: Config,
+    ) -> Tree:
         """The outputs of one call of a layer, each with its mask."""
         training = bool(options.pop("training", False))
         _check(layer, training)
@@ -152,11 +161,11 @@ class _Writer:
             if isinstance(layer, Graph) and not training:
                 x = _masked(x, mask)
                 return self.graph(layer, params, state, x)
-            told = jax.tree.leaves(mask) if options.get("use_mask", True) else []
+            masks = jax.tree.leaves(mask) if options.get("use_mask", True) else []
             # A batch normalization asks for the mask only while it trains.
-            heeds = "mask" in layer.call_options
-            heeds = heeds and not isinstance(layer, BatchNormalization)
-            plain = not ((told and heeds) or training)
+            asks = "mask" in layer.call_options
+            asks = asks and not isinstance(layer, BatchNormalization)
+            plain = not ((masks and asks) or training)
             y = None
             row = nearest_formula(ROWS, type(layer)) if plain else None
             if row and set(options) <= {"use_mask"}:
@@ -170,10 +179,12 @@ class _Writer:
                     mask = (mask, *[None] * (len(y) - 1))
             return _masked(y, mask)
 
-    def _row(self, row: Row, layer: Layer, weights: Any, x: Any) -> Any:
+    def _row(
+        self, row: Row, layer: Layer, weights: Tree, x: Tree
+    ) -> Value | tuple[Value, ...] | None:
         """The outputs by ONNX' own operation, or None."""
         weights = {name: np.asarray(w) for name, w in weights.items()}
-        names = row(self.b, layer, weights, x)
+        names: Any = row(self.b, layer, weights, x)  # values, or their names
         if names is None or isinstance(jax.tree.leaves(names)[0], Value):
             return names
         shapes = layer.call_shape(jax.tree.map(lambda v: v.shape, x))
@@ -183,18 +194,26 @@ class _Writer:
         return tuple(Value(n, s, dtype) for n, s in zip(names, shapes, strict=True))
 
     def _program(
-        self, layer: Layer, params: Any, state: Any, x: Any, mask: Any, options: Any
-    ) -> Any:
+        self,
+        layer: Layer,
+        params: Tree,
+        state: Tree,
+        x: Tree,
+        mask: Mask,
+        options: Config,
+    ) -> tuple[Tree, Mask]:
         """The outputs and their masks by the layer's program."""
 
-        def forward(params: Any, state: Any, x: Any, mask: Any) -> Any:
+        def forward(
+            params: Tree, state: Tree, x: Tree, mask: Mask
+        ) -> tuple[Tree, Mask]:
             outcome = layer.forward(params, state, x, key=None, mask=mask, **options)
             return outcome.output, outcome.mask
 
         own = self._weights(params, ""), self._weights(state, "")
         return call(self.b, forward, *own, x, mask)
 
-    def _weights(self, weights: Any, place: str) -> Any:
+    def _weights(self, weights: Tree, place: str) -> Tree:
         """The weights as values, in the same nest, called by their places in it."""
         if isinstance(weights, dict | tuple):
             items = weights.items() if isinstance(weights, dict) else enumerate(weights)
@@ -212,7 +231,7 @@ class _Writer:
         return Value(name, value.shape, to, value.mask)
 
 
-def _masked(x: Any, mask: Any) -> Any:
+def _masked(x: Tree, mask: Mask) -> Tree:
     """Values with their masks: one, or a nest of each."""
     if mask is None:
         return jax.tree.map(lambda v: v.masked(None), x)
@@ -244,7 +263,7 @@ def _check(layer: Layer, training: bool) -> None:
 # The file -----------------------------------------------------------------------------
 
 
-def proto(model: Model) -> Any:
+def proto(model: Model) -> "ModelProto":
     """The model as ONNX' own object, checked.
 
     Raises:
@@ -288,7 +307,7 @@ def proto(model: Model) -> Any:
     return file
 
 
-def _tried(package: Any, model: Model, file: Any) -> None:
+def _tried(package: ModuleType, model: Model, file: "ModelProto") -> None:
     """Refuses a file that has not the model's shapes for sizes not traced with."""
     try:
         graph = read(package, file)
@@ -331,7 +350,7 @@ def _tried(package: Any, model: Model, file: Any) -> None:
 
 def _inputs(b: Builder, model: Model) -> list[Value]:
     """The inputs, by the model's names for them."""
-    found = []
+    inputs = []
     for i, (name, tensor) in enumerate(
         zip(model.input_names, model.inputs, strict=True)
     ):
@@ -340,36 +359,40 @@ def _inputs(b: Builder, model: Model) -> list[Value]:
             _looked_up(as_graph(model.graph, "export"), i)
         ):
             dtype = "int64"  # as numpy and other runtimes have token ids
-        found.append(Value(b.name(name), tensor.shape, dtype))
-    return found
+        inputs.append(Value(b.name(name), tensor.shape, dtype))
+    return inputs
 
 
 def _looked_up(graph: Graph, value: int) -> list[bool]:
     """Of each layer that takes a value: whether it looks whole numbers up."""
-    found: list[bool] = []
+    lookups: list[bool] = []
     number = graph.inputs
     for node in graph.nodes:
         layer = graph.layers[node.layer]
         sources = jax.tree.leaves(node.sources)
         if value in sources and isinstance(layer, Graph):
-            found += _looked_up(layer, sources.index(value))
+            lookups += _looked_up(layer, sources.index(value))
         elif value in sources and isinstance(layer, InputLayer):
-            found += _looked_up(graph, number)
+            lookups += _looked_up(graph, number)
         elif value in sources:
             looks = layer.integers and not dict(node.options).get("reverse")
-            if isinstance(layer, Operations):  # told by the file that they are from
+            if isinstance(layer, Operations):  # their file says what they take
                 types = list(layer.program.inputs.values())
                 looks = types[sources.index(value)].kind != "f"
-            found.append(looks)
+            lookups.append(looks)
         if value in jax.tree.leaves(node.mask):
-            found.append(False)
+            lookups.append(False)
         number += node.outputs
-    return found or [False]
+    return lookups or [False]
 
 
 def _proto(
-    package: Any, b: Builder, inputs: list[Value], outputs: list[Value], name: str
-) -> Any:
+    package: ModuleType,
+    b: Builder,
+    inputs: list[Value],
+    outputs: list[Value],
+    name: str,
+) -> "ModelProto":
     """The graph as ONNX' own object."""
     nodes = b.needed([value.name for value in outputs])
     read = set().union(*(node.reads() for node in nodes))
@@ -410,11 +433,11 @@ def _proto(
     )
 
 
-def _type(package: Any, dtype: Any) -> int:
+def _type(package: ModuleType, dtype: npt.DTypeLike) -> int:
     return package.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
 
 
-def _info(package: Any, value: Value) -> Any:
+def _info(package: ModuleType, value: Value) -> "ValueInfoProto":
     """An input or an output: its type and shape, the batch's size open."""
     shape = [
         ("batch" if axis == 0 else f"{value.name}_{axis}") if n is None else n
@@ -425,13 +448,13 @@ def _info(package: Any, value: Value) -> Any:
     )
 
 
-def _node(package: Any, node: Node) -> Any:
+def _node(package: ModuleType, node: Node) -> "NodeProto":
     """An operation as ONNX' own object."""
     helper = package.helper
-    told = dict(node.attributes)
+    attributes = dict(node.attributes)
     if node.kind == "Cast":
-        told["to"] = _type(package, told["to"])
-    for key, value in told.items():
+        attributes["to"] = _type(package, attributes["to"])
+    for key, value in attributes.items():
         if isinstance(value, Body):
             ends = [
                 [
@@ -441,13 +464,13 @@ def _node(package: Any, node: Node) -> Any:
                 for side in (value.inputs, value.outputs)
             ]
             inside = [_node(package, inner) for inner in value.nodes]
-            told[key] = helper.make_graph(inside, f"{node.name}/{key}", *ends)
+            attributes[key] = helper.make_graph(inside, f"{node.name}/{key}", *ends)
     return helper.make_node(
-        node.kind, list(node.inputs), list(node.outputs), name=node.name, **told
+        node.kind, list(node.inputs), list(node.outputs), name=node.name, **attributes
     )
 
 
-def _checked(package: Any, made: Any) -> Any:
+def _checked(package: ModuleType, made: "ModelProto") -> "ModelProto":
     """The file's content, once ONNX' own checker has looked at all of it."""
     refusals = package.checker.ValidationError, package.shape_inference.InferenceError
     try:

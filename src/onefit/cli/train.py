@@ -4,13 +4,18 @@ import argparse
 import json
 import os
 import textwrap
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from onefit.cli.table import Table, Target, plain, read, target
 from onefit.data.rows import digits_lost
 from onefit.errors import invalid
+from onefit.types import Config
+
+if TYPE_CHECKING:
+    from onefit.models import History, Model
 
 __all__ = ["train"]
 
@@ -110,7 +115,9 @@ def train(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _target_column(table: Table, arguments: argparse.Namespace, say: Any) -> int:
+def _target_column(
+    table: Table, arguments: argparse.Namespace, say: Callable[..., None]
+) -> int:
     if arguments.target is None:
         say(f"no --target given: predicting the last column, {table.header[-1]!r}")
         return len(table.header) - 1
@@ -129,7 +136,9 @@ def _units(text: str | None) -> list[int] | None:
     return units
 
 
-def _notes(table: Table, columns: list[int], x: np.ndarray, held: Any) -> list[str]:
+def _notes(
+    table: Table, columns: list[int], x: np.ndarray, held: np.ndarray
+) -> list[str]:
     """What to know of how the table was read, and of what it can tell."""
     notes = []
     for c in columns:
@@ -190,11 +199,13 @@ def _baseline(goal: Target, y: np.ndarray, held: np.ndarray) -> tuple[str, str, 
 
 
 def _report(
-    results: dict[str, dict[str, float]], history: Any, baseline: tuple[str, str, float]
+    results: dict[str, dict[str, float]],
+    history: "History",
+    baseline: tuple[str, str, float],
 ) -> None:
     """Says what came of it: the numbers, beside those that need no network."""
     ends = {"rule": " (stopped early)", "interrupted": " (stopped by Ctrl-C)"}
-    end = ends.get(history.stopped, "")
+    end = ends.get(history.stopped or "", "")
     print(f"\ntrained {len(history.epoch)} epochs in {history.seconds:.2f} s{end}")
     for part, numbers in results.items():
         shown = "   ".join(f"{name} {value:.4f}" for name, value in numbers.items())
@@ -203,7 +214,9 @@ def _report(
     print(f"  {'baseline':<10} {metric} {value:.4f} ({words})")
 
 
-def _write(folder: str, model: Any, history: Any, report: dict[str, Any]) -> list[str]:
+def _write(
+    folder: str, model: "Model", history: "History", report: Config
+) -> list[str]:
     """The model, its report and the picture of its loss; the paths."""
     os.makedirs(folder, exist_ok=True)
     names = ("model.keras", "report.json", "loss.png")
@@ -213,7 +226,7 @@ def _write(folder: str, model: Any, history: Any, report: dict[str, Any]) -> lis
         json.dump(report, file, indent=1)
     from onefit.plots import learning_curves
 
-    learning_curves(history).figure.savefig(paths[2], dpi=150)
+    learning_curves(history).figure.savefig(paths[2], dpi=150)  # type: ignore[union-attr]
     return paths
 
 

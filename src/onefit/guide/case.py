@@ -12,9 +12,11 @@ from onefit.data.batch import Batch
 from onefit.guide.network import SHAPING, Call, Network
 from onefit.guide.targets import Targets, kind_of
 from onefit.losses.base import Loss
+from onefit.networks.graph import as_graph
+from onefit.optimizers.base import Optimizer
 from onefit.registry import snake_case
-from onefit.training.compiled import flat
-from onefit.types import batch_shape
+from onefit.training.compiled import Compiled, flat
+from onefit.types import Array, Identifier, Shapes, batch_shape
 
 __all__ = ["Case", "Data", "Head", "loss_kind"]
 
@@ -51,7 +53,7 @@ class Data:
 
     Attributes:
         train, held: The rows for training and for validation.
-        batch_size, epochs: As told; None where nobody did.
+        batch_size, epochs: As `fit` was given them; None where they are not known.
         shuffle: Whether each epoch takes the rows in a new order.
         weighted: Whether rows or classes have weights.
         split: Whether the validation rows are the last of the rows given.
@@ -82,7 +84,9 @@ class Head:
         y: The target, None without data.
     """
 
-    def __init__(self, case: "Case", index: int, loss: Any, metrics: list[str]) -> None:
+    def __init__(
+        self, case: "Case", index: int, loss: Loss | None, metrics: list[str]
+    ) -> None:
         network = case.network
         end = network.ends[index]
         self.case, self.index = case, index
@@ -116,6 +120,12 @@ class Head:
         return (self.ending and self.ending.ends_in) or "?"
 
     @property
+    def loss_name(self) -> str:
+        """The loss as a finding names it, where there is one."""
+        assert self.loss is not None
+        return str(self.loss.name)
+
+    @property
     def from_logits(self) -> bool:
         """Whether the loss takes logits."""
         return bool(getattr(self.loss, "from_logits", False))
@@ -132,7 +142,7 @@ class Head:
         return call.name if call else None
 
     @property
-    def y(self) -> Any:
+    def y(self) -> np.ndarray | None:
         """The target's rows that are looked at."""
         ys = self.case.y
         return ys[self.index] if ys and self.index < len(ys) else None
@@ -160,8 +170,8 @@ class Head:
         kind = call.kind if call and call.weighted else "Dense"
         units = units or self.units or 1
         size = ", 1" if kind.startswith("Conv") else ""
-        told = f", activation={activation!r}" if activation else ""
-        return f"{kind}({units}{size}{told})"
+        ending = f", activation={activation!r}" if activation else ""
+        return f"{kind}({units}{size}{ending})"
 
 
 def _known(call: Call) -> bool:
@@ -182,9 +192,9 @@ class Case:
     Args:
         model: The model; it is not changed.
         data: The rows, if there are any.
-        numbers: Of an array of inputs at most about so many numbers are looked at, in
-            rows that are evenly spread; of targets so many rows.
-        rows: And at most so many rows.
+        numbers: About how many numbers of an array of inputs are looked at, at most,
+            in rows that are evenly spread.
+        rows: How many rows are looked at, at most.
 
     Attributes:
         names: The names of the outputs.
@@ -193,7 +203,7 @@ class Case:
 
     def __init__(
         self,
-        model: Any,
+        model: Compiled,
         data: Data | None = None,
         numbers: int = 1 << 24,
         rows: int = 20_000,
@@ -208,10 +218,10 @@ class Case:
     @functools.cached_property
     def network(self) -> Network:
         """The calls of the network, with their shapes where they are known."""
-        return Network(self.model.graph, self._input_shape)
+        return Network(as_graph(self.model.graph, "check"), self._input_shape)
 
     @property
-    def _input_shape(self) -> Any:
+    def _input_shape(self) -> Shapes:
         if self.data is not None:
             return batch_shape(self.data.train.x)
         if self.model.input_nest is not None:
@@ -240,17 +250,23 @@ class Case:
         """Whether there is a loss and an optimizer."""
         return self.model.compile_settings is not None
 
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer that `compile` was given."""
+        assert self.model.optimizer is not None
+        return self.model.optimizer
+
     @functools.cached_property
     def heads(self) -> list[Head]:
         """The outputs."""
         count = len(self.network.ends) if self.model.layers else 0
-        told = self.model.compile_settings or {}
+        given = self.model.compile_settings or {}
         losses = _each(self.model.loss, self.names, count)
         metrics = [
             (*a, *b)
             for a, b in zip(
-                _lists(told.get("metrics"), self.names, count),
-                _lists(told.get("weighted_metrics"), self.names, count),
+                _lists(given.get("metrics"), self.names, count),
+                _lists(given.get("weighted_metrics"), self.names, count),
                 strict=True,
             )
         ]
@@ -271,17 +287,19 @@ class Case:
 
     @functools.cached_property
     def rate(self) -> float | None:
-        """The learning rate; a schedule's largest, where it tells."""
+        """The learning rate; of a schedule its largest, where that is known."""
         if not self.compiled:
             return None
-        optimizer = self.model.optimizer
+        optimizer = self.optimizer
         if rate := optimizer.schedule:
-            told = [
+            rates = [
                 getattr(rate, name, None)
                 for name in ("initial_learning_rate", "warmup_target")
             ]
-            told += list(np.atleast_1d(getattr(rate, "values", None) or []))
-            known = [float(r) for r in told if isinstance(r, int | float | np.floating)]
+            rates += list(np.atleast_1d(getattr(rate, "values", None) or []))
+            known = [
+                float(r) for r in rates if isinstance(r, int | float | np.floating)
+            ]
             return max(known, default=None)
         return float(optimizer.learning_rate)
 
@@ -300,12 +318,14 @@ class Case:
         return tuple(self.some(a) for a in jax.tree.leaves(self.data.train.x))
 
     @functools.cached_property
-    def y(self) -> tuple[Any, ...] | None:
+    def y(self) -> tuple[np.ndarray | None, ...] | None:
         """The targets' rows that are looked at."""
         return None if self.data is None else self._targets(self.data.train)
 
     @functools.cached_property
-    def held(self) -> tuple[tuple[np.ndarray, ...], tuple[Any, ...]] | None:
+    def held(
+        self,
+    ) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray | None, ...]] | None:
         """The validation's rows that are looked at: inputs and targets."""
         held = self.data.held if self.data else None
         if held is None:
@@ -313,11 +333,11 @@ class Case:
         inputs = tuple(self.some(a) for a in jax.tree.leaves(held.x))
         return inputs, self._targets(held)
 
-    def _targets(self, batch: Batch) -> tuple[Any, ...]:
+    def _targets(self, batch: Batch) -> tuple[np.ndarray | None, ...]:
         ys = batch.y if isinstance(batch.y, tuple) else (batch.y,)
         return tuple(None if y is None else self.some(y) for y in ys)
 
-    def some(self, array: Any) -> np.ndarray:
+    def some(self, array: Array) -> np.ndarray:
         """Rows of an array, evenly spread over it, in their order."""
         n = len(array)
         width = max(1, array.size // max(n, 1))
@@ -351,7 +371,7 @@ class Case:
         return self.data.epochs * -(-self.rows // self.batch)
 
 
-def _each(value: Any, names: Sequence[str], count: int) -> list[Any]:
+def _each(value: Identifier, names: Sequence[str], count: int) -> list[Any]:
     """One value for each output; what does not fit is left to fit to refuse."""
     if isinstance(value, dict):
         return [value.get(name) for name in [*names, *[None] * count][:count]]
@@ -360,7 +380,7 @@ def _each(value: Any, names: Sequence[str], count: int) -> list[Any]:
     return [value] * count
 
 
-def _lists(value: Any, names: Sequence[str], count: int) -> list[list[Any]]:
+def _lists(value: Identifier, names: Sequence[str], count: int) -> list[list[Any]]:
     """The metrics of each output."""
     nested = isinstance(value, list | tuple) and len(value) == count > 1
     if isinstance(value, dict) or (nested and any(isinstance(v, list) for v in value)):
@@ -368,7 +388,7 @@ def _lists(value: Any, names: Sequence[str], count: int) -> list[list[Any]]:
     return [list(flat(value)) for _ in range(count)]
 
 
-def _metric_name(metric: Any) -> str:
+def _metric_name(metric: Identifier) -> str:
     if isinstance(metric, str):
         return snake_case(metric) if metric != metric.lower() else metric
     if isinstance(metric, type):

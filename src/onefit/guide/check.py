@@ -1,8 +1,8 @@
 """Checking before training: rules on the design, the settings and the rows."""
 
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
 
 import jax
 
@@ -14,35 +14,33 @@ from onefit.guide.rules.data import DATA, not_finite
 from onefit.guide.rules.heads import heads
 from onefit.guide.rules.layout import LAYOUT
 from onefit.guide.rules.settings import SETTINGS
-from onefit.training.compiled import build_task
+from onefit.training.compiled import Compiled, build_task
 from onefit.training.job import Fit
 from onefit.training.prepare import as_columns
 from onefit.training.targets import fit_targets
+from onefit.types import Data as Rows
 from onefit.types import batch_shape
 
 __all__ = ["RULES", "cheap", "check"]
 
-RULES: tuple[Callable[[Case], Iterator[Finding]], ...] = (
-    heads,
-    *LAYOUT,
-    *SETTINGS,
-    *DATA,
-)
+Rule: TypeAlias = Callable[[Case], Iterator[Finding]]
+
+RULES: tuple[Rule, ...] = (heads, *LAYOUT, *SETTINGS, *DATA)
 
 NUMBERS, ROWS = 1 << 16, 1024
-"""How many numbers, and rows, are looked at there."""
+"""How many numbers, and rows, `cheap` looks at."""
 
 
 def check(
-    model: Any,
-    x: Any = None,
-    y: Any = None,
+    model: Compiled,
+    x: Rows = None,
+    y: Rows = None,
     *,
-    sample_weight: Any = None,
+    sample_weight: Rows = None,
     batch_size: int | None = None,
     epochs: int | None = None,
     validation_split: float = 0.0,
-    validation_data: Any = None,
+    validation_data: Rows = None,
     shuffle: bool = True,
     class_weight: dict[int, float] | None = None,
 ) -> Report:
@@ -115,7 +113,7 @@ def _one_piece(job: Fit) -> bool:
     return base is not None and base is getattr(two, "base", None)
 
 
-def _found(case: Case, rules: Any) -> list[Finding]:
+def _found(case: Case, rules: Iterable[Rule]) -> list[Finding]:
     """What the rules find; a network without layers has nothing to look at."""
     if not case.model.layers:
         return []
@@ -123,16 +121,16 @@ def _found(case: Case, rules: Any) -> list[Finding]:
 
 
 def _data(
-    model: Any,
-    x: Any,
-    y: Any,
-    batch_size: Any,
-    epochs: Any,
-    shuffle: Any,
-    sample_weight: Any,
+    model: Compiled,
+    x: Rows,
+    y: Rows,
+    batch_size: int | None,
+    epochs: int | None,
+    shuffle: bool,
+    sample_weight: Rows,
     validation_split: float,
-    validation_data: Any,
-    class_weight: Any,
+    validation_data: Rows,
+    class_weight: dict[int, float] | None,
 ) -> Data:
     """The rows as fit takes them, NaN allowed.
 
@@ -140,7 +138,7 @@ def _data(
         ValueError, TypeError: What fit would refuse.
     """
 
-    def batch(x: Any, y: Any, w: Any) -> Batch:
+    def batch(x: Rows, y: Rows, w: Rows) -> Batch:
         found = rows.as_batch(x, y, w, False, model.input_names, model.target_names)
         return found._replace(x=as_columns(model, found.x))
 
@@ -160,7 +158,7 @@ def _data(
     )
 
 
-def _as_fit_says(model: Any, data: Data) -> list[Finding]:
+def _as_fit_says(model: Compiled, data: Data) -> list[Finding]:
     """What fit itself would refuse, as a finding."""
     try:
         for layer_input in (data.train, data.held):
@@ -176,7 +174,7 @@ def _as_fit_says(model: Any, data: Data) -> list[Finding]:
 
 
 def _refused(error: Exception) -> Finding:
-    """An error of the house as a finding: what was received, expected, the fix."""
+    """An error of the library as a finding: what was received, expected, the fix."""
     text = str(error)
     seen, _, rest = text.partition("; expected ")
     expected, _, fix = rest.partition(". ")

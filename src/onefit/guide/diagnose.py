@@ -1,7 +1,5 @@
 """Diagnosing a fit: what its curves show, and what the layers did."""
 
-from typing import Any
-
 import numpy as np
 
 from onefit.errors import invalid
@@ -9,6 +7,7 @@ from onefit.guide.finding import Finding, Report
 from onefit.guide.rules.curves import CURVES
 from onefit.guide.rules.layers import LAYERS
 from onefit.guide.run import Run
+from onefit.training.history import History
 
 __all__ = ["by_curves", "by_probes", "diagnose", "told"]
 
@@ -40,7 +39,7 @@ CAUSES = {
 """Findings that say less than others, which name the cause: {finding: causes}."""
 
 
-def diagnose(history: Any) -> Report:
+def diagnose(history: History) -> Report:
     """What kept a fit from learning, or from learning more.
 
     Args:

@@ -4,19 +4,27 @@ import dataclasses
 import html
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, overload
 
 from onefit.errors import OnefitWarning
 from onefit.guide.codes import CODES
 
-__all__ = ["Finding", "Report", "TrainingWarning"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Finding", "Report", "Severity", "TrainingWarning"]
 
 WIDTH = 88
 PAGE = "docs/findings/{code}.md"
 
 
+Severity: TypeAlias = Literal["error", "hint"]
+
+
 class TrainingWarning(OnefitWarning):
     """A network that is built, or trains, so that it will not learn what is asked."""
+
+    finding: "Finding"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +54,7 @@ class Finding:
     """
 
     code: str
-    severity: Literal["error", "hint"]
+    severity: Severity
     layer: str | None = None
     seen: str = ""
     why: str = ""
@@ -75,14 +83,14 @@ class Finding:
         lines = [_filled(_ended(part)) for part in parts if part.split(": ")[-1]]
         return "\n".join([f"{self.severity}: {self.code}{where}", *lines])
 
-    def plot(self, ax: Any = None) -> Any:
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draws the curves that show it; returns the matplotlib Axes."""
         from onefit import plots
 
         return plots.finding(self, ax)
 
 
-class Report(Sequence):
+class Report(Sequence[Finding]):
     """The findings of a check or a diagnosis, errors first.
 
     Attributes:
@@ -98,7 +106,13 @@ class Report(Sequence):
     def __len__(self) -> int:
         return len(self.findings)
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Finding: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Finding]: ...
+
+    def __getitem__(self, index: SupportsIndex | slice) -> Finding | list[Finding]:
         return self.findings[index]
 
     def __iter__(self) -> Iterator[Finding]:
@@ -124,8 +138,8 @@ class Report(Sequence):
         if not self.findings:
             return f"{head}nothing found."
         counts = [_counted(self.errors, "error"), _counted(self.hints, "hint")]
-        told = ", ".join(filter(None, counts))
-        return "\n\n".join([f"{head}{told}", *map(str, self.findings)])
+        summary = ", ".join(filter(None, counts))
+        return "\n\n".join([f"{head}{summary}", *map(str, self.findings)])
 
     __repr__ = __str__
 
@@ -160,7 +174,7 @@ def _as_html(finding: Finding) -> str:
     color = {"error": "#D55E00", "hint": "#0072B2"}[finding.severity]
     name = html.escape(finding.layer or "")
     where = f", layer <code>{name}</code>" if name else ""
-    told = "".join(
+    parts = "".join(
         f"<br>{label}{html.escape(_ended(text))}"
         for label, text in [
             ("", finding.seen),
@@ -171,5 +185,5 @@ def _as_html(finding: Finding) -> str:
     )
     return (
         f'<p style="border-left:4px solid {color};padding-left:8px">'
-        f"<b>{finding.severity}: {finding.code}</b>{where}{told}</p>"
+        f"<b>{finding.severity}: {finding.code}</b>{where}{parts}</p>"
     )

@@ -12,8 +12,8 @@ from onefit.activations import Facts
 from onefit.layers.activation import Softmax
 from onefit.layers.base import Layer, Role
 from onefit.layers.core import InputLayer
-from onefit.networks.graph import Graph
-from onefit.types import Shape, is_shape
+from onefit.networks.graph import Graph, Node
+from onefit.types import Function, Params, Shape, Shapes, Tree, is_shape
 
 __all__ = ["PASSING", "SHAPING", "Call", "Network", "activation_of"]
 
@@ -39,7 +39,7 @@ def activation_of(layer: Layer) -> str | None:
     return None if fn is None else _name_of(fn)
 
 
-def _name_of(fn: Any) -> str:
+def _name_of(fn: Function) -> str:
     plain = getattr(fn, "func", fn)  # what a functools.partial binds
     name = getattr(plain, "__name__", "?")
     return name if getattr(activations, name, None) is plain else "?"
@@ -119,7 +119,7 @@ class Call:
         return shape[-1] if shape and len(shape) > 1 else None
 
     @functools.cached_property
-    def params(self) -> dict[str, Any]:
+    def params(self) -> Params:
         """The core's weights by name; none before they are made."""
         if not self.layer.built:
             return {}
@@ -130,13 +130,13 @@ class Call:
         return params
 
 
-def _core(layer: Any) -> Any:
+def _core(layer: Layer) -> Layer:
     while layer.role == "wrapper":
-        layer = layer.layer
+        layer = layer.layer  # type: ignore[attr-defined]
     return layer
 
 
-def _told(layer: Any, known: list[Any]) -> list[Any]:
+def _known_shapes(layer: Layer, known: list[Shape | None]) -> list[Shape]:
     """The output shapes of a call on these shapes, if the layer was called so before.
 
     Found again by tracing, those of attention cost milliseconds.
@@ -161,7 +161,7 @@ class Network:
         error: Why the shapes do not fit each other, if they do not.
     """
 
-    def __init__(self, graph: Graph, input_shape: Any = None) -> None:
+    def __init__(self, graph: Graph, input_shape: Shapes = None) -> None:
         self.calls: list[Call] = []
         self.shapes: dict[int, Shape | None] = {}
         self.error: str | None = None
@@ -194,12 +194,14 @@ class Network:
                 values += self._call(layer, node, nest, sources)
         return [values[end] for end in jax.tree.leaves(graph.outputs)]
 
-    def _call(self, layer: Any, node: Any, nest: Any, sources: list[int]) -> list[int]:
+    def _call(
+        self, layer: Layer, node: Node, nest: Tree, sources: list[int]
+    ) -> list[int]:
         known = [self.shapes[value] for value in sources]
         shapes: list[Any] = [None] * node.outputs
         if all(known) and self.error is None:
             try:
-                shapes = _told(layer, known) or jax.tree.leaves(
+                shapes = _known_shapes(layer, known) or jax.tree.leaves(
                     layer.call_shape(
                         jax.tree.map(self.shapes.__getitem__, nest),
                         **dict(node.options),

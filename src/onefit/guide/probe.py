@@ -18,6 +18,7 @@ from onefit.data.batch import Batch
 from onefit.guide.network import activation_of
 from onefit.layers.base import Layer
 from onefit.layers.tapping import Tap
+from onefit.networks.architecture import Architecture
 from onefit.networks.graph import Graph
 from onefit.training.task import Task, Train
 from onefit.types import Array, Tree
@@ -120,7 +121,12 @@ def _facts(layer: Layer) -> Facts:
 
 
 def probe(
-    task: Task, params: Tree, train: Train, batch: Batch, epoch: int, graph: Graph
+    task: Task,
+    params: Tree,
+    train: Train,
+    batch: Batch,
+    epoch: int,
+    graph: Architecture,
 ) -> Probe:
     """Measures a step of a task on these rows; `graph` knows the layers' names."""
     raw: Any = _measure(task, params, train, batch, np.uint32(0))
@@ -132,14 +138,14 @@ def probe(
             _activation(shown),
             _facts(shown),
             *numbers,
-            float(signal),
+            signal=float(signal),
         )
         for (_, layer), (_, shown), numbers, signal in zip(
             graph.calls(), task.graph.calls(), answers, signals, strict=True
         )
     ]
     sizes = [
-        WeightSizes(layer, name, shape, *map(float, numbers[:3]), numbers[3])
+        WeightSizes(layer, name, shape, *map(float, numbers[:3]), units=numbers[3])
         for (layer, name, shape), numbers in zip(
             _named(graph, params), weights, strict=True
         )
@@ -147,7 +153,7 @@ def probe(
     return Probe(epoch, float(loss), float(penalty), layers, sizes, list(outputs))
 
 
-def _named(graph: Graph, params: Tree) -> list[tuple[str, str, tuple[int, ...]]]:
+def _named(graph: Architecture, params: Tree) -> list[tuple[str, str, tuple[int, ...]]]:
     """The layer, name and shape of each trainable array, in the order of its tree."""
     found = []
     for layer, own in zip(graph.layers, params, strict=True):
@@ -164,7 +170,7 @@ def _named(graph: Graph, params: Tree) -> list[tuple[str, str, tuple[int, ...]]]
 @jax.jit
 def _measure(
     task: Task, params: Tree, train: Train, batch: Batch, seed: Array
-) -> tuple[Any, ...]:
+) -> tuple[Tree, ...]:
     key = jax.random.key(seed) if task.graph.random else None
     free = task.graph.free(params)
     bare = task.replace(optimizer=None)  # whose J is not scaled for its optimizer

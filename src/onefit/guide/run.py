@@ -1,12 +1,15 @@
-"""A run: the logs of a fit and its evidence, in the words of the diagnosis."""
+"""A run: the logs of a fit and its evidence, as the rules of the diagnosis ask."""
 
 import functools
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from onefit.guide.evidence import Evidence
 from onefit.guide.probe import Probe
+from onefit.optimizers.base import Optimizer
+from onefit.training.compiled import Compiled
+from onefit.training.history import History
 
 __all__ = ["Run"]
 
@@ -21,7 +24,7 @@ class Run:
         logs: All numbers by name.
     """
 
-    def __init__(self, history: Any, early: bool = False) -> None:
+    def __init__(self, history: History, early: bool = False) -> None:
         self.history, self.early = history, early
         self.evidence: Evidence = history.evidence
         self.logs = {
@@ -97,19 +100,24 @@ class Run:
         return None
 
     @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer of the model that was trained."""
+        return cast(Optimizer, cast(Compiled, self.history.model).optimizer)
+
+    @property
     def rates(self) -> str:
         """The optimizer and its learning rate, as it is written."""
-        optimizer = self.history.model.optimizer
+        optimizer = self.optimizer
         rate = optimizer.learning_rate
-        told = f"{rate:g}" if optimizer.constant_rate else "a schedule"
-        return f"{type(optimizer).__name__}(learning_rate={told})"
+        text = f"{rate:g}" if optimizer.constant_rate else "a schedule"
+        return f"{type(optimizer).__name__}(learning_rate={text})"
 
     def rate_times(self, factor: float) -> str:
         """The optimizer with this many times its learning rate, as it is written."""
-        optimizer = self.history.model.optimizer
+        optimizer = self.optimizer
         rate = optimizer.learning_rate
-        told = f"{float(rate) * factor:g}" if optimizer.constant_rate else "..."
-        return f"{type(optimizer).__name__}({told})"
+        text = f"{float(rate) * factor:g}" if optimizer.constant_rate else "..."
+        return f"{type(optimizer).__name__}({text})"
 
     # Measured steps -----------------------------------------------------------------
 

@@ -3,12 +3,14 @@
 import dataclasses
 import html
 import textwrap
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from onefit.errors import invalid, mistyped
 from onefit.guide.targets import Targets, kind_of
+from onefit.training.history import History
+from onefit.types import ArrayLike, Config
 
 __all__ = ["Choice", "Suggestion", "head_of", "suggest"]
 
@@ -67,7 +69,7 @@ class Suggestion:
     x: Any = dataclasses.field(repr=False)
     y: Any = dataclasses.field(repr=False)
 
-    def train(self, **options: Any) -> Any:
+    def train(self, **options: Any) -> History:
         """Trains the model as the code does; returns the History.
 
         Args:
@@ -101,7 +103,7 @@ class Suggestion:
 
 
 def suggest(
-    x: Any, y: Any, hidden: list[int] | None = None, kind: str | None = None
+    x: ArrayLike, y: ArrayLike, hidden: list[int] | None = None, kind: str | None = None
 ) -> Suggestion:
     """A first network for these data, with the reason for each choice.
 
@@ -320,7 +322,7 @@ class Scaled(NamedTuple):
     reasons: tuple[Choice, ...]
 
 
-def _scaled_target(head: Head, y: Any) -> Scaled:
+def _scaled_target(head: Head, y: np.ndarray) -> Scaled:
     """Quantities far from 1 are learned in units of their deviation."""
     if head.problem != "regression":
         return Scaled("", ())
@@ -347,7 +349,18 @@ def _scaled_target(head: Head, y: Any) -> Scaled:
 # The body: what the inputs ask for ---------------------------------------------------
 
 
-def _body(x: Any, n: int, hidden: list[int] | None) -> Any:
+class Scale(NamedTuple):
+    """How inputs are brought to scale: lines before the model, layers in it."""
+
+    lines: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+
+
+Body: TypeAlias = tuple[list[str], list[Choice], Scale]
+"""The layers before the head, the reasons, and how x is brought to scale."""
+
+
+def _body(x: np.ndarray, n: int, hidden: list[int] | None) -> Body:
     """The layers before the head, the reasons, the first line that scales x."""
     some = x[:: max(1, n // ROWS)]
     if x.ndim == 4:
@@ -369,7 +382,7 @@ def _body(x: Any, n: int, hidden: list[int] | None) -> Any:
     return _table(some, n, hidden)
 
 
-def _is_tokens(x: Any) -> bool:
+def _is_tokens(x: np.ndarray) -> bool:
     return bool(
         x.dtype.kind in "iu"
         and x.shape[1] >= 4
@@ -386,7 +399,7 @@ def _units(n: int) -> list[int]:
     return [128, 64]
 
 
-def _table(x: Any, n: int, hidden: list[int] | None) -> Any:
+def _table(x: np.ndarray, n: int, hidden: list[int] | None) -> Body:
     units = _units(n) if hidden is None else hidden
     layers = [f"Dense({u}, activation='relu')" for u in units]
     scale, reason = _scale(x)
@@ -400,14 +413,7 @@ def _table(x: Any, n: int, hidden: list[int] | None) -> Any:
     return [*scale.layers, *layers], [*reason, choice], scale
 
 
-class Scale(NamedTuple):
-    """How inputs are brought to scale: lines before the model, layers in it."""
-
-    lines: tuple[str, ...] = ()
-    layers: tuple[str, ...] = ()
-
-
-def _scale(x: Any) -> tuple[Scale, list[Choice]]:
+def _scale(x: np.ndarray) -> tuple[Scale, list[Choice]]:
     mean, spread = x.mean(axis=0), x.std(axis=0)
     fine = np.abs(mean).max() < 3 and spread.max() < 3 and np.median(spread) > 0.1
     if fine:
@@ -421,7 +427,9 @@ def _scale(x: Any) -> tuple[Scale, list[Choice]]:
     return Scale(lines, ("scale",)), [Choice("inputs", "Normalization()", told)]
 
 
-def _images(x: Any, shape: tuple[int, ...], n: int, reshape: bool = False) -> Any:
+def _images(
+    x: np.ndarray, shape: tuple[int, ...], n: int, reshape: bool = False
+) -> Body:
     top, layers = float(x.max()), []
     if reshape:
         layers.append(f"Reshape({shape})")
@@ -458,7 +466,7 @@ def _images(x: Any, shape: tuple[int, ...], n: int, reshape: bool = False) -> An
     return layers, reasons, Scale()
 
 
-def _sequences(x: Any, n: int) -> Any:
+def _sequences(x: np.ndarray, n: int) -> Body:
     scale, reasons = _scale(x.reshape(-1, x.shape[-1]))
     units = _units(n)[0]
     reasons.append(
@@ -472,7 +480,7 @@ def _sequences(x: Any, n: int) -> Any:
     return [*scale.layers, f"LSTM({units})"], reasons, scale
 
 
-def _tokens(x: Any, n: int) -> Any:
+def _tokens(x: np.ndarray, n: int) -> Body:
     units, size = _units(n)[0], int(x.max()) + 1
     zeros = bool((x[:, -1] == 0).mean() > 0.2 or (x[:, 0] == 0).mean() > 0.2)
     mask = ", mask_zero=True" if zeros else ""
@@ -490,8 +498,13 @@ def _tokens(x: Any, n: int) -> Any:
 
 
 def _code(
-    x: Any, head: Head, body: list[str], scale: Scale, scaled: Scaled, targets: Targets
-) -> tuple[str, dict[str, Any]]:
+    x: np.ndarray,
+    head: Head,
+    body: list[str],
+    scale: Scale,
+    scaled: Scaled,
+    targets: Targets,
+) -> tuple[str, Config]:
     """The program, and what it gives to fit."""
     n = len(x)
     shown = "" if head.activation == "linear" else f", activation={head.activation!r}"
@@ -545,7 +558,7 @@ def _code(
     return "\n".join(lines), fit
 
 
-def _fit_reasons(fit: dict[str, Any]) -> list[Choice]:
+def _fit_reasons(fit: Config) -> list[Choice]:
     reasons = [
         Choice(
             "optimizer",

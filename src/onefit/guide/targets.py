@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from onefit.types import ArrayLike
+
 __all__ = ["Kind", "Targets", "kind_of"]
 
 Kind = Literal[
@@ -107,7 +109,7 @@ class Targets:
         return max(self.counts) / sum(self.counts) if sum(self.counts) else 0.0
 
 
-def kind_of(y: Any) -> Targets:
+def kind_of(y: ArrayLike) -> Targets:
     """What these targets, (n,), (n, 1), (n, k) or more axes, ask for.
 
     A guess where numbers alone do not say: 0, 1, 2, 2, 1 may be classes or counts.
@@ -178,7 +180,7 @@ def kind_of(y: Any) -> Targets:
     )
 
 
-def _names(array: Any, rows: int, width: int, shape: tuple[int, ...]) -> Targets:
+def _names(array: np.ndarray, rows: int, width: int, shape: tuple[int, ...]) -> Targets:
     """Targets that are text: the names of classes."""
     labels, counts = np.unique(array.astype(str), return_counts=True)
     kind = {1: "constant", 2: "binary"}.get(len(labels), "classes")
@@ -196,8 +198,8 @@ def _names(array: Any, rows: int, width: int, shape: tuple[int, ...]) -> Targets
 
 
 def _kind(
-    array: Any, whole: bool, low: float, high: float
-) -> tuple[Kind, Any, list[int]]:
+    array: np.ndarray, whole: bool, low: float, high: float
+) -> tuple[Kind, np.ndarray | None, list[int]]:
     """The kind, with the class of each row and the classes, where there are such."""
     several = array.ndim > 1
     if several and low >= 0 and high <= 1:
@@ -223,7 +225,7 @@ def _kind(
     return ("share" if high <= 1 else "positive"), None, []
 
 
-def _class_like(classes: list[int], array: Any) -> bool:
+def _class_like(classes: list[int], array: np.ndarray) -> bool:
     """Whether these distinct whole numbers may number classes."""
     k, low, high = len(classes), classes[0], classes[-1]
     few = k <= max(FEW, array.size**0.5)
@@ -231,22 +233,22 @@ def _class_like(classes: list[int], array: Any) -> bool:
     return few and full and low in (-1, 0, 1) and array.size >= 2 * k
 
 
-def _is_whole(array: Any) -> bool:
+def _is_whole(array: np.ndarray) -> bool:
     return bool((array == np.rint(array)).all())
 
 
-def _counted(ids: Any, classes: list[int]) -> Any:
+def _counted(ids: np.ndarray, classes: list[int]) -> np.ndarray:
     start = classes[0]
     counts = np.bincount((ids - start).astype(np.int64).ravel())
     return counts[[c - start for c in classes if c - start < len(counts)]]
 
 
-def _monotone(array: Any) -> bool:
+def _monotone(array: np.ndarray) -> bool:
     steps = np.diff(array)
     return bool((steps >= 0).all() or (steps <= 0).all())
 
 
-def _skewed(array: Any, mean: float, deviation: float) -> bool:
+def _skewed(array: np.ndarray, mean: float, deviation: float) -> bool:
     if len(array) < ROWS_TO_JUDGE or not deviation:
         return False
     return bool((((array - mean) / deviation) ** 3).mean() > LONG_TAIL)

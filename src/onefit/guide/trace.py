@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 import numpy as np
@@ -19,12 +18,12 @@ from onefit.guide.tracing.program import cast, run
 from onefit.guide.tracing.stepping import Step, step
 from onefit.guide.tracing.text import as_text
 from onefit.guide.tracing.verifying import Verification, verify
-from onefit.networks.graph import Graph
-from onefit.training.compiled import build_task
+from onefit.networks.graph import Graph, as_graph
+from onefit.training.compiled import Compiled, build_task
 from onefit.training.prepare import as_columns
 from onefit.training.targets import fit_targets
 from onefit.training.task import Gradients, Head, Task
-from onefit.types import Tree
+from onefit.types import Data, Identifier, Tree
 
 __all__ = ["Trace", "trace"]
 
@@ -235,7 +234,7 @@ class Trace:
         self._has_targets("verify")
         return verify(self, tolerance, sample, seed)
 
-    def step(self, optimizer: Any = None) -> Step:
+    def step(self, optimizer: Identifier = None) -> Step:
         """The step that the optimizer makes of these gradients, number by number.
 
         It goes on from the state that the model's optimizer had; the new weights are
@@ -265,10 +264,10 @@ class Trace:
 
 
 def trace(
-    model: Any,
-    x: Any,
-    y: Any = None,
-    sample_weight: Any = None,
+    model: Compiled,
+    x: Data,
+    y: Data = None,
+    sample_weight: Data = None,
     *,
     training: bool = False,
     dtype: str | None = None,
@@ -325,7 +324,7 @@ def trace(
     )
     batch = batch._replace(x=as_columns(model, batch.x))
     model.graph.check_input(batch.x)
-    full = model.graph
+    full = as_graph(model.graph, "trace")
     full.output_shape(jax.tree.map(lambda a: (None, *np.shape(a)[1:]), batch.x))
     if y is not None:
         task = build_task(model, batch)
@@ -375,7 +374,7 @@ def trace(
     return Trace(str(model.name), inside, view, calls, outputs, training, dtype)
 
 
-def _traceable(model: Any, y: Any) -> Any:
+def _traceable(model: Compiled, y: Data) -> Compiled:
     """The model, refused where it has nothing to trace."""
     if not hasattr(model, "graph"):
         raise mistyped(

@@ -8,6 +8,7 @@ that is less than 3 % of what it has taken. Nothing of it changes the fit's numb
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -21,7 +22,9 @@ from onefit.guide.finding import Finding, TrainingWarning
 from onefit.guide.replay import locate
 from onefit.guide.run import Run
 from onefit.training.callback import Callback
+from onefit.training.history import Logs
 from onefit.training.job import Fit
+from onefit.training.state import State
 
 __all__ = ["Watch", "watch"]
 
@@ -63,7 +66,7 @@ class Watch(Callback):
         self.begin = self.copied = 0.0
         self.tenth: int | None = None
 
-    def set_state(self, state: Any) -> None:
+    def set_state(self, state: State) -> None:
         """Takes the weights before the fit: arrays that no program consumes."""
         self.state = state
         self.evidence = Evidence(self.job, state.params, state.train)
@@ -77,17 +80,17 @@ class Watch(Callback):
             job.pauses = (*job.pauses, self.tenth)
         self.begin = time.perf_counter()
 
-    def on_stretch_end(self, epochs: range, logs: Any) -> None:
+    def on_stretch_end(self, epochs: range, logs: Logs) -> None:
         """A look at a tenth, and a copy of the weights for a NaN to come."""
         self.tell(_harmless(self._look, epochs, logs))
 
-    def on_train_end(self, logs: Any = None) -> None:
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """A look at the whole: what is told is what stands in the way."""
         del logs
         if self.model.history.epoch:
             self.tell(_harmless(self._look_back))
 
-    def _look(self, epochs: range, logs: Any) -> list[Finding]:
+    def _look(self, epochs: range, logs: Logs) -> list[Finding]:
         if not np.isfinite(float(logs.table[-1, 0])):
             return []
         now = time.perf_counter() - self.begin
@@ -100,7 +103,7 @@ class Watch(Callback):
         run = Run(self.model.history, early=True)
         found = by_curves(run)
         if found or now > LONG:
-            self.evidence.probe(self._live(self.tenth))
+            self.evidence.probe(self._live(epochs[-1] + 1))
             found += by_probes(run)
         return found
 
@@ -137,7 +140,7 @@ class Watch(Callback):
         return any(isinstance(a, jax.Array) and a.is_deleted() for a in leaves)
 
 
-def _harmless(look: Any, *given: Any) -> list[Finding]:
+def _harmless(look: Callable[..., list[Finding]], *given: Any) -> list[Finding]:
     """What a look finds; a fault of the guide's own is told, and costs no fit."""
     try:
         return look(*given)

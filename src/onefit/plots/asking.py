@@ -1,8 +1,8 @@
 """What the pictures ask of a model: its answers, its layers' outputs, true classes."""
 
 import math
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol, cast
 
 import jax
 import numpy as np
@@ -12,10 +12,11 @@ from onefit.data import rows
 from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer
 from onefit.layers.tapping import Tap
-from onefit.networks.graph import Graph
-from onefit.training.compiled import flat
+from onefit.losses.base import Loss
+from onefit.networks.graph import Graph, as_graph
+from onefit.training.compiled import Compiled, flat
 from onefit.training.prepare import as_columns
-from onefit.types import Array, Tree, is_shape
+from onefit.types import Array, ArrayLike, Data, Tree, is_shape
 
 __all__ = [
     "Answers",
@@ -30,6 +31,14 @@ __all__ = [
     "spread_rows",
     "whole_classes",
 ]
+
+
+class Predicts(Protocol):
+    """What a model can do besides that it is `Compiled`, in a room above this one."""
+
+    def predict(self, x: Data, *, verbose: int) -> Tree:
+        """The outputs for these rows."""
+        ...
 
 
 class Reading(NamedTuple):
@@ -52,7 +61,7 @@ class Answers(NamedTuple):
     Attributes:
         values: Its outputs, (n, k): probabilities where it has any.
         link: 'sigmoid' or 'softmax' if they are probabilities, else None.
-        threshold: Above which a lone output means class 1, None for a regression.
+        threshold: Above which a single output means class 1, None for a regression.
     """
 
     values: np.ndarray
@@ -78,7 +87,7 @@ class Answers(NamedTuple):
         return max(2, self.values.shape[1])
 
 
-def inputs(where: str, model: Any, x: Any) -> Any:
+def inputs(where: str, model: Compiled, x: Data) -> Tree:
     """The rows of x as the graph of a model takes them; the model is built then."""
     if not hasattr(model, "graph"):
         raise mistyped(
@@ -93,14 +102,17 @@ def inputs(where: str, model: Any, x: Any) -> Any:
     return x
 
 
-def answers(where: str, model: Any, x: Any, threshold: float | None = None) -> Answers:
+def answers(
+    where: str, model: Compiled, x: Data, threshold: float | None = None
+) -> Answers:
     """What a model with one output answers; logits become probabilities.
 
-    A lone output is a class where its activation is a sigmoid, or its loss one for
+    A single output is a class where its activation is a sigmoid, or its loss one for
     classes; else it is a number, unless a threshold is given.
     """
     x = inputs(where, model, x)
-    y = model.predict(list(x) if isinstance(x, tuple) else x, verbose=0)
+    asked = cast(Predicts, model)
+    y = asked.predict(list(x) if isinstance(x, tuple) else x, verbose=0)
     if not isinstance(y, np.ndarray) or y.ndim != 2:
         shown = f"shape {y.shape}" if isinstance(y, np.ndarray) else f"{len(y)} arrays"
         raise invalid(
@@ -110,8 +122,8 @@ def answers(where: str, model: Any, x: Any, threshold: float | None = None) -> A
             "make a model of that output: Model(model.input, model.outputs[0])",
         )
     loss = loss_of(model)
-    link = activation_of(model.graph)
-    if link is None and getattr(loss, "from_logits", False):
+    link = activation_of(as_graph(model.graph, where))
+    if link is None and loss is not None and getattr(loss, "from_logits", False):
         link = loss.link
         y = np.asarray(activations.get(link)(y))
     if threshold is None and y.shape[1] == 1:
@@ -120,7 +132,7 @@ def answers(where: str, model: Any, x: Any, threshold: float | None = None) -> A
     return Answers(y, link, threshold)
 
 
-def loss_of(model: Any) -> Any:
+def loss_of(model: object) -> Loss | None:
     """The loss of a model with one output, or None."""
     losses = list(flat(getattr(model, "loss", None)))
     return losses[0] if len(losses) == 1 else None
@@ -140,18 +152,21 @@ def activation_of(graph: Graph) -> str | None:
 # Layer by layer -----------------------------------------------------------------------
 
 
-def readings(where: str, model: Any, x: Any, most: int | None = None) -> list[Reading]:
+def readings(
+    where: str, model: Compiled, x: Data, most: int | None = None
+) -> list[Reading]:
     """The output of every call in the graph, in order; of models inside, too.
 
-    Of at most so many rows, spread over all.
+    Of at most `most` rows, spread over all.
     """
     x = inputs(where, model, x)
     x = x if most is None else spread_rows(x, most)
     slot = model.graph.slot
-    values = _values(model.graph, slot.params, slot.state, x)
+    graph = as_graph(model.graph, where)
+    values = _values(graph, slot.params, slot.state, x)
     return [
         Reading(name, layer, np.asarray(value))
-        for (name, layer), given in zip(_named(model.graph), values, strict=True)
+        for (name, layer), given in zip(_named(graph), values, strict=True)
         for value in given
     ]
 
@@ -177,7 +192,7 @@ def _named(graph: Graph, prefix: str = "") -> Iterator[tuple[str, Layer]]:
 
 
 def spread_rows(x: Tree, most: int) -> Tree:
-    """At most so many rows, evenly spread over all."""
+    """At most `most` rows, evenly spread over all."""
     count = len(jax.tree.leaves(x)[0])
     kept = np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))
     return jax.tree.map(lambda a: a[kept], x)
@@ -186,7 +201,7 @@ def spread_rows(x: Tree, most: int) -> Tree:
 # Classes ------------------------------------------------------------------------------
 
 
-def classes(where: str, y: Any, count: int | None = None) -> np.ndarray:
+def classes(where: str, y: ArrayLike, count: int | None = None) -> np.ndarray:
     """The class of each row, (n,), from labels (n,) or (n, 1), or one-hot rows.
 
     Of two classes the labels may be -1 and 1.
@@ -238,7 +253,7 @@ def whole_classes(where: str, labels: np.ndarray) -> np.ndarray:
 
 
 def image_shape(
-    where: str, features: tuple[int, ...], shape: Any = None
+    where: str, features: tuple[int, ...], shape: Sequence[int] | None = None
 ) -> tuple[int, int, int]:
     """(height, width, channels) of an example with these axes.
 

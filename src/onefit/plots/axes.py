@@ -1,15 +1,20 @@
 """What the pictures of populations share: axes, colours, who is drawn."""
 
 import re
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
 from onefit.description import Description
 from onefit.errors import invalid, unknown
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 __all__ = [
     "COLOURS",
+    "Population",
     "Setting",
     "drawn",
     "dress_axis",
@@ -30,6 +35,32 @@ COLOURS = (BLUE, RED, "#009E73", "#CC79A7", ORANGE, "#56B4E9", BLACK)
 
 BLOWN = 100
 """How many times the first epoch's median is on its way to infinity."""
+
+
+class Population(Protocol):
+    """What the pictures need of what `population.fit` returned; see it there."""
+
+    history: dict[str, np.ndarray]
+    settings: dict[str, list[Any]]
+    directions: dict[str, str | None]
+
+    def __len__(self) -> int: ...
+
+    def column(self, monitor: str | None = None) -> np.ndarray:
+        """A number of each member and epoch."""
+        ...
+
+    def final(self, monitor: str | None = None) -> np.ndarray:
+        """The last number of each member."""
+        ...
+
+    def diverged(self) -> np.ndarray:
+        """Which members' loss was not finite at their end."""
+        ...
+
+    def ranking(self, monitor: str | None = None) -> np.ndarray:
+        """The members from the best to the worst."""
+        ...
 
 
 class Setting(NamedTuple):
@@ -60,7 +91,7 @@ class Setting(NamedTuple):
         return 10**at if self.log else at
 
 
-def setting_axis(where: str, population: Any, name: str) -> Setting:
+def setting_axis(where: str, population: Population, name: str) -> Setting:
     """The axis of a setting that varies."""
     if name not in population.settings:
         raise unknown("setting of the population", name, population.settings)
@@ -93,17 +124,20 @@ def setting_axis(where: str, population: Any, name: str) -> Setting:
     return Setting(shown, at, np.arange(len(keys)), _texts(distinct), False, False)
 
 
-def varies(population: Any, name: str) -> bool:
+def varies(population: Population, name: str) -> bool:
     """Whether members differ in a setting."""
     return len({repr(value) for value in population.settings[name]}) > 1
 
 
-def _is_number(value: Any) -> bool:
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    return number and bool(np.isfinite(value))
+def _is_number(value: object) -> bool:
+    return (
+        isinstance(value, int | float | np.number)
+        and not isinstance(value, bool)
+        and bool(np.isfinite(value))
+    )
 
 
-def _texts(values: list[Any]) -> list[str]:
+def _texts(values: Sequence[object]) -> list[str]:
     """Short texts of values, told apart."""
     short = [
         type(v).__name__ if isinstance(v, Description) else _text(v) for v in values
@@ -111,7 +145,7 @@ def _texts(values: list[Any]) -> list[str]:
     return short if len(set(short)) == len(short) else [_text(v) for v in values]
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     text = re.sub(r"(, )?name='\w*'", "", str(value))
@@ -137,18 +171,18 @@ def said(metric: str) -> str:
     return metric.replace("val_", "validation ").replace("_", " ")
 
 
-def legend(ax: Any, **where: Any) -> None:
+def legend(ax: "Axes", **where: Any) -> None:
     """The legend, its lines and dots as opaque as they look where many overlap."""
     from matplotlib.patches import Patch
 
     legend = ax.legend(frameon=False, **where)
     for handle in legend.legend_handles:
-        if not isinstance(handle, Patch):
+        if handle is not None and not isinstance(handle, Patch):
             handle.set_alpha(1)
 
 
 def finals(
-    where: str, population: Any, metric: str | None
+    where: str, population: Population, metric: str | None
 ) -> tuple[str, np.ndarray, np.ndarray]:
     """The number asked for: its name, each member's last, and who did not diverge.
 
@@ -177,8 +211,8 @@ def left_out(finite: np.ndarray) -> str:
     return f"{np.sum(~finite):,} of {len(finite):,} diverged, left out"
 
 
-def drawn(ax: Any, size: tuple[float, float] = (6.4, 4)) -> Any:
-    """The Axes to draw on, in the house's dress."""
+def drawn(ax: "Axes | None", size: tuple[float, float] = (6.4, 4)) -> "Axes":
+    """The Axes to draw on, dressed as all pictures of onefit are."""
     from matplotlib.figure import Figure
 
     if ax is None:
@@ -188,7 +222,7 @@ def drawn(ax: Any, size: tuple[float, float] = (6.4, 4)) -> Any:
     return ax
 
 
-def dress_axis(ax: Any, setting: Setting) -> None:
+def dress_axis(ax: "Axes", setting: Setting) -> None:
     """Along x, a setting: ticks at the values themselves, where there are few."""
     from matplotlib.ticker import NullLocator
 

@@ -1,6 +1,7 @@
 """Which classes a classifier takes for which."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -8,13 +9,18 @@ from onefit.errors import invalid, mistyped
 from onefit.plots.asking import answers, classes
 from onefit.plots.axes import drawn
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 __all__ = ["confusion_matrix"]
 
 WRITTEN = 20
-"""Up to so many classes the counts are written in the cells."""
+"""The most classes whose counts are written in the cells."""
 
 
-def confusion_matrix(*given: Any, labels: Any = None, ax: Any = None) -> Any:
+def confusion_matrix(
+    *given: Any, labels: Iterable[object] | None = None, ax: "Axes | None" = None
+) -> "Axes":
     """Draws how often each true class (row) was taken for each class (column).
 
     The colour is the share of the row, so that rare classes are seen as well as
@@ -58,7 +64,7 @@ def confusion_matrix(*given: Any, labels: Any = None, ax: Any = None) -> Any:
     cell = float(np.clip(6.5 / count, 0.15, 0.9 if count < 5 else 0.45))  # inches
     ax = drawn(ax, (cell * count + 2.2, cell * count + 1.2))
     image = ax.imshow(share, cmap="Blues", vmin=0, vmax=100)
-    image.counts = counts
+    image.counts = counts  # type: ignore[attr-defined]
     letters = 9 if counts.max() < 1e4 and count < 13 else 7
     for row, column in np.argwhere(counts) if count <= WRITTEN else ():
         ax.text(
@@ -84,7 +90,7 @@ def confusion_matrix(*given: Any, labels: Any = None, ax: Any = None) -> Any:
     return ax
 
 
-def _pairs(where: str, given: Any) -> tuple[np.ndarray, np.ndarray, int]:
+def _pairs(where: str, given: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray, int]:
     """The true and the predicted classes, and how many classes there are."""
     if len(given) == 3:
         model, x, y = given

@@ -2,8 +2,8 @@
 
 import math
 import textwrap
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast, overload
 
 import numpy as np
 
@@ -11,18 +11,62 @@ from onefit.errors import invalid, unknown
 from onefit.plots.asking import loss_of
 from onefit.plots.axes import BLACK, BLUE, COLOURS, RED, drawn, said, spread
 from onefit.plots.panels import panels
+from onefit.training.history import History
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["finding", "learning_curves"]
 
 
+Logs: TypeAlias = Mapping[str, Sequence[float]]
+"""Each log's name and its numbers over the epochs."""
+
+
+class Finding(Protocol):
+    """What the picture needs of a finding of the guide; see `onefit.guide.finding`."""
+
+    @property
+    def code(self) -> str:
+        """Which finding it is."""
+        ...
+
+    @property
+    def evidence(self) -> Mapping[str, Any]:
+        """The curves and numbers that show it."""
+        ...
+
+
+@overload
 def learning_curves(
-    history: Any,
-    metric: str | Sequence[str] = "loss",
-    ax: Any = None,
+    history: History | Logs,
+    metric: str = "loss",
+    ax: "Axes | None" = None,
     *,
     log: bool = False,
-    chance: Any = None,
-) -> Any:
+    chance: float | Mapping[str, float] | None = None,
+) -> "Axes": ...
+
+
+@overload
+def learning_curves(
+    history: History | Logs,
+    metric: Sequence[str],
+    ax: "Axes | None" = None,
+    *,
+    log: bool = False,
+    chance: float | Mapping[str, float] | None = None,
+) -> np.ndarray: ...
+
+
+def learning_curves(
+    history: History | Logs,
+    metric: str | Sequence[str] = "loss",
+    ax: "Axes | None" = None,
+    *,
+    log: bool = False,
+    chance: float | Mapping[str, float] | None = None,
+) -> "Axes | np.ndarray":
     """Draws numbers over the epochs: training solid, validation dashed.
 
     Args:
@@ -52,7 +96,7 @@ def learning_curves(
 
     Source: lecture 003, "Overfitting".
     """
-    logs = getattr(history, "history", history)
+    logs = cast(Logs, getattr(history, "history", history))
     names = [metric] if isinstance(metric, str) else list(metric)
     for name in names:
         if name not in logs:
@@ -89,43 +133,46 @@ def learning_curves(
     return axes[0] if isinstance(metric, str) else np.array(axes)
 
 
-def _curve(ax: Any, history: Any, logs: Any, name: str) -> None:
+def _curve(ax: "Axes", history: History | Logs, logs: Logs, name: str) -> None:
     epochs = getattr(history, "epoch", range(len(logs[name])))
     at = [e + 1 for e in epochs]
-    # A lone epoch is a dot: a line of one point cannot be seen.
+    # A single epoch is a dot: a line of one point cannot be seen.
     dots = {"marker": "o", "markersize": 4} if len(at) == 1 else {}
     ax.plot(at, logs[name], color=BLUE, label="training", **dots)
-    held = logs.get(f"val_{name}")
-    if held:
+    validation = logs.get(f"val_{name}")
+    if validation:
         at = [e + 1 for e in getattr(history, "validated", epochs)]
         dots = {"marker": "o", "markersize": 4} if len(at) == 1 else {}
-        ax.plot(at, held, color=RED, linestyle="--", label="validation", **dots)
+        ax.plot(at, validation, color=RED, linestyle="--", label="validation", **dots)
     _whole_epochs(ax)
 
 
-def _whole_epochs(ax: Any) -> None:
+def _whole_epochs(ax: "Axes") -> None:
     """Ticks at whole numbers alone: there is no epoch 1.5."""
     from matplotlib.ticker import MaxNLocator
 
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
-def _ways(history: Any) -> dict[str, str | None]:
+def _ways(history: History | Logs) -> dict[str, str | None]:
     """Which way each number is better, as far as it is known."""
     return getattr(history, "params", {}).get("directions", {})
 
 
-def _chance(history: Any, name: str, chance: Any) -> float | None:
+def _chance(
+    history: History | Logs, name: str, chance: float | Mapping[str, float] | None
+) -> float | None:
     """What a guess reaches, if it is asked for and known."""
-    if isinstance(chance, dict):
+    if isinstance(chance, Mapping):
         chance = chance.get(name)
     if chance is None or chance is False:
         return None
     if chance is not True:
         return float(chance)
-    link = getattr(loss_of(getattr(history, "model", None)), "link", None)
+    model: Any = getattr(history, "model", None)
+    link = getattr(loss_of(model), "link", None)
     if link is not None:
-        count = 2 if link == "sigmoid" else history.model.output_shape[-1]
+        count = 2 if link == "sigmoid" else model.output_shape[-1]
         if name == "loss":
             return math.log(count)
         if "acc" in name:
@@ -138,13 +185,13 @@ def _chance(history: Any, name: str, chance: Any) -> float | None:
     )
 
 
-def finding(finding: Any, ax: Any = None) -> Any:
+def finding(finding: Finding, ax: "Axes | None" = None) -> "Axes":
     """Draws the curves that show a finding: its evidence, over the epochs.
 
     Args:
         finding: A Finding of the guide: its `evidence` is a dict, each name with a
             sequence of numbers over the epochs, or with {"x": ..., "y": ...,
-            "label": ...}. A lone number is drawn as a level, or written beside them
+            "label": ...}. A single number is drawn as a level, or written beside them
             where it lies far from the curves.
         ax: The Axes to draw on; a new figure without one.
 
@@ -187,20 +234,22 @@ def finding(finding: Any, ax: Any = None) -> Any:
     return ax
 
 
-def _evidence(finding: Any) -> tuple[dict[str, Any], dict[str, float]]:
-    """The curves of a finding, each an x and a y, and its lone numbers."""
+def _evidence(
+    finding: Finding,
+) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], dict[str, float]]:
+    """The curves of a finding, each an x and a y, and its single numbers."""
     evidence = getattr(finding, "evidence", None) or {}
     if "y" in evidence and np.ndim(evidence["y"]) == 1:
         evidence = {str(evidence.get("label", "value")): evidence}
     curves, numbers = {}, {}
     for name, value in evidence.items():
-        told = value if isinstance(value, dict) else {"y": value}
-        y = told.get("y", "")
+        curve = value if isinstance(value, dict) else {"y": value}
+        y = curve.get("y", "")
         if _is_curve(y):
             y = np.asarray(y, float)
-            x = told.get("x")
+            x = curve.get("x")
             x = np.arange(1, len(y) + 1) if x is None else np.asarray(x, float)
-            curves[str(told.get("label") or said(str(name)))] = x, y
+            curves[str(curve.get("label") or said(str(name)))] = x, y
         elif isinstance(value, int | float | np.number):
             numbers[said(str(name))] = float(value)
     if not curves:
@@ -213,14 +262,14 @@ def _evidence(finding: Any) -> tuple[dict[str, Any], dict[str, float]]:
     return curves, numbers
 
 
-def _is_curve(value: Any) -> bool:
+def _is_curve(value: object) -> bool:
     """Whether this is a sequence of numbers."""
     value = np.asarray(value)
     return value.ndim == 1 and value.size > 0 and value.dtype.kind in "iufb"
 
 
-def _levels(ax: Any, values: np.ndarray, numbers: dict[str, float]) -> None:
-    """Lone numbers as levels, or in the legend where they lie far from the curves."""
+def _levels(ax: "Axes", values: np.ndarray, numbers: dict[str, float]) -> None:
+    """Single numbers as levels, or in the legend where they lie far from the curves."""
     values = values[np.isfinite(values)]
     if len(values) and spread(values, 1000):
         ax.set_yscale("log")
@@ -239,7 +288,7 @@ def _levels(ax: Any, values: np.ndarray, numbers: dict[str, float]) -> None:
             ax.plot([], [], " ", label=f"{name}: {number:.4g}")
 
 
-def _headline(finding: Any) -> str:
+def _headline(finding: Finding) -> str:
     """What was found, where, and what was seen, in lines that fit."""
     layer = getattr(finding, "layer", None)
     head = f"{finding.code}{f' in {layer}' if layer else ''}"

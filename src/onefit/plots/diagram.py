@@ -2,18 +2,23 @@
 
 import itertools
 import os
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import numpy as np
 
 from onefit import activations, config
 from onefit.errors import invalid, unknown
+from onefit.layers.base import Layer
 from onefit.layers.core import InputLayer
-from onefit.networks.graph import Graph
+from onefit.networks.graph import Graph, Node
 from onefit.plots.axes import drawn
 from onefit.plots.layout import Layout, layered
-from onefit.types import is_shape
+from onefit.training.compiled import Compiled
+from onefit.types import Mask, Shapes, is_shape
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["plot_model"]
 
@@ -51,7 +56,7 @@ class Drawing(NamedTuple):
     layout: Layout
 
 
-class Told(NamedTuple):
+class Wanted(NamedTuple):
     """What the boxes are to say."""
 
     shapes: bool
@@ -64,7 +69,7 @@ class Told(NamedTuple):
 
 
 def plot_model(
-    model: Any,
+    model: Compiled | Graph,
     to_file: str | os.PathLike | None = None,
     show_shapes: bool = False,
     show_dtype: bool = False,
@@ -74,7 +79,7 @@ def plot_model(
     dpi: int = 200,
     show_layer_activations: bool = False,
     show_trainable: bool = False,
-) -> Any:
+) -> "Axes":
     """Draws the graph of a model: a box for each call of a layer, arrows between them.
 
     Layers with weights are blue, others grey. A layer that is called several times is
@@ -134,7 +139,7 @@ def plot_model(
             "begin with Input((4,)), or write model.build((None, 4))",
         )
     across = rankdir in ("LR", "RL")
-    told = Told(
+    wanted = Wanted(
         show_shapes,
         show_dtype,
         show_layer_names,
@@ -144,7 +149,7 @@ def plot_model(
         across,
     )
     shape = graph.slot.input_shape if graph.built else None
-    picture = _drawing(graph, shape, told, entrance=True)
+    picture = _drawing(graph, shape, wanted, entrance=True)
     width, height = picture.layout.width, picture.layout.height
     if across:
         width, height = height, width
@@ -154,14 +159,14 @@ def plot_model(
     if to_file is not None:
         # matplotlib makes no picture of more than 65,536 points a side.
         most = 60_000 * 72 / max(width, height)
-        ax.figure.savefig(os.fspath(to_file), dpi=min(dpi, most))
+        ax.figure.savefig(os.fspath(to_file), dpi=min(dpi, most))  # type: ignore[union-attr]
     return ax
 
 
 # What the boxes say -------------------------------------------------------------------
 
 
-def _drawing(graph: Graph, shape: Any, told: Told, entrance: bool) -> Drawing:
+def _drawing(graph: Graph, shape: Shapes, wanted: Wanted, entrance: bool) -> Drawing:
     """The boxes of a graph and their layout.
 
     The values of the graph have the numbers of its boxes: those that make them.
@@ -177,28 +182,30 @@ def _drawing(graph: Graph, shape: Any, told: Told, entrance: bool) -> Drawing:
     }
     for number in range(graph.inputs):
         if entrance and number not in fed:
-            known = tuple(inputs[number]) if told.shapes and inputs else None
+            known = tuple(inputs[number]) if wanted.shapes and inputs else None
             maker[number] = len(boxes)
-            boxes.append(_box("InputLayer", [str(known)] if known else [], PLAIN, told))
+            boxes.append(
+                _box("InputLayer", [str(known)] if known else [], PLAIN, wanted)
+            )
     value = graph.inputs
     for at, node in enumerate(graph.nodes):
         layer = graph.layers[node.layer]
         own = len(boxes)
-        boxes.append(_called(layer, shapes[at], told, at, calls))
+        boxes.append(_called(layer, shapes[at], wanted, at, calls))
         sources = jax.tree.leaves((node.sources, node.mask))
         arrows += [(maker[s], own) for s in sources if s in maker]
         for _ in range(node.outputs):
             maker[value] = own
             value += 1
-    turned = [box.size[::-1] if told.across else box.size for box in boxes]
+    turned = [box.size[::-1] if wanted.across else box.size for box in boxes]
     return Drawing(boxes, layered(turned, arrows))
 
 
-def _shapes(graph: Graph, shape: Any) -> list[Any]:
+def _shapes(graph: Graph, shape: Shapes) -> list[tuple[Shapes, Shapes]]:
     """The shapes of the input and the output of every call."""
     found = []
 
-    def call(node: Any, number: int, given: Any, mask: Any) -> Any:
+    def call(node: Node, number: int, given: Shapes, mask: Mask) -> Shapes:
         del number, mask
         layer = graph.layers[node.layer]
         made = layer.call_shape(given, **dict(node.options))
@@ -209,7 +216,13 @@ def _shapes(graph: Graph, shape: Any) -> list[Any]:
     return found
 
 
-def _called(layer: Any, shapes: Any, told: Told, at: int, calls: list[int]) -> Box:
+def _called(
+    layer: Layer,
+    shapes: tuple[Shapes, Shapes] | None,
+    wanted: Wanted,
+    at: int,
+    calls: list[int],
+) -> Box:
     """The box of one call of a layer."""
     kind = type(layer).__name__
     if isinstance(layer, Graph):
@@ -217,62 +230,62 @@ def _called(layer: Any, shapes: Any, told: Told, at: int, calls: list[int]) -> B
         kind = type(face).__name__ if face is not None else "Model"
     lines = []
     given, made = shapes or (None, None)
-    if told.shapes and isinstance(layer, InputLayer):
+    if wanted.shapes and isinstance(layer, InputLayer):
         lines.append(_shape(made))
-    elif told.shapes:
+    elif wanted.shapes:
         lines += [f"in {_shape(given)}", f"out {_shape(made)}"]
-    if told.types:
+    if wanted.types:
         lines.append(f"dtype {layer.dtype or _float(layer)}")
-    if told.activations and (text := _activation(layer)):
+    if wanted.activations and (text := _activation(layer)):
         lines.append(f"activation {text}")
     heavy = layer.built and any(w.size for w in layer.weights)
-    if told.trainable and heavy:
+    if wanted.trainable and heavy:
         lines.append("trainable" if layer.trainable else "frozen")
     colour = HEAVY if heavy else PLAIN
     times = calls.count(calls[at])
     if times > 1:
         colour = SHARED
         lines.append(f"call {calls[: at + 1].count(calls[at])} of {times}, shared")
-    head = f"{layer.name} ({kind})" if told.names else kind
-    if isinstance(layer, Graph) and told.inside:
-        inside = _drawing(layer, given, told, entrance=False)
+    head = f"{layer.name} ({kind})" if wanted.names else kind
+    if isinstance(layer, Graph) and wanted.inside:
+        inside = _drawing(layer, given, wanted, entrance=False)
         return _frame(
-            head if told.names else f"{layer.name} ({kind})", lines, inside, told
+            head if wanted.names else f"{layer.name} ({kind})", lines, inside, wanted
         )
-    return _box(head, lines, colour, told)
+    return _box(head, lines, colour, wanted)
 
 
-def _shape(shape: Any) -> str:
+def _shape(shape: Shapes) -> str:
     """One shape, or several: (None, 4), (None, 4)."""
     leaves = jax.tree.leaves(shape, is_leaf=is_shape)
     text = ", ".join(str(tuple(one)) for one in leaves[:3])
     return text + (f" and {len(leaves) - 3} more" if len(leaves) > 3 else "")
 
 
-def _float(layer: Any) -> str:
+def _float(layer: Layer) -> str:
     leaves = jax.tree.leaves(layer.slot.params) if layer.built else []
     if leaves:
         return str(leaves[0].dtype)
     return str(config.floatx())
 
 
-def _activation(layer: Any) -> str | None:
+def _activation(layer: Layer) -> str | None:
     own = getattr(layer, "activation", None)
     if own is None or own is activations.linear:
         return None
     return str(getattr(own, "__name__", type(own).__name__))
 
 
-def _box(head: str, lines: list[str], colour: str, told: Told) -> Box:
-    del told
+def _box(head: str, lines: list[str], colour: str, wanted: Wanted) -> Box:
+    del wanted
     width = max([_wide(head, True), *(_wide(line) for line in lines)])
     return Box(head, lines, colour, (width + 2 * PAD, _high(lines) + PAD))
 
 
-def _frame(head: str, lines: list[str], inside: Drawing, told: Told) -> Box:
+def _frame(head: str, lines: list[str], inside: Drawing, wanted: Wanted) -> Box:
     """The box of a model inside, around what is drawn in it."""
     size = inside.layout.width, inside.layout.height
-    width, height = size[::-1] if told.across else size
+    width, height = size[::-1] if wanted.across else size
     text = max([_wide(head, True), *(_wide(line) for line in lines)])
     wide = max(width + 4 * PAD, text + 2 * PAD)
     return Box(head, lines, "#FFFFFF", (wide, height + _high(lines) + 4 * PAD), inside)
@@ -294,7 +307,7 @@ def _high(lines: list[str]) -> float:
 # How it is drawn ----------------------------------------------------------------------
 
 
-def _canvas(width: float, height: float) -> Any:
+def _canvas(width: float, height: float) -> "Axes":
     """An Axes whose units are points, the whole of a figure of its own."""
     from matplotlib.figure import Figure
 
@@ -307,7 +320,7 @@ def _canvas(width: float, height: float) -> Any:
 
 
 def _draw(
-    ax: Any,
+    ax: "Axes",
     drawing: Drawing,
     corner: np.ndarray,
     across: bool,
@@ -335,7 +348,7 @@ def _draw(
         _paint(ax, box, place, across, flip)
 
 
-def _arrow(ax: Any, way: np.ndarray, across: bool) -> None:
+def _arrow(ax: "Axes", way: np.ndarray, across: bool) -> None:
     """A smooth way through these points, with a head at its end."""
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path
@@ -362,7 +375,7 @@ def _arrow(ax: Any, way: np.ndarray, across: bool) -> None:
     )
 
 
-def _paint(ax: Any, box: Box, place: np.ndarray, across: bool, flip: bool) -> None:
+def _paint(ax: "Axes", box: Box, place: np.ndarray, across: bool, flip: bool) -> None:
     """A box: its head on a coloured ground, its lines, and what is inside."""
     from matplotlib.patches import FancyBboxPatch
 

@@ -1,7 +1,7 @@
 """Activation functions and their derivatives."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -10,6 +10,10 @@ from onefit import activations, config
 from onefit.errors import invalid
 from onefit.plots.axes import BLUE, RED, drawn
 from onefit.plots.panels import panels
+from onefit.types import Array, Function, Identifier
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["activation_functions"]
 
@@ -26,8 +30,11 @@ LECTURES = (
 
 
 def activation_functions(
-    names: Any = None, z: tuple[float, float] = (-4.0, 4.0), *, ax: Any = None
-) -> Any:
+    names: Identifier = None,
+    z: tuple[float, float] = (-4.0, 4.0),
+    *,
+    ax: "Axes | None" = None,
+) -> "Axes | np.ndarray":
     """Draws activation functions g(z), solid, and their derivatives g'(z), dashed.
 
     Args:
@@ -35,7 +42,7 @@ def activation_functions(
             list, or as a dict by what they are to be called. The lectures' and the
             usual ones unless given.
         z: From where to where.
-        ax: The Axes to draw a lone function on; a new figure without one.
+        ax: The Axes to draw a single function on; a new figure without one.
 
     Returns:
         The matplotlib Axes; of several functions an array of them, (function,).
@@ -56,8 +63,8 @@ def activation_functions(
     low, high = (float(end) for end in z)
     if not low < high:
         raise invalid(where, f"z={tuple(z)}", "a lower end first", "write z=(-4, 4)")
-    lone = names is not None and not isinstance(names, list | tuple | dict)
-    functions = _functions([names] if lone else LECTURES if names is None else names)
+    single = names is not None and not isinstance(names, list | tuple | dict)
+    functions = _functions([names] if single else LECTURES if names is None else names)
     if not functions or (ax is not None and len(functions) > 1):
         raise invalid(
             where,
@@ -69,7 +76,7 @@ def activation_functions(
     # Not at whole numbers, where functions have their corners and slopes two values.
     slopes_at = at + (high - low) * 1e-6
     curves = _curves(where, functions, at, slopes_at)
-    if lone or ax is not None:
+    if single or ax is not None:
         axes = [drawn(ax, (5, 3.6))]
     else:
         axes = panels(len(functions), 4, (2.5, 2.3), sharex=True)
@@ -84,10 +91,12 @@ def activation_functions(
         panel.set_xlabel("$z$")
         panel.tick_params(labelsize=8, labelbottom=True)
     axes[0].legend(frameon=False, fontsize=8.5, loc="best")
-    return axes[0] if lone else np.array(axes)
+    return axes[0] if single else np.array(axes)
 
 
-def _functions(given: Any) -> dict[str, Callable[..., Any]]:
+def _functions(
+    given: Sequence[Identifier] | dict[str, Identifier],
+) -> dict[str, Function]:
     """The functions by what they are called, each name once."""
     if isinstance(given, dict):
         return {str(name): activations.get(g) for name, g in given.items()}
@@ -102,10 +111,7 @@ def _functions(given: Any) -> dict[str, Callable[..., Any]]:
 
 
 def _curves(
-    where: str,
-    functions: dict[str, Callable[..., Any]],
-    at: np.ndarray,
-    slopes_at: np.ndarray,
+    where: str, functions: dict[str, Function], at: np.ndarray, slopes_at: np.ndarray
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Each function's values and slopes: one program for all."""
     for name, g in functions.items():
@@ -123,7 +129,7 @@ def _curves(
             )
 
     @jax.jit
-    def both(z: Any, slopes_z: Any) -> Any:
+    def both(z: Array, slopes_z: Array) -> list[tuple[Array, Array]]:
         return [
             (jax.vmap(g)(z), jax.vmap(jax.grad(g))(slopes_z))
             for g in functions.values()

@@ -1,7 +1,6 @@
 """How the numbers of each layer are spread: activations forward, gradients back."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import jax
 import numpy as np
@@ -10,14 +9,15 @@ from onefit.data.batch import Batch
 from onefit.errors import invalid, unknown
 from onefit.layers import Flatten, InputLayer, Permute, Reshape
 from onefit.layers.base import Layer
-from onefit.networks.graph import Graph
+from onefit.networks.graph import Graph, as_graph
 from onefit.plots.asking import readings, spread_rows
 from onefit.plots.axes import BLUE, drawn
 from onefit.plots.panels import panels, short
+from onefit.training.compiled import Compiled
 from onefit.training.prepare import read_rows
 from onefit.training.targets import fit_targets
 from onefit.training.task import Task
-from onefit.types import Tree
+from onefit.types import Data, Tree
 
 __all__ = ["activations_histogram", "gradients_histogram"]
 
@@ -28,8 +28,8 @@ BARS = 50
 
 
 def activations_histogram(
-    model: Any, x: Any, layers: Sequence[str] | None = None
-) -> Any:
+    model: Compiled, x: Data, layers: Sequence[str] | None = None
+) -> np.ndarray:
     """Draws how the outputs a^[l] of each layer are spread over some rows.
 
     Under each name stand the mean μ, the standard deviation σ and the share that is
@@ -94,14 +94,14 @@ def activations_histogram(
 
 
 def _idle(layer: Layer) -> bool:
-    """Whether a layer only hands on, or rearranges, what it is given."""
+    """Whether a layer leaves its input as it is, or only rearranges it."""
     moves = isinstance(layer, Flatten | Reshape | Permute)
     return (
         moves or isinstance(layer, InputLayer) or (layer.random and not layer.weights)
     )
 
 
-def gradients_histogram(model: Any, x: Any, y: Any) -> Any:
+def gradients_histogram(model: Compiled, x: Data, y: Data) -> np.ndarray:
     """Draws how large the gradients dJ/dw of each layer's weights are.
 
     The layers stand below each other on one log scale, from the first to the last:
@@ -139,7 +139,7 @@ def gradients_histogram(model: Any, x: Any, y: Any) -> Any:
     batch = fit_targets(task, batch)
     slot = model.graph.slot
     grads = _gradient(task, slot.params, slot.state, batch)
-    found = list(_by_layer(model.graph, grads))
+    found = list(_by_layer(as_graph(model.graph, where), grads))
     if not found:
         raise invalid(where, "a model without weights", "layers that learn")
     sizes = np.concatenate([np.abs(values) for _, values in found])

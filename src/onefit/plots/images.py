@@ -1,15 +1,19 @@
 """Pictures made of images: weights, and examples that a model gets wrong."""
 
 import math
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from onefit.errors import invalid, mistyped
 from onefit.layers import Flatten, Reshape
+from onefit.layers.base import Layer
+from onefit.networks.graph import as_graph
 from onefit.plots.asking import answers, classes, image_shape
 from onefit.plots.axes import drawn
 from onefit.plots.panels import bare, panels, signed_colours, signed_limit
+from onefit.training.compiled import Compiled
+from onefit.types import Data
 
 __all__ = ["weights_as_images", "wrong_examples"]
 
@@ -18,8 +22,8 @@ UNITS, WIDE = 64, 12
 
 
 def weights_as_images(
-    model: Any, layer: str | int | None = None, shape: Any = None
-) -> Any:
+    model: Compiled, layer: str | int | None = None, shape: Sequence[int] | None = None
+) -> np.ndarray:
     """Draws what each unit of a layer looks for: its weights as an image.
 
     Blue weights are positive, vermilion ones negative, white ones 0, on one scale. The
@@ -85,7 +89,7 @@ def weights_as_images(
     return axes
 
 
-def _layer(where: str, model: Any, layer: str | int | None) -> Any:
+def _layer(where: str, model: Compiled, layer: str | int | None) -> Layer:
     """The layer asked for; the first with a kernel, also in models inside."""
     if not getattr(model, "built", False):
         raise invalid(
@@ -107,7 +111,7 @@ def _layer(where: str, model: Any, layer: str | int | None) -> Any:
     )
 
 
-def _kernel(where: str, layer: Any) -> np.ndarray:
+def _kernel(where: str, layer: Layer) -> np.ndarray:
     """The kernel of a layer as a numpy array: (inputs, units) or (taps ..., units)."""
     params = getattr(getattr(layer, "slot", None), "params", {})
     kernel = np.asarray(params.get("kernel", 0.0)) if isinstance(params, dict) else None
@@ -121,9 +125,9 @@ def _kernel(where: str, layer: Any) -> np.ndarray:
     return kernel
 
 
-def _seen(model: Any, layer: Any) -> tuple[int, ...] | None:
+def _seen(model: Compiled, layer: Layer) -> tuple[int, ...] | None:
     """The image before the Flatten that leads to a layer, if one does."""
-    graph = model.graph
+    graph = as_graph(model.graph, "weights_as_images")
     makers = graph.makers()
     for node in graph.nodes:
         if graph.layers[node.layer] is not layer or not isinstance(node.sources, int):
@@ -141,14 +145,14 @@ def _seen(model: Any, layer: Any) -> tuple[int, ...] | None:
 
 
 def wrong_examples(
-    model: Any,
-    x: Any,
-    y: Any,
+    model: Compiled,
+    x: Data,
+    y: Data,
     count: int = 25,
     *,
-    labels: Any = None,
-    shape: Any = None,
-) -> Any:
+    labels: Iterable[object] | None = None,
+    shape: Sequence[int] | None = None,
+) -> np.ndarray:
     """Draws the images that a classifier gets wrong, the surest mistakes first.
 
     Above each stands the true class, what the model says, and how probable that is to

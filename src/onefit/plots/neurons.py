@@ -2,28 +2,34 @@
 
 import itertools
 import math
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
 
 from onefit.errors import invalid
 from onefit.layers import Dense, Dropout, Flatten, InputLayer
-from onefit.networks.graph import Graph, Node
+from onefit.layers.base import Layer
+from onefit.networks.graph import Graph, Node, as_graph
 from onefit.plots.asking import inputs, readings
 from onefit.plots.axes import BLUE, RED, drawn
 from onefit.plots.panels import short, signed_colours, signed_limit
+from onefit.training.compiled import Compiled
+from onefit.types import Data
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["network"]
 
 WRITTEN = 30
-"""Up to so many weights their numbers are written on the lines."""
+"""The most weights whose numbers are written on the lines."""
 
 ACROSS, UP, RADIUS = 3.0, 1.0, 0.33
 """How far columns and neurons lie from each other, and the neurons' size."""
 
 INCH = 0.66
-"""So many inches is a neuron's place."""
+"""The inches that a neuron has."""
 
 
 class Column(NamedTuple):
@@ -46,7 +52,9 @@ class Column(NamedTuple):
     bounded: bool = False
 
 
-def network(model: Any, x: Any = None, *, units: int = 10, ax: Any = None) -> Any:
+def network(
+    model: Compiled, x: Data = None, *, units: int = 10, ax: "Axes | None" = None
+) -> "Axes":
     """Draws a network of dense layers: its neurons, weights and biases.
 
     A line is a weight: blue above 0, vermilion below, the wider the larger. Below a
@@ -58,7 +66,7 @@ def network(model: Any, x: Any = None, *, units: int = 10, ax: Any = None) -> An
         model: A model that is built, its dense layers one after another; layers that
             keep the shape (Dropout, Activation) belong to the neurons before.
         x: One example, (features,) or (1, features), or none.
-        units: At most so many neurons of a layer are drawn.
+        units: The most neurons of a layer that are drawn.
         ax: The Axes to draw on; a new figure without one.
 
     Returns:
@@ -123,7 +131,7 @@ def network(model: Any, x: Any = None, *, units: int = 10, ax: Any = None) -> An
     return ax
 
 
-def _columns(where: str, model: Any) -> list[Column]:
+def _columns(where: str, model: Compiled) -> list[Column]:
     """The columns of neurons of a chain of dense layers."""
     fix = "draw plot_model(model) instead"
     if not getattr(model, "built", False):
@@ -133,7 +141,7 @@ def _columns(where: str, model: Any) -> list[Column]:
             "a model that is built",
             "begin with Input((2,)), or write model.build((None, 2))",
         )
-    layers = _chain(where, model.graph, fix)
+    layers = _chain(where, as_graph(model.graph, where), fix)
     shape = model.graph.slot.input_shape
     size = math.prod(n or 1 for n in shape[1:])
     columns = [Column("input", size, None, None, None)]
@@ -180,7 +188,9 @@ def _title(name: str, layer: Dense) -> str:
     return name if function == "linear" else f"{name}\n{function}"
 
 
-def _chain(where: str, graph: Graph, fix: str, prefix: str = "") -> list[Any]:
+def _chain(
+    where: str, graph: Graph, fix: str, prefix: str = ""
+) -> list[tuple[str, Layer]]:
     """The names and layers of a graph that is a chain, those of models inside too."""
     found = []
     for number, node in enumerate(graph.nodes):
@@ -197,7 +207,9 @@ def _chain(where: str, graph: Graph, fix: str, prefix: str = "") -> list[Any]:
     return found
 
 
-def _values(where: str, model: Any, x: Any, columns: list[Column]) -> list[np.ndarray]:
+def _values(
+    where: str, model: Compiled, x: Data, columns: list[Column]
+) -> list[np.ndarray]:
     """What the neurons of each column give for one example."""
     x = np.asarray(x)
     shape = model.graph.slot.input_shape
@@ -218,7 +230,7 @@ def _places(size: int, units: int) -> dict[int, float]:
 
 
 def _lines(
-    ax: Any,
+    ax: "Axes",
     at: int,
     column: Column,
     left: dict[int, float],
@@ -262,7 +274,7 @@ def _lines(
 
 
 def _neurons(
-    ax: Any,
+    ax: "Axes",
     at: int,
     column: Column,
     places: dict[int, float],

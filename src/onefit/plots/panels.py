@@ -1,11 +1,16 @@
 """What pictures of many panels share, and the colours of signed numbers and classes."""
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from onefit.plots.axes import BLUE, COLOURS, RED
+from onefit.types import ArrayLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
 
 __all__ = ["bare", "class_colours", "panels", "short", "signed_colours", "signed_limit"]
 
@@ -20,7 +25,7 @@ def panels(
     beside: float = 0.0,
     **options: Any,
 ) -> np.ndarray:
-    """So many Axes in rows of a figure of their own, each of this size in inches.
+    """A number of Axes in rows of a figure of their own, each of this size in inches.
 
     Beside them is room for a scale of colours, where it is asked for.
     """
@@ -39,21 +44,21 @@ def panels(
     return axes[:count]
 
 
-def bare(ax: Any) -> None:
+def bare(ax: "Axes") -> None:
     """An Axes for an image: a thin frame and no ticks."""
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(True)
     ax.spines[:].set(linewidth=0.5, color="0.6")
 
 
-def signed_colours() -> Any:
+def signed_colours() -> "Colormap":
     """From vermilion below zero over white to blue above: told apart by everyone."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("signed", [RED, "#F7F7F7", BLUE])
 
 
-def signed_limit(values: Any) -> float:
+def signed_limit(values: ArrayLike) -> float:
     """The largest distance from zero, and 1 where all is zero."""
     values = np.asarray(values)
     values = np.abs(values[np.isfinite(values)])

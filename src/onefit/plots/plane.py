@@ -1,17 +1,23 @@
 """Pictures over the plane of two inputs: a model's answers, and each unit's."""
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from onefit import config
 from onefit.errors import invalid, unknown
+from onefit.layers.base import Layer
 from onefit.layers.core import InputLayer
 from onefit.plots.asking import Answers, Reading, answers, classes, inputs, readings
 from onefit.plots.axes import BLACK, drawn
 from onefit.plots.panels import MARKS, bare, class_colours, signed_colours, signed_limit
-from onefit.types import is_shape
+from onefit.training.compiled import Compiled
+from onefit.types import Data, is_shape
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["decision_boundary", "unit_responses"]
 
@@ -46,7 +52,7 @@ class Plane(NamedTuple):
         return np.asarray(values, float).reshape(self.side, self.side)
 
 
-def _plane(where: str, model: Any, x: Any, side: int) -> Plane:
+def _plane(where: str, model: Compiled, x: Data, side: int) -> Plane:
     """The plane around the rows of x; from -1 to 1 without them."""
     if x is None:
         ends = np.array([[-1.0, -1.0], [1.0, 1.0]])
@@ -77,14 +83,14 @@ def _plane(where: str, model: Any, x: Any, side: int) -> Plane:
 
 
 def decision_boundary(
-    model: Any,
-    x: Any,
-    y: Any = None,
+    model: Compiled,
+    x: Data,
+    y: Data = None,
     *,
-    labels: Any = None,
+    labels: Iterable[object] | None = None,
     threshold: float | None = None,
-    ax: Any = None,
-) -> Any:
+    ax: "Axes | None" = None,
+) -> "Axes":
     """Draws what a model of two inputs answers everywhere, and the rows of data.
 
     Two classes: the probability as a colour, the boundary as a black line. More
@@ -97,8 +103,9 @@ def decision_boundary(
         x: The rows, (n, 2).
         y: Their classes or targets; without them no rows are drawn.
         labels: The names of the classes, their numbers unless given.
-        threshold: Above which a lone output means class 1: 0.5 for a probability and 0
-            for a hinge loss. Another lone output is a regression, unless this is given.
+        threshold: Above which a single output means class 1: 0.5 for a probability, 0
+            for a hinge loss. Another single output is a regression, unless this is
+            given.
         ax: The Axes to draw on; a new figure without one.
 
     Returns:
@@ -152,7 +159,7 @@ def decision_boundary(
     return ax
 
 
-def _names(where: str, labels: Any, count: int) -> list[str]:
+def _names(where: str, labels: Iterable[object] | None, count: int) -> list[str]:
     names = [str(k) for k in range(count)] if labels is None else list(map(str, labels))
     if len(names) != count:
         raise invalid(
@@ -169,7 +176,7 @@ def _refuse_lengths(where: str, x: int, y: int) -> None:
         raise invalid(where, f"{x} rows of x and {y} of y", "a target for each row")
 
 
-def _two_regions(ax: Any, plane: Plane, found: Answers, names: list[str]) -> None:
+def _two_regions(ax: "Axes", plane: Plane, found: Answers, names: list[str]) -> None:
     """The probability of class 1 as a colour, and where it crosses the threshold."""
     values = found.values
     limit = 0.5 if found.threshold is None else found.threshold
@@ -196,7 +203,7 @@ def _two_regions(ax: Any, plane: Plane, found: Answers, names: list[str]) -> Non
     ax.figure.colorbar(image, ax=ax, label=name)
 
 
-def _regions(ax: Any, plane: Plane, found: Answers, names: list[str]) -> None:
+def _regions(ax: "Axes", plane: Plane, found: Answers, names: list[str]) -> None:
     """Each class's region, the paler the less sure, and their boundaries."""
     number, colours = plane.table(found.classes), class_colours(len(names))
     sure = found.values.max(axis=1)
@@ -247,7 +254,7 @@ def _inside(region: np.ndarray) -> tuple[int, int]:
 
 
 def _rows(
-    ax: Any, x: np.ndarray, true: np.ndarray, own: np.ndarray, names: list[str]
+    ax: "Axes", x: np.ndarray, true: np.ndarray, own: np.ndarray, names: list[str]
 ) -> None:
     """The rows, each class with its colour and mark, and crosses on the wrong ones."""
     colours = class_colours(len(names))
@@ -276,7 +283,7 @@ def _rows(
         )
 
 
-def _surface(ax: Any, plane: Plane, found: Answers, x: Any, y: Any) -> None:
+def _surface(ax: "Axes", plane: Plane, found: Answers, x: Data, y: Data) -> None:
     """The output as a map with lines of equal height, and rows by their targets."""
     from matplotlib.colors import Normalize
 
@@ -321,7 +328,9 @@ def _surface(ax: Any, plane: Plane, found: Answers, x: Any, y: Any) -> None:
 # Each unit's answer -------------------------------------------------------------------
 
 
-def unit_responses(model: Any, x: Any = None, layer: str | int | None = None) -> Any:
+def unit_responses(
+    model: Compiled, x: Data = None, layer: str | int | None = None
+) -> np.ndarray:
     """Draws each unit's output over the plane of two inputs, layer by layer.
 
     A row of panels is a layer: what its units make of the layer before, up to the
@@ -362,8 +371,8 @@ def unit_responses(model: Any, x: Any = None, layer: str | int | None = None) ->
     return _responses(plane, found, counts)
 
 
-def _idle(layer: Any) -> bool:
-    """Whether a layer hands on what it is given, when it does not train."""
+def _idle(layer: Layer) -> bool:
+    """Whether a layer gives back its input, when it does not train."""
     return isinstance(layer, InputLayer) or (layer.random and not layer.weights)
 
 
@@ -408,8 +417,8 @@ def _responses(plane: Plane, found: list[Reading], counts: list[int]) -> np.ndar
 
 
 def _units(
-    plane: Plane, reading: Reading, part: Any, count: int, columns: int
-) -> list[Any]:
+    plane: Plane, reading: Reading, part: np.ndarray, count: int, columns: int
+) -> "list[Axes]":
     """The panels of a layer's units, and the scale of its colours."""
     values = reading.value[:, :count]
     bounded = values.min() >= 0 and values.max() <= 1 and _is_share(reading)

@@ -1,7 +1,7 @@
 """Pictures of a population: its curves, and what its settings do to a number."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from onefit.plots.axes import (
     COLOURS,
     ORANGE,
     RED,
+    Population,
     Setting,
     drawn,
     dress_axis,
@@ -26,6 +27,10 @@ from onefit.plots.axes import (
     varies,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
+
 __all__ = ["heat_map", "metric_against", "parallel_coordinates", "population_curves"]
 
 LINES = 300
@@ -39,13 +44,13 @@ POINTS = 500
 
 
 def population_curves(
-    population: Any,
+    population: Population,
     metric: str | None = None,
     *,
     by: str | None = None,
     log: bool = False,
-    ax: Any = None,
-) -> Any:
+    ax: "Axes | None" = None,
+) -> "Axes":
     """Draws a number over the epochs for all members: each curve, and quantiles.
 
     Half of the members lie in the dark band, nine in ten in the light one; a member
@@ -131,7 +136,11 @@ def _filled(table: np.ndarray) -> np.ndarray:
 
 
 def _curves(
-    ax: Any, epochs: np.ndarray, table: np.ndarray, colours: Any, count: int
+    ax: "Axes",
+    epochs: np.ndarray,
+    table: np.ndarray,
+    colours: str | np.ndarray,
+    count: int,
 ) -> None:
     from matplotlib.collections import LineCollection
 
@@ -154,7 +163,7 @@ def _curves(
     ax.autoscale_view()
 
 
-def _bands(ax: Any, epochs: np.ndarray, table: np.ndarray) -> None:
+def _bands(ax: "Axes", epochs: np.ndarray, table: np.ndarray) -> None:
     low, q1, middle, q3, high = np.quantile(table, [0.05, 0.25, 0.5, 0.75, 0.95], 0)
     ax.fill_between(
         epochs, low, high, color=ORANGE, alpha=0.2, linewidth=0, label="nine in ten"
@@ -163,7 +172,7 @@ def _bands(ax: Any, epochs: np.ndarray, table: np.ndarray) -> None:
     ax.plot(epochs, middle, color=BLACK, linewidth=2, label="median")
 
 
-def _colours(setting: Setting, ax: Any) -> np.ndarray:
+def _colours(setting: Setting, ax: "Axes") -> np.ndarray:
     """A colour for each member: by Okabe and Ito, or along viridis for many numbers."""
     from matplotlib import colormaps, colors
     from matplotlib.cm import ScalarMappable
@@ -191,8 +200,12 @@ def _colours(setting: Setting, ax: Any) -> np.ndarray:
 
 
 def metric_against(
-    population: Any, setting: str, metric: str | None = None, *, ax: Any = None
-) -> Any:
+    population: Population,
+    setting: str,
+    metric: str | None = None,
+    *,
+    ax: "Axes | None" = None,
+) -> "Axes":
     """Draws each member's final number against a setting, and the median.
 
     Axes are log where values lie decades apart; settings that are not numbers stand
@@ -284,12 +297,12 @@ def _groups(setting: Setting, finite: np.ndarray) -> list[np.ndarray]:
 
 
 def parallel_coordinates(
-    population: Any,
+    population: Population,
     metric: str | None = None,
     settings: Sequence[str] | None = None,
     *,
-    ax: Any = None,
-) -> Any:
+    ax: "Axes | None" = None,
+) -> "Axes":
     """Draws each member as a line through its settings to its number.
 
     The best tenth is in colour, the best one thick; members that diverged are left
@@ -401,7 +414,7 @@ def _metric_marks(values: np.ndarray, log: bool) -> list[tuple[float, str]]:
     return [(at, f"{x:g}") for at, x in zip(heights, shown, strict=True)]
 
 
-def _upright(ax: Any, at: int, marks: list[tuple[float, str]]) -> None:
+def _upright(ax: "Axes", at: int, marks: list[tuple[float, str]]) -> None:
     ax.plot([at, at], [0, 1], color=BLACK, linewidth=0.9, zorder=4)
     for height, text in marks:
         ax.plot(
@@ -420,8 +433,13 @@ def _upright(ax: Any, at: int, marks: list[tuple[float, str]]) -> None:
 
 
 def heat_map(
-    population: Any, x: str, y: str, metric: str | None = None, *, ax: Any = None
-) -> Any:
+    population: Population,
+    x: str,
+    y: str,
+    metric: str | None = None,
+    *,
+    ax: "Axes | None" = None,
+) -> "Axes":
     """Draws the mean final number for each pair of two settings' values.
 
     The mean is over the members of the pair, the seeds, that did not diverge. A cell
@@ -497,7 +515,12 @@ def heat_map(
 
 
 def _cell(
-    ax: Any, image: Any, at: tuple[int, int], number: float, lost: int, members: int
+    ax: "Axes",
+    image: "AxesImage",
+    at: tuple[int, int],
+    number: float,
+    lost: int,
+    members: int,
 ) -> None:
     """The number of a cell, dark on light and light on dark."""
     if not members:
@@ -505,7 +528,8 @@ def _cell(
     if np.isnan(number):
         ax.text(*at, "all\ndiverged", ha="center", va="center", fontsize=7, color=RED)
         return
-    light = np.dot(image.to_rgba(number)[:3], (0.299, 0.587, 0.114)) > 0.5
+    colour = image.to_rgba(np.asarray(number))
+    light = np.dot(colour[:3], (0.299, 0.587, 0.114)) > 0.5
     text = f"{number:.3g}" + (f"\n{lost} diverged" if lost else "")
     ax.text(
         *at,

@@ -2,12 +2,16 @@
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from onefit.errors import invalid
-from onefit.plots.axes import COLOURS, drawn, networks, setting_axis
+from onefit.plots.axes import COLOURS, Population, drawn, networks, setting_axis
+from onefit.types import ArrayLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["success_shares", "wilson_interval"]
 
@@ -33,13 +37,13 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
 
 
 def success_shares(
-    population: Any,
-    succeeded: Any,
+    population: Population,
+    succeeded: ArrayLike,
     setting: str,
     by: str | Sequence[str] = (),
     *,
-    ax: Any = None,
-) -> Any:
+    ax: "Axes | None" = None,
+) -> "Axes":
     """Draws which share of the members succeeded, with how sure that is.
 
     The bars are Wilson's 95 % intervals. Members that diverged have not succeeded.
@@ -79,14 +83,14 @@ def success_shares(
             "at most two settings",
             "draw the others on Axes of their own",
         )
-    told = [setting_axis(where, population, name) for name in names]
+    scales = [setting_axis(where, population, name) for name in names]
     ax = drawn(ax, (7.2, 4.4))
-    series = list(itertools.product(*(range(len(s.ticks)) for s in told)))
+    series = list(itertools.product(*(range(len(s.ticks)) for s in scales)))
     places = np.arange(len(scale.ticks))
     for number, which in enumerate(series):
         colour, mark = (*which, 0, 0)[:2]
         own = np.ones(len(good), bool)
-        for one, k in zip(told, which, strict=True):
+        for one, k in zip(scales, which, strict=True):
             own &= one.at == one.ticks[k]
         groups = [good[own & (scale.at == tick)] for tick in scale.ticks]
         has = np.array([len(group) > 0 for group in groups])
@@ -96,7 +100,7 @@ def success_shares(
         ends = np.array([wilson_interval(g.sum(), len(g)) for g in groups if len(g)])
         bars = np.abs(ends.T * 100 - shares)
         dodge = 0.7 * ((number + 0.5) / len(series) - 0.5)
-        text = [s.labels[k] for s, k in zip(told, which, strict=True)]
+        text = [s.labels[k] for s, k in zip(scales, which, strict=True)]
         ax.errorbar(
             places[has] + dodge,
             shares,
@@ -119,6 +123,6 @@ def success_shares(
     ax.set_title(f"how often {networks(len(good))} succeed, with 95 % intervals")
     ax.grid(axis="y", alpha=0.3)
     if names:
-        title = ", ".join(s.name for s in told)
+        title = ", ".join(s.name for s in scales)
         ax.legend(frameon=False, title=title, fontsize=8.5)
     return ax

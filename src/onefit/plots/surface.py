@@ -1,7 +1,7 @@
 """The loss over a plane through the space of weights, and optimizers' paths there."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import jax
 import numpy as np
@@ -10,13 +10,21 @@ from jax.flatten_util import ravel_pytree
 from onefit import config
 from onefit import optimizers as known
 from onefit.data import rows
+from onefit.data.batch import Batch
 from onefit.errors import invalid, is_whole
 from onefit.networks.cloning import clone_model
+from onefit.optimizers.base import Optimizer
 from onefit.plots.asking import spread_rows
 from onefit.plots.axes import BLACK, COLOURS, drawn, spread
-from onefit.training.callback import Callback
+from onefit.training.callback import Callback, Logs
+from onefit.training.compiled import Compiled
 from onefit.training.prepare import read_rows
 from onefit.training.targets import fit_targets
+from onefit.training.task import Task
+from onefit.types import Array, ArrayLike, Data, Identifier, Tree
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["loss_surface", "optimizer_paths"]
 
@@ -27,6 +35,16 @@ AT_ONCE = 32
 """Points of the plane whose loss is computed at once."""
 
 
+class Fits(Protocol):
+    """What a model can do besides that it is `Compiled`, in a room above this one."""
+
+    def fit(
+        self, x: Data, y: Data, *, verbose: int, callbacks: list[Callback], **more: int
+    ) -> object:
+        """Trains it."""
+        ...
+
+
 class _Record(Callback):
     """Keeps the weights at the start and after every epoch."""
 
@@ -34,14 +52,14 @@ class _Record(Callback):
         super().__init__()
         self.path: list[np.ndarray] = []
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs = None) -> None:
         self.path.append(_vector(self.model))
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self.path.append(_vector(self.model))
 
 
-def _vector(model: Any) -> np.ndarray:
+def _vector(model: Compiled) -> np.ndarray:
     """The weights that training may change, as one vector."""
     free = model.graph.free(model.graph.slot.params)
     leaves = [np.ravel(leaf) for leaf in jax.tree.leaves(free)]
@@ -49,10 +67,10 @@ def _vector(model: Any) -> np.ndarray:
 
 
 def optimizer_paths(
-    model: Any,
-    x: Any,
-    y: Any,
-    optimizers: Any = ("sgd", "rmsprop", "adam"),
+    model: Compiled,
+    x: Data,
+    y: Data,
+    optimizers: Identifier = ("sgd", "rmsprop", "adam"),
     epochs: int = 50,
     batch_size: int | None = None,
 ) -> dict[str, np.ndarray]:
@@ -100,21 +118,23 @@ def optimizer_paths(
     return paths
 
 
-def _path(model: Any, optimizer: Any, x: Any, y: Any, **options: Any) -> np.ndarray:
+def _path(
+    model: Compiled, optimizer: Optimizer | None, x: Data, y: Data, **options: Any
+) -> np.ndarray:
     """The path of a copy of the model with this optimizer, (epochs + 1, weights)."""
     clone = clone_model(model)
     clone.build(model.graph.slot.input_shape)
     clone.set_weights(model.get_weights())
-    told = model.compile_settings["loss_weights"]
+    weights = (model.compile_settings or {}).get("loss_weights")
     clone.compile(
-        optimizer, model.loss, told, check=False
+        optimizer, model.loss, weights, check=False
     )  # one that shall diverge may
     record = _Record()
-    clone.fit(x, y, verbose=0, callbacks=[record], **options)
+    cast(Fits, clone).fit(x, y, verbose=0, callbacks=[record], **options)
     return np.array(record.path)
 
 
-def _named(given: Any) -> dict[str, Any]:
+def _named(given: Identifier) -> dict[str, Optimizer | None]:
     """Optimizers by what they are called: their name and rate unless given."""
     if isinstance(given, Mapping):
         return {str(name): known.get(one) for name, one in given.items()}
@@ -133,17 +153,17 @@ def _named(given: Any) -> dict[str, Any]:
 
 
 def loss_surface(
-    model: Any,
-    x: Any,
-    y: Any,
-    directions: Any = None,
-    paths: Mapping[str, Any] | None = None,
+    model: Compiled,
+    x: Data,
+    y: Data,
+    directions: ArrayLike | None = None,
+    paths: Mapping[str, ArrayLike] | None = None,
     *,
     span: float = 1.0,
     side: int = 41,
     seed: int = 0,
-    ax: Any = None,
-) -> Any:
+    ax: "Axes | None" = None,
+) -> "Axes":
     """Draws the loss J along two directions through the space of weights.
 
     J(w + α·d₁ + β·d₂) over α and β. Random directions are scaled to the weights unit
@@ -153,12 +173,12 @@ def loss_surface(
 
     Args:
         model: A model that is compiled.
-        x, y: The rows; of more than 2,000 so many are taken, spread over all.
+        x, y: The rows; of more than 2,000 that many are taken, spread over all.
         directions: 'random', 'paths' (their principal components), or two vectors of
             as many numbers as training may change. 'paths' where there are some.
         paths: What `optimizer_paths` gave, or a dict of arrays (points, weights).
         span: How far to go to either side, without paths.
-        side: Along each side the loss is computed at so many points.
+        side: How many points along each side the loss is computed at.
         seed: Of the random directions.
         ax: The Axes to draw on; a new figure without one.
 
@@ -213,7 +233,7 @@ def loss_surface(
     grid = np.stack(np.meshgrid(*lines), axis=-1).reshape(-1, 2)
     slot = model.graph.slot
 
-    def costs(coefficients: Any, vectors: Any) -> np.ndarray:
+    def costs(coefficients: np.ndarray, vectors: np.ndarray) -> np.ndarray:
         kind = here.dtype
         args = [np.asarray(a, kind) for a in (coefficients, vectors, origin)]
         return np.asarray(_costs(task, slot.params, slot.state, batch, *args), float)
@@ -256,18 +276,18 @@ def loss_surface(
 
 @jax.jit
 def _costs(
-    task: Any,
-    params: Any,
-    state: Any,
-    batch: Any,
-    coefficients: Any,
-    vectors: Any,
-    origin: Any,
-) -> Any:
+    task: Task,
+    params: Tree,
+    state: Tree,
+    batch: Batch,
+    coefficients: jax.Array,
+    vectors: jax.Array,
+    origin: jax.Array,
+) -> Array:
     """J at origin + coefficients · vectors, point by point."""
     _, tree = ravel_pytree(task.graph.free(params))
 
-    def cost(along: Any) -> Any:
+    def cost(along: jax.Array) -> Array:
         weights = task.graph.merge(params, tree(origin + along @ vectors))
         return task.cost(weights, state, batch, training=False, key=None)[0]
 
@@ -276,10 +296,10 @@ def _costs(
 
 def _basis(
     where: str,
-    model: Any,
-    directions: Any,
-    walks: dict[str, Any],
-    origin: Any,
+    model: Compiled,
+    directions: ArrayLike | None,
+    walks: dict[str, np.ndarray],
+    origin: np.ndarray,
     seed: int,
 ) -> np.ndarray:
     """Two directions, (2, weights)."""
@@ -334,7 +354,9 @@ def _scaled(rng: np.random.Generator, w: np.ndarray) -> np.ndarray:
     return np.ravel(d * own / np.where(size == 0, 1, size))
 
 
-def _heights(ax: Any, lines: list[np.ndarray], table: np.ndarray, pale: bool) -> None:
+def _heights(
+    ax: "Axes", lines: list[np.ndarray], table: np.ndarray, pale: bool
+) -> None:
     """The loss as a map with lines of equal height; pale where paths lie on it."""
     from matplotlib.colors import LinearSegmentedColormap, LogNorm
     from matplotlib.ticker import LogLocator, MaxNLocator
@@ -373,11 +395,11 @@ def _heights(ax: Any, lines: list[np.ndarray], table: np.ndarray, pale: bool) ->
         ticks = np.asarray(LogLocator(subs=subs, numticks=30).tick_values(low, high))
     ticks = ticks[(ticks >= levels[0]) & (ticks <= levels[-1])]
     bar = ax.figure.colorbar(image, ax=ax, label="loss (log scale)" if log else "loss")
-    bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+    bar.set_ticks(list(ticks), labels=[f"{tick:g}" for tick in ticks])
     bar.ax.minorticks_off()
 
 
-def _paths(ax: Any, flat: dict[str, np.ndarray], losses: np.ndarray) -> None:
+def _paths(ax: "Axes", flat: dict[str, np.ndarray], losses: np.ndarray) -> None:
     """The paths, each with its colour and mark, and the loss at its end."""
     first, *ends = losses
     for i, (name, path) in enumerate(flat.items()):

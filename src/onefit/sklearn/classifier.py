@@ -1,6 +1,6 @@
 """NNClassifier: a network that says which class, or which labels."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
 from sklearn.base import ClassifierMixin
@@ -8,7 +8,14 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from onefit import config, losses
 from onefit.errors import invalid
+from onefit.losses.base import Loss
 from onefit.sklearn.estimator import NNEstimator
+from onefit.sklearn.networks import HiddenLayers
+from onefit.sklearn.tables import ClassWeight
+from onefit.types import ArrayLike, Data, Identifier
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
 
 __all__ = ["NNClassifier"]
 
@@ -84,12 +91,12 @@ class NNClassifier(ClassifierMixin, NNEstimator):
 
     def __init__(
         self,
-        hidden_layers: Any = (100,),
-        activation: Any = "relu",
+        hidden_layers: HiddenLayers = (100,),
+        activation: Identifier = "relu",
         *,
-        optimizer: Any = "adam",
+        optimizer: Identifier = "adam",
         learning_rate: float | None = None,
-        loss: Any = None,
+        loss: Identifier = None,
         alpha: float | str = "auto",
         dropout: float = 0.0,
         batch_size: int | str = "auto",
@@ -100,11 +107,11 @@ class NNClassifier(ClassifierMixin, NNEstimator):
         early_stopping: bool | str = "auto",
         validation_fraction: float = 0.1,
         standardize: bool = True,
-        class_weight: Any = None,
+        class_weight: ClassWeight = None,
         n_members: int = 1,
         warm_start: bool = False,
-        random_state: Any = None,
-        verbose: Any = 0,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int | str = 0,
     ) -> None:
         super().__init__(
             hidden_layers,
@@ -130,7 +137,11 @@ class NNClassifier(ClassifierMixin, NNEstimator):
         self.class_weight = class_weight
 
     def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+        self,
+        X: Data,
+        y: Data,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
     ) -> Self:
         """One pass over these rows, from where the network is.
 
@@ -150,11 +161,11 @@ class NNClassifier(ClassifierMixin, NNEstimator):
             )
         return self._partial_fit(X, y, sample_weight, classes)
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Data) -> np.ndarray:
         """The most probable class of each row; for labels, those above one half."""
         return self._named(self._answers(X))
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Data) -> np.ndarray:
         """The probability of each class, (rows, classes), or of each label."""
         p = self._answers(X).astype(np.float64)
         if self._multilabel:
@@ -165,7 +176,7 @@ class NNClassifier(ClassifierMixin, NNEstimator):
             return np.hstack([1 - p, p])
         return p / p.sum(axis=1, keepdims=True)
 
-    def predict_log_proba(self, X: Any) -> np.ndarray:
+    def predict_log_proba(self, X: Data) -> np.ndarray:
         """The logarithm of `predict_proba`."""
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
@@ -179,7 +190,12 @@ class NNClassifier(ClassifierMixin, NNEstimator):
         return self.classes_[np.minimum(p[:, 0] > 0.5, last)]
 
     def _learn_targets(
-        self, y: np.ndarray, weights: Any, own: Any, goes_on: bool, classes: Any
+        self,
+        y: np.ndarray,
+        weights: np.ndarray | None,
+        own: np.ndarray,
+        goes_on: bool,
+        classes: ArrayLike | None,
     ) -> None:
         del weights, own
         check_classification_targets(y)
@@ -232,14 +248,14 @@ class NNClassifier(ClassifierMixin, NNEstimator):
             return count, "sigmoid"
         return (count, "softmax") if count > 2 else (1, "sigmoid")
 
-    def _loss(self) -> Any:
+    def _loss(self) -> Loss:
         if self.loss is None and not self._multilabel and len(self.classes_) > 2:
-            return losses.get("sparse_categorical_crossentropy")
+            return cast(Loss, losses.get("sparse_categorical_crossentropy"))
         return super()._loss()
 
     _default_loss = "binary_crossentropy"
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> "Tags":
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags

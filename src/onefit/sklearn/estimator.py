@@ -2,8 +2,8 @@
 
 import contextlib
 import warnings
-from collections.abc import Iterator
-from typing import Any, Self
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import jax
 import numpy as np
@@ -20,10 +20,13 @@ from sklearn.utils.validation import (
 from onefit import config, losses, population
 from onefit.callbacks import EarlyStopping
 from onefit.errors import OnefitWarning, invalid
+from onefit.losses.base import Loss
 from onefit.models import History, Model
 from onefit.sklearn.networks import (
     ALPHA,
     LOSSES,
+    HiddenLayers,
+    Packed,
     answer,
     drawing,
     hidden,
@@ -45,6 +48,10 @@ from onefit.sklearn.tables import (
 from onefit.training import loop
 from onefit.training.options import FitOptions, whole
 from onefit.training.prepare import build_job
+from onefit.types import ArrayLike, Config, Data, Identifier
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
 
 __all__ = ["NNEstimator", "curves_of", "refuse_diverged"]
 
@@ -93,15 +100,17 @@ class NNEstimator(Spoken, BaseEstimator):
     """What NNClassifier and NNRegressor share; the arguments are explained there."""
 
     _default_loss: str = "mse"
+    alpha_: float
+    scaler_: Scaler | None
 
     def __init__(
         self,
-        hidden_layers: Any = (100,),
-        activation: Any = "relu",
+        hidden_layers: HiddenLayers = (100,),
+        activation: Identifier = "relu",
         *,
-        optimizer: Any = "adam",
+        optimizer: Identifier = "adam",
         learning_rate: float | None = None,
-        loss: Any = None,
+        loss: Identifier = None,
         alpha: float | str = "auto",
         dropout: float = 0.0,
         batch_size: int | str = "auto",
@@ -114,8 +123,8 @@ class NNEstimator(Spoken, BaseEstimator):
         standardize: bool = True,
         n_members: int = 1,
         warm_start: bool = False,
-        random_state: Any = None,
-        verbose: Any = 0,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int | str = 0,
     ) -> None:
         self.hidden_layers = hidden_layers
         self.activation = activation
@@ -139,7 +148,7 @@ class NNEstimator(Spoken, BaseEstimator):
 
     # Fitting -------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Data, y: Data, sample_weight: ArrayLike | None = None) -> Self:
         """Trains the network.
 
         Args:
@@ -168,7 +177,13 @@ class NNEstimator(Spoken, BaseEstimator):
             self._warn_unless_learned(table)
         return self
 
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> Self:
+    def _partial_fit(
+        self,
+        X: Data,
+        y: Data,
+        sample_weight: ArrayLike | None,
+        classes: ArrayLike | None,
+    ) -> Self:
         """One pass over these rows, from where the network is."""
         self._check()
         stops = self.early_stopping is True
@@ -184,7 +199,7 @@ class NNEstimator(Spoken, BaseEstimator):
         with self._as_it_was(), self._learning(X, goes_on):
             table = self._table(X, y, sample_weight, seed, goes_on, classes, once=True)
             if not goes_on:
-                self.alpha_ = ALPHA if self.alpha == "auto" else self.alpha
+                self.alpha_ = ALPHA if self.alpha == "auto" else cast(float, self.alpha)
             model = self.model_ if goes_on else self._model(table, None)
             self._fit_one(model, table, seed, goes_on, once=True)
         return self
@@ -201,7 +216,7 @@ class NNEstimator(Spoken, BaseEstimator):
             raise
 
     @contextlib.contextmanager
-    def _learning(self, X: Any, goes_on: bool) -> Iterator[None]:
+    def _learning(self, X: Data, goes_on: bool) -> Iterator[None]:
         """Computes in the float type of this table, or the one it has begun with."""
         if not goes_on:
             few = _num_samples(X) <= FEW
@@ -211,12 +226,12 @@ class NNEstimator(Spoken, BaseEstimator):
 
     def _table(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
+        X: Data,
+        y: Data,
+        sample_weight: ArrayLike | None,
         seed: int,
         goes_on: bool,
-        classes: Any = None,
+        classes: ArrayLike | None = None,
         once: bool = False,
     ) -> Table:
         """Checks the data and learns from it what is not the network's to learn."""
@@ -267,7 +282,7 @@ class NNEstimator(Spoken, BaseEstimator):
         (x, z, w), rest = rows
         return Table(x, z, w, total, rest)
 
-    def _model(self, table: Table, old: Any) -> Model:
+    def _model(self, table: Table, old: Model | None) -> Model:
         """The network with its compile, and the weights of the old one, if any."""
         alpha, features = self.alpha_ / table.total, table.x.shape[1]
         layers = hidden(
@@ -296,7 +311,7 @@ class NNEstimator(Spoken, BaseEstimator):
         Each of them is trained on each fold's other rows, all at once.
         """
         if self.alpha != "auto":
-            return self.alpha
+            return cast(float, self.alpha)
         self.alpha_ = ALPHA  # the networks of the folds have theirs in its place
         pairs = folds_of(table, FOLDS) if len(table.x) <= MANY else []
         if not pairs:
@@ -304,9 +319,9 @@ class NNEstimator(Spoken, BaseEstimator):
         model = self._model(table, None)
         model.compile(model.optimizer, self._loss(), weighted_metrics=[self._loss()])
         own = table._replace(x=table.x[pairs[0][0]], held=None)
-        told = self._told(own)
-        steps = -(-len(own.x) // told["batch_size"])
-        told["epochs"] = min(self.max_iter, max(STEPS // steps, 1))
+        options = self._options(own)
+        steps = -(-len(own.x) // options["batch_size"])
+        options["epochs"] = min(self.max_iter, max(STEPS // steps, 1))
         paths = numbered(model, "alpha", not callable(self.hidden_layers))
         total = table.total * len(own.x) / len(table.x)
         values = [alpha / total for alpha in ALPHAS]
@@ -320,7 +335,7 @@ class NNEstimator(Spoken, BaseEstimator):
                 vary=dict.fromkeys(paths, values),
                 sample_weight=table.w,
                 verbose=0,
-                **(told | {"callbacks": []}),
+                **{**options, "callbacks": []},
             )
         if many.interrupted:
             raise KeyboardInterrupt
@@ -338,13 +353,13 @@ class NNEstimator(Spoken, BaseEstimator):
         model.compile(optimizer, self._loss())
 
     def _share(self, rows: int) -> float:
-        """The share of so many rows to hold out."""
+        """The share of the rows to hold out."""
         if self.early_stopping != "auto":
             return self.validation_fraction if self.early_stopping else 0.0
         return self.validation_fraction if rows > MANY else 0.0
 
-    def _told(self, table: Table) -> dict[str, Any]:
-        """What a fit, alone or of many, is told."""
+    def _options(self, table: Table) -> Config:
+        """The settings of a fit, of one network or of many."""
         n = len(table.x)
         size = n if n <= FEW else min(max(n // BATCHES, LEAST), MOST)
         monitor = "loss" if table.held is None else "val_loss"
@@ -366,7 +381,9 @@ class NNEstimator(Spoken, BaseEstimator):
     def _fit_one(
         self, model: Model, table: Table, seed: int, goes_on: bool, once: bool = False
     ) -> None:
-        told = self._told(table) | ({"epochs": 1, "callbacks": []} if once else {})
+        options = self._options(table)
+        if once:
+            options |= {"epochs": 1, "callbacks": []}
         with drawing(seed):
             if not goes_on:
                 model.initialize()
@@ -376,9 +393,9 @@ class NNEstimator(Spoken, BaseEstimator):
                 table.y,
                 FitOptions(
                     sample_weight=table.w,
-                    validation_data=_held(table),
+                    validation_data=_validation(table),
                     verbose=self.verbose,
-                    **told,
+                    **options,
                 ),
             )
         history = loop.fit(job, History(model))
@@ -408,9 +425,9 @@ class NNEstimator(Spoken, BaseEstimator):
                 table.y,
                 seeds=seeds,
                 sample_weight=table.w,
-                validation_data=_held(table),
+                validation_data=_validation(table),
                 verbose=self.verbose,
-                **self._told(table),
+                **self._options(table),
             )
             if many.interrupted:
                 raise KeyboardInterrupt
@@ -518,15 +535,22 @@ class NNEstimator(Spoken, BaseEstimator):
         most = np.iinfo(np.int32).max
         return [int(seed) for seed in random.randint(most, size=self.n_members)]
 
-    def _loss(self) -> Any:
+    def _loss(self) -> Loss:
         if isinstance(self.loss, str):
-            return losses.get(LOSSES.get(self.loss, self.loss))
-        return losses.get(self._default_loss if self.loss is None else self.loss)
+            named = LOSSES.get(self.loss, self.loss)
+        else:
+            named = self._default_loss if self.loss is None else self.loss
+        return cast(Loss, losses.get(named))
 
     # What the two kinds do differently: learning from y, encoding it, the output layer.
 
     def _learn_targets(
-        self, y: np.ndarray, weights: Any, own: Any, goes_on: bool, classes: Any
+        self,
+        y: np.ndarray,
+        weights: np.ndarray | None,
+        own: np.ndarray,
+        goes_on: bool,
+        classes: ArrayLike | None,
     ) -> None:
         raise NotImplementedError
 
@@ -548,7 +572,7 @@ class NNEstimator(Spoken, BaseEstimator):
             return x.astype(config.floatx(), copy=False)
         return self.scaler_(x)
 
-    def _answers(self, X: Any) -> np.ndarray:
+    def _answers(self, X: Data) -> np.ndarray:
         """The network's outputs, (rows, units)."""
         check_is_fitted(self, "model_")
         refuse_columns(type(self).__name__, X)
@@ -571,32 +595,34 @@ class NNEstimator(Spoken, BaseEstimator):
         kept = vars(self).get("model_")
         if isinstance(kept, dict):
             with config.precision(self._floatx):
-                self.model_ = unpacked(kept)
+                self.model_ = unpacked(cast(Packed, kept))
             if self.model_.optimizer is None:  # a loss of one's own, which has no name
                 self._compile(self.model_)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> "Tags":
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
 
 
-def _held(table: Table) -> Any:
+def _validation(table: Table) -> tuple[np.ndarray, ...] | None:
     """`validation_data` as fit has it: without weights where there are none."""
     return table.held and tuple(part for part in table.held if part is not None)
 
 
-def curves_of(curves: dict[str, Any], epochs: Any) -> dict[str, Any]:
+def curves_of(
+    curves: dict[str, np.ndarray], epochs: Sequence[int] | np.ndarray
+) -> dict[str, int | list[float]]:
     """The attributes that tell of the epochs: means over the members that ran them."""
     longest = int(max(epochs))
     mean = {k: np.nanmean(v[:, :longest], axis=0).tolist() for k, v in curves.items()}
-    told = {"n_iter_": longest, "loss_curve_": mean["loss"]}
+    found = {"n_iter_": longest, "loss_curve_": mean["loss"]}
     if "val_loss" in mean:
-        told["validation_loss_curve_"] = mean["val_loss"]
-    return told
+        found["validation_loss_curve_"] = mean["val_loss"]
+    return found
 
 
-def refuse_diverged(name: str, losses: Any) -> None:
+def refuse_diverged(name: str, losses: Sequence[float] | np.ndarray) -> None:
     """Refuses networks whose final losses are not finite numbers.
 
     Raises:

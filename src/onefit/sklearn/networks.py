@@ -6,7 +6,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias, TypedDict
 
 import jax
 import numpy as np
@@ -15,15 +15,21 @@ import onefit
 from onefit import config, optimizers
 from onefit.errors import OnefitWarning, invalid, is_whole, mistyped
 from onefit.layers import Dense, Dropout
+from onefit.layers.base import Layer
 from onefit.models import Model
+from onefit.networks.architecture import Architecture
+from onefit.optimizers.base import Optimizer
 from onefit.population.ensemble import Ensemble
 from onefit.population.together import outputs, repeated
 from onefit.regularizers import L2
+from onefit.types import Array, Identifier, Tree
 
 __all__ = [
     "ALPHA",
     "LOSSES",
+    "HiddenLayers",
     "Members",
+    "Packed",
     "answer",
     "drawing",
     "hidden",
@@ -57,6 +63,18 @@ around two half moons; at 0.005 it takes 400, and at 0.001 more than most would 
 WORK = 1 << 20
 """Multiplications of a block of rows in prediction."""
 
+HiddenLayers: TypeAlias = int | Sequence[int] | np.ndarray | Callable[[int], object]
+"""Widths, or a function of the number of features that builds the layers."""
+
+
+class Packed(TypedDict):
+    """A model as the bytes of a file, the user's own classes, whether it is several."""
+
+    keras: bytes
+    own: dict[str, type]
+    ensemble: bool
+
+
 _stream = threading.RLock()
 
 
@@ -68,16 +86,20 @@ def drawing(seed: int) -> Iterator[None]:
 
 
 def hidden(
-    layers: Any, features: int, activation: Any, dropout: float, alpha: float
-) -> list[Any]:
+    layers: HiddenLayers,
+    features: int,
+    activation: Identifier,
+    dropout: float,
+    alpha: float,
+) -> list[Layer | Model]:
     """The hidden layers, of widths or of what a function builds.
 
     Raises:
         ValueError, TypeError: Neither widths nor a function that gives layers.
     """
     if isinstance(layers, Callable):
-        made = layers(features)
-        made = [made] if not isinstance(made, list | tuple) else list(made)
+        built = layers(features)
+        made: list[Any] = list(built) if isinstance(built, list | tuple) else [built]
         if not all(isinstance(layer, onefit.Layer | Model) for layer in made):
             raise mistyped(
                 "hidden_layers",
@@ -86,7 +108,7 @@ def hidden(
                 "write def build(n_features): return [Dense(32, 'relu')]",
             )
         return made
-    widths = [layers] if is_whole(layers) else layers
+    widths: Any = [layers] if is_whole(layers) else layers
     listed = isinstance(widths, list | tuple | np.ndarray)
     if not listed or not all(is_whole(width, 1) for width in widths):
         raise invalid(
@@ -96,7 +118,7 @@ def hidden(
             "write hidden_layers=(100,)",
         )
     activation = ACTIVATIONS.get(activation, activation)
-    found: list[Any] = []
+    found: list[Layer | Model] = []
     for i, width in enumerate(widths):
         found.append(
             Dense(
@@ -111,18 +133,23 @@ def hidden(
     return found
 
 
-def network(layers: Sequence[Any], features: int, out: Any, alpha: float) -> Model:
+def network(
+    layers: Sequence[Layer | Model],
+    features: int,
+    out: tuple[int, str | None],
+    alpha: float,
+) -> Model:
     """A model of hidden layers and an output layer: `out` is (units, activation)."""
     units, activation = out
     last = Dense(units, activation, kernel_regularizer=_l2(alpha), name="output")
     return onefit.Sequential([onefit.Input((features,)), *layers, last])
 
 
-def _l2(alpha: float) -> Any:
+def _l2(alpha: float) -> L2 | None:
     return L2(alpha) if alpha else None
 
 
-def optimizer_of(optimizer: Any, learning_rate: float | None) -> Any:
+def optimizer_of(optimizer: Identifier, learning_rate: float | None) -> Optimizer:
     """An optimizer of its own for each fit, with this rate."""
     if isinstance(learning_rate, str):
         raise mistyped(
@@ -171,11 +198,13 @@ def numbered(model: Model, setting: str, widths: bool) -> list[str]:
 class Members:
     """Networks of a population that stand for a model: they answer with their mean."""
 
-    def __init__(self, graph: Any, params: Any, state: Any) -> None:
+    def __init__(self, graph: Architecture, params: Tree, state: Tree) -> None:
         self.graph = graph
         self.stack = repeated(graph, len(jax.tree.leaves(params)[0])), params, state
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: int = 0) -> Any:
+    def predict(
+        self, x: Array, batch_size: int | None = None, verbose: int = 0
+    ) -> np.ndarray:
         """The mean of the outputs, for rows that fit in one block."""
         del verbose
         return np.concatenate(
@@ -183,7 +212,7 @@ class Members:
         )
 
 
-def answer(model: Any, x: np.ndarray) -> np.ndarray:
+def answer(model: "Model | Members", x: np.ndarray) -> np.ndarray:
     """The outputs for scaled rows, the same to the bit for any rows beside them.
 
     A product of matrices adds in an order that depends on its shape. So every row is
@@ -206,7 +235,7 @@ def answer(model: Any, x: np.ndarray) -> np.ndarray:
 # Packing ------------------------------------------------------------------------------
 
 
-def packed(model: Model) -> dict[str, Any]:
+def packed(model: Model) -> Packed:
     """A model as the bytes of a `.keras` file, which hold no code.
 
     Classes of the user's own are named as pickle does, by where they are defined.
@@ -226,7 +255,7 @@ def packed(model: Model) -> dict[str, Any]:
     return {"keras": data, "own": own, "ensemble": isinstance(model, Ensemble)}
 
 
-def unpacked(state: dict[str, Any]) -> Model:
+def unpacked(state: Packed) -> Model:
     """The model of such bytes."""
     with tempfile.TemporaryDirectory() as folder, drawing(0):
         path = os.path.join(folder, "model.keras")

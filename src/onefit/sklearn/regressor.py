@@ -1,6 +1,6 @@
 """NNRegressor: a network that says how much."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin
@@ -9,6 +9,10 @@ from onefit import config
 from onefit.errors import invalid
 from onefit.sklearn.estimator import NNEstimator
 from onefit.sklearn.tables import Scaler
+from onefit.types import ArrayLike, Data
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
 
 __all__ = ["NNRegressor"]
 
@@ -44,7 +48,9 @@ class NNRegressor(RegressorMixin, NNEstimator):
     Source: lecture 002, "Linear output for regression"; scikit-learn, `MLPRegressor`.
     """
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def partial_fit(
+        self, X: Data, y: Data, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """One pass over these rows, from where the network is.
 
         Args:
@@ -52,14 +58,19 @@ class NNRegressor(RegressorMixin, NNEstimator):
         """
         return self._partial_fit(X, y, sample_weight, None)
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Data) -> np.ndarray:
         """The numbers of each row, (rows,) or (rows, outputs)."""
         z = self._answers(X)
         y = z if self.target_scaler_ is None else self.target_scaler_.back(z)
         return y if self._several else y[:, 0]
 
     def _learn_targets(
-        self, y: np.ndarray, weights: Any, own: Any, goes_on: bool, classes: Any
+        self,
+        y: np.ndarray,
+        weights: np.ndarray | None,
+        own: np.ndarray,
+        goes_on: bool,
+        classes: ArrayLike | None,
     ) -> None:
         del classes
         columns = y.reshape(len(y), -1)
@@ -83,7 +94,7 @@ class NNRegressor(RegressorMixin, NNEstimator):
     def _output(self) -> tuple[int, str | None]:
         return self._units, None
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> "Tags":
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags

@@ -2,15 +2,16 @@
 
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import jax
 import numpy as np
 import sklearn
-from sklearn.base import clone, is_classifier
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.model_selection import (
+    BaseCrossValidator,
     GridSearchCV,
     ParameterGrid,
     ParameterSampler,
@@ -21,12 +22,14 @@ from sklearn.utils import _safe_indexing, check_random_state
 
 from onefit import config, population
 from onefit.errors import OnefitWarning
+from onefit.networks.architecture import Architecture
 from onefit.population.axes import key_of
 from onefit.sklearn.classifier import NNClassifier
 from onefit.sklearn.estimator import NNEstimator, curves_of, refuse_diverged
 from onefit.sklearn.networks import Members, drawing, numbered, optimizer_of
 from onefit.sklearn.regressor import NNRegressor
 from onefit.sklearn.tables import Table
+from onefit.types import ArrayLike, Data, Tree
 
 __all__ = ["search"]
 
@@ -44,22 +47,32 @@ OF_ROWS = (
 
 Row = dict[str, Any]
 
+Key: TypeAlias = tuple[tuple[tuple[str, str], ...], bytes]
+"""The parameters of an estimator, and the rows of a fold."""
+
 
 def search(
-    estimator: Any,
-    params: Mapping[str, Any] | Iterable[Mapping[str, Any]],
-    X: Any,
-    y: Any,
+    estimator: BaseEstimator,
+    params: Mapping[str, object] | Iterable[Mapping[str, object]],
+    X: Data,
+    y: Data,
     *,
     n_iter: int | None = None,
-    scoring: Any = None,
-    cv: Any = None,
-    groups: Any = None,
-    sample_weight: Any = None,
-    refit: Any = True,
-    random_state: Any = None,
+    scoring: str
+    | Callable[..., object]
+    | Iterable[str]
+    | Mapping[str, object]
+    | None = None,
+    cv: int
+    | BaseCrossValidator
+    | Iterable[tuple[np.ndarray, np.ndarray]]
+    | None = None,
+    groups: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    refit: bool | str | Callable[[dict], int] = True,
+    random_state: int | np.random.RandomState | None = None,
     return_train_score: bool = False,
-    error_score: Any = np.nan,
+    error_score: float | str = np.nan,
     verbose: int = 0,
 ) -> GridSearchCV | RandomizedSearchCV:
     """GridSearchCV(...).fit(X, y), with all folds of all settings trained at once.
@@ -79,7 +92,7 @@ def search(
             scikit-learn trains one setting after another, and a warning says so.
         params: As in GridSearchCV: values by parameter, or several such dicts.
         X, y, sample_weight: As in `NNClassifier.fit`.
-        n_iter: So many settings at random, as in RandomizedSearchCV, whose
+        n_iter: How many settings to draw at random, as in RandomizedSearchCV, whose
             distributions `params` may then have; every one, unless given.
         scoring, cv, refit, return_train_score, error_score, verbose: As in
             GridSearchCV.
@@ -106,12 +119,12 @@ def search(
 
     Source: scikit-learn, `GridSearchCV`.
     """
-    splitter: Any = check_cv(cv, y, classifier=is_classifier(estimator))
+    splitter: Any = check_cv(cv, y, classifier=is_classifier(estimator))  # type: ignore[arg-type]
     splits = list(splitter.split(X, y, groups))
     draw = random_state
     if n_iter is not None and not isinstance(random_state, int | np.integer):
         draw = check_random_state(random_state).randint(np.iinfo(np.int32).max)
-    told: Row = {
+    options: Row = {
         "scoring": scoring,
         "cv": splits,
         "refit": refit,
@@ -122,10 +135,12 @@ def search(
     }
     weighed = {} if sample_weight is None else {"sample_weight": sample_weight}
 
-    def searched(one: Any) -> Any:
+    def searched(one: BaseEstimator) -> GridSearchCV | RandomizedSearchCV:
         if n_iter is None:
-            return GridSearchCV(one, params, **told)
-        return RandomizedSearchCV(one, params, n_iter=n_iter, random_state=draw, **told)
+            return GridSearchCV(one, params, **options)
+        return RandomizedSearchCV(
+            one, params, n_iter=n_iter, random_state=draw, **options
+        )
 
     why = _why_not(estimator)
     if why:
@@ -141,9 +156,10 @@ def search(
         else list(ParameterSampler(params, n_iter, random_state=draw))
     )
     started = time.perf_counter()
-    trained = _trained(estimator, settings, splits, X, y, sample_weight)
+    own = cast(NNEstimator, estimator)
+    trained = _trained(own, settings, splits, X, y, sample_weight)
     seconds = time.perf_counter() - started
-    found = searched(_knowing(estimator, trained))
+    found = searched(_knowing(own, trained))
     found.fit(X, y, **weighed, rows=np.arange(len(_first(X))))
     found.estimator, found.cv = estimator, cv
     if hasattr(found, "best_estimator_"):
@@ -153,12 +169,12 @@ def search(
     return found
 
 
-def _first(X: Any) -> Any:
+def _first(X: Data) -> Data:
     """Something as long as X; a sparse matrix has no length."""
     return range(X.shape[0]) if hasattr(X, "shape") else X
 
 
-def _why_not(estimator: Any) -> str:
+def _why_not(estimator: Any) -> str:  # any estimator at all
     """Why this cannot be trained in one program, or nothing."""
     if type(estimator) not in (NNClassifier, NNRegressor):
         return f"{type(estimator).__name__} is neither NNClassifier nor NNRegressor"
@@ -169,7 +185,9 @@ def _why_not(estimator: Any) -> str:
     return ""
 
 
-def _knowing(estimator: Any, trained: dict[Any, Row | ValueError]) -> Any:
+def _knowing(
+    estimator: NNEstimator, trained: dict[Key, Row | ValueError]
+) -> NNEstimator:
     """The estimator, whose fit finds what is trained already.
 
     scikit-learn hands to fit the rows' part of what it was given of their length: the
@@ -177,7 +195,13 @@ def _knowing(estimator: Any, trained: dict[Any, Row | ValueError]) -> Any:
     """
     kind: Any = type(estimator)
 
-    def fit(self: Any, X: Any, y: Any, sample_weight: Any = None, rows: Any = None):
+    def fit(
+        self: NNEstimator,
+        X: Data,
+        y: Data,
+        sample_weight: ArrayLike | None = None,
+        rows: ArrayLike | None = None,
+    ) -> NNEstimator:
         known = trained.get((_key(self), _key_of_rows(rows)))
         if known is None:  # all rows, or settings that were refused: let it say why
             return kind.fit(self, X, y, sample_weight)
@@ -187,26 +211,27 @@ def _knowing(estimator: Any, trained: dict[Any, Row | ValueError]) -> Any:
         return self
 
     made = type(kind.__name__, (kind,), {"fit": fit})
-    return made(**clone(estimator).get_params())
+    fresh: Any = clone(estimator)
+    return made(**fresh.get_params())
 
 
 # Keys ---------------------------------------------------------------------------------
 
 
-def _key(estimator: NNEstimator) -> tuple[Any, ...]:
+def _key(estimator: NNEstimator) -> tuple[tuple[str, str], ...]:
     """What tells the parameters of one estimator from another's."""
     params = estimator.get_params(deep=False)
     return tuple((name, _value_key(params[name])) for name in sorted(params))
 
 
-def _value_key(value: Any) -> str:
+def _value_key(value: object) -> str:
     if isinstance(value, np.random.RandomState):  # a clone has the same numbers ahead
         _, numbers, at, *_ = value.get_state()
         return f"{at} {np.asarray(numbers).tobytes().hex()}"
     return key_of(value)
 
 
-def _key_of_rows(rows: Any) -> bytes:
+def _key_of_rows(rows: ArrayLike | None) -> bytes:
     return np.asarray(rows, np.int64).tobytes()
 
 
@@ -217,7 +242,7 @@ class Setting(NamedTuple):
     """One candidate: its key, the estimator, and the seeds of its members."""
 
     key: dict[str, str]
-    estimator: Any
+    estimator: NNEstimator
     seeds: list[int]
 
 
@@ -230,9 +255,9 @@ class Case(NamedTuple):
     table: Table
 
     @property
-    def estimator(self) -> Any:
+    def estimator(self) -> NNEstimator:
         """The estimator as it is just before training."""
-        one = clone(self.setting.estimator)
+        one: Any = clone(self.setting.estimator)
         vars(one).update(self.learned)
         return one
 
@@ -247,7 +272,7 @@ class Case(NamedTuple):
         }
 
     @property
-    def group(self) -> Any:
+    def group(self) -> str:
         """What cases of one program have in common."""
         own, t = self.setting.estimator, self.table
         free = (*NUMBERS, "random_state", "class_weight")
@@ -262,18 +287,18 @@ class Case(NamedTuple):
 def _trained(
     estimator: NNEstimator,
     settings: list[Row],
-    splits: list[Any],
-    X: Any,
-    y: Any,
-    sample_weight: Any,
-) -> dict[Any, Row | ValueError]:
+    splits: list[tuple[np.ndarray, np.ndarray]],
+    X: Data,
+    y: Data,
+    sample_weight: ArrayLike | None,
+) -> dict[Key, Row | ValueError]:
     """What fit would leave, for each setting on each fold that fit would accept."""
     accepted = [one for one in map(partial(_setting, estimator), settings) if one]
-    groups: dict[Any, list[Case]] = {}
+    groups: dict[str, list[Case]] = {}
     for train, _ in splits:
         for case in _cases(accepted, train, X, y, sample_weight):
             groups.setdefault(case.group, []).append(case)
-    found: dict[Any, Row | ValueError] = {}
+    found: dict[Key, Row | ValueError] = {}
     for cases in groups.values():
         first = cases[0]
         try:
@@ -299,7 +324,11 @@ def _setting(estimator: NNEstimator, setting: Row) -> Setting | None:
 
 
 def _cases(
-    settings: list[Setting], train: Any, X: Any, y: Any, sample_weight: Any
+    settings: list[Setting],
+    train: np.ndarray,
+    X: Data,
+    y: Data,
+    sample_weight: ArrayLike | None,
 ) -> Iterator[Case]:
     """Every setting on a fold; its rows are checked and scaled once for all alike."""
     train = np.flatnonzero(train) if np.asarray(train).dtype == bool else train
@@ -343,7 +372,7 @@ def _products(cases: list[Case]) -> list[list[list[Case]]]:
     by_table: dict[int, list[Case]] = {}
     for case in cases:
         by_table.setdefault(id(case.table), []).append(case)
-    found: dict[Any, list[list[Case]]] = {}
+    found: dict[str, list[list[Case]]] = {}
     for own in by_table.values():
         same = repr([(case.numbers, case.setting.seeds) for case in own])
         same += own[0].learned["_floatx"]
@@ -351,7 +380,7 @@ def _products(cases: list[Case]) -> list[list[list[Case]]]:
     return list(found.values())
 
 
-def _train(tables: list[list[Case]]) -> dict[Any, Row | ValueError]:
+def _train(tables: list[list[Case]]) -> dict[Key, Row | ValueError]:
     """Trains the same settings on several tables, one beneath the other, at once."""
     settings, first = tables[0], tables[0][0]
     estimator, table = first.estimator, first.table
@@ -381,7 +410,7 @@ def _train(tables: list[list[Case]]) -> dict[Any, Row | ValueError]:
             sample_weight=w,
             verbose=0,
             validation_data=held if table.held else None,
-            **estimator._told(table),
+            **estimator._options(table),
         )
     if many.interrupted:
         raise KeyboardInterrupt
@@ -406,7 +435,7 @@ def _train(tables: list[list[Case]]) -> dict[Any, Row | ValueError]:
     return found
 
 
-def _beneath(tables: list[Table], i: int) -> Any:
+def _beneath(tables: list[Table], i: int) -> np.ndarray | None:
     """Rows, targets or weights of all tables, those held out after each one's own."""
     if tables[0][i] is None:
         return None
@@ -414,7 +443,9 @@ def _beneath(tables: list[Table], i: int) -> Any:
     return np.concatenate([np.asarray(part[i]) for part in parts])
 
 
-def _networks(many: population.Population) -> list[Any]:
+def _networks(
+    many: population.Population,
+) -> list[tuple[Architecture, tuple[Tree, Tree]]]:
     """Each member's graph, weights and state."""
     found: list[Any] = [None] * len(many)
     for group in many.groups:

@@ -1,6 +1,7 @@
 """What other libraries call the settings of an estimator: refused with our name."""
 
 import difflib
+from collections.abc import Mapping
 from typing import Any, Self
 
 from sklearn.base import BaseEstimator
@@ -63,7 +64,7 @@ class Spoken(BaseEstimator):
         return super().set_params(**params)
 
     @classmethod
-    def _refuse(cls, settings: dict[str, Any]) -> None:
+    def _refuse(cls, settings: Mapping[str, object]) -> None:
         own = cls._get_param_names()
         for name, value in settings.items():
             if name.split("__")[0] in own:

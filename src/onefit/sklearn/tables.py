@@ -1,7 +1,7 @@
 """Tables: from what scikit-learn's users hand over to what a network trains on."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -10,11 +10,24 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from onefit import config
 from onefit.errors import invalid
+from onefit.types import ArrayLike, Data
 
-__all__ = ["Scaler", "Table", "folds_of", "held_out", "refuse_columns", "weights_of"]
+__all__ = [
+    "ClassWeight",
+    "Scaler",
+    "Table",
+    "folds_of",
+    "held_out",
+    "refuse_columns",
+    "weights_of",
+]
 
 
-def refuse_columns(where: str, x: Any) -> None:
+ClassWeight: TypeAlias = str | Mapping | list | None
+"""'balanced', a factor for each class, or a list of these for each label."""
+
+
+def refuse_columns(where: str, x: Data) -> None:
     """Refuses columns of a DataFrame that are no numbers, by their names.
 
     Booleans, whole numbers that may be missing, and categories that are numbers are
@@ -72,8 +85,8 @@ class Scaler(NamedTuple):
     has in its last digits is not lost when z is cut to float32.
     """
 
-    mean: Any
-    scale: Any
+    mean: np.ndarray
+    scale: np.ndarray
 
     @classmethod
     def of(cls, x: np.ndarray, weights: np.ndarray | None) -> "Scaler":
@@ -113,11 +126,11 @@ class Table(NamedTuple):
 
 
 def weights_of(
-    x: Any,
+    x: Data,
     y: np.ndarray,
-    sample_weight: Any,
-    class_weight: Any = None,
-    classes: Any = None,
+    sample_weight: ArrayLike | None,
+    class_weight: ClassWeight = None,
+    classes: ArrayLike | None = None,
 ) -> np.ndarray | None:
     """A weight for each row, of the row and its class; None where all are one.
 
@@ -158,7 +171,9 @@ def weights_of(
     return weights
 
 
-def _check_class_weight(weights: Any, y: np.ndarray, known: Any) -> None:
+def _check_class_weight(
+    weights: ClassWeight, y: np.ndarray, known: ArrayLike | None
+) -> None:
     """Refuses all but 'balanced' and a factor for some of the classes."""
     classes = np.unique(y if known is None else known).tolist()
     if isinstance(weights, str):

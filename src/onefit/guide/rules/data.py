@@ -2,20 +2,20 @@
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 
 from onefit.guide.case import Case, Head
-from onefit.guide.finding import Finding
+from onefit.guide.finding import Finding, Severity
 from onefit.guide.network import Call
-from onefit.guide.targets import kind_of
+from onefit.guide.targets import Targets, kind_of
 from onefit.layers import Rescaling
 from onefit.losses import (
     MeanAbsolutePercentageError,
     MeanSquaredError,
     MeanSquaredLogarithmicError,
 )
+from onefit.types import Array, Shape, Tree
 
 __all__ = ["DATA", "LARGE_INPUTS", "not_finite", "sizes"]
 
@@ -118,7 +118,7 @@ def not_a_number(case: Case) -> Findings:
                 yield from _holes(array, place, name)
 
 
-def _holes(array: Any, place: str, name: str) -> Findings:
+def _holes(array: np.ndarray | None, place: str, name: str) -> Findings:
     if array is None or array.dtype.kind != "f":
         return
     host = np.asarray(array)
@@ -166,7 +166,7 @@ def inputs_not_scaled(case: Case) -> Findings:
             continue
         large, small = float(found.max()), float(found.min())
         name = f"input {i + 1}" if len(case.x or ()) > 1 else "x"
-        plain = case.compiled and case.model.optimizer.step_size == "gradient"
+        plain = case.compiled and case.optimizer.step_size == "gradient"
         flat = call.saturates and (call in case.hidden or call.role == "recurrent")
         if large >= LARGE_INPUTS:
             bad = large >= TOO_LARGE and (flat or plain)
@@ -350,7 +350,7 @@ def column_tells_target(case: Case) -> Findings:
     )
 
 
-def _explained(x: np.ndarray, y: np.ndarray, t: Any) -> np.ndarray | None:
+def _explained(x: np.ndarray, y: np.ndarray, t: Targets) -> np.ndarray | None:
     """Of each column's variance, the share that the target explains."""
     x = np.asarray(x, np.float64)
     with np.errstate(all="ignore"):
@@ -414,7 +414,7 @@ def channels_misplaced(case: Case) -> Findings:
         return
 
 
-def _one_step(case: Case, call: Call, shape: Any) -> Findings:
+def _one_step(case: Case, call: Call, shape: Shape) -> Findings:
     """A sequence of one step with many features: (n, 1, steps) for (n, steps, 1)."""
     if shape[1] != 1 or (shape[2] or 0) < 4:
         return
@@ -501,7 +501,7 @@ def target_not_scaled(case: Case) -> Findings:
             continue
         if isinstance(head.loss, RELATIVE):
             continue
-        plain = case.model.optimizer.step_size == "gradient"
+        plain = case.optimizer.step_size == "gradient"
         lone = not case.hidden and len(case.network.calls) == 1
         if t.size >= LARGE_TARGETS:
             far = (case.rate or 0) * (case.steps or 0)
@@ -537,7 +537,9 @@ def target_not_scaled(case: Case) -> Findings:
             )
 
 
-def _of(head: Head, code: str, severity: str, seen: str, why: str, fix: str) -> Finding:
+def _of(
+    head: Head, code: str, severity: Severity, seen: str, why: str, fix: str
+) -> Finding:
     if len(head.case.heads) > 1 and head.name:
         seen = f"output {head.name!r}: {seen}"
     return Finding(code, severity, head.layer, seen, why, fix)  # type: ignore[arg-type]
@@ -584,7 +586,7 @@ def rows_in_both(case: Case) -> Findings:
         yield _both(share, m)
 
 
-def _measured(x: Any) -> bool:
+def _measured(x: Array) -> bool:
     """Whether rows are measurements, of which no two are the same by nature."""
     rows = np.asarray(x).reshape(len(x), -1)
     if rows.dtype.kind != "f" or rows.shape[1] < 4:
@@ -604,11 +606,11 @@ def _both(share: float, rows: int) -> Finding:
     )
 
 
-def _leaves(tree: Any) -> list[Any]:
+def _leaves(tree: Tree) -> list[Array]:
     return list(tree) if isinstance(tree, tuple) else [tree]
 
 
-def _keys(train: Any, held: Any) -> tuple[list[bytes], list[bytes]] | None:
+def _keys(train: Array, held: Array) -> tuple[list[bytes], list[bytes]] | None:
     """Each row as bytes: of all training rows, and of some validation rows."""
     a, b = np.asarray(train), np.asarray(held)
     if a.shape[1:] != b.shape[1:]:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from onefit.guide.case import Case, Head
-from onefit.guide.finding import Finding
+from onefit.guide.finding import Finding, Severity
 
 __all__ = ["HEADS", "heads"]
 
@@ -29,7 +29,7 @@ Findings = Iterator[Finding]
 INF = math.inf
 ANY = (-INF, INF)
 
-FITS: dict[tuple[str, bool], dict[str, tuple[str, str] | None]] = {
+FITS: dict[tuple[str, bool], dict[str, tuple[str, Severity] | None]] = {
     # (what the loss compares, from_logits): {last activation: code and severity}.
     # None fits; "*" is any other activation that is known.
     ("binary", False): {
@@ -165,7 +165,7 @@ def heads(case: Case) -> Findings:
 
 
 def _say(
-    head: Head, code: str, severity: str, seen: str, why: str, fix: str
+    head: Head, code: str, severity: Severity, seen: str, why: str, fix: str
 ) -> Finding:
     if len(head.case.heads) > 1 and head.name:
         seen = f"output {head.name!r}: {seen}"
@@ -214,7 +214,7 @@ def units_fit_classes(head: Head) -> Findings:
             head,
             code,
             "error",
-            f"one unit under loss={head.loss.name!r}",
+            f"one unit under loss={head.loss_name!r}",
             "this loss wants one unit for each class; one alone can only have the "
             "probability 1",
             f"write {head.written('sigmoid')} with loss='binary_crossentropy' for two "
@@ -369,7 +369,7 @@ def _each_its_own(head: Head) -> bool:
     return different > VOCABULARY and np.size(head.y) < 5 * different
 
 
-def _numbers_as_classes(head: Head, severity: str = "error") -> Finding:
+def _numbers_as_classes(head: Head, severity: Severity = "error") -> Finding:
     t = head.targets
     assert t is not None
     last = "relu" if t.kind == "positive" and t.low >= 0 else None
@@ -377,7 +377,7 @@ def _numbers_as_classes(head: Head, severity: str = "error") -> Finding:
         head,
         "classification-loss-on-numbers",
         severity,
-        f"targets from {t.low:g} to {t.high:g} under loss={head.loss.name!r}",
+        f"targets from {t.low:g} to {t.high:g} under loss={head.loss_name!r}",
         "a cross-entropy compares probabilities of classes; these targets are "
         "quantities",
         f"write {head.written(last, t.width)} with loss='mse'",
@@ -408,7 +408,7 @@ def _classes_as_numbers(head: Head) -> Findings:
             "regression-loss-on-classes",
             severity,
             f"{_n(k, 'class')}, numbered {t.classes[0]} to {t.classes[-1]}, under "
-            f"loss={head.loss.name!r}",
+            f"loss={head.loss_name!r}",
             why,
             sparse,
         )
@@ -417,7 +417,7 @@ def _classes_as_numbers(head: Head) -> Findings:
             head,
             "regression-loss-on-classes",
             "hint",
-            f"one-hot rows of {_n(units, 'class')} under loss={head.loss.name!r}",
+            f"one-hot rows of {_n(units, 'class')} under loss={head.loss_name!r}",
             "the gradient of the squared error dies where a unit is sure and wrong; "
             "that of a cross-entropy, a - y, is largest there",
             f"write {head.written('softmax')} with loss='categorical_crossentropy'",
@@ -427,7 +427,7 @@ def _classes_as_numbers(head: Head) -> Findings:
             head,
             "regression-loss-on-classes",
             "hint",
-            f"targets that are 0 or 1 under loss={head.loss.name!r}",
+            f"targets that are 0 or 1 under loss={head.loss_name!r}",
             "for two classes the logistic loss has a gradient, a - y, that stays large "
             "while a unit is wrong; that of the squared error dies there",
             f"write {head.written('sigmoid')} with loss='binary_crossentropy'",
@@ -525,7 +525,7 @@ def _takes(head: Head) -> bool:
 
 def _clash(head: Head, code: str) -> tuple[str, str, str]:
     """What is seen, why, and the fix, where last activation and loss clash."""
-    loss, last, own = head.loss.name, head.activation, head.ends_in
+    loss, last, own = head.loss_name, head.activation, head.ends_in
     reach = _span(*(head.range or ANY))
     asked = ASKS[head.kind or ""]
     if head.kind == "probabilities" and (head.units or 1) > 1:
@@ -639,7 +639,7 @@ def output_reaches_targets(head: Head) -> Findings:
             head,
             "head-does-not-fit-loss",
             "error",
-            f"loss={head.loss.name!r} on a softmax, and targets that do not sum to 1",
+            f"loss={head.loss_name!r} on a softmax, and targets that do not sum to 1",
             "the units of a softmax share a sum of 1, which these targets have not",
             f"write {head.written()}",
         )
@@ -668,14 +668,14 @@ def shapes_fit(head: Head) -> Findings:
     ids = t.kind in ("classes", "binary", "counts") and len(t.shape) == len(shape) - 1
     if head.kind == "categorical" and ids:
         fix = "write loss='sparse_categorical_crossentropy', which takes class numbers"
-        why = f"{head.loss.name} wants one-hot rows, and y has class numbers"
+        why = f"{head.loss_name} wants one-hot rows, and y has class numbers"
     elif head.kind == "sparse" and t.kind == "one-hot":
         fix = "write loss='categorical_crossentropy', which takes one-hot rows"
-        why = f"{head.loss.name} wants class numbers, and y has one-hot rows"
+        why = f"{head.loss_name} wants class numbers, and y has one-hot rows"
     else:
         fix = f"write {head.written(_own(head), t.width)}, or give y that shape"
         why = (
-            f"{head.loss.name} compares number by number; where shapes differ, numpy "
+            f"{head.loss_name} compares number by number; where shapes differ, numpy "
             "and Keras would compare every output with every target"
         )
     yield _say(head, "shapes-broadcast", "error", told, why, fix)
@@ -787,12 +787,12 @@ def metric_fits(head: Head) -> Findings:
                 )
 
 
-def _metric(head: Head, name: str, severity: str, why: str, fix: str) -> Finding:
+def _metric(head: Head, name: str, severity: Severity, why: str, fix: str) -> Finding:
     return _say(
         head,
         "metric-does-not-fit",
         severity,
-        f"the metric {name!r} with loss={head.loss.name!r}",
+        f"the metric {name!r} with loss={head.loss_name!r}",
         why,
         fix,
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 
-from onefit.guide.finding import Finding
+from onefit.guide.finding import Finding, Severity
 from onefit.guide.probe import ZEROING, Probe, Responses, WeightSizes
 from onefit.guide.rules.neighbours import underfitting
 from onefit.guide.run import Run
@@ -48,7 +48,7 @@ def dead_units(run: Run) -> Findings:
         yield _dead(run, layer, dead, "error" if poor else "hint")
 
 
-def _dead(run: Run, layer: Responses, dead: np.ndarray, severity: str) -> Finding:
+def _dead(run: Run, layer: Responses, dead: np.ndarray, severity: Severity) -> Finding:
     begun = next(
         (one for one in run.probes[0].layers if one.layer == layer.layer), layer
     )
@@ -61,7 +61,7 @@ def _dead(run: Run, layer: Responses, dead: np.ndarray, severity: str) -> Findin
     return Finding(
         "dead-units",
         severity,
-        layer.layer,  # type: ignore[arg-type]
+        layer.layer,
         f"{int(dead.sum())} of {dead.size} ReLU units of {layer.layer!r} answer 0 to "
         f"every row{', most of them from the start' if before else ''}",
         "where z < 0 for every row, ReLU's slope is 0: no gradient comes through, and "

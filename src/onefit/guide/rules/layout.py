@@ -1,16 +1,17 @@
 """Rules about the network: how layers follow each other, how they start."""
 
 import math
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
 
 import jax
 import numpy as np
 
 from onefit import initializers
 from onefit.guide.case import Case
-from onefit.guide.finding import Finding
+from onefit.guide.finding import Finding, Severity
 from onefit.guide.network import PASSING, SHAPING, Call
+from onefit.initializers import Initializer
+from onefit.types import Shape
 
 __all__ = ["LAYOUT", "spread"]
 
@@ -84,7 +85,7 @@ def linear_stack(case: Case) -> Findings:
     """
     network = case.network
     bent = any(_bends(call) for call in network.calls if call not in _ends(case))
-    found: list[tuple[Call, Call, str]] = []
+    found: list[tuple[Call, Call, Severity]] = []
     for call in case.hidden:
         if call.activation != "linear" or not call.layer.trainable:
             continue
@@ -114,7 +115,7 @@ def linear_stack(case: Case) -> Findings:
     yield Finding(
         "linear-stack",
         severity,
-        call.name,  # type: ignore[arg-type]
+        call.name,
         seen=f"{told} {'have' if several else 'has'} no activation, and "
         f"{reader.name!r} follows",
         why="two linear layers are one: w2·(w1·x + b1) + b2 = w·x + b, so "
@@ -125,7 +126,7 @@ def linear_stack(case: Case) -> Findings:
 
 def _redundant(
     case: Case, call: Call, reader: Call, near: bool, bent: bool
-) -> str | None:
+) -> Severity | None:
     """How sure it is that a linear layer before another is not meant."""
     special = {"depthwise", "separable"}
     if special & {call.variant, reader.variant}:
@@ -157,10 +158,10 @@ def _square(call: Call) -> bool:
     return len(set(call.core.kernel_size)) == 1
 
 
-def _size(shape: Any) -> int | None:
+def _size(shape: Shape | None) -> int | None:
     if not shape or None in shape[1:]:
         return None
-    return math.prod(shape[1:])
+    return math.prod(n or 0 for n in shape[1:])
 
 
 def _bends(call: Call) -> bool:
@@ -362,7 +363,7 @@ def _one_column(kernel: np.ndarray) -> bool:
     return bool((row == row[0]).all() and (kernel == kernel[..., :1]).all())
 
 
-def _constant(start: Any) -> float | None:
+def _constant(start: Initializer | None) -> float | None:
     """The one value of an initializer, None if there are several."""
     if isinstance(start, initializers.Zeros | initializers.Ones):
         return float(isinstance(start, initializers.Ones))
@@ -371,7 +372,7 @@ def _constant(start: Any) -> float | None:
     return None
 
 
-def spread(start: Any, fan_in: int, fan_out: int) -> float | None:
+def spread(start: Initializer, fan_in: int, fan_out: int) -> float | None:
     """The root mean square of what an initializer draws; None if it is not known.
 
     >>> round(spread(onefit.initializers.GlorotUniform(), 64, 25), 3)
@@ -457,7 +458,7 @@ def initializer_does_not_fit(case: Case) -> Findings:
         )
     elif total < FADING:
         call = next((c for gain, c in gains if gain < FAINT), gains[0][1])
-        slow = case.compiled and case.model.optimizer.step_size == "gradient"
+        slow = case.compiled and case.optimizer.step_size == "gradient"
         yield _does_not_fit(
             call,
             "error" if slow or total < FADING**2 else "hint",
@@ -467,13 +468,13 @@ def initializer_does_not_fit(case: Case) -> Findings:
         )
 
 
-def _does_not_fit(call: Call, severity: str, seen: str, why: str) -> Finding:
+def _does_not_fit(call: Call, severity: Severity, seen: str, why: str) -> Finding:
     return Finding(
         "initializer-does-not-fit",
         severity,
         call.name,
         seen,
-        why,  # type: ignore[arg-type]
+        why,
         "leave kernel_initializer out, or write kernel_initializer='he_normal' before "
         "relu and 'glorot_uniform' before sigmoid and tanh",
     )
@@ -492,8 +493,9 @@ def _bend_after(case: Case, call: Call) -> Call:
 def _biased(call: Call, bend: Call) -> Findings:
     start = getattr(call.core, "bias_initializer", None)
     value = _constant(start) if call.core.use_bias else None
-    normal = initializers.RandomNormal | initializers.TruncatedNormal
-    if value is None and isinstance(start, normal):
+    if value is None and isinstance(
+        start, initializers.RandomNormal | initializers.TruncatedNormal
+    ):
         value = float(start.mean)
     if value is None:
         return
@@ -711,7 +713,7 @@ def shrinks_too_early(case: Case) -> Findings:
             return
 
 
-def _times(sizes: Any) -> str:
+def _times(sizes: Iterable[int]) -> str:
     return "×".join(str(n) for n in sizes)
 
 

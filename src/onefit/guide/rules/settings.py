@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from onefit.guide.case import Case
-from onefit.guide.finding import Finding
+from onefit.guide.finding import Finding, Severity
 from onefit.guide.rules.data import LARGE_INPUTS, sizes
 from onefit.guide.rules.layout import spread
 from onefit.losses import MeanSquaredError
@@ -77,7 +77,7 @@ def learning_rate_too_high(case: Case) -> Findings:
     rate = case.rate
     if rate is None or not math.isfinite(rate):
         return
-    optimizer = case.model.optimizer
+    optimizer = case.optimizer
     name = type(optimizer).__name__
     if optimizer.step_size == "rate":
         if getattr(optimizer, "relative_step", False):
@@ -135,15 +135,15 @@ def _momentum(optimizer: Optimizer) -> float:
     return float(getattr(optimizer, "momentum", 0.0) or 0.0)
 
 
-def _too_high(case: Case, severity: str, told: str, better: str) -> Finding:
-    optimizer = case.model.optimizer
+def _too_high(case: Case, severity: Severity, told: str, better: str) -> Finding:
+    optimizer = case.optimizer
     name, momentum = type(optimizer).__name__, _momentum(optimizer)
     plain = optimizer.step_size == "gradient"
     beside = f" with momentum {momentum:g}" if momentum and plain else ""
     return Finding(
         "learning-rate-too-high",
         severity,
-        None,  # type: ignore[arg-type]
+        None,
         seen=f"a learning rate of {case.rate:g} for {name}{beside}",
         why=f"w := w - α·dJ/dw: {told}; steps that are too large jump across the "
         "valley, and the loss grows",
@@ -256,7 +256,7 @@ def learning_rate_too_low(case: Case) -> Findings:
     rate = case.rate
     if rate is None:
         return
-    optimizer = case.model.optimizer
+    optimizer = case.optimizer
     name = type(optimizer).__name__
     stepper = optimizer.step_size == "rate"
     if optimizer.step_size is None or getattr(optimizer, "relative_step", False):
@@ -269,9 +269,10 @@ def learning_rate_too_low(case: Case) -> Findings:
             case, "error", "w := w - α·dJ/dw with α = 0 changes nothing", better
         )
         return
-    fitted = optimizer.constant_rate
-    if not fitted and case.steps and case.steps >= 10 * FEW_STEPS:
-        later = float(optimizer.schedule(case.steps // 10))
+    schedule = optimizer.schedule
+    fitted = schedule is None
+    if schedule and case.steps and case.steps >= 10 * FEW_STEPS:
+        later = float(schedule(case.steps // 10))
         if later < GONE * rate:
             yield Finding(
                 "learning-rate-too-low",
@@ -319,12 +320,12 @@ def learning_rate_too_low(case: Case) -> Findings:
         )
 
 
-def _too_low(case: Case, severity: str, told: str, better: str) -> Finding:
-    name = type(case.model.optimizer).__name__
+def _too_low(case: Case, severity: Severity, told: str, better: str) -> Finding:
+    name = type(case.optimizer).__name__
     return Finding(
         "learning-rate-too-low",
         severity,
-        None,  # type: ignore[arg-type]
+        None,
         seen=f"a learning rate of {case.rate:g} for {name}",
         why=f"{told}, and weights start at about 0.1 to 1",
         fix=f"write optimizer={name}({better})",

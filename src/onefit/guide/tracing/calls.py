@@ -16,7 +16,7 @@ from onefit.losses import BinaryCrossentropy
 from onefit.losses.base import Loss
 from onefit.networks.graph import Graph, Node
 from onefit.training.task import Gradients, Head, Task
-from onefit.types import Tree
+from onefit.types import Mask, Tree
 
 __all__ = ["Call", "Output", "Place", "at", "calls_of", "outputs_of", "places", "plain"]
 
@@ -173,8 +173,8 @@ def places(graph: Graph, inputs: list[str]) -> tuple[list[Place], list["Place | 
     found: list[Place] = []
     counts: collections.Counter[Path] = collections.Counter()
 
-    def thread(graph: Graph, x: Any, at: Path, path: Path, names: tuple) -> Any:
-        def call(node: Node, number: int, flow: Any, mask: Any) -> Any:
+    def thread(graph: Graph, x: Tree, at: Path, path: Path, names: tuple) -> Tree:
+        def call(node: Node, number: int, flow: Tree, mask: Mask) -> Tree:
             del mask
             layer, here = graph.layers[node.layer], (*path, node.layer)
             if isinstance(layer, InputLayer):
@@ -198,11 +198,11 @@ def places(graph: Graph, inputs: list[str]) -> tuple[list[Place], list["Place | 
     return found, _makers(ends)
 
 
-def _makers(flow: Any) -> list["Place | str"]:
+def _makers(flow: Tree) -> list["Place | str"]:
     return [value.maker for value in jax.tree.leaves(flow)]
 
 
-def at(tree: Tree, path: Path) -> Any:
+def at(tree: Tree, path: Path) -> Tree:
     """The part of the weights that is a layer's."""
     for step in path:
         tree = tree[step]

@@ -4,28 +4,31 @@ What has none here is shown by its numbers alone.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from onefit import losses as onefit_losses
 from onefit.description import off
-from onefit.guide.tracing.notation import Fraction, Power, number, signed
+from onefit.guide.tracing.notation import Fraction, Part, Parts, Power, number, signed
 from onefit.losses.base import Loss
 from onefit.registry import nearest_formula
+from onefit.types import Function, Scalar
 
 __all__ = ["activation", "formula_of", "losses", "slope"]
 
 
-def _e(exponent: Any) -> Power:
+def _e(exponent: str | Parts) -> Power:
     return Power(("e",), (exponent,) if isinstance(exponent, str) else exponent)
 
 
-def _minus(value: Any) -> str:
+def _minus(value: Scalar) -> str:
     return number(-float(value))
 
 
-def activation(name: str | None, z: Any, value: Any, row: Any, a: Any) -> list[Any]:
+def activation(
+    name: str | None, z: Part, value: Scalar, row: np.ndarray, a: Scalar
+) -> list[Parts]:
     """The steps of a = g(z), in symbols, then with the number put in.
 
     Args:
@@ -59,7 +62,7 @@ def activation(name: str | None, z: Any, value: Any, row: Any, a: Any) -> list[A
     return [*found, (number(a),)]
 
 
-def slope(name: str | None, a: Any, z: Any, value: Any, at: Any) -> list[Any]:
+def slope(name: str | None, a: Part, z: Part, value: Scalar, at: Scalar) -> list[Parts]:
     """The steps of g'(z): in symbols, with numbers; the last is the number alone.
 
     Args:
@@ -84,7 +87,7 @@ def slope(name: str | None, a: Any, z: Any, value: Any, at: Any) -> list[Any]:
     return []
 
 
-def formula_of(thing: Any) -> str:
+def formula_of(thing: object) -> str:
     """The formula of a layer, an activation or a loss: its description's first line.
 
     >>> formula_of(onefit.layers.Dense(2))
@@ -100,8 +103,12 @@ def formula_of(thing: Any) -> str:
     return first if first and not first.endswith("=") else type(thing).__name__
 
 
-def _is_signature(own: Any) -> bool:
+def _is_signature(own: Function) -> bool:
     return (own.__doc__ or "").startswith(f"{own.__name__}(")
+
+
+Derivative: TypeAlias = Callable[[int, Part, Part], tuple[Parts, Parts, float]]
+"""Of a unit j and the symbols of a_j and y_j: (symbols, numbers, value) of dL by it."""
 
 
 class Formula:
@@ -113,11 +120,16 @@ class Formula:
         da: The same of dL/da_j.
     """
 
-    def __init__(self, value: Any, dz: Any = None, da: Any = None) -> None:
+    def __init__(
+        self,
+        value: tuple[Parts, Parts],
+        dz: Derivative | None = None,
+        da: Derivative | None = None,
+    ) -> None:
         self.value, self.dz, self.da = value, dz, da
 
 
-def _binary(y: Any, a: Any, n: int) -> Formula:
+def _binary(y: np.ndarray, a: np.ndarray, n: int) -> Formula:
     over = (lambda *p: (Fraction(p, (str(n),)),)) if n > 1 else (lambda *p: p)
     symbols = ("-", "y log a - (1 - y) log(1 - a)")
     if n > 1:
@@ -133,11 +145,11 @@ def _binary(y: Any, a: Any, n: int) -> Formula:
         if t == 0:
             numbers = (f"-log(1 - {number(p)})",)
 
-    def dz(j: int, sa: Any, sy: Any) -> Any:
+    def dz(j: int, sa: Part, sy: Part) -> tuple[Parts, Parts, float]:
         numbers = over(f"{number(a[j])} - {number(y[j])}")
         return over(sa, " - ", sy), numbers, (a[j] - y[j]) / n
 
-    def da(j: int, sa: Any, sy: Any) -> Any:
+    def da(j: int, sa: Part, sy: Part) -> tuple[Parts, Parts, float]:
         top, p = f"{number(a[j])} - {number(y[j])}", number(a[j])
         below = (*((str(n), "·") if n > 1 else ()), sa, "(1 - ", sa, ")")
         numbers = f"{n}·{p}(1 - {p})" if n > 1 else f"{p}(1 - {p})"
@@ -150,16 +162,16 @@ def _binary(y: Any, a: Any, n: int) -> Formula:
     return Formula((symbols, numbers), dz, da)
 
 
-def _categorical(y: Any, a: Any, n: int) -> Formula:
+def _categorical(y: np.ndarray, a: np.ndarray, n: int) -> Formula:
     ones = np.flatnonzero(y)
     hard = len(ones) == 1 and y[ones[0]] == 1
     symbols = ("-log a_y",) if hard else ("-Σ y log a",)
-    numbers: Any = (f"-log({number(a[ones[0]])})",) if hard else ()
+    numbers: Any = (f"-log({number(float(a[ones[0]]))})",) if hard else ()
 
-    def dz(j: int, sa: Any, sy: Any) -> Any:
+    def dz(j: int, sa: Part, sy: Part) -> tuple[Parts, Parts, float]:
         return (sa, " - ", sy), (f"{number(a[j])} - {number(y[j])}",), a[j] - y[j]
 
-    def da(j: int, sa: Any, sy: Any) -> Any:
+    def da(j: int, sa: Part, sy: Part) -> tuple[Parts, Parts, float]:
         return (
             ("-", Fraction((sy,), (sa,))),
             ("-", Fraction((number(y[j]),), (number(a[j]),))),
@@ -169,7 +181,7 @@ def _categorical(y: Any, a: Any, n: int) -> Formula:
     return Formula((symbols, numbers), dz, da)
 
 
-def _squares(y: Any, a: Any, n: int) -> Formula:
+def _squares(y: np.ndarray, a: np.ndarray, n: int) -> Formula:
     one = f"({number(a[0])} - {signed(y[0])})"
     symbols = (Power(("(a - y)",), ("2",)),)
     numbers: Any = (Power((one,), ("2",)),)
@@ -177,7 +189,7 @@ def _squares(y: Any, a: Any, n: int) -> Formula:
         symbols = (Fraction(("1",), ("n",)), " Σ ", *symbols)
         numbers = ()
 
-    def da(j: int, sa: Any, sy: Any) -> Any:
+    def da(j: int, sa: Part, sy: Part) -> tuple[Parts, Parts, float]:
         difference = f"2·({number(a[j])} - {signed(y[j])})"
         over = (lambda p: (Fraction(p, (str(n),)),)) if n > 1 else (lambda p: p)
         return (
@@ -189,7 +201,7 @@ def _squares(y: Any, a: Any, n: int) -> Formula:
     return Formula((symbols, numbers), None, da)
 
 
-FORMULAS: dict[type[Loss], Callable[[Any, Any, int], Formula]] = {
+FORMULAS: dict[type[Loss], Callable[[np.ndarray, np.ndarray, int], Formula]] = {
     onefit_losses.BinaryCrossentropy: _binary,
     onefit_losses.CategoricalCrossentropy: _categorical,
     onefit_losses.MeanSquaredError: _squares,
@@ -197,7 +209,9 @@ FORMULAS: dict[type[Loss], Callable[[Any, Any, int], Formula]] = {
 }
 
 
-def losses(loss: Any, link: str | None, y: Any, a: Any) -> Formula | None:
+def losses(
+    loss: Loss, link: str | None, y: np.ndarray, a: np.ndarray
+) -> Formula | None:
     """The formula of a loss for one example, where it has one here.
 
     Args:

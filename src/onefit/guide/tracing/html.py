@@ -1,10 +1,9 @@
 """A trace for a notebook: one piece of HTML, without scripts or files beside it."""
 
 import html
-from typing import Any
 
 from onefit.guide.tracing.notation import Equation, Html
-from onefit.guide.tracing.pages import Section
+from onefit.guide.tracing.pages import Line, Section
 
 __all__ = ["as_html"]
 
@@ -40,7 +39,7 @@ def _section(section: Section) -> str:
     return f"<details{opened}><summary>{title}</summary>\n{body}\n</details>"
 
 
-def _line(line: Any) -> str:
+def _line(line: Line) -> str:
     if isinstance(line, Equation):
         return _equation(line)
     if isinstance(line, list):

@@ -7,7 +7,10 @@ symbols, derivatives, fractions, powers.
 import dataclasses
 import html
 import re
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+from onefit.types import Scalar
 
 __all__ = [
     "D",
@@ -15,6 +18,8 @@ __all__ = [
     "Fraction",
     "Html",
     "Latex",
+    "Part",
+    "Parts",
     "Plain",
     "Power",
     "S",
@@ -24,8 +29,6 @@ __all__ = [
     "product",
     "total",
 ]
-
-Parts = tuple[Any, ...]
 
 _SUB = str.maketrans("0123456789+-ijkmn", "₀₁₂₃₄₅₆₇₈₉₊₋ᵢⱼₖₘₙ")
 _SUPER = str.maketrans("0123456789+-ij", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁱʲ")
@@ -64,16 +67,16 @@ class D:
 class Fraction:
     """One formula over another."""
 
-    top: Parts
-    bottom: Parts
+    top: "Parts"
+    bottom: "Parts"
 
 
 @dataclasses.dataclass(frozen=True)
 class Power:
     """A base to an exponent."""
 
-    base: Parts
-    exponent: Parts
+    base: "Parts"
+    exponent: "Parts"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +84,13 @@ class Words:
     """Plain words within a formula."""
 
     text: str
+
+
+Part: TypeAlias = str | S | D | Fraction | Power | Words
+"""A piece of a formula."""
+
+Parts: TypeAlias = tuple[Part, ...]
+"""A formula."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +103,7 @@ class Equation:
     sign: str = "="
 
 
-def number(value: Any) -> str:
+def number(value: Scalar) -> str:
     """A number as a reader wants it: five digits, whole numbers as they are.
 
     >>> number(0.99995), number(20.0), number(-1.5e-7), number(123456.0)
@@ -105,26 +115,28 @@ def number(value: Any) -> str:
     return f"{value:.5g}"
 
 
-def signed(value: Any) -> str:
+def signed(value: Scalar) -> str:
     """A number as a factor or a term: in parentheses if it is negative."""
     text = number(value)
     return f"({text})" if text.startswith("-") else text
 
 
-def product(*values: Any) -> Parts:
+def product(*values: Scalar) -> Parts:
     """Numbers multiplied: 0.5·(-2)."""
     return (("·").join(signed(v) for v in values),)
 
 
-def joined(parts: list[Parts], sign: str = " + ") -> Parts:
+def joined(parts: Sequence[Parts], sign: str = " + ") -> Parts:
     """Formulas with a sign between them."""
-    result: list[Any] = []
+    result: list[Part] = []
     for i, part in enumerate(parts):
         result += [sign, *part] if i else part
     return tuple(result)
 
 
-def total(terms: list[Parts], shown: int, values: Any = None) -> Parts:
+def total(
+    terms: Sequence[Parts], shown: int, values: Iterable[Scalar] | None = None
+) -> Parts:
     """A sum; of many terms the largest, in their order, and how many are left out.
 
     Args:
@@ -153,7 +165,7 @@ class Plain:
         """A formula."""
         return "".join(self.part(part) for part in parts)
 
-    def part(self, part: Any) -> str:
+    def part(self, part: Part) -> str:
         """A part of a formula."""
         if isinstance(part, S):
             layer = ""
@@ -186,7 +198,7 @@ class Plain:
 class Html(Plain):
     """For a notebook: indices as such."""
 
-    def part(self, part: Any) -> str:
+    def part(self, part: Part) -> str:
         """A part of a formula."""
         if isinstance(part, S):
             base = html.escape(part.base)
@@ -242,7 +254,7 @@ _ABOVE = {"ᵗ": "t", "ᵀ": "T", "ᶻ": "z", "⁽": "(", "⁾": ")"} | {
 }
 
 
-def _function(match: Any) -> str:
+def _function(match: re.Match[str]) -> str:
     name = match[0]
     return rf"\{name} " if name in _FUNCTIONS else rf"\mathrm{{{_safe(name)}}}"
 
@@ -263,7 +275,7 @@ class Latex:
         """A formula."""
         return "".join(self.part(part) for part in parts)
 
-    def part(self, part: Any) -> str:
+    def part(self, part: Part) -> str:
         """A part of a formula."""
         if isinstance(part, S):
             base = self.symbols(part.base)
@@ -284,7 +296,7 @@ class Latex:
             return rf"\text{{{escaped(part.text)}}}"
         return self.symbols(str(part))
 
-    def _name(self, layer: Any) -> str:
+    def _name(self, layer: int | str) -> str:
         return str(layer) if isinstance(layer, int) else rf"\mathrm{{{_safe(layer)}}}"
 
     def symbols(self, text: str) -> str:
@@ -301,7 +313,7 @@ class Latex:
         return re.sub(r"(\d)e([+-])0*(\d+)", _power, text)
 
 
-def _power(match: Any) -> str:
+def _power(match: re.Match[str]) -> str:
     """1.5e-07 as 1.5 times a power of ten."""
     sign = "-" if match[2] == "-" else ""
     return rf"{match[1]} \times 10^{{{sign}{match[3]}}}"

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import jax
 import numpy as np
@@ -15,6 +15,7 @@ from onefit.guide.tracing.notation import (
     D,
     Equation,
     Fraction,
+    Parts,
     S,
     Words,
     joined,
@@ -26,6 +27,10 @@ from onefit.guide.tracing.notation import (
 from onefit.layers import Dense
 from onefit.registry import computes_like
 from onefit.regularizers import L1, L2
+from onefit.types import Scalar, Tree
+
+if TYPE_CHECKING:
+    from onefit.guide.trace import Trace
 
 __all__ = ["Section", "View", "Writer", "worth"]
 
@@ -43,7 +48,7 @@ class View:
     """
 
     example: int = 1
-    layer: Any = None
+    layer: str | int | None = None
     unit: int | None = None
     units: int = 2
     terms: int = 4
@@ -51,6 +56,10 @@ class View:
     def shown(self, count: int) -> int:
         """How many of so many units are shown: all of a few."""
         return count if count <= max(self.units, 4) else self.units
+
+
+Line: TypeAlias = str | Equation | list[list[str]]
+"""A sentence, an equation, or a table as a list of rows."""
 
 
 @dataclasses.dataclass
@@ -65,22 +74,22 @@ class Section:
     """
 
     title: str
-    lines: list[Any] = dataclasses.field(default_factory=list)
+    lines: list[Line] = dataclasses.field(default_factory=list)
     parts: list["Section"] = dataclasses.field(default_factory=list)
     open: bool = True
 
 
-def worth(a: Any, b: Any) -> bool:
+def worth(a: Scalar, b: Scalar) -> bool:
     """Whether a sum comes to what it should, but for rounding."""
     return bool(np.isclose(float(a), float(b), rtol=1e-3, atol=1e-6))
 
 
-def _shape(value: Any) -> str:
+def _shape(value: Tree) -> str:
     shapes = [np.shape(a) for a in jax.tree.leaves(value)]
     return " and ".join(str(tuple(s)) for s in shapes)
 
 
-def _spread(value: Any) -> str:
+def _spread(value: Tree) -> str:
     """The range of some numbers, in words."""
     arrays = [np.asarray(a, float) for a in jax.tree.leaves(value)]
     flat = np.concatenate([np.ravel(a) for a in arrays]) if arrays else np.zeros(0)
@@ -96,7 +105,7 @@ def _spread(value: Any) -> str:
     return text + (f", {100 * zeros:.0f} % zeros" if zeros else "")
 
 
-def _norm(value: Any) -> float:
+def _norm(value: Tree) -> float:
     arrays = [np.asarray(a, float) for a in jax.tree.leaves(value)]
     return math.sqrt(sum(float(np.sum(a * a)) for a in arrays))
 
@@ -113,7 +122,7 @@ class Writer:
         ValueError: An example, a layer or a unit that is not there.
     """
 
-    def __init__(self, trace: Any, view: View) -> None:
+    def __init__(self, trace: "Trace", view: View) -> None:
         self.trace, self.view = trace, view
         if not 1 <= view.example <= trace.rows:
             raise invalid(
@@ -155,7 +164,7 @@ class Writer:
         what = "as while training" if trace.training else "layers as in predict"
         rows = "one example" if trace.rows == 1 else f"m = {trace.rows} examples"
         cost = "" if trace.J is None else f", J = {number(trace.J)}"
-        lines: list[Any] = [f"{rows}{cost}; {trace.dtype}, {what}"]
+        lines: list[Line] = [f"{rows}{cost}; {trace.dtype}, {what}"]
         names = ["l", "layer", "a", "mean |a|"]
         if trace.J is not None:
             names += ["|dJ/da|", "|dJ/dw|"]
@@ -260,6 +269,8 @@ class Writer:
 
     def _cost(self) -> Section:
         trace = self.trace
+        assert trace.J is not None
+        assert trace.data is not None
         section = Section("Loss and cost")
         parts, numbers = [], []
         for output in trace.outputs:
@@ -298,7 +309,7 @@ class Writer:
             section.lines.append(Equation(("J",), (numbers[0], (number(trace.J),))))
         return section
 
-    def _penalty(self, call: Call, label: Any) -> Any:
+    def _penalty(self, call: Call, label: int | str) -> Equation:
         """Ω of a layer's weights."""
         rules = [
             f"{name}: {type(rule).__name__}"
@@ -361,16 +372,16 @@ class Writer:
         elif not named:
             section.lines.append(Equation(("J",), ((L,), (number(output.cost),))))
 
-    def _targets(self, output: Output) -> Any:
+    def _targets(self, output: Output) -> np.ndarray:
         """The example's targets as a row for its units: one-hot for class numbers."""
         y = np.asarray(output.y, float)[self.row]
         n = np.shape(output.a)[-1]
-        sparse = output.loss.compares == "sparse"
+        sparse = output.loss is not None and output.loss.compares == "sparse"
         if sparse and np.size(y) == 1:
             return (np.arange(n) == int(np.ravel(y)[0])).astype(float)
         return np.ravel(y)
 
-    def _formula(self, output: Output) -> Any:
+    def _formula(self, output: Output) -> formulas.Formula | None:
         if np.ndim(output.a) != 2 or output.loss is None:
             return None
         a = np.asarray(output.a, float)[self.row]
@@ -500,8 +511,8 @@ class Writer:
     def _slope_line(
         self,
         weight: S,
-        symbols: Any,
-        terms: tuple[list[Any], Any],
+        symbols: Parts,
+        terms: tuple[list[Parts], np.ndarray],
         value: float,
         pull: float,
         alone: bool,
@@ -521,7 +532,7 @@ class Writer:
     def _consumers(self, call: Call) -> list[Call]:
         return [c for c in self.trace.calls if call.name in c.sources]
 
-    def _from_next(self, call: Call, j: int, da: float) -> list[Any]:
+    def _from_next(self, call: Call, j: int, da: float) -> list[Parts]:
         """dJ/da_j as the sum over the next layer's units of w · dJ/dz."""
         after = self._consumers(call)
         if len(after) != 1 or not _plain_dense(after[0]) or after[0].dz is None:
@@ -555,8 +566,12 @@ class Writer:
         return f"what {' and '.join(names)} {passed} back"
 
     def _share(
-        self, output: Output | None, known: Any, j: int, actual: float
-    ) -> list[Any]:
+        self,
+        output: Output | None,
+        known: formulas.Derivative | None,
+        j: int,
+        actual: float,
+    ) -> list[Parts]:
         """The steps of a derivative at an output: the loss's own, times w⁽ⁱ⁾/m."""
         if output is None or known is None:
             return []
@@ -599,13 +614,13 @@ def _same(call: Call) -> bool:
 
 def _of(
     base: str,
-    layer: Any,
-    sub: tuple[Any, ...] = (),
-    example: Any = None,
+    layer: int | str,
+    sub: tuple[int | str, ...] = (),
+    example: int | str | None = None,
     bold: bool = True,
 ) -> S:
     return S(base, sub, layer, example, bold)
 
 
-def _unit(base: str, j: int, call: Call, example: Any = None) -> S:
+def _unit(base: str, j: int, call: Call, example: int | str | None = None) -> S:
     return S(base, (j + 1,), call.label, example)

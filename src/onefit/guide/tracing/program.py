@@ -15,7 +15,7 @@ from onefit.layers.base import Layer, Outcome
 from onefit.layers.tapping import Path, Places, Tap
 from onefit.networks.graph import Graph
 from onefit.training.task import Gradients, Task
-from onefit.types import Array, Function, Params, State, Tree
+from onefit.types import Array, ArrayLike, Function, Params, State, Tree
 
 __all__ = ["Parts", "ZTap", "cast", "parts", "run"]
 
@@ -97,7 +97,7 @@ class ZTap(Tap):
         layer: Layer,
         params: Params,
         state: State,
-        x: Any,
+        x: Tree,
         **told: Any,
     ) -> Outcome:
         """A call of a layer: z, then a."""
@@ -126,7 +126,7 @@ class ZTap(Tap):
 def cast(tree: Tree, dtype: str) -> Tree:
     """The arrays on the host, floats in this type."""
 
-    def one(a: Any) -> Array:
+    def one(a: ArrayLike) -> Array:
         a = np.asarray(a)
         return a.astype(dtype) if a.dtype.kind == "f" else a
 

@@ -1,6 +1,6 @@
 """One step of an optimizer, from the gradients of a trace to the new weights."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -18,10 +18,14 @@ from onefit.guide.tracing.program import cast
 from onefit.guide.tracing.text import as_text
 from onefit.guide.tracing.updates import One, worked
 from onefit.layers import Dense
-from onefit.networks.graph import Graph
+from onefit.networks.architecture import Architecture
+from onefit.optimizers.base import Optimizer
 from onefit.registry import computes_like
 from onefit.training.task import Task
-from onefit.types import Tree
+from onefit.types import Identifier, Tree
+
+if TYPE_CHECKING:
+    from onefit.guide.trace import Trace
 
 __all__ = ["Step", "step"]
 
@@ -31,8 +35,8 @@ SHOWN = 12
 
 @jax.jit
 def _update(
-    task: Task, params: Tree, grads: Tree, state: dict[str, Any]
-) -> tuple[Tree, Tree, dict[str, Any], Tree, Tree]:
+    task: Task, params: Tree, grads: Tree, state: Tree
+) -> tuple[Tree, Tree, Tree, Tree, Tree]:
     """The weights before and after constraints, the new state, and what led there."""
     optimizer = task.optimizer
     moved, new = task.moved(params, grads, state)
@@ -43,6 +47,10 @@ def _update(
     decayed = optimizer._decayed(task.pack(params), new["learning_rate"])
     after = task.graph.constrain(moved)
     return moved, after, new, optimizer._clipped(slopes), decayed
+
+
+Slots: TypeAlias = dict[str, np.ndarray | dict[str, np.ndarray]]
+"""What an optimizer remembers by name: a number, or an array for each weight's path."""
 
 
 class Step:
@@ -59,12 +67,12 @@ class Step:
 
     def __init__(
         self,
-        trace: Any,
-        optimizer: Any,
+        trace: "Trace",
+        optimizer: Optimizer,
         alpha: float,
         t: int,
-        arrays: dict[str, dict[str, Any]],
-        slots: tuple[Any, Any],
+        arrays: dict[str, dict[str, np.ndarray]],
+        slots: tuple[Slots, Slots],
         notes: list[str],
     ) -> None:
         self.trace, self.optimizer, self.alpha, self.t = trace, optimizer, alpha, t
@@ -93,7 +101,10 @@ class Step:
     # Showing -------------------------------------------------------------------------
 
     def text(
-        self, layer: Any = None, weight: str | None = None, index: Any = None
+        self,
+        layer: str | int | None = None,
+        weight: str | None = None,
+        index: int | tuple[int, ...] | None = None,
     ) -> str:
         """The step for a terminal: one weight worked through, then a table.
 
@@ -116,14 +127,22 @@ class Step:
 
         return as_html(self.sections())
 
-    def to_latex(self, layer: Any = None, weight: Any = None, index: Any = None) -> str:
+    def to_latex(
+        self,
+        layer: str | int | None = None,
+        weight: str | None = None,
+        index: int | tuple[int, ...] | None = None,
+    ) -> str:
         """The step as LaTeX (packages amsmath and amssymb)."""
         from onefit.guide.tracing.latex import as_latex
 
         return as_latex(self.sections(layer, weight, index))
 
     def sections(
-        self, layer: Any = None, weight: Any = None, index: Any = None
+        self,
+        layer: str | int | None = None,
+        weight: str | None = None,
+        index: int | tuple[int, ...] | None = None,
     ) -> list[Section]:
         """What the faces show."""
         name = type(self.optimizer).__name__
@@ -152,7 +171,12 @@ class Step:
                 said.append(f"{sign} = {number(value)}")
         return ", ".join(said)
 
-    def _choose(self, layer: Any, weight: Any, index: Any) -> tuple[Call, str, Any]:
+    def _choose(
+        self,
+        layer: str | int | None,
+        weight: str | None,
+        index: int | tuple[int, ...] | None,
+    ) -> tuple[Call, str, tuple[int, ...]]:
         calls = [c for c in self._calls.values() if c.weights and c.layer.trainable]
         if layer is not None:
             name = self.trace[layer].name.partition(":")[0]
@@ -173,20 +197,19 @@ class Step:
                 f"one of {', '.join(map(repr, call.weights))}",
             )
         g = self._arrays["gradient"][_path(call, weight)]
-        if index is None:
-            index = np.unravel_index(int(np.argmax(np.abs(g))), g.shape)
-        index = tuple(int(i) for i in np.atleast_1d(index))
-        if len(index) != g.ndim or any(
-            not 0 <= i < n for i, n in zip(index, g.shape, strict=True)
+        largest = np.unravel_index(int(np.argmax(np.abs(g))), g.shape)
+        at = tuple(int(i) for i in np.atleast_1d(largest if index is None else index))
+        if len(at) != g.ndim or any(
+            not 0 <= i < n for i, n in zip(at, g.shape, strict=True)
         ):
             raise invalid(
                 "step.text",
-                f"index={index}",
+                f"index={at}",
                 f"a place in {weight} of shape {g.shape}, counted from 0",
             )
-        return call, weight, index
+        return call, weight, at
 
-    def _worked(self, call: Call, weight: str, index: Any) -> Section:
+    def _worked(self, call: Call, weight: str, index: tuple[int, ...]) -> Section:
         path, symbol = _path(call, weight), _symbol(call, weight, index)
         values = {
             kind: float(arrays[path][index]) if path in arrays else float("nan")
@@ -208,7 +231,7 @@ class Step:
             steps = ((Words(what),), (number(values["clipped"]),))
             section.lines.append(Equation(("g",), steps, sign=":="))
         if not worth(values["decayed"], w):
-            rate = float(self.optimizer.weight_decay)
+            rate = float(self.optimizer.weight_decay or 0.0)
             section.lines.append(
                 Equation(
                     ("w",),
@@ -252,7 +275,7 @@ class Step:
             section.lines.append(Equation(("w",), steps, sign=":="))
         return section
 
-    def _table(self, layer: Any) -> Section:
+    def _table(self, layer: str | int | None) -> Section:
         arrays = self._arrays
         calls = [c for c in self._calls.values() if c.weights]
         if layer is not None:
@@ -285,7 +308,7 @@ def _path(call: Call, weight: str) -> str:
     return "/".join((*map(str, call.path), weight))
 
 
-def _symbol(call: Call, weight: str, index: Any) -> S:
+def _symbol(call: Call, weight: str, index: tuple[int, ...]) -> S:
     """w_jk of a dense layer is kernel[k - 1, j - 1]."""
     if computes_like(type(call.layer), Dense) and weight in ("kernel", "bias"):
         base = "w" if weight == "kernel" else "b"
@@ -301,7 +324,7 @@ def _flat(tree: Tree) -> dict[str, np.ndarray]:
     }
 
 
-def _slots(slots: Tree, free: Tree) -> dict[str, Any]:
+def _slots(slots: Tree, free: Tree) -> Slots:
     """What the optimizer remembers, by its name and the weight's path.
 
     It has one vector for all weights, or an array for each; lone numbers stay so.
@@ -324,7 +347,7 @@ def _slots(slots: Tree, free: Tree) -> dict[str, Any]:
     return result
 
 
-def step(trace: Any, optimizer: Any) -> Step:
+def step(trace: "Trace", optimizer: Identifier) -> Step:
     """See `Trace.step`."""
     inside = trace.inside
     plain, notes = inside.task, []
@@ -379,7 +402,7 @@ def step(trace: Any, optimizer: Any) -> Step:
     )
 
 
-def _differs(graph: Graph) -> bool:
+def _differs(graph: Architecture) -> bool:
     """Whether training does something else than predicting."""
     layers = graph.plain_layers()
     return graph.random or any(one.role == "batch normalization" for one in layers)

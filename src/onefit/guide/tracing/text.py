@@ -2,10 +2,9 @@
 
 import re
 import textwrap
-from typing import Any
 
 from onefit.guide.tracing.notation import Equation, Plain
-from onefit.guide.tracing.pages import Section
+from onefit.guide.tracing.pages import Line, Section
 
 __all__ = ["WIDTH", "as_text", "lines_of"]
 
@@ -33,7 +32,7 @@ def _section(section: Section, depth: int) -> list[str]:
     return lines[:-1] if section.parts and not depth else lines
 
 
-def lines_of(line: Any, pad: str) -> list[str]:
+def lines_of(line: Line, pad: str) -> list[str]:
     """A sentence, a table or an equation as lines."""
     if isinstance(line, Equation):
         return _equation(line, pad)

@@ -10,6 +10,7 @@ from onefit.description import off
 from onefit.guide.tracing.notation import Equation, number, signed
 from onefit.optimizers.base import Optimizer
 from onefit.registry import nearest_formula
+from onefit.types import Scalar
 
 __all__ = ["One", "worked"]
 
@@ -28,7 +29,7 @@ class One:
         moved: The weight after the step.
     """
 
-    optimizer: Any
+    optimizer: Any  # each formula reads the settings of its own class
     w: float
     g: float
     alpha: float
@@ -45,7 +46,9 @@ def _set(name: str, *steps: str) -> Equation:
     return Equation((name,), tuple((step,) for step in steps), sign=":=")
 
 
-def _mean(name: str, rate: str, of: str, beta: float, old: Any, value: Any, new: Any):
+def _mean(
+    name: str, rate: str, of: str, beta: float, old: Scalar, value: str, new: Scalar
+) -> Equation:
     """An average that moves: m := β·m + (1 - β)·g."""
     b = number(beta)
     return Equation(

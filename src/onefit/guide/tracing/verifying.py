@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,9 @@ from onefit.layers.tapping import Places
 from onefit.networks.graph import Graph
 from onefit.training.task import Gradients, Task
 from onefit.types import Array, Tree
+
+if TYPE_CHECKING:
+    from onefit.guide.trace import Trace
 
 __all__ = ["Check", "Verification", "verify"]
 
@@ -166,7 +169,7 @@ def _differences(
     return gradient, found.loss, jax.lax.map(beside, at), scales
 
 
-def verify(trace: Any, tolerance: float, sample: int, seed: int) -> Verification:
+def verify(trace: "Trace", tolerance: float, sample: int, seed: int) -> Verification:
     """See `Trace.verify`."""
     inside = trace.inside
     task, full, training = inside.bare, inside.full, trace.training
@@ -230,11 +233,13 @@ def _picks(sizes: list[int], sample: int, seed: int) -> list[np.ndarray]:
 
 
 def _names(
-    trace: Any, params: Tree, zeros: Places
+    trace: "Trace", params: Tree, zeros: Places
 ) -> list[tuple[str, tuple[int, ...], Array]]:
     """(name, shape, the trace's own gradient) of each array, as a pytree has them."""
     view: Gradients = trace.gradients
-    layers = {call.path: call.name.partition(":")[0] for call in trace.calls}
+    layers: dict[tuple, str] = {
+        call.path: call.name.partition(":")[0] for call in trace.calls
+    }
     calls = dict(zip(sorted(view.seen["call"]), trace.calls, strict=True))
     named = []
     for path, leaf in jax.tree_util.tree_flatten_with_path(params)[0]:

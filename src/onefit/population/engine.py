@@ -21,7 +21,7 @@ from onefit.networks.graph import Graph
 from onefit.population.axes import KeyPath, Place, keys, put, replaced_at, with_axes
 from onefit.training import program
 from onefit.training.compiling import compiled, is_small
-from onefit.training.job import Fit
+from onefit.training.job import Job
 from onefit.training.loop import Interrupt
 from onefit.training.program import Plan, Stretch
 from onefit.training.stretches import Whole, capacity
@@ -167,7 +167,7 @@ class Many:
         active: Of all members, which still run.
     """
 
-    def __init__(self, job: Fit, members: Members, may_stop: bool) -> None:
+    def __init__(self, job: Job, members: Members, may_stop: bool) -> None:
         self.job, self.members, self.may_stop = job, members, may_stop
         count = len(members)
         self.at, self.active = np.arange(count), np.ones(count, bool)
@@ -298,7 +298,7 @@ def _first(tree: Tree) -> Tree:
     return jax.tree.map(lambda a: np.asarray(a)[0], tree)
 
 
-def bytes_a_member(job: Fit) -> int:
+def bytes_a_member(job: Job) -> int:
     """About how much memory one member takes: weights, slots, gradients, a batch."""
     graph = job.model.graph
     slot = graph.slot
@@ -313,7 +313,7 @@ def bytes_a_member(job: Fit) -> int:
 
 
 def train(
-    job: Fit, members: Members, show: Any, drop: Any = None, interrupt: Any = None
+    job: Job, members: Members, show: Any, drop: Any = None, interrupt: Any = None
 ) -> Trained:
     """Trains all members; what is finished is kept, whatever ends it.
 
@@ -349,7 +349,7 @@ class _Training:
         logs, epochs, stopped: As in `Trained`.
     """
 
-    def __init__(self, job: Fit, members: Members, drop: Any) -> None:
+    def __init__(self, job: Job, members: Members, drop: Any) -> None:
         self.names, self.drop, count = job.names, drop, len(members)
         if drop is not None:
             job = dataclasses.replace(job, pauses=_pauses(drop, job.epochs))
@@ -433,7 +433,7 @@ def _pauses(drop: Any, epochs: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _plan(job: Fit, members: Members) -> Plan:
+def _plan(job: Job, members: Members) -> Plan:
     """The static shape of the program; members may have rows of their own."""
     plan = job.plan()
     if members.rows is not None:

@@ -16,7 +16,7 @@ from onefit.population.axes import Place, key_of, members_of, rebuilt, varies_in
 from onefit.population.engine import Members, Trained
 from onefit.population.progress import Progress
 from onefit.population.result import Group, Population
-from onefit.training.job import Fit
+from onefit.training.job import Job
 from onefit.training.loop import Interrupt
 from onefit.training.options import FitOptions
 from onefit.training.prepare import build_job, read_rows
@@ -128,7 +128,7 @@ def fit(
         work += [(part, job) for part in _parts(job, at, memory)]
     if hasattr(drop, "bind"):
         drop = drop.bind(work[0][1].directions)
-    trained: list[tuple[np.ndarray, Fit, Trained]] = []
+    trained: list[tuple[np.ndarray, Job, Trained]] = []
     show.groups(groups, places)
     with Interrupt() as interrupt, show:
         for part, job in work:
@@ -247,7 +247,7 @@ def _inside(place: Place, every: list[dict[str, Any]]) -> bool:
     return varies_inside(place, [member[place.path] for member in every])
 
 
-def _parts(job: Fit, at: np.ndarray, memory: int) -> list[np.ndarray]:
+def _parts(job: Job, at: np.ndarray, memory: int) -> list[np.ndarray]:
     """Groups of members that fit the memory."""
     each = engine.bytes_a_member(job)
     if each > memory:
@@ -263,7 +263,7 @@ def _parts(job: Fit, at: np.ndarray, memory: int) -> list[np.ndarray]:
 
 
 def _members(
-    job: Fit,
+    job: Job,
     places: list[Place],
     every: list[dict[str, Any]],
     at: np.ndarray,
@@ -288,7 +288,7 @@ def _members(
 
 
 def _result(
-    trained: list[tuple[np.ndarray, Fit, Trained]],
+    trained: list[tuple[np.ndarray, Job, Trained]],
     every: list[dict[str, Any]],
     places: list[Place],
 ) -> Population:

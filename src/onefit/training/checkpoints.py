@@ -212,7 +212,7 @@ class BackupAndRestore(Callback):
         self.directory.mkdir(parents=True, exist_ok=True)
         if found := self._read():
             restore(self._state, *found)
-        self._saved = self._state.fit.first
+        self._saved = self._state.job.first
 
     def on_stretch_end(self, epochs: Sequence[int], logs: Any) -> None:  # noqa: D102
         if not len(epochs):
@@ -256,7 +256,7 @@ class BackupAndRestore(Callback):
 def snapshot(state: Any, done: int) -> tuple[dict[str, Any], list[np.ndarray]]:
     """All that moves in a fit, after so many epochs: (facts, arrays)."""
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(_moving(state))]
-    return {"version": 1, "epochs": done, "seed": state.fit.seed}, leaves
+    return {"version": 1, "epochs": done, "seed": state.job.seed}, leaves
 
 
 def restore(state: Any, facts: dict[str, Any], leaves: list[np.ndarray]) -> None:
@@ -282,7 +282,7 @@ def restore(state: Any, facts: dict[str, Any], leaves: list[np.ndarray]) -> None
         )
     moving = jax.tree.unflatten(structure, leaves)
     state.params, state.train, state.memories = moving
-    state.fit.first, state.fit.seed = facts["epochs"], facts["seed"]
+    state.job.first, state.job.seed = facts["epochs"], facts["seed"]
     state.write()
 
 

@@ -18,7 +18,7 @@ from onefit.networks.architecture import Architecture
 from onefit.training.callback import Callback
 from onefit.training.compiled import Compiled, is_many
 from onefit.training.compiling import compiled
-from onefit.training.job import Fit
+from onefit.training.job import Job
 from onefit.training.options import whole
 from onefit.training.prepare import (
     as_columns,
@@ -56,7 +56,7 @@ def train_on_batch(
     batch = rows.weigh(fit_targets(task, batch), class_weight)
     n = rows.count(batch)
     names = tuple(task.names(model.output_names))
-    job = Fit(model, task, batch, None, n, 1, names, config.new_seed())
+    job = Job(model, task, batch, None, n, 1, names, config.new_seed())
     state = State(job)
     tally = compiled("start", False)(task)
     with model.eagerly():

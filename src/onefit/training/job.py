@@ -13,11 +13,11 @@ from onefit.training.program import Plan
 from onefit.training.rules import Rule
 from onefit.training.task import Task
 
-__all__ = ["Fit", "hook"]
+__all__ = ["Job", "hook"]
 
 
 @dataclasses.dataclass
-class Fit:
+class Job:
     """All that a fit is asked to do, checked and converted.
 
     Attributes:
@@ -119,7 +119,7 @@ class Fit:
         return drawn
 
 
-def hook(job: Fit, name: str, *args: Any) -> None:
+def hook(job: Job, name: str, *args: Any) -> None:
     """Calls a hook of every callback, in order."""
     for callback in job.callbacks:
         getattr(callback, name)(*args)

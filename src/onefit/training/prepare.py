@@ -13,7 +13,7 @@ from onefit.networks.functional import lone
 from onefit.networks.network import Network
 from onefit.training.callback import Callback
 from onefit.training.compiled import Compiled, is_many
-from onefit.training.job import Fit
+from onefit.training.job import Job
 from onefit.training.options import FitOptions
 from onefit.training.progress import ProgbarLogger
 from onefit.training.rules import Rule
@@ -40,7 +40,7 @@ SMALL_BATCH = 1 << 24
 """Bytes in the widest layer's values that are little memory (16 MiB)."""
 
 
-def build_job(model: Compiled, x: Any, y: Any, options: FitOptions) -> Fit:
+def build_job(model: Compiled, x: Any, y: Any, options: FitOptions) -> Job:
     """What `fit` is asked to do, checked.
 
     Raises:
@@ -93,7 +93,7 @@ def build_job(model: Compiled, x: Any, y: Any, options: FitOptions) -> Fit:
                 "a learning rate that it may change",
                 "give the optimizer a number, or leave the rule out",
             )
-    return Fit(
+    return Job(
         model=model,
         task=task,
         train_data=train,

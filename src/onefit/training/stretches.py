@@ -13,7 +13,7 @@ import numpy as np
 
 from onefit.data.batch import Batch
 from onefit.training.compiling import compiled
-from onefit.training.job import Fit, hook
+from onefit.training.job import Job, hook
 from onefit.training.program import Plan, Stretch
 from onefit.training.state import State
 from onefit.types import Array
@@ -75,7 +75,7 @@ class Runner(Protocol):
         ...
 
 
-def capacity(job: Fit, plan: Plan, each: bool, networks: int = 1) -> int:
+def capacity(job: Job, plan: Plan, each: bool, networks: int = 1) -> int:
     """The most epochs in one call: a static size, so it depends on the shapes alone.
 
     Many networks have large tables, which are no longer than their fit.
@@ -98,7 +98,7 @@ class Whole:
 
     def __init__(
         self,
-        job: Fit,
+        job: Job,
         runner: Runner,
         plan: Plan,
         data: Batch,
@@ -186,7 +186,7 @@ class Part:
 
     def __init__(
         self,
-        job: Fit,
+        job: Job,
         state: State,
         plan: Plan,
         data: Batch,
@@ -270,7 +270,7 @@ class Part:
 
 
 def stretch(
-    job: Fit,
+    job: Job,
     plan: Plan,
     epoch: int,
     count: int,

@@ -40,10 +40,10 @@ class Interrupt:
             self._old = signal.signal(signal.SIGINT, self._press)
         return self
 
-    def _press(self, *_: Any) -> None:
+    def _press(self, *_: object) -> None:
         self.presses += 1
 
-    def __exit__(self, error: Any, *_: Any) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         if self._old is not None:
             signal.signal(signal.SIGINT, self._old)
         if self.presses > 1 and error is None:

@@ -1,4 +1,4 @@
-"""The state of a fit: weights, optimizer, the rules' memories, on their way."""
+"""The state of a fit: weights, the optimizer's state, the rules' memories."""
 
 from typing import Any
 
@@ -17,14 +17,14 @@ __all__ = ["State"]
 
 
 class State:
-    """What moves through a fit: weights, optimizer, the rules' memories.
+    """What changes in a fit: weights, the optimizer's state, the rules' memories.
 
     One of two runners of the program: of one network (`population.engine.Members` is
     that of many).
 
     Attributes:
         multiplications: Of one row's forward pass.
-        axes: The axes in front of what a call is told and gives: none.
+        axes: The axes in front of a call's inputs and results: none.
     """
 
     axes: tuple[int, ...] = ()
@@ -110,12 +110,12 @@ class State:
     def run(
         self,
         data: Batch,
-        validation: Any,
+        validation: Batch | None,
         stretch: Stretch,
         plan: Plan,
         capacity: int,
         donate: bool,
-    ) -> tuple[Any, Any, Any]:
+    ) -> tuple[Array, Array, Array]:
         """One call of the program: (logs, epochs run, which rules stopped it)."""
         if donate and self._shared:
             self.params, self.train = jax.tree.map(np.array, (self.params, self.train))

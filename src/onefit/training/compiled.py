@@ -274,7 +274,7 @@ def _lists(value: Identifiers, names: list[str], what: str) -> list[list[Identif
         return [list(flat(v)) for v in _spread(value, names, what)]
     if len(names) == 1:
         return [list(flat(value))]
-    nested = isinstance(value, list | tuple) and len(value) == len(names)
-    if nested and any(is_many(v) for v in value):
-        return [list(flat(v)) for v in value]
+    listed = value if isinstance(value, list | tuple) else []
+    if len(listed) == len(names) and any(map(is_many, listed)):
+        return [list(flat(v)) for v in listed]
     return [list(flat(value)) for _ in names]

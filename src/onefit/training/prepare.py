@@ -8,7 +8,6 @@ from onefit import config
 from onefit.data import rows
 from onefit.data.batch import Batch
 from onefit.errors import invalid, mistyped
-from onefit.networks.functional import lone
 from onefit.networks.network import Network
 from onefit.training.callback import Callback
 from onefit.training.compiled import Compiled, is_many
@@ -146,15 +145,15 @@ def as_columns(model: Network, x: Tree) -> Tree:
     """The inputs; single numbers (n,) as columns (n, 1) where those are wanted."""
     if model.input_nest is None:
         return x
-    wanted = lone([tensor.shape for tensor in model.input_nest.tensors])
+    shapes = [tensor.shape for tensor in model.input_nest.tensors]
 
     def column(a: Array, shape: Shape) -> Array:
         short = len(shape) == a.ndim + 1 and shape[-1] == 1
         return a[..., None] if short else a
 
-    if is_shape(wanted):
-        return column(x, wanted)
-    return tuple(column(a, shape) for a, shape in zip(x, wanted, strict=True))
+    if len(shapes) == 1:
+        return column(x, shapes[0])
+    return tuple(column(a, shape) for a, shape in zip(x, shapes, strict=True))
 
 
 def _held(model: Compiled, validation_data: object) -> Batch:

@@ -159,7 +159,7 @@ def epoch(
     order: Array | None,
     plan: Plan,
     seed: Scalar,
-) -> tuple[Train, list[Array]]:
+) -> tuple[Train, list[jax.Array]]:
     """One pass over the data: the state after it, and the numbers of its log."""
 
     def body(carry: Tree, batch: Batch) -> Tree:
@@ -176,7 +176,7 @@ def evaluate(
     data: Batch,
     order: Array | None,
     plan: tuple[int, int, int],
-) -> list[Array]:
+) -> list[jax.Array]:
     """The losses and metrics of the data, the weights as they are."""
 
     def body(carry: Tree, batch: Batch) -> Tree:
@@ -248,10 +248,10 @@ def close(
     fixed: Tree,
     train: Train,
     memories: tuple[Tree, ...],
-    row: list[Array],
+    row: list[jax.Array],
     validation: Batch | None,
     stretch: Stretch,
-    number: Scalar,
+    number: Array,
     *,
     plan: Plan,
     names: tuple[str, ...],
@@ -285,7 +285,7 @@ def _validate(
     held: Array | None,
     plan: Plan,
     wanted: Scalar,
-) -> list[Array]:
+) -> list[jax.Array]:
     """The validation's numbers, or NaNs in an epoch without one."""
     shape = plan.validation
     assert shape is not None
@@ -300,7 +300,7 @@ def _validate(
     return list(lax.cond(wanted, numbers, lambda: missing))
 
 
-def _stacked(values: list[Array]) -> Array:
+def _stacked(values: list[jax.Array]) -> Array:
     return jnp.stack([jnp.asarray(v, jnp.result_type(float)) for v in values])
 
 
@@ -336,7 +336,7 @@ def count(
     return task.count(tally, batch, cost, (outputs, costs)), state
 
 
-def results(task: Task, tally: Tree) -> list[Array]:
+def results(task: Task, tally: Tree) -> list[jax.Array]:
     """The losses and metrics that the sums make."""
     return task.results(tally)
 
@@ -363,7 +363,7 @@ def part(
     *,
     size: int,
     batch: int,
-) -> tuple[Tree, Train, Tree, list[Array]]:
+) -> tuple[Tree, Train, Tree, list[jax.Array]]:
     """Some batches of an epoch: the weights, what else changes, the sums, the logs.
 
     Args:

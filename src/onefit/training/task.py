@@ -23,7 +23,7 @@ from onefit.losses.base import Loss
 from onefit.metrics.base import Metric
 from onefit.networks.architecture import Architecture
 from onefit.optimizers.rules import is_traced
-from onefit.types import Array, Mask, Scalar, Shape, Tree
+from onefit.types import Array, Mask, Scalar, Tree
 
 __all__ = ["Details", "Gradients", "Head", "Task", "Train", "head"]
 
@@ -114,8 +114,8 @@ class Gradients(NamedTuple):
 
 
 @functools.lru_cache
-def _width(kind: jax.tree_util.PyTreeDef, shapes: tuple[Shape, ...]) -> int | None:
-    """`Head.width` of metrics of one structure, whatever their numbers."""
+def _width(kind: Any, shapes: tuple[tuple[int, ...], ...]) -> int | None:
+    """`Head.width` of metrics of one structure, a PyTreeDef, whatever their numbers."""
     metric = kind.unflatten([np.ones(shape) for shape in shapes])
     shape = jax.eval_shape(lambda: metric.compute(metric.init())).shape
     return math.prod(shape) if shape else None
@@ -329,7 +329,7 @@ class Task(Description):
             )
         return {"loss": (total, seen + rows), "metrics": tuple(metrics)}
 
-    def results(self, tally: Tree) -> list[Array]:
+    def results(self, tally: Tree) -> list[jax.Array]:
         """The numbers of the logs, in the order of `names`."""
         total, seen = tally["loss"]
         values = list(total / jnp.maximum(seen, 1))

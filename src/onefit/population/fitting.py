@@ -29,7 +29,7 @@ from onefit.training.job import Job
 from onefit.training.loop import Interrupt
 from onefit.training.options import FitOptions
 from onefit.training.prepare import build_job, read_rows
-from onefit.types import Data
+from onefit.types import ArrayLike, Data
 
 __all__ = ["Fold", "check", "fit"]
 
@@ -49,7 +49,7 @@ def fit(
     vary: Vary | None = None,
     memory: int = MEMORY,
     verbose: int | str = "auto",
-    folds: Sequence[Fold] | None = None,
+    folds: Sequence[Sequence[ArrayLike]] | None = None,
     drop: Any = None,  # `Halving`, or what a user writes: with `bind`, or a `Drop`
     **arguments: Any,
 ) -> Population:
@@ -225,7 +225,7 @@ def check(model: object, arguments: Mapping[str, object]) -> None:
 
 
 def _splits(
-    folds: Sequence[Fold] | None, settings: int, members: int
+    folds: Sequence[Sequence[ArrayLike]] | None, settings: int, members: int
 ) -> list[Fold] | None:
     """The rows of each member: (train, held) by fold, for every member."""
     if folds is None:

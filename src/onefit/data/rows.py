@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import numpy as np
@@ -11,13 +10,14 @@ from onefit import config
 from onefit.data.batch import Batch
 from onefit.errors import OnefitWarning, invalid, mistyped
 from onefit.networks.functional import by_name, several
+from onefit.types import Array, Data, Tree
 
 __all__ = ["as_array", "as_batch", "count", "refuse_nan", "split", "weigh"]
 
 # Conversion ------------------------------------------------------------------------
 
 
-def as_array(value: Any, where: str) -> Any:
+def as_array(value: Data, where: str) -> Array:
     """Numbers as one array, from numpy, jax, pandas, torch or nested lists.
 
     Floats take the library's float type, whole numbers 32 bits at most, booleans become
@@ -49,7 +49,7 @@ def as_array(value: Any, where: str) -> Any:
     return _as_numbers(array, where)
 
 
-def refuse_stream(value: Any, where: str) -> None:
+def refuse_stream(value: object, where: str) -> None:
     """Refuses what gives batches one after another: generators, loaders, data sets."""
     endless = hasattr(value, "__next__")
     table = any(hasattr(value, name) for name in ("shape", "to_numpy", "__array__"))
@@ -81,7 +81,7 @@ def _unmasked(value: np.ma.MaskedArray, where: str) -> np.ndarray:
     return value.data
 
 
-def _from_pandas(value: Any, where: str) -> np.ndarray:
+def _from_pandas(value: Data, where: str) -> np.ndarray:
     for name, kind in getattr(value, "dtypes", {}).items() if value.ndim == 2 else ():
         if kind.kind not in "fiub":
             cure = f"encode it (pandas.get_dummies({where})) or drop it"
@@ -96,7 +96,7 @@ def _from_pandas(value: Any, where: str) -> np.ndarray:
     return array
 
 
-def _are_numbers(column: Any) -> bool:
+def _are_numbers(column: Data) -> bool:
     """Whether the values of a column are numbers, whatever their type is called."""
     try:
         column.astype(float)
@@ -105,11 +105,11 @@ def _are_numbers(column: Any) -> bool:
     return True
 
 
-def _as_numbers(array: Any, where: str) -> Any:
+def _as_numbers(array: Array, where: str) -> Array:
     kind = array.dtype.kind
     if kind in "OUSMmc":
-        found = next((v for v in array.ravel() if isinstance(v, str)), None)
-        what = f"text such as {str(found)!r}" if found is not None else f"{array.dtype}"
+        text = next((v for v in array.ravel() if isinstance(v, str)), None)
+        what = f"text such as {str(text)!r}" if text is not None else f"{array.dtype}"
         encode = "labels, y = np.unique(y, return_inverse=True)"
         raise mistyped(
             where,
@@ -119,7 +119,7 @@ def _as_numbers(array: Any, where: str) -> Any:
         )
     if kind == "b" or (kind == "f" and array.dtype != config.floatx()):
         if array.dtype == np.float64:
-            _warn_of_digits(array, where)
+            _warn_of_digits(np.asarray(array), where)
         return array.astype(config.floatx())
     if kind in "iu" and array.dtype.itemsize > 4:
         whole = not array.size or (array.min() >= -(2**31) and array.max() < 2**31)
@@ -163,9 +163,9 @@ def _warn_of_digits(array: np.ndarray, where: str) -> None:
 
 
 def as_batch(
-    x: Any,
-    y: Any = None,
-    sample_weight: Any = None,
+    x: Data,
+    y: Data = None,
+    sample_weight: Data = None,
     finite: bool = True,
     inputs: Sequence[str] = ("x",),
     outputs: Sequence[str] = ("y",),
@@ -217,8 +217,8 @@ def as_batch(
     return Batch(xs, ys, ws)
 
 
-def _nest(value: Any, where: str, names: Sequence[str]) -> Any:
-    """A lone array, or the arrays of several inputs as a tuple, in their order."""
+def _nest(value: Data, where: str, names: Sequence[str]) -> Tree:
+    """The array of one input, or a tuple of those of several, in their order."""
     if isinstance(value, dict):
         value = by_name(value, names, where)
         value = value if len(names) > 1 else value[0]
@@ -229,14 +229,14 @@ def _nest(value: Any, where: str, names: Sequence[str]) -> Any:
             None if v is None else as_array(v, f"{where}[{name!r}]")
             for v, name in pairs
         )
-    # Keras' scripts also write [x] for a lone input; other lists are rows.
+    # Keras' scripts also write [x] for a single input; other lists are rows.
     if isinstance(value, list | tuple) and len(value) == 1:
-        lone = hasattr(value[0], "shape") and np.ndim(value[0]) > (where == "x")
-        value = value[0] if lone else value
+        single = hasattr(value[0], "shape") and np.ndim(value[0]) > (where == "x")
+        value = value[0] if single else value
     return as_array(value, where)
 
 
-def refuse_nan(array: Any, where: str, columns: Sequence[Any] = ()) -> None:
+def refuse_nan(array: Array, where: str, columns: Sequence[object] = ()) -> None:
     """Refuses an array with NaN or infinity, naming the place of the first.
 
     Args:

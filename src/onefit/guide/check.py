@@ -15,7 +15,7 @@ from onefit.guide.rules.heads import heads
 from onefit.guide.rules.layout import LAYOUT
 from onefit.guide.rules.settings import SETTINGS
 from onefit.training.compiled import Compiled, build_task
-from onefit.training.job import Fit
+from onefit.training.job import Job
 from onefit.training.prepare import as_columns
 from onefit.training.targets import fit_targets
 from onefit.types import Data as Rows
@@ -79,7 +79,7 @@ def check(
     return Report(found, f"check of {model.name!r}")
 
 
-def cheap(job: Fit) -> list[Finding]:
+def cheap(job: Job) -> list[Finding]:
     """What `check` finds of a fit, by the rules that cost little, on some of the rows.
 
     Of 60,000 images 1,024 or fewer are looked at, evenly spread. What `fit` has refused
@@ -104,7 +104,7 @@ def cheap(job: Fit) -> list[Finding]:
     return found
 
 
-def _one_piece(job: Fit) -> bool:
+def _one_piece(job: Job) -> bool:
     """Whether the validation rows are the end of the array of training rows."""
     assert job.validation_data is not None
     one = jax.tree.leaves(job.train_data.x)[0]

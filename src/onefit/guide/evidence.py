@@ -11,7 +11,7 @@ from onefit.data import rows
 from onefit.data.batch import Batch
 from onefit.guide.probe import Probe, probe
 from onefit.registry import computes_like
-from onefit.training.job import Fit
+from onefit.training.job import Job
 from onefit.training.task import Train
 from onefit.types import Tree
 
@@ -49,7 +49,7 @@ class Evidence:
         broken: Where NaN arose, if it did and was looked for (`replay.Place`).
     """
 
-    def __init__(self, job: Fit, params: Tree, train: Train) -> None:
+    def __init__(self, job: Job, params: Tree, train: Train) -> None:
         self.task, self.graph = job.task, job.model.graph
         self.epochs, self.first = job.epochs, job.first
         self.steps, self.batch_size = job.plan().steps, job.batch_size
@@ -108,7 +108,7 @@ def _some(batch: Batch, wanted: int) -> Batch:
     return jax.tree.map(lambda a: np.asarray(a[at]), batch)
 
 
-def _chance(job: Fit) -> tuple[float | None, np.ndarray | None]:
+def _chance(job: Job) -> tuple[float | None, np.ndarray | None]:
     """The loss of the best constant answer, and the share of each class."""
     targets, weights = jax.tree.leaves(job.train_data.y), job.train_data.w
     if len(targets) > 1 or jax.tree.leaves(weights):
@@ -137,7 +137,7 @@ def _chance(job: Fit) -> tuple[float | None, np.ndarray | None]:
     return None, None
 
 
-def _silent(job: Fit) -> float | None:
+def _silent(job: Job) -> float | None:
     """The loss of a network that gives 0 for every row."""
     targets = jax.tree.leaves(job.train_data.y)
     if len(targets) > 1:

@@ -15,7 +15,7 @@ from jax.extend import core
 from onefit.data.batch import Batch
 from onefit.guide.evidence import Snapshot
 from onefit.training.compiling import compiled
-from onefit.training.job import Fit
+from onefit.training.job import Job
 from onefit.training.task import Train
 from onefit.types import Array, Tree
 
@@ -48,7 +48,7 @@ class Place:
     weights: float
 
 
-def locate(job: Fit, snapshot: Snapshot) -> Place | None:
+def locate(job: Job, snapshot: Snapshot) -> Place | None:
     """The place where NaN arises from a snapshot on, or None where it does not."""
     if not _finite(snapshot.params):
         return Place(snapshot.epoch, 0, None, "before", "none", np.inf, np.inf)
@@ -66,7 +66,7 @@ def locate(job: Fit, snapshot: Snapshot) -> Place | None:
 
 
 def _failing_step(
-    job: Fit, snapshot: Snapshot
+    job: Job, snapshot: Snapshot
 ) -> tuple[int, int, Array | None, Tree, Train] | None:
     """(epoch, step, order, params, train): all is finite before it, not after it."""
     plan, (begin, *weights) = job.plan(), snapshot
@@ -114,7 +114,7 @@ def _failing_step(
 
 
 def _operation(
-    job: Fit, params: Tree, train: Train, batch: Batch
+    job: Job, params: Tree, train: Train, batch: Batch
 ) -> tuple[str | None, str, str, float]:
     """(layer, part, operation, largest input) of the first that is not finite."""
     task, names = job.task, dict(job.model.graph.calls())

@@ -23,7 +23,7 @@ from onefit.guide.replay import locate
 from onefit.guide.run import Run
 from onefit.training.callback import Callback
 from onefit.training.history import Logs
-from onefit.training.job import Fit
+from onefit.training.job import Job
 from onefit.training.state import State
 
 __all__ = ["Watch", "watch"]
@@ -44,7 +44,7 @@ COPYING = 0.01
 """The share of a fit's time that copies of its weights, for a NaN to be found, take."""
 
 
-def watch(job: Fit, check: bool) -> None:
+def watch(job: Job, check: bool) -> None:
     """Lets the guide look at a fit; its errors are warnings, once each.
 
     Args:
@@ -60,7 +60,7 @@ def watch(job: Fit, check: bool) -> None:
 class Watch(Callback):
     """Looks at a fit's logs, and at its weights when they give cause."""
 
-    def __init__(self, job: Fit) -> None:
+    def __init__(self, job: Job) -> None:
         super().__init__()
         self.job, self.told = job, set[str]()
         self.begin = self.copied = 0.0

@@ -1,10 +1,11 @@
 """Models to and from files. The room `files` is imported when it is first needed."""
 
 import os
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from onefit.models.model import Model
 from onefit.spellings import keras_keywords
+from onefit.types import Identifier
 
 if TYPE_CHECKING:
     from onefit.files.limits import Limits
@@ -15,7 +16,7 @@ __all__ = ["load_model", "model_from_json", "save_model"]
 @keras_keywords
 def load_model(
     filepath: str | os.PathLike,
-    custom_objects: dict[str, Any] | None = None,
+    custom_objects: dict[str, Identifier] | None = None,
     compile: bool = True,
     limits: "Limits | None" = None,
 ) -> Model:
@@ -53,10 +54,10 @@ def load_model(
 @keras_keywords
 def model_from_json(
     json_string: str,
-    custom_objects: dict[str, Any] | None = None,
+    custom_objects: dict[str, Identifier] | None = None,
     limits: "Limits | None" = None,
 ) -> Model:
-    """The model that `to_json` told of, with fresh weights and what `compile` said.
+    """The model of what `to_json` wrote, with fresh weights and what `compile` said.
 
     It is read as strictly as a file: see `load_model`.
 

@@ -2,15 +2,22 @@
 
 import json
 import os
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING
 
 from onefit.models.history import History
 from onefit.spellings import keras_keywords
 from onefit.training import evaluation
 from onefit.training.compiled import Compiled
 from onefit.training.loop import fit
-from onefit.training.options import FitOptions
+from onefit.training.options import Callbacks, FitOptions
 from onefit.training.prepare import build_job
+from onefit.types import Config, Data, Tree
+
+if TYPE_CHECKING:
+    from onefit.files.limits import Limits
+    from onefit.guide.finding import Report
+    from onefit.guide.trace import Trace
 
 __all__ = ["Model"]
 
@@ -54,22 +61,22 @@ class Model(Compiled, face="Functional"):
     @keras_keywords
     def fit(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: Data = None,
+        y: Data = None,
         batch_size: int | None = None,
         epochs: int = 1,
-        verbose: Any = "auto",
-        callbacks: Any = None,
+        verbose: int | str = "auto",
+        callbacks: Callbacks = None,
         validation_split: float = 0.0,
-        validation_data: Any = None,
+        validation_data: Sequence[Data] | None = None,
         shuffle: bool = True,
         class_weight: dict[int, float] | None = None,
-        sample_weight: Any = None,
+        sample_weight: Data = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: Any = 1,
+        validation_freq: int | Collection[int] = 1,
     ) -> History:
         """Trains the model: minimises J(w, b) over the rows of x and y.
 
@@ -127,17 +134,17 @@ class Model(Compiled, face="Functional"):
 
     def check(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: Data = None,
+        y: Data = None,
         *,
-        sample_weight: Any = None,
+        sample_weight: Data = None,
         batch_size: int | None = None,
         epochs: int | None = None,
         validation_split: float = 0.0,
-        validation_data: Any = None,
+        validation_data: Sequence[Data] | None = None,
         shuffle: bool = True,
         class_weight: dict[int, float] | None = None,
-    ) -> Any:
+    ) -> "Report":
         """What in this design, for these rows, will keep the network from learning.
 
         Nothing is trained or changed. Without x and y only the network and what
@@ -177,14 +184,14 @@ class Model(Compiled, face="Functional"):
 
     def trace(
         self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
+        x: Data,
+        y: Data = None,
+        sample_weight: Data = None,
         *,
         training: bool = False,
         dtype: str | None = None,
         seed: int = 0,
-    ) -> Any:
+    ) -> "Trace":
         """Every number of forward and backward propagation for these rows.
 
         Args:
@@ -210,12 +217,12 @@ class Model(Compiled, face="Functional"):
     @keras_keywords
     def train_on_batch(
         self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
+        x: Data,
+        y: Data = None,
+        sample_weight: Data = None,
         class_weight: dict[int, float] | None = None,
         return_dict: bool = False,
-    ) -> Any:
+    ) -> evaluation.Answer:
         """One step on these rows; the loss and metrics before it."""
         return evaluation.train_on_batch(
             self, x, y, sample_weight, class_weight, return_dict
@@ -226,15 +233,15 @@ class Model(Compiled, face="Functional"):
     @keras_keywords
     def evaluate(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: Data = None,
+        y: Data = None,
         batch_size: int | None = None,
-        verbose: Any = "auto",
-        sample_weight: Any = None,
+        verbose: int | str = "auto",
+        sample_weight: Data = None,
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: Callbacks = None,
         return_dict: bool = False,
-    ) -> Any:
+    ) -> evaluation.Answer:
         """The loss and metrics of these rows.
 
         Args:
@@ -264,11 +271,11 @@ class Model(Compiled, face="Functional"):
     @keras_keywords
     def test_on_batch(
         self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
+        x: Data,
+        y: Data = None,
+        sample_weight: Data = None,
         return_dict: bool = False,
-    ) -> Any:
+    ) -> evaluation.Answer:
         """The loss and metrics of one batch."""
         return evaluation.evaluate_batch(self, x, y, sample_weight, return_dict)
 
@@ -277,12 +284,12 @@ class Model(Compiled, face="Functional"):
     @keras_keywords
     def predict(
         self,
-        x: Any,
+        x: Data,
         batch_size: int | None = None,
-        verbose: Any = "auto",
+        verbose: int | str = "auto",
         steps: int | None = None,
-        callbacks: Any = None,
-    ) -> Any:
+        callbacks: Callbacks = None,
+    ) -> Tree:
         """The outputs for these rows, as a numpy array.
 
         Args:
@@ -296,7 +303,7 @@ class Model(Compiled, face="Functional"):
         return evaluation.predict(self, x, batch_size, steps, callbacks)
 
     @keras_keywords
-    def predict_on_batch(self, x: Any) -> Any:
+    def predict_on_batch(self, x: Data) -> Tree:
         """The outputs for one batch, as a numpy array."""
         return self.predict(x)
 
@@ -331,7 +338,9 @@ class Model(Compiled, face="Functional"):
         save_weights(self, filepath, overwrite)
 
     @keras_keywords
-    def load_weights(self, filepath: str | os.PathLike, limits: Any = None) -> None:
+    def load_weights(
+        self, filepath: str | os.PathLike, limits: "Limits | None" = None
+    ) -> None:
         """Takes the weights in a `.weights.h5`, `.safetensors` or `.keras` file.
 
         Args:
@@ -345,7 +354,7 @@ class Model(Compiled, face="Functional"):
 
         load_weights(self, filepath, limits)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """The layers and their settings, as Keras writes them."""
         from onefit.files.keras import config_of
 
@@ -364,10 +373,10 @@ class Model(Compiled, face="Functional"):
         self,
         line_length: int | None = None,
         positions: list[float] | None = None,
-        print_fn: Any = None,
+        print_fn: Callable[[str], object] | None = None,
         expand_nested: bool = False,
         show_trainable: bool = False,
-        layer_range: list[str] | None = None,
+        layer_range: Sequence[str] | None = None,
         detail: bool = False,
     ) -> None:
         """Prints the layers, their output shapes and how many numbers they hold.

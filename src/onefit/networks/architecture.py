@@ -1,14 +1,15 @@
 # ruff: noqa: D102
 """Architecture: what a network computes, as one layer that is made of layers."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
-import numpy as np
 
 from onefit.errors import invalid
 from onefit.layers.base import Layer
-from onefit.types import Mask, Tree, is_shape
+from onefit.layers.face import Weight
+from onefit.types import ArrayLike, Generator, Mask, Scalar, Shapes, Tree, is_shape
 from onefit.variables import Variable
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Architecture(Layer, abstract=True):
         """Each call of a plain layer, in order: its path (call numbers), the layer."""
         raise NotImplementedError
 
-    def input_shapes(self, input_shape: Any) -> list[Any]:
+    def input_shapes(self, input_shape: Shapes) -> list[Shapes]:
         """The input shape of each layer, at its first call."""
         raise NotImplementedError
 
@@ -95,24 +96,24 @@ class Architecture(Layer, abstract=True):
         shapes = jax.tree.leaves(self.slot.input_shape, is_leaf=is_shape)
         return shapes[0][0] if shapes and shapes[0] else None
 
-    def free(self, params: Any) -> Any:
+    def free(self, params: Tree) -> Tree:
         """The weights that training may change: those of layers not frozen."""
         return tuple(
             layer.free(p) for layer, p in zip(self.layers, params, strict=True)
         )
 
-    def merge(self, params: Any, free: Any) -> Any:
+    def merge(self, params: Tree, free: Tree) -> Tree:
         """All weights, with the free ones replaced by these."""
         return tuple(
             layer.merge(p, f)
             for layer, p, f in zip(self.layers, params, free, strict=True)
         )
 
-    def penalty(self, params: Any) -> Any:
+    def penalty(self, params: Tree) -> Scalar:
         terms = [layer.penalty(p) for layer, p in zip(self.layers, params, strict=True)]
         return sum(terms, start=0.0)
 
-    def constrain(self, params: Any) -> Any:
+    def constrain(self, params: Tree) -> Tree:
         return tuple(
             layer.constrain(p) for layer, p in zip(self.layers, params, strict=True)
         )
@@ -124,7 +125,7 @@ class Architecture(Layer, abstract=True):
         """Whether every layer has its weights."""
         return all(layer.built for layer in self.layers)
 
-    def redraw(self, rng: np.random.Generator) -> tuple[Any, Any]:
+    def redraw(self, rng: Generator) -> tuple[Tree, Tree]:
         """Fresh weights: (params, state), those of the slot being left as they are.
 
         Frozen layers keep theirs, and so do those that have learned from data by
@@ -142,13 +143,13 @@ class Architecture(Layer, abstract=True):
                 pairs.append(layer.fresh(stream, slot.input_shape))
         return tuple(p for p, _ in pairs), tuple(s for _, s in pairs)
 
-    def store(self, params: Any, state: Any) -> None:
+    def store(self, params: Tree, state: Tree) -> None:
         """Puts weights back into the layers' slots, in each slot's own order."""
         for layer, p, s in zip(self.layers, params, state, strict=True):
             if layer.built:
                 layer.store(p, s)
 
-    def by_name(self) -> dict[str, Any]:
+    def by_name(self) -> dict[str, Weight]:
         return {
             f"{layer.name}/{name}": weight
             for layer in self.layers
@@ -156,13 +157,15 @@ class Architecture(Layer, abstract=True):
         }
 
     def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
-        slot, told = self.slot, {"training": False, "key": None}
-        return self.forward(slot.params, slot.state, inputs, mask=mask, **told).mask
+        slot = self.slot
+        return self.forward(
+            slot.params, slot.state, inputs, training=False, key=None, mask=mask
+        ).mask
 
     def _seeds(self) -> list[Variable]:
         return [seed for layer in self.layers for seed in layer._seeds()]
 
-    def set_weights(self, weights: list[Any]) -> None:
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Replaces all weights, layer by layer.
 
         Raises:

@@ -1,17 +1,18 @@
 """Copies of models: the same layers and calls, fresh weights."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer
 from onefit.layers.core import Input, InputLayer
 from onefit.layers.symbolic import Tensor
-from onefit.networks.functional import Nest, lone
-from onefit.networks.graph import Graph, as_graph
+from onefit.networks.functional import Nest, Tensors, lone
+from onefit.networks.graph import Graph, Node, as_graph
 from onefit.networks.network import FACES, Network
 from onefit.networks.sequential import SequentialNetwork
 from onefit.spellings import keras_keywords
+from onefit.types import Tree
 
 __all__ = ["clone_model", "entrance_like"]
 
@@ -22,7 +23,7 @@ N = TypeVar("N", bound=Network)
 @keras_keywords
 def clone_model(
     model: N,
-    input_tensors: Any = None,
+    input_tensors: Tensors | None = None,
     clone_function: Callable[[Layer], Layer] | None = None,
 ) -> N:
     """A model with the same layers and fresh weights, not compiled.
@@ -56,7 +57,7 @@ def clone_model(
     make = clone_function or (lambda layer: layer.replace())
     if isinstance(model, SequentialNetwork) and input_tensors is None:
         entrance = model.entrance_layer and [model.entrance_layer.replace()]
-        return cast("type[N]", FACES["Sequential"])(
+        return cast("Callable[..., N]", FACES["Sequential"])(
             [*(entrance or []), *(_copy(layer, make) for layer in model.graph.layers)],
             name=model.name if model.graph._named else None,
         )
@@ -81,18 +82,18 @@ def clone_model(
 
 
 def entrance_like(tensor: Tensor, name: str | None = None) -> Tensor:
-    """A new Input like this one; of its name, if that was chosen, unless told."""
+    """A new Input like this one, named as given, or as this one if a user named it."""
     layer = tensor.call.layer
     dtype = None if tensor.dtype.startswith("float") else tensor.dtype
     name = name or (layer.name if layer._named else None)
     return Input(batch_shape=tensor.shape, dtype=dtype, name=name)
 
 
-def _called(graph: Graph, inputs: list[Tensor], make: Any) -> Any:
+def _called(graph: Graph, inputs: list[Tensor], make: Callable[[Layer], Layer]) -> Tree:
     """What the copied layers of a graph give on these inputs."""
     copies = [_copy(layer, make) for layer in graph.layers]
 
-    def call(node: Any, number: int, value: Any, mask: Any) -> Any:
+    def call(node: Node, number: int, value: Tree, mask: Tree) -> Tree:
         del number
         if isinstance(graph.layers[node.layer], InputLayer):
             return value
@@ -101,7 +102,7 @@ def _called(graph: Graph, inputs: list[Tensor], make: Any) -> Any:
     return graph.thread(inputs[0] if graph.inputs == 1 else tuple(inputs), call)
 
 
-def _copy(layer: Layer, make: Any) -> Layer:
+def _copy(layer: Layer, make: Callable[[Layer], Layer]) -> Layer:
     if not isinstance(layer, Graph):
         new = make(layer)
         if not isinstance(new, Layer):

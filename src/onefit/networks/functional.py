@@ -1,8 +1,8 @@
 """From what layers were called on to the graph of a model: back from the outputs."""
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 import jax
 
@@ -11,19 +11,25 @@ from onefit.layers.base import Layer
 from onefit.layers.core import InputLayer
 from onefit.layers.symbolic import Call, Tensor
 from onefit.networks.graph import Graph, Node
+from onefit.types import Config, Tree
 
-__all__ = ["Nest", "by_name", "graph_of", "lone", "name_layers", "several"]
+__all__ = ["Nest", "Tensors", "by_name", "graph_of", "lone", "name_layers", "several"]
+
+T = TypeVar("T")
+
+Tensors: TypeAlias = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
+"""The inputs or the outputs of a model: one, several, or several by name."""
 
 
 class Nest:
     """How the inputs or the outputs of a model are arranged: one, a list, a dict.
 
     Attributes:
-        tensors: Them, in the order of the graph.
+        tensors: The inputs or outputs, in the order of the graph.
         keys: What each is called in a dict, or None.
     """
 
-    def __init__(self, value: Any, what: str) -> None:
+    def __init__(self, value: Tensors, what: str) -> None:
         self.keys = [str(k) for k in value] if isinstance(value, dict) else None
         given: Any = list(value.values()) if isinstance(value, dict) else value
         self.lone = not isinstance(given, list | tuple)
@@ -42,11 +48,11 @@ class Nest:
             self.lone = True
 
     @property
-    def value(self) -> Any:
+    def value(self) -> Tensors:
         """The tensors as the model was given them: one, a list, or a dict."""
         return self.arrange(lone(self.tensors))
 
-    def arrange(self, values: Any) -> Any:
+    def arrange(self, values: Tree) -> Tree:
         """The graph's values (one, or a tuple) as the model's user arranged them."""
         if self.keys is not None:
             several = values if len(self.tensors) > 1 else (values,)
@@ -54,13 +60,13 @@ class Nest:
         return values if self.lone else list(values)
 
 
-def lone(values: list[Any]) -> Any:
+def lone(values: list[T]) -> T | tuple[T, ...]:
     """One value for a list of one, a tuple of several: as a graph has them."""
     return values[0] if len(values) == 1 else tuple(values)
 
 
-def by_name(value: dict[str, Any], names: Sequence[str], where: str) -> list[Any]:
-    """The values of a dict in the order of the names, each there once.
+def by_name(value: dict[str, T], names: Sequence[str], where: str) -> list[T | None]:
+    """The values of a dict in the order of the names, one for each.
 
     Raises:
         ValueError: A name that is missing, or one too many, with the nearest.
@@ -79,7 +85,7 @@ def by_name(value: dict[str, Any], names: Sequence[str], where: str) -> list[Any
     return [value.get(name) for name in names]
 
 
-def several(value: Any, names: Sequence[str], where: str) -> Sequence[Any]:
+def several(value: Tree, names: Sequence[str], where: str) -> Sequence[Tree]:
     """A list or tuple with one value for each name.
 
     Raises:
@@ -178,18 +184,18 @@ def _each_once(graph: Graph) -> Graph:
             layers.append(layer)
         return next(i for i, known in enumerate(layers) if known is layer)
 
-    def thread(inner: Graph, values: list[int], told: dict[str, Any]) -> list[int]:
+    def thread(inner: Graph, values: list[int], given: Config) -> list[int]:
         """Adds the nodes of a graph on these values; the numbers of its outputs."""
         nonlocal count
         at = values.__getitem__
         for node in inner.nodes:
-            layer: Any = inner.layers[node.layer]
+            layer = inner.layers[node.layer]
             sources = jax.tree.map(at, node.sources)
             if isinstance(layer, InputLayer) and inner is not graph:
                 values.append(sources)
                 continue
-            options = told | dict(node.options)
-            if any(layer is one for one in apart):
+            options = given | dict(node.options)
+            if isinstance(layer, Graph) and any(layer is one for one in apart):
                 values.extend(thread(layer, jax.tree.leaves(sources), options))
                 continue
             mask = jax.tree.map(at, node.mask)
@@ -222,7 +228,7 @@ def _calls(inputs: list[Tensor], outputs: list[Tensor], name: str) -> list[Call]
     for output in outputs:
         path: list[tuple[Call, list[Tensor]]] = []
 
-        def visit(tensor: Tensor, path: Any = path) -> None:
+        def visit(tensor: Tensor, path: list[tuple[Call, list[Tensor]]] = path) -> None:
             call = tensor.call
             if id(call) in done:
                 return

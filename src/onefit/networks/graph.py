@@ -2,11 +2,11 @@
 """Graphs: layers and the order in which they are called, as one pure function."""
 
 import functools
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from onefit import config
 from onefit.description import setting
@@ -17,7 +17,7 @@ from onefit.layers.core import InputLayer
 from onefit.layers.face import HALVES
 from onefit.layers.tapping import Path, Tap
 from onefit.networks.architecture import Architecture
-from onefit.types import Shapes, is_shape
+from onefit.types import Array, Generator, Mask, Shapes, Tree, is_shape
 
 __all__ = ["Graph", "Node", "as_graph", "chain"]
 
@@ -34,8 +34,8 @@ class Node(NamedTuple):
     """
 
     layer: int
-    sources: Any
-    mask: Any = None
+    sources: Tree
+    mask: Tree = None
     options: tuple[tuple[str, Any], ...] = ()
     outputs: int = 1
 
@@ -43,7 +43,7 @@ class Node(NamedTuple):
 class Flow:
     """An array on its way through a graph, and which of its steps there are."""
 
-    def __init__(self, value: Any, mask: Any = None) -> None:
+    def __init__(self, value: Array, mask: Mask = None) -> None:
         self.value, self.mask = value, mask
 
 
@@ -54,7 +54,7 @@ class Graph(Architecture):
         layers: Each layer once.
         nodes: The calls, in an order in which every value exists before it is used.
         inputs: How many inputs.
-        outputs: A nest of value numbers; a lone number is a lone output.
+        outputs: A nest of value numbers; a plain number where there is one output.
         entrance: The shapes of the inputs, once they are known. The layers that take
             them may have been built for others.
     """
@@ -71,10 +71,10 @@ class Graph(Architecture):
     def by_row(self) -> bool:  # type: ignore[override]
         """Whether the output of a row cannot depend on the rows beside it.
 
-        In a layer that is told to train it may.
+        It may in a layer that was called with training=True.
         """
-        told = any(dict(node.options).get("training") for node in self.nodes)
-        return not told and all(map(_by_row, self.layers))
+        trains = any(dict(node.options).get("training") for node in self.nodes)
+        return not trains and all(map(_by_row, self.layers))
 
     @property
     def always_random(self) -> bool:
@@ -86,7 +86,7 @@ class Graph(Architecture):
             for layer in (self.layers[node.layer],)
         )
 
-    def init(self, rng: np.random.Generator, input_shape: Any) -> Any:
+    def init(self, rng: Generator, input_shape: Shapes) -> tuple[Tree, Tree]:
         shapes = self.input_shapes(input_shape)
         pairs = [
             layer.fresh(stream, shape)
@@ -98,13 +98,13 @@ class Graph(Architecture):
 
     def forward(
         self,
-        params: Any,
-        state: Any,
-        x: Any,
+        params: Tree,
+        state: Tree,
+        x: Tree,
         *,
         training: bool,
-        key: Any,
-        mask: Any = None,
+        key: Array | None,
+        mask: Mask = None,
         tap: Tap | None = None,
         path: Path = (),
         **options: Any,
@@ -115,15 +115,15 @@ class Graph(Architecture):
         """
         states, penalties, tap = list(state), [], tap or Tap()
 
-        def call(node: Node, number: int, flow: Any, mask: Any) -> Any:
+        def call(node: Node, number: int, flow: Tree, mask: Tree) -> Tree:
             index, layer = node.layer, self.layers[node.layer]
             value = jax.tree.map(lambda f: _numbers(layer, f.value), flow)
-            told: dict[str, Any] = {"training": training} | dict(node.options)
-            told["key"] = None
-            if layer.random and key is not None and told["training"]:
-                told["key"] = jax.random.fold_in(key, number)
+            options: dict[str, Any] = {"training": training} | dict(node.options)
+            options["key"] = None
+            if layer.random and key is not None and options["training"]:
+                options["key"] = jax.random.fold_in(key, number)
             given = flow if mask is None else mask
-            told["mask"] = jax.tree.map(
+            options["mask"] = jax.tree.map(
                 lambda f: f.mask if mask is None else f.value, given
             )
             here = (*path, number)
@@ -134,7 +134,7 @@ class Graph(Architecture):
             try:
                 # The place is seen in profiles, and when a NaN is looked for.
                 with jax.named_scope(f"call{number}"):
-                    outcome = run(params[index], states[index], value, **told)
+                    outcome = run(params[index], states[index], value, **options)
             except jax.errors.TracerArrayConversionError:
                 raise mistyped(
                     # Names do not travel into a program; the place does.
@@ -158,10 +158,10 @@ class Graph(Architecture):
     def apply(self, params, state, x, *, training=False, key=None, mask=None):
         return self.forward(params, state, x, training=training, key=key, mask=mask)[:2]
 
-    def output_shape(self, input_shape: Any) -> Any:
+    def output_shape(self, input_shape: Shapes) -> Shapes:
         return self.thread(input_shape, self._shape)
 
-    def _shape(self, node: Node, number: int, shape: Any, mask: Any) -> Any:
+    def _shape(self, node: Node, number: int, shape: Shapes, mask: Tree) -> Shapes:
         del number, mask
         layer = self.layers[node.layer]
         try:
@@ -171,7 +171,7 @@ class Graph(Architecture):
                 raise
             raise ValueError(f"{layer.name} > {error}") from None
 
-    def thread(self, x: Any, call: Any) -> Any:
+    def thread(self, x: Tree, call: Callable[[Node, int, Tree, Tree], Tree]) -> Tree:
         """Carries values through: `call(node, number, value, mask) -> value`.
 
         What flows may be arrays (the forward pass), shapes, or anything else.
@@ -184,22 +184,22 @@ class Graph(Architecture):
             values.extend(jax.tree.leaves(y, is_leaf=is_shape))
         return jax.tree.map(at, self.outputs)
 
-    def input_shapes(self, input_shape: Any) -> list[Any]:
+    def input_shapes(self, input_shape: Shapes) -> list[Shapes]:
         """The input shape of each layer, at its first call."""
-        shapes: dict[int, Any] = {}
+        shapes: dict[int, Shapes] = {}
 
-        def call(node: Node, number: int, shape: Any, mask: Any) -> Any:
+        def call(node: Node, number: int, shape: Shapes, mask: Tree) -> Shapes:
             shapes.setdefault(node.layer, shape)
             return self._shape(node, number, shape, mask)
 
         self.thread(input_shape, call)
         return [shapes[i] for i in range(len(self.layers))]
 
-    def multiplications(self, input_shape: Any) -> int:
+    def multiplications(self, input_shape: Shapes) -> int:
         """About how many multiplications the forward pass of one example takes."""
         total = 0
 
-        def call(node: Node, number: int, shape: Any, mask: Any) -> Any:
+        def call(node: Node, number: int, shape: Shapes, mask: Tree) -> Shapes:
             nonlocal total
             total += self.layers[node.layer].multiplications(shape)
             return self._shape(node, number, shape, mask)
@@ -238,12 +238,12 @@ class Graph(Architecture):
 
     def calls(self) -> list[tuple[Path, Layer]]:
         """Each call of a plain layer, in order: its path (node numbers), the layer."""
-        found: list[tuple[Path, Layer]] = []
+        calls: list[tuple[Path, Layer]] = []
         for number, node in enumerate(self.nodes):
             layer = self.layers[node.layer]
             inner = layer.calls() if isinstance(layer, Graph) else [((), layer)]
-            found += [((number, *path), one) for path, one in inner]
-        return found
+            calls += [((number, *path), one) for path, one in inner]
+        return calls
 
     # The face -----------------------------------------------------------------------
 
@@ -261,7 +261,9 @@ class Graph(Architecture):
             shape,
         )
 
-    def _fit(self, input_shape: Shapes, options: Any = ()) -> Shapes:
+    def _fit(
+        self, input_shape: Shapes, options: Iterable[tuple[str, object]] = ()
+    ) -> Shapes:
         shape = super()._fit(input_shape, options)
         self.entrance = self.entrance or input_shape
         return shape
@@ -275,9 +277,7 @@ class Graph(Architecture):
                 return nest.flatten_up_to(shape)[leaves.index(value)]
         return None
 
-    def build(
-        self, input_shape: Any, rng: np.random.Generator | None = None
-    ) -> "Graph":
+    def build(self, input_shape: Shapes, rng: Generator | None = None) -> "Graph":
         """Makes the weights of those layers that have none yet."""
         rng = rng or config.generator(None)
         shapes = self.input_shapes(input_shape)
@@ -288,7 +288,7 @@ class Graph(Architecture):
                 layer.build(shape, stream)
         return self
 
-    def check_input(self, x: Any) -> None:
+    def check_input(self, x: Tree) -> None:
         known = dict(enumerate([x] if self.inputs == 1 else x))
         number = self.inputs
         for node in self.nodes:
@@ -323,7 +323,7 @@ def chain(layers: tuple[Layer, ...], name: str) -> Graph:
     return Graph(layers=layers, nodes=nodes, outputs=len(layers), name=name)
 
 
-def _flows(value: Any, mask: Any) -> Any:
+def _flows(value: Tree, mask: Mask) -> Tree:
     """Arrays with their masks: one, or a nest of each."""
     if mask is None:
         return jax.tree.map(Flow, value)
@@ -332,7 +332,7 @@ def _flows(value: Any, mask: Any) -> Any:
     return nest.unflatten([Flow(*pair) for pair in pairs])
 
 
-def _numbers(layer: Layer, a: Any) -> Any:
+def _numbers(layer: Layer, a: Array) -> Array:
     """Numbers as a layer takes them: floats, but for layers that look them up.
 
     What a layer of half the digits gave is in the library's type again.

@@ -15,6 +15,7 @@ from onefit.layers.symbolic import Tensor, is_symbolic
 from onefit.networks.architecture import Architecture
 from onefit.networks.functional import (
     Nest,
+    Tensors,
     by_name,
     graph_of,
     lone,
@@ -22,7 +23,7 @@ from onefit.networks.functional import (
     several,
 )
 from onefit.spellings import keras_keywords
-from onefit.types import Array, Tree, batch_shape
+from onefit.types import Array, ArrayLike, Config, Mask, Shapes, Tree, batch_shape
 from onefit.variables import Variable
 
 __all__ = ["FACES", "Network"]
@@ -63,7 +64,10 @@ class Network:
 
     @keras_keywords
     def __init__(
-        self, inputs: Any = None, outputs: Any = None, name: str | None = None
+        self,
+        inputs: Tensors | None = None,
+        outputs: Tensors | None = None,
+        name: str | None = None,
     ) -> None:
         self._start()
         if inputs is None or outputs is None:
@@ -99,16 +103,16 @@ class Network:
 
     @property
     def inputs(self) -> list[Tensor]:
-        """What stands for the inputs in a graph."""
+        """The inputs as tensors of a graph."""
         return self.known_nest(self.input_nest).tensors
 
     @property
     def outputs(self) -> list[Tensor]:
-        """What stands for the outputs in a graph."""
+        """The outputs as tensors of a graph."""
         return self.known_nest(self.output_nest).tensors
 
     @property
-    def input(self) -> Any:
+    def input(self) -> Tensors:
         """The inputs as the model was given them: one, a list, or a dict.
 
         Those of a model without an Input of its own are its place in another.
@@ -118,7 +122,7 @@ class Network:
         return self.known_nest(self.input_nest).value
 
     @property
-    def output(self) -> Any:
+    def output(self) -> Tensors:
         """The outputs as the model was given them: one, a list, or a dict.
 
         Those of a model without an Input of its own are its place in another.
@@ -128,12 +132,12 @@ class Network:
         return self.known_nest(self.output_nest).value
 
     @property
-    def input_shape(self) -> Any:
+    def input_shape(self) -> Shapes:
         """The shape of the input, the batch first, as None; a list of several."""
         return lone([tensor.shape for tensor in self.inputs])
 
     @property
-    def output_shape(self) -> Any:
+    def output_shape(self) -> Shapes:
         """The shape of the output, the batch first, as None; a list of several."""
         return lone([tensor.shape for tensor in self.outputs])
 
@@ -170,12 +174,12 @@ class Network:
     # Weights -----------------------------------------------------------------------
 
     @property
-    def layers(self) -> list[Any]:
+    def layers(self) -> list[Any]:  # a Layer, with attributes of its own; a Network
         """The layers, in order; a model inside is one of them."""
         return [getattr(layer, "face", layer) for layer in self.graph.layers]
 
     def _hold(self) -> None:
-        """Lets the graph know whose it is, for models that hold it as a layer."""
+        """Tells the graph whose it is, for networks that have it as a layer."""
         object.__setattr__(self.graph, "face", self)
 
     def reset_states(self) -> None:
@@ -211,7 +215,7 @@ class Network:
         """All weights as numpy arrays, copied, layer by layer."""
         return self.graph.get_weights()
 
-    def set_weights(self, weights: list[Any]) -> None:
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Replaces all weights; one that does not fit leaves them all as they were.
 
         Raises:
@@ -266,8 +270,8 @@ class Network:
         self.graph.store(value, self.graph.slot.state)
 
     def apply(
-        self, params: Tree, x: Any, *, training: bool = False, key: Any = None
-    ) -> Any:
+        self, params: Tree, x: Tree, *, training: bool = False, key: Array | None = None
+    ) -> Tree:
         """The output for these weights: a pure function of `params` and `x`.
 
         >>> dense = onefit.layers.Dense(1, kernel_initializer="ones")
@@ -278,7 +282,9 @@ class Network:
         state = self.graph.slot.state
         return self.graph.apply(params, state, x, training=training, key=key)[0]
 
-    def __call__(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
+    def __call__(
+        self, x: Tree, training: bool | None = None, mask: Mask = None
+    ) -> Tree:
         """The output for arrays; what Input gave makes the model a layer of a graph."""
         x = self._take(x) if self.input_nest else x
         if not is_symbolic(x):
@@ -288,7 +294,7 @@ class Network:
         y = self.graph(x, training=training, mask=mask)
         return self.output_nest.arrange(y) if self.output_nest else y
 
-    def _take(self, x: Any) -> Any:
+    def _take(self, x: Tree) -> Tree:
         """Inputs in any of Keras' arrangements as the graph has them."""
         names = self.input_names
         if isinstance(x, dict):
@@ -306,13 +312,13 @@ class Network:
         """The names of the outputs, where they are known."""
         return self.output_names if self.output_nest or self.layers else ["y"]
 
-    def ready_for(self, x: Any) -> None:
-        """Builds the layers at the first sight of data; refuses what none can mean."""
+    def ready_for(self, x: Tree) -> None:
+        """Builds the layers when data first come; refuses data that no layer takes."""
         if not self.layers or not self.built:
             self.build(batch_shape(x))
         self.graph.check_input(x)
 
-    def build(self, input_shape: Any = None) -> Self:
+    def build(self, input_shape: Shapes = None) -> Self:
         """Makes the weights for an input shape, the batch first, as None."""
         if not self.layers:
             raise invalid(
@@ -361,26 +367,26 @@ class Network:
         """What the layers add to the loss: of the last call, and regularizers."""
         return self.graph.losses
 
-    def add_loss(self, loss: Any) -> None:
+    def add_loss(self, loss: Tree) -> None:
         """Adds numbers to `losses`, until the next call."""
         self.graph.add_loss(loss)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shapes) -> Shapes:
         """The shapes of the outputs, arranged as they are, for those of the inputs."""
         shape = self.graph.compute_output_shape(input_shape)
         return self.output_nest.arrange(shape) if self.output_nest else shape
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
         """Which steps of the outputs there are, given which of the inputs."""
         return self.graph.compute_mask(self._take(inputs), mask)
 
     def stateless_call(
         self,
-        trainable_variables: Sequence[Any],
-        non_trainable_variables: Sequence[Any],
-        inputs: Any,
+        trainable_variables: Sequence[ArrayLike],
+        non_trainable_variables: Sequence[ArrayLike],
+        inputs: Tree,
         **options: Any,
-    ) -> tuple[Any, ...]:
+    ) -> tuple[Tree, ...]:
         """The outputs for these values of the variables: a pure function.
 
         See `Layer.stateless_call`.
@@ -408,16 +414,16 @@ class Network:
         """That type as an object."""
         return self.graph.dtype_policy
 
-    def get_build_config(self) -> dict[str, Any] | None:
+    def get_build_config(self) -> Config | None:
         """The input's shape that the model was built for."""
         return self.graph.get_build_config()
 
-    def build_from_config(self, config: dict[str, Any] | None) -> None:
+    def build_from_config(self, config: Config | None) -> None:
         """Makes the weights for what `get_build_config` gave."""
         if config and "input_shape" in config:
             self.build(as_shape(config["input_shape"]))
 
-    def quantize(self, mode: Any = None, **options: Any) -> None:
+    def quantize(self, mode: object = None, **options: Any) -> None:
         """Refused: weights are numbers of a float type."""
         self.graph.quantize(mode, **options)
 
@@ -426,7 +432,7 @@ class Network:
 
 
 def _names_of(nest: Nest | None) -> list[str] | None:
-    """What inputs or outputs are called; one that is there twice gets a number."""
+    """The names of inputs or outputs; a name that comes twice gets a number."""
     if nest is None:
         return None
     names: list[str] = []

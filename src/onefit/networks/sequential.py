@@ -1,7 +1,7 @@
 """Sequential: layers one after another."""
 
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Self
 
 import jax
 
@@ -13,7 +13,7 @@ from onefit.networks.functional import Nest
 from onefit.networks.graph import Graph, chain
 from onefit.networks.network import Network
 from onefit.spellings import keras_keywords
-from onefit.types import Tree, batch_shape
+from onefit.types import Shapes, Tree, batch_shape
 
 __all__ = ["SequentialNetwork"]
 
@@ -22,7 +22,9 @@ class SequentialNetwork(Network):
     """A network whose layers are called one after another; see `models.Sequential`."""
 
     @keras_keywords
-    def __init__(self, layers: Iterable[Any] = (), name: str | None = None) -> None:
+    def __init__(
+        self, layers: Iterable[Layer | Network | Tensor] = (), name: str | None = None
+    ) -> None:
         self._start()
         self._chosen = name is not None
         self.entrance_layer: InputLayer | None = None
@@ -31,7 +33,7 @@ class SequentialNetwork(Network):
         for layer in layers or ():
             self.add(layer)
 
-    def add(self, layer: Any) -> None:
+    def add(self, layer: Layer | Network | Tensor) -> None:
         """Adds a layer, or a model as a layer, at the end."""
         self._refuse_change("add")
         if isinstance(layer, Tensor):
@@ -86,7 +88,7 @@ class SequentialNetwork(Network):
         self.entrance_layer._fit(self.entrance_layer.batch_shape)
         return self.entrance_layer.entrance()
 
-    def _single(self, layer: Layer, y: Any) -> Tensor:
+    def _single(self, layer: Layer, y: object) -> Tensor:
         """What a layer gave; refused if it is several."""
         if not isinstance(y, Tensor):
             raise invalid(
@@ -107,7 +109,7 @@ class SequentialNetwork(Network):
         self._set(tuple(rest), outputs)
         return last
 
-    def build(self, input_shape: Any = None) -> Self:
+    def build(self, input_shape: Shapes = None) -> Self:
         """Makes the weights; without a shape, the `Input`'s is taken."""
         if input_shape is None:
             if self.entrance_layer is None:
@@ -128,7 +130,7 @@ class SequentialNetwork(Network):
         return self
 
     def ready_for(self, x: Tree) -> None:
-        """Builds the layers; those built before say nothing of this input."""
+        """Builds the layers for this input, also where they were built before."""
         if self.entrance_layer is None and not self.graph.stateful:
             self.build(batch_shape(x))
         super().ready_for(x)
@@ -145,7 +147,7 @@ class SequentialNetwork(Network):
             self.output_nest = Nest(outputs, "outputs")
 
     def _name(self, layer: Layer) -> None:
-        """Gives an unnamed layer a name that no other has; refuses a name twice."""
+        """Gives a layer without a name of its own a new one; refuses a name twice."""
         mine = {id(known) for known in self.graph.plain_layers()}
         new = layer.plain_layers() if isinstance(layer, Graph) else [layer]
         if any(id(plain) in mine for plain in new):

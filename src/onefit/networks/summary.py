@@ -4,8 +4,8 @@ import io
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -14,19 +14,20 @@ from onefit.errors import invalid
 from onefit.layers.base import Layer
 from onefit.layers.core import InputLayer
 from onefit.networks.graph import Graph, Node
-from onefit.types import is_shape
+from onefit.networks.network import Network
+from onefit.types import Array, Shapes, Tree, is_shape
 
 __all__ = ["summary"]
 
 
 def summary(
-    model: Any,
+    model: Network | Graph,
     line_length: int | None = None,
     positions: list[float] | None = None,
-    print_fn: Callable[[str], Any] | None = None,
+    print_fn: Callable[[str], object] | None = None,
     expand_nested: bool = False,
     show_trainable: bool = False,
-    layer_range: tuple[str, str] | list[str] | None = None,
+    layer_range: Sequence[str] | None = None,
     detail: bool = False,
 ) -> None:
     """Prints the layers of a model, their output shapes and parameters.
@@ -72,7 +73,7 @@ def summary(
 
     Source: lecture 004, section 2.2, "Number of parameters".
     """
-    graph: Graph = getattr(model, "graph", model)
+    graph = cast(Graph, getattr(model, "graph", model))
     shapes = _output_shapes(graph)
     columns: dict[str, Callable[[Layer], str]] = {
         "Layer (type)": lambda layer: f"{layer.name} ({_kind(layer)})",
@@ -92,7 +93,7 @@ def summary(
         cells = [cell(layer) for cell in columns.values()]
         rows.append([(elbow * (depth > 0) + cells[0], depth), *cells[1:]])
     width = line_length or min(shutil.get_terminal_size().columns, 100)
-    table = _table(list(columns), rows, width, positions, plain=elbow == "- ")
+    table = _table(list(columns), rows, width, positions or (), plain=elbow == "- ")
     text = "\n".join([f'Model: "{model.name}"', table, *_totals(graph, detail, width)])
     if print_fn is None:
         print(text)
@@ -112,7 +113,7 @@ def _plain_layers(layer: Layer) -> Iterator[Layer]:
         yield layer
 
 
-def _arrays(tree: Any) -> Iterator[Any]:
+def _arrays(tree: Tree) -> Iterator[Array]:
     """The arrays of nested dicts in Keras' order (jax would sort them by name)."""
     if isinstance(tree, dict | tuple | list):
         for part in tree.values() if isinstance(tree, dict) else tree:
@@ -121,44 +122,44 @@ def _arrays(tree: Any) -> Iterator[Any]:
         yield tree
 
 
-def _weights(layer: Layer) -> list[Any]:
+def _weights(layer: Layer) -> list[Array]:
     """The weights that exist, each once, even if two graphs share a layer."""
     slots = [plain.slot for plain in _plain_layers(layer) if plain.built]
     return _unique(w for slot in slots for w in _arrays((slot.params, slot.state)))
 
 
-def _free(layer: Layer) -> list[Any]:
-    """Those of them that training changes."""
+def _free(layer: Layer) -> list[Array]:
+    """The weights that training changes."""
     built = [plain for plain in _plain_layers(layer) if plain.built]
     return _unique(w for one in built for w in _arrays(one.free(one.slot.params)))
 
 
-def _unique(arrays: Iterable[Any]) -> list[Any]:
+def _unique(arrays: Iterable[Array]) -> list[Array]:
     return list({id(array): array for array in arrays}.values())
 
 
-def _count(arrays: list[Any]) -> int:
+def _count(arrays: list[Array]) -> int:
     return sum(int(np.prod(a.shape)) for a in arrays)
 
 
-def _output_shapes(graph: Graph) -> dict[int, Any]:
+def _output_shapes(graph: Graph) -> dict[int, Shapes]:
     """The output shape at each layer's first call; none before the input's is known."""
-    found: dict[int, Any] = {}
+    shapes: dict[int, Shapes] = {}
 
-    def walk(graph: Graph, shape: Any) -> Any:
-        def call(node: Node, number: int, shape: Any, mask: Any) -> Any:
+    def walk(graph: Graph, shape: Shapes) -> Shapes:
+        def call(node: Node, number: int, shape: Shapes, mask: Tree) -> Shapes:
             del number, mask
             layer = graph.layers[node.layer]
             inner = isinstance(layer, Graph)
             made = walk(layer, shape) if inner else layer.output_shape(shape)
-            found.setdefault(id(layer), made)
+            shapes.setdefault(id(layer), made)
             return made if inner else layer.call_shape(shape, **dict(node.options))
 
         return graph.thread(shape, call)
 
     if graph.layers and graph.built:
         walk(graph, graph.slot.input_shape)
-    return found
+    return shapes
 
 
 def _is_chain(graph: Graph) -> bool:
@@ -180,7 +181,9 @@ def _sources(graph: Graph, input_names: list[str] | None) -> dict[int, str]:
     return {layer: ", ".join(calls) for layer, calls in found.items()}
 
 
-def _within(layers: tuple[Layer, ...], layer_range: Any) -> tuple[Layer, ...]:
+def _within(
+    layers: tuple[Layer, ...], layer_range: Sequence[str] | None
+) -> tuple[Layer, ...]:
     """The layers from one name to another, both included."""
     if layer_range is None:
         return layers
@@ -203,7 +206,10 @@ def _within(layers: tuple[Layer, ...], layer_range: Any) -> tuple[Layer, ...]:
     return layers[first : last + 1]
 
 
-def _listed(layers: Iterable[Layer], expand: bool, depth: int = 0) -> Iterator[Any]:
+def _listed(
+    layers: Iterable[Layer], expand: bool, depth: int = 0
+) -> Iterator[tuple[Layer, int]]:
+    """The layers, those of models inside too if wanted, and how deep each is."""
     for layer in layers:
         yield layer, depth
         if expand and isinstance(layer, Graph):
@@ -222,7 +228,7 @@ def _kind(layer: Layer) -> str:
     return type(layer).__name__
 
 
-def _shown_shape(shape: Any) -> str:
+def _shown_shape(shape: Shapes) -> str:
     if shape is None:
         return "?"
     shapes = jax.tree.leaves(shape, is_leaf=lambda s: s is None or is_shape(s))
@@ -253,7 +259,7 @@ def _shown_trainable(layer: Layer) -> str:
     return "partly" if len(flags) == 2 else "Y" if flags.pop() else "N"
 
 
-def _size(arrays: list[Any]) -> str:
+def _size(arrays: list[Array]) -> str:
     """How many numbers, and their size in the largest unit that keeps it 1 or more."""
     size = float(sum(_count([a]) * a.dtype.itemsize for a in arrays))
     units = iter(("B", "KB", "MB", "GB", "TB", "PB"))
@@ -278,14 +284,18 @@ def _totals(graph: Graph, detail: bool, width: int) -> list[str]:
     ]
 
 
-def _unicode(print_fn: Any) -> bool:
+def _unicode(print_fn: object) -> bool:
     """Whether the text may hold box-drawing characters where it goes."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     return print_fn is not None or encoding.lower().startswith("utf")
 
 
 def _table(
-    header: list[str], rows: list[Any], width: int, positions: Any, plain: bool
+    header: list[str],
+    rows: list[list[Any]],  # (name, depth) first, then texts
+    width: int,
+    positions: Sequence[float],
+    plain: bool,
 ) -> str:
     """A table in at most this width, as text without colours: the same everywhere."""
     from rich import box
@@ -294,7 +304,7 @@ def _table(
     from rich.table import Table
     from rich.text import Text
 
-    ends = [int(p * width) if max(positions) <= 1 else p for p in positions or ()]
+    ends = [int(p * width) if max(positions) <= 1 else int(p) for p in positions]
     ends = [min(end, width - 1) for end in ends]
     # A column's text is as wide as its span less two blanks and a line.
     spans = [b - a - 3 for a, b in zip([0, *ends], ends, strict=False)]

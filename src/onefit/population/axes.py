@@ -9,7 +9,7 @@ activation, the batch size) makes several programs.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import jax
 import numpy as np
@@ -20,11 +20,16 @@ from onefit.description import Description, Field, fields
 from onefit.errors import invalid, is_whole, mistyped, unknown
 from onefit.layers.base import Layer
 from onefit.models import Model, clone_model
+from onefit.networks.architecture import Architecture
 from onefit.networks.graph import Graph
 from onefit.training.task import Task
+from onefit.types import Array, Identifier, Tree
 
 __all__ = [
+    "Change",
     "Place",
+    "Settings",
+    "Vary",
     "find",
     "key_of",
     "keys",
@@ -39,11 +44,17 @@ __all__ = [
 KeyPath: TypeAlias = tuple[Any, ...]
 """JAX's path of a leaf in a tree: the names of fields, the numbers of tuples."""
 
+Vary: TypeAlias = Mapping[str, Sequence[object]]
+"""What varies: settings by their paths, each with a value for every member."""
+
+Settings: TypeAlias = dict[str, Any]
+"""The settings of one member, by their paths."""
+
 FIT = ("batch_size", "class_weight", "seed")
 """What varies with the call of fit rather than with the model."""
 
 COMPILE = ("optimizer", "loss")
-"""What compile was told, as a whole."""
+"""The arguments of compile that vary as a whole."""
 
 
 class Place(NamedTuple):
@@ -62,6 +73,13 @@ class Place(NamedTuple):
     layer: str | None
     fields: tuple[str, ...]
     is_number: bool
+
+
+Change: TypeAlias = tuple[Place, object]
+"""A setting and its new value."""
+
+T = TypeVar("T", bound=Task | Architecture)
+D = TypeVar("D", bound=Description)
 
 
 def find(model: Model, path: str) -> Place:
@@ -98,23 +116,23 @@ def find(model: Model, path: str) -> Place:
     return Place(path, room, layer, fields, numeric)
 
 
-def _settings(owner: Any) -> dict[str, Field]:
+def _settings(owner: Description | None) -> dict[str, Field]:
     hidden = {"name", "own_dtype", "input_shape", "input_dim"}
-    found = fields(owner) if owner is not None else ()
-    return {f.name: f for f in found if f.name not in hidden}
+    known = fields(owner) if owner is not None else ()
+    return {f.name: f for f in known if f.name not in hidden}
 
 
 def paths(model: Model) -> list[str]:
     """Every path that this model has."""
 
-    def inside(owner: Any, start: str) -> list[str]:
-        found = []
+    def inside(owner: Description, start: str) -> list[str]:
+        paths = []
         for name in _settings(owner):
             value = getattr(owner, name)
-            found.append(f"{start}{name}")
+            paths.append(f"{start}{name}")
             if isinstance(value, Description) and not isinstance(value, Layer):
-                found += inside(value, f"{start}{name}.")
-        return found
+                paths += inside(value, f"{start}{name}.")
+        return paths
 
     known = [*FIT, *COMPILE, *_settings(model.optimizer)]
     if isinstance(model.loss, Description):
@@ -124,9 +142,7 @@ def paths(model: Model) -> list[str]:
     return known
 
 
-def members_of(
-    model: Model, vary: Mapping[str, Sequence[Any]] | None
-) -> tuple[list[Place], list[dict[str, Any]]]:
+def members_of(model: Model, vary: Vary | None) -> tuple[list[Place], list[Settings]]:
     """The places that vary, and the settings of each member, checked.
 
     Raises:
@@ -161,8 +177,8 @@ def members_of(
     return places, members
 
 
-def key_of(value: Any) -> str:
-    """What tells one value of a setting from another, arrays in full."""
+def key_of(value: object) -> str:
+    """A text that differs between two values of a setting; arrays are in it in full."""
     if isinstance(value, Description):
         try:
             config = value.get_config()
@@ -174,12 +190,12 @@ def key_of(value: Any) -> str:
     return repr(value)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """A value as Python has it, out of an array."""
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _try(model: Model, place: Place, value: Any) -> None:
+def _try(model: Model, place: Place, value: object) -> None:
     """Lets the setting itself refuse a value."""
     try:
         if place.room in ("optimizer", "loss"):
@@ -195,17 +211,17 @@ def _try(model: Model, place: Place, value: Any) -> None:
         raise type(error)(f"vary[{place.path!r}] > {error}") from None
 
 
-def _got(place: Place, value: Any) -> Any:
+def _got(place: Place, value: Identifier) -> Description | None:
     """An optimizer or a loss, as compile takes it."""
     return optimizers.get(value) if place.path == "optimizer" else losses.get(value)
 
 
-def replaced(owner: Any, fields: tuple[str, ...], value: Any) -> Any:
+def replaced(owner: D, fields: tuple[str, ...], value: object) -> D:
     """A description with a setting, its own or one further inside, changed."""
     return put(owner, tuple(map(GetAttrKey, fields)), value)
 
 
-def _layers(graph: Graph, at: KeyPath = ()) -> Iterator[tuple[KeyPath, Layer]]:
+def _layers(graph: Architecture, at: KeyPath = ()) -> Iterator[tuple[KeyPath, Layer]]:
     """Every plain layer of a graph, models inside it among them, with its key path."""
     for i, layer in enumerate(graph.layers):
         path = (*at, GetAttrKey("layers"), SequenceKey(i))
@@ -215,14 +231,14 @@ def _layers(graph: Graph, at: KeyPath = ()) -> Iterator[tuple[KeyPath, Layer]]:
             yield path, layer
 
 
-def keys(tree: Task | Graph, place: Place) -> tuple[KeyPath, ...]:
+def keys(tree: Task | Architecture, place: Place) -> tuple[KeyPath, ...]:
     """Where a place is in a task, or a graph: JAX's key paths.
 
     There are several where layers of one name stand in several models, and where a loss
     is that of several outputs.
     """
     fields = tuple(map(GetAttrKey, place.fields))
-    if isinstance(tree, Graph):
+    if isinstance(tree, Architecture):
         owners = [at for at, layer in _layers(tree) if layer.name == place.layer]
     elif place.room == "layer":
         graph = (GetAttrKey("graph"),)
@@ -239,7 +255,7 @@ def keys(tree: Task | Graph, place: Place) -> tuple[KeyPath, ...]:
     return tuple((*owner, *fields) for owner in owners)
 
 
-def put(tree: Any, path: KeyPath, value: Any) -> Any:
+def put(tree: Tree, path: KeyPath, value: object) -> Tree:
     """A description, or a tuple of them, with what is at a key path replaced.
 
     >>> from onefit.layers import Dropout
@@ -256,7 +272,7 @@ def put(tree: Any, path: KeyPath, value: Any) -> Any:
     return tree.replace(**{key.name: put(getattr(tree, key.name), tuple(rest), value)})
 
 
-def varies_inside(place: Place, values: Sequence[Any]) -> bool:
+def varies_inside(place: Place, values: Sequence[object]) -> bool:
     """Whether a setting is a number in the program for every one of these values."""
     return place.is_number and all(
         isinstance(v, int | float) and not isinstance(v, bool) for v in values
@@ -264,8 +280,8 @@ def varies_inside(place: Place, values: Sequence[Any]) -> bool:
 
 
 def with_axes(
-    tree: Any, numbers: Sequence[tuple[Place, np.ndarray]]
-) -> tuple[Any, tuple[tuple[KeyPath, ...], ...]]:
+    tree: T, numbers: Sequence[tuple[Place, np.ndarray]]
+) -> tuple[T, tuple[tuple[KeyPath, ...], ...]]:
     """A task, or a graph, with every varying number switched on, and the key paths."""
     paths = tuple(keys(tree, place) for place, _ in numbers)
     for at, (_, values) in zip(paths, numbers, strict=True):
@@ -274,24 +290,26 @@ def with_axes(
     return tree, paths
 
 
-def replaced_at(tree: Any, paths: Sequence[Sequence[KeyPath]], values: Any) -> Any:
+def replaced_at(
+    tree: T, paths: Sequence[Sequence[KeyPath]], values: Sequence[Array]
+) -> T:
     """A task, or a graph, with each value at its key paths, as of `with_axes`."""
     new = {path: value for at, value in zip(paths, values, strict=True) for path in at}
     return jax.tree_util.tree_map_with_path(new.get, tree)
 
 
-def rebuilt(model: Model, changes: list[tuple[Place, Any]]) -> Model:
+def rebuilt(model: Model, changes: Sequence[Change]) -> Model:
     """The model with settings that shape it changed, fresh weights, compiled alike."""
-    of_layers: dict[str, Any] = {}
-    told = {"optimizer": model.optimizer, "loss": model.loss}
-    # What compile was told as a whole comes before settings of it.
+    of_layers: dict[str, list[Change]] = {}
+    compiled: Settings = {"optimizer": model.optimizer, "loss": model.loss}
+    # A new optimizer or loss comes before settings of it.
     for place, value in sorted(changes, key=lambda change: change[0].room != "compile"):
         if place.room == "layer":
             of_layers.setdefault(str(place.layer), []).append((place, value))
         elif place.room == "compile":
-            told[place.path] = _got(place, value)
+            compiled[place.path] = _got(place, value)
         elif place.room in ("optimizer", "loss"):
-            told[place.room] = replaced(told[place.room], place.fields, value)
+            compiled[place.room] = replaced(compiled[place.room], place.fields, value)
 
     def copy(layer: Layer) -> Layer:
         new = layer.replace()
@@ -302,11 +320,11 @@ def rebuilt(model: Model, changes: list[tuple[Place, Any]]) -> Model:
     clone = clone_model(model, clone_function=copy)
     if not clone.built:
         clone.build(model.graph.slot.input_shape)
-    optimizer = told["optimizer"]
+    optimizer = compiled["optimizer"]
     if isinstance(optimizer, Description):
         optimizer = optimizer.replace()  # its state is not shared
     if model.compile_settings is not None:
-        clone.compile(optimizer, told["loss"], **model.compile_settings)
+        clone.compile(optimizer, compiled["loss"], **model.compile_settings)
     # What is not drawn anew (frozen layers, what `adapt` has learned) is as it was.
     pairs = zip(model.graph.plain_layers(), clone.graph.plain_layers(), strict=True)
     for old, new in pairs:

@@ -1,7 +1,7 @@
 """Many networks in one program: `vmap` of the program that trains one.
 
 A member is what a fit of the network alone would be: its own initial weights, order of
-rows, random numbers in layers, and settings. The program is that of a lone fit
+rows, random numbers in layers, and settings. The program is that of a single fit
 (`training/program.py`) with one axis more, run by the same stretches
 (`training/stretches.py`).
 """
@@ -10,25 +10,30 @@ import contextlib
 import dataclasses
 import math
 import time
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import jax
 import numpy as np
 
 from onefit import config
 from onefit.data.batch import Batch
-from onefit.networks.graph import Graph
+from onefit.networks.architecture import Architecture
 from onefit.population.axes import KeyPath, Place, keys, put, replaced_at, with_axes
 from onefit.training import program
 from onefit.training.compiling import compiled, is_small
-from onefit.training.job import Fit
+from onefit.training.job import Job
 from onefit.training.loop import Interrupt
 from onefit.training.program import Plan, Stretch
+from onefit.training.rules import Rule
 from onefit.training.stretches import Whole, capacity
 from onefit.training.task import Task, Train
 from onefit.types import Array, Tree, is_shape
 
-__all__ = ["Members", "Trained", "bytes_a_member", "train"]
+__all__ = ["Drop", "Members", "Show", "Trained", "bytes_a_member", "train"]
+
+Show: TypeAlias = Callable[[int, np.ndarray, np.ndarray], None]
+"""Called with (epochs done, logs so far, who still runs)."""
 
 WORTH = 3.0
 """Seconds that fewer members have to save before a program is made for them."""
@@ -55,7 +60,7 @@ class Members:
     def __len__(self) -> int:
         return len(self.seeds)
 
-    def take(self, at: Any) -> "Members":
+    def take(self, at: np.ndarray) -> "Members":
         """Some of the members."""
 
         def part(a: np.ndarray | None) -> np.ndarray | None:
@@ -102,7 +107,7 @@ class Moving(NamedTuple):
 def _run(
     task: Task,
     numbers: tuple[Array, ...],
-    rules: tuple[Any, ...],
+    rules: tuple[Rule, ...],
     params: Tree,
     train: Train,
     memories: tuple[Tree, ...],
@@ -115,10 +120,15 @@ def _run(
     plan: Plan,
     capacity: int,
     names: tuple[str, ...],
-) -> tuple[Tree, Train, tuple[Tree, ...], Array, Any, Any]:
+) -> tuple[Tree, Train, tuple[Tree, ...], Array, Array, Array]:
     """`program.run` of every member, each with its own numbers, weights and rows."""
 
-    def one(numbers: Any, moving: Moving, weight: Any, stretch: Stretch) -> Any:
+    def one(
+        numbers: tuple[Array, ...],
+        moving: Moving,
+        weight: Array | None,
+        stretch: Stretch,
+    ) -> tuple[Tree, Train, tuple[Tree, ...], Array, Array, Array]:
         own = replaced_at(task, paths, numbers)
         batch = data if weight is None else data._replace(w=weight)
         return program.run(
@@ -136,8 +146,8 @@ def _run(
     counted = 0 if np.ndim(stretch.count) else None
     order: Any = None if stretch.order is None else 0
     held: Any = None if stretch.held is None else 0
-    told = Stretch(order, None, None, counted, None, 0, held, None)
-    in_axes = (0, 0, None if weights is None else 0, told)
+    stretches = Stretch(order, None, None, counted, None, 0, held, None)
+    in_axes = (0, 0, None if weights is None else 0, stretches)
     moving = Moving(params, train, memories)
     return jax.vmap(one, in_axes=in_axes)(numbers, moving, weights, stretch)
 
@@ -145,14 +155,14 @@ def _run(
 def _finish(
     task: Task,
     numbers: tuple[Array, ...],
-    rules: tuple[Any, ...],
+    rules: tuple[Rule, ...],
     moving: Moving,
     *,
     paths: tuple[tuple[KeyPath, ...], ...],
 ) -> tuple[Tree, Train]:
     """What members end with: the rules' best weights, the optimizer's average."""
 
-    def one(numbers: Any, moving: Moving) -> tuple[Tree, Train]:
+    def one(numbers: tuple[Array, ...], moving: Moving) -> tuple[Tree, Train]:
         own = replaced_at(task, paths, numbers)
         return program.finish(own, rules, *moving, True)
 
@@ -160,14 +170,14 @@ def _finish(
 
 
 class Many:
-    """The members on their way: runs stretches, as `State` does for one network.
+    """The members while they train: runs stretches, as `State` does for one network.
 
     Attributes:
         at: Which members are in the program; others have been put aside.
         active: Of all members, which still run.
     """
 
-    def __init__(self, job: Fit, members: Members, may_stop: bool) -> None:
+    def __init__(self, job: Job, members: Members, may_stop: bool) -> None:
         self.job, self.members, self.may_stop = job, members, may_stop
         count = len(members)
         self.at, self.active = np.arange(count), np.ones(count, bool)
@@ -184,7 +194,7 @@ class Many:
         """The axis of the members in the program."""
         return (len(self.at),)
 
-    def _begin(self, seeds: list[Any]) -> Moving:
+    def _begin(self, seeds: list[int]) -> Moving:
         """The members before the first epoch."""
         graphs = [self._graph(i) for i in range(len(seeds))]
         drawn = [
@@ -196,7 +206,7 @@ class Many:
             lambda *a: np.stack(a), *(self.task.pack(p) for p, _ in drawn)
         )
 
-        def begin(numbers: Any, free: Tree) -> Tree:
+        def begin(numbers: tuple[Array, ...], free: Tree) -> Tree:
             return replaced_at(self.task, self.paths, numbers).optimizer.init(free)
 
         optimizer = jax.tree.map(np.array, jax.vmap(begin)(self.numbers, free))
@@ -204,7 +214,7 @@ class Many:
         memories = tuple(jax.vmap(rule.init)(train) for rule in self.job.rules)
         return Moving(params, train, jax.tree.map(np.array, memories))
 
-    def _graph(self, i: int) -> Graph:
+    def _graph(self, i: int) -> Architecture:
         """The graph that draws the i-th member's weights, by its own initializers."""
         graph = own = self.job.model.graph
         for place, values in self.members.numbers:
@@ -233,10 +243,10 @@ class Many:
     ) -> tuple[Array, Array, Array]:
         """One call of the program: (logs, epochs run, which rules stopped it)."""
         own, job = self.members.take(self.at), self.job
-        told = stretch._replace(seed=self.seeds[self.at], held=own.held)
+        inputs = stretch._replace(seed=self.seeds[self.at], held=own.held)
         if self.may_stop:  # one that has stopped runs no epoch more
             count = np.where(self.active[self.at], stretch.count, 0).astype(np.int32)
-            told = told._replace(count=count)
+            inputs = inputs._replace(count=count)
         small = is_small(self.multiplications, plan.batch)
         static = {"plan": plan, "capacity": capacity, "names": job.names}
         numbers, rules = tuple(v[self.at] for v in self.numbers), tuple(job.rules)
@@ -249,21 +259,22 @@ class Many:
                 data,
                 own.weights,
                 validation,
-                told,
+                inputs,
                 paths=self.paths,
                 **static,
             )
-        else:  # the program of a lone fit, hence the same bits
+        else:  # the program of a fit of one network, hence the same bits
             numbers, moving, weights = _first((numbers, self.moving, own.weights))
-            each = {"order": told.order, "seed": told.seed, "held": told.held}
-            told = told._replace(**_first(each), count=np.int32(np.max(told.count)))
+            each = {"order": inputs.order, "seed": inputs.seed, "held": inputs.held}
+            count = np.int32(np.max(inputs.count))
+            inputs = inputs._replace(**_first(each), count=count)
             made = compiled("run", small)(
                 replaced_at(self.task, self.paths, numbers),
                 rules,
                 *moving,
                 data if weights is None else data._replace(w=weights),
                 validation,
-                told,
+                inputs,
                 **static,
             )
             made = jax.tree.map(lambda a: np.asarray(a)[None], made)
@@ -298,7 +309,7 @@ def _first(tree: Tree) -> Tree:
     return jax.tree.map(lambda a: np.asarray(a)[0], tree)
 
 
-def bytes_a_member(job: Fit) -> int:
+def bytes_a_member(job: Job) -> int:
     """About how much memory one member takes: weights, slots, gradients, a batch."""
     graph = job.model.graph
     slot = graph.slot
@@ -313,18 +324,19 @@ def bytes_a_member(job: Fit) -> int:
 
 
 def train(
-    job: Fit, members: Members, show: Any, drop: Any = None, interrupt: Any = None
+    job: Job,
+    members: Members,
+    show: Show,
+    drop: "Drop | None" = None,
+    interrupt: Interrupt | None = None,
 ) -> Trained:
     """Trains all members; what is finished is kept, whatever ends it.
 
     Args:
         job: What a fit of one of them is asked to do.
         members: What differs between them.
-        show: Called with (epochs done, logs so far, who still runs) after each call of
-            the program.
-        drop: Who stops the worst on the way: `drop.next(epoch)` is the epoch at which
-            it wants to be asked, `drop(epoch, logs, names, active)` the members to
-            stop. None for nobody.
+        show: What is called after each call of the program.
+        drop: What stops the worst before the end, None for nothing.
         interrupt: What ends it early, once `asked`.
     """
     begin = time.perf_counter()
@@ -341,6 +353,20 @@ def train(
     )
 
 
+class Drop(Protocol):
+    """What stops the worst members before the end."""
+
+    def next(self, epoch: int) -> int:
+        """The first epoch after this one at which it is to be called."""
+        ...
+
+    def __call__(
+        self, epoch: int, logs: np.ndarray, names: Sequence[str], active: np.ndarray
+    ) -> np.ndarray:
+        """The members to stop after this epoch."""
+        ...
+
+
 class _Training:
     """The members of one program, stretch by stretch.
 
@@ -349,7 +375,7 @@ class _Training:
         logs, epochs, stopped: As in `Trained`.
     """
 
-    def __init__(self, job: Fit, members: Members, drop: Any) -> None:
+    def __init__(self, job: Job, members: Members, drop: Drop | None) -> None:
         self.names, self.drop, count = job.names, drop, len(members)
         if drop is not None:
             job = dataclasses.replace(job, pauses=_pauses(drop, job.epochs))
@@ -400,7 +426,7 @@ class _Training:
         self._compact()
 
     def _compact(self) -> None:
-        """Goes on with those that still run, where that is worth a new program."""
+        """Makes a new program for the members that still run, where that saves time."""
         runs = self.active[self.runner.at]
         left = (self.job.epochs - self.epoch) * self.whole.pace
         if runs.any() and runs.mean() <= 0.5 and left * (1 - runs.mean()) > WORTH:
@@ -425,15 +451,15 @@ class _Training:
         return self.final
 
 
-def _pauses(drop: Any, epochs: int) -> tuple[int, ...]:
-    """The epochs at which whoever stops the worst wants to be asked."""
-    found = [drop.next(0)]
-    while found[-1] < epochs:
-        found.append(drop.next(found[-1]))
-    return tuple(found)
+def _pauses(drop: Drop, epochs: int) -> tuple[int, ...]:
+    """The epochs after which members may be stopped."""
+    pauses = [drop.next(0)]
+    while pauses[-1] < epochs:
+        pauses.append(drop.next(pauses[-1]))
+    return tuple(pauses)
 
 
-def _plan(job: Fit, members: Members) -> Plan:
+def _plan(job: Job, members: Members) -> Plan:
     """The static shape of the program; members may have rows of their own."""
     plan = job.plan()
     if members.rows is not None:

@@ -1,7 +1,7 @@
 """Ensembles: a model whose prediction is the mean of its members'."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import jax
@@ -11,13 +11,14 @@ from onefit.data import rows
 from onefit.description import Description
 from onefit.errors import invalid, mistyped
 from onefit.layers import Activation, Average
+from onefit.layers.symbolic import Tensor
 from onefit.models import Model
 from onefit.networks.cloning import entrance_like
 from onefit.networks.functional import lone
 from onefit.population.axes import rebuilt
 from onefit.population.together import outputs, stacks
-from onefit.training.options import whole
-from onefit.types import batch_shape
+from onefit.training.options import Callbacks, whole
+from onefit.types import Data, Identifier, Tree, batch_shape
 
 __all__ = ["Ensemble"]
 
@@ -90,8 +91,10 @@ class Ensemble(Model):
         )
         if first.compile_settings is not None:
             optimizer = first.optimizer.replace()
-            told = {k: _of_probabilities(v) for k, v in first.compile_settings.items()}
-            self.compile(optimizer, _of_probabilities(first.loss), **told)
+            others = {
+                k: _of_probabilities(v) for k, v in first.compile_settings.items()
+            }
+            self.compile(optimizer, _of_probabilities(first.loss), **others)
 
     @property
     def members(self) -> list[Model]:
@@ -100,13 +103,13 @@ class Ensemble(Model):
 
     def predict(  # the mean and spread, which a plain model's output has no place for
         self,
-        x: Any,
+        x: Data,
         batch_size: int | None = None,
-        verbose: Any = "auto",
+        verbose: int | str = "auto",
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: Callbacks = None,
         return_std: bool = False,
-    ) -> Any:
+    ) -> Tree:
         """The mean of the members' outputs for these rows, as a numpy array.
 
         Args:
@@ -114,8 +117,8 @@ class Ensemble(Model):
             return_std: Whether to return (mean, standard deviation) over the members,
                 which divides by their number.
         """
-        alone = self.graph.stateful or self.graph.always_random
-        if callbacks or (alone and not return_std):
+        apart = self.graph.stateful or self.graph.always_random
+        if callbacks or (apart and not return_std):
             if return_std:
                 raise invalid(
                     "predict",
@@ -131,7 +134,7 @@ class Ensemble(Model):
         if steps is not None:
             x = jax.tree.map(lambda a: a[: steps * (batch_size or 32)], x)
         self.graph.output_shape(batch_shape(x))
-        pieces = self._alone(x) if alone else self._together(x, batch_size)
+        pieces = self._apart(x) if apart else self._together(x, batch_size)
         pairs = [
             jax.tree.map(lambda a, f=f: f(a, axis=0), piece)
             for piece in pieces
@@ -145,12 +148,12 @@ class Ensemble(Model):
         )
         return (mean, std) if return_std else mean
 
-    def _together(self, x: Any, batch_size: int | None) -> Any:
-        """Every member's outputs for some rows after others, (member, rows, ...)."""
+    def _together(self, x: Tree, batch_size: int | None) -> Iterator[Tree]:
+        """Every member's outputs, some rows at a time, (member, rows, ...)."""
         groups, _ = stacks(self.members)
         return outputs(groups, x, batch_size)
 
-    def _alone(self, x: Any) -> Any:
+    def _apart(self, x: Tree) -> Iterator[Tree]:
         """The same of members that draw random numbers, or go on from their states."""
         given = list(x) if isinstance(x, tuple) else x
         each = [_flat(member.predict(given)) for member in self.members]
@@ -182,7 +185,7 @@ class Ensemble(Model):
 
 
 def _checked(members: Any) -> list[Model]:
-    """The members, refused where they have no mean."""
+    """What was given as members, refused where it has no mean."""
     members = list(members) if isinstance(members, list | tuple) else [members]
     for i, member in enumerate(members):
         if not isinstance(member, Model):
@@ -221,7 +224,7 @@ def _checked(members: Any) -> list[Model]:
     return members
 
 
-def _entrances(model: Model) -> list[Any]:
+def _entrances(model: Model) -> list[Tensor]:
     """New Inputs like those of a model."""
     pairs = zip(model.inputs, model.input_names, strict=True)
     return [entrance_like(tensor, name) for tensor, name in pairs]
@@ -240,24 +243,24 @@ def _link(model: Model) -> list[str | None]:
     ]
 
 
-def _of_probabilities(told: Any) -> Any:
-    """Losses and metrics, alone or in lists and dicts, that take probabilities."""
+def _of_probabilities(given: Tree) -> Tree:
+    """Losses and metrics, one or a nest of them, that take probabilities."""
 
-    def changed(value: Any) -> Any:
+    def changed(value: Identifier) -> Identifier:
         asks = isinstance(value, Description) and getattr(value, "from_logits", False)
         return value.replace(from_logits=False) if asks else value
 
     return jax.tree.map(
-        changed, told, is_leaf=lambda v: v is None or isinstance(v, Description)
+        changed, given, is_leaf=lambda v: v is None or isinstance(v, Description)
     )
 
 
-def _flat(y: Any) -> Any:
+def _flat(y: Tree) -> Tree:
     """Outputs as the graph has them: one, or a tuple."""
     many = list(y.values()) if isinstance(y, dict) else y
     return tuple(many) if isinstance(many, list) and len(many) > 1 else many
 
 
-def _tensors(y: Any) -> list[Any]:
+def _tensors(y: Tree) -> list[Tensor]:
     many = list(y.values()) if isinstance(y, dict) else y
     return many if isinstance(many, list) else [many]

@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -12,16 +12,29 @@ from onefit.data import rows
 from onefit.errors import OnefitWarning, invalid, is_whole, mistyped
 from onefit.models import Model
 from onefit.population import engine
-from onefit.population.axes import Place, key_of, members_of, rebuilt, varies_inside
+from onefit.population.axes import (
+    Change,
+    Place,
+    Settings,
+    Vary,
+    key_of,
+    members_of,
+    rebuilt,
+    varies_inside,
+)
 from onefit.population.engine import Members, Trained
 from onefit.population.progress import Progress
 from onefit.population.result import Group, Population
-from onefit.training.job import Fit
+from onefit.training.job import Job
 from onefit.training.loop import Interrupt
 from onefit.training.options import FitOptions
 from onefit.training.prepare import build_job, read_rows
+from onefit.types import ArrayLike, Data
 
-__all__ = ["check", "fit"]
+__all__ = ["Fold", "check", "fit"]
+
+Fold: TypeAlias = tuple[np.ndarray, np.ndarray]
+"""The numbers of the rows to train on, and of those held out."""
 
 MEMORY = 2 << 30
 """Bytes that the members of one program may take, unless told otherwise (2 GiB)."""
@@ -29,15 +42,15 @@ MEMORY = 2 << 30
 
 def fit(
     model: Model,
-    x: Any,
-    y: Any,
+    x: Data,
+    y: Data,
     *,
     seeds: int | Sequence[int] = 1,
-    vary: Mapping[str, Sequence[Any]] | None = None,
+    vary: Vary | None = None,
     memory: int = MEMORY,
-    verbose: Any = "auto",
-    folds: Any = None,
-    drop: Any = None,
+    verbose: int | str = "auto",
+    folds: Sequence[Sequence[ArrayLike]] | None = None,
+    drop: Any = None,  # `Halving`, or what a user writes: with `bind`, or a `Drop`
     **arguments: Any,
 ) -> Population:
     """Trains many copies of a model at once: from other seeds, with other settings.
@@ -61,7 +74,7 @@ def fit(
         verbose: 0 for silence.
         folds: The rows that members train on and are validated on, as
             `cross_validate` gives them.
-        drop: What stops members on the way, as `halving` gives it.
+        drop: What stops members before the end, as `halving` gives it.
         **arguments: The other arguments of `Model.fit`: batch_size, epochs,
             validation_data, validation_split, shuffle, class_weight, sample_weight,
             callbacks (rules: EarlyStopping, ReduceLROnPlateau, TerminateOnNaN).
@@ -128,7 +141,7 @@ def fit(
         work += [(part, job) for part in _parts(job, at, memory)]
     if hasattr(drop, "bind"):
         drop = drop.bind(work[0][1].directions)
-    trained: list[tuple[np.ndarray, Fit, Trained]] = []
+    trained: list[tuple[np.ndarray, Job, Trained]] = []
     show.groups(groups, places)
     with Interrupt() as interrupt, show:
         for part, job in work:
@@ -143,7 +156,7 @@ def fit(
 
 
 def _warn(population: Population) -> None:
-    """Says aloud that no member came to anything, and with which learning rates."""
+    """Warns that every member diverged, and with which learning rates."""
     if population.epochs.any() and population.diverged().all():
         warnings.warn(
             f"population.fit: {population.divergence()}. Write a smaller learning "
@@ -167,7 +180,7 @@ def _seeds(seeds: Any) -> list[int]:
     return [int(seed) for seed in many]
 
 
-def check(model: Any, arguments: dict[str, Any]) -> None:
+def check(model: object, arguments: Mapping[str, object]) -> None:
     """Refuses what a population cannot do, before anything is made."""
     from onefit.training.rules import Rule
 
@@ -211,43 +224,45 @@ def check(model: Any, arguments: dict[str, Any]) -> None:
             )
 
 
-def _splits(folds: Any, settings: int, members: int) -> Any:
+def _splits(
+    folds: Sequence[Sequence[ArrayLike]] | None, settings: int, members: int
+) -> list[Fold] | None:
     """The rows of each member: (train, held) by fold, for every member."""
     if folds is None:
         return None
     return [
-        tuple(np.asarray(part, np.int32) for part in fold)
-        for fold in folds
+        (np.asarray(train, np.int32), np.asarray(held, np.int32))
+        for train, held in folds
         for _ in range(members)
     ]
 
 
 def _groups(
-    places: list[Place], every: list[dict[str, Any]], splits: Any
-) -> list[tuple[np.ndarray, list[tuple[Place, Any]]]]:
+    places: list[Place], every: list[Settings], splits: list[Fold] | None
+) -> list[tuple[np.ndarray, list[Change]]]:
     """Members that one program can train: their numbers, and what shapes them."""
     structural = [
         place
         for place in places
         if place.path != "class_weight" and not _inside(place, every)
     ]
-    found: dict[Any, list[int]] = {}
+    groups: dict[tuple[object, ...], list[int]] = {}
     for i, member in enumerate(every):
         key = tuple(key_of(member[place.path]) for place in structural)
         lengths = tuple(map(len, splits[i])) if splits is not None else ()
-        found.setdefault((key, lengths), []).append(i)
+        groups.setdefault((key, lengths), []).append(i)
     return [
         (np.array(at), [(place, every[at[0]][place.path]) for place in structural])
-        for at in found.values()
+        for at in groups.values()
     ]
 
 
-def _inside(place: Place, every: list[dict[str, Any]]) -> bool:
+def _inside(place: Place, every: list[Settings]) -> bool:
     """Whether a setting is a number in the program for every member."""
     return varies_inside(place, [member[place.path] for member in every])
 
 
-def _parts(job: Fit, at: np.ndarray, memory: int) -> list[np.ndarray]:
+def _parts(job: Job, at: np.ndarray, memory: int) -> list[np.ndarray]:
     """Groups of members that fit the memory."""
     each = engine.bytes_a_member(job)
     if each > memory:
@@ -263,11 +278,11 @@ def _parts(job: Fit, at: np.ndarray, memory: int) -> list[np.ndarray]:
 
 
 def _members(
-    job: Fit,
+    job: Job,
     places: list[Place],
-    every: list[dict[str, Any]],
+    every: list[Settings],
     at: np.ndarray,
-    splits: Any,
+    splits: list[Fold] | None,
 ) -> Members:
     numbers = [
         (place, np.array([every[i][place.path] for i in at], float))
@@ -288,8 +303,8 @@ def _members(
 
 
 def _result(
-    trained: list[tuple[np.ndarray, Fit, Trained]],
-    every: list[dict[str, Any]],
+    trained: list[tuple[np.ndarray, Job, Trained]],
+    every: list[Settings],
     places: list[Place],
 ) -> Population:
     """The results of all groups as one."""

@@ -1,8 +1,8 @@
 """Cross-validation: each fold of the rows is a member of a population."""
 
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -12,23 +12,28 @@ from onefit.data import rows
 from onefit.data.batch import Batch
 from onefit.errors import OnefitWarning, invalid, is_whole, mistyped
 from onefit.models import Model
-from onefit.population.fitting import check, fit
+from onefit.population.axes import Vary
+from onefit.population.fitting import Fold, check, fit
 from onefit.population.result import Population
 from onefit.training.prepare import read_rows
+from onefit.types import Data, Tree
+
+if TYPE_CHECKING:
+    from sklearn.model_selection import GroupKFold
 
 __all__ = ["cross_validate"]
 
 
 def cross_validate(
     model: Model,
-    x: Any,
-    y: Any,
-    cv: Any = 5,
+    x: Data,
+    y: Data,
+    cv: Any = 5,  # a number, a splitter of scikit-learn, or pairs
     *,
-    groups: Any = None,
+    groups: Data = None,
     repeats: int = 1,
     seeds: int | Sequence[int] = 1,
-    vary: Mapping[str, Sequence[Any]] | None = None,
+    vary: Vary | None = None,
     **arguments: Any,
 ) -> Population:
     """Trains on all folds but one and validates on that one, for each fold, at once.
@@ -107,9 +112,9 @@ def cross_validate(
 
 
 def _pairs(
-    model: Model, x: Any, batch: Batch, cv: Any, groups: Any, repeats: Any
-) -> list[Any]:
-    """The (train, test) row numbers of each fold, as whoever makes them gives them."""
+    model: Model, x: Data, batch: Batch, cv: Any, groups: Data, repeats: int
+) -> list[Fold]:
+    """The (train, test) row numbers of each fold, not checked yet."""
     n, labels = rows.count(batch), _labels(model, batch.y)
     if groups is not None and len(groups) != n:
         raise invalid(
@@ -152,7 +157,7 @@ def _pairs(
         ) from None
 
 
-def _group_folds(count: int) -> Any:
+def _group_folds(count: int) -> "GroupKFold":
     try:
         from sklearn.model_selection import GroupKFold
     except ImportError:
@@ -163,7 +168,7 @@ def _group_folds(count: int) -> Any:
     return GroupKFold(count)
 
 
-def _labels(model: Model, y: Any) -> np.ndarray | None:
+def _labels(model: Model, y: Tree) -> np.ndarray | None:
     """The class of each row, where the loss is one of classes."""
     loss = model.loss
     compares = getattr(loss, "compares", None)
@@ -181,7 +186,7 @@ def _labels(model: Model, y: Any) -> np.ndarray | None:
 # Folds of our own ---------------------------------------------------------------------
 
 
-def _folds(n: int, k: int, labels: Any, repeats: int) -> list[Any]:
+def _folds(n: int, k: int, labels: np.ndarray | None, repeats: int) -> list[Fold]:
     """The k folds of n rows, as scikit-learn cuts them; shuffled where they repeat."""
     if labels is not None:
         values, counts = np.unique(labels, return_counts=True)
@@ -233,7 +238,9 @@ def _by_class(labels: np.ndarray, k: int) -> np.ndarray:
 # Checking -----------------------------------------------------------------------------
 
 
-def _checked(k: int, pair: Any, n: int, groups: Any) -> tuple[np.ndarray, np.ndarray]:
+def _checked(
+    k: int, pair: object, n: int, groups: Data
+) -> tuple[np.ndarray, np.ndarray]:
     """A fold's (train, test) rows, refused where they cannot be meant."""
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise mistyped(
@@ -280,8 +287,8 @@ def _checked(k: int, pair: Any, n: int, groups: Any) -> tuple[np.ndarray, np.nda
     return train, test
 
 
-def _refuse_small(folds: list[Any], size: Any) -> None:
-    """Refuses folds smaller than a batch that somebody asked for.
+def _refuse_small(folds: list[Fold], size: Any) -> None:
+    """Refuses folds smaller than the batch of the user, whatever that is.
 
     Without a batch_size the batch is at most the fold, as in `Model.fit`.
     """

@@ -2,9 +2,12 @@
 
 import sys
 import time
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
+
+from onefit.population.axes import Change, Place
+from onefit.population.engine import Show
 
 __all__ = ["Progress"]
 
@@ -23,7 +26,7 @@ class Progress:
         verbose: 0 shows nothing.
     """
 
-    def __init__(self, members: int, epochs: int, verbose: Any = "auto") -> None:
+    def __init__(self, members: int, epochs: int, verbose: int | str = "auto") -> None:
         self.count, self.epochs, self.on = members, epochs, bool(verbose)
         self.live = self.on and sys.stdout.isatty()
         self.begin = self.drawn = time.perf_counter()
@@ -31,15 +34,17 @@ class Progress:
         self.ended: list[int] = []
         self.line = ""
 
-    def groups(self, groups: list[Any], places: list[Any]) -> None:
-        """Says aloud that what changes shapes makes several programs."""
+    def groups(
+        self, groups: Sequence[tuple[np.ndarray, list[Change]]], places: list[Place]
+    ) -> None:
+        """Prints how many programs the members take, and which settings are why."""
         if not self.on or len(groups) < 2:
             return
         shapes = sorted({place.path for _, changes in groups for place, _ in changes})
         why = f" ({', '.join(shapes)} changes the shape)" if shapes else ""
         print(f"{self.count} networks in {len(groups)} programs{why}", flush=True)
 
-    def of(self, part: np.ndarray) -> Any:
+    def of(self, part: np.ndarray) -> Show:
         """What the engine calls after each stretch of these members."""
         place = len(self.losses)
         self.losses.append(np.full(len(part), np.nan))
@@ -67,7 +72,7 @@ class Progress:
     def __enter__(self) -> "Progress":
         return self
 
-    def __exit__(self, error: Any, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.on and self.line:
             start = "\r\x1b[K" if self.live else ""
             seconds = time.perf_counter() - self.begin

@@ -1,7 +1,7 @@
 """What a population leaves: every member's curves, settings and weights."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -10,7 +10,14 @@ from onefit import config
 from onefit.data import rows
 from onefit.errors import invalid, is_whole, unknown
 from onefit.models import Model
-from onefit.types import Tree
+from onefit.types import Data, Tree
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from onefit.population.ensemble import Ensemble
+    from onefit.population.scores import Row
+    from onefit.population.together import Stack
 
 __all__ = ["Group", "Population"]
 
@@ -43,7 +50,7 @@ class Population:
         self,
         groups: list[Group],
         history: dict[str, np.ndarray],
-        settings: dict[str, list[Any]],
+        settings: dict[str, list[Any]],  # each of any type
         epochs: np.ndarray,
         stopped: list[str | None],
         directions: dict[str, str | None],
@@ -78,8 +85,8 @@ class Population:
             return np.full(len(self), np.nan)
         has = ~np.isnan(table)
         last = table.shape[1] - 1 - has[:, ::-1].argmax(axis=1)
-        there = has.any(axis=1) & ~self.diverged()
-        return np.where(there, table[np.arange(len(table)), last], np.nan)
+        usable = has.any(axis=1) & ~self.diverged()
+        return np.where(usable, table[np.arange(len(table)), last], np.nan)
 
     def diverged(self) -> np.ndarray:
         """Which members' loss was not a finite number at their end, (member,)."""
@@ -190,7 +197,9 @@ class Population:
         chosen = range(len(self)) if indices is None else indices
         return [self.member(int(i)) for i in chosen]
 
-    def ensemble(self, top: int | None = None, monitor: str | None = None) -> Any:
+    def ensemble(
+        self, top: int | None = None, monitor: str | None = None
+    ) -> "Ensemble":
         """The best members as one model, whose prediction is their mean.
 
         Args:
@@ -212,7 +221,7 @@ class Population:
             )
         return Ensemble(self.members(usable[:top].tolist()))
 
-    def predict(self, x: Any, batch_size: int | None = None) -> np.ndarray:
+    def predict(self, x: Data, batch_size: int | None = None) -> np.ndarray:
         """Every member's outputs for these rows, (member, rows, ...)."""
         from onefit.population.together import outputs
 
@@ -226,7 +235,7 @@ class Population:
         order = np.argsort(np.concatenate([group.at for group in self.groups]))
         return jax.tree.map(lambda *a: np.concatenate(a, axis=1)[order], *parts)
 
-    def _stack(self, group: Group) -> Any:
+    def _stack(self, group: Group) -> "Stack":
         """A group's graph, weights and states, each member with its own numbers."""
         from onefit.population.axes import find, replaced_at, varies_inside, with_axes
         from onefit.population.together import repeated
@@ -244,7 +253,7 @@ class Population:
 
     # Tables --------------------------------------------------------------------------
 
-    def rows(self, monitor: str | None = None) -> list[dict[str, Any]]:
+    def rows(self, monitor: str | None = None) -> "list[Row]":
         """A dict for each member, the best first: its settings and final numbers.
 
         A log that is called like a setting (the learning rate's) is not repeated.
@@ -260,7 +269,7 @@ class Population:
             for i in self.ranking(monitor)
         ]
 
-    def scores(self, monitor: str | None = None) -> list[dict[str, Any]]:
+    def scores(self, monitor: str | None = None) -> "list[Row]":
         """Over the seeds and folds of each setting, the best setting first.
 
         Args:
@@ -275,7 +284,10 @@ class Population:
         return scores(self, self._monitor(monitor))
 
     def summary(
-        self, monitor: str | None = None, top: int = 20, print_fn: Any = None
+        self,
+        monitor: str | None = None,
+        top: int = 20,
+        print_fn: Callable[[str], object] | None = None,
     ) -> None:
         """Prints the scores as a table: a setting a row, the best first.
 
@@ -288,7 +300,7 @@ class Population:
 
         (print_fn or print)(table(self, self._monitor(monitor), top))
 
-    def to_frame(self) -> Any:
+    def to_frame(self) -> "pd.DataFrame":
         """The same as a pandas DataFrame, in the order of the members."""
         import pandas as pd
 

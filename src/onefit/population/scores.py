@@ -1,25 +1,31 @@
 """How good each setting of a population is, over its seeds and folds."""
 
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from onefit.population.axes import key_of
 
-__all__ = ["scores", "table"]
+if TYPE_CHECKING:
+    from onefit.population.result import Population
+
+__all__ = ["Row", "scores", "table"]
+
+Row: TypeAlias = dict[str, Any]
+"""A row of a table, by the names of its columns."""
 
 CHANCE = ("seed", "fold")
 """What differs between members of one setting."""
 
 
-def scores(population: Any, monitor: str) -> list[dict[str, Any]]:
+def scores(population: "Population", monitor: str) -> list[Row]:
     """Each setting with the mean and the spread of its members, the best first."""
     names = [name for name in population.settings if name not in CHANCE]
-    found: dict[str, list[int]] = {}
+    members: dict[str, list[int]] = {}
     for i in range(len(population)):
         key = repr([key_of(population.settings[name][i]) for name in names])
-        found.setdefault(key, []).append(i)
+        members.setdefault(key, []).append(i)
     finals = {name: population.final(name) for name in population.history}
     rows = [
         {
@@ -28,11 +34,11 @@ def scores(population: Any, monitor: str) -> list[dict[str, Any]]:
             "std": {name: _spread(v[at]) for name, v in finals.items()},
             "n": len(at),
         }
-        for at in found.values()
+        for at in members.values()
     ]
     sign = -1 if population.directions.get(monitor) == "max" else 1
 
-    def rank(row: dict[str, Any]) -> float:
+    def rank(row: Row) -> float:
         value = row["mean"][monitor]
         return sign * value if np.isfinite(value) else np.inf
 
@@ -46,7 +52,7 @@ def _spread(values: np.ndarray) -> float:
     return float(np.std(values, ddof=1))
 
 
-def table(population: Any, monitor: str, top: int) -> str:
+def table(population: "Population", monitor: str, top: int) -> str:
     """The scores as text: a setting a row, mean ± spread of each log."""
     from rich import box
     from rich.console import Console
@@ -79,5 +85,5 @@ def _shown(mean: float, std: float) -> str:
     return f"{mean:.4g}" if np.isnan(std) else f"{mean:.4g} ± {std:.2g}"
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)

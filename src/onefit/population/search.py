@@ -10,6 +10,7 @@ import numpy as np
 
 from onefit import config
 from onefit.errors import invalid, is_whole, mistyped, unknown
+from onefit.types import Generator
 
 __all__ = [
     "Halving",
@@ -24,7 +25,7 @@ __all__ = [
 ]
 
 
-def grid(**axes: Sequence[Any]) -> dict[str, list[Any]]:
+def grid(**axes: Sequence[object]) -> dict[str, list[object]]:
     """Every combination of these values, to vary: the last name changes fastest.
 
     A name with a dot, such as "dropout.rate", is written `**{"dropout.rate": [...]}`.
@@ -74,7 +75,7 @@ class Range:
                 f"a low end{' above 0' if self.log else ''} and a higher one",
             )
 
-    def rvs(self, size: int, random_state: np.random.Generator) -> np.ndarray:
+    def rvs(self, size: int, random_state: Generator) -> np.ndarray:
         """So many draws, as scipy's distributions give them."""
         if self.whole:
             return random_state.integers(int(self.low), int(self.high) + 1, size)
@@ -103,7 +104,9 @@ def integers(low: int, high: int) -> Range:
     return Range(low, high, whole=True)
 
 
-def sample(n: int, *, seed: int | None = None, **axes: Any) -> dict[str, list[Any]]:
+def sample(
+    n: int, *, seed: int | None = None, **axes: object
+) -> dict[str, list[object]]:
     """Settings drawn at random, to vary.
 
     Args:
@@ -130,21 +133,24 @@ def sample(n: int, *, seed: int | None = None, **axes: Any) -> dict[str, list[An
     return {name: _drawn(name, axis, n, rng) for name, axis in axes.items()}
 
 
-def _drawn(name: str, axis: Any, n: int, rng: np.random.Generator) -> list[Any]:
-    axis = span(name, axis)
-    if hasattr(axis, "rvs"):
-        return np.asarray(axis.rvs(size=n, random_state=rng)).tolist()
-    return [axis[i] for i in rng.integers(0, len(axis), n)]
+def _drawn(name: str, axis: object, n: int, rng: Generator) -> list[object]:
+    drawn_from = span(name, axis)
+    if hasattr(drawn_from, "rvs"):
+        return np.asarray(drawn_from.rvs(size=n, random_state=rng)).tolist()
+    return [drawn_from[i] for i in rng.integers(0, len(drawn_from), n)]
 
 
-def span(name: str, axis: Any) -> Any:
+def span(name: str, axis: object) -> Any:  # a list, a Range, or one of scipy's
     """What a setting is drawn from: a list of choices, or what has `rvs`.
 
     Raises:
         TypeError: Anything else.
     """
-    pair = isinstance(axis, tuple) and len(axis) == 2
-    if pair and all(isinstance(v, int | float) for v in axis):
+    if (
+        isinstance(axis, tuple)
+        and len(axis) == 2
+        and all(isinstance(v, int | float) for v in axis)
+    ):
         return Range(*axis)
     if hasattr(axis, "rvs"):
         return axis
@@ -232,7 +238,7 @@ def halving(monitor: str | None = None, *, factor: int = 3, least: int = 1) -> H
 
 
 class Rungs:
-    """Halving on its way: what was seen at each of its epochs."""
+    """Halving while members train: the numbers seen at each of its epochs."""
 
     def __init__(self, rule: Halving, monitor: str, sign: float) -> None:
         self.rule, self.monitor, self.sign = rule, monitor, sign
@@ -267,7 +273,7 @@ class Rungs:
 
 
 def _latest(table: np.ndarray) -> np.ndarray:
-    """The last number of each row that is there, (member, epoch) -> (member,)."""
+    """The last number of each row that is not NaN, (member, epoch) -> (member,)."""
     has = ~np.isnan(table)
     last = table.shape[1] - 1 - has[:, ::-1].argmax(axis=1)
     return table[np.arange(len(table)), last].astype(float)

@@ -1,7 +1,8 @@
 """Optuna's studies as a driver: what they ask for is trained as one population."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -12,16 +13,21 @@ from onefit.population.result import Group, Population
 from onefit.population.search import Range, span
 from onefit.training.options import FitOptions
 from onefit.training.prepare import build_job
+from onefit.types import Data
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+    from optuna.distributions import BaseDistribution
 
 __all__ = ["tune"]
 
 
 def tune(
-    study: Any,
+    study: "Study",
     model: Model,
-    x: Any,
-    y: Any,
-    space: dict[str, Any],
+    x: Data,
+    y: Data,
+    space: Mapping[str, object],
     trials: int,
     *,
     together: int = 20,
@@ -31,10 +37,10 @@ def tune(
 ) -> Population:
     """Searches with a study of Optuna: it proposes settings, populations try them.
 
-    The study is asked for `together` settings, which are trained at once, and is told
-    how good each was: the mean of its seeds' final numbers. A setting that diverged is
-    told as failed, one that `drop` stopped as pruned. What the study knows already, it
-    makes use of; it can be saved and gone on with.
+    The study is asked for `together` settings, which are trained at once, and gets
+    the value of each: the mean of its seeds' final numbers. A setting that diverged is
+    reported as failed, one that `drop` stopped as pruned. The study makes use of what
+    it knows already; it can be saved and gone on with.
 
     Args:
         study: What `optuna.create_study` gives, with one direction.
@@ -45,13 +51,13 @@ def tune(
         trials: How many settings in all.
         together: How many at once. The fewer, the more the study learns from each; the
             more, the faster.
-        monitor: The log that is told; 'val_loss' or 'loss' unless given.
+        monitor: The log that is reported; 'val_loss' or 'loss' unless given.
         seeds: Every setting is trained from each of these seeds.
         **arguments: As in `fit`: epochs, validation_data, batch_size, drop, memory ...
 
     Returns:
         A Population of all settings, in the order of the trials. Ctrl-C ends the
-        search: what is finished has been told and is returned.
+        search: what is finished has been reported and is returned.
 
     Raises:
         ValueError: A study whose direction is not the log's, settings that the model
@@ -115,7 +121,7 @@ def tune(
     return _joined(done)
 
 
-def _optuna() -> Any:
+def _optuna() -> ModuleType:
     try:
         import optuna
     except ImportError:
@@ -126,7 +132,7 @@ def _optuna() -> Any:
     return optuna
 
 
-def _same_way(study: Any, monitor: str, directions: dict[str, str | None]) -> None:
+def _same_way(study: "Study", monitor: str, directions: dict[str, str | None]) -> None:
     """Refuses a study that looks for the worst, or for several things at once."""
     if monitor not in directions:
         raise unknown("log to monitor", monitor, directions)
@@ -141,7 +147,9 @@ def _same_way(study: Any, monitor: str, directions: dict[str, str | None]) -> No
         )
 
 
-def _axis(optuna: Any, name: str, axis: Any) -> tuple[Any, dict[Any, Any]]:
+def _axis(
+    optuna: ModuleType, name: str, axis: object
+) -> tuple["BaseDistribution", dict[object, object]]:
     """What a study draws from, and of choices that it cannot hold what they stand for.
 
     A study holds numbers and text; another choice, such as an optimizer, is held as
@@ -149,7 +157,7 @@ def _axis(optuna: Any, name: str, axis: Any) -> tuple[Any, dict[Any, Any]]:
     """
     made = optuna.distributions
     if isinstance(axis, made.BaseDistribution):
-        return axis, {}
+        return cast("BaseDistribution", axis), {}
     axis = span(name, axis)
     if isinstance(axis, Range):
         kind = made.IntDistribution if axis.whole else made.FloatDistribution
@@ -166,9 +174,14 @@ def _axis(optuna: Any, name: str, axis: Any) -> tuple[Any, dict[Any, Any]]:
 
 
 def _tell(
-    optuna: Any, study: Any, trial: Any, tried: Population, own: Any, monitor: str
+    optuna: ModuleType,
+    study: "Study",
+    trial: "Trial",
+    tried: Population,
+    own: np.ndarray | list[int],
+    monitor: str,
 ) -> None:
-    """How good a setting was, or why nobody knows."""
+    """Reports how good a setting was, or that it failed or was dropped."""
     states = optuna.trial.TrialState
     value = float(np.mean(tried.final(monitor)[own])) if len(own) else np.nan
     ended = [tried.stopped[i] for i in own]

@@ -2,9 +2,14 @@
 
 import inspect
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from onefit.spellings import refuse_unknown
+from onefit.types import Config
+
+if TYPE_CHECKING:
+    from onefit.training.compiled import Compiled
+    from onefit.training.state import State
 
 __all__ = ["Callback", "overrides"]
 
@@ -23,7 +28,7 @@ class Callback:
         params: epochs, steps, and which way each log is better (directions).
     """
 
-    params: dict[str, Any]
+    params: Config
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Refuses arguments that it does not have, with what to write instead."""
@@ -37,19 +42,19 @@ class Callback:
         self.params = {}
 
     @property
-    def model(self) -> Any:
+    def model(self) -> Any:  # a user's own class, with methods of its own
         """The model being trained."""
         return getattr(self, "_model", None)
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: "Compiled") -> None:
         """Called before the fit, with the model."""
         self._model = model
 
-    def set_params(self, params: dict[str, Any]) -> None:
+    def set_params(self, params: Config) -> None:
         """Called before the fit, with epochs, steps and directions."""
         self.params = params
 
-    def set_state(self, state: Any) -> None:
+    def set_state(self, state: "State") -> None:
         """Called before the fit, with all that moves through it: see `state.State`."""
 
     def on_train_begin(self, logs: Logs = None) -> None:
@@ -62,7 +67,7 @@ class Callback:
         """Instead of `on_train_end`, when an exception ends the fit: closes files."""
 
     def on_part_end(self, epoch: int, done: int, steps: int, logs: Logs = None) -> None:
-        """Within an epoch that takes seconds: so many of its steps are done."""
+        """Within an epoch that takes seconds: `done` of its `steps` are done."""
 
     def on_stretch_end(self, epochs: range, logs: Sequence[dict[str, float]]) -> None:
         """After each call of the program, with all epochs that it ran.
@@ -98,7 +103,7 @@ class Callback:
         """Before an evaluation or a validation."""
 
     def on_test_end(self, logs: Logs = None) -> None:
-        """After it, with its logs."""
+        """After an evaluation or a validation, with its logs."""
 
     def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Before a batch of an evaluation."""
@@ -119,7 +124,7 @@ class Callback:
         """After a batch of a prediction, with its outputs."""
 
 
-def overrides(callback: Any, *hooks: str) -> bool:
+def overrides(callback: object, *hooks: str) -> bool:
     """Whether a callback's class has written any of these hooks.
 
     A callback that writes a hook but needs it only at times says so by an attribute

@@ -16,7 +16,8 @@ import numpy as np
 from onefit.errors import invalid, unknown
 from onefit.training.callback import Callback, Logs
 from onefit.training.recorders import check_frequency
-from onefit.types import Tree
+from onefit.training.state import State
+from onefit.types import Config, Tree
 
 __all__ = ["BackupAndRestore", "ModelCheckpoint"]
 
@@ -110,7 +111,7 @@ class ModelCheckpoint(Callback):
         if self._batches % int(self.save_freq) == 0:
             self._save(self._epoch, batch, logs or {})
 
-    def _comparison(self) -> Any:
+    def _comparison(self) -> np.ufunc:
         """Which of two values of the monitored log is better."""
         mode, directions = self.mode, self.params.get("directions", {"loss": "min"})
         if mode == "auto":
@@ -130,7 +131,7 @@ class ModelCheckpoint(Callback):
             )
         return np.greater if mode == "max" else np.less
 
-    def _save(self, epoch: int, batch: int, logs: dict[str, Any]) -> None:
+    def _save(self, epoch: int, batch: int, logs: dict[str, float]) -> None:
         value, note = logs.get(self.monitor), ""
         if self.save_best_only:
             known = self.params.get("directions")
@@ -161,7 +162,7 @@ class ModelCheckpoint(Callback):
 class BackupAndRestore(Callback):
     """Lets a fit that was killed go on where it was, bit for bit.
 
-    It writes all that moves in a fit after each stretch of epochs (each epoch, when
+    It writes all that changes in a fit after each stretch of epochs (each epoch, when
     other callbacks look at each): the weights, the optimizer's state, the rules'
     memories, the seed of the shuffling and how many epochs are done. The same fit,
     started again, goes on from there. The file is replaced as a whole, so that a kill
@@ -204,17 +205,19 @@ class BackupAndRestore(Callback):
         self._state: Any = None
         self._saved = 0
 
-    def set_state(self, state: Any) -> None:
+    def set_state(self, state: State) -> None:
         """Called before the fit, with what moves through it."""
         self._state = state
 
     def on_train_begin(self, logs: Logs = None) -> None:  # noqa: D102
         self.directory.mkdir(parents=True, exist_ok=True)
-        if found := self._read():
-            restore(self._state, *found)
-        self._saved = self._state.fit.first
+        if backup := self._read():
+            restore(self._state, *backup)
+        self._saved = self._state.job.first
 
-    def on_stretch_end(self, epochs: Sequence[int], logs: Any) -> None:  # noqa: D102
+    def on_stretch_end(  # noqa: D102
+        self, epochs: Sequence[int], logs: Sequence[dict[str, float]]
+    ) -> None:
         if not len(epochs):
             return
         done = epochs[-1] + 1
@@ -234,7 +237,7 @@ class BackupAndRestore(Callback):
         with contextlib.suppress(OSError):  # someone else's files are in it
             self.directory.rmdir()
 
-    def _read(self) -> Any:
+    def _read(self) -> tuple[Config, list[np.ndarray]] | None:
         """The last backup that can be read, or None."""
         problem: Exception | None = None
         for path in (self.latest, self.previous):
@@ -253,13 +256,13 @@ class BackupAndRestore(Callback):
         return None
 
 
-def snapshot(state: Any, done: int) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """All that moves in a fit, after so many epochs: (facts, arrays)."""
+def snapshot(state: State, done: int) -> tuple[Config, list[np.ndarray]]:
+    """All that changes in a fit, after `done` epochs: (facts, arrays)."""
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(_moving(state))]
-    return {"version": 1, "epochs": done, "seed": state.fit.seed}, leaves
+    return {"version": 1, "epochs": done, "seed": state.job.seed}, leaves
 
 
-def restore(state: Any, facts: dict[str, Any], leaves: list[np.ndarray]) -> None:
+def restore(state: State, facts: Config, leaves: list[np.ndarray]) -> None:
     """Sets a fit to a snapshot, so that it goes on from there.
 
     Raises:
@@ -282,15 +285,15 @@ def restore(state: Any, facts: dict[str, Any], leaves: list[np.ndarray]) -> None
         )
     moving = jax.tree.unflatten(structure, leaves)
     state.params, state.train, state.memories = moving
-    state.fit.first, state.fit.seed = facts["epochs"], facts["seed"]
+    state.job.first, state.job.seed = facts["epochs"], facts["seed"]
     state.write()
 
 
-def _moving(state: Any) -> Tree:
+def _moving(state: State) -> Tree:
     return state.params, state.train, state.memories
 
 
-def _write(path: Path, facts: dict[str, Any], leaves: list[np.ndarray]) -> None:
+def _write(path: Path, facts: Config, leaves: list[np.ndarray]) -> None:
     """Writes arrays without pickle, then puts the file in its place in one move."""
     facts = facts | {"dtypes": [leaf.dtype.name for leaf in leaves]}
     arrays = [np.array(json.dumps(facts)), *map(_as_bits, leaves)]
@@ -302,7 +305,7 @@ def _write(path: Path, facts: dict[str, Any], leaves: list[np.ndarray]) -> None:
     os.replace(temporary, path)
 
 
-def _read(path: Path) -> tuple[dict[str, Any], list[np.ndarray]]:
+def _read(path: Path) -> tuple[Config, list[np.ndarray]]:
     with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
         facts = json.loads(str(file["arr_0"]))
         leaves = [file[f"arr_{i + 1}"] for i in range(len(facts["dtypes"]))]

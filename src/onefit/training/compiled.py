@@ -4,8 +4,8 @@ import contextlib
 import copy
 import functools
 import weakref
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias, TypeVar
 
 import jax
 import numpy as np
@@ -18,10 +18,15 @@ from onefit.networks.network import Network
 from onefit.optimizers import Optimizer
 from onefit.spellings import keras_keywords
 from onefit.training.task import Head, Task, head
-from onefit.types import batch_shape, is_shape
+from onefit.types import Identifier, Tree, batch_shape, is_shape
 from onefit.variables import Variable
 
 __all__ = ["Compiled", "build_task", "check_metric", "each", "flat", "is_many"]
+
+T = TypeVar("T")
+
+Identifiers: TypeAlias = Identifier | list[Identifier] | dict[str, Identifier] | None
+"""One for all outputs; or one for each, in a list or by the outputs' names."""
 
 
 class Compiled(Network):
@@ -47,12 +52,12 @@ class Compiled(Network):
         self.compile_settings: dict[str, Any] | None = None
 
     @property
-    def optimizer_state(self) -> dict[str, Any] | None:
+    def optimizer_state(self) -> dict[str, Tree] | None:
         """The optimizer's own state; set to None, the optimizer begins anew."""
         return None if self.optimizer is None else self.optimizer.state
 
     @optimizer_state.setter
-    def optimizer_state(self, state: dict[str, Any] | None) -> None:
+    def optimizer_state(self, state: dict[str, Tree] | None) -> None:
         if self.optimizer is not None:
             self.optimizer.forget()
             self.optimizer.remember(state)
@@ -63,14 +68,14 @@ class Compiled(Network):
     @keras_keywords
     def compile(
         self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
+        optimizer: Identifier = "rmsprop",
+        loss: Identifiers = None,
+        loss_weights: list[float] | dict[str, float] | float | None = None,
+        metrics: Identifiers = None,
+        weighted_metrics: Identifiers = None,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
-        jit_compile: Any = "auto",
+        jit_compile: bool | str = "auto",
         check: bool = True,
     ) -> None:
         """Says what to minimise, how, and what to report.
@@ -144,7 +149,7 @@ class Compiled(Network):
         """What is trained, for rows of these shapes."""
         return build_task(self, batch)
 
-    def eagerly(self) -> contextlib.AbstractContextManager[Any]:
+    def eagerly(self) -> contextlib.AbstractContextManager[object]:
         """Operation by operation, where `run_eagerly` asks for it."""
         return jax.disable_jit() if self.run_eagerly else contextlib.nullcontext()
 
@@ -213,12 +218,12 @@ def build_task(model: Compiled, batch: Batch) -> Task:
     return Task(graph=graph, heads=tuple(heads), optimizer=model.optimizer)
 
 
-def is_many(value: Any) -> bool:
-    """Whether this is a list of things, or nothing, rather than one thing."""
+def is_many(value: object) -> bool:
+    """Whether this is a list or None, rather than one thing."""
     return value is None or isinstance(value, tuple | list)
 
 
-def flat(value: Any) -> Iterable[Any]:
+def flat(value: Identifiers) -> Iterable[Identifier]:
     """All things in a nest of lists and dicts."""
     if value is None:
         return []
@@ -227,7 +232,9 @@ def flat(value: Any) -> Iterable[Any]:
     return [m for v in value for m in flat(v)] if is_many(value) else [value]
 
 
-def each(value: Any, convert: Any) -> Any:
+def each(
+    value: Identifiers, convert: Callable[[Identifier], T]
+) -> T | list[T] | dict[str, T]:
     """What one thing, or each of several, converts to."""
     if isinstance(value, dict) and "class_name" not in value:
         return {k: convert(v) for k, v in value.items()}
@@ -238,14 +245,16 @@ def each(value: Any, convert: Any) -> Any:
     )
 
 
-def check_metric(identifier: Any) -> None:
+def check_metric(identifier: Identifier) -> None:
     """Refuses an unknown name at compile time; what it means is found out in fit."""
     metrics.resolve(
         identifier, loss=None, output_shape=(None, 1), target_shape=(None, 1)
     )
 
 
-def _spread(value: Any, names: list[str], what: str, default: Any = None) -> list[Any]:
+def _spread(
+    value: Identifiers, names: list[str], what: str, default: float | None = None
+) -> list[Identifier]:
     """One value for each output, from one for all, a list, or a dict by name."""
     if isinstance(value, dict):
         for name in value:
@@ -259,13 +268,13 @@ def _spread(value: Any, names: list[str], what: str, default: Any = None) -> lis
     return [default if value is None else value] * len(names)
 
 
-def _lists(value: Any, names: list[str], what: str) -> list[list[Any]]:
+def _lists(value: Identifiers, names: list[str], what: str) -> list[list[Identifier]]:
     """The metrics of each output."""
     if isinstance(value, dict):
         return [list(flat(v)) for v in _spread(value, names, what)]
     if len(names) == 1:
         return [list(flat(value))]
-    nested = isinstance(value, list | tuple) and len(value) == len(names)
-    if nested and any(is_many(v) for v in value):
-        return [list(flat(v)) for v in value]
+    listed = value if isinstance(value, list | tuple) else []
+    if len(listed) == len(names) and any(map(is_many, listed)):
+        return [list(flat(v)) for v in listed]
     return [list(flat(value)) for _ in names]

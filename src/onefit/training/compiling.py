@@ -13,10 +13,10 @@ and a program chooses by keeping library calls in (large networks) or out (small
 import functools
 import inspect
 import os
-from collections.abc import Callable
-from typing import Any
 
 import jax
+
+from onefit.types import Function
 
 __all__ = ["QUICK", "compiled", "is_small", "prepare"]
 
@@ -77,11 +77,8 @@ def is_small(multiplications: int, rows: int) -> bool:
 
 @functools.cache
 def compiled(
-    function: str | Callable[..., Any],
-    small: bool,
-    donate: bool = False,
-    many: bool = False,
-) -> Callable[..., Any]:
+    function: str | Function, small: bool, donate: bool = False, many: bool = False
+) -> Function:
     """The compiled form of a function, made once a process.
 
     Args:

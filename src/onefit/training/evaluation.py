@@ -4,8 +4,8 @@
 """
 
 import warnings
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 import jax
 import numpy as np
@@ -16,10 +16,10 @@ from onefit.data.batch import Batch
 from onefit.errors import OnefitWarning
 from onefit.networks.architecture import Architecture
 from onefit.training.callback import Callback
-from onefit.training.compiled import Compiled, is_many
+from onefit.training.compiled import Compiled
 from onefit.training.compiling import compiled
-from onefit.training.job import Fit
-from onefit.training.options import whole
+from onefit.training.job import Job
+from onefit.training.options import Callbacks, whole
 from onefit.training.prepare import (
     as_columns,
     chunk,
@@ -29,19 +29,22 @@ from onefit.training.prepare import (
 )
 from onefit.training.state import State
 from onefit.training.targets import fit_targets
-from onefit.types import Tree, batch_shape
+from onefit.types import Array, Data, Scalar, Tree, batch_shape
 
 __all__ = ["evaluate", "evaluate_batch", "predict", "train_on_batch"]
+
+Answer: TypeAlias = float | list[float] | dict[str, float]
+"""The loss, or [loss, metric, ...] where there are metrics, or a dict by name."""
 
 
 def train_on_batch(
     model: Compiled,
-    x: Any,
-    y: Any,
-    sample_weight: Any = None,
+    x: Data,
+    y: Data,
+    sample_weight: Data = None,
     class_weight: dict[int, float] | None = None,
     return_dict: bool = False,
-) -> float | list[float] | dict[str, float]:
+) -> Answer:
     """One step on these rows; the loss and metrics before it."""
     batch = read_rows(model, x, y, sample_weight, "train_on_batch")
     model.ready_for(batch.x)
@@ -56,7 +59,7 @@ def train_on_batch(
     batch = rows.weigh(fit_targets(task, batch), class_weight)
     n = rows.count(batch)
     names = tuple(task.names(model.output_names))
-    job = Fit(model, task, batch, None, n, 1, names, config.new_seed())
+    job = Job(model, task, batch, None, n, 1, names, config.new_seed())
     state = State(job)
     tally = compiled("start", False)(task)
     with model.eagerly():
@@ -79,15 +82,15 @@ def train_on_batch(
 
 def evaluate(
     model: Compiled,
-    x: Any,
-    y: Any,
+    x: Data,
+    y: Data,
     batch_size: int | None = None,
     verbose: int | bool | str = "auto",
-    sample_weight: Any = None,
+    sample_weight: Data = None,
     steps: int | None = None,
-    callbacks: Any = None,
+    callbacks: Callbacks = None,
     return_dict: bool = False,
-) -> float | list[float] | dict[str, float]:
+) -> Answer:
     """The loss and metrics of these rows; `Model.evaluate` explains the arguments."""
     batch = read_rows(model, x, y, sample_weight, "evaluate", finite=False)
     model.ready_for(batch.x)
@@ -133,11 +136,11 @@ def evaluate(
 
 def evaluate_batch(
     model: Compiled,
-    x: Any,
-    y: Any,
-    sample_weight: Any = None,
+    x: Data,
+    y: Data,
+    sample_weight: Data = None,
     return_dict: bool = False,
-) -> float | list[float] | dict[str, float]:
+) -> Answer:
     """The loss and metrics of one batch."""
     n = rows.count(read_rows(model, x, y, sample_weight, "test_on_batch"))
     return evaluate(model, x, y, n, 0, sample_weight, return_dict=return_dict)
@@ -145,11 +148,11 @@ def evaluate_batch(
 
 def predict(
     model: Compiled,
-    x: Any,
+    x: Data,
     batch_size: int | None = None,
     steps: int | None = None,
-    callbacks: Any = None,
-) -> Any:  # an array, or a list or dict of them, as the outputs are arranged
+    callbacks: Callbacks = None,
+) -> Tree:
     """The outputs for these rows; `Model.predict` explains the arguments."""
     x = rows.as_batch(x, finite=False, inputs=model.input_names).x
     x = as_columns(model, x)
@@ -170,7 +173,7 @@ def predict(
         size = batch_size or graph.batch_size or size
         whole_batches(model, Batch(x, None), size)
     elif n > size and not hooks and not exact:
-        # Hooks count the batches that they were promised.
+        # Hooks count the batches of the size that the user gave.
         size = rows_at_once(model, batch_size)
     for callback in hooks:
         callback.on_predict_begin({})
@@ -199,7 +202,9 @@ def predict(
 
 
 @jax.jit
-def _forward(graph: Architecture, params: Tree, state: Tree, x: Any, seed: Any) -> Any:
+def _forward(
+    graph: Architecture, params: Tree, state: Tree, x: Tree, seed: Scalar
+) -> Tree:
     key = jax.random.key(seed) if graph.always_random else None
     return graph.apply(params, state, x, training=False, key=key)
 
@@ -221,7 +226,7 @@ def _padded(x: Tree, count: int, size: int) -> Tree:
         return x
     wanted = min(size, 1 << (count - 1).bit_length())
 
-    def pad(a: Any) -> np.ndarray:
+    def pad(a: Array) -> np.ndarray:
         filled = np.zeros((wanted, *a.shape[1:]), a.dtype)
         filled[:count] = a
         return filled
@@ -229,22 +234,20 @@ def _padded(x: Tree, count: int, size: int) -> Tree:
     return jax.tree.map(pad, x)
 
 
-def _hooks(model: Compiled, callbacks: Any) -> list[Callback]:
+def _hooks(model: Compiled, callbacks: Callbacks) -> list[Callback]:
     """The callbacks of an evaluation or a prediction, which know the model then."""
-    given = callbacks if is_many(callbacks) else [callbacks]
-    hooks = [c for c in given or [] if isinstance(c, Callback)]
+    given = callbacks if isinstance(callbacks, Sequence) else [callbacks]
+    hooks = [c for c in given if isinstance(c, Callback)]
     for callback in hooks:
         callback.set_model(model)
     return hooks
 
 
-def _numbers(values: Any) -> list[float]:
+def _numbers(values: Sequence[Array]) -> list[float]:
     return [float(v) for v in jax.device_get(values)]
 
 
-def _answer(
-    names: Any, values: Any, as_dict: bool
-) -> float | list[float] | dict[str, float]:
+def _answer(names: Sequence[str], values: Sequence[Array], as_dict: bool) -> Answer:
     numbers = _numbers(values)
     if as_dict:
         return dict(zip(names, numbers, strict=True))

@@ -125,13 +125,13 @@ def _takes_two(function: Callable) -> bool:
         inspect.signature(function).bind(0, 0.1)
     except TypeError:
         return False
-    except ValueError:  # a builtin does not tell
+    except ValueError:  # a builtin has no signature
         return True
     return True
 
 
 def _as_rate(value: Any, epoch: int) -> float:
-    """What a schedule returned, as a number."""
+    """What a schedule returned, whatever that is, as a number."""
     call = f"schedule({epoch}, ...)"
     if isinstance(value, bool) or getattr(value, "shape", ()) != ():
         raise mistyped(call, repr(value), "a number")

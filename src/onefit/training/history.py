@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from onefit.networks.network import Network
+from onefit.types import ArrayLike, Config
 
 __all__ = ["History", "Logs"]
 
 
-class Logs(Sequence):
+class Logs(Sequence[dict[str, float]]):
     """The logs of some epochs: a table, read as one dict of numbers an epoch.
 
     Thousands of epochs can come out of one call, so the dicts are made when asked for.
@@ -23,7 +24,11 @@ class Logs(Sequence):
     """
 
     def __init__(
-        self, epochs: range, names: Sequence[str], table: np.ndarray, validated: Any
+        self,
+        epochs: range,
+        names: Sequence[str],
+        table: np.ndarray,
+        validated: ArrayLike,
     ) -> None:
         self.epochs, self.names, self.table = epochs, tuple(names), table
         self.validated = np.asarray(validated, bool)
@@ -31,15 +36,15 @@ class Logs(Sequence):
     def __len__(self) -> int:
         return len(self.epochs)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: int | slice) -> Any:  # a dict; of a slice, a list
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         pairs = zip(self.names, self.table[index].tolist(), strict=True)
         has = self.validated[index]
         return {k: v for k, v in pairs if has or not k.startswith("val_")}
 
-    def amend(self, log: dict[str, Any]) -> None:
-        """Takes the log of a lone epoch as callbacks have left it."""
+    def amend(self, log: dict[str, float]) -> None:
+        """Replaces the log of a single epoch by what callbacks have made of it."""
         self.names, self.validated = tuple(log), np.ones(1, bool)
         self.table = np.empty((1, len(log)), object)
         self.table[0] = list(log.values())
@@ -70,7 +75,7 @@ class History:
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
         self.validated: list[int] = []
-        self.params: dict[str, Any] = {}
+        self.params: Config = {}
         self.model = model
         self.stopped: str | None = None
         self.seconds = 0.0

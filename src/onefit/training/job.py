@@ -1,23 +1,23 @@
 """A job: all that a fit is asked to do, checked and converted."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
 from onefit.data import rows
 from onefit.data.batch import Batch
 from onefit.data.orders import orders
+from onefit.training.callback import Callback
 from onefit.training.compiled import Compiled
 from onefit.training.program import Plan
 from onefit.training.rules import Rule
 from onefit.training.task import Task
 
-__all__ = ["Fit", "hook"]
+__all__ = ["Job", "hook"]
 
 
 @dataclasses.dataclass
-class Fit:
+class Job:
     """All that a fit is asked to do, checked and converted.
 
     Attributes:
@@ -51,7 +51,7 @@ class Fit:
     steps: int | None = None
     shuffle: bool = False
     validation_freq: int | frozenset[int] = 1
-    callbacks: list[Any] = dataclasses.field(default_factory=list)
+    callbacks: list[Callback] = dataclasses.field(default_factory=list)
     rules: list[Rule] = dataclasses.field(default_factory=list)
     given_rules: list[Rule] = dataclasses.field(default_factory=list)
     directions: dict[str, str | None] = dataclasses.field(default_factory=dict)
@@ -107,8 +107,8 @@ class Fit:
         out = np.empty((count, length), np.int32) if out is None else out
         drawn = out[:count]
         # One batch that holds all of its own rows is not shuffled, see `plan`.
-        alone = own is not None and (plan.full, plan.rest) in ((1, 0), (0, n))
-        if self.shuffle and not alone:
+        unshuffled = own is not None and (plan.full, plan.rest) in ((1, 0), (0, n))
+        if self.shuffle and not unshuffled:
             seed = self.seed if seed is None else seed
             orders(seed, first, count, n, length, out)
         else:
@@ -119,7 +119,7 @@ class Fit:
         return drawn
 
 
-def hook(job: Fit, name: str, *args: Any) -> None:
+def hook(job: Job, name: str, *args: object) -> None:
     """Calls a hook of every callback, in order."""
     for callback in job.callbacks:
         getattr(callback, name)(*args)

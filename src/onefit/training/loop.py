@@ -12,7 +12,7 @@ import jax
 from onefit.training import stretches
 from onefit.training.callback import overrides
 from onefit.training.history import History, Logs
-from onefit.training.job import Fit, hook
+from onefit.training.job import Job, hook
 from onefit.training.state import State
 from onefit.training.stretches import Part, Whole, capacity
 
@@ -40,10 +40,10 @@ class Interrupt:
             self._old = signal.signal(signal.SIGINT, self._press)
         return self
 
-    def _press(self, *_: Any) -> None:
+    def _press(self, *_: object) -> None:
         self.presses += 1
 
-    def __exit__(self, error: Any, *_: Any) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         if self._old is not None:
             signal.signal(signal.SIGINT, self._old)
         if self.presses > 1 and error is None:
@@ -53,7 +53,7 @@ class Interrupt:
 H = TypeVar("H", bound=History)
 
 
-def fit(job: Fit, history: H) -> H:
+def fit(job: Job, history: H) -> H:
     """Runs a fit and leaves the model with its weights, whatever happens on the way.
 
     Args:
@@ -105,7 +105,7 @@ def fit(job: Fit, history: H) -> H:
 
 
 def _epochs(
-    job: Fit, state: State, history: History, interrupt: Interrupt
+    job: Job, state: State, history: History, interrupt: Interrupt
 ) -> Iterator[Logs]:
     """Runs the epochs by as few calls as callbacks and patience allow."""
     by_batch = job.model.run_eagerly or any(
@@ -157,7 +157,7 @@ def _epochs(
 
 
 @contextlib.contextmanager
-def _aborting(job: Fit) -> Iterator[None]:
+def _aborting(job: Job) -> Iterator[None]:
     """Tells callbacks when an exception ends the fit."""
     try:
         yield

@@ -1,11 +1,18 @@
 """FitOptions: what a fit may be asked, beside its rows. One record for every face."""
 
 import dataclasses
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, TypeAlias
 
 from onefit.errors import invalid, is_whole, unknown
+from onefit.training.callback import Callback
+from onefit.training.rules import Rule
+from onefit.types import Data
 
-__all__ = ["FitOptions", "whole"]
+__all__ = ["Callbacks", "FitOptions", "whole"]
+
+Callbacks: TypeAlias = Callback | Rule | Sequence[Callback | Rule] | None
+"""What `fit` takes as callbacks: one, a list, or none."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,15 +32,17 @@ class FitOptions:
     verbose: int | bool | str = "auto"
     callbacks: Any = None  # one callback, or a list: of onefit or of the program's own
     validation_split: float = 0.0
-    validation_data: Any = None  # (x, y) or (x, y, weight), of whatever fit takes
+    validation_data: Sequence[Data] | None = (
+        None  # (x, y) or (x, y, weight), of whatever fit takes
+    )
     shuffle: bool = True
     class_weight: dict[int, float] | None = None
-    sample_weight: Any = None  # an array, a list, or a dict by the outputs' names
+    sample_weight: Data = None  # an array, a list, or a dict by the outputs' names
     initial_epoch: int = 0
     steps_per_epoch: int | None = None
     validation_steps: int | None = None
     validation_batch_size: int | None = None
-    validation_freq: int | list[int] | tuple[int, ...] | set[int] | range = 1
+    validation_freq: int | Collection[int] = 1
 
     @classmethod
     def given(cls, where: str, *settings: Any, **options: Any) -> "FitOptions":

@@ -1,7 +1,6 @@
 """From the rows and options of a fit to a job: all that is checked first."""
 
 import math
-from typing import Any
 
 import jax
 
@@ -9,17 +8,16 @@ from onefit import config
 from onefit.data import rows
 from onefit.data.batch import Batch
 from onefit.errors import invalid, mistyped
-from onefit.networks.functional import lone
 from onefit.networks.network import Network
 from onefit.training.callback import Callback
 from onefit.training.compiled import Compiled, is_many
-from onefit.training.job import Fit
+from onefit.training.job import Job
 from onefit.training.options import FitOptions
 from onefit.training.progress import ProgbarLogger
 from onefit.training.rules import Rule
 from onefit.training.targets import fit_targets
 from onefit.training.task import Head, Task
-from onefit.types import is_shape
+from onefit.types import Array, Data, Shape, Tree, is_shape
 
 __all__ = [
     "as_columns",
@@ -40,7 +38,7 @@ SMALL_BATCH = 1 << 24
 """Bytes in the widest layer's values that are little memory (16 MiB)."""
 
 
-def build_job(model: Compiled, x: Any, y: Any, options: FitOptions) -> Fit:
+def build_job(model: Compiled, x: Data, y: Data, options: FitOptions) -> Job:
     """What `fit` is asked to do, checked.
 
     Raises:
@@ -93,7 +91,7 @@ def build_job(model: Compiled, x: Any, y: Any, options: FitOptions) -> Fit:
                 "a learning rate that it may change",
                 "give the optimizer a number, or leave the rule out",
             )
-    return Fit(
+    return Job(
         model=model,
         task=task,
         train_data=train,
@@ -117,7 +115,12 @@ def build_job(model: Compiled, x: Any, y: Any, options: FitOptions) -> Fit:
 
 
 def read_rows(
-    model: Network, x: Any, y: Any, sample_weight: Any, place: str, finite: bool = True
+    model: Network,
+    x: Data,
+    y: Data,
+    sample_weight: Data,
+    place: str,
+    finite: bool = True,
 ) -> Batch:
     """The rows that a method of a model was given, as arrays.
 
@@ -138,22 +141,22 @@ def read_rows(
     return batch._replace(x=as_columns(model, batch.x))
 
 
-def as_columns(model: Network, x: Any) -> Any:
+def as_columns(model: Network, x: Tree) -> Tree:
     """The inputs; single numbers (n,) as columns (n, 1) where those are wanted."""
     if model.input_nest is None:
         return x
-    wanted = lone([tensor.shape for tensor in model.input_nest.tensors])
+    shapes = [tensor.shape for tensor in model.input_nest.tensors]
 
-    def column(a: Any, shape: Any) -> Any:
+    def column(a: Array, shape: Shape) -> Array:
         short = len(shape) == a.ndim + 1 and shape[-1] == 1
         return a[..., None] if short else a
 
-    if is_shape(wanted):
-        return column(x, wanted)
-    return tuple(column(a, shape) for a, shape in zip(x, wanted, strict=True))
+    if len(shapes) == 1:
+        return column(x, shapes[0])
+    return tuple(column(a, shape) for a, shape in zip(x, shapes, strict=True))
 
 
-def _held(model: Compiled, validation_data: Any) -> Batch:
+def _held(model: Compiled, validation_data: object) -> Batch:
     if not isinstance(validation_data, tuple | list) or not (
         2 <= len(validation_data) <= 3
     ):

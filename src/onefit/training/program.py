@@ -5,6 +5,7 @@
 * `run`: epochs with a traced count, validation, logs in a buffer, rules applied.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -12,8 +13,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from onefit.data.batch import Batch
+from onefit.training.rules import Rule
 from onefit.training.task import Task, Train
-from onefit.types import Array, Tree
+from onefit.types import Array, Scalar, Tree
 
 __all__ = [
     "Plan",
@@ -62,7 +64,7 @@ class Plan(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """What one call of the program is told: all of it may change from call to call.
+    """The inputs of one call of the program that may change from call to call.
 
     Attributes:
         order: (capacity, rows) row numbers for each epoch, or None.
@@ -78,7 +80,7 @@ class Stretch(NamedTuple):
 
     order: Array | None
     validate: Array | None
-    first: Any
+    first: Any  # numbers; in the `in_axes` of a vmap they are axes
     count: Any
     last: Any
     seed: Any
@@ -87,10 +89,10 @@ class Stretch(NamedTuple):
 
 
 def step(
-    task: Task, train: Train, fixed: Tree, tally: Tree, batch: Batch, seed: Any
+    task: Task, train: Train, fixed: Tree, tally: Tree, batch: Batch, seed: Scalar
 ) -> tuple[Train, Tree]:
     """One step: w := w - alpha * d, d the optimizer's direction from dJ/dw."""
-    found = task.gradients(
+    gradients = task.gradients(
         train.free,
         fixed,
         train.state,
@@ -98,10 +100,12 @@ def step(
         training=True,
         key=task.key(seed, train.optimizer["iterations"], training=True),
     )
-    free, optimizer = task.optimizer.update(found.weights, train.optimizer, train.free)
+    free, optimizer = task.optimizer.update(
+        gradients.weights, train.optimizer, train.free
+    )
     free = _constrained(task, fixed, free)
-    outputs, state, costs = found.details
-    tally = task.count(tally, batch, found.loss, (outputs, costs))
+    outputs, state, costs = gradients.details
+    tally = task.count(tally, batch, gradients.loss, (outputs, costs))
     return Train(free, state, optimizer), tally
 
 
@@ -114,8 +118,8 @@ def _constrained(task: Task, fixed: Tree, free: Tree) -> Tree:
     return free if same else task.pack(held)
 
 
-def rows_at(data: Batch, order: Array | None, start: Any, size: int) -> Batch:
-    """So many rows from here on, as they lie or in the order given."""
+def rows_at(data: Batch, order: Array | None, start: Scalar, size: int) -> Batch:
+    """`size` rows from `start` on, as they lie or in the order given."""
     if order is None:
         return jax.tree.map(lambda a: lax.dynamic_slice_in_dim(a, start, size), data)
     at = lax.dynamic_slice_in_dim(order, start, size)
@@ -123,15 +127,19 @@ def rows_at(data: Batch, order: Array | None, start: Any, size: int) -> Batch:
 
 
 def batches(
-    carry: Tree, data: Batch, order: Array | None, plan: tuple[int, int, int], body: Any
+    carry: Tree,
+    data: Batch,
+    order: Array | None,
+    plan: tuple[int, int, int],
+    body: Callable[[Tree, Batch], Tree],
 ) -> Tree:
-    """Threads a carry through all batches: `body(carry, batch) -> carry`.
+    """Passes a carry through all batches: `body(carry, batch) -> carry`.
 
     The plan is (size, full, rest): full batches, then one of the rest of the rows.
     """
     size, full, rest = plan
 
-    def one(index: Any, carry: Tree) -> Tree:
+    def one(index: Scalar, carry: Tree) -> Tree:
         return body(carry, rows_at(data, order, index * size, size))
 
     if full == 1:
@@ -148,13 +156,13 @@ def epoch(
     train: Train,
     fixed: Tree,
     data: Batch,
-    order: Any,
+    order: Array | None,
     plan: Plan,
-    seed: Any,
-) -> tuple[Train, list[Any]]:
+    seed: Scalar,
+) -> tuple[Train, list[jax.Array]]:
     """One pass over the data: the state after it, and the numbers of its log."""
 
-    def body(carry: Any, batch: Batch) -> Any:
+    def body(carry: Tree, batch: Batch) -> Tree:
         return step(task, carry[0], fixed, carry[1], batch, seed)
 
     train, tally = batches((train, task.tally()), data, order, plan[:3], body)
@@ -168,7 +176,7 @@ def evaluate(
     data: Batch,
     order: Array | None,
     plan: tuple[int, int, int],
-) -> list[Any]:
+) -> list[jax.Array]:
     """The losses and metrics of the data, the weights as they are."""
 
     def body(carry: Tree, batch: Batch) -> Tree:
@@ -180,7 +188,7 @@ def evaluate(
 
 def run(
     task: Task,
-    rules: tuple[Any, ...],
+    rules: tuple[Rule, ...],
     params: Tree,
     train: Train,
     memories: tuple[Tree, ...],
@@ -191,7 +199,7 @@ def run(
     plan: Plan,
     capacity: int,
     names: tuple[str, ...],
-) -> tuple[Tree, Train, tuple[Tree, ...], Array, Any, Any]:
+) -> tuple[Tree, Train, tuple[Tree, ...], Array, Array, Array]:
     """A stretch of epochs.
 
     Returns:
@@ -199,11 +207,11 @@ def run(
         epoch (capacity, names), how many epochs ran, and which rules stopped it.
     """
 
-    def more(carry: Any) -> Any:
+    def more(carry: Tree) -> Array:
         number, *_, stops = carry
         return (number < stretch.count) & ~jnp.any(stops)
 
-    def body(carry: Any) -> Any:
+    def body(carry: Tree) -> Tree:
         number, train, memories, logs, _ = carry
         order = None if stretch.order is None else stretch.order[number]
         train, row = epoch(task, train, params, data, order, plan, stretch.seed)
@@ -236,20 +244,20 @@ def run(
 
 def close(
     task: Task,
-    rules: tuple[Any, ...],
+    rules: tuple[Rule, ...],
     fixed: Tree,
     train: Train,
     memories: tuple[Tree, ...],
-    row: list[Any],
+    row: list[jax.Array],
     validation: Batch | None,
     stretch: Stretch,
-    number: Any,
+    number: Array,
     *,
     plan: Plan,
     names: tuple[str, ...],
-) -> tuple[Train, tuple[Tree, ...], Array, Any]:
+) -> tuple[Train, tuple[Tree, ...], Array, Array]:
     """What follows an epoch's steps: validation, the log's row, the rules."""
-    validated: Any = True
+    validated: Scalar = True
     if validation is not None:
         if stretch.validate is not None:
             validated = stretch.validate[number]
@@ -276,8 +284,8 @@ def _validate(
     data: Batch,
     held: Array | None,
     plan: Plan,
-    wanted: Any,
-) -> list[Any]:
+    wanted: Scalar,
+) -> list[jax.Array]:
     """The validation's numbers, or NaNs in an epoch without one."""
     shape = plan.validation
     assert shape is not None
@@ -292,17 +300,17 @@ def _validate(
     return list(lax.cond(wanted, numbers, lambda: missing))
 
 
-def _stacked(values: list[Any]) -> Array:
+def _stacked(values: list[jax.Array]) -> Array:
     return jnp.stack([jnp.asarray(v, jnp.result_type(float)) for v in values])
 
 
 def finish(
     task: Task,
-    rules: tuple[Any, ...],
+    rules: tuple[Rule, ...],
     fixed: Tree,
     train: Train,
     memories: tuple[Tree, ...],
-    done: Any,
+    done: Scalar,
 ) -> tuple[Tree, Train]:
     """The weights a stretch ends with: at the fit's end the average or the best."""
     kept = task.optimizer.finish(train.optimizer, train.free)
@@ -328,8 +336,8 @@ def count(
     return task.count(tally, batch, cost, (outputs, costs)), state
 
 
-def results(task: Task, tally: Tree) -> list[Any]:
-    """The numbers that the sums come to."""
+def results(task: Task, tally: Tree) -> list[jax.Array]:
+    """The losses and metrics that the sums make."""
     return task.results(tally)
 
 
@@ -349,13 +357,13 @@ def part(
     tally: Tree,
     data: Batch,
     order: Array | None,
-    first: Any,
-    count: Any,
-    seed: Any,
+    first: Scalar,
+    count: Scalar,
+    seed: Scalar,
     *,
     size: int,
     batch: int,
-) -> tuple[Tree, Train, Tree, list[Any]]:
+) -> tuple[Tree, Train, Tree, list[jax.Array]]:
     """Some batches of an epoch: the weights, what else changes, the sums, the logs.
 
     Args:
@@ -365,7 +373,7 @@ def part(
         batch: Rows in a full batch.
     """
 
-    def body(index: Any, carry: Any) -> Any:
+    def body(index: Scalar, carry: Tree) -> Tree:
         rows = rows_at(data, order, index * batch, size)
         return step(task, carry[0], params, carry[1], rows, seed)
 

@@ -5,12 +5,16 @@ import sys
 import time
 import weakref
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from onefit.errors import invalid
 from onefit.training.callback import Callback, Logs
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.text import Text
 
 __all__ = ["ProgbarLogger"]
 
@@ -56,7 +60,7 @@ class ProgbarLogger(Callback):
     anyone reads.
     """
 
-    def __init__(self, verbose: Any = "auto") -> None:
+    def __init__(self, verbose: int | str = "auto") -> None:
         super().__init__()
         if verbose not in (0, 1, 2, "auto"):
             raise invalid("verbose", repr(verbose), "0, 1, 2 or 'auto'")
@@ -77,7 +81,7 @@ class ProgbarLogger(Callback):
             self._face.show(epochs, logs)
 
     def on_part_end(self, epoch: int, done: int, steps: int, logs: Logs = None) -> None:
-        """Within a long epoch: so many of its batches are done."""
+        """Within a long epoch: `done` of its `steps` are done."""
         self._progress.within(epoch, done / steps, logs)
         self._face.show(range(0), [])
 
@@ -162,7 +166,9 @@ class Progress:
         left = clock(pace * (self.epochs - self.done))
         return [*each, f"{left} left"]
 
-    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+    def __rich_console__(
+        self, console: "Console", options: "ConsoleOptions"
+    ) -> Iterator["RenderableType"]:
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
@@ -196,12 +202,12 @@ class Progress:
             yield Text(_capital(self.ending) + ".", style="yellow")
 
 
-def _length(items: list[Any]) -> int:
+def _length(items: list["Text"]) -> int:
     """How many characters texts take side by side."""
     return sum(item.cell_len + 2 for item in items) - 2
 
 
-def _rows(items: list[Any], width: int) -> Iterator[Any]:
+def _rows(items: list["Text"], width: int) -> Iterator["Text"]:
     """Texts side by side, in as many rows as the width makes necessary."""
     from rich.text import Text
 
@@ -216,7 +222,7 @@ def _rows(items: list[Any], width: int) -> Iterator[Any]:
 
 
 class _Silent:
-    """Shows nothing; what every face can do."""
+    """Shows nothing; the methods that every display has."""
 
     def show(self, epochs: Epochs, logs: Table) -> None:
         """After some epochs, or a part of one."""
@@ -225,7 +231,7 @@ class _Silent:
         """When the fit is over."""
 
     def close(self) -> None:
-        """Gives back what it holds. May be called twice."""
+        """Gives the terminal back. May be called twice."""
 
 
 class _Lines(_Silent):
@@ -269,7 +275,7 @@ class _Lines(_Silent):
 class _Terminal(_Silent):
     """A bar that is drawn again and again in its place; prints appear above it."""
 
-    def __init__(self, progress: Progress, console: Any) -> None:
+    def __init__(self, progress: Progress, console: "Console") -> None:
         from rich.live import Live
 
         # Drawn when there is news, hence no thread.
@@ -337,8 +343,8 @@ class _Notebook(_Silent):
         }
 
 
-def _face(verbose: Any, progress: Progress) -> _Silent:
-    """What suits the place where the fit runs."""
+def _face(verbose: int | str, progress: Progress) -> _Silent:
+    """The display for a terminal, a notebook or a file, wherever the fit runs."""
     if not verbose or not progress.epochs:
         return _Silent()
     if verbose == 2:

@@ -5,13 +5,16 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
 
 from onefit.errors import invalid, is_whole
 from onefit.training.callback import Callback, Logs
+
+if TYPE_CHECKING:
+    from tensorboardX import SummaryWriter
 
 __all__ = ["CSVLogger", "TensorBoard"]
 
@@ -83,7 +86,7 @@ class CSVLogger(Callback):
         with open(self.filename, newline="") as file:
             return list(csv.reader(file, delimiter=self.separator))
 
-    def _write(self, mode: str, rows: list[list[Any]]) -> None:
+    def _write(self, mode: str, rows: Sequence[Sequence[object]]) -> None:
         with open(self.filename, mode, newline="") as file:
             csv.writer(file, delimiter=self.separator).writerows(rows)
 
@@ -125,7 +128,7 @@ class TensorBoard(Callback):
         update_freq: str | int = "epoch",
         profile_batch: int = 0,
         embeddings_freq: int = 0,
-        embeddings_metadata: Any = None,
+        embeddings_metadata: object = None,
     ) -> None:
         super().__init__()
         del write_graph
@@ -152,7 +155,7 @@ class TensorBoard(Callback):
             self.skips.add("on_train_batch_end")
         if not histogram_freq:
             self.skips.add("on_epoch_end")
-        self._writers: dict[str, Any] = {}
+        self._writers: dict[str, SummaryWriter] = {}
         self._batches = 0
 
     def on_train_begin(self, logs: Logs = None) -> None:  # noqa: D102
@@ -203,13 +206,13 @@ class TensorBoard(Callback):
         tag = f"{per}_{name.removeprefix('val_')}"
         self._writer(where).add_scalar(tag, float(value), step)
 
-    def _writer(self, where: str) -> Any:
+    def _writer(self, where: str) -> "SummaryWriter":
         if where not in self._writers:
             self._writers[where] = _summary_writer()(str(self.log_dir / where))
         return self._writers[where]
 
 
-def check_frequency(place: str, name: str, value: Any) -> None:
+def check_frequency(place: str, name: str, value: object) -> None:
     """Refuses all but 'epoch' and a number of batches."""
     if value != "epoch" and not is_whole(value, 1):
         raise invalid(
@@ -217,7 +220,7 @@ def check_frequency(place: str, name: str, value: Any) -> None:
         )
 
 
-def _summary_writer() -> Any:
+def _summary_writer() -> "type[SummaryWriter]":
     try:
         from tensorboardX import SummaryWriter
     except ImportError:

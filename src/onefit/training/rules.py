@@ -6,7 +6,7 @@ best weights. It is a description with pure functions, so it runs between two ep
 without a return to Python.
 """
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +14,15 @@ import jax.numpy as jnp
 from onefit.description import Description, number, setting
 from onefit.errors import invalid, unknown
 from onefit.training.task import Train
-from onefit.types import Tree
+from onefit.types import Scalar, Tree
 
 __all__ = ["EarlyStopping", "ReduceLROnPlateau", "Rule", "TerminateOnNaN"]
+
+Log: TypeAlias = dict[str, jax.Array]
+"""The numbers of one epoch by name, inside the program."""
+
+After: TypeAlias = tuple[Tree, Train, jax.Array]
+"""(memory, what training goes on with, whether to stop)."""
 
 
 def _mode(value: str) -> str:
@@ -59,15 +65,13 @@ class Rule(Description):
         del train
         return {}
 
-    def update(
-        self, memory: Any, epoch: Any, logs: dict[str, Any], train: Train
-    ) -> tuple[Any, Train, Any]:
+    def update(self, memory: Tree, epoch: jax.Array, logs: Log, train: Train) -> After:
         """After an epoch: (memory, what training goes on with, whether to stop)."""
         raise NotImplementedError
 
     def step(
-        self, memory: Any, epoch: Any, logs: dict[str, Any], train: Train, present: Any
-    ) -> tuple[Any, Train, Any]:
+        self, memory: Tree, epoch: jax.Array, logs: Log, train: Train, present: Scalar
+    ) -> After:
         """`update`, in the epochs whose logs have what the rule looks at."""
         new_memory, new_train, stop = self.update(memory, epoch, logs, train)
         if not self.needs_validation:
@@ -79,12 +83,12 @@ class Rule(Description):
         )
         return memory, train, jnp.asarray(stop) & present
 
-    def finish(self, memory: Any, train: Train, done: Any) -> Train:
+    def finish(self, memory: Tree, train: Train, done: Scalar) -> Train:
         """What training ends with, when it is done."""
         del memory, done
         return train
 
-    def report(self, memory: Any, stopped: int | None) -> list[str]:
+    def report(self, memory: Tree, stopped: int | None) -> list[str]:
         """On the host, after the fit: sets what users read; returns lines to show."""
         del memory, stopped
         return []
@@ -111,7 +115,7 @@ class _Monitor(Rule):
             )
         return self.replace(mode=mode)
 
-    def better(self, new: Any, old: Any, by: Any) -> Any:
+    def better(self, new: jax.Array, old: Scalar, by: float) -> jax.Array:
         """Whether a number is better than another by more than this much."""
         if self.mode == "max":
             return new > old + by
@@ -119,7 +123,7 @@ class _Monitor(Rule):
 
     @property
     def worst(self) -> float:
-        """What everything is better than."""
+        """The number than which every other is better."""
         return float("-inf") if self.mode == "max" else float("inf")
 
 
@@ -160,7 +164,7 @@ class EarlyStopping(_Monitor):
             memory["weights"] = (train.free, train.state)
         return jax.tree.map(jnp.asarray, memory)
 
-    def update(self, memory: Any, epoch: Any, logs: Any, train: Train) -> Any:
+    def update(self, memory: Tree, epoch: jax.Array, logs: Log, train: Train) -> After:
         value = logs[self.monitor]
         seen = epoch >= self.start_from_epoch
         better = seen & self.better(value, memory["best"], self.min_delta)
@@ -184,7 +188,7 @@ class EarlyStopping(_Monitor):
         stop = seen & ~better & (wait >= self.patience) & (epoch > 0)
         return new, train, stop
 
-    def finish(self, memory: Any, train: Train, done: Any) -> Train:
+    def finish(self, memory: Tree, train: Train, done: Scalar) -> Train:
         if not self.restore_best_weights:
             return train
         free, state = jax.tree.map(
@@ -194,7 +198,7 @@ class EarlyStopping(_Monitor):
         )
         return train._replace(free=free, state=state)
 
-    def report(self, memory: Any, stopped: int | None) -> list[str]:
+    def report(self, memory: Tree, stopped: int | None) -> list[str]:
         self.best = float(memory["best"])
         self.best_epoch = int(memory["best_epoch"])
         self.wait = int(memory["wait"])
@@ -244,7 +248,7 @@ class ReduceLROnPlateau(_Monitor):
         memory = {"best": self.worst, "wait": 0, "cooldown": 0, "times": 0}
         return jax.tree.map(jnp.asarray, memory)
 
-    def update(self, memory: Any, epoch: Any, logs: Any, train: Train) -> Any:
+    def update(self, memory: Tree, epoch: jax.Array, logs: Log, train: Train) -> After:
         del epoch
         value, rate = logs[self.monitor], train.optimizer["learning_rate"]
         better = self.better(value, memory["best"], self.min_delta)
@@ -264,7 +268,7 @@ class ReduceLROnPlateau(_Monitor):
         optimizer = train.optimizer | {"learning_rate": rate}
         return memory, train._replace(optimizer=optimizer), jnp.array(False)
 
-    def report(self, memory: Any, stopped: int | None) -> list[str]:
+    def report(self, memory: Tree, stopped: int | None) -> list[str]:
         self.best, times = float(memory["best"]), int(memory["times"])
         if self.verbose and times:
             return [f"ReduceLROnPlateau: reduced the learning rate {times} times"]
@@ -277,11 +281,11 @@ class TerminateOnNaN(Rule):
     Source: Keras' callback of this name, which looks after each batch.
     """
 
-    def update(self, memory: Any, epoch: Any, logs: Any, train: Train) -> Any:
+    def update(self, memory: Tree, epoch: jax.Array, logs: Log, train: Train) -> After:
         del epoch
         return memory, train, ~jnp.isfinite(logs["loss"])
 
-    def report(self, memory: Any, stopped: int | None) -> list[str]:
+    def report(self, memory: Tree, stopped: int | None) -> list[str]:
         del memory
         if stopped is None:
             return []

@@ -1,4 +1,4 @@
-"""The state of a fit: weights, optimizer, the rules' memories, on their way."""
+"""The state of a fit: weights, the optimizer's state, the rules' memories."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 from onefit.data.batch import Batch
 from onefit.errors import invalid
 from onefit.training.compiling import compiled, is_small
-from onefit.training.job import Fit
+from onefit.training.job import Job
 from onefit.training.program import Plan, Stretch
 from onefit.training.task import Train
 from onefit.types import Array, batch_shape
@@ -17,36 +17,36 @@ __all__ = ["State"]
 
 
 class State:
-    """What moves through a fit: weights, optimizer, the rules' memories.
+    """What changes in a fit: weights, the optimizer's state, the rules' memories.
 
     One of two runners of the program: of one network (`population.engine.Members` is
     that of many).
 
     Attributes:
         multiplications: Of one row's forward pass.
-        axes: The axes in front of what a call is told and gives: none.
+        axes: The axes in front of a call's inputs and results: none.
     """
 
     axes: tuple[int, ...] = ()
 
-    def __init__(self, fit: Fit) -> None:
-        self.fit, self.task = fit, fit.task
-        self.multiplications = fit.model.graph.multiplications(
-            batch_shape(fit.train_data.x)
+    def __init__(self, job: Job) -> None:
+        self.job, self.task = job, job.task
+        self.multiplications = job.model.graph.multiplications(
+            batch_shape(job.train_data.x)
         )
         # Whether a step is bound by dispatch rather than arithmetic.
-        self.is_small = is_small(self.multiplications, fit.batch_size)
-        plain = fit.model.graph.plain_layers()
+        self.is_small = is_small(self.multiplications, job.batch_size)
+        plain = job.model.graph.plain_layers()
         self._layers = [layer for layer in plain if layer.weights]
         self.read()
-        self.stops: Any = [False] * len(fit.rules)
+        self.stops: Any = [False] * len(job.rules)
         self.memories = tuple(
-            jax.tree.map(np.array, rule.init(self.train)) for rule in fit.rules
+            jax.tree.map(np.array, rule.init(self.train)) for rule in job.rules
         )
 
     def read(self) -> None:
         """Takes the weights and the optimizer's state from the model."""
-        model = self.fit.model
+        model = self.job.model
         graph, slot = model.graph, model.graph.slot
         self.params = slot.params
         free = self.task.pack(slot.params)
@@ -56,7 +56,7 @@ class State:
 
     def write(self) -> None:
         """Gives the weights and the optimizer's state to the model."""
-        model = self.fit.model
+        model = self.job.model
         arrays = jax.tree.leaves((self.params, self.train))
         if any(isinstance(a, jax.Array) and a.is_deleted() for a in arrays):
             return  # a call that failed has consumed them: the model keeps its last
@@ -89,14 +89,14 @@ class State:
         """All arrays that the model holds, and which layers train."""
         slots = [layer.slot for layer in self._layers]
         held = [(slot.params, slot.state) for slot in slots]
-        arrays = jax.tree.leaves((held, self.fit.model.optimizer.state))
+        arrays = jax.tree.leaves((held, self.job.model.optimizer.state))
         return arrays, [layer.trainable for layer in self._layers]
 
     def finish(self, done: bool) -> None:
         """The weights the fit ends with: the rules' best, the optimizer's average."""
         self.params, self.train = compiled("finish", self.is_small)(
             self.task,
-            tuple(self.fit.rules),
+            tuple(self.job.rules),
             self.params,
             self.train,
             self.memories,
@@ -105,17 +105,17 @@ class State:
 
     def order(self, plan: Plan, epoch: int, count: int, out: np.ndarray) -> None:
         """Writes the rows of these epochs."""
-        self.fit.order(plan, epoch, count, out)
+        self.job.order(plan, epoch, count, out)
 
     def run(
         self,
         data: Batch,
-        validation: Any,
+        validation: Batch | None,
         stretch: Stretch,
         plan: Plan,
         capacity: int,
         donate: bool,
-    ) -> tuple[Any, Any, Any]:
+    ) -> tuple[Array, Array, Array]:
         """One call of the program: (logs, epochs run, which rules stopped it)."""
         if donate and self._shared:
             self.params, self.train = jax.tree.map(np.array, (self.params, self.train))
@@ -124,7 +124,7 @@ class State:
             "run", self.is_small, donate
         )(
             self.task,
-            tuple(self.fit.rules),
+            tuple(self.job.rules),
             self.params,
             self.train,
             self.memories,
@@ -133,7 +133,7 @@ class State:
             stretch,
             plan=plan,
             capacity=capacity,
-            names=self.fit.names,
+            names=self.job.names,
         )
         self.params, self.train, self.memories = params, train, memories
         return logs, number, stops

@@ -6,17 +6,20 @@ whose batches callbacks look at. Both run the same step.
 
 import math
 import time
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import jax
 import numpy as np
 
 from onefit.data.batch import Batch
 from onefit.training.compiling import compiled
-from onefit.training.job import Fit, hook
+from onefit.training.job import Job, hook
 from onefit.training.program import Plan, Stretch
 from onefit.training.state import State
 from onefit.types import Array
+
+if TYPE_CHECKING:
+    from onefit.training.loop import Interrupt
 
 __all__ = ["SLOW", "Part", "Runner", "Whole", "capacity"]
 
@@ -75,7 +78,7 @@ class Runner(Protocol):
         ...
 
 
-def capacity(job: Fit, plan: Plan, each: bool, networks: int = 1) -> int:
+def capacity(job: Job, plan: Plan, each: bool, networks: int = 1) -> int:
     """The most epochs in one call: a static size, so it depends on the shapes alone.
 
     Many networks have large tables, which are no longer than their fit.
@@ -98,11 +101,11 @@ class Whole:
 
     def __init__(
         self,
-        job: Fit,
+        job: Job,
         runner: Runner,
         plan: Plan,
         data: Batch,
-        validation: Any,
+        validation: Batch | None,
         capacity: int,
         ends: bool,
     ) -> None:
@@ -127,7 +130,7 @@ class Whole:
         """
         job, plan = self.job, self.plan
         count = min(self.count, self.capacity, job.until(epoch) - epoch)
-        if self.drawn:  # what is drawn already is not waited for
+        if self.drawn:  # no waiting: what is drawn already is enough
             count = min(count, self.drawn[0])
         order = self._order(epoch, count)
         if not self.calls:  # no epoch: what takes its time is compiling
@@ -143,13 +146,15 @@ class Whole:
         self._learn_pace((time.perf_counter() - started) / max(number, 1))
         return table[..., :number, :], stop, ran
 
-    def _run(self, epoch: int, count: int, order: np.ndarray | None) -> Any:
-        told = stretch(self.job, self.plan, epoch, count, order, self.capacity)
-        told = told._replace(ends=np.bool_(self.ends))
+    def _run(
+        self, epoch: int, count: int, order: np.ndarray | None
+    ) -> tuple[Array, Array, Array]:
+        inputs = stretch(self.job, self.plan, epoch, count, order, self.capacity)
+        inputs = inputs._replace(ends=np.bool_(self.ends))
         return self.runner.run(
             self.data,
             self.validation,
-            told,
+            inputs,
             self.plan,
             self.capacity,
             donate=self.capacity > 1,
@@ -186,12 +191,12 @@ class Part:
 
     def __init__(
         self,
-        job: Fit,
+        job: Job,
         state: State,
         plan: Plan,
         data: Batch,
-        validation: Any,
-        interrupt: Any,
+        validation: Batch | None,
+        interrupt: "Interrupt",
         by_batch: bool,
         ends: bool,
     ) -> None:
@@ -209,11 +214,11 @@ class Part:
         order = None
         if plan.ordered:
             order = jax.device_put(job.order(plan, epoch, 1)[0])
-        told = stretch(job, plan, epoch, 1, None, 1)
+        inputs = stretch(job, plan, epoch, 1, None, 1)
         tally = compiled("start", False)(state.task)
         run = compiled("part", state.is_small)
         at, total = 0, plan.steps
-        results: list[Any] = []
+        results: list[Array] = []
         while at < total:
             if self.by_batch:
                 hook(job, "on_train_batch_begin", at, {})
@@ -230,7 +235,7 @@ class Part:
                 order,
                 np.int32(at),
                 np.int32(count),
-                told.seed,
+                inputs.seed,
                 size=size,
                 batch=plan.batch,
             )
@@ -258,7 +263,7 @@ class Part:
             state.memories,
             results,
             self.validation,
-            told,
+            inputs,
             np.int32(0),
             plan=plan,
             names=job.names,
@@ -270,14 +275,14 @@ class Part:
 
 
 def stretch(
-    job: Fit,
+    job: Job,
     plan: Plan,
     epoch: int,
     count: int,
     order: np.ndarray | None,
     capacity: int,
 ) -> Stretch:
-    """What a call of the program is told about its epochs, in arrays of fixed size."""
+    """The inputs of a call of the program, in arrays of fixed size."""
     marks = None
     if plan.sometimes:
         marks = job.validates(range(epoch, epoch + capacity))

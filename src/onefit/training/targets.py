@@ -1,6 +1,6 @@
 """Targets against outputs: what may meet what, and what to write where it may not."""
 
-from typing import Any
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -11,7 +11,7 @@ from onefit.errors import invalid
 from onefit.losses.base import Loss
 from onefit.losses.shapes import same
 from onefit.training.task import Head, Task
-from onefit.types import batch_shape, is_shape
+from onefit.types import Array, Shape, batch_shape, is_shape
 
 __all__ = ["fit_targets"]
 
@@ -41,7 +41,9 @@ def fit_targets(task: Task, batch: Batch) -> Batch:
     return batch._replace(y=ys)
 
 
-def _of_output(head: Head, fit: Any, *args: Any, several: bool) -> Any:
+def _of_output(
+    head: Head, fit: Callable[..., Array | None], *args: object, several: bool
+) -> Array | None:
     """A target that fits; a refusal says of which output, where there are several."""
     try:
         return fit(*args)
@@ -51,7 +53,7 @@ def _of_output(head: Head, fit: Any, *args: Any, several: bool) -> Any:
         raise ValueError(f"output {head.name!r} > {error}") from None
 
 
-def _fit_target(loss: Loss | None, y: Any, output: tuple[int | None, ...]) -> Any:
+def _fit_target(loss: Loss | None, y: Array | None, output: Shape) -> Array | None:
     if loss is None:
         return y
     if y is None:
@@ -77,7 +79,9 @@ def _fit_target(loss: Loss | None, y: Any, output: tuple[int | None, ...]) -> An
     if y.dtype.kind != "f":
         y = y.astype(config.floatx())
     if type(loss).pair is not same:
-        return y  # a loss of one's own, or of sequences, has its own idea of targets
+        return (
+            y  # a loss of the user's own, or of sequences, takes them in its own form
+        )
     if y.ndim == len(output) - 1 and output[-1] == 1:
         y = y[..., None]
     elif y.ndim == len(output) + 1 and y.shape[-1] == 1:
@@ -106,7 +110,7 @@ def _fit_target(loss: Loss | None, y: Any, output: tuple[int | None, ...]) -> An
     return y
 
 
-def _wider(y: Any, output: tuple[int | None, ...]) -> str:
+def _wider(y: Array, output: Shape) -> str:
     """What to write when the output has more axes than one value a row needs."""
     if len(output) < 3 or y.ndim > 2:
         return ""
@@ -118,7 +122,7 @@ def _wider(y: Any, output: tuple[int | None, ...]) -> str:
     )
 
 
-def _rows_of(shape: tuple[int | None, ...]) -> str:
+def _rows_of(shape: Shape) -> str:
     """A shape whose number of rows is open, as people write it: (n, 3)."""
     sizes = ["n", *(str(size) for size in shape[1:])]
     return f"({', '.join(sizes)}{',' * (len(sizes) == 1)})"
@@ -133,7 +137,7 @@ def _one_unit() -> ValueError:
     )
 
 
-def _class_labels(loss: Loss, y: Any, output: tuple[int | None, ...]) -> Any:
+def _class_labels(loss: Loss, y: Array, output: Shape) -> Array:
     classes = output[-1] or 0
     if y.ndim == len(output) and y.shape[-1] == 1:
         y = y[..., 0]

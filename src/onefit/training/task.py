@@ -7,8 +7,8 @@ the numbers of all its parts (rates, factors, deltas).
 import functools
 import math
 import re
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,7 @@ from onefit.losses.base import Loss
 from onefit.metrics.base import Metric
 from onefit.networks.architecture import Architecture
 from onefit.optimizers.rules import is_traced
-from onefit.types import Array, Tree
+from onefit.types import Array, Mask, Scalar, Tree
 
 __all__ = ["Details", "Gradients", "Head", "Task", "Train", "head"]
 
@@ -33,9 +33,6 @@ SMALL = 1 << 15
 Measured on a CPU: 64-25-15-10 takes 18.3 us a step as one vector and 21.5 as a tree;
 784-128-10 takes 435 and 337, since the vector's gradients have to be copied together.
 """
-
-
-Whole = Array | np.integer | int
 
 
 class Train(NamedTuple):
@@ -70,7 +67,7 @@ class Head(Description):
 
     @staticmethod
     def width(metric: Metric) -> int | None:
-        """How many numbers a metric has, None for a lone one."""
+        """How many numbers a metric has, None for one without an axis."""
         leaves, kind = jax.tree.flatten(metric)
         return _width(kind, tuple(map(np.shape, leaves)))
 
@@ -80,27 +77,30 @@ class Head(Description):
         return z if self.link is None or asks else activations.get(self.link)(z)
 
 
+Outputs: TypeAlias = tuple[tuple[Array, Array | None], ...]
+"""Of each output its logits, and which of its steps there are (None for all)."""
+
+
 class Details(NamedTuple):
-    """What comes of a forward pass beside J.
+    """What a forward pass gives beside J.
 
     Attributes:
-        outputs: Of each output its logits, and which of its steps there are (None for
-            all).
+        outputs: The logits of each output, and their masks.
         state: The layers' state after it.
         costs: The loss of each output that has one, without its weight.
     """
 
-    outputs: tuple[tuple[Array, Array | None], ...]
+    outputs: Outputs
     state: Tree
     costs: tuple[Array, ...]
 
 
 class Gradients(NamedTuple):
-    """What `Task.gradients` finds.
+    """What `Task.gradients` returns.
 
     Attributes:
         loss: J.
-        details: What comes of the forward pass beside it.
+        details: What the forward pass gives beside it.
         weights: dJ/dw, in the form of the free weights.
         slopes: dJ by what passes in each place; None for whole numbers.
         seen: What passes there.
@@ -115,7 +115,7 @@ class Gradients(NamedTuple):
 
 @functools.lru_cache
 def _width(kind: Any, shapes: tuple[tuple[int, ...], ...]) -> int | None:
-    """`Head.width` of metrics of one structure, whatever their numbers."""
+    """`Head.width` of metrics of one structure, a PyTreeDef, whatever their numbers."""
     metric = kind.unflatten([np.ones(shape) for shape in shapes])
     shape = jax.eval_shape(lambda: metric.compute(metric.init())).shape
     return math.prod(shape) if shape else None
@@ -174,7 +174,7 @@ class Task(Description):
         key: Array | None,
         tap: Tap | None = None,
     ) -> tuple[Array, Details]:
-        """J, and what else comes of it.
+        """J, and what else the forward pass gives.
 
         A tap can look at "x", the inputs; at what the calls of layers give to it; at
         "values", the loss of each example, by the number of the output; at "data", J
@@ -233,7 +233,9 @@ class Task(Description):
             tap: `tap(nudges=...)` makes a tap; one that looks nowhere costs nothing.
         """
 
-        def cost(free: Tree, nudges: Places) -> tuple[Array, Any]:
+        def cost(
+            free: Tree, nudges: Places
+        ) -> tuple[Array, tuple[Array, Details, Places]]:
             eye = tap(nudges=nudges)
             weights = self.unpack(params, free)
             loss, details = self.cost(
@@ -270,14 +272,16 @@ class Task(Description):
 
         return jax.eval_shape(look, params, state, batch, key)
 
-    def key(self, seed: Whole, iterations: Whole, *, training: bool) -> Array | None:
+    def key(self, seed: Scalar, iterations: Scalar, *, training: bool) -> Array | None:
         """The key of what a step, or an evaluation, draws; None where nothing does."""
         if training and self.graph.random:
             return jax.random.fold_in(jax.random.key(seed), iterations)
         # A layer that was called with training=True draws in an evaluation too.
         return jax.random.key(seed) if self.graph.always_random else None
 
-    def _outputs(self, batch: Batch, outputs: tuple[Any, ...]) -> Any:
+    def _outputs(
+        self, batch: Batch, outputs: Outputs
+    ) -> Iterator[tuple[Head, Tree, tuple[Array, Mask], Array | None]]:
         ys = batch.y if isinstance(batch.y, tuple) else (batch.y,)
         ws = batch.w if isinstance(batch.w, tuple) else (batch.w,) * len(ys)
         return zip(self.heads, ys, outputs, ws, strict=True)
@@ -295,7 +299,13 @@ class Task(Description):
             ),
         }
 
-    def count(self, tally: Tree, batch: Batch, cost: Any, details: Any) -> Tree:
+    def count(
+        self,
+        tally: Tree,
+        batch: Batch,
+        cost: Array,
+        details: tuple[Outputs, tuple[Array, ...]],
+    ) -> Tree:
         """The sums after a batch; its loss counts by its rows."""
         outputs, costs = details
         rows = jax.tree.leaves(batch.x)[0].shape[0]
@@ -319,7 +329,7 @@ class Task(Description):
             )
         return {"loss": (total, seen + rows), "metrics": tuple(metrics)}
 
-    def results(self, tally: Tree) -> list[Any]:
+    def results(self, tally: Tree) -> list[jax.Array]:
         """The numbers of the logs, in the order of `names`."""
         total, seen = tally["loss"]
         values = list(total / jnp.maximum(seen, 1))
@@ -353,7 +363,7 @@ class Task(Description):
         return [head for head in self.heads if head.loss is not None]
 
 
-def _within(weight: Any, mask: Any) -> Any:
+def _within(weight: Array | None, mask: Array | None) -> Array | None:
     """Sample weights, and none where the mask is False."""
     if weight is None or mask is None:
         return mask if weight is None else weight

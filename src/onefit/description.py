@@ -16,10 +16,10 @@ and the program is made without it. `off(x)` asks for that.
 
 import dataclasses
 import inspect
-from collections.abc import Callable
+from collections.abc import Iterable
 from functools import cache, partial
 from itertools import pairwise
-from typing import Any, ClassVar, Self, dataclass_transform, get_origin
+from typing import Any, ClassVar, Self, TypeAlias, dataclass_transform, get_origin
 
 import jax
 import numpy as np
@@ -27,10 +27,14 @@ import numpy as np
 from onefit.checks import Check, between
 from onefit.errors import mistyped
 from onefit.spellings import refuse_unknown
+from onefit.types import Config, Function
 from onefit.variables import Variable
 
 __all__ = ["REQUIRED", "Description", "Field", "fields", "number", "off", "setting"]
 __all__ += ["settings"]
+
+Structure: TypeAlias = tuple[tuple[str, ...], tuple[tuple[str, object], ...]]
+"""The names of a description's leaves, and its other settings by name."""
 
 REQUIRED: Any = inspect.Parameter.empty  # the default of a field that has none
 
@@ -39,8 +43,8 @@ REQUIRED: Any = inspect.Parameter.empty  # the default of a field that has none
 class Field:
     """One setting of a class: what `setting` and `number` make."""
 
-    default: Any = REQUIRED
-    convert: Callable[[Any], Any] | None = None
+    default: object = REQUIRED
+    convert: Function | None = None
     check: Check | None = None
     identity: bool = True
     kw_only: bool = False
@@ -48,15 +52,15 @@ class Field:
     """Its name to users and in files."""
     name: str = ""
     """Its attribute."""
-    annotation: Any = REQUIRED
+    annotation: object = REQUIRED
     number: bool = False
     """Whether it is a leaf of the pytree."""
 
 
 def setting(
     *,
-    default: Any = REQUIRED,
-    convert: Callable[[Any], Any] | None = None,
+    default: object = REQUIRED,
+    convert: Function | None = None,
     check: Check | None = None,
     identity: bool = True,
     kw_only: bool = False,
@@ -80,13 +84,13 @@ def setting(
 
 def number(
     *,
-    default: Any = REQUIRED,
+    default: object = REQUIRED,
     minimum: float | None = None,
     maximum: float | None = None,
     above: float | None = None,
     below: float | None = None,
     optional: bool = False,
-    convert: Callable[[Any], Any] | None = None,
+    convert: Function | None = None,
     kw_only: bool = False,
 ) -> Any:
     """A field that is an input of the program: a leaf of the description.
@@ -106,7 +110,7 @@ def number(
     return Field(default, convert, check, kw_only=kw_only, number=True)
 
 
-def off(value: Any) -> bool:
+def off(value: object) -> bool:
     """Whether a number is structurally absent: None, or exactly zero on the host."""
     return value is None or (isinstance(value, int | float) and value == 0)
 
@@ -122,7 +126,7 @@ def settings(cls: "type[Description]") -> dict[str, str]:
     return {field.keyword: field.name for field in fields(cls)}
 
 
-def _is_class_variable(annotation: Any) -> bool:
+def _is_class_variable(annotation: object) -> bool:
     if isinstance(annotation, str):  # from __future__ import annotations
         return "ClassVar" in annotation.partition("[")[0]
     return ClassVar in (annotation, get_origin(annotation))
@@ -201,8 +205,8 @@ class _Signature:
 
 
 def _bind(
-    cls: "type[Description]", args: tuple[Any, ...], named: dict[str, Any]
-) -> dict[str, Any]:
+    cls: "type[Description]", args: tuple[object, ...], named: dict[str, object]
+) -> dict[str, object]:
     """All settings by attribute, given by place and by name, or their defaults.
 
     Raises:
@@ -232,7 +236,7 @@ def _bind(
     return {known[name]: value for name, value in given.items()}
 
 
-def _is_leaf(field: Field, value: Any) -> bool:
+def _is_leaf(field: Field, value: object) -> bool:
     """Whether a value is a child of the pytree rather than part of its shape."""
     if isinstance(value, str | bool | type(None)):
         return False
@@ -243,7 +247,7 @@ def _is_leaf(field: Field, value: Any) -> bool:
     return isinstance(value, Description | jax.Array | np.ndarray)
 
 
-def _flatten(obj: "Description") -> tuple[list[Any], Any]:
+def _flatten(obj: "Description") -> tuple[list[object], Structure]:
     """The numbers, and the structure around them; found once, as settings are fixed."""
     known = obj.__dict__.get("_flat")
     if known is None:
@@ -262,13 +266,13 @@ def _flatten(obj: "Description") -> tuple[list[Any], Any]:
     return known
 
 
-def _flatten_with_keys(obj: "Description") -> tuple[list[tuple[Any, Any]], Any]:
+def _flatten_with_keys(obj: "Description") -> tuple[list[tuple], Structure]:
     """`_flatten`, each number with the name of its field: JAX's key paths."""
     leaves, aux = _flatten(obj)
     return list(zip(map(jax.tree_util.GetAttrKey, aux[0]), leaves, strict=True)), aux
 
 
-def _unflatten(cls: type, aux: Any, leaves: Any) -> "Description":
+def _unflatten(cls: type, aux: Structure, leaves: Iterable[object]) -> "Description":
     names, statics = aux
     obj = object.__new__(cls)
     values = dict(statics) | dict(zip(names, leaves, strict=True))
@@ -336,7 +340,7 @@ class Description:
             object.__setattr__(self, field.name, value)
         object.__setattr__(self, "_made", True)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         made = self.__dict__.get("_made", False)
         if made and name not in self._mutable and name in self._fields:
             raise AttributeError(
@@ -351,12 +355,12 @@ class Description:
         now = {field.keyword: vars(self)[field.name] for field in fields(self)}
         return type(self)(**now | changes)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """The settings as JSON can hold them, by Keras' names."""
         return {f.keyword: _plain(vars(self)[f.name]) for f in fields(self)}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: Config) -> Self:
         """The description with these settings; the reverse of `get_config`."""
         return cls(**config)
 
@@ -369,13 +373,13 @@ class Description:
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
-def _equal(value: Any, default: Any) -> bool:
+def _equal(value: object, default: object) -> bool:
     if isinstance(value, jax.Array | np.ndarray | Description):
         return False
     return bool(value is default or value == default)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     return (
         value.__name__
         if callable(value) and hasattr(value, "__name__")
@@ -383,7 +387,7 @@ def _shown(value: Any) -> str:
     )
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """A setting as JSON can hold it; the reverse is each field's `convert`."""
     if isinstance(value, Description):
         return {"class_name": type(value).__name__, "config": value.get_config()}

@@ -13,13 +13,14 @@ from typing import Any, ClassVar
 
 import jax
 import numpy as np
+from jax.typing import DTypeLike
 
 from onefit import config
 from onefit.checks import one_of
 from onefit.description import Description, number, setting
 from onefit.errors import invalid, is_whole
 from onefit.registry import Registry
-from onefit.types import ArrayLike, Generator, Shape
+from onefit.types import ArrayLike, Config, Generator, Shape
 
 __all__ = [
     "Constant",
@@ -111,7 +112,7 @@ class Initializer(Description):
             )
         return values
 
-    def __call__(self, shape: Shape, dtype: Any = None) -> np.ndarray:
+    def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> np.ndarray:
         """Numbers of this shape, from the initializer's own seed or a fresh one."""
         rng = config.generator(getattr(self, "seed", None))
         values = self.draw(rng, shape)
@@ -167,7 +168,7 @@ class Ones(Initializer):
         return np.ones(shape)
 
 
-def _values(value: Any) -> Any:
+def _values(value: object) -> object:
     return np.asarray(value) if isinstance(value, list | tuple) else value
 
 
@@ -349,7 +350,7 @@ TRUNCATED = 0.8796256610342398
 """The standard deviation of a standard normal number that is kept within ±2."""
 
 
-def _distribution(distribution: Any) -> str:
+def _distribution(distribution: object) -> str:
     name = str(distribution).lower()
     return "truncated_normal" if name == "normal" else name
 
@@ -557,7 +558,7 @@ initializers.add(
 )
 
 
-def get(identifier: object) -> Any:
+def get(identifier: object) -> Initializer | None:
     """The initializer that a name, a config, an array or a function means.
 
     >>> get("he_normal"), get(lambda shape: np.ones(shape)).draw(None, (2,))
@@ -574,7 +575,7 @@ def get(identifier: object) -> Any:
 deserialize = get
 
 
-def serialize(initializer: Initializer) -> dict[str, Any]:
+def serialize(initializer: Initializer) -> Config:
     """What a file says of an initializer; the reverse of `get`.
 
     >>> serialize(RandomNormal(stddev=0.1))["config"]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from onefit.errors import mistyped, unknown
+from onefit.types import Identifier
 
 __all__ = ["Registry", "computes_like", "nearest", "nearest_formula"]
 
@@ -110,7 +111,7 @@ class Registry:
         """Every registered class or function once, in the order of registration."""
         return list(dict.fromkeys(self._known.values()))
 
-    def get(self, identifier: Any) -> Any:
+    def get(self, identifier: Identifier) -> Any:
         """The object that a string, a config dict, a class or an object means.
 
         None stays None; a callable stays itself; a class is made with its defaults.

@@ -14,10 +14,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jax.typing import DTypeLike
 
 from onefit import config
 from onefit.errors import invalid, mistyped
-from onefit.types import Array
+from onefit.types import Array, ArrayLike, Function
 
 __all__ = ["Variable", "view"]
 
@@ -61,9 +62,9 @@ class Variable:
 
     def __init__(
         self,
-        initializer: Any,  # an array, nested lists, or a function (shape, dtype)
+        initializer: ArrayLike | Function,  # or a function (shape, dtype)
         shape: tuple[int, ...] | None = None,
-        dtype: Any = None,  # a name, or what numpy and jax take for one
+        dtype: DTypeLike | None = None,  # a name, or what numpy and jax take for one
         trainable: bool = True,
         name: str | None = None,
     ) -> None:
@@ -103,7 +104,7 @@ class Variable:
         """The array, copied to numpy."""
         return np.array(self.value)
 
-    def assign(self, value: Any) -> "Variable":
+    def assign(self, value: "Variable | ArrayLike") -> "Variable":
         """Replaces the array by one of its shape; numbers take its type.
 
         Raises:
@@ -135,11 +136,11 @@ class Variable:
         self._write(new.astype(old.dtype))
         return self
 
-    def assign_add(self, value: Any) -> "Variable":
+    def assign_add(self, value: "Variable | ArrayLike") -> "Variable":
         """Adds to the array: v := v + value."""
         return self.assign(self.value + _value_of(value))
 
-    def assign_sub(self, value: Any) -> "Variable":
+    def assign_sub(self, value: "Variable | ArrayLike") -> "Variable":
         """Subtracts from the array: v := v - value."""
         return self.assign(self.value - _value_of(value))
 
@@ -163,7 +164,9 @@ class Variable:
         """How many numbers the array has."""
         return self.value.size
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(
+        self, dtype: DTypeLike | None = None, copy: bool | None = None
+    ) -> np.ndarray:
         del copy  # always a copy: the array itself may be replaced at any time
         return np.array(self.value, dtype)
 
@@ -248,7 +251,7 @@ def _value_of(x: Any) -> Any:
     return x.value if isinstance(x, Variable) else x
 
 
-def _as_array(where: str, value: Any) -> Array:
+def _as_array(where: str, value: object) -> Array:
     """An array of its own; traced values stay as they are."""
     value = _value_of(value)
     if isinstance(value, jax.Array):
@@ -266,14 +269,16 @@ def _operators() -> None:
     for name in (*two.split(), *compared.split(), "neg", "pos", "abs", "invert"):
         function = getattr(operator, f"__{name}__")
 
-        def method(self: Variable, *other: Any, function: Any = function) -> Array:
+        def method(self: Variable, *other: Any, function: Function = function) -> Array:
             return function(jnp.asarray(self.value), *map(_value_of, other))
 
         setattr(Variable, f"__{name}__", method)
     for name in two.split():
         function = getattr(operator, f"__{name}__")
 
-        def reflected(self: Variable, other: Any, function: Any = function) -> Array:
+        def reflected(
+            self: Variable, other: ArrayLike | Variable, function: Function = function
+        ) -> Array:
             return function(_value_of(other), jnp.asarray(self.value))
 
         setattr(Variable, f"__r{name}__", reflected)

@@ -1,7 +1,6 @@
 # ruff: noqa: D102
 """Activations as layers of their own."""
 
-from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -11,7 +10,7 @@ from onefit.description import number, off, setting
 from onefit.layers.base import Layer
 from onefit.layers.settings import constraint, initial, regularizer
 from onefit.layers.shapes import Same, SameShape, from_front, having, whole_axes
-from onefit.types import Generator, Params, Shape, State
+from onefit.types import Function, Generator, Params, Shape, State
 
 __all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 
@@ -76,7 +75,7 @@ class ReLU(SameShape, Layer):
     threshold: float = number(default=0.0, minimum=0)
 
     @property
-    def ends_in(self) -> Callable[..., Any]:
+    def ends_in(self) -> Function:
         if not (off(self.negative_slope) and off(self.threshold)):
             return activations.leaky_relu
         return activations.relu if self.max_value is None else activations.relu6
@@ -114,7 +113,7 @@ class LeakyReLU(SameShape, Layer):
     negative_slope: float = number(default=0.3, minimum=0)
 
     @property
-    def ends_in(self) -> Callable[..., Any]:
+    def ends_in(self) -> Function:
         return activations.leaky_relu
 
     def compute(self, params: Params, x: Same) -> Same:
@@ -156,7 +155,7 @@ class PReLU(SameShape, Layer):
     )
 
     @property
-    def ends_in(self) -> Callable[..., Any]:
+    def ends_in(self) -> Function:
         return activations.leaky_relu
 
     def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
@@ -211,7 +210,7 @@ class ELU(SameShape, Layer):
     alpha: float = number(default=1.0)
 
     @property
-    def ends_in(self) -> Callable[..., Any]:
+    def ends_in(self) -> Function:
         return activations.elu
 
     def compute(self, params: Params, x: Same) -> Same:
@@ -241,7 +240,7 @@ class Softmax(SameShape, Layer):
     axis: Any = setting(default=-1, check=whole_axes)
 
     @property
-    def ends_in(self) -> Callable[..., Any]:
+    def ends_in(self) -> Function:
         return activations.softmax
 
     def compute(self, params: Params, x: Same) -> Same:

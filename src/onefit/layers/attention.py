@@ -39,7 +39,7 @@ def swap(a: Array) -> Array:
     return jnp.swapaxes(a, -1, -2)
 
 
-def where_all(masks: list[Mask]) -> Any:
+def where_all(masks: list[Mask]) -> Array | None:
     """Where all masks are True that there are; None if there is none."""
     known = [mask for mask in masks if mask is not None]
     return functools.reduce(jnp.logical_and, known) if known else None
@@ -57,13 +57,13 @@ def softmax(scores: Array) -> Array:
 
 
 @softmax.defjvp
-def _softmax_jvp(primals: Any, tangents: Any) -> Any:
+def _softmax_jvp(primals: Tree, tangents: Tree) -> tuple[Array, Array]:
     weights, (slope,) = softmax(*primals), tangents
     mean = jnp.sum(weights * slope, axis=-1, keepdims=True)
     return weights, weights * (slope - mean)
 
 
-def softmax_where(scores: Array, there: Any) -> Array:
+def softmax_where(scores: Array, there: Array | None) -> Array:
     """Softmax over the keys that are there; zeros for a query with none."""
     if there is None:
         return softmax(scores)
@@ -96,7 +96,7 @@ class Attends(Layer, abstract=True):
     def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
         return mask[0] if isinstance(mask, tuple) else None
 
-    def _masks(self, x: tuple[Any, ...], mask: Mask) -> list[Any]:
+    def _masks(self, x: Tree, mask: Mask) -> list[Mask]:
         """A mask, or None, for each of the inputs, of its shape without features."""
         if mask is None:
             return [None] * len(x)
@@ -110,7 +110,7 @@ class Attends(Layer, abstract=True):
         pairs = zip(x, (*mask, *[None] * (len(x) - len(mask))), strict=True)
         return [m if m is None else self._spread(a, m) for a, m in pairs]
 
-    def _spread(self, a: Any, mask: Mask) -> Any:
+    def _spread(self, a: Array, mask: Mask) -> Array:
         """The mask of an input over all its axes but the features'."""
         if not 2 <= mask.ndim < a.ndim or mask.shape != a.shape[: mask.ndim]:
             raise self.misfit(
@@ -121,7 +121,7 @@ class Attends(Layer, abstract=True):
         mask = mask.reshape(mask.shape + (1,) * (a.ndim - 1 - mask.ndim)) != 0
         return jnp.broadcast_to(mask, a.shape[:-1])
 
-    def _several(self, input_shape: Shapes, most: int, write: str) -> list[Any]:
+    def _several(self, input_shape: Shapes, most: int, write: str) -> list[Shapes]:
         """The shapes of query, value, key and what else there is, None for nothing."""
         given = [input_shape] if is_shape(input_shape) else list(input_shape)
         if not 2 <= len(given) <= most or None in given[:2]:
@@ -210,7 +210,7 @@ class _Single(Attends, abstract=True):
         y = self.output_shape(input_shape)
         return (y, (*query[:-1], key[-2])) if return_attention_scores else y
 
-    def _shapes(self, input_shape: Shapes) -> list[Any]:
+    def _shapes(self, input_shape: Shapes) -> list[Shapes]:
         write = f"{type(self).__name__}()([query, value])"
         shapes = self._several(input_shape, 3, write)
         query, _, key = shapes
@@ -334,7 +334,7 @@ class AdditiveAttention(_Single):
         sums = jnp.tanh(query[..., :, None, :] + key[..., None, :, :])
         return jnp.sum(params.get("scale", 1.0) * sums, -1)
 
-    def _shapes(self, input_shape: Shapes) -> list[Any]:
+    def _shapes(self, input_shape: Shapes) -> list[Shapes]:
         shapes = super()._shapes(input_shape)
         features = known = shapes[0][-1]
         if self.use_scale and self.built:

@@ -21,7 +21,17 @@ from onefit.layers.base import Layer, where
 from onefit.layers.composite import Composite
 from onefit.layers.einsum_dense import EinsumDense, output_sizes
 from onefit.layers.settings import KernelAndBias, seed
-from onefit.types import Array, Generator, Mask, Params, Shape, Shapes, State, Tree
+from onefit.types import (
+    Array,
+    Config,
+    Generator,
+    Mask,
+    Params,
+    Shape,
+    Shapes,
+    State,
+    Tree,
+)
 
 __all__ = ["GroupQueryAttention", "MultiHeadAttention"]
 
@@ -50,7 +60,7 @@ def _split(a: Array, axes: tuple[int, ...]) -> Array:
     )
 
 
-def _join(a: Array, shape: Any, axes: tuple[int, ...]) -> Array:
+def _join(a: Array, shape: tuple[int, ...], axes: tuple[int, ...]) -> Array:
     """The reverse of `_split`; the shape is that of (batch, ...)."""
     order = _order(len(shape) + 2, axes)
     whole = (*shape, a.shape[1], a.shape[-1])
@@ -96,7 +106,7 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
         """The axes of an input along which time runs."""
         return tuple(range(1, ndim - 1))
 
-    def _widths(self, query: Any) -> tuple[int | None, ...]:
+    def _widths(self, query: Shape) -> tuple[int | None, ...]:
         """The sizes of the output's features."""
         return query[-1:]
 
@@ -108,7 +118,7 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
             for kind in ("initializer", "regularizer", "constraint")
         }
 
-        def into(heads: int, size: int, activation: Any = None) -> Layer:
+        def into(heads: int, size: int, activation: str | None = None) -> Layer:
             bias = "nh" if self.use_bias else None
             equation = "...x,xnh->...nh"
             return EinsumDense(equation, (heads, size), activation, bias, **common)
@@ -123,7 +133,7 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
         parts["value_dense"] = into(groups, value_size)
         return parts | {"output_dense": back}
 
-    def gather(self, *inputs: Any, **options: Any) -> tuple[Any, dict[str, Any]]:
+    def gather(self, *inputs: Any, **options: Any) -> tuple[Tree, Config]:
         if len(inputs) == 1 and isinstance(inputs[0], tuple | list):
             inputs = tuple(inputs[0])
         given = dict(zip(INPUTS, inputs, strict=False))
@@ -190,10 +200,10 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
         query: Tree,
         value: Tree,
         key: Tree,
-        told: list[Any],
+        told: list[Mask],
         mask: Mask,
         causal: bool,
-    ) -> Any:
+    ) -> Array | None:
         """Which keys each query may see, None for all.
 
         It broadcasts to (rows, groups, heads of a group · queries, keys).
@@ -204,7 +214,7 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
         given = self._masks(inputs, tuple(explicit))
         masks = [b if a is None else a for a, b in zip(given, carried, strict=True)]
 
-        def along(mask: Mask) -> Any:  # (rows, 1, 1, time)
+        def along(mask: Mask) -> Array:  # (rows, 1, 1, time)
             return _split(mask[..., None, None], axes)[:, None, ..., 0]
 
         queries, keys = (math.prod(a.shape[i] for i in axes) for a in (query, value))
@@ -224,7 +234,7 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
         seen = jnp.broadcast_to(seen, (*seen.shape[:-3], each, queries, keys))
         return seen.reshape(*seen.shape[:-3], each * queries, keys)
 
-    def _given(self, mask: Mask, query: Any, value: Any) -> Any:
+    def _given(self, mask: Mask, query: Shapes, value: Shapes) -> Array:
         """The attention mask as (rows, groups, heads of a group, queries, keys)."""
         shape, axes = self._scores_shape(query, value), self._axes(len(query))
         before = len(shape) - 2 * len(axes)  # the axes up to the heads'
@@ -257,13 +267,13 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
         y = self.output_shape(input_shape)
         return (y, self._scores_shape(query, value)) if return_attention_scores else y
 
-    def _scores_shape(self, query: Any, value: Any) -> Any:
+    def _scores_shape(self, query: Shapes, value: Shapes) -> Shapes:
         axes = self._axes(len(query))
         rest = [query[i] for i in range(len(query) - 1) if i not in axes]
         times = [a[i] for a in (query, value) for i in axes]
         return (*rest, self._sizes[0], *times)
 
-    def _shapes(self, input_shape: Shapes) -> list[Any]:
+    def _shapes(self, input_shape: Shapes) -> list[Shapes]:
         write = "layer(x, x) for x to attend to itself"
         shapes = self._several(input_shape, len(INPUTS), write)
         query, value, *_ = shapes
@@ -308,7 +318,7 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
                 "mask[i, t, s] says whether query t of row i sees key s",
             )
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """The settings by Keras' names."""
         given = super().get_config()
         del given["flash_attention"]
@@ -329,7 +339,7 @@ def _widened(shape: Shape, ndim: int, before: int) -> Shape:
     return (*shape[: len(shape) - late], *missing, *shape[len(shape) - late :])
 
 
-def _as_axes(value: Any) -> Any:
+def _as_axes(value: object) -> object:
     return (value,) if is_whole(value, -(2**31)) else value
 
 
@@ -419,7 +429,7 @@ class MultiHeadAttention(_Heads, _Sizes):
             return super()._axes(ndim)
         return tuple(a % ndim for a in self.attention_axes)
 
-    def _widths(self, query: Any) -> tuple[int | None, ...]:
+    def _widths(self, query: Shape) -> tuple[int | None, ...]:
         return self.output_features or super()._widths(query)
 
 

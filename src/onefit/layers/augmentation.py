@@ -1,7 +1,7 @@
 # ruff: noqa: D102
 """Layers that change images at random while training, each image by its own draw."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ from onefit.layers.dropout import Noise
 from onefit.layers.images import channels_last, image_axes, resized, window
 from onefit.layers.reshaping import data_format
 from onefit.layers.settings import seed
-from onefit.types import Array, Key, Params, Shape, State
+from onefit.types import Array, ArrayLike, Key, Params, Shape, State
 
 __all__ = [
     "RandomBrightness",
@@ -27,16 +27,19 @@ __all__ = [
 ]
 
 
+T = TypeVar("T")
+
+
 # Settings -----------------------------------------------------------------------------
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     """Whether this is a plain number (True is none)."""
     plain = isinstance(value, int | float | np.number)
     return plain and not isinstance(value, bool)
 
 
-def _two(value: Any, what: str) -> Any:
+def _two(value: T, what: str) -> T | np.ndarray:
     """Two numbers as an array, which varies without compiling again; else as it is."""
     if not isinstance(value, list | tuple):
         return value
@@ -50,13 +53,13 @@ def _two(value: Any, what: str) -> Any:
     return np.asarray(value, "float64")
 
 
-def _factor(value: Any) -> Any:
+def _factor(value: object) -> object:
     """A factor: a number for itself either way, or two in any order."""
     value = _two(value, "factor")
     return np.sort(value) if isinstance(value, np.ndarray) else value
 
 
-def _contrast(value: Any) -> Any:
+def _contrast(value: object) -> object:
     """How far down and how far up: one number is both."""
     return _two((value, value) if _is_number(value) else value, "factor")
 
@@ -74,13 +77,13 @@ def _range(value: Any) -> tuple[float, float]:
     return tuple(sorted(value))
 
 
-def _bounds(factor: Any, x: Array) -> tuple[Any, Any]:
+def _bounds(factor: ArrayLike, x: Array) -> tuple[Array, Array]:
     """The lowest and the highest draw."""
     factor = jnp.asarray(factor, x.dtype)
     return (factor[0], factor[1]) if factor.ndim else (-abs(factor), abs(factor))
 
 
-def _uniform(key: Key, low: Any, high: Any, x: Array) -> Array:
+def _uniform(key: Key, low: Array, high: Array, x: Array) -> Array:
     """One draw an image, (batch,)."""
     return low + (high - low) * jax.random.uniform(key, x.shape[:1], x.dtype)
 
@@ -91,7 +94,9 @@ FILL_MODES = ("reflect", "wrap", "constant", "nearest")
 INTERPOLATIONS = ("nearest", "bilinear")
 
 
-def _taps(at: Array, n: int, fill_mode: str, interpolation: str) -> list[Any]:
+def _taps(
+    at: Array, n: int, fill_mode: str, interpolation: str
+) -> list[tuple[Array, Array]]:
     """The pixels of n that count for a place between them: [(indices, weights), ...].
 
     What counts beyond the edge for "constant" has weight zero.
@@ -140,7 +145,7 @@ class _Augmentation(Noise, abstract=True):
                     f"write {name}=0.2 for a fifth",
                 )
 
-    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
         """What `change` does to each image; x is (batch, height, width, channels)."""
         raise NotImplementedError(f"{type(self).__name__} has no draw method")
 
@@ -259,7 +264,7 @@ class RandomFlip(_Augmentation):
     seed: int | None = seed()
     data_format: str = setting(default=None, convert=data_format)
 
-    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
         across, down = jax.random.bernoulli(key, 0.5, (2, x.shape[0]))
         return (
             across if self.mode.startswith("horizontal") else None,
@@ -311,7 +316,7 @@ class RandomRotation(_Moved, _Factor):
 
     factors = ("factor",)
 
-    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
         return (2.0 * np.pi * _uniform(key, *_bounds(self.factor, x), x),)
 
     def change(self, x: Array, *drawn: Any) -> Array:
@@ -360,7 +365,7 @@ class RandomZoom(_Moved, _Factors):
 
     width_factor: Any = number(default=None, optional=True, convert=_factor)
 
-    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
         keys = jax.random.split(key)
         high = 1.0 + _uniform(keys[0], *_bounds(self.height_factor, x), x)
         if self.width_factor is None:
@@ -408,7 +413,7 @@ class RandomTranslation(_Moved, _Factors):
 
     factors = ("height_factor", "width_factor")
 
-    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
         factors = self.height_factor, self.width_factor
         draws = zip(jax.random.split(key), factors, x.shape[1:3], strict=True)
         return tuple(size * _uniform(k, *_bounds(f, x), x) for k, f, size in draws)
@@ -473,7 +478,7 @@ class RandomCrop(_Augmentation):
 
         return channels_last(self, x, sized), state
 
-    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
         most = x.shape[1] - self.height, x.shape[2] - self.width
         return tuple(jax.random.randint(key, (2,), 0, jnp.asarray(most) + 1))
 
@@ -532,7 +537,7 @@ class RandomContrast(_Augmentation):
     seed: int | None = seed()
     data_format: str = setting(default=None, convert=data_format, kw_only=True)
 
-    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
         low, up = jnp.broadcast_to(jnp.asarray(self.factor, x.dtype), (2,))
         return (_uniform(key, 1.0 - low, 1.0 + up, x),)
 
@@ -580,7 +585,7 @@ class RandomBrightness(_Augmentation):
     seed: int | None = seed()
     data_format: str = setting(default=None, convert=data_format, kw_only=True)
 
-    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
         low, high = self.value_range
         return ((high - low) * _uniform(key, *_bounds(self.factor, x), x),)
 

@@ -3,7 +3,6 @@
 import functools
 import inspect
 import math
-from collections.abc import Callable
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import jax
@@ -17,7 +16,23 @@ from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.face import HALVES, Face, Weights, as_shape, dtype_name
 from onefit.layers.symbolic import Call, Tensor, is_symbolic, way_to
 from onefit.registry import Registry, computes_like, snake_case
-from onefit.types import Array, Generator, Params, Shape, State, batch_shape, is_shape
+from onefit.types import (
+    Array,
+    ArrayLike,
+    Config,
+    Function,
+    Generator,
+    Key,
+    Mask,
+    Params,
+    Scalar,
+    Shape,
+    Shapes,
+    State,
+    Tree,
+    batch_shape,
+    is_shape,
+)
 
 __all__ = ["Layer", "Role"]
 
@@ -69,9 +84,9 @@ def _apply(
     layer: "Layer",
     params: Params,
     state: State,
-    x: Any,
-    mask: Any,
-    seed: Any,
+    x: Tree,
+    mask: Mask,
+    seed: Scalar,
     training: bool,
     options: tuple[tuple[str, Any], ...],
 ):
@@ -169,7 +184,7 @@ class Layer(Face, Description):
         if not self._named:
             self.name = snake_case(type(self).__name__)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """The settings by Keras' names."""
         config = super().get_config()
         # Where Keras 2 let the first layer say the model's input: not the layer's own.
@@ -183,7 +198,7 @@ class Layer(Face, Description):
         del rng, input_shape
         return {}, {}
 
-    def fresh(self, rng: np.random.Generator, input_shape: Any) -> tuple[Params, State]:
+    def fresh(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
         """What `init` makes, in the layer's own type if it has one."""
         weights = self.init(rng, input_shape)
         if self.own_dtype is None:
@@ -195,19 +210,19 @@ class Layer(Face, Description):
         self,
         params: Params,
         state: State,
-        x: Any,
+        x: Tree,
         *,
         training: bool = False,
         key: Array | None = None,
         **options: Any,
-    ) -> tuple[Any, State]:
+    ) -> tuple[Tree, State]:
         """The forward pass: (output, new state). Pure.
 
         By default the output that `compute` gives, and the state as it was.
         """
         return self.compute(params, x, **options), state
 
-    def compute(self, params: Params, x: Any) -> Any:
+    def compute(self, params: Params, x: Tree) -> Tree:
         """The output of a layer without state or randomness; takes a mask if it asks.
 
         Such a layer writes this in place of `apply`.
@@ -218,33 +233,35 @@ class Layer(Face, Description):
         """The error for what does not fit this layer, which it names."""
         return invalid(where(self), received, expected, fix)
 
-    def as_built(self, seen: Any, known: Any, what: str, shape: Any, fix: str) -> None:
+    def as_built(
+        self, seen: object, known: object, what: str, shape: Shapes, fix: str
+    ) -> None:
         """Refuses an input with another size than the layer was built for."""
         if seen != known:
             received = f"{seen} {what} (input shape {shape})"
             raise self.misfit(received, f"{known}, as it was built for", fix)
 
-    def output_shape(self, input_shape: Any) -> Any:
+    def output_shape(self, input_shape: Shapes) -> Shapes:
         """The output's shape for this input's; found by tracing unless overridden."""
         return traced_output_shape(self, input_shape)
 
-    def call_shape(self, input_shape: Any, **options: Any) -> Any:
+    def call_shape(self, input_shape: Shapes, **options: Any) -> Shapes:
         """The output's shape in a call with these options, which may add outputs."""
         del options
         return self.output_shape(input_shape)
 
-    def check_input(self, x: Any) -> None:
+    def check_input(self, x: Tree) -> None:
         """Refuses numbers that the layer cannot mean, before any time is spent.
 
         Asked of a layer that an input leads to directly, with arrays on the host.
         """
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
         """Which steps of the output there are, given which of inputs: None for all."""
         del inputs
         return mask if self.supports_masking else None
 
-    def gather(self, *inputs: Any, **options: Any) -> tuple[Any, dict[str, Any]]:
+    def gather(self, *inputs: Any, **options: Any) -> tuple[Tree, Config]:
         """What a call hands to `apply`: x, and the static options.
 
         A layer that is called with several arguments makes one tuple of them here.
@@ -266,11 +283,11 @@ class Layer(Face, Description):
         self,
         params: Params,
         state: State,
-        x: Any,
+        x: Tree,
         *,
         training: bool,
-        key: Any,
-        mask: Any = None,
+        key: Key | None,
+        mask: Mask = None,
         use_mask: bool = True,
         **options: Any,
     ) -> Outcome:
@@ -302,7 +319,7 @@ class Layer(Face, Description):
             there = (there, *[None] * (len(y) - 1))  # the first output has the steps
         return Outcome(y, state, penalty, there)
 
-    def penalty(self, params: Params) -> Any:
+    def penalty(self, params: Params) -> Scalar:
         """What the weights' regularizers add to the loss: sum of Omega(w).
 
         A weight `kernel` is held by the setting `kernel_regularizer`, if there is one.
@@ -312,7 +329,7 @@ class Layer(Face, Description):
             start=0.0,
         )
 
-    def multiplications(self, input_shape: Any) -> int:
+    def multiplications(self, input_shape: Shapes) -> int:
         """About how many multiplications the forward pass of one example takes.
 
         Each matrix of weights is met once at every place of the input, or output.
@@ -344,19 +361,19 @@ class Layer(Face, Description):
             name: rule(params[name]) for name, rule in self._rules("constraint", params)
         }
 
-    def _rules(self, kind: str, params: Params) -> list[tuple[str, Any]]:
+    def _rules(self, kind: str, params: Params) -> list[tuple[str, Function]]:
         # The rule of a recurrent_kernel is in the setting recurrent_regularizer.
         stems = [(name, name.removesuffix("_kernel")) for name in params]
         found = [(name, getattr(self, f"{stem}_{kind}", None)) for name, stem in stems]
         return [(name, rule) for name, rule in found if rule is not None]
 
     @property
-    def ends_in(self) -> Callable[..., Any] | None:
+    def ends_in(self) -> Function | None:
         """The activation that the output comes from; None where there is none."""
         return getattr(self, "activation", None)
 
     @property
-    def told_shape(self) -> Any:
+    def told_shape(self) -> Shapes:
         """The input's shape, without the batch, if the layer was told of it."""
         return self.input_shape or (self.input_dim and (self.input_dim,))
 
@@ -384,7 +401,7 @@ class Layer(Face, Description):
         """Whether the layer makes no weights, whatever its input."""
         return type(self).init is Layer.init
 
-    def build(self, input_shape: Any, rng: Generator | None = None) -> Self:
+    def build(self, input_shape: Shapes, rng: Generator | None = None) -> Self:
         """Makes the weights for this input shape (the batch first, as None)."""
         input_shape = as_shape(input_shape)
         self.output_shape(input_shape)  # refuses what does not fit, before any weight
@@ -407,8 +424,8 @@ class Layer(Face, Description):
     _calls: ClassVar[tuple[Call, ...]] = ()
 
     def __call__(
-        self, *inputs: Any, training: bool | None = None, mask: Any = None, **named: Any
-    ) -> Any:
+        self, *inputs: Any, training: bool | None = None, mask: Mask = None, **rest: Any
+    ) -> Tree:
         """The layer's output for arrays; the first call makes the weights.
 
         Called on what `Input` gives, the layer becomes part of a graph instead, and the
@@ -418,9 +435,9 @@ class Layer(Face, Description):
             *inputs: An array, a list of several, or what the layer's call takes.
             training: Whether the layer trains; in a graph, whatever the model does.
             mask: Which steps of the input there are, (batch, time), if not all.
-            **named: What the layer's call takes beside.
+            **rest: What the layer's call takes beside.
         """
-        x, options = self.taken(*inputs, **named)
+        x, options = self.taken(*inputs, **rest)
         if is_symbolic((x, mask)):
             if training is not None:
                 options = options | {"training": bool(training)}
@@ -452,27 +469,27 @@ class Layer(Face, Description):
         object.__setattr__(self, "_losses", [] if penalty is None else [penalty])
         return y
 
-    def taken(self, *inputs: Any, **named: Any) -> tuple[Any, dict[str, Any]]:
+    def taken(self, *inputs: Any, **named: Any) -> tuple[Tree, Config]:
         """The x of a call, several inputs as a tuple, and its static options."""
         if "inputs" in named:  # as Keras calls the first argument
             inputs = (named.pop("inputs"), *inputs)
         x, options = self.gather(*inputs, **named)
         return _several(x), options
 
-    def as_input(self, x: Any) -> Array:
+    def as_input(self, x: ArrayLike) -> Array:
         """Numbers for the layer: in the library's float type, or whole ones as such."""
         x = x if isinstance(x, jax.Array) else np.asarray(x)
         whole = not jnp.issubdtype(x.dtype, jnp.inexact)
         cast = x.dtype == np.float64 or (whole and not self.integers)
         return x.astype(config.floatx()) if cast else x
 
-    def _fit(self, input_shape: Any, options: Any = ()) -> Any:
+    def _fit(self, input_shape: Shapes, options: Config | None = None) -> Shapes:
         """The output's shape; the layer has its weights afterwards."""
         if not self.built:
             self.build(input_shape)
-        return self.call_shape(input_shape, **dict(options))
+        return self.call_shape(input_shape, **(options or {}))
 
-    def _record(self, x: Any, mask: Any, options: dict[str, Any]) -> Any:
+    def _record(self, x: Tree, mask: Mask, options: Config) -> Tree:
         """A call of a graph: what stands for the output."""
         for value in jax.tree.leaves((x, mask)):
             if not isinstance(value, Tensor):
@@ -494,12 +511,12 @@ class Layer(Face, Description):
         return call.outputs
 
     @property
-    def output(self) -> Any:
+    def output(self) -> Tree:
         """What stands for the output in a graph, of a layer that was called once."""
         return self._only_call().outputs
 
     @property
-    def input(self) -> Any:
+    def input(self) -> Tree:
         """What stands for the input in a graph, of a layer that was called once."""
         return self._only_call().sources
 
@@ -518,7 +535,7 @@ class Layer(Face, Description):
         self.slot.store(params, state)
 
 
-def _several(x: Any) -> Any:
+def _several(x: Tree) -> Tree:
     """Several inputs as a tuple; nested lists of numbers as one array, not several."""
     if isinstance(x, list):
         if not any(hasattr(leaf, "shape") for leaf in jax.tree.leaves(x)):
@@ -527,7 +544,7 @@ def _several(x: Any) -> Any:
     return tuple(_several(v) for v in x) if isinstance(x, tuple) else x
 
 
-def traced_output_shape(layer: Layer, input_shape: Any) -> Any:
+def traced_output_shape(layer: Layer, input_shape: Shapes) -> Shapes:
     """The output shape by abstract evaluation: nothing is computed.
 
     Each open size is traced as two different numbers, one after the other; an output
@@ -544,14 +561,14 @@ def traced_output_shape(layer: Layer, input_shape: Any) -> Any:
     )
 
 
-def _sizes(layer: Layer, input_shape: Any, open_size: int) -> Any:
+def _sizes(layer: Layer, input_shape: Shapes, open_size: int) -> Tree:
     """The outputs, abstractly, with every open size taken as this number."""
 
     def fill(shape: Shape) -> jax.ShapeDtypeStruct:
         sizes = tuple(open_size if size is None else size for size in shape)
         return jax.ShapeDtypeStruct(sizes, jnp.dtype(config.floatx()))
 
-    def forward(x: Any) -> Any:
+    def forward(x: Tree) -> Tree:
         params, state = layer.fresh(np.random.default_rng(0), input_shape)
         key = jax.random.key(0) if layer.random else None
         return layer.apply(params, state, x, training=False, key=key)[0]

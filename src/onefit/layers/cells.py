@@ -12,7 +12,7 @@ from onefit.description import number, off, setting
 from onefit.errors import invalid, is_whole, mistyped
 from onefit.layers.base import Layer
 from onefit.layers.composite import Composite, a_layer
-from onefit.layers.scanning import Matrix, once, project, recur, scan_steps
+from onefit.layers.scanning import Matrix, Recurrence, once, project, recur, scan_steps
 from onefit.layers.settings import (
     Units,
     activation,
@@ -23,7 +23,9 @@ from onefit.layers.settings import (
 )
 from onefit.types import (
     Array,
+    Config,
     Float,
+    Function,
     Generator,
     Key,
     Mask,
@@ -40,13 +42,13 @@ __all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
 # Recurrences --------------------------------------------------------------------------
 
 
-def elementwise(g: Any) -> bool:
+def elementwise(g: object) -> bool:
     """Whether it is known that each number of g(z) depends on that of z alone."""
     facts: activations.Facts | None = getattr(g, "facts", None)
     return facts is not None and not facts.across
 
 
-def activate(functions: tuple[Any, ...], z: Array) -> tuple[Array, Array]:
+def activate(functions: tuple[Function, ...], z: Array) -> tuple[Array, Array]:
     """g_k(z_k) and g_k'(z_k) of neighbouring blocks z_k of the columns.
 
     Sigmoids and tanhs are one function of all columns at once, as
@@ -77,11 +79,11 @@ class SimpleRecurrence(NamedTuple):
     product: Any = Matrix()
     gates: int = 1
 
-    def step(self, z: Wide, q: Wide, states: Tree) -> Any:
+    def step(self, z: Wide, q: Wide, states: Tree) -> tuple[Tree, tuple[Array, ...]]:
         h, slope = activate((self.activation,), z + q)
         return (h,), (slope,)
 
-    def back(self, kept: Tree, states: Tree) -> Any:
+    def back(self, kept: Tree, states: Tree) -> tuple[Array, tuple[Array | None, ...]]:
         return states[0] * kept[0], (None,)
 
     def inner(self, dz: Wide, kept: Tree) -> Wide:
@@ -96,7 +98,7 @@ class LSTMRecurrence(NamedTuple):
     product: Any = Matrix()
     gates: int = 4
 
-    def step(self, z: Wide, q: Wide, states: Tree) -> Any:
+    def step(self, z: Wide, q: Wide, states: Tree) -> tuple[Tree, tuple[Array, ...]]:
         _, before = states
         g, gate = self.activation, self.recurrent_activation
         values, slopes = activate((gate, gate, g, gate), z + q)
@@ -106,7 +108,7 @@ class LSTMRecurrence(NamedTuple):
         partners = jnp.concatenate([new, before, i, a], -1)
         return (o * a, c), (partners * slopes, o * slope, f)
 
-    def back(self, kept: Tree, states: Tree) -> Any:
+    def back(self, kept: Tree, states: Tree) -> tuple[Array, tuple[Array | None, ...]]:
         (slopes, to_c, f), (dh, dc) = kept, states
         dc = dc + dh * to_c
         return jnp.concatenate([dc, dc, dc, dh], -1) * slopes, (None, dc * f)
@@ -123,7 +125,7 @@ class GRURecurrence(NamedTuple):
     product: Any = Matrix()
     gates: int = 3
 
-    def step(self, z: Wide, q: Wide, states: Tree) -> Any:
+    def step(self, z: Wide, q: Wide, states: Tree) -> tuple[Tree, tuple[Array, ...]]:
         (h,), width = states, z.shape[-1] // 3
         gate, both = self.recurrent_activation, 2 * width
         values, slopes = activate((gate, gate), z[..., :both] + q[..., :both])
@@ -134,7 +136,7 @@ class GRURecurrence(NamedTuple):
         first = jnp.concatenate([h - n, to_n * inner], -1) * slopes
         return (u * h + (1.0 - u) * n,), (jnp.concatenate([first, to_n], -1), u, r)
 
-    def back(self, kept: Tree, states: Tree) -> Any:
+    def back(self, kept: Tree, states: Tree) -> tuple[Array, tuple[Array | None, ...]]:
         (slopes, u, _), (dh,) = kept, states
         return jnp.concatenate([dh, dh, dh], -1) * slopes, (dh * u,)
 
@@ -183,7 +185,7 @@ class Recurrent(Units, Layer, abstract=True):
         return not (off(self.dropout) and off(self.recurrent_dropout))
 
     @property
-    def state_size(self) -> Any:
+    def state_size(self) -> int | tuple[int, ...]:
         """The size of the state, or of each of several."""
         return self.units if self.memories == 1 else (self.units,) * self.memories
 
@@ -214,12 +216,12 @@ class Recurrent(Units, Layer, abstract=True):
         """How the bias starts."""
         return self.bias_initializer.draw(rng, (self.gates * self.units,))
 
-    def biases(self, params: Params) -> tuple[Any, Any]:
+    def biases(self, params: Params) -> tuple[Array | None, Array | None]:
         """What is added to x · W, and to h · R."""
         return params.get("bias"), None
 
     @property
-    def formula(self) -> Any:
+    def formula(self) -> Recurrence:
         """The recurrence."""
         raise NotImplementedError(f"{type(self).__name__} has no formula")
 
@@ -236,7 +238,7 @@ class Recurrent(Units, Layer, abstract=True):
 
     def noises(
         self, key: Key | None, training: bool, x: Array, h: Array
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Array | None, Array | None]:
         """What x and h are multiplied by, the same at all times; None for nothing."""
         if not training or key is None:
             return None, None
@@ -244,7 +246,7 @@ class Recurrent(Units, Layer, abstract=True):
             key = jax.random.fold_in(key, self.seed)
         gates = self.gates if self.drops_by_gate else 1
 
-        def draw(number: int, rate: Any, like: Array) -> Any:
+        def draw(number: int, rate: float, like: Array) -> Array | None:
             if off(rate):
                 return None
             keep = jnp.asarray(1.0 - rate, like.dtype)
@@ -264,7 +266,7 @@ class Recurrent(Units, Layer, abstract=True):
         pairs = zip(noise, parts, strict=True)
         return jnp.concatenate([project(x * m, W) for m, W in pairs], -1)
 
-    def one(self, params: Params, x: Array, states: Tree, noises: Tree) -> Any:
+    def one(self, params: Params, x: Array, states: Tree, noises: Tree) -> Tree:
         """The states after one step."""
         z = self.projected(params, x[None], noises[0])[0]
         b, r = self.biases(params)
@@ -281,12 +283,12 @@ class Recurrent(Units, Layer, abstract=True):
         *,
         training: bool,
         key: Key | None,
-    ) -> tuple[Array, Any]:
+    ) -> tuple[Array, Tree]:
         """The outputs of all steps, or the last one; and the last states."""
         noises = self.noises(key, training, x[0], states[0])
         if not self.derived:
 
-            def step(x: Array, states: Tree, _: Any) -> Any:
+            def step(x: Array, states: Tree, _: Tree) -> tuple[Array, Tree, Tree]:
                 new = self.one(params, x, states, noises)
                 return new[0], new, ()
 
@@ -351,7 +353,7 @@ class GRUFormula(Recurrent, abstract=True):
             rng, (2, *shape) if self.reset_after else shape
         )
 
-    def biases(self, params: Params) -> tuple[Any, Any]:
+    def biases(self, params: Params) -> tuple[Array | None, Array | None]:
         bias = params.get("bias")
         return (bias, None) if bias is None or bias.ndim == 1 else (bias[0], bias[1])
 
@@ -363,7 +365,7 @@ class GRUFormula(Recurrent, abstract=True):
     def derived(self) -> bool:
         return self.reset_after and super().derived
 
-    def one(self, params: Params, x: Array, states: Tree, noises: Tree) -> Any:
+    def one(self, params: Params, x: Array, states: Tree, noises: Tree) -> Tree:
         if self.reset_after:
             return super().one(params, x, states, noises)
         (h,), of_h = states, noises[1]
@@ -383,7 +385,7 @@ class GRUFormula(Recurrent, abstract=True):
 class _CalledOnce(Layer, abstract=True):
     """What is called on one step: `cell(x, states)` gives (output, new states)."""
 
-    def gather(self, *inputs: Any, **options: Any) -> Any:
+    def gather(self, *inputs: Any, **options: Any) -> tuple[Tree, Config]:
         """x, and the states as a tuple."""
         if len(inputs) == 2:
             inputs = ((inputs[0], _tuple(inputs[1])),)
@@ -431,7 +433,7 @@ class _Cell(_CalledOnce, Recurrent, abstract=True):
         return wanted[0], wanted
 
 
-def _tuple(states: Tree) -> Any:
+def _tuple(states: Tree) -> tuple[Tree, ...]:
     """States as users give them, an array or lists of arrays, as tuples."""
     if isinstance(states, list | tuple):
         return tuple(_tuple(s) if isinstance(s, list | tuple) else s for s in states)
@@ -552,7 +554,7 @@ class GRUCell(_Cell, GRUFormula):
     _order = f"{Recurrent._order} reset_after"
 
 
-def _cells(value: Any) -> tuple[Layer, ...]:
+def _cells(value: object) -> tuple[Layer, ...]:
     """The cells of a stack."""
     if not isinstance(value, list | tuple) or not value:
         raise mistyped(
@@ -595,17 +597,17 @@ class StackedRNNCells(_CalledOnce, Composite):
         return {f"cell_{i}": cell for i, cell in enumerate(self.cells)}
 
     @property
-    def state_size(self) -> tuple[Any, ...]:
+    def state_size(self) -> tuple[tuple[int, ...], ...]:
         """The sizes of the states of each cell."""
         sizes = [cell.state_size for cell in self.cells]
         return tuple(n if isinstance(n, tuple) else (n,) for n in sizes)
 
     @property
-    def output_size(self) -> Any:
+    def output_size(self) -> int:
         """The size of the last cell's output."""
         return output_size(self.cells[-1])
 
-    def get_initial_state(self, batch_size: int) -> tuple[Any, ...]:
+    def get_initial_state(self, batch_size: int) -> tuple[Tree, ...]:
         """The states before the first step, by cell."""
         return tuple(zero_states(cell, batch_size) for cell in self.cells)
 
@@ -648,7 +650,7 @@ class StackedRNNCells(_CalledOnce, Composite):
 # Any cell -----------------------------------------------------------------------------
 
 
-def a_cell(value: Any) -> Layer:
+def a_cell(value: object) -> Layer:
     """A cell from what users write: a cell, its config, or a list, which is a stack.
 
     Raises:
@@ -670,13 +672,13 @@ def a_cell(value: Any) -> Layer:
     return cell
 
 
-def output_size(cell: Any) -> Any:
+def output_size(cell: Layer) -> int:
     """The size of a cell's output: its own word, or the size of its first state."""
     size = getattr(cell, "output_size", None)
     return jax.tree.leaves(cell.state_size)[0] if size is None else size
 
 
-def state_shapes(size: Any, batch: int | None) -> tuple[Any, ...]:
+def state_shapes(size: Shapes, batch: int | None) -> tuple[Shapes, ...]:
     """The shapes of the states, from a cell's `state_size`.
 
     >>> state_shapes((8, 4), None)
@@ -689,7 +691,7 @@ def state_shapes(size: Any, batch: int | None) -> tuple[Any, ...]:
     )
 
 
-def zero_states(cell: Any, batch: int) -> tuple[Any, ...]:
+def zero_states(cell: Layer, batch: int) -> tuple[Tree, ...]:
     """The states before the first step: the cell's own, or zeros."""
     own = getattr(cell, "get_initial_state", None)
     if own is not None:
@@ -701,7 +703,7 @@ def zero_states(cell: Any, batch: int) -> tuple[Any, ...]:
 
 
 def through_time(
-    cell: Any,
+    cell: Layer,
     params: Params,
     state: State,
     x: Array,
@@ -711,7 +713,7 @@ def through_time(
     *,
     training: bool,
     key: Key | None,
-) -> tuple[tuple[Array, Any], State]:
+) -> tuple[tuple[Array, Tree], State]:
     """((all outputs or the last, the last states), the cell's state).
 
     Args:
@@ -743,7 +745,7 @@ def through_time(
         told = {"training": training, "key": key}
         return cell.over(params, x, states, mask, sequences, **told), state
 
-    def step(x: Array, states: Tree, state: State) -> Any:
+    def step(x: Array, states: Tree, state: State) -> tuple[Array, Tree, State]:
         (y, new), state = cell.apply(
             params, state, (x, states), training=training, key=key
         )

@@ -1,6 +1,7 @@
 # ruff: noqa: D102
 """Layers made of layers: a wrapper, a pair of directions, a stack of cells."""
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import jax
@@ -9,12 +10,12 @@ import numpy as np
 from onefit.description import settings
 from onefit.errors import mistyped
 from onefit.layers.base import Layer, layers
-from onefit.types import Generator, Params, Shapes, Tree
+from onefit.types import Array, Generator, Params, Scalar, Shapes, Tree
 
 __all__ = ["Composite", "a_layer"]
 
 
-def a_layer(value: Any) -> Any:
+def a_layer(value: object) -> Layer:
     """A layer from what users write, for `setting(convert=a_layer)`: it, or a config.
 
     Raises:
@@ -79,7 +80,7 @@ class Composite(Layer, abstract=True):
         inner = {name: v for name, v in inner.items() if v is not own[name]}
         return super().replace(**inner | changes)
 
-    def rule(self, kind: str, key: str) -> Any:
+    def rule(self, kind: str, key: str) -> Callable[[Array], Array] | None:
         part, _, rest = key.partition("/")
         inner = self.parts().get(part) if rest else None
         return super().rule(kind, key) if inner is None else inner.rule(kind, rest)
@@ -127,7 +128,7 @@ class Composite(Layer, abstract=True):
         own = {k: w for k, w in params.items() if "/" not in k}
         return own | self.whole({n: p.free(self.of(n, params)) for n, p in parts})
 
-    def penalty(self, params: Params) -> Any:
+    def penalty(self, params: Params) -> Scalar:
         parts = self.parts().items()
         terms = (part.penalty(self.of(name, params)) for name, part in parts)
         return sum(terms, start=super().penalty(params))
@@ -138,7 +139,7 @@ class Composite(Layer, abstract=True):
         return super().constrain(params) | self.whole(held)
 
 
-def _below(part: Any, weights: Params) -> Params:
+def _below(part: str | int, weights: Params) -> Params:
     """What is called `part/...`, without that."""
     start = f"{part}/"
     return {
@@ -159,7 +160,7 @@ def _flat(weights: Tree) -> Params:
     }
 
 
-def _nested(layer: Layer, weights: Params) -> Any:
+def _nested(layer: Layer, weights: Params) -> Tree:
     """The reverse of `_flat`."""
     inner = getattr(layer, "layers", None)
     if inner is None:

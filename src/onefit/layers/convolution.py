@@ -5,6 +5,7 @@ What is the same for sequences, images and volumes stands once; a class adds its
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from onefit import initializers
 from onefit.checks import whole
 from onefit.description import Description, setting
 from onefit.errors import invalid, unknown
+from onefit.initializers import Initializer
 from onefit.layers.convolving import convolve
 from onefit.layers.grids import Grid, by_axis, lowered
 from onefit.layers.reshaping import data_format
@@ -27,7 +29,7 @@ __all__ = ["Conv1D", "Conv2D", "Conv3D", "Convolution", "Filters", "Windows"]
 # Shared parts -------------------------------------------------------------------------
 
 
-def padding_name(place: str, name: str, value: Any) -> None:
+def padding_name(place: str, name: str, value: object) -> None:
     """Refuses all but "valid" and "same", and "causal" for `Conv1D`."""
     if value == "causal" and place != "Conv1D":
         one = place.endswith("1D")
@@ -89,7 +91,7 @@ class Convolution(Activated, Windows, Grid, abstract=True):
                 "dilation_rate=1",
             )
 
-    def kernels(self, channels: int) -> dict[str, tuple[Any, Shape]]:
+    def kernels(self, channels: int) -> dict[str, tuple[Initializer, Shape]]:
         """The kernels by name: how each starts, and its shape."""
         raise NotImplementedError(f"{type(self).__name__} has no kernels method")
 
@@ -184,7 +186,7 @@ class Convolution(Activated, Windows, Grid, abstract=True):
         lengths = enumerate(x.shape[1:-1])
         return Geometry(tuple(self.taps(n, along) for along, n in lengths), groups)
 
-    def refuse(self, given: Shape, axes: Any, sizes: Any) -> None:
+    def refuse(self, given: Shape, axes: Any, sizes: Sequence[int | None]) -> None:
         """Refuses an input that is smaller than the windows."""
         along = next(i for i, n in enumerate(sizes) if n is not None and n < 1)
         axis, reach, length = axes[along], self.reach(along), given[axes[along]]
@@ -220,7 +222,7 @@ class _Conv(KernelAndBias, Convolution, Filters, abstract=True):
                 f"write filters={-(-self.filters // self.groups) * self.groups}",
             )
 
-    def kernels(self, channels: int) -> dict[str, tuple[Any, Shape]]:
+    def kernels(self, channels: int) -> dict[str, tuple[Initializer, Shape]]:
         shape = (*self.kernel_size, channels // self.groups, self.filters)
         return {"kernel": (self.kernel_initializer, shape)}
 

@@ -4,10 +4,11 @@ from typing import Any
 
 from onefit.checks import whole
 from onefit.description import setting
+from onefit.initializers import Initializer
 from onefit.layers.convolution import Convolution, Filters
 from onefit.layers.convolving import convolve
 from onefit.layers.settings import constraint, initial, regularizer
-from onefit.types import Array, Params, Shape
+from onefit.types import Array, Function, Params, Shape
 
 __all__ = ["DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"]
 
@@ -19,7 +20,7 @@ class _Channelwise(Convolution, abstract=True):
     depth_multiplier: int = setting(default=1, check=whole(1))
     depthwise_initializer: Any = initial("glorot_uniform")
 
-    def depthwise_kernel(self, channels: int) -> tuple[Any, Shape]:
+    def depthwise_kernel(self, channels: int) -> tuple[Initializer, Shape]:
         """How the kernel of the channels starts, and its shape."""
         shape = (*self.kernel_size, channels, self.depth_multiplier)
         return self.depthwise_initializer, shape
@@ -49,16 +50,16 @@ class _Depthwise(_Channelwise, abstract=True):
     # The weight is called kernel, and its rules depthwise, as in Keras.
 
     @property
-    def kernel_regularizer(self) -> Any:
+    def kernel_regularizer(self) -> Function | None:
         """The penalty on the weight that is called kernel."""
         return self.depthwise_regularizer
 
     @property
-    def kernel_constraint(self) -> Any:
+    def kernel_constraint(self) -> Function | None:
         """What the weight that is called kernel is put through after a step."""
         return self.depthwise_constraint
 
-    def kernels(self, channels: int) -> dict[str, tuple[Any, Shape]]:
+    def kernels(self, channels: int) -> dict[str, tuple[Initializer, Shape]]:
         return {"kernel": self.depthwise_kernel(channels)}
 
     def filters_of(self, channels: int) -> int:
@@ -156,7 +157,7 @@ class _Separable(_Channelwise, Filters, abstract=True):
     pointwise_constraint: Any = constraint()
     bias_constraint: Any = constraint()
 
-    def kernels(self, channels: int) -> dict[str, tuple[Any, Shape]]:
+    def kernels(self, channels: int) -> dict[str, tuple[Initializer, Shape]]:
         between = channels * self.depth_multiplier
         shape = (*(1,) * self.rank, between, self.filters)
         return {

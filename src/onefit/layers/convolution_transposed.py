@@ -7,6 +7,7 @@ gives a convolution's δx.
 from typing import Any
 
 from onefit.errors import invalid, is_whole
+from onefit.initializers import Initializer
 from onefit.layers.convolution import Convolution, Filters
 from onefit.layers.convolving import convolve_back
 from onefit.layers.settings import KernelAndBias
@@ -41,7 +42,7 @@ class _Transposed(KernelAndBias, Convolution, Filters, abstract=True):
             )
         object.__setattr__(self, "output_padding", more)
 
-    def kernels(self, channels: int) -> dict[str, tuple[Any, Shape]]:
+    def kernels(self, channels: int) -> dict[str, tuple[Initializer, Shape]]:
         shape = (*self.kernel_size, self.filters, channels)
         return {"kernel": (self.kernel_initializer, shape)}
 
@@ -72,7 +73,7 @@ class _Transposed(KernelAndBias, Convolution, Filters, abstract=True):
         kernel, dilation = self.kernel_size[along], self.dilation_rate[along]
         return Taps(kernel, stride, dilation, before, size, length)
 
-    def refuse(self, given: Shape, axes: Any, sizes: Any) -> None:
+    def refuse(self, given: Shape, axes: tuple[int, ...], sizes: Shape) -> None:
         along = next(i for i, n in enumerate(sizes) if n is not None and n < 1)
         raise self.misfit(
             f"input of shape {given}: axis {axes[along]} would become "

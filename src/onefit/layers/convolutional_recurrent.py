@@ -169,12 +169,12 @@ class _ConvLSTM(OwnCell, LSTMFormula, Windows, Filters, abstract=True):
         state = {n: jnp.moveaxis(s, -1, 1) for n, s in state.items()}
         return ((y, *states) if self.return_state else y), state
 
-    def zeros(self, x: Tree) -> tuple[Any, ...]:
+    def zeros(self, x: Tree) -> tuple[Array, ...]:
         sizes = self._grid((x.shape[0], *x.shape[2:-1]))
         shape = (*sizes, self.filters)
         return tuple(np.zeros(shape, config.floatx()) for _ in range(2))
 
-    def states_of(self, shape: Shape) -> tuple[Any, ...]:
+    def states_of(self, shape: Shape) -> tuple[Shape, ...]:
         return ((shape[0], *self.step_output(shape)),) * 2
 
     def step_output(self, shape: Shape) -> Shape:

@@ -17,14 +17,15 @@ import functools
 import itertools
 import math
 import operator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from onefit.layers.taps import Geometry, Taps, seen, sent
-from onefit.types import Array
+from onefit.types import Array, Function
 
 __all__ = ["convolve", "convolve_back", "correlate"]
 
@@ -106,50 +107,50 @@ class Product(NamedTuple):
 
     # X and Z, and the reverse: taps lie behind the axes, in front of the channels.
 
-    def x(self, x: Array) -> Any:
+    def x(self, x: Array) -> Array:
         """X: (batch, ..., channels) to (batch, ..., inner)."""
         for axis in reversed(self.before):
             x = self._laid(x, axis, self.taps[axis])
         return x.reshape(*x.shape[: len(self.taps) + 1], -1)
 
-    def x_back(self, x: Array) -> Any:
+    def x_back(self, x: Array) -> Array:
         """The reverse of `x`, summed where cells meet."""
         x = x.reshape(*x.shape[:-1], *(self.kernel[a] for a in self.before), -1)
         for axis in self.before:
             x = self._summed(x, axis, self.taps[axis])
         return x
 
-    def z(self, z: Any) -> Any:
+    def z(self, z: Array) -> Array:
         """Z: (batch, ..., outer) to (batch, ..., filters), summed over the taps."""
         z = z.reshape(*z.shape[:-1], *(self.kernel[a] for a in self.after), -1)
         for axis in self.after:
             z = self._summed(z, axis, self.taps[axis].turned)
         return z
 
-    def z_back(self, z: Any) -> Any:
+    def z_back(self, z: Array) -> Array:
         """The reverse of `z`."""
         for axis in reversed(self.after):
             z = self._laid(z, axis, self.taps[axis].turned)
         return z.reshape(*z.shape[: len(self.taps) + 1], -1)
 
-    def _laid(self, x: Array, axis: int, taps: Taps) -> Any:
+    def _laid(self, x: Array, axis: int, taps: Taps) -> Array:
         if taps.idle:
             return jnp.expand_dims(x, len(self.taps) + 1)
         each = [seen(x, {axis + 1: taps}, (i,)) for i in range(taps.size)]
         # Stacked, not joined: XLA makes one loop of it, in place of a copy a tap.
         return jnp.stack(each, len(self.taps) + 1)
 
-    def _summed(self, x: Array, axis: int, taps: Taps) -> Any:
+    def _summed(self, x: Array, axis: int, taps: Taps) -> Array:
         behind = len(self.taps) + 1
         return sent(
             {axis + 1: taps}, lambda i: lax.index_in_dim(x, i, behind, keepdims=False)
         )
 
-    def w(self, kernel: Array) -> Any:
+    def w(self, kernel: Array) -> Array:
         """W: the kernel as (inner, outer)."""
         return kernel.transpose(self._order()).reshape(self.width())
 
-    def w_back(self, w: Any) -> Any:
+    def w_back(self, w: Array) -> Array:
         """The reverse of `w`."""
         order = self._order()
         back = sorted(range(len(order)), key=order.__getitem__)
@@ -174,22 +175,22 @@ def _parts(batch: int, way: Product) -> int:
     return next(fitting, batch)
 
 
-def _cut(a: Any, parts: int) -> Any:
+def _cut(a: Array, parts: int) -> Array:
     return a.reshape(parts, -1, *a.shape[1:])
 
 
-def _by_group(a: Any, groups: int) -> Any:
+def _by_group(a: Array, groups: int) -> Array:
     """The channels (or filters, the last axis) as two, the groups in front."""
     return jnp.moveaxis(a.reshape(*a.shape[:-1], groups, -1), -2, 0)
 
 
-def _ungrouped(a: Any) -> Any:
+def _ungrouped(a: Array) -> Array:
     """The reverse of `_by_group`."""
     a = jnp.moveaxis(a, 0, -2)
     return a.reshape(*a.shape[:-2], -1)
 
 
-def _made(product: Any, a: Any, kernel: Array, geometry: Geometry) -> Any:
+def _made(product: Function, a: Array, kernel: Array, geometry: Geometry) -> Array:
     """product(way, a, kernel), group by group, and of large arrays part by part."""
     taps, groups = geometry
     if groups > 1:
@@ -205,25 +206,27 @@ def _made(product: Any, a: Any, kernel: Array, geometry: Geometry) -> Any:
     return made.reshape(-1, *made.shape[2:])
 
 
-def _multiplied(x: Array, kernel: Array, geometry: Geometry) -> Any:
+def _multiplied(x: Array, kernel: Array, geometry: Geometry) -> Array:
     """`convolve` by a product of matrices: Z = X · W."""
     if geometry.groups > 1 and kernel.shape[-2] == 1:
         return _channelwise(x, kernel, geometry.taps)
     return _made(lambda way, x, w: way.z(way.x(x) @ way.w(w)), x, kernel, geometry)
 
 
-def _multiplied_back(z: Any, kernel: Array, geometry: Geometry) -> Any:
+def _multiplied_back(z: Array, kernel: Array, geometry: Geometry) -> Array:
     """`convolve_back` by a product of matrices: X̄ = Z̄ · Wᵀ."""
     if geometry.groups > 1 and kernel.shape[-2] == 1:
         return _channelwise_back(z, kernel, *geometry)
 
-    def product(way: Product, z: Any, w: Any) -> Any:
+    def product(way: Product, z: Array, w: Array) -> Array:
         return way.x_back(way.z_back(z) @ way.w(w).T)
 
     return _made(product, z, kernel, geometry)
 
 
-def _multiplied_both(x: Array, z: Any, geometry: Geometry, looped: bool = False) -> Any:
+def _multiplied_both(
+    x: Array, z: Array, geometry: Geometry, looped: bool = False
+) -> Array:
     """`correlate` by a product of matrices: W̄ = Xᵀ · Z̄; `looped` when in a loop."""
     taps, groups = geometry
     kernel = geometry.kernel_shape(x.shape[-1], z.shape[-1])
@@ -237,7 +240,7 @@ def _multiplied_both(x: Array, z: Any, geometry: Geometry, looped: bool = False)
     way = Product.of(taps, kernel)
     parts = _parts(len(x), way)
 
-    def product(x: Array, z: Any) -> Any:
+    def product(x: Array, z: Array) -> Array:
         x, z = (a.reshape(-1, a.shape[-1]) for a in (way.x(x), way.z_back(z)))
         # A loop without a product that XLA leaves to its library becomes one slow
         # function; it takes those that are not turned, and the barrier makes it one.
@@ -254,28 +257,30 @@ def _multiplied_both(x: Array, z: Any, geometry: Geometry, looped: bool = False)
 # On a CPU, one channel a group: no product of matrices is left ------------------------
 
 
-def _by_channel(taps: tuple[Taps, ...]) -> tuple[dict[int, Taps], Any]:
+def _by_channel(
+    taps: tuple[Taps, ...],
+) -> tuple[dict[int, Taps], Iterator[tuple[int, ...]]]:
     """The taps by axis, and the numbers of all taps."""
     numbers = itertools.product(*(range(t.size) for t in taps))
     return dict(enumerate(taps, 1)), numbers
 
 
-def _each_filter(a: Any, channels: int) -> list[Any]:
+def _each_filter(a: Array, channels: int) -> list[Array]:
     """What belongs to the channels' first filters, to their second ones, ..."""
     many = a.shape[-1] // channels
     a = a.reshape(*a.shape[:-1], channels, many)
     return [a[..., j] for j in range(many)]
 
 
-def _all_filters(each: list[Any]) -> Any:
+def _all_filters(each: list[Array]) -> Array:
     """The reverse of `_each_filter`."""
     if len(each) == 1:
         return each[0]
     return jnp.stack(each, -1).reshape(*each[0].shape[:-1], -1)
 
 
-def _channelwise(x: Array, kernel: Array, taps: tuple[Taps, ...]) -> Any:
-    def one(w: Any) -> Any:
+def _channelwise(x: Array, kernel: Array, taps: tuple[Taps, ...]) -> Array:
+    def one(w: Array) -> Array:
         axes, numbers = _by_channel(taps)
         terms = (seen(x, axes, i) * w[i][0] for i in numbers)
         return functools.reduce(operator.add, terms)
@@ -284,21 +289,21 @@ def _channelwise(x: Array, kernel: Array, taps: tuple[Taps, ...]) -> Any:
 
 
 def _channelwise_back(
-    z: Any, kernel: Array, taps: tuple[Taps, ...], channels: int
-) -> Any:
-    def one(z: Any, w: Any) -> Any:
+    z: Array, kernel: Array, taps: tuple[Taps, ...], channels: int
+) -> Array:
+    def one(z: Array, w: Array) -> Array:
         return sent(_by_channel(taps)[0], lambda *i: z * w[i][0])
 
     pairs = zip(_each_filter(z, channels), _each_filter(kernel, channels), strict=True)
     return functools.reduce(operator.add, (one(*pair) for pair in pairs))
 
 
-def _channelwise_both(x: Array, z: Any, taps: tuple[Taps, ...]) -> Any:
+def _channelwise_both(x: Array, z: Array, taps: tuple[Taps, ...]) -> Array:
     over = tuple(range(x.ndim - 1))
     # Else XLA keeps what the forward pass saw, an array a tap, in place of a loop.
     x = lax.optimization_barrier(x)
 
-    def one(z: Any) -> Any:
+    def one(z: Array) -> Array:
         axes, numbers = _by_channel(taps)
         each = jnp.stack([jnp.sum(seen(x, axes, i) * z, over) for i in numbers])
         return each.reshape(*(t.size for t in taps), 1, -1)
@@ -309,7 +314,7 @@ def _channelwise_both(x: Array, z: Any, taps: tuple[Taps, ...]) -> Any:
 # By the library -----------------------------------------------------------------------
 
 
-def _library(x: Array, kernel: Array, geometry: Geometry) -> Any:
+def _library(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> Array:
     taps, groups = geometry
     last = len(taps) + 1
     image = (0, last, *range(1, last))
@@ -326,14 +331,14 @@ def _library(x: Array, kernel: Array, geometry: Geometry) -> Any:
     )
 
 
-def _library_back(z: Any, kernel: Array, geometry: Geometry) -> Any:
+def _library_back(z: Array, kernel: Array, geometry: Geometry) -> Array:
     taps, groups = geometry
     sizes = (t.length for t in taps)
     x = jax.ShapeDtypeStruct((len(z), *sizes, kernel.shape[-2] * groups), z.dtype)
     return jax.linear_transpose(lambda x: _library(x, kernel, geometry), x)(z)[0]
 
 
-def _library_both(x: Array, z: Any, geometry: Geometry) -> Any:
+def _library_both(x: Array, z: Array, geometry: Geometry) -> Array:
     shape = geometry.kernel_shape(x.shape[-1], z.shape[-1])
     kernel = jax.ShapeDtypeStruct(shape, x.dtype)
     return jax.linear_transpose(lambda w: _library(x, w, geometry), kernel)(z)[0]
@@ -342,7 +347,9 @@ def _library_both(x: Array, z: Any, geometry: Geometry) -> Any:
 # The three ----------------------------------------------------------------------------
 
 
-def _chosen(ours: Any, library: Any, a: Any, b: Any, geometry: Geometry) -> Any:
+def _chosen(
+    ours: Function, library: Function, a: Array, b: Array, geometry: Geometry
+) -> Array:
     """The platform's way, chosen when the program is lowered for it."""
     kind = jnp.promote_types(a.dtype, b.dtype)
     return lax.platform_dependent(
@@ -354,7 +361,7 @@ def _chosen(ours: Any, library: Any, a: Any, b: Any, geometry: Geometry) -> Any:
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def convolve(x: Array, kernel: Array, geometry: Geometry) -> Any:
+def convolve(x: Array, kernel: Array, geometry: Geometry) -> Array:
     """The z of x and w: (batch, ..., channels) to (batch, ..., filters).
 
     Args:
@@ -366,18 +373,18 @@ def convolve(x: Array, kernel: Array, geometry: Geometry) -> Any:
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def convolve_back(z: Any, kernel: Array, geometry: Geometry) -> Any:
+def convolve_back(z: Array, kernel: Array, geometry: Geometry) -> Array:
     """The x̄ of z̄ and w: each window sends its value times w to what it sees."""
     return _chosen(_multiplied_back, _library_back, z, kernel, geometry)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def correlate(x: Array, z: Any, geometry: Geometry) -> Any:
+def correlate(x: Array, z: Array, geometry: Geometry) -> Array:
     """The w̄ of x and z̄: how each tap's cells and its windows go together."""
     return _chosen(_multiplied_both, _library_both, x, z, geometry)
 
 
-def _derivatives(function: Any, first: Any, second: Any) -> None:
+def _derivatives(function: Function, first: Function, second: Function) -> None:
     """Sets the derivatives of a function of (a, b), linear in each, for a then b."""
     function.defvjp(
         lambda a, b, geometry: (function(a, b, geometry), (a, b)),

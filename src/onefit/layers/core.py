@@ -2,9 +2,11 @@
 """Layers that stand for something else: an input, a function, nothing at all."""
 
 import inspect
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
+from jax.typing import DTypeLike
 
 from onefit.description import setting
 from onefit.errors import invalid, mistyped
@@ -13,7 +15,7 @@ from onefit.layers.base import Layer, traced_output_shape
 from onefit.layers.shapes import SameShape
 from onefit.layers.symbolic import Call, Tensor
 from onefit.spellings import keras_keywords
-from onefit.types import Generator, Params, Shape, Shapes, State, Tree
+from onefit.types import Config, Function, Generator, Params, Shape, Shapes, State, Tree
 
 __all__ = ["Identity", "Input", "InputLayer", "Lambda"]
 
@@ -43,7 +45,7 @@ class _Arguments(dict):
         return hash(tuple(self))
 
 
-def _function(place: str, name: str, value: Any) -> None:
+def _function(place: str, name: str, value: object) -> None:
     if not callable(value):
         raise mistyped(
             place,
@@ -105,7 +107,7 @@ class Lambda(Layer):
                 "use jax.numpy in it, and jnp.where in place of if",
             ) from error
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Refused: a function cannot be written as settings."""
         raise self.misfit(
             "a request for the config of a function",
@@ -114,7 +116,7 @@ class Lambda(Layer):
         )
 
 
-def _takes(function: Any, name: str) -> bool:
+def _takes(function: Function, name: str) -> bool:
     """Whether a function has a parameter of this name."""
     try:
         return name in inspect.signature(function).parameters
@@ -122,7 +124,7 @@ def _takes(function: Any, name: str) -> bool:
         return False
 
 
-def _shape(value: Any) -> Shape | None:
+def _shape(value: object) -> Shape | None:
     """A shape from a tuple or list; refuses all else."""
     if value is None:
         return None
@@ -223,11 +225,11 @@ class InputLayer(SameShape, Layer):
 
 @keras_keywords
 def Input(
-    shape: Any = None,
+    shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     *,
-    batch_shape: Any = None,
+    batch_shape: Sequence[int | None] | None = None,
     name: str | None = None,
 ) -> Tensor:
     """The inputs of a model: `Sequential([Input((2,)), Dense(3)])`.

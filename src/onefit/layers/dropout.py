@@ -13,7 +13,7 @@ from onefit.errors import invalid
 from onefit.layers.base import Layer
 from onefit.layers.settings import seed
 from onefit.layers.shapes import Same, SameShape
-from onefit.types import Array, Key, Params, Shape, State
+from onefit.types import Array, Key, Params, Scalar, Shape, State
 
 __all__ = [
     "ActivityRegularization",
@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-def _noise_shape(place: str, name: str, value: Any) -> None:
+def _noise_shape(place: str, name: str, value: object) -> None:
     """Refuses what is neither None nor a shape."""
     if value is not None and not (
         isinstance(value, tuple)
@@ -46,7 +46,7 @@ class Noise(SameShape, Layer, abstract=True):
     seed = None  # not annotated: a setting of the subclasses
 
     @property
-    def strength(self) -> Any:
+    def strength(self) -> Scalar:
         """How much it does; nothing where this is off."""
         return self.rate  # type: ignore[attr-defined]
 
@@ -67,7 +67,7 @@ class Noise(SameShape, Layer, abstract=True):
         return key if self.seed is None else jax.random.fold_in(key, self.seed)
 
 
-def chosen(key: Key, share: Any, shape: tuple[int, ...]) -> Array:
+def chosen(key: Key, share: Scalar, shape: tuple[int, ...]) -> Array:
     """True with probability `share` at each place, drawn from a key.
 
     A counter, mixed with the key by multiplications and shifts (the finalizer of
@@ -93,7 +93,7 @@ class _Masked(Noise, abstract=True):
     noise_shape: Any = setting(default=None, check=_noise_shape)
     seed: int | None = seed()
 
-    def kept(self, key: Key, keep: Any, x: Array) -> Array:
+    def kept(self, key: Key, keep: Scalar, x: Array) -> Array:
         """A mask of x's shape, or noise_shape's: True with probability `keep`."""
         asked = self.noise_shape or (None,) * x.ndim
         sizes = zip(asked, x.shape, strict=True)
@@ -251,7 +251,7 @@ class GaussianNoise(Noise):
     seed: int | None = seed()
 
     @property
-    def strength(self) -> Any:
+    def strength(self) -> Scalar:
         return self.stddev
 
     def noisy(self, x: Same, key: Key) -> Same:
@@ -286,7 +286,7 @@ class ActivityRegularization(SameShape, Layer):
     l2: float = number(default=0.0, minimum=0)
 
     @property
-    def activity_regularizer(self) -> Any:
+    def activity_regularizer(self) -> regularizers.L1L2 | None:
         """The penalty, where the base of layers looks for it."""
         if off(self.l1) and off(self.l2):
             return None

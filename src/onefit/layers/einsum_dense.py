@@ -17,7 +17,7 @@ from onefit.types import Array, Generator, Params, Shape, State
 __all__ = ["EinsumDense"]
 
 
-def output_sizes(value: Any) -> tuple[int | None, ...] | None:
+def output_sizes(value: int | list[int | None] | Shape | None) -> Shape | None:
     """A layer's setting `output_shape` as a tuple; for `setting(convert=...)`.
 
     Raises:
@@ -41,7 +41,7 @@ _FORM = re.compile(
 )
 
 
-def _fault(equation: Any) -> str | None:
+def _fault(equation: object) -> str | None:
     """What is wrong with an equation of an input, a kernel and an output."""
     found = _FORM.fullmatch(equation) if isinstance(equation, str) else None
     if found is None:
@@ -58,7 +58,7 @@ def _fault(equation: Any) -> str | None:
     return None
 
 
-def _equation(place: str, name: str, value: Any) -> None:
+def _equation(place: str, name: str, value: object) -> None:
     if fault := _fault(value):
         raise invalid(
             place,

@@ -14,6 +14,7 @@ from onefit.layers.settings import constraint, initial, regularizer
 from onefit.layers.shapes import SameShape
 from onefit.types import (
     Array,
+    Config,
     Float,
     Generator,
     Mask,
@@ -62,11 +63,11 @@ class _Table(Layer, abstract=True):
         return int(np.prod([size or 1 for size in input_shape[1:]])) * self.output_dim
 
     @property
-    def told_shape(self) -> Any:
+    def told_shape(self) -> Shapes:
         """The input's shape, if told: `input_dim` is the vocabulary's size here."""
         return self.input_shape
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """The settings by Keras' names; the weights are not among them."""
         given: dict[str, Any] = super().get_config()
         for name in ("weights", "input_length"):
@@ -256,7 +257,7 @@ class ReversibleEmbedding(_Table):
         return (*input_shape[:-1], self.input_dim)
 
 
-def _value(value: Any) -> Any:
+def _value(value: object) -> object:
     """The mask value, as an array if it is one for each feature."""
     many = isinstance(value, list | tuple)
     return np.asarray(value, config.floatx()) if many else value

@@ -16,7 +16,19 @@ from jax.core import Tracer
 from onefit import config
 from onefit.errors import invalid, mistyped
 from onefit.layers.symbolic import Call, Tensor
-from onefit.types import Array, Params, Shape, State, Tree, is_shape
+from onefit.types import (
+    Array,
+    ArrayLike,
+    Config,
+    Identifier,
+    Mask,
+    Params,
+    Shape,
+    Shapes,
+    State,
+    Tree,
+    is_shape,
+)
 from onefit.variables import Variable
 
 __all__ = [
@@ -37,7 +49,7 @@ HALVES = ("bfloat16", "float16")
 class Weights:
     """The slot of a layer: its weights, in Keras' order, and the shape they are for."""
 
-    def __init__(self, params: Params, state: State, input_shape: Any) -> None:
+    def __init__(self, params: Params, state: State, input_shape: Shapes) -> None:
         self.params, self.state, self.input_shape = params, state, input_shape
 
     def store(self, params: Params, state: State) -> None:
@@ -281,7 +293,7 @@ class Face(Holder):
         """The weights as numpy arrays, copied: `W, b = layer.get_weights()`."""
         return [w.numpy() for w in self._made_weights().values()]
 
-    def set_weights(self, weights: Sequence[Any]) -> None:
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Replaces the weights: `layer.set_weights([W, b])`.
 
         Raises:
@@ -354,14 +366,14 @@ class Face(Holder):
 
     def stateless_call(
         self,
-        trainable_variables: Sequence[Any],
-        non_trainable_variables: Sequence[Any],
+        trainable_variables: Sequence[ArrayLike],
+        non_trainable_variables: Sequence[ArrayLike],
         *inputs: Any,
         return_losses: bool = False,
         training: bool | None = None,
-        mask: Any = None,
+        mask: Mask = None,
         **named: Any,
-    ) -> tuple[Any, ...]:
+    ) -> tuple[Tree, ...]:
         """The output for these values of the variables: a pure function.
 
         Args:
@@ -434,7 +446,7 @@ class Face(Holder):
         penalties = [rule(value) for rule, value in pairs if rule is not None]
         return [*self._losses, *penalties]
 
-    def add_loss(self, loss: Any) -> None:
+    def add_loss(self, loss: Tree) -> None:
         """Adds numbers to `losses`, until the next call.
 
         Raises:
@@ -454,7 +466,7 @@ class Face(Holder):
 
     # Shapes and types ---------------------------------------------------------------
 
-    def compute_output_shape(self, *shapes: Any, **named: Any) -> Any:
+    def compute_output_shape(self, *shapes: Any, **named: Any) -> Shapes:
         """The output's shape for these shapes of the inputs; nothing is built.
 
         >>> onefit.layers.Dense(3).compute_output_shape(input_shape=(None, 4))
@@ -469,8 +481,8 @@ class Face(Holder):
         return jax.tree.map(lambda spec: spec.shape, specs)
 
     def compute_output_spec(
-        self, *inputs: Any, training: Any = None, mask: Any = None, **named: Any
-    ) -> Any:
+        self, *inputs: Any, training: bool | None = None, mask: Mask = None, **rest: Any
+    ) -> Tree:
         """What stands for the output of a call: its shape and type; nothing is built.
 
         >>> spec = onefit.layers.Dense(3).compute_output_spec(onefit.Input((4,)))
@@ -478,15 +490,15 @@ class Face(Holder):
         ((None, 3), 'float32')
         """
         del training
-        x, options = self.taken(*inputs, **named)
+        x, options = self.taken(*inputs, **rest)
         output_shape = self.call_shape(jax.tree.map(_shape_of, x), **options)
         return Call(self, x, mask, tuple(options.items()), output_shape).outputs
 
-    def get_build_config(self) -> dict[str, Any] | None:
+    def get_build_config(self) -> Config | None:
         """The input's shape that the layer was built for."""
         return {"input_shape": self.slot.input_shape} if self.built else None
 
-    def build_from_config(self, config: dict[str, Any] | None) -> None:
+    def build_from_config(self, config: Config | None) -> None:
         """Makes the weights for what `get_build_config` gave."""
         if config and "input_shape" in config:
             self.build(config["input_shape"])
@@ -536,7 +548,7 @@ class Face(Holder):
         """None: weights are never quantized."""
         return None
 
-    def quantize(self, mode: Any = None, **options: Any) -> None:
+    def quantize(self, mode: object = None, **options: Any) -> None:
         """Refused: weights are numbers of a float type."""
         del options
         raise invalid(
@@ -547,14 +559,14 @@ class Face(Holder):
         )
 
 
-def as_shape(shape: Any) -> Any:
+def as_shape(shape: Shapes) -> Shapes:
     """A shape, or a nest of them, in tuples."""
     if isinstance(shape, list | tuple):
         return tuple(as_shape(size) for size in shape)
     return shape
 
 
-def dtype_name(value: Any) -> str | None:
+def dtype_name(value: Identifier) -> str | None:
     """The name of a type, of what users and Keras' configs write for one."""
     if isinstance(value, dict):
         value = value.get("config", value).get("name")
@@ -562,7 +574,7 @@ def dtype_name(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else jnp.dtype(value).name
 
 
-def _stand_in(shape: Any) -> Any:
+def _stand_in(shape: Shapes) -> Tree:
     """What stands for inputs of a shape, or a nest of them."""
     return jax.tree.map(
         lambda s: jax.ShapeDtypeStruct(s, "float32"), as_shape(shape), is_leaf=is_shape
@@ -573,13 +585,13 @@ def _shape_of(x: Any) -> Shape:
     return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
 
 
-def _as_given(weight: Variable, value: Any) -> Array:
+def _as_given(weight: Variable, value: Variable | ArrayLike) -> Array:
     """A value for a weight: an array, or what JAX has put in its place."""
     value = value.value if isinstance(value, Variable) else value
     return value if isinstance(value, jax.Array) else np.asarray(value, weight.dtype)
 
 
-def _flat(params: Tree, state: Tree) -> Iterator[Any]:
+def _flat(params: Tree, state: Tree) -> Iterator[Array]:
     """The arrays of a slot in the order of its layer's weights."""
     if isinstance(params, dict):
         yield from (*params.values(), *state.values())

@@ -1,6 +1,7 @@
 """What layers of sequences, images and volumes share: their axes and sizes by axis."""
 
-from typing import Any, ClassVar
+from collections.abc import Iterable
+from typing import ClassVar
 
 from onefit.errors import invalid, is_whole
 from onefit.layers.base import Layer
@@ -67,13 +68,13 @@ class Grid(Layer, abstract=True):
         names = ("channels", *sizes) if channels else (*sizes, "channels")
         return f"write x.reshape(-1, {', '.join(names)}) with those sizes"
 
-    def resized(self, input_shape: Shape, sizes: Any) -> Shape:
+    def resized(self, input_shape: Shape, sizes: Iterable[int | None]) -> Shape:
         """The shape with these sizes along the grid's axes."""
         new = dict(zip(self.axes(input_shape), sizes, strict=True))
         return tuple(new.get(axis, size) for axis, size in enumerate(input_shape))
 
 
-def by_axis(layer: Any, name: str) -> tuple[int, ...]:
+def by_axis(layer: Layer, name: str) -> tuple[int, ...]:
     """A setting that is one positive whole number, or one an axis, as a tuple.
 
     Raises:
@@ -91,6 +92,6 @@ def by_axis(layer: Any, name: str) -> tuple[int, ...]:
     return tuple(int(n) for n in numbers)
 
 
-def lowered(value: Any) -> Any:
+def lowered(value: object) -> object:
     """A name in small letters, as Keras takes it in any; for `setting(convert=...)`."""
     return value.lower() if isinstance(value, str) else value

@@ -12,12 +12,12 @@ from onefit.description import number, setting
 from onefit.errors import invalid
 from onefit.layers.base import Layer
 from onefit.layers.reshaping import data_format
-from onefit.types import Array, Params, Shape
+from onefit.types import Array, Function, Params, Shape
 
 __all__ = ["CenterCrop", "Resizing", "channels_last", "image_axes", "resized", "window"]
 
 
-def image_axes(layer: Any, input_shape: Shape) -> tuple[int, int]:
+def image_axes(layer: Layer, input_shape: Shape) -> tuple[int, int]:
     """The axes of height and width; refuses what is no batch of images."""
     first = layer.data_format == "channels_first"
     if len(input_shape) != 4:
@@ -31,7 +31,7 @@ def image_axes(layer: Any, input_shape: Shape) -> tuple[int, int]:
 
 
 def channels_last(
-    layer: Any, x: Array, change: Callable[..., Array], *args: Any
+    layer: Layer, x: Array, change: Callable[..., Array], *args: Any
 ) -> Array:
     """What a function of images with channels last makes of the layer's images."""
     if layer.data_format == "channels_first":
@@ -51,7 +51,7 @@ def resized(
     return jax.image.resize(x, shape, interpolation, antialias=antialias)
 
 
-def _of_ratio(x: Array, height: int, width: int, choose: Any) -> tuple[int, int]:
+def _of_ratio(x: Array, height: int, width: int, choose: Function) -> tuple[int, int]:
     """The larger (max) or smaller (min) height and width with the target's ratio."""
     h, w = x.shape[1:3]
     return choose(h, w * height // width), choose(w, h * width // height)

@@ -2,6 +2,7 @@
 """Layers that make one array of several: sums, products, joins, dot products."""
 
 import functools
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import jax
@@ -46,7 +47,7 @@ def _several(
     return tuple(shapes)
 
 
-def _differing(sizes: Any, *but: int) -> tuple[int, int] | None:
+def _differing(sizes: Iterable[int | None], *but: int) -> tuple[int, int] | None:
     """The indices of the first two known sizes that differ, other than these."""
     known = [(i, n) for i, n in enumerate(sizes) if n is not None and n not in but]
     return next(((known[0][0], i) for i, n in known if n != known[0][1]), None)
@@ -70,7 +71,7 @@ def _listed(shapes: Shapes) -> str:
     return " and ".join(str(tuple(shape)) for shape in shapes)
 
 
-def _widened(a: Any, axes: int) -> Any:
+def _widened(a: Array, axes: int) -> Array:
     """An array with this many axes of size one after its batch."""
     return a.reshape(a.shape[0], *[1] * axes, *a.shape[1:])
 
@@ -103,7 +104,7 @@ class _Merge(Layer, abstract=True):
             return None
         return functools.reduce(jnp.logical_or, masks)
 
-    def _masks(self, x: Tree, mask: Mask) -> list[Any]:
+    def _masks(self, x: Tree, mask: Mask) -> list[Mask]:
         """Each input's mask, with axes of size one where the input gets them."""
         ndim = max(a.ndim for a in x)
         pairs = zip(x, mask or (None,) * len(x), strict=True)
@@ -374,7 +375,7 @@ class Concatenate(Layer):
         return tuple(sizes)
 
 
-def _two_axes(place: str, name: str, value: Any) -> None:
+def _two_axes(place: str, name: str, value: object) -> None:
     """Refuses all but an axis, or one for each of two inputs, other than the batch."""
     axes = value if isinstance(value, tuple) else (value,)
     if len(axes) > 2 or not all(is_whole(a, -(2**31)) for a in axes) or not axes:

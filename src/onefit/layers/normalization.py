@@ -21,7 +21,7 @@ from onefit.layers.shapes import (
     known_axes,
     whole_axes,
 )
-from onefit.types import Array, Generator, Params, Shape, State
+from onefit.types import Array, Config, Generator, Params, Shape, State
 
 __all__ = [
     "BatchNormalization",
@@ -40,7 +40,7 @@ def _wide(x: Array) -> Array:
     return jnp.asarray(x, jnp.promote_types(x.dtype, jnp.float32))
 
 
-def _standardize(x: Array, axes: tuple[int, ...], epsilon: Any) -> Array:
+def _standardize(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:
     """(x − μ) / √(σ² + ε), with μ and σ² over these axes."""
     centred = x - jnp.mean(x, axes, keepdims=True)
     variance = jnp.mean(jnp.square(centred), axes, keepdims=True)
@@ -93,7 +93,7 @@ class _Clipping(dict):
         return hash(tuple(sorted(self.items())))
 
 
-def _clipping(bounds: Any) -> _Clipping | None:
+def _clipping(bounds: Config | None) -> _Clipping | None:
     """The bounds of batch renormalization, with None for 'no bound' left out."""
     if bounds is None:
         return None
@@ -221,10 +221,10 @@ class BatchNormalization(_Standardizing):
         y = _amplify(params, y + along(d, x.ndim, axes), axes)
         return y.astype(x.dtype), new
 
-    def _follow(self, state: State, mean: Any, variance: Any) -> State:
+    def _follow(self, state: State, mean: Array, variance: Array) -> State:
         """The averages after a batch with this mean and variance."""
 
-        def blend(name: str, value: Any, momentum: Any) -> None:
+        def blend(name: str, value: Array, momentum: float) -> None:
             old = state[name]
             new[name] = (old * momentum + value * (1.0 - momentum)).astype(old.dtype)
 
@@ -240,7 +240,9 @@ class BatchNormalization(_Standardizing):
         squared = jnp.square(new["moving_stddev"]) - self.epsilon
         return new | {"moving_variance": jnp.maximum(squared, 0.0)}
 
-    def _correction(self, state: State, mean: Any, variance: Any) -> tuple[Any, Any]:
+    def _correction(
+        self, state: State, mean: Array, variance: Array
+    ) -> tuple[Array, Array]:
         """The r and d of batch renormalization."""
         bounds = self.renorm_clipping or {}
         average = jnp.maximum(state["renorm_stddev"], jnp.sqrt(self.epsilon))

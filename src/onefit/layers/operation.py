@@ -1,6 +1,8 @@
 # ruff: noqa: D102
 """Arithmetic and slices of the values of a graph, as layers."""
 
+from collections.abc import Iterable
+from types import EllipsisType
 from typing import Any
 
 import jax
@@ -36,7 +38,7 @@ OPERATIONS = {
 }
 
 
-def _constant(value: Any) -> Any:
+def _constant(value: object) -> object:
     return np.asarray(value) if isinstance(value, list | tuple) else value
 
 
@@ -77,7 +79,7 @@ class Arithmetic(Layer):
     def compute(self, params: Params, x: Tree) -> Array:
         return OPERATIONS[self.operation](*self._operands(x))
 
-    def _operands(self, x: Tree) -> tuple[Any, Any]:
+    def _operands(self, x: Tree) -> tuple[Tree, Tree]:
         if isinstance(x, tuple):
             return x
         # A plain number does not change the type of x.
@@ -130,7 +132,7 @@ def _broadcast(operation: str, shapes: list[Shape]) -> tuple[int | None, ...]:
     return tuple(a if a == b else None for a, b in pairs)
 
 
-def combine(operation: str, x: Tree, y: Any) -> Any:
+def combine(operation: str, x: Tree, y: Tree) -> Tree:
     """What stands for x ∘ y, where at least one of them is a value of a graph."""
     both = isinstance(x, Tensor) and isinstance(y, Tensor)
     if both:
@@ -181,7 +183,7 @@ class Absolute(SameShape, Layer):
         return mask if self.keep_mask else None
 
 
-def as_key(key: Any) -> tuple[Any, ...]:
+def as_key(key: object) -> tuple[object, ...]:
     """An index as settings can hold it: a slice becomes ("slice", start, stop, step).
 
     >>> as_key((slice(None), -1))
@@ -206,7 +208,7 @@ def as_key(key: Any) -> tuple[Any, ...]:
     return tuple(plain)
 
 
-def _from_lists(key: Any) -> Any:
+def _from_lists(key: Iterable[object]) -> tuple[object, ...]:
     """Keys as a file has them, with lists in place of tuples."""
     return tuple(tuple(k) if isinstance(k, list | tuple) else k for k in key)
 
@@ -239,7 +241,7 @@ class GetItem(Layer):
         return x[self.index]
 
     @property
-    def index(self) -> tuple[Any, ...]:
+    def index(self) -> tuple[int | slice | EllipsisType | None, ...]:
         """The key as Python writes it."""
         return tuple(
             k

@@ -154,7 +154,7 @@ def _largest(x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
     return jnp.max(x, axes, keepdims=keepdims)
 
 
-def _largest_forward(x: Array, axes: tuple[int, ...], keepdims: bool) -> Any:
+def _largest_forward(x: Array, axes: tuple[int, ...], keepdims: bool) -> Tree:
     shape, first = x.shape, axes[0]
     line = x.reshape(*shape[:first], -1, *shape[first + len(axes) :])
     winner = jnp.argmax(line, first)

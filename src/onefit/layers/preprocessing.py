@@ -19,7 +19,16 @@ from onefit.layers.shapes import (
     known_axes,
     whole_axes,
 )
-from onefit.types import Array, Generator, Params, Shape, Shapes, State, batch_shape
+from onefit.types import (
+    Array,
+    Data,
+    Generator,
+    Params,
+    Shape,
+    Shapes,
+    State,
+    batch_shape,
+)
 
 __all__ = ["Normalization", "Rescaling"]
 
@@ -29,7 +38,7 @@ def _numbers(value: Any) -> Any:
     return np.asarray(value, config.floatx()) if np.ndim(value) else value
 
 
-def _axes(axis: Any) -> tuple[int, ...]:
+def _axes(axis: int | list[int] | tuple[int, ...] | None) -> tuple[int, ...]:
     """None is no axis, one is a tuple of one: Keras' form."""
     if axis is None:
         return ()
@@ -118,7 +127,7 @@ class Normalization(SameShape, Layer):
             )
         return input_shape
 
-    def adapt(self, data: Any) -> None:
+    def adapt(self, data: Data) -> None:
         """Measures μ and σ² of the data and keeps them as weights.
 
         Args:
@@ -165,7 +174,7 @@ class Normalization(SameShape, Layer):
         self.set_weights([mean, square / rows, 0])
 
 
-def _batches(data: Any) -> Iterable[Any]:
+def _batches(data: Data) -> Iterable[Data]:
     """The arrays in the data: itself, or those of a list or a generator."""
     listed = isinstance(data, list | tuple) and len(data) and hasattr(data[0], "shape")
     if isinstance(data, Iterator) or listed:

@@ -34,7 +34,9 @@ __all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
 class WithStates(Layer, abstract=True):
     """What is called on initial states, too, and may carry them from call to call."""
 
-    def gather(self, *inputs: Any, initial_state: Any = None, **options: Any) -> Any:
+    def gather(
+        self, *inputs: Any, initial_state: Tree = None, **options: Any
+    ) -> tuple[Tree, dict]:
         """`layer(x, initial_state=[h, ...])`: x and the states are one tuple."""
         if "sequences" in options:  # as Keras calls x
             inputs = (options.pop("sequences"), *inputs)
@@ -83,23 +85,23 @@ class OverTime(WithStates, abstract=True):
     activity_regularizer: Any = regularizer()
 
     @property
-    def carried(self) -> Any:
+    def carried(self) -> Layer:
         """The cell."""
         return self
 
-    def cell_weights(self, weights: Tree) -> Any:
+    def cell_weights(self, weights: Tree) -> Tree:
         """The cell's own weights."""
         return {n: w for n, w in weights.items() if not n.startswith("rnn_state")}
 
-    def layer_weights(self, weights: Tree) -> Any:
+    def layer_weights(self, weights: Tree) -> Tree:
         """The layer's, from the cell's."""
         return weights
 
-    def states_of(self, shape: Shape) -> tuple[Any, ...]:
+    def states_of(self, shape: Shape) -> tuple[Shapes, ...]:
         """The shapes of the states, for an input of this shape."""
         return state_shapes(self.carried.state_size, shape[0])
 
-    def zeros(self, x: Tree) -> tuple[Any, ...]:
+    def zeros(self, x: Tree) -> tuple[Tree, ...]:
         """The states before the first step."""
         return zero_states(self.carried, x.shape[0])
 
@@ -137,7 +139,7 @@ class OverTime(WithStates, abstract=True):
             states = jax.tree.unflatten(jax.tree.structure(states), given)
         states = jax.tree.map(lambda s: jnp.asarray(s, x.dtype), states)
 
-        def in_time(a: Any) -> Any:
+        def in_time(a: Tree) -> Tree:
             a = jnp.swapaxes(a, 0, 1)
             return a[::-1] if self.go_backwards else a
 
@@ -268,7 +270,7 @@ class OwnCell(OverTime, abstract=True):
         return self
 
 
-def _first(shapes: Shapes) -> Any:
+def _first(shapes: Shapes) -> Shape:
     """The shape of x, of the shapes of x and its initial states."""
     return shapes if is_shape(shapes) else shapes[0]
 
@@ -278,7 +280,7 @@ def _names(count: int) -> list[str]:
     return ["rnn_state", *(f"rnn_state_{i}" for i in range(1, count))]
 
 
-def _sizes(shape: Shape) -> Any:
+def _sizes(shape: Shape) -> object:
     return shape[0] if len(shape) == 1 else shape
 
 
@@ -530,13 +532,13 @@ class RNN(OverTime, _OfCell, Composite):
         return {"cell": self.cell}
 
     @property
-    def carried(self) -> Any:
+    def carried(self) -> Layer:
         return self.cell
 
-    def cell_weights(self, weights: Tree) -> Any:
+    def cell_weights(self, weights: Tree) -> Tree:
         return self.of("cell", weights)
 
-    def layer_weights(self, weights: Tree) -> Any:
+    def layer_weights(self, weights: Tree) -> Tree:
         return self.whole({"cell": weights})
 
     def first_weights(self, rng: Generator, step_shape: Shape) -> tuple[Params, State]:

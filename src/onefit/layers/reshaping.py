@@ -24,7 +24,7 @@ def data_format(name: str | None) -> str:
     return name or FORMATS[0]
 
 
-def _sizes(place: str, name: str, value: Any) -> None:
+def _sizes(place: str, name: str, value: object) -> None:
     """Refuses all but a tuple of whole numbers."""
     if not isinstance(value, tuple) or not all(type(size) is int for size in value):
         raise mistyped(

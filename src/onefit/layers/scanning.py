@@ -21,13 +21,14 @@ z, takes z's place.
 """
 
 import functools
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from onefit.types import Array, Mask, Tree
+from onefit.types import Array, Function, Mask, Tree
 
 __all__ = ["Matrix", "Recurrence", "once", "project", "recur", "scan_steps"]
 
@@ -65,11 +66,11 @@ class Recurrence(Protocol):
         """What stands for · in h · R: `Matrix()`, or a convolution."""
         ...
 
-    def step(self, z: Array, q: Array, states: Tree) -> tuple[Any, tuple[Array, ...]]:
+    def step(self, z: Array, q: Array, states: Tree) -> tuple[Tree, tuple[Array, ...]]:
         """(s_t, kept_t); h_t is the first of s_t, and as large as z that of kept_t."""
         ...
 
-    def back(self, kept: Tree, states: Tree) -> tuple[Array, tuple[Any, ...]]:
+    def back(self, kept: Tree, states: Tree) -> tuple[Array, tuple[Array | None, ...]]:
         """(δz_t, δs_{t−1}), the latter without what comes by q; None for nothing."""
         ...
 
@@ -103,8 +104,8 @@ class _Inputs(NamedTuple):
 
     z: Array
     R: Array
-    b: Any
-    r: Any
+    b: Array | None
+    r: Array | None
     states: Tree
     mask: Mask
     noise: Array | None
@@ -114,14 +115,14 @@ def recur(
     how: Recurrence,
     z: Array,
     R: Array,
-    b: Any,
-    r: Any,
+    b: Array | None,
+    r: Array | None,
     states: Tree,
     *,
     mask: Mask = None,
     noise: Array | None = None,
     sequences: bool = True,
-) -> tuple[Any, Any]:
+) -> tuple[Tree, Tree]:
     """All the outputs h_t (None unless `sequences`), and the last states.
 
     Args:
@@ -141,24 +142,24 @@ def recur(
     return _loop(how, sequences, _Inputs(z, R, b, r, tuple(states), mask, noise))
 
 
-def _plus(a: Array, b: Any) -> Array:
+def _plus(a: Array, b: Array | None) -> Array:
     return a if b is None else a + b
 
 
-def _where(mask: Mask, new: Any, old: Any) -> Any:
+def _where(mask: Mask, new: Tree, old: Tree) -> Tree:
     """The new values where the step is there."""
     if mask is None:
         return new
     return jax.tree.map(lambda a, b: jnp.where(mask, a, b), new, old)
 
 
-def _by_gate(noise: Array, *arrays: Array) -> Any:
+def _by_gate(noise: Array, *arrays: Array) -> Iterator[tuple[Array, ...]]:
     """The blocks of each array beside the noise of each gate."""
     blocks = (jnp.split(a, noise.shape[0], axis=-1) for a in arrays)
     return zip(noise, *blocks, strict=True)
 
 
-def _times(product: Any, h: Array, a: Array, noise: Array | None) -> Array:
+def _times(product: Function, h: Array, a: Array, noise: Array | None) -> Array:
     """The product of h and a, with the noise of each gate on h."""
     if noise is None:
         return product(h, a)
@@ -166,7 +167,7 @@ def _times(product: Any, h: Array, a: Array, noise: Array | None) -> Array:
     return jnp.concatenate(parts, axis=-1)
 
 
-def _step(how: Recurrence, given: _Inputs, z: Array, states: Tree, mask: Mask) -> Any:
+def _step(how: Recurrence, given: _Inputs, z: Array, states: Tree, mask: Mask) -> Tree:
     """(s_t, kept_t)."""
     q = _plus(_times(how.product.forward, states[0], given.R, given.noise), given.r)
     new, kept = how.step(_plus(z, given.b), q, states)
@@ -177,21 +178,21 @@ def once(
     how: Recurrence,
     z: Array,
     R: Array,
-    b: Any,
-    r: Any,
+    b: Array | None,
+    r: Array | None,
     states: Tree,
     noise: Array | None = None,
-) -> Any:
+) -> Tree:
     """The states after one step, with an ordinary derivative; as in `recur`."""
     given = _Inputs(z, R, b, r, states, None, noise)
     return _step(how, given, z, states, None)[0]
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _loop(how: Recurrence, sequences: bool, given: _Inputs) -> tuple[Any, Any]:
+def _loop(how: Recurrence, sequences: bool, given: _Inputs) -> tuple[Tree, Tree]:
     """The loop when nobody asks for a derivative: it keeps nothing."""
 
-    def body(states: Tree, at: Any) -> Any:
+    def body(states: Tree, at: Tree) -> tuple[Tree, Tree]:
         new, _ = _step(how, given, at[0], states, at[1])
         return new, new[0] if sequences else None
 
@@ -199,11 +200,11 @@ def _loop(how: Recurrence, sequences: bool, given: _Inputs) -> tuple[Any, Any]:
     return outputs, states
 
 
-def _forward(how: Recurrence, sequences: bool, given: _Inputs) -> Any:
-    def step(z: Array, states: Tree, mask: Mask) -> Any:
+def _forward(how: Recurrence, sequences: bool, given: _Inputs) -> tuple[Tree, Tree]:
+    def step(z: Array, states: Tree, mask: Mask) -> Tree:
         return _step(how, given, z, states, mask)
 
-    def body(t: Any, carry: Tree) -> Any:
+    def body(t: Array, carry: Tree) -> tuple[Tree, Tree]:
         states, buffers = carry
         z = buffers[0]
         mask = None if given.mask is None else given.mask[t]
@@ -222,12 +223,12 @@ def _forward(how: Recurrence, sequences: bool, given: _Inputs) -> Any:
     return (outputs if sequences else None, states), memory
 
 
-def _backward(how: Recurrence, sequences: bool, memory: Tree, given_back: Tree) -> Any:
+def _backward(how: Recurrence, sequences: bool, memory: Tree, slopes: Tree) -> Tree:
     given, kept, outputs = memory
-    doutputs, dstates = given_back
+    doutputs, dstates = slopes
     through = _backwards(how, given)
 
-    def body(states: Tree, at: Any) -> Any:
+    def body(states: Tree, at: Tree) -> tuple[Tree, Tree]:
         kept, doutput, mask = at
         if sequences:
             states = (states[0] + doutput, *states[1:])
@@ -248,7 +249,7 @@ def _backward(how: Recurrence, sequences: bool, memory: Tree, given_back: Tree) 
     return (_Inputs(dz, dR, db, dr, dstates, None, None),)
 
 
-def _backwards(how: Recurrence, given: _Inputs) -> Any:
+def _backwards(how: Recurrence, given: _Inputs) -> Callable[[Array], Array]:
     """The function δq · Rᵀ, with the noise of each gate on what comes out."""
     product, noise = how.product, given.noise
     if noise is None:
@@ -267,8 +268,8 @@ _loop.defvjp(_forward, _backward)
 
 
 def scan_steps(
-    step: Any, x: Array, states: Tree, carried: Tree, mask: Mask, sequences: bool
-) -> tuple[Any, Any, Any]:
+    step: Function, x: Array, states: Tree, carried: Tree, mask: Mask, sequences: bool
+) -> tuple[Tree, Tree, Tree]:
     """The loop for any step: `step(x_t, s, c) -> y, s, c`, with an ordinary derivative.
 
     Returns (all y_t or, without `sequences`, the last one; the last s; the last c).
@@ -282,7 +283,7 @@ def scan_steps(
     else:
         y = jnp.zeros(shape.shape, shape.dtype)
 
-    def body(carry: Tree, at: Any) -> Any:
+    def body(carry: Tree, at: Tree) -> tuple[Tree, Tree]:
         (y, states, carried), (x, m) = carry, at
         new, after, carried = step(x, states, carried)
         if m is not None:

@@ -55,7 +55,7 @@ def only(*values: Any, fix: str) -> Check:
     """Refuses all but these values, for what Keras can do and there is no need of."""
     expected = " or ".join(map(repr, values))
 
-    def check(where: str, name: str, value: Any) -> None:
+    def check(where: str, name: str, value: object) -> None:
         if value not in values:
             raise invalid(where, f"{name}={value!r}", expected, fix)
 
@@ -109,7 +109,7 @@ class Gain(Description):
     gamma_constraint: Any = constraint()
 
 
-def _seed(seed: Any) -> int | None:
+def _seed(seed: int | None) -> int | None:
     if seed is None or (is_whole(seed) and seed < 2**31):
         return None if seed is None else int(seed)
     error = invalid if is_whole(seed, None) else mistyped

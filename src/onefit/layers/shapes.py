@@ -22,6 +22,9 @@ __all__ = [
 Same: TypeAlias = Float[Array, "*sizes"]
 """An input, and the output of its shape."""
 
+Axis: TypeAlias = int | tuple[int, ...]
+"""An axis, or several; a negative one counts from the last."""
+
 
 class SameShape:
     """Mixed into layers whose output has the input's shape, so that none is traced.
@@ -36,7 +39,7 @@ class SameShape:
         return input_shape
 
 
-def whole_axes(place: str, name: str, value: Any) -> None:
+def whole_axes(place: str, name: str, value: object) -> None:
     """Refuses all but an axis or several; for `setting(check=whole_axes)`."""
     axes = value if isinstance(value, tuple) else (value,)
     if not all(is_whole(a, -(2**31)) for a in axes):
@@ -48,7 +51,7 @@ def whole_axes(place: str, name: str, value: Any) -> None:
         )
 
 
-def from_front(axis: Any, ndim: int) -> tuple[int, ...]:
+def from_front(axis: Axis, ndim: int) -> tuple[int, ...]:
     """Axes counted from the first, each once, in order.
 
     >>> from_front(-1, 3), from_front((-1, 1), 3)
@@ -58,7 +61,7 @@ def from_front(axis: Any, ndim: int) -> tuple[int, ...]:
     return tuple(sorted({int(a) % ndim for a in axes}))
 
 
-def having(layer: Layer, axis: Any, input_shape: Shape) -> Shape:
+def having(layer: Layer, axis: Axis, input_shape: Shape) -> Shape:
     """The input's shape, if it has these axes; refused otherwise."""
     ndim = len(input_shape)
     for a in axis if isinstance(axis, tuple) else (axis,):
@@ -71,7 +74,7 @@ def having(layer: Layer, axis: Any, input_shape: Shape) -> Shape:
     return input_shape
 
 
-def known_axes(layer: Layer, axis: Any, input_shape: Shape) -> tuple[int, ...]:
+def known_axes(layer: Layer, axis: Axis, input_shape: Shape) -> tuple[int, ...]:
     """The axes of the input that a layer has weights for, counted from the first.
 
     Raises:
@@ -97,7 +100,7 @@ def known_axes(layer: Layer, axis: Any, input_shape: Shape) -> tuple[int, ...]:
 def along(weight: Any, ndim: int, axes: tuple[int, ...]) -> Any:
     """A weight laid along these axes of an array with so many, to be broadcast.
 
-    A weight with fewer axes is laid along the last of them.
+    A weight with fewer axes is laid along the last of them, a number stays a number.
 
     >>> along(np.zeros(3), 4, (1,)).shape
     (1, 3, 1, 1)

@@ -1,7 +1,7 @@
 # ruff: noqa: D102
 """A wrapper that keeps how far a layer stretches its input at one."""
 
-from typing import Any
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -63,7 +63,7 @@ class SpectralNormalization(Composite):
         return {"layer": self.layer}
 
     @property
-    def activity_regularizer(self) -> Any:
+    def activity_regularizer(self) -> Callable | None:
         """The layer's, as the output is its own."""
         return getattr(self.layer, "activity_regularizer", None)
 

@@ -5,13 +5,13 @@ its weights, and returns Tensors that remember the call; `Model(inputs, outputs)
 back along them.
 """
 
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 
 from onefit import config
 from onefit.errors import mistyped
-from onefit.types import is_shape
+from onefit.types import Mask, Shape, Shapes, Tree, is_shape
 
 __all__ = ["Call", "Tensor", "is_symbolic", "way_to"]
 
@@ -31,7 +31,7 @@ class Tensor:
 
     __array_priority__ = 1000  # so that array + tensor asks the tensor
 
-    def __init__(self, shape: Any, dtype: Any, call: "Call", index: int = 0) -> None:
+    def __init__(self, shape: Shape, dtype: str, call: "Call", index: int = 0) -> None:
         self.shape, self.dtype = tuple(shape), str(dtype)
         self.call, self.index = call, index
 
@@ -48,13 +48,13 @@ class Tensor:
     def __repr__(self) -> str:
         return f"<Tensor of shape {self.shape} from {self.name!r}>"
 
-    def __array__(self, *_: Any, **__: Any) -> Any:
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
         raise self._no_numbers("a numpy function")
 
     def __bool__(self) -> bool:
         raise self._no_numbers("a condition")
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> NoReturn:
         raise self._no_numbers("a loop")
 
     def __len__(self) -> int:
@@ -81,7 +81,7 @@ class Call:
     """
 
     def __init__(
-        self, layer: Any, sources: Any, mask: Any, options: Any, output_shape: Any
+        self, layer: Any, sources: Tree, mask: Mask, options: Any, output_shape: Shapes
     ) -> None:
         self.layer, self.sources, self.mask = layer, sources, mask
         self.options = options
@@ -91,7 +91,7 @@ class Call:
         self.outputs = jax.tree.unflatten(nest, self.tensors)
 
 
-def is_symbolic(x: Any) -> bool:
+def is_symbolic(x: Tree) -> bool:
     """Whether any of these values has no numbers yet."""
     return any(isinstance(leaf, Tensor) for leaf in jax.tree.leaves(x))
 

@@ -46,7 +46,7 @@ class Tap:
         layer: Layer,
         params: Params,
         state: State,
-        x: Any,
+        x: Tree,
         **told: Any,
     ) -> Outcome:
         """One call of a layer that is no graph: `layer.forward` of the rest."""

@@ -8,13 +8,13 @@ zeros before the first cell and after the last. `seen` takes from cells to windo
 import functools
 import itertools
 import operator
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import lax
 
-from onefit.types import Array
+from onefit.types import Array, Function
 
 __all__ = ["Geometry", "Taps", "seen", "sent"]
 
@@ -66,13 +66,13 @@ class Geometry(NamedTuple):
         return (*(t.size for t in self.taps), channels // self.groups, filters)
 
 
-def _padded(x: Array, widths: Mapping[int, tuple[int, int]]) -> Any:
+def _padded(x: Array, widths: Mapping[int, tuple[int, int]]) -> Array:
     """The array with more zeros along some axes; below zero, with fewer cells."""
     known = [(*widths.get(axis, (0, 0)), 0) for axis in range(x.ndim)]
     return lax.pad(x, jnp.zeros((), x.dtype), known)
 
 
-def seen(x: Array, taps: Mapping[int, Taps], at: tuple[int, ...]) -> Any:
+def seen(x: Array, taps: Mapping[int, Taps], at: tuple[int, ...]) -> Array:
     """The cells that one tap of all windows sees, for the taps along these axes.
 
     >>> seen(jnp.array([1, 2, 3]), {0: Taps(2, 1, 1, 1, length=3, count=3)}, (0,))
@@ -87,7 +87,7 @@ def seen(x: Array, taps: Mapping[int, Taps], at: tuple[int, ...]) -> Any:
     return lax.slice(x, [0] * x.ndim, x.shape, strides)
 
 
-def sent(taps: Mapping[int, Taps], each: Callable[..., Any]) -> Any:
+def sent(taps: Mapping[int, Taps], each: Function) -> Array:
     """The reverse of `seen`: the sum of what windows send to the cells they see.
 
     Along an axis the cells stride·b + r of one r are seen by the same taps. They are
@@ -103,7 +103,7 @@ def sent(taps: Mapping[int, Taps], each: Callable[..., Any]) -> Any:
     """
     axes = list(taps)
 
-    def phase(r: tuple[int, ...]) -> Any:
+    def phase(r: tuple[int, ...]) -> Array:
         if len(r) == len(axes):
             return _one_phase(taps, each, r)
         axis, t = axes[len(r)], taps[axes[len(r)]]
@@ -118,8 +118,8 @@ def sent(taps: Mapping[int, Taps], each: Callable[..., Any]) -> Any:
 
 
 def _one_phase(
-    taps: Mapping[int, Taps], each: Callable[..., Any], phase: tuple[int, ...]
-) -> Any:
+    taps: Mapping[int, Taps], each: Function, phase: tuple[int, ...]
+) -> Array:
     """What is sent to the cells stride·b + r, over b, by axis."""
     blocks = [-(-t.length // t.stride) for t in taps.values()]
     shifts: list[dict[int, int]] = []  # tap i sends there from the window b + shift
@@ -127,7 +127,7 @@ def _one_phase(
         places = ((i, r + t.before - t.dilation * i) for i in range(t.size))
         shifts.append({i: n // t.stride for i, n in places if n % t.stride == 0})
 
-    def moved(tap: tuple[int, ...]) -> Any:
+    def moved(tap: tuple[int, ...]) -> Array:
         y, widths = each(*tap), {}
         for axis, shift, i, many in zip(taps, shifts, tap, blocks, strict=True):
             widths[axis] = -shift[i], many - y.shape[axis] + shift[i]

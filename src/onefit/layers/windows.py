@@ -9,7 +9,7 @@ the derivative of `lax.reduce_window` with max takes five to twenty times as lon
 
 import functools
 import operator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,9 +17,11 @@ import numpy as np
 from jax import lax
 
 from onefit.layers.shapes import along
-from onefit.types import Array
+from onefit.types import Array, Function
 
 __all__ = ["Slide", "adapted", "maxima", "means", "window_count"]
+
+T = TypeVar("T")
 
 # Up to so many cells are compared or added one by one, more by a reduction: measured.
 FEW = 5
@@ -83,32 +85,32 @@ class Slide(NamedTuple):
 # The cells of all windows -------------------------------------------------------------
 
 
-def _only(axis: int, ndim: int, value: Any, other: Any) -> list[Any]:
+def _only(axis: int, ndim: int, value: T, other: T) -> list[T]:
     """One value for this axis, and another for the rest."""
     return [value if a == axis else other for a in range(ndim)]
 
 
-def _padded(x: Array, axis: int, before: int, after: int, fill: Any = 0) -> Any:
+def _padded(x: Array, axis: int, before: int, after: int, fill: float = 0) -> Array:
     """The array with more cells along an axis; negative numbers take cells away."""
     widths = _only(axis, x.ndim, (before, after, 0), (0, 0, 0))
     return lax.pad(x, jnp.asarray(fill, x.dtype), widths)
 
 
-def _blocks(x: Array, slide: Slide, fill: Any) -> Any:
+def _blocks(x: Array, slide: Slide, fill: float) -> Array:
     """The axis as two: (blocks, stride)."""
     axis, length = slide.axis, slide.blocks * slide.stride
     x = _padded(x, axis, slide.before, length - slide.before - slide.length, fill)
     return x.reshape(*x.shape[:axis], slide.blocks, slide.stride, *x.shape[axis + 1 :])
 
 
-def _unblocked(x: Array, slide: Slide) -> Any:
+def _unblocked(x: Array, slide: Slide) -> Array:
     """The reverse of `_blocks`."""
     axis, length = slide.axis, slide.blocks * slide.stride
     x = x.reshape(*x.shape[:axis], length, *x.shape[axis + 2 :])
     return _padded(x, axis, -slide.before, slide.length - length + slide.before)
 
 
-def _cells(x: Array, slide: Slide, fill: Any) -> list[Any]:
+def _cells(x: Array, slide: Slide, fill: float) -> list[Array]:
     """The i-th cells of all windows, for each i."""
     blocks, axis = _blocks(x, slide, fill), slide.axis
     places = [divmod(i, slide.stride) for i in range(slide.size)]
@@ -123,14 +125,14 @@ def _cells(x: Array, slide: Slide, fill: Any) -> list[Any]:
     ]
 
 
-def _numbers(slide: Slide, ndim: int) -> Any:
+def _numbers(slide: Slide, ndim: int) -> np.ndarray:
     """0 to size - 1 along the axis behind the windows' own."""
     shape = _only(slide.axis + 1, ndim + 1, slide.size, 1)
     kind = np.int8 if slide.size < 127 else np.int32
     return np.arange(slide.size, dtype=kind).reshape(shape)
 
 
-def _spread(slide: Slide, g: Array, winner: Any = None) -> Any:
+def _spread(slide: Slide, g: Array, winner: Array | None = None) -> Array:
     """To each cell the sum over its windows of g, of those that it won, if asked.
 
     The derivative of `_sums`, where all cells win, and of `maxima`.
@@ -150,7 +152,7 @@ def _spread(slide: Slide, g: Array, winner: Any = None) -> Any:
     g = _padded(g, axis, first, last)
     winner = None if winner is None else _padded(winner, axis, first, last, -1)
 
-    def cell(i: int) -> Any:
+    def cell(i: int) -> Array:
         start = first - i // slide.stride
         near = functools.partial(
             lax.slice_in_dim,
@@ -172,13 +174,13 @@ def _spread(slide: Slide, g: Array, winner: Any = None) -> Any:
 # Maxima and means ---------------------------------------------------------------------
 
 
-def _windowed(x: Array, slide: Slide, fill: Any) -> Any:
+def _windowed(x: Array, slide: Slide, fill: float) -> Array:
     """The axis as two, (windows, cells), of windows that are apart."""
     cells = slide.axis + 1
     return lax.slice_in_dim(_blocks(x, slide, fill), 0, slide.size, axis=cells)
 
 
-def _winners(x: Array, slide: Slide) -> tuple[Any, Any]:
+def _winners(x: Array, slide: Slide) -> tuple[Array, Array]:
     """The largest of each window's cells, and the number of the first such cell."""
     numbers = _numbers(slide, x.ndim)
     if slide.apart and slide.size > FEW:
@@ -195,7 +197,7 @@ def _winners(x: Array, slide: Slide) -> tuple[Any, Any]:
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
-def maxima(x: Array, slide: Slide) -> Any:
+def maxima(x: Array, slide: Slide) -> Array:
     """The largest cell of each window; the derivative is that of the first such cell.
 
     >>> maxima(jnp.array([1.0, 3.0, 2.0, 0.0, 5.0]), Slide.along(0, 5, 2, 2, "same"))
@@ -208,7 +210,7 @@ maxima.defvjp(_winners, lambda slide, winner, g: (_spread(slide, g, winner),))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
-def _sums(x: Array, slide: Slide) -> Any:
+def _sums(x: Array, slide: Slide) -> Array:
     """The sum of each window's cells."""
     if slide.size <= FEW:
         return functools.reduce(operator.add, _cells(x, slide, 0))
@@ -231,7 +233,7 @@ _sums.defvjp(
 )
 
 
-def means(x: Array, slide: Slide) -> Any:
+def means(x: Array, slide: Slide) -> Array:
     """The mean of each window's cells, of those that are the array's own.
 
     >>> means(jnp.array([1.0, 3.0, 2.0, 0.0, 5.0]), Slide.along(0, 5, 2, 2, "same"))
@@ -244,7 +246,7 @@ def means(x: Array, slide: Slide) -> Any:
     return total / along(counts.astype(x.dtype), x.ndim, (slide.axis,))
 
 
-def adapted(x: Array, axis: int, count: int, take: Any) -> Any:
+def adapted(x: Array, axis: int, count: int, take: Function) -> Array:
     """`maxima` or `means` of so many windows that cover an axis as evenly as can be.
 
     Of n cells, window i has those from ⌊i·n/count⌋ to before ⌈(i+1)·n/count⌉.

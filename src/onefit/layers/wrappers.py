@@ -14,6 +14,7 @@ from onefit.layers.base import Layer, Outcome
 from onefit.layers.composite import Composite, a_layer
 from onefit.layers.recurrent import OverTime, WithStates
 from onefit.types import (
+    Array,
     Generator,
     Key,
     Mask,
@@ -39,7 +40,7 @@ MERGES: dict[Any, Any] = {
 }
 
 
-def _directed(layer: Any, way: str, **settings: Any) -> Layer:
+def _directed(layer: Layer, way: str, **settings: Any) -> Layer:
     """The layer as one of the two, with outputs of zero where the mask leaves out."""
     name = f"{way}_{str(layer.name).removeprefix(f'{way}_')}"
     sequences = layer.return_sequences  # type: ignore[attr-defined]
@@ -136,7 +137,7 @@ class Bidirectional(WithStates, Composite):
         return {"forward": self.layer, "backward": self.backward_layer}
 
     @property
-    def forward_layer(self) -> Any:
+    def forward_layer(self) -> Layer:
         """The layer that goes forwards."""
         return self.layer
 
@@ -227,7 +228,7 @@ class Bidirectional(WithStates, Composite):
         return (merged, *states, *after) if state else merged
 
 
-def _halves(x: Tree) -> tuple[Any, Any]:
+def _halves(x: Tree) -> tuple[Tree, Tree]:
     """What either direction is given: x, and its half of the initial states."""
     if not isinstance(x, tuple) or is_shape(x):
         return x, x
@@ -307,7 +308,7 @@ class TimeDistributed(Composite):
 
         if not own or not (training or self.layer.stateful):
 
-            def merged(a: Any) -> Any:
+            def merged(a: Array) -> Array:
                 return a.reshape(batch * time, *a.shape[2:])
 
             inner = jax.tree.map(merged, inner)
@@ -319,13 +320,13 @@ class TimeDistributed(Composite):
             penalty, own = outcome.penalty * time, outcome.state
         else:
 
-            def step(own: Any, at: Any) -> Any:
+            def step(own: State, at: Tree) -> tuple[State, Tree]:
                 t, x, m = at
                 k = None if key is None else jax.random.fold_in(key, t)
                 outcome = self.layer.forward(params, own, x, key=k, mask=m, **told)
                 return outcome.state, (outcome.output, jnp.asarray(outcome.penalty))
 
-            def swapped(nest: Any) -> Any:
+            def swapped(nest: Tree) -> Tree:
                 return jax.tree.map(lambda a: jnp.swapaxes(a, 0, 1), nest)
 
             steps = jnp.arange(time), swapped(x), swapped(inner)
@@ -353,7 +354,7 @@ class TimeDistributed(Composite):
                     "give a mask with one value for each step of each sequence",
                 )
 
-    def _step_shape(self, input_shape: Shapes) -> Any:
+    def _step_shape(self, input_shape: Shapes) -> Shapes:
         """The shape of one step, refused where there is no time."""
         shapes = jax.tree.leaves(input_shape, is_leaf=is_shape)
         for shape in shapes:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jax.typing import DTypeLike
 
 from onefit.description import Description, setting
 from onefit.errors import invalid, unknown
@@ -44,7 +45,7 @@ REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "
 FLOATS = ("bfloat16", "float16", "float32", "float64")
 
 
-def _reduction(name: Any) -> str:
+def _reduction(name: str | None) -> str:
     if name is None:
         return "none"
     if name not in REDUCTIONS:
@@ -52,7 +53,7 @@ def _reduction(name: Any) -> str:
     return name
 
 
-def _dtype(value: Any) -> str | None:
+def _dtype(value: DTypeLike | None) -> str | None:
     if value is None:
         return None
     name = value if isinstance(value, str) else jnp.dtype(value).name
@@ -84,7 +85,7 @@ def reduce(
     sample_weight: ArrayLike | None = None,
     reduction: str = "mean",
     mask: Array | None = None,
-) -> Any:
+) -> Array:
     """Weighs per-example values and reduces them: J = (1/m) Σ wᵢ Lᵢ.
 
     Args:
@@ -195,10 +196,10 @@ class Loss(Description):
         self,
         y_true: Array,
         y_pred: Array,
-        sample_weight: Any = None,
+        sample_weight: ArrayLike | None = None,
         steps: Array | None = None,
         see: Callable[[Array], Array] | None = None,
-    ) -> Any:
+    ) -> Array:
         """The reduced loss J; pure, for use inside programs.
 
         Args:
@@ -214,7 +215,7 @@ class Loss(Description):
             mask = jnp.broadcast_to(
                 steps if mask is None else mask & steps, values.shape
             )
-        if not values.ndim and np.ndim(sample_weight) > 0:
+        if not values.ndim and sample_weight is not None and np.ndim(sample_weight):
             raise invalid(
                 type(self).__name__,
                 f"sample weights of shape {np.shape(sample_weight)}",
@@ -229,7 +230,7 @@ class Loss(Description):
         y_true: ArrayLike,
         y_pred: ArrayLike,
         sample_weight: ArrayLike | None = None,
-    ) -> Any:
+    ) -> Array:
         """The reduced loss J of arrays, lists or numbers."""
         weight = None if sample_weight is None else jnp.asarray(sample_weight)
         return _cost(self, *self._arrays(y_true, y_pred), weight)
@@ -243,7 +244,7 @@ class Loss(Description):
 @jax.jit
 def _cost(
     loss: Loss, y_true: Array, y_pred: Array, sample_weight: ArrayLike | None
-) -> Any:
+) -> Array:
     return loss.cost(y_true, y_pred, sample_weight)
 
 

@@ -9,12 +9,12 @@ from onefit.description import setting
 from onefit.errors import mistyped
 from onefit.losses.base import Compares, Loss, losses
 from onefit.registry import snake_case
-from onefit.types import Array
+from onefit.types import Array, Function, Identifier
 
 __all__ = ["LossFunctionWrapper", "per_example"]
 
 
-def _function(fn: Any) -> Callable[..., Any]:
+def _function(fn: Identifier) -> Function:
     fn = losses.get(fn)
     if not callable(fn):
         raise mistyped(

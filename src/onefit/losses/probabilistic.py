@@ -26,7 +26,7 @@ from onefit.losses.shapes import (
     refuse_labels,
     same,
 )
-from onefit.types import Array, ArrayLike, Shape
+from onefit.types import Array, ArrayLike, Shape, Tree
 
 __all__ = [
     "BinaryCrossentropy",
@@ -48,12 +48,12 @@ __all__ = [
 ]
 
 
-def _smoothed(y: Array, smoothing: Any, classes: int) -> Array:
+def _smoothed(y: Array, smoothing: float, classes: int) -> Array:
     """The targets moved towards equal probabilities: (1 - s) y + s / classes."""
     return y if off(smoothing) else y * (1 - smoothing) + smoothing / classes
 
 
-def _power(base: Array, gamma: Any) -> Any:
+def _power(base: Array, gamma: float) -> Any:
     """base^γ for a base from 0 to 1, with a finite gradient at 0 for every γ."""
     tiny = float(jnp.finfo(base.dtype).tiny)
     return 1.0 if off(gamma) else jnp.power(jnp.maximum(base, tiny), gamma)
@@ -78,7 +78,7 @@ def _binary_from_logits(y: Array, z: Array) -> Array:
 
 
 @_binary_from_logits.defjvp
-def _binary_slope(primals: Any, tangents: Any) -> Any:
+def _binary_slope(primals: Tree, tangents: Tree) -> tuple[Array, Array]:
     """∂L/∂z = a - y and ∂L/∂y = -z.
 
     The rule costs half of what softplus's derivative does, and it has
@@ -95,7 +95,7 @@ def _log_probabilities(a: Array, from_logits: bool, axis: int) -> Array:
     return jnp.log(_clipped(a / jnp.sum(a, axis=axis, keepdims=True)))
 
 
-def _factors(value: Any) -> Any:
+def _factors(value: object) -> object:
     return np.asarray(value, float) if isinstance(value, list | tuple) else value
 
 

@@ -1,9 +1,8 @@
 """What names and configs of losses mean, and how a loss is written down."""
 
-from typing import Any
-
 from onefit.losses.base import Loss, losses
 from onefit.losses.functions import LossFunctionWrapper
+from onefit.types import Config
 
 __all__ = ["deserialize", "get", "serialize"]
 
@@ -23,7 +22,7 @@ def get(identifier: object) -> Loss | None:
     return LossFunctionWrapper(found)
 
 
-def serialize(loss: Loss) -> dict[str, Any]:
+def serialize(loss: Loss) -> Config:
     """A loss as JSON can hold it: its class's name and its settings.
 
     >>> serialize(get("poisson"))["class_name"]

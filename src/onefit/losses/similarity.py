@@ -1,8 +1,6 @@
 # ruff: noqa: D102
 """Losses of embeddings: rows of one class near each other, of others far apart."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
@@ -88,8 +86,8 @@ def _against(loss: Circle, y: Array, a: Array, ref_y: Array, ref_a: Array) -> Ar
 def circle(
     y_true: ArrayLike,
     y_pred: ArrayLike,
-    ref_labels: Any = None,
-    ref_embeddings: Any = None,
+    ref_labels: ArrayLike | None = None,
+    ref_embeddings: ArrayLike | None = None,
     remove_diagonal: bool = True,
     gamma: float = 80.0,
     margin: float = 0.4,

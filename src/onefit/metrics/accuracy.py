@@ -10,7 +10,7 @@ from onefit.description import number, setting
 from onefit.errors import invalid
 from onefit.metrics.base import functions, same_shape
 from onefit.metrics.reduction import MeanOfValues
-from onefit.types import Array, ArrayLike
+from onefit.types import Array, ArrayLike, Scalar
 
 __all__ = [
     "Accuracy",
@@ -54,7 +54,7 @@ def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Array:
 
 
 def binary_accuracy(
-    y_true: ArrayLike, y_pred: ArrayLike, threshold: Any = 0.5
+    y_true: ArrayLike, y_pred: ArrayLike, threshold: Scalar = 0.5
 ) -> Array:
     """1 where (a > threshold) is y, else 0; a target of −1 counts as 0.
 

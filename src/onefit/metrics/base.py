@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from onefit import config
 from onefit.description import Description, setting
 from onefit.errors import invalid
 from onefit.registry import Registry, snake_case
-from onefit.types import Array, ArrayLike, Shape
+from onefit.types import Array, ArrayLike, Shape, Tree
 from onefit.variables import Variable, view
 
 __all__ = [
@@ -39,7 +40,7 @@ would fix the setting's place among the arguments.
 """
 
 
-def ratio(part: Any, whole: Any) -> Any:
+def ratio(part: Array, whole: Array) -> Array:
     """Part / whole, and 0 where whole is 0: the share of nothing is 0, as in Keras."""
     return jnp.where(whole == 0, 0.0, part / jnp.where(whole == 0, 1.0, whole))
 
@@ -65,7 +66,7 @@ def same_shape(where: str, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
     )
 
 
-def spread(sample_weight: ArrayLike | None, shape: Shape, dtype: Any) -> Array:
+def spread(sample_weight: ArrayLike | None, shape: Shape, dtype: DTypeLike) -> Array:
     """Weights for values of this shape: broadcast from the left, so one per example.
 
     Raises:
@@ -165,7 +166,7 @@ class Metric(Description):
         named = {name: _array(x) for name, x in named.items()}
         object.__setattr__(self, "_state", _update(self, self.state, *batch, **named))
 
-    def result(self) -> Any:
+    def result(self) -> Array:
         """The number of all batches since the last reset."""
         return _compute(self, self.state)
 
@@ -173,7 +174,7 @@ class Metric(Description):
         """Forgets all batches."""
         object.__setattr__(self, "_state", None)
 
-    def __call__(self, *batch: Any, **named: Any) -> Any:
+    def __call__(self, *batch: Any, **named: Any) -> Array:
         """Takes a batch in and gives the number so far."""
         self.update_state(*batch, **named)
         return self.result()
@@ -227,7 +228,7 @@ class Metric(Description):
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def stateless_update_state(
-        self, metric_variables: Sequence[Any], *batch: Any, **named: Any
+        self, metric_variables: Sequence[ArrayLike], *batch: Any, **named: Any
     ) -> list[Array]:
         """The variables' values after a batch, from these before it. Pure.
 
@@ -241,7 +242,7 @@ class Metric(Description):
         new = self.update(state, *batch, **named)
         return [new[name] for name in state]
 
-    def stateless_result(self, metric_variables: Sequence[Any]) -> Any:
+    def stateless_result(self, metric_variables: Sequence[ArrayLike]) -> Array:
         """The number for these values of the variables. Pure."""
         return self.compute(self._state_of(metric_variables))
 
@@ -249,7 +250,7 @@ class Metric(Description):
         """The variables' values before any batch. Pure."""
         return list(self.init().values())
 
-    def _state_of(self, values: Sequence[Any]) -> MetricState:
+    def _state_of(self, values: Sequence[ArrayLike]) -> MetricState:
         state = self.init()
         if len(values) != len(state):
             raise invalid(
@@ -289,15 +290,15 @@ class Paired(Metric, abstract=True):
         return self.add(state, y, a, spread(given, y.shape, dtype))
 
 
-def _array(x: Any) -> Any:
+def _array(x: ArrayLike | None) -> Array | None:
     return None if x is None else jnp.asarray(x)
 
 
 @jax.jit
-def _update(metric: Metric, state: Any, *batch: Any, **named: Any) -> Any:
+def _update(metric: Metric, state: MetricState, *batch: Any, **named: Any) -> Tree:
     return metric.update(state, *batch, **named)
 
 
 @jax.jit
-def _compute(metric: Metric, state: Any) -> Any:
+def _compute(metric: Metric, state: MetricState) -> Array:
     return metric.compute(state)

@@ -52,7 +52,7 @@ def _histogram(scores: Array, values: Array, thresholds: np.ndarray) -> Array:
     return jnp.moveaxis(sums.reshape(size, labels, -1), -1, 0)
 
 
-def _numbers(value: Any) -> Any:
+def _numbers(value: Any) -> float | tuple[float, ...] | None:
     """None, a number, or a tuple of them: what a program can be found again by."""
     if value is None:
         return None
@@ -431,10 +431,10 @@ class RecallAtPrecision(_Best):
     class_id: int | None = setting(default=None, check=whole(optional=True))
 
 
-def _one_of(kind: str, *choices: str) -> Any:
+def _one_of(kind: str, *choices: str) -> Callable[[object], str]:
     spelled = {choice.lower(): choice for choice in choices}
 
-    def convert(name: Any) -> str:
+    def convert(name: object) -> str:
         if str(name).lower() not in spelled:
             raise unknown(kind, name, choices)
         return spelled[str(name).lower()]

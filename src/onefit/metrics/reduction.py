@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from onefit.description import fields, setting
 from onefit.losses import Loss, losses
 from onefit.metrics.base import Metric, MetricState, functions, ratio, spread
-from onefit.types import Array, ArrayLike
+from onefit.types import Array, ArrayLike, Function
 
 __all__ = ["Mean", "MeanMetricWrapper", "Sum"]
 
@@ -164,7 +164,7 @@ class MeanOfLoss(MeanOfValues, abstract=True):
         return losses.get({"class_name": self.loss, "config": config})  # pyright: ignore
 
 
-def _function(identifier: object) -> Any:
+def _function(identifier: object) -> Function:
     if isinstance(identifier, str) and identifier in functions.names():
         return functions.get(identifier)
     return losses.get(getattr(identifier, "loss_class", identifier))

@@ -9,7 +9,7 @@ from onefit.metrics import accuracy, f_score, probabilistic, regression
 from onefit.metrics.base import Metric, metrics
 from onefit.metrics.reduction import MeanMetricWrapper
 from onefit.registry import snake_case
-from onefit.types import Shape
+from onefit.types import Config, Identifier, Shape
 
 __all__ = ["deserialize", "get", "resolve", "serialize"]
 
@@ -62,17 +62,17 @@ def get(identifier: object) -> Any:
     return metrics.get(identifier)
 
 
-def serialize(metric: Metric) -> dict[str, Any]:
+def serialize(metric: Metric) -> Config:
     """A metric as JSON can hold it; `deserialize` makes it again."""
     return {"class_name": type(metric).__name__, "config": metric.get_config()}
 
 
-def deserialize(config: dict[str, Any]) -> Any:
+def deserialize(config: Config) -> Metric:
     """The metric that `serialize` wrote down."""
     return get(config)
 
 
-def _task(loss: Any, output_shape: Shape, target_shape: Shape) -> str:
+def _task(loss: Identifier, output_shape: Shape, target_shape: Shape) -> str:
     """The kind of answer that a model gives: by its loss, else by the shapes."""
     if isinstance(loss, str) and loss.lower() in _AUTOMATIC:
         loss = None
@@ -95,15 +95,15 @@ def _named(identifier: str) -> Metric:
     raise unknown("metric", identifier, names)
 
 
-def _wrap(fn: Any) -> Metric:
+def _wrap(fn: Identifier) -> Metric:
     inner = getattr(fn, "func", fn)  # what a functools.partial binds
     named = snake_case(getattr(inner, "__name__", "metric")).strip("<>")
     return MeanMetricWrapper(fn, name=getattr(fn, "name", None) or named)
 
 
 def _made(
-    identifier: object, loss: Any, output_shape: Shape, target_shape: Shape
-) -> Any:
+    identifier: object, loss: Identifier, output_shape: Shape, target_shape: Shape
+) -> Metric | None:
     if isinstance(identifier, str):
         if choice := _AUTOMATIC.get(identifier.lower()):
             return choice[_task(loss, output_shape, target_shape)](name=identifier)
@@ -116,7 +116,7 @@ def _made(
 
 
 def resolve(
-    identifier: object, *, loss: Any, output_shape: Shape, target_shape: Shape
+    identifier: object, *, loss: Identifier, output_shape: Shape, target_shape: Shape
 ) -> Metric:
     """The metric that something in `compile(metrics=[...])` means for a model.
 

@@ -7,14 +7,16 @@ from typing import Any, ClassVar, Literal, Self, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
 from onefit import config
+from onefit.checks import Check
 from onefit.description import Description, number, off, setting
 from onefit.errors import OnefitWarning, invalid, is_whole
 from onefit.optimizers.rules import Rule, full_like, is_traced
 from onefit.optimizers.schedules import LearningRateSchedule, as_learning_rate
 from onefit.registry import Registry
-from onefit.types import Array, Tree
+from onefit.types import Array, ArrayLike, Config, Function, Scalar, Tree
 from onefit.variables import Variable, view
 
 __all__ = ["Optimizer"]
@@ -26,10 +28,10 @@ optimizers: Registry = Registry("optimizer", "onefit.optimizers")
 CLIPS = ("clipnorm", "global_clipnorm", "clipvalue")
 
 
-def at_least(minimum: int) -> Any:
+def at_least(minimum: int) -> Check:
     """For `setting(check=...)`: refuses all but None and whole numbers from here up."""
 
-    def check(where: str, name: str, value: Any) -> None:
+    def check(where: str, name: str, value: object) -> None:
         if value is None:
             return
         if not is_whole(value, minimum):
@@ -191,7 +193,7 @@ class Optimizer(Description):
         """The learning rate that a fresh state begins with: a number or a schedule."""
         return vars(self)["learning_rate"]
 
-    def init(self, params: Tree) -> dict[str, Any]:
+    def init(self, params: Tree) -> dict[str, Tree]:
         """The state before the first step.
 
         `iterations` counts the calls of `update`; `learning_rate` is α, and may be
@@ -208,8 +210,8 @@ class Optimizer(Description):
         return state
 
     def update(
-        self, grads: Tree, state: dict[str, Any], params: Tree
-    ) -> tuple[Tree, dict[str, Any]]:
+        self, grads: Tree, state: dict[str, Tree], params: Tree
+    ) -> tuple[Tree, dict[str, Tree]]:
         """One step: (new weights, new state)."""
         # In one float type from here on, whether or not they are inputs of a program.
         dtype = jnp.result_type(state["learning_rate"])
@@ -219,8 +221,8 @@ class Optimizer(Description):
         return jax.tree.map(lambda a, old: a.astype(old.dtype), new, (params, state))
 
     def _update(
-        self, grads: Tree, state: dict[str, Any], params: Tree
-    ) -> tuple[Tree, dict[str, Any]]:
+        self, grads: Tree, state: dict[str, Tree], params: Tree
+    ) -> tuple[Tree, dict[str, Tree]]:
         count = state["iterations"]
         if not self.constant_rate:
             alpha = self._rate(count).astype(state["learning_rate"].dtype)
@@ -245,8 +247,8 @@ class Optimizer(Description):
         return params, new | {"iterations": count + 1}
 
     def _step(
-        self, grads: Tree, state: dict[str, Any], params: Tree, step: Array
-    ) -> tuple[Tree, dict[str, Any]]:
+        self, grads: Tree, state: dict[str, Tree], params: Tree, step: Array
+    ) -> tuple[Tree, dict[str, Tree]]:
         """One step of the weights, the first being step 1."""
         if not jax.tree.leaves(params):
             return params, state
@@ -269,7 +271,7 @@ class Optimizer(Description):
                 )
         return params, new
 
-    def finish(self, state: dict[str, Any], params: Tree) -> Tree:
+    def finish(self, state: dict[str, Tree], params: Tree) -> Tree:
         """The weights to keep when training ends: their average with `use_ema`."""
         if not self.use_ema:
             return params
@@ -278,7 +280,7 @@ class Optimizer(Description):
             lambda a, w: jnp.where(moved, a, w), state["average"], params
         )
 
-    def scale_loss(self, loss: Any) -> Any:
+    def scale_loss(self, loss: Array) -> Array:
         """The loss to differentiate: times the scale that `update` divides by."""
         return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
 
@@ -299,7 +301,7 @@ class Optimizer(Description):
         part = alpha * self.weight_decay
         return jax.tree.map(lambda w: w - w * part, params)
 
-    def _begin(self, params: Tree) -> dict[str, Any]:
+    def _begin(self, params: Tree) -> dict[str, Tree]:
         """The numbers of a fresh state: no step, and α in the type of the weights.
 
         α is 0 while a schedule has not been asked.
@@ -312,7 +314,7 @@ class Optimizer(Description):
     # What it remembers ---------------------------------------------------------------
 
     @property
-    def state(self) -> dict[str, Any] | None:
+    def state(self) -> dict[str, Tree] | None:
         """What `update` goes on with, as `init` describes it; None before any step."""
         return self._state
 
@@ -321,7 +323,7 @@ class Optimizer(Description):
         """The shapes of the weights that the state is for, where they are known."""
         return self._shapes
 
-    def remember(self, state: dict[str, Any] | None, shapes: Tree = None) -> None:
+    def remember(self, state: dict[str, Tree] | None, shapes: Tree = None) -> None:
         """Goes on with this state, made for weights of these shapes, if one knows them.
 
         The learning rate, the count of steps and the slots are there and nowhere else.
@@ -335,7 +337,7 @@ class Optimizer(Description):
         self.remember(None)
         super().__setattr__("learning_rate", now)
 
-    def resume(self, params: Tree, weights: Tree) -> dict[str, Any]:
+    def resume(self, params: Tree, weights: Tree) -> dict[str, Tree]:
         """The state for these weights; a fresh one where they are others than before.
 
         Args:
@@ -370,7 +372,7 @@ class Optimizer(Description):
         """A copy with some settings changed, before its first step."""
         return super(Optimizer, self._as_now()).replace(**changes)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """The settings as JSON can hold them; the learning rate as it is now."""
         return super(Optimizer, self._as_now()).get_config()
 
@@ -385,7 +387,7 @@ class Optimizer(Description):
         every = self.gradient_accumulation_steps or 1
         return self._view("iterations", lambda count: count // every)
 
-    def _view(self, name: str, shown: Any = lambda value: value) -> Variable:
+    def _view(self, name: str, shown: Function = lambda value: value) -> Variable:
         """A number of the state as a variable; before the first step as it will be."""
 
         def read() -> Array:
@@ -467,7 +469,7 @@ class Optimizer(Description):
         leaves = jax.tree.leaves(state)
         return list(new), [leaves[i] for i in order]
 
-    def build(self, variables: Iterable[Any]) -> None:
+    def build(self, variables: Iterable[Variable | ArrayLike]) -> None:
         """Makes the state for these variables, as before the first step."""
         given = list(variables)
         arrays = _arrays(given)
@@ -519,7 +521,9 @@ class Optimizer(Description):
         self.remember(state, shapes[1])
         return _put(variables, new, missing)
 
-    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]]) -> list[Any]:
+    def apply_gradients(
+        self, grads_and_vars: Iterable[tuple[Tree, Tree]]
+    ) -> list[Tree]:
         """`apply` for pairs: `w, b = optimizer.apply_gradients(zip(grads, [w, b]))`."""
         grads, variables = zip(*grads_and_vars, strict=True)
         return self.apply(list(grads), list(variables))
@@ -542,7 +546,7 @@ def _rate_now(optimizer: Optimizer) -> Any:
     return rate(0 if state is None else state["iterations"])
 
 
-def _store_rate(optimizer: Optimizer, value: Any) -> None:
+def _store_rate(optimizer: Optimizer, value: object) -> None:
     vars(optimizer)["learning_rate"] = value
 
 
@@ -562,7 +566,7 @@ def _place(numbered: tuple[int, KeyPath]) -> tuple[int, int]:
     return (first.index(path[0].key) if path[0].key in first else len(first)), i
 
 
-def _is_variable(value: Any) -> bool:
+def _is_variable(value: object) -> bool:
     return isinstance(value, Variable)
 
 
@@ -620,16 +624,16 @@ def _filled(where: str, grads: Tree, variables: Tree) -> tuple[Tree, set[int]]:
 
 
 @jax.jit
-def _update(optimizer: Optimizer, grads: Tree, state: dict[str, Any], w: Tree) -> Any:
+def _update(optimizer: Optimizer, grads: Tree, state: Tree, w: Tree) -> Tree:
     return optimizer.update(grads, state, w)
 
 
 @jax.jit
-def _finish(optimizer: Optimizer, state: dict[str, Any], w: Tree) -> Any:
+def _finish(optimizer: Optimizer, state: dict[str, Tree], w: Tree) -> Tree:
     return optimizer.finish(state, w)
 
 
-def _cast(x: Any, dtype: Any) -> Any:
+def _cast(x: Scalar, dtype: DTypeLike) -> Scalar:
     """A setting in the float type of the weights; whole numbers stay whole."""
     inexact = jnp.issubdtype(jnp.result_type(x), jnp.inexact)
     return jnp.asarray(x, dtype) if inexact else x
@@ -641,7 +645,7 @@ def _down_to(norm: Any, grads: list[Array]) -> Array:
     return norm / jnp.maximum(jnp.sqrt(squares), norm)
 
 
-def _as_float(x: Any) -> Any:
+def _as_float(x: Variable | ArrayLike) -> Array:
     x = x.value if isinstance(x, Variable) else x
     if isinstance(x, jax.Array):
         return x

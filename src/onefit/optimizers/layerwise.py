@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+from jax.tree_util import KeyPath
 
 from onefit.description import number, off, setting
 from onefit.optimizers.adam import Averages, scale_by_adam
@@ -147,10 +148,10 @@ class Adafactor(Optimizer):
         return Rule(init, update)
 
 
-def by_kind(choose: Callable[[str, Any], str], rules: dict[str, Rule]) -> Rule:
+def by_kind(choose: Callable[[str, Array], str], rules: dict[str, Rule]) -> Rule:
     """Each array of weights by the rule that `choose(path, array)` names."""
 
-    def split(tree: Tree, kinds: list[str]) -> dict[str, dict[int, Any]]:
+    def split(tree: Tree, kinds: list[str]) -> dict[str, dict[int, Array]]:
         leaves = list(enumerate(jax.tree.leaves(tree)))
         return {
             kind: {i: leaf for i, leaf in leaves if kinds[i] == kind} for kind in rules
@@ -175,10 +176,10 @@ def by_kind(choose: Callable[[str, Any], str], rules: dict[str, Rule]) -> Rule:
     return Rule(init, update)
 
 
-def labels(choose: Callable[[str, Any], str], params: Tree) -> Tree:
+def labels(choose: Callable[[str, Array], str], params: Tree) -> Tree:
     """What `choose` says of each array, by its path such as 'dense/kernel'."""
 
-    def label(path: Any, w: Any) -> str:
+    def label(path: KeyPath, w: Array) -> str:
         return choose(jax.tree_util.keystr(path, simple=True, separator="/"), w)
 
     return jax.tree_util.tree_map_with_path(label, params)

@@ -5,14 +5,17 @@ maths is Keras' (`from_optax`); the others are written beside their optimizer.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from onefit.types import Array, ArrayLike, Tree
+from onefit.types import Array, Tree
+
+if TYPE_CHECKING:
+    from optax import GradientTransformation
 
 __all__ = [
     "Rule",
@@ -133,10 +136,10 @@ def by_rate() -> Rule:
     return Rule(lambda params: (), update)
 
 
-def from_optax(transform: Any, start: ArrayLike = 0.0) -> Rule:
+def from_optax(transform: "GradientTransformation", start: float = 0.0) -> Rule:
     """A transformation of optax as a rule; all its slots begin at `start`."""
 
-    def init(params: Tree) -> Any:
+    def init(params: Tree) -> Tree:
         slots = jax.eval_shape(transform.init, params)
         return full_like(slots, start, traced=is_traced([params, start]))
 

@@ -142,7 +142,7 @@ ADVICE: dict[str, str] = {
     "zipped": f"{_ALONE}a .keras file is one zip",
     "save_format": "end the name in .keras",
     "include_optimizer": f"{_ALONE}load_model(path, compile=False) leaves it aside",
-    "signatures": "write onefit.interop.onnx.save(model, 'model.onnx') to serve it",
+    "signatures": "write onefit.interop.onnx.export(model, 'model.onnx') to serve it",
     "max_shard_size": f"{_ALONE}a file holds all weights",
     "by_name": "write layer.set_weights(...) for the layers that are the same",
     "skip_mismatch": "write layer.set_weights(...) for the layers that are the same",

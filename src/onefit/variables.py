@@ -276,12 +276,10 @@ def _operators() -> None:
     for name in two.split():
         function = getattr(operator, f"__{name}__")
 
-        def reflected(
-            self: Variable, other: ArrayLike | Variable, function: Function = function
-        ) -> Array:
-            return function(_value_of(other), jnp.asarray(self.value))
+        def back(self: Variable, a: ArrayLike, function: Function = function) -> Array:
+            return function(_value_of(a), jnp.asarray(self.value))
 
-        setattr(Variable, f"__r{name}__", reflected)
+        setattr(Variable, f"__r{name}__", back)
 
 
 class _View(Variable):

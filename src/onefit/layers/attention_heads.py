@@ -21,17 +21,7 @@ from onefit.layers.base import Layer, where
 from onefit.layers.composite import Composite
 from onefit.layers.einsum_dense import EinsumDense, output_sizes
 from onefit.layers.settings import KernelAndBias, seed
-from onefit.types import (
-    Array,
-    Config,
-    Generator,
-    Mask,
-    Params,
-    Shape,
-    Shapes,
-    State,
-    Tree,
-)
+from onefit.types import Array, Generator, Mask, Params, Shape, Shapes, State, Tree
 
 __all__ = ["GroupQueryAttention", "MultiHeadAttention"]
 
@@ -133,7 +123,7 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
         parts["value_dense"] = into(groups, value_size)
         return parts | {"output_dense": back}
 
-    def gather(self, *inputs: Any, **options: Any) -> tuple[Tree, Config]:
+    def gather(self, *inputs: Any, **options: Any) -> tuple[Tree, dict]:
         if len(inputs) == 1 and isinstance(inputs[0], tuple | list):
             inputs = tuple(inputs[0])
         given = dict(zip(INPUTS, inputs, strict=False))
@@ -168,7 +158,7 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
         return_attention_scores=False,
         use_causal_mask=False,
     ) -> tuple[Tree, State]:
-        query, value, source, *told = [*x, *[None] * (len(INPUTS) - len(x))]
+        query, value, source, *masks = [*x, *[None] * (len(INPUTS) - len(x))]
         source = value if source is None else source
         axes, parts = self._axes(query.ndim), self.parts(self._widths(query.shape))
 
@@ -182,7 +172,7 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
         rows, _, queries, _ = q.shape
         # The heads of one group stand side by side, as more queries of one head.
         scores = q.reshape(rows, groups, -1, size) @ swap(k)
-        there = self._there(query, value, source, told, mask, use_causal_mask)
+        there = self._there(query, value, source, masks, mask, use_causal_mask)
         weights = softmax_where(scores, there)
         mixed = self._dropped(weights, training, key) @ v
         mixed = mixed.reshape(rows, heads, queries, -1)
@@ -200,7 +190,7 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
         query: Tree,
         value: Tree,
         key: Tree,
-        told: list[Mask],
+        masks: list[Mask],
         mask: Mask,
         causal: bool,
     ) -> Array | None:
@@ -209,7 +199,7 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
         It broadcasts to (rows, groups, heads of a group · queries, keys).
         """
         axes, inputs = self._axes(query.ndim), (query, value, key)
-        *explicit, attention = told
+        *explicit, attention = masks
         carried = self._masks(inputs, mask[:3] if isinstance(mask, tuple) else mask)
         given = self._masks(inputs, tuple(explicit))
         masks = [b if a is None else a for a, b in zip(given, carried, strict=True)]
@@ -318,7 +308,7 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
                 "mask[i, t, s] says whether query t of row i sees key s",
             )
 
-    def get_config(self) -> Config:
+    def get_config(self) -> dict:
         """The settings by Keras' names."""
         given = super().get_config()
         del given["flash_attention"]

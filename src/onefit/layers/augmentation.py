@@ -194,8 +194,8 @@ class _Moved(_Augmentation, abstract=True):
 
     def look_up(self, x: Array, rows: Array, columns: Array) -> Array:
         """Images whose pixels come from these places, each (batch, height, width)."""
-        told = self.fill_mode, self.interpolation
-        ys, xs = _taps(rows, x.shape[1], *told), _taps(columns, x.shape[2], *told)
+        how = self.fill_mode, self.interpolation
+        ys, xs = _taps(rows, x.shape[1], *how), _taps(columns, x.shape[2], *how)
         taps = [(i, j, v * w) for i, v in ys for j, w in xs]
         image = jnp.arange(x.shape[0])[:, None, None]
 

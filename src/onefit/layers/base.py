@@ -91,8 +91,8 @@ def _apply(
     options: tuple[tuple[str, Any], ...],
 ):
     key = jax.random.key(seed) if layer.random else None
-    told = {"training": training, "key": key, "mask": mask} | dict(options)
-    y, state, penalty, _ = layer.forward(params, state, x, **told)
+    given = {"training": training, "key": key, "mask": mask} | dict(options)
+    y, state, penalty, _ = layer.forward(params, state, x, **given)
     return y, state, penalty if isinstance(penalty, Tracer) else None
 
 
@@ -293,18 +293,12 @@ class Layer(Face, Description):
     ) -> Outcome:
         """`apply`, with what follows from its output: its penalty and its mask.
 
-        With use_mask=False the layer is not told of the mask, which its output keeps.
+        With use_mask=False the layer does not see the mask, which its output keeps.
         """
-        there = mask if use_mask else None
-        told = {"mask": there} if "mask" in self.call_options else {}
+        if "mask" in self.call_options:
+            options["mask"] = mask if use_mask else None
         y, state = self.apply(
-            params,
-            state,
-            self.in_type(x),
-            training=training,
-            key=key,
-            **told,
-            **options,
+            params, state, self.in_type(x), training=training, key=key, **options
         )
         y = self.in_type(y)
         activity = getattr(self, "activity_regularizer", None)
@@ -314,15 +308,15 @@ class Layer(Face, Description):
                 (activity(a) / max(a.shape[0], 1) for a in jax.tree.leaves(y)),
                 start=0.0,
             )
-        there = self.compute_mask(x, mask)
-        if isinstance(y, tuple) and there is not None and not isinstance(there, tuple):
-            there = (there, *[None] * (len(y) - 1))  # the first output has the steps
-        return Outcome(y, state, penalty, there)
+        steps = self.compute_mask(x, mask)
+        if isinstance(y, tuple) and steps is not None and not isinstance(steps, tuple):
+            steps = (steps, *[None] * (len(y) - 1))  # the first output has the steps
+        return Outcome(y, state, penalty, steps)
 
     def penalty(self, params: Params) -> Scalar:
         """What the weights' regularizers add to the loss: sum of Omega(w).
 
-        A weight `kernel` is held by the setting `kernel_regularizer`, if there is one.
+        The penalty on a weight `kernel` is the setting `kernel_regularizer`, if any.
         """
         return sum(
             (rule(params[name]) for name, rule in self._rules("regularizer", params)),
@@ -374,7 +368,7 @@ class Layer(Face, Description):
 
     @property
     def told_shape(self) -> Shapes:
-        """The input's shape, without the batch, if the layer was told of it."""
+        """The input's shape, without the batch, if a setting gives it."""
         return self.input_shape or (self.input_dim and (self.input_dim,))
 
     # The face -----------------------------------------------------------------------

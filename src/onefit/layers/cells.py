@@ -742,8 +742,8 @@ def through_time(
             new.append(s)
         return (x, tuple(new)), cell.whole(after)
     if isinstance(cell, Recurrent):
-        told = {"training": training, "key": key}
-        return cell.over(params, x, states, mask, sequences, **told), state
+        how = {"training": training, "key": key}
+        return cell.over(params, x, states, mask, sequences, **how), state
 
     def step(x: Array, states: Tree, state: State) -> tuple[Array, Tree, State]:
         (y, new), state = cell.apply(

@@ -135,8 +135,8 @@ class Composite(Layer, abstract=True):
 
     def constrain(self, params: Params) -> Params:
         parts = self.parts().items()
-        held = {name: part.constrain(self.of(name, params)) for name, part in parts}
-        return super().constrain(params) | self.whole(held)
+        new = {name: part.constrain(self.of(name, params)) for name, part in parts}
+        return super().constrain(params) | self.whole(new)
 
 
 def _below(part: str | int, weights: Params) -> Params:

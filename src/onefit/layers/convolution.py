@@ -168,12 +168,12 @@ class Convolution(Activated, Windows, Grid, abstract=True):
         return self.dilation_rate[along] * (self.kernel_size[along] - 1) + 1
 
     def output_size(self, length: int, along: int) -> int:
-        """The windows along an axis of so many cells."""
+        """The windows along an axis of this length."""
         counted = "valid" if self.padding == "valid" else "same"
         return window_count(length, self.reach(along), self.strides[along], counted)
 
     def taps(self, length: int, along: int) -> Taps:
-        """What the windows see along an axis of so many cells."""
+        """What the windows see along an axis of this length."""
         stride, count = self.strides[along], self.output_size(length, along)
         outside = max(stride * (count - 1) + self.reach(along) - length, 0)
         if self.padding == "causal":  # all zeros are in the past

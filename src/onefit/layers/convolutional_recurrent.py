@@ -156,13 +156,13 @@ class _ConvLSTM(OwnCell, LSTMFormula, Windows, Filters, abstract=True):
         key=None,
         mask=None,
     ) -> tuple[Tree, State]:
-        told = {"training": training, "key": key, "mask": mask}
+        how = {"training": training, "key": key, "mask": mask}
         if self.data_format != "channels_first":
-            return super().apply(params, state, x, **told)
+            return super().apply(params, state, x, **how)
         x, *given = x if isinstance(x, tuple) else (x,)
         last = (jnp.moveaxis(x, 2, -1), *(jnp.moveaxis(s, 1, -1) for s in given))
         state = {n: jnp.moveaxis(s, 1, -1) for n, s in state.items()}
-        y, state = super().apply(params, state, last if given else last[0], **told)
+        y, state = super().apply(params, state, last if given else last[0], **how)
         (y, *states) = y if self.return_state else (y,)
         y = jnp.moveaxis(y, -1, 2 if self.return_sequences else 1)
         states = (jnp.moveaxis(s, -1, 1) for s in states)

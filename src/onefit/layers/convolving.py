@@ -331,14 +331,14 @@ def _library(x: jax.Array, kernel: jax.Array, geometry: Geometry) -> Array:
     )
 
 
-def _library_back(z: Array, kernel: Array, geometry: Geometry) -> Array:
+def _library_back(z: Array, kernel: jax.Array, geometry: Geometry) -> Array:
     taps, groups = geometry
     sizes = (t.length for t in taps)
     x = jax.ShapeDtypeStruct((len(z), *sizes, kernel.shape[-2] * groups), z.dtype)
     return jax.linear_transpose(lambda x: _library(x, kernel, geometry), x)(z)[0]
 
 
-def _library_both(x: Array, z: Array, geometry: Geometry) -> Array:
+def _library_both(x: jax.Array, z: Array, geometry: Geometry) -> Array:
     shape = geometry.kernel_shape(x.shape[-1], z.shape[-1])
     kernel = jax.ShapeDtypeStruct(shape, x.dtype)
     return jax.linear_transpose(lambda w: _library(x, w, geometry), kernel)(z)[0]

@@ -59,7 +59,7 @@ class Lambda(Layer):
     """A function as a layer: a = f(x).
 
     The function is part of the program, so it is written with jax.numpy and changes
-    nothing outside. One that takes `training` is told whether it is.
+    nothing outside. One that takes `training` is given it.
 
     Args:
         function: f, of an array.
@@ -93,8 +93,8 @@ class Lambda(Layer):
     def apply(
         self, params: Params, state: State, x: Tree, *, training=False, key=None
     ) -> tuple[Tree, State]:
-        told = {"training": training} if _takes(self.function, "training") else {}
-        return self.function(x, **(self.arguments | told)), state
+        more = {"training": training} if _takes(self.function, "training") else {}
+        return self.function(x, **(self.arguments | more)), state
 
     def output_shape(self, input_shape: Shapes) -> Shapes:
         try:

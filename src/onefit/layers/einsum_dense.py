@@ -206,10 +206,10 @@ class EinsumDense(KernelAndBias, _Equation, Layer):
         lead = input_shape[: more if first else 0]
         tail = input_shape[len(lead) + len(x) :]
         sizes = dict(zip(x, input_shape[len(lead) :], strict=False))
-        told = out if lead else out[1:]  # the first of the output is the batch
-        if len(self.partial_output_shape) != len(told):
-            raise self._misfit(input_shape, f"a size for each of {told!r}")
-        for name, size in zip(told, self.partial_output_shape, strict=True):
+        letters = out if lead else out[1:]  # the first of the output is the batch
+        if len(self.partial_output_shape) != len(letters):
+            raise self._misfit(input_shape, f"a size for each of {letters!r}")
+        for name, size in zip(letters, self.partial_output_shape, strict=True):
             known = sizes.get(name)
             if None not in (size, known) and size != known:
                 raise self._misfit(input_shape, f"one size for {name!r}")

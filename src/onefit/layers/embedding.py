@@ -64,7 +64,7 @@ class _Table(Layer, abstract=True):
 
     @property
     def told_shape(self) -> Shapes:
-        """The input's shape, if told: `input_dim` is the vocabulary's size here."""
+        """The input's shape, if a setting gives it; `input_dim` is the vocabulary."""
         return self.input_shape
 
     def get_config(self) -> Config:
@@ -264,7 +264,7 @@ def _value(value: object) -> object:
 
 
 class Masking(SameShape, Layer):
-    """Masks the steps of a sequence that hold nothing but one value.
+    """Masks the steps of a sequence whose numbers are all one value.
 
     A step is there where any of its features differs from the value. One that is not
     becomes zeros, and the layers that follow pass over it.

@@ -16,19 +16,7 @@ from jax.core import Tracer
 from onefit import config
 from onefit.errors import invalid, mistyped
 from onefit.layers.symbolic import Call, Tensor
-from onefit.types import (
-    Array,
-    ArrayLike,
-    Config,
-    Identifier,
-    Mask,
-    Params,
-    Shape,
-    Shapes,
-    State,
-    Tree,
-    is_shape,
-)
+from onefit.types import Array, Mask, Params, Shape, Shapes, State, Tree, is_shape
 from onefit.variables import Variable
 
 __all__ = [
@@ -293,7 +281,7 @@ class Face(Holder):
         """The weights as numpy arrays, copied: `W, b = layer.get_weights()`."""
         return [w.numpy() for w in self._made_weights().values()]
 
-    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
+    def set_weights(self, weights: Sequence[Tree]) -> None:
         """Replaces the weights: `layer.set_weights([W, b])`.
 
         Raises:
@@ -366,8 +354,8 @@ class Face(Holder):
 
     def stateless_call(
         self,
-        trainable_variables: Sequence[ArrayLike],
-        non_trainable_variables: Sequence[ArrayLike],
+        trainable_variables: Sequence[Tree],
+        non_trainable_variables: Sequence[Tree],
         *inputs: Any,
         return_losses: bool = False,
         training: bool | None = None,
@@ -494,11 +482,11 @@ class Face(Holder):
         output_shape = self.call_shape(jax.tree.map(_shape_of, x), **options)
         return Call(self, x, mask, tuple(options.items()), output_shape).outputs
 
-    def get_build_config(self) -> Config | None:
+    def get_build_config(self) -> dict | None:
         """The input's shape that the layer was built for."""
         return {"input_shape": self.slot.input_shape} if self.built else None
 
-    def build_from_config(self, config: Config | None) -> None:
+    def build_from_config(self, config: dict | None) -> None:
         """Makes the weights for what `get_build_config` gave."""
         if config and "input_shape" in config:
             self.build(config["input_shape"])
@@ -566,7 +554,7 @@ def as_shape(shape: Shapes) -> Shapes:
     return shape
 
 
-def dtype_name(value: Identifier) -> str | None:
+def dtype_name(value: Any) -> str | None:
     """The name of a type, of what users and Keras' configs write for one."""
     if isinstance(value, dict):
         value = value.get("config", value).get("name")
@@ -585,7 +573,7 @@ def _shape_of(x: Any) -> Shape:
     return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
 
 
-def _as_given(weight: Variable, value: Variable | ArrayLike) -> Array:
+def _as_given(weight: Variable, value: Tree) -> Array:
     """A value for a weight: an array, or what JAX has put in its place."""
     value = value.value if isinstance(value, Variable) else value
     return value if isinstance(value, jax.Array) else np.asarray(value, weight.dtype)

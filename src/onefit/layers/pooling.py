@@ -572,7 +572,7 @@ class GlobalAveragePooling3D(_GlobalAveragePooling):
 
 
 class AdaptiveMaxPooling1D(_AdaptiveMaxPooling):
-    """The largest of each of so many windows of steps, whatever the length.
+    """The largest of each of `output_size` windows of steps, whatever the length.
 
     Args:
         output_size: How many windows.
@@ -594,7 +594,7 @@ class AdaptiveMaxPooling1D(_AdaptiveMaxPooling):
 
 
 class AdaptiveMaxPooling2D(_AdaptiveMaxPooling):
-    """The largest of each of so many windows of an image, whatever its size.
+    """The largest of each of `output_size` windows of an image, whatever its size.
 
     Along an axis of n cells that becomes m, window p has the cells from ⌊p·n / m⌋ to
     before ⌈(p + 1)·n / m⌉: neighbours share a cell where m does not divide n. The
@@ -625,7 +625,7 @@ class AdaptiveMaxPooling2D(_AdaptiveMaxPooling):
 
 
 class AdaptiveMaxPooling3D(_AdaptiveMaxPooling):
-    """The largest of each of so many windows of a volume, whatever its size.
+    """The largest of each of `output_size` windows of a volume, whatever its size.
 
     Args:
         output_size: (new_depth, new_height, new_width), or one number for all.
@@ -648,7 +648,7 @@ class AdaptiveMaxPooling3D(_AdaptiveMaxPooling):
 
 
 class AdaptiveAveragePooling1D(_AdaptiveAveragePooling):
-    """The mean of each of so many windows of steps, whatever the length.
+    """The mean of each of `output_size` windows of steps, whatever the length.
 
     Args:
         output_size: How many windows.
@@ -670,7 +670,7 @@ class AdaptiveAveragePooling1D(_AdaptiveAveragePooling):
 
 
 class AdaptiveAveragePooling2D(_AdaptiveAveragePooling):
-    """The mean of each of so many windows of an image, whatever its size.
+    """The mean of each of `output_size` windows of an image, whatever its size.
 
     The windows are those of `AdaptiveMaxPooling2D`.
 
@@ -697,7 +697,7 @@ class AdaptiveAveragePooling2D(_AdaptiveAveragePooling):
 
 
 class AdaptiveAveragePooling3D(_AdaptiveAveragePooling):
-    """The mean of each of so many windows of a volume, whatever its size.
+    """The mean of each of `output_size` windows of a volume, whatever its size.
 
     Args:
         output_size: (new_depth, new_height, new_width), or one number for all.

@@ -19,16 +19,7 @@ from onefit.layers.shapes import (
     known_axes,
     whole_axes,
 )
-from onefit.types import (
-    Array,
-    Data,
-    Generator,
-    Params,
-    Shape,
-    Shapes,
-    State,
-    batch_shape,
-)
+from onefit.types import Array, Data, Generator, Params, Shapes, State, batch_shape
 
 __all__ = ["Normalization", "Rescaling"]
 
@@ -60,7 +51,7 @@ class Normalization(SameShape, Layer):
     Input and output: any shape, the same.
 
     Weights: mean, variance (of the sizes along `axis`) and count, unless they are
-    given as arguments. count is always 0; Keras' files hold it.
+    given as arguments. count is always 0; it is there for Keras' files.
 
     Raises:
         ValueError: Only one of mean and variance, or shapes that do not fit the axes.
@@ -104,7 +95,7 @@ class Normalization(SameShape, Layer):
         y = x * deviation + mean if self.invert else (x - mean) / deviation
         return y, state
 
-    def output_shape(self, input_shape: Shape) -> Shape:
+    def output_shape(self, input_shape: Shapes) -> Shapes:
         axes = known_axes(self, self.axis, input_shape)
         sizes = tuple(input_shape[a] for a in axes)
         mean, variance = (

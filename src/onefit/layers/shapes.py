@@ -98,7 +98,7 @@ def known_axes(layer: Layer, axis: Axis, input_shape: Shape) -> tuple[int, ...]:
 
 
 def along(weight: Any, ndim: int, axes: tuple[int, ...]) -> Any:
-    """A weight laid along these axes of an array with so many, to be broadcast.
+    """A weight laid along these axes of an array with `ndim` axes, to be broadcast.
 
     A weight with fewer axes is laid along the last of them, a number stays a number.
 

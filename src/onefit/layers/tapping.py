@@ -47,10 +47,10 @@ class Tap:
         params: Params,
         state: State,
         x: Tree,
-        **told: Any,
+        **options: Any,
     ) -> Outcome:
         """One call of a layer that is no graph: `layer.forward` of the rest."""
-        outcome = layer.forward(params, state, x, **told)
+        outcome = layer.forward(params, state, x, **options)
         return outcome._replace(output=self.place("a", path, outcome.output))
 
     def place(self, name: str, path: Path, value: Tree) -> Tree:

@@ -23,7 +23,7 @@ __all__ = ["Slide", "adapted", "maxima", "means", "window_count"]
 
 T = TypeVar("T")
 
-# Up to so many cells are compared or added one by one, more by a reduction: measured.
+# As many cells at most are compared or added one by one, more by a reduction: measured.
 FEW = 5
 
 
@@ -247,7 +247,7 @@ def means(x: Array, slide: Slide) -> Array:
 
 
 def adapted(x: Array, axis: int, count: int, take: Function) -> Array:
-    """`maxima` or `means` of so many windows that cover an axis as evenly as can be.
+    """`maxima` or `means` of `count` windows that cover an axis as evenly as can be.
 
     Of n cells, window i has those from ⌊i·n/count⌋ to before ⌈(i+1)·n/count⌉.
 

@@ -194,8 +194,7 @@ class Bidirectional(WithStates, Composite):
         return Outcome(y, new, one.penalty + other.penalty, self.compute_mask(x, mask))
 
     def apply(self, params, state, x, *, training=False, key=None, mask=None):
-        told = {"training": training, "key": key, "mask": mask}
-        return self.forward(params, state, x, **told)[:2]
+        return self.forward(params, state, x, training=training, key=key, mask=mask)[:2]
 
     def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
         halves = _halves(inputs)
@@ -303,7 +302,7 @@ class TimeDistributed(Composite):
         params, own = self.of("layer", params), self.of("layer", state)
         batch, time = jax.tree.leaves(x)[0].shape[:2]
         self._check(x, mask)
-        told = {"training": training} | options
+        how = {"training": training} | options
         inner = jax.tree.map(lambda m: m if m.ndim > 2 else None, mask)
 
         if not own or not (training or self.layer.stateful):
@@ -313,7 +312,7 @@ class TimeDistributed(Composite):
 
             inner = jax.tree.map(merged, inner)
             rows = jax.tree.map(merged, x)
-            outcome = self.layer.forward(params, own, rows, key=key, mask=inner, **told)
+            outcome = self.layer.forward(params, own, rows, key=key, mask=inner, **how)
             y = jax.tree.map(
                 lambda a: a.reshape(batch, time, *a.shape[1:]), outcome.output
             )
@@ -323,7 +322,7 @@ class TimeDistributed(Composite):
             def step(own: State, at: Tree) -> tuple[State, Tree]:
                 t, x, m = at
                 k = None if key is None else jax.random.fold_in(key, t)
-                outcome = self.layer.forward(params, own, x, key=k, mask=m, **told)
+                outcome = self.layer.forward(params, own, x, key=k, mask=m, **how)
                 return outcome.state, (outcome.output, jnp.asarray(outcome.penalty))
 
             def swapped(nest: Tree) -> Tree:
@@ -336,8 +335,7 @@ class TimeDistributed(Composite):
         return Outcome(y, new, penalty, self.compute_mask(x, mask))
 
     def apply(self, params, state, x, *, training=False, key=None, mask=None):
-        told = {"training": training, "key": key, "mask": mask}
-        return self.forward(params, state, x, **told)[:2]
+        return self.forward(params, state, x, training=training, key=key, mask=mask)[:2]
 
     def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
         return jax.tree.leaves(mask)[0] if jax.tree.leaves(mask) else None

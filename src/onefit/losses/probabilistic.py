@@ -256,7 +256,7 @@ class SparseCategoricalCrossentropy(Loss):
         axis: The axis of the classes in y_pred.
 
     Input: y_true (batch, ...) or (batch, ..., 1) and y_pred (batch, ..., k), to
-    (batch, ...). Labels may be whole numbers held as floats.
+    (batch, ...). Labels may be whole numbers of a float type.
 
     Raises:
         ValueError: Called with a label outside 0 to k - 1. Inside a program a label

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 _FEW = 16
-"""Up to so many thresholds, comparing with each of them beats sorting into buckets."""
+"""Up to this many thresholds, comparing with each is faster than buckets."""
 
 
 def _histogram(scores: Array, values: Array, thresholds: np.ndarray) -> Array:

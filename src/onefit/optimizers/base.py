@@ -10,9 +10,9 @@ import numpy as np
 from jax.typing import DTypeLike
 
 from onefit import config
-from onefit.checks import Check
+from onefit.checks import whole
 from onefit.description import Description, number, off, setting
-from onefit.errors import OnefitWarning, invalid, is_whole
+from onefit.errors import OnefitWarning, invalid
 from onefit.optimizers.rules import Rule, full_like, is_traced
 from onefit.optimizers.schedules import LearningRateSchedule, as_learning_rate
 from onefit.registry import Registry
@@ -26,20 +26,6 @@ KeyPath: TypeAlias = tuple[Any, ...]
 optimizers: Registry = Registry("optimizer", "onefit.optimizers")
 
 CLIPS = ("clipnorm", "global_clipnorm", "clipvalue")
-
-
-def at_least(minimum: int) -> Check:
-    """For `setting(check=...)`: refuses all but None and whole numbers from here up."""
-
-    def check(where: str, name: str, value: object) -> None:
-        if value is None:
-            return
-        if not is_whole(value, minimum):
-            raise invalid(
-                where, f"{name}={value!r}", f"None or a whole number, {minimum} or more"
-            )
-
-    return check
 
 
 def rate(default: float) -> Any:
@@ -63,7 +49,7 @@ class Optimizer(Description):
         weight_decay: λ; None is none.
         clipnorm: The gradient of each weight array is scaled down to this norm.
         global_clipnorm: All gradients together are scaled down to this norm.
-        clipvalue: Each number of a gradient is held within ± this value.
+        clipvalue: Each number of a gradient is kept within ± this value.
         use_ema: Whether to follow the weights by a moving average, which replaces
             them at the end of training.
         ema_momentum: β of that average, w̄ := β·w̄ + (1 - β)·w.
@@ -109,13 +95,13 @@ class Optimizer(Description):
     use_ema: bool = setting(default=False, kw_only=True)
     ema_momentum: float = number(default=0.99, minimum=0, maximum=1, kw_only=True)
     ema_overwrite_frequency: int | None = setting(
-        default=None, check=at_least(1), kw_only=True
+        default=None, check=whole(1, optional=True), kw_only=True
     )
     loss_scale_factor: float | None = number(
         default=None, above=0, optional=True, kw_only=True
     )
     gradient_accumulation_steps: int | None = setting(
-        default=None, check=at_least(2), kw_only=True
+        default=None, check=whole(2, optional=True), kw_only=True
     )
     name: str | None = setting(default=None, kw_only=True, identity=False)
 

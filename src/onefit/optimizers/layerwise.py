@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import KeyPath
 
+from onefit.checks import whole
 from onefit.description import number, off, setting
 from onefit.optimizers.adam import Averages, scale_by_adam
-from onefit.optimizers.base import Optimizer, at_least
+from onefit.optimizers.base import Optimizer
 from onefit.optimizers.rules import (
     Rule,
     Slots,
@@ -84,7 +85,7 @@ class Adafactor(Optimizer):
         epsilon_1: ε₁.
         epsilon_2: ε₂.
         clip_threshold: The largest rms of u.
-        relative_step: Whether a fixed α is also held below 1 / √t.
+        relative_step: Whether a fixed α is also kept below 1 / √t.
 
     The settings that all optimizers share are described at `Optimizer`.
 
@@ -236,7 +237,7 @@ class Muon(Optimizer):
     muon_c: float = number(default=2.0315, kw_only=True)
     adam_lr_ratio: float = number(default=1.0, minimum=0, kw_only=True)
     momentum: float = number(default=0.95, minimum=0, below=1, kw_only=True)
-    ns_steps: int = setting(default=5, check=at_least(1), kw_only=True)
+    ns_steps: int = setting(default=5, check=whole(1, optional=True), kw_only=True)
     nesterov: bool = setting(default=True, kw_only=True)
     rms_rate: float | None = number(default=0.2, above=0, optional=True, kw_only=True)
     separable: ClassVar[bool] = False

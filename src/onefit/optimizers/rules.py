@@ -64,7 +64,7 @@ def is_traced(tree: Tree) -> bool:
 
 
 def each(f: Callable[..., tuple], tree: Tree, *others: Tree) -> tuple[Tree, ...]:
-    """Calls f at every leaf of the tree; what it returns as so many trees.
+    """Calls f at every leaf of the tree; each value that it returns becomes a tree.
 
     >>> each(lambda g, m: (g + m, g * m), {"w": 2.0}, {"w": 3.0})
     ({'w': 5.0}, {'w': 6.0})

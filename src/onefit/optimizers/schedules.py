@@ -111,7 +111,7 @@ class FunctionSchedule(LearningRateSchedule):
 
 
 class _ByRate(Description):
-    """What decays by a rate each so many steps, continuously or at once."""
+    """What decays by a rate every `decay_steps` steps, continuously or at once."""
 
     initial_learning_rate: float = number(minimum=0)
     decay_steps: float = number(above=0)

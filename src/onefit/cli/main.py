@@ -1,4 +1,4 @@
-"""Arguments of the command line, and how a failure is said."""
+"""Arguments of the command line, and how an error is shown."""
 
 import argparse
 import sys

@@ -12,7 +12,7 @@ from onefit.errors import invalid, unknown
 __all__ = ["Table", "Target", "read", "target"]
 
 CLASSES = 20
-"""Whole numbers that come again, with at most so many values, are taken for classes."""
+"""Whole numbers that repeat, with at most this many values, are taken for classes."""
 
 SIGNS = "€$£¥₹%"
 """Signs beside a number that are not part of it."""

@@ -24,7 +24,7 @@ KINDS = {"binary": "binary", "multiclass": "classes", "regression": None}
 
 
 FEW_HELD = 5
-"""With fewer held-out rows a test says little."""
+"""With fewer held-out rows a test is not reliable."""
 
 
 def train(arguments: argparse.Namespace) -> int:
@@ -61,10 +61,10 @@ def train(arguments: argparse.Namespace) -> int:
     idea = onefit.suggest(x[kept], goal.y[kept], _units(arguments.hidden), kind)
     for choice in idea.choices:
         if choice.what not in ("optimizer", "epochs"):  # those are options here
-            told = f"{choice.what}: {choice.choice}, since {choice.reason}"
+            line = f"{choice.what}: {choice.choice}, since {choice.reason}"
             say(
                 textwrap.fill(
-                    told,
+                    line,
                     88,
                     initial_indent="  ",
                     subsequent_indent="    ",

@@ -1,4 +1,4 @@
-"""A case: a model, what it is to learn, and from which rows; facts found once."""
+"""A case: a model, what it is to learn, and from which rows."""
 
 import dataclasses
 import functools
@@ -121,7 +121,7 @@ class Head:
 
     @property
     def loss_name(self) -> str:
-        """The loss as a finding names it, where there is one."""
+        """The loss's name as a finding writes it."""
         assert self.loss is not None
         return str(self.loss.name)
 

@@ -9,7 +9,7 @@ from onefit.guide.rules.layers import LAYERS
 from onefit.guide.run import Run
 from onefit.training.history import History
 
-__all__ = ["by_curves", "by_probes", "diagnose", "told"]
+__all__ = ["by_curves", "by_probes", "diagnose", "root_causes"]
 
 NO_LEARNING = {
     "dead-units",
@@ -61,7 +61,7 @@ def diagnose(history: History) -> Report:
         )
     run = Run(history)
     found = by_curves(run) + by_probes(run)
-    return Report(told(found), f"diagnosis of {history.model.name!r}")
+    return Report(root_causes(found), f"diagnosis of {history.model.name!r}")
 
 
 def by_curves(run: Run) -> list[Finding]:
@@ -76,7 +76,7 @@ def by_probes(run: Run) -> list[Finding]:
     return [finding for rule in LAYERS for finding in rule(run)]
 
 
-def told(found: list[Finding]) -> list[Finding]:
+def root_causes(found: list[Finding]) -> list[Finding]:
     """The findings without those that only follow from others."""
     codes = {finding.code for finding in found if finding.severity == "error"}
     return [f for f in found if not CAUSES.get(f.code, set()) & codes]

@@ -184,7 +184,7 @@ def _measure(
         for path, layer in task.graph.calls()
     ]
     signals = [_rms(_first(slopes[path])) for path, _ in task.graph.calls()]
-    told = [
+    outputs = [
         z if head.link is None else activations.get(head.link)(z)
         for head, (z, _) in zip(task.heads, found.details.outputs, strict=True)
     ]
@@ -198,7 +198,7 @@ def _measure(
         )
     ]
     penalty = jnp.asarray(task.graph.penalty(params))
-    return found.loss, penalty, answers, signals, weights, told
+    return found.loss, penalty, answers, signals, weights, outputs
 
 
 def _first(slopes: Tree) -> Array:

@@ -78,7 +78,7 @@ def _failing_step(
     def after(
         count: int, first: int, size: int, order: Array | None, weights: list[Tree]
     ) -> list[Tree]:
-        """The weights after so many steps."""
+        """The weights after this many steps."""
         if not count:
             return weights
         return compiled("part", False)(
@@ -97,19 +97,20 @@ def _failing_step(
     for epoch in range(begin, min(job.epochs, begin + 1 + MOST // plan.steps)):
         order = job.order(plan, epoch, 1)[0] if plan.ordered else None
         for first, count, size in pieces:
-            told = (first, size, order, weights)
-            then = after(count, *told)
+            arguments = (first, size, order, weights)
+            then = after(count, *arguments)
             if _finite(then):
                 weights = then
                 continue
-            fine, broken = 0, count  # so many steps leave finite weights, so many not
+            # After `fine` steps the weights are finite, after `broken` they are not.
+            fine, broken = 0, count
             while broken - fine > 1:
                 middle = (fine + broken) // 2
-                if _finite(after(middle, *told)):
+                if _finite(after(middle, *arguments)):
                     fine = middle
                 else:
                     broken = middle
-            return epoch, first + fine, order, *after(fine, *told)
+            return epoch, first + fine, order, *after(fine, *arguments)
     return None
 
 

@@ -80,10 +80,10 @@ class Suggestion:
     def __str__(self) -> str:
         lines = []
         for what, choice, reason in self.choices:
-            told = f"{what}: {choice}. {reason[0].upper()}{reason[1:]}."
+            line = f"{what}: {choice}. {reason[0].upper()}{reason[1:]}."
             lines.append(
                 textwrap.fill(
-                    told,
+                    line,
                     88,
                     subsequent_indent="    ",
                     break_long_words=False,
@@ -164,11 +164,11 @@ def suggest(
     names: dict[str, Any] = {"x": x, "y": y}
     exec(compile(code.partition("\nhistory = ")[0], "<suggestion>", "exec"), names)
     choices = [*head.reasons, *scale.reasons, *reasons, *_fit_reasons(fit)]
-    told = names.get("class_weight")
+    weights = names.get("class_weight")
     options = {k: v for k, v in fit.items() if k not in ("callbacks", "class_weight")}
     options["callbacks"] = [names["stop"]]
-    if told:
-        options["class_weight"] = told
+    if weights:
+        options["class_weight"] = weights
     return Suggestion(code, choices, names["model"], options, names["x"], names["y"])
 
 
@@ -419,12 +419,12 @@ def _scale(x: np.ndarray) -> tuple[Scale, list[Choice]]:
     if fine:
         return Scale(), [Choice("inputs", "as they are", "they are about -1 to 1")]
     lines = ("scale = Normalization()", "scale.adapt(x)")
-    told = (
+    reason = (
         f"columns have deviations from {spread.min():.3g} to {spread.max():.3g}; with "
         "inputs about -1 to 1 one learning rate suits all weights. The layer keeps "
         "mean and deviation, so new data are treated alike"
     )
-    return Scale(lines, ("scale",)), [Choice("inputs", "Normalization()", told)]
+    return Scale(lines, ("scale",)), [Choice("inputs", "Normalization()", reason)]
 
 
 def _images(
@@ -552,9 +552,9 @@ def _code(
         "    patience=20, restore_best_weights=True",
         ")",
     ]
-    told = [f"{name}={value}" for name, value in fit.items()]
-    told = ["x, y", *told, "callbacks=[stop]"]
-    lines += ["history = model.fit(", *(f"    {one}," for one in told), ")"]
+    arguments = [f"{name}={value}" for name, value in fit.items()]
+    arguments = ["x, y", *arguments, "callbacks=[stop]"]
+    lines += ["history = model.fit(", *(f"    {one}," for one in arguments), ")"]
     return "\n".join(lines), fit
 
 

@@ -24,7 +24,7 @@ Kind = Literal[
 ]
 
 FEW = 20
-"""Up to so many distinct whole numbers may be the numbers of classes.
+"""The most distinct whole numbers that may be the numbers of classes.
 
 More are read as classes only where there are at least as many rows of each: the square
 root of all rows.
@@ -145,7 +145,7 @@ def kind_of(y: ArrayLike) -> Targets:
     whole = array.dtype.kind in "iu" or (
         _is_whole(array.ravel()[:64]) and _is_whole(array)
     )
-    told: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "rows": rows,
         "width": width,
         "shape": shape,
@@ -156,7 +156,7 @@ def kind_of(y: ArrayLike) -> Targets:
         "deviation": deviation,
     }
     if low == high:
-        return Targets("constant", **told)
+        return Targets("constant", **facts)
     kind, ids, classes = _kind(array, whole, low, high)
     if kind in ("one-hot", "several labels"):
         axes = tuple(range(array.ndim - 1))
@@ -165,14 +165,14 @@ def kind_of(y: ArrayLike) -> Targets:
         counts = tuple(int(n) for n in _counted(ids, classes))
     else:
         counts = ()
-    lone = ids if ids is not None and ids.ndim == 1 else None
-    if lone is not None:
-        ordered = int((lone[1:] != lone[:-1]).sum()) == len(classes) - 1
+    single = ids if ids is not None and ids.ndim == 1 else None
+    if single is not None:
+        ordered = int((single[1:] != single[:-1]).sum()) == len(classes) - 1
     else:
         ordered = array.ndim == 1 and not classes and _monotone(array)
     return Targets(
         kind,
-        **told,
+        **facts,
         classes=tuple(classes),
         counts=counts,
         sorted=bool(ordered and rows > 2),

@@ -16,7 +16,7 @@ import numpy as np
 
 from onefit.errors import OnefitWarning
 from onefit.guide.check import cheap
-from onefit.guide.diagnose import by_curves, by_probes, told
+from onefit.guide.diagnose import by_curves, by_probes, root_causes
 from onefit.guide.evidence import Evidence, Snapshot
 from onefit.guide.finding import Finding, TrainingWarning
 from onefit.guide.replay import locate
@@ -30,7 +30,7 @@ __all__ = ["Watch", "watch"]
 
 TENTH = 10
 SHORT = 2e9
-"""Multiplications in a fit below which it is over before a tenth could be told (about
+"""Multiplications in a fit below which it is over before a tenth of it (about
 20 ms); such a fit is looked at when it ends."""
 
 LONG = 20.0
@@ -62,7 +62,7 @@ class Watch(Callback):
 
     def __init__(self, job: Job) -> None:
         super().__init__()
-        self.job, self.told = job, set[str]()
+        self.job, self.warned = job, set[str]()
         self.begin = self.copied = 0.0
         self.tenth: int | None = None
 
@@ -85,7 +85,7 @@ class Watch(Callback):
         self.tell(_harmless(self._look, epochs, logs))
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        """A look at the whole: what is told is what stands in the way."""
+        """A look at the whole fit; warns of what kept it from learning."""
         del logs
         if self.model.history.epoch:
             self.tell(_harmless(self._look_back))
@@ -121,9 +121,9 @@ class Watch(Callback):
 
     def tell(self, found: list[Finding], more: str = "history.diagnose()") -> None:
         """Warns of errors, once each."""
-        for finding in told(found):
-            if finding.severity == "error" and finding.code not in self.told:
-                self.told.add(finding.code)
+        for finding in root_causes(found):
+            if finding.severity == "error" and finding.code not in self.warned:
+                self.warned.add(finding.code)
                 warning = TrainingWarning(f"{finding}\n  {more} tells all.")
                 warning.finding = finding
                 warnings.warn(warning, stacklevel=_outside())
@@ -141,12 +141,12 @@ class Watch(Callback):
 
 
 def _harmless(look: Callable[..., list[Finding]], *given: Any) -> list[Finding]:
-    """What a look finds; a fault of the guide's own is told, and costs no fit."""
+    """What a look finds; an error of the guide itself is a warning and stops no fit."""
     try:
         return look(*given)
     except Exception as error:
-        told = f"the guide could not look at this fit: {type(error).__name__}: {error}"
-        warnings.warn(told, OnefitWarning, stacklevel=_outside())
+        text = f"the guide could not look at this fit: {type(error).__name__}: {error}"
+        warnings.warn(text, OnefitWarning, stacklevel=_outside())
         return []
 
 

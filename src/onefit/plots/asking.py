@@ -34,7 +34,7 @@ __all__ = [
 
 
 class Predicts(Protocol):
-    """What a model can do besides that it is `Compiled`, in a room above this one."""
+    """A model that predicts: `Compiled` models do, by a class of a room above."""
 
     def predict(self, x: Data, *, verbose: int) -> Tree:
         """The outputs for these rows."""

@@ -31,7 +31,7 @@ __all__ = [
 
 BLUE, ORANGE, RED, BLACK = "#0072B2", "#E69F00", "#D55E00", "#000000"
 COLOURS = (BLUE, RED, "#009E73", "#CC79A7", ORANGE, "#56B4E9", BLACK)
-"""Of Okabe and Ito: told apart by everyone."""
+"""By Okabe and Ito: safe for the colour-blind."""
 
 BLOWN = 100
 """How many times the first epoch's median is on its way to infinity."""
@@ -138,7 +138,7 @@ def _is_number(value: object) -> bool:
 
 
 def _texts(values: Sequence[object]) -> list[str]:
-    """Short texts of values, told apart."""
+    """Short texts of values, each different."""
     short = [
         type(v).__name__ if isinstance(v, Description) else _text(v) for v in values
     ]
@@ -212,7 +212,7 @@ def left_out(finite: np.ndarray) -> str:
 
 
 def drawn(ax: "Axes | None", size: tuple[float, float] = (6.4, 4)) -> "Axes":
-    """The Axes to draw on, dressed as all pictures of onefit are."""
+    """The Axes to draw on, without the frame's upper and right line."""
     from matplotlib.figure import Figure
 
     if ax is None:

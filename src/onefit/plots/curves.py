@@ -148,7 +148,7 @@ def _curve(ax: "Axes", history: History | Logs, logs: Logs, name: str) -> None:
 
 
 def _whole_epochs(ax: "Axes") -> None:
-    """Ticks at whole numbers alone: there is no epoch 1.5."""
+    """Ticks at whole numbers only, as epochs are."""
     from matplotlib.ticker import MaxNLocator
 
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

@@ -38,7 +38,7 @@ def activations_histogram(
 
     Args:
         model: A model.
-        x: Rows of inputs; of more than 2,000 so many are taken, spread over all.
+        x: Rows of inputs; of more than 2,000 rows 2,000 are taken, evenly spread.
         layers: The names of the layers to draw; all that compute something unless
             given. A layer in a model inside is "inside > layer".
 
@@ -111,8 +111,8 @@ def gradients_histogram(model: Compiled, x: Data, y: Data) -> np.ndarray:
 
     Args:
         model: A model that is compiled.
-        x, y: Inputs and targets; of more than 2,000 rows so many are taken, spread
-            over all.
+        x, y: Inputs and targets; of more than 2,000 rows 2,000 are taken,
+            evenly spread.
 
     Returns:
         The matplotlib Axes, an array (layer,), of the layers that have weights; the

@@ -162,7 +162,7 @@ def wrong_examples(
         model: A classifier.
         x: Images, (n, height, width), (n, height, width, channels), or flat.
         y: Their classes: numbers (n,) or (n, 1), or one-hot rows.
-        count: At most so many.
+        count: The most images that are drawn.
         labels: The names of the classes, their numbers unless given.
         shape: (height, width) or (height, width, channels) of flat images; a square
             unless given.

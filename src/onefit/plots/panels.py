@@ -52,7 +52,7 @@ def bare(ax: "Axes") -> None:
 
 
 def signed_colours() -> "Colormap":
-    """From vermilion below zero over white to blue above: told apart by everyone."""
+    """From vermilion below zero over white to blue above, safe for the colour-blind."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("signed", [RED, "#F7F7F7", BLUE])

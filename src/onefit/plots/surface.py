@@ -36,7 +36,7 @@ AT_ONCE = 32
 
 
 class Fits(Protocol):
-    """What a model can do besides that it is `Compiled`, in a room above this one."""
+    """A model that trains: `Compiled` models do, by a class of a room above."""
 
     def fit(
         self, x: Data, y: Data, *, verbose: int, callbacks: list[Callback], **more: int
@@ -173,7 +173,7 @@ def loss_surface(
 
     Args:
         model: A model that is compiled.
-        x, y: The rows; of more than 2,000 that many are taken, spread over all.
+        x, y: The rows; of more than 2,000 rows 2,000 are taken, evenly spread.
         directions: 'random', 'paths' (their principal components), or two vectors of
             as many numbers as training may change. 'paths' where there are some.
         paths: What `optimizer_paths` gave, or a dict of arrays (points, weights).

@@ -186,7 +186,7 @@ class NNClassifier(ClassifierMixin, NNEstimator):
             return (p > 0.5).astype(int)
         if len(self.classes_) > 2:
             return self.classes_[p.argmax(axis=1)]
-        last = len(self.classes_) - 1  # 0 where there is but one
+        last = len(self.classes_) - 1  # 0 where there is only one class
         return self.classes_[np.minimum(p[:, 0] > 0.5, last)]
 
     def _learn_targets(

@@ -1,4 +1,4 @@
-"""What NNClassifier and NNRegressor share: settings, fitting, asking, storing."""
+"""What NNClassifier and NNRegressor share: settings, fitting, predicting, storing."""
 
 import contextlib
 import warnings
@@ -68,7 +68,7 @@ that could be held out would say little.
 """
 
 MANY = 2000
-"""Rows from which some are held out by default: a tenth of them is missed by nobody.
+"""Rows from which a tenth is held out by default: enough are left to train on.
 
 Up to here the penalty alone keeps a network from learning noise by heart.
 """
@@ -565,7 +565,7 @@ class NNEstimator(Spoken, BaseEstimator):
         """The units and the activation of the output layer."""
         raise NotImplementedError
 
-    # Asking --------------------------------------------------------------------------
+    # Predicting ----------------------------------------------------------------------
 
     def _scaled(self, x: np.ndarray) -> np.ndarray:
         if self.scaler_ is None:

@@ -241,7 +241,7 @@ def packed(model: Model) -> Packed:
     Classes of the user's own are named as pickle does, by where they are defined.
     """
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        # What compile said is made anew from the estimator's parameters.
+        # The estimator compiles the model anew, from its own parameters.
         warnings.simplefilter("ignore", OnefitWarning)
         path = os.path.join(folder, "model.keras")
         model.save(path)

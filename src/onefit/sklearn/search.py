@@ -219,7 +219,7 @@ def _knowing(
 
 
 def _key(estimator: NNEstimator) -> tuple[tuple[str, str], ...]:
-    """What tells the parameters of one estimator from another's."""
+    """The parameters of an estimator, so that others have another key."""
     params = estimator.get_params(deep=False)
     return tuple((name, _value_key(params[name])) for name in sorted(params))
 
@@ -386,7 +386,7 @@ def _train(tables: list[list[Case]]) -> dict[Key, Row | ValueError]:
     estimator, table = first.estimator, first.table
     own = len(table.x)
     size = own + (len(table.held[0]) if table.held else 0)
-    # Rows to train on, then those held out; without any, nobody looks at the second.
+    # Rows to train on, then those held out; without any, the second part is not used.
     parts = np.arange(own), np.arange(own, size) if table.held else np.arange(1)
     folds = [tuple(part + i * size for part in parts) for i in range(len(tables))]
     x, y, w = (_beneath([cases[0].table for cases in tables], i) for i in range(3))

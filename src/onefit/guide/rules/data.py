@@ -42,7 +42,7 @@ APART = 1e4
 """The ratio of two columns' sizes at which the network does not see the smaller one."""
 
 COLUMNS = 30
-"""Up to so many columns are a table, whose constant columns are a slip. In more (the
+"""Up to this many columns are a table, whose constant columns are a slip. In more (the
 pixels of an image) some are always blank."""
 
 ROWS = 20
@@ -322,22 +322,22 @@ def column_tells_target(case: Case) -> Findings:
         return
     if t.kind == "constant" or t.text or len(t.shape) > 1 + (t.kind == "one-hot"):
         return
-    told = _explained(_columns(x), y, t)
-    if told is None:
+    shares = _explained(_columns(x), y, t)
+    if shares is None:
         return
-    best = int(told.argmax())
-    rest = float(np.delete(told, best).max(initial=0.0))
-    exact = told[best] >= SAME
+    best = int(shares.argmax())
+    rest = float(np.delete(shares, best).max(initial=0.0))
+    exact = shares[best] >= SAME
     copied = np.array_equal(x[:, best], np.asarray(y, x.dtype).ravel())
     if (exact and copied and len(x) > ROWS) or (
         exact and (t.exclusive or rest < OTHERS)
     ):
         severity = "error"
-    elif told[best] >= NEARLY and rest < OTHERS:
+    elif shares[best] >= NEARLY and rest < OTHERS:
         severity = "hint"
     else:
         return
-    certain = "in every row" if exact else f"(R² = {told[best]:.4f})"
+    certain = "in every row" if exact else f"(R² = {shares[best]:.4f})"
     yield Finding(
         "column-tells-target",
         severity,
@@ -442,9 +442,9 @@ def constant_target(case: Case) -> Findings:
         t = head.targets
         if t is None or t.rows < ROWS // 2 or head.kind is None:
             continue
-        lone = t.kind == "one-hot" and sum(n > 0 for n in t.counts) == 1
-        if t.kind == "constant" or lone:
-            value = f"class {int(np.argmax(t.counts))}" if lone else f"{t.low:g}"
+        single = t.kind == "one-hot" and sum(n > 0 for n in t.counts) == 1
+        if t.kind == "constant" or single:
+            value = f"class {int(np.argmax(t.counts))}" if single else f"{t.low:g}"
             yield _of(
                 head,
                 "constant-target",
@@ -502,10 +502,10 @@ def target_not_scaled(case: Case) -> Findings:
         if isinstance(head.loss, RELATIVE):
             continue
         plain = case.optimizer.step_size == "gradient"
-        lone = not case.hidden and len(case.network.calls) == 1
+        single = not case.hidden and len(case.network.calls) == 1
         if t.size >= LARGE_TARGETS:
             far = (case.rate or 0) * (case.steps or 0)
-            if lone and (plain or far >= t.size):
+            if single and (plain or far >= t.size):
                 continue  # a linear regression takes its steps by the targets' size
             if not plain and far >= t.size:
                 continue
@@ -657,7 +657,7 @@ def _moved(x: np.ndarray, other: np.ndarray) -> Findings:
         )
     if not (wider < 1 / WIDER or wider > WIDER or away > AWAY):
         return
-    told = (
+    change = (
         f"are spread {wider:.2g} times as far as those of the training x"
         if not 1 / WIDER < wider < WIDER
         else f"lie {away:.2g} standard deviations away from those of the training x"
@@ -666,7 +666,7 @@ def _moved(x: np.ndarray, other: np.ndarray) -> Findings:
         "validation-looks-different",
         "error",
         None,
-        seen=f"the columns of the validation x {told}",
+        seen=f"the columns of the validation x {change}",
         why="the network sees there what it was not trained on, so that the loss of "
         "validation says nothing",
         fix="prepare both alike, with the numbers of the training rows: "

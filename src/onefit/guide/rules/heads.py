@@ -96,7 +96,7 @@ FITS: dict[tuple[str, bool], dict[str, tuple[str, Severity] | None]] = {
         "*": ("head-does-not-fit-loss", "error"),
     },
 }
-FITS |= {("sparse", told): FITS["categorical", told] for told in (False, True)}
+FITS |= {("sparse", logits): FITS["categorical", logits] for logits in (False, True)}
 
 ASKS = {
     "binary": "sigmoid",
@@ -495,13 +495,13 @@ def classes_compete(head: Head) -> Findings:
 
 def activation_fits_loss(head: Head) -> Findings:
     """The last activation is the one that the loss asks for (`FITS`)."""
-    told = FITS.get((head.kind or "", head.from_logits))
-    if told is None:
+    verdicts = FITS.get((head.kind or "", head.from_logits))
+    if verdicts is None:
         return
     if head.activation == "?":
-        verdict = None if head.range is None or _takes(head) else told["*"]
+        verdict = None if head.range is None or _takes(head) else verdicts["*"]
     else:
-        verdict = told.get(head.activation, told["*"])
+        verdict = verdicts.get(head.activation, verdicts["*"])
     if verdict is None:
         return
     code, severity = verdict
@@ -660,10 +660,10 @@ def shapes_fit(head: Head) -> Findings:
         head.kind == "sparse" and t.shape[1:] == shape[1:] != wanted
     ):
         return
-    told = f"targets of shape {_rows(t.shape[1:])} for an output of shape "
-    told += _rows(shape[1:])
+    shapes = f"targets of shape {_rows(t.shape[1:])} for an output of shape "
+    shapes += _rows(shape[1:])
     if len(shape) > max(2, len(t.shape) + (head.kind == "sparse")):
-        yield _unflattened(head, told)
+        yield _unflattened(head, shapes)
         return
     ids = t.kind in ("classes", "binary", "counts") and len(t.shape) == len(shape) - 1
     if head.kind == "categorical" and ids:
@@ -678,14 +678,14 @@ def shapes_fit(head: Head) -> Findings:
             f"{head.loss_name} compares number by number; where shapes differ, numpy "
             "and Keras would compare every output with every target"
         )
-    yield _say(head, "shapes-broadcast", "error", told, why, fix)
+    yield _say(head, "shapes-broadcast", "error", shapes, why, fix)
 
 
 def _rows(sizes: tuple[int | None, ...]) -> str:
     return f"({', '.join(['n', *map(str, sizes)])}{',' * (not sizes)})"
 
 
-def _unflattened(head: Head, told: str) -> Finding:
+def _unflattened(head: Head, shapes: str) -> Finding:
     """An output with more axes than its targets: steps or pixels that were kept."""
     network, call = head.case.network, head.weights or head.call
     source = network.before(call.sources[0]) if call and call.sources else None
@@ -696,7 +696,7 @@ def _unflattened(head: Head, told: str) -> Finding:
             head,
             "missing-flatten",
             "error",
-            told,
+            shapes,
             f"{source.name!r} returns every step, and the last layer answers for each",
             f"write return_sequences=False in {source.name!r}",
         )
@@ -709,7 +709,7 @@ def _unflattened(head: Head, told: str) -> Finding:
         head,
         "missing-flatten",
         "error",
-        told,
+        shapes,
         "a dense layer works on the last axis alone, so there is an answer for every "
         "place of the input instead of one for the row",
         f"add Flatten() or {pool}() before the last layer",

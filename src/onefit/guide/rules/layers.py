@@ -9,6 +9,8 @@ from onefit.guide.finding import Finding, Severity
 from onefit.guide.probe import ZEROING, Probe, Responses, WeightSizes
 from onefit.guide.rules.neighbours import underfitting
 from onefit.guide.run import Run
+from onefit.layers.base import Layer
+from onefit.types import Tree
 
 __all__ = ["LAYERS"]
 
@@ -271,8 +273,8 @@ def symmetric(run: Run) -> Findings:
         )
 
 
-def _layers(graph: object, params: object) -> Iterator[tuple]:
-    for layer, own in zip(graph.layers, params, strict=True):  # type: ignore
+def _layers(graph: Layer, params: Tree) -> Iterator[tuple[Layer, Tree]]:
+    for layer, own in zip(graph.layers, params, strict=True):  # type: ignore[attr-defined]
         if isinstance(own, tuple):
             yield from _layers(layer, own)
         else:
@@ -301,7 +303,7 @@ def frozen(run: Run) -> Findings:
         )
     }
     heavy = [layer for (layer, before), _ in pairs if before]
-    told = [layer for layer in same.values() if not layer.trainable]
+    frozen = [layer for layer in same.values() if not layer.trainable]
     cut = [name for name, layer in same.items() if layer.trainable]
     if not same or (run.learned > POOR and not cut):
         return
@@ -310,14 +312,14 @@ def frozen(run: Run) -> Findings:
         still = all(w.gradient == 0 for w in run.now.weights)
         fix = (
             "set layer.trainable = True"
-            if told
+            if frozen
             else "see what model.check() says of the last layer and the loss: no "
             "gradient comes from them"
             if still
             else f"a learning rate above 0 in place of {run.rates}"
         )
         severity = "error"
-    elif told:
+    elif frozen:
         fix = "set layer.trainable = True before compile, if its weights are random"
         severity = "hint"
     else:

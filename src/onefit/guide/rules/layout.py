@@ -105,18 +105,18 @@ def linear_stack(case: Case) -> Findings:
     if not found:
         return
     call, reader = found[0][0], found[-1][1]
-    severity = min(severity for *_, severity in found)  # "error" is before "hint"
+    sure = any(severity == "error" for _, _, severity in found)
     names = list(dict.fromkeys(f"'{c.name}'" for c, _, _ in found))
-    told = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
     several = len(names) > 1
     alone = len(found) == 1 and reader.layer is not call.layer
     other = repr(reader.name) if alone else "one layer"
     so = f"{call.name!r} adds nothing that {other} could not do alone"
     yield Finding(
         "linear-stack",
-        severity,
+        "error" if sure else "hint",
         call.name,
-        seen=f"{told} {'have' if several else 'has'} no activation, and "
+        seen=f"{listed} {'have' if several else 'has'} no activation, and "
         f"{reader.name!r} follows",
         why="two linear layers are one: w2·(w1·x + b1) + b2 = w·x + b, so "
         f"{so if bent else 'the whole network is as good as one linear layer'}",
@@ -178,9 +178,9 @@ def _ends(case: Case) -> list[Call]:
 def _written(call: Call, activation: str = "relu") -> str:
     core = call.core
     size = getattr(core, "kernel_size", None)
-    told = f", {size[0] if len(set(size)) == 1 else size}" if size else ""
+    more = f", {size[0] if len(set(size)) == 1 else size}" if size else ""
     units = getattr(core, "units", None) or getattr(core, "filters", None)
-    return f"{call.kind}({units}{told}, activation={activation!r})"
+    return f"{call.kind}({units}{more}, activation={activation!r})"
 
 
 def double_activation(case: Case) -> Findings:
@@ -358,7 +358,7 @@ def _equal(call: Call) -> float | None:
 
 
 def _one_column(kernel: np.ndarray) -> bool:
-    # The first row tells nearly always.
+    # Nearly always the first row is enough.
     row = kernel[(0,) * (kernel.ndim - 1)]
     return bool((row == row[0]).all() and (kernel == kernel[..., :1]).all())
 
@@ -772,7 +772,7 @@ def unstable_recurrence(case: Case) -> Findings:
         size = spread(again, core.units, core.units)
         gain = None if size is None else size * math.sqrt(core.units)
         steps = call.shapes[0][1] if call.shapes[0] else None
-        told = f" over {steps} steps" if steps else ""
+        length = f" over {steps} steps" if steps else ""
         if isinstance(again, initializers.Identity):
             continue
         if call.facts and math.inf in map(abs, call.facts.range or ()):
@@ -780,7 +780,7 @@ def unstable_recurrence(case: Case) -> Findings:
                 "unstable-recurrence",
                 "hint",
                 call.name,
-                seen=f"{call.kind}(activation={act!r}){told}",
+                seen=f"{call.kind}(activation={act!r}){length}",
                 why="each step multiplies the state by R again; tanh keeps it between "
                 f"-1 and 1, and {act} lets it grow without bound",
                 fix=f"leave the activation out: {call.kind}({core.units}) has tanh",

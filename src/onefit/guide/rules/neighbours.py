@@ -1,4 +1,4 @@
-"""Underfitting, told apart from noise: would a row's neighbours answer better?
+"""Underfitting, distinguished from noise: would a row's neighbours answer better?
 
 A network that has stopped getting better, far from perfect, may be too weak, or what is
 left may be noise. If the rows nearest to each row, itself left out, answer better than

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from onefit.guide.case import Case
+from onefit.guide.case import Case, Head
 from onefit.guide.finding import Finding, Severity
 from onefit.guide.rules.data import LARGE_INPUTS, sizes
 from onefit.guide.rules.layout import spread
+from onefit.guide.targets import Targets, kind_of
 from onefit.losses import MeanSquaredError
 from onefit.optimizers.base import Optimizer
 
@@ -135,7 +136,7 @@ def _momentum(optimizer: Optimizer) -> float:
     return float(getattr(optimizer, "momentum", 0.0) or 0.0)
 
 
-def _too_high(case: Case, severity: Severity, told: str, better: str) -> Finding:
+def _too_high(case: Case, severity: Severity, reason: str, better: str) -> Finding:
     optimizer = case.optimizer
     name, momentum = type(optimizer).__name__, _momentum(optimizer)
     plain = optimizer.step_size == "gradient"
@@ -145,7 +146,7 @@ def _too_high(case: Case, severity: Severity, told: str, better: str) -> Finding
         severity,
         None,
         seen=f"a learning rate of {case.rate:g} for {name}{beside}",
-        why=f"w := w - α·dJ/dw: {told}; steps that are too large jump across the "
+        why=f"w := w - α·dJ/dw: {reason}; steps that are too large jump across the "
         "valley, and the loss grows",
         fix=f"write optimizer={name}({better})",
     )
@@ -320,14 +321,14 @@ def learning_rate_too_low(case: Case) -> Findings:
         )
 
 
-def _too_low(case: Case, severity: Severity, told: str, better: str) -> Finding:
+def _too_low(case: Case, severity: Severity, reason: str, better: str) -> Finding:
     name = type(case.optimizer).__name__
     return Finding(
         "learning-rate-too-low",
         severity,
         None,
         seen=f"a learning rate of {case.rate:g} for {name}",
-        why=f"{told}, and weights start at about 0.1 to 1",
+        why=f"{reason}, and weights start at about 0.1 to 1",
         fix=f"write optimizer={name}({better})",
     )
 
@@ -341,13 +342,13 @@ def batch_too_large(case: Case) -> Findings:
         return
     if case.steps is not None and case.steps >= FEW_UPDATES:
         return
-    told = "" if case.steps is None else f", {case.steps} in the whole fit"
+    whole = "" if case.steps is None else f", {case.steps} in the whole fit"
     yield Finding(
         "batch-too-large",
         "hint",
         None,
         seen=f"batch_size={case.batch} for {case.rows} rows",
-        why=f"that is {steps} step{'s' * (steps > 1)} an epoch{told}; the gradient of "
+        why=f"that is {steps} step{'s' * (steps > 1)} an epoch{whole}; the gradient of "
         "32 rows points nearly the same way, and an epoch then has "
         f"{-(-case.rows // 32)} steps",
         fix="write batch_size=32",
@@ -406,13 +407,11 @@ def rows_in_order(case: Case) -> Findings:
             return
 
 
-def _held_out(case: Case, head: object, t: object, held: object) -> Findings:
+def _held_out(case: Case, head: Head, t: Targets, held: np.ndarray) -> Findings:
     """What is wrong with the rows held out, by their targets."""
-    from onefit.guide.targets import kind_of
-
     assert case.data is not None
-    y, other = np.asarray(case.y[head.index]), np.asarray(held)  # type: ignore[attr-defined, index]
-    if not t.exclusive and t.kind != "constant":  # type: ignore[attr-defined]
+    y, other = np.asarray(head.y), np.asarray(held)
+    if not t.exclusive and t.kind != "constant":
         whole = np.concatenate([y.ravel(), other.ravel()]) if y.ndim < 3 else None
         if not case.data.split or whole is None or whole.size != len(y) + len(other):
             return
@@ -424,7 +423,7 @@ def _held_out(case: Case, head: object, t: object, held: object) -> Findings:
             "the network is asked about numbers it has never seen",
         )
         return
-    one = lambda a: a.argmax(-1) if t.kind == "one-hot" else a  # noqa: E731 # type: ignore[attr-defined]
+    one = lambda a: a.argmax(-1) if t.kind == "one-hot" else a  # noqa: E731
     seen, asked = np.unique(one(y)), np.unique(one(other))
     unseen = np.setdiff1d(asked, seen)
     labels = np.concatenate([np.ravel(one(y)), np.ravel(one(other))])

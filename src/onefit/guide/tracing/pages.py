@@ -54,7 +54,7 @@ class View:
     terms: int = 4
 
     def shown(self, count: int) -> int:
-        """How many of so many units are shown: all of a few."""
+        """How many of `count` units are shown: all, if they are few."""
         return count if count <= max(self.units, 4) else self.units
 
 
@@ -329,8 +329,8 @@ class Writer:
     def _loss(self, output: Output, section: Section, named: bool) -> None:
         m, r = self.trace.rows, self.row
         values = np.asarray(output.values, float)
-        told = f"{type(output.loss).__name__} of {output.name!r}: "
-        section.lines.append(told + formulas.formula_of(output.loss) + ".")
+        heading = f"{type(output.loss).__name__} of {output.name!r}: "
+        section.lines.append(heading + formulas.formula_of(output.loss) + ".")
         if values.ndim == 0:
             cost = (number(output.cost),)
             section.lines.append(Equation(("J",), (cost,), "one value for the batch"))
@@ -340,12 +340,12 @@ class Writer:
         if values.ndim == 1:
             steps = [] if known is None else [s for s in known.value if s]
             y = np.ravel(self._targets(output))
-            told = ", ".join(number(v) for v in y[:6]) + (", …" if len(y) > 6 else "")
+            target = ", ".join(number(v) for v in y[:6]) + (", …" if len(y) > 6 else "")
             plain = np.ravel(np.asarray(output.y, float)[r])
             if output.link == "softmax" and len(plain) == 1 and len(y) > 1:
-                told = f"{number(plain[0])}, class {number(plain[0])} is unit "
-                told += number(plain[0] + 1)
-            note = f"y = {told}"
+                target = f"{number(plain[0])}, class {number(plain[0])} is unit "
+                target += number(plain[0] + 1)
+            note = f"y = {target}"
             section.lines.append(Equation((L,), (*steps, (number(values[r]),)), note))
         else:
             where = f"{_shape(values[r])} values of example {r + 1}"

@@ -65,7 +65,7 @@ def parts(layer: Layer, full: Layer) -> Parts:
         return Parts(layer, bends=True)
     plain = after in (None, activations.linear)
     shorter: Any = None if plain else layer.before(after)  # type: ignore[arg-type]
-    if shorter is None:  # there is none, or it is not the last thing the layer does
+    if shorter is None:  # no activation, or it is not the last thing the layer does
         return Parts(layer)
     activity = getattr(shorter, "activity_regularizer", None)
     if activity is not None:
@@ -98,15 +98,15 @@ class ZTap(Tap):
         params: Params,
         state: State,
         x: Tree,
-        **told: Any,
+        **options: Any,
     ) -> Outcome:
         """A call of a layer: z, then a."""
         if isinstance(layer, InputLayer):
-            return layer.forward(params, state, x, **told)
+            return layer.forward(params, state, x, **options)
         part = parts(layer, self.full[path])
         params = self.place("weights", path, params)
         given = self.place("z", path, x) if part.bends else x
-        y, state, penalty, mask = part.layer.forward(params, state, given, **told)
+        y, state, penalty, mask = part.layer.forward(params, state, given, **options)
         z, slope = (given if part.bends else y), None
         if part.activation is not None:
             z = self.place("z", path, y)
@@ -145,13 +145,13 @@ def run(
     training: bool,
 ) -> Gradients:
     """Everything that a trace shows; without losses only what comes forward."""
-    told: Any = {
+    options: Any = {
         "training": training,
         "key": task.key(seed, iterations, training=training),
     }
     look = functools.partial(ZTap, full, NAMES)
     if any(head.loss is not None for head in task.heads):
-        return task.gradients(params, params, state, batch, **told, tap=look)
+        return task.gradients(params, params, state, batch, **options, tap=look)
     tap = look()
-    loss, details = task.cost(params, state, batch, **told, tap=tap)
+    loss, details = task.cost(params, state, batch, **options, tap=tap)
     return Gradients(loss, details, (), {}, tap.seen)

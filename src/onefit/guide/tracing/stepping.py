@@ -327,7 +327,8 @@ def _flat(tree: Tree) -> dict[str, np.ndarray]:
 def _slots(slots: Tree, free: Tree) -> Slots:
     """What the optimizer remembers, by its name and the weight's path.
 
-    It has one vector for all weights, or an array for each; lone numbers stay so.
+    It has one vector for all weights, or an array for each; single numbers stay as
+    they are.
     """
     weights = _flat(free)
     size = sum(w.size for w in weights.values())

@@ -141,17 +141,17 @@ def _differences(
     training: bool,
 ) -> tuple[Array, Array, Array, Array]:
     """The gradient, J, and at some numbers (J(w + h), J(w - h)) and h's unit."""
-    told: Any = {
+    options: Any = {
         "training": training,
         "key": task.key(seed, iterations, training=training),
     }
     look = functools.partial(ZTap, full, NAMES)
-    found = task.gradients(params, params, state, batch, **told, tap=look)
+    found = task.gradients(params, params, state, batch, **options, tap=look)
     vector, back = ravel_pytree((params, zeros))
 
     def J(vector: jax.Array) -> Array:
         params, nudges = back(vector)
-        return task.cost(params, state, batch, **told, tap=look(nudges=nudges))[0]
+        return task.cost(params, state, batch, **options, tap=look(nudges=nudges))[0]
 
     def beside(i: Array) -> Array:
         # No scatter: a mask, so that a model of any size is one plain program.

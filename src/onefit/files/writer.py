@@ -20,7 +20,7 @@ from onefit.files.calls import MODULE
 from onefit.files.config import Node, node_of, policy, wrapped
 from onefit.files.masks import Masks, Op, Value, mask_arguments
 from onefit.layers.base import Layer, where
-from onefit.networks.functional import lone
+from onefit.networks.functional import unwrap_single
 from onefit.networks.graph import Graph
 from onefit.networks.graph import Node as Call
 from onefit.networks.network import Network
@@ -127,8 +127,8 @@ class _Writer:
             "name": str(self.graph.name),
             "trainable": True,
             "layers": ordered + [node for _, node in self.operations.values()],
-            "input_layers": inputs(lone(self.entrances)),
-            "output_layers": outputs(lone(ends)),
+            "input_layers": inputs(unwrap_single(self.entrances)),
+            "output_layers": outputs(unwrap_single(ends)),
         }
         where = "keras.src.models.functional"
         return node_of(where, "Functional", settings, "Functional")

@@ -7,7 +7,7 @@ from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer
 from onefit.layers.core import Input, InputLayer
 from onefit.layers.symbolic import Tensor
-from onefit.networks.functional import Nest, Tensors, lone
+from onefit.networks.functional import Nest, Tensors, unwrap_single
 from onefit.networks.graph import Graph, Node, as_graph
 from onefit.networks.network import FACES, Network
 from onefit.networks.sequential import SequentialNetwork
@@ -75,7 +75,7 @@ def clone_model(
     tensors = given.tensors if given else [entrance_like(t) for t in inputs.tensors]
     ends = _called(as_graph(model.graph, "clone_model"), tensors, make)
     return cast("type[N]", FACES["Functional"])(
-        inputs.arrange(lone(tensors)),
+        inputs.arrange(unwrap_single(tensors)),
         outputs.arrange(ends),
         name=model.name if model.graph._named else None,
     )

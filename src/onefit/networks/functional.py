@@ -13,7 +13,15 @@ from onefit.layers.symbolic import Call, Tensor
 from onefit.networks.graph import Graph, Node
 from onefit.types import Config, Tree
 
-__all__ = ["Nest", "Tensors", "by_name", "graph_of", "lone", "name_layers", "several"]
+__all__ = [
+    "Nest",
+    "Tensors",
+    "by_name",
+    "graph_of",
+    "name_layers",
+    "several",
+    "unwrap_single",
+]
 
 T = TypeVar("T")
 
@@ -32,8 +40,8 @@ class Nest:
     def __init__(self, value: Tensors, what: str) -> None:
         self.keys = [str(k) for k in value] if isinstance(value, dict) else None
         given: Any = list(value.values()) if isinstance(value, dict) else value
-        self.lone = not isinstance(given, list | tuple)
-        self.tensors: list[Tensor] = [given] if self.lone else list(given)
+        self.single = not isinstance(given, list | tuple)
+        self.tensors: list[Tensor] = [given] if self.single else list(given)
         for tensor in self.tensors:
             if not isinstance(tensor, Tensor):
                 raise mistyped(
@@ -45,22 +53,22 @@ class Nest:
         if not self.tensors:
             raise invalid("Model", f"no {what}", "at least one")
         if len(self.tensors) == 1 and self.keys is None:
-            self.lone = True
+            self.single = True
 
     @property
     def value(self) -> Tensors:
         """The tensors as the model was given them: one, a list, or a dict."""
-        return self.arrange(lone(self.tensors))
+        return self.arrange(unwrap_single(self.tensors))
 
     def arrange(self, values: Tree) -> Tree:
         """The graph's values (one, or a tuple) as the model's user arranged them."""
         if self.keys is not None:
             several = values if len(self.tensors) > 1 else (values,)
             return dict(zip(self.keys, several, strict=True))
-        return values if self.lone else list(values)
+        return values if self.single else list(values)
 
 
-def lone(values: list[T]) -> T | tuple[T, ...]:
+def unwrap_single(values: list[T]) -> T | tuple[T, ...]:
     """One value for a list of one, a tuple of several: as a graph has them."""
     return values[0] if len(values) == 1 else tuple(values)
 
@@ -153,7 +161,7 @@ def graph_of(inputs: list[Tensor], outputs: list[Tensor], name: str) -> Graph:
         layers=tuple(layers),
         nodes=tuple(nodes),
         inputs=len(inputs),
-        outputs=lone(ends),
+        outputs=unwrap_single(ends),
         name=name,
     )
     return _each_once(graph)
@@ -208,7 +216,9 @@ def _each_once(graph: Graph) -> Graph:
         return [at(number) for number in jax.tree.leaves(inner.outputs)]
 
     ends = thread(graph, list(range(graph.inputs)), {})
-    flat = graph.replace(layers=tuple(layers), nodes=tuple(nodes), outputs=lone(ends))
+    flat = graph.replace(
+        layers=tuple(layers), nodes=tuple(nodes), outputs=unwrap_single(ends)
+    )
     return _each_once(flat)
 
 

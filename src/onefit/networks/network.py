@@ -18,9 +18,9 @@ from onefit.networks.functional import (
     Tensors,
     by_name,
     graph_of,
-    lone,
     name_layers,
     several,
+    unwrap_single,
 )
 from onefit.spellings import keras_keywords
 from onefit.types import Array, ArrayLike, Config, Mask, Shapes, Tree, batch_shape
@@ -84,7 +84,7 @@ class Network:
         )
         tensors = self.input_nest.tensors, self.output_nest.tensors
         graph = graph_of(*tensors, name or "functional")
-        graph.entrance = lone([tensor.shape for tensor in tensors[0]])
+        graph.entrance = unwrap_single([tensor.shape for tensor in tensors[0]])
         self.graph = graph
         self.graph._named = name is not None
         name_layers(list(self.graph.layers), f"Model {self.name!r}")
@@ -134,12 +134,12 @@ class Network:
     @property
     def input_shape(self) -> Shapes:
         """The shape of the input, the batch first, as None; a list of several."""
-        return lone([tensor.shape for tensor in self.inputs])
+        return unwrap_single([tensor.shape for tensor in self.inputs])
 
     @property
     def output_shape(self) -> Shapes:
         """The shape of the output, the batch first, as None; a list of several."""
-        return lone([tensor.shape for tensor in self.outputs])
+        return unwrap_single([tensor.shape for tensor in self.outputs])
 
     @property
     def input_names(self) -> list[str]:
@@ -290,7 +290,7 @@ class Network:
         if not is_symbolic(x):
             self.ready_for(x)
         elif not self.built:
-            self.build(lone([t.shape for t in jax.tree.leaves(x)]))
+            self.build(unwrap_single([t.shape for t in jax.tree.leaves(x)]))
         y = self.graph(x, training=training, mask=mask)
         return self.output_nest.arrange(y) if self.output_nest else y
 

@@ -172,13 +172,13 @@ def _sources(graph: Graph, input_names: list[str] | None) -> dict[int, str]:
     inputs = input_names or (several if graph.inputs > 1 else ["input"])
     makers = graph.makers().values()
     names = [*inputs, *(str(graph.layers[node.layer].name) for node in makers)]
-    found: dict[int, list[str]] = {}
+    sources: dict[int, list[str]] = {}
     for node in graph.nodes:
         if isinstance(graph.layers[node.layer], InputLayer):
             continue
-        calls = found.setdefault(id(graph.layers[node.layer]), [])
+        calls = sources.setdefault(id(graph.layers[node.layer]), [])
         calls.extend(names[value] for value in jax.tree.leaves(node.sources))
-    return {layer: ", ".join(calls) for layer, calls in found.items()}
+    return {layer: ", ".join(calls) for layer, calls in sources.items()}
 
 
 def _within(
@@ -189,20 +189,20 @@ def _within(
         return layers
     names = [str(layer.name) for layer in layers]
     pair = isinstance(layer_range, tuple | list) and len(layer_range) == 2
-    found = []
+    matches = []
     for wanted in layer_range if pair else ():
         exact = [i for i, name in enumerate(names) if name == wanted]
-        found.append(
+        matches.append(
             exact or [i for i, name in enumerate(names) if re.match(str(wanted), name)]
         )
-    if not pair or not all(found):
+    if not pair or not all(matches):
         raise invalid(
             "summary",
             f"layer_range={layer_range!r}",
             f"the names of two layers, of {', '.join(names)}",
             f"write layer_range=({names[0]!r}, {names[-1]!r})" if names else "",
         )
-    first, last = sorted((min(found[0]), max(found[1])))
+    first, last = sorted((min(matches[0]), max(matches[1])))
     return layers[first : last + 1]
 
 

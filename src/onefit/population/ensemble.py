@@ -14,7 +14,7 @@ from onefit.layers import Activation, Average
 from onefit.layers.symbolic import Tensor
 from onefit.models import Model
 from onefit.networks.cloning import entrance_like
-from onefit.networks.functional import lone
+from onefit.networks.functional import unwrap_single
 from onefit.population.axes import rebuilt
 from onefit.population.together import outputs, stacks
 from onefit.training.options import Callbacks, whole
@@ -85,8 +85,8 @@ class Ensemble(Model):
             )
         ]
         super().__init__(
-            first.known_nest(first.input_nest).arrange(lone(inputs)),
-            first.known_nest(first.output_nest).arrange(lone(means)),
+            first.known_nest(first.input_nest).arrange(unwrap_single(inputs)),
+            first.known_nest(first.output_nest).arrange(unwrap_single(means)),
             name or "ensemble",
         )
         if first.compile_settings is not None:

@@ -246,7 +246,7 @@ def each(
 
 
 def check_metric(identifier: Identifier) -> None:
-    """Refuses an unknown name at compile time; what it means is found out in fit."""
+    """Refuses an unknown name at compile time; what it means depends on fit's rows."""
     metrics.resolve(
         identifier, loss=None, output_shape=(None, 1), target_shape=(None, 1)
     )

@@ -75,7 +75,7 @@ def fit(job: Job, history: H) -> H:
         callback.set_state(state)
     with Interrupt() as interrupt, job.model.eagerly(), _aborting(job):
         hook(job, "on_train_begin", {})
-        state.heed()
+        state.pull_changes()
         last: dict[str, float] = {}
         try:
             for logs in _epochs(job, state, history, interrupt):
@@ -135,7 +135,7 @@ def _epochs(
     while epoch < job.epochs and not interrupt.asked:
         if each:
             hook(job, "on_epoch_begin", epoch, {})
-            state.heed()
+            state.pull_changes()
         runner = part if by_batch or whole.pace > stretches.SLOW else whole
         table, state.stops, _ = runner(epoch)
         epochs = range(epoch, epoch + len(table))
@@ -150,7 +150,7 @@ def _epochs(
                 hook(job, "on_test_end", _validation_logs(log))
             hook(job, "on_epoch_end", epochs[-1], log)
             logs.amend(log)
-            state.heed()
+            state.pull_changes()
             if any(state.stops) or epoch == job.epochs:
                 state.finish(done=True)
         yield logs

@@ -65,8 +65,8 @@ class State:
         optimizer.remember(dict(self.train.optimizer), optimizer.made_for)
         self._note()
 
-    def heed(self) -> None:
-        """Takes up what callbacks have changed: weights, the learning rate."""
+    def pull_changes(self) -> None:
+        """Takes over what callbacks have changed: weights, the learning rate."""
         now, trainable = self._seen()
         if trainable != self._trainable:
             raise invalid(

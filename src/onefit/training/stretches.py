@@ -222,7 +222,7 @@ class Part:
         while at < total:
             if self.by_batch:
                 hook(job, "on_train_batch_begin", at, {})
-                state.heed()
+                state.pull_changes()
             started = time.perf_counter()
             size = plan.batch if at < plan.full else plan.rest
             count = min(self.count, plan.full - at) if at < plan.full else 1
@@ -245,7 +245,7 @@ class Part:
             if self.by_batch:
                 state.write()
                 hook(job, "on_train_batch_end", at - 1, so_far)
-                state.heed()
+                state.pull_changes()
                 if job.model.stop_training:
                     break
             else:

@@ -288,7 +288,7 @@ def test_cve_2025_9905_a_legacy_file(ending, tmp_path):
     """The old format has no safe mode: it is not read, whatever it is called."""
     path = tmp_path / f"model{ending}"
     legacy(path)
-    named = "a name that ends in .keras" if ending != ".keras" else "an HDF5 file"
+    named = "expected a .keras file" if ending != ".keras" else "an HDF5 file"
     refused(path, named)
 
 

@@ -17,6 +17,7 @@ from onefit.guide.check import RULES, cheap, check
 from onefit.guide.codes import CODES
 from onefit.guide.targets import kind_of
 from onefit.layers import Dense, Embedding, GlobalAveragePooling1D, Lambda
+from onefit.training.options import FitOptions
 from onefit.training.prepare import build_job
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -101,14 +102,16 @@ def test_a_fit_is_checked_by_the_same_rules():
     x, y = datasets.load_digits()
     order = np.argsort(y)
     model = digits()
-    job = build_job(model, x[order] / 16, y[order], epochs=5, validation_split=0.2)
+    job = build_job(
+        model, x[order] / 16, y[order], FitOptions(epochs=5, validation_split=0.2)
+    )
     assert [f.code for f in cheap(job)] == ["rows-in-order"]
-    job = build_job(model, x / 16, y, epochs=5, validation_split=0.2)
+    job = build_job(model, x / 16, y, FitOptions(epochs=5, validation_split=0.2))
     assert cheap(job) == []
-    job = build_job(model, x * 16, y, epochs=5)
+    job = build_job(model, x * 16, y, FitOptions(epochs=5))
     assert [(f.code, f.layer) for f in cheap(job)] == [("inputs-not-scaled", "dense")]
     model = digits("sigmoid")
-    job = build_job(model, x / 16, y, epochs=5)
+    job = build_job(model, x / 16, y, FitOptions(epochs=5))
     assert [f.code for f in cheap(job)] == ["sigmoid-for-exclusive-classes"]
 
 
@@ -118,7 +121,7 @@ def test_checking_a_fit_looks_at_few_rows():
     hidden = [Dense(32, "relu"), Dense(10, "softmax")]
     model = Sequential([Input((200,)), *hidden])
     model.compile("adam", "sparse_categorical_crossentropy")
-    job = build_job(model, x, y, epochs=5)
+    job = build_job(model, x, y, FitOptions(epochs=5))
     cheap(job)
     times = []
     for _ in range(5):

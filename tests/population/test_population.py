@@ -13,6 +13,7 @@ from onefit.layers import BatchNormalization, Dense, Dropout
 from onefit.population import engine, fitting
 from onefit.regularizers import L2
 from onefit.training import stretches
+from onefit.training.options import FitOptions
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(22, 3))
@@ -157,7 +158,7 @@ def test_early_stopping_differs_between_members():
 
 def test_groups_of_members_give_the_same():
     told, vary, arguments, y = prepared("shuffled, a smaller last batch")
-    job = fitting.build_job(net(**told), X, y, verbose=0, **arguments)
+    job = fitting.build_job(net(**told), X, y, FitOptions(verbose=0, **arguments))
     parts = population.fit(
         net(**told), X, y, seeds=2, vary=vary, verbose=0,
         memory=2 * engine.bytes_a_member(job), **arguments,

@@ -441,12 +441,12 @@ class Layer(Face, Description):
             self.check_input(x)
         # A stateful layer has a state for each row, so for it the batch is known.
         shapes = jax.tree.map(np.shape, x) if self.stateful else batch_shape(x)
-        slot = self._borrowed()
-        if slot is None:
+        borrowed = self._borrowed()
+        if borrowed is None:
             self._fit(shapes, options)
-            slot = self.slot
         else:
             self.call_shape(shapes, **options)
+        slot = borrowed or self.slot
         seed = np.uint32(config.new_seed() if training and self.random else 0)
         y, state, penalty = _apply(
             self,
@@ -459,7 +459,7 @@ class Layer(Face, Description):
             tuple(options.items()),
         )
         if training or self.stateful:
-            slot.store(slot.params, state)
+            (borrowed or self).store(slot.params, state)
         object.__setattr__(self, "_losses", [] if penalty is None else [penalty])
         return y
 

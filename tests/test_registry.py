@@ -65,8 +65,8 @@ def test_get_keeps_what_is_an_object(lamps):
         ({"watts": 3}, TypeError, "lamp: received {'watts': 3}; expected"),
         (
             {"class_name": "Lamp", "config": {"wats": 3}},
-            ValueError,
-            "Unknown setting of Lamp 'wats'. Did you mean 'watts'",
+            TypeError,
+            "Lamp: received a setting 'wats'; expected watts. Write watts=3",
         ),
     ],
 )

@@ -47,7 +47,7 @@ class Variable:
         >>> layer.kernel.assign([[2.0], [3.0]]).numpy()
         array([[2.],
                [3.]], dtype=float32)
-        >>> layer.get_weights()[0].sum()
+        >>> float(layer.get_weights()[0].sum())
         5.0
 
     Source: Keras, `keras.Variable`.

@@ -576,7 +576,7 @@ def _shape_of(x: Any) -> Shape:
 def _as_given(weight: Variable, value: Tree) -> Array:
     """A value for a weight: an array, or what JAX has put in its place."""
     value = value.value if isinstance(value, Variable) else value
-    return value if isinstance(value, jax.Array) else np.asarray(value, weight.dtype)
+    return value if isinstance(value, jax.Array) else jnp.asarray(value, weight.dtype)
 
 
 def _flat(params: Tree, state: Tree) -> Iterator[Array]:

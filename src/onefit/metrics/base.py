@@ -164,7 +164,10 @@ class Metric(Description):
         """Takes a batch into the metric's own state: y_true, y_pred, sample_weight."""
         batch = tuple(_array(x) for x in batch)
         named = {name: _array(x) for name, x in named.items()}
-        object.__setattr__(self, "_state", _update(self, self.state, *batch, **named))
+        old = self.state
+        new = _update(self, old, *batch, **named)
+        # In the order of `init`: JAX sorts the names of what a program returns.
+        object.__setattr__(self, "_state", {name: new[name] for name in old})
 
     def result(self) -> Array:
         """The number of all batches since the last reset."""

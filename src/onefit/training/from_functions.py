@@ -108,11 +108,13 @@ class LearningRateScheduler(Callback):
                 "one schedule",
                 "leave out the callback, or give the optimizer a number",
             )
-        args = (epoch, optimizer.learning_rate) if self._takes_rate else (epoch,)
+        args = (epoch, float(optimizer.learning_rate)) if self._takes_rate else (epoch,)
         rate = self.schedule(*args)
         optimizer.learning_rate = _as_rate(rate, epoch)
         if self.verbose:
-            print(f"Epoch {epoch + 1}: learning rate {optimizer.learning_rate:.6g}")
+            print(
+                f"Epoch {epoch + 1}: learning rate {float(optimizer.learning_rate):.6g}"
+            )
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:  # noqa: D102
         if logs is not None:

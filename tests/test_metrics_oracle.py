@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from onefit import metrics
+from onefit.description import settings
 
 ORACLE = Path(__file__).parent / "oracle" / "metrics.json"
 
@@ -205,7 +206,7 @@ def test_every_metric_is_here_with_its_name_arguments_and_defaults(oracle):
         assert theirs["direction"] in (None, made.direction), name
         ours = inspect.signature(type(made)).parameters
         for key, default in theirs["defaults"].items():
-            value = getattr(made.replace(), key)
+            value = getattr(made.replace(), settings(type(made))[key])
             value = list(value) if isinstance(value, tuple) else value
             assert ours[key].name
             assert value == default, (name, key)

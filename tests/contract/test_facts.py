@@ -164,14 +164,14 @@ class Wide(onefit.layers.Dense):
     units: int = 5
 
 
-class Doubled(onefit.layers.Dense):
+class DoubledUnits(onefit.layers.Dense):
     """A Dense of twice its input: z = 2·x·W + b."""
 
     def apply(self, params, state, x, *, training=False, key=None):
         return super().apply(params, state, 2 * x, training=training, key=key)
 
 
-class Apart(Doubled):
+class Apart(DoubledUnits):
     """One that says that rows stay apart."""
 
     by_row = True
@@ -220,9 +220,9 @@ def twice_sigmoid(z):
 def test_a_subclass_is_found_by_its_base():
     dense = onefit.layers.Dense
     table = {dense: "dense", Layer: "layer"}
-    assert nearest(table, Wide) == nearest(table, Doubled) == "dense"
+    assert nearest(table, Wide) == nearest(table, DoubledUnits) == "dense"
     assert nearest_formula(table, Wide) == "dense"
-    assert nearest_formula(table, Doubled) is None
+    assert nearest_formula(table, DoubledUnits) is None
     assert nearest(table, int) is nearest_formula(table, int) is None
     assert computes_like(dense, dense)
     assert not computes_like(dense, onefit.layers.Conv2D)
@@ -233,11 +233,11 @@ def test_rows_stay_apart_where_that_is_known():
         return onefit.Sequential([onefit.Input((3,)), layer]).graph.by_row
 
     assert by_row(Wide())
-    assert not by_row(Doubled(2))
+    assert not by_row(DoubledUnits(2))
     assert by_row(Apart(2))
     assert not by_row(onefit.layers.Lambda(lambda x: x))
     assert not onefit.Sequential(
-        [onefit.Input((2, 3)), onefit.layers.TimeDistributed(Doubled(2))]
+        [onefit.Input((2, 3)), onefit.layers.TimeDistributed(DoubledUnits(2))]
     ).graph.by_row
 
 
@@ -360,13 +360,13 @@ def test_the_guide_sees_the_range_of_an_activation():
 
 def test_a_file_has_all_of_them(tmp_path):
     model = model_of(
-        Wide(), Doubled(4, twice_sigmoid), loss=Squares(), optimizer=Slower()
+        Wide(), DoubledUnits(4, twice_sigmoid), loss=Squares(), optimizer=Slower()
     )
     model.fit(X, np.repeat(Y, 4, axis=1), epochs=2, verbose=0)
     model.save(tmp_path / "own.keras")
     own = {"twice_sigmoid": twice_sigmoid}
     again = onefit.load_model(tmp_path / "own.keras", custom_objects=own)
-    assert [type(layer) for layer in again.layers] == [Wide, Doubled]
+    assert [type(layer) for layer in again.layers] == [Wide, DoubledUnits]
     assert (type(again.loss), type(again.optimizer)) == (Squares, Slower)
     np.testing.assert_array_equal(
         again.predict(X, verbose=0), model.predict(X, verbose=0)
@@ -398,7 +398,7 @@ def test_onnx_has_the_operation_of_the_base(tmp_path):
     onnx = pytest.importorskip("onnx")
     reference = pytest.importorskip("onnx.reference")
     kinds = {}
-    for cls in (Wide, Doubled):
+    for cls in (Wide, DoubledUnits):
         model = model_of(cls(5, twice_sigmoid))
         path = tmp_path / f"{cls.__name__}.onnx"
         onefit.interop.onnx.export(model, path)
@@ -421,4 +421,4 @@ def test_torch_has_the_module_of_the_base():
         atol=1e-6,
     )
     with pytest.raises(ValueError, match="a layer that torch has no module for"):
-        onefit.interop.torch.to_torch(model_of(Doubled(5)))
+        onefit.interop.torch.to_torch(model_of(DoubledUnits(5)))

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Collection, Sequence
 from typing import Any, TypeAlias
 
+from onefit import checks
 from onefit.errors import invalid, is_whole, unknown
 from onefit.training.callback import Callback
 from onefit.training.rules import Rule
@@ -93,5 +94,4 @@ class FitOptions:
 
 def whole(name: str, value: object, least: int) -> None:
     """Refuses all but a whole number that is large enough."""
-    if not is_whole(value, least):
-        raise invalid(name, f"{name}={value!r}", f"a whole number, {least} or more")
+    checks.whole(least)(name, name, value)

@@ -2,11 +2,16 @@
 
 import contextlib
 import contextvars
+import itertools
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from onefit.errors import invalid, is_whole
+
+if TYPE_CHECKING:
+    import jax
 
 __all__ = [
     "epsilon",
@@ -92,6 +97,32 @@ def set_random_seed(seed: int) -> None:
 def new_seed() -> int:
     """The next seed of the stream that `set_random_seed` starts."""
     return int(_stream.spawn(1)[0].generate_state(1)[0])
+
+
+_keys: contextvars.ContextVar["Iterator[jax.Array] | None"] = contextvars.ContextVar(
+    "keys", default=None
+)
+
+
+@contextlib.contextmanager
+def drawing(key: "jax.Array") -> Iterator[None]:
+    """Lets `new_key` give keys made from this one inside: those of a program."""
+    import jax
+
+    keys = (jax.random.fold_in(key, i) for i in itertools.count())
+    token = _keys.set(keys)
+    try:
+        yield
+    finally:
+        _keys.reset(token)
+
+
+def new_key() -> "jax.Array":
+    """The next key of the program that runs, or else of `set_random_seed`'s stream."""
+    import jax
+
+    keys = _keys.get()
+    return jax.random.key(new_seed()) if keys is None else next(keys)
 
 
 def seed_state() -> np.ndarray:

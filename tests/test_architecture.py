@@ -31,7 +31,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 FACE = "onefit"
 ROOMS = [
     *("errors", "spellings", "faces", "checks", "types", "config", "registry"),
-    *("variables", "description", "utils"),
+    *("variables", "tape", "description", "utils"),
     *("activations", "initializers", "regularizers", "constraints"),
     *("losses", "metrics", "layers", "optimizers"),
     *("networks", "data", "training", "callbacks", "files"),

@@ -450,7 +450,7 @@ class Layer(Face, Description):
         seed = np.uint32(config.new_seed() if training and self.random else 0)
         y, state, penalty = _apply(
             self,
-            slot.params,
+            self._computed_with(slot),
             slot.state,
             x,
             _several(mask),

@@ -17,7 +17,7 @@ from onefit import config
 from onefit.errors import invalid, mistyped
 from onefit.layers.symbolic import Call, Tensor
 from onefit.types import Array, Mask, Params, Shape, Shapes, State, Tree, is_shape
-from onefit.variables import Variable
+from onefit.variables import READERS, Variable
 
 __all__ = [
     "HALVES",
@@ -267,6 +267,16 @@ class Face(Holder):
         """Whether a setting says how a weight of this name starts."""
         names = {name, name.removesuffix("_kernel"), name.removesuffix("s")}
         return any(hasattr(type(self), f"{n}_initializer") for n in names)
+
+    def _computed_with(self, slot: Weights) -> Params:
+        """The weights that a call computes with: those of the slot, read one by one.
+
+        Only a tape can tell the difference; what is borrowed has been read already.
+        """
+        if not READERS.get() or isinstance(slot, Borrowed):
+            return slot.params
+        arrays = iter([weight.value for weight in self.weights])
+        return _filled(slot.params, slot.state, arrays)[0]
 
     def rule(self, kind: str, key: str) -> Callable[[Array], Array] | None:
         """The `kind` ("regularizer", "constraint") of a weight: `kernel_constraint`."""

@@ -207,6 +207,7 @@ DERIVATIVES = {
     "plots/functions.py": {"grad"},
     "layers/cells.py": {"jvp"},
     "guide/tracing/program.py": {"jvp"},
+    "tape/recording.py": {"vjp"},  # of what a block computed
 }
 
 

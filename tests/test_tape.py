@@ -434,7 +434,7 @@ def test_inside_jit_scan_and_vmap():
 
 
 def test_variables_that_a_program_has_bound():
-    """As a train_step is traced: the variable's place holds what the program computes."""
+    """As a train_step is traced: the variable has what the program computes."""
     place = {"w": jnp.array([1.0, 2.0])}
     w = view(lambda: place["w"], lambda v: place.update(w=v), name="w", path="w")
 

@@ -11,14 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from onefit.errors import OnefitWarning, invalid, mistyped
-from onefit.tape.recording import (
-    Record,
-    add,
-    is_float,
-    is_inside,
-    same_numbers,
-    take_current_trace,
-)
+from onefit.tape.recording import Record, add, is_float
 from onefit.types import Array, Tree
 from onefit.variables import READERS, Variable
 
@@ -120,8 +113,7 @@ class GradientTape:
                 "one that is not",
                 "make another tape for a block inside a block",
             )
-        with take_current_trace() as around:
-            self._block = self._record.open(around)
+        self._block = self._record.open()
         self._block.__enter__()
         READERS.set((*READERS.get(), self._read))
         self._record.on, self._used = True, False
@@ -192,12 +184,11 @@ class GradientTape:
         )
         if not (self._record.on and watched and is_float(value)):
             return value
-        if is_inside(value, self._record):
+        if self._record.is_inside(value):
             return value  # of a function that is traced: its argument is known already
         reads = self._reads.get(id(variable), _Reads(variable))
         if reads.value is not value:
-            own = same_numbers(value, self._record.trace.parent_trace)
-            self._record.watch(own)
+            own = self._record.alias(value)
             reads = _Reads(variable, value, (*reads.given, own))
             self._reads[id(variable)] = reads
         return reads.given[-1]

@@ -35,7 +35,7 @@ except ImportError as error:
         "series that it can watch. Install jax>=0.10,<0.11, or write jax.grad."
     ) from error
 
-__all__ = ["Record", "is_inside", "same_numbers", "take_current_trace"]
+__all__ = ["Record", "add", "is_float"]
 
 
 class Operation(NamedTuple):
@@ -74,10 +74,24 @@ class Record:
         """Writes down what is computed from this array from now on."""
         self.known[id(array)] = array
 
-    def open(self, parent: Any) -> Any:
-        """The block in which it is written, inside what this trace computes."""
-        self.trace = _Recorder(self, parent)
+    def open(self) -> Any:
+        """The block in which it is written."""
+        with take_current_trace() as around:
+            self.trace = _Recorder(self, around)
         return set_current_trace(self.trace)
+
+    def alias(self, value: Any) -> Array:
+        """The same numbers as another object, which is watched."""
+        own = _same_numbers(value, self.trace.parent_trace)
+        self.watch(own)
+        return own
+
+    def is_inside(self, value: Any) -> bool:
+        """Whether a value is of a function that is traced inside the block."""
+        trace = getattr(value, "_trace", None)
+        while trace is not None and trace is not self.trace:
+            trace = getattr(trace, "parent_trace", None)
+        return trace is not None
 
     def backward(
         self, start: dict[int, Any], sources: list[tuple[Any, ...]]
@@ -192,7 +206,7 @@ class _Recorder(Trace):
         taken = set(map(id, args))
         for i, value in enumerate(outputs):
             if id(value) in taken:  # an output that is an input, or comes twice
-                outputs[i] = same_numbers(value, self.parent_trace)
+                outputs[i] = _same_numbers(value, self.parent_trace)
             taken.add(id(outputs[i]))
         floats = [y for y in outputs if is_float(y)]
         for y in floats:
@@ -224,7 +238,7 @@ def is_float(x: Any) -> bool:
     return jnp.issubdtype(getattr(x, "dtype", None) or np.result_type(x), jnp.inexact)
 
 
-def same_numbers(value: Any, trace: Any) -> Array:
+def _same_numbers(value: Any, trace: Any) -> Array:
     """The same numbers as another object, over the same memory where that can be."""
     with set_current_trace(trace):
         if trace is eval_trace and isinstance(value, np.ndarray):
@@ -232,14 +246,6 @@ def same_numbers(value: Any, trace: Any) -> Array:
         if trace is eval_trace and not value.weak_type and len(value.devices()) == 1:
             return value.addressable_data(0)
         return jnp.copy(value)
-
-
-def is_inside(value: Any, record: Record) -> bool:
-    """Whether a value is of a function that is traced inside the record's block."""
-    trace = getattr(value, "_trace", None)
-    while trace is not None and trace is not record.trace:
-        trace = getattr(trace, "parent_trace", None)
-    return trace is not None
 
 
 def add(found: dict[int, Any], x: Any, part: Any) -> None:

@@ -19,6 +19,7 @@ from jax.typing import DTypeLike
 
 from onefit import config
 from onefit.errors import invalid, mistyped
+from onefit.slots import Slot, is_held
 from onefit.types import Array, ArrayLike, Function
 
 __all__ = ["READERS", "Variable", "view"]
@@ -62,6 +63,7 @@ class Variable:
     # Before numpy's own, so that `array @ variable` asks the variable.
     __array_priority__ = 100
 
+    _value = Slot()
     trainable = True
     regularizer: Callable[[Array], Array] | None = None
     constraint: Callable[[Array], Array] | None = None
@@ -101,6 +103,10 @@ class Variable:
     def _write(self, value: Array) -> None:
         self._value = value
 
+    def _is_held(self) -> bool:
+        """Whether a program has its own value of it."""
+        return is_held(self)
+
     @property
     def value(self) -> Array:
         """The array as it is now."""
@@ -130,12 +136,13 @@ class Variable:
                 f"shape {tuple(old.shape)}, which it keeps",
                 "reshape the array, or build its owner for another input",
             )
-        if isinstance(new, Tracer) and not isinstance(old, Tracer):
+        known = isinstance(old, Tracer) or self._is_held()
+        if isinstance(new, Tracer) and not known:
             raise mistyped(
                 where,
                 "an assignment inside a compiled function",
-                "one outside it",
-                "return the new value, and assign it there",
+                "a variable of the layer or metric that is computed, or one outside",
+                "make it an attribute of that layer, or return the new value",
             )
         whole = jnp.issubdtype(old.dtype, jnp.integer)
         if whole and not isinstance(new, Tracer) and np.any(new != np.floor(new)):
@@ -218,9 +225,11 @@ class Variable:
     __hash__ = object.__hash__
 
     def __repr__(self) -> str:
+        value = self._read()
+        shown = value if isinstance(value, Tracer) else np.asarray(value)
         return (
             f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, "
-            f"value={np.asarray(self._read())}>"
+            f"value={shown}>"
         )
 
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from onefit.errors import OnefitWarning, invalid, mistyped
+from onefit.slots import innermost
 from onefit.tape.recording import Record, add, is_float
 from onefit.types import Array, Tree
 from onefit.variables import READERS, Variable
@@ -116,6 +117,7 @@ class GradientTape:
         self._block = self._record.open()
         self._block.__enter__()
         READERS.set((*READERS.get(), self._read))
+        self._around = innermost()
         self._record.on, self._used = True, False
         return self
 
@@ -184,8 +186,9 @@ class GradientTape:
         )
         if not (self._record.on and watched and is_float(value)):
             return value
-        if self._record.is_inside(value):
-            return value  # of a function that is traced: its argument is known already
+        held = variable._is_held() and innermost() is not self._around
+        if held or self._record.is_inside(value):
+            return value  # what a function inside the block was given in its place
         reads = self._reads.get(id(variable), _Reads(variable))
         if reads.value is not value:
             own = self._record.alias(value)

@@ -30,7 +30,8 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # what stands below it is built on the whole library.
 FACE = "onefit"
 ROOMS = [
-    *("errors", "spellings", "faces", "checks", "types", "config", "registry"),
+    *("errors", "spellings", "faces", "checks", "types", "config"),
+    *("custom", "registry"),
     *("variables", "description", "utils"),
     *("activations", "initializers", "regularizers", "constraints"),
     *("losses", "metrics", "layers", "optimizers"),

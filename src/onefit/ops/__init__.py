@@ -10,6 +10,9 @@ Operations use layers and what those stand on. They know no network and no train
 
 from onefit.faces import public as _public
 from onefit.ops.core import *
+from onefit.ops.linalg import *
+from onefit.ops.math import *
+from onefit.ops.nn import *
 from onefit.ops.numpy import *
 
 __all__ = _public(globals())

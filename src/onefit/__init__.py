@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         ops,
         plots,
         population,
+        random,
         utils,
     )
     from onefit.guide.suggest import suggest
@@ -64,6 +65,7 @@ __all__ = [
     "optimizers",
     "plots",
     "population",
+    "random",
     "regularizers",
     "suggest",
     "utils",

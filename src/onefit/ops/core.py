@@ -208,8 +208,7 @@ def scan(
         The last carry, and all y as one array.
 
     >>> scan(lambda total, x: (total + x, total), 0, np.arange(4))
-    (Array(6, dtype=int32, weak_type=True), Array([0, 0, 1, 3], dtype=int32, \
-weak_type=True))
+    (Array(6, dtype=int32), Array([0, 0, 1, 3], dtype=int32, weak_type=True))
     """
     return lax.scan(f, _arrays(init), _arrays(xs), length, reverse, unroll)
 
@@ -228,7 +227,7 @@ def associative_scan(
 
 @operation
 def map(f: Function, xs: Any) -> Any:
-    """f of each row, one after another, as one array.
+    """Each row put through f, one after another, as one array.
 
     >>> map(lambda x: x**2, np.array([1.0, 3.0]))
     Array([1., 9.], dtype=float32)

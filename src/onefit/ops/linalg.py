@@ -1,4 +1,4 @@
-# ruff: noqa: D103
+# ruff: noqa: PLE0605
 """`keras.ops.linalg`: decompositions, inverses and norms."""
 
 from collections.abc import Sequence
@@ -10,8 +10,10 @@ import jax.scipy.linalg
 
 from onefit import config
 from onefit.errors import mistyped
+from onefit.faces import own as _own
 from onefit.ops.table import operation
 from onefit.types import Array, Function
+
 
 def _float(x: Array) -> Array:
     whole = not jnp.issubdtype(x.dtype, jnp.inexact)
@@ -65,7 +67,10 @@ def inv(x: Array) -> Array:
 
 
 def jvp(
-    fun: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False
+    fun: Function,
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    has_aux: bool = False,
 ) -> Any:
     """A function's value and its derivative along the tangents.
 
@@ -146,8 +151,4 @@ def svd(x: Array, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     return tuple(found) if compute_uv else found
 
 
-__all__ = sorted(
-    name
-    for name, value in globals().items()
-    if name[0] != "_" and getattr(value, "__module__", "") == __name__
-)
+__all__ = _own(globals())

@@ -1,3 +1,4 @@
+# ruff: noqa: PLE0605
 """Fourier transforms, segments and special functions of `keras.ops`."""
 
 from typing import Any
@@ -10,6 +11,7 @@ from jax import lax
 
 from onefit import config
 from onefit.errors import invalid, mistyped, unknown
+from onefit.faces import own as _own
 from onefit.ops.table import operation, rows
 from onefit.types import Array
 
@@ -36,7 +38,7 @@ def logdet(x: Array) -> Array:
 
 @operation
 def logsumexp(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-    """log Σ exp(x) along axes."""
+    """The sum log Σ exp(x) along axes."""
     return jax.scipy.special.logsumexp(x, axis=axis, keepdims=keepdims)
 
 
@@ -229,8 +231,10 @@ def istft(
     places = np.arange(count)[:, None] * sequence_stride + np.arange(fft_length)
     zeros = jnp.zeros((*pieces.shape[:-2], total), pieces.dtype)
     summed = zeros.at[..., places].add(pieces * shape)
-    weights = jnp.zeros(total, pieces.dtype).at[places].add(
-        jnp.broadcast_to(shape**2, places.shape)
+    weights = (
+        jnp.zeros(total, pieces.dtype)
+        .at[places]
+        .add(jnp.broadcast_to(shape**2, places.shape))
     )
     signal = summed / jnp.where(weights > 1e-10, weights, 1)
     start = fft_length // 2 if center else 0
@@ -255,8 +259,4 @@ def view_as_real(x: Array) -> Array:
     return jnp.stack(_parts(x), -1)
 
 
-__all__ = sorted(
-    name
-    for name, value in globals().items()
-    if name[0] != "_" and getattr(value, "__module__", "") == __name__
-)
+__all__ = _own(globals())

@@ -1,4 +1,4 @@
-# ruff: noqa: D103
+# ruff: noqa: PLE0605
 """`keras.ops.nn`: activations, convolutions, pooling and cross-entropies.
 
 Convolutions and pooling are those of the layers, with the kernel given.
@@ -13,6 +13,7 @@ import numpy as np
 
 from onefit import activations, config, layers
 from onefit.errors import invalid, unknown
+from onefit.faces import own as _own
 from onefit.layers.attention import past
 from onefit.layers.reshaping import data_format as _format
 from onefit.ops.table import operation, rows
@@ -95,6 +96,7 @@ def conv(
     data_format: str | None = None,
     dilation_rate: Any = 1,
 ) -> Array:
+    """The sums of windows times a kernel (taps, channels of a group, filters)."""
     *sizes, width, filters = kernel.shape
     return _convolved(
         "Conv{}D",
@@ -119,6 +121,7 @@ def depthwise_conv(
     data_format: str | None = None,
     dilation_rate: Any = 1,
 ) -> Array:
+    """As `conv`, each channel by itself: kernel (taps, channels, filters of each)."""
     *sizes, _, many = kernel.shape
     return _convolved(
         "DepthwiseConv{}D",
@@ -143,6 +146,7 @@ def separable_conv(
     data_format: str | None = None,
     dilation_rate: Any = 1,
 ) -> Array:
+    """As `depthwise_conv`, then a product over the channels."""
     *sizes, _, many = depthwise_kernel.shape
     return _convolved(
         "SeparableConv{}D",
@@ -168,6 +172,9 @@ def conv_transpose(
     data_format: str | None = None,
     dilation_rate: Any = 1,
 ) -> Array:
+    """The reverse of `conv`: each cell sends itself to a window; kernel (taps,
+    filters, channels).
+    """
     *sizes, filters, _ = kernel.shape
     return _convolved(
         "Conv{}DTranspose",
@@ -221,7 +228,10 @@ def _adaptive(name: str, kind: str) -> Any:
     return operation(pool)
 
 
-max_pool, average_pool = _pooling("max_pool", "Max"), _pooling("average_pool", "Average")
+max_pool, average_pool = (
+    _pooling("max_pool", "Max"),
+    _pooling("average_pool", "Average"),
+)
 adaptive_max_pool = _adaptive("adaptive_max_pool", "Max")
 adaptive_average_pool = _adaptive("adaptive_average_pool", "Average")
 
@@ -349,7 +359,9 @@ def batch_normalization(
     gain = gain if scale is None else gain * scale
     shift = -mean * gain
     shift = shift if offset is None else shift + offset
-    return x * gain.reshape(shape).astype(x.dtype) + shift.reshape(shape).astype(x.dtype)
+    return x * gain.reshape(shape).astype(x.dtype) + shift.reshape(shape).astype(
+        x.dtype
+    )
 
 
 @operation
@@ -377,7 +389,7 @@ def layer_normalization(
 def rms_normalization(
     x: Array, scale: Array | None = None, axis: Any = -1, epsilon: float | None = None
 ) -> Array:
-    """x / √(mean of x² + ε) · scale along the axes."""
+    """The quotient x / √(mean of x² + ε) · scale along the axes."""
     epsilon = config.epsilon() if epsilon is None else epsilon
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
     inner = x.astype(jnp.promote_types(x.dtype, "float32"))
@@ -392,7 +404,7 @@ def rms_normalization(
 def normalize(
     x: Array, axis: Any = -1, order: Any = 2, epsilon: float | None = None
 ) -> Array:
-    """x / max(‖x‖, ε) along an axis."""
+    """The quotient x / max(‖x‖, ε) along an axis."""
     x = x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(config.floatx())
     epsilon = config.epsilon() if epsilon is None else epsilon
     if not isinstance(order, int) or order < 1:
@@ -449,8 +461,10 @@ def binary_crossentropy(
     """-y·log a - (1 - y)·log(1 - a), number by number."""
     _alike("binary_crossentropy", target, output)
     if from_logits:
-        return jnp.maximum(output, 0) - output * target + jnp.log1p(
-            jnp.exp(-jnp.abs(output))
+        return (
+            jnp.maximum(output, 0)
+            - output * target
+            + jnp.log1p(jnp.exp(-jnp.abs(output)))
         )
     a = _probable(output)
     return -(target * jnp.log(a) + (1 - target) * jnp.log(1 - a))
@@ -556,7 +570,9 @@ def ctc_decode(
     best = jnp.argmax(inputs, -1)
     kept = there & (best != mask_index)
     if merge_repeated:
-        kept &= jnp.pad(best[:, 1:] != best[:, :-1], [(0, 0), (1, 0)], constant_values=True)
+        kept &= jnp.pad(
+            best[:, 1:] != best[:, :-1], [(0, 0), (1, 0)], constant_values=True
+        )
     order = jnp.argsort(~kept, axis=1, stable=True)
     found = jnp.take_along_axis(jnp.where(kept, best, -1), order, axis=1)
     score = -jnp.sum(jnp.where(there, jnp.max(inputs, -1), 0), axis=1)
@@ -626,8 +642,4 @@ def psnr(x1: Array, x2: Array, max_val: float) -> Array:
     return 20 * jnp.log10(jnp.asarray(max_val, error.dtype)) - 10 * jnp.log10(error)
 
 
-__all__ = sorted(
-    name
-    for name, value in globals().items()
-    if name[0] != "_" and getattr(value, "__module__", "") == __name__
-)
+__all__ = _own(globals())

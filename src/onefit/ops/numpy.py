@@ -1,4 +1,4 @@
-# ruff: noqa: D103, PLE0604
+# ruff: noqa: PLE0605
 # pyright: reportUnsupportedDunderAll=false
 """`keras.ops.numpy`: the functions of jax.numpy by Keras' names and arguments.
 
@@ -8,12 +8,12 @@ What is jax.numpy's own is a row of a table; only what differs is a function.
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from onefit import config
 from onefit.errors import invalid
+from onefit.faces import own as _own
 from onefit.ops.table import Arrays, as_array, operation, rows
 from onefit.types import Array, Function
 
@@ -227,21 +227,25 @@ def _floats(x: Array) -> Array:
 
 @operation
 def angle(x: Array) -> Array:
+    """The angles of complex numbers."""
     return jnp.angle(_floats(x))
 
 
 @operation
 def argsort(x: Array, axis: int | None = -1) -> Array:
+    """The places of the numbers in their order."""
     return jnp.argsort(x, axis=axis if x.ndim else None)
 
 
 @operation
 def array(x: Array, dtype: Any = None) -> Array:
+    """An array, of another type if one is given."""
     return x if dtype is None else x.astype(dtype)
 
 
 @operation
 def average(x: Array, axis: Any = None, weights: Array | None = None) -> Array:
+    """The mean, weighed by weights."""
     return jnp.average(_floats(x), axis=axis, weights=weights)
 
 
@@ -249,6 +253,7 @@ def average(x: Array, axis: Any = None, weights: Array | None = None) -> Array:
 def bincount(
     x: Array, weights: Array | None = None, minlength: int = 0, sparse: bool = False
 ) -> Array:
+    """How often each whole number from 0 is there, in x or in each of its rows."""
     if sparse:
         raise invalid("bincount", "sparse=True", "sparse=False: arrays are dense")
     if x.ndim == 1:
@@ -264,6 +269,7 @@ def bincount(
 
 @operation
 def broadcast_to(x: Array, shape: Sequence[int | None]) -> Array:
+    """The array repeated to a shape; None is the size that an axis has."""
     return jnp.broadcast_to(x, _sizes(x, shape))
 
 
@@ -276,54 +282,64 @@ def _sizes(x: Array, shape: Any) -> Any:
 
 @operation(by_row=True)
 def ceil(x: Array) -> Array:
+    """The whole numbers above."""
     return jnp.ceil(_floats(x))
 
 
 @operation(by_row=True)
 def floor(x: Array) -> Array:
+    """The whole numbers below."""
     return jnp.floor(_floats(x))
 
 
 @operation(by_row=True)
 def trunc(x: Array) -> Array:
+    """The whole numbers next to it on the side of 0."""
     return jnp.trunc(x)
 
 
 @operation
 def clip(x: Array, x_min: Array | None, x_max: Array | None) -> Array:
+    """The numbers, of those outside the nearest end."""
     x = x.astype("int32") if x.dtype == bool else x
     return jnp.clip(x, x_min, x_max)
 
 
 @operation
 def count_nonzero(x: Array, axis: Any = None) -> Array:
+    """How many numbers are not 0."""
     return jnp.count_nonzero(x, axis=axis).astype("int32")
 
 
 @operation
 def divide_no_nan(x1: Array, x2: Array) -> Array:
+    """The quotients; 0 where x2 is 0."""
     none = x2 == 0
     return jnp.where(none, 0, jnp.divide(x1, jnp.where(none, 1, x2)))
 
 
 @operation
 def einsum(subscripts: str, *operands: Array, **kwargs: Any) -> Array:
+    """Einstein's sums, as `jax.numpy.einsum`."""
     return jnp.einsum(subscripts, *operands, **kwargs)
 
 
 @operation
 def get_item(x: Array, key: Any) -> Array:
+    """The part x[key]."""
     return x[key]
 
 
 @operation
 def histogram(x: Array, bins: Any = 10, range: Any = None) -> tuple[Array, Array]:
+    """How many numbers are in each bin, and the edges of the bins."""
     counts, edges = jnp.histogram(x, bins=bins, range=range)
     return counts.astype("int32"), edges
 
 
 @operation
 def mean(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    """The mean along axes."""
     # Of half the digits the sum is taken in float32.
     inner = jnp.promote_types(x.dtype, "float32")
     outer = x.dtype if jnp.issubdtype(x.dtype, jnp.inexact) else config.floatx()
@@ -332,6 +348,7 @@ def mean(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
 
 @operation
 def meshgrid(*x: Array, indexing: str = "xy") -> list[Array]:
+    """Vectors as the coordinates of a grid."""
     return jnp.meshgrid(*x, indexing=indexing)
 
 
@@ -348,6 +365,7 @@ def ndim(x: Any) -> int:
 def pad(
     x: Array, pad_width: Any, mode: str = "constant", constant_values: Any = None
 ) -> Array:
+    """The array with more numbers around."""
     more = {}
     if constant_values is not None:
         if mode != "constant":
@@ -362,36 +380,43 @@ def pad(
 
 @operation
 def reshape(x: Array, newshape: Any) -> Array:
+    """The numbers in another shape; None is the size that an axis has."""
     return jnp.reshape(x, _sizes(x, newshape))
 
 
 @operation
 def select(condlist: Arrays, choicelist: Arrays, default: Array = 0) -> Array:
+    """Of several arrays, the number where the first condition holds."""
     return jnp.select(condlist, choicelist, default)
 
 
 @operation
 def size(x: Array) -> Any:
+    """How many numbers there are."""
     return x.size
 
 
 @operation
 def slogdet(x: Array) -> tuple[Array, Array]:
+    """The sign of the determinant, and the logarithm of its absolute value."""
     return tuple(jnp.linalg.slogdet(x))
 
 
 @operation
 def sort(x: Array, axis: int | None = -1) -> Array:
+    """The numbers in order."""
     return jnp.sort(x, axis=axis) if x.ndim else x
 
 
 @operation
 def std(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    """The standard deviation along axes."""
     return jnp.std(_floats(x), axis=axis, keepdims=keepdims)
 
 
 @operation
 def take_along_axis(x: Array, indices: Array, axis: int | None = None) -> Array:
+    """The numbers at places along an axis, for each place of the others."""
     return jnp.take_along_axis(x, indices, axis=axis)
 
 
@@ -399,6 +424,7 @@ def take_along_axis(x: Array, indices: Array, axis: int | None = None) -> Array:
 def trapezoid(
     y: Array, x: Array | None = None, dx: float = 1.0, axis: int = -1
 ) -> Array:
+    """The area under the points, by trapezoids."""
     return jnp.trapezoid(y, x, dx=dx, axis=axis)
 
 
@@ -413,6 +439,7 @@ def unique(
     size: int | None = None,
     fill_value: Any = None,
 ) -> Any:
+    """Each number once, in order."""
     del sorted  # they always are
     return jnp.unique(
         x,
@@ -427,6 +454,7 @@ def unique(
 
 @operation
 def var(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    """The variance along axes."""
     # Of half the digits the sum is taken in float32.
     inner = jnp.promote_types(x.dtype, "float32")
     outer = x.dtype if jnp.issubdtype(x.dtype, jnp.inexact) else config.floatx()
@@ -449,15 +477,17 @@ def vectorize(
 
 @operation
 def view(x: Array, dtype: Any = None) -> Array:
+    """The same bytes as numbers of another type."""
     return x.view(dtype)
 
 
 @operation
 def where(condition: Array, x1: Array | None = None, x2: Array | None = None) -> Any:
+    """Of two arrays, x1 where the condition holds; or the places where it holds."""
     return jnp.where(condition, x1, x2)
 
 
-# Made from sizes: nothing here is an array of a graph ----------------------------------
+# Made from sizes ----------------------------------------------------------------------
 
 
 def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Array:
@@ -561,8 +591,4 @@ def kaiser(x: Any, beta: Any) -> Array:
     return jnp.kaiser(int(x), as_array(beta)).astype(config.floatx())
 
 
-__all__ = sorted(
-    name
-    for name, value in globals().items()
-    if name[0] != "_" and getattr(value, "__module__", "") == __name__
-)
+__all__ = _own(globals())

@@ -78,12 +78,12 @@ def as_array(x: Any) -> Any:
     if x is None or isinstance(x, jax.Array):
         return x
     x = _plain(x)
-    if not isinstance(x, bool | int | float | complex | np.ndarray | np.generic):
-        if not any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(x)):
-            x = np.asarray(x)
-            # Lists of Python's numbers have the library's types, as in Keras.
-            kinds = {"float64": config.floatx(), "int64": "int32"}
-            x = x.astype(kinds.get(x.dtype.name, x.dtype))
+    known = isinstance(x, bool | int | float | complex | np.ndarray | np.generic)
+    if not known and not any(isinstance(v, jax.Array) for v in jax.tree.leaves(x)):
+        x = np.asarray(x)
+        # Lists of Python's numbers have the library's types, as in Keras.
+        kinds = {"float64": config.floatx(), "int64": "int32"}
+        x = x.astype(kinds.get(x.dtype.name, x.dtype))
     try:
         return jnp.asarray(x)
     except TypeError as error:
@@ -165,8 +165,8 @@ def _row(
     theirs = [a.annotation.id if a.annotation else a.arg for a, _ in named]
 
     def row(*values: Any) -> Any:
-        given = dict(zip(theirs, values[count :], strict=True))
-        return function(*values[: count], **given)
+        given = dict(zip(theirs, values[count:], strict=True))
+        return function(*values[:count], **given)
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [
@@ -256,7 +256,7 @@ def _recorded(name: str, arguments: dict[str, Any]) -> Tree:
         for key, value in arguments.items()
     )
     kinds = tuple("float" if _is_float(t) else t.dtype for t in tensors)
-    layer = Operation(name, held, tuple(constants), kinds, name=name.split(".")[-1])
+    layer = Operation(name, held, tuple(constants), kinds, name=name.rpartition(".")[2])
     return unnamed(layer)(tensors[0] if len(tensors) == 1 else tuple(tensors))
 
 
@@ -327,9 +327,7 @@ class Operation(Layer):
     def compute(self, params: Params, x: Tree) -> Tree:
         tensors = x if len(self.kinds) > 1 else (x,)
         given = [_of_kind(*pair) for pair in zip(tensors, self.kinds, strict=True)]
-        arguments = {
-            name: self._filled(value, given) for name, value in self.arguments
-        }
+        arguments = {name: self._filled(value, given) for name, value in self.arguments}
         return OPS[self.operation].run(arguments)
 
     def _filled(self, value: Any, given: list[Array]) -> Any:
@@ -427,9 +425,5 @@ def _of_kind(x: Array, kind: str) -> Array:
     """An input as the operation was given it: whole numbers, floats or booleans."""
     kind = config.floatx() if kind == "float" else kind
     groups = (jnp.inexact, jnp.integer, jnp.bool_)
-    same = any(
-        jnp.issubdtype(x.dtype, g) and jnp.issubdtype(kind, g) for g in groups
-    )
+    same = any(jnp.issubdtype(x.dtype, g) and jnp.issubdtype(kind, g) for g in groups)
     return x if same else x.astype(kind)
-
-

@@ -1,7 +1,7 @@
 """Nests of lists, tuples and dicts, by the names of `keras.tree`.
 
-All else is a leaf, None too. The values of a dict come in the order of its keys, sorted;
-those of an OrderedDict in its own.
+All else is a leaf, None too. The values of a dict come in the order of its keys,
+sorted; those of an OrderedDict in its own.
 """
 
 import collections

@@ -150,6 +150,7 @@ flip(x; axis=None)
 fliplr(x)
 flipud(x)
 full_like(x; fill_value, dtype=None)
+histogram(x; bins=10, range=None)
 hsplit(x; indices_or_sections)
 hstack(xs)
 inner(x1, x2)
@@ -181,7 +182,6 @@ prod(x; axis=None, keepdims=False, dtype=None)
 ptp(x; axis=None, keepdims=False)
 quantile(x, q; axis=None, method="linear", keepdims=False)
 ravel(x)
-repeat(x; repeats, axis=None)
 roll(x; shift, axis=None)
 rot90(array; k=1, axes=(0, 1))
 searchsorted(sorted_sequence, values; side="left")
@@ -331,13 +331,6 @@ def get_item(x: Array, key: Any) -> Array:
 
 
 @operation
-def histogram(x: Array, bins: Any = 10, range: Any = None) -> tuple[Array, Array]:
-    """How many numbers are in each bin, and the edges of the bins."""
-    counts, edges = jnp.histogram(x, bins=bins, range=range)
-    return counts.astype("int32"), edges
-
-
-@operation
 def mean(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     """The mean along axes."""
     # Of half the digits the sum is taken in float32.
@@ -376,6 +369,12 @@ def pad(
             )
         more = {"constant_values": constant_values}
     return jnp.pad(x, pad_width, mode=mode, **more)
+
+
+@operation
+def repeat(x: Array, repeats: Any, axis: int | None = None) -> Array:
+    """Each part along an axis several times, one after another."""
+    return jnp.repeat(x, np.asarray(repeats), axis=axis)
 
 
 @operation

@@ -28,7 +28,7 @@ from onefit.spellings import refuse_unknown
 from onefit.types import Array, Config, Function, Params, Shapes, Tree, is_shape
 from onefit.variables import Variable
 
-__all__ = ["OPS", "Arrays", "Operation", "as_array", "operation", "rows"]
+__all__ = ["OPS", "Arrays", "Operation", "as_array", "called", "operation", "rows"]
 
 Arrays = list[Any]
 """The annotation of an argument that is a list of arrays."""
@@ -117,24 +117,34 @@ def operation(function: Any = None, *, name: str = "", by_row: bool = False) -> 
         return functools.partial(operation, name=name, by_row=by_row)
     signature = inspect.signature(function)
     given = signature.parameters.values()
-    arrays = frozenset(p.name for p in given if p.annotation in (Array, Array | None))
-    lists = frozenset(p.name for p in given if p.annotation is Arrays)
+    many = inspect.Parameter.VAR_POSITIONAL
+    held = {p.name: p for p in given if p.annotation in (Array, Array | None, Arrays)}
+    lists = frozenset(
+        n for n, p in held.items() if p.annotation is Arrays or p.kind is many
+    )
+    arrays = held.keys() - lists
     name = name or function.__name__
-    OPS[name] = op = Op(function, signature, arrays, lists, by_row)
+    OPS[name] = Op(function, signature, frozenset(arrays), lists, by_row)
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        try:
-            bound = signature.bind(*args, **kwargs)
-        except TypeError as error:
-            refuse_unknown(name, kwargs, signature.parameters, "argument")
-            raise TypeError(f"{name}{signature}: {error}.") from None
-        bound.apply_defaults()
-        if _holds(bound.arguments):
-            return _recorded(name, bound.arguments)
-        return op.run(bound.arguments)
+        return called(name, *args, **kwargs)
 
     return call
+
+
+def called(name: str, *args: Any, **kwargs: Any) -> Any:
+    """What the operation of this name gives, or what stands for it in a graph."""
+    op = OPS[name]
+    try:
+        bound = op.signature.bind(*args, **kwargs)
+    except TypeError as error:
+        refuse_unknown(name, kwargs, op.signature.parameters, "argument")
+        raise TypeError(f"{name}{op.signature}: {error}.") from None
+    bound.apply_defaults()
+    if _holds(bound.arguments):
+        return _recorded(name, bound.arguments)
+    return op.run(bound.arguments)
 
 
 def rows(table: str, sources: Iterable[Any], module: str, **facts: Any) -> Config:

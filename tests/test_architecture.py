@@ -31,8 +31,8 @@ FILES = sorted(SOURCE.rglob("*.py"))
 FACE = "onefit"
 ROOMS = [
     *("errors", "spellings", "faces", "checks", "types", "config"),
-    *("custom", "registry"),
-    *("variables", "description", "random", "utils"),
+    *("custom", "registry", "tree"),
+    *("slots", "variables", "random", "tape", "members", "description", "utils"),
     *("activations", "initializers", "regularizers", "constraints"),
     *("losses", "metrics", "layers", "optimizers", "ops"),
     *("networks", "data", "training", "callbacks", "files"),
@@ -172,7 +172,7 @@ def test_optional_packages_are_imported_where_they_are_used(file):
 
 # What `import onefit` costs beyond `import jax` is its own files: at most so many. Who
 # adds one that a first program does not use makes its room lazy (onefit/__init__.py).
-MODULES = 120
+MODULES = 126
 LAZY = {"callbacks", "datasets", "guide", "interop", "plots", "population", "utils"}
 
 
@@ -209,6 +209,7 @@ DERIVATIVES = {
     "layers/cells.py": {"jvp"},
     "guide/tracing/program.py": {"jvp"},
     "ops/linalg.py": {"jvp"},
+    "tape/recording.py": {"vjp"},  # of what a block computed
 }
 
 

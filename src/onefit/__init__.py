@@ -38,10 +38,12 @@ if TYPE_CHECKING:
     )
     from onefit.guide.suggest import suggest
     from onefit.models.loading import load_model
+    from onefit.tape import GradientTape
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "GradientTape",
     "Input",
     "Layer",
     "Model",
@@ -72,7 +74,11 @@ __all__ = [
 ]
 
 # What many programs never use is imported when it is first asked for (PEP 562).
-_HOMES = {"load_model": "onefit.models", "suggest": "onefit.guide.suggest"}
+_HOMES = {
+    "GradientTape": "onefit.tape",
+    "load_model": "onefit.models",
+    "suggest": "onefit.guide.suggest",
+}
 
 
 def __getattr__(name: str) -> Any:

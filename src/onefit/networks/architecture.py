@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import jax
 
 from onefit.errors import invalid
-from onefit.layers.base import Layer
-from onefit.layers.face import Weight
+from onefit.layers.base import Layer, Weights
+from onefit.layers.face import Gathered, Weight
 from onefit.types import ArrayLike, Generator, Mask, Scalar, Shapes, Tree, is_shape
 from onefit.variables import Variable
 
@@ -117,6 +117,17 @@ class Architecture(Layer, abstract=True):
         return tuple(
             layer.constrain(p) for layer, p in zip(self.layers, params, strict=True)
         )
+
+    def inner_slot(self) -> Weights:
+        slot = self.slot
+        return Gathered(self, slot.params, slot.state, slot.input_shape)
+
+    def holders(self) -> list[object]:
+        return [holder for layer in self.layers for holder in layer.holders()]
+
+    def hold(self) -> None:
+        for layer in self.layers:
+            layer.hold()
 
     # The face -----------------------------------------------------------------------
 

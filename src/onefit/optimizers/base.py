@@ -16,6 +16,7 @@ from onefit.errors import OnefitWarning, invalid
 from onefit.optimizers.rules import Rule, full_like, is_traced
 from onefit.optimizers.schedules import LearningRateSchedule, as_learning_rate
 from onefit.registry import Registry
+from onefit.slots import Slot
 from onefit.types import Array, ArrayLike, Config, Function, Scalar, Tree
 from onefit.variables import Variable, view
 
@@ -107,7 +108,7 @@ class Optimizer(Description):
 
     _mutable: ClassVar[frozenset[str]] = frozenset({"name", "learning_rate"})
     _made: ClassVar[bool] = False
-    _state: ClassVar[dict[str, Any] | None] = None
+    _state = Slot()
     _shapes: ClassVar[Tree] = None
     _variables: ClassVar[list[Any]] = []
     separable: ClassVar[bool] = True

@@ -41,6 +41,11 @@ class Compiled(Network):
         checked: Whether it has looked at the design already.
     """
 
+    _unseen = Network._unseen | {
+        *("optimizer", "loss", "history", "stop_training", "run_eagerly"),
+        *("watched", "checked", "compile_settings"),
+    }
+
     def _start(self) -> None:
         super()._start()
         self.optimizer: Optimizer | None = None

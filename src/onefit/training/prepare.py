@@ -135,6 +135,7 @@ def read_rows(
             "inputs and targets",
             f"write model.{place}(x, y)",
         )
+    model.meet(x)
     batch = rows.as_batch(
         x, y, sample_weight, finite, model.input_names, model.target_names
     )

@@ -24,9 +24,9 @@ from onefit.types import Tree
 
 __all__ = [
     "MODULE",
-    "OURS",
     "OPERATIONS",
     "OPERATORS",
+    "OURS",
     "arguments",
     "arrangement",
     "entered",

@@ -183,7 +183,7 @@ class Compiled(Network):
         return self.compute_metrics(x, y, y_pred, weight)
 
     def test_step(self, data: Tree) -> dict[str, Array]:
-        """One batch of an evaluation; a subclass may write its own. See `train_step`."""
+        """One batch of an evaluation; see `train_step`."""
         x, y, weight = unpack_x_y_sample_weight(data)
         y_pred = self(x, training=False)
         loss = self.compute_loss(x, y, y_pred, weight, training=False)

@@ -5,7 +5,7 @@ that name; `layer.query_dense.kernel` one of `query_dense/kernel`; and an inner 
 whose weights are in the slot of the layer around it (`rnn.cell`) finds them there.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -299,8 +299,13 @@ class Face(Holder):
         """
         if not READERS.get() or isinstance(slot, Borrowed):
             return slot.params
-        arrays = iter([weight.value for weight in self.weights])
-        return _filled(slot.params, slot.state, arrays)[0]
+        return _over(lambda weight: weight.value, self.in_slot()[0])
+
+    def in_slot(self) -> tuple[Tree, Tree]:
+        """The weights as the slot has their arrays: (params, state)."""
+        named, slot = self.by_name(), self.slot
+        params, state = ({n: named[n] for n in w} for w in (slot.params, slot.state))
+        return params, state
 
     def rule(self, kind: str, key: str) -> Callable[[Array], Array] | None:
         """The `kind` ("regularizer", "constraint") of a weight: `kernel_constraint`."""
@@ -420,7 +425,7 @@ class Face(Holder):
 
         Source: Keras, `keras.Layer.stateless_call`.
         """
-        slot = Weights({}, {}, None) if self.weightless else self.slot
+        places = ({}, {}) if self.weightless else self.in_slot()
         values: dict[int, Array] = {}
         for kind, given in (
             ("trainable_variables", trainable_variables),
@@ -435,8 +440,7 @@ class Face(Holder):
                 )
             pairs = zip(own, given, strict=True)
             values |= {id(v): _as_given(v, value) for v, value in pairs}
-        arrays = iter([values[id(w)] for w in self.weights])
-        params, state = _filled(slot.params, slot.state, arrays)
+        params, state = _over(lambda weight: values[id(weight)], places)
         seeds = self._seeds()
         key = jax.random.wrap_key_data(values[id(seeds[0])]) if seeds else None
         x, options = self.taken(*inputs, **named)
@@ -444,9 +448,8 @@ class Face(Holder):
         outcome = self.forward(
             params, state, x, training=bool(training), key=key, mask=mask, **options
         )
-        after = dict(
-            zip(map(id, self.weights), _flat(params, outcome.state), strict=True)
-        )
+        arrays = jax.tree.leaves((params, outcome.state))
+        after = dict(zip(map(id, _leaves(places)), arrays, strict=True))
         for i, seed in enumerate(seeds):
             new = jax.random.key_data(jax.random.fold_in(key, i))
             after[id(seed)] = new if training else values[id(seed)]
@@ -626,18 +629,12 @@ def _as_given(weight: Variable, value: Tree) -> Array:
     return value if isinstance(value, jax.Array) else jnp.asarray(value, weight.dtype)
 
 
-def _flat(params: Tree, state: Tree) -> Iterator[Array]:
-    """The arrays of a slot in the order of its layer's weights."""
-    if isinstance(params, dict):
-        yield from (*params.values(), *state.values())
-    else:
-        for pair in zip(params, state, strict=True):
-            yield from _flat(*pair)
+def _leaves(places: Tree) -> list[Variable]:
+    return jax.tree.leaves(places, is_leaf=lambda x: isinstance(x, Variable))
 
 
-def _filled(params: Tree, state: Tree, arrays: Iterator[Array]) -> tuple[Tree, Tree]:
-    """A slot's params and state with other arrays, given in that order."""
-    if isinstance(params, dict):
-        return {n: next(arrays) for n in params}, {n: next(arrays) for n in state}
-    pairs = [_filled(*pair, arrays) for pair in zip(params, state, strict=True)]
-    return tuple(p for p, _ in pairs), tuple(s for _, s in pairs)
+def _over(function: Callable[[Variable], Array], places: Tree) -> Tree:
+    """A function of each variable of a nest, in its order."""
+    if isinstance(places, dict):
+        return {name: function(weight) for name, weight in places.items()}
+    return tuple(_over(function, part) for part in places)

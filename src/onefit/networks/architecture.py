@@ -167,6 +167,10 @@ class Architecture(Layer, abstract=True):
             for name, weight in layer.by_name().items()
         }
 
+    def in_slot(self) -> tuple[Tree, Tree]:
+        pairs = [layer.in_slot() for layer in self.layers]
+        return tuple(p for p, _ in pairs), tuple(s for _, s in pairs)
+
     def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
         slot = self.slot
         return self.forward(

@@ -30,10 +30,11 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # what stands below it is built on the whole library.
 FACE = "onefit"
 ROOMS = [
-    *("errors", "spellings", "faces", "checks", "types", "config", "registry"),
-    *("slots", "variables", "tape", "members", "description", "utils"),
+    *("errors", "spellings", "faces", "checks", "types", "config"),
+    *("custom", "registry", "tree"),
+    *("slots", "variables", "random", "tape", "members", "description", "utils"),
     *("activations", "initializers", "regularizers", "constraints"),
-    *("losses", "metrics", "layers", "optimizers"),
+    *("losses", "metrics", "layers", "optimizers", "ops"),
     *("networks", "data", "training", "callbacks", "files"),
     *("datasets", "plots", "guide", "models", "interop", "population"),
     *(FACE, "sklearn", "cli"),
@@ -207,6 +208,7 @@ DERIVATIVES = {
     "plots/functions.py": {"grad"},
     "layers/cells.py": {"jvp"},
     "guide/tracing/program.py": {"jvp"},
+    "ops/linalg.py": {"jvp"},
     "tape/recording.py": {"vjp"},  # of what a block computed
 }
 
@@ -285,6 +287,7 @@ MADE_WITH = {
     "InputLayer": ((3,),),
     "IoU": (2, [0]),
     "OneHotIoU": (2, [0]),
+    "Operation": ("exp", (("x", ("tensor", 0)),)),
     "Permute": ((2, 1),),
     "PiecewiseConstantDecay": ([1, 2], [0.1, 0.01, 0.001]),
     "RNN": (onefit.layers.LSTMCell(2),),

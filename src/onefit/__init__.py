@@ -22,9 +22,20 @@ from onefit import (  # noqa: E402
 from onefit.errors import OnefitWarning  # noqa: E402
 from onefit.layers import Input, Layer  # noqa: E402
 from onefit.models import Model, Sequential  # noqa: E402
+from onefit.variables import Variable  # noqa: E402
 
 if TYPE_CHECKING:
-    from onefit import callbacks, datasets, guide, interop, plots, population, utils
+    from onefit import (
+        callbacks,
+        datasets,
+        guide,
+        interop,
+        ops,
+        plots,
+        population,
+        random,
+        utils,
+    )
     from onefit.guide.suggest import suggest
     from onefit.models.loading import load_model
     from onefit.tape import GradientTape
@@ -38,6 +49,7 @@ __all__ = [
     "Model",
     "OnefitWarning",
     "Sequential",
+    "Variable",
     "activations",
     "callbacks",
     "config",
@@ -51,9 +63,11 @@ __all__ = [
     "losses",
     "metrics",
     "models",
+    "ops",
     "optimizers",
     "plots",
     "population",
+    "random",
     "regularizers",
     "suggest",
     "utils",

@@ -5,7 +5,7 @@ that name; `layer.query_dense.kernel` one of `query_dense/kernel`; and an inner 
 whose weights are in the slot of the layer around it (`rnn.cell`) finds them there.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -299,13 +299,23 @@ class Face(Holder):
         """
         if not READERS.get() or isinstance(slot, Borrowed):
             return slot.params
-        return _over(lambda weight: weight.value, self.in_slot()[0])
+        return self.filled(lambda weight: weight.value)[0]
 
-    def in_slot(self) -> tuple[Tree, Tree]:
-        """The weights as the slot has their arrays: (params, state)."""
+    def filled(self, value: Callable[[Variable], Array]) -> tuple[Tree, Tree]:
+        """Params and state with an array of each weight's, as the slot has them."""
         named, slot = self.by_name(), self.slot
-        params, state = ({n: named[n] for n in w} for w in (slot.params, slot.state))
-        return params, state
+        return (
+            {name: value(named[name]) for name in slot.params},
+            {name: value(named[name]) for name in slot.state},
+        )
+
+    def each_weight(
+        self, params: Tree, state: Tree
+    ) -> Iterator[tuple[Variable, Array]]:
+        """Each weight with its array in these params and this state."""
+        named = self.by_name()
+        for name, array in (params | state).items():
+            yield named[name], array
 
     def rule(self, kind: str, key: str) -> Callable[[Array], Array] | None:
         """The `kind` ("regularizer", "constraint") of a weight: `kernel_constraint`."""
@@ -425,7 +435,6 @@ class Face(Holder):
 
         Source: Keras, `keras.Layer.stateless_call`.
         """
-        places = ({}, {}) if self.weightless else self.in_slot()
         values: dict[int, Array] = {}
         for kind, given in (
             ("trainable_variables", trainable_variables),
@@ -440,7 +449,9 @@ class Face(Holder):
                 )
             pairs = zip(own, given, strict=True)
             values |= {id(v): _as_given(v, value) for v, value in pairs}
-        params, state = _over(lambda weight: values[id(weight)], places)
+        params, state = {}, {}
+        if not self.weightless:
+            params, state = self.filled(lambda weight: values[id(weight)])
         seeds = self._seeds()
         key = jax.random.wrap_key_data(values[id(seeds[0])]) if seeds else None
         x, options = self.taken(*inputs, **named)
@@ -448,8 +459,8 @@ class Face(Holder):
         outcome = self.forward(
             params, state, x, training=bool(training), key=key, mask=mask, **options
         )
-        arrays = jax.tree.leaves((params, outcome.state))
-        after = dict(zip(map(id, _leaves(places)), arrays, strict=True))
+        pairs = () if self.weightless else self.each_weight(params, outcome.state)
+        after = {id(weight): array for weight, array in pairs}
         for i, seed in enumerate(seeds):
             new = jax.random.key_data(jax.random.fold_in(key, i))
             after[id(seed)] = new if training else values[id(seed)]
@@ -469,7 +480,8 @@ class Face(Holder):
         """What the layer adds to the loss: of the last call, and its regularizers."""
         pairs = [(w.regularizer, w.value) for w in self.trainable_weights]
         penalties = [rule(value) for rule, value in pairs if rule is not None]
-        return [*self._losses, *penalties]
+        run = current()
+        return [*(self._losses if run is None else run.penalties), *penalties]
 
     def add_loss(self, loss: Tree) -> None:
         """Adds numbers to the loss: in a `call` to that of the program it is in.
@@ -627,14 +639,3 @@ def _as_given(weight: Variable, value: Tree) -> Array:
     """A value for a weight: an array, or what JAX has put in its place."""
     value = value.value if isinstance(value, Variable) else value
     return value if isinstance(value, jax.Array) else jnp.asarray(value, weight.dtype)
-
-
-def _leaves(places: Tree) -> list[Variable]:
-    return jax.tree.leaves(places, is_leaf=lambda x: isinstance(x, Variable))
-
-
-def _over(function: Callable[[Variable], Array], places: Tree) -> Tree:
-    """A function of each variable of a nest, in its order."""
-    if isinstance(places, dict):
-        return {name: function(weight) for name, weight in places.items()}
-    return tuple(_over(function, part) for part in places)

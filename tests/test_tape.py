@@ -654,6 +654,43 @@ def test_a_tape_inside_a_call():
     np.testing.assert_allclose(tape.gradient(j, layer.inner.kernel), [[24.0], [24.0]])
 
 
+class Smooth(Whole):
+    """A step with a tape inside a tape: the slope of the output is kept small."""
+
+    def train_step(self, data):
+        x, y = data
+        x = jnp.asarray(x)
+        with GradientTape() as tape:
+            with GradientTape() as inner:
+                inner.watch(x)
+                out = self(x, training=True)
+            slope = inner.gradient(out, x)
+            loss = ((out - y) ** 2).mean() + (slope**2).mean()
+        variables = self.trainable_variables
+        grads = tape.gradient(loss, variables)
+        self.optimizer.apply_gradients(zip(grads, variables, strict=True))
+        return {"loss": loss}
+
+
+def test_inside_the_step_of_a_fit():
+    model = Smooth()
+    model(X)
+    model.compile(onefit.optimizers.SGD(0.1), "mse")
+    start = [jnp.asarray(v.value) for v in model.trainable_variables]
+
+    def cost(values):
+        rest = [v.value for v in model.non_trainable_variables]
+        run = lambda x: model.stateless_call(values, rest, x, training=True)[0]  # noqa: E731
+        slope = jax.grad(lambda x: run(x).sum())(X)
+        return ((run(X) - Y) ** 2).mean() + (slope**2).mean()
+
+    loss, grads = jax.value_and_grad(cost)(start)
+    history = model.fit(X, Y, batch_size=4, verbose=0)
+    np.testing.assert_allclose(history.history["loss"], [loss], rtol=1e-5)
+    for v, w, g in zip(model.trainable_variables, start, grads, strict=True):
+        np.testing.assert_allclose(v.numpy(), w - 0.1 * g, rtol=1e-4, atol=1e-6)
+
+
 def test_xor_is_learned():
     onefit.config.set_random_seed(1)
     model = network(Dense(8, "tanh"), Scaled(), Dense(1, "sigmoid"))

@@ -222,7 +222,7 @@ class Assembled(Layer, abstract=True):
         params, state = {}, {}
         for path, holder, name in self._settled():
             if isinstance(holder, Variable):
-                (params if holder.trainable else state)[path + name] = holder.value
+                (params if holder.trainable else state)[path + name] = holder._read()
             else:
                 own = holder._weights
                 params |= {path + n: w for n, w in own.params.items()}

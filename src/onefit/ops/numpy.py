@@ -497,7 +497,12 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     """
     given = [as_array(v) for v in (start, stop, step) if v is not None]
     dtype = dtype or jnp.result_type(*given)
-    values = (v if v is None else np.asarray(as_array(v)) for v in (start, stop, step))
+    # Inside a program an array would be one of its values; plain numbers stay plain.
+    plain = (v is None or isinstance(v, int | float) for v in (start, stop, step))
+    values = [
+        v if stays else np.asarray(as_array(v))
+        for v, stays in zip((start, stop, step), plain, strict=True)
+    ]
     return jnp.arange(*values, dtype=dtype)
 
 

@@ -34,7 +34,7 @@ ROOMS = [
     *("custom", "registry", "tree"),
     *("slots", "variables", "random", "tape", "members", "description", "utils"),
     *("activations", "initializers", "regularizers", "constraints"),
-    *("losses", "metrics", "layers", "optimizers", "ops"),
+    *("losses", "metrics", "layers", "optimizers", "ops", "backend"),
     *("networks", "data", "training", "callbacks", "files"),
     *("datasets", "plots", "guide", "models", "interop", "population"),
     *(FACE, "sklearn", "cli"),

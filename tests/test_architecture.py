@@ -37,6 +37,7 @@ ROOMS = [
     *("losses", "metrics", "layers", "optimizers", "ops", "backend"),
     *("networks", "data", "training", "callbacks", "files"),
     *("datasets", "plots", "guide", "models", "interop", "population"),
+    *("saving",),
     *(FACE, "sklearn", "cli"),
 ]
 

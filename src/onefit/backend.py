@@ -17,15 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from onefit import activations, losses, ops, random
-from onefit.config import (
-    backend,
-    epsilon,
-    floatx,
-    image_data_format,
-    set_epsilon,
-    set_floatx,
-    set_image_data_format,
-)
+from onefit.config import floatx, image_data_format
 from onefit.errors import invalid
 from onefit.faces import own as _own
 from onefit.layers.merging import Dot
@@ -114,7 +106,7 @@ def result_type(*dtypes: Any) -> str:
     ('float16', 'float32')
     """
     kinds = {None: 1.0, float: 1.0, "float": 1.0, int: 1, "int": 1}
-    given = [kinds.get(d, None) if d in kinds else standardize_dtype(d) for d in dtypes]
+    given = [kinds.get(d) if d in kinds else standardize_dtype(d) for d in dtypes]
     given = [jnp.dtype(d) if isinstance(d, str) else d for d in given]
     return str(jnp.result_type(*given)) if given else floatx()
 
@@ -307,7 +299,9 @@ def _padding(x: Any, pairs: Sequence[Any], data_format: str | None) -> Array:
     first = (data_format or image_data_format()) == "channels_first"
     pairs = [tuple(p) for p in pairs]
     none = [(0, 0)]
-    return ops.pad(x, [*none, *(none if first else []), *pairs, *([] if first else none)])
+    return ops.pad(
+        x, [*none, *(none if first else []), *pairs, *([] if first else none)]
+    )
 
 
 def temporal_padding(x: Any, padding: tuple[int, int] = (1, 1)) -> Array:

@@ -45,6 +45,7 @@ __all__ = [
     "set_random_seed",
 ]
 
+
 class DTypePolicy(NamedTuple):
     """The type of a layer's numbers, of its weights as of what it computes.
 

@@ -139,7 +139,9 @@ def deserialize_keras_object(
         return config
     name, settings = config.get("class_name"), config.get("config")
     if name is None:
-        return {k: deserialize_keras_object(v, custom_objects) for k, v in config.items()}
+        return {
+            k: deserialize_keras_object(v, custom_objects) for k, v in config.items()
+        }
     with CustomObjectScope(custom_objects):
         match name:
             case "__numpy__":

@@ -249,6 +249,7 @@ def view(
     name: str,
     path: str,
     trainable: bool = True,
+    owner: object = None,
 ) -> Variable:
     """A variable whose array lives with its owner.
 
@@ -258,8 +259,10 @@ def view(
         name: Its name there: "kernel".
         path: The names of the owner and of the variable: "dense/kernel".
         trainable: Whether training changes it.
+        owner: The owner, if it has a slot that a program may hold.
     """
     variable = object.__new__(_View)
+    variable.owner = owner
     variable.reader, variable.writer = read, write
     variable.name, variable.path, variable.trainable = name, path, trainable
     return variable
@@ -303,6 +306,7 @@ def _operators() -> None:
 class _View(Variable):
     """A variable that reads and writes by functions of its owner's."""
 
+    owner: object
     reader: Callable[[], Array]
     writer: Callable[[Array], None]
 
@@ -311,6 +315,9 @@ class _View(Variable):
 
     def _write(self, value: Array) -> None:
         self.writer(value)
+
+    def _is_held(self) -> bool:
+        return is_held(self.owner)
 
 
 def _fixed(value: Array) -> None:

@@ -447,6 +447,15 @@ class Layer(Face, Description):
             return [whole for whole, _ in self._wholes]
         return [self] if slot.params or slot.state else []
 
+    def pairs(self, params: Tree, state: Tree) -> list[tuple[object, Any]]:
+        """Each holder of its weights with its part of these, for `slots.holding`."""
+        slot = self._weights
+        if slot is None:
+            return []
+        own = slot.copy()
+        own.store(params, state)  # in its own order: JAX sorts names
+        return [(self, own)]
+
     def hold(self) -> None:
         """Lets a program have weights of its own in its place."""
         if self._weights is not None and not is_held(self):

@@ -23,7 +23,7 @@ from onefit.errors import invalid
 from onefit.initializers import Initializer
 from onefit.layers.base import Layer, Outcome, Weights, where
 from onefit.layers.face import Gathered, as_shape
-from onefit.layers.passing import Pass, current, making, passing
+from onefit.layers.passing import Pass, current, explaining, making, passing
 from onefit.layers.specs import refuse_other
 from onefit.members import contents, state_of
 from onefit.slots import holding, is_held, put
@@ -448,19 +448,16 @@ class Called(Layer, abstract=True):
                 )
                 put(holder, value)
 
-    @contextlib.contextmanager
-    def _holding(self, params: Params, state: State) -> Iterator[None]:
-        """Lets everything in it read and write these weights."""
-        pairs = []
+    def pairs(self, params: Params, state: State) -> list[tuple[object, Any]]:
+        found = []
         for member in self._settled():
             if isinstance(member.holder, Variable):
-                pairs.append((member.holder, member.own(params | state)))
+                found.append((member.holder, member.own(params | state)))
             else:
-                shape = member.holder._weights.input_shape
-                own = Weights(member.own(params), member.own(state), shape)
-                pairs.append((member.holder, own))
-        with holding(pairs):
-            yield
+                own = member.holder._weights.copy()
+                own.store(member.own(params), member.own(state))
+                found.append((member.holder, own))
+        return found
 
     @contextlib.contextmanager
     def _as_base(self) -> Iterator[None]:
@@ -529,7 +526,7 @@ class Called(Layer, abstract=True):
         del use_mask
         run = Pass(where(self), training, building=not self._complete)
         keys = contextlib.nullcontext() if key is None else config.drawing(key)
-        with self._holding(params, state), passing(run), keys as drawn:
+        with holding(self.pairs(params, state)), passing(run), keys as drawn:
             y, steps = self._called(run, x, mask, arrangement)
             after = self.inner_slot().state
         if run.building:
@@ -564,7 +561,8 @@ class Called(Layer, abstract=True):
             named.setdefault("training", run.training)
         if "mask" in takes:
             named.setdefault("mask", run.mask(args[0]) if args else mask)
-        y = self._function(*args, **named)
+        with explaining(where(self)):
+            y = self._function(*args, **named)
         if y is None:
             raise invalid(
                 where(self),

@@ -274,8 +274,23 @@ class Face(Holder):
         """
         if not READERS.get() or isinstance(slot, Borrowed):
             return slot.params
-        arrays = iter([weight.value for weight in self.weights])
-        return _filled(slot.params, slot.state, arrays)[0]
+        return self.filled(lambda weight: weight.value)[0]
+
+    def filled(self, value: Callable[[Variable], Array]) -> tuple[Tree, Tree]:
+        """Params and state with an array of each weight's, as the slot has them."""
+        named, slot = self.by_name(), self.slot
+        return (
+            {name: value(named[name]) for name in slot.params},
+            {name: value(named[name]) for name in slot.state},
+        )
+
+    def each_weight(
+        self, params: Tree, state: Tree
+    ) -> Iterator[tuple[Variable, Array]]:
+        """Each weight with its array in these params and this state."""
+        named = self.by_name()
+        for name, array in (params | state).items():
+            yield named[name], array
 
     def rule(self, kind: str, key: str) -> Callable[[Array], Array] | None:
         """The `kind` ("regularizer", "constraint") of a weight: `kernel_constraint`."""
@@ -395,7 +410,6 @@ class Face(Holder):
 
         Source: Keras, `keras.Layer.stateless_call`.
         """
-        slot = Weights({}, {}, None) if self.weightless else self.slot
         values: dict[int, Array] = {}
         for kind, given in (
             ("trainable_variables", trainable_variables),
@@ -410,8 +424,9 @@ class Face(Holder):
                 )
             pairs = zip(own, given, strict=True)
             values |= {id(v): _as_given(v, value) for v, value in pairs}
-        arrays = iter([values[id(w)] for w in self.weights])
-        params, state = _filled(slot.params, slot.state, arrays)
+        params, state = {}, {}
+        if not self.weightless:
+            params, state = self.filled(lambda weight: values[id(weight)])
         seeds = self._seeds()
         key = jax.random.wrap_key_data(values[id(seeds[0])]) if seeds else None
         x, options = self.taken(*inputs, **named)
@@ -419,9 +434,8 @@ class Face(Holder):
         outcome = self.forward(
             params, state, x, training=bool(training), key=key, mask=mask, **options
         )
-        after = dict(
-            zip(map(id, self.weights), _flat(params, outcome.state), strict=True)
-        )
+        pairs = () if self.weightless else self.each_weight(params, outcome.state)
+        after = {id(weight): array for weight, array in pairs}
         for i, seed in enumerate(seeds):
             new = jax.random.key_data(jax.random.fold_in(key, i))
             after[id(seed)] = new if training else values[id(seed)]
@@ -441,7 +455,8 @@ class Face(Holder):
         """What the layer adds to the loss: of the last call, and its regularizers."""
         pairs = [(w.regularizer, w.value) for w in self.trainable_weights]
         penalties = [rule(value) for rule, value in pairs if rule is not None]
-        return [*self._losses, *penalties]
+        run = current()
+        return [*(self._losses if run is None else run.penalties), *penalties]
 
     def add_loss(self, loss: Tree) -> None:
         """Adds numbers to the loss: in a `call` to that of the program it is in.
@@ -599,20 +614,3 @@ def _as_given(weight: Variable, value: Tree) -> Array:
     """A value for a weight: an array, or what JAX has put in its place."""
     value = value.value if isinstance(value, Variable) else value
     return value if isinstance(value, jax.Array) else jnp.asarray(value, weight.dtype)
-
-
-def _flat(params: Tree, state: Tree) -> Iterator[Array]:
-    """The arrays of a slot in the order of its layer's weights."""
-    if isinstance(params, dict):
-        yield from (*params.values(), *state.values())
-    else:
-        for pair in zip(params, state, strict=True):
-            yield from _flat(*pair)
-
-
-def _filled(params: Tree, state: Tree, arrays: Iterator[Array]) -> tuple[Tree, Tree]:
-    """A slot's params and state with other arrays, given in that order."""
-    if isinstance(params, dict):
-        return {n: next(arrays) for n in params}, {n: next(arrays) for n in state}
-    pairs = [_filled(*pair, arrays) for pair in zip(params, state, strict=True)]
-    return tuple(p for p, _ in pairs), tuple(s for _, s in pairs)

@@ -3,20 +3,23 @@
 import contextlib
 import contextvars
 import dataclasses
+import os
+import traceback
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import jax
+import numpy as np
 
 from onefit import config
-from onefit.errors import invalid
+from onefit.errors import invalid, mistyped
 from onefit.slots import is_held
 from onefit.types import Array, Config, Mask, Tree, batch_shape
 
 if TYPE_CHECKING:
     from onefit.layers.base import Layer
 
-__all__ = ["Pass", "current", "making", "passing"]
+__all__ = ["Pass", "current", "explaining", "making", "passing"]
 
 _current: contextvars.ContextVar["Pass | None"] = contextvars.ContextVar(
     "pass", default=None
@@ -47,6 +50,65 @@ def making() -> Iterator[None]:
             yield
     finally:
         _current.reset(token)
+
+
+@contextlib.contextmanager
+def explaining(where: str) -> Iterator[None]:
+    """Says in words, with the line, what cannot be part of a program.
+
+    Args:
+        where: How the error names what runs inside.
+    """
+    try:
+        yield
+    except jax.errors.UnexpectedTracerError as error:
+        raise invalid(
+            where,
+            f"a value of an earlier call of the program, {_line(error)}",
+            "values of this call, and variables",
+            "keep what goes on from call to call in a variable: "
+            "self.n = self.add_weight(name='n', trainable=False)",
+        ) from error
+    except (
+        jax.errors.ConcretizationTypeError,
+        jax.errors.TracerArrayConversionError,
+        jax.errors.TracerIntegerConversionError,
+    ) as error:
+        raise mistyped(
+            where,
+            f"Python code that needs a number which is not known yet, {_line(error)}",
+            "functions of arrays, which can be compiled",
+            "write onefit.ops.where or onefit.ops.cond for a condition and functions "
+            "of onefit.ops for numpy's, or compile(run_eagerly=True)",
+        ) from error
+    except AttributeError as error:
+        if "Tracer" not in str(error) or "'numpy'" not in str(error):
+            raise
+        raise mistyped(
+            where,
+            f".numpy() of a value that is not known yet, {_line(error)}",
+            "the value itself",
+            "leave .numpy() out, or compile(run_eagerly=True)",
+        ) from error
+
+
+def _line(error: BaseException) -> str:
+    """The last line of the user's own that an error went through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if not any(d in f.filename for d in _LIBRARIES)]
+    if not own:
+        return "inside the library"
+    last = own[-1]
+    return f"in line {last.lineno} of {os.path.basename(last.filename)}: {last.line}"
+
+
+_LIBRARIES = (
+    os.path.dirname(os.path.dirname(__file__)),
+    os.path.dirname(jax.__file__),
+    os.path.dirname(np.__file__),
+    os.path.join("lib", "python"),
+    os.path.dirname(contextlib.__file__),
+)
 
 
 @dataclasses.dataclass(eq=False)
@@ -86,7 +148,7 @@ class Pass:
         draws = (training and layer.random) or layer.always_random
         slot = layer.inner_slot()
         outcome = layer.forward(
-            slot.params,
+            layer._computed_with(slot),
             slot.state,
             x,
             training=training,

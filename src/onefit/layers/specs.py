@@ -82,7 +82,9 @@ axes, size 2 along axis -1.
             return True
         if not self.allow_last_axis_squeeze:
             return False
-        return self._fits((*shape, 1)) or (shape[-1:] == (1,) and self._fits(shape[:-1]))
+        return self._fits((*shape, 1)) or (
+            shape[-1:] == (1,) and self._fits(shape[:-1])
+        )
 
     def _fits(self, shape: Shape) -> bool:
         count = len(shape)
@@ -92,7 +94,7 @@ axes, size 2 along axis -1.
             return False
         wanted = dict(enumerate(self.shape or ())) | self.axes
         return all(
-            -count <= axis < count and None in (n, shape[axis]) or n == shape[axis]
+            (-count <= axis < count and None in (n, shape[axis])) or n == shape[axis]
             for axis, n in wanted.items()
             if n is not None
         )

@@ -207,6 +207,7 @@ class Metric(Description):
                     name=name,
                     path=f"{self.name}/{name}",
                     trainable=False,
+                    owner=self,
                 )
         return [views[name] for name in self.state]
 
@@ -223,6 +224,11 @@ class Metric(Description):
     def reset_states(self) -> None:
         """As `reset_state`."""
         self.reset_state()
+
+    def pairs(self, state: MetricState) -> list[tuple[object, Any]]:
+        """Each holder of its sums with its part of these, for `slots.holding`."""
+        # In the order of `init`: JAX sorts names.
+        return [(self, {name: state[name] for name in self.state})]
 
     def _read(self, name: str) -> Array:
         return self.state[name]

@@ -1,7 +1,6 @@
 # ruff: noqa: D102
 """Metrics in Keras' style: `add_weight`, `update_state` and `result` of one's own."""
 
-import contextlib
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -124,35 +123,33 @@ class Updated(Metric, abstract=True):
                 state |= {path + name: value for name, value in own.items()}
         return state
 
-    @contextlib.contextmanager
-    def _holding(self, state: MetricState) -> Iterator[None]:
-        pairs: list[tuple[object, Any]] = []
+    def pairs(self, state: MetricState) -> list[tuple[object, Any]]:
+        found: list[tuple[object, Any]] = []
         for path, holder in self._holders():
             if isinstance(holder, Variable):
-                pairs.append((holder, state[path]))
+                found.append((holder, state[path]))
             else:
                 names = _sums(holder)
-                pairs.append((holder, {name: state[path + name] for name in names}))
-        with holding(pairs):
-            yield
+                found.append((holder, {name: state[path + name] for name in names}))
+        return found
 
     # The pure functions ---------------------------------------------------------------
 
     def init(self) -> MetricState:
-        with self._holding(self._gathered()):
+        with holding(self.pairs(self._gathered())):
             self.reset_state()
             return {n: jnp.asarray(v) for n, v in self._gathered().items()}
 
     def update(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, state: MetricState, *batch: Any, **named: Any
     ) -> MetricState:
-        with self._holding(state):
+        with holding(self.pairs(state)):
             self.update_state(*batch, **named)
             new = self._gathered()
         return {n: jnp.asarray(new[n], v.dtype) for n, v in state.items()}
 
     def compute(self, state: MetricState) -> Array:
-        with self._holding(state):
+        with holding(self.pairs(state)):
             return jnp.asarray(self.result())
 
     # The face -------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from onefit.layers.called import Called
 from onefit.layers.core import Input
 from onefit.layers.symbolic import Tensor
 from onefit.members import contents
-from onefit.types import Config, Data, Shape, Tree, is_shape
+from onefit.types import Config, Data, Shape, Shapes, Tree, is_shape
 
 if TYPE_CHECKING:
     from onefit.networks.network import Network
@@ -56,6 +56,21 @@ class Body(Called, abstract=True):
         if not own.__module__.startswith("onefit."):
             own(self._model, *shapes, **named)
 
+    def _fit(self, input_shape: Shapes, options: Config | None = None) -> Shapes:
+        if self.silent:  # its own steps say what it computes
+            return input_shape
+        return super()._fit(input_shape, options)
+
+    @property
+    def silent(self) -> bool:
+        """Whether the network has no call, only steps of its own."""
+        return type(self._model).call.__module__.startswith("onefit.")
+
+    def settle(self) -> None:
+        """Says that a network without a call has the weights that its parts have."""
+        if self.silent and not self.built:
+            self._shape, self._complete = (), True
+
     def call(self, *inputs: Any, **options: Any) -> Tree:
         return self._model.call(*inputs, **options)
 
@@ -89,6 +104,21 @@ class Sight:
         return isinstance(other, Sight) and vars(self) == vars(other)
 
     __hash__ = None  # type: ignore[assignment]
+
+    def names(self) -> list[str]:
+        """What the inputs are called."""
+        if self.keys is not None:
+            return self.keys
+        return ["x"] if self.single else [f"x{i}" for i in range(len(self.shapes))]
+
+    def arrange(self, arrays: Tree) -> Tree:
+        """The arrays of a batch (one, or a tuple) as the inputs came."""
+        values = arrays if isinstance(arrays, tuple) else (arrays,)
+        if self.keys is not None:
+            return dict(zip(self.keys, values, strict=True))
+        if self.single:
+            return arrays
+        return values if self.is_tuple else list(values)
 
     def entrances(self) -> Tree:
         """What Input gives for each, arranged as they are."""

@@ -8,9 +8,9 @@ import jax
 import numpy as np
 
 from onefit import config
+from onefit.config import DTypePolicy
 from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.base import Layer
-from onefit.config import DTypePolicy
 from onefit.layers.face import as_shape
 from onefit.layers.passing import current, making
 from onefit.layers.symbolic import Tensor, is_symbolic
@@ -76,7 +76,8 @@ class Network:
         trainable: bool = True,
     ) -> None:
         self._start()
-        if inputs is None and outputs is None and own_call(self, Network):
+        in_keras_style = not type(self).__module__.startswith("onefit.")
+        if inputs is None and outputs is None and in_keras_style:
             self._body = Body(self, name or snake_case(type(self).__name__))
             self.graph = chain((self._body,), self._body.name)
             self.graph._named = name is not None
@@ -131,13 +132,21 @@ class Network:
             )
         return self._body.add_weight(*args, **settings)
 
+    def arranged(self, x: Tree) -> Tree:
+        """The inputs of a batch as the network's methods are given them."""
+        if self._sight is not None:
+            return self._sight.arrange(x)
+        return self.input_nest.arrange(x) if self.input_nest else x
+
     def meet(self, x: Data) -> None:
         """Lets a network that is a `call` see how its inputs come; others know it."""
         if self._body is None:
             return
         sight = Sight(x)
         if self._sight is None or sight != self._sight:
-            self._become(sight)
+            if own_call(self, Network):
+                self._become(sight)
+            self._sight = sight
 
     def _become(self, sight: Sight) -> None:
         """A graph of the body alone, for inputs that come like these."""
@@ -215,7 +224,8 @@ class Network:
     @property
     def input_names(self) -> list[str]:
         """The names of the inputs: a dict's keys, or those of the Inputs."""
-        return _names_of(self.input_nest) or ["x"]
+        seen = self._sight.names() if self._sight else ["x"]
+        return _names_of(self.input_nest) or seen
 
     @property
     def output_names(self) -> list[str]:

@@ -298,10 +298,8 @@ def resize_images(
 def _padding(x: Any, pairs: Sequence[Any], data_format: str | None) -> Array:
     first = (data_format or image_data_format()) == "channels_first"
     pairs = [tuple(p) for p in pairs]
-    none = [(0, 0)]
-    return ops.pad(
-        x, [*none, *(none if first else []), *pairs, *([] if first else none)]
-    )
+    before, after = ([(0, 0)] * 2, []) if first else ([(0, 0)], [(0, 0)])
+    return ops.pad(x, [*before, *pairs, *after])
 
 
 def temporal_padding(x: Any, padding: tuple[int, int] = (1, 1)) -> Array:
@@ -536,7 +534,7 @@ _REFUSED = {
     "ctc_label_dense_to_sparse": "leave it out: arrays are dense",
     "conv2d_transpose": "write onefit.ops.conv_transpose(...)",
     "resize_volumes": "write the layer UpSampling3D",
-    "categorical_focal_crossentropy": "write onefit.losses.categorical_focal_crossentropy",
+    "categorical_focal_crossentropy": "write the loss of that name, onefit.losses",
 }
 
 

@@ -286,7 +286,7 @@ def enable_unsafe_deserialization() -> None:
         "enable_unsafe_deserialization",
         "a request to run code of files",
         "files that hold settings and numbers",
-        "hand over your own classes and functions: load_model(path, custom_objects=...)",
+        "hand over what is your own: load_model(path, custom_objects={'name': thing})",
     )
 
 

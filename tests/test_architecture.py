@@ -32,12 +32,12 @@ FACE = "onefit"
 ROOMS = [
     *("errors", "spellings", "faces", "checks", "types", "config"),
     *("custom", "registry", "tree"),
-    *("slots", "variables", "random", "tape", "members", "description", "utils"),
+    *("slots", "variables", "random", "tape", "members", "description"),
     *("activations", "initializers", "regularizers", "constraints"),
     *("losses", "metrics", "layers", "optimizers", "ops", "backend"),
     *("networks", "data", "training", "callbacks", "files"),
     *("datasets", "plots", "guide", "models", "interop", "population"),
-    *("saving",),
+    *("saving", "utils"),
     *(FACE, "sklearn", "cli"),
 ]
 

@@ -1,4 +1,4 @@
-# ruff: noqa: PLE0605
+# ruff: noqa: F401, PLE0605
 # pyright: reportUnsupportedDunderAll=false
 """`keras.backend`, and the old `K`: `K.mean`, `K.square`, `K.epsilon`, `K.floatx`.
 
@@ -17,7 +17,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from onefit import activations, losses, ops, random
-from onefit.config import floatx, image_data_format
+from onefit.config import (
+    backend,
+    epsilon,
+    floatx,
+    image_data_format,
+    set_epsilon,
+    set_floatx,
+    set_image_data_format,
+)
 from onefit.errors import invalid
 from onefit.faces import own as _own
 from onefit.layers.merging import Dot

@@ -77,7 +77,7 @@ def as_array(x: Any) -> Any:
     """
     if x is None or isinstance(x, jax.Array):
         return x
-    x = _plain(x)
+    given = x = _plain(x)
     known = isinstance(x, bool | int | float | complex | np.ndarray | np.generic)
     if not known and not any(isinstance(v, jax.Array) for v in jax.tree.leaves(x)):
         x = np.asarray(x)
@@ -88,7 +88,10 @@ def as_array(x: Any) -> Any:
         return jnp.asarray(x)
     except TypeError as error:
         raise mistyped(
-            "onefit.ops", f"{x!r} ({type(x).__name__})", "numbers", "write an array"
+            "onefit.ops",
+            f"{given!r} ({type(given).__name__})",
+            "numbers",
+            "write an array",
         ) from error
 
 

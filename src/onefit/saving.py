@@ -52,8 +52,8 @@ def serialize_keras_object(obj: Any) -> Any:
     """An object as JSON can hold it; `deserialize_keras_object` makes it again.
 
     Args:
-        obj: A layer, a model, a loss or another of onefit's descriptions, a function, an
-            object of a class that is registered, an array, or a nest of these.
+        obj: A layer, a model, a loss or another of onefit's descriptions, a function,
+            an object of a registered class, an array, or a nest of these.
 
     Raises:
         ValueError: A lambda, and what else no config can describe.

@@ -24,7 +24,7 @@ from onefit.initializers import Initializer
 from onefit.layers.base import Layer, Outcome, Weights, where
 from onefit.layers.face import Gathered, as_shape
 from onefit.layers.passing import Pass, current, explaining, making, passing
-from onefit.layers.specs import refuse_other
+from onefit.layers.shapes import refuse_other
 from onefit.members import contents, state_of
 from onefit.slots import holding, is_held, put
 from onefit.types import (

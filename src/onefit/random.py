@@ -128,7 +128,8 @@ def normal(
     Array([-1.0975,  0.475 ], dtype=float32)
     """
     dtype = dtype or config.floatx()
-    return jax.random.normal(key_of(seed), _shape(shape), dtype) * stddev + mean
+    drawn = jax.random.normal(key_of(seed), _shape(shape), dtype)
+    return drawn * jnp.asarray(stddev) + jnp.asarray(mean)
 
 
 def truncated_normal(
@@ -145,7 +146,7 @@ def truncated_normal(
     """
     dtype = dtype or config.floatx()
     drawn = jax.random.truncated_normal(key_of(seed), -2.0, 2.0, _shape(shape), dtype)
-    return drawn * stddev + mean
+    return drawn * jnp.asarray(stddev) + jnp.asarray(mean)
 
 
 def uniform(
@@ -163,7 +164,8 @@ def uniform(
     dtype = jnp.dtype(dtype or config.floatx())
     if jnp.issubdtype(dtype, jnp.integer):
         return randint(shape, minval, maxval, dtype, seed)
-    return jax.random.uniform(key_of(seed), _shape(shape), dtype, minval, maxval)
+    low, high = jnp.asarray(minval), jnp.asarray(maxval)
+    return jax.random.uniform(key_of(seed), _shape(shape), dtype, low, high)
 
 
 def randint(
@@ -180,7 +182,8 @@ def randint(
     """
     if not jnp.issubdtype(jnp.dtype(dtype), jnp.integer):
         raise invalid("randint", f"dtype={dtype!r}", "a type of whole numbers")
-    return jax.random.randint(key_of(seed), _shape(shape), minval, maxval, dtype)
+    low, high = jnp.asarray(minval), jnp.asarray(maxval)
+    return jax.random.randint(key_of(seed), _shape(shape), low, high, dtype)
 
 
 def categorical(

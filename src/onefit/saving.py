@@ -134,7 +134,8 @@ def deserialize_keras_object(
         return type(config)(deserialize_keras_object(v, custom_objects) for v in config)
     if not isinstance(config, dict):
         return config
-    name, settings = config.get("class_name"), config.get("config")
+    name = config.get("class_name")
+    settings: Any = config.get("config")
     if name is None:
         return {
             k: deserialize_keras_object(v, custom_objects) for k, v in config.items()

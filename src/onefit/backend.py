@@ -1,5 +1,5 @@
 # ruff: noqa: F401, PLE0605
-# pyright: reportUnsupportedDunderAll=false
+# pyright: reportUnsupportedDunderAll=false, reportAttributeAccessIssue=false
 """`keras.backend`, and the old `K`: `K.mean`, `K.square`, `K.epsilon`, `K.floatx`.
 
 What is an operation by another name is a row of a table; what Keras 3 and JAX have no
@@ -8,6 +8,7 @@ more is refused, with what to write.
 
 import contextlib
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
@@ -298,7 +299,7 @@ def resize_images(
 ) -> Array:
     """Images made larger by whole factors."""
     axis = 2 if data_format == "channels_first" else 1
-    high, wide = ops.shape(x)[axis : axis + 2]
+    high, wide = (int(n or 0) for n in ops.shape(x)[axis : axis + 2])
     size = (high * height_factor, wide * width_factor)
     return ops.image.resize(x, size, interpolation, data_format=data_format)
 
@@ -496,12 +497,13 @@ def update_sub(x: Variable, decrement: Any) -> Variable:
 
 def moving_average_update(x: Variable, value: Any, momentum: float) -> Variable:
     """The moving average x · momentum + value · (1 - momentum)."""
-    return x.assign(x * momentum + ops.convert_to_tensor(value) * (1 - momentum))
+    new = ops.convert_to_tensor(value) * (1 - momentum)
+    return x.assign(x.value * momentum + new)
 
 
 def count_params(x: Any) -> int:
     """How many numbers there are."""
-    return int(np.prod(ops.shape(x)))
+    return math.prod(int(n or 0) for n in ops.shape(x))
 
 
 def int_shape(x: Any) -> Shape:

@@ -15,7 +15,7 @@ import numpy as np
 
 from onefit import config
 from onefit.errors import invalid, is_whole, mistyped
-from onefit.types import Array, ArrayLike, Config, Key, Shape
+from onefit.types import Array, ArrayLike, Config, Shape
 from onefit.variables import Variable
 
 __all__ = [
@@ -92,7 +92,7 @@ Seed: TypeAlias = int | SeedGenerator | jax.Array | None
 """What names a draw."""
 
 
-def key_of(seed: Seed) -> Key:
+def key_of(seed: Seed) -> Any:
     """The key of `jax.random` that a seed means.
 
     Raises:

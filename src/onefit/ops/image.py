@@ -395,7 +395,8 @@ def _moved(
 
 def _grid(x: Array) -> tuple[Array, Array]:
     """The columns and the rows of the cells of images."""
-    return tuple(jnp.meshgrid(jnp.arange(x.shape[2]), jnp.arange(x.shape[1])))
+    across, down = jnp.meshgrid(jnp.arange(x.shape[2]), jnp.arange(x.shape[1]))
+    return across, down
 
 
 def _projected(x: Array, transform: Array) -> tuple[Array, Array]:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from onefit import config
 from onefit.activations import activations
@@ -253,7 +254,7 @@ def _recorded(name: str, arguments: dict[str, Any]) -> Tree:
         if isinstance(value, np.generic):
             value = value.item()
         if isinstance(value, np.ndarray | jax.Array):
-            if array or isinstance(value, jax.core.Tracer):
+            if array or isinstance(value, Tracer):
                 constants.append(value)
                 return ("array", len(constants) - 1)
             return ("numbers", str(value.dtype), _tuples(np.asarray(value).tolist()))

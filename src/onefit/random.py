@@ -284,7 +284,7 @@ def shuffle(x: ArrayLike, axis: int = 0, seed: Seed = None) -> Array:
 
     Differs from Keras on JAX, which shuffles the columns of a matrix apart.
 
-    >>> shuffle(np.arange(4), seed=2)
-    Array([3, 2, 1, 0], dtype=int32)
+    >>> shuffle(np.arange(4), seed=3)
+    Array([1, 3, 2, 0], dtype=int32)
     """
     return jax.random.permutation(key_of(seed), jnp.asarray(x), axis)

@@ -441,7 +441,7 @@ BAD = {
         "received",
     ),
     "a text to add": (argument("text", "add"), "received"),
-    "an unknown operation": (operation("Relu"), "'add': received the operation 'Relu'"),
+    "an unknown operation": (operation("Rleu"), "'add': received the operation 'Rleu'"),
     "an operation of os": (operation("system", "os"), "Unknown layer 'system'"),
     "an operation of one": (arguments([1.0], "add"), "the operation 'Add' of 1 argum"),
     "an odd key": (

@@ -1,20 +1,65 @@
-"""Small helpers for arrays, by Keras' names: everything here is plain numpy."""
+"""Small helpers by the names of `keras.utils`: for arrays, models and names."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from onefit import config
-from onefit.config import set_random_seed
+from onefit.backend import clear_session, is_keras_tensor, standardize_dtype
+from onefit.config import (
+    disable_interactive_logging,
+    enable_interactive_logging,
+    is_interactive_logging_enabled,
+    set_random_seed,
+)
+from onefit.custom import (
+    CustomObjectScope,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+)
+from onefit.data.batch import unpack_x_y_sample_weight
 from onefit.errors import invalid, mistyped, unknown
+from onefit.layers.symbolic import Tensor
+from onefit.plots.diagram import plot_model
+from onefit.plots.dot import model_to_dot
+from onefit.saving import (
+    custom_object_scope,
+    deserialize_keras_object,
+    serialize_keras_object,
+)
+from onefit.training.progbar import Progbar
+from onefit.types import Tree
 
 __all__ = [
+    "CustomObjectScope",
+    "Progbar",
+    "clear_session",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "disable_interactive_logging",
+    "enable_interactive_logging",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
+    "get_source_inputs",
+    "is_interactive_logging_enabled",
+    "is_keras_tensor",
+    "model_to_dot",
     "normalize",
+    "pack_x_y_sample_weight",
     "pad_sequences",
+    "plot_model",
+    "register_keras_serializable",
+    "serialize_keras_object",
     "set_random_seed",
     "split_dataset",
+    "standardize_dtype",
     "to_categorical",
+    "unpack_x_y_sample_weight",
 ]
 
 
@@ -316,3 +361,35 @@ def _counts(n: int, left: Any, right: Any) -> tuple[int, int]:
             "parts have rows and share none",
         )
     return meet, end - meet
+
+
+def pack_x_y_sample_weight(x: Tree, y: Tree = None, sample_weight: Tree = None) -> Tree:
+    """What a step is given, of its parts; the reverse of `unpack_x_y_sample_weight`.
+
+    >>> pack_x_y_sample_weight(1), pack_x_y_sample_weight(1, 2)
+    (1, (1, 2))
+    """
+    if sample_weight is not None:
+        return x, y, sample_weight
+    if y is not None:
+        return x, y
+    return (x,) if isinstance(x, list | tuple) else x
+
+
+def get_source_inputs(tensor: Tensor) -> list[Tensor]:
+    """The inputs that a value of a graph is computed from.
+
+    >>> x = onefit.Input((2,))
+    >>> get_source_inputs(onefit.layers.Dense(1)(x))[0] is x
+    True
+    """
+    found: list[Tensor] = []
+    rest, seen = [tensor], set()
+    while rest:
+        one = rest.pop()
+        before = jax.tree.leaves(one.call.sources)
+        if not before and not any(one is known for known in found):
+            found.append(one)
+        rest += [t for t in reversed(before) if id(t) not in seen]
+        seen |= {id(t) for t in before}
+    return found

@@ -23,6 +23,7 @@ from onefit.layers.assembled import Assembled
 from onefit.layers.base import Layer, Outcome, Weights, where
 from onefit.layers.face import as_shape
 from onefit.layers.passing import Pass, current, explaining, making, passing
+from onefit.layers.shapes import refuse_other
 from onefit.slots import holding, put
 from onefit.types import (
     Config,
@@ -307,6 +308,8 @@ class Called(Assembled, abstract=True):
         return self._fit(input_shape, options)
 
     def _fit(self, input_shape: Shapes, options: Config | None = None) -> Shapes:
+        if (spec := getattr(self, "input_spec", None)) is not None:
+            refuse_other(where(self), spec, input_shape)
         options = options or {}
         if not self._complete:
             self._complete_for(input_shape, options)

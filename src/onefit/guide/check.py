@@ -90,8 +90,8 @@ def cheap(job: Job) -> list[Finding]:
         job.train_data,
         job.validation_data,
         batch_size=job.batch_size,
-        epochs=job.epochs - job.first if job.steps is None else None,
-        shuffle=job.shuffle,
+        epochs=None if job.steps or job.feed else job.epochs - job.first,
+        shuffle=job.shuffle or job.feed is not None or job.table is not None,
         weighted=job.train_data.w is not None,
         split=split,
     )

@@ -11,6 +11,7 @@ from onefit.errors import invalid, mistyped
 from onefit.networks.network import Network
 from onefit.training.callback import Callback
 from onefit.training.compiled import Compiled, is_many
+from onefit.training.given import Given, needs_targets
 from onefit.training.job import Job
 from onefit.training.options import FitOptions
 from onefit.training.progress import ProgbarLogger
@@ -23,6 +24,7 @@ __all__ = [
     "as_columns",
     "build_job",
     "chunk",
+    "fitted",
     "read_rows",
     "rows_at_once",
     "whole_batches",
@@ -44,42 +46,39 @@ def build_job(model: Compiled, x: Data, y: Data, options: FitOptions) -> Job:
     Raises:
         ValueError, TypeError: What cannot be meant, before anything is compiled.
     """
-    size = options.rows_in_a_batch
-    batch = read_rows(model, x, y, options.sample_weight, "fit")
-    held = None
-    if options.validation_data is not None:
-        held = _held(model, options.validation_data)
-    elif options.validation_split:
-        batch, held = rows.split(batch, options.validation_split)
+    given = _rows_to_train(model, x, y, options)
+    batch, held = given.batch, _rows_to_validate(model, options, given.size)
+    if held is None and options.validation_split:
+        batch, held_rows = rows.split(batch, options.validation_split)
+        held = Given(held_rows, given.size)
     model.ready_for(batch.x)
     if held:
-        model.graph.check_input(held.x)
+        model.graph.check_input(held.batch.x)
     task = model.task(batch)
     train = rows.weigh(fit_targets(task, batch), options.class_weight)
-    held = held and fit_targets(task, held)
-    held_size = options.validation_batch_size or chunk(model, task, size)
+    validation, held_size = None, 1
+    if held:
+        validation = fit_targets(task, held.batch)
+        held_size = options.validation_batch_size or chunk(model, task, held.size)
+        if options.validation_steps is not None and held.feed is None:
+            held_size = options.validation_batch_size or held.size
+            rows_held = options.validation_steps * held_size
+            validation = jax.tree.map(lambda a: a[:rows_held], validation)
     if model.graph.stateful:
-        held_size = size
-        for part in (train, *([held] if held else [])):
-            whole_batches(model, part, size)
-    if held and options.validation_steps is not None:
-        held_size = options.validation_batch_size or size
-        rows_held = options.validation_steps * held_size
-        held = jax.tree.map(lambda a: a[:rows_held], held)
+        held_size = given.size
+        for part in filter(None, (train, validation)):
+            whole_batches(model, part, given.size)
+    if given.feed is not None:
+        weights = options.class_weight
+        given.feed.then(lambda b: rows.weigh(fitted(model, task, b), weights))
+    if held and held.feed is not None:
+        held.feed.then(lambda b: fitted(model, task, b))
+        validation = None
+    table, shuffle = given.table, bool(options.shuffle) and not given.stream
+    if table is not None and table.plain_shuffle:
+        table, shuffle = None, True
     names = task.names(model.output_names)
-    callbacks = options.callbacks
-    given = list(callbacks or []) if is_many(callbacks) else [callbacks]
-    rules = [c for c in given if isinstance(c, Rule)]
-    hosts = [c for c in given if not isinstance(c, Rule)]
-    for callback in hosts:
-        if not isinstance(callback, Callback):
-            raise mistyped(
-                "callbacks",
-                repr(callback),
-                "rules and callbacks of onefit",
-                "write callbacks=[onefit.callbacks.EarlyStopping()], or "
-                "derive yours from onefit.callbacks.Callback",
-            )
+    rules, hosts = _callbacks(options)
     names += [f"val_{name}" for name in names] if held else []
     directions = _directions(task, names)
     if any(rule.logs_learning_rate for rule in rules):
@@ -95,15 +94,17 @@ def build_job(model: Compiled, x: Data, y: Data, options: FitOptions) -> Job:
         model=model,
         task=task,
         train_data=train,
-        validation_data=held or None,
-        batch_size=min(size, rows.count(train))
+        validation_data=validation,
+        batch_size=min(given.size, rows.count(train))
         if not options.steps_per_epoch
-        else size,
-        validation_batch_size=min(held_size, rows.count(held) if held else 1),
+        else given.size,
+        validation_batch_size=min(held_size, rows.count(validation))
+        if validation
+        else 1,
         epochs=options.epochs,
         first=options.initial_epoch,
         steps=options.steps_per_epoch,
-        shuffle=bool(options.shuffle),
+        shuffle=shuffle,
         validation_freq=options.validation_epochs,
         callbacks=[*_progress(options), *hosts],
         rules=[rule.bind(directions) for rule in rules],
@@ -111,7 +112,61 @@ def build_job(model: Compiled, x: Data, y: Data, options: FitOptions) -> Job:
         names=tuple(names),
         directions=directions,
         seed=config.new_seed(),
+        feed=given.feed,
+        held=held.feed if held else None,
+        table=table,
+        run=given.run,
     )
+
+
+def _rows_to_train(model: Compiled, x: Data, y: Data, options: FitOptions) -> Given:
+    if rows.is_stream(x):
+        from onefit.training import streams
+
+        return streams.given(model, x, y, options, read_rows)
+    batch = read_rows(model, x, y, options.sample_weight, "fit")
+    return Given(batch, options.rows_in_a_batch)
+
+
+def _rows_to_validate(model: Compiled, options: FitOptions, size: int) -> Given | None:
+    data = options.validation_data
+    if data is None:
+        return None
+    if rows.is_stream(data):
+        from onefit.training import streams
+
+        return streams.held(model, data, options.validation_steps, read_rows)
+    return Given(_held(model, data), size)
+
+
+def fitted(model: Compiled, task: Task, batch: Batch) -> Batch:
+    """Rows of a stream with their targets as the task wants them."""
+    model.graph.check_input(batch.x)
+    batch = fit_targets(task, batch)
+    if model.graph.stateful:
+        whole_batches(model, batch, rows.count(batch))
+    return batch
+
+
+def _callbacks(options: FitOptions) -> tuple[list[Rule], list[Callback]]:
+    """The callbacks inside the program, and those outside.
+
+    Raises:
+        TypeError: What is neither.
+    """
+    callbacks = options.callbacks
+    given = list(callbacks or []) if is_many(callbacks) else [callbacks]
+    hosts = [c for c in given if not isinstance(c, Rule)]
+    for callback in hosts:
+        if not isinstance(callback, Callback):
+            raise mistyped(
+                "callbacks",
+                repr(callback),
+                "rules and callbacks of onefit",
+                "write callbacks=[onefit.callbacks.EarlyStopping()], or "
+                "derive yours from onefit.callbacks.Callback",
+            )
+    return [c for c in given if isinstance(c, Rule)], hosts
 
 
 def read_rows(
@@ -128,7 +183,7 @@ def read_rows(
         TypeError, ValueError: No x or y, or what `as_batch` refuses.
     """
     rows.refuse_stream(x, "x")
-    if x is None or y is None:
+    if x is None or (y is None and needs_targets(model)):
         raise mistyped(
             place,
             f"no {'x' if x is None else 'y'}",

@@ -136,7 +136,8 @@ class Dataset:
 
         def make(path: Path) -> Iterator[Tree]:
             for value in generator(*(args or ())):
-                yield as_signed(value, signature)
+                # Copied, since a generator may use its arrays again.
+                yield jax.tree.map(np.copy, as_signed(value, signature))
 
         spec = None if signature is None else lambda: signature
         return cls(make, UNKNOWN_CARDINALITY, spec)

@@ -1,6 +1,9 @@
 """Items: what a stream gives at a time, and the inputs, targets and weights in it."""
 
 import contextlib
+import dataclasses
+import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,13 +16,49 @@ from onefit.errors import invalid, mistyped
 from onefit.networks.functional import by_name, several
 from onefit.types import Data, Tree
 
-__all__ = ["Reader", "single_row"]
+__all__ = ["Kind", "Reader", "single_row"]
 
 TARGETS = ("y", "label", "labels", "target", "targets")
 """Columns that are the targets of a model with one output, beside its own name."""
 
 WEIGHTS = ("sample_weight", "sample_weights", "weight", "weights")
 """Columns that are the rows' weights."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """What batches of one program have in common.
+
+    Attributes:
+        nest: How their arrays are arranged, in a Batch.
+        specs: The shape and the type of each array.
+        plain: Whether items are tuples of just these arrays.
+    """
+
+    nest: Any
+    specs: list[tuple[tuple[int, ...], np.dtype]]
+    plain: bool
+
+    @property
+    def size(self) -> int:
+        """Rows in a batch."""
+        return self.specs[0][0][0]
+
+    @property
+    def bytes(self) -> int:
+        """Bytes in a batch."""
+        return sum(math.prod(shape) * dtype.itemsize for shape, dtype in self.specs)
+
+    def fits(self, item: Data) -> bool:
+        """Whether an item is plainly of this kind: most are like the one before."""
+        if not self.plain or type(item) is not tuple or len(item) != len(self.specs):
+            return False
+        for array, (shape, dtype) in zip(item, self.specs, strict=True):
+            if type(array) is not np.ndarray or array.shape != shape:
+                return False
+            if array.dtype != dtype:
+                return False
+        return True
 
 
 class Reader:
@@ -36,28 +75,45 @@ class Reader:
     ) -> None:
         self.kind, self.inputs, self.outputs = kind, list(inputs), list(outputs)
         self.targets = targets
+        self._last: Kind | None = None
 
-    def __call__(self, item: Data) -> Batch:
-        """The batch in an item, its arrays as they are.
+    def __call__(self, item: Data) -> tuple[Sequence[np.ndarray], Kind]:
+        """The arrays in an item, as they are, and of what kind they are.
 
         Raises:
             TypeError, ValueError: Too many things, none, or rows instead of a batch.
         """
-        x, y, w = self._parts(item)
-        batch = Batch(
-            self._arrays(x, "x", self.inputs),
-            None if y is None else self._arrays(y, "y", self.outputs),
-            None if w is None else self._arrays(w, "sample_weight", self._weights(w)),
-        )
+        kind = self._last
+        if kind is not None and kind.fits(item):
+            return item, kind
+        batch = self.batch(item)
+        leaves, nest = jax.tree.flatten(batch)
         counts = set()
-        for leaf in jax.tree.leaves(batch):
+        for leaf in leaves:
             if leaf.ndim == 0:
                 raise single_row(self.kind)
             counts.add(len(leaf))
         if len(counts) > 1:
             sizes = " and ".join(map(str, sorted(counts)))
             raise invalid("", f"{sizes} rows in its parts", "equally many in each")
-        return batch
+        if 0 in counts:
+            raise invalid("", "no rows", "at least one row")
+        plain = isinstance(item, tuple) and all(
+            a is b for a, b in itertools.zip_longest(item, leaves)
+        )
+        kind = Kind(nest, [(a.shape, a.dtype) for a in leaves], plain)
+        if kind != self._last:
+            self._last = kind
+        return leaves, self._last
+
+    def batch(self, item: Data) -> Batch:
+        """The batch in an item, its arrays as they are."""
+        x, y, w = self._parts(item)
+        return Batch(
+            self._arrays(x, "x", self.inputs),
+            None if y is None else self._arrays(y, "y", self.outputs),
+            None if w is None else self._arrays(w, "sample_weight", self._weights(w)),
+        )
 
     def _weights(self, w: Data) -> list[str]:
         """The names of weights: one for all outputs, or one for each."""
@@ -130,15 +186,16 @@ class Reader:
                 for a, name in zip(parts, names, strict=True)
             )
         if isinstance(value, np.ndarray):
-            return value
+            # Texts of any length are of one kind.
+            return value.astype(object) if value.dtype.kind in "US" else value
         if hasattr(value, "detach"):
             return value.detach().cpu().numpy()
         if hasattr(value, "numpy") and not hasattr(value, "to_numpy"):
-            return value.numpy()
+            return self._arrays(value.numpy(), where, names)
         if isinstance(value, list) and not any(hasattr(v, "shape") for v in value):
             with contextlib.suppress(ValueError):  # of other lengths: refused below
-                return np.asarray(value)
-        return as_nest(value, where, names)
+                return self._arrays(np.asarray(value), where, names)
+        return np.asarray(as_nest(value, where, names))
 
 
 def single_row(kind: str) -> TypeError:

@@ -6,15 +6,14 @@ it was made, and an error in it has its own traceback.
 """
 
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 import jax
 import numpy as np
 
-from onefit.data import rows
 from onefit.data.batch import Batch
-from onefit.data.items import Reader
+from onefit.data.items import Kind, Reader
 from onefit.data.source import Source
 from onefit.errors import invalid
 from onefit.training.compiling import compiled
@@ -23,13 +22,14 @@ from onefit.types import Array, Tree
 
 __all__ = ["Chunk", "Feed", "tallied"]
 
-BYTES = 1 << 24
-"""Bytes of batches in a chunk (16 MiB)."""
+BYTES = 1 << 22
+"""Bytes of batches in a chunk (4 MiB): there are some in an epoch, so that the next one
+is gathered while one runs, and few enough that their calls cost nothing."""
 
 MOST = 1024
 """Batches in a chunk, at most."""
 
-PATIENCE = 0.02
+PATIENCE = 0.01
 """Seconds for which batches are gathered though nothing runs, so that calls of the
 program, each of which costs some tenths of a millisecond, are few."""
 
@@ -76,6 +76,13 @@ def _never() -> bool:
     return False
 
 
+Arrays: TypeAlias = Sequence[np.ndarray]
+"""The arrays of a batch, flat."""
+
+Piece: TypeAlias = tuple[Arrays, Kind]
+"""A batch, and of what kind it is."""
+
+
 class Feed:
     """The batches of a source, epoch after epoch.
 
@@ -104,7 +111,7 @@ class Feed:
         self.short, self.waiting = False, False
         self.seen: int | None = None
         self._convert = convert
-        self._ahead: list[Batch] = []
+        self._ahead: list[Piece] = []
         self._open: Iterator[Any] | None = None
         self._passes = self._number = 0
         self._begun = False
@@ -137,15 +144,20 @@ class Feed:
             batch = self._next()
             if batch is None:
                 break
-            self._ahead.append(batch)
-            n += rows.count(batch)
+            self._ahead.append(_copied(batch))
+            n += batch[1].size
             if time.perf_counter() - begin > SOON:
                 break
         if not self._ahead:
             self._raise()
             self.refuse_nothing()
-        kind = _kind(self._ahead[0])[1:]
-        return self._converted([b for b in self._ahead if _kind(b)[1:] == kind], 0)
+        kind = self._ahead[0][1]
+        group = _Group(kind, len(self._ahead))
+        for arrays, other in self._ahead:
+            if other != kind:
+                break
+            group.add(arrays)
+        return self._converted(group, 0)
 
     def refuse_nothing(self) -> NoReturn:
         """Raises the error for a source that gives nothing."""
@@ -159,14 +171,14 @@ class Feed:
     @property
     def size(self) -> int:
         """Rows in the first batch of the sample."""
-        return rows.count(self._ahead[0])
+        return self._ahead[0][1].size
 
     def more(self) -> bool:
         """Whether there is another batch; asked of what can be read once."""
         if self.source.again or self._ahead:
             return True
         batch = None if self._passes and self._open is None else self._next()
-        self._ahead += [] if batch is None else [batch]
+        self._ahead += [] if batch is None else [_copied(batch)]
         return batch is not None
 
     def close(self) -> None:
@@ -187,7 +199,7 @@ class Feed:
             self._begun = True
             self.source.before()
 
-    def _next(self) -> Batch | None:
+    def _next(self) -> Piece | None:
         """The next batch of the pass that is open; None at its end."""
         if self._open is None:
             self._open = iter(self.source.begin(self._passes))
@@ -209,7 +221,7 @@ class Feed:
         self._number += 1
         return batch
 
-    def _batches(self) -> Iterator[Batch]:
+    def _batches(self) -> Iterator[Piece]:
         """The batches of an epoch."""
         self.short, given, fresh = False, 0, False
         while self.steps is None or given < self.steps:
@@ -247,62 +259,80 @@ class Feed:
             most: How many batches are a chunk at most.
         """
         self._begin()
-        group: list[Batch] = []
-        kind, room, first, since = None, 1, 0, time.perf_counter()
-        for number, batch in enumerate(self._batches()):
+        group: _Group | None = None
+        first, since = 0, time.perf_counter()
+        for number, (arrays, kind) in enumerate(self._batches()):
             if ended():
                 return
-            now = time.perf_counter()
-            here = _kind(batch)
-            late = now - since > PATIENCE
-            if group and (here != kind or len(group) >= room or (late and idle())):
-                yield self._chunk(group, first, room)
-                group, since = [], time.perf_counter()
-            if not group:
-                kind, first, room = here, number, self._room(batch, most)
-            group.append(batch)
-        if group and not ended():
-            yield self._chunk(group, first, room)
+            if group is not None:
+                full = group.count >= group.room or group.kind != kind
+                late = not full and time.perf_counter() - since > PATIENCE
+                if full or (late and idle()):
+                    yield self._chunk(group, first)
+                    group, since = None, time.perf_counter()
+            if group is None:
+                group, first = _Group(kind, self._room(kind, most)), number
+            group.add(arrays)
+        if group is not None and not ended():
+            yield self._chunk(group, first)
         self._raise()  # after what came before it was used
         self._begun = False
         self.source.after()
 
-    def _room(self, batch: Batch, most: int) -> int:
+    def _room(self, kind: Kind, most: int) -> int:
         """How many batches like this one are a chunk."""
-        size = sum(a.nbytes for a in jax.tree.leaves(batch))
-        return max(1, min(most, self.length or MOST, BYTES // max(size, 1)))
+        return max(1, min(most, self.length or MOST, BYTES // max(kind.bytes, 1)))
 
-    def _chunk(self, group: list[Batch], first: int, room: int) -> Chunk:
+    def _chunk(self, group: "_Group", first: int) -> Chunk:
         data = self._converted(group, first)
-        return Chunk(data, len(group), rows.count(group[0]), room)
+        return Chunk(data, group.count, group.kind.size, group.room)
 
-    def _converted(self, group: list[Batch], first: int) -> Batch:
+    def _converted(self, group: "_Group", first: int) -> Batch:
         """The rows of some batches, checked and converted.
 
         Raises:
             ValueError, TypeError: What the model does not take, with the batch.
         """
         try:
-            return self._convert(_joined(group))
+            return self._convert(group.rows(0, group.count))
         except (TypeError, ValueError) as error:
-            for number, batch in enumerate(group):
+            for i in range(group.count):  # which of them was it?
                 try:
-                    self._convert(batch)
+                    self._convert(group.rows(i, i + 1))
                 except (TypeError, ValueError) as its:
-                    raise self._placed(its, first + number) from None
+                    raise self._placed(its, first + i) from None
             raise self._placed(error, first) from None
 
 
-def _kind(batch: Batch) -> tuple[Any, ...]:
-    """What batches of one chunk have in common: rows, then shapes and types."""
-    leaves, nest = jax.tree.flatten(batch)
-    return len(leaves[0]), nest, [(a.shape[1:], a.dtype) for a in leaves]
+def _copied(piece: Piece) -> Piece:
+    return [np.array(a) for a in piece[0]], piece[1]
 
 
-def _joined(group: list[Batch]) -> Batch:
-    if len(group) == 1:
-        return group[0]
-    return jax.tree.map(lambda *a: np.concatenate(a), *group)
+class _Group:
+    """Batches of one kind, copied one after another: who made them may use their
+    arrays again for the next one.
+    """
+
+    def __init__(self, kind: Kind, room: int) -> None:
+        self.kind, self.room, self.count = kind, room, 0
+        self._arrays = [
+            np.empty((room * kind.size, *shape[1:]), dtype)
+            for shape, dtype in kind.specs
+        ]
+
+    def add(self, arrays: Arrays) -> None:
+        """Takes in a batch."""
+        size = self.kind.size
+        at = self.count * size
+        for mine, array in zip(self._arrays, arrays, strict=True):
+            mine[at : at + size] = array
+        self.count += 1
+
+    def rows(self, start: int, stop: int) -> Batch:
+        """The rows from one batch to another."""
+        size = self.kind.size
+        some = slice(start * size, stop * size)
+        return self.kind.nest.unflatten([a[some] for a in self._arrays])
 
 
 def tallied(

@@ -1,5 +1,6 @@
 """Streams as x: what a fit, an evaluation or a prediction gets its batches from."""
 
+import copy
 import itertools
 import warnings
 from collections.abc import Callable
@@ -62,7 +63,8 @@ def held(model: Compiled, data: Data, steps: int | None, read: Read) -> Given:
     if not source.again:
         if source.endless and steps is None:
             raise _endless(where, source, "validation_steps")
-        kept = list(itertools.islice(source.begin(0), steps))
+        # Copied, since who makes a batch may use its arrays again for the next one.
+        kept = [copy.deepcopy(b) for b in itertools.islice(source.begin(0), steps)]
         source = Source(source.kind, lambda number: iter(kept), len(kept))
         steps = None
     found = _given(model, source, where, steps, "validation_steps", "fit", read)
@@ -144,7 +146,7 @@ def _given(
         raise _named(where, single_row(source.kind))
     if table is not None and (steps is None or table.endless or table.even):
         try:
-            batch = convert(reader(table.rows.arrays))
+            batch = convert(reader.batch(table.rows.arrays))
         except (TypeError, ValueError) as error:
             raise _named(where, error) from None
         return Given(batch, table.batch or 1, True, None, table)

@@ -14,7 +14,7 @@ from onefit.data.batch import Batch
 from onefit.data.rows import as_nest
 from onefit.errors import invalid, mistyped
 from onefit.networks.functional import by_name, several
-from onefit.types import Data, Tree
+from onefit.types import Data, Shape, Tree
 
 __all__ = ["Kind", "Reader", "single_row"]
 
@@ -68,13 +68,19 @@ class Reader:
         kind: What the stream is called.
         inputs, outputs: The names of the model's inputs and outputs.
         targets: Whether targets are needed.
+        shapes: The shape of each input, the batch first, where they are known.
     """
 
     def __init__(
-        self, kind: str, inputs: Sequence[str], outputs: Sequence[str], targets: bool
+        self,
+        kind: str,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        targets: bool,
+        shapes: Sequence[Shape] | None = None,
     ) -> None:
         self.kind, self.inputs, self.outputs = kind, list(inputs), list(outputs)
-        self.targets = targets
+        self.targets, self.shapes = targets, shapes
         self._last: Kind | None = None
 
     def __call__(self, item: Data) -> tuple[Sequence[np.ndarray], Kind]:
@@ -88,23 +94,27 @@ class Reader:
             return item, kind
         batch = self.batch(item)
         leaves, nest = jax.tree.flatten(batch)
-        counts = set()
-        for leaf in leaves:
-            if leaf.ndim == 0:
-                raise single_row(self.kind)
-            counts.add(len(leaf))
+        if any(a.ndim == 0 for a in leaves) or self._single(batch.x):
+            raise single_row(self.kind)
+        counts = list(dict.fromkeys(map(len, leaves)))
         if len(counts) > 1:
-            sizes = " and ".join(map(str, sorted(counts)))
+            sizes = " and ".join(map(str, counts))
             raise invalid("", f"{sizes} rows in its parts", "equally many in each")
         if 0 in counts:
             raise invalid("", "no rows", "at least one row")
         plain = isinstance(item, tuple) and all(
             a is b for a, b in itertools.zip_longest(item, leaves)
         )
-        kind = Kind(nest, [(a.shape, a.dtype) for a in leaves], plain)
-        if kind != self._last:
-            self._last = kind
+        self._last = Kind(nest, [(a.shape, a.dtype) for a in leaves], plain)
         return leaves, self._last
+
+    def _single(self, x: Tree) -> bool:
+        """Whether an input has an axis less than the model's: no batch, but a row."""
+        pairs = zip(jax.tree.leaves(x), self.shapes or (), strict=False)
+        # Numbers (n,) may be a column (n, 1).
+        return any(
+            len(s) == a.ndim + 1 and s[-1] != 1 and a.dtype != object for a, s in pairs
+        )
 
     def batch(self, item: Data) -> Batch:
         """The batch in an item, its arrays as they are."""
@@ -125,6 +135,9 @@ class Reader:
             return self._named(item)
         if not isinstance(item, tuple | list):
             item = (item,)
+        n = len(self.inputs)
+        if not self.targets and len(item) == n > 1 and hasattr(item[0], "shape"):
+            return item, None, None  # to predict: all of them are inputs
         if not 1 <= len(item) <= 3 or item[0] is None:
             what = "nothing" if not item or item[0] is None else f"{len(item)} things"
             raise mistyped(

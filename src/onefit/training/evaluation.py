@@ -114,7 +114,7 @@ def evaluate(
     task = model.task(batch)
     batch = fit_targets(task, batch)
     if feed is not None:
-        feed.then(lambda part: fitted(model, task, part))
+        feed.then(lambda part, size: fitted(model, task, part, size))
     hooks = _hooks(model, callbacks)
     for callback in hooks:
         callback.on_test_begin({})
@@ -178,7 +178,7 @@ def _evaluated_stream(
 
 
 def _warn_if_short(feed: "Feed", method: str) -> None:
-    if feed.short:
+    if feed.short and feed.seen:
         warnings.warn(
             f"{method}: {feed.source.kind} ended after {feed.seen} of the {feed.steps} "
             "batches that steps asks for; the answer is that of these batches.",

@@ -5,6 +5,7 @@ in the same thread: what a generator uses (files, databases, random numbers) sta
 it was made, and an error in it has its own traceback.
 """
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, NoReturn, TypeAlias
@@ -76,6 +77,9 @@ def _never() -> bool:
     return False
 
 
+Convert: TypeAlias = Callable[[Batch, int], Batch]
+"""Checks and converts the rows of some batches, given how many rows are in each."""
+
 Arrays: TypeAlias = Sequence[np.ndarray]
 """The arrays of a batch, flat."""
 
@@ -96,6 +100,7 @@ class Feed:
     Attributes:
         short: Whether the source came to its end before the last epoch did.
         seen: How many batches the last epoch had, None before.
+        size: The most rows in one of the first batches.
         waiting: Whether the source is making a batch now.
     """
 
@@ -105,22 +110,23 @@ class Feed:
         reader: Reader,
         where: str,
         steps: int | None,
-        convert: Callable[[Batch], Batch],
+        convert: Convert,
     ) -> None:
         self.source, self.reader, self.where, self.steps = source, reader, where, steps
         self.short, self.waiting = False, False
         self.seen: int | None = None
+        self.size = 1
         self._convert = convert
-        self._ahead: list[Piece] = []
+        self._ahead: list[Piece | None] = []  # None for the end of a pass
         self._open: Iterator[Any] | None = None
         self._passes = self._number = 0
         self._begun = False
         self._failed: Exception | None = None
 
-    def then(self, convert: Callable[[Batch], Batch]) -> None:
+    def then(self, convert: Convert) -> None:
         """Converts what has been converted once more."""
         before = self._convert
-        self._convert = lambda batch: convert(before(batch))
+        self._convert = lambda batch, size: convert(before(batch, size), size)
 
     @property
     def length(self) -> int | None:
@@ -143,6 +149,7 @@ class Feed:
         while len(self._ahead) < most and n < SAMPLE:
             batch = self._next()
             if batch is None:
+                self._ahead += [None] if self._ahead else []
                 break
             self._ahead.append(_copied(batch))
             n += batch[1].size
@@ -151,11 +158,11 @@ class Feed:
         if not self._ahead:
             self._raise()
             self.refuse_nothing()
-        kind = self._ahead[0][1]
-        group = _Group(kind, len(self._ahead))
-        for arrays, other in self._ahead:
-            if other != kind:
-                break
+        pieces = [piece for piece in self._ahead if piece is not None]
+        self.size = max(kind.size for _, kind in pieces)
+        kind = pieces[0][1]
+        group = _Group(kind, len(pieces))
+        for arrays, _ in itertools.takewhile(lambda piece: piece[1] == kind, pieces):
             group.add(arrays)
         return self._converted(group, 0)
 
@@ -167,11 +174,6 @@ class Feed:
             f"{self.source.kind} that gives nothing{once}",
             "at least one batch",
         )
-
-    @property
-    def size(self) -> int:
-        """Rows in the first batch of the sample."""
-        return self._ahead[0][1].size
 
     def more(self) -> bool:
         """Whether there is another batch; asked of what can be read once."""
@@ -294,11 +296,11 @@ class Feed:
             ValueError, TypeError: What the model does not take, with the batch.
         """
         try:
-            return self._convert(group.rows(0, group.count))
+            return self._convert(group.rows(0, group.count), group.kind.size)
         except (TypeError, ValueError) as error:
             for i in range(group.count):  # which of them was it?
                 try:
-                    self._convert(group.rows(i, i + 1))
+                    self._convert(group.rows(i, i + 1), group.kind.size)
                 except (TypeError, ValueError) as its:
                     raise self._placed(its, first + i) from None
             raise self._placed(error, first) from None

@@ -16,7 +16,15 @@ from onefit.training.callback import overrides
 from onefit.training.history import History, Logs
 from onefit.training.job import Job, hook
 from onefit.training.state import State
-from onefit.training.stretches import InFeed, InRows, Part, Whole, capacity, guess
+from onefit.training.stretches import (
+    InFeed,
+    InRows,
+    Part,
+    Pieces,
+    Whole,
+    capacity,
+    guess,
+)
 
 if TYPE_CHECKING:
     from onefit.training.feeding import Feed
@@ -143,24 +151,22 @@ def _epochs(
     data, validation = jax.device_put((arrays, job.validation_data))
     # Callbacks see the last epoch's own weights; the best ones come after them.
     if job.feed is None:
-        pieces, whole = (
-            InRows(job, plan, data, by_batch),
-            Whole(
-                job, state, plan, data, validation, capacity(job, plan, each), not each
-            ),
-        )
+        pieces: Pieces = InRows(job, plan, data, by_batch)
+        most = capacity(job, plan, each)
+        whole = Whole(job, state, plan, data, validation, most, not each)
     else:
         pieces, whole = InFeed(job.feed, by_batch, guess(state, plan)), None
     part = Part(job, state, plan, pieces, validation, interrupt, by_batch, not each)
-    in_parts = by_batch or job.feed is not None or job.held is not None
+    in_parts = by_batch or job.held is not None
     epoch = job.first
     while epoch < job.epochs and not interrupt.asked:
         if each:
             hook(job, "on_epoch_begin", epoch, {})
             state.pull_changes()
-        slow = whole is None or whole.pace > stretches.SLOW
-        runner = part if in_parts or slow else whole
-        table, state.stops, _ = runner(epoch)
+        if whole is None or in_parts or whole.pace > stretches.SLOW:
+            table, state.stops, _ = part(epoch)
+        else:
+            table, state.stops, _ = whole(epoch)
         epochs = range(epoch, epoch + len(table))
         logs = Logs(epochs, job.names, table, job.validates(epochs))
         epoch += len(table)

@@ -70,9 +70,11 @@ def build_job(model: Compiled, x: Data, y: Data, options: FitOptions) -> Job:
             whole_batches(model, part, given.size)
     if given.feed is not None:
         weights = options.class_weight
-        given.feed.then(lambda b: rows.weigh(fitted(model, task, b), weights))
+        given.feed.then(
+            lambda b, size: rows.weigh(fitted(model, task, b, size), weights)
+        )
     if held and held.feed is not None:
-        held.feed.then(lambda b: fitted(model, task, b))
+        held.feed.then(lambda b, size: fitted(model, task, b, size))
         validation = None
     table, shuffle = given.table, bool(options.shuffle) and not given.stream
     if table is not None and table.plain_shuffle:
@@ -139,12 +141,12 @@ def _rows_to_validate(model: Compiled, options: FitOptions, size: int) -> Given 
     return Given(_held(model, data), size)
 
 
-def fitted(model: Compiled, task: Task, batch: Batch) -> Batch:
-    """Rows of a stream with their targets as the task wants them."""
+def fitted(model: Compiled, task: Task, batch: Batch, size: int) -> Batch:
+    """Batches of a stream with their targets as the task wants them."""
     model.graph.check_input(batch.x)
     batch = fit_targets(task, batch)
     if model.graph.stateful:
-        whole_batches(model, batch, rows.count(batch))
+        whole_batches(model, batch, size)
     return batch
 
 

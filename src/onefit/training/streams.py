@@ -94,10 +94,9 @@ def predicted(
     source = _source(x, "x", False, None)
     if source.endless and steps is None:
         raise _endless("x", source, "steps")
-    reader = Reader(source.kind, model.input_names, [], targets=False)
+    reader = _reader(model, source, targets=False)
 
-    def convert(raw: Batch) -> Batch:
-        _refuse_rows(model, raw, source)
+    def convert(raw: Batch, size: int) -> Batch:
         return Batch(read(model, raw.x), None)
 
     return Feed(source, reader, "x", steps, convert)
@@ -132,11 +131,9 @@ def _given(
     read: Read,
 ) -> Given:
     """The rows of a source where they stay the same, or else its feed."""
-    targets = needs_targets(model)
-    reader = Reader(source.kind, model.input_names, model.target_names, targets)
+    reader = _reader(model, source, needs_targets(model))
 
-    def convert(raw: Batch) -> Batch:
-        _refuse_rows(model, raw, source)
+    def convert(raw: Batch, size: int) -> Batch:
         return read(model, raw.x, raw.y, raw.w, method)
 
     if source.endless and steps is None:
@@ -146,7 +143,7 @@ def _given(
         raise _named(where, single_row(source.kind))
     if table is not None and (steps is None or table.endless or table.even):
         try:
-            batch = convert(reader.batch(table.rows.arrays))
+            batch = convert(reader.batch(table.rows.arrays), table.batch or 1)
         except (TypeError, ValueError) as error:
             raise _named(where, error) from None
         return Given(batch, table.batch or 1, True, None, table)
@@ -170,19 +167,11 @@ def _endless(where: str, source: Source, argument: str) -> ValueError:
     )
 
 
-def _refuse_rows(model: Network, raw: Batch, source: Source) -> None:
-    """Refuses single rows, which have an axis less than the model's inputs."""
-    if model.input_nest is None:
-        return
-    arrays = jax.tree.leaves(raw.x)
-    for array, tensor in zip(arrays, model.input_nest.tensors, strict=False):
-        shape = tensor.shape
-        if (
-            len(shape) == array.ndim + 1
-            and shape[-1] != 1
-            and array.dtype.kind in "biuf"
-        ):
-            raise single_row(source.kind)
+def _reader(model: Network, source: Source, targets: bool) -> Reader:
+    nest = model.input_nest
+    shapes = None if nest is None else [tensor.shape for tensor in nest.tensors]
+    names = model.input_names, model.target_names
+    return Reader(source.kind, *names, targets=targets, shapes=shapes)
 
 
 def _alike(chunks: list[Batch]) -> bool:

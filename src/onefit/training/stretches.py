@@ -8,7 +8,7 @@ the same step.
 import math
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     from onefit.training.feeding import Feed
     from onefit.training.loop import Interrupt
 
-__all__ = ["SLOW", "InFeed", "InRows", "Part", "Runner", "Whole", "capacity", "guess"]
+__all__ = [
+    "SLOW",
+    "InFeed",
+    "InRows",
+    "Part",
+    "Pieces",
+    "Runner",
+    "Whole",
+    "capacity",
+    "guess",
+]
 
 SECONDS = 0.2
 """How long a stretch may take: the progress bar moves and Ctrl-C answers."""
@@ -215,10 +225,7 @@ class Pieces(Protocol):
 
     Attributes:
         total: Batches in an epoch, None where nobody knows yet.
-        short: Whether there were fewer in the last one than were asked for.
     """
-
-    short: bool
 
     @property
     def total(self) -> int | None:
@@ -236,8 +243,6 @@ class Pieces(Protocol):
 
 class InRows:
     """The batches of rows that are all there, about `SECONDS` of them at a time."""
-
-    short = False
 
     def __init__(self, job: Job, plan: Plan, data: Batch, by_batch: bool) -> None:
         self.job, self.plan, self.data, self.by_batch = job, plan, data, by_batch
@@ -268,25 +273,18 @@ class InFeed:
 
     def __init__(self, feed: "Feed", by_batch: bool, step: float) -> None:
         self.feed, self.most = feed, 1 if by_batch else max(1, int(SECONDS / step))
-        self.usual: int | None = None
 
     @property
     def total(self) -> int | None:
         """Batches in an epoch, None where nobody knows yet."""
         return self.feed.length
 
-    @property
-    def short(self) -> bool:
-        """Whether the source came to its end before an epoch did."""
-        return self.feed.short
-
     def epoch(self, epoch: int, part: "Part") -> Iterator[Piece]:
         """The pieces of an epoch."""
         del epoch
         for chunk in self.feed.chunks(part.idle, part.asked, self.most):
-            self.usual = self.usual or chunk.size
             # Chunks of one size make one program; odd batches come alone.
-            alone = chunk.count == 1 and chunk.size != self.usual
+            alone = chunk.count == 1 and chunk.size != self.feed.size
             data = chunk.data if alone else chunk.filled
             part.settle()
             yield Piece(data, None, 0, chunk.count, chunk.size)
@@ -299,7 +297,6 @@ class Part:
 
     Attributes:
         pace: Seconds a step took in the last call.
-        short: Whether there were fewer batches than the epoch should have had.
     """
 
     def __init__(
@@ -318,14 +315,12 @@ class Part:
         self.interrupt, self.by_batch = interrupt, by_batch
         self.pace, self._running = 1.0, False
 
-    @property
-    def short(self) -> bool:
-        """Whether there were fewer batches than the epoch should have had."""
-        return self.pieces.short
-
     def idle(self) -> bool:
         """Whether the program waits for batches."""
-        return not self._running or all(a.is_ready() for a in self._results)
+        return not self._running or all(
+            a.is_ready()  # type: ignore[attr-defined]
+            for a in self._results
+        )
 
     def asked(self) -> bool:
         """Whether the epoch should end."""
@@ -339,7 +334,7 @@ class Part:
         job, plan, state = self.job, self.plan, self.state
         inputs = stretch(job, plan, epoch, 1, None, 1)
         self._tally = compiled("start", False)(state.task)
-        self._results: list[Array] = []
+        self._results: list[jax.Array] = []
         self._epoch, self._at, self._stopped = epoch, 0, False
         run = compiled("part", state.is_small)
         for piece in self.pieces.epoch(epoch, self):
@@ -407,7 +402,7 @@ class Part:
             total = self.pieces.total
             hook(job, "on_part_end", self._epoch, self._at, total, so_far)
 
-    def _held_out(self, epoch: int) -> list[Array]:
+    def _held_out(self, epoch: int) -> list[Any]:
         """The validation's numbers, of batches that come one after another."""
         from onefit.training.feeding import tallied
 

@@ -303,5 +303,5 @@ def test_a_pydataset_without_a_length_has_no_end():
 
 
 def test_workers_of_a_pydataset_are_counted():
-    with pytest.raises(ValueError, match="PyDataset: received workers=1.5; expected"):
+    with pytest.raises(ValueError, match=r"PyDataset: received workers=1.5; expected"):
         onefit.utils.PyDataset(workers=1.5)

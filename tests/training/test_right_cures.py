@@ -60,7 +60,7 @@ def test_what_is_handed_over_is_named_with_its_cure(name):
 
 @pytest.mark.parametrize("batches", [iter([(X, Y)]), zip([X], [Y], strict=True)])
 def test_what_gives_batches_is_collected_where_arrays_are_needed(batches):
-    with pytest.raises(TypeError, match="x, y = map.*islice.*model.fit"):
+    with pytest.raises(TypeError, match=r"x, y = map.*islice.*model.fit"):
         compiled().trace(batches)
 
 

@@ -14,7 +14,8 @@ from onefit.data.batch import Batch
 from onefit.data.rows import as_nest
 from onefit.errors import invalid, mistyped
 from onefit.networks.functional import by_name, several
-from onefit.types import Data, Shape, Tree
+from onefit.networks.network import Network
+from onefit.types import Data, Tree
 
 __all__ = ["Kind", "Reader", "single_row"]
 
@@ -66,22 +67,23 @@ class Reader:
 
     Args:
         kind: What the stream is called.
-        inputs, outputs: The names of the model's inputs and outputs.
-        targets: Whether targets are needed.
-        shapes: The shape of each input, the batch first, where they are known.
+        model: The model, which knows the names of its inputs and outputs.
+        targets: 'needed', 'taken' where there are some, or 'left' out.
     """
 
-    def __init__(
-        self,
-        kind: str,
-        inputs: Sequence[str],
-        outputs: Sequence[str],
-        targets: bool,
-        shapes: Sequence[Shape] | None = None,
-    ) -> None:
-        self.kind, self.inputs, self.outputs = kind, list(inputs), list(outputs)
-        self.targets, self.shapes = targets, shapes
+    def __init__(self, kind: str, model: Network, targets: str) -> None:
+        self.kind, self.model, self.targets = kind, model, targets
         self._last: Kind | None = None
+
+    @property
+    def inputs(self) -> list[str]:
+        """The names of the model's inputs."""
+        return self.model.input_names
+
+    @property
+    def outputs(self) -> list[str]:
+        """The names of the model's outputs."""
+        return self.model.target_names
 
     def __call__(self, item: Data) -> tuple[Sequence[np.ndarray], Kind]:
         """The arrays in an item, as they are, and of what kind they are.
@@ -110,7 +112,9 @@ class Reader:
 
     def _single(self, x: Tree) -> bool:
         """Whether an input has an axis less than the model's: no batch, but a row."""
-        pairs = zip(jax.tree.leaves(x), self.shapes or (), strict=False)
+        nest = self.model.input_nest
+        shapes = [] if nest is None else [tensor.shape for tensor in nest.tensors]
+        pairs = zip(jax.tree.leaves(x), shapes, strict=False)
         # Numbers (n,) may be a column (n, 1).
         return any(
             len(s) == a.ndim + 1 and s[-1] != 1 and a.dtype != object for a, s in pairs
@@ -119,6 +123,7 @@ class Reader:
     def batch(self, item: Data) -> Batch:
         """The batch in an item, its arrays as they are."""
         x, y, w = self._parts(item)
+        self.model.meet(x)
         return Batch(
             self._arrays(x, "x", self.inputs),
             None if y is None else self._arrays(y, "y", self.outputs),
@@ -136,7 +141,7 @@ class Reader:
         if not isinstance(item, tuple | list):
             item = (item,)
         n = len(self.inputs)
-        if not self.targets and len(item) == n > 1 and hasattr(item[0], "shape"):
+        if self.targets == "left" and len(item) == n > 1 and hasattr(item[0], "shape"):
             return item, None, None  # to predict: all of them are inputs
         if not 1 <= len(item) <= 3 or item[0] is None:
             what = "nothing" if not item or item[0] is None else f"{len(item)} things"
@@ -147,9 +152,9 @@ class Reader:
                 "give several inputs as one tuple or dict: (x1, x2), y",
             )
         x, y, w = (*item, None, None)[:3]
-        if not self.targets:
+        if self.targets == "left":
             return x, None, None
-        if y is None:
+        if y is None and self.targets == "needed":
             raise mistyped(
                 "",
                 f"x alone from {self.kind}",
@@ -171,6 +176,8 @@ class Reader:
             y = left.pop(names[0]) if names else None
         if all(name in left for name in self.inputs):
             x: Data = {name: left[name] for name in self.inputs}
+        elif self.model.input_nest is None and len(left) > 1:
+            x = left  # a network that is a `call` sees now what there is
         elif len(self.inputs) == 1 and len(left) == 1:
             x = next(iter(left.values()))
         else:
@@ -180,14 +187,14 @@ class Reader:
                 f"one with {', '.join(map(repr, self.inputs))} for the inputs",
                 "give (x, y) instead, or keep the columns that the model takes",
             )
-        if self.targets and y is None:
+        if y is None and self.targets == "needed":
             raise invalid(
                 "",
                 f"a dict with {', '.join(map(repr, item))} from {self.kind}",
                 f"targets in it too, under {self.outputs[0]!r} or 'y'",
                 "give ({...}, y) instead",
             )
-        return (x, y, weight) if self.targets else (x, None, None)
+        return (x, None, None) if self.targets == "left" else (x, y, weight)
 
     def _arrays(self, value: Data, where: str, names: Sequence[str]) -> Tree:
         """The arrays of a part, in the order of their names."""

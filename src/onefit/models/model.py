@@ -130,7 +130,7 @@ class Model(Compiled, face="Functional"):
             validation_freq,
         )
         job = build_job(self, x, y, options)
-        if self.watched and not self.run_eagerly:
+        if self.watched and not self.run_eagerly and job.task.heads:
             from onefit.guide.watch import watch
 
             watch(job, check=not self.checked)

@@ -16,6 +16,7 @@ from onefit.errors import OnefitWarning, invalid
 from onefit.optimizers.rules import Rule, full_like, is_traced
 from onefit.optimizers.schedules import LearningRateSchedule, as_learning_rate
 from onefit.registry import Registry
+from onefit.slots import Slot, is_held
 from onefit.types import Array, ArrayLike, Config, Function, Scalar, Tree
 from onefit.variables import Variable, view
 
@@ -107,7 +108,7 @@ class Optimizer(Description):
 
     _mutable: ClassVar[frozenset[str]] = frozenset({"name", "learning_rate"})
     _made: ClassVar[bool] = False
-    _state: ClassVar[dict[str, Any] | None] = None
+    _state = Slot()
     _shapes: ClassVar[Tree] = None
     _variables: ClassVar[list[Any]] = []
     separable: ClassVar[bool] = True
@@ -380,7 +381,7 @@ class Optimizer(Description):
             return shown((self._state or self._begin(()))[name])
 
         def write(value: Array) -> None:
-            if name == "learning_rate":
+            if name == "learning_rate" and not is_held(self):
                 self.learning_rate = value
             elif self._state is None:
                 raise invalid(
@@ -392,7 +393,8 @@ class Optimizer(Description):
             else:
                 self._state[name] = value
 
-        return view(read, write, name=name, path=f"{self.name}/{name}", trainable=False)
+        path = f"{self.name}/{name}"
+        return view(read, write, name=name, path=path, trainable=False, owner=self)
 
     @property
     def variables(self) -> list[Variable]:
@@ -418,7 +420,7 @@ class Optimizer(Description):
         name = name.removeprefix("slots_")
         full = f"{self.name}/{name}"
         read = lambda: jax.tree.leaves(self._state)[i]  # noqa: E731
-        return view(read, write, name=name, path=full, trainable=False)
+        return view(read, write, name=name, path=full, trainable=False, owner=self)
 
     def stateless_apply(
         self,
@@ -503,6 +505,8 @@ class Optimizer(Description):
                 f"those of its first step, {self._shapes}",
                 "make another optimizer for other variables",
             )
+        if self._state is None and isinstance(variables, list):
+            object.__setattr__(self, "_variables", variables)
         new, state = _update(self, grads, self.resume(arrays, arrays), arrays)
         self.remember(state, shapes[1])
         return _put(variables, new, missing)

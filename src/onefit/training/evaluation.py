@@ -27,6 +27,7 @@ from onefit.training.prepare import (
     fitted,
     read_rows,
     rows_at_once,
+    task_of,
     whole_batches,
 )
 from onefit.training.state import State
@@ -54,7 +55,7 @@ def train_on_batch(
     """One step on these rows; the loss and metrics before it."""
     batch = read_rows(model, x, y, sample_weight, "train_on_batch")
     model.ready_for(batch.x)
-    task = model.task(batch)
+    task = task_of(model, batch)
     if model.weights and not model.trainable_weights:
         warnings.warn(
             f"train_on_batch: all layers of {model.name!r} are frozen, so nothing is "
@@ -111,7 +112,7 @@ def evaluate(
     else:
         batch = read_rows(model, x, y, sample_weight, "evaluate", finite=False)
     model.ready_for(batch.x)
-    task = model.task(batch)
+    task = task_of(model, batch)
     batch = fit_targets(task, batch)
     if feed is not None:
         feed.then(lambda part, size: fitted(model, task, part, size))
@@ -123,7 +124,7 @@ def evaluate(
             values, n = _evaluated_stream(model, task, feed)
         else:
             values, n = _evaluated(model, task, batch, batch_size, steps)
-    names = task.names(model.output_names)
+    names = task.names(model.output_names, training=False)
     logs = dict(zip(names, _numbers(values), strict=True))
     if not np.isfinite(list(logs.values())).all():
         _refuse_nan(batch)
@@ -154,7 +155,7 @@ def _evaluated(
         size = batch_size or 32
         whole_batches(model, batch, size)
     slot = model.graph.slot
-    tally, state = compiled("start", False)(task), slot.state
+    tally, state = compiled("start", False)(task, training=False), slot.state
     for _, piece in _pieces(batch, n, min(size, n)):
         tally, state = compiled("count", False)(task, slot.params, state, tally, piece)
     if model.graph.stateful:
@@ -235,6 +236,7 @@ def predict(
 
 def _inputs(model: Network, x: Data) -> Tree:
     """The inputs of a prediction as arrays."""
+    model.meet(x)
     x = rows.as_batch(x, finite=False, inputs=model.input_names).x
     return as_columns(model, x)
 

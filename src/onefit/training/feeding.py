@@ -341,7 +341,7 @@ def tallied(
     task: Task, params: Tree, state: Tree, chunks: Iterator[Chunk]
 ) -> tuple[list[Array], Tree, int]:
     """The losses and metrics of chunks, the state after them, and their rows."""
-    tally, seen = compiled("start", False)(task), 0
+    tally, seen = compiled("start", False)(task, training=False), 0
     for chunk in chunks:
         alone = chunk.count == 1
         tally, state = compiled("count_all", False)(

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from onefit.data.batch import Batch
 from onefit.networks.network import Network
+from onefit.training.own_steps import has_own_steps
 
 if TYPE_CHECKING:
     from onefit.data.table import Table
@@ -34,5 +35,7 @@ class Given(NamedTuple):
 
 def needs_targets(model: Network) -> bool:
     """Whether a model's loss compares targets; one may make its own loss."""
+    if has_own_steps(model):
+        return False
     unknown = getattr(model, "compile_settings", None) is None
     return unknown or getattr(model, "loss", None) is not None

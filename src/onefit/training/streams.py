@@ -94,10 +94,10 @@ def predicted(
     source = _source(x, "x", False, None)
     if source.endless and steps is None:
         raise _endless("x", source, "steps")
-    reader = _reader(model, source, targets=False)
+    reader = Reader(source.kind, model, "left")
 
     def convert(raw: Batch, size: int) -> Batch:
-        return Batch(read(model, raw.x), None)
+        return Batch(read(model, _arranged(model, raw.x)), None)
 
     return Feed(source, reader, "x", steps, convert)
 
@@ -131,10 +131,11 @@ def _given(
     read: Read,
 ) -> Given:
     """The rows of a source where they stay the same, or else its feed."""
-    reader = _reader(model, source, needs_targets(model))
+    targets = "needed" if needs_targets(model) else "taken"
+    reader = Reader(source.kind, model, targets)
 
     def convert(raw: Batch, size: int) -> Batch:
-        return read(model, raw.x, raw.y, raw.w, method)
+        return read(model, _arranged(model, raw.x), raw.y, raw.w, method)
 
     if source.endless and steps is None:
         raise _endless(where, source, argument)
@@ -167,11 +168,9 @@ def _endless(where: str, source: Source, argument: str) -> ValueError:
     )
 
 
-def _reader(model: Network, source: Source, targets: bool) -> Reader:
-    nest = model.input_nest
-    shapes = None if nest is None else [tensor.shape for tensor in nest.tensors]
-    names = model.input_names, model.target_names
-    return Reader(source.kind, *names, targets=targets, shapes=shapes)
+def _arranged(model: Network, x: Tree) -> Data:
+    """The arrays of the inputs as the model's user arranges them."""
+    return x if model.input_nest is None else model.input_nest.arrange(x)
 
 
 def _alike(chunks: list[Batch]) -> bool:

@@ -1,15 +1,17 @@
 """A job: all that a fit is asked to do, checked and converted."""
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from onefit.data import rows
 from onefit.data.batch import Batch
 from onefit.data.orders import orders
+from onefit.networks.network import Network
 from onefit.training.callback import Callback
 from onefit.training.compiled import Compiled
+from onefit.training.own_steps import has_own_steps
 from onefit.training.program import Plan
 from onefit.training.rules import Rule
 from onefit.training.task import Task
@@ -18,7 +20,27 @@ if TYPE_CHECKING:
     from onefit.data.table import Table
     from onefit.training.feeding import Feed
 
-__all__ = ["Job", "hook"]
+__all__ = ["Given", "Job", "hook", "needs_targets"]
+
+
+class Given(NamedTuple):
+    """The rows that a method was given, or the stream that they come from.
+
+    Attributes:
+        batch: The rows, or those of the first batches of a stream.
+        size: Rows in a batch.
+        stream: Whether they were given as batches.
+        feed: Where the batches come from, None where the rows are all there are.
+        table: The order of the rows, where a data set has one.
+        run: The number of this fit's pass over it.
+    """
+
+    batch: Batch
+    size: int
+    stream: bool = False
+    feed: "Feed | None" = None
+    table: "Table | None" = None
+    run: int = 0
 
 
 @dataclasses.dataclass
@@ -144,3 +166,11 @@ def hook(job: Job, name: str, *args: object) -> None:
     """Calls a hook of every callback, in order."""
     for callback in job.callbacks:
         getattr(callback, name)(*args)
+
+
+def needs_targets(model: Network) -> bool:
+    """Whether a model's loss compares targets; one may make its own loss."""
+    if has_own_steps(model):
+        return False
+    unknown = getattr(model, "compile_settings", None) is None
+    return unknown or getattr(model, "loss", None) is not None

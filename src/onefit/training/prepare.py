@@ -11,8 +11,7 @@ from onefit.errors import invalid, mistyped
 from onefit.networks.network import Network
 from onefit.training.callback import Callback
 from onefit.training.compiled import Compiled, is_many
-from onefit.training.given import Given, needs_targets
-from onefit.training.job import Job
+from onefit.training.job import Given, Job, needs_targets
 from onefit.training.options import FitOptions
 from onefit.training.own_steps import has_own_steps, own_task
 from onefit.training.progress import ProgbarLogger

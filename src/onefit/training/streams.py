@@ -16,7 +16,7 @@ from onefit.errors import OnefitWarning, invalid, mistyped
 from onefit.networks.network import Network
 from onefit.training.compiled import Compiled
 from onefit.training.feeding import Feed
-from onefit.training.given import Given, needs_targets
+from onefit.training.job import Given, needs_targets
 from onefit.training.options import FitOptions
 from onefit.types import Data, Tree
 

@@ -193,7 +193,9 @@ def read_rows(
             place,
             f"no {'x' if x is None else 'y'}",
             "inputs and targets",
-            f"write model.{place}(x, y)",
+            f"write model.{place}(*data)"
+            if isinstance(x, tuple) and len(x) in (2, 3) and len(model.input_names) == 1
+            else f"write model.{place}(x, y)",
         )
     model.meet(x)
     batch = rows.as_batch(

@@ -216,6 +216,68 @@ def test_a_generator_may_use_its_arrays_again(by_arrays):
     same(model.get_weights(), by_arrays[0])
 
 
+def test_a_model_that_makes_its_own_loss_takes_x_alone():
+    class Same(onefit.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(3)
+
+        def call(self, x):
+            return self.dense(x)
+
+        def compute_loss(self, x=None, y=None, y_pred=None, **_):
+            return onefit.ops.mean((y_pred - x) ** 2)
+
+    def trained(x, **more):
+        onefit.config.set_random_seed(2)
+        model = Same()
+        model.compile("sgd", check=False)
+        model.fit(x, verbose=0, **more)
+        return model.get_weights()
+
+    wanted = trained(X, batch_size=SIZE, shuffle=False)
+    same(trained(x for (x,) in pieces(X)), wanted)
+    same(trained(slices(X).batch(SIZE)), wanted)
+
+
+def test_inputs_of_a_call_come_as_its_batches_have_them():
+    class Two(onefit.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(1)
+
+        def call(self, inputs):
+            return self.dense(inputs["a"]) + inputs["b"]
+
+    model = Two()
+    model.compile("sgd", "mse", check=False)
+    batches = [({"a": x, "b": y}, y) for x, y in pieces(X, Y)]
+    assert len(model.fit(iter(batches), verbose=0).history["loss"]) == 1
+    assert model.predict((x for x, _ in batches), verbose=0).shape == (22, 1)
+
+
+def test_a_pydataset_of_keras():
+    keras = pytest.importorskip("keras")
+
+    class Theirs(keras.utils.PyDataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, i):
+            return X[i * SIZE : (i + 1) * SIZE], Y[i * SIZE : (i + 1) * SIZE]
+
+    model = network()
+    model.fit(Theirs(), epochs=2, verbose=0)
+    assert model.optimizer.iterations.numpy() == 6
+
+
+def test_a_model_without_a_shape_takes_that_of_the_first_batch():
+    model = Sequential([layers.Dense(1)])
+    model.compile("sgd", "mse", check=False)
+    model.fit(pieces(X, Y), verbose=0)
+    assert Sequential([layers.Dense(2)]).predict(iter([X])).shape == (22, 2)
+
+
 # Epochs -------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 `train_on_batch` is here too: it is one step, and gives the numbers of its batch.
 """
 
+import functools
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
@@ -21,6 +22,7 @@ from onefit.training.compiled import Compiled
 from onefit.training.compiling import compiled
 from onefit.training.job import Job
 from onefit.training.options import Callbacks, whole
+from onefit.training.own_steps import Script, is_own, own_outputs
 from onefit.training.prepare import (
     as_columns,
     chunk,
@@ -33,7 +35,7 @@ from onefit.training.prepare import (
 from onefit.training.state import State
 from onefit.training.targets import fit_targets
 from onefit.training.task import Task
-from onefit.types import Array, Data, Scalar, Tree, batch_shape
+from onefit.types import Array, Data, Function, Scalar, Tree, batch_shape
 
 if TYPE_CHECKING:
     from onefit.training.feeding import Feed
@@ -208,6 +210,24 @@ def predict(
     callbacks: Callbacks = None,
 ) -> Tree:
     """The outputs for these rows; `Model.predict` explains the arguments."""
+    with model.eagerly():
+        return _predict(model, x, batch_size, steps, callbacks)
+
+
+def _forward_of(model: Compiled) -> Function:
+    """What computes outputs: the network, or the model's own `predict_step`."""
+    if is_own(model, "predict_step"):
+        return jax.jit(functools.partial(own_outputs, Script(model)))
+    return functools.partial(_forward, model.graph)
+
+
+def _predict(
+    model: Compiled,
+    x: Data,
+    batch_size: int | None,
+    steps: int | None,
+    callbacks: Callbacks,
+) -> Tree:
     for name, value in (("batch_size", batch_size), ("steps", steps)):
         if value is not None:
             whole(name, value, 1)
@@ -222,7 +242,7 @@ def predict(
         if steps is not None:
             x = jax.tree.map(lambda a: a[: steps * (batch_size or 32)], x)
         _ready(model, x)
-        parts = _predicted(model, x, batch_size, hooks, 0)
+        parts = _predicted(model, _forward_of(model), x, batch_size, hooks)
     for callback in hooks:
         callback.on_predict_begin({})
     gathered = list(parts)
@@ -231,7 +251,8 @@ def predict(
     y = gathered[0]
     if len(gathered) > 1:
         y = jax.tree.map(lambda *a: np.concatenate(a), *gathered)
-    return model.output_nest.arrange(y) if model.output_nest else y
+    own = is_own(model, "predict_step")
+    return model.output_nest.arrange(y) if model.output_nest and not own else y
 
 
 def _inputs(model: Network, x: Data) -> Tree:
@@ -250,13 +271,19 @@ def _ready(model: Compiled, x: Tree) -> None:
 
 
 def _predicted(
-    model: Compiled, x: Tree, batch_size: int | None, hooks: list[Callback], first: int
+    model: Compiled,
+    forward: Function,
+    x: Tree,
+    batch_size: int | None,
+    hooks: list[Callback],
+    first: int = 0,
 ) -> Iterator[Tree]:
     """The outputs for these rows, in parts; `first` is the first batch's number."""
     graph = model.graph
     n = len(jax.tree.leaves(x)[0])
     size = batch_size or 32
     exact = not graph.by_row
+    own = is_own(model, "predict_step")
     if graph.stateful:
         size = batch_size or graph.batch_size or size
         whole_batches(model, Batch(x, None), size)
@@ -265,13 +292,9 @@ def _predicted(
         size = rows_at_once(model, batch_size)
     slot, parts = graph.slot, []
     for number, (count, piece) in enumerate(_pieces(x, n, size), first):
-        y, state = _forward(
-            graph,
-            slot.params,
-            slot.state,
-            piece if exact else _padded(piece, count, size),
-            np.uint32(config.new_seed() if graph.always_random else 0),
-        )
+        rows_in = piece if exact else _padded(piece, count, size)
+        seed = np.uint32(config.new_seed() if own or graph.always_random else 0)
+        y, state = forward(slot.params, slot.state, rows_in, seed)
         if graph.stateful:
             graph.store(slot.params, state)
             slot = graph.slot
@@ -285,10 +308,12 @@ def _predicted_stream(
     model: Compiled, feed: "Feed", hooks: list[Callback]
 ) -> Iterator[Tree]:
     """The outputs for batches that come one after another, in parts."""
-    number = 0
+    number, forward = 0, None
     for part in feed.chunks():
-        _ready(model, part.data.x)
-        yield from _predicted(model, part.data.x, part.size, hooks, number)
+        x = part.data.x
+        _ready(model, x)
+        forward = forward or _forward_of(model)
+        yield from _predicted(model, forward, x, part.size, hooks, number)
         number += part.count
     feed.close()
     _warn_if_short(feed, "predict")

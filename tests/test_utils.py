@@ -351,3 +351,20 @@ def test_where_a_value_of_a_graph_comes_from():
     a, b = onefit.Input((2,)), onefit.Input((2,))
     y = onefit.layers.add([onefit.layers.Dense(2)(a), b])
     assert {id(t) for t in utils.get_source_inputs(y)} == {id(a), id(b)}
+
+
+# Batches by number --------------------------------------------------------------------
+
+
+def test_a_pydataset_without_a_length_has_no_end():
+    class Endless(onefit.utils.PyDataset):
+        def __getitem__(self, index):
+            return np.ones((2, 1))
+
+    assert Endless().num_batches is None
+    assert onefit.utils.Sequence is onefit.utils.PyDataset
+
+
+def test_workers_of_a_pydataset_are_counted():
+    with pytest.raises(ValueError, match=r"PyDataset: received workers=1.5; expected"):
+        onefit.utils.PyDataset(workers=1.5)

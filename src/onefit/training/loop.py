@@ -141,7 +141,6 @@ def _epochs(
         epochs = range(epoch, epoch + len(table))
         logs = Logs(epochs, job.names, table, job.validates(epochs))
         epoch += len(table)
-        history.stopped = "rule" if any(state.stops) else None
         if each and len(logs):
             state.write()
             log = logs[-1]
@@ -153,6 +152,8 @@ def _epochs(
             state.pull_changes()
             if any(state.stops) or epoch == job.epochs:
                 state.finish(done=True)
+        if any(state.stops):
+            history.stopped = "rule"
         yield logs
 
 

@@ -1,6 +1,7 @@
 """From the rows and options of a fit to a job: all that is checked first."""
 
 import math
+from collections.abc import Sequence
 
 import jax
 
@@ -12,6 +13,7 @@ from onefit.networks.network import Network
 from onefit.training.callback import Callback
 from onefit.training.compiled import Compiled, is_many
 from onefit.training.job import Job
+from onefit.training.monitors import HostRule, Monitored, writable
 from onefit.training.options import FitOptions
 from onefit.training.progress import ProgbarLogger
 from onefit.training.rules import Rule
@@ -69,19 +71,10 @@ def build_job(model: Compiled, x: Data, y: Data, options: FitOptions) -> Job:
     names = task.names(model.output_names)
     callbacks = options.callbacks
     given = list(callbacks or []) if is_many(callbacks) else [callbacks]
-    rules = [c for c in given if isinstance(c, Rule)]
-    hosts = [c for c in given if not isinstance(c, Rule)]
-    for callback in hosts:
-        if not isinstance(callback, Callback):
-            raise mistyped(
-                "callbacks",
-                repr(callback),
-                "rules and callbacks of onefit",
-                "write callbacks=[onefit.callbacks.EarlyStopping()], or "
-                "derive yours from onefit.callbacks.Callback",
-            )
     names += [f"val_{name}" for name in names] if held else []
     directions = _directions(task, names)
+    hosts, bound = _hosts_and_rules(given, directions)
+    rules = [c for c in given if isinstance(c, Rule)]
     if any(rule.logs_learning_rate for rule in rules):
         names.append("learning_rate")
         if not model.optimizer.constant_rate:
@@ -106,12 +99,39 @@ def build_job(model: Compiled, x: Data, y: Data, options: FitOptions) -> Job:
         shuffle=bool(options.shuffle),
         validation_freq=options.validation_epochs,
         callbacks=[*_progress(options), *hosts],
-        rules=[rule.bind(directions) for rule in rules],
+        rules=bound,
         given_rules=rules,
         names=tuple(names),
         directions=directions,
         seed=config.new_seed(),
     )
+
+
+def _hosts_and_rules(
+    given: Sequence[object], directions: Monitored
+) -> tuple[list[Callback], list[Rule]]:
+    """The callbacks of the host in their order, and the rules bound to the logs."""
+    hosts: list[Callback] = []
+    rules: list[Rule] = []
+    for callback in given:
+        if isinstance(callback, Callback):
+            hosts.append(callback)
+        elif isinstance(callback, Rule):
+            late = callback.monitor not in directions
+            if late and writable(callback.monitor, given):
+                hosts.append(HostRule(len(rules)))
+                rules.append(callback.bind(directions, written=True))
+            else:
+                rules.append(callback.bind(directions))
+        else:
+            raise mistyped(
+                "callbacks",
+                repr(callback),
+                "rules and callbacks of onefit",
+                "write callbacks=[onefit.callbacks.EarlyStopping()], or "
+                "derive yours from onefit.callbacks.Callback",
+            )
+    return hosts, rules
 
 
 def read_rows(

@@ -8,6 +8,7 @@ import numpy as np
 from onefit import config
 from onefit.config import set_random_seed
 from onefit.errors import invalid, mistyped, unknown
+from onefit.spellings import keras_keywords
 
 __all__ = [
     "normalize",
@@ -18,6 +19,7 @@ __all__ = [
 ]
 
 
+@keras_keywords
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     """Class numbers as one-hot rows: y_k = 1 where k is the class, and 0 elsewhere.
 
@@ -86,6 +88,7 @@ def _odd(numbers: np.ndarray) -> np.ndarray:
     return numbers[~np.isfinite(numbers) | (np.floor(numbers) != numbers)]
 
 
+@keras_keywords
 def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
     """Vectors of norm 1, x / ‖x‖ along an axis; 0 stays 0.
 
@@ -109,6 +112,7 @@ def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
     return x / np.where(norm == 0, 1, norm).astype(x.dtype)
 
 
+@keras_keywords
 def pad_sequences(
     sequences: Sequence[Any],
     maxlen: int | None = None,

@@ -3,16 +3,17 @@
 import json
 import os
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from onefit.models.history import History
-from onefit.spellings import keras_keywords
+from onefit.networks.sequential import SequentialNetwork
+from onefit.spellings import METHODS, keras_keywords
 from onefit.training import evaluation
 from onefit.training.compiled import Compiled
 from onefit.training.loop import fit
 from onefit.training.options import Callbacks, FitOptions
 from onefit.training.prepare import build_job
-from onefit.types import Config, Data, Tree
+from onefit.types import Config, Data, Identifier, Tree
 
 if TYPE_CHECKING:
     from onefit.files.limits import Limits
@@ -129,6 +130,22 @@ class Model(Compiled, face="Functional"):
             watch(job, check=not self.checked)
             self.checked = True
         return fit(job, History(self))
+
+    def reset_metrics(self) -> None:
+        """Empties the metrics that `compile` was given as objects.
+
+        Each call of `fit`, `evaluate` and `train_on_batch` begins with empty ones.
+        """
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def __getattr__(self, name: str) -> NoReturn:
+        told = METHODS.get(name)
+        if told is None:
+            object.__getattribute__(self, name)  # raises what it would have raised
+        raise AttributeError(
+            f"{type(self).__name__} has no {name!r}. {told}", name=name, obj=self
+        )
 
     # The guide -----------------------------------------------------------------------
 
@@ -311,7 +328,7 @@ class Model(Compiled, face="Functional"):
 
     @keras_keywords
     def save(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:
-        """Writes the model to a `.keras` file, which Keras opens too.
+        """Writes the model to a `.keras` or `.h5` file, which Keras opens too.
 
         What `compile` said and the optimizer's state are in it: after
         `onefit.load_model` training goes on where it stopped.
@@ -341,7 +358,7 @@ class Model(Compiled, face="Functional"):
     def load_weights(
         self, filepath: str | os.PathLike, limits: "Limits | None" = None
     ) -> None:
-        """Takes the weights in a `.weights.h5`, `.safetensors` or `.keras` file.
+        """Takes the weights in a file: `.h5`, `.safetensors` or `.keras`.
 
         Args:
             filepath: The file.
@@ -359,6 +376,31 @@ class Model(Compiled, face="Functional"):
         from onefit.files.keras import config_of
 
         return config_of(self, compiled=False)["config"]
+
+    @classmethod
+    def from_config(
+        cls, config: Config, custom_objects: dict[str, Identifier] | None = None
+    ) -> "Model":
+        """The model of what `get_config` gave, with fresh weights.
+
+        Args:
+            config: What `get_config` of this class gave.
+            custom_objects: Your own classes and functions, by the names in it.
+
+        Raises:
+            ValueError: No config of such a model.
+
+        Example:
+            >>> from onefit import Input, Sequential
+            >>> from onefit.layers import Dense
+            >>> model = Sequential([Input((2,)), Dense(1)])
+            >>> Sequential.from_config(model.get_config()).count_params()
+            3
+        """
+        from onefit.files.keras import model_of
+
+        kind = "Sequential" if issubclass(cls, SequentialNetwork) else "Functional"
+        return cast(Model, model_of(kind, config, custom_objects))
 
     def to_json(self) -> str:
         """The model without its weights, as Keras' JSON."""

@@ -27,8 +27,8 @@ class ModelCheckpoint(Callback):
     """Saves the model, or its weights, after each epoch or every so many batches.
 
     Args:
-        filepath: The file, '.keras', or for weights alone '.weights.h5' (with the
-            optimizer's state) or '.safetensors' (without). It may hold
+        filepath: The file, '.keras' or '.h5', or for weights alone '.weights.h5'
+            (with the optimizer's state) or '.safetensors' (without). It may hold
             `{epoch:02d}` (from 1), `{batch:03d}` and the logs, as in
             'run/{epoch:02d}-{val_loss:.2f}.keras'.
         monitor: The log that says which model is the best.
@@ -67,7 +67,9 @@ class ModelCheckpoint(Callback):
     ) -> None:
         super().__init__()
         self.filepath = os.fspath(filepath)
-        endings = (".weights.h5", ".safetensors") if save_weights_only else (".keras",)
+        endings = (".keras", ".h5", ".hdf5")
+        if save_weights_only:
+            endings = (".weights.h5", ".safetensors")
         if not self.filepath.endswith(endings):
             raise invalid(
                 "ModelCheckpoint",

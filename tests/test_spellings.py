@@ -214,9 +214,9 @@ def test_a_method_is_named_by_the_class_that_people_hold():
 def test_attributes_of_keras_models_have_a_cure(name):
     model = onefit.Sequential()
     assert not hasattr(model, name)
-    with pytest.raises(AttributeError, match=r"(Write|The|Weights) .*\.$"):
+    with pytest.raises(AttributeError, match=r"(Write|The) .*\.$"):
         getattr(model, name)
-    with pytest.raises(AttributeError, match="no attribute 'other'$"):
+    with pytest.raises(AttributeError, match=r"no attribute 'other'$"):
         _ = model.other
 
 

@@ -192,6 +192,7 @@ ADVICE: dict[str, str] = {
     "save_traces": f"{_ALONE}there is one way to write a file",
     "reset_metrics": f"{_ALONE}each call begins its metrics anew",
     "training": "write model(x, training={value!r})",
+    "lr": "write optimizer=onefit.optimizers.Adam({value!r})",
     "layers": "write Sequential(layers), or Model(inputs, outputs)",
 }
 
@@ -210,7 +211,6 @@ METHODS: dict[str, str] = {
     "predict_generator": "Write model.predict(...).",
     "predict_proba": "Write model.predict(x): the outputs of softmax and sigmoid are "
     "probabilities.",
-    "quantize": "Weights are not quantised.",
     "sample_weights": "Write sample_weight=... in fit.",
     "to_yaml": "Write model.to_json().",
 }
@@ -277,9 +277,7 @@ Leave it out: nothing in a file is ever run, so there is no other mode.
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         if not kwargs.keys() <= known:
             place = where
-            if (
-                args and taken[0] == "self"
-            ):  # the class that people hold, not the one it is of
+            if args and taken[0] == "self":  # the class that people hold, not its base
                 place = re.sub(r"^\w+", type(args[0]).__name__, where)
             refuse_unknown(place, kwargs, names, "argument")
         return function(*args, **kwargs)

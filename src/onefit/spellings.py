@@ -204,8 +204,6 @@ METHODS: dict[str, str] = {
     "evaluate_generator": "Write model.evaluate(...).",
     "export": "Write onefit.interop.onnx.export(model, 'model.onnx') to serve it.",
     "fit_generator": "Write model.fit(...).",
-    "metrics_names": "The names are the keys of model.evaluate(x, y, return_dict=True) "
-    "and of history.history.",
     "predict_classes": "Write model.predict(x).argmax(axis=-1) for a softmax, "
     "(model.predict(x) > 0.5).astype(int) for a sigmoid.",
     "predict_generator": "Write model.predict(...).",

@@ -3,10 +3,11 @@
 import json
 import os
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn, Self, cast
 
+from onefit.description import arguments_of
 from onefit.models.history import History
-from onefit.networks.sequential import SequentialNetwork
+from onefit.networks.network import FACES
 from onefit.spellings import METHODS, keras_keywords
 from onefit.training import evaluation
 from onefit.training.compiled import Compiled
@@ -124,20 +125,12 @@ class Model(Compiled, face="Functional"):
             validation_freq,
         )
         job = build_job(self, x, y, options)
-        if self.watched and not self.run_eagerly:
+        if self.watched and not self.run_eagerly and job.task.heads:
             from onefit.guide.watch import watch
 
             watch(job, check=not self.checked)
             self.checked = True
         return fit(job, History(self))
-
-    def reset_metrics(self) -> None:
-        """Empties the metrics that `compile` was given as objects.
-
-        Each call of `fit`, `evaluate` and `train_on_batch` begins with empty ones.
-        """
-        for metric in self.metrics:
-            metric.reset_state()
 
     def __getattr__(self, name: str) -> NoReturn:
         told = METHODS.get(name)
@@ -372,7 +365,12 @@ class Model(Compiled, face="Functional"):
         load_weights(self, filepath, limits)
 
     def get_config(self) -> Config:
-        """The layers and their settings, as Keras writes them."""
+        """The layers and their settings, as Keras writes them.
+
+        Of a class with its own `__init__`, what that was given.
+        """
+        if type(self) not in FACES.values():
+            return {"name": self.name, "trainable": True} | arguments_of(self)
         from onefit.files.keras import config_of
 
         return config_of(self, compiled=False)["config"]
@@ -380,27 +378,18 @@ class Model(Compiled, face="Functional"):
     @classmethod
     def from_config(
         cls, config: Config, custom_objects: dict[str, Identifier] | None = None
-    ) -> "Model":
-        """The model of what `get_config` gave, with fresh weights.
+    ) -> Self:
+        """The network that `get_config` described, with fresh weights.
 
         Args:
-            config: What `get_config` of this class gave.
-            custom_objects: Your own classes and functions, by the names in it.
-
-        Raises:
-            ValueError: No config of such a model.
-
-        Example:
-            >>> from onefit import Input, Sequential
-            >>> from onefit.layers import Dense
-            >>> model = Sequential([Input((2,)), Dense(1)])
-            >>> Sequential.from_config(model.get_config()).count_params()
-            3
+            config: What `get_config` gave.
+            custom_objects: The classes and functions in it that are your own, by name.
         """
-        from onefit.files.keras import model_of
+        if cls not in FACES.values():
+            return cls(**config)
+        from onefit.files.keras import model_from_config
 
-        kind = "Sequential" if issubclass(cls, SequentialNetwork) else "Functional"
-        return cast(Model, model_of(kind, config, custom_objects))
+        return cast(Self, model_from_config(cls, config, custom_objects))
 
     def to_json(self) -> str:
         """The model without its weights, as Keras' JSON."""

@@ -207,6 +207,7 @@ DERIVATIVES = {
     "training/task.py": {"value_and_grad"},
     "plots/functions.py": {"grad"},
     "layers/cells.py": {"jvp"},
+    "layers/two_way.py": {"jvp"},  # of what has a backward pass of its own
     "guide/tracing/program.py": {"jvp"},
     "ops/linalg.py": {"jvp"},
     "tape/recording.py": {"vjp"},  # of what a block computed

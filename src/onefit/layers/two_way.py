@@ -149,7 +149,7 @@ def _linear(
     def flat_behind(held: list[Any], slopes: list[Any]) -> list[Any]:
         return list(behind(whole(held), out.unflatten(slopes)))
 
-    shapes = tuple((tuple(v.shape), v.dtype) for v in values)
+    shapes = tuple((jnp.shape(v), jnp.result_type(v)) for v in values)
     pair = _Pair(flat_ahead, flat_behind, len(held), shapes)
     return out.unflatten(_linear_p.bind(*held, *moved, pair=pair))
 

@@ -32,6 +32,7 @@ from onefit.saving import (
     deserialize_keras_object,
     serialize_keras_object,
 )
+from onefit.spellings import keras_keywords
 from onefit.training.progbar import Progbar
 from onefit.types import Tree
 
@@ -66,6 +67,7 @@ __all__ = [
 ]
 
 
+@keras_keywords
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     """Class numbers as one-hot rows: y_k = 1 where k is the class, and 0 elsewhere.
 
@@ -134,6 +136,7 @@ def _odd(numbers: np.ndarray) -> np.ndarray:
     return numbers[~np.isfinite(numbers) | (np.floor(numbers) != numbers)]
 
 
+@keras_keywords
 def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
     """Vectors of norm 1, x / ‖x‖ along an axis; 0 stays 0.
 
@@ -157,6 +160,7 @@ def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
     return x / np.where(norm == 0, 1, norm).astype(x.dtype)
 
 
+@keras_keywords
 def pad_sequences(
     sequences: abc.Sequence[Any],
     maxlen: int | None = None,

@@ -184,6 +184,10 @@ class InputLayer(SameShape, Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         given = self.batch_shape
+        if (
+            self.shape is None and given is None and self.told_shape
+        ):  # as Keras 2 has it
+            object.__setattr__(self, "shape", tuple(self.told_shape))
         if self.shape is None and given is None:
             raise invalid(
                 "Input",

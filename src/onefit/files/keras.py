@@ -82,7 +82,7 @@ def save_model(
         node["compile_config"] = settings
         optimizer = _variables(model) if settings else None
     weights = io.BytesIO()
-    keras_weights.write(weights, model.graph, model.name, optimizer)
+    keras_weights.write(weights, model.whole, model.name, optimizer)
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     metadata = {"keras_version": KERAS, "date_saved": now, "written_by": "onefit"}
     with (
@@ -109,12 +109,12 @@ def save_weights(
     _built("save_weights", model)
     if path.name.endswith(".safetensors"):
         metadata = {"written_by": "onefit", "model": model.name}
-        named = keras_weights.named(model.graph)
+        named = keras_weights.named(model.whole)
         safetensors.write(path, named, metadata, overwrite=overwrite)
         return
     optimizer = _variables(model) if model.optimizer is not None else None
     with replaced(path, overwrite=overwrite) as file:
-        keras_weights.write(file, model.graph, model.name, optimizer)
+        keras_weights.write(file, model.whole, model.name, optimizer)
 
 
 def config_of(model: Compiled, compiled: bool = True) -> Config:
@@ -300,9 +300,9 @@ def load_weights(
             return
         archive.refuse_missing(path, where)
         if path.name.endswith(".safetensors"):
-            wanted = keras_weights.named(model.graph)
+            wanted = keras_weights.named(model.whole)
             arrays = safetensors.read(path, where, wanted, limits)
-            keras_weights.put_named(model.graph, arrays)
+            keras_weights.put_named(model.whole, arrays)
             model.optimizer_state = None
             return
         with open(path, "rb") as file:
@@ -312,7 +312,7 @@ def load_weights(
 def _fill(model: Compiled, file: IO[bytes], where: str, limits: Limits) -> None:
     with keras_weights.read(file, where, limits) as store:
         arrays = store.arrays("optimizer")
-        keras_weights.put(model.graph, store)
+        keras_weights.put(model.whole, store)
         model.optimizer_state = None
         if model.optimizer is None or not arrays:
             return

@@ -35,7 +35,7 @@ def write_model(model: Network) -> Node:
     Raises:
         ValueError: A layer that settings do not describe, or that Keras has not.
     """
-    node = write_graph(model.graph)
+    node = write_graph(model.whole)
     node["config"]["name"] = model.name
     return node
 

@@ -3,7 +3,7 @@
 One file a family. A layer is a class of settings with `init`, `apply` or `compute`, and
 `output_shape`; `base.py` has the contract, `face.py` what people ask of an object
 (`kernel`, `weights`), `symbolic.py` what `Input` gives, `tapping.py` the places to look
-in. Layers use activations, initializers, regularizers, constraints and what those stand
+in, `host/` what runs on text and categories before the program. Layers use activations, initializers, regularizers, constraints and what those stand
 on. They know no loss, no network and no training.
 """
 # ruff: noqa: F401, F403, PLE0605
@@ -25,6 +25,10 @@ from onefit.layers.dense import *
 from onefit.layers.dropout import *
 from onefit.layers.einsum_dense import *
 from onefit.layers.embedding import *
+from onefit.layers.host.categories import *
+from onefit.layers.host.hashing import *
+from onefit.layers.host.lookup import *
+from onefit.layers.host.text_vectorization import *
 from onefit.layers.images import CenterCrop, Resizing
 from onefit.layers.merging import *
 from onefit.layers.normalization import *

@@ -11,6 +11,7 @@ from onefit import config
 from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.base import Layer
 from onefit.layers.face import DTypePolicy, as_shape
+from onefit.layers.host.texts import rows_of
 from onefit.layers.symbolic import Tensor, is_symbolic
 from onefit.networks.architecture import Architecture
 from onefit.networks.functional import (
@@ -22,8 +23,19 @@ from onefit.networks.functional import (
     several,
     unwrap_single,
 )
+from onefit.networks.host import Before, split
 from onefit.spellings import keras_keywords
-from onefit.types import Array, ArrayLike, Config, Mask, Shapes, Tree, batch_shape
+from onefit.types import (
+    Array,
+    ArrayLike,
+    Config,
+    Data,
+    Mask,
+    Shape,
+    Shapes,
+    Tree,
+    batch_shape,
+)
 from onefit.variables import Variable
 
 __all__ = ["FACES", "Network"]
@@ -48,14 +60,28 @@ class Network:
         name: The network's name.
 
     Attributes:
-        graph: The architecture: what is computed.
+        graph: The architecture that a program runs: what is computed from numbers.
+        whole: The architecture with what runs before the program: host layers.
+        before: That part alone, None where there is none.
 
     Raises:
         ValueError: An output that needs another input, with the path from there; an
             input that nothing needs; two layers of one name.
     """
 
-    graph: Architecture
+    whole: Architecture
+    before: Before | None = None
+
+    @property
+    def graph(self) -> Architecture:
+        """The architecture that a program runs; setting it sets the whole."""
+        return self._graph
+
+    @graph.setter
+    def graph(self, whole: Architecture) -> None:
+        entrance = getattr(self, "entrance_layer", None)
+        self.before, self._graph = split(whole, entrance)
+        self.whole = whole
 
     def __init_subclass__(cls, face: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -85,9 +111,9 @@ class Network:
         tensors = self.input_nest.tensors, self.output_nest.tensors
         graph = graph_of(*tensors, name or "functional")
         graph.entrance = unwrap_single([tensor.shape for tensor in tensors[0]])
+        name_layers(list(graph.layers), f"Model {graph.name!r}")
         self.graph = graph
-        self.graph._named = name is not None
-        name_layers(list(self.graph.layers), f"Model {self.name!r}")
+        self.whole._named = name is not None
         self._hold()
 
     def _start(self) -> None:
@@ -117,8 +143,8 @@ class Network:
 
         Those of a model without an Input of its own are its place in another.
         """
-        if self.input_nest is None and self.graph._calls:
-            return self.graph.input
+        if self.input_nest is None and self.whole._calls:
+            return self.whole.input
         return self.known_nest(self.input_nest).value
 
     @property
@@ -127,8 +153,8 @@ class Network:
 
         Those of a model without an Input of its own are its place in another.
         """
-        if self.output_nest is None and self.graph._calls:
-            return self.graph.output
+        if self.output_nest is None and self.whole._calls:
+            return self.whole.output
         return self.known_nest(self.output_nest).value
 
     @property
@@ -165,22 +191,22 @@ class Network:
     @property
     def name(self) -> str:
         """The model's name, also as a layer of another."""
-        return str(self.graph.name)
+        return str(self.whole.name)
 
     @name.setter
     def name(self, value: str) -> None:
-        self.graph.name = value
+        self.whole.name = self.graph.name = value
 
     # Weights -----------------------------------------------------------------------
 
     @property
     def layers(self) -> list[Any]:  # a Layer, with attributes of its own; a Network
         """The layers, in order; a model inside is one of them."""
-        return [getattr(layer, "face", layer) for layer in self.graph.layers]
+        return [getattr(layer, "face", layer) for layer in self.whole.layers]
 
     def _hold(self) -> None:
         """Tells the graph whose it is, for networks that have it as a layer."""
-        object.__setattr__(self.graph, "face", self)
+        object.__setattr__(self.whole, "face", self)
 
     def reset_states(self) -> None:
         """Makes stateful layers forget: their states are zero again."""
@@ -209,7 +235,7 @@ class Network:
     @property
     def built(self) -> bool:
         """Whether the model has its weights."""
-        return self.graph.built
+        return self.whole.built
 
     def get_weights(self) -> list[np.ndarray]:
         """All weights as numpy arrays, copied, layer by layer."""
@@ -286,13 +312,46 @@ class Network:
         self, x: Tree, training: bool | None = None, mask: Mask = None
     ) -> Tree:
         """The output for arrays; what Input gave makes the model a layer of a graph."""
-        x = self._take(x) if self.input_nest else x
+        graph = self.whole
+        if self.before is not None and not is_symbolic(x):
+            x, graph = self.numbers(x), self.graph
+        elif self.input_nest:
+            x = self._take(x)
         if not is_symbolic(x):
             self.ready_for(x)
         elif not self.built:
             self.build(unwrap_single([t.shape for t in jax.tree.leaves(x)]))
-        y = self.graph(x, training=training, mask=mask)
+        y = graph(x, training=training, mask=mask)
         return self.output_nest.arrange(y) if self.output_nest else y
+
+    # Before the program --------------------------------------------------------------
+
+    def numbers(self, x: Data) -> Data:
+        """The rows as the program takes them: host layers have looked at them.
+
+        Without host layers it is what was given.
+        """
+        if self.before is None or x is None:
+            return x
+        if self.input_nest is None:
+            self.build(batch_shape(rows_of(x, "x")))
+        assert self.before is not None
+        shapes = [tensor.shape for tensor in self.inputs]
+        return self.before.run(x, self.input_names, unwrap_single(shapes))
+
+    @property
+    def entries(self) -> list[tuple[str, Shape | None]]:
+        """The name and the shape of each value that the program takes."""
+        shapes = [None] if self.input_nest is None else [t.shape for t in self.inputs]
+        if self.before is None or self.input_nest is None:
+            return list(zip(self.input_names, shapes, strict=True))
+        handed = self.before.shapes(unwrap_single(shapes))
+        return list(zip(self.before.names(self.input_names), handed, strict=True))
+
+    @property
+    def entry_names(self) -> list[str]:
+        """The names of the values that the program takes."""
+        return [name for name, _ in self.entries]
 
     def _take(self, x: Tree) -> Tree:
         """Inputs in any of Keras' arrangements as the graph has them."""
@@ -327,7 +386,8 @@ class Network:
                 "at least one",
                 "add one: model.add(Dense(1))",
             )
-        self.graph.build(input_shape)
+        if self.before is None or not self.built:
+            self.whole.build(input_shape)
         return self
 
     # The face of a layer -------------------------------------------------------------
@@ -373,7 +433,7 @@ class Network:
 
     def compute_output_shape(self, input_shape: Shapes) -> Shapes:
         """The shapes of the outputs, arranged as they are, for those of the inputs."""
-        shape = self.graph.compute_output_shape(input_shape)
+        shape = self.whole.compute_output_shape(input_shape)
         return self.output_nest.arrange(shape) if self.output_nest else shape
 
     def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:

@@ -73,7 +73,7 @@ def summary(
 
     Source: lecture 004, section 2.2, "Number of parameters".
     """
-    graph = cast(Graph, getattr(model, "graph", model))
+    graph = cast(Graph, getattr(model, "whole", model))
     shapes = _output_shapes(graph)
     columns: dict[str, Callable[[Layer], str]] = {
         "Layer (type)": lambda layer: f"{layer.name} ({_kind(layer)})",

@@ -130,7 +130,8 @@ class Ensemble(Model):
         for name, value in (("batch_size", batch_size), ("steps", steps)):
             if value is not None:
                 whole(name, value, 1)
-        x = rows.as_batch(x, finite=False, inputs=self.input_names).x
+        x = self.numbers(x)
+        x = rows.as_batch(x, finite=False, inputs=self.entry_names).x
         if steps is not None:
             x = jax.tree.map(lambda a: a[: steps * (batch_size or 32)], x)
         self.graph.output_shape(batch_shape(x))

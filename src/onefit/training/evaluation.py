@@ -154,7 +154,8 @@ def predict(
     callbacks: Callbacks = None,
 ) -> Tree:
     """The outputs for these rows; `Model.predict` explains the arguments."""
-    x = rows.as_batch(x, finite=False, inputs=model.input_names).x
+    x = model.numbers(x)
+    x = rows.as_batch(x, finite=False, inputs=model.entry_names).x
     x = as_columns(model, x)
     for name, value in (("batch_size", batch_size), ("steps", steps)):
         if value is not None:

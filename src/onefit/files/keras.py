@@ -227,11 +227,15 @@ def load_model(
     custom_objects, limits = _checked(custom_objects), limits or Limits()
     with (
         _refusing(where),
-        archive.members(path, where, limits, (CONFIG, WEIGHTS)) as (text, weights),
+        archive.members(path, where, limits, (CONFIG, WEIGHTS)) as (
+            (text, weights),
+            vocabularies,
+        ),
     ):
         node = archive.parsed(text.getvalue(), where, limits, f"a {CONFIG}")
         with keras_weights.read(weights, where, limits) as store:
             reader = keras_config.Reader(custom_objects, limits)
+            store.vocabularies = vocabularies
             build = functools.partial(keras_weights.build, store=store)
             model, layers = Loader(reader, build).model(node, where)
             assert isinstance(model, Compiled)  # as all of FACES are
@@ -295,7 +299,7 @@ def load_weights(
     _built("load_weights", model)
     with _refusing(where):
         if path.name.endswith(".keras"):
-            with archive.members(path, where, limits, (WEIGHTS,)) as (weights,):
+            with archive.members(path, where, limits, (WEIGHTS,)) as ((weights,), _):
                 _fill(model, weights, where, limits)
             return
         archive.refuse_missing(path, where)

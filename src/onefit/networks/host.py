@@ -15,13 +15,12 @@ from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer
 from onefit.layers.base import where as named
 from onefit.layers.core import InputLayer
-from onefit.layers.host.texts import rows_of
 from onefit.networks.architecture import Architecture
 from onefit.networks.functional import by_name, inlined, several, unwrap_single
 from onefit.networks.graph import Graph, Node
 from onefit.types import Data, Shape, Shapes, Tree, batch_shape, is_shape
 
-__all__ = ["Before", "begins_with_text", "split"]
+__all__ = ["Before", "begins_with_text", "shape_of", "split"]
 
 
 def on_host(layer: Layer) -> bool:
@@ -51,7 +50,7 @@ class Before(NamedTuple):
     handed: tuple[int, ...]
 
     def names(self, inputs: Sequence[str]) -> list[str]:
-        """What the values for the rest are called: inputs, and layers that give them."""
+        """The names of the values for the rest: of inputs, and of layers."""
         makers = self.graph.makers()
         found: list[str] = []
         for value in self.handed:
@@ -122,7 +121,7 @@ def _arranged(x: Data, names: Sequence[str]) -> Sequence[Data]:
 
 def _fitted(rows: Data, shape: Shape, place: str) -> np.ndarray:
     """Rows as an array with as many axes as an input has; one of size 1 may differ."""
-    array = rows_of(rows, place)
+    array = _read(rows, place)
     if array.ndim == 0:
         raise mistyped(place, repr(array.item()), "rows", f"write [{array.item()!r}]")
     if not len(array):
@@ -132,6 +131,17 @@ def _fitted(rows: Data, shape: Shape, place: str) -> np.ndarray:
     if array.ndim == len(shape) + 1 and array.shape[-1] == 1:
         return array[..., 0]
     return array
+
+
+def shape_of(x: Data) -> Shape:
+    """The shape of rows in any form, the batch as None."""
+    return (None, *_read(_arranged(x, ["x"])[0], "x").shape[1:])
+
+
+def _read(rows: Data, place: str) -> np.ndarray:
+    from onefit.layers.host.texts import rows_of  # few programs need it
+
+    return rows_of(rows, place)
 
 
 def _sources(node: Node) -> list[int]:
@@ -169,7 +179,9 @@ def split(
     early = _early(flat)
     starts = np.cumsum([flat.inputs, *(node.outputs for node in flat.nodes)])
     made = {
-        int(starts[i]) + k: i for i, n in enumerate(flat.nodes) for k in range(n.outputs)
+        int(starts[i]) + k: i
+        for i, n in enumerate(flat.nodes)
+        for k in range(n.outputs)
     }
     late = [i for i in range(len(flat.nodes)) if i not in early]
     wanted = [v for i in late for v in _sources(flat.nodes[i])]

@@ -11,7 +11,6 @@ from onefit import config
 from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.base import Layer
 from onefit.layers.face import DTypePolicy, as_shape
-from onefit.layers.host.texts import rows_of
 from onefit.layers.symbolic import Tensor, is_symbolic
 from onefit.networks.architecture import Architecture
 from onefit.networks.functional import (
@@ -23,7 +22,7 @@ from onefit.networks.functional import (
     several,
     unwrap_single,
 )
-from onefit.networks.host import Before, split
+from onefit.networks.host import Before, shape_of, split
 from onefit.spellings import keras_keywords
 from onefit.types import (
     Array,
@@ -334,7 +333,7 @@ class Network:
         if self.before is None or x is None:
             return x
         if self.input_nest is None:
-            self.build(batch_shape(rows_of(x, "x")))
+            self.build(shape_of(x))
         assert self.before is not None
         shapes = [tensor.shape for tensor in self.inputs]
         return self.before.run(x, self.input_names, unwrap_single(shapes))

@@ -9,7 +9,7 @@ import numpy as np
 from onefit import config
 from onefit.layers.base import Layer, where
 from onefit.layers.symbolic import is_symbolic
-from onefit.types import Array, Data, Mask, Params, Shapes, State, Tree
+from onefit.types import Array, Mask, Params, Shapes, State, Tree
 
 __all__ = ["HostLayer", "encoded", "encoded_shape"]
 
@@ -63,9 +63,7 @@ class HostLayer(Layer, abstract=True):
         small = y.dtype.kind == "f" or not y.size or abs(y).max() < 2**31
         return jnp.asarray(y, self.dtype) if small else y
 
-    def apply(
-        self, params: Params, state: State, x: Tree, **options: Any
-    ) -> NoReturn:
+    def apply(self, params: Params, state: State, x: Tree, **options: Any) -> NoReturn:
         """Refused: a program has no text, and no look-ups in a vocabulary."""
         raise self.misfit(
             "numbers of a program",

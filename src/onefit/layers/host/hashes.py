@@ -31,9 +31,7 @@ def _number(value: int) -> np.uint64:
     return np.uint64(value & 0xFFFFFFFFFFFFFFFF)
 
 
-def _by_length(
-    strings: Sequence[bytes], hash_: Callable[[np.ndarray], Words]
-) -> Words:
+def _by_length(strings: Sequence[bytes], hash_: Callable[[np.ndarray], Words]) -> Words:
     """A hash of each string; `hash_` takes a matrix of the bytes of equally long ones.
 
     Each string is hashed once, however often it comes.
@@ -106,9 +104,7 @@ def _up_to_16(s: np.ndarray) -> Words:
         return _joined(c, d, factor)
     if n >= 4:
         a = _fetch(s, 0, 4)
-        return _joined(
-            np.uint64(n) + (a << np.uint64(3)), _fetch(s, n - 4, 4), factor
-        )
+        return _joined(np.uint64(n) + (a << np.uint64(3)), _fetch(s, n - 4, 4), factor)
     if n == 0:
         return np.full(len(s), K2)
     a, b, c = (s[:, i].astype(np.uint64) for i in (0, n >> 1, n - 1))
@@ -122,9 +118,7 @@ def _up_to_32(s: np.ndarray) -> Words:
     a, b = _fetch(s, 0) * K1, _fetch(s, 8)
     c, d = _fetch(s, n - 8) * factor, _fetch(s, n - 16) * K2
     return _joined(
-        _rotate(a + b, 43) + _rotate(c, 30) + d,
-        a + _rotate(b + K2, 18) + c,
-        factor,
+        _rotate(a + b, 43) + _rotate(c, 30) + d, a + _rotate(b + K2, 18) + c, factor
     )
 
 
@@ -138,9 +132,7 @@ def _up_to_64(s: np.ndarray) -> Words:
     e, f = _fetch(s, 16) * factor, _fetch(s, 24)
     g, h = (y + _fetch(s, n - 32)) * factor, (z + _fetch(s, n - 24)) * factor
     return _joined(
-        _rotate(e + f, 43) + _rotate(g, 30) + h,
-        e + _rotate(f + a, 18) + g,
-        factor,
+        _rotate(e + f, 43) + _rotate(g, 30) + h, e + _rotate(f + a, 18) + g, factor
     )
 
 

@@ -2,7 +2,7 @@
 """Categories without a vocabulary: a hash says which bin each falls into."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,7 +19,22 @@ from onefit.types import Config, Data, Shapes, Tree
 __all__ = ["HashedCrossing", "Hashing"]
 
 
-class Hashing(HostLayer):
+class _Bins(HostLayer, abstract=True):
+    """What both hashing layers share: how many bins there are, and what comes out."""
+
+    takes_text = True
+
+    num_bins: int = setting(check=whole(1))
+    sparse: bool = setting(default=False, check=dense)
+
+    def get_config(self) -> Config:
+        """The settings by Keras' names; Keras wants a whole type for whole numbers."""
+        settings = super().get_config()
+        whole_ = settings["dtype"] is None and self.gives == "int32"
+        return settings | ({"dtype": "int64"} if whole_ else {})
+
+
+class Hashing(_Bins):
     """Categories as numbers of bins: a = hash(x) mod num_bins.
 
     There is no vocabulary; two categories may share a bin. It runs on the host, before
@@ -49,15 +64,15 @@ class Hashing(HostLayer):
     Source: Keras, `keras.layers.Hashing`.
     """
 
-    takes_text = True
-
-    num_bins: int = setting(check=whole(1))
     mask_value: Any = None
     salt: Any = setting(default=None, convert=salted)
     output_mode: str = setting(
-        default="int", convert=mode, check=one_of("int", "one_hot", "multi_hot", "count")
+        default="int",
+        convert=mode,
+        check=one_of("int", "one_hot", "multi_hot", "count"),
     )
-    sparse: bool = setting(default=False, check=dense)
+
+    _order: ClassVar[str] = "num_bins mask_value salt output_mode sparse"
 
     def look(self, x: Tree) -> np.ndarray:
         values = _categories(x, self.place())
@@ -87,8 +102,8 @@ def _categories(x: Data, place: str) -> np.ndarray:
     return as_wholes(values, place)
 
 
-class HashedCrossing(HostLayer):
-    """Combinations of categories as numbers of bins: a = hash(x₁, x₂, ...) mod num_bins.
+class HashedCrossing(_Bins):
+    """Combinations of categories as numbers of bins: a = hash(x₁, x₂) mod num_bins.
 
     What two features mean only together (a latitude and a longitude) gets a number of
     its own. It runs on the host, before the program.
@@ -113,19 +128,19 @@ class HashedCrossing(HostLayer):
     Source: Keras, `keras.layers.HashedCrossing`.
     """
 
-    takes_text = True
-
-    num_bins: int = setting(check=whole(1))
     output_mode: str = setting(
         default="int", convert=mode, check=one_of("int", "one_hot")
     )
-    sparse: bool = setting(default=False, check=dense)
+
+    _order: ClassVar[str] = "num_bins output_mode sparse"
 
     def gather(self, *inputs: Any, **options: Any) -> tuple[Tree, Config]:
         x, options = super().gather(*inputs, **options)
         if not isinstance(x, list | tuple) or len(x) < 2:
             raise self.misfit(
-                "one column" if not isinstance(x, list | tuple) else f"{len(x)} columns",
+                "one column"
+                if not isinstance(x, list | tuple)
+                else f"{len(x)} columns",
                 "two columns or more",
                 "write layer((a, b))",
             )

@@ -1,7 +1,6 @@
 # ruff: noqa: D102
 """Layers that look categories up: the place of a value in a vocabulary."""
 
-import collections
 from typing import Any, ClassVar
 
 import numpy as np
@@ -134,7 +133,10 @@ class StringLookup(_Categories):
             return value.decode(self.encoding)
         if not isinstance(value, str):
             raise mistyped(
-                self.place(), f"{value!r} in the vocabulary", "strings", "write str(...)"
+                self.place(),
+                f"{value!r} in the vocabulary",
+                "strings",
+                "write str(...)",
             )
         return str(value)
 
@@ -203,9 +205,7 @@ class IntegerLookup(_Categories):
 
     oov_token: Any = -1
     vocabulary_dtype: str = setting(default="int64", check=one_of("int64"))
-    oov_method: str = setting(
-        default="floormod", check=one_of("floormod", "farmhash")
-    )
+    oov_method: str = setting(default="floormod", check=one_of("floormod", "farmhash"))
     salt: Any = setting(default=None, convert=salted)
 
     _order: ClassVar[str] = (
@@ -229,9 +229,7 @@ class IntegerLookup(_Categories):
                 return whole
         except (TypeError, ValueError):
             pass
-        raise invalid(
-            self.place(), f"{value!r} in the vocabulary", "whole numbers"
-        )
+        raise invalid(self.place(), f"{value!r} in the vocabulary", "whole numbers")
 
     def _values(self, x: Data) -> np.ndarray:
         return as_wholes(x, self.place())

@@ -39,9 +39,11 @@ def _widths(place: str, name: str, value: Any) -> None:
     if value is not None and not all(is_whole(width, 1) for width in each):
         fix = "write ngrams=2 for words and pairs of words"
         whole_numbers = "None, a positive whole number, or several"
-        raise mistyped(place, f"{name}={value!r}", whole_numbers, fix) if not isinstance(
-            value, str
-        ) else unknown(f"{name} of {place}", value, ["None", "2", "(1, 2)"])
+        raise (
+            mistyped(place, f"{name}={value!r}", whole_numbers, fix)
+            if not isinstance(value, str)
+            else unknown(f"{name} of {place}", value, ["None", "2", "(1, 2)"])
+        )
 
 
 class TextVectorization(Lookup):

@@ -82,17 +82,14 @@ def as_texts(value: Data, where: str, encoding: str = "utf-8") -> np.ndarray:
             "for s in x]",
         )
     raise mistyped(
-        where,
-        f"{bad!r} in row {row}",
-        "text in every row",
-        "write [str(s) for s in x]",
+        where, f"{bad!r} in row {row}", "text in every row", "write [str(s) for s in x]"
     )
 
 
 def _is_missing(value: Any) -> bool:
     """None, NaN, and what pandas writes for them."""
     named = type(value).__name__ in ("NAType", "NaTType")
-    return value is None or named or (isinstance(value, float) and value != value)
+    return value is None or named or (isinstance(value, float) and np.isnan(value))
 
 
 def as_wholes(value: Data, where: str) -> np.ndarray:
@@ -111,10 +108,7 @@ def as_wholes(value: Data, where: str) -> np.ndarray:
             raise _unwhole(where, array.ravel()[missing[0]], missing[0], array)
         text = next((s for s in array.ravel() if not isinstance(s, int)), None)
         raise mistyped(
-            where,
-            f"{text!r}",
-            "whole numbers",
-            "take StringLookup or Hashing for text",
+            where, f"{text!r}", "whole numbers", "take StringLookup or Hashing for text"
         )
     with np.errstate(invalid="ignore"):
         odd = np.flatnonzero(~np.isfinite(array) | (np.floor(array) != array))

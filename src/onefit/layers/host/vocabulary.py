@@ -260,8 +260,7 @@ class Lookup(HostLayer, abstract=True):
                 raise invalid(
                     place,
                     f"the special token {token!r} at place {words.index(token)}",
-                    "words alone, or all special tokens first: "
-                    f"{[*self._specials]}",
+                    f"words alone, or all special tokens first: {[*self._specials]}",
                     "leave it out",
                 )
         size = sum(self.special) + len(words)
@@ -377,4 +376,3 @@ class Lookup(HostLayer, abstract=True):
         several = self.num_oov_indices > 1
         ids[away] = self.special.mask + (buckets(away) if several else 0)
         return ids
-

@@ -100,5 +100,3 @@ def _applied(function: Function, texts: list[str]) -> Any:
 
 def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
-
-

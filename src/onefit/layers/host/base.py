@@ -90,6 +90,10 @@ def encoded(ids: Array, mode: str, depth: int, dtype: Any, xp: Any = np) -> Arra
     ids = ids[None] if ids.ndim == 0 else ids
     if mode == "one_hot" and ids.ndim > 1 and ids.shape[-1] == 1:
         ids = ids[..., 0]
+    if mode == "one_hot" and xp is np:  # no matrix of comparisons
+        out, there = np.zeros((ids.size, depth), dtype), (ids >= 0) & (ids < depth)
+        out[np.flatnonzero(there), ids[there]] = 1
+        return out.reshape(*ids.shape, depth)
     rows = ids[..., None] == xp.arange(depth)
     if mode == "one_hot":
         return rows.astype(dtype)

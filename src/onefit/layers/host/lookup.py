@@ -59,15 +59,11 @@ class _Categories(Lookup, abstract=True):
     def _array(self, tokens: list) -> np.ndarray:
         raise NotImplementedError
 
-    def tally(self, data: Data, tally: Tally) -> Tally:
+    def tally(self, data: Data, tally: Tally) -> None:
         values = self._values(data)
-        tally.tokens.update(values.ravel().tolist())
-        if self.output_mode != "tf_idf":
-            return tally
-        rows = values.reshape(len(values) if values.ndim else 1, -1).tolist()
-        for row in rows:
-            tally.documents.update(set(row))
-        return tally._replace(rows=tally.rows + len(rows))
+        count = len(values) if values.ndim else 1
+        rows = np.repeat(np.arange(count), values.size // max(count, 1))
+        tally.add(values.ravel().tolist(), rows, count)
 
 
 class StringLookup(_Categories):

@@ -3,6 +3,7 @@
 
 import functools
 import itertools
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,8 +14,8 @@ from onefit.description import setting
 from onefit.errors import is_whole, mistyped, unknown
 from onefit.layers.host.base import encoded
 from onefit.layers.host.texts import as_texts
-from onefit.layers.host.vocabulary import DROPPED, UNKNOWN, Lookup, Tally
-from onefit.layers.host.words import CLEANING, END, cleaned, cut, joined, run_together
+from onefit.layers.host.vocabulary import DROPPED, Lookup, Tally
+from onefit.layers.host.words import CLEANING, cut, ends_of, grams
 from onefit.layers.settings import only
 from onefit.types import Data, Shapes, Tree
 
@@ -157,40 +158,25 @@ class TextVectorization(Lookup):
             )
         return texts
 
-    def _words(self, texts: np.ndarray) -> list[list[bytes]]:
-        """The words of each row."""
-        flat = cleaned(texts.ravel().tolist(), self.standardize)
-        rows = cut(flat, self.split)
-        if texts.ndim == 2:
-            width = texts.shape[1]
-            flat_words = [word for row in rows for word in row]
-            rows = [flat_words[i : i + width] for i in range(0, len(rows), width)]
-        if self.ngrams is None:
-            return rows
-        several = self.ngrams
+    def _grams(self, texts: np.ndarray) -> Iterator[tuple[Iterable, np.ndarray]]:
+        """The words of some rows, and which row each is of; pairs of words next."""
+        words = cut(texts.ravel().tolist(), self.standardize, self.split)
+        if texts.ndim == 2 and texts.shape[1] > 1:  # each of them is a word
+            ends, width = ends_of(words), texts.shape[1]
+            inner = {end for i, end in enumerate(ends) if (i + 1) % width}
+            words = [word for i, word in enumerate(words) if i not in inner]
+        several = self.ngrams or (1,)
         widths = several if isinstance(several, tuple) else range(1, several + 1)
-        return joined(rows, tuple(widths))
+        return grams(words, tuple(widths))
 
-    @property
-    def _plain(self) -> bool:
-        """Whether many texts can be cut as one."""
-        named = not callable(self.standardize)
-        return named and self.split == "whitespace" and self.ngrams is None
-
-    def tally(self, data: Data, tally: Tally) -> Tally:
+    def tally(self, data: Data, tally: Tally) -> None:
         texts = self._rows(data)
-        documents = self.output_mode == "tf_idf"
         for at in range(0, len(texts), CHUNK):
-            part = texts[at : at + CHUNK]
-            if self._plain and not documents:
-                words = run_together(part.tolist(), self.standardize).split()
-                tally.tokens.update(words)
-                continue
-            for row in self._words(part):
-                tally.tokens.update(row)
-                tally.documents.update(set(row) if documents else ())
-        tally.tokens.pop(END, None)
-        return tally._replace(rows=tally.rows + len(texts))
+            part, count = texts[at : at + CHUNK], len(texts[at : at + CHUNK])
+            made = list(self._grams(part))
+            # A document may have a word alone and in pairs: all are counted at once.
+            tokens = itertools.chain.from_iterable(tokens for tokens, _ in made)
+            tally.add(tokens, np.concatenate([rows for _, rows in made]), count)
 
     # Numbers --------------------------------------------------------------------------
 
@@ -199,46 +185,45 @@ class TextVectorization(Lookup):
         """The number of each word, as bytes."""
         padding = 0 if self.output_mode == "int" else DROPPED
         words = {word.encode(): number for word, number in self.numbers.items()}
-        return words | {b"": padding, END: UNKNOWN}
+        return words | {b"": padding}
 
     def _ids(self, texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The numbers of all words of some rows, one after another; and how many."""
-        oov = itertools.repeat(self.special.mask)
-        if self._plain:
-            words = run_together(texts.tolist(), self.standardize).split()
-            ids = np.fromiter(map(self.codes.get, words, oov), np.int32, len(words))
-            ends = np.flatnonzero(ids == UNKNOWN)
-            counts = np.diff([-1, *ends, len(ids)]) - 1
-            return ids[ids != UNKNOWN], counts
-        rows = self._words(texts)
-        counts = np.fromiter(map(len, rows), np.int64, len(rows))
-        words = itertools.chain.from_iterable(rows)
-        return np.fromiter(map(self.codes.get, words, oov), np.int32), counts
+        """The numbers of all words of some rows, and the row of each."""
+        oov, parts = itertools.repeat(self.special.mask), []
+        for tokens, rows in self._grams(texts):
+            ids = np.fromiter(map(self.codes.get, tokens, oov), np.int32, len(rows))
+            parts.append((ids[rows >= 0], rows[rows >= 0]))
+        ids, rows = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        if len(parts) > 1:
+            order = np.argsort(rows, kind="stable")
+            ids, rows = ids[order], rows[order]
+        return ids, rows
 
     def look(self, x: Tree) -> np.ndarray:
         single = np.ndim(x) == 0 or isinstance(x, str | bytes)
         texts = self._rows(x)
-        starts = range(0, max(len(texts), 1), CHUNK)
-        parts = [self._ids(texts[at : at + CHUNK]) for at in starts]
+        pieces = [texts[at : at + CHUNK] for at in range(0, len(texts), CHUNK)]
         if self.output_mode in ("int", "one_hot"):
-            y = self._padded(parts)
+            y = self._in_order([(len(piece), *self._ids(piece)) for piece in pieces])
         else:
-            y = np.concatenate([self._counted(*part) for part in parts])
-        y = y[: len(texts)]  # of no texts there are no rows
+            y = np.zeros((len(texts), self._depth), config.floatx())
+            for i, piece in enumerate(pieces):
+                self._count(y[i * CHUNK : (i + 1) * CHUNK], *self._ids(piece))
         return y[0] if single else y
 
-    def _padded(self, parts: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-        counts = np.concatenate([n for _, n in parts])
-        width = self.output_sequence_length or int(counts.max(initial=0))
-        empty = 0 if self.output_mode == "int" else DROPPED
-        out = np.full((len(counts), width), empty, np.int32)
+    def _in_order(self, parts: list[tuple[int, np.ndarray, np.ndarray]]) -> np.ndarray:
+        """Rows of one length: the numbers in their order, then padding."""
+        counts = [np.bincount(rows, minlength=n) for n, _, rows in parts]
+        longest = max((int(c.max(initial=0)) for c in counts), default=0)
+        width = self.output_sequence_length or longest
+        padding = 0 if self.output_mode == "int" else DROPPED
+        out = np.full((sum(n for n, *_ in parts), width), padding, np.int32)
         at = 0
-        for ids, n in parts:
-            steps = np.arange(len(ids)) - np.repeat(np.cumsum(n) - n, n)
-            kept = np.minimum(n, width)
-            rows = out[at : at + len(n)]
-            rows[np.arange(width) < kept[:, None]] = ids[steps < width]
-            at += len(n)
+        for (n, ids, rows), count in zip(parts, counts, strict=True):
+            steps = np.arange(len(ids)) - (np.cumsum(count) - count)[rows]
+            there = np.arange(width) < count[:, None]
+            out[at : at + n][there] = ids[steps < width]
+            at += n
         if self.output_mode == "int":
             return out
         return encoded(out[..., None], "one_hot", self._depth, config.floatx())
@@ -247,18 +232,17 @@ class TextVectorization(Lookup):
     def _depth(self) -> int:
         return self.depth or self.vocabulary_size()
 
-    def _counted(self, ids: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        """How often each word of the vocabulary comes, row by row."""
-        depth, n = self._depth, len(counts)
-        rows = np.repeat(np.arange(n), counts)[ids != DROPPED]
-        ids = ids[ids != DROPPED]
+    def _count(self, out: np.ndarray, ids: np.ndarray, rows: np.ndarray) -> None:
+        """Puts into rows of zeros how often each word of the vocabulary comes."""
+        rows, ids = rows[ids != DROPPED], ids[ids != DROPPED]
         if self.output_mode == "multi_hot":
-            out = np.zeros((n, depth), config.floatx())
             out[rows, ids] = 1
-            return out
-        out = np.bincount(rows * depth + ids, minlength=n * depth).reshape(n, depth)
-        out = out.astype(config.floatx())
-        return out * self.padded_idf(depth) if self.output_mode == "tf_idf" else out
+            return
+        cells, n = np.unique(rows * out.shape[1] + ids, return_counts=True)
+        counts = n.astype(out.dtype)
+        if self.output_mode == "tf_idf":
+            counts *= self.padded_idf(out.shape[1])[cells % out.shape[1]]
+        out.reshape(-1)[cells] = counts
 
     def output_shape(self, input_shape: Shapes) -> Shapes:
         batch, *rest = input_shape

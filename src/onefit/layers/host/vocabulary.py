@@ -3,6 +3,7 @@
 
 import collections
 import functools
+import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -41,18 +42,42 @@ def _size(place: str, name: str, value: Any) -> None:
     whole(2, optional=True)(place, name, value)
 
 
-class Tally(NamedTuple):
-    """What `adapt` counts.
+class Tally:
+    """What `adapt` counts: how often each token comes, and in how many documents.
 
-    Attributes:
-        tokens: How often each token comes.
-        documents: In how many documents each comes, where that is asked for.
-        rows: How many documents there are.
+    Args:
+        documents: Whether documents are counted.
     """
 
-    tokens: collections.Counter
-    documents: collections.Counter
-    rows: int
+    def __init__(self, documents: bool) -> None:
+        # A token that is new gets the next number.
+        self.numbers: dict[Any, int] = collections.defaultdict(
+            itertools.count().__next__
+        )
+        self.counts = np.zeros(0, np.int64)
+        self.documents = np.zeros(0, np.int64) if documents else None
+        self.rows = 0
+
+    def add(self, tokens: Iterable, rows: np.ndarray, count: int) -> None:
+        """Counts some tokens.
+
+        Args:
+            tokens: The tokens.
+            rows: The document of each; of those below 0 it is none that counts.
+            count: How many documents there are.
+        """
+        ids = np.fromiter(map(self.numbers.__getitem__, tokens), np.int64, len(rows))
+        ids, rows, known = ids[rows >= 0], rows[rows >= 0], len(self.numbers)
+        self.counts = _sum(self.counts, np.bincount(ids, minlength=known))
+        if self.documents is not None:
+            once = np.unique(rows * known + ids) % max(known, 1)
+            self.documents = _sum(self.documents, np.bincount(once, minlength=known))
+            self.rows += count
+
+
+def _sum(short: np.ndarray, long: np.ndarray) -> np.ndarray:
+    long[: len(short)] += short
+    return long
 
 
 class Special(NamedTuple):
@@ -122,7 +147,7 @@ class Lookup(HostLayer, abstract=True):
         """A token of a vocabulary in the form in which it is kept."""
         raise NotImplementedError
 
-    def tally(self, data: Data, tally: Tally) -> Tally:
+    def tally(self, data: Data, tally: Tally) -> None:
         """Counts the tokens of one batch."""
         raise NotImplementedError
 
@@ -292,12 +317,17 @@ class Lookup(HostLayer, abstract=True):
             ValueError, TypeError: Data that are empty, or not what the layer takes.
         """
         del batch_size
-        counts = Tally(collections.Counter(), collections.Counter(), 0)
+        tally = Tally(documents=self.output_mode == "tf_idf")
         for batch in batches(data, steps):
-            counts = self.tally(batch, counts)
+            self.tally(batch, tally)
         special = {self.mask_token, self.oov_token}
-        found = [(n, self.as_token(w), w) for w, n in counts.tokens.items()]
-        found = sorted((f for f in found if f[1] not in special), reverse=True)
+        counts = tally.counts.tolist()
+        found = [
+            (counts[i], word, i)
+            for token, i in tally.numbers.items()
+            if counts[i] and (word := self.as_token(token)) not in special
+        ]
+        found.sort(reverse=True)
         if not found:
             raise invalid(
                 self.place(".adapt"), "data without a token", "one token or more"
@@ -305,9 +335,9 @@ class Lookup(HostLayer, abstract=True):
         if self.max_tokens is not None:
             found = found[: max(self.max_tokens - sum(self.special), 0)]
         weights = None
-        if self.output_mode == "tf_idf":
-            seen = np.array([counts.documents[raw] for *_, raw in found], "float64")
-            weights = tuple(np.log1p(counts.rows / (1 + seen)).tolist())
+        if tally.documents is not None:
+            seen = tally.documents[[i for *_, i in found]].astype("float64")
+            weights = tuple(np.log1p(tally.rows / (1 + seen)).tolist())
         self._renew(tuple(word for _, word, _ in found), weights)
 
     def update_state(self, data: Data) -> None:

@@ -4,8 +4,9 @@ Words are bytes, as bytes are cleaned and cut fastest: many texts as one, with a
 between them that no text has. Letters and blanks are those of ASCII, as TensorFlow's.
 """
 
+import contextlib
 import string
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from onefit.errors import invalid
 from onefit.types import Function
 
-__all__ = ["CLEANING", "END", "cleaned", "cut", "joined", "run_together"]
+__all__ = ["CLEANING", "END", "cut", "ends_of", "grams", "run_together"]
 
 END = b"\xff"
 """What stands between two texts; no text has it in UTF-8."""
@@ -42,7 +43,7 @@ def run_together(texts: Sequence[str], standardize: str | None) -> bytes:
     return whole.translate(*CLEANING[standardize])
 
 
-def cleaned(texts: list[str], standardize: Any) -> list[str]:
+def _cleaned(texts: list[str], standardize: Any) -> list[str]:
     """Each text after its cleaning, by name or by a function."""
     if callable(standardize):
         return [_text(t) for t in np.ravel(_applied(standardize, texts)).tolist()]
@@ -50,33 +51,71 @@ def cleaned(texts: list[str], standardize: Any) -> list[str]:
     return [part.decode() for part in whole.split(b" " + END + b" ")]
 
 
-def cut(texts: list[str], split: Any) -> list[list[bytes]]:
-    """The words of each text: by blanks, by characters, by a function, or all of it."""
-    if split is None:
-        return [[text.encode()] for text in texts]
-    if split == "whitespace":
-        return [text.encode().split() for text in texts]
-    if split == "character":
-        return [[letter.encode() for letter in text] for text in texts]
-    made = _applied(split, texts)
-    made = made.to_list() if hasattr(made, "to_list") else made
-    return [[_text(word).encode() for word in words] for words in made]
+def cut(texts: list[str], standardize: Any, split: Any) -> list[bytes]:
+    """The words of many texts, one after another, with `END` after each text.
 
-
-def joined(rows: list[list[bytes]], widths: Sequence[int]) -> list[list[bytes]]:
-    """Neighbouring words as one, for each width; in place of single ones.
-
-    >>> joined([[b"a", b"b", b"c"]], (1, 2))
-    [[b'a', b'b', b'c', b'a b', b'b c']]
+    Args:
+        texts: The texts.
+        standardize: How they are cleaned: by name, or by a function.
+        split: Where they are cut: by name, by a function, or nowhere.
     """
-    return [
-        [
-            b" ".join(words[i : i + width])
-            for width in widths
-            for i in range(len(words) - width + 1)
-        ]
-        for words in rows
-    ]
+    if split == "whitespace" and not callable(standardize):
+        return run_together(texts, standardize).split()
+    texts = _cleaned(texts, standardize)
+    if split is None:
+        rows: Iterable[Iterable] = [[text] for text in texts]
+    elif split == "whitespace":
+        rows = [text.encode().split() for text in texts]
+    elif split == "character":
+        rows = texts
+    else:
+        made = _applied(split, texts)
+        rows = made.to_list() if hasattr(made, "to_list") else made
+    words: list[bytes] = []
+    for row in rows:
+        words.extend(w if isinstance(w, bytes) else str(w).encode() for w in row)
+        words.append(END)
+    return words
+
+
+def ends_of(words: list[bytes]) -> list[int]:
+    """The places of `END`."""
+    ends: list[int] = []
+    with contextlib.suppress(ValueError):
+        while True:
+            ends.append(words.index(END, ends[-1] + 1 if ends else 0))
+    return ends
+
+
+def grams(
+    words: list[bytes], widths: Sequence[int]
+) -> Iterator[tuple[Iterable[bytes], np.ndarray]]:
+    """So many neighbouring words as one, for each width; and which text each is of.
+
+    Args:
+        words: The words of many texts, one after another, with `END` between two.
+        widths: How many words make one; 1 is the words themselves.
+
+    Returns:
+        For each width the words, and the number of each one's text; it is −1 where a
+        word would reach from one text to the next.
+
+    >>> [(list(pairs), rows)] = grams([b"a", b"b", END, b"c"], (2,))
+    >>> pairs[0], rows.tolist()
+    (b'a b', [0, -1, -1])
+    """
+    ends = ends_of(words)
+    counts = np.diff([-1, *ends, len(words)])
+    rows = np.repeat(np.arange(len(counts)), counts)[: len(words)]
+    rows[ends] = -1
+    for width in widths:
+        if width == 1:
+            yield words, rows
+            continue
+        last = rows[width - 1 :]
+        neighbours = zip(*(words[k:] for k in range(width)), strict=False)
+        first = rows[: len(last)]
+        yield map(b" ".join, neighbours), np.where(first == last, first, -1)
 
 
 def _applied(function: Function, texts: list[str]) -> Any:

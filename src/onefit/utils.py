@@ -1,7 +1,12 @@
-"""Small helpers for arrays, by Keras' names: everything here is plain numpy."""
+"""Small helpers by Keras' names: what is written here is plain numpy.
 
+What Keras has in `utils` and what stands in other rooms here is shown here too; it is
+imported when it is first asked for.
+"""
+
+import importlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,13 +14,30 @@ from onefit import config
 from onefit.config import set_random_seed
 from onefit.errors import invalid, mistyped, unknown
 
+if TYPE_CHECKING:
+    from onefit.preprocessing.feature_space import FeatureSpace
+
 __all__ = [
+    "FeatureSpace",
     "normalize",
     "pad_sequences",
     "set_random_seed",
     "split_dataset",
     "to_categorical",
 ]
+
+
+_HOMES = {"FeatureSpace": "onefit.preprocessing.feature_space"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'onefit.utils' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:

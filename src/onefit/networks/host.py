@@ -80,12 +80,11 @@ class Before(NamedTuple):
         """
         graph = self.graph
         shapes = [input_shape] if graph.inputs == 1 else list(input_shape)
-        used = {v for i in self.early for v in _sources(graph.nodes[i])}
         values: dict[int, Any] = {}
         pairs = zip(_arranged(x, inputs), shapes, strict=True)
         for i, (rows, shape) in enumerate(pairs):
             place = f"x[{inputs[i]!r}]" if len(inputs) > 1 else "x"
-            values[i] = _fitted(rows, shape, place) if i in used else rows
+            values[i] = _fitted(rows, shape, place)
         number = graph.inputs
         for i, node in enumerate(graph.nodes):
             if i in self.early:

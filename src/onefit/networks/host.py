@@ -20,7 +20,7 @@ from onefit.networks.functional import by_name, inlined, several, unwrap_single
 from onefit.networks.graph import Graph, Node
 from onefit.types import Data, Shape, Shapes, Tree, batch_shape, is_shape
 
-__all__ = ["Before", "begins_with_text", "shape_of", "split"]
+__all__ = ["Before", "Ready", "begins_with_text", "numbers_alone", "shape_of", "split"]
 
 
 def on_host(layer: Layer) -> bool:
@@ -130,6 +130,34 @@ def _fitted(rows: Data, shape: Shape, place: str) -> np.ndarray:
     if array.ndim == len(shape) + 1 and array.shape[-1] == 1:
         return array[..., 0]
     return array
+
+
+class Ready:
+    """Rows that host layers have looked at, where rows in any form are taken."""
+
+    def __init__(self, values: Tree) -> None:
+        self.values = values
+
+
+def numbers_alone(before: Before | None, place: str) -> None:
+    """Refuses a model with host layers, where text has no place; says what to take.
+
+    Raises:
+        ValueError: Any part before the program.
+    """
+    if before is None:
+        return
+    graph = before.graph
+    layers = [graph.layers[graph.nodes[i].layer] for i in before.early]
+    names = [str(layer.name) for layer in layers if on_host(layer)]
+    outputs = [f"model.get_layer({name!r}).output" for name in names]
+    given = outputs[0] if len(outputs) == 1 else f"[{', '.join(outputs)}]"
+    raise invalid(
+        place,
+        f"a model with {', '.join(map(repr, names))}, which take text and categories",
+        "a model of numbers",
+        f"take what comes after them: onefit.Model({given}, model.output)",
+    )
 
 
 def shape_of(x: Data) -> Shape:

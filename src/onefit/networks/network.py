@@ -22,7 +22,7 @@ from onefit.networks.functional import (
     several,
     unwrap_single,
 )
-from onefit.networks.host import Before, shape_of, split
+from onefit.networks.host import Before, Ready, shape_of, split
 from onefit.spellings import keras_keywords
 from onefit.types import (
     Array,
@@ -330,6 +330,8 @@ class Network:
 
         Without host layers it is what was given.
         """
+        if isinstance(x, Ready):
+            return x.values
         if self.before is None or x is None:
             return x
         if self.input_nest is None:

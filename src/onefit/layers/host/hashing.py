@@ -27,11 +27,10 @@ class _Bins(HostLayer, abstract=True):
     num_bins: int = setting(check=whole(1))
     sparse: bool = setting(default=False, check=dense)
 
-    def get_config(self) -> Config:
-        """The settings by Keras' names; Keras wants a whole type for whole numbers."""
-        settings = super().get_config()
-        whole_ = settings["dtype"] is None and self.gives == "int32"
-        return settings | ({"dtype": "int64"} if whole_ else {})
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.own_dtype is None and self.gives == "int32":  # as Keras has it
+            object.__setattr__(self, "own_dtype", "int64")
 
 
 class Hashing(_Bins):

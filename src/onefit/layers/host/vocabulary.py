@@ -19,7 +19,7 @@ from onefit.layers.host.texts import batches, rows_of
 from onefit.layers.settings import only
 from onefit.types import Data, Shapes
 
-__all__ = ["DROPPED", "UNKNOWN", "Lookup", "Tally", "dense", "mode"]
+__all__ = ["DROPPED", "UNKNOWN", "Lookup", "Tally", "mode"]
 
 OLD_MODES = {"binary": "multi_hot", "tf-idf": "tf_idf"}
 MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")

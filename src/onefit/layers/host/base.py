@@ -37,16 +37,11 @@ class HostLayer(Layer, abstract=True):
         raise NotImplementedError(f"{type(self).__name__} has no look method")
 
     @property
-    def gives(self) -> str:
+    def output_dtype(self) -> str:
         """The type of the output's numbers."""
-        whole = getattr(self, "output_mode", "int") == "int"
-        return "int32" if whole else config.floatx()
-
-    @property
-    def dtype(self) -> str:
-        """The type of the layer's output."""
-        own = self.own_dtype
-        return self.gives if own is None or self.gives == "int32" else own
+        if getattr(self, "output_mode", "int") == "int":
+            return "int32"
+        return self.own_dtype or config.floatx()
 
     def __call__(
         self, *inputs: Any, training: bool | None = None, mask: Mask = None, **rest: Any
@@ -61,7 +56,7 @@ class HostLayer(Layer, abstract=True):
         if y.dtype.kind in "OU":
             return y
         small = y.dtype.kind == "f" or not y.size or abs(y).max() < 2**31
-        return jnp.asarray(y, self.dtype) if small else y
+        return jnp.asarray(y, self.output_dtype) if small else y
 
     def apply(self, params: Params, state: State, x: Tree, **options: Any) -> NoReturn:
         """Refused: a program has no text, and no look-ups in a vocabulary."""

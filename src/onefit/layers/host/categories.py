@@ -10,7 +10,7 @@ from onefit import config
 from onefit.checks import between, one_of, whole
 from onefit.description import setting
 from onefit.errors import invalid
-from onefit.layers.base import Layer
+from onefit.layers.base import Layer, where
 from onefit.layers.host.base import encoded, encoded_shape
 from onefit.layers.host.texts import batches
 from onefit.layers.host.vocabulary import dense
@@ -188,9 +188,9 @@ class Discretization(Layer):
         return layer
 
     @property
-    def dtype(self) -> str:
-        """The type of the output."""
-        return "int32" if self.output_mode == "int" else super().dtype
+    def output_dtype(self) -> str:
+        """The type of the output's numbers."""
+        return "int32" if self.output_mode == "int" else self.dtype
 
     def in_type(self, nest: Tree) -> Tree:
         return nest
@@ -234,29 +234,45 @@ class Discretization(Layer):
             ValueError: Edges that were given, no data, NaN.
         """
         del batch_size
-        place = f"{type(self).__name__} {self.name!r}.adapt"
+        self.reset_state()
+        for batch in batches(data, steps):
+            self.update_state(batch)
+        self.finalize_state()
+
+    summary = np.zeros((2, 0), "float32")  # not annotated, so that it is no setting
+    """A sample of the numbers that `adapt` has seen, and what each stands for."""
+
+    def reset_state(self) -> None:
+        """Forgets the numbers that `update_state` was given."""
+        object.__setattr__(self, "summary", np.zeros((2, 0), "float32"))
+
+    def update_state(self, data: Data) -> None:
+        """Looks at one batch of numbers."""
         if self.num_bins is None:
             raise invalid(
-                place,
+                f"{where(self)}.adapt",
                 "data beside given bin_boundaries",
                 "one or the other",
                 "write num_bins=10 in place of them",
             )
-        summary = np.zeros((2, 0), "float32")
-        for batch in batches(data, steps):
-            numbers = np.asarray(batch, "float32").ravel()
-            if not np.isfinite(numbers).all():
-                at = int(np.flatnonzero(~np.isfinite(numbers))[0])
-                raise invalid(
-                    place,
-                    f"{numbers[at]} at place {at}",
-                    "finite numbers",
-                    "fill or drop what is missing first",
-                )
-            summary = _merged(_summary(numbers, self.epsilon), summary, self.epsilon)
-        if not summary.size:
-            raise invalid(place, "no data", "one number or more")
-        edges = _thinned(summary, 1 / self.num_bins)[0, :-1]
+        numbers = np.asarray(data, "float32").ravel()
+        if not np.isfinite(numbers).all():
+            at = int(np.flatnonzero(~np.isfinite(numbers))[0])
+            raise invalid(
+                f"{where(self)}.adapt",
+                f"{numbers[at]} at place {at}",
+                "finite numbers",
+                "fill or drop what is missing first",
+            )
+        new = _summary(numbers, self.epsilon)
+        merged = _merged(new, self.summary, self.epsilon)
+        object.__setattr__(self, "summary", merged)
+
+    def finalize_state(self) -> None:
+        """Takes the edges from the batches that there were."""
+        if not self.summary.size:
+            raise invalid(f"{where(self)}.adapt", "no data", "one number or more")
+        edges = _thinned(self.summary, 1 / (self.num_bins or 1))[0, :-1]
         self.bin_boundaries = _edges(edges)
 
 

@@ -29,7 +29,7 @@ class _Bins(HostLayer, abstract=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.own_dtype is None and self.gives == "int32":  # as Keras has it
+        if self.own_dtype is None and self.output_dtype == "int32":  # as Keras has it
             object.__setattr__(self, "own_dtype", "int64")
 
 
@@ -85,7 +85,7 @@ class Hashing(_Bins):
         ids = ids.reshape(values.shape).astype(np.int32)
         if self.output_mode == "int":
             return ids
-        return encoded(ids, self.output_mode, self.num_bins, self.dtype)
+        return encoded(ids, self.output_mode, self.num_bins, self.output_dtype)
 
     def output_shape(self, input_shape: Shapes) -> Shapes:
         if self.output_mode == "int":
@@ -156,7 +156,7 @@ class HashedCrossing(_Bins):
         ids = ids.reshape(shape).astype(np.int32)
         if self.output_mode == "int":
             return ids
-        return encoded(ids, "one_hot", self.num_bins, self.dtype)
+        return encoded(ids, "one_hot", self.num_bins, self.output_dtype)
 
     def _shapes(self, shapes: list[tuple]) -> ValueError:
         return self.misfit(

@@ -317,9 +317,25 @@ class Lookup(HostLayer, abstract=True):
             ValueError, TypeError: Data that are empty, or not what the layer takes.
         """
         del batch_size
-        tally = Tally(documents=self.output_mode == "tf_idf")
+        self.reset_state()
         for batch in batches(data, steps):
-            self.tally(batch, tally)
+            self.update_state(batch)
+        self.finalize_state()
+
+    def reset_state(self) -> None:
+        """Forgets the counts of `update_state`; the vocabulary stays."""
+        counted = Tally(documents=self.output_mode == "tf_idf")
+        object.__setattr__(self, "_tally", counted)
+
+    def update_state(self, data: Data) -> None:
+        """Counts the tokens of one batch."""
+        if "_tally" not in self.__dict__:
+            self.reset_state()
+        self.tally(data, self.__dict__["_tally"])
+
+    def finalize_state(self) -> None:
+        """Makes the vocabulary of what was counted, and forgets the counts."""
+        tally = self.__dict__.pop("_tally", None) or Tally(documents=False)
         special = {self.mask_token, self.oov_token}
         counts = tally.counts.tolist()
         found = [
@@ -339,12 +355,6 @@ class Lookup(HostLayer, abstract=True):
             seen = tally.documents[[i for *_, i in found]].astype("float64")
             weights = tuple(np.log1p(tally.rows / (1 + seen)).tolist())
         self._renew(tuple(word for _, word, _ in found), weights)
-
-    def update_state(self, data: Data) -> None:
-        """Refused: `adapt` takes streams of batches."""
-        raise self.misfit(
-            "update_state(batch)", "adapt(batches)", "give adapt the stream of batches"
-        )
 
     # What comes out -------------------------------------------------------------------
 

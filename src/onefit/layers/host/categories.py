@@ -51,8 +51,9 @@ class CategoryEncoding(Layer):
     role = "other"
     integers = True
 
-    num_tokens: int = setting(
-        check=whole(1, fix="take IntegerLookup where it is not known beforehand")
+    num_tokens: Any = setting(
+        default=None,
+        check=whole(1, fix="take IntegerLookup where it is not known beforehand"),
     )
     output_mode: str = setting(
         default="multi_hot",

@@ -29,7 +29,15 @@ class _Bins(HostLayer, abstract=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.own_dtype is None and self.output_dtype == "int32":  # as Keras has it
+        if self.output_dtype != "int32":
+            return
+        if self.own_dtype not in (None, "int32", "int64"):
+            raise self.misfit(
+                f"dtype={self.own_dtype!r} with output_mode='int'",
+                "a type of whole numbers",
+                "leave it out",
+            )
+        if self.own_dtype is None:  # as Keras has it
             object.__setattr__(self, "own_dtype", "int64")
 
 

@@ -141,6 +141,13 @@ class Lookup(HostLayer, abstract=True):
         if self.vocabulary is not None:
             self.set_vocabulary(self.vocabulary, self.idf_weights)
 
+    def __repr__(self) -> str:
+        text = super().__repr__()
+        for long in (self.vocabulary, self.idf_weights):
+            if long is not None and len(long) > 6:
+                text = text.replace(repr(long), f"({long[0]!r}, ..., {long[-1]!r})")
+        return text
+
     # What a subclass says -----------------------------------------------------------
 
     def as_token(self, value: Any) -> Any:

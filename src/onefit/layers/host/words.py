@@ -69,8 +69,7 @@ def cut(texts: list[str], standardize: Any, split: Any) -> list[bytes]:
     elif split == "character":
         rows = texts
     else:
-        made = _applied(split, texts)
-        rows = made.to_list() if hasattr(made, "to_list") else made
+        rows = _applied(split, texts)
     words: list[bytes] = []
     for row in rows:
         words.extend(w if isinstance(w, bytes) else str(w).encode() for w in row)
@@ -127,10 +126,14 @@ def _applied(function: Function, texts: list[str]) -> Any:
             made = [function(text) for text in texts]
         except Exception:
             raise error from None
-    if np.ndim(made) == 0 or len(made) != len(texts):
+    if type(made).__module__.startswith("tensorflow."):
+        made = made.to_list() if hasattr(made, "to_list") else np.asarray(made)
+    listed = isinstance(made, list) or (isinstance(made, np.ndarray) and made.ndim)
+    if not listed or len(made) != len(texts):
         raise invalid(
             getattr(function, "__name__", "the function"),
-            f"{np.shape(made)} from {len(texts)} texts",
+            f"{type(made).__name__} of {len(made) if listed else 1} from {len(texts)} "
+            "texts",
             "one result for each text of an array of them",
             "write a function of a numpy array of strings",
         )

@@ -375,7 +375,8 @@ class FeatureSpace:
         single = all(np.ndim(column) == 0 for column in columns.values())
         if single:
             columns = {name: [_plain(value)] for name, value in columns.items()}
-        y = model(columns)
+        rows = {name: rows_of(c, f"the column {name!r}") for name, c in columns.items()}
+        y = model({n: c[:, None] if c.ndim == 1 else c for n, c in rows.items()})
         return jax.tree.map(lambda a: a[0], y) if single else y
 
     def save(self, filepath: str | os.PathLike) -> None:

@@ -90,7 +90,7 @@ def hashing_trick(
 
     Example:
         >>> hashing_trick("never say never", 50, "md5")
-        [18, 43, 18]
+        [4, 44, 4]
     """
     if n < 2:
         raise invalid("hashing_trick", f"n={n}", "2 or more")

@@ -281,6 +281,7 @@ MADE_WITH = {
     "Activation": ("relu",),
     "Arithmetic": ("add", 1.0),
     "Bidirectional": (onefit.layers.GRU(2),),
+    "CategoryEncoding": (2,),
     "Discretization": ([0.0, 1.0],),
     "EinsumDense": ("ab,bc->ac", 2),
     "GetItem": ((("slice", None, None, None), 0),),

@@ -337,8 +337,7 @@ class Network:
         if self.input_nest is None:
             self.build(shape_of(x))
         assert self.before is not None
-        shapes = [tensor.shape for tensor in self.inputs]
-        return self.before.run(x, self.input_names, unwrap_single(shapes))
+        return self.before.run(x, self.input_names, self.input_shape)
 
     @property
     def entries(self) -> list[tuple[str, Shape | None]]:
@@ -346,7 +345,7 @@ class Network:
         shapes = [None] if self.input_nest is None else [t.shape for t in self.inputs]
         if self.before is None or self.input_nest is None:
             return list(zip(self.input_names, shapes, strict=True))
-        handed = self.before.shapes(unwrap_single(shapes))
+        handed = self.before.shapes(self.input_shape)
         return list(zip(self.before.names(self.input_names), handed, strict=True))
 
     @property

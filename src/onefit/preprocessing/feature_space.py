@@ -4,7 +4,7 @@ import builtins
 import itertools
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Self, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import numpy as np
@@ -283,7 +283,7 @@ class FeatureSpace:
                 )
         return cross
 
-    def adapt(self, dataset: Data) -> Self:
+    def adapt(self, dataset: Data) -> None:
         """Learns what the layers need: vocabularies, means, edges of bins.
 
         Args:
@@ -300,7 +300,6 @@ class FeatureSpace:
             self.preprocessors[name].adapt(values)  # type: ignore[attr-defined]
         self._model = None
         self._made()
-        return self
 
     def _made(self) -> Model:
         """The model from the columns to their encoding."""

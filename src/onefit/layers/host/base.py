@@ -97,7 +97,7 @@ def _of_tensorflow(x: Tree) -> bool:
     return tensor and not hasattr(one, "numpy")
 
 
-def encoded(ids: Array, mode: str, depth: int, dtype: Any, xp: Any = np) -> Array:
+def encoded(ids: Array, mode: str, depth: int, dtype: Any, xp: Any = np) -> Any:
     """Ids as rows of `depth` numbers: 'one_hot', 'multi_hot' or 'count'.
 
     One id gives one row; of several (batch, ids) those of the second axis share a row,

@@ -88,7 +88,7 @@ def _farm(s: np.ndarray) -> Words:
     return _up_to_64(s) if length <= 64 else _longer(s)
 
 
-def _joined(u: Words, v: Words, factor: np.uint64) -> Words:
+def _joined(u: Words, v: Words, factor: np.uint64 | Words) -> Words:
     """Two numbers as one: HashLen16 of FarmHash."""
     a = _shift_mix((u ^ v) * factor)
     return _shift_mix((v ^ a) * factor) * factor
@@ -204,7 +204,7 @@ def sip_hashes(strings: Sequence[bytes], key: Sequence[int]) -> Words:
         rows, n = s.shape
         padded = np.zeros((rows, n // 8 * 8 + 8), np.uint8)
         padded[:, :n], padded[:, -1] = s, n & 0xFF
-        state = [
+        state: list[Words] = [
             np.full(rows, one ^ np.uint64(other))
             for one, other in (
                 (first, 0x736F6D6570736575),

@@ -99,8 +99,8 @@ def grams(
         For each width the words, and the number of each one's text; it is −1 where a
         word would reach from one text to the next.
 
-    >>> [(list(pairs), rows)] = grams([b"a", b"b", END, b"c"], (2,))
-    >>> pairs[0], rows.tolist()
+    >>> [(pairs, rows)] = grams([b"a", b"b", END, b"c"], (2,))
+    >>> next(iter(pairs)), rows.tolist()
     (b'a b', [0, -1, -1])
     """
     ends = ends_of(words)
@@ -119,6 +119,7 @@ def grams(
 
 def _applied(function: Function, texts: list[str]) -> Any:
     """What a function gives for texts: one of an array of them, or of one text."""
+    made: Any
     try:
         made = function(np.array(texts))
     except (AttributeError, TypeError) as error:

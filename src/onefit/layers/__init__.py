@@ -43,20 +43,23 @@ from onefit.layers.spectral import *
 from onefit.layers.wrappers import *
 
 if _TYPE_CHECKING:
+    from onefit.layers.audio import *
     from onefit.layers.host.categories import *
     from onefit.layers.host.hashing import *
     from onefit.layers.host.lookup import *
     from onefit.layers.host.text_vectorization import *
 
-# Few programs have text or categories: these are imported when one asks for them.
+# Few programs have text, categories or sounds: these are imported when one asks.
 _HOMES = {
-    "CategoryEncoding": "categories",
-    "Discretization": "categories",
-    "HashedCrossing": "hashing",
-    "Hashing": "hashing",
-    "IntegerLookup": "lookup",
-    "StringLookup": "lookup",
-    "TextVectorization": "text_vectorization",
+    "CategoryEncoding": "host.categories",
+    "Discretization": "host.categories",
+    "HashedCrossing": "host.hashing",
+    "Hashing": "host.hashing",
+    "IntegerLookup": "host.lookup",
+    "MelSpectrogram": "audio",
+    "STFTSpectrogram": "audio",
+    "StringLookup": "host.lookup",
+    "TextVectorization": "host.text_vectorization",
 }
 
 __all__ = sorted([*_public(globals()), *_HOMES])
@@ -65,7 +68,7 @@ __all__ = sorted([*_public(globals()), *_HOMES])
 def __getattr__(name: str) -> _Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'onefit.layers' has no attribute {name!r}")
-    home = _importlib.import_module(f"onefit.layers.host.{_HOMES[name]}")
+    home = _importlib.import_module(f"onefit.layers.{_HOMES[name]}")
     return getattr(home, name)
 
 

@@ -38,7 +38,7 @@ def _weights(window: Any, length: int, periodic: bool, place: str) -> np.ndarray
         from scipy.signal import get_window  # JAX brings scipy
 
         try:
-            return get_window(window, length, periodic)
+            return np.asarray(get_window(window, length, periodic))
         except ValueError as error:
             raise invalid(
                 place, f"window={window!r} ({error})", "'hann', 'hamming', or numbers"
@@ -148,8 +148,8 @@ class MelSpectrogram(Layer):
 
         hertz = np.linspace(0.0, sampling_rate / 2, num_spectrogram_bins)
         heard = mel(hertz[1:, None])
-        ends = mel([lower_edge_hertz, upper_edge_hertz])
-        edges = np.linspace(*ends, num_mel_bins + 2)
+        lowest, highest = mel(lower_edge_hertz), mel(upper_edge_hertz)
+        edges = np.linspace(lowest, highest, num_mel_bins + 2)
         low, middle, high = edges[:-2], edges[1:-1], edges[2:]
         rising, falling = (
             (heard - low) / (middle - low),
@@ -312,12 +312,12 @@ class STFTSpectrogram(Layer):
 
     def compute(self, params: Params, x: Array) -> Array:
         first = self.data_format == "channels_first"
-        x = x if first else jnp.swapaxes(x, 1, 2)
-        batch, channels, steps = x.shape
+        sounds: Any = x if first else jnp.swapaxes(x, 1, 2)
+        batch, channels, steps = sounds.shape
 
         def transformed(name: str) -> Array:
             y = lax.conv_general_dilated(
-                x.reshape(-1, steps, 1),
+                sounds.reshape(-1, steps, 1),
                 params[name].astype(x.dtype),
                 (self.step,),
                 self.padding.upper(),

@@ -20,6 +20,7 @@ from onefit.layers.attention import *
 from onefit.layers.attention_heads import *
 from onefit.layers.augmentation import *
 from onefit.layers.base import *
+from onefit.layers.called import Called as _Called
 from onefit.layers.cells import *
 from onefit.layers.convolution import Conv1D, Conv2D, Conv3D
 from onefit.layers.convolution_separable import *

@@ -406,9 +406,10 @@ class Network:
         """The output for arrays; what Input gave makes the model a layer of a graph."""
         if self._body is not None:
             return self._body(x, training=training, mask=mask, **options)
-        graph, run = self.whole, current()
-        if self.before is not None and run is None and not is_symbolic(x):
-            x, graph = self.numbers(x), self.graph
+        run = current()
+        looked = self.before is not None and run is None and not is_symbolic(x)
+        if looked:
+            x = self.numbers(x)
         elif self.input_nest:
             x = self._take(x)
         if run is not None:
@@ -419,6 +420,7 @@ class Network:
             self.ready_for(x)
         elif not self.built:
             self.build(unwrap_single([t.shape for t in jax.tree.leaves(x)]))
+        graph = self.graph if looked else self.whole  # building may have made it anew
         y = graph(x, training=training, mask=mask, **options)
         return self.output_nest.arrange(y) if self.output_nest else y
 

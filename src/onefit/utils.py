@@ -1,8 +1,9 @@
 """Small helpers by the names of `keras.utils`: for arrays, models and names."""
 
+import importlib
 from collections import abc
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -36,8 +37,12 @@ from onefit.spellings import keras_keywords
 from onefit.training.progbar import Progbar
 from onefit.types import Tree
 
+if TYPE_CHECKING:
+    from onefit.preprocessing.feature_space import FeatureSpace
+
 __all__ = [
     "CustomObjectScope",
+    "FeatureSpace",
     "Progbar",
     "PyDataset",
     "Sequence",
@@ -65,6 +70,19 @@ __all__ = [
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]
+
+
+_HOMES = {"FeatureSpace": "onefit.preprocessing.feature_space"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'onefit.utils' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 @keras_keywords

@@ -129,13 +129,17 @@ def _as_numbers(array: Array, where: str) -> Array:
     if kind in "OUSMmc":
         text = next((v for v in array.ravel() if isinstance(v, str)), None)
         what = f"text such as {str(text)!r}" if text is not None else f"{array.dtype}"
-        encode = "labels, y = np.unique(y, return_inverse=True)"
-        raise mistyped(
-            where,
-            what,
-            "numbers",
-            f"write `{encode}`" if where == "y" else "turn it into numbers first",
-        )
+        fix = "turn it into numbers first"
+        if where == "y":
+            fix = "write `labels, y = np.unique(y, return_inverse=True)`"
+        elif text is not None:
+            kind = "TextVectorization" if " " in text else "StringLookup"
+            fix = (
+                f"begin the model with Input((1,), dtype='string') and a layer that "
+                f"makes numbers of it: layer = onefit.layers.{kind}(); "
+                f"layer.adapt({where})"
+            )
+        raise mistyped(where, what, "numbers", fix)
     if kind == "b" or (kind == "f" and array.dtype != config.floatx()):
         if array.dtype == np.float64:
             _warn_of_digits(np.asarray(array), where)

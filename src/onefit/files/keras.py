@@ -89,7 +89,7 @@ def save_model(
             legacy.write(file, model.graph, node, KERAS, optimizer)
         return
     weights = io.BytesIO()
-    keras_weights.write(weights, model.graph, model.name, optimizer)
+    keras_weights.write(weights, model.whole, model.name, optimizer)
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     metadata = {"keras_version": KERAS, "date_saved": now, "written_by": "onefit"}
     with (
@@ -116,12 +116,12 @@ def save_weights(
     _built("save_weights", model)
     if path.name.endswith(".safetensors"):
         metadata = {"written_by": "onefit", "model": model.name}
-        named = keras_weights.named(model.graph)
+        named = keras_weights.named(model.whole)
         safetensors.write(path, named, metadata, overwrite=overwrite)
         return
     optimizer = _variables(model) if model.optimizer is not None else None
     with replaced(path, overwrite=overwrite) as file:
-        keras_weights.write(file, model.graph, model.name, optimizer)
+        keras_weights.write(file, model.whole, model.name, optimizer)
 
 
 def config_of(model: Compiled, compiled: bool = True) -> Config:
@@ -228,11 +228,15 @@ def load_model(
         return _load_legacy(path, where, custom_objects, compile, limits)
     with (
         _refusing(where),
-        archive.members(path, where, limits, (CONFIG, WEIGHTS)) as (text, weights),
+        archive.members(path, where, limits, (CONFIG, WEIGHTS)) as (
+            (text, weights),
+            vocabularies,
+        ),
     ):
         node = archive.parsed(text.getvalue(), where, limits, f"a {CONFIG}")
         with keras_weights.read(weights, where, limits) as store:
             reader = keras_config.Reader(custom_objects, limits)
+            store.vocabularies = vocabularies
             build = functools.partial(keras_weights.build, store=store)
             model, layers = Loader(reader, build).model(node, where)
             assert isinstance(model, Compiled)  # as all of FACES are
@@ -344,14 +348,14 @@ def load_weights(
     _built("load_weights", model)
     with _refusing(where):
         if path.name.endswith(".keras"):
-            with archive.members(path, where, limits, (WEIGHTS,)) as (weights,):
+            with archive.members(path, where, limits, (WEIGHTS,)) as ((weights,), _):
                 _fill(model, weights, where, limits)
             return
         archive.refuse_missing(path, where)
         if path.name.endswith(".safetensors"):
-            wanted = keras_weights.named(model.graph)
+            wanted = keras_weights.named(model.whole)
             arrays = safetensors.read(path, where, wanted, limits)
-            keras_weights.put_named(model.graph, arrays)
+            keras_weights.put_named(model.whole, arrays)
             model.optimizer_state = None
             return
         with open(path, "rb") as file:
@@ -365,7 +369,7 @@ def _fill(model: Compiled, file: IO[bytes], where: str, limits: Limits) -> None:
             model.optimizer_state = None
             return
         arrays = store.arrays("optimizer")
-        keras_weights.put(model.graph, store)
+        keras_weights.put(model.whole, store)
         model.optimizer_state = None
         if model.optimizer is None or not arrays:
             return

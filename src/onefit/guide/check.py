@@ -163,7 +163,8 @@ def _data(
     """
 
     def batch(x: Rows, y: Rows, w: Rows) -> Batch:
-        found = rows.as_batch(x, y, w, False, model.input_names, model.target_names)
+        x = model.numbers(x)
+        found = rows.as_batch(x, y, w, False, model.entry_names, model.target_names)
         return found._replace(x=as_columns(model, found.x))
 
     def read(model: Network, x: Rows, y: Rows, w: Rows, method: str) -> Batch:

@@ -174,8 +174,8 @@ class InputLayer(SameShape, Layer):
     """
 
     role = "other"
-
     integers = True
+    takes_text = True
 
     shape: Any = setting(default=None, convert=_shape)
     batch_size: int | None = None
@@ -255,7 +255,8 @@ def Input(
     Args:
         shape: The shape of one example, without the batch.
         batch_size: The number of examples, where it is fixed.
-        dtype: The inputs' type, "int32" for token ids.
+        dtype: The inputs' type, "int32" for token ids, "string" for text, which a
+            layer before the program takes (TextVectorization, StringLookup, ...).
         batch_shape: (batch_size, *shape), in place of both.
         name: What the input is called.
 

@@ -541,7 +541,7 @@ class Face(Holder):
     def in_type(self, nest: Tree) -> Tree:
         """Floats in the layer's own type, if it has one."""
         own = self.own_dtype
-        if own is None or not jnp.issubdtype(own, jnp.floating):
+        if own in (None, "string") or not jnp.issubdtype(own, jnp.floating):
             return nest
         return jax.tree.map(
             lambda a: a.astype(own) if jnp.issubdtype(a.dtype, jnp.floating) else a,

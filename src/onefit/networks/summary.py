@@ -75,7 +75,7 @@ def summary(
 
     Source: lecture 004, section 2.2, "Number of parameters".
     """
-    graph = cast(Graph, getattr(model, "graph", model))
+    graph = cast(Graph, getattr(model, "whole", model))
     body = getattr(model, "_body", None)
     listed = graph.layers if body is None else tuple(layers_of(body))
     shapes = _output_shapes(graph) if body is None else body.shapes

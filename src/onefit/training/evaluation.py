@@ -259,7 +259,8 @@ def _predict(
 def _inputs(model: Network, x: Data) -> Tree:
     """The inputs of a prediction as arrays."""
     model.meet(x)
-    x = rows.as_batch(x, finite=False, inputs=model.input_names).x
+    x = model.numbers(x)
+    x = rows.as_batch(x, finite=False, inputs=model.entry_names).x
     return as_columns(model, x)
 
 

@@ -209,17 +209,18 @@ def read_rows(
             else f"write model.{place}(x, y)",
         )
     model.meet(x)
+    x = model.numbers(x)
     batch = rows.as_batch(
-        x, y, sample_weight, finite, model.input_names, model.target_names
+        x, y, sample_weight, finite, model.entry_names, model.target_names
     )
     return batch._replace(x=as_columns(model, batch.x))
 
 
 def as_columns(model: Network, x: Tree) -> Tree:
     """The inputs; single numbers (n,) as columns (n, 1) where those are wanted."""
-    if model.input_nest is None:
+    shapes = [shape for _, shape in model.entries]
+    if None in shapes:
         return x
-    shapes = [tensor.shape for tensor in model.input_nest.tensors]
 
     def column(a: Array, shape: Shape) -> Array:
         short = len(shape) == a.ndim + 1 and shape[-1] == 1

@@ -25,7 +25,16 @@ from onefit.layers import Input, Layer  # noqa: E402
 from onefit.models import Model, Sequential  # noqa: E402
 
 if TYPE_CHECKING:
-    from onefit import callbacks, datasets, guide, interop, plots, population, utils
+    from onefit import (
+        callbacks,
+        datasets,
+        guide,
+        interop,
+        plots,
+        population,
+        preprocessing,
+        utils,
+    )
     from onefit.guide.suggest import suggest
     from onefit.models.loading import load_model
 
@@ -54,6 +63,7 @@ __all__ = [
     "optimizers",
     "plots",
     "population",
+    "preprocessing",
     "regularizers",
     "suggest",
     "utils",

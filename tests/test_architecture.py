@@ -35,7 +35,7 @@ ROOMS = [
     *("activations", "initializers", "regularizers", "constraints"),
     *("losses", "metrics", "layers", "optimizers"),
     *("networks", "data", "training", "callbacks", "files"),
-    *("datasets", "plots", "guide", "models", "preprocessing"),
+    *("datasets", "plots", "guide", "models", "preprocessing", "applications"),
     *("interop", "population"),
     *(FACE, "sklearn", "cli"),
 ]
@@ -174,7 +174,7 @@ def test_optional_packages_are_imported_where_they_are_used(file):
 # What `import onefit` costs beyond `import jax` is its own files: at most so many. Who
 # adds one that a first program does not use makes its room lazy (onefit/__init__.py).
 MODULES = 120
-LAZY = {"callbacks", "datasets", "guide", "interop", "plots"}
+LAZY = {"applications", "callbacks", "datasets", "guide", "interop", "plots"}
 LAZY |= {"population", "preprocessing", "utils"}
 
 

@@ -26,6 +26,7 @@ from onefit.models import Model, Sequential  # noqa: E402
 
 if TYPE_CHECKING:
     from onefit import (
+        applications,
         callbacks,
         datasets,
         guide,
@@ -47,6 +48,7 @@ __all__ = [
     "OnefitWarning",
     "Sequential",
     "activations",
+    "applications",
     "callbacks",
     "config",
     "constraints",

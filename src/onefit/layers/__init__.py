@@ -16,6 +16,7 @@ from onefit.layers.attention_heads import *
 from onefit.layers.augmentation import *
 from onefit.layers.base import *
 from onefit.layers.cells import *
+from onefit.layers.coloring import *
 from onefit.layers.convolution import Conv1D, Conv2D, Conv3D
 from onefit.layers.convolution_separable import *
 from onefit.layers.convolution_transposed import *
@@ -27,12 +28,14 @@ from onefit.layers.einsum_dense import *
 from onefit.layers.embedding import *
 from onefit.layers.images import CenterCrop, Resizing
 from onefit.layers.merging import *
+from onefit.layers.mixing import *
 from onefit.layers.normalization import *
 from onefit.layers.operation import *
 from onefit.layers.pooling import *
 from onefit.layers.preprocessing import *
 from onefit.layers.recurrent import *
 from onefit.layers.reshaping import *
+from onefit.layers.sharpening import *
 from onefit.layers.spatial import *
 from onefit.layers.spectral import *
 from onefit.layers.wrappers import *

@@ -23,6 +23,7 @@ from onefit import (  # noqa: E402
 from onefit.errors import OnefitWarning  # noqa: E402
 from onefit.layers import Input, Layer  # noqa: E402
 from onefit.models import Model, Sequential  # noqa: E402
+from onefit.variables import Variable  # noqa: E402
 
 if TYPE_CHECKING:
     from onefit import (
@@ -31,22 +32,27 @@ if TYPE_CHECKING:
         datasets,
         guide,
         interop,
+        ops,
         plots,
         population,
         preprocessing,
+        random,
         utils,
     )
     from onefit.guide.suggest import suggest
     from onefit.models.loading import load_model
+    from onefit.tape import GradientTape
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "GradientTape",
     "Input",
     "Layer",
     "Model",
     "OnefitWarning",
     "Sequential",
+    "Variable",
     "activations",
     "applications",
     "callbacks",
@@ -62,17 +68,23 @@ __all__ = [
     "losses",
     "metrics",
     "models",
+    "ops",
     "optimizers",
     "plots",
     "population",
     "preprocessing",
+    "random",
     "regularizers",
     "suggest",
     "utils",
 ]
 
 # What many programs never use is imported when it is first asked for (PEP 562).
-_HOMES = {"load_model": "onefit.models", "suggest": "onefit.guide.suggest"}
+_HOMES = {
+    "GradientTape": "onefit.tape",
+    "load_model": "onefit.models",
+    "suggest": "onefit.guide.suggest",
+}
 
 
 def __getattr__(name: str) -> Any:

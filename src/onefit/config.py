@@ -105,14 +105,24 @@ _keys: contextvars.ContextVar["Iterator[jax.Array] | None"] = contextvars.Contex
 
 
 @contextlib.contextmanager
-def drawing(key: "jax.Array") -> Iterator[None]:
-    """Lets `new_key` give keys made from this one inside: those of a program."""
+def drawing(key: "jax.Array") -> Iterator["list[jax.Array]"]:
+    """Lets `new_key` give keys made from this one inside: those of a program.
+
+    Returns:
+        The keys that were drawn so far.
+    """
     import jax
 
-    keys = (jax.random.fold_in(key, i) for i in itertools.count())
-    token = _keys.set(keys)
+    drawn: list[jax.Array] = []
+
+    def keys() -> "Iterator[jax.Array]":
+        for i in itertools.count():
+            drawn.append(jax.random.fold_in(key, i))
+            yield drawn[-1]
+
+    token = _keys.set(keys())
     try:
-        yield
+        yield drawn
     finally:
         _keys.reset(token)
 

@@ -16,7 +16,7 @@ and the program is made without it. `off(x)` asks for that.
 
 import dataclasses
 import inspect
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from functools import cache, partial
 from itertools import pairwise
 from typing import Any, ClassVar, Self, TypeAlias, dataclass_transform, get_origin
@@ -25,13 +25,21 @@ import jax
 import numpy as np
 
 from onefit.checks import Check, between
-from onefit.errors import mistyped
+from onefit.errors import invalid, mistyped
 from onefit.spellings import refuse_unknown
 from onefit.types import Config, Function
 from onefit.variables import Variable
 
-__all__ = ["REQUIRED", "Description", "Field", "fields", "number", "off", "setting"]
-__all__ += ["settings"]
+__all__ = [
+    "REQUIRED",
+    "Description",
+    "Field",
+    "arguments_of",
+    "fields",
+    "frozen",
+    "number",
+]
+__all__ += ["off", "setting", "settings"]
 
 Structure: TypeAlias = tuple[tuple[str, ...], tuple[tuple[str, object], ...]]
 """The names of a description's leaves, and its other settings by name."""
@@ -249,6 +257,8 @@ def _is_leaf(field: Field, value: object) -> bool:
 
 def _flatten(obj: "Description") -> tuple[list[object], Structure]:
     """The numbers, and the structure around them; found once, as settings are fixed."""
+    if obj.in_keras_style:
+        return [], ((), (("", Kept(obj)),))
     known = obj.__dict__.get("_flat")
     if known is None:
         leaves, names, statics = [], [], []
@@ -272,8 +282,12 @@ def _flatten_with_keys(obj: "Description") -> tuple[list[tuple], Structure]:
     return list(zip(map(jax.tree_util.GetAttrKey, aux[0]), leaves, strict=True)), aux
 
 
-def _unflatten(cls: type, aux: Structure, leaves: Iterable[object]) -> "Description":
+def _unflatten(
+    cls: "type[Description]", aux: Structure, leaves: Iterable[object]
+) -> "Description":
     names, statics = aux
+    if cls.in_keras_style:
+        return statics[0][1].obj
     obj = object.__new__(cls)
     values = dict(statics) | dict(zip(names, leaves, strict=True))
     for field in fields(cls):
@@ -283,8 +297,104 @@ def _unflatten(cls: type, aux: Structure, leaves: Iterable[object]) -> "Descript
     return obj
 
 
+class Kept:
+    """An object in Keras' style, as a part of the structure of what is compiled.
+
+    Two of one class whose attributes are alike are the same structure, and share one
+    program. Attributes are alike by their values; of what has no value to compare,
+    such as a function, only the same object is.
+    """
+
+    def __init__(self, obj: "Description") -> None:
+        self.obj, self.alike = obj, frozen(obj, {})
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Kept) and self.alike == other.alike
+
+    def __hash__(self) -> int:
+        return hash(self.alike)
+
+
+def frozen(value: Any, met: dict[int, int]) -> Hashable:
+    """A value as something that can be compared and hashed.
+
+    Args:
+        value: Any object.
+        met: The objects met so far, by `id`, each with its number: what is met again
+            is the same object, which also ends circles.
+    """
+    if value is None or isinstance(value, bool | int | float | complex | str | bytes):
+        return type(value), value
+    if id(value) in met:
+        return "again", met[id(value)]
+    if isinstance(value, tuple | list | dict | set | frozenset | Description):
+        met[id(value)] = len(met)
+    if isinstance(value, dict):
+        pairs = ((frozen(k, met), frozen(v, met)) for k, v in value.items())
+        return dict, tuple(pairs)
+    if isinstance(value, set | frozenset):
+        return set, frozenset(frozen(v, met) for v in value)
+    if isinstance(value, tuple | list):
+        return type(value), tuple(frozen(v, met) for v in value)
+    if isinstance(value, Variable):
+        return Variable, value.shape, value.dtype, value.trainable
+    if isinstance(value, np.ndarray | jax.Array):
+        array = np.asarray(value)
+        return np.ndarray, array.shape, str(array.dtype), array.tobytes()
+    if isinstance(value, Description):
+        seen = {k: v for k, v in vars(value).items() if k not in value._unseen}
+        return type(value), frozen(seen, met)
+    alike = getattr(value, "__alike__", None)  # a model: its architecture
+    if alike is not None:
+        return type(value), frozen(alike(), met)
+    # Held here too, so that no other object can get its number.
+    return (value,) if isinstance(value, Hashable) else _Same(value)
+
+
+class _Same:
+    """Only the same object is alike."""
+
+    def __init__(self, obj: object) -> None:
+        self.obj = obj
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.obj is other.obj
+
+    def __hash__(self) -> int:
+        return id(self.obj)
+
+
+class DescriptionType(type):
+    """The type of descriptions: a subclass in Keras' style gets the base that makes
+    it pure, in front of its own bases.
+    """
+
+    def __new__(
+        mcls, name: str, bases: tuple[type, ...], body: dict[str, Any], **kwargs: Any
+    ) -> "DescriptionType":
+        """The class; `_style` of its bases says by which methods it is known."""
+        for one in bases:
+            base, signs = getattr(one, "_style", (None, frozenset()))
+            # The library's own classes are pure wherever they write such a method.
+            pure = str(body.get("__module__")).startswith("onefit.") and not (
+                "__init__" in body or "call" in body
+            )
+            styled = base is not None and not pure and not signs.isdisjoint(body)
+            if styled and not any(issubclass(b, base) for b in bases):
+                bases = (base, *bases)
+                break
+        return super().__new__(mcls, name, bases, body, **kwargs)
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """The object; one in Keras' style remembers what it was made with."""
+        obj = super().__call__(*args, **kwargs)
+        if cls.in_keras_style:
+            object.__setattr__(obj, "_given", (args, kwargs))
+        return obj
+
+
 @dataclass_transform(field_specifiers=(setting, number))
-class Description:
+class Description(metaclass=DescriptionType):
     """Base of the catalogue: subclasses only annotate their settings.
 
     >>> class Scale(Description):
@@ -302,6 +412,12 @@ class Description:
     """Settings that may be assigned later."""
     _order: ClassVar[str] = ""
     """Settings that come first when given by place, with spaces between the names."""
+    in_keras_style: ClassVar[bool] = False
+    """Whether the class writes its own `__init__`: its attributes are its structure."""
+    _style: ClassVar[tuple[type | None, frozenset[str]]] = (None, frozenset())
+    """The base of classes in Keras' style, and the methods by which one is known."""
+    _unseen: ClassVar[frozenset[str]] = frozenset({"_made", "_flat", "_given", "name"})
+    """Attributes that no program sees."""
     _declared: ClassVar[dict[str, Field | None]] = {}
     _fields: ClassVar[dict[str, Field]] = {}
     __signature__: ClassVar[Any] = _Signature()
@@ -309,12 +425,9 @@ class Description:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "__init__" in cls.__dict__:
-            raise TypeError(
-                f"{cls.__name__}: received an __init__ method; expected settings as "
-                "annotated fields, which make the __init__. Write "
-                f"`class {cls.__name__}(...): units: int = 32` and read self.units."
-            )
-        cls._declared = _declared(cls)
+            cls.in_keras_style = True
+        # What such a class annotates is its own affair, and no setting.
+        cls._declared = {} if "__init__" in cls.__dict__ else _declared(cls)
         cls._fields = _table(cls)
         jax.tree_util.register_pytree_with_keys(
             cls, _flatten_with_keys, partial(_unflatten, cls), _flatten
@@ -341,8 +454,8 @@ class Description:
         object.__setattr__(self, "_made", True)
 
     def __setattr__(self, name: str, value: object) -> None:
-        made = self.__dict__.get("_made", False)
-        if made and name not in self._mutable and name in self._fields:
+        fixed = self.__dict__.get("_made", False) and not self.in_keras_style
+        if fixed and name not in self._mutable and name in self._fields:
             raise AttributeError(
                 f"{type(self).__name__}.{name} is fixed once made. Write "
                 f"`{type(self).__name__}({name}=...)` to make another."
@@ -352,11 +465,19 @@ class Description:
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some settings changed, converted and checked like the first."""
+        if self.in_keras_style:
+            return self.from_config(self.get_config() | changes)
         now = {field.keyword: vars(self)[field.name] for field in fields(self)}
         return type(self)(**now | changes)
 
     def get_config(self) -> Config:
-        """The settings as JSON can hold them, by Keras' names."""
+        """The settings as JSON can hold them, by Keras' names.
+
+        Of a class in Keras' style, also what its `__init__` was given.
+        """
+        return self._settings() | arguments_of(self)
+
+    def _settings(self) -> Config:
         return {f.keyword: _plain(vars(self)[f.name]) for f in fields(self)}
 
     @classmethod
@@ -371,6 +492,33 @@ class Description:
             if not _equal(value, field.default):
                 shown.append(f"{field.keyword}={_shown(value)}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def arguments_of(obj: Any) -> Config:
+    """What the `__init__` of an object in Keras' style was given, by name.
+
+    Nothing if its class writes `get_config`, which then says what is to be known.
+
+    Raises:
+        ValueError: What was given by place beyond the arguments' names.
+    """
+    given = getattr(obj, "_given", None)
+    own = type(obj).get_config.__module__
+    if given is None or not own.startswith("onefit."):
+        return {}
+    bound = inspect.signature(type(obj).__init__).bind(obj, *given[0], **given[1])
+    named: Config = {}
+    for name, value in list(bound.arguments.items())[1:]:
+        kind = bound.signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_POSITIONAL:
+            raise invalid(
+                f"{type(obj).__name__}.get_config",
+                f"an __init__ that takes *{name}",
+                "arguments with names",
+                "write get_config(self), which returns the settings in a dict",
+            )
+        named |= value if kind is inspect.Parameter.VAR_KEYWORD else {name: value}
+    return {name: _plain(value) for name, value in named.items()}
 
 
 def _equal(value: object, default: object) -> bool:

@@ -3,7 +3,7 @@
 from types import ModuleType
 from typing import Any
 
-__all__ = ["public"]
+__all__ = ["own", "public"]
 
 
 def public(namespace: dict[str, Any]) -> list[str]:
@@ -17,4 +17,18 @@ def public(namespace: dict[str, Any]) -> list[str]:
         name
         for name, value in namespace.items()
         if not name.startswith("_") and not isinstance(value, ModuleType)
+    )
+
+
+def own(namespace: dict[str, Any]) -> list[str]:
+    """The `__all__` of a file that shows all that it defines: names without `_`.
+
+    >>> own({"__name__": "here", "_hidden": own, "public": public})
+    []
+    """
+    home = namespace["__name__"]
+    return sorted(
+        name
+        for name, value in namespace.items()
+        if name[0] != "_" and getattr(value, "__module__", "") == home
     )

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from onefit import custom
 from onefit.errors import mistyped, unknown
 from onefit.types import Identifier
 
@@ -125,7 +126,10 @@ class Registry:
         named = isinstance(identifier, dict) and identifier.get("class_name")
         if named and isinstance(named, str):
             config = identifier.get("config")
-            found = self._find(named)
+            if named == "function" and isinstance(config, str):  # as files have it
+                return self._find(config)
+            registered = identifier.get("registered_name")
+            found = custom.lookup(str(registered)) or self._find(named)
             return found.from_config(config or {}) if isinstance(found, type) else found
         if isinstance(identifier, str):
             identifier = self._find(identifier)
@@ -140,8 +144,16 @@ class Registry:
             f"write one of the names, such as {self.names()[0]!r}",
         )
 
+    def knows(self, name: object) -> bool:
+        """Whether `get` finds something by this name."""
+        return isinstance(name, str) and self._known_as(name) is not None
+
+    def _known_as(self, name: str) -> Any:
+        # A name that the user has given to something of their own means that.
+        return custom.lookup(name, exact=name in self._known) or self._known.get(name)
+
     def _find(self, name: str) -> Any:
-        try:
-            return self._known[name]
-        except KeyError:
-            raise unknown(self.kind, name, self._known, f"dir({self.room})") from None
+        found = self._known_as(name)
+        if found is None:
+            raise unknown(self.kind, name, self._known, f"dir({self.room})")
+        return found

@@ -8,6 +8,7 @@ and replaces one array in its owner's place, so that both always agree.
 
 import operator
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import jax
@@ -18,9 +19,15 @@ from jax.typing import DTypeLike
 
 from onefit import config
 from onefit.errors import invalid, mistyped
+from onefit.slots import Slot, is_held
 from onefit.types import Array, ArrayLike, Function
 
-__all__ = ["Variable", "view"]
+__all__ = ["READERS", "Variable", "view"]
+
+READERS: ContextVar[tuple[Callable[["Variable", Any], Any], ...]] = ContextVar(
+    "readers", default=()
+)
+"""Who is told that an array of a variable is computed with, and gives what is used."""
 
 
 class Variable:
@@ -56,6 +63,7 @@ class Variable:
     # Before numpy's own, so that `array @ variable` asks the variable.
     __array_priority__ = 100
 
+    _value = Slot()
     trainable = True
     regularizer: Callable[[Array], Array] | None = None
     constraint: Callable[[Array], Array] | None = None
@@ -95,14 +103,21 @@ class Variable:
     def _write(self, value: Array) -> None:
         self._value = value
 
+    def _is_held(self) -> bool:
+        """Whether a program has its own value of it."""
+        return is_held(self)
+
     @property
     def value(self) -> Array:
         """The array as it is now."""
-        return self._read()
+        value = self._read()
+        for reader in READERS.get():
+            value = reader(self, value)
+        return value
 
     def numpy(self) -> np.ndarray:
         """The array, copied to numpy."""
-        return np.array(self.value)
+        return np.array(self._read())
 
     def assign(self, value: "Variable | ArrayLike") -> "Variable":
         """Replaces the array by one of its shape; numbers take its type.
@@ -112,7 +127,7 @@ class Variable:
                 assignment inside a compiled function.
             ValueError: Another shape.
         """
-        old, where = self.value, f"Variable {self.path!r}"
+        old, where = self._read(), f"Variable {self.path!r}"
         new = _as_array(where, value)
         if new.shape != old.shape:
             raise invalid(
@@ -121,12 +136,13 @@ class Variable:
                 f"shape {tuple(old.shape)}, which it keeps",
                 "reshape the array, or build its owner for another input",
             )
-        if isinstance(new, Tracer) and not isinstance(old, Tracer):
+        known = isinstance(old, Tracer) or self._is_held()
+        if isinstance(new, Tracer) and not known:
             raise mistyped(
                 where,
                 "an assignment inside a compiled function",
-                "one outside it",
-                "return the new value, and assign it there",
+                "a variable of the layer or metric that is computed, or one outside",
+                "make it an attribute of that layer, or return the new value",
             )
         whole = jnp.issubdtype(old.dtype, jnp.integer)
         if whole and not isinstance(new, Tracer) and np.any(new != np.floor(new)):
@@ -147,28 +163,28 @@ class Variable:
     @property
     def shape(self) -> tuple[int, ...]:
         """The sizes of the array."""
-        return tuple(self.value.shape)
+        return tuple(self._read().shape)
 
     @property
     def dtype(self) -> str:
         """The type of the numbers by name: 'float32'."""
-        return str(self.value.dtype)
+        return str(self._read().dtype)
 
     @property
     def ndim(self) -> int:
         """How many axes the array has."""
-        return self.value.ndim
+        return self._read().ndim
 
     @property
     def size(self) -> int:
         """How many numbers the array has."""
-        return self.value.size
+        return self._read().size
 
     def __array__(
         self, dtype: DTypeLike | None = None, copy: bool | None = None
     ) -> np.ndarray:
         del copy  # always a copy: the array itself may be replaced at any time
-        return np.array(self.value, dtype)
+        return np.array(self._read(), dtype)
 
     def __jax_array__(self) -> Array:
         return jnp.asarray(self.value)
@@ -177,13 +193,14 @@ class Variable:
         # What an array can be asked (sum, T, astype, ...) the variable can be asked.
         if name.startswith("_"):
             raise AttributeError(name)
-        return getattr(self.value, name)
+        # To ask for what arrays do not have is not to compute with one.
+        return getattr(self.value if hasattr(jax.Array, name) else self._read(), name)
 
     def __getitem__(self, index: Any) -> Array:
         return self.value[index]
 
     def __len__(self) -> int:
-        return len(self.value)
+        return len(self._read())
 
     def __iter__(self) -> Iterator[Array]:
         return iter(self.value)
@@ -209,9 +226,11 @@ class Variable:
     __hash__ = object.__hash__
 
     def __repr__(self) -> str:
+        value = self._read()
+        shown = value if isinstance(value, Tracer) else np.asarray(value)
         return (
             f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, "
-            f"value={np.asarray(self.value)}>"
+            f"value={shown}>"
         )
 
 
@@ -231,6 +250,7 @@ def view(
     name: str,
     path: str,
     trainable: bool = True,
+    owner: object = None,
 ) -> Variable:
     """A variable whose array lives with its owner.
 
@@ -240,8 +260,10 @@ def view(
         name: Its name there: "kernel".
         path: The names of the owner and of the variable: "dense/kernel".
         trainable: Whether training changes it.
+        owner: The owner, if it has a slot that a program may hold.
     """
     variable = object.__new__(_View)
+    variable.owner = owner
     variable.reader, variable.writer = read, write
     variable.name, variable.path, variable.trainable = name, path, trainable
     return variable
@@ -285,6 +307,7 @@ def _operators() -> None:
 class _View(Variable):
     """A variable that reads and writes by functions of its owner's."""
 
+    owner: object
     reader: Callable[[], Array]
     writer: Callable[[Array], None]
 
@@ -293,6 +316,9 @@ class _View(Variable):
 
     def _write(self, value: Array) -> None:
         self.writer(value)
+
+    def _is_held(self) -> bool:
+        return is_held(self.owner)
 
 
 def _fixed(value: Array) -> None:

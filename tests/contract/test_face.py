@@ -23,7 +23,7 @@ LISTS = ("weights", "trainable_weights", "non_trainable_weights", "trainable_var
 
 # Names of Keras' layers that ours lack.
 SUBCLASSES = {  # what a subclass in Keras' style writes or calls
-    *("add_metric", "add_variable", "add_weight", "autocast", "call"),
+    *("add_metric", "add_variable", "add_weight", "autocast"),
     *("call_signature_parameters", "input_spec", "supports_jit", "symbolic_call"),
     *("load_own_variables", "save_own_variables", "rematerialized_call"),
 }

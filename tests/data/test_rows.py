@@ -212,10 +212,6 @@ MODELS = {
         lambda: network().get_layer("uot"),
         r"Unknown layer 'uot'. Did you mean 'out'",
     ),
-    "own __init__": (
-        lambda: type("Mine", (onefit.Layer,), {"__init__": lambda self: None}),
-        r"Mine: received an __init__ method; expected settings as annotated fields",
-    ),
 }
 
 

@@ -2,9 +2,10 @@
 
 from typing import NamedTuple
 
+from onefit.errors import invalid
 from onefit.types import Tree
 
-__all__ = ["Batch"]
+__all__ = ["Batch", "unpack_x_y_sample_weight"]
 
 
 class Batch(NamedTuple):
@@ -13,3 +14,22 @@ class Batch(NamedTuple):
     x: Tree
     y: Tree
     w: Tree = None
+
+
+def unpack_x_y_sample_weight(data: Tree) -> tuple[Tree, Tree, Tree]:
+    """x, y and the sample weights of what a step was given; None for what is not there.
+
+    >>> unpack_x_y_sample_weight((1, 2))
+    (1, 2, None)
+    """
+    if isinstance(data, list):
+        data = tuple(data)
+    if not isinstance(data, tuple):
+        return data, None, None
+    if len(data) > 3 or not data:
+        raise invalid(
+            "unpack_x_y_sample_weight",
+            f"{len(data)} values",
+            "x, (x, y) or (x, y, sample_weight)",
+        )
+    return (*data, *(None,) * (3 - len(data)))

@@ -19,12 +19,14 @@ from onefit.layers.wrappers import Bidirectional
 from onefit.networks.functional import Nest
 from onefit.networks.graph import Graph, Node
 from onefit.networks.sequential import SequentialNetwork
+from onefit.ops.table import Operation
 from onefit.types import Tree
 
 __all__ = [
     "MODULE",
     "OPERATIONS",
     "OPERATORS",
+    "OURS",
     "arguments",
     "arrangement",
     "entered",
@@ -36,6 +38,9 @@ __all__ = [
 
 MODULE = "keras.src.ops.numpy"
 """Where Keras has the operations that `x + y` makes."""
+
+OURS = "onefit.ops"
+"""Where we have those that are no layers; Keras does not open a file with these."""
 
 OPERATIONS = {
     "Add": "add",
@@ -54,7 +59,7 @@ OPERATIONS = {
 }
 """Keras' operations of two values, and ours."""
 
-OPERATORS = (Arithmetic, GetItem, Absolute)
+OPERATORS = (Arithmetic, GetItem, Absolute, Operation)
 """The layers that are operations in Keras, which have no weights and no place."""
 
 
@@ -78,6 +83,8 @@ def arguments(layer: Layer, node: Node) -> tuple[list[object], dict[str, object]
         return pair[::-1] if layer.constant_first else pair, {}
     if isinstance(layer, GetItem):
         return [x, list(layer.index)], {}
+    if isinstance(layer, Operation):
+        return list(x) if isinstance(x, tuple) else [x], {}
     named: dict[str, object] = {}
     named |= {k: v for k, v in node.options if k not in ("training", "use_mask")}
     named |= {} if mask is None else {"mask": _listed(mask)}

@@ -6,12 +6,11 @@ import jax
 import numpy as np
 
 from onefit import layers
-from onefit.files.calls import OPERATIONS
+from onefit.files.calls import OPERATIONS, OURS
 from onefit.files.config import Node, Reader
 from onefit.files.masks import CHAINS, makes_mask
 from onefit.files.plan import (
     Entry,
-    Operation,
     Plan,
     Ref,
     in_place,
@@ -19,12 +18,17 @@ from onefit.files.plan import (
     read_plan,
     refs,
 )
+from onefit.files.plan import Operation as KerasOperation
 from onefit.files.refusal import BadFile, refusal, short
+from onefit.files.weights import plain_in_order
 from onefit.layers.base import Layer
+from onefit.layers.called import Called
 from onefit.layers.operation import Absolute, Arithmetic, GetItem, as_key
 from onefit.layers.symbolic import Tensor
 from onefit.networks.graph import Graph, as_graph
 from onefit.networks.network import FACES, Network
+from onefit.ops.table import OPS, Operation, called
+from onefit.registry import snake_case
 from onefit.types import Mask, Scalar, Shapes, Tree
 
 __all__ = ["Loader"]
@@ -50,6 +54,9 @@ class Loader:
         Raises:
             ValueError: What is no model, or has what onefit has not.
         """
+        own = self.reader.own_model(node, where) if isinstance(node, dict) else None
+        if own is not None:
+            return own, [layer for layer in plain_in_order(own.graph) if layer.built]
         plan = read_plan(node, self.reader, where)
         graph = self._graph(plan, None)
         return graph.face, list(self._plain(plan))  # type: ignore[attr-defined]
@@ -68,12 +75,14 @@ class Loader:
             self.graphs[id(plan)] = as_graph(make(plan, shape).graph, plan.where)
         return self.graphs[id(plan)]
 
-    def _built(self, entry: Entry, shape: Shapes) -> Layer:
+    def _built(self, entry: Entry, shape: Shapes, options: Node | None = None) -> Layer:
         """A layer with its weights."""
         layer = entry.layer
         if isinstance(layer, Plan):
             return self._graph(layer, shape)
-        if not layer.built:
+        if isinstance(layer, Called):
+            layer._fit(shape, options)
+        if not layer.built or isinstance(layer, Called):
             self.build(layer, shape, path=entry.path)
         return layer
 
@@ -128,9 +137,9 @@ class Loader:
                     fix="give the model the mask as an input",
                 )
             try:
-                if isinstance(entry.layer, Operation):
+                if isinstance(entry.layer, KerasOperation):
                     title = f"{name}_{number}" if number else name
-                    y = _operated(entry, title, args)
+                    y = _operated(entry, title, args, given)
                 else:
                     if _forgets(entry.layer, args, named):
                         given["use_mask"] = False
@@ -163,7 +172,8 @@ class Loader:
         if not all(isinstance(value, Tensor) for value in jax.tree.leaves(x)):
             raise TypeError("numbers in place of values of the graph")
         x = _tuples(x)
-        layer = self._built(entry, jax.tree.map(lambda tensor: tensor.shape, x))
+        shapes = jax.tree.map(lambda tensor: tensor.shape, x)
+        layer = self._built(entry, shapes, options)
         self.calls += self._size(layer)
         limits = self.reader.limits
         if self.calls > limits.calls:
@@ -251,10 +261,14 @@ def _masked(args: Tree) -> bool:
     return False
 
 
-def _operated(entry: Entry, name: str, args: Sequence[object]) -> Tensor:
+def _operated(entry: Entry, name: str, args: Sequence[object], named: Node) -> Tree:
     """What an operation of Keras gives, by the layer that stands for it."""
     both = len(args) == 2 and all(isinstance(arg, Tensor) for arg in args)
-    operation, keep = entry.layer
+    module, operation, keep, given = entry.layer
+    if module == OURS:
+        layer = Operation.from_config(_ours(given))
+        object.__setattr__(layer, "_named", False)
+        return layer(args[0] if len(args) == 1 else tuple(args))
     settings = {"name": name, "keep_mask": keep}
     ours = OPERATIONS.get(operation, "")
     layer: Layer
@@ -273,16 +287,45 @@ def _operated(entry: Entry, name: str, args: Sequence[object]) -> Tensor:
         case _, [constant, Tensor() as x] if ours:
             layer = Arithmetic(ours, _constant(constant), True, **settings)
         case _:
-            known = {*OPERATIONS, "Absolute", "GetItem", "Negative"}
-            raise refusal(
-                entry.where,
-                received=f"the operation {operation!r} of {len(args)} arguments",
-                expected=f"one of {', '.join(sorted(known))}, of values and numbers",
-                fix="write it as a layer in the model, and save it again",
-            )
+            return _by_table(entry, name, args, named)
     # Operations are numbered anew where names meet, as Keras does it.
     object.__setattr__(layer, "_named", False)
     return layer(x)
+
+
+def _ours(settings: Node) -> Node:
+    """The settings of one of our own operations."""
+    known = {"name", "operation", "arguments", "constants", "kinds"}
+    return {key: value for key, value in settings.items() if key in known}
+
+
+# Classes of Keras that are not called like their function.
+_NAMED = {"Abs": "absolute", "RGBToHSV": "rgb_to_hsv", "HSVToRGB": "hsv_to_rgb"}
+
+
+def _by_table(entry: Entry, name: str, args: Sequence[object], named: Node) -> Tree:
+    """What an operation of Keras gives, by the function of its name in `onefit.ops`.
+
+    What its class was made with are the function's arguments, too.
+    """
+    module, operation, _, settings = entry.layer
+    title = _NAMED.get(operation) or snake_case(operation)
+    title = f"image.{title}" if module.endswith(".image") else title
+    if title not in OPS:
+        raise refusal(
+            entry.where,
+            received=f"the operation {operation!r}",
+            expected="one that onefit.ops has",
+            fix="write it as a layer in the model, and save it again",
+        )
+    more = {k: _tuples(v) for k, v in settings.items() if k not in ("name", "dtype")}
+    takes = OPS[title].signature.parameters
+    if "dtype" in settings and "dtype" in takes:
+        more["dtype"] = settings["dtype"]
+    y = called(title, *args, **(more | named))
+    for tensor in jax.tree.leaves(y)[:1]:
+        tensor.call.layer.name = name
+    return y
 
 
 def _constant(value: object) -> Scalar | np.ndarray:

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from onefit import config, layers
+from onefit.files.calls import OURS
 from onefit.files.config import NEUTRAL, Node, Reader, a_string
 from onefit.files.masks import MASKS
 from onefit.files.refusal import refusal, short
@@ -53,12 +54,15 @@ class Operation(NamedTuple):
     """An operation of Keras, as a file names it.
 
     Attributes:
-        name: Its class.
+        module, name: Its class.
         keep_mask: Whether the mask of what it is called on goes on: Keras loses it.
+        settings: What its class was made with.
     """
 
+    module: str
     name: str
     keep_mask: bool = False
+    settings: Node = {}  # noqa: RUF012 - it is never changed
 
 
 class Entry(NamedTuple):
@@ -167,14 +171,21 @@ class _Planner:
             if _is_model(node):
                 path = path_of(str(node["class_name"]).lower(), counts, prefix)
                 layer: Any = self.model(node, where, f"{path}/")
-            elif str(node.get("module")).startswith("keras.src.ops"):
-                name = a_string(node.get("class_name"), where)
-                layer, path = Operation(name, node.get("keep_mask") is True), ""
+            elif str(node.get("module")).startswith(("keras.src.ops", OURS)):
+                layer, path = self.operation(node, where), ""
             else:
                 layer = self.reader.layer(node, where)
                 path = path_of(class_of(layer), counts, prefix)
             entries.append(Entry(where, path, layer, []))
         return entries
+
+    def operation(self, node: Node, where: str) -> Operation:
+        """An operation, with what its class was made with."""
+        module, name = (a_string(node.get(k), where) for k in ("module", "class_name"))
+        settings = node.get("config")
+        if not isinstance(settings, dict):
+            raise refusal(where, received=short(settings), expected="settings by name")
+        return Operation(module, name, node.get("keep_mask") is True, settings)
 
     def sequential(
         self, plan: Plan, settings: Node, nodes: list[Any], prefix: str

@@ -16,14 +16,15 @@ import numpy as np
 from onefit import layers
 from onefit.errors import OnefitWarning
 from onefit.files import calls as keras_calls
-from onefit.files.calls import MODULE
-from onefit.files.config import Node, node_of, policy, wrapped
+from onefit.files.calls import MODULE, OURS
+from onefit.files.config import Node, node_of, own_node, policy, wrapped
 from onefit.files.masks import Masks, Op, Value, mask_arguments
 from onefit.layers.base import Layer, where
 from onefit.networks.functional import unwrap_single
 from onefit.networks.graph import Graph
 from onefit.networks.graph import Node as Call
-from onefit.networks.network import Network
+from onefit.networks.network import FACES, Network
+from onefit.ops.table import Operation
 from onefit.types import Shape, is_shape
 
 __all__ = ["write_graph", "write_model"]
@@ -35,6 +36,8 @@ def write_model(model: Network) -> Node:
     Raises:
         ValueError: A layer that settings do not describe, or that Keras has not.
     """
+    if type(model) not in FACES.values():
+        return own_node(model)
     node = write_graph(model.graph)
     node["config"]["name"] = model.name
     return node
@@ -52,6 +55,8 @@ def _write_layer(layer: Layer) -> Node:
     if isinstance(layer, Graph):
         return write_graph(layer)
     if operation := keras_calls.operator(layer):
+        if isinstance(layer, Operation):
+            return node_of(OURS, operation, layer.get_config())
         node = node_of(MODULE, operation, {"name": str(layer.name)}, operation)
         return node | {"keep_mask": getattr(layer, "keep_mask", False)}
     return wrapped(layer)

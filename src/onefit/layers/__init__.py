@@ -15,6 +15,7 @@ from onefit.layers.attention import *
 from onefit.layers.attention_heads import *
 from onefit.layers.augmentation import *
 from onefit.layers.base import *
+from onefit.layers.called import Called as _Called
 from onefit.layers.cells import *
 from onefit.layers.coloring import *
 from onefit.layers.convolution import Conv1D, Conv2D, Conv3D

@@ -14,8 +14,10 @@ from onefit import config
 from onefit.description import Description, setting
 from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.face import HALVES, Face, Weights, as_shape, dtype_name
+from onefit.layers.passing import current
 from onefit.layers.symbolic import Call, Tensor, is_symbolic, way_to
 from onefit.registry import Registry, computes_like, snake_case
+from onefit.slots import is_held, put
 from onefit.types import (
     Array,
     ArrayLike,
@@ -90,7 +92,8 @@ def _apply(
     training: bool,
     options: tuple[tuple[str, Any], ...],
 ):
-    key = jax.random.key(seed) if layer.random else None
+    draws = layer.random or layer.always_random
+    key = jax.random.key(seed) if draws else None
     given = {"training": training, "key": key, "mask": mask} | dict(options)
     y, state, penalty, _ = layer.forward(params, state, x, **given)
     return y, state, penalty if isinstance(penalty, Tracer) else None
@@ -134,8 +137,13 @@ class Layer(Face, Description):
     input_dim: int | None = setting(default=None, kw_only=True, identity=False)
 
     _mutable: ClassVar[frozenset[str]] = frozenset({"name", "trainable"})
+    _unseen = Description._unseen | {
+        *("_weights", "_views", "_losses", "_calls", "_wholes", "_named", "_seed")
+    }
     random: ClassVar[bool] = False
     """Whether `apply` draws random numbers from its key while training."""
+    always_random = False
+    """Whether it draws some also when it does not train."""
     integers: ClassVar[bool] = False
     """Whether whole-number inputs stay whole (token ids) instead of becoming floats."""
     supports_masking: ClassVar[bool] = False
@@ -188,7 +196,9 @@ class Layer(Face, Description):
         """The settings by Keras' names."""
         config = super().get_config()
         # Where Keras 2 let the first layer say the model's input: not the layer's own.
-        del config["input_shape"], config["input_dim"]
+        for name in ("input_shape", "input_dim"):
+            if config.get(name) is None or not self.in_keras_style:
+                config.pop(name, None)
         return config
 
     # The pure functions -------------------------------------------------------------
@@ -415,6 +425,44 @@ class Layer(Face, Description):
             )
         return self._weights
 
+    def call(self, *inputs: Any, **options: Any) -> Tree:
+        """As the layer itself, called."""
+        return self(*inputs, **options)
+
+    # In the call of a layer around it -------------------------------------------------
+
+    def begin(self, input_shape: Shapes) -> None:
+        """Makes the weights, if there are none."""
+        if not self.built and not self._in_whole():
+            self.build(input_shape)
+
+    def inner_slot(self) -> Weights:
+        """The weights, wherever they are; none for a layer that has none."""
+        borrowed = self._borrowed()
+        none = self._weights is None and self.weightless
+        return borrowed or (Weights({}, {}, None) if none else self.slot)
+
+    def holders(self) -> list[object]:
+        """The objects whose slots hold its weights."""
+        slot = self._weights
+        if slot is None:
+            return [whole for whole, _ in self._wholes]
+        return [self] if slot.params or slot.state else []
+
+    def pairs(self, params: Tree, state: Tree) -> list[tuple[object, Any]]:
+        """Each holder of its weights with its part of these, for `slots.holding`."""
+        slot = self._weights
+        if slot is None:
+            return []
+        own = slot.copy()
+        own.store(params, state)  # in its own order: JAX sorts names
+        return [(self, own)]
+
+    def hold(self) -> None:
+        """Lets a program have weights of its own in its place."""
+        if self._weights is not None and not is_held(self):
+            put(self, self._weights.copy())
+
     _calls: ClassVar[tuple[Call, ...]] = ()
 
     def __call__(
@@ -436,6 +484,8 @@ class Layer(Face, Description):
             if training is not None:
                 options = options | {"training": bool(training)}
             return self._record(x, mask, options)
+        if (run := current()) is not None:
+            return run.call(self, x, mask, training, options)
         x = jax.tree.map(self.as_input, x)
         if not any(isinstance(a, Tracer) for a in jax.tree.leaves(x)):
             self.check_input(x)
@@ -447,10 +497,11 @@ class Layer(Face, Description):
         else:
             self.call_shape(shapes, **options)
         slot = borrowed or self.slot
-        seed = np.uint32(config.new_seed() if training and self.random else 0)
+        draws = (training and self.random) or self.always_random
+        seed = np.uint32(config.new_seed() if draws else 0)
         y, state, penalty = _apply(
             self,
-            slot.params,
+            self._computed_with(slot),
             slot.state,
             x,
             _several(mask),

@@ -15,14 +15,17 @@ from jax.core import Tracer
 
 from onefit import config
 from onefit.errors import invalid, mistyped
+from onefit.layers.passing import current
 from onefit.layers.symbolic import Call, Tensor
+from onefit.slots import Slot, is_held
 from onefit.types import Array, Mask, Params, Shape, Shapes, State, Tree, is_shape
-from onefit.variables import Variable
+from onefit.variables import READERS, Variable
 
 __all__ = [
     "HALVES",
     "DTypePolicy",
     "Face",
+    "Gathered",
     "Part",
     "Weight",
     "Weights",
@@ -39,6 +42,10 @@ class Weights:
 
     def __init__(self, params: Params, state: State, input_shape: Shapes) -> None:
         self.params, self.state, self.input_shape = params, state, input_shape
+
+    def copy(self) -> "Weights":
+        """The same arrays in another slot."""
+        return Weights(self.params, self.state, self.input_shape)
 
     def store(self, params: Params, state: State) -> None:
         """Puts weights into the slot, in its own order."""
@@ -63,6 +70,20 @@ class Borrowed(Weights):
         """Gives the weights to the layer around it."""
         for key, value in (params | state).items():
             self.named[key].assign(value)
+
+
+class Gathered(Weights):
+    """The slot of what is made of layers: the weights lie in the layers' own slots."""
+
+    def __init__(
+        self, layer: "Face", params: Tree, state: Tree, input_shape: Shapes
+    ) -> None:
+        super().__init__(params, state, input_shape)
+        self.layer = layer
+
+    def store(self, params: Tree, state: Tree) -> None:
+        """Gives the weights to the layers."""
+        self.layer.store(params, state)
 
 
 class DTypePolicy(NamedTuple):
@@ -111,6 +132,9 @@ class Weight(Variable):
             slot.state = slot.state | {self.key: value}
         else:
             slot.params = slot.params | {self.key: value}
+
+    def _is_held(self) -> bool:
+        return all(map(is_held, self.layer.holders()))
 
     @property
     def path(self) -> str:  # type: ignore[override]
@@ -207,7 +231,7 @@ class Part(Holder):
 class Face(Holder):
     """What people ask of a layer beside its output: weights, types, shapes, losses."""
 
-    _weights: ClassVar[Weights | None] = None
+    _weights = Slot()
     _losses: ClassVar[list[Array]] = []  # of the last call
     _wholes: ClassVar[tuple[tuple["Face", str], ...]] = ()  # the layers around it
 
@@ -267,6 +291,31 @@ class Face(Holder):
         """Whether a setting says how a weight of this name starts."""
         names = {name, name.removesuffix("_kernel"), name.removesuffix("s")}
         return any(hasattr(type(self), f"{n}_initializer") for n in names)
+
+    def _computed_with(self, slot: Weights) -> Params:
+        """The weights that a call computes with: those of the slot, read one by one.
+
+        Only a tape can tell the difference; what is borrowed has been read already.
+        """
+        if not READERS.get() or isinstance(slot, Borrowed):
+            return slot.params
+        return self.filled(lambda weight: weight.value)[0]
+
+    def filled(self, value: Callable[[Variable], Array]) -> tuple[Tree, Tree]:
+        """Params and state with an array of each weight's, as the slot has them."""
+        named, slot = self.by_name(), self.slot
+        return (
+            {name: value(named[name]) for name in slot.params},
+            {name: value(named[name]) for name in slot.state},
+        )
+
+    def each_weight(
+        self, params: Tree, state: Tree
+    ) -> Iterator[tuple[Variable, Array]]:
+        """Each weight with its array in these params and this state."""
+        named = self.by_name()
+        for name, array in (params | state).items():
+            yield named[name], array
 
     def rule(self, kind: str, key: str) -> Callable[[Array], Array] | None:
         """The `kind` ("regularizer", "constraint") of a weight: `kernel_constraint`."""
@@ -386,7 +435,6 @@ class Face(Holder):
 
         Source: Keras, `keras.Layer.stateless_call`.
         """
-        slot = Weights({}, {}, None) if self.weightless else self.slot
         values: dict[int, Array] = {}
         for kind, given in (
             ("trainable_variables", trainable_variables),
@@ -401,8 +449,9 @@ class Face(Holder):
                 )
             pairs = zip(own, given, strict=True)
             values |= {id(v): _as_given(v, value) for v, value in pairs}
-        arrays = iter([values[id(w)] for w in self.weights])
-        params, state = _filled(slot.params, slot.state, arrays)
+        params, state = {}, {}
+        if not self.weightless:
+            params, state = self.filled(lambda weight: values[id(weight)])
         seeds = self._seeds()
         key = jax.random.wrap_key_data(values[id(seeds[0])]) if seeds else None
         x, options = self.taken(*inputs, **named)
@@ -410,9 +459,8 @@ class Face(Holder):
         outcome = self.forward(
             params, state, x, training=bool(training), key=key, mask=mask, **options
         )
-        after = dict(
-            zip(map(id, self.weights), _flat(params, outcome.state), strict=True)
-        )
+        pairs = () if self.weightless else self.each_weight(params, outcome.state)
+        after = {id(weight): array for weight, array in pairs}
         for i, seed in enumerate(seeds):
             new = jax.random.key_data(jax.random.fold_in(key, i))
             after[id(seed)] = new if training else values[id(seed)]
@@ -432,25 +480,39 @@ class Face(Holder):
         """What the layer adds to the loss: of the last call, and its regularizers."""
         pairs = [(w.regularizer, w.value) for w in self.trainable_weights]
         penalties = [rule(value) for rule, value in pairs if rule is not None]
-        return [*self._losses, *penalties]
+        run = current()
+        return [*(self._losses if run is None else run.penalties), *penalties]
 
     def add_loss(self, loss: Tree) -> None:
-        """Adds numbers to `losses`, until the next call.
+        """Adds numbers to the loss: in a `call` to that of the program it is in.
+
+        Outside one they are in `losses` until the next call.
 
         Raises:
-            TypeError: What is no number, or one of a program.
+            TypeError: What is no number, or one of a program that is no `call`.
         """
+        run = current()
         for value in jax.tree.leaves(loss):
-            if isinstance(value, Tracer | Tensor):
+            if callable(value):
+                raise mistyped(
+                    f"{type(self).__name__} {self.name!r}.add_loss",
+                    "a function",
+                    "a number",
+                    "write self.add_loss(value) in call, or kernel_regularizer=... "
+                    "for a penalty on weights",
+                )
+            if run is None and isinstance(value, Tracer | Tensor):
                 raise mistyped(
                     f"{type(self).__name__} {self.name!r}.add_loss",
                     "a number of a program",
                     "a number, as apply is a pure function",
-                    "return Outcome(y, state, penalty) from a `forward` of your own, "
-                    "or set activity_regularizer",
+                    "write it in call(self, inputs), or set activity_regularizer",
                 )
-        new = [*self._losses, *map(jax.numpy.asarray, jax.tree.leaves(loss))]
-        object.__setattr__(self, "_losses", new)
+        new = [*map(jax.numpy.asarray, jax.tree.leaves(loss))]
+        if run is not None:
+            run.penalties += [a.sum() for a in new]
+        else:
+            object.__setattr__(self, "_losses", [*self._losses, *new])
 
     # Shapes and types ---------------------------------------------------------------
 
@@ -577,20 +639,3 @@ def _as_given(weight: Variable, value: Tree) -> Array:
     """A value for a weight: an array, or what JAX has put in its place."""
     value = value.value if isinstance(value, Variable) else value
     return value if isinstance(value, jax.Array) else jnp.asarray(value, weight.dtype)
-
-
-def _flat(params: Tree, state: Tree) -> Iterator[Array]:
-    """The arrays of a slot in the order of its layer's weights."""
-    if isinstance(params, dict):
-        yield from (*params.values(), *state.values())
-    else:
-        for pair in zip(params, state, strict=True):
-            yield from _flat(*pair)
-
-
-def _filled(params: Tree, state: Tree, arrays: Iterator[Array]) -> tuple[Tree, Tree]:
-    """A slot's params and state with other arrays, given in that order."""
-    if isinstance(params, dict):
-        return {n: next(arrays) for n in params}, {n: next(arrays) for n in state}
-    pairs = [_filled(*pair, arrays) for pair in zip(params, state, strict=True)]
-    return tuple(p for p, _ in pairs), tuple(s for _, s in pairs)

@@ -136,7 +136,7 @@ def combine(operation: str, x: Tree, y: Tree) -> Tree:
     """What stands for x ∘ y, where at least one of them is a value of a graph."""
     both = isinstance(x, Tensor) and isinstance(y, Tensor)
     if both:
-        return _unnamed(Arithmetic(operation, name=operation))((x, y))
+        return unnamed(Arithmetic(operation, name=operation))((x, y))
     constant, first = (y, False) if isinstance(x, Tensor) else (x, True)
     if isinstance(constant, str) or not np.issubdtype(
         np.asarray(constant).dtype, np.number
@@ -148,10 +148,10 @@ def combine(operation: str, x: Tree, y: Tree) -> Tree:
         )
     constant = constant if np.ndim(constant) else np.asarray(constant).item()
     tensor = y if first else x
-    return _unnamed(Arithmetic(operation, constant, first, name=operation))(tensor)
+    return unnamed(Arithmetic(operation, constant, first, name=operation))(tensor)
 
 
-def _unnamed(layer: Layer) -> Layer:
+def unnamed(layer: Layer) -> Layer:
     """The layer, whose name may be made another's when there are two."""
     object.__setattr__(layer, "_named", False)
     return layer

@@ -35,6 +35,7 @@ from onefit.metrics.probabilistic import *
 from onefit.metrics.reduction import *
 from onefit.metrics.regression import *
 from onefit.metrics.resolving import *
+from onefit.metrics.updated import Updated as _Updated
 
 # After the file of that name, which would take its place.
 from onefit.losses import categorical_hinge, hinge, squared_hinge  # isort: skip

@@ -12,6 +12,7 @@ from onefit import config
 from onefit.description import Description, setting
 from onefit.errors import invalid
 from onefit.registry import Registry, snake_case
+from onefit.slots import Slot
 from onefit.types import Array, ArrayLike, Shape, Tree
 from onefit.variables import Variable, view
 
@@ -19,6 +20,7 @@ __all__ = [
     "ABSENT",
     "Metric",
     "Paired",
+    "as_array",
     "functions",
     "metrics",
     "ratio",
@@ -113,10 +115,11 @@ class Metric(Description):
     name: str | None = setting(default=None, kw_only=True, identity=False)
     own_dtype: Any = setting(default=None, kw_only=True, keyword="dtype")
 
+    _unseen = Description._unseen | {"_state", "_views"}
     direction: ClassVar[str | None] = None
     """'max' or 'min': which way is better, where the name does not tell."""
 
-    _state: ClassVar[MetricState | None] = None
+    _state = Slot()
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -162,8 +165,8 @@ class Metric(Description):
 
     def update_state(self, *batch: Any, **named: Any) -> None:
         """Takes a batch into the metric's own state: y_true, y_pred, sample_weight."""
-        batch = tuple(_array(x) for x in batch)
-        named = {name: _array(x) for name, x in named.items()}
+        batch = tuple(as_array(x) for x in batch)
+        named = {name: as_array(x) for name, x in named.items()}
         old = self.state
         new = _update(self, old, *batch, **named)
         # In the order of `init`: JAX sorts the names of what a program returns.
@@ -204,6 +207,7 @@ class Metric(Description):
                     name=name,
                     path=f"{self.name}/{name}",
                     trainable=False,
+                    owner=self,
                 )
         return [views[name] for name in self.state]
 
@@ -217,6 +221,15 @@ class Metric(Description):
         """None: nothing of a metric is trained."""
         return []
 
+    def reset_states(self) -> None:
+        """As `reset_state`."""
+        self.reset_state()
+
+    def pairs(self, state: MetricState) -> list[tuple[object, Any]]:
+        """Each holder of its sums with its part of these, for `slots.holding`."""
+        # In the order of `init`: JAX sorts names.
+        return [(self, {name: state[name] for name in self.state})]
+
     def _read(self, name: str) -> Array:
         return self.state[name]
 
@@ -224,7 +237,8 @@ class Metric(Description):
         object.__setattr__(self, "_state", self.state | {name: value})
 
     def __getattr__(self, name: str) -> Variable:
-        if not name.startswith("_") and type(self).init is not Metric.init:
+        pure = type(self).init is not Metric.init and not self.in_keras_style
+        if not name.startswith("_") and pure:
             for variable in self.variables:
                 if variable.name == name:
                     return variable
@@ -239,8 +253,8 @@ class Metric(Description):
         >>> metric.stateless_update_state([1.0, 1.0], np.array([3.0]))
         [Array(4., dtype=float32), Array(2., dtype=float32)]
         """
-        batch = tuple(_array(x) for x in batch)
-        named = {name: _array(x) for name, x in named.items()}
+        batch = tuple(as_array(x) for x in batch)
+        named = {name: as_array(x) for name, x in named.items()}
         state = self._state_of(metric_variables)
         new = self.update(state, *batch, **named)
         return [new[name] for name in state]
@@ -293,7 +307,8 @@ class Paired(Metric, abstract=True):
         return self.add(state, y, a, spread(given, y.shape, dtype))
 
 
-def _array(x: ArrayLike | None) -> Array | None:
+def as_array(x: ArrayLike | None) -> Array | None:
+    """What is given as an array; None stays None."""
     return None if x is None else jnp.asarray(x)
 
 

@@ -87,9 +87,9 @@ def _task(loss: Identifier, output_shape: Shape, target_shape: Shape) -> str:
 
 
 def _named(identifier: str) -> Metric:
-    if identifier in metrics.names():
-        return get(identifier).replace(name=identifier)
-    if identifier in losses.losses.names():
+    if metrics.knows(identifier) and isinstance(found := get(identifier), Metric):
+        return found.replace(name=identifier)
+    if losses.losses.knows(identifier):
         return MeanMetricWrapper(identifier, name=identifier)
     names = (*metrics.names(), *losses.losses.names(), *_AUTOMATIC)
     raise unknown("metric", identifier, names)
@@ -109,7 +109,7 @@ def _made(
             return choice[_task(loss, output_shape, target_shape)](name=identifier)
         return _named(identifier)
     named = isinstance(identifier, dict) and identifier.get("class_name")
-    if named and named not in metrics.names():
+    if named and not metrics.knows(named):
         return _wrap(losses.get(identifier))
     found = get(identifier)
     return _wrap(found) if callable(found) and not isinstance(found, Metric) else found

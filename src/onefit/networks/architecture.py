@@ -1,15 +1,24 @@
 # ruff: noqa: D102
 """Architecture: what a network computes, as one layer that is made of layers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
 
 from onefit.errors import invalid
-from onefit.layers.base import Layer
-from onefit.layers.face import Weight
-from onefit.types import ArrayLike, Generator, Mask, Scalar, Shapes, Tree, is_shape
+from onefit.layers.base import Layer, Weights
+from onefit.layers.face import Gathered, Weight
+from onefit.types import (
+    Array,
+    ArrayLike,
+    Generator,
+    Mask,
+    Scalar,
+    Shapes,
+    Tree,
+    is_shape,
+)
 from onefit.variables import Variable
 
 if TYPE_CHECKING:
@@ -117,6 +126,35 @@ class Architecture(Layer, abstract=True):
         return tuple(
             layer.constrain(p) for layer, p in zip(self.layers, params, strict=True)
         )
+
+    def inner_slot(self) -> Weights:
+        slot = self.slot
+        return Gathered(self, slot.params, slot.state, slot.input_shape)
+
+    def filled(self, value: Callable[[Variable], Array]) -> tuple[Tree, Tree]:
+        pairs = [
+            ({}, {}) if layer.weightless else layer.filled(value)
+            for layer in self.layers
+        ]
+        return tuple(p for p, _ in pairs), tuple(s for _, s in pairs)
+
+    def each_weight(
+        self, params: Tree, state: Tree
+    ) -> Iterator[tuple[Variable, Array]]:
+        for layer, p, s in zip(self.layers, params, state, strict=True):
+            if p or s:
+                yield from layer.each_weight(p, s)
+
+    def holders(self) -> list[object]:
+        return [holder for layer in self.layers for holder in layer.holders()]
+
+    def pairs(self, params: Tree, state: Tree) -> list[tuple[object, Any]]:
+        parts = zip(self.layers, params, state, strict=True)
+        return [pair for layer, p, s in parts for pair in layer.pairs(p, s)]
+
+    def hold(self) -> None:
+        for layer in self.layers:
+            layer.hold()
 
     # The face -----------------------------------------------------------------------
 

@@ -81,7 +81,7 @@ class Graph(Architecture):
         """Whether any call draws random numbers even when the model does not train."""
         return any(
             (layer.random and dict(node.options).get("training", False))
-            or getattr(layer, "always_random", False)
+            or layer.always_random
             for node in self.nodes
             for layer in (self.layers[node.layer],)
         )
@@ -120,7 +120,8 @@ class Graph(Architecture):
             value = jax.tree.map(lambda f: _numbers(layer, f.value), flow)
             options: dict[str, Any] = {"training": training} | dict(node.options)
             options["key"] = None
-            if layer.random and key is not None and options["training"]:
+            draws = (layer.random and options["training"]) or layer.always_random
+            if draws and key is not None:
                 options["key"] = jax.random.fold_in(key, number)
             given = flow if mask is None else mask
             options["mask"] = jax.tree.map(

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import jax
 import numpy as np
@@ -11,8 +11,10 @@ from onefit import config
 from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.base import Layer
 from onefit.layers.face import DTypePolicy, as_shape
+from onefit.layers.passing import current, making
 from onefit.layers.symbolic import Tensor, is_symbolic
 from onefit.networks.architecture import Architecture
+from onefit.networks.called import Body, Sight, layers_of, outputs_of, own_call
 from onefit.networks.functional import (
     Nest,
     Tensors,
@@ -22,11 +24,16 @@ from onefit.networks.functional import (
     several,
     unwrap_single,
 )
+from onefit.networks.graph import chain
+from onefit.registry import snake_case
 from onefit.spellings import keras_keywords
-from onefit.types import Array, ArrayLike, Config, Mask, Shapes, Tree, batch_shape
+from onefit.types import Array, ArrayLike, Config, Data, Mask, Shapes, Tree, batch_shape
 from onefit.variables import Variable
 
-__all__ = ["FACES", "Network"]
+__all__ = ["FACES", "OWN_CLASSES", "Network"]
+
+OWN_CLASSES: dict[str, type["Network"]] = {}
+"""The classes of networks that a program has written itself, by their names."""
 
 FACES: dict[str, type["Network"]] = {}
 """The classes that people hold, by Keras' names for them in files.
@@ -61,6 +68,14 @@ class Network:
         super().__init_subclass__(**kwargs)
         if face is not None:
             FACES[face] = cls
+        elif not cls.__module__.startswith("onefit."):
+            OWN_CLASSES[cls.__name__] = cls
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """The network, which remembers what it was made with."""
+        network = super().__new__(cls)
+        network._given = args, kwargs
+        return network
 
     @keras_keywords
     def __init__(
@@ -68,8 +83,18 @@ class Network:
         inputs: Tensors | None = None,
         outputs: Tensors | None = None,
         name: str | None = None,
+        trainable: bool = True,
     ) -> None:
         self._start()
+        in_keras_style = not type(self).__module__.startswith("onefit.")
+        if inputs is None and outputs is None and in_keras_style:
+            self._body = Body(self, name or snake_case(type(self).__name__))
+            self.graph = chain((self._body,), self._body.name)
+            self.graph._named = name is not None
+            self._hold()
+            if not trainable:
+                self.trainable = False
+            return
         if inputs is None or outputs is None:
             raise mistyped(
                 "Model",
@@ -89,6 +114,71 @@ class Network:
         self.graph._named = name is not None
         name_layers(list(self.graph.layers), f"Model {self.name!r}")
         self._hold()
+
+    _unseen: ClassVar[frozenset[str]] = frozenset(
+        {"graph", "input_nest", "output_nest", "_body", "_sight", "_given"}
+    )
+    """Attributes that are no parts of a subclass with its own `call`."""
+    _body: Body | None = None
+    _sight: Sight | None = None
+
+    @property
+    def as_layer(self) -> Layer:
+        """The network as a layer of another: its body, or its graph."""
+        return self._body or self.graph
+
+    def call(self, *inputs: Any, **options: Any) -> Tree:
+        """As the network itself, called; a subclass may write its own."""
+        return self(*inputs, **options)
+
+    def add_weight(self, *args: Any, **settings: Any) -> Variable:
+        """A weight of a subclass with its own `call`; see `Layer.add_weight`."""
+        if self._body is None:
+            raise invalid(
+                self.name,
+                "add_weight of a network whose weights are its layers'",
+                "a subclass that writes its own call",
+                "add a layer that makes the weight",
+            )
+        return self._body.add_weight(*args, **settings)
+
+    def arranged(self, x: Tree) -> Tree:
+        """The inputs of a batch as the network's methods are given them."""
+        if self._sight is not None:
+            return self._sight.arrange(x)
+        return self.input_nest.arrange(x) if self.input_nest else x
+
+    def meet(self, x: Data) -> None:
+        """Lets a network that is a `call` see how its inputs come; others know it."""
+        if self._body is None:
+            return
+        sight = Sight(x)
+        if self._sight is None or sight != self._sight:
+            if own_call(self, Network):
+                self._become(sight)
+            self._sight = sight
+
+    def _become(self, sight: Sight) -> None:
+        """A graph of the body alone, for inputs that come like these."""
+        assert self._body is not None
+        named, inputs = self.graph._named, sight.entrances()
+        outputs = outputs_of(self.name, self._body(inputs))
+        self.input_nest, self.output_nest = (
+            Nest(inputs, "inputs"),
+            Nest(outputs, "outputs"),
+        )
+        tensors = self.input_nest.tensors, self.output_nest.tensors
+        graph = graph_of(*tensors, self.name)
+        graph.entrance = unwrap_single([tensor.shape for tensor in tensors[0]])
+        graph._named = named
+        self.graph, self._sight = graph, sight
+        self._hold()
+
+    def __alike__(self) -> object:
+        """What makes two networks one program: the graph, or the parts of a `call`."""
+        if self._body is None:
+            return self.graph
+        return {k: v for k, v in vars(self).items() if k not in self._unseen}
 
     def _start(self) -> None:
         """What every network begins with, before its graph; extended by subclasses."""
@@ -144,7 +234,8 @@ class Network:
     @property
     def input_names(self) -> list[str]:
         """The names of the inputs: a dict's keys, or those of the Inputs."""
-        return _names_of(self.input_nest) or ["x"]
+        seen = self._sight.names() if self._sight else ["x"]
+        return _names_of(self.input_nest) or seen
 
     @property
     def output_names(self) -> list[str]:
@@ -176,7 +267,8 @@ class Network:
     @property
     def layers(self) -> list[Any]:  # a Layer, with attributes of its own; a Network
         """The layers, in order; a model inside is one of them."""
-        return [getattr(layer, "face", layer) for layer in self.graph.layers]
+        parts = self.graph.layers if self._body is None else layers_of(self._body)
+        return [getattr(layer, "face", layer) for layer in parts]
 
     def _hold(self) -> None:
         """Tells the graph whose it is, for networks that have it as a layer."""
@@ -283,15 +375,21 @@ class Network:
         return self.graph.apply(params, state, x, training=training, key=key)[0]
 
     def __call__(
-        self, x: Tree, training: bool | None = None, mask: Mask = None
+        self, x: Tree, training: bool | None = None, mask: Mask = None, **options: Any
     ) -> Tree:
         """The output for arrays; what Input gave makes the model a layer of a graph."""
+        if self._body is not None:
+            return self._body(x, training=training, mask=mask, **options)
         x = self._take(x) if self.input_nest else x
-        if not is_symbolic(x):
+        if (run := current()) is not None:
+            if run.building and not self.built:
+                with making():
+                    self.build(batch_shape(x))
+        elif not is_symbolic(x):
             self.ready_for(x)
         elif not self.built:
             self.build(unwrap_single([t.shape for t in jax.tree.leaves(x)]))
-        y = self.graph(x, training=training, mask=mask)
+        y = self.graph(x, training=training, mask=mask, **options)
         return self.output_nest.arrange(y) if self.output_nest else y
 
     def _take(self, x: Tree) -> Tree:
@@ -314,12 +412,16 @@ class Network:
 
     def ready_for(self, x: Tree) -> None:
         """Builds the layers when data first come; refuses data that no layer takes."""
-        if not self.layers or not self.built:
+        if self._body is None and (not self.layers or not self.built):
             self.build(batch_shape(x))
         self.graph.check_input(x)
 
     def build(self, input_shape: Shapes = None) -> Self:
         """Makes the weights for an input shape, the batch first, as None."""
+        if self._body is not None:
+            if not self._body._depth:  # or it is super().build of a subclass
+                self.meet_shapes(input_shape)
+            return self
         if not self.layers:
             raise invalid(
                 self.name,
@@ -329,6 +431,10 @@ class Network:
             )
         self.graph.build(input_shape)
         return self
+
+    def meet_shapes(self, shapes: Shapes) -> None:
+        """As `meet`, for inputs of these shapes, the batch first."""
+        self._become(Sight.of_shapes(shapes))
 
     # The face of a layer -------------------------------------------------------------
 
@@ -415,12 +521,18 @@ class Network:
         return self.graph.dtype_policy
 
     def get_build_config(self) -> Config | None:
-        """The input's shape that the model was built for."""
-        return self.graph.get_build_config()
+        """What `build_from_config` needs: the shapes of the inputs, and their types."""
+        if self._sight is None:
+            return self.graph.get_build_config()
+        return self._sight.config()
 
     def build_from_config(self, config: Config | None) -> None:
         """Makes the weights for what `get_build_config` gave."""
-        if config and "input_shape" in config:
+        if not config or "input_shape" not in config:
+            return
+        if self._body is not None:
+            self._become(Sight.from_config(config))
+        else:
             self.build(as_shape(config["input_shape"]))
 
     def quantize(self, mode: object = None, **options: Any) -> None:

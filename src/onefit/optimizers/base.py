@@ -16,6 +16,7 @@ from onefit.errors import OnefitWarning, invalid
 from onefit.optimizers.rules import Rule, full_like, is_traced
 from onefit.optimizers.schedules import LearningRateSchedule, as_learning_rate
 from onefit.registry import Registry
+from onefit.slots import Slot, is_held
 from onefit.types import Array, ArrayLike, Config, Function, Scalar, Tree
 from onefit.variables import Variable, view
 
@@ -107,7 +108,7 @@ class Optimizer(Description):
 
     _mutable: ClassVar[frozenset[str]] = frozenset({"name", "learning_rate"})
     _made: ClassVar[bool] = False
-    _state: ClassVar[dict[str, Any] | None] = None
+    _state = Slot()
     _shapes: ClassVar[Tree] = None
     _variables: ClassVar[list[Any]] = []
     separable: ClassVar[bool] = True
@@ -380,7 +381,7 @@ class Optimizer(Description):
             return shown((self._state or self._begin(()))[name])
 
         def write(value: Array) -> None:
-            if name == "learning_rate":
+            if name == "learning_rate" and not is_held(self):
                 self.learning_rate = value
             elif self._state is None:
                 raise invalid(
@@ -392,7 +393,8 @@ class Optimizer(Description):
             else:
                 self._state[name] = value
 
-        return view(read, write, name=name, path=f"{self.name}/{name}", trainable=False)
+        path = f"{self.name}/{name}"
+        return view(read, write, name=name, path=path, trainable=False, owner=self)
 
     @property
     def variables(self) -> list[Variable]:
@@ -418,7 +420,7 @@ class Optimizer(Description):
         name = name.removeprefix("slots_")
         full = f"{self.name}/{name}"
         read = lambda: jax.tree.leaves(self._state)[i]  # noqa: E731
-        return view(read, write, name=name, path=full, trainable=False)
+        return view(read, write, name=name, path=full, trainable=False, owner=self)
 
     def stateless_apply(
         self,
@@ -471,7 +473,8 @@ class Optimizer(Description):
 
         Args:
             grads: The gradient of each variable: a list, or any nest of arrays. A
-                variable whose gradient is None stays as it is, with a warning.
+                variable whose gradient is None stays as it is, with a warning, and so
+                do its slots.
             trainable_variables: The variables or arrays that they belong to, in a nest
                 like it; unless given, those that `build` was given.
 
@@ -503,8 +506,11 @@ class Optimizer(Description):
                 f"those of its first step, {self._shapes}",
                 "make another optimizer for other variables",
             )
-        new, state = _update(self, grads, self.resume(arrays, arrays), arrays)
-        self.remember(state, shapes[1])
+        if self._state is None and isinstance(variables, list):
+            object.__setattr__(self, "_variables", variables)
+        before = self.resume(arrays, arrays)
+        new, state = _update(self, grads, before, arrays)
+        self.remember(_kept(before, state, arrays, missing), shapes[1])
         return _put(variables, new, missing)
 
     def apply_gradients(
@@ -607,6 +613,33 @@ def _filled(where: str, grads: Tree, variables: Tree) -> tuple[Tree, set[int]]:
     pairs = zip(leaves, given, strict=True)
     filled = [np.zeros(np.shape(v)) if g is None else g for g, v in pairs]
     return nest.unflatten([_as_float(g) for g in filled]), missing
+
+
+def _kept(before: Tree, after: Tree, arrays: Tree, missing: set[int]) -> Tree:
+    """The state after a step, with the slots as before of variables without a step."""
+    if not missing:
+        return after
+    paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(arrays)]
+
+    def leaf(path: KeyPath, old: Array, new: Array) -> Array:
+        stays = any(_is_slot_of(path, paths[i], i) for i in missing)
+        return old if stays else new
+
+    return jax.tree_util.tree_map_with_path(leaf, before, after)
+
+
+def _is_slot_of(path: KeyPath, own: KeyPath, number: int) -> bool:
+    """Whether a path in the state is of the weight with this path and this number.
+
+    It ends in the weight's path, or in names beneath it; where a rule sorts the weights
+    by kinds, in its number.
+    """
+    key = jax.tree_util.DictKey
+    ends = list(path)
+    while len(ends) > len(own) and tuple(ends[-len(own) :]) != own:
+        if not isinstance(ends.pop(), key):
+            return False
+    return len(ends) > len(own) or path[-1] == key(number)
 
 
 @jax.jit

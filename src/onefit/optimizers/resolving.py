@@ -18,7 +18,7 @@ def get(identifier: object) -> Optimizer | None:
         ValueError: An unknown name, with the nearest ones.
         TypeError: Anything else that is not an optimizer.
     """
-    if isinstance(identifier, str):
+    if isinstance(identifier, str) and not optimizers.knows(identifier):
         identifier = identifier.lower()
     found = optimizers.get(identifier)
     if found is not None and not isinstance(found, Optimizer):

@@ -4,21 +4,22 @@ import contextlib
 import copy
 import functools
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from onefit import losses, metrics, optimizers
-from onefit.data.batch import Batch
+from onefit.data.batch import Batch, unpack_x_y_sample_weight
 from onefit.errors import invalid, unknown
 from onefit.metrics.base import Metric
 from onefit.networks.network import Network
 from onefit.optimizers import Optimizer
 from onefit.spellings import keras_keywords
 from onefit.training.task import Head, Task, head
-from onefit.types import Identifier, Tree, batch_shape, is_shape
+from onefit.types import Array, Identifier, Tree, batch_shape, is_shape
 from onefit.variables import Variable
 
 __all__ = ["Compiled", "build_task", "check_metric", "each", "flat", "is_many"]
@@ -41,6 +42,11 @@ class Compiled(Network):
         checked: Whether it has looked at the design already.
     """
 
+    _unseen = Network._unseen | {
+        *("optimizer", "loss", "history", "stop_training", "run_eagerly"),
+        *("watched", "checked", "compile_settings", "_loss_tracker", "_resolved"),
+    }
+
     def _start(self) -> None:
         super()._start()
         self.optimizer: Optimizer | None = None
@@ -50,6 +56,8 @@ class Compiled(Network):
         self.run_eagerly = False
         self.watched, self.checked = True, False
         self.compile_settings: dict[str, Any] | None = None
+        self._loss_tracker = metrics.Mean(name="loss")
+        self._resolved: dict[tuple[str, int, int], Metric] = {}
 
     @property
     def optimizer_state(self) -> dict[str, Tree] | None:
@@ -122,6 +130,7 @@ class Compiled(Network):
         self.watched, self.checked = check, False
         for identifier in [*flat(metrics), *flat(weighted_metrics)]:
             check_metric(identifier)
+        self._resolved = {}
         self.compile_settings = {
             "loss_weights": loss_weights,
             "metrics": metrics,
@@ -135,15 +144,183 @@ class Compiled(Network):
 
     @property
     def metrics(self) -> list[Metric]:
-        """The metrics that `compile` was given as objects."""
-        given = self.compile_settings or {}
+        """The mean of the loss, then the metrics that `compile` named as objects.
+
+        Those that it named by strings follow once the shapes of rows are known.
+        """
+        given = self.compile_settings
+        if given is None:
+            return []
         named = [*flat(given.get("metrics")), *flat(given.get("weighted_metrics"))]
-        return [metric for metric in named if isinstance(metric, Metric)]
+        known = [metric for metric in named if isinstance(metric, Metric)]
+        found = [*known, *self._resolved.values()]
+        return [self._loss_tracker, *{id(metric): metric for metric in found}.values()]
 
     @property
     def metrics_variables(self) -> list[Variable]:
         """The variables of those metrics."""
         return [v for metric in self.metrics for v in metric.variables]
+
+    # Steps, which a subclass may write itself ---------------------------------------
+
+    def train_step(self, data: Tree) -> dict[str, Array]:
+        """One step of training on a batch; a subclass may write its own.
+
+        Args:
+            data: x, (x, y) or (x, y, sample_weight), as `fit` was given them.
+
+        Returns:
+            The losses and metrics by name.
+        """
+        from onefit.tape import GradientTape
+
+        x, y, weight = unpack_x_y_sample_weight(data)
+        with GradientTape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compute_loss(x, y, y_pred, weight, training=True)
+        variables = self.trainable_variables
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        self._loss_tracker.update_state(loss, jax.tree.leaves(x)[0].shape[0])
+        return self.compute_metrics(x, y, y_pred, weight)
+
+    def test_step(self, data: Tree) -> dict[str, Array]:
+        """One batch of an evaluation; see `train_step`."""
+        x, y, weight = unpack_x_y_sample_weight(data)
+        y_pred = self(x, training=False)
+        loss = self.compute_loss(x, y, y_pred, weight, training=False)
+        self._loss_tracker.update_state(loss, jax.tree.leaves(x)[0].shape[0])
+        return self.compute_metrics(x, y, y_pred, weight)
+
+    def predict_step(self, data: Tree) -> Tree:
+        """The outputs for a batch; a subclass may write its own."""
+        return self(unpack_x_y_sample_weight(data)[0], training=False)
+
+    def compute_loss(
+        self,
+        x: Tree = None,
+        y: Tree = None,
+        y_pred: Tree = None,
+        sample_weight: Tree = None,
+        training: bool = True,
+    ) -> Array:
+        """J: the loss that `compile` named, and what layers add to it.
+
+        Args:
+            x: The inputs.
+            y, y_pred: Targets and outputs.
+            sample_weight: A factor for each row.
+            training: Whether it is for a step of training.
+        """
+        del x, training
+        pairs = list(self._by_output(y, y_pred, sample_weight, self.loss))
+        weights = _spread(
+            (self.compile_settings or {}).get("loss_weights"),
+            self._outputs_of(y_pred),
+            "loss_weights",
+            1.0,
+        )
+        terms = [
+            (1.0 if factor is None else factor) * loss(target, output, weight)
+            for (loss, target, output, weight), factor in zip(
+                pairs, weights, strict=True
+            )
+            if loss is not None and target is not None
+        ]
+        terms += self.losses
+        if not terms:
+            raise invalid(
+                self.name,
+                "a step without a loss",
+                "something to minimise",
+                "write compile(loss=...), or add_loss in call",
+            )
+        return sum(terms[1:], start=jnp.asarray(terms[0]))
+
+    def compute_metrics(
+        self, x: Tree, y: Tree, y_pred: Tree, sample_weight: Tree = None
+    ) -> dict[str, Array]:
+        """Takes a batch into the metrics that `compile` named; all results by name."""
+        del x
+        names = self._outputs_of(y_pred)
+        for what in ("metrics", "weighted_metrics"):
+            given = (self.compile_settings or {}).get(what)
+            weight = sample_weight if what == "weighted_metrics" else None
+            lists = _lists(given, names, what)
+            pairs = self._by_output(y, y_pred, weight, lists)
+            for i, (listed, target, output, factor) in enumerate(pairs):
+                for j in range(len(listed or [])):
+                    if (what, i, j) not in self._resolved:
+                        self._resolve(names, i, output, target)
+                    self._resolved[what, i, j].update_state(target, output, factor)
+        return self.get_metrics_result()
+
+    def resolve_metrics(self, batch: Batch) -> None:
+        """Makes metrics of their names, where the outputs for a batch are known."""
+        if self.output_nest is None or batch.y is None:
+            return
+        names = self.output_names
+        shapes = self.graph.output_shape(batch_shape(batch.x))
+        outputs = jax.tree.leaves(shapes, is_leaf=is_shape)
+        targets = batch.y if isinstance(batch.y, tuple) else (batch.y,) * len(names)
+        for i, (output, target) in enumerate(zip(outputs, targets, strict=False)):
+            self._resolve(names, i, np.empty([n or 1 for n in output]), target)
+
+    def _resolve(self, names: list[str], i: int, output: Array, target: Array) -> None:
+        """Makes metrics of the names for output i."""
+        for what in ("metrics", "weighted_metrics"):
+            given = (self.compile_settings or {}).get(what)
+            for j, identifier in enumerate(_lists(given, names, what)[i]):
+                if (what, i, j) not in self._resolved:
+                    self._resolved[what, i, j] = metrics.resolve(
+                        identifier,
+                        loss=_spread(self.loss, names, "loss")[i],
+                        output_shape=(None, *np.shape(output)[1:]),
+                        target_shape=(None, *np.shape(target)[1:]),
+                    )
+
+    def get_metrics_result(self) -> dict[str, Array]:
+        """The results of all metrics by name."""
+        return {str(metric.name): metric.result() for metric in self.metrics}
+
+    def reset_metrics(self) -> None:
+        """Lets all metrics forget what they have seen."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of the metrics."""
+        return [str(metric.name) for metric in self.metrics]
+
+    def _outputs_of(self, y_pred: Tree) -> list[str]:
+        """The names of outputs that come like these."""
+        if isinstance(y_pred, dict):
+            return list(y_pred)
+        several = isinstance(y_pred, list | tuple)
+        names = self.output_names
+        if several and len(names) != len(y_pred):
+            names = [f"output_{i}" for i in range(len(y_pred))]
+        return names if several else names[:1]
+
+    def _by_output(
+        self, y: Tree, y_pred: Tree, sample_weight: Tree, value: Identifiers
+    ) -> Iterator[tuple[Any, Tree, Array, Tree]]:
+        """For each output: a value for it, its target, it itself, its weights."""
+        names = self._outputs_of(y_pred)
+        one = not isinstance(y_pred, dict | list | tuple)
+        outputs = [y_pred] if one else jax.tree.leaves(y_pred)
+        if isinstance(y_pred, dict):
+            outputs = list(y_pred.values())
+
+        def each_of(tree: Tree) -> list[Tree]:
+            if isinstance(tree, dict):
+                return [tree.get(name) for name in names]
+            listed = isinstance(tree, list | tuple) and not one
+            return list(tree) if listed else [tree] * len(names)
+
+        values = value if isinstance(value, list) and len(value) == len(names) else None
+        values = values or _spread(value, names, "loss")
+        yield from zip(values, each_of(y), outputs, each_of(sample_weight), strict=True)
 
     def task(self, batch: Batch) -> Task:
         """What is trained, for rows of these shapes."""

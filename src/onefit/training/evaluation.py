@@ -25,6 +25,7 @@ from onefit.training.prepare import (
     chunk,
     read_rows,
     rows_at_once,
+    task_of,
     whole_batches,
 )
 from onefit.training.state import State
@@ -48,7 +49,7 @@ def train_on_batch(
     """One step on these rows; the loss and metrics before it."""
     batch = read_rows(model, x, y, sample_weight, "train_on_batch")
     model.ready_for(batch.x)
-    task = model.task(batch)
+    task = task_of(model, batch)
     if model.weights and not model.trainable_weights:
         warnings.warn(
             f"train_on_batch: all layers of {model.name!r} are frozen, so nothing is "
@@ -94,7 +95,7 @@ def evaluate(
     """The loss and metrics of these rows; `Model.evaluate` explains the arguments."""
     batch = read_rows(model, x, y, sample_weight, "evaluate", finite=False)
     model.ready_for(batch.x)
-    task = model.task(batch)
+    task = task_of(model, batch)
     batch = fit_targets(task, batch)
     for name, value in (("batch_size", batch_size), ("steps", steps)):
         if value is not None:
@@ -112,7 +113,8 @@ def evaluate(
         callback.on_test_begin({})
     slot = model.graph.slot
     with model.eagerly():
-        tally, state = compiled("start", False)(task), slot.state
+        tally = compiled("start", False)(task, training=False)
+        state = slot.state
         for _, piece in _pieces(batch, n, min(size, n)):
             tally, state = compiled("count", False)(
                 task, slot.params, state, tally, piece
@@ -120,7 +122,7 @@ def evaluate(
         values = compiled("results", False)(task, tally)
     if model.graph.stateful:
         model.graph.store(slot.params, state)
-    names = task.names(model.output_names)
+    names = task.names(model.output_names, training=False)
     logs = dict(zip(names, _numbers(values), strict=True))
     if not np.isfinite(list(logs.values())).all():
         for name, tree in (("x", batch.x), ("y", batch.y)):
@@ -154,6 +156,18 @@ def predict(
     callbacks: Callbacks = None,
 ) -> Tree:
     """The outputs for these rows; `Model.predict` explains the arguments."""
+    with model.eagerly():
+        return _predict(model, x, batch_size, steps, callbacks)
+
+
+def _predict(
+    model: Compiled,
+    x: Data,
+    batch_size: int | None,
+    steps: int | None,
+    callbacks: Callbacks,
+) -> Tree:
+    model.meet(x)
     x = rows.as_batch(x, finite=False, inputs=model.input_names).x
     x = as_columns(model, x)
     for name, value in (("batch_size", batch_size), ("steps", steps)):

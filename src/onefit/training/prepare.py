@@ -13,6 +13,7 @@ from onefit.training.callback import Callback
 from onefit.training.compiled import Compiled, is_many
 from onefit.training.job import Job
 from onefit.training.options import FitOptions
+from onefit.training.own_steps import has_own_steps, own_task
 from onefit.training.progress import ProgbarLogger
 from onefit.training.rules import Rule
 from onefit.training.targets import fit_targets
@@ -25,6 +26,7 @@ __all__ = [
     "chunk",
     "read_rows",
     "rows_at_once",
+    "task_of",
     "whole_batches",
 ]
 
@@ -54,7 +56,7 @@ def build_job(model: Compiled, x: Data, y: Data, options: FitOptions) -> Job:
     model.ready_for(batch.x)
     if held:
         model.graph.check_input(held.x)
-    task = model.task(batch)
+    task = task_of(model, batch)
     train = rows.weigh(fit_targets(task, batch), options.class_weight)
     held = held and fit_targets(task, held)
     held_size = options.validation_batch_size or chunk(model, task, size)
@@ -80,7 +82,9 @@ def build_job(model: Compiled, x: Data, y: Data, options: FitOptions) -> Job:
                 "write callbacks=[onefit.callbacks.EarlyStopping()], or "
                 "derive yours from onefit.callbacks.Callback",
             )
-    names += [f"val_{name}" for name in names] if held else []
+    if held:
+        tested = task.names(model.output_names, training=False)
+        names += [f"val_{name}" for name in tested]
     directions = _directions(task, names)
     if any(rule.logs_learning_rate for rule in rules):
         names.append("learning_rate")
@@ -128,13 +132,15 @@ def read_rows(
         TypeError, ValueError: No x or y, or what `as_batch` refuses.
     """
     rows.refuse_stream(x, "x")
-    if x is None or y is None:
+    own = has_own_steps(model)
+    if x is None or (y is None and not own):
         raise mistyped(
             place,
             f"no {'x' if x is None else 'y'}",
             "inputs and targets",
             f"write model.{place}(x, y)",
         )
+    model.meet(x)
     batch = rows.as_batch(
         x, y, sample_weight, finite, model.input_names, model.target_names
     )
@@ -156,7 +162,14 @@ def as_columns(model: Network, x: Tree) -> Tree:
     return tuple(column(a, shape) for a, shape in zip(x, shapes, strict=True))
 
 
+def task_of(model: Compiled, batch: Batch) -> Task:
+    """What is trained: what `compile` said, or the model's own steps."""
+    return own_task(model, batch) if has_own_steps(model) else model.task(batch)
+
+
 def _held(model: Compiled, validation_data: object) -> Batch:
+    if has_own_steps(model) and not isinstance(validation_data, tuple | list):
+        validation_data = (validation_data, None)
     if not isinstance(validation_data, tuple | list) or not (
         2 <= len(validation_data) <= 3
     ):
@@ -185,13 +198,17 @@ def whole_batches(model: Network, batch: Batch, size: int) -> None:
 
 def chunk(model: Network, task: Task, size: int) -> int:
     """Rows to evaluate at once; only a loss that is no plain mean can tell."""
-    plain = model.graph.by_row and all(
-        h.loss is None
-        or (
-            h.loss.reduction in ("sum_over_batch_size", "mean")
-            and getattr(h.loss, "ignore_class", None) is None
+    plain = (
+        bool(task.heads)
+        and model.graph.by_row
+        and all(
+            h.loss is None
+            or (
+                h.loss.reduction in ("sum_over_batch_size", "mean")
+                and getattr(h.loss, "ignore_class", None) is None
+            )
+            for h in task.heads
         )
-        for h in task.heads
     )
     return rows_at_once(model, size) if plain else size
 
@@ -211,6 +228,8 @@ def rows_at_once(model: Network, size: int | None) -> int:
 
 def _directions(task: Task, names: list[str]) -> dict[str, str | None]:
     """Which way is better, for each log: the losses', then the metrics'."""
+    if not task.heads:
+        return {name: "min" if "loss" in name else None for name in names}
     metrics = [
         m for h in task.heads for m in h.all_metrics for _ in range(Head.width(m) or 1)
     ]

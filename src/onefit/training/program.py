@@ -92,30 +92,7 @@ def step(
     task: Task, train: Train, fixed: Tree, tally: Tree, batch: Batch, seed: Scalar
 ) -> tuple[Train, Tree]:
     """One step: w := w - alpha * d, d the optimizer's direction from dJ/dw."""
-    gradients = task.gradients(
-        train.free,
-        fixed,
-        train.state,
-        batch,
-        training=True,
-        key=task.key(seed, train.optimizer["iterations"], training=True),
-    )
-    free, optimizer = task.optimizer.update(
-        gradients.weights, train.optimizer, train.free
-    )
-    free = _constrained(task, fixed, free)
-    outputs, state, costs = gradients.details
-    tally = task.count(tally, batch, gradients.loss, (outputs, costs))
-    return Train(free, state, optimizer), tally
-
-
-def _constrained(task: Task, fixed: Tree, free: Tree) -> Tree:
-    params = task.unpack(fixed, free)
-    held = task.graph.constrain(params)
-    same = all(
-        a is b for a, b in zip(*map(jax.tree.leaves, (params, held)), strict=True)
-    )
-    return free if same else task.pack(held)
+    return task.step(train, fixed, tally, batch, seed)
 
 
 def rows_at(data: Batch, order: Array | None, start: Scalar, size: int) -> Batch:
@@ -183,7 +160,7 @@ def evaluate(
         tally, state = carry
         return count(task, params, state, tally, batch)
 
-    return task.results(batches((task.tally(), state), data, order, plan, body)[0])
+    return task.results(batches((task.tally(False), state), data, order, plan, body)[0])
 
 
 def run(
@@ -329,11 +306,7 @@ def count(
     task: Task, params: Tree, state: Tree, tally: Tree, batch: Batch
 ) -> tuple[Tree, Tree]:
     """The sums of an evaluation after a batch, and the state of stateful layers."""
-    key = task.key(0, 0, training=False)  # an evaluation draws the same each time
-    cost, (outputs, state, costs) = task.cost(
-        params, state, batch, training=False, key=key
-    )
-    return task.count(tally, batch, cost, (outputs, costs)), state
+    return task.look(params, state, tally, batch)
 
 
 def results(task: Task, tally: Tree) -> list[jax.Array]:
@@ -345,9 +318,9 @@ def results(task: Task, tally: Tree) -> list[jax.Array]:
 # train_on_batch.
 
 
-def start(task: Task) -> Tree:
-    """The sums of an epoch before its first batch."""
-    return task.tally()
+def start(task: Task, *, training: bool = True) -> Tree:
+    """The sums of an epoch, or of an evaluation, before the first batch."""
+    return task.tally(training)
 
 
 def part(

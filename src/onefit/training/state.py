@@ -47,11 +47,10 @@ class State:
     def read(self) -> None:
         """Takes the weights and the optimizer's state from the model."""
         model = self.job.model
-        graph, slot = model.graph, model.graph.slot
+        slot = model.graph.slot
         self.params = slot.params
-        free = self.task.pack(slot.params)
-        optimizer = model.optimizer.resume(free, graph.free(slot.params))
-        self.train = Train(free, slot.state, dict(optimizer))
+        free, optimizer = self.job.task.resume(slot.params)
+        self.train = Train(free, slot.state, optimizer)
         self._note()
 
     def write(self) -> None:
@@ -61,8 +60,7 @@ class State:
         if any(isinstance(a, jax.Array) and a.is_deleted() for a in arrays):
             return  # a call that failed has consumed them: the model keeps its last
         model.graph.store(self.params, self.train.state)
-        optimizer = model.optimizer
-        optimizer.remember(dict(self.train.optimizer), optimizer.made_for)
+        self.job.task.remember(self.train.optimizer)
         self._note()
 
     def pull_changes(self) -> None:

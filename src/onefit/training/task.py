@@ -162,6 +162,55 @@ class Task(Description):
         free, state = self.optimizer.update(scaled, state, self.pack(params))
         return self.unpack(params, free), state
 
+    # Steps -------------------------------------------------------------------------
+
+    def step(
+        self, train: Train, fixed: Tree, tally: Tree, batch: Batch, seed: Scalar
+    ) -> tuple[Train, Tree]:
+        """What a step of training changes, and the epoch's sums after it."""
+        gradients = self.gradients(
+            train.free,
+            fixed,
+            train.state,
+            batch,
+            training=True,
+            key=self.key(seed, train.optimizer["iterations"], training=True),
+        )
+        free, optimizer = self.optimizer.update(
+            gradients.weights, train.optimizer, train.free
+        )
+        free = self._constrained(fixed, free)
+        outputs, state, costs = gradients.details
+        tally = self.count(tally, batch, gradients.loss, (outputs, costs))
+        return Train(free, state, optimizer), tally
+
+    def _constrained(self, fixed: Tree, free: Tree) -> Tree:
+        params = self.unpack(fixed, free)
+        held = self.graph.constrain(params)
+        same = all(
+            a is b for a, b in zip(*map(jax.tree.leaves, (params, held)), strict=True)
+        )
+        return free if same else self.pack(held)
+
+    def look(
+        self, params: Tree, state: Tree, tally: Tree, batch: Batch
+    ) -> tuple[Tree, Tree]:
+        """The sums of an evaluation after a batch, and the layers' state."""
+        key = self.key(0, 0, training=False)  # an evaluation draws the same each time
+        cost, (outputs, state, costs) = self.cost(
+            params, state, batch, training=False, key=key
+        )
+        return self.count(tally, batch, cost, (outputs, costs)), state
+
+    def resume(self, params: Tree) -> tuple[Tree, dict[str, Tree]]:
+        """The free weights, and the state that the optimizer goes on with."""
+        free = self.pack(params)
+        return free, dict(self.optimizer.resume(free, self.graph.free(params)))
+
+    def remember(self, state: dict[str, Tree]) -> None:
+        """Gives the optimizer its state."""
+        self.optimizer.remember(dict(state), self.optimizer.made_for)
+
     # Loss --------------------------------------------------------------------------
 
     def cost(
@@ -288,8 +337,9 @@ class Task(Description):
 
     # Tallies: the running sums behind the logs ---------------------------------------
 
-    def tally(self) -> Tree:
-        """The sums of an epoch before its first batch."""
+    def tally(self, training: bool = True) -> Tree:
+        """The sums of an epoch, or of an evaluation, before the first batch."""
+        del training
         losses = 1 + (len(self._losses()) if len(self.heads) > 1 else 0)
         return {
             "loss": (jnp.zeros(losses), jnp.zeros(())),
@@ -338,8 +388,9 @@ class Task(Description):
                 values += list(jnp.ravel(metric.compute(state)))
         return values
 
-    def names(self, given: list[str]) -> list[str]:
+    def names(self, given: list[str], training: bool = True) -> list[str]:
         """The names of the logs; a metric of several numbers has one name for each."""
+        del training
         several = len(self.heads) > 1
         names = ["loss"]
         if several:

@@ -1,0 +1,379 @@
+# ruff: noqa: D102
+"""Layers in Keras' style: `__init__`, `build`, `add_weight` and `call` of one's own.
+
+Such a layer is made pure in one place. While its `call` runs, its variables and its
+inner layers read and write the arrays of the program that runs it (`slots.holding`),
+so that it trains, batches, saves and is checked like any other.
+"""
+
+import contextlib
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from onefit import config, regularizers
+from onefit.description import setting
+from onefit.errors import invalid
+from onefit.layers.arguments import Arrangement, arranged, shapes_of
+from onefit.layers.assembled import Assembled
+from onefit.layers.base import Layer, Outcome, Weights, where
+from onefit.layers.face import as_shape
+from onefit.layers.passing import Pass, current, explaining, making, passing
+from onefit.slots import holding, put
+from onefit.types import Config, Generator, Key, Mask, Params, Shapes, State, Tree
+
+__all__ = ["Called"]
+
+
+def _building(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A `build` of a subclass, which says what it was given and completes the layer."""
+
+    @functools.wraps(function)
+    def build(self: "Called", *shapes: Any, **named: Any) -> "Called":
+        rng = named.pop("rng", None)
+        if shapes and isinstance(shapes[-1], Generator):
+            *shapes, rng = shapes
+        shapes = tuple(map(as_shape, shapes))
+        outermost = not self._depth
+        if outermost:
+            self._rng = rng
+        with self._as_base():
+            function(self, *shapes, **named)
+        if outermost:
+            given = shapes or tuple(named.values())
+            self._shape = given[0] if given else ()
+            if not self._partly and len(given) == 1 and self._needs_one():
+                self._complete_for(given[0], {})
+            self._rng = None
+        return self
+
+    return build
+
+
+class Called(Assembled, abstract=True):
+    """A layer that is written as a `call`. Every class with a `call` derives from it.
+
+    A subclass may write `__init__`, `build(input_shape)`, `call(inputs)` (which may
+    take `training`, `mask` and more), `compute_output_shape`, `compute_mask` and
+    `get_config`, as in Keras. Layers, models and variables in its attributes, also in
+    lists and dicts, are part of it. `call` is traced: it computes with `jax.numpy` or
+    `onefit.ops`, and its Python lines run when a program is made, not at every step.
+
+    Args:
+        activity_regularizer: A penalty on the output.
+        autocast: Accepted; inputs come in the layer's float type.
+
+    >>> class Linear(onefit.Layer):
+    ...     def __init__(self, units, **kwargs):
+    ...         super().__init__(**kwargs)
+    ...         self.units = units
+    ...     def build(self, input_shape):
+    ...         self.w = self.add_weight(shape=(input_shape[-1], self.units),
+    ...                                  initializer="ones", name="w")
+    ...     def call(self, inputs):
+    ...         return inputs @ self.w
+    >>> layer = Linear(2)
+    >>> layer(np.ones((1, 3)))
+    Array([[3., 3.]], dtype=float32)
+    >>> layer.weights[0].path
+    'linear/w'
+
+    Differs from Keras: numbers among the attributes are part of the program; when they
+    change, the next call makes another one.
+
+    Source: Keras, "Making new layers and models via subclassing".
+    """
+
+    in_keras_style = True
+    integers = True
+
+    activity_regularizer: Any = setting(
+        default=None, convert=regularizers.get, kw_only=True
+    )
+    autocast: bool = setting(default=True, kw_only=True)
+
+    _complete: ClassVar[bool] = False  # whether its inner layers have their weights
+    _partly: ClassVar[bool] = False  # whether a build is to leave inner layers alone
+    _draws: ClassVar[frozenset[bool]] = frozenset()  # in which modes it is random
+    _kinds: ClassVar[tuple[Any, ...]] = ()  # the types of the last inputs
+    _unseen = Layer._unseen | {
+        *("_shape", "_depth", "_rng", "_complete", "_partly", "_draws", "_kinds"),
+        "_known_",
+    }
+    _internal = Assembled._internal | _unseen
+
+    def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
+        super().__init_subclass__(abstract, **kwargs)
+        cls.in_keras_style = True
+        own = (base for base in cls.__mro__ if not issubclass(base, Assembled))
+        cls._bare = next(base for base in own if issubclass(base, Layer)) is Layer
+        if "build" in vars(cls):
+            cls.build = _building(cls.build)
+
+    @property
+    def _function(self) -> Callable[..., Tree]:
+        """What computes its output."""
+        return self.call
+
+    @property
+    def random(self) -> bool:  # type: ignore[override]
+        """Whether `call` draws random numbers while training."""
+        return True in self._draws
+
+    @property
+    def always_random(self) -> bool:
+        """Whether it draws some also when it does not train."""
+        return False in self._draws
+
+    def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
+        if self._depth:
+            return super().init(rng, input_shape)
+        self._fit(input_shape)
+        slot = self.inner_slot()
+        return slot.params, slot.state
+
+    def apply(self, params, state, x, *, training=False, key=None, **options):
+        if self._depth:
+            return super().apply(
+                params, state, x, training=training, key=key, **options
+            )
+        return self.forward(params, state, x, training=training, key=key, **options)[:2]
+
+    def forward(
+        self,
+        params: Params,
+        state: State,
+        x: Tree,
+        *,
+        training: bool,
+        key: Key | None,
+        mask: Mask = None,
+        use_mask: bool = True,
+        arrangement: Arrangement | None = None,
+    ) -> Outcome:
+        """The output of `call` for these weights: a pure function."""
+        del use_mask
+        outer = current()
+        building = not self._complete if outer is None else outer.building
+        run = Pass(where(self), training, building)
+        keys = contextlib.nullcontext() if key is None else config.drawing(key)
+        with holding(self.pairs(params, state)), passing(run), keys as drawn:
+            y, steps = self._called(run, x, mask, arrangement)
+            after = self.inner_slot().state
+        if run.building:
+            self._draws |= {training} if drawn else set()
+            self._refuse_strangers(run)
+        penalty = sum(run.penalties, start=0.0)
+        if self.activity_regularizer is not None:
+            for a in jax.tree.leaves(y):
+                penalty += self.activity_regularizer(a) / max(a.shape[0], 1)
+        return Outcome(self.in_type(y), {n: after[n] for n in state}, penalty, steps)
+
+    def _refuse_strangers(self, run: Pass) -> None:
+        """Refuses layers with weights that `call` makes, or that others have."""
+        mine = {id(holder) for holder in self.holders()}
+        for layer in run.calls:
+            if any(id(holder) not in mine for holder in layer.holders()):
+                raise run.stranger(layer)
+
+    def _called(
+        self, run: Pass, x: Tree, mask: Mask, arrangement: Arrangement | None
+    ) -> tuple[Tree, Mask]:
+        """What `call` gives, and which steps of it there are."""
+        run.note(x, mask)
+        x = self.in_type(x)
+        args, named = (
+            ((x,), {})
+            if arrangement is None
+            else arrangement.fill(x if isinstance(x, tuple) else (x,))
+        )
+        takes = inspect.signature(self._function).parameters
+        if "training" in takes:
+            named.setdefault("training", run.training)
+        if "mask" in takes:
+            named.setdefault("mask", run.mask(args[0]) if args else mask)
+        with explaining(where(self)):
+            y = self._function(*args, **named)
+        if y is None:
+            raise invalid(
+                where(self),
+                "a call that returns None",
+                "the output",
+                "end call with `return outputs`",
+            )
+        y = jax.tree.map(jnp.asarray, y)
+        if type(self).compute_mask is not Layer.compute_mask or self.supports_masking:
+            return y, self.compute_mask(args[0] if args else x, mask)
+        return y, run.mask(y)
+
+    def call(
+        self,
+        *inputs: Any,
+        training: bool | None = None,
+        mask: Mask = None,
+        **options: Any,
+    ) -> Tree:
+        """The output. Here: what the class of the library computes, for `super().call`.
+
+        Args:
+            *inputs: The inputs.
+            training: Whether the layer trains.
+            mask: Which steps of the inputs there are.
+            **options: What a call of that class takes beside.
+        """
+        if self._bare:
+            raise invalid(
+                where(self),
+                "a class without a call method",
+                "one that says what it computes",
+                "write def call(self, inputs): return ...",
+            )
+        run = current()
+        if run is None:
+            return self(*inputs, training=training, mask=mask, **options)
+        x, options = super().gather(*inputs, **options)
+        x = jax.tree.map(super().as_input, x)
+        training = run.training if training is None else bool(training)
+        if self._weights is None:
+            put(self, Weights({}, {}, None))
+        slot = self._weights
+        with self._as_base():
+            outcome = super().forward(
+                slot.params,
+                slot.state,
+                x,
+                training=training,
+                key=config.new_key() if training and super().random else None,
+                mask=run.mask(x) if mask is None else mask,
+                **options,
+            )
+        slot.store(slot.params, outcome.state)
+        run.note(outcome.output, outcome.mask)
+        return outcome.output
+
+    @property
+    def built(self) -> bool:
+        """Whether `build` has run; False makes the layer forget its weights."""
+        return self._shape is not None
+
+    @built.setter
+    def built(self, value: bool) -> None:
+        if not value:
+            self._shape = self._weights = None
+            self._added, self._complete = (), False
+
+    def gather(self, *inputs: Any, **options: Any) -> tuple[Tree, Config]:
+        x, arrangement = arranged(inputs, options)
+        self._kinds = tuple(getattr(a, "dtype", None) for a in jax.tree.leaves(x))
+        return x, {} if arrangement is None else {"arrangement": arrangement}
+
+    def output_shape(self, input_shape: Shapes) -> Shapes:
+        return self.call_shape(input_shape)
+
+    def call_shape(self, input_shape: Shapes, **options: Any) -> Shapes:
+        if self._depth:  # in the build of the class of the library
+            return super().output_shape(input_shape)
+        return self._fit(input_shape, options)
+
+    def _fit(self, input_shape: Shapes, options: Config | None = None) -> Shapes:
+        options = options or {}
+        if not self._complete:
+            self._complete_for(input_shape, options)
+        key = input_shape, options.get("arrangement"), self._kinds
+        if key not in self._known:
+            self._known[key] = shapes_of(
+                lambda x: self._abstract(x, False, options), input_shape, self._kinds
+            )
+        return self._known[key]
+
+    def begin(self, input_shape: Shapes, options: Config | None = None) -> None:
+        """Runs `build` for these shapes of the inputs, if it has not run."""
+        if self.built:
+            return
+        shape: Any = input_shape
+        arrangement: Arrangement | None = (options or {}).get("arrangement")
+        names: dict[str, Any] = {}
+        if arrangement is not None:
+            shapes = (shape,) if arrangement.arrays == 1 else shape
+            args, named = arrangement.fill(shapes)
+            given = (
+                inspect.signature(self._function).bind_partial(*args, **named).arguments
+            )
+            shape = next(iter(given.values()), None)
+            names = {f"{name}_shape": value for name, value in given.items()}
+        taken = self.parameters_of_build()
+        by_name = {name: names[name] for name in names if name in taken}
+        object.__setattr__(self, "_partly", True)
+        try:
+            if by_name:
+                self.build(**by_name)
+            else:
+                self.build(shape)
+        finally:
+            object.__setattr__(self, "_partly", False)
+
+    def parameters_of_build(self) -> set[str]:
+        """What `build` can be given by name."""
+        return set(inspect.signature(type(self).build).parameters)
+
+    def _complete_for(self, input_shape: Shapes, options: Config) -> None:
+        """Makes all weights: those of `build`, then of the layers that `call` calls."""
+        with making():
+            self.begin(input_shape, options)
+        for training in (False, True):
+            shapes_of(
+                lambda x, on=training: self._abstract(x, on, options),
+                input_shape,
+                self._kinds,
+                once=True,
+            )
+        for layer in self._assembled():
+            layer._complete = True
+
+    def _abstract(self, x: Tree, training: bool, options: Config) -> Tree:
+        slot, key = self.inner_slot(), jax.random.key(0)
+        return self.forward(
+            slot.params, slot.state, x, training=training, key=key, **options
+        ).output
+
+    @property
+    def _known(self) -> dict[Any, Shapes]:
+        """The output's shapes that were found, until an attribute changes."""
+        return self.__dict__.setdefault("_known_", {})
+
+    def _needs_one(self) -> bool:
+        """Whether `call` can be called with one input."""
+        try:
+            inspect.signature(self._function).bind(None)
+        except TypeError:
+            return False
+        return True
+
+    def multiplications(self, input_shape: Shapes) -> int:
+        """About how many multiplications the forward pass of one example takes.
+
+        As if each matrix of weights were met once: a `call` is not looked into.
+        """
+        del input_shape
+        leaves = jax.tree.leaves(self.inner_slot().params) if self.built else []
+        return sum(w.size for w in leaves if w.ndim > 1)
+
+    @_building
+    def build(self, input_shape: Shapes) -> None:
+        """Makes the weights. Here: those of the class of the library, if it has any."""
+        if not self._bare:
+            super().build(input_shape, self._rng)
+
+    def get_config(self) -> Config:
+        config = super().get_config()
+        config.pop("autocast", None)
+        if config.get("activity_regularizer", self) is None:
+            del config["activity_regularizer"]
+        return config
+
+
+Layer._style = Called, frozenset({"__init__", "build", "call"})

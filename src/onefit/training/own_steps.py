@@ -1,0 +1,330 @@
+"""Steps in Keras' style: a model's own `train_step`, `test_step`, `compute_loss`.
+
+While such a step runs, everything that it changes (weights, the states of optimizers,
+the sums of metrics) is held by the program. So it is a pure function like the step of
+any other model, and a fit of it is one compiled program too.
+"""
+
+import contextlib
+import inspect
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from onefit import config
+from onefit.data.batch import Batch
+from onefit.description import frozen
+from onefit.errors import mistyped
+from onefit.layers.passing import Pass, explaining, passing
+from onefit.members import contents
+from onefit.metrics.base import Metric
+from onefit.optimizers import Optimizer
+from onefit.slots import holding
+from onefit.training.task import Task, Train
+from onefit.types import Array, Scalar, Tree
+from onefit.variables import Variable
+
+if TYPE_CHECKING:
+    from onefit.training.compiled import Compiled
+
+__all__ = ["OwnTask", "Script", "has_own_steps", "own_task"]
+
+STEPS = ("train_step", "test_step", "compute_loss", "compute_metrics")
+
+
+class Script:
+    """A model whose steps are its own, as a part of a task's structure.
+
+    Attributes:
+        model: The model.
+        names: The names of the logs of its `train_step`, and of its `test_step`.
+        optimizers: The model's optimizer, then those in its attributes.
+        metrics: The metrics whose sums an epoch gathers.
+    """
+
+    def __init__(self, model: "Compiled") -> None:
+        self.model = model
+        others = [v for _, v in contents(model) if isinstance(v, Optimizer)]
+        self.optimizers = _once([model.optimizer, *others])
+        self.metrics = self._metrics()
+        self.names: dict[bool, tuple[str, ...]] = {}
+        self.steps: Array | None = None
+        seen = {k: v for k, v in vars(model).items() if k not in model._unseen}
+        self.alike = (
+            id(model),
+            frozen(seen, {}),
+            frozen([vars(o) for o in self.optimizers if o is not None], {}),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Script) and self.alike == other.alike
+
+    def __hash__(self) -> int:
+        return hash(self.alike)
+
+    def _metrics(self) -> list[Metric]:
+        found = [v for _, v in contents(self.model) if isinstance(v, Metric)]
+        return _once([*self.model.metrics, *found])
+
+    # What a step holds ----------------------------------------------------------------
+
+    def states(self) -> tuple[Tree, ...]:
+        """The states of the optimizers beside the model's."""
+        return tuple(o.state for o in self.optimizers[1:])
+
+    @contextlib.contextmanager
+    def _holding(
+        self, params: Tree, state: Tree, optimizers: list[Tree], sums: Tree
+    ) -> Iterator[dict[int, Any]]:
+        pairs = list(self.model.graph.pairs(params, state))
+        pairs += [
+            (o, dict(s))
+            for o, s in zip(self.optimizers, optimizers, strict=True)
+            if s is not None
+        ]
+        for metric, own in zip(self.metrics, sums, strict=True):
+            pairs += metric.pairs(own)
+        with holding(pairs) as held:
+            yield held
+
+    def call(
+        self, name: str, batch: Batch, key: Array, building: bool = False
+    ) -> dict[str, Array]:
+        """The logs of one of the model's steps, which changes what is held."""
+        run = Pass(f"{type(self.model).__name__}.{name}", False, building=building)
+        method = getattr(self.model, name)
+        with passing(run), config.drawing(key), explaining(run.where):
+            data = self.data(batch)
+            if _takes_state(method):
+                logs = self._stateless(method, name, data)
+            else:
+                logs = method(data)
+        if not isinstance(logs, dict):
+            raise mistyped(
+                run.where,
+                f"a step that returns {type(logs).__name__}",
+                "the losses and metrics by name",
+                "return {'loss': loss}",
+            )
+        return {k: jnp.mean(v) for k, v in _flat(logs)}
+
+    def data(self, batch: Batch) -> Tree:
+        """What a step is given: x, (x, y) or (x, y, sample_weight)."""
+        x, y, w = batch
+        model = self.model
+        x = model.arranged(x)
+        if y is None:
+            return x
+        y = model.output_nest.arrange(y) if _several(model, y) else y
+        return (x, y) if w is None else (x, y, w)
+
+    def _stateless(
+        self, method: Callable[..., Any], name: str, data: Tree
+    ) -> dict[str, Array]:
+        """The logs of a step that takes the state and returns the new one."""
+        model = self.model
+        lists = [
+            model.trainable_variables,
+            model.non_trainable_variables,
+            model.optimizer_variables,
+            [v for metric in self.metrics for v in metric.variables],
+        ]
+        if name != "train_step":
+            lists.pop(2)
+        state = tuple([v.value for v in variables] for variables in lists)
+        logs, new = method(state, data)
+        for variables, values in zip(lists, new, strict=True):
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+        return logs
+
+    # Before a fit ---------------------------------------------------------------------
+
+    def prepare(self, batch: Batch) -> None:
+        """Makes all weights and states, and finds the names of the logs."""
+        shapes = jax.tree.map(
+            lambda a: jax.ShapeDtypeStruct(np.shape(a), a.dtype), batch
+        )
+        for name in ("train_step", "test_step"):
+            if name == "test_step" and batch.y is None and not self._own("test_step"):
+                continue
+            self.names[name == "train_step"] = self._names(name, shapes)
+        known = self.metrics
+        self.metrics = self._metrics()
+        for metric in self.metrics:  # those that a step has made of names
+            if not any(metric is one for one in known):
+                metric.reset_state()
+        for optimizer in self.optimizers:
+            _settle(optimizer, self.model)
+
+    def _own(self, name: str) -> bool:
+        return _is_own(self.model, name)
+
+    def _names(self, name: str, shapes: Batch) -> tuple[str, ...]:
+        """The logs of a step, by running it on shapes alone; layers get weights."""
+        found: list[str] = []
+
+        def look(batch: Batch) -> None:
+            slot = self.model.graph.slot
+            held = [o.state for o in self.optimizers]
+            sums = tuple(metric.state for metric in self.metrics)
+            with self._holding(slot.params, slot.state, held, sums):
+                logs = self.call(name, batch, jax.random.key(0), building=True)
+            found.extend(logs)
+
+        jax.eval_shape(look, shapes)
+        return tuple(found)
+
+
+class OwnTask(Task):
+    """A task whose step is a method of the model.
+
+    Args:
+        script: The model and what its steps change.
+    """
+
+    script: Any = None
+
+    def step(
+        self, train: Train, fixed: Tree, tally: Tree, batch: Batch, seed: Scalar
+    ) -> tuple[Train, Tree]:
+        """One call of the model's `train_step`."""
+        script: Script = self.script
+        params = self.unpack(fixed, train.free)
+        states = _split(train.optimizer)
+        key = jax.random.fold_in(jax.random.key(seed), train.optimizer["steps"])
+        with script._holding(params, train.state, states, tally["metrics"]) as held:
+            logs = script.call("train_step", batch, key)
+            slot = script.model.graph.slot
+            states = [held[id(o)] for o in script.optimizers]
+            sums = tuple(metric.state for metric in script.metrics)
+        steps = train.optimizer["steps"] + 1
+        optimizer = states[0] | {"others": tuple(states[1:]), "steps": steps}
+        state = jax.tree.map(
+            lambda new, old: new.astype(old.dtype), slot.state, train.state
+        )
+        return (
+            Train(self.pack(slot.params), state, optimizer),
+            {"metrics": sums, "logs": _vector(logs, script.names[True])},
+        )
+
+    def look(
+        self, params: Tree, state: Tree, tally: Tree, batch: Batch
+    ) -> tuple[Tree, Tree]:
+        """One call of the model's `test_step`."""
+        script: Script = self.script
+        states = [o.state for o in script.optimizers]
+        with script._holding(params, state, states, tally["metrics"]):
+            logs = script.call("test_step", batch, jax.random.key(0))
+            sums = tuple(metric.state for metric in script.metrics)
+        return {"metrics": sums, "logs": _vector(logs, script.names[False])}, state
+
+    def resume(self, params: Tree) -> tuple[Tree, dict[str, Tree]]:
+        """The free weights, and what all optimizers go on with."""
+        script: Script = self.script
+        states = [dict(o.state) for o in script.optimizers]
+        steps = np.zeros((), np.int32) if script.steps is None else script.steps
+        return self.pack(params), states[0] | {
+            "others": tuple(states[1:]),
+            "steps": steps,
+        }
+
+    def remember(self, state: dict[str, Tree]) -> None:
+        """Gives the optimizers their states."""
+        self.script.steps = state["steps"]
+        states = _split(state)
+        for optimizer, own in zip(self.script.optimizers, states, strict=True):
+            optimizer.remember(own, optimizer.made_for)
+
+    def _as_vector(self, free: Tree) -> bool:
+        return False
+
+    def tally(self, training: bool = True) -> Tree:
+        """The metrics' sums before the first batch, and zeros for the logs."""
+        script: Script = self.script
+        return {
+            "metrics": tuple(metric.init() for metric in script.metrics),
+            "logs": jnp.zeros(len(script.names.get(training, ()))),
+        }
+
+    def results(self, tally: Tree) -> list[jax.Array]:
+        """The logs that the last step gave."""
+        return list(tally["logs"])
+
+    def names(self, given: list[str], training: bool = True) -> list[str]:
+        """The names of the logs."""
+        del given
+        return list(self.script.names.get(training, ()))
+
+
+def has_own_steps(model: "Compiled") -> bool:
+    """Whether the model's class writes a step, a loss or a gathering of metrics."""
+    return any(_is_own(model, name) for name in STEPS)
+
+
+def own_task(model: "Compiled", batch: Batch) -> OwnTask:
+    """The task of a model with steps of its own, ready for these rows."""
+    if model._body is not None:
+        model._body.settle()
+    model.resolve_metrics(batch)
+    script = Script(model)
+    if _takes_state(model.train_step) and model.optimizer.state is None:
+        _settle(model.optimizer, model)
+    first = jax.tree.map(lambda a: a[:32], batch)
+    script.prepare(first)
+    return OwnTask(
+        graph=model.graph, heads=(), optimizer=model.optimizer, script=script
+    )
+
+
+def _takes_state(step: Callable[..., Any]) -> bool:
+    """Whether a step takes the state and returns the new one, as Keras' on JAX."""
+    return len(inspect.signature(step).parameters) > 1
+
+
+def _is_own(model: "Compiled", name: str) -> bool:
+    own = getattr(type(model), name)
+    return not own.__module__.startswith("onefit.")
+
+
+def _several(model: "Compiled", y: Tree) -> bool:
+    return isinstance(y, tuple) and model.output_nest is not None
+
+
+def _once(values: list[Any]) -> list[Any]:
+    return list({id(value): value for value in values if value is not None}.values())
+
+
+def _settle(optimizer: Optimizer, model: "Compiled") -> None:
+    """Gives an optimizer numbers where a look at shapes has left none."""
+    state = optimizer.state
+    traced = state is not None and any(
+        isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(state)
+    )
+    if state is None or traced:
+        variables = optimizer._variables or model.trainable_variables
+        optimizer.remember(None)
+        optimizer.build(variables)
+
+
+def _split(state: Tree) -> list[Tree]:
+    own = {k: v for k, v in state.items() if k not in ("others", "steps")}
+    return [own, *state["others"]]
+
+
+def _flat(logs: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Logs of one level; what is None is left out."""
+    for name, value in logs.items():
+        if isinstance(value, dict):
+            yield from _flat(value)
+        elif value is not None:
+            yield name, value.value if isinstance(value, Variable) else value
+
+
+def _vector(logs: dict[str, Array], names: tuple[str, ...]) -> Array:
+    return jnp.stack(
+        [jnp.asarray(logs[name], jnp.result_type(float)) for name in names]
+    )

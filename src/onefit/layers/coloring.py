@@ -584,7 +584,9 @@ class AutoContrast(Colors):
     value_range: Any = setting(default=(0, 255), convert=range_of)
     data_format: str = setting(default=None, convert=data_format, kw_only=True)
 
-    def apply(self, params: Params, state: Any, x: Any, *, training=False, key=None):
+    def apply(
+        self, params: Params, state: Any, x: Any, *, training=False, key: Any = None
+    ) -> tuple[Any, Any]:
         return self.noisy(x, key), state
 
     def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
@@ -632,7 +634,9 @@ class Equalization(Colors):
     bins: int = setting(default=256, check=whole(1))
     data_format: str = setting(default=None, convert=data_format)
 
-    def apply(self, params: Params, state: Any, x: Any, *, training=False, key=None):
+    def apply(
+        self, params: Params, state: Any, x: Any, *, training=False, key: Any = None
+    ) -> tuple[Any, Any]:
         return (self.noisy(x, key) if training else x), state
 
     def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:

@@ -17,7 +17,7 @@ from onefit.types import Array, Key
 __all__ = ["RandomGaussianBlur", "RandomSharpness"]
 
 
-def _along(x: Array, axis: int, kernel: Any) -> Array:
+def _along(x: Array, axis: int, kernel: Any) -> Any:
     """Each pixel as a weighted sum of those along an axis; 0 beyond the edge."""
     size, n = len(kernel), x.shape[axis]
     sides = [(0, 0)] * x.ndim

@@ -58,7 +58,7 @@ ROWS = [
     Row("RandomColorDegeneration", {"factor": [-0.5, 0.5]}, RGB),
     Row("RandomGrayscale", {"factor": 0.25}, RGB),
     Row("RandomInvert", {"factor": [0.25, 0.5], "seed": 3}, IMAGES),
-    Row("RandomPosterization", {"factor": [3, 3]}, IMAGES),
+    Row("RandomPosterization", {"factor": [2, 4]}, IMAGES),
     Row("RandomPosterization", {"factor": [2, 5], **FIRST}, IMAGES),
     Row(
         "Solarization",

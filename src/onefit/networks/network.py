@@ -8,9 +8,10 @@ import jax
 import numpy as np
 
 from onefit import config
+from onefit.config import DTypePolicy
 from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.base import Layer
-from onefit.layers.face import DTypePolicy, as_shape
+from onefit.layers.face import as_shape
 from onefit.layers.passing import current, making
 from onefit.layers.symbolic import Tensor, is_symbolic
 from onefit.networks.architecture import Architecture
@@ -161,6 +162,8 @@ class Network:
     def _become(self, sight: Sight) -> None:
         """A graph of the body alone, for inputs that come like these."""
         assert self._body is not None
+        mine = [layer for layer in layers_of(self._body) if not layer._named]
+        name_layers(mine, f"Model {self.name!r}")
         named, inputs = self.graph._named, sight.entrances()
         outputs = outputs_of(self.name, self._body(inputs))
         self.input_nest, self.output_nest = (

@@ -383,3 +383,13 @@ def test_single_random_changes_keep_the_shape():
         image.random_rotation(X[0], 3, order=1)
     with pytest.raises(TypeError, match=r"zoom_range=0.5; expected two numbers"):
         image.random_zoom(X[0], 0.5)
+
+
+def test_fit_takes_its_batches_by_their_number():
+    import onefit
+
+    model = onefit.Sequential([onefit.layers.Flatten(), onefit.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    batches = ImageDataGenerator(rescale=1e-3).flow(X, Y, batch_size=4)
+    history = model.fit(batches, epochs=2, verbose=0).history["loss"]
+    assert len(history) == 2

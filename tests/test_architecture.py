@@ -36,7 +36,8 @@ ROOMS = [
     *("activations", "initializers", "regularizers", "constraints"),
     *("losses", "metrics", "layers", "optimizers", "ops"),
     *("networks", "data", "training", "callbacks", "files"),
-    *("datasets", "plots", "guide", "models", "interop", "population"),
+    *("datasets", "plots", "guide", "models", "preprocessing"),
+    *("interop", "population"),
     *(FACE, "sklearn", "cli"),
 ]
 
@@ -47,6 +48,7 @@ HOMES = {"sklearn": "sklearn"}
 # What a user may not have, or what costs time to import: imported where it is used.
 OPTIONAL = {
     "IPython",
+    "PIL",
     "h5py",
     "keras",
     "matplotlib",
@@ -173,7 +175,8 @@ def test_optional_packages_are_imported_where_they_are_used(file):
 # What `import onefit` costs beyond `import jax` is its own files: at most so many. Who
 # adds one that a first program does not use makes its room lazy (onefit/__init__.py).
 MODULES = 126
-LAZY = {"callbacks", "datasets", "guide", "interop", "plots", "population", "utils"}
+LAZY = {"callbacks", "datasets", "guide", "interop", "plots"}
+LAZY |= {"population", "preprocessing", "utils"}
 
 
 def test_importing_onefit_imports_jax_and_few_files_of_its_own():

@@ -135,6 +135,11 @@ def new_key() -> "jax.Array":
     return jax.random.key(new_seed()) if keys is None else next(keys)
 
 
+def seeds_drawn() -> int:
+    """How many seeds the stream has given: another number after code that draws."""
+    return _stream.n_children_spawned
+
+
 def seed_state() -> np.ndarray:
     """Two numbers that name the stream; asking for them takes no seed from it."""
     return _stream.generate_state(2)

@@ -1,7 +1,12 @@
-"""Small helpers for arrays, by Keras' names: everything here is plain numpy."""
+"""Small helpers by Keras' names: what is written here is plain numpy.
 
+What Keras has in `utils` and what stands in other rooms here is shown here too; it is
+imported when it is first asked for.
+"""
+
+import importlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,13 +14,62 @@ from onefit import config
 from onefit.config import set_random_seed
 from onefit.errors import invalid, mistyped, unknown
 
+if TYPE_CHECKING:
+    from onefit.datasets.fetching import get_file
+    from onefit.preprocessing import (
+        audio_dataset_from_directory,
+        image_dataset_from_directory,
+        text_dataset_from_directory,
+        timeseries_dataset_from_array,
+    )
+    from onefit.preprocessing.image import (
+        array_to_img,
+        img_to_array,
+        load_img,
+        save_img,
+    )
+
 __all__ = [
+    "array_to_img",
+    "audio_dataset_from_directory",
+    "get_file",
+    "image_dataset_from_directory",
+    "img_to_array",
+    "load_img",
     "normalize",
     "pad_sequences",
+    "save_img",
     "set_random_seed",
     "split_dataset",
+    "text_dataset_from_directory",
+    "timeseries_dataset_from_array",
     "to_categorical",
 ]
+
+_IMAGES = dict.fromkeys(
+    ("array_to_img", "img_to_array", "load_img", "save_img"),
+    "onefit.preprocessing.image",
+)
+_FOLDERS = dict.fromkeys(
+    (
+        "audio_dataset_from_directory",
+        "image_dataset_from_directory",
+        "text_dataset_from_directory",
+        "timeseries_dataset_from_array",
+    ),
+    "onefit.preprocessing",
+)
+_HOMES = {"get_file": "onefit.datasets.fetching"} | _IMAGES | _FOLDERS
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'onefit.utils' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:

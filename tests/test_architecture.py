@@ -38,7 +38,7 @@ ROOMS = [
     *("networks", "data", "training", "callbacks", "files"),
     *("datasets", "plots", "guide", "models", "preprocessing"),
     *("interop", "population"),
-    *(FACE, "sklearn", "cli"),
+    *(FACE, "sklearn", "scripts", "cli"),
 ]
 
 # Rooms that are what their package is: their classes derive from its, so it is imported

@@ -10,7 +10,7 @@ import pytest
 from make_numbers import expressions, plain
 
 from onefit.scripts import standin
-from onefit.scripts.tf.arrays import dressed
+from onefit.scripts.tf.dressing import dressed
 
 HERE = Path(__file__).parent
 NUMBERS = json.loads((HERE / "numbers.json").read_text("utf-8"))

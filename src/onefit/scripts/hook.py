@@ -67,7 +67,7 @@ class Hook:
 
     def install(self) -> None:
         """Begins; `uninstall` ends it."""
-        from onefit.scripts.tf.arrays import dress
+        from onefit.scripts.tf.dressing import dress
 
         self._put(builtins, "__import__", self._import_of(builtins.__import__))
         self._put(importlib, "import_module", self._by_name(importlib.import_module))

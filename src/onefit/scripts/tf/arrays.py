@@ -1,6 +1,5 @@
 """Tensors: arrays of jax with what scripts ask of a tensor, and text beside them."""
 
-import contextlib
 import functools
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -97,10 +96,10 @@ class Text:
         return bytes(self._values[()])
 
     def __repr__(self) -> str:
-        return _long(self, self._values, "string")
+        return long_form(self, self._values, "string")
 
     def __str__(self) -> str:
-        return _short(self, self._values, "string")
+        return short_form(self, self._values, "string")
 
 
 def over(function: Callable[[Any], Any], values: np.ndarray) -> np.ndarray:
@@ -326,17 +325,24 @@ def in_graph(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     return layer(given if len(given) > 1 else given[0])
 
 
-# What jax's arrays have while a script runs -------------------------------------------
+# How they are shown -------------------------------------------------------------------
 
 
-def _numpy(self: Any) -> Any:
-    """The numbers as numpy has them; one alone is a number, no array."""
-    return np.array(self)[()]
+def long_form(tensor: Any, values: Any, kind: str) -> str:
+    text = repr(values[()] if np.ndim(values) == 0 else values)
+    shape = tuple(tensor.shape)
+    if "\n" in text or np.ndim(values) > 0:
+        start = "\n" if "\n" in text or np.ndim(values) > 0 else ""
+        return f"<tf.Tensor: shape={shape}, dtype={kind}, numpy={start}{text}>"
+    number = values[()]
+    shown = repr(number) if isinstance(number, bytes) else str(number)
+    return f"<tf.Tensor: shape={shape}, dtype={kind}, numpy={shown}>"
 
 
-def _shape(self: jax.Array) -> TensorShape:
-    """The sizes."""
-    return TensorShape(self.shape)
+def short_form(tensor: Any, values: Any, kind: str) -> str:
+    text = str(values[()] if np.ndim(values) == 0 else values)
+    start = "\n" if "\n" in text else ""
+    return f"tf.Tensor({start}{text}, shape={tuple(tensor.shape)}, dtype={kind})"
 
 
 def reference(self: Any) -> Any:
@@ -356,111 +362,3 @@ class _Reference:
 
     def __hash__(self) -> int:
         return id(self._tensor)
-
-
-def _set_shape(self: jax.Array, shape: Any) -> None:
-    """Says what shape it has, which must be so."""
-    ensure_shape(self, shape)
-
-
-def _long(tensor: Any, values: Any, kind: str) -> str:
-    text = repr(values[()] if np.ndim(values) == 0 else values)
-    shape = tuple(tensor.shape)
-    if "\n" in text or np.ndim(values) > 0:
-        start = "\n" if "\n" in text or np.ndim(values) > 0 else ""
-        return f"<tf.Tensor: shape={shape}, dtype={kind}, numpy={start}{text}>"
-    number = values[()]
-    shown = repr(number) if isinstance(number, bytes) else str(number)
-    return f"<tf.Tensor: shape={shape}, dtype={kind}, numpy={shown}>"
-
-
-def _short(tensor: Any, values: Any, kind: str) -> str:
-    text = str(values[()] if np.ndim(values) == 0 else values)
-    start = "\n" if "\n" in text else ""
-    return f"tf.Tensor({start}{text}, shape={tuple(tensor.shape)}, dtype={kind})"
-
-
-def _said(self: jax.Array) -> str:
-    if jnp.issubdtype(self.dtype, jax.dtypes.prng_key):
-        return f"<a key of jax.random, shape {self.shape}>"
-    return _long(self, np.asarray(self), str(self.dtype))
-
-
-def _printed(self: jax.Array) -> str:
-    if jnp.issubdtype(self.dtype, jax.dtypes.prng_key):
-        return _said(self)
-    return _short(self, np.asarray(self), str(self.dtype))
-
-
-def _formatted(self: jax.Array, spec: str) -> str:
-    value = np.asarray(self)
-    return format(value[()] if value.ndim == 0 else value, spec)
-
-
-def _no_numbers(self: Tracer) -> Any:
-    raise mistyped(
-        "numpy()",
-        "a tensor inside a compiled function, which has no numbers yet",
-        "functions of tf",
-        "write tf.print(x) to see it, or compile(run_eagerly=True)",
-    )
-
-
-_ARRAY = type(jnp.zeros(0))
-_METHODS: dict[type, dict[str, Any]] = {
-    _ARRAY: {
-        "numpy": _numpy,
-        "get_shape": _shape,
-        "set_shape": _set_shape,
-        "ref": reference,
-        "experimental_ref": reference,
-        "__repr__": _said,
-        "__str__": _printed,
-        "__format__": _formatted,
-    },
-    Variable: {"numpy": _numpy},
-    Tracer: {
-        "numpy": _no_numbers,
-        "get_shape": _shape,
-        "set_shape": _set_shape,
-        "ref": reference,
-    },
-}
-
-
-def dress() -> Callable[[], None]:
-    """Puts `numpy()` and its like on jax's arrays; returns what takes them off."""
-    before = [
-        (cls, name, cls.__dict__.get(name))
-        for cls, methods in _METHODS.items()
-        for name in methods
-    ]
-    for cls, methods in _METHODS.items():
-        for name, method in methods.items():
-            setattr(cls, name, method)
-
-    def undress() -> None:
-        for cls, name, old in before:
-            if old is None:
-                delattr(cls, name)
-            else:
-                setattr(cls, name, old)
-
-    return undress
-
-
-@contextlib.contextmanager
-def dressed() -> Iterator[None]:
-    """While inside, jax's arrays have what TensorFlow's tensors have.
-
-    >>> with dressed():
-    ...     print(jnp.ones(2), jnp.float32(3).numpy())
-    tf.Tensor([1. 1.], shape=(2,), dtype=float32) 3.0
-    >>> hasattr(jnp.ones(2), "numpy")
-    False
-    """
-    undress = dress()
-    try:
-        yield
-    finally:
-        undress()

@@ -6,12 +6,11 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-import jax
 import numpy as np
 
-from onefit.data import Dataset as _Dataset
+from onefit.data import Dataset
 from onefit.data.dataset import AUTOTUNE, INFINITE_CARDINALITY, UNKNOWN_CARDINALITY
-from onefit.scripts.tf.arrays import Text, convert_to_tensor, is_text
+from onefit.scripts.tf.arrays import Text
 from onefit.scripts.tf.files import name_of
 from onefit.scripts.tf.io import decode_csv
 
@@ -28,44 +27,6 @@ __all__ = [
 ]
 
 
-class Dataset(_Dataset):
-    """The library's Dataset, whose elements are tensors, as in tf.data.
-
-    >>> [x.tolist() for x in Dataset.range(4).batch(2)]
-    [[0, 1], [2, 3]]
-    """
-
-    def __iter__(self) -> Iterator[Any]:
-        """A pass over the elements."""
-        return (_tensors(element) for element in super().__iter__())
-
-    def as_numpy_iterator(self) -> Iterator[Any]:
-        """A pass over the elements, as numpy arrays; text is bytes."""
-        return (_hosts(element) for element in self)
-
-
-def _leaf(value: Any) -> bool:
-    return isinstance(value, Text)
-
-
-def _tensors(element: Any) -> Any:
-    def one(leaf: Any) -> Any:
-        if isinstance(leaf, _Dataset | Text):
-            return leaf
-        return Text(leaf) if is_text(leaf) else convert_to_tensor(leaf)
-
-    return jax.tree.map(one, element)
-
-
-def _hosts(element: Any) -> Any:
-    def one(leaf: Any) -> Any:
-        if isinstance(leaf, Text):
-            return leaf.numpy()
-        return np.array(leaf)[()] if isinstance(leaf, jax.Array) else leaf
-
-    return jax.tree.map(one, element, is_leaf=_leaf)
-
-
 class Options:
     """How a data set is read; none of it changes what is read, so it does nothing."""
 
@@ -79,13 +40,13 @@ class _Anything:
     """A place for settings."""
 
 
-def cardinality(dataset: _Dataset) -> Any:
+def cardinality(dataset: Dataset) -> Any:
     """How many elements: -1 without an end, -2 where nobody knows."""
     return dataset.cardinality()
 
 
 def _names(filenames: Any) -> list[str]:
-    if isinstance(filenames, _Dataset):
+    if isinstance(filenames, Dataset):
         return [name_of(element) for element in filenames]
     if isinstance(filenames, list | tuple | np.ndarray | Text) and np.ndim(filenames):
         return [name_of(one) for one in filenames]

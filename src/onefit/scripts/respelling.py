@@ -13,9 +13,9 @@ from onefit.metrics import Metric
 from onefit.scripts.reading import Use
 from onefit.spellings import RENAMED
 
-__all__ = ["accepted", "respell"]
+__all__ = ["METHODS", "NOTHING", "NOT_THE_SAME", "accepted", "respell"]
 
-_NOT_THE_SAME = {"schedule_decay", "config", "name", "epsilon", "depth", "eps"}
+NOT_THE_SAME = {"schedule_decay", "config", "name", "epsilon", "depth", "eps"}
 
 NOTHING = {
     *("workers", "use_multiprocessing", "max_queue_size", "max_q_size", "nb_worker"),
@@ -66,7 +66,7 @@ def respell(use: Use, function: Any) -> Iterator[str]:
     yield from _without(call, set(known))
     for keyword in call.keywords:
         name = keyword.arg
-        if name is None or name in known or name in _NOT_THE_SAME:
+        if name is None or name in known or name in NOT_THE_SAME:
             continue
         if name == "batch_input_shape" and "input_shape" in known:
             keyword.arg = "input_shape"

@@ -62,20 +62,17 @@ def spent() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def measure(name: str, python_tf: str, seeds: int) -> dict:
+def measure(name: str, python_tf: str, seed: int, cache: str, row: dict) -> None:
+    """Runs a program once with each, and adds what came of it to its row."""
     text = (TWINS / f"{name}.py").read_text("utf-8")
+    seeded = re.sub(r"seed\(\d+\)", f"seed({seed})", text)
     peers = {
         "onefit": [sys.executable, "-m", "onefit.scripts"],
         "tensorflow": [python_tf],
     }
-    row: dict = {peer: {"seconds": [], "cpu": [], "loss": []} for peer in peers}
-    with tempfile.TemporaryDirectory() as cache:
-        for seed in range(1, seeds + 1):
-            seeded = re.sub(r"seed\(\d+\)", f"seed({seed})", text)
-            for peer, command in peers.items():
-                for what, number in run(command, seeded, cache).items():
-                    row[peer][what].append(number)
-    return row
+    for peer, command in peers.items():
+        for what, number in run(command, seeded, cache).items():
+            row.setdefault(peer, {}).setdefault(what, []).append(number)
 
 
 def report(kept: dict) -> str:
@@ -107,11 +104,14 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(NAMES))
     arguments = parser.parse_args()
     kept = json.loads(KEPT.read_text("utf-8")) if KEPT.is_file() else {}
-    for name in arguments.only.split(",") if arguments.python_tf else ():
-        kept[name] = measure(name, arguments.python_tf, arguments.seeds)
-        lines = (f'"{k}": {json.dumps(v)}' for k, v in kept.items())
-        KEPT.write_text("{" + ",\n".join(lines) + "}\n", "utf-8")
-        print(name, kept[name], flush=True)
+    with tempfile.TemporaryDirectory() as cache:
+        for seed in range(1, arguments.seeds + 1) if arguments.python_tf else ():
+            for name in arguments.only.split(","):
+                row = kept.setdefault(name, {})
+                measure(name, arguments.python_tf, seed, cache, row)
+                lines = (f'"{k}": {json.dumps(v)}' for k, v in kept.items())
+                KEPT.write_text("{" + ",\n".join(lines) + "}\n", "utf-8")
+                print(name, seed, row, flush=True)
     print(report(kept))
 
 

@@ -34,10 +34,10 @@ ROOMS = [
     *("custom", "registry", "tree"),
     *("slots", "variables", "random", "tape", "members", "description", "utils"),
     *("activations", "initializers", "regularizers", "constraints"),
-    *("losses", "metrics", "layers", "optimizers", "ops"),
+    *("losses", "metrics", "layers", "optimizers", "ops", "backend"),
     *("networks", "data", "training", "callbacks", "files"),
     *("datasets", "plots", "guide", "models", "preprocessing"),
-    *("interop", "population"),
+    *("interop", "population", "saving"),
     *(FACE, "sklearn", "scripts", "cli"),
 ]
 

@@ -24,9 +24,9 @@ from onefit.types import Tree
 
 __all__ = [
     "MODULE",
-    "OURS",
     "OPERATIONS",
     "OPERATORS",
+    "OURS",
     "arguments",
     "arrangement",
     "entered",
@@ -56,6 +56,11 @@ OPERATIONS = {
     "LessEqual": "less_equal",
     "Greater": "greater",
     "GreaterEqual": "greater_equal",
+    "Equal": "equal",
+    "NotEqual": "not_equal",
+    "LogicalAnd": "logical_and",
+    "LogicalOr": "logical_or",
+    "LogicalXor": "logical_xor",
 }
 """Keras' operations of two values, and ours."""
 

@@ -9,7 +9,6 @@ from onefit import layers
 from onefit.files.calls import OPERATIONS, OURS
 from onefit.files.config import Node, Reader
 from onefit.files.masks import CHAINS, makes_mask
-from onefit.files.plan import Operation as KerasOperation
 from onefit.files.plan import (
     Entry,
     Plan,
@@ -19,6 +18,7 @@ from onefit.files.plan import (
     read_plan,
     refs,
 )
+from onefit.files.plan import Operation as KerasOperation
 from onefit.files.refusal import BadFile, refusal, short
 from onefit.layers.base import Layer
 from onefit.layers.operation import Absolute, Arithmetic, GetItem, as_key
@@ -253,9 +253,7 @@ def _masked(args: Tree) -> bool:
     return False
 
 
-def _operated(
-    entry: Entry, name: str, args: Sequence[object], named: Node
-) -> Tree:
+def _operated(entry: Entry, name: str, args: Sequence[object], named: Node) -> Tree:
     """What an operation of Keras gives, by the layer that stands for it."""
     both = len(args) == 2 and all(isinstance(arg, Tensor) for arg in args)
     module, operation, keep, given = entry.layer

@@ -17,7 +17,14 @@ from onefit.layers.augmentation import *
 from onefit.layers.base import *
 from onefit.layers.called import Called as _Called
 from onefit.layers.cells import *
-from onefit.layers.convolution import Conv1D, Conv2D, Conv3D
+from onefit.layers.convolution import (
+    Conv1D,
+    Conv2D,
+    Conv3D,
+    Convolution1D,
+    Convolution2D,
+    Convolution3D,
+)
 from onefit.layers.convolution_separable import *
 from onefit.layers.convolution_transposed import *
 from onefit.layers.convolutional_recurrent import *
@@ -34,8 +41,11 @@ from onefit.layers.pooling import *
 from onefit.layers.preprocessing import *
 from onefit.layers.recurrent import *
 from onefit.layers.reshaping import *
+from onefit.layers.resolving import *
 from onefit.layers.spatial import *
+from onefit.layers.specs import *
 from onefit.layers.spectral import *
+from onefit.layers.wrapper import *
 from onefit.layers.wrappers import *
 
 __all__ = _public(globals())

@@ -24,6 +24,7 @@ from onefit.initializers import Initializer
 from onefit.layers.base import Layer, Outcome, Weights, where
 from onefit.layers.face import Gathered, as_shape
 from onefit.layers.passing import Pass, current, explaining, making, passing
+from onefit.layers.specs import refuse_other
 from onefit.members import contents, state_of
 from onefit.slots import holding, is_held, put
 from onefit.types import (
@@ -704,6 +705,8 @@ class Called(Layer, abstract=True):
         return self._fit(input_shape, options)
 
     def _fit(self, input_shape: Shapes, options: Config | None = None) -> Shapes:
+        if (spec := getattr(self, "input_spec", None)) is not None:
+            refuse_other(where(self), spec, input_shape)
         options = options or {}
         if not self._complete:
             self._complete_for(input_shape, options)

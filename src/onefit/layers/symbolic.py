@@ -86,7 +86,8 @@ class Call:
         self.layer, self.sources, self.mask = layer, sources, mask
         self.options = options
         shapes, nest = jax.tree.flatten(output_shape, is_leaf=is_shape)
-        dtype = getattr(layer, "dtype", None) or config.floatx()
+        own = getattr(layer, "output_dtype", None) or getattr(layer, "dtype", None)
+        dtype = own or config.floatx()
         self.tensors = [Tensor(s, dtype, self, i) for i, s in enumerate(shapes)]
         self.outputs = jax.tree.unflatten(nest, self.tensors)
 

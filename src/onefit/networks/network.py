@@ -8,9 +8,10 @@ import jax
 import numpy as np
 
 from onefit import config
+from onefit.config import DTypePolicy
 from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.base import Layer
-from onefit.layers.face import DTypePolicy, as_shape
+from onefit.layers.face import as_shape
 from onefit.layers.passing import current, making
 from onefit.layers.symbolic import Tensor, is_symbolic
 from onefit.networks.architecture import Architecture

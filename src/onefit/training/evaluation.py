@@ -130,7 +130,8 @@ def evaluate(
                 rows.refuse_nan(array, name)
     for callback in hooks:
         callback.on_test_end(logs)
-    if verbose:
+    silent = verbose == "auto" and not config.is_interactive_logging_enabled()
+    if verbose and not silent:
         shown = " - ".join(f"{k}: {v:.4f}" for k, v in logs.items())
         print(f"{n} rows - {shown}")
     return _answer(names, values, return_dict)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from onefit import config
 from onefit.errors import invalid
 from onefit.training.callback import Callback, Logs
 
@@ -345,7 +346,8 @@ class _Notebook(_Silent):
 
 def _face(verbose: int | str, progress: Progress) -> _Silent:
     """The display for a terminal, a notebook or a file, wherever the fit runs."""
-    if not verbose or not progress.epochs:
+    silent = verbose == "auto" and not config.is_interactive_logging_enabled()
+    if silent or not verbose or not progress.epochs:
         return _Silent()
     if verbose == 2:
         return _Lines(progress, 100)

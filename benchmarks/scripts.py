@@ -3,9 +3,10 @@
     python benchmarks/scripts.py --python-tf PATH [--seeds 3] [--only one_neuron,coffee]
 
 Each program runs as a process of its own, once for each seed. Written to scripts.json,
-beside this file, after each program: the seconds of every run, those of the processor, and the
-loss at its end. On a machine that does other work too, the processor's seconds are the
-ones to compare. onefit's first run has an empty compile cache, its later ones have what it left.
+beside this file, after each program: the seconds of every run, those of the processor,
+and the loss at its end. On a machine that does other work too, the processor's seconds
+are the ones to compare. onefit's first run has an empty compile cache, its later ones
+have what it left.
 """
 
 import argparse
@@ -24,15 +25,32 @@ ROOT = Path(__file__).parents[1]
 TWINS = ROOT / "tests" / "scripts" / "twins"
 KEPT = Path(__file__).with_suffix(".json")
 
-NAMES = """
-one_neuron stop_when_good small_cnn two_inputs coffee softmax_lab choosing_models
-tape_line tape_optimizer tape_logistic tf_module train_step_function own_network
-keras_alone own_loss simple_rnn autoencoder digits_sklearn table_of_houses metrics_many
-""".split()
+NAMES = [
+    "one_neuron",
+    "stop_when_good",
+    "small_cnn",
+    "two_inputs",
+    "coffee",
+    "softmax_lab",
+    "choosing_models",
+    "tape_line",
+    "tape_optimizer",
+    "tape_logistic",
+    "tf_module",
+    "train_step_function",
+    "own_network",
+    "keras_alone",
+    "own_loss",
+    "simple_rnn",
+    "autoencoder",
+    "digits_sklearn",
+    "table_of_houses",
+    "metrics_many",
+]
 
 
 def run(command: list[str], text: str, cache: str) -> dict[str, float]:
-    """The seconds of a program, by the clock and of the processor, and its last loss."""
+    """The seconds of a program by the clock and the processor, and its last loss."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "program.py"
         path.write_text(f"{text}\nprint('FINAL', float(final))\n", "utf-8")
@@ -92,7 +110,7 @@ def report(kept: dict) -> str:
             f"{losses[0]} | {losses[1]} |"
         )
     lines.append(
-        f"\nMedian {statistics.median(ratios):.1f} times faster, least {min(ratios):.1f}."
+        f"\nMedian {statistics.median(ratios):.1f} times, least {min(ratios):.1f}."
     )
     return "\n".join(lines)
 

@@ -55,7 +55,7 @@ def nothing() -> list[str]:
                 rows.append(f"| `{spoken(name)}.{one}` | {why_nothing(value)} |")
     keywords = ", ".join(f"`{name}=`" for name in sorted(NOTHING))
     rows.append(f"| {keywords} | they change no number, here as in Keras |")
-    rows.append("| `name=` of functions of tf | there is no graph of named operations |")
+    rows.append("| `name=` of functions of tf | operations have no names |")
     return rows
 
 

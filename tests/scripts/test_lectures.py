@@ -154,7 +154,7 @@ CODE = {
 def test_the_code_of_a_lecture_runs(name, capsys):
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(40, 2)).astype("float32")
-    data = "import numpy as np\nX, Y, labels = np.array(rows), np.array(y), np.array(k)\n"
+    data = "X, Y, labels = rows, y, k\n"
     checked = check_text(data + CODE[name])
     assert checked.problems == []
     given = {"rows": rows, "y": (rows[:, :1] > 0) * 1.0, "k": np.arange(40) % 10}

@@ -3,8 +3,6 @@
 import json
 from pathlib import Path
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from make_numbers import expressions, plain

@@ -1,4 +1,4 @@
-"""What is left out on purpose, and what to write instead: by the beginning of a name."""
+"""What is left out on purpose, and what to write instead: by a name's beginning."""
 
 __all__ = ["PACKAGES", "reason"]
 

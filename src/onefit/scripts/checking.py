@@ -196,7 +196,7 @@ def _method(use: Use) -> tuple[Any, str | None]:
     return None, f"nearest: {', '.join(near)}" if near else "there is nothing like it"
 
 
-# Keywords and what they name ------------------------------------------------------------
+# Keywords and what they name ----------------------------------------------------------
 
 _NAMED = {
     "activation": activations,

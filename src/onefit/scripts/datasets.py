@@ -1,4 +1,4 @@
-"""tensorflow_datasets: data sets that lie in a folder of this machine, or Keras' own."""
+"""tensorflow_datasets: data sets in a folder of this machine, or Keras' own."""
 
 from pathlib import Path
 from typing import Any

@@ -5,6 +5,8 @@ own: "module:name" says where one lives, "=text" is the text itself. Modules tha
 scripts spell in several ways stand in `SAME`.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 __all__ = ["KERAS_VERSION", "ROOTS", "SAME", "SPACES", "TF_VERSION", "Space"]
@@ -20,7 +22,7 @@ class Space(NamedTuple):
 
     about: str
     homes: tuple[str, ...] = ()
-    names: dict[str, str] = {}
+    names: Mapping[str, str] = MappingProxyType({})
 
 
 def _each(module: str, names: str) -> dict[str, str]:
@@ -54,7 +56,15 @@ KERAS: dict[str, Space] = {
         | _each("onefit.scripts.keras", "version"),
     ),
     "keras.activations": Space("Activations.", ("onefit.activations",)),
-    "keras.backend": Space("What Keras 2 had in its backend.", ("onefit.backend",)),
+    "keras.backend": Space(
+        "What Keras 2 had in its backend.",
+        ("onefit.backend",),
+        _each(
+            "onefit.config",
+            "backend epsilon floatx image_data_format set_epsilon set_floatx "
+            "set_image_data_format",
+        ),
+    ),
     "keras.callbacks": Space("Callbacks.", ("onefit.callbacks",)),
     "keras.config": Space("Settings of the process.", ("onefit.config",)),
     "keras.constraints": Space(

@@ -107,7 +107,7 @@ def _loaded(path: Path) -> dict[str, Any]:
     return notebook
 
 
-# Running them ---------------------------------------------------------------------------
+# Running them -------------------------------------------------------------------------
 
 
 class _Tee(io.TextIOBase):
@@ -194,11 +194,12 @@ def _run_cell(tree: ast.Module, name: str, names: dict[str, Any]) -> Any:
 def _display(value: Any, kind: str = "display_data") -> dict[str, Any]:
     data = {"text/plain": repr(value)}
     for method, mime in (("_repr_html_", "text/html"), ("_repr_png_", "image/png")):
-        shown = getattr(value, method, None)
-        found = shown() if callable(shown) and not isinstance(value, type) else None
-        if found is not None:
-            text = base64.b64encode(found).decode() if mime == "image/png" else found
-            data[mime] = text
+        show: Any = None if isinstance(value, type) else getattr(value, method, None)
+        found = show() if callable(show) else None
+        if isinstance(found, bytes):
+            found = base64.b64encode(found).decode()
+        if isinstance(found, str):
+            data[mime] = found
     return {"output_type": kind, "data": data, "metadata": {}}
 
 

@@ -120,7 +120,7 @@ class Reader(ast.NodeVisitor):
         for child in (*node.handlers, *node.orelse, *node.finalbody):
             self.visit(child)
 
-    # Scopes ----------------------------------------------------------------------------
+    # Scopes ---------------------------------------------------------------------------
 
     def visit_FunctionDef(self, node: Any) -> None:
         for decorator in node.decorator_list:
@@ -173,7 +173,7 @@ class Reader(ast.NodeVisitor):
         for child in (*node.body, *node.orelse):
             self.visit(child)
 
-    # Uses -------------------------------------------------------------------------------
+    # Uses -----------------------------------------------------------------------------
 
     def visit_Call(self, node: ast.Call) -> None:
         if not self._used(node.func, node):

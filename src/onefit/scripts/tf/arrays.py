@@ -216,8 +216,8 @@ def convert_to_tensor(
     ):
         array: Any = jnp.stack([convert_to_tensor(v) for v in value])
         return array if dtype is None else array.astype(narrow(dtype))
-    if hasattr(value, "to_numpy"):  # a pandas table or column
-        value = value.to_numpy()
+    to_numpy = getattr(value, "to_numpy", None)  # a pandas table or column
+    value = value if to_numpy is None else to_numpy()
     try:
         array = np.asarray(value)
     except ValueError:

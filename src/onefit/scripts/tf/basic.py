@@ -1,4 +1,5 @@
 """What stands in tf itself: making tensors, their shapes, parts and order."""
+# pyright: reportUnsupportedDunderAll=false
 
 import builtins
 import itertools
@@ -141,8 +142,8 @@ def range(
     >>> range(3).tolist(), range(1, 6, 2).tolist()
     ([0, 1, 2], [1, 3, 5])
     """
-    first, end = (0, start) if limit is None else (start, limit)
-    parts = [v.item() if hasattr(v, "item") else v for v in (first, end, delta)]
+    ends: list[Any] = [0, start] if limit is None else [start, limit]
+    parts = [v.item() if hasattr(v, "item") else v for v in (*ends, delta)]
     kind = None if dtype is None else narrow(dtype)
     return jnp.arange(*parts, dtype=kind)
 

@@ -57,6 +57,7 @@ class Function:
         functools.update_wrapper(self, python_function)
 
     def __get__(self, owner: Any, kind: Any = None) -> Any:
+        """The function of one object, where it is a method."""
         if owner is None:
             return self
         name = self.python_function.__name__
@@ -68,6 +69,7 @@ class Function:
         return bound
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs it: as it stands the first time, then as one program."""
         args = self._signed(args)
         leaves, nest = jax.tree.flatten((args, kwargs), is_leaf=_is_whole)
         places = [i for i, leaf in enumerate(leaves) if _is_array(leaf)]

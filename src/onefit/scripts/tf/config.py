@@ -37,7 +37,7 @@ class LogicalDevice(NamedTuple):
     device_type: str
 
 
-def _devices(device_type: str | None) -> list[tuple[str, str]]:
+def _devices(device_type: str | None) -> list[tuple[str, int]]:
     found = [("CPU", 0)]
     if jax.default_backend() != "cpu":
         kinds = {"gpu": "GPU", "cuda": "GPU", "rocm": "GPU", "tpu": "TPU"}

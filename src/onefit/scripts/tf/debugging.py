@@ -1,4 +1,5 @@
 """tf.debugging: checks of numbers, which raise where they do not hold."""
+# pyright: reportUnsupportedDunderAll=false
 
 from collections.abc import Callable
 from typing import Any

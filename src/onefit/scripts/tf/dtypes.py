@@ -158,9 +158,9 @@ def as_dtype(type_value: Any) -> DType:
 
 
 def narrow(dtype: Any) -> np.dtype:
-    """The type that jax computes in for this one: 32 bits unless 64 are switched on."""
-    kind = as_dtype(dtype).dtype
-    if jax.config.jax_enable_x64:
-        return kind
-    few = {"float64": "float32", "int64": "int32", "uint64": "uint32"}
-    return np.dtype({**few, "complex128": "complex64"}.get(kind.name, kind))
+    """The type that jax computes in for this one: 32 bits unless 64 are switched on.
+
+    >>> narrow(int64), narrow("float64")
+    (dtype('int32'), dtype('float32'))
+    """
+    return jax.dtypes.canonicalize_dtype(as_dtype(dtype).dtype)

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from onefit.errors import invalid
 from onefit.scripts.noops import noop
@@ -192,7 +193,7 @@ def init_scope() -> _Block:
 
 def executing_eagerly() -> bool:
     """Whether numbers are there at once, as they are outside compiled functions."""
-    return not isinstance(jnp.zeros(()) + 0, jax.core.Tracer)
+    return not isinstance(jnp.zeros(()) + 0, Tracer)
 
 
 def no_op(name: str | None = None) -> None:
@@ -234,7 +235,7 @@ def print(*inputs: Any, **kwargs: Any) -> None:
         stream.write(sep.join(parts) + end)
 
     values = [v.value if isinstance(v, Variable) else v for v in inputs]
-    pairs = [(isinstance(v, jax.core.Tracer), v) for v in values]
+    pairs = [(isinstance(v, Tracer), v) for v in values]
     traced = [v for told, v in pairs if told]
     if traced:
         jax.debug.callback(show, *traced)
@@ -267,7 +268,7 @@ def stop_gradient(input: Any, name: str | None = None) -> Any:
 
 
 def _known(value: Any) -> bool:
-    return not any(isinstance(v, jax.core.Tracer) for v in jax.tree.leaves(value))
+    return not any(isinstance(v, Tracer) for v in jax.tree.leaves(value))
 
 
 def cond(pred: Any, true_fn: Any = None, false_fn: Any = None, name: Any = None) -> Any:
@@ -279,7 +280,7 @@ def cond(pred: Any, true_fn: Any = None, false_fn: Any = None, name: Any = None)
     if _known(pred):
         chosen = true_fn if np.asarray(pred) else false_fn
         return chosen() if chosen else None
-    return jax.lax.cond(pred, lambda: true_fn(), lambda: false_fn())
+    return jax.lax.cond(pred, true_fn, false_fn)
 
 
 def case(

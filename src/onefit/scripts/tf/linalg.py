@@ -1,4 +1,5 @@
 """tf.linalg: products of matrices, their parts and what they solve."""
+# pyright: reportUnsupportedDunderAll=false
 
 from typing import Any
 

@@ -1,4 +1,5 @@
 """tf.nn: activations, losses of logits, convolutions and pooling as functions."""
+# pyright: reportUnsupportedDunderAll=false
 
 from typing import Any
 

@@ -67,7 +67,7 @@ def strip(input: Any, name: str | None = None) -> Text:
 
 def _pattern(pattern: Any) -> str:
     """A pattern of RE2 as Python's re takes it."""
-    return Text(pattern).strings()[()]
+    return str(Text(pattern).strings()[()])
 
 
 def regex_replace(

@@ -43,7 +43,7 @@ ROOMS = [
 
 # Rooms that are what their package is: their classes derive from its, so it is imported
 # with them, and `import onefit` imports neither.
-HOMES = {"sklearn": "sklearn"}
+HOMES = {"sklearn": "sklearn", "scripts": "sklearn"}
 
 # What a user may not have, or what costs time to import: imported where it is used.
 OPTIONAL = {

@@ -285,3 +285,38 @@ def test_a_notebook_that_asks_the_shell(script, capsys):
     text = notebook("import tensorflow as tf", "tf.Session()")
     assert main([script(text, "nb.ipynb")]) == 3
     assert "nb.ipynb, cell 2, line 1: tf.Session" in capsys.readouterr().err
+
+
+def test_a_live_notebook(capsys):
+    import ast
+    import types
+
+    from onefit import scripts
+
+    shell = types.SimpleNamespace(ast_transformers=[])
+    cells = scripts.Cells()
+    first = ast.parse("from tensorflow import keras")
+    second = ast.parse("a = keras.optimizers.Adam(lr=0.1)")
+    assert cells.visit(first) is first
+    cells.visit(second)
+    assert ast.unparse(second) == "a = keras.optimizers.Adam(learning_rate=0.1)"
+    assert "line 1: lr= is read as learning_rate=" in capsys.readouterr().err
+    shell.ast_transformers.append(cells)
+    scripts.unload_ipython_extension(shell)
+    assert shell.ast_transformers == []
+
+
+def test_files_have_the_endings_that_are_written(script, capsys):
+    text = FIT + (
+        "model.save('mine.h5')\nmodel.save_weights('w.h5')\n"
+        "keras.callbacks.ModelCheckpoint('best.hdf5', save_best_only=True)\n"
+        "print(keras.models.load_model('mine.h5').name)\n"
+    )
+    assert main([script(text)]) == 0
+    said = capsys.readouterr()
+    assert said.out == "sequential\n"
+    assert "line 7: 'mine.h5' is written as 'mine.keras'" in said.err
+    assert sorted(p.name for p in Path().iterdir() if p.suffix != ".py") == [
+        "mine.keras",
+        "w.weights.h5",
+    ]

@@ -13,6 +13,7 @@ This room stands on the whole library; only the command line knows it.
 True
 """
 
+import ast
 import os
 import sys
 from typing import Any
@@ -52,13 +53,32 @@ def uninstall() -> None:
         hook.uninstall()
 
 
+class Cells(ast.NodeTransformer):
+    """Puts older spellings right in each cell of a live notebook, and tells them."""
+
+    def __init__(self) -> None:
+        self._reader: Any = None
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        """The cell, as it is to be run."""
+        from onefit.scripts.checking import changed
+        from onefit.scripts.reading import Reader
+
+        self._reader = self._reader or Reader()
+        if isinstance(node, ast.Module):
+            for change in changed(self._reader.read(node).uses):
+                print(f"onefit: {change}", file=sys.stderr)
+        return node
+
+
 def load_ipython_extension(ipython: Any) -> None:
     """`%load_ext onefit.scripts` in a notebook."""
-    del ipython
     install()
+    ipython.ast_transformers.append(Cells())
 
 
 def unload_ipython_extension(ipython: Any) -> None:
     """`%unload_ext onefit.scripts` in a notebook."""
-    del ipython
     uninstall()
+    kept = [t for t in ipython.ast_transformers if not isinstance(t, Cells)]
+    ipython.ast_transformers[:] = kept

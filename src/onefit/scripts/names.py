@@ -198,6 +198,7 @@ SAME: dict[str, str] = {
     "keras.layers.experimental": "keras.layers",
     "keras.layers.experimental.preprocessing": "keras.layers",
     "keras.layers.merge": "keras.layers",
+    "keras.layers.preprocessing": "keras.layers",
     "keras.layers.normalization": "keras.layers",
     "keras.layers.pooling": "keras.layers",
     "keras.layers.recurrent": "keras.layers",

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from onefit.metrics import Metric
+from onefit.models import Model
 from onefit.scripts.reading import Use
 from onefit.spellings import RENAMED
 
-__all__ = ["METHODS", "NOTHING", "NOT_THE_SAME", "accepted", "respell"]
+__all__ = ["METHODS", "NOTHING", "NOT_THE_SAME", "accepted", "respell", "respell_files"]
 
 NOT_THE_SAME = {"schedule_decay", "config", "name", "epsilon", "depth", "eps"}
 
@@ -100,3 +101,59 @@ def _without(call: ast.Call, known: set[str]) -> Iterator[str]:
 
 def _at(old: ast.expr, new: ast.expr) -> ast.expr:
     return ast.fix_missing_locations(ast.copy_location(new, old))
+
+
+# Names of files -----------------------------------------------------------------------
+
+_SAVING = ("save", "save_weights", "load_weights")
+_OLDER = (".h5", ".hdf5", ".ckpt", ".tf", ".pb", ".weights")
+
+
+def respell_files(uses: list[Use]) -> Iterator[str]:
+    """Gives files of models and weights the endings that onefit writes.
+
+    Only names that stand there as text, and only what the program writes itself: a
+    model that it loads must be one that it has saved.
+    """
+    written: dict[str, str] = {}
+    for use in uses:
+        text, whole = _file(use)
+        if text is None:
+            continue
+        known = (".keras",) if whole else (".weights.h5", ".safetensors")
+        if not str(text.value).endswith(known):
+            new = _stem(str(text.value)) + known[0]
+            written[str(text.value)] = new
+            yield f"line {use.line}: {text.value!r} is written as {new!r}"
+            text.value = new
+    for use in uses:
+        if use.path.endswith("load_model") and use.call is not None:
+            for node in use.call.args[:1]:
+                if isinstance(node, ast.Constant) and node.value in written:
+                    node.value = written[node.value]
+
+
+def _stem(name: str) -> str:
+    while name.endswith(_OLDER):
+        name = name[: name.rindex(".")]
+    return name
+
+
+def _file(use: Use) -> tuple[ast.Constant | None, bool]:
+    """The text that names a file in a call, and whether it is one of a whole model."""
+    call = use.call
+    if call is None:
+        return None, False
+    keywords = {k.arg: k.value for k in call.keywords}
+    node = keywords.get("filepath", call.args[0] if call.args else None)
+    if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+        return None, False
+    if use.path.endswith(".ModelCheckpoint"):
+        only = keywords.get("save_weights_only")
+        return node, not (isinstance(only, ast.Constant) and only.value)
+    if use.kind != "method" or use.path not in _SAVING:
+        return None, False
+    model = isinstance(use.owner, type) and issubclass(use.owner, Model)
+    if use.path == "save" and not model and not node.value.endswith((".h5", ".hdf5")):
+        return None, False
+    return node, use.path == "save"

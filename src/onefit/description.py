@@ -25,13 +25,21 @@ import jax
 import numpy as np
 
 from onefit.checks import Check, between
-from onefit.errors import mistyped
+from onefit.errors import invalid, mistyped
 from onefit.spellings import refuse_unknown
 from onefit.types import Config, Function
 from onefit.variables import Variable
 
-__all__ = ["REQUIRED", "Description", "Field", "fields", "number", "off", "setting"]
-__all__ += ["settings"]
+__all__ = [
+    "REQUIRED",
+    "Description",
+    "Field",
+    "arguments_of",
+    "fields",
+    "frozen",
+    "number",
+]
+__all__ += ["off", "setting", "settings"]
 
 Structure: TypeAlias = tuple[tuple[str, ...], tuple[tuple[str, object], ...]]
 """The names of a description's leaves, and its other settings by name."""
@@ -377,6 +385,13 @@ class DescriptionType(type):
                 break
         return super().__new__(mcls, name, bases, body, **kwargs)
 
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """The object; one in Keras' style remembers what it was made with."""
+        obj = super().__call__(*args, **kwargs)
+        if cls.in_keras_style:
+            object.__setattr__(obj, "_given", (args, kwargs))
+        return obj
+
 
 @dataclass_transform(field_specifiers=(setting, number))
 class Description(metaclass=DescriptionType):
@@ -401,7 +416,7 @@ class Description(metaclass=DescriptionType):
     """Whether the class writes its own `__init__`: its attributes are its structure."""
     _style: ClassVar[tuple[type | None, frozenset[str]]] = (None, frozenset())
     """The base of classes in Keras' style, and the methods by which one is known."""
-    _unseen: ClassVar[frozenset[str]] = frozenset({"_made", "_flat", "name"})
+    _unseen: ClassVar[frozenset[str]] = frozenset({"_made", "_flat", "_given", "name"})
     """Attributes that no program sees."""
     _declared: ClassVar[dict[str, Field | None]] = {}
     _fields: ClassVar[dict[str, Field]] = {}
@@ -456,7 +471,13 @@ class Description(metaclass=DescriptionType):
         return type(self)(**now | changes)
 
     def get_config(self) -> Config:
-        """The settings as JSON can hold them, by Keras' names."""
+        """The settings as JSON can hold them, by Keras' names.
+
+        Of a class in Keras' style, also what its `__init__` was given.
+        """
+        return self._settings() | arguments_of(self)
+
+    def _settings(self) -> Config:
         return {f.keyword: _plain(vars(self)[f.name]) for f in fields(self)}
 
     @classmethod
@@ -471,6 +492,33 @@ class Description(metaclass=DescriptionType):
             if not _equal(value, field.default):
                 shown.append(f"{field.keyword}={_shown(value)}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def arguments_of(obj: Any) -> Config:
+    """What the `__init__` of an object in Keras' style was given, by name.
+
+    Nothing if its class writes `get_config`, which then says what is to be known.
+
+    Raises:
+        ValueError: What was given by place beyond the arguments' names.
+    """
+    given = getattr(obj, "_given", None)
+    own = type(obj).get_config.__module__
+    if given is None or not own.startswith("onefit."):
+        return {}
+    bound = inspect.signature(type(obj).__init__).bind(obj, *given[0], **given[1])
+    named: Config = {}
+    for name, value in list(bound.arguments.items())[1:]:
+        kind = bound.signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_POSITIONAL:
+            raise invalid(
+                f"{type(obj).__name__}.get_config",
+                f"an __init__ that takes *{name}",
+                "arguments with names",
+                "write get_config(self), which returns the settings in a dict",
+            )
+        named |= value if kind is inspect.Parameter.VAR_KEYWORD else {name: value}
+    return {name: _plain(value) for name, value in named.items()}
 
 
 def _equal(value: object, default: object) -> bool:

@@ -23,6 +23,7 @@ from onefit import (
     optimizers,
     regularizers,
 )
+from onefit.custom import CustomObjectScope, get_registered_name, lookup
 from onefit.description import Description
 from onefit.description import settings as settings_of
 from onefit.errors import unknown
@@ -31,8 +32,9 @@ from onefit.files.refusal import BadFile, refusal, short
 from onefit.layers import base
 from onefit.layers.base import Layer, where
 from onefit.layers.operation import Absolute, Arithmetic, GetItem
+from onefit.networks.called import Body
 from onefit.networks.graph import Graph
-from onefit.networks.network import FACES, Network
+from onefit.networks.network import FACES, OWN_CLASSES, Network
 from onefit.optimizers import base as by_name
 from onefit.optimizers import schedules
 from onefit.registry import Registry, nearest
@@ -179,11 +181,22 @@ def wrapped(obj: Description) -> Node:
         dtype = settings.get("dtype")
         entrance = isinstance(obj, layers.InputLayer)
         settings["dtype"] = dtype or config.floatx() if entrance else policy(dtype)
+    if isinstance(obj, Body):
+        return own_node(obj.model)
     for module, room in ROOMS.items():
         if room.public().get(cls.__name__) is cls:
             return node_of(module, cls.__name__, settings)
     module = None if cls.__module__ == "__main__" else cls.__module__
-    return node_of(module, cls.__name__, settings, cls.__name__)
+    return node_of(module, cls.__name__, settings, get_registered_name(cls))
+
+
+def own_node(model: Network) -> Node:
+    """A model of a class of the user's own, as Keras writes it."""
+    cls = type(model)
+    settings = {name: _plain(v, v) for name, v in model.get_config().items()}
+    module = None if cls.__module__ == "__main__" else cls.__module__
+    node = node_of(module, cls.__name__, settings, get_registered_name(cls))
+    return node | {"build_config": model.get_build_config()}
 
 
 def _plain(value: object, otherwise: Any) -> object:
@@ -349,6 +362,8 @@ class Reader:
             raise refusal(
                 where, received=f"config={short(settings)}", expected="settings by name"
             )
+        if cls.in_keras_style:  # its own __init__ or from_config reads them
+            return self._of_own(cls, dict(settings), where)
         names = settings_of(cls)
         given = {}
         for name, value in settings.items():
@@ -387,6 +402,37 @@ class Reader:
             )
         return made
 
+    def _of_own(self, cls: Any, settings: Node, where: str) -> Any:
+        """An object of a class that the caller's program has written."""
+        try:
+            with CustomObjectScope(self.custom):
+                return cls.from_config(settings)
+        except Exception as error:
+            raise refusal(
+                where,
+                received=f"settings that {cls.__name__} refuses ({_said(error)})",
+                expected="what its __init__ takes",
+                fix="write get_config(self), which returns the arguments of __init__, "
+                "and from_config for objects among them",
+            ) from error
+
+    def own_model(self, node: Node, where: str) -> Network | None:
+        """The model of a class of the caller's program that a node names, if any.
+
+        Raises:
+            BadFile: A class that is not known, or settings that it refuses.
+        """
+        name, settings = a_string(node.get("class_name"), where), node.get("config")
+        registered = str(node.get("registered_name") or name)
+        for key in (registered, name):
+            cls = lookup(key, self.custom) or OWN_CLASSES.get(key)
+            known = isinstance(cls, type) and issubclass(cls, Network)
+            if known and isinstance(settings, dict):
+                model = self._of_own(cls, dict(settings), f"{where}, {name}")
+                model.build_from_config(node.get("build_config"))
+                return model
+        return None
+
     def chain(self, settings: Any, where: str) -> Network:
         """A Sequential that a layer has as a part; its weights are the layer's.
 
@@ -406,6 +452,8 @@ class Reader:
 
     def layer(self, node: Node, where: str) -> Layer:
         """A layer, without weights."""
+        if (model := self.own_model(node, where)) is not None:
+            return model.as_layer
         cls = self.find(node, ("keras.layers",), where)
         if not issubclass(cls, Layer) or issubclass(cls, Graph):
             raise refusal(

@@ -32,6 +32,7 @@ from onefit.files.optimizer import from_variables, to_variables
 from onefit.files.refusal import BadFile, refusal
 from onefit.files.writer import write_model
 from onefit.layers.base import Layer
+from onefit.networks.network import FACES, Network
 from onefit.training.compiled import Compiled
 from onefit.types import Config, Identifier
 
@@ -235,6 +236,8 @@ def load_model(
             build = functools.partial(keras_weights.build, store=store)
             model, layers = Loader(reader, build).model(node, where)
             assert isinstance(model, Compiled)  # as all of FACES are
+            if type(model) not in FACES.values() and model.built:
+                keras_weights.put(model.graph, store)
             if not model.built:
                 raise refusal(
                     where,
@@ -270,6 +273,16 @@ def model_from_json(
         assert isinstance(model, Compiled)
         _compiled_as(model, node, custom_objects, where)
     return model
+
+
+def model_from_config(
+    cls: type[Network], config: Config, custom_objects: dict[str, Identifier] | None
+) -> Network:
+    """The model of a class of FACES with these settings; see `Model.from_config`."""
+    name = next(name for name, face in FACES.items() if face is cls)
+    node = {"module": "keras", "class_name": name, "config": dict(config)}
+    text = json.dumps({"registered_name": name} | node)
+    return model_from_json(text, custom_objects)
 
 
 def load_weights(

@@ -20,7 +20,9 @@ from onefit.files.plan import (
 )
 from onefit.files.plan import Operation as KerasOperation
 from onefit.files.refusal import BadFile, refusal, short
+from onefit.files.weights import plain_in_order
 from onefit.layers.base import Layer
+from onefit.layers.called import Called
 from onefit.layers.operation import Absolute, Arithmetic, GetItem, as_key
 from onefit.layers.symbolic import Tensor
 from onefit.networks.graph import Graph, as_graph
@@ -52,6 +54,9 @@ class Loader:
         Raises:
             ValueError: What is no model, or has what onefit has not.
         """
+        own = self.reader.own_model(node, where) if isinstance(node, dict) else None
+        if own is not None:
+            return own, [layer for layer in plain_in_order(own.graph) if layer.built]
         plan = read_plan(node, self.reader, where)
         graph = self._graph(plan, None)
         return graph.face, list(self._plain(plan))  # type: ignore[attr-defined]
@@ -70,12 +75,14 @@ class Loader:
             self.graphs[id(plan)] = as_graph(make(plan, shape).graph, plan.where)
         return self.graphs[id(plan)]
 
-    def _built(self, entry: Entry, shape: Shapes) -> Layer:
+    def _built(self, entry: Entry, shape: Shapes, options: Node | None = None) -> Layer:
         """A layer with its weights."""
         layer = entry.layer
         if isinstance(layer, Plan):
             return self._graph(layer, shape)
-        if not layer.built:
+        if isinstance(layer, Called):
+            layer._fit(shape, options)
+        if not layer.built or isinstance(layer, Called):
             self.build(layer, shape, path=entry.path)
         return layer
 
@@ -165,7 +172,8 @@ class Loader:
         if not all(isinstance(value, Tensor) for value in jax.tree.leaves(x)):
             raise TypeError("numbers in place of values of the graph")
         x = _tuples(x)
-        layer = self._built(entry, jax.tree.map(lambda tensor: tensor.shape, x))
+        shapes = jax.tree.map(lambda tensor: tensor.shape, x)
+        layer = self._built(entry, shapes, options)
         self.calls += self._size(layer)
         limits = self.reader.limits
         if self.calls > limits.calls:

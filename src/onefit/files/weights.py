@@ -23,6 +23,7 @@ from onefit.files.refusal import refusal, short
 from onefit.initializers import Initializer
 from onefit.layers.attention_heads import GroupQueryAttention, MultiHeadAttention
 from onefit.layers.base import Layer, Weights, where
+from onefit.layers.called import Called
 from onefit.layers.cells import StackedRNNCells
 from onefit.layers.composite import Composite
 from onefit.layers.recurrent import OverTime
@@ -148,6 +149,9 @@ def _inside(layer: Layer, name: str) -> str:
                 paths = [path_of(class_of(cell), counts, "") for cell in layer.cells]
                 at = paths[list(parts).index(part)].replace("layers/", "cells/")
             return f"/{at}{_inside(inner, name.removeprefix(f'{part}/'))}"
+    if isinstance(layer, Called):
+        inside = name.rpartition("/")[0]
+        return f"/{inside}" if inside else ""
     if isinstance(
         layer, Architecture
     ):  # a model inside, its weights by its layers' numbers
@@ -359,6 +363,13 @@ def build(layer: Layer, shape: Shapes, store: Store, path: str) -> None:
     No array is made before the file is known to hold one of its shape.
     """
     place = f"{store.where}, {where(layer)}"
+    if isinstance(layer, Called):  # its own build has made the weights
+        named = layer.slot.params | layer.slot.state
+        arrays = _fitting(layer, named, store, path)
+        layer.set_weights(
+            [np.asarray(arrays.get(n, named[n])) for n in layer.by_name()]
+        )
+        return
     budget = _Budget(place, f"numbers at {path!r}", store.numbers(path))
     params, state = _outline(layer, shape, store.limits, budget)
     arrays = _fitting(layer, params | state, store, path)
@@ -388,6 +399,8 @@ class Drawn:
     def __call__(self, layer: Layer, shape: Shapes, path: str) -> None:
         """Gives a layer without weights its own, for input of a shape."""
         del path
+        if isinstance(layer, Called):
+            return
         self.budget.place = f"{self.place}, {where(layer)}"
         _outline(layer, shape, self.limits, self.budget)
         layer.build(shape)
@@ -460,7 +473,8 @@ def put_named(graph: Architecture, arrays: Mapping[str, Array]) -> None:
         if entry := new.get(id(plain)):
             title, layer = entry
             all_of = layer.slot.params | layer.slot.state
-            values += [arrays.get(f"{title}/{n}", old) for n, old in all_of.items()]
+            order = layer.by_name()
+            values += [arrays.get(f"{title}/{n}", all_of[n]) for n in order]
     graph.set_weights(values)
 
 
@@ -472,7 +486,8 @@ def put(graph: Architecture, store: Store) -> None:
             continue
         named = layer.slot.params | layer.slot.state
         arrays = _fitting(layer, named, store, path)
-        new[id(layer)] = [np.asarray(arrays.get(n, old)) for n, old in named.items()]
+        order = layer.by_name() if layer.built else ()
+        new[id(layer)] = [np.asarray(arrays.get(n, named[n])) for n in order]
     store.nothing_else()
     plain = [id(layer) for layer in graph.plain_layers()]  # operations among them
     graph.set_weights([array for layer in plain for array in new.get(layer, ())])

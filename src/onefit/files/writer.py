@@ -17,13 +17,13 @@ from onefit import layers
 from onefit.errors import OnefitWarning
 from onefit.files import calls as keras_calls
 from onefit.files.calls import MODULE, OURS
-from onefit.files.config import Node, node_of, policy, wrapped
+from onefit.files.config import Node, node_of, own_node, policy, wrapped
 from onefit.files.masks import Masks, Op, Value, mask_arguments
 from onefit.layers.base import Layer, where
 from onefit.networks.functional import unwrap_single
 from onefit.networks.graph import Graph
 from onefit.networks.graph import Node as Call
-from onefit.networks.network import Network
+from onefit.networks.network import FACES, Network
 from onefit.ops.table import Operation
 from onefit.types import Shape, is_shape
 
@@ -36,6 +36,8 @@ def write_model(model: Network) -> Node:
     Raises:
         ValueError: A layer that settings do not describe, or that Keras has not.
     """
+    if type(model) not in FACES.values():
+        return own_node(model)
     node = write_graph(model.graph)
     node["config"]["name"] = model.name
     return node

@@ -196,7 +196,9 @@ class Layer(Face, Description):
         """The settings by Keras' names."""
         config = super().get_config()
         # Where Keras 2 let the first layer say the model's input: not the layer's own.
-        del config["input_shape"], config["input_dim"]
+        for name in ("input_shape", "input_dim"):
+            if config.get(name) is None or not self.in_keras_style:
+                config.pop(name, None)
         return config
 
     # The pure functions -------------------------------------------------------------

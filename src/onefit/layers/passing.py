@@ -68,7 +68,7 @@ def explaining(where: str) -> Iterator[None]:
             "values of this call, and variables",
             "keep what goes on from call to call in a variable: "
             "self.n = self.add_weight(name='n', trainable=False)",
-        ) from error
+        ) from None
     except (
         jax.errors.ConcretizationTypeError,
         jax.errors.TracerArrayConversionError,
@@ -80,7 +80,7 @@ def explaining(where: str) -> Iterator[None]:
             "functions of arrays, which can be compiled",
             "write onefit.ops.where or onefit.ops.cond for a condition and functions "
             "of onefit.ops for numpy's, or compile(run_eagerly=True)",
-        ) from error
+        ) from None
     except AttributeError as error:
         if "Tracer" not in str(error) or "'numpy'" not in str(error):
             raise
@@ -89,7 +89,7 @@ def explaining(where: str) -> Iterator[None]:
             f".numpy() of a value that is not known yet, {_line(error)}",
             "the value itself",
             "leave .numpy() out, or compile(run_eagerly=True)",
-        ) from error
+        ) from None
 
 
 def _line(error: BaseException) -> str:
@@ -176,7 +176,7 @@ class Pass:
             self.where,
             f"a call of {type(layer).__name__} {layer.name!r}, which is no part of it",
             "layers that are its attributes, so that their weights are its own",
-            "make it in __init__: self.inner = ...",
+            "make it in __init__: self.dense = Dense(3)",
         )
 
     def mask(self, x: Tree) -> Mask:

@@ -3,16 +3,18 @@
 import json
 import os
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self, cast
 
+from onefit.description import arguments_of
 from onefit.models.history import History
+from onefit.networks.network import FACES
 from onefit.spellings import keras_keywords
 from onefit.training import evaluation
 from onefit.training.compiled import Compiled
 from onefit.training.loop import fit
 from onefit.training.options import Callbacks, FitOptions
 from onefit.training.prepare import build_job
-from onefit.types import Config, Data, Tree
+from onefit.types import Config, Data, Identifier, Tree
 
 if TYPE_CHECKING:
     from onefit.files.limits import Limits
@@ -355,10 +357,31 @@ class Model(Compiled, face="Functional"):
         load_weights(self, filepath, limits)
 
     def get_config(self) -> Config:
-        """The layers and their settings, as Keras writes them."""
+        """The layers and their settings, as Keras writes them.
+
+        Of a class with its own `__init__`, what that was given.
+        """
+        if type(self) not in FACES.values():
+            return {"name": self.name, "trainable": True} | arguments_of(self)
         from onefit.files.keras import config_of
 
         return config_of(self, compiled=False)["config"]
+
+    @classmethod
+    def from_config(
+        cls, config: Config, custom_objects: dict[str, Identifier] | None = None
+    ) -> Self:
+        """The network that `get_config` described, with fresh weights.
+
+        Args:
+            config: What `get_config` gave.
+            custom_objects: The classes and functions in it that are your own, by name.
+        """
+        if cls not in FACES.values():
+            return cls(**config)
+        from onefit.files.keras import model_from_config
+
+        return cast(Self, model_from_config(cls, config, custom_objects))
 
     def to_json(self) -> str:
         """The model without its weights, as Keras' JSON."""

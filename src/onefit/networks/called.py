@@ -17,6 +17,7 @@ from onefit.errors import mistyped
 from onefit.layers.base import Layer
 from onefit.layers.called import Called
 from onefit.layers.core import Input
+from onefit.layers.face import as_shape
 from onefit.layers.symbolic import Tensor
 from onefit.members import contents
 from onefit.types import Config, Data, Shape, Shapes, Tree, is_shape
@@ -44,12 +45,22 @@ class Body(Called, abstract=True):
         self._model = model
         super().__init__(name=name)
 
+    @property
+    def model(self) -> "Network":
+        """The network."""
+        return self._model
+
     def _contents(self) -> Iterator[tuple[str, Any]]:
         return contents(self._model, self._model._unseen)
 
     @property
     def _function(self) -> Callable[..., Tree]:
         return self._model.call
+
+    def replace(self, **changes: Any) -> "Body":
+        """The body of another network with the same settings."""
+        config = self._model.get_config() | changes
+        return type(self._model).from_config(config).as_layer
 
     def build(self, *shapes: Any, **named: Any) -> None:
         own = type(self._model).build
@@ -73,9 +84,6 @@ class Body(Called, abstract=True):
 
     def call(self, *inputs: Any, **options: Any) -> Tree:
         return self._model.call(*inputs, **options)
-
-    def get_config(self) -> Config:
-        return self._model.get_config()
 
     def parameters_of_build(self) -> set[str]:
         return set(inspect.signature(type(self._model).build).parameters)
@@ -133,19 +141,37 @@ class Sight:
             return tensors[0]
         return tuple(tensors) if self.is_tuple else tensors
 
+    def config(self) -> Config:
+        """The shapes and types of the inputs, arranged, as JSON can hold them."""
+        shapes = [[None, *shape] for shape in self.shapes]
+        arrange = lambda values: self.arrange(tuple(values))  # noqa: E731
+        if self.single:
+            return {"input_shape": shapes[0], "dtypes": self.kinds[0]}
+        return {"input_shape": arrange(shapes), "dtypes": arrange(self.kinds)}
+
+    @classmethod
+    def from_config(cls, config: Config) -> "Sight":
+        """The reverse of `config`."""
+        shapes, kinds = config["input_shape"], config.get("dtypes")
+        if isinstance(shapes, dict):
+            kinds = kinds or dict.fromkeys(shapes)
+            return cls({n: _blank(s, kinds[n]) for n, s in shapes.items()})
+        if shapes and isinstance(shapes[0], list | tuple):
+            kinds = kinds or [None] * len(shapes)
+            return cls([_blank(*pair) for pair in zip(shapes, kinds, strict=True)])
+        return cls(_blank(shapes, kinds))
+
     @classmethod
     def of_shapes(cls, shapes: Any) -> "Sight":
         """How inputs of these shapes come, the batch first."""
-        # A shape in place of an array is enough to look at.
-        return cls(
-            jax.tree.map(
-                lambda shape: np.broadcast_to(
-                    np.zeros((), config.floatx()), [n or 1 for n in shape]
-                ),
-                shapes,
-                is_leaf=is_shape,
-            )
-        )
+        return cls(jax.tree.map(_blank, as_shape(shapes), is_leaf=is_shape))
+
+
+def _blank(shape: Shape, kind: str | None = None) -> np.ndarray:
+    """Something of a shape to look at, without memory behind it."""
+    return np.broadcast_to(
+        np.zeros((), kind or config.floatx()), [n or 1 for n in shape]
+    )
 
 
 def _kind(array: Any) -> str | None:

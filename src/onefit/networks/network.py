@@ -31,7 +31,10 @@ from onefit.spellings import keras_keywords
 from onefit.types import Array, ArrayLike, Config, Data, Mask, Shapes, Tree, batch_shape
 from onefit.variables import Variable
 
-__all__ = ["FACES", "Network"]
+__all__ = ["FACES", "OWN_CLASSES", "Network"]
+
+OWN_CLASSES: dict[str, type["Network"]] = {}
+"""The classes of networks that a program has written itself, by their names."""
 
 FACES: dict[str, type["Network"]] = {}
 """The classes that people hold, by Keras' names for them in files.
@@ -66,6 +69,14 @@ class Network:
         super().__init_subclass__(**kwargs)
         if face is not None:
             FACES[face] = cls
+        elif not cls.__module__.startswith("onefit."):
+            OWN_CLASSES[cls.__name__] = cls
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """The network, which remembers what it was made with."""
+        network = super().__new__(cls)
+        network._given = args, kwargs
+        return network
 
     @keras_keywords
     def __init__(
@@ -106,7 +117,7 @@ class Network:
         self._hold()
 
     _unseen: ClassVar[frozenset[str]] = frozenset(
-        {"graph", "input_nest", "output_nest", "_body", "_sight"}
+        {"graph", "input_nest", "output_nest", "_body", "_sight", "_given"}
     )
     """Attributes that are no parts of a subclass with its own `call`."""
     _body: Body | None = None
@@ -511,12 +522,18 @@ class Network:
         return self.graph.dtype_policy
 
     def get_build_config(self) -> Config | None:
-        """The input's shape that the model was built for."""
-        return self.graph.get_build_config()
+        """What `build_from_config` needs: the shapes of the inputs, and their types."""
+        if self._sight is None:
+            return self.graph.get_build_config()
+        return self._sight.config()
 
     def build_from_config(self, config: Config | None) -> None:
         """Makes the weights for what `get_build_config` gave."""
-        if config and "input_shape" in config:
+        if not config or "input_shape" not in config:
+            return
+        if self._body is not None:
+            self._become(Sight.from_config(config))
+        else:
             self.build(as_shape(config["input_shape"]))
 
     def quantize(self, mode: object = None, **options: Any) -> None:

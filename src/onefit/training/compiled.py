@@ -18,7 +18,6 @@ from onefit.metrics.base import Metric
 from onefit.networks.network import Network
 from onefit.optimizers import Optimizer
 from onefit.spellings import keras_keywords
-from onefit.tape import GradientTape
 from onefit.training.task import Head, Task, head
 from onefit.types import Array, Identifier, Tree, batch_shape, is_shape
 from onefit.variables import Variable
@@ -173,6 +172,8 @@ class Compiled(Network):
         Returns:
             The losses and metrics by name.
         """
+        from onefit.tape import GradientTape
+
         x, y, weight = unpack_x_y_sample_weight(data)
         with GradientTape() as tape:
             y_pred = self(x, training=True)
@@ -183,7 +184,7 @@ class Compiled(Network):
         return self.compute_metrics(x, y, y_pred, weight)
 
     def test_step(self, data: Tree) -> dict[str, Array]:
-        """One batch of an evaluation; a subclass may write its own. See `train_step`."""
+        """One batch of an evaluation; see `train_step`."""
         x, y, weight = unpack_x_y_sample_weight(data)
         y_pred = self(x, training=False)
         loss = self.compute_loss(x, y, y_pred, weight, training=False)

@@ -81,7 +81,11 @@ class Assembled(Layer, abstract=True):
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "trainable" and "_made" in self.__dict__:
             thawed = self._frozen if value else ()
-            own = [v for _, v in self._own_variables() if v.trainable or v in thawed]
+            own = [
+                v
+                for _, v in self._own_variables()
+                if v.trainable or any(v is one for one in thawed)
+            ]
             self._frozen = () if value else tuple(own)
             for part in (*own, *(layer for _, layer in self._inner())):
                 part.trainable = value
@@ -200,6 +204,14 @@ class Assembled(Layer, abstract=True):
                 elif id(one) not in met:
                     met.add(id(one))
                     yield Member(inside, one)
+
+    def _assembled(self) -> Iterator["Assembled"]:
+        """It itself, and the layers of its kind inside it."""
+        yield self
+        for _, layer in self._inner():
+            for one in getattr(layer, "plain_layers", lambda one=layer: [one])():
+                if isinstance(one, Assembled):
+                    yield from one._assembled()
 
     def _settled(self) -> list[Member]:
         """The members that have their weights."""

@@ -158,7 +158,9 @@ class Called(Assembled, abstract=True):
     ) -> Outcome:
         """The output of `call` for these weights: a pure function."""
         del use_mask
-        run = Pass(where(self), training, building=not self._complete)
+        outer = current()
+        building = not self._complete if outer is None else outer.building
+        run = Pass(where(self), training, building)
         keys = contextlib.nullcontext() if key is None else config.drawing(key)
         with holding(self.pairs(params, state)), passing(run), keys as drawn:
             y, steps = self._called(run, x, mask, arrangement)
@@ -332,7 +334,8 @@ class Called(Assembled, abstract=True):
                 self._kinds,
                 once=True,
             )
-        self._complete = True
+        for layer in self._assembled():
+            layer._complete = True
 
     def _abstract(self, x: Tree, training: bool, options: Config) -> Tree:
         slot, key = self.inner_slot(), jax.random.key(0)

@@ -82,7 +82,8 @@ def explaining(where: str) -> Iterator[None]:
             "of onefit.ops for numpy's, or compile(run_eagerly=True)",
         ) from None
     except AttributeError as error:
-        if "Tracer" not in str(error) or "'numpy'" not in str(error):
+        words = str(error).split()
+        if words[:1] != ["DynamicJaxprTracer"] or words[-1:] != ["numpy"]:
             raise
         raise mistyped(
             where,

@@ -50,7 +50,7 @@ class SequentialNetwork(Network):
         if isinstance(layer, Network):
             if self.entrance_layer is None and not self.layers:
                 self.entrance_layer = getattr(layer, "entrance_layer", None)
-            layer = layer.graph
+            layer = layer.as_layer
         if not isinstance(layer, Layer):
             given = f"the class {layer.__name__}" if isinstance(layer, type) else layer
             raise mistyped(

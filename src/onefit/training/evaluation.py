@@ -157,6 +157,17 @@ def predict(
     callbacks: Callbacks = None,
 ) -> Tree:
     """The outputs for these rows; `Model.predict` explains the arguments."""
+    with model.eagerly():
+        return _predict(model, x, batch_size, steps, callbacks)
+
+
+def _predict(
+    model: Compiled,
+    x: Data,
+    batch_size: int | None,
+    steps: int | None,
+    callbacks: Callbacks,
+) -> Tree:
     model.meet(x)
     x = rows.as_batch(x, finite=False, inputs=model.input_names).x
     x = as_columns(model, x)

@@ -98,6 +98,13 @@ def _hosts(self: Dataset) -> Iterator[Any]:
     return (jax.tree.map(one, element) for element in _plain_elements(self))
 
 
+def _cardinality(self: Dataset, name: str | None = None) -> Any:
+    """How many elements, as a tensor: -1 without an end, -2 where nobody knows."""
+    return jnp.asarray(_plain_cardinality(self))
+
+
+_plain_cardinality = Dataset.cardinality
+
 _ARRAY = type(jnp.zeros(0))
 _METHODS: dict[type, dict[str, Any]] = {
     _ARRAY: {
@@ -111,7 +118,11 @@ _METHODS: dict[type, dict[str, Any]] = {
         "__format__": _formatted,
     },
     Variable: {"numpy": _numpy},
-    Dataset: {"__iter__": _tensors, "as_numpy_iterator": _hosts},
+    Dataset: {
+        "__iter__": _tensors,
+        "as_numpy_iterator": _hosts,
+        "cardinality": _cardinality,
+    },
     Tracer: {
         "numpy": _no_numbers,
         "get_shape": _shape,

@@ -78,6 +78,7 @@ def keywords() -> list[str]:
         rows.append(f"| `{name}=` | {new}, where the call has that |")
     rows.append("| `batch_input_shape=s` | `input_shape=s[1:]` |")
     rows += [f"| `.{old}()` | `.{new}()` |" for old, new in METHODS.items()]
+    rows.append("| `x.shape.as_list()` | `list(x.shape)` |")
     rows.append("| `.reset_states()` of a metric | `.reset_state()` |")
     rows += ["", "| keyword that is refused | what to write |", "|---|---|"]
     for name, advice in sorted(ADVICE.items()):

@@ -77,6 +77,7 @@ def test_all_at_once_in_their_order():
         ("keras.layers.LSTM(3, batch_input_shape=(1, 5, 2))", "batch_input_shape=s is"),
         ("m.fit_generator(g, workers=3)", ".fit_generator() is read as .fit()"),
         ("keras.layers.LeakyReLU(alpha=0.1)", "alpha= is read as negative_slope="),
+        ("a = x.shape.as_list()[0]", ".shape.as_list() is read as list(x.shape)"),
         ("m = keras.metrics.Mean()\nm.reset_states()", ".reset_states() is read as"),
     ],
 )

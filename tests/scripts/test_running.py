@@ -164,6 +164,27 @@ def test_a_module_of_the_users_with_that_name(script, capsys):
     assert "my_keras.py" in err
 
 
+def test_a_tensorflow_that_is_installed_is_left_aside(script, capsys, monkeypatch):
+    folder = Path("installed") / "tensorflow"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("raise RuntimeError('the real one')")
+    monkeypatch.syspath_prepend(str(folder.parent.resolve()))
+    assert main([script("import tensorflow as tf\nprint(tf.constant(1).numpy())")]) == 0
+    said = capsys.readouterr()
+    assert said.out == "1\n"
+    assert "TensorFlow is installed" in said.err
+
+
+def test_packages_get_what_is_installed(script, capsys, monkeypatch):
+    folder = Path("site-packages")
+    folder.mkdir()
+    text = "try:\n    import tensorflow\nexcept ImportError:\n    tensorflow = None\n"
+    (folder / "prober.py").write_text(text)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(folder.resolve())])
+    assert main([script("import tensorflow, prober\nprint(prober.tensorflow)")]) == 0
+    assert capsys.readouterr().out == "None\n"
+
+
 def test_install_refuses_what_is_imported_already(monkeypatch):
     from onefit import scripts
 

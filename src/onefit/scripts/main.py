@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.check or (problems and not arguments.force):
         return MISSING if problems else 0
     real = importlib.util.find_spec("tensorflow")
-    if real is not None and arguments.verbose:
+    if real is not None and "tensorflow" in program.checked.uses:
         print(
             f"onefit: TensorFlow is installed ({real.origin}); this program gets "
             "onefit's stand-in instead",

@@ -59,6 +59,7 @@ def respell(use: Use, function: Any) -> Iterator[str]:
         return
     if use.kind == "method" and isinstance(call.func, ast.Attribute):
         yield from _method(use, call.func)
+        yield from _shape(call, call.func)
     known = accepted(function) if function is not None else None
     if known is None:
         if use.kind == "method" and use.path in (*METHODS, *METHODS.values()):
@@ -90,6 +91,15 @@ def _method(use: Use, function: ast.Attribute) -> Iterator[str]:
     if new:
         yield f".{function.attr}() is read as .{new}()"
         function.attr = new
+
+
+def _shape(call: ast.Call, function: ast.Attribute) -> Iterator[str]:
+    shape = function.value
+    of_shape = isinstance(shape, ast.Attribute) and shape.attr == "shape"
+    if function.attr == "as_list" and of_shape and not call.args:
+        call.func = _at(function, ast.Name("list", ast.Load()))
+        call.args = [shape]
+        yield ".shape.as_list() is read as list(x.shape)"
 
 
 def _without(call: ast.Call, known: set[str]) -> Iterator[str]:

@@ -473,7 +473,7 @@ def test_a_model_in_an_eager_loop_learns():
     assert float(net.block.first.seen) == 20.0
 
 
-# Copies and files -----------------------------------------------------------------------
+# Copies and files -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -345,7 +345,7 @@ ROWS = [
 ]
 IDS = [f"{name}-{i}" for i, (name, _) in enumerate(ROWS)]
 every = pytest.mark.parametrize(("name", "case"), ROWS, ids=IDS)
-FIRST = {name: case for name, case in reversed(ROWS)}
+FIRST = dict(reversed(ROWS))
 first = pytest.mark.parametrize("name", FIRST)
 
 # What takes functions alone, and is tested by its doctest.

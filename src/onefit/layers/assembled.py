@@ -205,13 +205,17 @@ class Assembled(Layer, abstract=True):
                     met.add(id(one))
                     yield Member(inside, one)
 
-    def _assembled(self) -> Iterator["Assembled"]:
-        """It itself, and the layers of its kind inside it."""
+    def _assembled(self, met: set[int] | None = None) -> Iterator["Assembled"]:
+        """It itself, and the layers of its kind inside it, each once."""
+        met = set() if met is None else met
+        if id(self) in met:
+            return
+        met.add(id(self))
         yield self
         for _, layer in self._inner():
             for one in getattr(layer, "plain_layers", lambda one=layer: [one])():
                 if isinstance(one, Assembled):
-                    yield from one._assembled()
+                    yield from one._assembled(met)
 
     def _settled(self) -> list[Member]:
         """The members that have their weights."""

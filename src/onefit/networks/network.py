@@ -75,7 +75,7 @@ class Network:
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """The network, which remembers what it was made with."""
         network = super().__new__(cls)
-        network._given = args, kwargs
+        network._made_with = args, kwargs
         return network
 
     @keras_keywords
@@ -117,7 +117,7 @@ class Network:
         self._hold()
 
     _unseen: ClassVar[frozenset[str]] = frozenset(
-        {"graph", "input_nest", "output_nest", "_body", "_sight", "_given"}
+        {"graph", "input_nest", "output_nest", "_body", "_sight", "_made_with"}
     )
     """Attributes that are no parts of a subclass with its own `call`."""
     _body: Body | None = None

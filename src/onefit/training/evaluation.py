@@ -3,6 +3,7 @@
 `train_on_batch` is here too: it is one step, and gives the numbers of its batch.
 """
 
+import functools
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
@@ -20,6 +21,7 @@ from onefit.training.compiled import Compiled
 from onefit.training.compiling import compiled
 from onefit.training.job import Job
 from onefit.training.options import Callbacks, whole
+from onefit.training.own_steps import Script, is_own, own_outputs
 from onefit.training.prepare import (
     as_columns,
     chunk,
@@ -30,7 +32,7 @@ from onefit.training.prepare import (
 )
 from onefit.training.state import State
 from onefit.training.targets import fit_targets
-from onefit.types import Array, Data, Scalar, Tree, batch_shape
+from onefit.types import Array, Data, Function, Scalar, Tree, batch_shape
 
 __all__ = ["evaluate", "evaluate_batch", "predict", "train_on_batch"]
 
@@ -161,6 +163,11 @@ def predict(
         return _predict(model, x, batch_size, steps, callbacks)
 
 
+def _own_forward(model: Compiled) -> Function:
+    """The outputs of the model's own `predict_step`, in place of `_forward`."""
+    return jax.jit(functools.partial(own_outputs, Script(model)))
+
+
 def _predict(
     model: Compiled,
     x: Data,
@@ -184,6 +191,8 @@ def _predict(
     n = len(jax.tree.leaves(x)[0])
     size = batch_size or 32
     exact = not graph.by_row
+    own = is_own(model, "predict_step")
+    forward = _own_forward(model) if own else functools.partial(_forward, graph)
     if graph.stateful:
         size = batch_size or graph.batch_size or size
         whole_batches(model, Batch(x, None), size)
@@ -194,13 +203,9 @@ def _predict(
         callback.on_predict_begin({})
     slot, parts = graph.slot, []
     for number, (count, piece) in enumerate(_pieces(x, n, size)):
-        y, state = _forward(
-            graph,
-            slot.params,
-            slot.state,
-            piece if exact else _padded(piece, count, size),
-            np.uint32(config.new_seed() if graph.always_random else 0),
-        )
+        rows_in = piece if exact else _padded(piece, count, size)
+        seed = np.uint32(config.new_seed() if own or graph.always_random else 0)
+        y, state = forward(slot.params, slot.state, rows_in, seed)
         if graph.stateful:
             graph.store(slot.params, state)
             slot = graph.slot
@@ -213,7 +218,7 @@ def _predict(
     y = gathered[0]
     if len(gathered) > 1:
         y = jax.tree.map(lambda *a: np.concatenate(a), *gathered)
-    return model.output_nest.arrange(y) if model.output_nest else y
+    return model.output_nest.arrange(y) if model.output_nest and not own else y
 
 
 @jax.jit

@@ -288,3 +288,20 @@ def test_a_seed_repeats_everything_after_it():
     set_random_seed(8)
     other = onefit.layers.Dense(3).build((None, 2)).get_weights()[0]
     assert not np.array_equal(other.ravel(), first[:6])
+
+
+# Batches by number --------------------------------------------------------------------
+
+
+def test_a_pydataset_without_a_length_has_no_end():
+    class Endless(onefit.utils.PyDataset):
+        def __getitem__(self, index):
+            return np.ones((2, 1))
+
+    assert Endless().num_batches is None
+    assert onefit.utils.Sequence is onefit.utils.PyDataset
+
+
+def test_workers_of_a_pydataset_are_counted():
+    with pytest.raises(ValueError, match=r"PyDataset: received workers=1.5; expected"):
+        onefit.utils.PyDataset(workers=1.5)

@@ -5,14 +5,15 @@ imported when it is first asked for.
 """
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections import abc
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from onefit import config
 from onefit.config import set_random_seed
-from onefit.errors import invalid, mistyped, unknown
+from onefit.errors import invalid, is_whole, mistyped, unknown
 
 if TYPE_CHECKING:
     from onefit.datasets.fetching import get_file
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "PyDataset",
+    "Sequence",
     "array_to_img",
     "audio_dataset_from_directory",
     "get_file",
@@ -164,7 +167,7 @@ def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
 
 
 def pad_sequences(
-    sequences: Sequence[Any],
+    sequences: abc.Sequence[Any],
     maxlen: int | None = None,
     dtype: Any = "int32",
     padding: str = "pre",
@@ -370,3 +373,72 @@ def _counts(n: int, left: Any, right: Any) -> tuple[int, int]:
             "parts have rows and share none",
         )
     return meet, end - meet
+
+
+class PyDataset:
+    """Batches by number: derive yours from it, for data made or read as needed.
+
+    Write `__len__`, how many batches there are, and `__getitem__(index)`, which gives a
+    batch: (x, y), (x, y, sample_weight) or x. `fit`, `evaluate` and `predict` take it;
+    `fit` takes the batches in a random order unless `shuffle=False`.
+
+    Args:
+        workers: How many threads, or processes, make batches.
+        use_multiprocessing: Whether these are processes of their own, for batches whose
+            making is Python's own work. Each gets the data set as it is when an epoch
+            begins; it has to be a class that another process can import.
+        max_queue_size: How many batches may be ready before they are needed.
+
+    Raises:
+        ValueError: A number that cannot be.
+
+    Example:
+        >>> class Squares(PyDataset):
+        ...     def __len__(self):
+        ...         return 2
+        ...     def __getitem__(self, index):
+        ...         x = np.arange(4.0)[:, None] + 4 * index
+        ...         return x, x**2
+        >>> Squares(workers=2)[1][1].ravel()
+        array([16., 25., 36., 49.])
+
+    Source: Keras, `keras.utils.PyDataset`.
+    """
+
+    def __init__(
+        self,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
+        max_queue_size: int = 10,
+    ) -> None:
+        for name, value in (("workers", workers), ("max_queue_size", max_queue_size)):
+            if not is_whole(value, 0):
+                raise invalid("PyDataset", f"{name}={value!r}", "a whole number")
+        self.workers, self.max_queue_size = workers, max_queue_size
+        self.use_multiprocessing = use_multiprocessing
+
+    def __len__(self) -> int:
+        """How many batches there are; without it there is no end."""
+        raise NotImplementedError
+
+    def __getitem__(self, index: int) -> Any:
+        """The batch of this number, counted from 0."""
+        raise NotImplementedError
+
+    @property
+    def num_batches(self) -> int | None:
+        """How many batches there are; None without an end."""
+        try:
+            return len(self)
+        except NotImplementedError:
+            return None
+
+    def on_epoch_begin(self) -> None:
+        """Before an epoch."""
+
+    def on_epoch_end(self) -> None:
+        """After an epoch: the place to draw another order, say."""
+
+
+Sequence = PyDataset
+"""The old name of `PyDataset`."""

@@ -136,7 +136,8 @@ class Dataset:
 
         def make(path: Path) -> Iterator[Tree]:
             for value in generator(*(args or ())):
-                yield as_signed(value, signature)
+                # Copied, since a generator may use its arrays again.
+                yield jax.tree.map(np.copy, as_signed(value, signature))
 
         spec = None if signature is None else lambda: signature
         return cls(make, UNKNOWN_CARDINALITY, spec)
@@ -180,8 +181,8 @@ class Dataset:
         import glob
 
         several = isinstance(file_pattern, list | tuple)
-        patterns = file_pattern if several else [file_pattern]
-        files = sorted({f for p in patterns for f in glob.glob(os.fspath(p))})
+        patterns = list(file_pattern) if several else [file_pattern]
+        files = sorted({f for p in patterns for f in glob.glob(str(p))})
         if not files:
             raise invalid(
                 "list_files", f"{file_pattern!r}", "a pattern of files that are there"
@@ -480,8 +481,9 @@ class Dataset:
 
         def table() -> Table | None:
             found = self.table()
-            plain = found and found.order is None and found.batch is None
-            if not plain or found.endless or not found.rows.fits:
+            if found is None or found.order is not None or found.batch is not None:
+                return None
+            if found.endless or not found.rows.fits:
                 return None
             numbers = np.arange(start, start + found.length)
             arrays = (numbers, found.rows.arrays)

@@ -3,12 +3,15 @@
 import collections
 import concurrent.futures
 import itertools
+import multiprocessing
+import pickle
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from onefit.errors import mistyped
 from onefit.types import Function
 
-__all__ = ["in_order"]
+__all__ = ["in_order", "processes"]
 
 
 def in_order(
@@ -48,3 +51,55 @@ def in_order(
             future.cancel()
         if pool is None:
             own.shutdown(wait=False)
+
+
+def processes(
+    dataset: Any, numbers: Iterable[int], workers: int, ahead: int, where: str
+) -> Iterator[Any]:
+    """The batches of these numbers, made by other processes, in order.
+
+    Each process gets the data set as it is when the pass begins.
+
+    Raises:
+        TypeError: A data set that cannot be sent to another process.
+    """
+    try:
+        sent = pickle.dumps(dataset)
+    except Exception as error:
+        raise mistyped(
+            where,
+            f"use_multiprocessing=True for a {type(dataset).__name__} that cannot be "
+            f"sent to another process ({error})",
+            "one that can be pickled",
+            "write use_multiprocessing=False, which takes threads",
+        ) from None
+    context = multiprocessing.get_context("spawn")  # JAX has threads: no fork
+    pool = concurrent.futures.ProcessPoolExecutor(
+        max(1, workers), context, _receive, (sent,)
+    )
+    try:
+        with pool:
+            yield from in_order(_batch, numbers, workers, ahead, pool)
+    except concurrent.futures.BrokenExecutor:
+        raise mistyped(
+            where,
+            f"use_multiprocessing=True for a {type(dataset).__name__}, whose processes "
+            "ended before they gave a batch",
+            "a class and a script that another process can import",
+            "write the class in a file of its own and call fit under "
+            "`if __name__ == '__main__':`, or write use_multiprocessing=False",
+        ) from None
+
+
+_received: Any = None
+
+
+def _receive(sent: bytes) -> None:
+    """In another process: keeps the data set."""
+    global _received  # noqa: PLW0603
+    _received = pickle.loads(sent)
+
+
+def _batch(number: int) -> Any:
+    """In another process: a batch of it."""
+    return _received[number]

@@ -143,6 +143,11 @@ class Table:
         """The rows of a pass that come, the last batch left out where it is dropped."""
         return self.size * self.batch if self.batch and self.drop else self.length
 
+    @property
+    def plain_shuffle(self) -> bool:
+        """Whether a pass is all rows in an order that nobody has named."""
+        return self.shuffles and self.used == self.length == self.rows.count
+
     def elements(self, path: Path) -> Iterator[Tree]:
         """What comes in a pass, one after another."""
         for numbers in self._blocks(path):
@@ -180,6 +185,25 @@ class Table:
         while self.length:
             yield self.numbers((*path, number))
             number += 1
+
+    def orders(self, run: int, first: int, out: np.ndarray) -> None:
+        """Writes the rows of epochs, the same however they are cut.
+
+        Epochs of another length than a pass are cut from one pass after another.
+
+        Args:
+            run: The number that stands before those of the passes.
+            first: The number of the first epoch.
+            out: (epochs, rows in an epoch).
+        """
+        length, used = out.shape[1], self.used
+        for i, line in enumerate(out):
+            at = 0
+            while at < length:
+                number, offset = divmod((first + i) * length + at, used)
+                some = self.numbers((run, number))[offset:used][: length - at]
+                line[at : at + len(some)] = some
+                at += len(some)
 
     # What is done to it; None where the result is no table --------------------------
 

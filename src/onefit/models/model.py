@@ -70,7 +70,7 @@ class Model(Compiled, face="Functional"):
         verbose: int | str = "auto",
         callbacks: Callbacks = None,
         validation_split: float = 0.0,
-        validation_data: Sequence[Data] | None = None,
+        validation_data: Data = None,
         shuffle: bool = True,
         class_weight: dict[int, float] | None = None,
         sample_weight: Data = None,
@@ -83,21 +83,25 @@ class Model(Compiled, face="Functional"):
         """Trains the model: minimises J(w, b) over the rows of x and y.
 
         Args:
-            x, y: Inputs and targets: arrays, lists, pandas, torch tensors.
+            x, y: Inputs and targets: arrays, lists, pandas, torch tensors. Or x alone
+                gives batches, (x, y) or (x, y, sample_weight): a generator, a
+                `data.Dataset`, a `utils.PyDataset`, a DataLoader of torch, data sets of
+                TensorFlow or Hugging Face.
             batch_size: Rows in a step, 32 unless given; the last batch may be smaller.
             epochs: Passes over the data; the number of the last one, when
                 `initial_epoch` is given.
             verbose: 0 silent, 1 a progress bar, 2 a line an epoch, 'auto' by the place.
             callbacks: Rules and callbacks.
             validation_split: The share of the last rows held out.
-            validation_data: (x, y) or (x, y, sample_weight), held out.
-            shuffle: Whether each epoch takes the rows in a new order.
+            validation_data: (x, y) or (x, y, sample_weight), held out; or batches.
+            shuffle: Whether each epoch takes the rows in a new order; of a PyDataset
+                the batches. Other streams have an order of their own.
             class_weight: A factor for each class, {0: 1.0, 1: 3.0}; multiplied with
                 `sample_weight` if both are given.
             sample_weight: A factor for each row.
             initial_epoch: The number of the first epoch, to go on with.
             steps_per_epoch: Batches that make an epoch; the rows are then one endless
-                stream, and every batch is full.
+                stream, and every batch is full. A stream without an end needs it.
             validation_steps: At most so many validation batches.
             validation_batch_size: Rows in one of them.
             validation_freq: Validate every so many epochs, or after these (1-based).
@@ -107,6 +111,9 @@ class Model(Compiled, face="Functional"):
 
         Raises:
             ValueError, TypeError: What cannot be meant, before anything is compiled.
+
+        Warns:
+            OnefitWarning: A generator that ends before the fit does, which stops it.
         """
         options = FitOptions(
             batch_size,
@@ -143,7 +150,7 @@ class Model(Compiled, face="Functional"):
         batch_size: int | None = None,
         epochs: int | None = None,
         validation_split: float = 0.0,
-        validation_data: Sequence[Data] | None = None,
+        validation_data: Data = None,
         shuffle: bool = True,
         class_weight: dict[int, float] | None = None,
     ) -> "Report":
@@ -247,7 +254,7 @@ class Model(Compiled, face="Functional"):
         """The loss and metrics of these rows.
 
         Args:
-            x, y, sample_weight: As in `fit`.
+            x, y, sample_weight: As in `fit`; also a stream of batches as x.
             batch_size: Rows at once, which matters for a loss that sums or leaves rows
                 out; for others more are taken where that is little memory.
             verbose: 0 for no line of output.
@@ -295,7 +302,8 @@ class Model(Compiled, face="Functional"):
         """The outputs for these rows, as a numpy array.
 
         Args:
-            x: Rows of inputs.
+            x: Rows of inputs, or a stream of batches as in `fit`, whose targets are
+                left out.
             batch_size: Rows at once; more are taken where that is little memory.
             verbose: Accepted for Keras' scripts: predicting prints nothing.
             steps: At most so many batches.

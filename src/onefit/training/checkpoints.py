@@ -102,7 +102,7 @@ class ModelCheckpoint(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:  # noqa: D102
         if self.save_freq == "epoch":
-            self._save(epoch, self.params["steps"] - 1, logs or {})
+            self._save(epoch, (self.params["steps"] or 1) - 1, logs or {})
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:  # noqa: D102
         if self.save_freq == "epoch":
@@ -221,7 +221,7 @@ class BackupAndRestore(Callback):
         if not len(epochs):
             return
         done = epochs[-1] + 1
-        batches = (done - self._saved) * self.params["steps"]
+        batches = (done - self._saved) * (self.params["steps"] or 1)
         if self.save_freq == "epoch" or batches >= int(self.save_freq):
             if self.double_checkpoint and self.latest.exists():
                 os.replace(self.latest, self.previous)

@@ -22,6 +22,7 @@ __all__ = [
     "Stretch",
     "close",
     "count",
+    "count_all",
     "epoch",
     "evaluate",
     "finish",
@@ -235,9 +236,9 @@ def close(
 ) -> tuple[Train, tuple[Tree, ...], Array, Array]:
     """What follows an epoch's steps: validation, the log's row, the rules."""
     validated: Scalar = True
+    if stretch.validate is not None:
+        validated = stretch.validate[number]
     if validation is not None:
-        if stretch.validate is not None:
-            validated = stretch.validate[number]
         row = row + _validate(
             task, train, fixed, validation, stretch.held, plan, validated
         )
@@ -307,6 +308,27 @@ def count(
 ) -> tuple[Tree, Tree]:
     """The sums of an evaluation after a batch, and the state of stateful layers."""
     return task.look(params, state, tally, batch)
+
+
+def count_all(
+    task: Task,
+    params: Tree,
+    state: Tree,
+    tally: Tree,
+    data: Batch,
+    number: Scalar,
+    *,
+    size: int,
+) -> tuple[Tree, Tree]:
+    """The sums of an evaluation after so many batches of this size, and the state."""
+
+    def body(index: Scalar, carry: Tree) -> Tree:
+        tally, state = carry
+        return count(
+            task, params, state, tally, rows_at(data, None, index * size, size)
+        )
+
+    return lax.fori_loop(0, number, body, (tally, state))
 
 
 def results(task: Task, tally: Tree) -> list[jax.Array]:

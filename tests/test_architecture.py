@@ -36,7 +36,7 @@ ROOMS = [
     *("activations", "initializers", "regularizers", "constraints"),
     *("losses", "metrics", "layers", "optimizers", "ops", "backend"),
     *("networks", "data", "training", "callbacks", "files"),
-    *("datasets", "plots", "guide", "models", "preprocessing"),
+    *("datasets", "plots", "guide", "models", "preprocessing", "applications"),
     *("interop", "population", "saving"),
     *(FACE, "sklearn", "scripts", "cli"),
 ]
@@ -174,8 +174,8 @@ def test_optional_packages_are_imported_where_they_are_used(file):
 
 # What `import onefit` costs beyond `import jax` is its own files: at most so many. Who
 # adds one that a first program does not use makes its room lazy (onefit/__init__.py).
-MODULES = 132
-LAZY = {"callbacks", "datasets", "guide", "interop", "plots"}
+MODULES = 140
+LAZY = {"applications", "callbacks", "datasets", "guide", "interop", "plots"}
 LAZY |= {"population", "preprocessing", "utils"}
 
 

@@ -27,6 +27,7 @@ from onefit.variables import Variable  # noqa: E402
 
 if TYPE_CHECKING:
     from onefit import (
+        applications,
         callbacks,
         datasets,
         guide,
@@ -53,6 +54,7 @@ __all__ = [
     "Sequential",
     "Variable",
     "activations",
+    "applications",
     "callbacks",
     "config",
     "constraints",

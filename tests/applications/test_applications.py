@@ -24,7 +24,7 @@ NAMES = [
     *("VGG16", "VGG19", "MobileNet", "MobileNetV2", "Xception", "InceptionV3"),
     *("ResNet50", "ResNet101", "ResNet152", "ResNet50V2", "ResNet101V2"),
     *("ResNet152V2", "DenseNet121", "DenseNet169", "DenseNet201"),
-    *("EfficientNetB0", "EfficientNetB1", "EfficientNetB2", "EfficientNetB3"),
+    *("EfficientNetB0", "EfficientNetB1", "EfficientNetB2"),
 ]
 COMPUTED = ["MobileNetV2", "ResNet50", "ResNet50V2", "EfficientNetB0", "DenseNet121"]
 COMPUTED += ["VGG16", "MobileNet", "Xception", "InceptionV3"]
@@ -142,7 +142,7 @@ def test_a_file_of_weights(tmp_path):
         again = applications.MobileNet(weights=tmp_path / name, **given)
         for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
             np.testing.assert_array_equal(one, other)
-    with pytest.raises(ValueError, match="onefit|received"):
+    with pytest.raises(ValueError, match="received"):
         applications.MobileNet(weights=tmp_path / "m.keras", **given | {"alpha": 0.5})
 
 

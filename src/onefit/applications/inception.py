@@ -12,88 +12,107 @@ __all__ = ["InceptionV3", "Xception"]
 # InceptionV3 --------------------------------------------------------------------------
 
 
-def _conv(
-    x: Tensor, filters: int, rows: int, columns: int, stride: int = 1, pad: str = "same"
-) -> Tensor:
-    x = layers.Conv2D(
-        filters, (rows, columns), strides=stride, padding=pad, use_bias=False
-    )(x)
-    x = layers.BatchNormalization(scale=False)(x)
-    return layers.Activation("relu")(x)
+class _Inception:
+    """The body, whose layers are numbered as they are made, as Keras does it."""
 
+    count = 0
 
-def _chain(x: Tensor, *steps: tuple) -> Tensor:
-    """Convolutions one after another, each (filters, rows, columns, ...)."""
-    return functools.reduce(lambda x, step: _conv(x, *step), steps, x)
+    def conv(
+        self,
+        x: Tensor,
+        filters: int,
+        rows: int,
+        columns: int,
+        stride: int = 1,
+        pad: str = "same",
+    ) -> Tensor:
+        number = f"_{self.count}" if self.count else ""
+        self.count += 1
+        x = layers.Conv2D(
+            filters,
+            (rows, columns),
+            strides=stride,
+            padding=pad,
+            use_bias=False,
+            name=f"conv2d{number}",
+        )(x)
+        x = layers.BatchNormalization(scale=False, name=f"batch_normalization{number}")(
+            x
+        )
+        return layers.Activation("relu", name=f"activation{number}")(x)
 
+    def chain(self, x: Tensor, *steps: tuple) -> Tensor:
+        """Convolutions one after another, each (filters, rows, columns, ...)."""
+        return functools.reduce(lambda x, step: self.conv(x, *step), steps, x)
 
-def _pooled(x: Tensor, filters: int) -> Tensor:
-    x = layers.AveragePooling2D(3, strides=1, padding="same")(x)
-    return _conv(x, filters, 1, 1)
+    def pooled(self, x: Tensor, filters: int) -> Tensor:
+        x = layers.AveragePooling2D(3, strides=1, padding="same")(x)
+        return self.conv(x, filters, 1, 1)
 
+    def wide(self, x: Tensor, pooled: int, name: str) -> Tensor:
+        """1 × 1, 5 × 5, two of 3 × 3, and pooling, side by side."""
+        branches = [
+            self.conv(x, 64, 1, 1),
+            self.chain(x, (48, 1, 1), (64, 5, 5)),
+            self.chain(x, (64, 1, 1), (96, 3, 3), (96, 3, 3)),
+            self.pooled(x, pooled),
+        ]
+        return layers.Concatenate(name=name)(branches)
 
-def _wide(x: Tensor, pooled: int, name: str) -> Tensor:
-    """1 × 1, 5 × 5, two of 3 × 3, and pooling, side by side."""
-    branches = [
-        _conv(x, 64, 1, 1),
-        _chain(x, (48, 1, 1), (64, 5, 5)),
-        _chain(x, (64, 1, 1), (96, 3, 3), (96, 3, 3)),
-        _pooled(x, pooled),
-    ]
-    return layers.Concatenate(name=name)(branches)
+    def long(self, x: Tensor, n: int, name: str) -> Tensor:
+        """7 × 7 as 1 × 7 and 7 × 1, once and twice."""
+        branches = [
+            self.conv(x, 192, 1, 1),
+            self.chain(x, (n, 1, 1), (n, 1, 7), (192, 7, 1)),
+            self.chain(x, (n, 1, 1), (n, 7, 1), (n, 1, 7), (n, 7, 1), (192, 1, 7)),
+            self.pooled(x, 192),
+        ]
+        return layers.Concatenate(name=name)(branches)
 
+    def split(self, x: Tensor, number: int) -> Tensor:
+        """Where 1 × 3 and 3 × 1 stand side by side too."""
 
-def _long(x: Tensor, n: int, name: str) -> Tensor:
-    """7 × 7 as 1 × 7 and 7 × 1, once and twice."""
-    branches = [
-        _conv(x, 192, 1, 1),
-        _chain(x, (n, 1, 1), (n, 1, 7), (192, 7, 1)),
-        _chain(x, (n, 1, 1), (n, 7, 1), (n, 1, 7), (n, 7, 1), (192, 1, 7)),
-        _pooled(x, 192),
-    ]
-    return layers.Concatenate(name=name)(branches)
+        def fork(x: Tensor, name: str | None) -> Tensor:
+            parts = [self.conv(x, 384, 1, 3), self.conv(x, 384, 3, 1)]
+            return layers.Concatenate(name=name)(parts)
 
+        branches = [
+            self.conv(x, 320, 1, 1),
+            fork(self.conv(x, 384, 1, 1), f"mixed9_{number}"),
+            fork(self.chain(x, (448, 1, 1), (384, 3, 3)), None),
+            self.pooled(x, 192),
+        ]
+        return layers.Concatenate(name=f"mixed{9 + number}")(branches)
 
-def _split(x: Tensor, number: int) -> Tensor:
-    """Where 1 × 3 and 3 × 1 stand side by side too."""
+    def halved(self, x: Tensor, name: str, *chains: tuple) -> Tensor:
+        """Chains that end in stride 2, beside pooling."""
+        branches = [self.chain(x, *steps) for steps in chains]
+        return layers.Concatenate(name=name)([*branches, layers.MaxPooling2D(3, 2)(x)])
 
-    def fork(x: Tensor, name: str | None) -> Tensor:
-        parts = [_conv(x, 384, 1, 3), _conv(x, 384, 3, 1)]
-        return layers.Concatenate(name=name)(parts)
-
-    branches = [
-        _conv(x, 320, 1, 1),
-        fork(_conv(x, 384, 1, 1), f"mixed9_{number}"),
-        fork(_chain(x, (448, 1, 1), (384, 3, 3)), None),
-        _pooled(x, 192),
-    ]
-    return layers.Concatenate(name=f"mixed{9 + number}")(branches)
-
-
-def _halved(x: Tensor, name: str, *chains: tuple) -> Tensor:
-    """Chains that end in stride 2, beside pooling."""
-    branches = [_chain(x, *steps) for steps in chains]
-    return layers.Concatenate(name=name)([*branches, layers.MaxPooling2D(3, 2)(x)])
+    def body(self, x: Tensor) -> Tensor:
+        x = self.chain(x, (32, 3, 3, 2, "valid"), (32, 3, 3, 1, "valid"), (64, 3, 3))
+        x = layers.MaxPooling2D(3, strides=2)(x)
+        x = self.chain(x, (80, 1, 1, 1, "valid"), (192, 3, 3, 1, "valid"))
+        x = layers.MaxPooling2D(3, strides=2)(x)
+        for i, pooled in enumerate((32, 64, 64)):
+            x = self.wide(x, pooled, f"mixed{i}")
+        last = (96, 3, 3, 2, "valid")
+        x = self.halved(
+            x, "mixed3", ((384, 3, 3, 2, "valid"),), ((64, 1, 1), (96, 3, 3), last)
+        )
+        for i, filters in enumerate((128, 160, 160, 192)):
+            x = self.long(x, filters, f"mixed{4 + i}")
+        x = self.halved(
+            x,
+            "mixed8",
+            ((192, 1, 1), (320, 3, 3, 2, "valid")),
+            ((192, 1, 1), (192, 1, 7), (192, 7, 1), (192, 3, 3, 2, "valid")),
+        )
+        return self.split(self.split(x, 0), 1)
 
 
 def _inception(x: Tensor) -> Tensor:
-    x = _chain(x, (32, 3, 3, 2, "valid"), (32, 3, 3, 1, "valid"), (64, 3, 3))
-    x = layers.MaxPooling2D(3, strides=2)(x)
-    x = _chain(x, (80, 1, 1, 1, "valid"), (192, 3, 3, 1, "valid"))
-    x = layers.MaxPooling2D(3, strides=2)(x)
-    for i, pooled in enumerate((32, 64, 64)):
-        x = _wide(x, pooled, f"mixed{i}")
-    last = (96, 3, 3, 2, "valid")
-    x = _halved(x, "mixed3", ((384, 3, 3, 2, "valid"),), ((64, 1, 1), (96, 3, 3), last))
-    for i, filters in enumerate((128, 160, 160, 192)):
-        x = _long(x, filters, f"mixed{4 + i}")
-    x = _halved(
-        x,
-        "mixed8",
-        ((192, 1, 1), (320, 3, 3, 2, "valid")),
-        ((192, 1, 1), (192, 1, 7), (192, 7, 1), (192, 3, 3, 2, "valid")),
-    )
-    return _split(_split(x, 0), 1)
+    return _Inception().body(x)
 
 
 # Xception -----------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from onefit.layers.augmentation import *
 from onefit.layers.base import *
 from onefit.layers.called import Called as _Called
 from onefit.layers.cells import *
+from onefit.layers.coloring import *
 from onefit.layers.convolution import (
     Conv1D,
     Conv2D,
@@ -35,6 +36,7 @@ from onefit.layers.einsum_dense import *
 from onefit.layers.embedding import *
 from onefit.layers.images import CenterCrop, Resizing
 from onefit.layers.merging import *
+from onefit.layers.mixing import *
 from onefit.layers.normalization import *
 from onefit.layers.operation import *
 from onefit.layers.pooling import *
@@ -42,6 +44,7 @@ from onefit.layers.preprocessing import *
 from onefit.layers.recurrent import *
 from onefit.layers.reshaping import *
 from onefit.layers.resolving import *
+from onefit.layers.sharpening import *
 from onefit.layers.spatial import *
 from onefit.layers.specs import *
 from onefit.layers.spectral import *

@@ -112,10 +112,12 @@ def report(kept: dict) -> str:
             f"| `{name}` | {first:.1f} | {again:.1f} | {peer:.1f} | {cold[-1]:.1f} | "
             f"{warm[-1]:.1f} | {losses[0]} | {losses[1]} |"
         )
+    first, later = (
+        f"{statistics.median(r):.1f} and {min(r):.1f}" for r in (cold, warm)
+    )
     lines.append(
-        f"\nTimes faster, in the median and at least: {statistics.median(cold):.1f} and "
-        f"{min(cold):.1f} with an empty compile cache, {statistics.median(warm):.1f} and "
-        f"{min(warm):.1f} after that."
+        f"\nTimes faster, in the median and at least: {first} with an empty compile "
+        f"cache, {later} later."
     )
     return "\n".join(lines)
 

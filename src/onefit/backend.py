@@ -1,5 +1,5 @@
-# ruff: noqa: PLE0605
-# pyright: reportUnsupportedDunderAll=false
+# ruff: noqa: F401, PLE0605
+# pyright: reportUnsupportedDunderAll=false, reportAttributeAccessIssue=false
 """`keras.backend`, and the old `K`: `K.mean`, `K.square`, `K.epsilon`, `K.floatx`.
 
 What is an operation by another name is a row of a table; what Keras 3 and JAX have no
@@ -8,6 +8,7 @@ more is refused, with what to write.
 
 import contextlib
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
@@ -17,7 +18,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from onefit import activations, losses, ops, random
-from onefit.config import floatx, image_data_format
+from onefit.config import (
+    backend,
+    epsilon,
+    floatx,
+    image_data_format,
+    set_epsilon,
+    set_floatx,
+    set_image_data_format,
+)
 from onefit.errors import invalid
 from onefit.faces import own as _own
 from onefit.layers.merging import Dot
@@ -290,7 +299,7 @@ def resize_images(
 ) -> Array:
     """Images made larger by whole factors."""
     axis = 2 if data_format == "channels_first" else 1
-    high, wide = ops.shape(x)[axis : axis + 2]
+    high, wide = (int(n or 0) for n in ops.shape(x)[axis : axis + 2])
     size = (high * height_factor, wide * width_factor)
     return ops.image.resize(x, size, interpolation, data_format=data_format)
 
@@ -298,10 +307,8 @@ def resize_images(
 def _padding(x: Any, pairs: Sequence[Any], data_format: str | None) -> Array:
     first = (data_format or image_data_format()) == "channels_first"
     pairs = [tuple(p) for p in pairs]
-    none = [(0, 0)]
-    return ops.pad(
-        x, [*none, *(none if first else []), *pairs, *([] if first else none)]
-    )
+    before, after = ([(0, 0)] * 2, []) if first else ([(0, 0)], [(0, 0)])
+    return ops.pad(x, [*before, *pairs, *after])
 
 
 def temporal_padding(x: Any, padding: tuple[int, int] = (1, 1)) -> Array:
@@ -490,12 +497,13 @@ def update_sub(x: Variable, decrement: Any) -> Variable:
 
 def moving_average_update(x: Variable, value: Any, momentum: float) -> Variable:
     """The moving average x · momentum + value · (1 - momentum)."""
-    return x.assign(x * momentum + ops.convert_to_tensor(value) * (1 - momentum))
+    new = ops.convert_to_tensor(value) * (1 - momentum)
+    return x.assign(x.value * momentum + new)
 
 
 def count_params(x: Any) -> int:
     """How many numbers there are."""
-    return int(np.prod(ops.shape(x)))
+    return math.prod(int(n or 0) for n in ops.shape(x))
 
 
 def int_shape(x: Any) -> Shape:
@@ -536,7 +544,7 @@ _REFUSED = {
     "ctc_label_dense_to_sparse": "leave it out: arrays are dense",
     "conv2d_transpose": "write onefit.ops.conv_transpose(...)",
     "resize_volumes": "write the layer UpSampling3D",
-    "categorical_focal_crossentropy": "write onefit.losses.categorical_focal_crossentropy",
+    "categorical_focal_crossentropy": "write the loss of that name, onefit.losses",
 }
 
 

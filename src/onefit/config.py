@@ -197,7 +197,7 @@ def set_dtype_policy(policy: str | DTypePolicy) -> None:
     Raises:
         ValueError: Anything but 'float32' and 'float64'.
     """
-    name = getattr(policy, "name", policy)
+    name = policy if isinstance(policy, str) else policy.name
     if name not in ("float32", "float64"):
         raise invalid(
             "set_dtype_policy",
@@ -245,7 +245,7 @@ def is_traceback_filtering_enabled() -> bool:
     """Whether errors from inside JAX show the lines of programs alone."""
     import jax
 
-    return jax.config.jax_traceback_filtering != "off"
+    return jax.config.values["jax_traceback_filtering"] != "off"
 
 
 def enable_flash_attention() -> None:
@@ -286,7 +286,7 @@ def enable_unsafe_deserialization() -> None:
         "enable_unsafe_deserialization",
         "a request to run code of files",
         "files that hold settings and numbers",
-        "hand over your own classes and functions: load_model(path, custom_objects=...)",
+        "hand over what is your own: load_model(path, custom_objects={'name': thing})",
     )
 
 

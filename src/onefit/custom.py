@@ -69,7 +69,7 @@ def register_keras_serializable(
             )
         whole = f"{package}>{title}"
         _objects[whole], _names[thing] = thing, whole
-        return thing
+        return thing  # pyright: ignore[reportReturnType] - isclass has narrowed it
 
     return register
 

@@ -52,8 +52,8 @@ def serialize_keras_object(obj: Any) -> Any:
     """An object as JSON can hold it; `deserialize_keras_object` makes it again.
 
     Args:
-        obj: A layer, a model, a loss or another of onefit's descriptions, a function or
-            a class that is registered, an array, or a nest of these.
+        obj: A layer, a model, a loss or another of onefit's descriptions, a function,
+            an object of a registered class, an array, or a nest of these.
 
     Raises:
         ValueError: A lambda, and what else no config can describe.
@@ -87,13 +87,10 @@ def serialize_keras_object(obj: Any) -> Any:
         return wrapped(obj)
     if isinstance(obj, SeedGenerator):
         return _node("keras.random", "SeedGenerator", obj.get_config())
-    obj = getattr(obj, "loss_class", obj)
     name = getattr(obj, "__name__", "")
-    if name and name != "<lambda>" and callable(obj):
-        if isinstance(obj, type) and issubclass(obj, Description):
-            return _node(obj.__module__, "type", get_registered_name(obj))
+    if name and name != "<lambda>" and callable(obj) and not isinstance(obj, type):
         return _node("builtins", "function", get_registered_name(obj), "function")
-    if hasattr(obj, "get_config"):
+    if hasattr(obj, "get_config") and not isinstance(obj, type):
         title = get_registered_name(type(obj))
         return _node(type(obj).__module__, type(obj).__name__, obj.get_config(), title)
     raise mistyped(
@@ -137,7 +134,8 @@ def deserialize_keras_object(
         return type(config)(deserialize_keras_object(v, custom_objects) for v in config)
     if not isinstance(config, dict):
         return config
-    name, settings = config.get("class_name"), config.get("config")
+    name = config.get("class_name")
+    settings: Any = config.get("config")
     if name is None:
         return {
             k: deserialize_keras_object(v, custom_objects) for k, v in config.items()

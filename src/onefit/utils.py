@@ -1,4 +1,4 @@
-"""Small helpers by Keras' names: what is written here is plain numpy.
+"""Small helpers by the names of `keras.utils`: for arrays, models and names.
 
 What Keras has in `utils` and what stands in other rooms here is shown here too; it is
 imported when it is first asked for.
@@ -9,11 +9,37 @@ from collections import abc
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 
 from onefit import config
-from onefit.config import set_random_seed
+from onefit.backend import clear_session, is_keras_tensor, standardize_dtype
+from onefit.config import (
+    disable_interactive_logging,
+    enable_interactive_logging,
+    is_interactive_logging_enabled,
+    set_random_seed,
+)
+from onefit.custom import (
+    CustomObjectScope,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+)
+from onefit.data.batch import unpack_x_y_sample_weight
 from onefit.errors import invalid, is_whole, mistyped, unknown
+from onefit.layers.symbolic import Tensor
+from onefit.plots.diagram import plot_model
+from onefit.plots.dot import model_to_dot
+from onefit.saving import (
+    custom_object_scope,
+    deserialize_keras_object,
+    serialize_keras_object,
+)
+from onefit.spellings import keras_keywords
+from onefit.training.progbar import Progbar
+from onefit.types import Tree
 
 if TYPE_CHECKING:
     from onefit.datasets.fetching import get_file
@@ -31,22 +57,42 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "CustomObjectScope",
+    "Progbar",
     "PyDataset",
     "Sequence",
     "array_to_img",
     "audio_dataset_from_directory",
+    "clear_session",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "disable_interactive_logging",
+    "enable_interactive_logging",
+    "get_custom_objects",
     "get_file",
+    "get_registered_name",
+    "get_registered_object",
+    "get_source_inputs",
     "image_dataset_from_directory",
     "img_to_array",
+    "is_interactive_logging_enabled",
+    "is_keras_tensor",
     "load_img",
+    "model_to_dot",
     "normalize",
+    "pack_x_y_sample_weight",
     "pad_sequences",
+    "plot_model",
+    "register_keras_serializable",
     "save_img",
+    "serialize_keras_object",
     "set_random_seed",
     "split_dataset",
+    "standardize_dtype",
     "text_dataset_from_directory",
     "timeseries_dataset_from_array",
     "to_categorical",
+    "unpack_x_y_sample_weight",
 ]
 
 _IMAGES = dict.fromkeys(
@@ -75,6 +121,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
+@keras_keywords
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     """Class numbers as one-hot rows: y_k = 1 where k is the class, and 0 elsewhere.
 
@@ -143,6 +190,7 @@ def _odd(numbers: np.ndarray) -> np.ndarray:
     return numbers[~np.isfinite(numbers) | (np.floor(numbers) != numbers)]
 
 
+@keras_keywords
 def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
     """Vectors of norm 1, x / ‖x‖ along an axis; 0 stays 0.
 
@@ -166,6 +214,7 @@ def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
     return x / np.where(norm == 0, 1, norm).astype(x.dtype)
 
 
+@keras_keywords
 def pad_sequences(
     sequences: abc.Sequence[Any],
     maxlen: int | None = None,
@@ -373,6 +422,38 @@ def _counts(n: int, left: Any, right: Any) -> tuple[int, int]:
             "parts have rows and share none",
         )
     return meet, end - meet
+
+
+def pack_x_y_sample_weight(x: Tree, y: Tree = None, sample_weight: Tree = None) -> Tree:
+    """What a step is given, of its parts; the reverse of `unpack_x_y_sample_weight`.
+
+    >>> pack_x_y_sample_weight(1), pack_x_y_sample_weight(1, 2)
+    (1, (1, 2))
+    """
+    if sample_weight is not None:
+        return x, y, sample_weight
+    if y is not None:
+        return x, y
+    return (x,) if isinstance(x, list | tuple) else x
+
+
+def get_source_inputs(tensor: Tensor) -> list[Tensor]:
+    """The inputs that a value of a graph is computed from.
+
+    >>> x = onefit.Input((2,))
+    >>> get_source_inputs(onefit.layers.Dense(1)(x))[0] is x
+    True
+    """
+    found: list[Tensor] = []
+    rest, seen = [tensor], set()
+    while rest:
+        one = rest.pop()
+        before = jax.tree.leaves(one.call.sources)
+        if not before and not any(one is known for known in found):
+            found.append(one)
+        rest += [t for t in reversed(before) if id(t) not in seen]
+        seen |= {id(t) for t in before}
+    return found
 
 
 class PyDataset:

@@ -137,7 +137,7 @@ def test_a_mistyped_monitor_is_not_told_to_give_validation_data(monitor):
     assert "Give validation_data" not in str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["old.h5", "old.hdf5", "weights.weights.h5", "folder"])
+@pytest.mark.parametrize("name", ["weights.weights.h5", "folder"])
 def test_older_files_are_named_with_the_call_that_converts_them(name, tmp_path):
     if name == "folder":
         (tmp_path / name).mkdir()

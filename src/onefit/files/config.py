@@ -474,7 +474,7 @@ def read_compile(
     if not settings:
         return None
     names = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics")
-    if not isinstance(settings, dict) or "optimizer" not in settings:
+    if not isinstance(settings, dict) or not {"optimizer", "loss"} & {*settings}:
         raise refusal(
             where, received=short(settings), expected="an optimizer and a loss by name"
         )
@@ -482,6 +482,7 @@ def read_compile(
     given = {
         name: read.value(settings.get(name), f"{where}, compile, {name}")
         for name in names
+        if name in settings  # Keras' to_json may lack the optimizer
     }
     return given | {"run_eagerly": bool(settings.get("run_eagerly", False))}
 

@@ -245,6 +245,14 @@ class Store:
             self._check(array, f"{path}/vars/{number}")
         return arrays
 
+    def array(self, path: str) -> "Dataset":
+        """The array at a path, not yet read, but checked."""
+        inside, _, name = path.rpartition("/")
+        group = self.group(inside)
+        array = None if group is None else self._child(group, name, path)
+        self._check(array, path)
+        return array
+
     def numbers(self, path: str) -> int:
         """How many numbers all groups below a path hold."""
         group = self.group(path)
@@ -388,13 +396,22 @@ def build(layer: Layer, shape: Shapes, store: Store, path: str) -> None:
 
 
 class Drawn:
-    """Gives layers fresh weights, which together have no more bytes than the limit."""
+    """Gives layers fresh weights, which together are no more than there may be.
 
-    def __init__(self, place: str, limits: Limits) -> None:
+    Args:
+        place: What an error names.
+        limits: How much a file may ask for.
+        numbers: How many numbers the file has for them; without it the limit holds.
+    """
+
+    def __init__(self, place: str, limits: Limits, numbers: int | None = None) -> None:
         self.limits, self.place = limits, place
-        numbers = limits.size // np.dtype(config.floatx()).itemsize
-        fix = limits.fix("size")
-        self.budget = _Budget(place, "numbers as the limit", numbers, fix)
+        if numbers is None:
+            numbers = limits.size // np.dtype(config.floatx()).itemsize
+            fix = limits.fix("size")
+            self.budget = _Budget(place, "numbers as the limit", numbers, fix)
+        else:
+            self.budget = _Budget(place, "numbers in the file", numbers)
 
     def __call__(self, layer: Layer, shape: Shapes, path: str) -> None:
         """Gives a layer without weights its own, for input of a shape."""

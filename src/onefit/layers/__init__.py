@@ -43,12 +43,10 @@ from onefit.layers.pooling import *
 from onefit.layers.preprocessing import *
 from onefit.layers.recurrent import *
 from onefit.layers.reshaping import *
-from onefit.layers.resolving import *
+from onefit.layers.shapes import InputSpec
 from onefit.layers.sharpening import *
 from onefit.layers.spatial import *
-from onefit.layers.specs import *
 from onefit.layers.spectral import *
-from onefit.layers.wrapper import *
 from onefit.layers.wrappers import *
 
 __all__ = _public(globals())

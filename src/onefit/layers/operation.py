@@ -84,12 +84,7 @@ class Arithmetic(Layer):
     @property
     def output_dtype(self) -> str | None:
         """The type of the output, where it is not the layer's own."""
-        compares = self.operation in (
-            *_COMPARISONS.values(),
-            *_CHOICES.values(),
-            "equal",
-        )
-        return "bool" if compares else None
+        return "bool" if self.operation in _TRUTHS else None
 
     def compute(self, params: Params, x: Tree) -> Array:
         return OPERATIONS[self.operation](*self._operands(x))
@@ -305,6 +300,8 @@ _COMPARISONS = {
 }
 # Of conditions; == stays Python's own, as values of a graph are keys.
 _CHOICES = {"and": "logical_and", "or": "logical_or", "xor": "logical_xor"}
+
+_TRUTHS = {*_COMPARISONS.values(), *_CHOICES.values(), "equal"}
 
 
 for _python, _ours in (_OPERATORS | _COMPARISONS | _CHOICES).items():

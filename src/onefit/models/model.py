@@ -3,12 +3,12 @@
 import json
 import os
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, NoReturn, Self, cast
 
 from onefit.description import arguments_of
 from onefit.models.history import History
 from onefit.networks.network import FACES
-from onefit.spellings import keras_keywords
+from onefit.spellings import METHODS, keras_keywords
 from onefit.training import evaluation
 from onefit.training.compiled import Compiled
 from onefit.training.loop import fit
@@ -138,6 +138,14 @@ class Model(Compiled, face="Functional"):
             watch(job, check=not self.checked)
             self.checked = True
         return fit(job, History(self))
+
+    def __getattr__(self, name: str) -> NoReturn:
+        told = METHODS.get(name)
+        if told is None:
+            object.__getattribute__(self, name)  # raises what it would have raised
+        raise AttributeError(
+            f"{type(self).__name__} has no {name!r}. {told}", name=name, obj=self
+        )
 
     # The guide -----------------------------------------------------------------------
 
@@ -321,7 +329,7 @@ class Model(Compiled, face="Functional"):
 
     @keras_keywords
     def save(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:
-        """Writes the model to a `.keras` file, which Keras opens too.
+        """Writes the model to a `.keras` or `.h5` file, which Keras opens too.
 
         What `compile` said and the optimizer's state are in it: after
         `onefit.load_model` training goes on where it stopped.
@@ -351,7 +359,7 @@ class Model(Compiled, face="Functional"):
     def load_weights(
         self, filepath: str | os.PathLike, limits: "Limits | None" = None
     ) -> None:
-        """Takes the weights in a `.weights.h5`, `.safetensors` or `.keras` file.
+        """Takes the weights in a file: `.h5`, `.safetensors` or `.keras`.
 
         Args:
             filepath: The file.

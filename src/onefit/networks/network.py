@@ -162,6 +162,8 @@ class Network:
     def _become(self, sight: Sight) -> None:
         """A graph of the body alone, for inputs that come like these."""
         assert self._body is not None
+        mine = [layer for layer in layers_of(self._body) if not layer._named]
+        name_layers(mine, f"Model {self.name!r}")
         named, inputs = self.graph._named, sight.entrances()
         outputs = outputs_of(self.name, self._body(inputs))
         self.input_nest, self.output_nest = (

@@ -26,9 +26,11 @@ class Callback:
     Attributes:
         model: The model being trained.
         params: epochs, steps, and which way each log is better (directions).
+        writes: The logs that `on_epoch_end` may add; None if that is not known.
     """
 
     params: Config
+    writes: tuple[str, ...] | None = None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Refuses arguments that it does not have, with what to write instead."""

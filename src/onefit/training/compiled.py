@@ -113,11 +113,8 @@ class Compiled(Network):
                 "a name or an optimizer",
                 "write optimizer='adam'",
             )
-        self.optimizer = _owned(optimizers.get(optimizer), self)
-        self.loss = each(loss, losses.get)
-        for one in flat(
-            list(self.loss.values()) if isinstance(self.loss, dict) else self.loss
-        ):
+        rule, costs = optimizers.get(optimizer), each(loss, losses.get)
+        for one in flat(list(costs.values()) if isinstance(costs, dict) else costs):
             if one is not None and one.reduction == "none":
                 raise invalid(
                     "compile",
@@ -125,11 +122,13 @@ class Compiled(Network):
                     "a loss that is one number",
                     "leave the reduction out; each row's loss is loss.values(y, p)",
                 )
+        for identifier in [*flat(metrics), *flat(weighted_metrics)]:
+            check_metric(identifier)
+        # From here on nothing is refused: a model stays as it was until then.
+        self.optimizer, self.loss = _owned(rule, self), costs
         self.optimizer_state = None
         self.run_eagerly = run_eagerly
         self.watched, self.checked = check, False
-        for identifier in [*flat(metrics), *flat(weighted_metrics)]:
-            check_metric(identifier)
         self._resolved = {}
         self.compile_settings = {
             "loss_weights": loss_weights,

@@ -170,7 +170,8 @@ def hook(job: Job, name: str, *args: object) -> None:
 
 def needs_targets(model: Network) -> bool:
     """Whether a model's loss compares targets; one may make its own loss."""
+    if not isinstance(model, Compiled):
+        return True
     if has_own_steps(model):
         return False
-    unknown = getattr(model, "compile_settings", None) is None
-    return unknown or getattr(model, "loss", None) is not None
+    return model.compile_settings is None or model.loss is not None

@@ -189,6 +189,8 @@ def _epochs(
             state.pull_changes()
             if any(state.stops) or epoch == job.epochs:
                 state.finish(done=True)
+        if any(state.stops):
+            history.stopped = "rule"
         yield logs
 
 

@@ -1,6 +1,7 @@
 """From the rows and options of a fit to a job: all that is checked first."""
 
 import math
+from collections.abc import Sequence
 
 import jax
 
@@ -12,6 +13,7 @@ from onefit.networks.network import Network
 from onefit.training.callback import Callback
 from onefit.training.compiled import Compiled, is_many
 from onefit.training.job import Given, Job, needs_targets
+from onefit.training.monitors import HostRule, Monitored, writable
 from onefit.training.options import FitOptions
 from onefit.training.own_steps import has_own_steps, own_task
 from onefit.training.progress import ProgbarLogger
@@ -81,11 +83,14 @@ def build_job(model: Compiled, x: Data, y: Data, options: FitOptions) -> Job:
     if table is not None and table.plain_shuffle:
         table, shuffle = None, True
     names = task.names(model.output_names)
-    rules, hosts = _callbacks(options)
+    callbacks = options.callbacks
+    listed = list(callbacks or []) if is_many(callbacks) else [callbacks]
     if held:
         tested = task.names(model.output_names, training=False)
         names += [f"val_{name}" for name in tested]
     directions = _directions(task, names)
+    hosts, bound = _hosts_and_rules(listed, directions)
+    rules = [c for c in listed if isinstance(c, Rule)]
     if any(rule.logs_learning_rate for rule in rules):
         names.append("learning_rate")
         if not model.optimizer.constant_rate:
@@ -112,7 +117,7 @@ def build_job(model: Compiled, x: Data, y: Data, options: FitOptions) -> Job:
         shuffle=shuffle,
         validation_freq=options.validation_epochs,
         callbacks=[*_progress(options), *hosts],
-        rules=[rule.bind(directions) for rule in rules],
+        rules=bound,
         given_rules=rules,
         names=tuple(names),
         directions=directions,
@@ -153,17 +158,23 @@ def fitted(model: Compiled, task: Task, batch: Batch, size: int) -> Batch:
     return batch
 
 
-def _callbacks(options: FitOptions) -> tuple[list[Rule], list[Callback]]:
-    """The callbacks inside the program, and those outside.
-
-    Raises:
-        TypeError: What is neither.
-    """
-    callbacks = options.callbacks
-    given = list(callbacks or []) if is_many(callbacks) else [callbacks]
-    hosts = [c for c in given if not isinstance(c, Rule)]
-    for callback in hosts:
-        if not isinstance(callback, Callback):
+def _hosts_and_rules(
+    given: Sequence[object], directions: Monitored
+) -> tuple[list[Callback], list[Rule]]:
+    """The callbacks of the host in their order, and the rules bound to the logs."""
+    hosts: list[Callback] = []
+    rules: list[Rule] = []
+    for callback in given:
+        if isinstance(callback, Callback):
+            hosts.append(callback)
+        elif isinstance(callback, Rule):
+            late = callback.monitor not in directions
+            if late and writable(callback.monitor, given):
+                hosts.append(HostRule(len(rules)))
+                rules.append(callback.bind(directions, written=True))
+            else:
+                rules.append(callback.bind(directions))
+        else:
             raise mistyped(
                 "callbacks",
                 repr(callback),
@@ -171,7 +182,7 @@ def _callbacks(options: FitOptions) -> tuple[list[Rule], list[Callback]]:
                 "write callbacks=[onefit.callbacks.EarlyStopping()], or "
                 "derive yours from onefit.callbacks.Callback",
             )
-    return [c for c in given if isinstance(c, Rule)], hosts
+    return hosts, rules
 
 
 def read_rows(

@@ -118,6 +118,8 @@ class TensorBoard(Callback):
         >>> board = TensorBoard("logs", histogram_freq=10)
     """
 
+    writes = ()
+
     def __init__(
         self,
         log_dir: str | os.PathLike = "logs",

@@ -202,7 +202,8 @@ def _method(use: Use) -> tuple[Any, str | None]:
     if issubclass(owner, models.Model) and name in _GONE:
         return None, _GONE[name]
     respelled = name in ("fit_generator", "evaluate_generator", "predict_generator")
-    if respelled or name == "reset_states" or hasattr(owner, "__getattr__"):
+    asks_itself = hasattr(owner, "__getattr__") and not issubclass(owner, models.Model)
+    if respelled or name == "reset_states" or asks_itself:
         return None, None
     near = difflib.get_close_matches(name, dir(owner), n=2)
     return None, f"nearest: {', '.join(near)}" if near else "there is nothing like it"

@@ -1,4 +1,8 @@
-"""Small helpers by the names of `keras.utils`: for arrays, models and names."""
+"""Small helpers by the names of `keras.utils`: for arrays, models and names.
+
+What Keras has in `utils` and what stands in other rooms here is shown here too; it is
+imported when it is first asked for.
+"""
 
 import importlib
 from collections.abc import Callable

@@ -501,7 +501,7 @@ class Layer(Face, Description):
             self.call_shape(shapes, **options)
         slot = borrowed or self.slot
         draws = (training and self.random) or self.always_random
-        seed = np.uint32(config.new_seed() if draws else 0)
+        seed = config.new_word() if draws else np.uint32(0)
         y, state, penalty = _apply(
             self,
             self._computed_with(slot),

@@ -1,11 +1,11 @@
 """What people have becomes rows: texts, sequences, tables, images, sounds, series.
 
 The names are those of `keras.preprocessing`; most are shown in `onefit.utils` too.
-`text` has the old Tokenizer, `sequence` makes sequences of one length, `feature_space` encodes
-the columns of a table. The functions `..._from_directory` and
+`text` has the old Tokenizer, `sequence` makes sequences of one length, `feature_space`
+encodes the columns of a table. The functions `..._from_directory` and
 `timeseries_dataset_from_array` give a `onefit.data.Dataset`; `image` reads, draws and
-changes single images, with the old `ImageDataGenerator`. Pillow is imported when an image
-is read. It uses data, layers and models; it knows nothing of training.
+changes single images, with the old `ImageDataGenerator`. Pillow is imported when an
+image is read. It uses data, layers and models; it knows nothing of training.
 """
 # ruff: noqa: F403, PLE0604
 # pyright: reportUnsupportedDunderAll=false

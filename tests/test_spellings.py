@@ -46,7 +46,7 @@ def missing():
         for room in ROOMS
         for name in dir(inside(keras, room))
         if (ours := getattr(inside(onefit, room), name, None)) is not None
-        and name not in ("deserialize", "serialize", "get")
+        and name not in ("deserialize", "serialize", "get", "Wrapper")
         and callable(ours)
         and not name.startswith("_")
     ]

@@ -196,6 +196,10 @@ class _Signature:
     ) -> inspect.Signature:
         if obj is not None:
             raise AttributeError("a call of a description has a signature of its own")
+        own = vars(cls).get("__init__") if cls is not Description else None
+        if own is not None:
+            written = inspect.signature(own)
+            return written.replace(parameters=list(written.parameters.values())[1:])
         kinds = (
             inspect.Parameter.POSITIONAL_OR_KEYWORD,
             inspect.Parameter.KEYWORD_ONLY,

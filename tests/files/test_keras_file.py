@@ -517,9 +517,9 @@ def test_an_optimizer_with_a_rule_of_its_own_is_saved_without_its_state(tmp_path
 
 def test_what_cannot_be_saved(tmp_path, monkeypatch):
     model = network(compiled=False)
-    text = r"filepath='a.h5'; expected a name that ends in \.keras\. Write 'a\.keras'"
+    text = r"filepath='a.txt'; expected a name that ends in .*\. Write 'a\.keras'"
     with pytest.raises(ValueError, match=text):
-        model.save("a.h5")
+        model.save("a.txt")
     with pytest.raises(ValueError, match=r"ends in \.weights\.h5"):
         model.save_weights(tmp_path / "a.keras")
     unbuilt = Sequential([layers.Dense(1)], name="unbuilt")
@@ -906,8 +906,8 @@ def test_bad_zips(copy, tmp_path):
         ValueError, match=r"received a path with no file.*'.*copy\.keras'"
     ):
         onefit.load_model(tmp_path / "copi.keras")
-    with pytest.raises(ValueError, match=r"'a\.h5', Keras' older format .*a\.keras"):
-        onefit.load_model("a.h5")
+    with pytest.raises(ValueError, match="received a path with no file"):
+        onefit.load_model(tmp_path / "a.h5")
     with pytest.raises(ValueError, match="received a path with no file"):
         network().load_weights(tmp_path / "none.weights.h5")
 

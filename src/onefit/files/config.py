@@ -433,7 +433,9 @@ class Reader:
         Raises:
             BadFile: A class that is not known, or settings that it refuses.
         """
-        name, settings = a_string(node.get("class_name"), where), node.get("config")
+        name, settings = node.get("class_name"), node.get("config")
+        if not isinstance(name, str):
+            return None
         registered = str(node.get("registered_name") or name)
         for key in (registered, name):
             cls = lookup(key, self.custom) or OWN_CLASSES.get(key)

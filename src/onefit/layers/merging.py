@@ -2,6 +2,7 @@
 """Layers that make one array of several: sums, products, joins, dot products."""
 
 import functools
+import inspect
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -495,6 +496,19 @@ def _function(cls: type[Layer], first: str = "") -> Function:
     merge.__name__ = merge.__qualname__ = name
     merge.__doc__ = f"The layer `{cls.__name__}({first})`, called on a list of inputs."
     merge.__module__ = __name__
+    inputs = inspect.Parameter("inputs", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    settings_ = inspect.signature(cls).parameters.values()
+    merge.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inputs,
+            *(p for p in settings_ if p.name == first),
+            *(
+                p.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+                for p in settings_
+                if p.name != first
+            ),
+        ]
+    )
     return merge
 
 

@@ -271,6 +271,7 @@ def _flatten(obj: "Description") -> tuple[list[object], Structure]:
                 leaves.append(value)
             else:
                 statics.append((field.name, value))
+        statics += [(name, getattr(obj, name)) for name in obj._carried]
         known = leaves, (tuple(names), tuple(statics))
         object.__setattr__(obj, "_flat", known)
     return known
@@ -294,6 +295,8 @@ def _unflatten(
         # What has no identity (a name) does not travel into the program.
         value = values.get(field.name)
         object.__setattr__(obj, field.name, value)
+    for name in cls._carried:
+        object.__setattr__(obj, name, values[name])
     return obj
 
 
@@ -418,6 +421,8 @@ class Description(metaclass=DescriptionType):
     """The base of classes in Keras' style, and the methods by which one is known."""
     _unseen: ClassVar[frozenset[str]] = frozenset({"_made", "_flat", "_given", "name"})
     """Attributes that no program sees."""
+    _carried: ClassVar[tuple[str, ...]] = ()
+    """Attributes that are no settings, but that a program is made for."""
     _declared: ClassVar[dict[str, Field | None]] = {}
     _fields: ClassVar[dict[str, Field]] = {}
     __signature__: ClassVar[Any] = _Signature()
@@ -504,7 +509,8 @@ def arguments_of(obj: Any) -> Config:
     """
     given = getattr(obj, "_given", None)
     own = type(obj).get_config.__module__
-    if given is None or not own.startswith("onefit."):
+    plain = type(obj).__init__ is Description.__init__  # its arguments are settings
+    if given is None or plain or not own.startswith("onefit."):
         return {}
     bound = inspect.signature(type(obj).__init__).bind(obj, *given[0], **given[1])
     named: Config = {}

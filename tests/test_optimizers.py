@@ -668,7 +668,7 @@ def test_apply_changes_variables_as_keras_does():
 
 def test_the_state_as_variables():
     adam = Adam(0.5)
-    assert [v.name for v in adam.variables] == ["iterations", "learning_rate"]
+    assert [v.name for v in adam.variables] == ["iteration", "learning_rate"]
     assert not adam.trainable_variables
     adam.build([np.ones(2)])
     names = [v.name for v in adam.variables]

@@ -215,7 +215,7 @@ def test_what_cannot_run_in_a_program_is_refused():
         Empty(0.1).apply([np.ones(2)], [onefit.Variable(np.ones(2))])
 
 
-# Weight decay of some weights alone ----------------------------------------------------
+# Weight decay of some weights alone ---------------------------------------------------
 
 
 @pytest.mark.parametrize("by", ["names", "variables"])
@@ -242,9 +242,13 @@ def test_excluded_weights_do_not_decay(by, kind):
         results.append(model.get_weights())
     for mine, theirs in zip(*results, strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-5)
+
+
+def test_weights_are_excluded_before_the_first_step():
+    adam = optimizers.AdamW()
+    adam.build([onefit.Variable(np.ones(2))])
     with pytest.raises(ValueError, match="Call it before fit, apply and build"):
-        fitted(onefit, a := optimizers.AdamW())
-        a.exclude_from_weight_decay(var_names=["bias"])
+        adam.exclude_from_weight_decay(var_names=["bias"])
 
 
 def test_excluded_variables_of_a_loop():

@@ -423,7 +423,6 @@ class Optimizer(Description):
 
     def _view(self, name: str, shown: Function = lambda value: value) -> Variable:
         """A number of the state as a variable; before the first step as it will be."""
-
         key = name
 
         def read() -> Array:

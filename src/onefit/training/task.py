@@ -220,7 +220,7 @@ class Task(Description):
     def introduce(self) -> None:
         """Shows the optimizer the variables of the free weights, if it asks."""
         if self.optimizer.asks_for_names:
-            named = self.graph.filled(lambda variable: _Named(variable))[0]
+            named = self.graph.filled(_Named)[0]
             leaves = jax.tree.leaves(self.graph.free(named))
             listed = self.graph.trainable_variables
             self.optimizer.meet([leaf.variable for leaf in leaves], listed)

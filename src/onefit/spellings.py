@@ -112,7 +112,6 @@ ADVICE: dict[str, str] = {
     "score_mode": f"{_ALONE}Attention(score_mode=...) has it",
     "weights": "build the layer, then write layer.set_weights(weights)",
     "baseline": "write EarlyStopping(baseline={value!r}) beside it",
-    "raise_error": f"{_ALONE}the fit ends, and history.stopped says why",
     "fused": f"{_ALONE}there is one implementation",
     "virtual_batch_size": "write batch_size in fit instead",
     "adjustment": f"{_ALONE}the statistics are those of the batch",

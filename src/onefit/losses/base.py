@@ -134,6 +134,9 @@ class Loss(Description):
     8.5
     """
 
+    function: ClassVar[Callable[..., Array] | None] = None
+    """The same as a function of y_true, y_pred and the settings, where there is one."""
+
     name: str | None = setting(default=None, kw_only=True, identity=False)
     reduction: str = setting(
         default="sum_over_batch_size", convert=_reduction, kw_only=True

@@ -11,9 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from onefit import losses, metrics, optimizers
+from onefit import metrics, optimizers
 from onefit.data.batch import Batch, unpack_x_y_sample_weight
 from onefit.errors import invalid, unknown
+from onefit.losses.resolving import as_loss
 from onefit.metrics.base import Metric
 from onefit.networks.network import Network
 from onefit.optimizers import Optimizer
@@ -115,7 +116,7 @@ class Compiled(Network):
                 "write optimizer='adam'",
             )
         self.optimizer = _owned(optimizers.get(optimizer), self)
-        self.loss = each(loss, losses.get)
+        self.loss = each(loss, as_loss)
         for one in flat(
             list(self.loss.values()) if isinstance(self.loss, dict) else self.loss
         ):

@@ -15,7 +15,7 @@ from onefit.data import rows
 from onefit.data.batch import Batch
 from onefit.errors import OnefitWarning
 from onefit.networks.architecture import Architecture
-from onefit.training.callback import Callback
+from onefit.training.callback import TEST_BATCH, Callback, overrides
 from onefit.training.compiled import Compiled
 from onefit.training.compiling import compiled
 from onefit.training.job import Job
@@ -109,27 +109,35 @@ def evaluate(
         size = batch_size or 32
         whole_batches(model, batch, size)
     hooks = _hooks(model, callbacks)
-    for callback in hooks:
-        callback.on_test_begin({})
+    watching = [c for c in hooks if overrides(c, *TEST_BATCH)]
+    if watching:  # they count the batches of the size that the user gave
+        size = batch_size or 32
+    params = {"verbose": verbose, "epochs": 1, "steps": -(-n // size)}
+    names = task.names(model.output_names, training=False)
+    _tell(hooks, "set_params", params)
+    _tell(hooks, "on_test_begin", {})
     slot = model.graph.slot
     with model.eagerly():
         tally = compiled("start", False)(task, training=False)
         state = slot.state
-        for _, piece in _pieces(batch, n, min(size, n)):
+        for number, (_, piece) in enumerate(_pieces(batch, n, min(size, n))):
+            _tell(watching, "on_test_batch_begin", number, {})
             tally, state = compiled("count", False)(
                 task, slot.params, state, tally, piece
             )
+            if watching:
+                so_far = _numbers(compiled("results", False)(task, tally))
+                logs = dict(zip(names, so_far, strict=True))
+                _tell(watching, "on_test_batch_end", number, logs)
         values = compiled("results", False)(task, tally)
     if model.graph.stateful:
         model.graph.store(slot.params, state)
-    names = task.names(model.output_names, training=False)
     logs = dict(zip(names, _numbers(values), strict=True))
     if not np.isfinite(list(logs.values())).all():
         for name, tree in (("x", batch.x), ("y", batch.y)):
             for array in jax.tree.leaves(tree):
                 rows.refuse_nan(array, name)
-    for callback in hooks:
-        callback.on_test_end(logs)
+    _tell(hooks, "on_test_end", logs)
     if verbose:
         shown = " - ".join(f"{k}: {v:.4f}" for k, v in logs.items())
         print(f"{n} rows - {shown}")
@@ -178,10 +186,12 @@ def predict(
     elif n > size and not hooks and not exact:
         # Hooks count the batches of the size that the user gave.
         size = rows_at_once(model, batch_size)
-    for callback in hooks:
-        callback.on_predict_begin({})
+    params = {"verbose": 0, "epochs": 1, "steps": -(-n // size)}
+    _tell(hooks, "set_params", params)
+    _tell(hooks, "on_predict_begin", {})
     slot, parts = graph.slot, []
     for number, (count, piece) in enumerate(_pieces(x, n, size)):
+        _tell(hooks, "on_predict_batch_begin", number, {})
         y, state = _forward(
             graph,
             slot.params,
@@ -193,11 +203,9 @@ def predict(
             graph.store(slot.params, state)
             slot = graph.slot
         parts.append((y, count))
-        for callback in hooks:
-            callback.on_predict_batch_end(number, {"outputs": _first_rows(y, count)})
+        _tell(hooks, "on_predict_batch_end", number, {"outputs": _first_rows(y, count)})
     gathered = [_first_rows(y, count) for y, count in parts]
-    for callback in hooks:
-        callback.on_predict_end({})
+    _tell(hooks, "on_predict_end", {})
     y = gathered[0]
     if len(gathered) > 1:
         y = jax.tree.map(lambda *a: np.concatenate(a), *gathered)
@@ -241,9 +249,13 @@ def _hooks(model: Compiled, callbacks: Callbacks) -> list[Callback]:
     """The callbacks of an evaluation or a prediction, which know the model then."""
     given = callbacks if isinstance(callbacks, Sequence) else [callbacks]
     hooks = [c for c in given if isinstance(c, Callback)]
-    for callback in hooks:
-        callback.set_model(model)
+    _tell(hooks, "set_model", model)
     return hooks
+
+
+def _tell(hooks: Sequence[Callback], name: str, *args: object) -> None:
+    for callback in hooks:
+        getattr(callback, name)(*args)
 
 
 def _numbers(values: Sequence[Array]) -> list[float]:

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 import jax
 
+from onefit.data import rows
 from onefit.training import stretches
-from onefit.training.callback import overrides
+from onefit.training.callback import TEST_BATCH, overrides
 from onefit.training.history import History, Logs
 from onefit.training.job import Job, hook
 from onefit.training.state import State
@@ -120,7 +121,12 @@ def _epochs(
     )
     each = by_batch or any(
         overrides(
-            callback, "on_epoch_begin", "on_epoch_end", "on_test_begin", "on_test_end"
+            callback,
+            "on_epoch_begin",
+            "on_epoch_end",
+            "on_test_begin",
+            "on_test_end",
+            *TEST_BATCH,
         )
         for callback in job.callbacks
     )
@@ -146,8 +152,7 @@ def _epochs(
             state.write()
             log = logs[-1]
             if job.validation_data is not None and logs.validated[-1]:
-                hook(job, "on_test_begin", {})
-                hook(job, "on_test_end", _validation_logs(log))
+                _tell_of_validation(job, _validation_logs(log))
             hook(job, "on_epoch_end", epochs[-1], log)
             logs.amend(log)
             state.pull_changes()
@@ -164,6 +169,16 @@ def _aborting(job: Job) -> Iterator[None]:
     except BaseException:
         hook(job, "on_train_abort")
         raise
+
+
+def _tell_of_validation(job: Job, logs: dict[str, float]) -> None:
+    """The hooks of a validation that has run."""
+    hook(job, "on_test_begin", {})
+    n, size = rows.count(job.validation_data), job.validation_batch_size
+    for number in range(-(-n // size)):
+        hook(job, "on_test_batch_begin", number, {})
+        hook(job, "on_test_batch_end", number, dict(logs))
+    hook(job, "on_test_end", logs)
 
 
 def _validation_logs(logs: dict[str, float]) -> dict[str, float]:

@@ -238,8 +238,12 @@ def close(
     if validation is not None:
         if stretch.validate is not None:
             validated = stretch.validate[number]
+        seen = train
+        if any(rule.averages for rule in rules):
+            average = task.optimizer.finish(train.optimizer, train.free)
+            seen = train._replace(free=average)
         row = row + _validate(
-            task, train, fixed, validation, stretch.held, plan, validated
+            task, seen, fixed, validation, stretch.held, plan, validated
         )
     if len(row) < len(names):
         row = [*row, train.optimizer["learning_rate"]]

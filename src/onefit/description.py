@@ -222,6 +222,7 @@ def _bind(
         TypeError: Too many by place, one given twice, or one that is missing.
     """
     where, known = cls.__name__, settings(cls)
+    named = {k: v for k, v in named.items() if k not in cls._indifferent}
     places = [field.keyword for field in fields(cls) if not field.kw_only]
     if not known.keys() >= named.keys():
         refuse_unknown(where, named, known)
@@ -415,6 +416,8 @@ class Description(metaclass=DescriptionType):
     """Settings that may be assigned later."""
     _order: ClassVar[str] = ""
     """Settings that come first when given by place, with spaces between the names."""
+    _indifferent: ClassVar[frozenset[str]] = frozenset()
+    """Keywords of Keras that may be given, and that change nothing here."""
     in_keras_style: ClassVar[bool] = False
     """Whether the class writes its own `__init__`: its attributes are its structure."""
     _style: ClassVar[tuple[type | None, frozenset[str]]] = (None, frozenset())

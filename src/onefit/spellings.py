@@ -145,7 +145,6 @@ ADVICE: dict[str, str] = {
     "max_shard_size": f"{_ALONE}a file holds all weights",
     "by_name": "write layer.set_weights(...) for the layers that are the same",
     "skip_mismatch": "write layer.set_weights(...) for the layers that are the same",
-    "call_function": "change the copy: clone_model(model, clone_function=...)",
     "recursive": f"{_ALONE}models inside are cloned, too",
     "custom_objects": "hand over the class or the function itself",
     "preferred_backend": f"{_ALONE}arrays are numpy's",

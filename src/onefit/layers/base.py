@@ -138,7 +138,16 @@ class Layer(Face, Description):
 
     _mutable: ClassVar[frozenset[str]] = frozenset({"name", "trainable"})
     _unseen = Description._unseen | {
-        *("_weights", "_views", "_losses", "_calls", "_wholes", "_named", "_seed")
+        *(
+            "_weights",
+            "_views",
+            "_losses",
+            "_calls",
+            "_wholes",
+            "_named",
+            "_seed",
+            "_count",
+        )
     }
     random: ClassVar[bool] = False
     """Whether `apply` draws random numbers from its key while training."""
@@ -498,7 +507,7 @@ class Layer(Face, Description):
             self.call_shape(shapes, **options)
         slot = borrowed or self.slot
         draws = (training and self.random) or self.always_random
-        seed = np.uint32(config.new_seed() if draws else 0)
+        seed = np.uint32(self._drawn() if draws else 0)
         y, state, penalty = _apply(
             self,
             self._computed_with(slot),
@@ -513,6 +522,15 @@ class Layer(Face, Description):
             (borrowed or self).store(slot.params, state)
         object.__setattr__(self, "_losses", [] if penalty is None else [penalty])
         return y
+
+    def _drawn(self) -> int:
+        """A seed for a call: the next of the layer's own stream, if it has one."""
+        own = getattr(self, "seed", None)
+        if not isinstance(own, int):
+            return config.new_seed()
+        count = self.__dict__.get("_count", 0)
+        object.__setattr__(self, "_count", count + 1)
+        return count
 
     def taken(self, *inputs: Any, **named: Any) -> tuple[Tree, Config]:
         """The x of a call, several inputs as a tuple, and its static options."""

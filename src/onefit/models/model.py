@@ -3,9 +3,10 @@
 import json
 import os
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from onefit.description import arguments_of
+from onefit.errors import invalid
 from onefit.models.history import History
 from onefit.networks.network import FACES
 from onefit.spellings import keras_keywords
@@ -328,6 +329,27 @@ class Model(Compiled, face="Functional"):
         from onefit.files.keras import save_model
 
         save_model(self, filepath, overwrite)
+
+    def export(
+        self,
+        filepath: str | os.PathLike,
+        format: str = "tf_saved_model",
+        **options: Any,
+    ) -> None:
+        """Refused: other formats are written by `onefit.interop`.
+
+        Raises:
+            ValueError: Always, with what to write.
+        """
+        del options
+        path = str(filepath) if format == "onnx" else f"{filepath}.onnx"
+        raise invalid(
+            f"{type(self).__name__} {self.name!r}.export",
+            f"format={format!r}",
+            "a call of the room that writes files for others",
+            f"write onefit.interop.onnx.export(model, {path!r}), which serving tools "
+            "read",
+        )
 
     @keras_keywords
     def save_weights(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:

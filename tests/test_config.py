@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+import onefit
 from onefit import config
 
 
@@ -62,3 +63,74 @@ def test_without_a_seed_the_stream_gives_one():
 
 
 GOLDEN = [72, 56, 35, 23, 59, 39]
+
+
+# Keras' names -------------------------------------------------------------------------
+
+
+def test_every_name_of_keras_config_is_here():
+    keras = pytest.importorskip("keras")
+    names = {n for n in dir(keras.config) if n[0] != "_"}
+    assert names <= set(config.__all__)
+
+
+def test_where_channels_stand_in_layers_that_are_not_told():
+    assert config.image_data_format() == "channels_last"
+    config.set_image_data_format("channels_first")
+    try:
+        layer = onefit.layers.MaxPooling2D(2)
+        assert layer(np.ones((1, 3, 4, 4))).shape == (1, 3, 2, 2)
+        assert onefit.ops.max_pool(np.ones((1, 3, 4, 4)), 2, 2).shape == (1, 3, 2, 2)
+    finally:
+        config.set_image_data_format("channels_last")
+    assert layer.data_format == "channels_first"
+    with pytest.raises(ValueError, match="Unknown image_data_format 'first'"):
+        config.set_image_data_format("first")
+
+
+def test_a_fit_is_silent_without_interactive_logging(capsys):
+    model = onefit.Sequential([onefit.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    config.disable_interactive_logging()
+    try:
+        model.fit(np.ones((4, 2)), np.ones(4))
+        model.evaluate(np.ones((4, 2)), np.ones(4))
+        assert capsys.readouterr().out == ""
+    finally:
+        config.enable_interactive_logging()
+    model.evaluate(np.ones((4, 2)), np.ones(4))
+    assert "4 rows" in capsys.readouterr().out
+
+
+def test_what_is_as_it_is():
+    assert config.backend() == "jax"
+    assert config.dtype_policy().name == "float32"
+    config.set_dtype_policy("float32")
+    config.set_epsilon(1e-7)
+    config.set_backend("jax")
+    config.set_max_epochs(None)
+    config.disable_flash_attention()
+    assert not config.is_flash_attention_enabled()
+    assert not config.is_nnx_enabled()
+    assert config.max_epochs() is config.max_steps_per_epoch() is None
+    assert config.is_traceback_filtering_enabled()
+    config.disable_traceback_filtering()
+    assert not config.is_traceback_filtering_enabled()
+    config.enable_traceback_filtering()
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: config.set_backend("torch"), "received 'torch'; expected 'jax'"),
+        (lambda: config.set_epsilon(1e-3), "received 0.001; expected 1e-07"),
+        (lambda: config.set_dtype_policy("mixed_float16"), "'mixed_float16'"),
+        (lambda: config.set_max_epochs(3), r"Write fit\(..., epochs=3\)"),
+        (lambda: config.set_max_steps_per_epoch(3), "steps_per_epoch=3"),
+        (config.enable_flash_attention, "the compiler chooses"),
+        (config.enable_unsafe_deserialization, "hold settings and numbers"),
+    ],
+)
+def test_what_is_refused_in_words(call, text):
+    with pytest.raises(ValueError, match=text):
+        call()

@@ -1,6 +1,7 @@
 """Optimizers: hand-worked steps, ten-step traces against Keras, what all share."""
 
 import functools
+import warnings
 
 import jax
 import jax.numpy as jnp
@@ -664,6 +665,27 @@ def test_apply_changes_variables_as_keras_does():
     assert b == 2.0
     with pytest.raises(ValueError, match="received no gradient, each being None"):
         sgd.apply([None, None], [w, b])
+
+
+@pytest.mark.parametrize("settings", [{}, {"use_ema": True}, {"global_clipnorm": 0.5}])
+@pytest.mark.parametrize("cls", ALL)
+def test_a_variable_without_a_gradient_is_left_out(cls, settings):
+    """As in Keras: its slots stay as they are, too, and the step is counted."""
+    import keras
+
+    ours = cls(0.1, **settings)
+    own = [Variable(w) for w in start("float32")]
+    theirs = getattr(keras.optimizers, cls.__name__)(0.1, **settings)
+    other = [keras.Variable(w) for w in start("float32")]
+    theirs.build(other)
+    for i, missing in enumerate([None, 0, None, 1, None]):
+        grads = [None if n == missing else g[i] for n, g in enumerate(gradients("f4"))]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ours.apply(grads, own)
+            theirs.apply(grads)
+    for a, b in zip(own, other, strict=True):
+        np.testing.assert_allclose(a, b.numpy(), rtol=2e-4, atol=1e-5)
 
 
 def test_the_state_as_variables():

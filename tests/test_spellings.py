@@ -7,7 +7,7 @@ import pytest
 
 import onefit
 from onefit.description import Description, settings
-from onefit.spellings import ADVICE, RENAMED, cure, keras_keywords
+from onefit.spellings import ADVICE, METHODS, RENAMED, cure, keras_keywords
 
 ROOMS = ["layers", "optimizers", "losses", "metrics", "callbacks", "regularizers"]
 ROOMS += ["constraints", "initializers", "optimizers.schedules", "models"]
@@ -124,6 +124,100 @@ KERAS_2 = [
     ("Model", "input", "Model(inputs, outputs)"),
     ("load_model", "safe_mode", "nothing in a file is ever run"),
 ]
+
+
+OTHERS = {
+    "layers.Dense": "batch_size weights dynamic activity_regularizer",
+    "layers.Embedding": "dropout weights W_constraint init",
+    "layers.LSTM": "inner_init forget_bias_init U_regularizer b_regularizer dropout_W "
+    "implementation output_dim init",
+    "layers.GRU": "implementation time_major inner_init",
+    "layers.Conv2D": "nb_row nb_col init bias W_regularizer kernel_shape",
+    "layers.Conv1D": "subsample_length causal",
+    "layers.Conv2DTranspose": "output_shape border_mode subsample",
+    "layers.UpSampling1D": "length",
+    "layers.Reshape": "dims",
+    "layers.Dropout": "level",
+    "layers.SpatialDropout2D": "p dim_ordering",
+    "layers.BatchNormalization": "gamma_init virtual_batch_size adjustment",
+    "layers.PReLU": "init weights",
+    "layers.Lambda": "mask",
+    "layers.Bidirectional": "weights",
+    "layers.Input": "ragged sparse type_spec batch_input_shape",
+    "layers.InputLayer": "input_tensor ragged sparse type_spec batch_input_shape",
+    "layers.Concatenate": "mode concat_axis",
+    "layers.MultiHeadAttention": "head_size causal",
+    "layers.Attention": "causal",
+    "optimizers.SGD": "decay nesterovs",
+    "optimizers.Adam": "lr eps l2",
+    "optimizers.RMSprop": "lr decay eps",
+    "optimizers.Nadam": "schedule_decay",
+    "optimizers.Ftrl": "l2",
+    "losses.Huber": "epsilon",
+    "losses.BinaryCrossentropy": "pos_weight weight",
+    "losses.CategoricalCrossentropy": "class_weight",
+    "losses.SparseCategoricalCrossentropy": "label_smoothing",
+    "metrics.F1Score": "beta",
+    "callbacks.EarlyStopping": "epsilon delta metric",
+    "callbacks.ReduceLROnPlateau": "min_learning_rate",
+    "callbacks.ModelCheckpoint": "options path save_best",
+    "callbacks.TensorBoard": "batch_size embeddings_layer_names",
+    "callbacks.CSVLogger": "path",
+    "callbacks.LearningRateScheduler": "func",
+    "Model.fit": "use_multiprocessing max_queue_size validation_batches generator "
+    "samples_per_epoch nb_val_samples nb_worker class_weights sample_weights data",
+    "Model.compile": "target_tensors lr metric losses distribute loss_function",
+    "Model.evaluate": "workers show_accuracy generator",
+    "Model.predict": "workers",
+    "Model.save": "include_optimizer signatures options save_traces zipped",
+    "Model.load_weights": "skip_mismatch options",
+    "Model.train_on_batch": "reset_metrics",
+    "Model.predict_on_batch": "training",
+    "Model": "output layers",
+    "load_model": "options custom_object",
+    "initializers.RandomNormal": "std loc scale",
+    "initializers.RandomUniform": "low high",
+    "initializers.Orthogonal": "scale",
+    "regularizers.L1": "l1_ratio",
+    "constraints.MaxNorm": "m",
+    "optimizers.schedules.ExponentialDecay": "lr learning_rate",
+    "utils.to_categorical": "nb_classes dtype",
+    "utils.pad_sequences": "max_len",
+    "utils.normalize": "ord",
+}
+
+
+@pytest.mark.parametrize(
+    ("where", "keyword"), [(w, k) for w, names in OTHERS.items() for k in names.split()]
+)
+def test_words_of_others_have_a_cure(where, keyword):
+    with pytest.raises(TypeError) as refused:
+        inside(onefit, where)(**{keyword: 1})
+    sentence = str(refused.value).split("; expected", 1)[1]
+    assert ". " in sentence
+    assert sentence.endswith(".")
+
+
+def test_a_method_is_named_by_the_class_that_people_hold():
+    model = onefit.Sequential()
+    for call, name in (
+        (lambda: model.compile(lr=1), "Sequential.compile: "),
+        (lambda: model.fit(nb_epoch=1), "Sequential.fit: "),
+        (lambda: onefit.Model(input=1), "Model: "),
+    ):
+        with pytest.raises(TypeError) as refused:
+            call()
+        assert str(refused.value).startswith(name)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_attributes_of_keras_models_have_a_cure(name):
+    model = onefit.Sequential()
+    assert not hasattr(model, name)
+    with pytest.raises(AttributeError, match=r"(Write|The) .*\.$"):
+        getattr(model, name)
+    with pytest.raises(AttributeError, match=r"no attribute 'other'$"):
+        _ = model.other
 
 
 @pytest.mark.parametrize(("where", "keyword", "told"), KERAS_2)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.test_util import check_grads
 
 import onefit
 from onefit import layers, metrics, ops
@@ -272,6 +273,7 @@ def test_several_arguments_nests_and_static_ones():
 def test_masks_pass_through_and_reach_a_call_that_asks():
     class Count(layers.Layer):
         def call(self, x, mask=None):
+            mask = ops.ones(ops.shape(x)[:2]) if mask is None else mask
             return ops.sum(ops.cast(mask, "float32"), -1, keepdims=True)
 
     class Through(layers.Layer):
@@ -326,7 +328,9 @@ def test_penalties_of_calls_weights_and_activities_are_in_the_loss():
         def call(self, x):
             return x
 
-    assert float(Kept(activity_regularizer="l1").losses == []) == 1.0
+    kept = Kept(activity_regularizer="l1")
+    kept(ones)
+    assert float(kept.losses[0]) == pytest.approx(0.01 * 12 / 4)
 
 
 def test_constraints_hold():
@@ -396,6 +400,39 @@ def test_wrappers_of_the_library_take_them():
     assert len(distributed.weights) == 3
 
 
+class Cell(layers.Layer):
+    """A recurrent cell: h = x w + h u."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+
+    def build(self, input_shape):
+        self.w = self.add_weight(shape=(input_shape[-1], self.units), name="w")
+        self.u = self.add_weight(shape=(self.units, self.units), name="u")
+
+    def call(self, inputs, states):
+        h = inputs @ self.w + states[0] @ self.u
+        return h, [h]
+
+
+def test_cells_are_carried_along_sequences():
+    series = rng.normal(size=(2, 3, 4)).astype("float32")
+    layer = layers.RNN(Cell(5), return_sequences=True)
+    y = layer(series)
+    w, u = layer.get_weights()
+    h = np.zeros((2, 5))
+    for t in range(3):
+        h = series[:, t] @ w + h @ u
+        np.testing.assert_allclose(y[:, t], h, rtol=1e-5, atol=1e-6)
+    assert layers.RNN([Cell(5), Cell(6)])(series).shape == (2, 6)
+    assert layers.Bidirectional(layers.RNN(Cell(5)))(series).shape == (2, 10)
+    model = onefit.Sequential([layers.RNN(Cell(5)), layers.Dense(1)])
+    model.compile("adam", "mse")
+    losses = model.fit(series, np.ones((2, 1)), epochs=50, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+
+
 @every
 def test_training_brings_the_loss_down(make):
     model = make()
@@ -452,6 +489,10 @@ def test_the_layers_of_a_model_are_its_attributes():
     net.build((None, 4))
     assert [type(layer).__name__ for layer in net.layers] == ["Block", "Dense"]
     assert net.get_layer("block") is net.block
+    lines = []
+    net.summary(print_fn=lines.append)
+    assert "block (Block)" in lines[0]
+    assert "(None, 5)" in lines[0]
     assert net.count_params() == sum(np.size(w) for w in net.get_weights())
     assert net.built
 
@@ -469,7 +510,7 @@ def test_a_model_in_an_eager_loop_learns():
     assert float(net.block.first.seen) == 20.0
 
 
-# Copies and files -----------------------------------------------------------------------
+# Copies and files -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -662,4 +703,4 @@ def test_gradients_by_finite_differences_in_float64():
             y = layer.forward(params, slot.state, x, training=True, key=None).output
             return jnp.sum(jnp.sin(y))
 
-        jax.test_util.check_grads(f, (params,), order=1, modes=["rev"], atol=1e-5)
+        check_grads(f, (params,), order=1, modes=["rev"], atol=1e-5)

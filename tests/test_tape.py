@@ -575,6 +575,122 @@ class Scaled(Layer):
         return x * params["gain"]
 
 
+class Shifted(Layer):
+    """Written as a call, with a weight of its own, a state and a layer inside."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = Dense(3, "tanh", kernel_regularizer="l2")
+        self.count = Variable(0.0, trainable=False)
+
+    def build(self, input_shape):
+        self.shift = self.add_weight(shape=(3,), initializer="ones")
+
+    def call(self, x):
+        self.count.assign_add(1.0)
+        return self.inner(x) * self.shift
+
+
+class Whole(onefit.Model):
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = Shifted(), Dense(1)
+
+    def call(self, x, training=False):
+        return self.head(self.body(x)) * (2.0 if training else 1.0)
+
+
+@pytest.mark.parametrize("make", [Shifted, Whole])
+def test_layers_and_models_written_as_a_call(make):
+    layer = make()
+    layer(X)
+    body = getattr(layer, "body", layer)
+    before = float(body.count)
+    with GradientTape() as tape:
+        j = (layer(X, training=True) ** 2).sum()
+    variables = layer.trainable_variables
+    got = tape.gradient(j, variables)
+    assert float(body.count) == before + 1.0
+
+    def cost(values, rest):
+        return (layer.stateless_call(values, rest, X, training=True)[0] ** 2).sum()
+
+    values = [jnp.asarray(v.value) for v in variables]
+    rest = [v.value for v in layer.non_trainable_variables]
+    for g, expected in zip(got, jax.grad(cost)(values, rest), strict=True):
+        np.testing.assert_allclose(g, expected, rtol=1e-5)
+    with GradientTape() as tape:  # a pure call reads what it is given, and no variable
+        tape.watch(values)
+        j = cost(values, rest)
+    for g, expected in zip(tape.gradient(j, values), got, strict=True):
+        np.testing.assert_allclose(g, expected, rtol=1e-5)
+    assert tape.watched_variables() == ()
+
+
+class Slope(Layer):
+    """A tape inside a call: the output is the derivative of another layer's."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = Dense(1, use_bias=False, activation=lambda z: z**3)
+
+    def call(self, x):
+        with GradientTape() as tape:
+            tape.watch(x)
+            y = self.inner(x)
+        return tape.gradient(y, x)
+
+
+def test_a_tape_inside_a_call():
+    layer = Slope()
+    x = np.array([[1.0, 2.0]], "float32")
+    layer(x)
+    layer.inner.kernel.assign([[1.0], [0.5]])
+    # z = 2, y = z³, dy/dx = 3 z² w = 12 w
+    np.testing.assert_allclose(layer(x), [[12.0, 6.0]])
+    with GradientTape() as tape:
+        j = layer(x)[0, 0]
+    # d(3 z² w₀)/dw = 6 z w₀ x + 3 z² e₀ = 12 x + 12 e₀
+    np.testing.assert_allclose(tape.gradient(j, layer.inner.kernel), [[24.0], [24.0]])
+
+
+class Smooth(Whole):
+    """A step with a tape inside a tape: the slope of the output is kept small."""
+
+    def train_step(self, data):
+        x, y = data
+        x = jnp.asarray(x)
+        with GradientTape() as tape:
+            with GradientTape() as inner:
+                inner.watch(x)
+                out = self(x, training=True)
+            slope = inner.gradient(out, x)
+            loss = ((out - y) ** 2).mean() + (slope**2).mean()
+        variables = self.trainable_variables
+        grads = tape.gradient(loss, variables)
+        self.optimizer.apply_gradients(zip(grads, variables, strict=True))
+        return {"loss": loss}
+
+
+def test_inside_the_step_of_a_fit():
+    model = Smooth()
+    model(X)
+    model.compile(onefit.optimizers.SGD(0.1), "mse")
+    start = [jnp.asarray(v.value) for v in model.trainable_variables]
+
+    def cost(values):
+        rest = [v.value for v in model.non_trainable_variables]
+        run = lambda x: model.stateless_call(values, rest, x, training=True)[0]  # noqa: E731
+        slope = jax.grad(lambda x: run(x).sum())(X)
+        return ((run(X) - Y) ** 2).mean() + (slope**2).mean()
+
+    loss, grads = jax.value_and_grad(cost)(start)
+    history = model.fit(X, Y, batch_size=4, verbose=0)
+    np.testing.assert_allclose(history.history["loss"], [loss], rtol=1e-5)
+    for v, w, g in zip(model.trainable_variables, start, grads, strict=True):
+        np.testing.assert_allclose(v.numpy(), w - 0.1 * g, rtol=1e-4, atol=1e-6)
+
+
 def test_xor_is_learned():
     onefit.config.set_random_seed(1)
     model = network(Dense(8, "tanh"), Scaled(), Dense(1, "sigmoid"))

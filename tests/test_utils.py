@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import onefit
-from onefit import config
+from onefit import config, utils
 from onefit.utils import (
     normalize,
     pad_sequences,
@@ -288,3 +288,83 @@ def test_a_seed_repeats_everything_after_it():
     set_random_seed(8)
     other = onefit.layers.Dense(3).build((None, 2)).get_weights()[0]
     assert not np.array_equal(other.ravel(), first[:6])
+
+
+# Models, names, bars ------------------------------------------------------------------
+
+
+def test_names_that_are_shared_are_one_thing():
+    from onefit import backend, custom, saving
+
+    assert utils.get_custom_objects is custom.get_custom_objects
+    assert utils.custom_object_scope is saving.custom_object_scope
+    assert utils.clear_session is backend.clear_session
+    for name in utils.__all__:
+        assert getattr(utils, name).__doc__, name
+
+
+def test_a_bar_for_loops_of_ones_own(capsys):
+    bar = utils.Progbar(4, width=4, interval=0, stateful_metrics=["accuracy"])
+    for i in range(4):
+        bar.add(1, [("loss", i), ("accuracy", i / 4)])
+    out = capsys.readouterr().out
+    last = out.split("\r")[-1]
+    assert last == "4/4 ━━━━ loss: 1.5000 - accuracy: 0.7500\n"
+    assert "2/4 ━━── loss: 0.5000 - accuracy: 0.2500" in out
+    bar = utils.Progbar(2, verbose=2)
+    bar.update(1, [("loss", 1.0)])
+    assert capsys.readouterr().out == ""
+    bar.update(2, [("loss", 3.0)])
+    assert capsys.readouterr().out == "2/2 loss: 2.0000\n"
+    utils.Progbar(None, verbose=0).update(3)
+    assert capsys.readouterr().out == ""
+    with pytest.raises(ValueError, match="received verbose=3"):
+        utils.Progbar(1, verbose=3)
+
+
+def test_a_model_in_the_dot_language(tmp_path):
+    x = onefit.Input((3,))
+    inner = onefit.Sequential([onefit.Input((3,)), onefit.layers.Dense(4)], name="in")
+    y = onefit.layers.add([inner(x), onefit.layers.Dense(4, name="side")(x)])
+    model = onefit.Model(x, y)
+    dot = utils.model_to_dot(model, show_shapes=True, show_layer_activations=True)
+    text = dot.to_string()
+    assert text.startswith('digraph "functional" {')
+    assert 'label="side\\nDense\\nactivation: linear\\nshape: (None, 4)"' in text
+    assert text.count("->") == 4
+    nested = str(utils.model_to_dot(model, expand_nested=True))
+    assert 'subgraph "cluster_' in nested
+    assert nested.count("Dense") == 2
+    dot.write(tmp_path / "model.dot")
+    assert (tmp_path / "model.dot").read_text() == text
+
+
+def test_parts_of_a_step():
+    x, y, w = np.ones(2), np.zeros(2), np.ones(2)
+    for parts in [(x,), (x, y), (x, y, w)]:
+        packed = utils.pack_x_y_sample_weight(*parts)
+        found = utils.unpack_x_y_sample_weight(packed)
+        assert found == (*parts, *[None] * (3 - len(parts)))
+
+
+def test_where_a_value_of_a_graph_comes_from():
+    a, b = onefit.Input((2,)), onefit.Input((2,))
+    y = onefit.layers.add([onefit.layers.Dense(2)(a), b])
+    assert {id(t) for t in utils.get_source_inputs(y)} == {id(a), id(b)}
+
+
+# Batches by number --------------------------------------------------------------------
+
+
+def test_a_pydataset_without_a_length_has_no_end():
+    class Endless(onefit.utils.PyDataset):
+        def __getitem__(self, index):
+            return np.ones((2, 1))
+
+    assert Endless().num_batches is None
+    assert onefit.utils.Sequence is onefit.utils.PyDataset
+
+
+def test_workers_of_a_pydataset_are_counted():
+    with pytest.raises(ValueError, match=r"PyDataset: received workers=1.5; expected"):
+        onefit.utils.PyDataset(workers=1.5)

@@ -11,6 +11,7 @@ from onefit import (  # noqa: E402
     activations,
     config,
     constraints,
+    data,
     initializers,
     layers,
     losses,
@@ -26,6 +27,7 @@ from onefit.variables import Variable  # noqa: E402
 
 if TYPE_CHECKING:
     from onefit import (
+        backend,
         callbacks,
         datasets,
         guide,
@@ -33,7 +35,10 @@ if TYPE_CHECKING:
         ops,
         plots,
         population,
+        preprocessing,
         random,
+        saving,
+        tree,
         utils,
     )
     from onefit.guide.suggest import suggest
@@ -41,6 +46,12 @@ if TYPE_CHECKING:
     from onefit.tape import GradientTape
 
 __version__ = "0.1.0"
+
+
+def version() -> str:
+    """The version of onefit, as `__version__`."""
+    return __version__
+
 
 __all__ = [
     "GradientTape",
@@ -51,9 +62,11 @@ __all__ = [
     "Sequential",
     "Variable",
     "activations",
+    "backend",
     "callbacks",
     "config",
     "constraints",
+    "data",
     "datasets",
     "guide",
     "initializers",
@@ -67,23 +80,58 @@ __all__ = [
     "optimizers",
     "plots",
     "population",
+    "preprocessing",
     "random",
     "regularizers",
+    "saving",
     "suggest",
+    "tree",
     "utils",
 ]
 
 # What many programs never use is imported when it is first asked for (PEP 562).
 _HOMES = {
+    "DTypePolicy": "onefit.config",
+    "Initializer": "onefit.initializers",
+    "InputSpec": "onefit.layers",
+    "Loss": "onefit.losses",
+    "Metric": "onefit.metrics",
+    "Optimizer": "onefit.optimizers",
+    "Regularizer": "onefit.regularizers",
+    "name_scope": "onefit.backend",
     "GradientTape": "onefit.tape",
     "load_model": "onefit.models",
     "suggest": "onefit.guide.suggest",
 }
 
 
+# Names of Keras that have no place here, with the reason.
+_ABSENT = {
+    "Function": "a graph of layers is a Model: write Model(inputs, outputs)",
+    "Operation": "an operation of a graph is a Layer: write a class of that",
+    "Quantizer": "weights are not quantised; export to ONNX and quantise the file",
+    "RematScope": "memory is not traded for time; write smaller batches",
+    "StatelessScope": "write layer.stateless_call(trainable, non_trainable, x)",
+    "SymbolicScope": "write onefit.Input, which gives values of a graph",
+    "device": "write `with jax.default_device(...)`",
+    "distillation": "write a train_step of your own",
+    "distribution": "give fit to jax.sharding; one machine is the usual",
+    "dtype_policies": "write dtype='float32' for a layer",
+    "export": "write onefit.interop.onnx.export(model, path)",
+    "mixed_precision": "write dtype='bfloat16' for the layers that compute in it",
+    "quantizers": "weights are not quantised; export to ONNX and quantise the file",
+    "remat": "memory is not traded for time; write smaller batches",
+    "visualization": "write onefit.plots",
+}
+
+
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
+    if name == "KerasTensor":  # what Input gives
+        return importlib.import_module("onefit.layers.symbolic").Tensor
+    if name in _ABSENT:
+        raise AttributeError(f"onefit.{name}: {_ABSENT[name]}.")
     if name in __all__:
         return importlib.import_module(f"onefit.{name}")
     raise AttributeError(f"module 'onefit' has no attribute {name!r}")

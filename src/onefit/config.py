@@ -4,25 +4,76 @@ import contextlib
 import contextvars
 import itertools
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from onefit.errors import invalid, is_whole
+from onefit.errors import invalid, is_whole, unknown
 
 if TYPE_CHECKING:
     import jax
 
 __all__ = [
+    "DTypePolicy",
+    "backend",
+    "disable_flash_attention",
+    "disable_interactive_logging",
+    "disable_traceback_filtering",
+    "dtype_policy",
+    "enable_flash_attention",
+    "enable_interactive_logging",
+    "enable_traceback_filtering",
+    "enable_unsafe_deserialization",
     "epsilon",
     "floatx",
     "generator",
+    "image_data_format",
+    "is_flash_attention_enabled",
+    "is_interactive_logging_enabled",
+    "is_nnx_enabled",
+    "is_traceback_filtering_enabled",
+    "max_epochs",
+    "max_steps_per_epoch",
     "precision",
+    "set_backend",
+    "set_dtype_policy",
+    "set_epsilon",
     "set_floatx",
+    "set_image_data_format",
+    "set_max_epochs",
+    "set_max_steps_per_epoch",
     "set_random_seed",
 ]
 
+
+class DTypePolicy(NamedTuple):
+    """The type of a layer's numbers, of its weights as of what it computes.
+
+    Attributes:
+        name: The type: "float32".
+    """
+
+    name: str
+
+    @property
+    def compute_dtype(self) -> str:
+        """The type that the layer computes in."""
+        return self.name
+
+    @property
+    def variable_dtype(self) -> str:
+        """The type of the weights."""
+        return self.name
+
+    @property
+    def quantization_mode(self) -> None:
+        """None: weights are never quantized."""
+        return None
+
+
 _floatx = "float32"
+_image_data_format = "channels_last"
+_interactive = True
 _floatx_here: contextvars.ContextVar[str | None] = contextvars.ContextVar(
     "floatx", default=None
 )
@@ -82,6 +133,195 @@ def epsilon() -> float:
     return 1e-7
 
 
+def set_epsilon(value: float) -> None:
+    """Refused but for 1e-7, which the formulas of losses and layers are written for.
+
+    Raises:
+        ValueError: Another value.
+    """
+    if value != epsilon():
+        raise invalid(
+            "set_epsilon",
+            repr(value),
+            f"{epsilon()}",
+            "give epsilon= to the layer or the optimizer that is to have another",
+        )
+
+
+def image_data_format() -> str:
+    """Where the channels of images stand, if a layer is not told: 'channels_last'."""
+    return _image_data_format
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Sets where the channels of images stand in layers that are not told.
+
+    Raises:
+        ValueError: Anything but 'channels_last' and 'channels_first'.
+
+    >>> set_image_data_format("channels_first")
+    >>> onefit.layers.Conv2D(3, 2).data_format
+    'channels_first'
+    >>> set_image_data_format("channels_last")
+    """
+    global _image_data_format  # noqa: PLW0603
+    known = ("channels_last", "channels_first")
+    if data_format not in known:
+        raise unknown("image_data_format", data_format, known)
+    _image_data_format = data_format
+
+
+def backend() -> str:
+    """What computes: 'jax'."""
+    return "jax"
+
+
+def set_backend(backend: str) -> None:
+    """Refused but for 'jax'.
+
+    Raises:
+        ValueError: Another backend.
+    """
+    if backend != "jax":
+        raise invalid("set_backend", repr(backend), "'jax', which onefit is made of")
+
+
+def dtype_policy() -> DTypePolicy:
+    """The float type of the library, as an object with Keras' names."""
+    return DTypePolicy(floatx())
+
+
+def set_dtype_policy(policy: str | DTypePolicy) -> None:
+    """As `set_floatx`, of a policy or its name.
+
+    Raises:
+        ValueError: Anything but 'float32' and 'float64'.
+    """
+    name = policy if isinstance(policy, str) else policy.name
+    if name not in ("float32", "float64"):
+        raise invalid(
+            "set_dtype_policy",
+            repr(name),
+            "'float32' or 'float64'",
+            "give the layers dtype='bfloat16' that are to compute in it",
+        )
+    set_floatx(name)
+
+
+def enable_interactive_logging() -> None:
+    """verbose='auto' shows how a fit goes on: the usual."""
+    global _interactive  # noqa: PLW0603
+    _interactive = True
+
+
+def disable_interactive_logging() -> None:
+    """verbose='auto' shows nothing from here on."""
+    global _interactive  # noqa: PLW0603
+    _interactive = False
+
+
+def is_interactive_logging_enabled() -> bool:
+    """Whether verbose='auto' shows how a fit goes on."""
+    return _interactive
+
+
+def enable_traceback_filtering() -> None:
+    """Errors from inside JAX show the lines of programs alone: the usual."""
+    _filter_tracebacks("auto")
+
+
+def disable_traceback_filtering() -> None:
+    """Errors from inside JAX show its own lines, too."""
+    _filter_tracebacks("off")
+
+
+def _filter_tracebacks(how: str) -> None:
+    import jax
+
+    jax.config.update("jax_traceback_filtering", how)
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """Whether errors from inside JAX show the lines of programs alone."""
+    import jax
+
+    return jax.config.values["jax_traceback_filtering"] != "off"
+
+
+def enable_flash_attention() -> None:
+    """Refused: the compiler chooses how attention is computed.
+
+    Raises:
+        ValueError: Always.
+    """
+    raise invalid(
+        "enable_flash_attention",
+        "a request for one way of computing attention",
+        "the way that the compiler chooses",
+        "leave it out",
+    )
+
+
+def disable_flash_attention() -> None:
+    """Nothing to do: it is never asked for."""
+
+
+def is_flash_attention_enabled() -> bool:
+    """False: the compiler chooses how attention is computed."""
+    return False
+
+
+def is_nnx_enabled() -> bool:
+    """False: variables are onefit's own."""
+    return False
+
+
+def enable_unsafe_deserialization() -> None:
+    """Refused: nothing in a file is ever run.
+
+    Raises:
+        ValueError: Always.
+    """
+    raise invalid(
+        "enable_unsafe_deserialization",
+        "a request to run code of files",
+        "files that hold settings and numbers",
+        "hand over what is your own: load_model(path, custom_objects={'name': thing})",
+    )
+
+
+def max_epochs() -> None:
+    """None: fit runs the epochs that it is told."""
+
+
+def max_steps_per_epoch() -> None:
+    """None: an epoch has the steps that its data has."""
+
+
+def set_max_epochs(max_epochs: int | None) -> None:
+    """Refused but for None.
+
+    Raises:
+        ValueError: A number.
+    """
+    _no_limit("set_max_epochs", max_epochs, "write fit(..., epochs={})")
+
+
+def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
+    """Refused but for None.
+
+    Raises:
+        ValueError: A number.
+    """
+    fix = "write fit(..., steps_per_epoch={})"
+    _no_limit("set_max_steps_per_epoch", max_steps_per_epoch, fix)
+
+
+def _no_limit(where: str, value: int | None, fix: str) -> None:
+    if value is not None:
+        raise invalid(where, repr(value), "None", fix.format(value))
+
+
 def set_random_seed(seed: int) -> None:
     """Makes everything after it repeatable: initial weights, shuffling, dropout.
 
@@ -133,6 +373,11 @@ def new_key() -> "jax.Array":
 
     keys = _keys.get()
     return jax.random.key(new_seed()) if keys is None else next(keys)
+
+
+def seeds_drawn() -> int:
+    """How many seeds the stream has given: another number after code that draws."""
+    return _stream.n_children_spawned
 
 
 def seed_state() -> np.ndarray:

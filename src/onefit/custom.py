@@ -18,6 +18,7 @@ __all__ = [
     "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
+    "known",
     "lookup",
     "register_keras_serializable",
 ]
@@ -68,7 +69,7 @@ def register_keras_serializable(
             )
         whole = f"{package}>{title}"
         _objects[whole], _names[thing] = thing, whole
-        return thing
+        return thing  # pyright: ignore[reportReturnType] - isclass has narrowed it
 
     return register
 
@@ -125,11 +126,19 @@ def lookup(
     Those given come first, then those of the block, then those registered. Unless
     exact, a name without its package is enough where one package alone has it.
     """
-    known = {**_objects, **_scope.get(), **(given or {})}
-    if name in known or exact:
-        return known.get(name)
-    short = {id(v): v for k, v in known.items() if k.rpartition(">")[2] == name}
+    whole = {**_objects, **_scope.get(), **(given or {})}
+    if name in whole or exact:
+        return whole.get(name)
+    short = {id(v): v for k, v in whole.items() if k.rpartition(">")[2] == name}
     return next(iter(short.values())) if len(short) == 1 else None
+
+
+def known(given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """All of the user's classes and functions, by whole names and by short ones."""
+    whole = {**_objects, **_scope.get(), **(given or {})}
+    short = {name.rpartition(">")[2] for name in whole}
+    found = {name: lookup(name, given) for name in short - whole.keys()}
+    return whole | {name: thing for name, thing in found.items() if thing is not None}
 
 
 def get_registered_name(obj: Identifier) -> str:
@@ -139,10 +148,10 @@ def get_registered_name(obj: Identifier) -> str:
     'Dense'
     """
     try:
-        known = _names.get(obj)
+        name = _names.get(obj)
     except TypeError:  # what cannot be a key is not registered
-        known = None
-    return known or obj.__name__
+        name = None
+    return name or obj.__name__
 
 
 def get_registered_object(

@@ -393,7 +393,7 @@ class DescriptionType(type):
         """The object; one in Keras' style remembers what it was made with."""
         obj = super().__call__(*args, **kwargs)
         if cls.in_keras_style:
-            object.__setattr__(obj, "_given", (args, kwargs))
+            object.__setattr__(obj, "_made_with", (args, kwargs))
         return obj
 
 
@@ -422,7 +422,9 @@ class Description(metaclass=DescriptionType):
     """Whether the class writes its own `__init__`: its attributes are its structure."""
     _style: ClassVar[tuple[type | None, frozenset[str]]] = (None, frozenset())
     """The base of classes in Keras' style, and the methods by which one is known."""
-    _unseen: ClassVar[frozenset[str]] = frozenset({"_made", "_flat", "_given", "name"})
+    _unseen: ClassVar[frozenset[str]] = frozenset(
+        {"_made", "_flat", "_made_with", "name"}
+    )
     """Attributes that no program sees."""
     _carried: ClassVar[tuple[str, ...]] = ()
     """Attributes that are no settings, but that a program is made for."""
@@ -510,7 +512,7 @@ def arguments_of(obj: Any) -> Config:
     Raises:
         ValueError: What was given by place beyond the arguments' names.
     """
-    given = getattr(obj, "_given", None)
+    given = getattr(obj, "_made_with", None)
     own = type(obj).get_config.__module__
     plain = type(obj).__init__ is Description.__init__  # its arguments are settings
     if given is None or plain or not own.startswith("onefit."):

@@ -15,7 +15,7 @@ import numpy as np
 
 from onefit import config
 from onefit.errors import invalid, is_whole, mistyped
-from onefit.types import Array, ArrayLike, Config, Key, Shape
+from onefit.types import Array, ArrayLike, Config, Shape
 from onefit.variables import Variable
 
 __all__ = [
@@ -92,7 +92,7 @@ Seed: TypeAlias = int | SeedGenerator | jax.Array | None
 """What names a draw."""
 
 
-def key_of(seed: Seed) -> Key:
+def key_of(seed: Seed) -> Any:
     """The key of `jax.random` that a seed means.
 
     Raises:
@@ -128,7 +128,8 @@ def normal(
     Array([-1.0975,  0.475 ], dtype=float32)
     """
     dtype = dtype or config.floatx()
-    return jax.random.normal(key_of(seed), _shape(shape), dtype) * stddev + mean
+    drawn = jax.random.normal(key_of(seed), _shape(shape), dtype)
+    return drawn * jnp.asarray(stddev) + jnp.asarray(mean)
 
 
 def truncated_normal(
@@ -145,7 +146,7 @@ def truncated_normal(
     """
     dtype = dtype or config.floatx()
     drawn = jax.random.truncated_normal(key_of(seed), -2.0, 2.0, _shape(shape), dtype)
-    return drawn * stddev + mean
+    return drawn * jnp.asarray(stddev) + jnp.asarray(mean)
 
 
 def uniform(
@@ -163,7 +164,8 @@ def uniform(
     dtype = jnp.dtype(dtype or config.floatx())
     if jnp.issubdtype(dtype, jnp.integer):
         return randint(shape, minval, maxval, dtype, seed)
-    return jax.random.uniform(key_of(seed), _shape(shape), dtype, minval, maxval)
+    low, high = jnp.asarray(minval), jnp.asarray(maxval)
+    return jax.random.uniform(key_of(seed), _shape(shape), dtype, low, high)
 
 
 def randint(
@@ -180,7 +182,8 @@ def randint(
     """
     if not jnp.issubdtype(jnp.dtype(dtype), jnp.integer):
         raise invalid("randint", f"dtype={dtype!r}", "a type of whole numbers")
-    return jax.random.randint(key_of(seed), _shape(shape), minval, maxval, dtype)
+    low, high = jnp.asarray(minval), jnp.asarray(maxval)
+    return jax.random.randint(key_of(seed), _shape(shape), low, high, dtype)
 
 
 def categorical(
@@ -281,7 +284,7 @@ def shuffle(x: ArrayLike, axis: int = 0, seed: Seed = None) -> Array:
 
     Differs from Keras on JAX, which shuffles the columns of a matrix apart.
 
-    >>> shuffle(np.arange(4), seed=2)
-    Array([3, 2, 1, 0], dtype=int32)
+    >>> shuffle(np.arange(4), seed=3)
+    Array([1, 3, 2, 0], dtype=int32)
     """
     return jax.random.permutation(key_of(seed), jnp.asarray(x), axis)

@@ -7,21 +7,22 @@ classes by `refuse_unknown`, functions by standing under `keras_keywords`.
 import difflib
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import ParamSpec, TypeVar
 
 from onefit.errors import mistyped
 
-__all__ = ["cure", "keras_keywords", "refuse_unknown"]
+__all__ = ["METHODS", "cure", "keras_keywords", "refuse_unknown"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 # The same thing by another name. The first of these names that there is, is meant.
 RENAMED: dict[str, tuple[str, ...]] = {
-    "lr": ("learning_rate",),
+    "lr": ("learning_rate", "initial_learning_rate"),
     "eps": ("epsilon", "min_delta"),
-    "epsilon": ("min_delta",),
+    "epsilon": ("min_delta", "delta"),
     "beta1": ("beta_1",),
     "beta2": ("beta_2",),
     "schedule_decay": ("weight_decay",),
@@ -33,6 +34,10 @@ RENAMED: dict[str, tuple[str, ...]] = {
     "subsample_length": ("strides",),
     "subsample": ("strides",),
     "stride": ("strides",),
+    "length": ("size",),
+    "dims": ("target_shape",),
+    "concat_axis": ("axis",),
+    "head_size": ("key_dim",),
     "pool_length": ("pool_size",),
     "atrous_rate": ("dilation_rate",),
     "border_mode": ("padding",),
@@ -52,6 +57,14 @@ RENAMED: dict[str, tuple[str, ...]] = {
     "bias": ("use_bias",),
     "output_dim": ("units",),
     "p": ("rate",),
+    "level": ("rate",),
+    "loc": ("mean",),
+    "scale": ("stddev", "gain"),
+    "low": ("minval",),
+    "high": ("maxval",),
+    "dist": ("distribution",),
+    "m": ("max_value",),
+    "l2": ("l2_regularization_strength",),
     "sigma": ("stddev",),
     "causal": ("use_causal_mask",),
     "nb_val_samples": ("validation_steps",),
@@ -67,6 +80,16 @@ RENAMED: dict[str, tuple[str, ...]] = {
     "name": ("identifier",),
     "initial_lr": ("initial_learning_rate",),
     "max_norm": ("max_value",),
+    "metric": ("monitor",),
+    "min_learning_rate": ("min_lr",),
+    "path": ("filepath", "filename"),
+    "func": ("schedule",),
+    "generator": ("x",),
+    "data": ("x",),
+    "loss_function": ("loss",),
+    "nb_classes": ("num_classes",),
+    "max_len": ("maxlen",),
+    "ord": ("order",),
 }
 
 _ALONE = "leave it out: "
@@ -148,7 +171,46 @@ ADVICE: dict[str, str] = {
     "recursive": f"{_ALONE}models inside are cloned, too",
     "custom_objects": "hand over the class or the function itself",
     "preferred_backend": f"{_ALONE}arrays are numpy's",
+    "batch_size": "write batch_size={value!r} in fit, or in Input",
+    "type_spec": f"{_ALONE}shape and dtype say it",
+    "dtype": "write .astype({value!r}) after it",
+    "dropout": "add the layer SpatialDropout1D({value!r}) after this one",
+    "causal": "write padding='causal'",
+    "l2": "write kernel_regularizer='l2' in the layers, or AdamW",
+    "l1_ratio": "write L1L2(l1, l2)",
+    "pos_weight": "write class_weight={{0: 1.0, 1: {value!r}}} in fit",
+    "weight": "write class_weight or sample_weight in fit",
+    "class_weight": "write class_weight={value!r} in fit",
+    "label_smoothing": "write one-hot targets, onefit.utils.to_categorical(y), and "
+    "CategoricalCrossentropy(label_smoothing={value!r})",
+    "beta": "write FBetaScore(beta={value!r})",
+    "distribute": f"{_ALONE}a fit is one compiled program",
+    "from_serialized": f"{_ALONE}a fit is one compiled program",
+    "pss_evaluation_shards": f"{_ALONE}a fit is one compiled program",
+    "save_traces": f"{_ALONE}there is one way to write a file",
+    "reset_metrics": f"{_ALONE}each call begins its metrics anew",
+    "training": "write model(x, training={value!r})",
+    "lr": "write optimizer=onefit.optimizers.Adam({value!r})",
+    "layers": "write Sequential(layers), or Model(inputs, outputs)",
 }
+
+
+METHODS: dict[str, str] = {
+    "add_metric": "Write metrics=[...] in compile.",
+    "compiled_loss": "Write model.loss.",
+    "compiled_metrics": "Write model.metrics.",
+    "evaluate_generator": "Write model.evaluate(...).",
+    "export": "Write onefit.interop.onnx.export(model, 'model.onnx') to serve it.",
+    "fit_generator": "Write model.fit(...).",
+    "predict_classes": "Write model.predict(x).argmax(axis=-1) for a softmax, "
+    "(model.predict(x) > 0.5).astype(int) for a sigmoid.",
+    "predict_generator": "Write model.predict(...).",
+    "predict_proba": "Write model.predict(x): the outputs of softmax and sigmoid are "
+    "probabilities.",
+    "sample_weights": "Write sample_weight=... in fit.",
+    "to_yaml": "Write model.to_json().",
+}
+"""Attributes of Keras' models that ours have not, and what to write instead."""
 
 
 def cure(name: str, value: object, names: Iterable[str]) -> str:
@@ -202,12 +264,18 @@ def keras_keywords(function: Callable[P, R]) -> Callable[P, R]:
     TypeError: load: received an argument 'safe_mode'; expected path or compile. \
 Leave it out: nothing in a file is ever run, so there is no other mode.
     """
-    names = [name for name in inspect.signature(function).parameters if name != "self"]
+    taken = [*inspect.signature(function).parameters]
+    names = [name for name in taken if name != "self"]
+    known = {*names}
     where = function.__qualname__.removesuffix(".__init__")
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        refuse_unknown(where, kwargs, names, "argument")
+        if not kwargs.keys() <= known:
+            place = where
+            if args and taken[0] == "self":  # the class that people hold, not its base
+                place = re.sub(r"^\w+", type(args[0]).__name__, where)
+            refuse_unknown(place, kwargs, names, "argument")
         return function(*args, **kwargs)
 
     return checked

@@ -1,23 +1,91 @@
-"""Small helpers for arrays, by Keras' names: everything here is plain numpy."""
+"""Small helpers by the names of `keras.utils`: for arrays, models and names."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import importlib
+from collections import abc
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 
 from onefit import config
-from onefit.config import set_random_seed
-from onefit.errors import invalid, mistyped, unknown
+from onefit.backend import clear_session, is_keras_tensor, standardize_dtype
+from onefit.config import (
+    disable_interactive_logging,
+    enable_interactive_logging,
+    is_interactive_logging_enabled,
+    set_random_seed,
+)
+from onefit.custom import (
+    CustomObjectScope,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+)
+from onefit.data.batch import unpack_x_y_sample_weight
+from onefit.errors import invalid, is_whole, mistyped, unknown
+from onefit.layers.symbolic import Tensor
+from onefit.plots.diagram import plot_model
+from onefit.plots.dot import model_to_dot
+from onefit.saving import (
+    custom_object_scope,
+    deserialize_keras_object,
+    serialize_keras_object,
+)
+from onefit.spellings import keras_keywords
+from onefit.training.progbar import Progbar
+from onefit.types import Tree
+
+if TYPE_CHECKING:
+    from onefit.preprocessing.feature_space import FeatureSpace
 
 __all__ = [
+    "CustomObjectScope",
+    "FeatureSpace",
+    "Progbar",
+    "PyDataset",
+    "Sequence",
+    "clear_session",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "disable_interactive_logging",
+    "enable_interactive_logging",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
+    "get_source_inputs",
+    "is_interactive_logging_enabled",
+    "is_keras_tensor",
+    "model_to_dot",
     "normalize",
+    "pack_x_y_sample_weight",
     "pad_sequences",
+    "plot_model",
+    "register_keras_serializable",
+    "serialize_keras_object",
     "set_random_seed",
     "split_dataset",
+    "standardize_dtype",
     "to_categorical",
+    "unpack_x_y_sample_weight",
 ]
 
 
+_HOMES = {"FeatureSpace": "onefit.preprocessing.feature_space"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'onefit.utils' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+@keras_keywords
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     """Class numbers as one-hot rows: y_k = 1 where k is the class, and 0 elsewhere.
 
@@ -86,6 +154,7 @@ def _odd(numbers: np.ndarray) -> np.ndarray:
     return numbers[~np.isfinite(numbers) | (np.floor(numbers) != numbers)]
 
 
+@keras_keywords
 def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
     """Vectors of norm 1, x / ‖x‖ along an axis; 0 stays 0.
 
@@ -109,8 +178,9 @@ def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
     return x / np.where(norm == 0, 1, norm).astype(x.dtype)
 
 
+@keras_keywords
 def pad_sequences(
-    sequences: Sequence[Any],
+    sequences: abc.Sequence[Any],
     maxlen: int | None = None,
     dtype: Any = "int32",
     padding: str = "pre",
@@ -316,3 +386,104 @@ def _counts(n: int, left: Any, right: Any) -> tuple[int, int]:
             "parts have rows and share none",
         )
     return meet, end - meet
+
+
+def pack_x_y_sample_weight(x: Tree, y: Tree = None, sample_weight: Tree = None) -> Tree:
+    """What a step is given, of its parts; the reverse of `unpack_x_y_sample_weight`.
+
+    >>> pack_x_y_sample_weight(1), pack_x_y_sample_weight(1, 2)
+    (1, (1, 2))
+    """
+    if sample_weight is not None:
+        return x, y, sample_weight
+    if y is not None:
+        return x, y
+    return (x,) if isinstance(x, list | tuple) else x
+
+
+def get_source_inputs(tensor: Tensor) -> list[Tensor]:
+    """The inputs that a value of a graph is computed from.
+
+    >>> x = onefit.Input((2,))
+    >>> get_source_inputs(onefit.layers.Dense(1)(x))[0] is x
+    True
+    """
+    found: list[Tensor] = []
+    rest, seen = [tensor], set()
+    while rest:
+        one = rest.pop()
+        before = jax.tree.leaves(one.call.sources)
+        if not before and not any(one is known for known in found):
+            found.append(one)
+        rest += [t for t in reversed(before) if id(t) not in seen]
+        seen |= {id(t) for t in before}
+    return found
+
+
+class PyDataset:
+    """Batches by number: derive yours from it, for data made or read as needed.
+
+    Write `__len__`, how many batches there are, and `__getitem__(index)`, which gives a
+    batch: (x, y), (x, y, sample_weight) or x. `fit`, `evaluate` and `predict` take it;
+    `fit` takes the batches in a random order unless `shuffle=False`.
+
+    Args:
+        workers: How many threads, or processes, make batches.
+        use_multiprocessing: Whether these are processes of their own, for batches whose
+            making is Python's own work. Each gets the data set as it is when an epoch
+            begins; it has to be a class that another process can import.
+        max_queue_size: How many batches may be ready before they are needed.
+
+    Raises:
+        ValueError: A number that cannot be.
+
+    Example:
+        >>> class Squares(PyDataset):
+        ...     def __len__(self):
+        ...         return 2
+        ...     def __getitem__(self, index):
+        ...         x = np.arange(4.0)[:, None] + 4 * index
+        ...         return x, x**2
+        >>> Squares(workers=2)[1][1].ravel()
+        array([16., 25., 36., 49.])
+
+    Source: Keras, `keras.utils.PyDataset`.
+    """
+
+    def __init__(
+        self,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
+        max_queue_size: int = 10,
+    ) -> None:
+        for name, value in (("workers", workers), ("max_queue_size", max_queue_size)):
+            if not is_whole(value, 0):
+                raise invalid("PyDataset", f"{name}={value!r}", "a whole number")
+        self.workers, self.max_queue_size = workers, max_queue_size
+        self.use_multiprocessing = use_multiprocessing
+
+    def __len__(self) -> int:
+        """How many batches there are; without it there is no end."""
+        raise NotImplementedError
+
+    def __getitem__(self, index: int) -> Any:
+        """The batch of this number, counted from 0."""
+        raise NotImplementedError
+
+    @property
+    def num_batches(self) -> int | None:
+        """How many batches there are; None without an end."""
+        try:
+            return len(self)
+        except NotImplementedError:
+            return None
+
+    def on_epoch_begin(self) -> None:
+        """Before an epoch."""
+
+    def on_epoch_end(self) -> None:
+        """After an epoch: the place to draw another order, say."""
+
+
+Sequence = PyDataset
+"""The old name of `PyDataset`."""

@@ -198,7 +198,8 @@ class Variable:
         # What an array can be asked (sum, T, astype, ...) the variable can be asked.
         if name.startswith("_"):
             raise AttributeError(name)
-        return getattr(self.value, name)
+        # To ask for what arrays do not have is not to compute with one.
+        return getattr(self.value if hasattr(jax.Array, name) else self._read(), name)
 
     def __getitem__(self, index: Any) -> Array:
         return self.value[index]

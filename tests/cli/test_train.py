@@ -191,4 +191,8 @@ def test_digits_that_float32_cuts_off_are_said(tmp_path, capsys):
     text = "when,goal\n" + "".join(f"{1700000000 + 3 * i},{i / 7}\n" for i in range(40))
     options = ["--epochs", "2", "--output", str(tmp_path / "out")]
     assert main(["train", table(tmp_path, text), *options]) == 0
-    assert "'when': numbers from 1700000000 to" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "'when': numbers from 1700000000 to" in told
+    assert "model.predict(x - subtract)" in told
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["subtract"] == {"when": 1700000000.0}

@@ -85,7 +85,7 @@ FITS = {
         r"x: received rows of different lengths; .*pad_sequences",
     ),
     "a generator": (
-        lambda: network().fit(iter([X]), LABELS),
+        lambda: onefit.population.fit(network(), iter([X]), LABELS, seeds=2),
         r"x: received batches one after another .a list_iterator.; expected arrays",
     ),
     "batch size": (

@@ -236,7 +236,7 @@ CASES = {
     ),
     "CVE-2026-1462, a vocabulary of any file": (
         layer("keras.layers", "StringLookup", {"vocabulary": "/etc/passwd"}),
-        "Unknown layer 'StringLookup'",
+        "vocabulary='/etc/passwd', another file",
     ),
     "CVE-2026-1462, a model in an initializer": (
         setting("kernel_initializer", node("keras.saving", "load_model",
@@ -285,10 +285,10 @@ def legacy(path):
 
 @pytest.mark.parametrize("ending", [".h5", ".hdf5", ".keras"])
 def test_cve_2025_9905_a_legacy_file(ending, tmp_path):
-    """The old format has no safe mode: it is not read, whatever it is called."""
+    """The old format has no safe mode in Keras: here it is read as any other file."""
     path = tmp_path / f"model{ending}"
     legacy(path)
-    named = "expected a .keras file" if ending != ".keras" else "an HDF5 file"
+    named = "which holds code" if ending != ".keras" else "an HDF5 file"
     refused(path, named)
 
 
@@ -302,6 +302,32 @@ def bomb(file, name, shape):
     del file[name]
     # In pieces of which none is there: the file stays small.
     file.create_dataset(name, shape, "f4", chunks=(1, 1024), compression="gzip")
+
+
+@pytest.mark.parametrize("shape", [(1 << 20, 1 << 20), (1 << 14, 1 << 14)])
+def test_a_shape_bomb_in_a_legacy_file(shape, tmp_path):
+    """Also where only the config asks for it."""
+    model = Sequential([Input((4,)), layers.Dense(3), layers.Dense(1)])
+    for there in (True, False):
+        model.save(tmp_path / "a.h5")
+        with h5py.File(tmp_path / "a.h5", "r+") as file:
+            config = json.loads(file.attrs["model_config"])
+            config["config"]["layers"][0]["config"]["batch_shape"] = [None, shape[0]]
+            config["config"]["layers"][1]["config"]["units"] = shape[1]
+            file.attrs["model_config"] = json.dumps(config)
+            if there:
+                bomb(file, "model_weights/dense/dense/0_kernel", shape)
+        refused(tmp_path / "a.h5", "declared|expected|many")
+
+
+def test_a_circle_and_a_link_in_a_legacy_file(tmp_path):
+    model = Sequential([Input((4,)), layers.Dense(3)])
+    for link in (h5py.SoftLink("/model_weights"), h5py.ExternalLink("b.h5", "/a")):
+        model.save(tmp_path / "a.h5")
+        with h5py.File(tmp_path / "a.h5", "r+") as file:
+            del file["model_weights/dense/dense"]
+            file["model_weights/dense/dense"] = link
+        refused(tmp_path / "a.h5", "a link")
 
 
 @pytest.mark.parametrize("shape", [(1 << 20, 1 << 20), (1 << 14, 1 << 14)])

@@ -441,9 +441,12 @@ BAD = {
         "received",
     ),
     "a text to add": (argument("text", "add"), "received"),
-    "an unknown operation": (operation("Relu"), "'add': received the operation 'Relu'"),
+    "an unknown operation": (operation("Rleu"), "'add': received the operation 'Rleu'"),
     "an operation of os": (operation("system", "os"), "Unknown layer 'system'"),
-    "an operation of one": (arguments([1.0], "add"), "the operation 'Add' of 1 argum"),
+    "an operation of one": (
+        arguments([1.0], "add"),
+        "missing a required argument: 'x2'",
+    ),
     "an odd key": (
         lambda c: layer(c, "get_item")["inbound_nodes"][0]["args"].__setitem__(1, "0"),
         "received a call that it refuses",

@@ -112,6 +112,8 @@ PAIRS = [
      [Dense(3, "softmax")], ONE_HOT, CATEGORICAL, ["accuracy"]),
     ("regression-loss-on-classes", [Dense(1, "sigmoid")], TWO, "mse", None,
      [Dense(1, "sigmoid")], SHARE, "mse", None),
+    ("regression-loss-on-classes", [Dense(1, "tanh")], 2 * TWO - 1, "mse", None,
+     [Dense(1, "tanh")], 2 * SHARE - 1, "mse", None),
     ("classification-loss-on-numbers", [Dense(1, "sigmoid")], REAL, BINARY, None,
      [Dense(1, "sigmoid")], SHARE, BINARY, None),
     ("classification-loss-on-numbers", [Dense(3, "softmax")], REAL, SPARSE, None,

@@ -132,10 +132,6 @@ def test_a_clone_calls_its_layers_by_a_function():
 
 def test_what_other_rooms_do_is_refused_with_what_to_write():
     model = onefit.Sequential([onefit.Input((3,)), layers.Dense(2)], name="net")
-    with pytest.raises(ValueError, match=r"Sequential 'net'\.export: received format="):
-        model.export("folder")
-    with pytest.raises(ValueError, match=r"onnx.export\(model, 'a.onnx'\)"):
-        model.export("a.onnx", format="onnx")
     with pytest.raises(ValueError, match=r"Sequential 'net'\.quantize: received mode="):
         model.quantize("int8")
     with pytest.raises(TypeError, match="received a function; expected a number"):

@@ -463,9 +463,7 @@ def test_tensorboard_stops_the_program_only_where_it_must():
 
 
 def test_tensorboard_errors(monkeypatch):
-    with pytest.raises(
-        ValueError, match=r"profile_batch=\(4, 2\); expected the"
-    ):
+    with pytest.raises(ValueError, match=r"profile_batch=\(4, 2\); expected the"):
         TensorBoard(profile_batch=(4, 2))
     with pytest.raises(ValueError, match="update_freq=0; expected 'epoch' or a number"):
         TensorBoard(update_freq=0)
@@ -796,6 +794,16 @@ def test_an_average_is_validated():
     assert plain != swapped
     assert end == last
     assert swapped[-1] == pytest.approx(last, rel=1e-5)
+    held = [(HELD[0][:5], HELD[1][:5]), (HELD[0][5:], HELD[1][5:])]
+    model = made(optimizer=onefit.optimizers.SGD(0.1, use_ema=True))
+    history = fitted(
+        model,
+        SwapEMAWeights(),
+        shuffle=False,
+        validation_data=(pair for pair in held * 9),
+        validation_steps=2,
+    )
+    np.testing.assert_allclose(history.history["val_loss"], swapped, rtol=1e-5)
     with pytest.raises(ValueError, match="without a moving average"):
         fitted(made(), SwapEMAWeights())
     with pytest.raises(ValueError, match="swap_on_epoch=True; expected False"):

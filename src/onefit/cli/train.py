@@ -56,7 +56,9 @@ def train(arguments: argparse.Namespace) -> int:
     for note in _notes(table, [*columns, column], x, held):
         say(note)
     say()
-    x = x.astype(np.float32)
+    # Digits that float32 has no room for are still there in float64.
+    origin = np.where(digits_lost(x), x.min(0), 0.0)
+    x = (x - origin).astype(np.float32)
     kind = KINDS[goal.problem] or ("real" if goal.y.min() < 0 else "positive")
     idea = onefit.suggest(x[kept], goal.y[kept], _units(arguments.hidden), kind)
     for choice in idea.choices:
@@ -96,6 +98,7 @@ def train(arguments: argparse.Namespace) -> int:
     report = {
         "table": os.path.basename(table.path),
         "inputs": [table.header[i] for i in columns],
+        "subtract": _subtracted(table, columns, origin),
         "target": table.header[column],
         "problem": goal.problem,
         "classes": goal.classes,
@@ -111,8 +114,17 @@ def train(arguments: argparse.Namespace) -> int:
         say(f"  {path:<34} {what}")
     say("\nuse it from Python:")
     say(f"  model = onefit.load_model({paths[0]!r})")
-    say("  model.predict(x)   # a row an example, the columns as in report.json")
+    less = " - subtract" if origin.any() else ""
+    say(f"  model.predict(x{less})   # a row an example, the columns as in report.json")
     return 0
+
+
+def _subtracted(
+    table: Table, columns: list[int], origin: np.ndarray
+) -> dict[str, float]:
+    """What is subtracted from columns before anything else, by their names."""
+    pairs = zip(columns, origin.tolist(), strict=True)
+    return {table.header[c]: value for c, value in pairs if value}
 
 
 def _target_column(
@@ -154,7 +166,8 @@ def _notes(
             low, high = values.min(), values.max()
             notes.append(
                 f"column {table.header[c]!r}: numbers from {low:.15g} to {high:.15g} "
-                f"lose digits in float32; subtract {low:.15g} in the table first"
+                f"lose digits in float32; {low:.15g} is subtracted first, and has to "
+                "be before predict"
             )
     if len(held) < FEW_HELD:
         notes.append(f"{len(held)} held out: too few rows for a test that says much")

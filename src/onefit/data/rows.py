@@ -12,7 +12,16 @@ from onefit.errors import OnefitWarning, invalid, mistyped
 from onefit.networks.functional import by_name, several
 from onefit.types import Array, Data, Tree
 
-__all__ = ["as_array", "as_batch", "count", "refuse_nan", "split", "weigh"]
+__all__ = [
+    "as_array",
+    "as_batch",
+    "as_nest",
+    "count",
+    "is_stream",
+    "refuse_nan",
+    "split",
+    "weigh",
+]
 
 # Conversion ------------------------------------------------------------------------
 
@@ -49,14 +58,24 @@ def as_array(value: Data, where: str) -> Array:
     return _as_numbers(array, where)
 
 
+def is_stream(value: object) -> bool:
+    """Whether this gives batches one after another: a generator, loader or data set."""
+    if isinstance(value, list | tuple | dict | set | range | str | bytes):
+        return False
+    if any(hasattr(value, name) for name in ("to_numpy", "__array__", "detach")):
+        return False
+    if hasattr(value, "column_names") and hasattr(value, "features"):
+        return True  # of Hugging Face: it has a shape, too
+    return not hasattr(value, "shape") and (
+        hasattr(value, "__iter__") or hasattr(value, "__getitem__")
+    )
+
+
 def refuse_stream(value: object, where: str) -> None:
     """Refuses what gives batches one after another: generators, loaders, data sets."""
+    if not is_stream(value):
+        return
     endless = hasattr(value, "__next__")
-    table = any(hasattr(value, name) for name in ("shape", "to_numpy", "__array__"))
-    if table or isinstance(value, list | tuple | dict | set | range | str | bytes):
-        return
-    if not hasattr(value, "__iter__") and not hasattr(value, "__getitem__"):
-        return
     pairs = "itertools.islice(batches, steps)" if endless else "batches"
     raise mistyped(
         where,
@@ -110,13 +129,17 @@ def _as_numbers(array: Array, where: str) -> Array:
     if kind in "OUSMmc":
         text = next((v for v in array.ravel() if isinstance(v, str)), None)
         what = f"text such as {str(text)!r}" if text is not None else f"{array.dtype}"
-        encode = "labels, y = np.unique(y, return_inverse=True)"
-        raise mistyped(
-            where,
-            what,
-            "numbers",
-            f"write `{encode}`" if where == "y" else "turn it into numbers first",
-        )
+        fix = "turn it into numbers first"
+        if where == "y":
+            fix = "write `labels, y = np.unique(y, return_inverse=True)`"
+        elif text is not None:
+            kind = "TextVectorization" if " " in text else "StringLookup"
+            fix = (
+                f"begin the model with Input((1,), dtype='string') and a layer that "
+                f"makes numbers of it: layer = onefit.layers.{kind}(); "
+                f"layer.adapt({where})"
+            )
+        raise mistyped(where, what, "numbers", fix)
     if kind == "b" or (kind == "f" and array.dtype != config.floatx()):
         if array.dtype == np.float64:
             _warn_of_digits(np.asarray(array), where)
@@ -183,15 +206,15 @@ def as_batch(
         ValueError: Different lengths, no rows, NaN or infinity (where), another number
             of arrays than of inputs or outputs.
     """
-    xs = _nest(x, "x", inputs)
-    ys = None if y is None else _nest(y, "y", outputs)
+    xs = as_nest(x, "x", inputs)
+    ys = None if y is None else as_nest(y, "y", outputs)
     ws = sample_weight
     if ws is not None:
         listed = isinstance(ws, list | tuple) and any(map(np.ndim, ws))
         if listed and len(ws) == len(outputs) == 1:
             ws, listed = ws[0], False
         each = listed or isinstance(ws, dict)
-        ws = _nest(ws, "sample_weight", outputs if each else ["sample_weight"])
+        ws = as_nest(ws, "sample_weight", outputs if each else ["sample_weight"])
     rows = {}
     for name, tree in (("x", xs), ("y", ys), ("sample_weight", ws)):
         arrays = jax.tree.leaves(tree)
@@ -217,7 +240,7 @@ def as_batch(
     return Batch(xs, ys, ws)
 
 
-def _nest(value: Data, where: str, names: Sequence[str]) -> Tree:
+def as_nest(value: Data, where: str, names: Sequence[str]) -> Tree:
     """The array of one input, or a tuple of those of several, in their order."""
     if isinstance(value, dict):
         value = by_name(value, names, where)

@@ -9,8 +9,9 @@ import difflib
 import io
 import json
 import os
+import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ __all__ = ["CONFIG", "METADATA", "WEIGHTS", "members", "parsed", "refuse_missing
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 MEMBERS = {CONFIG, METADATA, WEIGHTS}
+VOCABULARY = re.compile(r"assets/(layers/\w+/){1,9}(_\w+/)?vocabulary\.txt")
 
 PIECE = 1 << 20
 """The most bytes that are read at once; also of the zip's list of members."""
@@ -60,8 +62,10 @@ def refuse_missing(path: Path, where: str) -> None:
 @contextlib.contextmanager
 def members(
     path: Path, where: str, limits: Limits, names: tuple[str, ...]
-) -> Iterator[list[io.BytesIO]]:
+) -> Iterator[tuple[list[io.BytesIO], dict[str, str]]]:
     """The members of these names, once the names, sizes and places of all are checked.
+
+    With them the vocabularies that layers of Keras keep, by the paths of the layers.
 
     Raises:
         ValueError: What is no `.keras` file, or more than the limits let in.
@@ -79,11 +83,36 @@ def members(
             )
         with zipfile.ZipFile(file) as zip_:
             infos = {info.filename: info for info in zip_.infolist()}
-            _check_names([info.filename for info in zip_.infolist()], where)
+            listed = [name for name in infos if VOCABULARY.fullmatch(name)]
+            many = len(listed) > limits.layers or len(infos) < len(zip_.infolist())
+            more = set() if many else set(listed)
+            names_ = [info.filename for info in zip_.infolist()]
+            _check_names([name for name in names_ if name not in more], where)
             for info in infos.values():
                 _check(info, where, limits)
             _check_places(list(infos.values()), os.path.getsize(path), where)
-            yield [_unpacked(zip_, infos[name], where) for name in names]
+            read = {n: _unpacked(zip_, infos[n], where) for n in (*names, *more)}
+            yield [read[name] for name in names], _texts(read, more, where)
+
+
+def _texts(
+    read: dict[str, io.BytesIO], names: Iterable[str], where: str
+) -> dict[str, str]:
+    """The vocabularies, by the paths of their layers."""
+    try:
+        return {
+            name.removeprefix("assets/").rpartition("/")[0]: read[name]
+            .getvalue()
+            .decode()
+            for name in names
+        }
+    except UnicodeDecodeError as error:
+        raise refusal(
+            where,
+            received=f"a vocabulary that is no text ({error})",
+            expected="one word a line, in UTF-8",
+            fix="save the model again",
+        ) from error
 
 
 def _check_names(given: list[str], where: str) -> None:
@@ -95,7 +124,7 @@ def _check_names(given: list[str], where: str) -> None:
         where,
         received=f"members {shown}",
         expected=f"{', '.join(sorted(MEMBERS))}, once each",
-        fix="files with other assets, such as vocabularies, do not open",
+        fix="of assets, only the vocabularies of layers are read",
     )
 
 

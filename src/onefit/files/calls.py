@@ -56,6 +56,11 @@ OPERATIONS = {
     "LessEqual": "less_equal",
     "Greater": "greater",
     "GreaterEqual": "greater_equal",
+    "Equal": "equal",
+    "NotEqual": "not_equal",
+    "LogicalAnd": "logical_and",
+    "LogicalOr": "logical_or",
+    "LogicalXor": "logical_xor",
 }
 """Keras' operations of two values, and ours."""
 
@@ -107,7 +112,7 @@ def _listed(x: Tree) -> Tree:
 def arrangement(graph: Graph) -> tuple[Callable[[Tree], Tree], Callable[[Tree], Tree]]:
     """How a graph's inputs and outputs are arranged: two functions of their values."""
     face = graph.face
-    if face is None or face.graph is not graph:
+    if face is None or face.whole is not graph:
         return _listed, _listed
     if face.input_nest is None or face.output_nest is None:
         return _listed, _listed
@@ -127,7 +132,7 @@ def is_sequential(graph: Graph) -> bool:
     face = graph.face
     if any(isinstance(layer, (InputLayer, *OPERATORS)) for layer in graph.layers):
         return False
-    if face is not None and face.graph is graph:
+    if face is not None and face.whole is graph:
         return isinstance(face, SequentialNetwork)
     nodes = tuple(Node(i, i) for i in range(len(graph.layers)))
     return (graph.nodes, graph.outputs) == (nodes, len(nodes))
@@ -170,7 +175,7 @@ def entered(graph: Graph) -> Graph:
     )
     # It stays the graph of its model, whose inputs and outputs are arranged.
     face = graph.face
-    if face is not None and face.graph is graph:
+    if face is not None and face.whole is graph:
         object.__setattr__(new, "face", _Face(new, face.input_nest, face.output_nest))
     return new
 
@@ -179,7 +184,7 @@ class _Face:
     """What `arrangement` asks of a model, for a graph that was changed."""
 
     def __init__(self, graph: Graph, inputs: Nest | None, outputs: Nest | None) -> None:
-        self.graph, self.input_nest, self.output_nest = graph, inputs, outputs
+        self.whole, self.input_nest, self.output_nest = graph, inputs, outputs
 
 
 def in_order(graph: Graph) -> list[Layer]:

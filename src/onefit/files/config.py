@@ -31,6 +31,7 @@ from onefit.files.limits import Limits
 from onefit.files.refusal import BadFile, refusal, short
 from onefit.layers import base
 from onefit.layers.base import Layer, where
+from onefit.layers.host.base import HostLayer
 from onefit.layers.operation import Absolute, Arithmetic, GetItem
 from onefit.networks.called import Body
 from onefit.networks.graph import Graph
@@ -121,6 +122,8 @@ NEUTRAL = {
 # Settings that we have and Keras has not: it finds them out by itself, or they mean
 # nothing to a layer without weights.
 OWN: dict[type, set[str]] = {
+    layers.Discretization: {"trainable"},
+    layers.HashedCrossing: {"trainable"},
     layers.InputLayer: {"shape", "batch_size", "trainable"},
     layers.SpatialDropout1D: {"trainable"},
     layers.SpatialDropout2D: {"trainable"},
@@ -378,6 +381,14 @@ class Reader:
                 )
         if given.get("name") is not None:
             a_string(given["name"], where)
+        for name in given.keys() & getattr(cls, "own_files", set()):
+            if isinstance(given[name], str):
+                raise refusal(
+                    where,
+                    received=f"{name}={short(given[name])}, another file",
+                    expected="the words themselves",
+                    fix="save the model again, which writes them into its file",
+                )
         if "dtype" in given:
             given["dtype"] = _dtype(cls, given["dtype"], where)
         try:
@@ -474,7 +485,7 @@ def read_compile(
     if not settings:
         return None
     names = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics")
-    if not isinstance(settings, dict) or "optimizer" not in settings:
+    if not isinstance(settings, dict) or not {"optimizer", "loss"} & {*settings}:
         raise refusal(
             where, received=short(settings), expected="an optimizer and a loss by name"
         )
@@ -482,6 +493,7 @@ def read_compile(
     given = {
         name: read.value(settings.get(name), f"{where}, compile, {name}")
         for name in names
+        if name in settings  # Keras' to_json may lack the optimizer
     }
     return given | {"run_eagerly": bool(settings.get("run_eagerly", False))}
 
@@ -491,7 +503,10 @@ def _dtype(cls: type, value: object, where: str) -> object:
     if value in (None, config.floatx()):
         return None
     if cls is layers.InputLayer:
-        return value if str(value).startswith(("int", "uint", "bool")) else None
+        kept = ("int", "uint", "bool", "string")
+        return value if str(value).startswith(kept) else None
+    if issubclass(cls, HostLayer) and value in ("int32", "int64", "string"):
+        return None
     if not issubclass(cls, Layer):
         return None if value in ("int", "int32", "int64") else value  # of counts
     raise refusal(

@@ -1,4 +1,4 @@
-"""Keras' files: `.keras`, a model as a zip of JSON and HDF5, and `.weights.h5`.
+"""Keras' files: `.keras`, a model as a zip of JSON and HDF5, `.weights.h5`, and `.h5`.
 
 What is written opens in Keras, and Keras' files open here. A file is not trusted: it
 names classes of onefit or those that the caller hands over, and nothing of it is
@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from onefit.errors import OnefitWarning, invalid, mistyped
-from onefit.files import archive, safetensors
+from onefit.files import archive, legacy, safetensors
 from onefit.files import config as keras_config
 from onefit.files import weights as keras_weights
 from onefit.files.archive import CONFIG, METADATA, WEIGHTS
@@ -65,13 +65,14 @@ def save_model(
 
     Args:
         model: A model that has its weights.
-        filepath: The file, whose name ends in '.keras'.
+        filepath: The file, whose name ends in '.keras', or in '.h5' for Keras' older
+            form.
         overwrite: Whether it may replace a file.
 
     Raises:
         ValueError: A model without weights, a layer that settings do not describe.
     """
-    path = _path("save", filepath, ".keras")
+    path = _path("save", filepath, ".keras", *legacy.ENDINGS)
     _built("save", model)
     node, optimizer = config_of(model, compiled=False), None
     try:
@@ -82,8 +83,13 @@ def save_model(
     else:
         node["compile_config"] = settings
         optimizer = _variables(model) if settings else None
+    if path.suffix in legacy.ENDINGS:
+        _as_json(node, model.name)
+        with replaced(path, overwrite=overwrite) as file:
+            legacy.write(file, model.graph, node, KERAS, optimizer)
+        return
     weights = io.BytesIO()
-    keras_weights.write(weights, model.graph, model.name, optimizer)
+    keras_weights.write(weights, model.whole, model.name, optimizer)
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     metadata = {"keras_version": KERAS, "date_saved": now, "written_by": "onefit"}
     with (
@@ -110,12 +116,12 @@ def save_weights(
     _built("save_weights", model)
     if path.name.endswith(".safetensors"):
         metadata = {"written_by": "onefit", "model": model.name}
-        named = keras_weights.named(model.graph)
+        named = keras_weights.named(model.whole)
         safetensors.write(path, named, metadata, overwrite=overwrite)
         return
     optimizer = _variables(model) if model.optimizer is not None else None
     with replaced(path, overwrite=overwrite) as file:
-        keras_weights.write(file, model.graph, model.name, optimizer)
+        keras_weights.write(file, model.whole, model.name, optimizer)
 
 
 def config_of(model: Compiled, compiled: bool = True) -> Config:
@@ -180,21 +186,12 @@ def _path(where: str, filepath: str | os.PathLike, *endings: str) -> Path:
     return Path(name)
 
 
-def _refuse_hdf5(where: str, filepath: str | os.PathLike) -> None:
-    """Says how to convert a file of one of Keras' older formats."""
-    path = Path(filepath)
-    hdf5 = path.suffix in (".h5", ".hdf5")
-    if not hdf5 and not path.is_dir():
-        return
+def _refuse_other(where: str, path: Path) -> None:
+    """Says what to do with files that hold no model in a form that is read."""
     new = f"{path.name.removesuffix('.weights.h5').split('.')[0]}.keras"
     if path.name.endswith(".weights.h5"):
-        raise invalid(
-            where,
-            f"{path.name!r}, which holds weights and no layers",
-            "a file of a whole model",
-            f"make the model, then write model.load_weights({path.name!r})",
-        )
-    if not hdf5:
+        raise _no_layers(where, path)
+    if path.is_dir():
         raise invalid(
             where,
             f"the folder {path.name!r}, as TensorFlow's SavedModel is",
@@ -202,13 +199,14 @@ def _refuse_hdf5(where: str, filepath: str | os.PathLike) -> None:
             f"convert it with the Keras that wrote it: "
             f"tf.keras.models.load_model({path.name!r}).save({new!r})",
         )
-    raise invalid(
+
+
+def _no_layers(where: str, path: Path) -> ValueError:
+    return invalid(
         where,
-        f"{path.name!r}, Keras' older format (HDF5)",
-        "a .keras file",
-        f"convert it once, with Keras: keras.models.load_model({path.name!r}, "
-        f"compile=False).save({new!r}); a file of weights alone: "
-        "model.load_weights(...) and model.save(...) there",
+        f"{path.name!r}, which holds weights and no layers",
+        "a file of a whole model",
+        f"make the model, then write model.load_weights({path.name!r})",
     )
 
 
@@ -221,18 +219,24 @@ def load_model(
     compile: bool = True,
     limits: Limits | None = None,
 ) -> Compiled:
-    """The model in a `.keras` file; `models.load_model` explains the arguments."""
-    _refuse_hdf5("load_model", filepath)
-    path = _path("load_model", filepath, ".keras")
+    """The model in a `.keras` or `.h5` file; `models.load_model` explains it."""
+    _refuse_other("load_model", Path(filepath))
+    path = _path("load_model", filepath, ".keras", *legacy.ENDINGS)
     where = f"load_model({os.fspath(filepath)!r})"
     custom_objects, limits = _checked(custom_objects), limits or Limits()
+    if path.suffix in legacy.ENDINGS:
+        return _load_legacy(path, where, custom_objects, compile, limits)
     with (
         _refusing(where),
-        archive.members(path, where, limits, (CONFIG, WEIGHTS)) as (text, weights),
+        archive.members(path, where, limits, (CONFIG, WEIGHTS)) as (
+            (text, weights),
+            vocabularies,
+        ),
     ):
         node = archive.parsed(text.getvalue(), where, limits, f"a {CONFIG}")
         with keras_weights.read(weights, where, limits) as store:
             reader = keras_config.Reader(custom_objects, limits)
+            store.vocabularies = vocabularies
             build = functools.partial(keras_weights.build, store=store)
             model, layers = Loader(reader, build).model(node, where)
             assert isinstance(model, Compiled)  # as all of FACES are
@@ -248,6 +252,43 @@ def load_model(
             store.nothing_else()
             if compile and _compiled_as(model, node, custom_objects, where):
                 _restore(model, store.arrays("optimizer"), layers)
+    return model
+
+
+def _load_legacy(
+    path: Path, where: str, custom: dict[str, Identifier], compile: bool, limits: Limits
+) -> Compiled:
+    """The model in a file of Keras' older format."""
+    archive.refuse_missing(path, where)
+    with (
+        _refusing(where),
+        open(path, "rb") as file,
+        keras_weights.read(file, where, limits) as store,
+    ):
+        text = legacy.text(store, "model_config")
+        if text is None:
+            raise BadFile(str(_no_layers(where, path)))
+        node = archive.parsed(text, where, limits, "a model_config")
+        reader = keras_config.Reader(custom, limits)
+        found = legacy.weights(store)
+        numbers = sum(array.size for arrays in found.values() for array in arrays)
+        drawn = keras_weights.Drawn(where, limits, numbers)
+        model, layers = Loader(reader, drawn).model(legacy.modern(node), where)
+        assert isinstance(model, Compiled)
+        if not model.built:
+            raise refusal(
+                where, received="a model that was not built", expected="weights"
+            )
+        legacy.put(model.graph, found, store)
+        said = legacy.text(store, "training_config") if compile else None
+        if said is not None:
+            told = archive.parsed(said, where, limits, "a training_config")
+            settings = {"compile_config": legacy.training(told)}
+            try:
+                if _compiled_as(model, settings, custom, where):
+                    _restore(model, legacy.optimizer(store), layers)
+            except ValueError as error:
+                _warn(f"what compile said is not taken up: {error}")
     return model
 
 
@@ -288,7 +329,7 @@ def model_from_config(
 def load_weights(
     model: Compiled, filepath: str | os.PathLike, limits: Limits | None = None
 ) -> None:
-    """Gives a model the weights in a `.weights.h5`, `.safetensors` or `.keras` file.
+    """Gives a model the weights in a file: HDF5, `.safetensors` or `.keras`.
 
     If the model is compiled with the optimizer that the file has the state of, that
     state is taken up too. A file that does not fit changes nothing.
@@ -301,21 +342,20 @@ def load_weights(
     Raises:
         ValueError: A file that is damaged or of another model (which weight).
     """
-    if not os.fspath(filepath).endswith(".weights.h5"):
-        _refuse_hdf5("load_weights", filepath)
-    path = _path("load_weights", filepath, ".weights.h5", ".safetensors", ".keras")
+    endings = (".weights.h5", ".safetensors", ".keras", *legacy.ENDINGS)
+    path = _path("load_weights", filepath, *endings)
     where, limits = f"load_weights({os.fspath(filepath)!r})", limits or Limits()
     _built("load_weights", model)
     with _refusing(where):
         if path.name.endswith(".keras"):
-            with archive.members(path, where, limits, (WEIGHTS,)) as (weights,):
+            with archive.members(path, where, limits, (WEIGHTS,)) as ((weights,), _):
                 _fill(model, weights, where, limits)
             return
         archive.refuse_missing(path, where)
         if path.name.endswith(".safetensors"):
-            wanted = keras_weights.named(model.graph)
+            wanted = keras_weights.named(model.whole)
             arrays = safetensors.read(path, where, wanted, limits)
-            keras_weights.put_named(model.graph, arrays)
+            keras_weights.put_named(model.whole, arrays)
             model.optimizer_state = None
             return
         with open(path, "rb") as file:
@@ -324,8 +364,12 @@ def load_weights(
 
 def _fill(model: Compiled, file: IO[bytes], where: str, limits: Limits) -> None:
     with keras_weights.read(file, where, limits) as store:
+        if legacy.is_legacy(store):
+            legacy.put(model.graph, legacy.weights(store), store)
+            model.optimizer_state = None
+            return
         arrays = store.arrays("optimizer")
-        keras_weights.put(model.graph, store)
+        keras_weights.put(model.whole, store)
         model.optimizer_state = None
         if model.optimizer is None or not arrays:
             return

@@ -72,7 +72,7 @@ class Loader:
         """The graph of a plan, with its weights; `shape` is what a call gives it."""
         if id(plan) not in self.graphs:
             make = self._chained if plan.outputs is None else self._connected
-            self.graphs[id(plan)] = as_graph(make(plan, shape).graph, plan.where)
+            self.graphs[id(plan)] = as_graph(make(plan, shape).whole, plan.where)
         return self.graphs[id(plan)]
 
     def _built(self, entry: Entry, shape: Shapes, options: Node | None = None) -> Layer:

@@ -26,6 +26,7 @@ from onefit.layers.base import Layer, Weights, where
 from onefit.layers.called import Called
 from onefit.layers.cells import StackedRNNCells
 from onefit.layers.composite import Composite
+from onefit.layers.host.vocabulary import Lookup
 from onefit.layers.recurrent import OverTime
 from onefit.layers.spectral import SpectralNormalization
 from onefit.layers.wrappers import Bidirectional
@@ -61,6 +62,9 @@ ATTRIBUTES = {
     MultiHeadAttention: {"gate_dense": "_gate_dense"},
 }
 """What Keras calls the parts of layers made of layers, where it is not what we do."""
+
+INNER_LOOKUP, IDF = "_lookup_layer", "idf_weights"
+"""Where Keras' text layers have their vocabulary, and the weights of its words."""
 
 STATE = "rnn_state"
 """How the names of the states begin that a stateful layer goes on from."""
@@ -179,6 +183,9 @@ def write(
                 _write(file, path, str(layer.name), [])
                 continue
             named = layer.slot.params | layer.slot.state
+            if isinstance(layer, Lookup) and layer.output_mode == "tf_idf":
+                _write_idf(file, path, layer)
+                continue
             for at, names in groups(layer, named, path).items():
                 called = str(layer.name) if at == path else at.rpartition("/")[2]
                 _write(file, at, called, [named[name] for name in names])
@@ -191,6 +198,13 @@ def _write(file: "File", path: str, name: str, arrays: Sequence[Array]) -> None:
     group.attrs["name"] = np.bytes_(name[:99].encode() or b" ")
     for number, array in enumerate(arrays):
         group.create_dataset(str(number), data=np.asarray(array))
+
+
+def _write_idf(file: "File", path: str, layer: Lookup) -> None:
+    """The weights of words, which Keras wants although they are settings, too."""
+    for at in (path, f"{path}/{INNER_LOOKUP}"):
+        _write(file, at, str(layer.name), [])
+        file[f"{at}/vars"].create_dataset(IDF, data=layer.idf)  # type: ignore[union-attr]
 
 
 # Reading ------------------------------------------------------------------------------
@@ -211,6 +225,7 @@ class Store:
         self.unread = size  # two arrays are not in one place
         self.left = limits.size
         self.seen: set[str] = set()
+        self.vocabularies: dict[str, str] = {}
 
     def group(self, path: str) -> "Group | None":
         """The group at a path, or None."""
@@ -244,6 +259,24 @@ class Store:
         for number, array in enumerate(arrays):
             self._check(array, f"{path}/vars/{number}")
         return arrays
+
+    def array(self, path: str) -> "Dataset":
+        """The array at a path, not yet read, but checked."""
+        inside, _, name = path.rpartition("/")
+        group = self.group(inside)
+        array = None if group is None else self._child(group, name, path)
+        self._check(array, path)
+        return array
+
+    def named_array(self, path: str, name: str) -> np.ndarray | None:
+        """An array that has a name in place of a number, or None."""
+        self.seen.add(path)
+        group = self.group(f"{path}/vars")
+        array = None if group is None else self._child(group, name, path)
+        if array is None:
+            return None
+        self._check(array, f"{path}/vars/{name}")
+        return np.asarray(array)
 
     def numbers(self, path: str) -> int:
         """How many numbers all groups below a path hold."""
@@ -363,6 +396,8 @@ def build(layer: Layer, shape: Shapes, store: Store, path: str) -> None:
     No array is made before the file is known to hold one of its shape.
     """
     place = f"{store.where}, {where(layer)}"
+    if isinstance(layer, Lookup):
+        _put_words(layer, store, path)
     if isinstance(layer, Called):  # its own build has made the weights
         named = layer.slot.params | layer.slot.state
         arrays = _fitting(layer, named, store, path)
@@ -387,14 +422,38 @@ def build(layer: Layer, shape: Shapes, store: Store, path: str) -> None:
     object.__setattr__(layer, "_weights", Weights(*weights, shape))
 
 
-class Drawn:
-    """Gives layers fresh weights, which together have no more bytes than the limit."""
+def _put_words(layer: Lookup, store: Store, path: str) -> None:
+    """Gives a layer the vocabulary that Keras keeps in a file of its own."""
+    inner = f"{path}/{INNER_LOOKUP}"
+    store.seen |= {path, inner}
+    found = [store.named_array(at, IDF) for at in (path, inner) if store.group(at)]
+    text = store.vocabularies.get(path, store.vocabularies.get(inner))
+    if layer.vocabulary is not None or text is None:
+        return
+    weights = next((array for array in found if array is not None), None)
+    lines = text.split("\n")
+    while lines and not lines[-1]:
+        lines.pop()
+    layer.set_vocabulary(lines, weights)
 
-    def __init__(self, place: str, limits: Limits) -> None:
+
+class Drawn:
+    """Gives layers fresh weights, which together are no more than there may be.
+
+    Args:
+        place: What an error names.
+        limits: How much a file may ask for.
+        numbers: How many numbers the file has for them; without it the limit holds.
+    """
+
+    def __init__(self, place: str, limits: Limits, numbers: int | None = None) -> None:
         self.limits, self.place = limits, place
-        numbers = limits.size // np.dtype(config.floatx()).itemsize
-        fix = limits.fix("size")
-        self.budget = _Budget(place, "numbers as the limit", numbers, fix)
+        if numbers is None:
+            numbers = limits.size // np.dtype(config.floatx()).itemsize
+            fix = limits.fix("size")
+            self.budget = _Budget(place, "numbers as the limit", numbers, fix)
+        else:
+            self.budget = _Budget(place, "numbers in the file", numbers)
 
     def __call__(self, layer: Layer, shape: Shapes, path: str) -> None:
         """Gives a layer without weights its own, for input of a shape."""
@@ -498,6 +557,9 @@ def _fitting(
 ) -> dict[str, "Dataset"]:
     """The arrays of a layer in a store, if they have the shapes of its weights."""
     place, fitting = f"{store.where}, {where(layer)}", {}
+    if isinstance(layer, Lookup):  # its numbers are settings
+        store.seen |= {path, f"{path}/{INNER_LOOKUP}"}
+        return {}
     for at, names in groups(layer, named, path).items():
         arrays = store.arrays(at)
         if len(arrays) != len(names):

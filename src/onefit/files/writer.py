@@ -38,7 +38,7 @@ def write_model(model: Network) -> Node:
     """
     if type(model) not in FACES.values():
         return own_node(model)
-    node = write_graph(model.graph)
+    node = write_graph(model.whole)
     node["config"]["name"] = model.name
     return node
 

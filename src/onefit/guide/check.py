@@ -8,14 +8,24 @@ import jax
 
 from onefit.data import rows
 from onefit.data.batch import Batch
+from onefit.errors import mistyped
 from onefit.guide.case import Case, Data
 from onefit.guide.finding import Finding, Report
-from onefit.guide.rules.data import DATA, not_finite
+from onefit.guide.rules.data import (
+    DATA,
+    column_tells_target,
+    constant_column,
+    constant_target,
+    labels_unbalanced,
+    not_finite,
+)
 from onefit.guide.rules.heads import heads
 from onefit.guide.rules.layout import LAYOUT
 from onefit.guide.rules.settings import SETTINGS
+from onefit.networks.network import Network
 from onefit.training.compiled import Compiled, build_task
 from onefit.training.job import Job
+from onefit.training.options import FitOptions
 from onefit.training.prepare import as_columns
 from onefit.training.targets import fit_targets
 from onefit.types import Data as Rows
@@ -26,6 +36,9 @@ __all__ = ["RULES", "cheap", "check"]
 Rule: TypeAlias = Callable[[Case], Iterator[Finding]]
 
 RULES: tuple[Rule, ...] = (heads, *LAYOUT, *SETTINGS, *DATA)
+
+OF_ALL_ROWS = (column_tells_target, constant_column, constant_target, labels_unbalanced)
+"""What the first batches of a stream cannot tell."""
 
 NUMBERS, ROWS = 1 << 16, 1024
 """How many numbers, and rows, `cheap` looks at."""
@@ -58,6 +71,14 @@ def check(
         >>> check(model).codes
         ['logits-as-probabilities', 'linear-stack']
     """
+    for name, value in (("x", x), ("validation_data", validation_data)):
+        if hasattr(value, "__next__"):
+            raise mistyped(
+                "check",
+                f"{name} that can be read once (a {type(value).__name__})",
+                "what fit can read after it",
+                "take a batch of it: x, y = next(batches), then model.check(x, y)",
+            )
     given = (sample_weight, validation_split, validation_data, class_weight)
     data, found = None, []
     if x is not None:
@@ -86,18 +107,21 @@ def cheap(job: Job) -> list[Finding]:
     already is not looked for again.
     """
     split = job.validation_data is not None and _one_piece(job)
+    streamed = job.feed is not None  # the rows are those of the first batches
     data = Data(
         job.train_data,
         job.validation_data,
-        batch_size=job.batch_size,
-        epochs=job.epochs - job.first if job.steps is None else None,
-        shuffle=job.shuffle,
+        batch_size=None if streamed else job.batch_size,
+        epochs=None if job.steps or streamed else job.epochs - job.first,
+        shuffle=job.shuffle or streamed or job.table is not None,
         weighted=job.train_data.w is not None,
         split=split,
     )
     case = Case(job.model, data, numbers=NUMBERS, rows=ROWS, cheap=True)
     found: list[Finding] = []
     for rule in RULES:
+        if streamed and rule in OF_ALL_ROWS:
+            continue
         # No fit is stopped by a rule that met a network it was not made for.
         with contextlib.suppress(Exception):
             found += rule(case)
@@ -139,11 +163,26 @@ def _data(
     """
 
     def batch(x: Rows, y: Rows, w: Rows) -> Batch:
-        found = rows.as_batch(x, y, w, False, model.input_names, model.target_names)
+        x = model.numbers(x)
+        found = rows.as_batch(x, y, w, False, model.entry_names, model.target_names)
         return found._replace(x=as_columns(model, found.x))
 
-    train, held = batch(x, y, sample_weight), None
-    if validation_data is not None:
+    def read(model: Network, x: Rows, y: Rows, w: Rows, method: str) -> Batch:
+        return batch(x, y, w)
+
+    held = None
+    if rows.is_stream(x):
+        from onefit.training import streams
+
+        options = FitOptions(batch_size, sample_weight=sample_weight)
+        train = streams.given(model, x, y, options, read).batch
+    else:
+        train = batch(x, y, sample_weight)
+    if rows.is_stream(validation_data):
+        from onefit.training import streams
+
+        held = streams.held(model, validation_data, None, read).batch
+    elif validation_data is not None:
         held = batch(*validation_data, *[None] * (3 - len(validation_data)))
     elif validation_split:
         train, held = rows.split(train, validation_split)

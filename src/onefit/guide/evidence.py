@@ -63,8 +63,10 @@ class Evidence:
             name: way for name, way in job.directions.items() if way is not None
         }
         self.monitors = [getattr(rule, "monitor", None) for rule in job.given_rules]
-        self.chance, self.spread = _chance(job)
-        self.silent = _silent(job)
+        # The first batches of a stream do not say how often each answer occurs.
+        whole = job.feed is None
+        self.chance, self.spread = _chance(job) if whole else (None, None)
+        self.silent = _silent(job) if whole else None
         self.fresh = not int(train.optimizer["iterations"])
         if self.fresh:  # the rest of the optimizer's state is what `init` gives
             rate = {"learning_rate": train.optimizer["learning_rate"]}

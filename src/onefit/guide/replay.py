@@ -52,6 +52,8 @@ def locate(job: Job, snapshot: Snapshot) -> Place | None:
     """The place where NaN arises from a snapshot on, or None where it does not."""
     if not _finite(snapshot.params):
         return Place(snapshot.epoch, 0, None, "before", "none", np.inf, np.inf)
+    if job.feed is not None:
+        return None  # its batches have gone by
     found = _failing_step(job, snapshot)
     if found is None:
         return None

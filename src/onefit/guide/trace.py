@@ -319,8 +319,9 @@ def trace(
     dtype = dtype or config.floatx()
     if dtype not in ("float32", "float64"):
         raise invalid("trace", f"dtype={dtype!r}", "'float32' or 'float64'")
+    x = model.numbers(x)
     batch = rows.as_batch(
-        x, y, sample_weight, True, model.input_names, model.target_names
+        x, y, sample_weight, True, model.entry_names, model.target_names
     )
     batch = batch._replace(x=as_columns(model, batch.x))
     model.graph.check_input(batch.x)

@@ -75,7 +75,10 @@ def shapes_of(
             )
             for shape, kind in zip(leaves, known, strict=True)
         ]
-        return jax.eval_shape(function, nest.unflatten(x))
+        x = nest.unflatten(x)
+        if jax.config.jax_disable_jit:  # operation by operation, as with run_eagerly
+            return function(jax.tree.map(lambda a: jnp.ones(a.shape, a.dtype), x))
+        return jax.eval_shape(function, x)
 
     one = sizes(97)
     other = one if once else sizes(89)

@@ -81,7 +81,11 @@ class Assembled(Layer, abstract=True):
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "trainable" and "_made" in self.__dict__:
             thawed = self._frozen if value else ()
-            own = [v for _, v in self._own_variables() if v.trainable or v in thawed]
+            own = [
+                v
+                for _, v in self._own_variables()
+                if v.trainable or any(v is one for one in thawed)
+            ]
             self._frozen = () if value else tuple(own)
             for part in (*own, *(layer for _, layer in self._inner())):
                 part.trainable = value
@@ -201,6 +205,18 @@ class Assembled(Layer, abstract=True):
                     met.add(id(one))
                     yield Member(inside, one)
 
+    def _assembled(self, met: set[int] | None = None) -> Iterator["Assembled"]:
+        """It itself, and the layers of its kind inside it, each once."""
+        met = set() if met is None else met
+        if id(self) in met:
+            return
+        met.add(id(self))
+        yield self
+        for _, layer in self._inner():
+            for one in getattr(layer, "plain_layers", lambda one=layer: [one])():
+                if isinstance(one, Assembled):
+                    yield from one._assembled(met)
+
     def _settled(self) -> list[Member]:
         """The members that have their weights."""
         return [
@@ -222,7 +238,7 @@ class Assembled(Layer, abstract=True):
         params, state = {}, {}
         for path, holder, name in self._settled():
             if isinstance(holder, Variable):
-                (params if holder.trainable else state)[path + name] = holder.value
+                (params if holder.trainable else state)[path + name] = holder._read()
             else:
                 own = holder._weights
                 params |= {path + n: w for n, w in own.params.items()}

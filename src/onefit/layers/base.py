@@ -155,6 +155,8 @@ class Layer(Face, Description):
     """Whether it draws some also when it does not train."""
     integers: ClassVar[bool] = False
     """Whether whole-number inputs stay whole (token ids) instead of becoming floats."""
+    takes_text: ClassVar[bool] = False
+    """Whether its input may be text."""
     supports_masking: ClassVar[bool] = False
     """Whether the output's steps are the input's, so that its mask holds for them."""
     role: ClassVar[Role] = "other"
@@ -186,7 +188,8 @@ class Layer(Face, Description):
     def __post_init__(self) -> None:
         super().__post_init__()
         own, known = self.own_dtype, {*HALVES, "float32", config.floatx()}
-        whole = type(self).integers is True and str(own).startswith(_WHOLE)
+        kinds = (*_WHOLE, "string") if self.takes_text else _WHOLE
+        whole = type(self).integers is True and str(own).startswith(kinds)
         if own is not None and own not in known and not whole:
             raise invalid(
                 type(self).__name__,

@@ -23,8 +23,19 @@ from onefit.layers.assembled import Assembled
 from onefit.layers.base import Layer, Outcome, Weights, where
 from onefit.layers.face import as_shape
 from onefit.layers.passing import Pass, current, explaining, making, passing
+from onefit.layers.shapes import refuse_other
 from onefit.slots import holding, put
-from onefit.types import Config, Generator, Key, Mask, Params, Shapes, State, Tree
+from onefit.types import (
+    Config,
+    Generator,
+    Key,
+    Mask,
+    Params,
+    Shapes,
+    State,
+    Tree,
+    batch_shape,
+)
 
 __all__ = ["Called"]
 
@@ -100,7 +111,10 @@ class Called(Assembled, abstract=True):
     _partly: ClassVar[bool] = False  # whether a build is to leave inner layers alone
     _draws: ClassVar[frozenset[bool]] = frozenset()  # in which modes it is random
     _kinds: ClassVar[tuple[Any, ...]] = ()  # the types of the last inputs
+    shapes: ClassVar[dict[int, Shapes]] = {}
+    """The shape of what each inner layer gave first, by its `id`."""
     _unseen = Layer._unseen | {
+        "shapes",
         *("_shape", "_depth", "_rng", "_complete", "_partly", "_draws", "_kinds"),
         "_known_",
     }
@@ -137,11 +151,24 @@ class Called(Assembled, abstract=True):
         return slot.params, slot.state
 
     def apply(self, params, state, x, *, training=False, key=None, **options):
+        given = {"training": training, "key": key} | options
         if self._depth:
-            return super().apply(
-                params, state, x, training=training, key=key, **options
-            )
-        return self.forward(params, state, x, training=training, key=key, **options)[:2]
+            return super().apply(params, state, x, **given)
+        if not hasattr(self, "state_size"):
+            return self.forward(params, state, x, **given)[:2]
+        x, arrangement = arranged((x[0], list(x[1])), {})  # a cell, and its states
+        y, state, *_ = self.forward(params, state, x, arrangement=arrangement, **given)
+        return (y[0], tuple(jax.tree.leaves(y[1]))), state
+
+    def fresh(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
+        if not self._depth and not self._complete and hasattr(self, "state_size"):
+            sizes = jax.tree.leaves(self.state_size)
+            states = [jax.ShapeDtypeStruct((1, n), config.floatx()) for n in sizes]
+            first = jax.ShapeDtypeStruct((1, *input_shape[1:]), config.floatx())
+            x, arrangement = arranged((first, states), {})
+            self._kinds = (None,) * len(x)
+            self._complete_for(batch_shape(x), {"arrangement": arrangement})
+        return super().fresh(rng, input_shape)
 
     def forward(
         self,
@@ -157,12 +184,15 @@ class Called(Assembled, abstract=True):
     ) -> Outcome:
         """The output of `call` for these weights: a pure function."""
         del use_mask
-        run = Pass(where(self), training, building=not self._complete)
+        outer = current()
+        building = not self._complete if outer is None else outer.building
+        run = Pass(where(self), training, building)
         keys = contextlib.nullcontext() if key is None else config.drawing(key)
         with holding(self.pairs(params, state)), passing(run), keys as drawn:
             y, steps = self._called(run, x, mask, arrangement)
             after = self.inner_slot().state
         if run.building:
+            self.shapes = run.shapes
             self._draws |= {training} if drawn else set()
             self._refuse_strangers(run)
         penalty = sum(run.penalties, start=0.0)
@@ -278,6 +308,8 @@ class Called(Assembled, abstract=True):
         return self._fit(input_shape, options)
 
     def _fit(self, input_shape: Shapes, options: Config | None = None) -> Shapes:
+        if (spec := getattr(self, "input_spec", None)) is not None:
+            refuse_other(where(self), spec, input_shape)
         options = options or {}
         if not self._complete:
             self._complete_for(input_shape, options)
@@ -329,7 +361,8 @@ class Called(Assembled, abstract=True):
                 self._kinds,
                 once=True,
             )
-        self._complete = True
+        for layer in self._assembled():
+            layer._complete = True
 
     def _abstract(self, x: Tree, training: bool, options: Config) -> Tree:
         slot, key = self.inner_slot(), jax.random.key(0)

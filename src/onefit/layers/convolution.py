@@ -23,7 +23,17 @@ from onefit.layers.taps import Geometry, Taps
 from onefit.layers.windows import window_count
 from onefit.types import Array, Float, Generator, Params, Shape, State
 
-__all__ = ["Conv1D", "Conv2D", "Conv3D", "Convolution", "Filters", "Windows"]
+__all__ = [
+    "Conv1D",
+    "Conv2D",
+    "Conv3D",
+    "Convolution",
+    "Convolution1D",
+    "Convolution2D",
+    "Convolution3D",
+    "Filters",
+    "Windows",
+]
 
 
 # Shared parts -------------------------------------------------------------------------
@@ -360,3 +370,7 @@ class Conv3D(_Conv):
     """
 
     rank = 3
+
+
+# Keras' older names
+Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D

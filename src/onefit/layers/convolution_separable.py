@@ -10,7 +10,14 @@ from onefit.layers.convolving import convolve
 from onefit.layers.settings import constraint, initial, regularizer
 from onefit.types import Array, Function, Params, Shape
 
-__all__ = ["DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"]
+__all__ = [
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
+]
 
 
 class _Channelwise(Convolution, abstract=True):
@@ -247,3 +254,7 @@ class SeparableConv2D(_Separable):
     """
 
     rank = 2
+
+
+# Keras' older names
+SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D

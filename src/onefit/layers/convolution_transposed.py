@@ -14,7 +14,14 @@ from onefit.layers.settings import KernelAndBias
 from onefit.layers.taps import Taps
 from onefit.types import Array, Params, Shape
 
-__all__ = ["Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"]
+__all__ = [
+    "Conv1DTranspose",
+    "Conv2DTranspose",
+    "Conv3DTranspose",
+    "Convolution1DTranspose",
+    "Convolution2DTranspose",
+    "Convolution3DTranspose",
+]
 
 
 class _Transposed(KernelAndBias, Convolution, Filters, abstract=True):
@@ -186,3 +193,11 @@ class Conv3DTranspose(_Transposed):
     """
 
     rank = 3
+
+
+# Keras' older names
+Convolution1DTranspose, Convolution2DTranspose, Convolution3DTranspose = (
+    Conv1DTranspose,
+    Conv2DTranspose,
+    Conv3DTranspose,
+)

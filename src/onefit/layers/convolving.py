@@ -25,6 +25,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from onefit.layers.taps import Geometry, Taps, seen, sent
+from onefit.layers.two_way import TwoWay
 from onefit.types import Array, Function
 
 __all__ = ["convolve", "convolve_back", "correlate"]
@@ -360,7 +361,7 @@ def _chosen(
     )
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+@functools.partial(TwoWay, static=(2,))
 def convolve(x: Array, kernel: Array, geometry: Geometry) -> Array:
     """The z of x and w: (batch, ..., channels) to (batch, ..., filters).
 
@@ -372,19 +373,19 @@ def convolve(x: Array, kernel: Array, geometry: Geometry) -> Array:
     return _chosen(_multiplied, _library, x, kernel, geometry)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+@functools.partial(TwoWay, static=(2,))
 def convolve_back(z: Array, kernel: Array, geometry: Geometry) -> Array:
     """The x̄ of z̄ and w: each window sends its value times w to what it sees."""
     return _chosen(_multiplied_back, _library_back, z, kernel, geometry)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+@functools.partial(TwoWay, static=(2,))
 def correlate(x: Array, z: Array, geometry: Geometry) -> Array:
     """The w̄ of x and z̄: how each tap's cells and its windows go together."""
     return _chosen(_multiplied_both, _library_both, x, z, geometry)
 
 
-def _derivatives(function: Function, first: Function, second: Function) -> None:
+def _derivatives(function: TwoWay, first: Function, second: Function) -> None:
     """Sets the derivatives of a function of (a, b), linear in each, for a then b."""
     function.defvjp(
         lambda a, b, geometry: (function(a, b, geometry), (a, b)),

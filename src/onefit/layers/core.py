@@ -8,16 +8,27 @@ from typing import Any, Self
 import numpy as np
 from jax.typing import DTypeLike
 
+from onefit.custom import CustomObjectScope
 from onefit.description import setting
 from onefit.errors import invalid, mistyped
 from onefit.layers import operation  # noqa: F401 - gives the values of Input operators
-from onefit.layers.base import Layer, traced_output_shape
+from onefit.layers.base import Layer, layers, traced_output_shape
 from onefit.layers.shapes import SameShape
 from onefit.layers.symbolic import Call, Tensor
 from onefit.spellings import keras_keywords
-from onefit.types import Config, Function, Generator, Params, Shape, Shapes, State, Tree
+from onefit.types import (
+    Config,
+    Function,
+    Generator,
+    Identifier,
+    Params,
+    Shape,
+    Shapes,
+    State,
+    Tree,
+)
 
-__all__ = ["Identity", "Input", "InputLayer", "Lambda"]
+__all__ = ["Identity", "Input", "InputLayer", "Lambda", "deserialize", "serialize"]
 
 
 class Identity(SameShape, Layer):
@@ -163,8 +174,8 @@ class InputLayer(SameShape, Layer):
     """
 
     role = "other"
-
     integers = True
+    takes_text = True
 
     shape: Any = setting(default=None, convert=_shape)
     batch_size: int | None = None
@@ -173,6 +184,10 @@ class InputLayer(SameShape, Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         given = self.batch_shape
+        if (
+            self.shape is None and given is None and self.told_shape
+        ):  # as Keras 2 has it
+            object.__setattr__(self, "shape", tuple(self.told_shape))
         if self.shape is None and given is None:
             raise invalid(
                 "Input",
@@ -240,7 +255,8 @@ def Input(
     Args:
         shape: The shape of one example, without the batch.
         batch_size: The number of examples, where it is fixed.
-        dtype: The inputs' type, "int32" for token ids.
+        dtype: The inputs' type, "int32" for token ids, "string" for text, which a
+            layer before the program takes (TextVectorization, StringLookup, ...).
         batch_shape: (batch_size, *shape), in place of both.
         name: What the input is called.
 
@@ -258,3 +274,27 @@ def Input(
         name=name,
     )
     return layer.build(layer.batch_shape).entrance()
+
+
+# As settings --------------------------------------------------------------------------
+
+
+def serialize(layer: Layer) -> Config:
+    """A layer as JSON can hold it: its class's name and its settings.
+
+    >>> serialize(onefit.layers.Dense(2))["class_name"]
+    'Dense'
+    """
+    return {"class_name": type(layer).__name__, "config": layer.get_config()}
+
+
+def deserialize(
+    config: Config, custom_objects: dict[str, Identifier] | None = None
+) -> Any:
+    """The layer that `serialize`, of onefit or Keras, wrote down.
+
+    >>> deserialize(serialize(onefit.layers.Dense(2))).units
+    2
+    """
+    with CustomObjectScope(custom_objects):
+        return layers.get(config)

@@ -6,7 +6,7 @@ whose weights are in the slot of the layer around it (`rnn.cell`) finds them the
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ import numpy as np
 from jax.core import Tracer
 
 from onefit import config
+from onefit.config import DTypePolicy
 from onefit.errors import invalid, mistyped
 from onefit.layers.passing import current
 from onefit.layers.symbolic import Call, Tensor
@@ -23,7 +24,6 @@ from onefit.variables import READERS, Variable
 
 __all__ = [
     "HALVES",
-    "DTypePolicy",
     "Face",
     "Gathered",
     "Part",
@@ -84,31 +84,6 @@ class Gathered(Weights):
     def store(self, params: Tree, state: Tree) -> None:
         """Gives the weights to the layers."""
         self.layer.store(params, state)
-
-
-class DTypePolicy(NamedTuple):
-    """The type of a layer's numbers, of its weights as of what it computes.
-
-    Attributes:
-        name: The type: "float32".
-    """
-
-    name: str
-
-    @property
-    def compute_dtype(self) -> str:
-        """The type that the layer computes in."""
-        return self.name
-
-    @property
-    def variable_dtype(self) -> str:
-        """The type of the weights."""
-        return self.name
-
-    @property
-    def quantization_mode(self) -> None:
-        """None: weights are never quantized."""
-        return None
 
 
 class Weight(Variable):
@@ -566,7 +541,7 @@ class Face(Holder):
     def in_type(self, nest: Tree) -> Tree:
         """Floats in the layer's own type, if it has one."""
         own = self.own_dtype
-        if own is None or not jnp.issubdtype(own, jnp.floating):
+        if own in (None, "string") or not jnp.issubdtype(own, jnp.floating):
             return nest
         return jax.tree.map(
             lambda a: a.astype(own) if jnp.issubdtype(a.dtype, jnp.floating) else a,

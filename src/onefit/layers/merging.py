@@ -13,7 +13,7 @@ from onefit.description import setting
 from onefit.errors import invalid, is_whole, mistyped
 from onefit.layers.base import Layer, Role
 from onefit.layers.shapes import from_front, having
-from onefit.types import Array, Mask, Params, Shape, Shapes, Tree, is_shape
+from onefit.types import Array, Function, Mask, Params, Shape, Shapes, Tree, is_shape
 
 __all__ = [
     "Add",
@@ -24,6 +24,14 @@ __all__ = [
     "Minimum",
     "Multiply",
     "Subtract",
+    "add",
+    "average",
+    "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
 ]
 
 
@@ -468,3 +476,29 @@ def _unit(x: Array, axis: int) -> Array:
     square = jnp.sum(jnp.square(x), axis, keepdims=True)
     # The bound is inside the root, where the gradient is taken.
     return x * jax.lax.rsqrt(jnp.maximum(square, 1e-14))
+
+
+# The same as functions ----------------------------------------------------------------
+
+
+def _function(cls: type[Layer], first: str = "") -> Function:
+    """A merging layer as a function of what it merges, with the layer's settings."""
+
+    def merge(inputs: Tree, *args: Any, **settings: Any) -> Tree:
+        if len(args) > bool(first):
+            raise mistyped(
+                name, f"{1 + len(args)} values by place", "the inputs, then names"
+            )
+        return cls(*args, **settings)(inputs)
+
+    name = cls.__name__.lower()
+    merge.__name__ = merge.__qualname__ = name
+    merge.__doc__ = f"The layer `{cls.__name__}({first})`, called on a list of inputs."
+    merge.__module__ = __name__
+    return merge
+
+
+add, subtract, multiply = _function(Add), _function(Subtract), _function(Multiply)
+average, maximum = _function(Average), _function(Maximum)
+minimum = _function(Minimum)
+concatenate, dot = _function(Concatenate, "axis"), _function(Dot, "axes")

@@ -34,6 +34,11 @@ OPERATIONS = {
         "less_equal",
         "greater",
         "greater_equal",
+        "equal",
+        "not_equal",
+        "logical_and",
+        "logical_or",
+        "logical_xor",
     )
 }
 
@@ -75,6 +80,11 @@ class Arithmetic(Layer):
     constant: Any = number(default=None, optional=True, convert=_constant)
     constant_first: bool = False
     keep_mask: bool = True
+
+    @property
+    def output_dtype(self) -> str | None:
+        """The type of the output, where it is not the layer's own."""
+        return "bool" if self.operation in _TRUTHS else None
 
     def compute(self, params: Params, x: Tree) -> Array:
         return OPERATIONS[self.operation](*self._operands(x))
@@ -286,16 +296,22 @@ _COMPARISONS = {
     "le": "less_equal",
     "gt": "greater",
     "ge": "greater_equal",
+    "ne": "not_equal",
 }
+# Of conditions; == stays Python's own, as values of a graph are keys.
+_CHOICES = {"and": "logical_and", "or": "logical_or", "xor": "logical_xor"}
+
+_TRUTHS = {*_COMPARISONS.values(), *_CHOICES.values(), "equal"}
 
 
-for _python, _ours in (_OPERATORS | _COMPARISONS).items():
+for _python, _ours in (_OPERATORS | _COMPARISONS | _CHOICES).items():
     setattr(Tensor, f"__{_python}__", lambda x, y, o=_ours: combine(o, x, y))
-for _python, _ours in _OPERATORS.items():
+for _python, _ours in (_OPERATORS | _CHOICES).items():
     setattr(Tensor, f"__r{_python}__", lambda x, y, o=_ours: combine(o, y, x))
 for _python, _function in {
     "neg": lambda x: combine("multiply", x, -1),
     "abs": lambda x: Absolute()(x),  # noqa: PLW0108 - a new layer each time
+    "invert": lambda x: combine("logical_xor", x, 1),
     "getitem": lambda x, key: GetItem(as_key(key))(x),
 }.items():
     setattr(Tensor, f"__{_python}__", _function)

@@ -14,7 +14,7 @@ import numpy as np
 from onefit import config
 from onefit.errors import invalid, mistyped
 from onefit.slots import is_held
-from onefit.types import Array, Config, Mask, Tree, batch_shape
+from onefit.types import Array, Config, Mask, Shapes, Tree, batch_shape
 
 if TYPE_CHECKING:
     from onefit.layers.base import Layer
@@ -82,7 +82,8 @@ def explaining(where: str) -> Iterator[None]:
             "of onefit.ops for numpy's, or compile(run_eagerly=True)",
         ) from None
     except AttributeError as error:
-        if "Tracer" not in str(error) or "'numpy'" not in str(error):
+        words = str(error).split()
+        if words[:1] != ["DynamicJaxprTracer"] or words[-1:] != ["numpy"]:
             raise
         raise mistyped(
             where,
@@ -121,6 +122,7 @@ class Pass:
         building: Whether layers without weights get them: nothing is computed yet.
         penalties: What the calls add to the loss.
         calls: The layers called so far.
+        shapes: The shape of what each layer gave first, by its `id`.
     """
 
     where: str
@@ -128,6 +130,7 @@ class Pass:
     building: bool = False
     penalties: list[Array] = dataclasses.field(default_factory=list)
     calls: list["Layer"] = dataclasses.field(default_factory=list)
+    shapes: dict[int, Shapes] = dataclasses.field(default_factory=dict)
     _masks: dict[int, tuple[Array, Mask]] = dataclasses.field(default_factory=dict)
 
     def call(
@@ -162,6 +165,7 @@ class Pass:
         if not isinstance(outcome.penalty, float):
             self.penalties.append(outcome.penalty)
         self.note(outcome.output, outcome.mask)
+        self.shapes.setdefault(id(layer), batch_shape(outcome.output))
         return outcome.output
 
     def _build(self, layer: "Layer", x: Tree) -> None:

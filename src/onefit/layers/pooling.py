@@ -8,7 +8,6 @@ import functools
 import math
 from typing import Any, ClassVar
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -16,6 +15,7 @@ from onefit.checks import one_of
 from onefit.description import setting
 from onefit.layers.grids import Grid, by_axis, lowered
 from onefit.layers.reshaping import data_format
+from onefit.layers.two_way import TwoWay
 from onefit.layers.windows import Slide, adapted, maxima, means, window_count
 from onefit.types import Array, Mask, Params, Shape, Tree
 
@@ -144,7 +144,7 @@ class _GlobalPooling(Grid, abstract=True):
         return tuple(n for axis, n in enumerate(input_shape) if axis not in axes)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
+@functools.partial(TwoWay, static=(1, 2))
 def _largest(x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
     """The maximum over neighbouring axes; the derivative is that of the first one.
 
@@ -179,7 +179,17 @@ def _largest_backward(
     return (jnp.where(won, g, 0).reshape(shape),)
 
 
-_largest.defvjp(_largest_forward, _largest_backward)
+def _largest_pushed(
+    axes: tuple[int, ...], keepdims: bool, kept: Tree, tangents: tuple[Array]
+) -> Array:
+    (winner, _), (t,), first = kept, tangents, axes[0]
+    shape = t.shape
+    line = t.reshape(*shape[:first], -1, *shape[first + len(axes) :])
+    won = jnp.take_along_axis(line, jnp.expand_dims(winner, first), first)
+    return jnp.expand_dims(won.squeeze(first), axes) if keepdims else won.squeeze(first)
+
+
+_largest.defvjp(_largest_forward, _largest_backward, _largest_pushed)
 
 
 class _GlobalMaxPooling(_GlobalPooling, abstract=True):

@@ -1,7 +1,7 @@
 # ruff: noqa: D102
 """Layers that bring raw numbers to a scale that trains well."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import jax.numpy as jnp
@@ -122,7 +122,8 @@ class Normalization(SameShape, Layer):
         """Measures μ and σ² of the data and keeps them as weights.
 
         Args:
-            data: Inputs: an array, or a list or generator of arrays, one batch each.
+            data: Inputs: an array, or a list, generator or data set of arrays, one
+                batch each.
 
         Raises:
             ValueError: mean and variance are given already, the data are empty or not
@@ -166,9 +167,13 @@ class Normalization(SameShape, Layer):
 
 
 def _batches(data: Data) -> Iterable[Data]:
-    """The arrays in the data: itself, or those of a list or a generator."""
-    listed = isinstance(data, list | tuple) and len(data) and hasattr(data[0], "shape")
-    if isinstance(data, Iterator) or listed:
+    """The arrays in the data: itself, or those of a list, a generator, a data set."""
+    if isinstance(data, list | tuple):
+        streamed = bool(len(data)) and hasattr(data[0], "shape")
+    else:
+        array = hasattr(data, "__array__") or hasattr(data, "detach")
+        streamed = isinstance(data, Iterable) and not array
+    if streamed:
         return (batch[0] if isinstance(batch, tuple) else batch for batch in data)
     return [data]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from onefit import config
 from onefit.checks import whole
 from onefit.description import setting
 from onefit.errors import invalid, mistyped, unknown
@@ -18,10 +19,10 @@ FORMATS = ("channels_last", "channels_first")
 
 
 def data_format(name: str | None) -> str:
-    """Where an image's channels are; None is last."""
+    """Where an image's channels are; None is as `set_image_data_format` says."""
     if name is not None and name not in FORMATS:
         raise unknown("data_format", name, FORMATS)
-    return name or FORMATS[0]
+    return name or config.image_data_format()
 
 
 def _sizes(place: str, name: str, value: object) -> None:

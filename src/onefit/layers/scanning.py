@@ -28,6 +28,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from onefit.layers.two_way import TwoWay
 from onefit.types import Array, Function, Mask, Tree
 
 __all__ = ["Matrix", "Recurrence", "once", "project", "recur", "scan_steps"]
@@ -82,7 +83,7 @@ class Recurrence(Protocol):
 # The projection of the inputs ---------------------------------------------------------
 
 
-@jax.custom_vjp
+@TwoWay
 def project(x: Array, W: Array) -> Array:
     """The products x · W, of x as (time, batch, features)."""
     return x @ W
@@ -188,7 +189,7 @@ def once(
     return _step(how, given, z, states, None)[0]
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+@functools.partial(TwoWay, static=(0, 1))
 def _loop(how: Recurrence, sequences: bool, given: _Inputs) -> tuple[Tree, Tree]:
     """The loop when nobody asks for a derivative: it keeps nothing."""
 

@@ -5,6 +5,8 @@ its weights, and returns Tensors that remember the call; `Model(inputs, outputs)
 back along them.
 """
 
+import weakref
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import jax
@@ -44,6 +46,10 @@ class Tensor:
     def name(self) -> str:
         """The name of the layer that gives it."""
         return str(self.call.layer.name)
+
+    def __reduce__(self) -> tuple[Callable, tuple]:
+        record = Record.of(self.call)
+        return Record.tensor, (record, record.numbers[id(self)])
 
     def __repr__(self) -> str:
         return f"<Tensor of shape {self.shape} from {self.name!r}>"
@@ -86,9 +92,93 @@ class Call:
         self.layer, self.sources, self.mask = layer, sources, mask
         self.options = options
         shapes, nest = jax.tree.flatten(output_shape, is_leaf=is_shape)
-        dtype = getattr(layer, "dtype", None) or config.floatx()
+        own = getattr(layer, "output_dtype", None) or getattr(layer, "dtype", None)
+        dtype = own or config.floatx()
         self.tensors = [Tensor(s, dtype, self, i) for i, s in enumerate(shapes)]
         self.outputs = jax.tree.unflatten(nest, self.tensors)
+
+    def __reduce__(self) -> tuple[Callable, tuple]:
+        record = Record.of(self)
+        return Record.call, (record, record.places[id(self)])
+
+
+class Record:
+    """Calls in a table, in which numbers stand for Tensors.
+
+    A copy or a pickle of a call goes by it: a network may be deeper than Python's stack
+    lets `copy` and `pickle` follow calls from one to the next.
+    """
+
+    def __init__(self, calls: list[Call]) -> None:
+        self.calls: dict[int, Call] = dict(enumerate(calls))
+        tensors = [tensor for call in calls for tensor in call.tensors]
+        self.tensors: dict[int, Tensor] = dict(enumerate(tensors))
+        self.places = {id(call): i for i, call in self.calls.items()}
+        self.numbers = {id(tensor): i for i, tensor in self.tensors.items()}
+
+    @classmethod
+    def of(cls, call: Call) -> "Record":
+        """The record that a call is in while something copies it, or a new one.
+
+        A new one has all calls from which one comes to this one. Only what copies it
+        keeps it: it is gone with that copy.
+        """
+        known = _record(call)
+        if known is not None:
+            return known
+        found, rest = dict[int, Call](), [call]
+        while rest:
+            one = rest.pop()
+            if id(one) not in found and _record(one) is None:
+                found[id(one)] = one
+                before = jax.tree.leaves((one.sources, one.mask))
+                rest += [*one.layer._calls, *(tensor.call for tensor in before)]
+        record = cls(list(found.values()))
+        for one in found.values():
+            one.__dict__["record"] = weakref.ref(record)
+        return record
+
+    def call(self, place: int) -> Call:
+        """A call of the table; of a copy that is not filled yet, its empty shell."""
+        calls = self.__dict__.setdefault("calls", {})
+        return calls.setdefault(place, object.__new__(Call))
+
+    def tensor(self, number: int) -> Tensor:
+        """A Tensor of the table, as `call`."""
+        tensors = self.__dict__.setdefault("tensors", {})
+        return tensors.setdefault(number, object.__new__(Tensor))
+
+    def __getstate__(self) -> list[Any]:
+        def number(tensor: Tensor) -> Any:  # one of another record stays a Tensor
+            return self.numbers.get(id(tensor), tensor)
+
+        return [
+            (
+                call.layer,
+                call.options,
+                jax.tree.map(number, (call.sources, call.mask, call.outputs)),
+                [(number(t), t.shape, t.dtype) for t in call.tensors],
+            )
+            for call in self.calls.values()
+        ]
+
+    def __setstate__(self, table: list[Any]) -> None:
+        def tensor(value: Any) -> Tensor:
+            return value if isinstance(value, Tensor) else self.tensor(value)
+
+        for place, (layer, options, nests, made) in enumerate(table):
+            call = self.call(place)
+            call.layer, call.options = layer, options
+            call.sources, call.mask, call.outputs = jax.tree.map(tensor, nests)
+            call.tensors = [self.tensor(number) for number, *_ in made]
+            for index, (number, shape, dtype) in enumerate(made):
+                Tensor.__init__(self.tensor(number), shape, dtype, call, index)
+        self.places = {id(call): i for i, call in self.calls.items()}
+        self.numbers = {id(t): i for i, t in self.tensors.items()}
+
+
+def _record(call: Call) -> Record | None:
+    return call.__dict__.get("record", lambda: None)()
 
 
 def is_symbolic(x: Tree) -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 from jax import lax
 
 from onefit.layers.shapes import along
+from onefit.layers.two_way import TwoWay
 from onefit.types import Array, Function
 
 __all__ = ["Slide", "adapted", "maxima", "means", "window_count"]
@@ -196,7 +197,7 @@ def _winners(x: Array, slide: Slide) -> tuple[Array, Array]:
     return best, winner
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+@functools.partial(TwoWay, static=(1,))
 def maxima(x: Array, slide: Slide) -> Array:
     """The largest cell of each window; the derivative is that of the first such cell.
 
@@ -206,10 +207,19 @@ def maxima(x: Array, slide: Slide) -> Array:
     return _winners(x, slide)[0]
 
 
-maxima.defvjp(_winners, lambda slide, winner, g: (_spread(slide, g, winner),))
+def _of_winners(slide: Slide, winner: Array, tangents: tuple[Array]) -> Array:
+    """The tangents of the winning cells: what `_spread` sends to, transposed."""
+    (t,) = tangents
+    g = jax.ShapeDtypeStruct(winner.shape, t.dtype)
+    return jax.linear_transpose(lambda g: _spread(slide, g, winner), g)(t)[0]
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+maxima.defvjp(
+    _winners, lambda slide, winner, g: (_spread(slide, g, winner),), _of_winners
+)
+
+
+@functools.partial(TwoWay, static=(1,))
 def _sums(x: Array, slide: Slide) -> Array:
     """The sum of each window's cells."""
     if slide.size <= FEW:

@@ -20,9 +20,11 @@ def load_model(
     compile: bool = True,
     limits: "Limits | None" = None,
 ) -> Model:
-    """The model in a `.keras` file of onefit or Keras, ready to go on.
+    """The model in a `.keras` or `.h5` file of onefit or Keras, ready to go on.
 
     It is a Sequential or a Model of inputs and outputs, as it was when it was saved.
+    In an `.h5` file of Keras 2, what `compile` said is taken up where Keras 3 has it
+    too; else a warning says why not.
 
     Args:
         filepath: The file.
@@ -86,5 +88,5 @@ def model_from_json(
 def save_model(
     model: Model, filepath: str | os.PathLike, overwrite: bool = True
 ) -> None:
-    """Writes a model to a `.keras` file, as `model.save` does."""
+    """Writes a model to a `.keras` or `.h5` file, as `model.save` does."""
     model.save(filepath, overwrite)

@@ -3,13 +3,12 @@
 import json
 import os
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, NoReturn, Self, cast
 
 from onefit.description import arguments_of
-from onefit.errors import invalid
 from onefit.models.history import History
 from onefit.networks.network import FACES
-from onefit.spellings import keras_keywords
+from onefit.spellings import METHODS, keras_keywords
 from onefit.training import evaluation
 from onefit.training.compiled import Compiled
 from onefit.training.loop import fit
@@ -71,7 +70,7 @@ class Model(Compiled, face="Functional"):
         verbose: int | str = "auto",
         callbacks: Callbacks = None,
         validation_split: float = 0.0,
-        validation_data: Sequence[Data] | None = None,
+        validation_data: Data = None,
         shuffle: bool = True,
         class_weight: dict[int, float] | None = None,
         sample_weight: Data = None,
@@ -84,21 +83,25 @@ class Model(Compiled, face="Functional"):
         """Trains the model: minimises J(w, b) over the rows of x and y.
 
         Args:
-            x, y: Inputs and targets: arrays, lists, pandas, torch tensors.
+            x, y: Inputs and targets: arrays, lists, pandas, torch tensors. Or x alone
+                gives batches, (x, y) or (x, y, sample_weight): a generator, a
+                `data.Dataset`, a `utils.PyDataset`, a DataLoader of torch, data sets of
+                TensorFlow or Hugging Face.
             batch_size: Rows in a step, 32 unless given; the last batch may be smaller.
             epochs: Passes over the data; the number of the last one, when
                 `initial_epoch` is given.
             verbose: 0 silent, 1 a progress bar, 2 a line an epoch, 'auto' by the place.
             callbacks: Rules and callbacks.
             validation_split: The share of the last rows held out.
-            validation_data: (x, y) or (x, y, sample_weight), held out.
-            shuffle: Whether each epoch takes the rows in a new order.
+            validation_data: (x, y) or (x, y, sample_weight), held out; or batches.
+            shuffle: Whether each epoch takes the rows in a new order; of a PyDataset
+                the batches. Other streams have an order of their own.
             class_weight: A factor for each class, {0: 1.0, 1: 3.0}; multiplied with
                 `sample_weight` if both are given.
             sample_weight: A factor for each row.
             initial_epoch: The number of the first epoch, to go on with.
             steps_per_epoch: Batches that make an epoch; the rows are then one endless
-                stream, and every batch is full.
+                stream, and every batch is full. A stream without an end needs it.
             validation_steps: At most so many validation batches.
             validation_batch_size: Rows in one of them.
             validation_freq: Validate every so many epochs, or after these (1-based).
@@ -108,6 +111,9 @@ class Model(Compiled, face="Functional"):
 
         Raises:
             ValueError, TypeError: What cannot be meant, before anything is compiled.
+
+        Warns:
+            OnefitWarning: A generator that ends before the fit does, which stops it.
         """
         options = FitOptions(
             batch_size,
@@ -133,6 +139,14 @@ class Model(Compiled, face="Functional"):
             self.checked = True
         return fit(job, History(self))
 
+    def __getattr__(self, name: str) -> NoReturn:
+        told = METHODS.get(name)
+        if told is None:
+            object.__getattribute__(self, name)  # raises what it would have raised
+        raise AttributeError(
+            f"{type(self).__name__} has no {name!r}. {told}", name=name, obj=self
+        )
+
     # The guide -----------------------------------------------------------------------
 
     def check(
@@ -144,7 +158,7 @@ class Model(Compiled, face="Functional"):
         batch_size: int | None = None,
         epochs: int | None = None,
         validation_split: float = 0.0,
-        validation_data: Sequence[Data] | None = None,
+        validation_data: Data = None,
         shuffle: bool = True,
         class_weight: dict[int, float] | None = None,
     ) -> "Report":
@@ -248,7 +262,7 @@ class Model(Compiled, face="Functional"):
         """The loss and metrics of these rows.
 
         Args:
-            x, y, sample_weight: As in `fit`.
+            x, y, sample_weight: As in `fit`; also a stream of batches as x.
             batch_size: Rows at once, which matters for a loss that sums or leaves rows
                 out; for others more are taken where that is little memory.
             verbose: 0 for no line of output.
@@ -296,7 +310,8 @@ class Model(Compiled, face="Functional"):
         """The outputs for these rows, as a numpy array.
 
         Args:
-            x: Rows of inputs.
+            x: Rows of inputs, or a stream of batches as in `fit`, whose targets are
+                left out.
             batch_size: Rows at once; more are taken where that is little memory.
             verbose: Accepted for Keras' scripts: predicting prints nothing.
             steps: At most so many batches.
@@ -314,7 +329,7 @@ class Model(Compiled, face="Functional"):
 
     @keras_keywords
     def save(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:
-        """Writes the model to a `.keras` file, which Keras opens too.
+        """Writes the model to a `.keras` or `.h5` file, which Keras opens too.
 
         What `compile` said and the optimizer's state are in it: after
         `onefit.load_model` training goes on where it stopped.
@@ -330,27 +345,6 @@ class Model(Compiled, face="Functional"):
 
         save_model(self, filepath, overwrite)
 
-    def export(
-        self,
-        filepath: str | os.PathLike,
-        format: str = "tf_saved_model",
-        **options: Any,
-    ) -> None:
-        """Refused: other formats are written by `onefit.interop`.
-
-        Raises:
-            ValueError: Always, with what to write.
-        """
-        del options
-        path = str(filepath) if format == "onnx" else f"{filepath}.onnx"
-        raise invalid(
-            f"{type(self).__name__} {self.name!r}.export",
-            f"format={format!r}",
-            "a call of the room that writes files for others",
-            f"write onefit.interop.onnx.export(model, {path!r}), which serving tools "
-            "read",
-        )
-
     @keras_keywords
     def save_weights(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:
         """Writes the weights to a `.weights.h5` or `.safetensors` file.
@@ -365,7 +359,7 @@ class Model(Compiled, face="Functional"):
     def load_weights(
         self, filepath: str | os.PathLike, limits: "Limits | None" = None
     ) -> None:
-        """Takes the weights in a `.weights.h5`, `.safetensors` or `.keras` file.
+        """Takes the weights in a file: `.h5`, `.safetensors` or `.keras`.
 
         Args:
             filepath: The file.

@@ -74,8 +74,8 @@ def clone_model(
     if isinstance(model, SequentialNetwork) and flat:
         entrance = model.entrance_layer and [model.entrance_layer.replace()]
         return cast("Callable[..., N]", FACES["Sequential"])(
-            [*(entrance or []), *(_copy(layer, make) for layer in model.graph.layers)],
-            name=model.name if model.graph._named else None,
+            [*(entrance or []), *(_copy(layer, make) for layer in model.whole.layers)],
+            name=model.name if model.whole._named else None,
         )
     inputs, outputs = (
         model.known_nest(model.input_nest),
@@ -89,12 +89,12 @@ def clone_model(
             f"{len(inputs.tensors)}, one for each input",
         )
     tensors = given.tensors if given else [entrance_like(t) for t in inputs.tensors]
-    graph = as_graph(model.graph, "clone_model")
+    graph = as_graph(model.whole, "clone_model")
     ends = _called(graph, tensors, make, call_function or _plainly)
     return cast("type[N]", FACES["Functional"])(
         inputs.arrange(unwrap_single(tensors)),
         outputs.arrange(ends),
-        name=model.name if model.graph._named else None,
+        name=model.name if model.whole._named else None,
     )
 
 
@@ -141,4 +141,4 @@ def _copy(layer: Layer, make: Callable[[Layer], Layer]) -> Layer:
             )
         object.__setattr__(new, "_named", layer._named)
         return new
-    return clone_model(layer.face, clone_function=make).graph  # type: ignore[attr-defined]
+    return clone_model(layer.face, clone_function=make).whole  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
 """From what layers were called on to the graph of a model: back from the outputs."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import jax
@@ -18,6 +18,7 @@ __all__ = [
     "Tensors",
     "by_name",
     "graph_of",
+    "inlined",
     "name_layers",
     "several",
     "unwrap_single",
@@ -178,11 +179,15 @@ def _each_once(graph: Graph) -> Graph:
     twice = {p for p in plain if plain.count(p) > 1}
     if not twice:
         return graph
-    apart = [
-        layer
-        for layer in graph.layers
-        if isinstance(layer, Graph) and twice & {id(p) for p in _plain(layer)}
-    ]
+
+    def shares(layer: Graph) -> bool:
+        return bool(twice & {id(p) for p in _plain(layer)})
+
+    return _each_once(inlined(graph, shares))
+
+
+def inlined(graph: Graph, apart: Callable[[Graph], bool]) -> Graph:
+    """The graph with the calls of some graphs inside it in place of their own."""
     layers: list[Layer] = []
     nodes: list[Node] = []
     count = graph.inputs
@@ -203,7 +208,7 @@ def _each_once(graph: Graph) -> Graph:
                 values.append(sources)
                 continue
             options = given | dict(node.options)
-            if isinstance(layer, Graph) and any(layer is one for one in apart):
+            if isinstance(layer, Graph) and apart(layer):
                 values.extend(thread(layer, jax.tree.leaves(sources), options))
                 continue
             mask = jax.tree.map(at, node.mask)
@@ -216,10 +221,9 @@ def _each_once(graph: Graph) -> Graph:
         return [at(number) for number in jax.tree.leaves(inner.outputs)]
 
     ends = thread(graph, list(range(graph.inputs)), {})
-    flat = graph.replace(
+    return graph.replace(
         layers=tuple(layers), nodes=tuple(nodes), outputs=unwrap_single(ends)
     )
-    return _each_once(flat)
 
 
 def _plain(layer: Layer) -> list[Layer]:

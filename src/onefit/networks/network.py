@@ -8,9 +8,10 @@ import jax
 import numpy as np
 
 from onefit import config
+from onefit.config import DTypePolicy
 from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.base import Layer
-from onefit.layers.face import DTypePolicy, as_shape, no_quantizing
+from onefit.layers.face import as_shape, no_quantizing
 from onefit.layers.passing import current, making
 from onefit.layers.symbolic import Tensor, is_symbolic
 from onefit.networks.architecture import Architecture
@@ -25,9 +26,20 @@ from onefit.networks.functional import (
     unwrap_single,
 )
 from onefit.networks.graph import chain
+from onefit.networks.host import Before, Ready, shape_of, split
 from onefit.registry import snake_case
 from onefit.spellings import keras_keywords
-from onefit.types import Array, ArrayLike, Config, Data, Mask, Shapes, Tree, batch_shape
+from onefit.types import (
+    Array,
+    ArrayLike,
+    Config,
+    Data,
+    Mask,
+    Shape,
+    Shapes,
+    Tree,
+    batch_shape,
+)
 from onefit.variables import Variable
 
 __all__ = ["FACES", "OWN_CLASSES", "Network"]
@@ -55,14 +67,28 @@ class Network:
         name: The network's name.
 
     Attributes:
-        graph: The architecture: what is computed.
+        graph: The architecture that a program runs: what is computed from numbers.
+        whole: The architecture with what runs before the program: host layers.
+        before: That part alone, None where there is none.
 
     Raises:
         ValueError: An output that needs another input, with the path from there; an
             input that nothing needs; two layers of one name.
     """
 
-    graph: Architecture
+    whole: Architecture
+    before: Before | None = None
+
+    @property
+    def graph(self) -> Architecture:
+        """The architecture that a program runs; setting it sets the whole."""
+        return self._graph
+
+    @graph.setter
+    def graph(self, whole: Architecture) -> None:
+        entrance = getattr(self, "entrance_layer", None)
+        self.before, self._graph = split(whole, entrance)
+        self.whole = whole
 
     def __init_subclass__(cls, face: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -74,7 +100,7 @@ class Network:
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """The network, which remembers what it was made with."""
         network = super().__new__(cls)
-        network._given = args, kwargs
+        network._made_with = args, kwargs
         return network
 
     @keras_keywords
@@ -110,13 +136,14 @@ class Network:
         tensors = self.input_nest.tensors, self.output_nest.tensors
         graph = graph_of(*tensors, name or "functional")
         graph.entrance = unwrap_single([tensor.shape for tensor in tensors[0]])
+        name_layers(list(graph.layers), f"Model {graph.name!r}")
         self.graph = graph
-        self.graph._named = name is not None
-        name_layers(list(self.graph.layers), f"Model {self.name!r}")
+        self.whole._named = name is not None
         self._hold()
 
     _unseen: ClassVar[frozenset[str]] = frozenset(
-        {"graph", "input_nest", "output_nest", "_body", "_sight", "_given"}
+        {"_graph", "whole", "before", "input_nest", "output_nest", "_body", "_sight"}
+        | {"_made_with"}
     )
     """Attributes that are no parts of a subclass with its own `call`."""
     _body: Body | None = None
@@ -125,7 +152,7 @@ class Network:
     @property
     def as_layer(self) -> Layer:
         """The network as a layer of another: its body, or its graph."""
-        return self._body or self.graph
+        return self._body or self.whole
 
     def call(self, *inputs: Any, **options: Any) -> Tree:
         """As the network itself, called; a subclass may write its own."""
@@ -161,6 +188,8 @@ class Network:
     def _become(self, sight: Sight) -> None:
         """A graph of the body alone, for inputs that come like these."""
         assert self._body is not None
+        mine = [layer for layer in layers_of(self._body) if not layer._named]
+        name_layers(mine, f"Model {self.name!r}")
         named, inputs = self.graph._named, sight.entrances()
         outputs = outputs_of(self.name, self._body(inputs))
         self.input_nest, self.output_nest = (
@@ -207,8 +236,8 @@ class Network:
 
         Those of a model without an Input of its own are its place in another.
         """
-        if self.input_nest is None and self.graph._calls:
-            return self.graph.input
+        if self.input_nest is None and self.whole._calls:
+            return self.whole.input
         return self.known_nest(self.input_nest).value
 
     @property
@@ -217,8 +246,8 @@ class Network:
 
         Those of a model without an Input of its own are its place in another.
         """
-        if self.output_nest is None and self.graph._calls:
-            return self.graph.output
+        if self.output_nest is None and self.whole._calls:
+            return self.whole.output
         return self.known_nest(self.output_nest).value
 
     @property
@@ -256,23 +285,23 @@ class Network:
     @property
     def name(self) -> str:
         """The model's name, also as a layer of another."""
-        return str(self.graph.name)
+        return str(self.whole.name)
 
     @name.setter
     def name(self, value: str) -> None:
-        self.graph.name = value
+        self.whole.name = self.graph.name = value
 
     # Weights -----------------------------------------------------------------------
 
     @property
     def layers(self) -> list[Any]:  # a Layer, with attributes of its own; a Network
         """The layers, in order; a model inside is one of them."""
-        parts = self.graph.layers if self._body is None else layers_of(self._body)
+        parts = self.whole.layers if self._body is None else layers_of(self._body)
         return [getattr(layer, "face", layer) for layer in parts]
 
     def _hold(self) -> None:
         """Tells the graph whose it is, for networks that have it as a layer."""
-        object.__setattr__(self.graph, "face", self)
+        object.__setattr__(self.whole, "face", self)
 
     def reset_states(self) -> None:
         """Makes stateful layers forget: their states are zero again."""
@@ -301,7 +330,7 @@ class Network:
     @property
     def built(self) -> bool:
         """Whether the model has its weights."""
-        return self.graph.built
+        return self.whole.built
 
     def get_weights(self) -> list[np.ndarray]:
         """All weights as numpy arrays, copied, layer by layer."""
@@ -380,8 +409,13 @@ class Network:
         """The output for arrays; what Input gave makes the model a layer of a graph."""
         if self._body is not None:
             return self._body(x, training=training, mask=mask, **options)
-        x = self._take(x) if self.input_nest else x
-        if (run := current()) is not None:
+        run = current()
+        looked = self.before is not None and run is None and not is_symbolic(x)
+        if looked:
+            x = self.numbers(x)
+        elif self.input_nest:
+            x = self._take(x)
+        if run is not None:
             if run.building and not self.built:
                 with making():
                     self.build(batch_shape(x))
@@ -389,8 +423,39 @@ class Network:
             self.ready_for(x)
         elif not self.built:
             self.build(unwrap_single([t.shape for t in jax.tree.leaves(x)]))
-        y = self.graph(x, training=training, mask=mask, **options)
+        graph = self.graph if looked else self.whole  # building may have made it anew
+        y = graph(x, training=training, mask=mask, **options)
         return self.output_nest.arrange(y) if self.output_nest else y
+
+    # Before the program --------------------------------------------------------------
+
+    def numbers(self, x: Data) -> Data:
+        """The rows as the program takes them: host layers have looked at them.
+
+        Without host layers it is what was given.
+        """
+        if isinstance(x, Ready):
+            return x.values
+        if self.before is None or x is None:
+            return x
+        if self.input_nest is None:
+            self.build(shape_of(x))
+        assert self.before is not None
+        return self.before.run(x, self.input_names, self.input_shape)
+
+    @property
+    def entries(self) -> list[tuple[str, Shape | None]]:
+        """The name and the shape of each value that the program takes."""
+        shapes = [None] if self.input_nest is None else [t.shape for t in self.inputs]
+        if self.before is None or self.input_nest is None:
+            return list(zip(self.input_names, shapes, strict=True))
+        handed = self.before.shapes(self.input_shape)
+        return list(zip(self.before.names(self.input_names), handed, strict=True))
+
+    @property
+    def entry_names(self) -> list[str]:
+        """The names of the values that the program takes."""
+        return [name for name, _ in self.entries]
 
     def _take(self, x: Tree) -> Tree:
         """Inputs in any of Keras' arrangements as the graph has them."""
@@ -429,7 +494,8 @@ class Network:
                 "at least one",
                 "add one: model.add(Dense(1))",
             )
-        self.graph.build(input_shape)
+        if self.before is None or not self.built:
+            self.whole.build(input_shape)
         return self
 
     def meet_shapes(self, shapes: Shapes) -> None:
@@ -479,7 +545,7 @@ class Network:
 
     def compute_output_shape(self, input_shape: Shapes) -> Shapes:
         """The shapes of the outputs, arranged as they are, for those of the inputs."""
-        shape = self.graph.compute_output_shape(input_shape)
+        shape = self.whole.compute_output_shape(input_shape)
         return self.output_nest.arrange(shape) if self.output_nest else shape
 
     def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:

@@ -11,6 +11,7 @@ from onefit.layers.core import InputLayer
 from onefit.layers.symbolic import Tensor
 from onefit.networks.functional import Nest
 from onefit.networks.graph import Graph, chain
+from onefit.networks.host import begins_with_text
 from onefit.networks.network import Network
 from onefit.spellings import keras_keywords
 from onefit.types import Shapes, Tree, batch_shape
@@ -50,7 +51,7 @@ class SequentialNetwork(Network):
         if isinstance(layer, Network):
             if self.entrance_layer is None and not self.layers:
                 self.entrance_layer = getattr(layer, "entrance_layer", None)
-            layer = layer.graph
+            layer = layer.as_layer
         if not isinstance(layer, Layer):
             given = f"the class {layer.__name__}" if isinstance(layer, type) else layer
             raise mistyped(
@@ -70,11 +71,11 @@ class SequentialNetwork(Network):
                 self.output_nest.tensors[0] if self.output_nest else self._entrance()
             )
             outputs = self._single(layer, layer(before))
-        self._set((*self.graph.layers, layer), outputs)
+        self._set((*self.whole.layers, layer), outputs)
 
     def _refuse_change(self, name: str) -> None:
         """Refuses to change what another model has as a layer."""
-        if self.graph._calls:
+        if self.whole._calls:
             raise invalid(
                 self.name,
                 f"{name}() of a model that is a layer of another",
@@ -104,7 +105,7 @@ class SequentialNetwork(Network):
         self._refuse_change("pop")
         if not self.layers:
             raise invalid(self.name, "pop()", "a model with layers")
-        *rest, last = self.graph.layers
+        *rest, last = self.whole.layers
         outputs = self.output_nest and self.output_nest.tensors[0].call.sources
         self._set(tuple(rest), outputs)
         return last
@@ -122,11 +123,14 @@ class SequentialNetwork(Network):
             input_shape = self.entrance_layer.batch_shape
         super().build(tuple(input_shape))
         if self.entrance_layer is None:
-            self.entrance_layer = InputLayer(batch_shape=tuple(input_shape))
+            self.entrance_layer = InputLayer(  # type: ignore[call-arg]
+                batch_shape=tuple(input_shape),
+                dtype="string" if begins_with_text(self.whole) else None,
+            )
             y = self._entrance()
-            for layer in self.graph.layers:
+            for layer in self.whole.layers:
                 y = self._single(layer, layer(y))
-            self._set(self.graph.layers, y)
+            self._set(self.whole.layers, y)
         return self
 
     def ready_for(self, x: Tree) -> None:
@@ -136,19 +140,21 @@ class SequentialNetwork(Network):
         super().ready_for(x)
 
     def _set(self, layers: tuple[Layer, ...], outputs: Tensor | None) -> None:
-        self.graph: Graph = chain(layers, self.name)
-        self.graph._named = self._chosen
+        graph = chain(layers, self.name)
+        graph._named = self._chosen
+        input_nest = output_nest = None
+        if outputs is not None and layers:
+            input_nest = Nest(self._entrance(), "inputs")
+            graph.entrance = input_nest.tensors[0].shape
+            output_nest = Nest(outputs, "outputs")
+        self.graph = graph  # refuses what cannot be one, before anything is changed
+        self.input_nest, self.output_nest = input_nest, output_nest
         self._hold()
         self._forget_training()
-        self.input_nest = self.output_nest = None
-        if outputs is not None and layers:
-            self.input_nest = Nest(self._entrance(), "inputs")
-            self.graph.entrance = self.input_nest.tensors[0].shape
-            self.output_nest = Nest(outputs, "outputs")
 
     def _name(self, layer: Layer) -> None:
         """Gives a layer without a name of its own a new one; refuses a name twice."""
-        mine = {id(known) for known in self.graph.plain_layers()}
+        mine = {id(known) for known in self.whole.plain_layers()}
         new = layer.plain_layers() if isinstance(layer, Graph) else [layer]
         if any(id(plain) in mine for plain in new):
             raise invalid(

@@ -12,7 +12,9 @@ import numpy as np
 
 from onefit.errors import invalid
 from onefit.layers.base import Layer
+from onefit.layers.called import Called
 from onefit.layers.core import InputLayer
+from onefit.networks.called import Body, layers_of
 from onefit.networks.graph import Graph, Node
 from onefit.networks.network import Network
 from onefit.types import Array, Shapes, Tree, is_shape
@@ -73,8 +75,10 @@ def summary(
 
     Source: lecture 004, section 2.2, "Number of parameters".
     """
-    graph = cast(Graph, getattr(model, "graph", model))
-    shapes = _output_shapes(graph)
+    graph = cast(Graph, getattr(model, "whole", model))
+    body = getattr(model, "_body", None)
+    listed = graph.layers if body is None else tuple(layers_of(body))
+    shapes = _output_shapes(graph) if body is None else body.shapes
     columns: dict[str, Callable[[Layer], str]] = {
         "Layer (type)": lambda layer: f"{layer.name} ({_kind(layer)})",
         "Output Shape": lambda layer: _shown_shape(shapes.get(id(layer))),
@@ -82,14 +86,14 @@ def summary(
     }
     if detail:
         columns["Computed as"] = _arithmetic
-    if not _is_chain(graph):
+    if not _is_chain(graph) and body is None:
         sources = _sources(graph, getattr(model, "input_names", None))
         columns["Connected to"] = lambda layer: sources.get(id(layer), "")
     if show_trainable:
         columns["Trainable"] = _shown_trainable
 
     elbow, rows = "└ " if _unicode(print_fn) else "- ", []
-    for layer, depth in _listed(_within(graph.layers, layer_range), expand_nested):
+    for layer, depth in _listed(_within(listed, layer_range), expand_nested):
         cells = [cell(layer) for cell in columns.values()]
         rows.append([(elbow * (depth > 0) + cells[0], depth), *cells[1:]])
     width = line_length or min(shutil.get_terminal_size().columns, 100)
@@ -151,7 +155,8 @@ def _output_shapes(graph: Graph) -> dict[int, Shapes]:
             del number, mask
             layer = graph.layers[node.layer]
             inner = isinstance(layer, Graph)
-            made = walk(layer, shape) if inner else layer.output_shape(shape)
+            options = dict(node.options) if isinstance(layer, Called) else {}
+            made = walk(layer, shape) if inner else layer.call_shape(shape, **options)
             shapes.setdefault(id(layer), made)
             return made if inner else layer.call_shape(shape, **dict(node.options))
 
@@ -225,7 +230,7 @@ def _kind(layer: Layer) -> str:
         if face is not None:
             return type(face).__name__
         return "Sequential" if _is_chain(layer) else "Model"
-    return type(layer).__name__
+    return type(layer.model if isinstance(layer, Body) else layer).__name__
 
 
 def _shown_shape(shape: Shapes) -> str:

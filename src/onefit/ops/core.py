@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 
 from onefit import config
 from onefit.errors import invalid, mistyped
@@ -178,7 +179,7 @@ def cond(pred: Array, true_fn: Function, false_fn: Function) -> Tree:
     >>> cond(1 > 2, lambda: "no", lambda: "yes")
     'yes'
     """
-    if isinstance(pred, jax.core.Tracer):
+    if isinstance(pred, Tracer):
         return lax.cond(pred, lambda: _arrays(true_fn()), lambda: _arrays(false_fn()))
     return true_fn() if pred else false_fn()
 
@@ -322,7 +323,7 @@ def scatter_update(
             f"reduction={reduction!r}",
             "None, 'add', 'max', 'min' or 'mul'",
         )
-    place = inputs.at[tuple(jnp.moveaxis(indices, -1, 0))]
+    place = jnp.asarray(inputs).at[tuple(jnp.moveaxis(indices, -1, 0))]
     return getattr(place, ways[reduction])(updates.astype(inputs.dtype))
 
 

@@ -395,7 +395,8 @@ def _moved(
 
 def _grid(x: Array) -> tuple[Array, Array]:
     """The columns and the rows of the cells of images."""
-    return tuple(jnp.meshgrid(jnp.arange(x.shape[2]), jnp.arange(x.shape[1])))
+    across, down = jnp.meshgrid(jnp.arange(x.shape[2]), jnp.arange(x.shape[1]))
+    return across, down
 
 
 def _projected(x: Array, transform: Array) -> tuple[Array, Array]:
@@ -537,10 +538,17 @@ def gaussian_blur(
     sigma: Sequence[float] = (1.0, 1.0),
     data_format: str | None = None,
 ) -> Array:
-    """Averages of neighbours, weighed by a Gaussian; outside is 0."""
+    """Averages of neighbours, weighed by a Gaussian; outside is 0.
+
+    Args:
+        images: The images.
+        kernel_size, sigma: The Gaussian's cells and width: across, and down. (Keras
+            calls them height and width, and computes this.)
+        data_format: Where the channels stand.
+    """
 
     def change(x: Array) -> Array:
-        return _blurred(_float(x), kernel_size, sigma).astype(x.dtype)
+        return _blurred(_float(x), kernel_size[::-1], sigma[::-1]).astype(x.dtype)
 
     return _batched("gaussian_blur", images, data_format, change)
 

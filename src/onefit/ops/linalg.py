@@ -51,7 +51,8 @@ def det(x: Array) -> Array:
 @operation
 def eig(x: Array) -> tuple[Array, Array]:
     """Eigenvalues and eigenvectors of square matrices, complex; on a CPU alone."""
-    return tuple(jnp.linalg.eig(_square("eig", x)))
+    values, vectors = jnp.linalg.eig(_square("eig", x))
+    return values, vectors
 
 
 @operation

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import jax.scipy.special
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 
 from onefit import config
 from onefit.errors import invalid, mistyped, unknown
@@ -70,7 +71,7 @@ def _segments(name: str) -> Any:
         num_segments: int | None = None,
         sorted: bool = False,
     ) -> Array:
-        if num_segments is None and isinstance(segment_ids, jax.core.Tracer):
+        if num_segments is None and isinstance(segment_ids, Tracer):
             raise invalid(
                 name, "no num_segments inside a program", "num_segments, the number"
             )
@@ -109,7 +110,7 @@ def _float(x: Any) -> Array:
 
 
 def _parts(x: Array) -> tuple[Array, Array]:
-    return x.real, x.imag
+    return jnp.real(x), jnp.imag(x)
 
 
 @operation

@@ -340,7 +340,7 @@ def mean(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
 
 
 @operation
-def meshgrid(*x: Array, indexing: str = "xy") -> list[Array]:
+def meshgrid(*x: Array, indexing: str = "xy") -> Any:
     """Vectors as the coordinates of a grid."""
     return jnp.meshgrid(*x, indexing=indexing)
 
@@ -384,7 +384,7 @@ def reshape(x: Array, newshape: Any) -> Array:
 
 
 @operation
-def select(condlist: Arrays, choicelist: Arrays, default: Array = 0) -> Array:
+def select(condlist: Arrays, choicelist: Arrays, default: Any = 0) -> Array:
     """Of several arrays, the number where the first condition holds."""
     return jnp.select(condlist, choicelist, default)
 
@@ -483,6 +483,8 @@ def view(x: Array, dtype: Any = None) -> Array:
 @operation
 def where(condition: Array, x1: Array | None = None, x2: Array | None = None) -> Any:
     """Of two arrays, x1 where the condition holds; or the places where it holds."""
+    if x1 is None or x2 is None:
+        return jnp.where(condition)
     return jnp.where(condition, x1, x2)
 
 
@@ -497,7 +499,12 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     """
     given = [as_array(v) for v in (start, stop, step) if v is not None]
     dtype = dtype or jnp.result_type(*given)
-    values = (v if v is None else np.asarray(as_array(v)) for v in (start, stop, step))
+    # Inside a program an array would be one of its values; plain numbers stay plain.
+    plain = (v is None or isinstance(v, int | float) for v in (start, stop, step))
+    values = [
+        v if stays else np.asarray(as_array(v))
+        for v, stays in zip((start, stop, step), plain, strict=True)
+    ]
     return jnp.arange(*values, dtype=dtype)
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from onefit import config
 from onefit.activations import activations
@@ -42,6 +43,8 @@ class Op(NamedTuple):
         signature: Its arguments, by Keras' names.
         arrays: Those that are arrays; those that are lists of them are in `lists`.
         lists: The arguments that are lists of arrays.
+        names, defaults: The arguments in their order, and their defaults; no names if
+            there may be any number of them.
         by_row: Whether rows cannot mix, whatever the arguments are.
     """
 
@@ -49,7 +52,24 @@ class Op(NamedTuple):
     signature: inspect.Signature
     arrays: frozenset[str]
     lists: frozenset[str]
+    names: tuple[str, ...]
+    defaults: dict[str, Any]
     by_row: bool = False
+
+    def bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments by name, with defaults.
+
+        Raises:
+            TypeError: Arguments that do not fit.
+        """
+        given = dict(zip(self.names, args, strict=False))
+        if len(given) == len(args) and not kwargs.keys() & given:
+            given = self.defaults | given | kwargs
+            if given.keys() == set(self.names):  # what `bind` does, ten times faster
+                return given
+        bound = self.signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return bound.arguments
 
     def run(self, arguments: dict[str, Any]) -> Tree:
         """The result for arguments without values of a graph."""
@@ -61,6 +81,8 @@ class Op(NamedTuple):
             else _plain(value)
             for name, value in arguments.items()
         }
+        if self.names:
+            return self.function(*map(given.__getitem__, self.names))
         bound = inspect.BoundArguments(self.signature, given)  # type: ignore[arg-type]
         return self.function(*bound.args, **bound.kwargs)
 
@@ -77,7 +99,7 @@ def as_array(x: Any) -> Any:
     """
     if x is None or isinstance(x, jax.Array):
         return x
-    x = _plain(x)
+    given = x = _plain(x)
     known = isinstance(x, bool | int | float | complex | np.ndarray | np.generic)
     if not known and not any(isinstance(v, jax.Array) for v in jax.tree.leaves(x)):
         x = np.asarray(x)
@@ -88,7 +110,10 @@ def as_array(x: Any) -> Any:
         return jnp.asarray(x)
     except TypeError as error:
         raise mistyped(
-            "onefit.ops", f"{x!r} ({type(x).__name__})", "numbers", "write an array"
+            "onefit.ops",
+            f"{given!r} ({type(given).__name__})",
+            "numbers",
+            "write an array",
         ) from error
 
 
@@ -124,7 +149,16 @@ def operation(function: Any = None, *, name: str = "", by_row: bool = False) -> 
     )
     arrays = held.keys() - lists
     name = name or function.__name__
-    OPS[name] = Op(function, signature, frozenset(arrays), lists, by_row)
+    plain = all(p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for p in given)
+    OPS[name] = Op(
+        function,
+        signature,
+        frozenset(arrays),
+        lists,
+        tuple(signature.parameters) if plain else (),
+        {p.name: p.default for p in given if plain and p.default is not p.empty},
+        by_row,
+    )
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -137,14 +171,13 @@ def called(name: str, *args: Any, **kwargs: Any) -> Any:
     """What the operation of this name gives, or what stands for it in a graph."""
     op = OPS[name]
     try:
-        bound = op.signature.bind(*args, **kwargs)
+        arguments = op.bound(args, kwargs)
     except TypeError as error:
         refuse_unknown(name, kwargs, op.signature.parameters, "argument")
         raise TypeError(f"{name}{op.signature}: {error}.") from None
-    bound.apply_defaults()
-    if _holds(bound.arguments):
-        return _recorded(name, bound.arguments)
-    return op.run(bound.arguments)
+    if _holds(arguments):
+        return _recorded(name, arguments)
+    return op.run(arguments)
 
 
 def rows(table: str, sources: Iterable[Any], module: str, **facts: Any) -> Config:
@@ -209,13 +242,15 @@ def _holds(value: Any) -> bool:
     """Whether a value of a graph is in a nest of arguments."""
     if isinstance(value, Tensor):
         return True
+    if value is None or isinstance(value, jax.Array):
+        return False
     if isinstance(value, dict):
         value = value.values()
     elif isinstance(value, slice):
         value = (value.start, value.stop, value.step)
     elif not isinstance(value, list | tuple):
         return False
-    return any(_holds(v) for v in value)
+    return any(map(_holds, value))
 
 
 def _recorded(name: str, arguments: dict[str, Any]) -> Tree:
@@ -250,7 +285,7 @@ def _recorded(name: str, arguments: dict[str, Any]) -> Tree:
         if isinstance(value, np.generic):
             value = value.item()
         if isinstance(value, np.ndarray | jax.Array):
-            if array or isinstance(value, jax.core.Tracer):
+            if array or isinstance(value, Tracer):
                 constants.append(value)
                 return ("array", len(constants) - 1)
             return ("numbers", str(value.dtype), _tuples(np.asarray(value).tolist()))

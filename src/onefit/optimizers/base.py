@@ -523,7 +523,8 @@ class Optimizer(Description):
 
         Args:
             grads: The gradient of each variable: a list, or any nest of arrays. A
-                variable whose gradient is None stays as it is, with a warning.
+                variable whose gradient is None stays as it is, with a warning, and so
+                do its slots.
             trainable_variables: The variables or arrays that they belong to, in a nest
                 like it; unless given, those that `build` was given.
 
@@ -559,8 +560,9 @@ class Optimizer(Description):
             if isinstance(variables, list):
                 object.__setattr__(self, "_variables", variables)
             self.meet(jax.tree.leaves(variables, is_leaf=_is_variable))
-        new, state = _update(self, grads, self.resume(arrays, arrays), arrays)
-        self.remember(state, shapes[1])
+        before = self.resume(arrays, arrays)
+        new, state = _update(self, grads, before, arrays)
+        self.remember(_kept(before, state, arrays, missing), shapes[1])
         return _put(variables, new, missing)
 
     def apply_gradients(
@@ -735,6 +737,33 @@ def _filled(where: str, grads: Tree, variables: Tree) -> tuple[Tree, set[int]]:
     pairs = zip(leaves, given, strict=True)
     filled = [np.zeros(np.shape(v)) if g is None else g for g, v in pairs]
     return nest.unflatten([_as_float(g) for g in filled]), missing
+
+
+def _kept(before: Tree, after: Tree, arrays: Tree, missing: set[int]) -> Tree:
+    """The state after a step, with the slots as before of variables without a step."""
+    if not missing:
+        return after
+    paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(arrays)]
+
+    def leaf(path: KeyPath, old: Array, new: Array) -> Array:
+        stays = any(_is_slot_of(path, paths[i], i) for i in missing)
+        return old if stays else new
+
+    return jax.tree_util.tree_map_with_path(leaf, before, after)
+
+
+def _is_slot_of(path: KeyPath, own: KeyPath, number: int) -> bool:
+    """Whether a path in the state is of the weight with this path and this number.
+
+    It ends in the weight's path, or in names beneath it; where a rule sorts the weights
+    by kinds, in its number.
+    """
+    key = jax.tree_util.DictKey
+    ends = list(path)
+    while len(ends) > len(own) and tuple(ends[-len(own) :]) != own:
+        if not isinstance(ends.pop(), key):
+            return False
+    return len(ends) > len(own) or path[-1] == key(number)
 
 
 @jax.jit

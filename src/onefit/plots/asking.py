@@ -96,7 +96,8 @@ def inputs(where: str, model: Compiled, x: Data) -> Tree:
             "a model",
             f"write {where}(model, ...)",
         )
-    x = rows.as_batch(x, finite=False, inputs=model.input_names).x
+    x = model.numbers(x)
+    x = rows.as_batch(x, finite=False, inputs=model.entry_names).x
     x = as_columns(model, x)
     model.ready_for(x)
     return x

@@ -121,7 +121,7 @@ def plot_model(
     where = "plot_model"
     if rankdir not in DIRECTIONS:
         raise unknown("rankdir", rankdir, DIRECTIONS)
-    graph = getattr(model, "graph", model)
+    graph = getattr(model, "whole", model)
     if not isinstance(graph, Graph) or not graph.layers:
         raise invalid(
             where,

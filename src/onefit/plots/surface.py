@@ -48,6 +48,8 @@ class Fits(Protocol):
 class _Record(Callback):
     """Keeps the weights at the start and after every epoch."""
 
+    writes = ()
+
     def __init__(self) -> None:
         super().__init__()
         self.path: list[np.ndarray] = []

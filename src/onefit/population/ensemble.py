@@ -74,7 +74,7 @@ class Ensemble(Model):
                 pairs = zip(link, made, strict=True)
                 made = [Activation(g)(z) if g else z for g, z in pairs]
                 copy = Model(own, made)
-            copy.graph.name, copy.graph._named = f"member_{i}", True
+            copy.name, copy.whole._named = f"member_{i}", True
             ends.append(_tensors(copy(inputs)))
         # compile may tell them apart by their names
         named = len(first.outputs) > 1 or isinstance(first.loss, dict)
@@ -117,7 +117,9 @@ class Ensemble(Model):
             return_std: Whether to return (mean, standard deviation) over the members,
                 which divides by their number.
         """
-        apart = self.graph.stateful or self.graph.always_random
+        # Each member looks at text for itself.
+        text = self.before is not None
+        apart = text or self.graph.stateful or self.graph.always_random
         if callbacks or (apart and not return_std):
             if return_std:
                 raise invalid(
@@ -130,11 +132,14 @@ class Ensemble(Model):
         for name, value in (("batch_size", batch_size), ("steps", steps)):
             if value is not None:
                 whole(name, value, 1)
-        x = rows.as_batch(x, finite=False, inputs=self.input_names).x
-        if steps is not None:
-            x = jax.tree.map(lambda a: a[: steps * (batch_size or 32)], x)
-        self.graph.output_shape(batch_shape(x))
-        pieces = self._apart(x) if apart else self._together(x, batch_size)
+        if not text:
+            x = rows.as_batch(x, finite=False, inputs=self.input_names).x
+            if steps is not None:
+                x = jax.tree.map(lambda a: a[: steps * (batch_size or 32)], x)
+            self.graph.output_shape(batch_shape(x))
+            steps = None
+        each = self._apart(x, batch_size, steps)  # not asked for, it predicts nothing
+        pieces = each if apart else self._together(x, batch_size)
         pairs = [
             jax.tree.map(lambda a, f=f: f(a, axis=0), piece)
             for piece in pieces
@@ -153,10 +158,15 @@ class Ensemble(Model):
         groups, _ = stacks(self.members)
         return outputs(groups, x, batch_size)
 
-    def _apart(self, x: Tree) -> Iterator[Tree]:
+    def _apart(
+        self, x: Tree, batch_size: int | None, steps: int | None
+    ) -> Iterator[Tree]:
         """The same of members that draw random numbers, or go on from their states."""
         given = list(x) if isinstance(x, tuple) else x
-        each = [_flat(member.predict(given)) for member in self.members]
+        each = [
+            _flat(member.predict(given, batch_size, steps=steps))
+            for member in self.members
+        ]
         yield jax.tree.map(lambda *a: np.stack(a), *each)
 
     @classmethod

@@ -11,6 +11,7 @@ from onefit import config
 from onefit.data import rows
 from onefit.errors import OnefitWarning, invalid, is_whole, mistyped
 from onefit.models import Model
+from onefit.networks.host import Ready
 from onefit.population import engine
 from onefit.population.axes import (
     Change,
@@ -130,6 +131,7 @@ def fit(
         every = [member | {"fold": k} for k in range(len(folds)) for member in every]
     show = Progress(len(every), arguments.get("epochs", 1), verbose)
     x, y, _ = read_rows(model, x, y, None, "fit")  # converted once, for all groups
+    x = Ready(x)
     work = []  # all of it is checked before any of it is trained
     groups = _groups(places, every, splits)
     for at, changes in groups:

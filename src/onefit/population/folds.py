@@ -12,6 +12,7 @@ from onefit.data import rows
 from onefit.data.batch import Batch
 from onefit.errors import OnefitWarning, invalid, is_whole, mistyped
 from onefit.models import Model
+from onefit.networks.host import Ready
 from onefit.population.axes import Vary
 from onefit.population.fitting import Fold, check, fit
 from onefit.population.result import Population
@@ -99,10 +100,11 @@ def cross_validate(
     for size in sizes if isinstance(sizes, list | tuple | range | np.ndarray) else ():
         _refuse_small(folds, size)
     weight = arguments.get("sample_weight")
-    held = batch[:2] if weight is None else (*batch[:2], weight)
+    given = Ready(batch.x), batch.y
+    held = given if weight is None else (*given, weight)
     return fit(
         model,
-        *batch[:2],
+        *given,
         seeds=seeds,
         vary=vary,
         folds=folds,

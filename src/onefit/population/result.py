@@ -229,7 +229,8 @@ class Population:
         if model.graph.stateful:
             each = [m.predict(x, batch_size) for m in self.members()]
             return jax.tree.map(lambda *a: np.stack(a), *each)
-        x = rows.as_batch(x, finite=False, inputs=model.input_names).x
+        x = model.numbers(x)
+        x = rows.as_batch(x, finite=False, inputs=model.entry_names).x
         stacks = [self._stack(group) for group in self.groups]
         parts = list(outputs(stacks, x, batch_size))
         order = np.argsort(np.concatenate([group.at for group in self.groups]))

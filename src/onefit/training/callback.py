@@ -28,9 +28,11 @@ class Callback:
     Attributes:
         model: The model being trained.
         params: epochs, steps, and which way each log is better (directions).
+        writes: The logs that `on_epoch_end` may add; None if that is not known.
     """
 
     params: Config
+    writes: tuple[str, ...] | None = None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Refuses arguments that it does not have, with what to write instead."""
@@ -68,8 +70,13 @@ class Callback:
     def on_train_abort(self) -> None:
         """Instead of `on_train_end`, when an exception ends the fit: closes files."""
 
-    def on_part_end(self, epoch: int, done: int, steps: int, logs: Logs = None) -> None:
-        """Within an epoch that takes seconds: `done` of its `steps` are done."""
+    def on_part_end(
+        self, epoch: int, done: int, steps: int | None, logs: Logs = None
+    ) -> None:
+        """Within an epoch that takes seconds: `done` of its `steps` are done.
+
+        Of a stream whose length nobody knows yet, `steps` is None.
+        """
 
     def on_stretch_end(self, epochs: range, logs: Sequence[dict[str, float]]) -> None:
         """After each call of the program, with all epochs that it ran.

@@ -15,6 +15,7 @@ import numpy as np
 
 from onefit.errors import invalid, unknown
 from onefit.training.callback import Callback, Logs
+from onefit.training.monitors import direction, missing, writable
 from onefit.training.recorders import check_frequency
 from onefit.training.state import State
 from onefit.types import Config, Tree
@@ -26,8 +27,8 @@ class ModelCheckpoint(Callback):
     """Saves the model, or its weights, after each epoch or every so many batches.
 
     Args:
-        filepath: The file, '.keras', or for weights alone '.weights.h5' (with the
-            optimizer's state) or '.safetensors' (without). It may hold
+        filepath: The file, '.keras' or '.h5', or for weights alone '.weights.h5'
+            (with the optimizer's state) or '.safetensors' (without). It may hold
             `{epoch:02d}` (from 1), `{batch:03d}` and the logs, as in
             'run/{epoch:02d}-{val_loss:.2f}.keras'.
         monitor: The log that says which model is the best.
@@ -51,6 +52,8 @@ class ModelCheckpoint(Callback):
         >>> keep = ModelCheckpoint("best.keras", save_best_only=True)
     """
 
+    writes = ()
+
     def __init__(
         self,
         filepath: str | os.PathLike,
@@ -64,7 +67,9 @@ class ModelCheckpoint(Callback):
     ) -> None:
         super().__init__()
         self.filepath = os.fspath(filepath)
-        endings = (".weights.h5", ".safetensors") if save_weights_only else (".keras",)
+        endings = (".keras", ".h5", ".hdf5")
+        if save_weights_only:
+            endings = (".weights.h5", ".safetensors")
         if not self.filepath.endswith(endings):
             raise invalid(
                 "ModelCheckpoint",
@@ -85,16 +90,23 @@ class ModelCheckpoint(Callback):
         if by_epoch:
             self.skips.add("on_epoch_begin")
         self._epoch, self._batches = 0, 0
+        self._others: list[Callback] = []
+        self._seen = False
+
+    def set_state(self, state: State) -> None:
+        """Called before the fit: who may write the log that it follows."""
+        self._others = [c for c in state.job.callbacks if c is not self]
 
     def on_train_begin(self, logs: Logs = None) -> None:  # noqa: D102
         self._epoch = self._batches = 0
+        self._seen = False
         self._better = self._comparison()
         directions = self.params.get("directions")
         if directions is None:
             return
         known = [*directions, "epoch", "batch", "learning_rate"]
-        for _, name, _, _ in string.Formatter().parse(self.filepath):
-            if name is not None and name not in known:
+        for name in self._names():
+            if name not in known and not writable(name, self._others):
                 raise unknown("name in filepath", name, known)
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:  # noqa: D102
@@ -102,7 +114,7 @@ class ModelCheckpoint(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:  # noqa: D102
         if self.save_freq == "epoch":
-            self._save(epoch, self.params["steps"] - 1, logs or {})
+            self._save(epoch, (self.params["steps"] or 1) - 1, logs or {})
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:  # noqa: D102
         if self.save_freq == "epoch":
@@ -111,32 +123,27 @@ class ModelCheckpoint(Callback):
         if self._batches % int(self.save_freq) == 0:
             self._save(self._epoch, batch, logs or {})
 
+    def _names(self) -> list[str]:
+        """The names in the file's path."""
+        parts = string.Formatter().parse(self.filepath)
+        return [name for _, name, _, _ in parts if name is not None]
+
     def _comparison(self) -> np.ufunc:
         """Which of two values of the monitored log is better."""
-        mode, directions = self.mode, self.params.get("directions", {"loss": "min"})
-        if mode == "auto":
-            if self.save_best_only and directions and self.monitor not in directions:
-                error = unknown("log to monitor", self.monitor, directions)
-                raise ValueError(
-                    f"ModelCheckpoint: {error} For a log that a callback before it "
-                    "writes, write mode='max' or mode='min'."
-                )
-            mode = directions.get(self.monitor)
-        if mode is None and self.save_best_only:
-            raise invalid(
-                "ModelCheckpoint",
-                f"mode='auto' for {self.monitor!r}",
-                "a metric that says which way is better",
-                "write mode='max' or mode='min'",
-            )
+        mode, known = self.mode, self.params.get("directions")
+        if self.save_best_only and known:
+            written = writable(self.monitor, self._others)
+            mode = direction("ModelCheckpoint", self.monitor, mode, known, written)
         return np.greater if mode == "max" else np.less
 
     def _save(self, epoch: int, batch: int, logs: dict[str, float]) -> None:
         value, note = logs.get(self.monitor), ""
         if self.save_best_only:
             known = self.params.get("directions")
-            if value is None and known and self.monitor not in known:
-                raise unknown("log to monitor", self.monitor, logs)
+            absent = value is None and known and self.monitor not in known
+            if absent and not self._seen:
+                missing("ModelCheckpoint", self.monitor, logs, known or {})
+            self._seen = True
             if value is None or np.isnan(value):
                 return
             if self.best is not None and not self._better(value, self.best):
@@ -145,7 +152,7 @@ class ModelCheckpoint(Callback):
             note = f"{self.monitor} improved{was} to {value:.5g}, "
             self.best = float(value)
         # What an epoch has no log for is written as nan.
-        names = dict.fromkeys(self.params.get("directions") or (), float("nan"))
+        names = dict.fromkeys(self._names(), float("nan"))
         path = self.filepath.format(
             **names | logs | {"epoch": epoch + 1, "batch": batch + 1}
         )
@@ -221,7 +228,7 @@ class BackupAndRestore(Callback):
         if not len(epochs):
             return
         done = epochs[-1] + 1
-        batches = (done - self._saved) * self.params["steps"]
+        batches = (done - self._saved) * (self.params["steps"] or 1)
         if self.save_freq == "epoch" or batches >= int(self.save_freq):
             if self.double_checkpoint and self.latest.exists():
                 os.replace(self.latest, self.previous)

@@ -19,7 +19,6 @@ from onefit.metrics.base import Metric
 from onefit.networks.network import Network
 from onefit.optimizers import Optimizer
 from onefit.spellings import keras_keywords
-from onefit.tape import GradientTape
 from onefit.training.task import Head, Task, head
 from onefit.types import Array, Identifier, Tree, batch_shape, is_shape
 from onefit.variables import Variable
@@ -115,11 +114,8 @@ class Compiled(Network):
                 "a name or an optimizer",
                 "write optimizer='adam'",
             )
-        self.optimizer = _owned(optimizers.get(optimizer), self)
-        self.loss = each(loss, as_loss)
-        for one in flat(
-            list(self.loss.values()) if isinstance(self.loss, dict) else self.loss
-        ):
+        rule, costs = optimizers.get(optimizer), each(loss, as_loss)
+        for one in flat(list(costs.values()) if isinstance(costs, dict) else costs):
             if one is not None and one.reduction == "none":
                 raise invalid(
                     "compile",
@@ -127,11 +123,13 @@ class Compiled(Network):
                     "a loss that is one number",
                     "leave the reduction out; each row's loss is loss.values(y, p)",
                 )
+        for identifier in [*flat(metrics), *flat(weighted_metrics)]:
+            check_metric(identifier)
+        # From here on nothing is refused: a model stays as it was until then.
+        self.optimizer, self.loss = _owned(rule, self), costs
         self.optimizer_state = None
         self.run_eagerly = run_eagerly
         self.watched, self.checked = check, False
-        for identifier in [*flat(metrics), *flat(weighted_metrics)]:
-            check_metric(identifier)
         self._resolved = {}
         self.compile_settings = {
             "loss_weights": loss_weights,
@@ -174,6 +172,8 @@ class Compiled(Network):
         Returns:
             The losses and metrics by name.
         """
+        from onefit.tape import GradientTape
+
         x, y, weight = unpack_x_y_sample_weight(data)
         with GradientTape() as tape:
             y_pred = self(x, training=True)

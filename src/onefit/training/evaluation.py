@@ -3,9 +3,10 @@
 `train_on_batch` is here too: it is one step, and gives the numbers of its batch.
 """
 
+import functools
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import jax
 import numpy as np
@@ -15,14 +16,17 @@ from onefit.data import rows
 from onefit.data.batch import Batch
 from onefit.errors import OnefitWarning
 from onefit.networks.architecture import Architecture
+from onefit.networks.network import Network
 from onefit.training.callback import TEST_BATCH, Callback, overrides
 from onefit.training.compiled import Compiled
 from onefit.training.compiling import compiled
 from onefit.training.job import Job
 from onefit.training.options import Callbacks, whole
+from onefit.training.own_steps import Script, is_own, own_outputs
 from onefit.training.prepare import (
     as_columns,
     chunk,
+    fitted,
     read_rows,
     rows_at_once,
     task_of,
@@ -30,7 +34,11 @@ from onefit.training.prepare import (
 )
 from onefit.training.state import State
 from onefit.training.targets import fit_targets
-from onefit.types import Array, Data, Scalar, Tree, batch_shape
+from onefit.training.task import Task
+from onefit.types import Array, Data, Function, Scalar, Tree, batch_shape
+
+if TYPE_CHECKING:
+    from onefit.training.feeding import Chunk, Feed
 
 __all__ = ["evaluate", "evaluate_batch", "predict", "train_on_batch"]
 
@@ -93,13 +101,85 @@ def evaluate(
     return_dict: bool = False,
 ) -> Answer:
     """The loss and metrics of these rows; `Model.evaluate` explains the arguments."""
-    batch = read_rows(model, x, y, sample_weight, "evaluate", finite=False)
-    model.ready_for(batch.x)
-    task = task_of(model, batch)
-    batch = fit_targets(task, batch)
     for name, value in (("batch_size", batch_size), ("steps", steps)):
         if value is not None:
             whole(name, value, 1)
+    feed = None
+    if rows.is_stream(x):
+        from onefit.training import streams
+
+        beside = {"y": y, "sample_weight": sample_weight}
+        given = streams.opened(model, x, steps, beside, read_rows)
+        batch, batch_size, steps, feed = given.batch, given.size, None, given.feed
+    else:
+        batch = read_rows(model, x, y, sample_weight, "evaluate", finite=False)
+    model.ready_for(batch.x)
+    task = task_of(model, batch)
+    batch = fit_targets(task, batch)
+    if feed is not None:
+        feed.then(lambda part, size: fitted(model, task, part, size))
+    hooks = _hooks(model, callbacks)
+    told = _Told(hooks, task, task.names(model.output_names, training=False))
+    count = feed.steps if feed is not None else steps_of(batch, batch_size, steps)
+    _tell(hooks, "set_params", {"verbose": verbose, "epochs": 1, "steps": count})
+    _tell(hooks, "on_test_begin", {})
+    with model.eagerly():
+        if feed is not None:
+            values, n = _evaluated_stream(model, task, feed, told)
+        else:
+            values, n = _evaluated(model, task, batch, batch_size, steps, told)
+    names = task.names(model.output_names, training=False)
+    logs = dict(zip(names, _numbers(values), strict=True))
+    if not np.isfinite(list(logs.values())).all():
+        _refuse_nan(batch)
+    _tell(hooks, "on_test_end", logs)
+    silent = verbose == "auto" and not config.is_interactive_logging_enabled()
+    if verbose and not silent:
+        shown = " - ".join(f"{k}: {v:.4f}" for k, v in logs.items())
+        print(f"{n} rows - {shown}")
+    return _answer(names, values, return_dict)
+
+
+def _refuse_nan(batch: Batch) -> None:
+    for name, tree in (("x", batch.x), ("y", batch.y)):
+        for array in jax.tree.leaves(tree):
+            rows.refuse_nan(array, name)
+
+
+def steps_of(batch: Tree, batch_size: int | None, steps: int | None) -> int:
+    """How many batches of the size that the user gave the rows are."""
+    n = len(jax.tree.leaves(batch)[0])
+    return steps or -(-n // (batch_size or 32))
+
+
+class _Told:
+    """The callbacks that look at the batches of an evaluation."""
+
+    def __init__(self, hooks: list[Callback], task: Task, names: list[str]) -> None:
+        self.hooks = [c for c in hooks if overrides(c, *TEST_BATCH)]
+        self.task, self.names = task, names
+
+    def begin(self, number: int) -> None:
+        _tell(self.hooks, "on_test_batch_begin", number, {})
+
+    def end(self, number: int, tally: Tree = None) -> None:
+        """After a batch, with the logs of the sums so far, where they are known."""
+        logs: dict[str, float] = {}
+        if self.hooks and tally is not None:
+            so_far = _numbers(compiled("results", False)(self.task, tally))
+            logs = dict(zip(self.names, so_far, strict=True))
+        _tell(self.hooks, "on_test_batch_end", number, logs)
+
+
+def _evaluated(
+    model: Compiled,
+    task: Task,
+    batch: Batch,
+    batch_size: int | None,
+    steps: int | None,
+    told: _Told,
+) -> tuple[Sequence[Array], int]:
+    """The numbers of these rows, and how many rows they are."""
     size = chunk(model, task, batch_size or 32)
     if steps is not None:
         size = batch_size or 32
@@ -108,40 +188,53 @@ def evaluate(
     if model.graph.stateful:
         size = batch_size or 32
         whole_batches(model, batch, size)
-    hooks = _hooks(model, callbacks)
-    watching = [c for c in hooks if overrides(c, *TEST_BATCH)]
-    if watching:  # they count the batches of the size that the user gave
+    if told.hooks:  # they count the batches of the size that the user gave
         size = batch_size or 32
-    params = {"verbose": verbose, "epochs": 1, "steps": -(-n // size)}
-    names = task.names(model.output_names, training=False)
-    _tell(hooks, "set_params", params)
-    _tell(hooks, "on_test_begin", {})
     slot = model.graph.slot
-    with model.eagerly():
-        tally = compiled("start", False)(task, training=False)
-        state = slot.state
-        for number, (_, piece) in enumerate(_pieces(batch, n, min(size, n))):
-            _tell(watching, "on_test_batch_begin", number, {})
-            tally, state = compiled("count", False)(
-                task, slot.params, state, tally, piece
-            )
-            if watching:
-                so_far = _numbers(compiled("results", False)(task, tally))
-                logs = dict(zip(names, so_far, strict=True))
-                _tell(watching, "on_test_batch_end", number, logs)
-        values = compiled("results", False)(task, tally)
+    tally, state = compiled("start", False)(task, training=False), slot.state
+    for number, (_, piece) in enumerate(_pieces(batch, n, min(size, n))):
+        told.begin(number)
+        tally, state = compiled("count", False)(task, slot.params, state, tally, piece)
+        told.end(number, tally)
     if model.graph.stateful:
         model.graph.store(slot.params, state)
-    logs = dict(zip(names, _numbers(values), strict=True))
-    if not np.isfinite(list(logs.values())).all():
-        for name, tree in (("x", batch.x), ("y", batch.y)):
-            for array in jax.tree.leaves(tree):
-                rows.refuse_nan(array, name)
-    _tell(hooks, "on_test_end", logs)
-    if verbose:
-        shown = " - ".join(f"{k}: {v:.4f}" for k, v in logs.items())
-        print(f"{n} rows - {shown}")
-    return _answer(names, values, return_dict)
+    return compiled("results", False)(task, tally), n
+
+
+def _evaluated_stream(
+    model: Compiled, task: Task, feed: "Feed", told: _Told
+) -> tuple[Sequence[Array], int]:
+    """The numbers of batches that come one after another, and how many rows."""
+    from onefit.training.feeding import tallied
+
+    def chunks() -> Iterator["Chunk"]:
+        number = 0
+        for part in feed.chunks():
+            numbers = range(number, number + part.count)
+            for i in numbers:
+                told.begin(i)
+            yield part
+            for i in numbers:
+                told.end(i)
+            number += part.count
+
+    slot = model.graph.slot
+    values, state, n = tallied(task, slot.params, slot.state, chunks())
+    feed.close()
+    _warn_if_short(feed, "evaluate")
+    if model.graph.stateful:
+        model.graph.store(slot.params, state)
+    return values, n
+
+
+def _warn_if_short(feed: "Feed", method: str) -> None:
+    if feed.short and feed.seen:
+        warnings.warn(
+            f"{method}: {feed.source.kind} ended after {feed.seen} of the {feed.steps} "
+            "batches that steps asks for; the answer is that of these batches.",
+            OnefitWarning,
+            stacklevel=5,
+        )
 
 
 def evaluate_batch(
@@ -164,52 +257,116 @@ def predict(
     callbacks: Callbacks = None,
 ) -> Tree:
     """The outputs for these rows; `Model.predict` explains the arguments."""
-    model.meet(x)
-    x = rows.as_batch(x, finite=False, inputs=model.input_names).x
-    x = as_columns(model, x)
+    with model.eagerly():
+        return _predict(model, x, batch_size, steps, callbacks)
+
+
+def _forward_of(model: Compiled) -> Function:
+    """What computes outputs: the network, or the model's own `predict_step`."""
+    if is_own(model, "predict_step"):
+        return jax.jit(functools.partial(own_outputs, Script(model)))
+    return functools.partial(_forward, model.graph)
+
+
+def _predict(
+    model: Compiled,
+    x: Data,
+    batch_size: int | None,
+    steps: int | None,
+    callbacks: Callbacks,
+) -> Tree:
     for name, value in (("batch_size", batch_size), ("steps", steps)):
         if value is not None:
             whole(name, value, 1)
-    if steps is not None:
-        x = jax.tree.map(lambda a: a[: steps * (batch_size or 32)], x)
+    hooks = _hooks(model, callbacks)
+    if rows.is_stream(x):
+        from onefit.training import streams
+
+        feed = streams.predicted(model, x, steps, _inputs)
+        parts, count = _predicted_stream(model, feed, hooks), feed.steps
+    else:
+        x = _inputs(model, x)
+        if steps is not None:
+            x = jax.tree.map(lambda a: a[: steps * (batch_size or 32)], x)
+        _ready(model, x)
+        parts = _predicted(model, _forward_of(model), x, batch_size, hooks)
+        count = steps_of(x, batch_size, None)
+    _tell(hooks, "set_params", {"verbose": 0, "epochs": 1, "steps": count})
+    _tell(hooks, "on_predict_begin", {})
+    gathered = list(parts)
+    _tell(hooks, "on_predict_end", {})
+    y = gathered[0]
+    if len(gathered) > 1:
+        y = jax.tree.map(lambda *a: np.concatenate(a), *gathered)
+    own = is_own(model, "predict_step")
+    return model.output_nest.arrange(y) if model.output_nest and not own else y
+
+
+def _inputs(model: Network, x: Data) -> Tree:
+    """The inputs of a prediction as arrays."""
+    model.meet(x)
+    x = model.numbers(x)
+    x = rows.as_batch(x, finite=False, inputs=model.entry_names).x
+    return as_columns(model, x)
+
+
+def _ready(model: Compiled, x: Tree) -> None:
+    """Builds the layers when rows first come; refuses rows that no layer takes."""
     model.ready_for(x)
     graph = model.graph
     if batch_shape(x) != graph.slot.input_shape:
         graph.output_shape(batch_shape(x))
-    hooks = _hooks(model, callbacks)
+
+
+def _predicted(
+    model: Compiled,
+    forward: Function,
+    x: Tree,
+    batch_size: int | None,
+    hooks: list[Callback],
+    first: int = 0,
+) -> Iterator[Tree]:
+    """The outputs for these rows, in parts; `first` is the first batch's number."""
+    graph = model.graph
     n = len(jax.tree.leaves(x)[0])
     size = batch_size or 32
     exact = not graph.by_row
+    own = is_own(model, "predict_step")
     if graph.stateful:
         size = batch_size or graph.batch_size or size
         whole_batches(model, Batch(x, None), size)
     elif n > size and not hooks and not exact:
         # Hooks count the batches of the size that the user gave.
         size = rows_at_once(model, batch_size)
-    params = {"verbose": 0, "epochs": 1, "steps": -(-n // size)}
-    _tell(hooks, "set_params", params)
-    _tell(hooks, "on_predict_begin", {})
     slot, parts = graph.slot, []
-    for number, (count, piece) in enumerate(_pieces(x, n, size)):
+    for number, (count, piece) in enumerate(_pieces(x, n, size), first):
         _tell(hooks, "on_predict_batch_begin", number, {})
-        y, state = _forward(
-            graph,
-            slot.params,
-            slot.state,
-            piece if exact else _padded(piece, count, size),
-            np.uint32(config.new_seed() if graph.always_random else 0),
-        )
+        rows_in = piece if exact else _padded(piece, count, size)
+        seed = np.uint32(config.new_seed() if own or graph.always_random else 0)
+        y, state = forward(slot.params, slot.state, rows_in, seed)
         if graph.stateful:
             graph.store(slot.params, state)
             slot = graph.slot
         parts.append((y, count))
         _tell(hooks, "on_predict_batch_end", number, {"outputs": _first_rows(y, count)})
-    gathered = [_first_rows(y, count) for y, count in parts]
-    _tell(hooks, "on_predict_end", {})
-    y = gathered[0]
-    if len(gathered) > 1:
-        y = jax.tree.map(lambda *a: np.concatenate(a), *gathered)
-    return model.output_nest.arrange(y) if model.output_nest else y
+    yield from (_first_rows(y, count) for y, count in parts)
+
+
+def _predicted_stream(
+    model: Compiled, feed: "Feed", hooks: list[Callback]
+) -> Iterator[Tree]:
+    """The outputs for batches that come one after another, in parts."""
+    number, forward = 0, None
+    for part in feed.chunks():
+        x = part.data.x
+        _ready(model, x)
+        forward = forward or _forward_of(model)
+        yield from _predicted(model, forward, x, part.size, hooks, number)
+        number += part.count
+    feed.close()
+    _warn_if_short(feed, "predict")
+    if not number:
+        feed.refuse_nothing()
 
 
 @jax.jit

@@ -87,6 +87,8 @@ class LearningRateScheduler(Callback):
         >>> decay = LearningRateScheduler(lambda epoch, rate: rate * 0.95**epoch)
     """
 
+    writes = ("learning_rate",)
+
     def __init__(self, schedule: Callable, verbose: int = 0) -> None:
         super().__init__()
         if not callable(schedule):

@@ -1,19 +1,46 @@
 """A job: all that a fit is asked to do, checked and converted."""
 
 import dataclasses
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from onefit.data import rows
 from onefit.data.batch import Batch
 from onefit.data.orders import orders
+from onefit.networks.network import Network
 from onefit.training.callback import Callback
 from onefit.training.compiled import Compiled
+from onefit.training.own_steps import has_own_steps
 from onefit.training.program import Plan
 from onefit.training.rules import Rule
 from onefit.training.task import Task
 
-__all__ = ["Job", "hook"]
+if TYPE_CHECKING:
+    from onefit.data.table import Table
+    from onefit.training.feeding import Feed
+
+__all__ = ["Given", "Job", "hook", "needs_targets"]
+
+
+class Given(NamedTuple):
+    """The rows that a method was given, or the stream that they come from.
+
+    Attributes:
+        batch: The rows, or those of the first batches of a stream.
+        size: Rows in a batch.
+        stream: Whether they were given as batches.
+        feed: Where the batches come from, None where the rows are all there are.
+        table: The order of the rows, where a data set has one.
+        run: The number of this fit's pass over it.
+    """
+
+    batch: Batch
+    size: int
+    stream: bool = False
+    feed: "Feed | None" = None
+    table: "Table | None" = None
+    run: int = 0
 
 
 @dataclasses.dataclass
@@ -36,6 +63,10 @@ class Job:
         seed: Of the shuffling and of what is random in layers.
         pauses: After these numbers of epochs a call of the program ends, for callbacks
             that look at the weights then.
+        feed, held: Where the batches for training and for validation come from, where
+            they are no arrays; the rows above are then those of the first batches.
+        table: The order of the rows, where they are those of a data set.
+        run: The number of its pass that is this fit's.
     """
 
     model: Compiled
@@ -56,6 +87,10 @@ class Job:
     given_rules: list[Rule] = dataclasses.field(default_factory=list)
     directions: dict[str, str | None] = dataclasses.field(default_factory=dict)
     pauses: tuple[int, ...] = ()
+    feed: "Feed | None" = None
+    held: "Feed | None" = None
+    table: "Table | None" = None
+    run: int = 0
 
     def until(self, epoch: int) -> int:
         """The epoch at which a call that begins at this one has to end."""
@@ -70,18 +105,23 @@ class Job:
 
     def plan(self) -> Plan:
         """The static shape of the program."""
-        n = rows.count(self.train_data)
-        if self.steps is None:
+        table = self.table
+        n = rows.count(self.train_data) if table is None else table.used
+        if self.feed is not None:
+            full, rest, ordered = self.feed.length or 0, 0, False
+        elif self.steps is None:
             full, rest = divmod(n, self.batch_size)
             # One batch holds every row: their order changes nothing but rounding.
             ordered = self.shuffle and (full, rest) not in ((1, 0), (0, n))
+            ordered = ordered or (table is not None and table.order is not None)
         else:
             full, rest, ordered = self.steps, 0, True
         validation = None
         if self.validation_data is not None:
             m, size = rows.count(self.validation_data), self.validation_batch_size
             validation = (size, *divmod(m, size))
-        sometimes = validation is not None and self.validation_freq != 1
+        validates = validation is not None or self.held is not None
+        sometimes = validates and self.validation_freq != 1
         return Plan(self.batch_size, full, rest, ordered, validation, sometimes)
 
     def order(
@@ -106,6 +146,9 @@ class Job:
         length = plan.rows
         out = np.empty((count, length), np.int32) if out is None else out
         drawn = out[:count]
+        if self.table is not None:
+            self.table.orders(self.run, first, drawn)
+            return drawn
         # One batch that holds all of its own rows is not shuffled, see `plan`.
         unshuffled = own is not None and (plan.full, plan.rest) in ((1, 0), (0, n))
         if self.shuffle and not unshuffled:
@@ -123,3 +166,12 @@ def hook(job: Job, name: str, *args: object) -> None:
     """Calls a hook of every callback, in order."""
     for callback in job.callbacks:
         getattr(callback, name)(*args)
+
+
+def needs_targets(model: Network) -> bool:
+    """Whether a model's loss compares targets; one may make its own loss."""
+    if not isinstance(model, Compiled):
+        return True
+    if has_own_steps(model):
+        return False
+    return model.compile_settings is None or model.loss is not None

@@ -4,18 +4,31 @@ import contextlib
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import jax
 
 from onefit.data import rows
+from onefit.errors import OnefitWarning
 from onefit.training import stretches
 from onefit.training.callback import TEST_BATCH, overrides
 from onefit.training.history import History, Logs
 from onefit.training.job import Job, hook
 from onefit.training.state import State
-from onefit.training.stretches import Part, Whole, capacity
+from onefit.training.stretches import (
+    InFeed,
+    InRows,
+    Part,
+    Pieces,
+    Whole,
+    capacity,
+    guess,
+)
+
+if TYPE_CHECKING:
+    from onefit.training.feeding import Feed
 
 __all__ = ["fit"]
 
@@ -24,11 +37,12 @@ class Interrupt:
     """Ctrl-C ends a fit after this stretch; pressed twice, the script after the fit.
 
     It never strikes between a call of the program and the taking of its results, which
-    would lose the weights that the call has consumed.
+    would lose the weights that the call has consumed. Pressed twice while a stream is
+    making a batch, it ends both at once.
     """
 
-    def __init__(self) -> None:
-        self.presses = 0
+    def __init__(self, *feeds: "Feed | None") -> None:
+        self.presses, self._feeds = 0, [f for f in feeds if f is not None]
 
     @property
     def asked(self) -> bool:
@@ -43,6 +57,8 @@ class Interrupt:
 
     def _press(self, *_: object) -> None:
         self.presses += 1
+        if self.presses > 1 and any(feed.waiting for feed in self._feeds):
+            raise KeyboardInterrupt  # in the user's own code: no call is under way
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         if self._old is not None:
@@ -64,7 +80,7 @@ def fit(job: Job, history: H) -> H:
     begin = time.perf_counter()
     params = {
         "epochs": job.epochs,
-        "steps": job.plan().steps,
+        "steps": job.plan().steps or None,
         "directions": job.directions,
     }
     history.params = params
@@ -74,7 +90,11 @@ def fit(job: Job, history: H) -> H:
         callback.set_model(job.model)
         callback.set_params(params)
         callback.set_state(state)
-    with Interrupt() as interrupt, job.model.eagerly(), _aborting(job):
+    with (
+        Interrupt(job.feed, job.held) as interrupt,
+        job.model.eagerly(),
+        _aborting(job),
+    ):
         hook(job, "on_train_begin", {})
         state.pull_changes()
         last: dict[str, float] = {}
@@ -94,6 +114,8 @@ def fit(job: Job, history: H) -> H:
                 state.finish(done=True)
         finally:
             state.write()
+            for feed in filter(None, (job.feed, job.held)):
+                feed.close()
         for rule, memory, stop in zip(
             job.given_rules, state.memories, state.stops, strict=True
         ):
@@ -131,34 +153,69 @@ def _epochs(
         for callback in job.callbacks
     )
     plan = job.plan()
-    data, validation = jax.device_put((job.train_data, job.validation_data))
+    arrays = job.train_data if job.feed is None else None
+    data, validation = jax.device_put((arrays, job.validation_data))
     # Callbacks see the last epoch's own weights; the best ones come after them.
-    whole = Whole(
-        job, state, plan, data, validation, capacity(job, plan, each), not each
-    )
-    part = Part(job, state, plan, data, validation, interrupt, by_batch, not each)
+    if job.feed is None:
+        pieces: Pieces = InRows(job, plan, data, by_batch)
+        most = capacity(job, plan, each)
+        whole = Whole(job, state, plan, data, validation, most, not each)
+    else:
+        pieces, whole = InFeed(job.feed, by_batch, guess(state, plan)), None
+    part = Part(job, state, plan, pieces, validation, interrupt, by_batch, not each)
+    in_parts = by_batch or job.held is not None
     epoch = job.first
     while epoch < job.epochs and not interrupt.asked:
         if each:
             hook(job, "on_epoch_begin", epoch, {})
             state.pull_changes()
-        runner = part if by_batch or whole.pace > stretches.SLOW else whole
-        table, state.stops, _ = runner(epoch)
+        if whole is None or in_parts or whole.pace > stretches.SLOW:
+            table, state.stops, _ = part(epoch)
+        else:
+            table, state.stops, _ = whole(epoch)
         epochs = range(epoch, epoch + len(table))
         logs = Logs(epochs, job.names, table, job.validates(epochs))
         epoch += len(table)
         history.stopped = "rule" if any(state.stops) else None
+        if job.feed is not None:
+            history.params["steps"] = job.feed.length
+            ended = job.feed.short or (epoch < job.epochs and not job.feed.more())
+            if ended and not interrupt.asked and history.stopped is None:
+                history.stopped = "data"
+                _warn_of_end(job.feed, epoch, job.epochs)
         if each and len(logs):
             state.write()
             log = logs[-1]
-            if job.validation_data is not None and logs.validated[-1]:
+            held = job.validation_data is not None or job.held is not None
+            if held and logs.validated[-1]:
                 _tell_of_validation(job, _validation_logs(log))
             hook(job, "on_epoch_end", epochs[-1], log)
             logs.amend(log)
             state.pull_changes()
             if any(state.stops) or epoch == job.epochs:
                 state.finish(done=True)
+        if any(state.stops):
+            history.stopped = "rule"
         yield logs
+
+
+def _warn_of_end(feed: "Feed", epoch: int, epochs: int) -> None:
+    """Says that a stream came to its end before the fit did."""
+    done = f"after epoch {epoch} of {epochs}"
+    if feed.short:
+        done = f"after {feed.seen} of the {feed.steps} batches of epoch {epoch}"
+    cure = "give a Dataset, a PyDataset or a DataLoader, which can be read again"
+    if feed.source.kind == "a generator":
+        cure = (
+            "write onefit.data.Dataset.from_generator(f), where f is the function that "
+            "makes the generator"
+        )
+    warnings.warn(
+        f"fit: {feed.source.kind} came to its end {done}, and the fit stops there. It "
+        f"can be read once: {cure}.",
+        OnefitWarning,
+        stacklevel=7,
+    )
 
 
 @contextlib.contextmanager
@@ -174,8 +231,12 @@ def _aborting(job: Job) -> Iterator[None]:
 def _tell_of_validation(job: Job, logs: dict[str, float]) -> None:
     """The hooks of a validation that has run."""
     hook(job, "on_test_begin", {})
-    n, size = rows.count(job.validation_data), job.validation_batch_size
-    for number in range(-(-n // size)):
+    if job.validation_data is None:  # a stream
+        batches = job.held.seen if job.held is not None else 0
+    else:
+        n, size = rows.count(job.validation_data), job.validation_batch_size
+        batches = -(-n // size)
+    for number in range(batches):
         hook(job, "on_test_batch_begin", number, {})
         hook(job, "on_test_batch_end", number, dict(logs))
     hook(job, "on_test_end", logs)

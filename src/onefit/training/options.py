@@ -33,9 +33,7 @@ class FitOptions:
     verbose: int | bool | str = "auto"
     callbacks: Any = None  # one callback, or a list: of onefit or of the program's own
     validation_split: float = 0.0
-    validation_data: Sequence[Data] | None = (
-        None  # (x, y) or (x, y, weight), of whatever fit takes
-    )
+    validation_data: Data = None  # (x, y) or (x, y, weight), or a stream of batches
     shuffle: bool = True
     class_weight: dict[int, float] | None = None
     sample_weight: Data = None  # an array, a list, or a dict by the outputs' names

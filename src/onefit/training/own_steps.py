@@ -30,7 +30,7 @@ from onefit.variables import Variable
 if TYPE_CHECKING:
     from onefit.training.compiled import Compiled
 
-__all__ = ["OwnTask", "Script", "has_own_steps", "own_task"]
+__all__ = ["OwnTask", "Script", "has_own_steps", "is_own", "own_outputs", "own_task"]
 
 STEPS = ("train_step", "test_step", "compute_loss", "compute_metrics")
 
@@ -145,13 +145,10 @@ class Script:
 
     def prepare(self, batch: Batch) -> None:
         """Makes all weights and states, and finds the names of the logs."""
-        shapes = jax.tree.map(
-            lambda a: jax.ShapeDtypeStruct(np.shape(a), a.dtype), batch
-        )
         for name in ("train_step", "test_step"):
             if name == "test_step" and batch.y is None and not self._own("test_step"):
                 continue
-            self.names[name == "train_step"] = self._names(name, shapes)
+            self.names[name == "train_step"] = self._names(name, batch)
         known = self.metrics
         self.metrics = self._metrics()
         for metric in self.metrics:  # those that a step has made of names
@@ -161,9 +158,9 @@ class Script:
             _settle(optimizer, self.model)
 
     def _own(self, name: str) -> bool:
-        return _is_own(self.model, name)
+        return is_own(self.model, name)
 
-    def _names(self, name: str, shapes: Batch) -> tuple[str, ...]:
+    def _names(self, name: str, batch: Batch) -> tuple[str, ...]:
         """The logs of a step, by running it on shapes alone; layers get weights."""
         found: list[str] = []
 
@@ -175,7 +172,10 @@ class Script:
                 logs = self.call(name, batch, jax.random.key(0), building=True)
             found.extend(logs)
 
-        jax.eval_shape(look, shapes)
+        if jax.config.jax_disable_jit:  # operation by operation: with the numbers
+            look(batch)
+        else:
+            jax.eval_shape(look, batch)
         return tuple(found)
 
 
@@ -262,7 +262,7 @@ class OwnTask(Task):
 
 def has_own_steps(model: "Compiled") -> bool:
     """Whether the model's class writes a step, a loss or a gathering of metrics."""
-    return any(_is_own(model, name) for name in STEPS)
+    return any(is_own(model, name) for name in STEPS)
 
 
 def own_task(model: "Compiled", batch: Batch) -> OwnTask:
@@ -273,11 +273,26 @@ def own_task(model: "Compiled", batch: Batch) -> OwnTask:
     script = Script(model)
     if _takes_state(model.train_step) and model.optimizer.state is None:
         _settle(model.optimizer, model)
-    first = jax.tree.map(lambda a: a[:32], batch)
-    script.prepare(first)
+    with model.eagerly():
+        script.prepare(jax.tree.map(lambda a: a[:32], batch))
     return OwnTask(
         graph=model.graph, heads=(), optimizer=model.optimizer, script=script
     )
+
+
+def own_outputs(
+    script: Script, params: Tree, state: Tree, x: Tree, seed: Scalar
+) -> tuple[Tree, Tree]:
+    """What the model's own `predict_step` gives for inputs, and the state as it was."""
+    model = script.model
+    run = Pass(f"{type(model).__name__}.predict_step", False)
+    with (
+        holding(model.graph.pairs(params, state)),
+        passing(run),
+        config.drawing(jax.random.key(seed)),
+        explaining(run.where),
+    ):
+        return model.predict_step(model.arranged(x)), state
 
 
 def _takes_state(step: Callable[..., Any]) -> bool:
@@ -285,7 +300,8 @@ def _takes_state(step: Callable[..., Any]) -> bool:
     return len(inspect.signature(step).parameters) > 1
 
 
-def _is_own(model: "Compiled", name: str) -> bool:
+def is_own(model: "Compiled", name: str) -> bool:
+    """Whether the model's class has written this method itself."""
     own = getattr(type(model), name)
     return not own.__module__.startswith("onefit.")
 

@@ -1,6 +1,7 @@
 """From the rows and options of a fit to a job: all that is checked first."""
 
 import math
+from collections.abc import Sequence
 
 import jax
 
@@ -11,7 +12,8 @@ from onefit.errors import invalid, mistyped
 from onefit.networks.network import Network
 from onefit.training.callback import Callback
 from onefit.training.compiled import Compiled, is_many
-from onefit.training.job import Job
+from onefit.training.job import Given, Job, needs_targets
+from onefit.training.monitors import HostRule, Monitored, writable
 from onefit.training.options import FitOptions
 from onefit.training.own_steps import has_own_steps, own_task
 from onefit.training.progress import ProgbarLogger
@@ -24,6 +26,7 @@ __all__ = [
     "as_columns",
     "build_job",
     "chunk",
+    "fitted",
     "read_rows",
     "rows_at_once",
     "task_of",
@@ -46,46 +49,48 @@ def build_job(model: Compiled, x: Data, y: Data, options: FitOptions) -> Job:
     Raises:
         ValueError, TypeError: What cannot be meant, before anything is compiled.
     """
-    size = options.rows_in_a_batch
-    batch = read_rows(model, x, y, options.sample_weight, "fit")
-    held = None
-    if options.validation_data is not None:
-        held = _held(model, options.validation_data)
-    elif options.validation_split:
-        batch, held = rows.split(batch, options.validation_split)
+    given = _rows_to_train(model, x, y, options)
+    batch, held = given.batch, _rows_to_validate(model, options, given.size)
+    if held is None and options.validation_split:
+        batch, held_rows = rows.split(batch, options.validation_split)
+        held = Given(held_rows, given.size)
     model.ready_for(batch.x)
     if held:
-        model.graph.check_input(held.x)
+        model.graph.check_input(held.batch.x)
     task = task_of(model, batch)
     train = rows.weigh(fit_targets(task, batch), options.class_weight)
-    held = held and fit_targets(task, held)
-    held_size = options.validation_batch_size or chunk(model, task, size)
+    validation, held_size = None, 1
+    if held:
+        validation = fit_targets(task, held.batch)
+        held_size = options.validation_batch_size or chunk(model, task, held.size)
+        if options.validation_steps is not None and held.feed is None:
+            held_size = options.validation_batch_size or held.size
+            rows_held = options.validation_steps * held_size
+            validation = jax.tree.map(lambda a: a[:rows_held], validation)
     if model.graph.stateful:
-        held_size = size
-        for part in (train, *([held] if held else [])):
-            whole_batches(model, part, size)
-    if held and options.validation_steps is not None:
-        held_size = options.validation_batch_size or size
-        rows_held = options.validation_steps * held_size
-        held = jax.tree.map(lambda a: a[:rows_held], held)
+        held_size = given.size
+        for part in filter(None, (train, validation)):
+            whole_batches(model, part, given.size)
+    if given.feed is not None:
+        weights = options.class_weight
+        given.feed.then(
+            lambda b, size: rows.weigh(fitted(model, task, b, size), weights)
+        )
+    if held and held.feed is not None:
+        held.feed.then(lambda b, size: fitted(model, task, b, size))
+        validation = None
+    table, shuffle = given.table, bool(options.shuffle) and not given.stream
+    if table is not None and table.plain_shuffle:
+        table, shuffle = None, True
     names = task.names(model.output_names)
     callbacks = options.callbacks
-    given = list(callbacks or []) if is_many(callbacks) else [callbacks]
-    rules = [c for c in given if isinstance(c, Rule)]
-    hosts = [c for c in given if not isinstance(c, Rule)]
-    for callback in hosts:
-        if not isinstance(callback, Callback):
-            raise mistyped(
-                "callbacks",
-                repr(callback),
-                "rules and callbacks of onefit",
-                "write callbacks=[onefit.callbacks.EarlyStopping()], or "
-                "derive yours from onefit.callbacks.Callback",
-            )
+    listed = list(callbacks or []) if is_many(callbacks) else [callbacks]
     if held:
         tested = task.names(model.output_names, training=False)
         names += [f"val_{name}" for name in tested]
     directions = _directions(task, names)
+    hosts, bound = _hosts_and_rules(listed, directions)
+    rules = [c for c in listed if isinstance(c, Rule)]
     if any(rule.logs_learning_rate for rule in rules):
         names.append("learning_rate")
         if not model.optimizer.constant_rate:
@@ -99,23 +104,85 @@ def build_job(model: Compiled, x: Data, y: Data, options: FitOptions) -> Job:
         model=model,
         task=task,
         train_data=train,
-        validation_data=held or None,
-        batch_size=min(size, rows.count(train))
+        validation_data=validation,
+        batch_size=min(given.size, rows.count(train))
         if not options.steps_per_epoch
-        else size,
-        validation_batch_size=min(held_size, rows.count(held) if held else 1),
+        else given.size,
+        validation_batch_size=min(held_size, rows.count(validation))
+        if validation
+        else 1,
         epochs=options.epochs,
         first=options.initial_epoch,
         steps=options.steps_per_epoch,
-        shuffle=bool(options.shuffle),
+        shuffle=shuffle,
         validation_freq=options.validation_epochs,
         callbacks=[*_progress(options), *hosts],
-        rules=[rule.bind(directions) for rule in rules],
+        rules=bound,
         given_rules=rules,
         names=tuple(names),
         directions=directions,
         seed=config.new_seed(),
+        feed=given.feed,
+        held=held.feed if held else None,
+        table=table,
+        run=given.run,
     )
+
+
+def _rows_to_train(model: Compiled, x: Data, y: Data, options: FitOptions) -> Given:
+    if rows.is_stream(x):
+        from onefit.training import streams
+
+        return streams.given(model, x, y, options, read_rows)
+    batch = read_rows(model, x, y, options.sample_weight, "fit")
+    return Given(batch, options.rows_in_a_batch)
+
+
+def _rows_to_validate(model: Compiled, options: FitOptions, size: int) -> Given | None:
+    data = options.validation_data
+    if data is None:
+        return None
+    if rows.is_stream(data):
+        from onefit.training import streams
+
+        return streams.held(model, data, options.validation_steps, read_rows)
+    return Given(_held(model, data), size)
+
+
+def fitted(model: Compiled, task: Task, batch: Batch, size: int) -> Batch:
+    """Batches of a stream with their targets as the task wants them."""
+    model.graph.check_input(batch.x)
+    batch = fit_targets(task, batch)
+    if model.graph.stateful:
+        whole_batches(model, batch, size)
+    return batch
+
+
+def _hosts_and_rules(
+    given: Sequence[object], directions: Monitored
+) -> tuple[list[Callback], list[Rule]]:
+    """The callbacks of the host in their order, and the rules bound to the logs."""
+    hosts: list[Callback] = []
+    rules: list[Rule] = []
+    for callback in given:
+        if isinstance(callback, Callback):
+            hosts.append(callback)
+        elif isinstance(callback, Rule):
+            late = callback.monitor not in directions
+            if late and writable(callback.monitor, given):
+                hosts.append(HostRule(len(rules)))
+                rules.append(callback.bind(directions, written=True))
+            else:
+                rules.append(callback.bind(directions))
+        else:
+            raise mistyped(
+                "callbacks",
+                repr(callback),
+                "rules and callbacks of onefit",
+                "write callbacks=[onefit.callbacks.EarlyStopping()], or "
+                "derive yours from onefit.callbacks.Callback",
+            )
+    return hosts, rules
 
 
 def read_rows(
@@ -132,26 +199,28 @@ def read_rows(
         TypeError, ValueError: No x or y, or what `as_batch` refuses.
     """
     rows.refuse_stream(x, "x")
-    own = has_own_steps(model)
-    if x is None or (y is None and not own):
+    if x is None or (y is None and needs_targets(model)):
         raise mistyped(
             place,
             f"no {'x' if x is None else 'y'}",
             "inputs and targets",
-            f"write model.{place}(x, y)",
+            f"write model.{place}(*data)"
+            if isinstance(x, tuple) and len(x) in (2, 3) and len(model.input_names) == 1
+            else f"write model.{place}(x, y)",
         )
     model.meet(x)
+    x = model.numbers(x)
     batch = rows.as_batch(
-        x, y, sample_weight, finite, model.input_names, model.target_names
+        x, y, sample_weight, finite, model.entry_names, model.target_names
     )
     return batch._replace(x=as_columns(model, batch.x))
 
 
 def as_columns(model: Network, x: Tree) -> Tree:
     """The inputs; single numbers (n,) as columns (n, 1) where those are wanted."""
-    if model.input_nest is None:
+    shapes = [shape for _, shape in model.entries]
+    if None in shapes:
         return x
-    shapes = [tensor.shape for tensor in model.input_nest.tensors]
 
     def column(a: Array, shape: Shape) -> Array:
         short = len(shape) == a.ndim + 1 and shape[-1] == 1

@@ -22,6 +22,7 @@ __all__ = [
     "Stretch",
     "close",
     "count",
+    "count_all",
     "epoch",
     "evaluate",
     "finish",
@@ -235,9 +236,9 @@ def close(
 ) -> tuple[Train, tuple[Tree, ...], Array, Array]:
     """What follows an epoch's steps: validation, the log's row, the rules."""
     validated: Scalar = True
+    if stretch.validate is not None:
+        validated = stretch.validate[number]
     if validation is not None:
-        if stretch.validate is not None:
-            validated = stretch.validate[number]
         seen = train
         if any(rule.averages for rule in rules):
             average = task.optimizer.finish(train.optimizer, train.free)
@@ -249,9 +250,11 @@ def close(
         row = [*row, train.optimizer["learning_rate"]]
     logs, stops, kept = dict(zip(names, row, strict=True)), [], []
     for rule, memory in zip(rules, memories, strict=True):
-        memory, train, wish = rule.step(
-            memory, stretch.first + number, logs, train, validated
-        )
+        wish = jnp.asarray(False)
+        if rule.monitor in logs:  # a callback's log comes later, on the host
+            memory, train, wish = rule.step(
+                memory, stretch.first + number, logs, train, validated
+            )
         kept.append(memory)
         stops.append(wish)
     stopped = jnp.stack(stops) if stops else jnp.zeros(0, bool)
@@ -311,6 +314,27 @@ def count(
 ) -> tuple[Tree, Tree]:
     """The sums of an evaluation after a batch, and the state of stateful layers."""
     return task.look(params, state, tally, batch)
+
+
+def count_all(
+    task: Task,
+    params: Tree,
+    state: Tree,
+    tally: Tree,
+    data: Batch,
+    number: Scalar,
+    *,
+    size: int,
+) -> tuple[Tree, Tree]:
+    """The sums of an evaluation after so many batches of this size, and the state."""
+
+    def body(index: Scalar, carry: Tree) -> Tree:
+        tally, state = carry
+        return count(
+            task, params, state, tally, rows_at(data, None, index * size, size)
+        )
+
+    return lax.fori_loop(0, number, body, (tally, state))
 
 
 def results(task: Task, tally: Tree) -> list[jax.Array]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from onefit import config
 from onefit.errors import invalid
 from onefit.training.callback import Callback, Logs
 
@@ -80,9 +81,11 @@ class ProgbarLogger(Callback):
             self._progress.advance(epochs, logs)
             self._face.show(epochs, logs)
 
-    def on_part_end(self, epoch: int, done: int, steps: int, logs: Logs = None) -> None:
-        """Within a long epoch: `done` of its `steps` are done."""
-        self._progress.within(epoch, done / steps, logs)
+    def on_part_end(
+        self, epoch: int, done: int, steps: int | None, logs: Logs = None
+    ) -> None:
+        """Within a long epoch: `done` of its `steps` are done, where they are known."""
+        self._progress.within(epoch, done / steps if steps else 0.0, logs)
         self._face.show(range(0), [])
 
     def on_train_end(self, logs: Logs = None) -> None:  # noqa: D102
@@ -135,6 +138,7 @@ class Progress:
         """When it is over."""
         self.seconds = time.perf_counter() - self._began
         who = {"interrupted": "Ctrl-C", "rule": "a rule", "callback": "a callback"}
+        who["data"] = "the end of the data"
         if stopped:
             last = int(self.done)
             place = f"after epoch {last}" if self.ran else "before an epoch was done"
@@ -345,7 +349,8 @@ class _Notebook(_Silent):
 
 def _face(verbose: int | str, progress: Progress) -> _Silent:
     """The display for a terminal, a notebook or a file, wherever the fit runs."""
-    if not verbose or not progress.epochs:
+    silent = verbose == "auto" and not config.is_interactive_logging_enabled()
+    if silent or not verbose or not progress.epochs:
         return _Silent()
     if verbose == 2:
         return _Lines(progress, 100)

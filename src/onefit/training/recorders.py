@@ -185,6 +185,8 @@ class TensorBoard(Callback):
         >>> board = TensorBoard("logs", histogram_freq=10)
     """
 
+    writes = ()
+
     def __init__(
         self,
         log_dir: str | os.PathLike = "logs",
@@ -238,7 +240,7 @@ class TensorBoard(Callback):
                 self._scalar(name, value, epoch, "epoch")
         now = time.perf_counter()
         if self.write_steps_per_second and len(epochs):
-            steps = len(epochs) * self.params["steps"]
+            steps = len(epochs) * (self.params["steps"] or 1)
             self._scalar(
                 "steps_per_second", steps / (now - self._time), epochs[-1], "epoch"
             )

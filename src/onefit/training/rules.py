@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from onefit.description import Description, number, setting
 from onefit.errors import invalid, unknown
+from onefit.training.monitors import Monitored, direction
 from onefit.training.task import Train
 from onefit.types import Scalar, Tree
 
@@ -59,13 +60,10 @@ class Rule(Description):
         """Whether the rule waits for an epoch with validation."""
         return self.monitor.startswith("val_")
 
-    def bind(self, directions: dict[str, str | None]) -> Self:
-        """The rule for these logs: name to 'min', 'max' or None."""
-        if self.monitor not in directions:
-            hint = " Give validation_data or validation_split to fit."
-            error = unknown("log to monitor", self.monitor, directions)
-            needs = self.needs_validation and self.monitor[4:] in directions
-            raise ValueError(f"{type(self).__name__}: {error}{hint if needs else ''}")
+    def bind(self, directions: Monitored, written: bool = False) -> Self:
+        """The rule for these logs, to which callbacks may add more if `written`."""
+        # Only a `_Monitor` asks which way is better.
+        direction(type(self).__name__, self.monitor, "min", directions, written)
         return self
 
     def init(self, train: Train) -> Tree:
@@ -109,18 +107,9 @@ class _Monitor(Rule):
     mode = "auto"
     verbose = 0
 
-    def bind(self, directions: dict[str, str | None]) -> Self:
-        super().bind(directions)
-        if self.mode != "auto":
-            return self
-        mode = directions[self.monitor]
-        if mode is None:
-            raise invalid(
-                type(self).__name__,
-                f"mode='auto' for {self.monitor!r}",
-                "a metric that says which way is better",
-                "write mode='max' or mode='min'",
-            )
+    def bind(self, directions: Monitored, written: bool = False) -> Self:
+        name = type(self).__name__
+        mode = direction(name, self.monitor, self.mode, directions, written)
         return self.replace(mode=mode)
 
     def better(self, new: jax.Array, old: Scalar, by: float) -> jax.Array:

@@ -1,12 +1,14 @@
 """Stretches: how much of a fit one call of the program does.
 
-`Whole` runs many epochs by a call, `Part` runs one epoch by several: a long one, or one
-whose batches callbacks look at. Both run the same step.
+`Whole` runs many epochs by a call, `Part` runs one epoch by several: a long one, one
+whose batches callbacks look at, or one whose batches come one after another. Both run
+the same step.
 """
 
 import math
 import time
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -19,9 +21,20 @@ from onefit.training.state import State
 from onefit.types import Array
 
 if TYPE_CHECKING:
+    from onefit.training.feeding import Feed
     from onefit.training.loop import Interrupt
 
-__all__ = ["SLOW", "Part", "Runner", "Whole", "capacity"]
+__all__ = [
+    "SLOW",
+    "InFeed",
+    "InRows",
+    "Part",
+    "Pieces",
+    "Runner",
+    "Whole",
+    "capacity",
+    "guess",
+]
 
 SECONDS = 0.2
 """How long a stretch may take: the progress bar moves and Ctrl-C answers."""
@@ -94,6 +107,11 @@ def capacity(job: Job, plan: Plan, each: bool, networks: int = 1) -> int:
     numbers, room = plan.rows * networks, ORDER * min(networks, 16)
     some = max(room // numbers, min(8, (ORDER << 6) // numbers))
     return max(1, min(most, some))
+
+
+def guess(runner: Runner, plan: Plan) -> float:
+    """Seconds a step of one network may take, before a pace is known."""
+    return max(1e-6, 6 * runner.multiplications * plan.batch / GUESS)
 
 
 class Whole:
@@ -176,7 +194,7 @@ class Whole:
 
     def _first_guess(self) -> float:
         """Seconds an epoch may take, before a pace is known."""
-        step = max(1e-6, 6 * self.runner.multiplications * self.plan.batch / GUESS)
+        step = guess(self.runner, self.plan)
         return self.networks * self.plan.steps * step
 
     def _learn_pace(self, seconds: float) -> None:
@@ -186,75 +204,167 @@ class Whole:
         self.count = max(1, int(SECONDS / max(seconds, 1e-7)))
 
 
+class Piece(NamedTuple):
+    """Some batches of an epoch, for one call of the program.
+
+    Attributes:
+        data, order: The rows that they are in, and their order, None as they lie.
+        first, count: Which batches of them.
+        size: Rows in each.
+    """
+
+    data: Batch
+    order: Array | None
+    first: int
+    count: int
+    size: int
+
+
+class Pieces(Protocol):
+    """What the batches of an epoch come from, in pieces.
+
+    Attributes:
+        total: Batches in an epoch, None where nobody knows yet.
+    """
+
+    @property
+    def total(self) -> int | None:
+        """Batches in an epoch, None where nobody knows yet."""
+        ...
+
+    def epoch(self, epoch: int, part: "Part") -> Iterator[Piece]:
+        """The pieces of an epoch.
+
+        Before it gives one it calls `part.settle()`, and the sooner it does the less it
+        knows of the pace; `part.idle()` says whether the program waits.
+        """
+        ...
+
+
+class InRows:
+    """The batches of rows that are all there, about `SECONDS` of them at a time."""
+
+    def __init__(self, job: Job, plan: Plan, data: Batch, by_batch: bool) -> None:
+        self.job, self.plan, self.data, self.by_batch = job, plan, data, by_batch
+        self.count = 1
+
+    @property
+    def total(self) -> int:
+        """Batches in an epoch."""
+        return self.plan.steps
+
+    def epoch(self, epoch: int, part: "Part") -> Iterator[Piece]:
+        """The pieces of an epoch."""
+        plan, order, at = self.plan, None, 0
+        if plan.ordered:
+            order = jax.device_put(self.job.order(plan, epoch, 1)[0])
+        while at < plan.steps:
+            size = plan.batch if at < plan.full else plan.rest
+            count = min(self.count, plan.full - at) if at < plan.full else 1
+            yield Piece(self.data, order, at, count, size)
+            at += count
+            part.settle()
+            if not self.by_batch and at > 1:
+                self.count = max(1, int(SECONDS / max(part.pace, 1e-7)))
+
+
+class InFeed:
+    """The batches of a source, gathered while the program runs those before."""
+
+    def __init__(self, feed: "Feed", by_batch: bool, step: float) -> None:
+        self.feed, self.most = feed, 1 if by_batch else max(1, int(SECONDS / step))
+
+    @property
+    def total(self) -> int | None:
+        """Batches in an epoch, None where nobody knows yet."""
+        return self.feed.length
+
+    def epoch(self, epoch: int, part: "Part") -> Iterator[Piece]:
+        """The pieces of an epoch."""
+        del epoch
+        for chunk in self.feed.chunks(part.idle, part.asked, self.most):
+            # Chunks of one size make one program; odd batches come alone.
+            alone = chunk.count == 1 and chunk.size != self.feed.size
+            data = chunk.data if alone else chunk.filled
+            part.settle()
+            yield Piece(data, None, 0, chunk.count, chunk.size)
+
+
 class Part:
-    """Runs one epoch by several calls: for long epochs, and for callbacks by batch."""
+    """Runs one epoch by several calls.
+
+    For long epochs, callbacks by batch, and batches that come one after another.
+
+    Attributes:
+        pace: Seconds a step took in the last call.
+    """
 
     def __init__(
         self,
         job: Job,
         state: State,
         plan: Plan,
-        data: Batch,
+        pieces: Pieces,
         validation: Batch | None,
         interrupt: "Interrupt",
         by_batch: bool,
         ends: bool,
     ) -> None:
         self.job, self.state, self.plan, self.ends = job, state, plan, ends
-        self.data, self.validation = data, validation
+        self.pieces, self.validation = pieces, validation
         self.interrupt, self.by_batch = interrupt, by_batch
-        self.count = 1
+        self.pace, self._running = 1.0, False
+
+    def idle(self) -> bool:
+        """Whether the program waits for batches."""
+        return not self._running or all(
+            a.is_ready()  # type: ignore[attr-defined]
+            for a in self._results
+        )
+
+    def asked(self) -> bool:
+        """Whether the epoch should end."""
+        return self.interrupt.asked or self._stopped
 
     def __call__(self, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Runs this epoch: its log, which rules stopped the fit after it, and 1.
 
-        Of an epoch that Ctrl-C has ended there is no log.
+        Of an epoch that Ctrl-C has ended, or that has no batch, there is no log.
         """
         job, plan, state = self.job, self.plan, self.state
-        order = None
-        if plan.ordered:
-            order = jax.device_put(job.order(plan, epoch, 1)[0])
         inputs = stretch(job, plan, epoch, 1, None, 1)
-        tally = compiled("start", False)(state.task)
+        self._tally = compiled("start", False)(state.task)
+        self._results: list[jax.Array] = []
+        self._epoch, self._at, self._stopped = epoch, 0, False
         run = compiled("part", state.is_small)
-        at, total = 0, plan.steps
-        results: list[Array] = []
-        while at < total:
+        for piece in self.pieces.epoch(epoch, self):
+            if self.asked():
+                break
             if self.by_batch:
-                hook(job, "on_train_batch_begin", at, {})
+                hook(job, "on_train_batch_begin", self._at, {})
                 state.pull_changes()
-            started = time.perf_counter()
-            size = plan.batch if at < plan.full else plan.rest
-            count = min(self.count, plan.full - at) if at < plan.full else 1
-            state.params, state.train, tally, results = run(
+            self._started = time.perf_counter()
+            state.params, state.train, self._tally, self._results = run(
                 state.task,
                 state.params,
                 state.train,
-                tally,
-                self.data,
-                order,
-                np.int32(at),
-                np.int32(count),
+                self._tally,
+                piece.data,
+                piece.order,
+                np.int32(piece.first),
+                np.int32(piece.count),
                 inputs.seed,
-                size=size,
-                batch=plan.batch,
+                size=piece.size,
+                batch=piece.size if piece.order is None else plan.batch,
             )
-            at += count
-            numbers = [v.item() for v in results]
-            so_far = dict(zip(job.names, numbers, strict=False))
-            if self.by_batch:
-                state.write()
-                hook(job, "on_train_batch_end", at - 1, so_far)
-                state.pull_changes()
-                if job.model.stop_training:
-                    break
-            else:
-                hook(job, "on_part_end", epoch, at, total, so_far)
-                pace = (time.perf_counter() - started) / count
-                self.count = max(1, int(SECONDS / max(pace, 1e-7))) if at > 1 else 1
-            if self.interrupt.asked:
-                stop = np.zeros(len(job.rules), bool)
-                return np.empty((0, len(job.names))), stop, np.array(0)
+            self._running, self._count = True, piece.count
+        self.settle()
+        if self.interrupt.asked or not self._at:
+            stop = np.zeros(len(job.rules), bool)
+            return np.empty((0, len(job.names))), stop, np.array(0)
+        results = self._results
+        if job.held is not None:
+            results = [*results, *self._held_out(epoch)]
         state.train, state.memories, row, stop = compiled("close", state.is_small)(
             state.task,
             tuple(job.rules),
@@ -272,6 +382,40 @@ class Part:
         last = bool(stop.any()) or epoch + 1 == job.epochs
         state.finish(done=self.ends and last)
         return np.asarray(row)[None], stop, np.array(1)
+
+    def settle(self) -> None:
+        """Waits for the call of the program that runs, and tells callbacks of it."""
+        if not self._running:
+            return
+        job, state = self.job, self.state
+        numbers = [v.item() for v in self._results]
+        self._running = False
+        self.pace = (time.perf_counter() - self._started) / self._count
+        self._at += self._count
+        so_far = dict(zip(job.names, numbers, strict=False))
+        if self.by_batch:
+            state.write()
+            hook(job, "on_train_batch_end", self._at - 1, so_far)
+            state.pull_changes()
+            self._stopped = job.model.stop_training
+        else:
+            total = self.pieces.total
+            hook(job, "on_part_end", self._epoch, self._at, total, so_far)
+
+    def _held_out(self, epoch: int) -> list[Any]:
+        """The validation's numbers, of batches that come one after another."""
+        from onefit.training.feeding import tallied
+
+        job, state = self.job, self.state
+        assert job.held is not None
+        wanted = sum(name.startswith("val_") for name in job.names)
+        if not job.validates(range(epoch, epoch + 1))[0]:
+            return [np.float32(np.nan)] * wanted
+        task, train, params = state.task, state.train, state.params
+        if any(rule.averages for rule in job.rules):
+            average = task.optimizer.finish(train.optimizer, train.free)
+            params = task.unpack(params, average)
+        return tallied(task, params, train.state, job.held.chunks(ended=self.asked))[0]
 
 
 def stretch(

@@ -28,6 +28,8 @@ def fit_targets(task: Task, batch: Batch) -> Batch:
     shapes = task.graph.output_shape(batch_shape(batch.x))
     outputs = jax.tree.leaves(shapes, is_leaf=is_shape)
     targets = batch.y if isinstance(batch.y, tuple) else (batch.y,)
+    if batch.y is None:  # a model that makes its own loss
+        targets = (None,) * len(outputs)
     for i, (head, output) in enumerate(zip(task.heads, outputs, strict=True)):
         ends = head.link == "softmax" or task.graph.before("softmax", i) is not None
         if head.loss is not None and output[-1] == 1 and ends:

@@ -168,7 +168,9 @@ def inputs_not_scaled(case: Case) -> Findings:
         name = f"input {i + 1}" if len(case.x or ()) > 1 else "x"
         plain = case.compiled and case.optimizer.step_size == "gradient"
         flat = call.saturates and (call in case.hidden or call.role == "recurrent")
-        if large >= LARGE_INPUTS:
+        # One line or plane alone takes such inputs by steps that are the rate's.
+        alone = not (flat or plain or case.hidden) and large < TOO_LARGE
+        if large >= LARGE_INPUTS and not alone:
             bad = large >= TOO_LARGE and (flat or plain)
             yield Finding(
                 "inputs-not-scaled",

@@ -422,15 +422,16 @@ def _classes_as_numbers(head: Head) -> Findings:
             "that of a cross-entropy, a - y, is largest there",
             f"write {head.written('softmax')} with loss='categorical_crossentropy'",
         )
-    elif t.kind == "binary" and units == 1 and t.rows >= ENOUGH:
+    elif t.kind in ("binary", "signs") and units == 1 and t.rows >= ENOUGH:
+        low, first = (0, "") if t.kind == "binary" else (-1, "y = (y + 1) / 2, then ")
         yield _say(
             head,
             "regression-loss-on-classes",
             "hint",
-            f"targets that are 0 or 1 under loss={head.loss_name!r}",
+            f"targets that are {low} or 1 under loss={head.loss_name!r}",
             "for two classes the logistic loss has a gradient, a - y, that stays large "
             "while a unit is wrong; that of the squared error dies there",
-            f"write {head.written('sigmoid')} with loss='binary_crossentropy'",
+            f"write {first}{head.written('sigmoid')} with loss='binary_crossentropy'",
         )
 
 

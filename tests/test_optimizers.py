@@ -694,7 +694,7 @@ def test_the_state_as_variables():
     assert not adam.trainable_variables
     adam.build([np.ones(2)])
     names = [v.name for v in adam.variables]
-    assert names[:2] == ["iterations", "learning_rate"]
+    assert names[:2] == ["iteration", "learning_rate"]
     assert names[2:] == ["momentum_0", "velocity_0"]
     adam.apply([np.ones(2)], [np.ones(2)])
     np.testing.assert_allclose(adam.variables[2], 0.1, rtol=1e-6)

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import warnings
+from typing import Any
 
 import jax.numpy as jnp
 import keras
@@ -18,7 +19,7 @@ Y = X[:, :1]
 K0 = rng.normal(size=(3, 4)).astype("float32")
 
 
-def written(library, functions):
+def written(library: Any, functions: Any) -> dict[str, Any]:
     """The same two classes of ours and of Keras: one bare, one over Adam."""
 
     class Heavy(library.optimizers.Optimizer):
@@ -56,7 +57,7 @@ Heavy = OURS["bare"]
 both = pytest.mark.parametrize("kind", OURS)
 
 
-def fitted(library, optimizer, **options):
+def fitted(library: Any, optimizer: Any, **options: Any) -> tuple[Any, list[float]]:
     model = library.Sequential(
         [
             library.Input((3,)),
@@ -180,7 +181,7 @@ def test_a_changed_rate_makes_no_other_program():
 def test_a_loop_of_ones_own():
     optimizer, w = Heavy(0.1), onefit.Variable(np.array([1.0, 2.0]))
     with onefit.GradientTape() as tape:
-        loss = jnp.sum(w * w)
+        loss = jnp.sum(jnp.square(w))
     optimizer.apply_gradients([(tape.gradient(loss, w), w)])
     np.testing.assert_allclose(w.numpy(), [0.8, 1.6], rtol=1e-6)
 

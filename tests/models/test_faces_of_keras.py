@@ -1,6 +1,7 @@
 """What scripts of Keras ask of layers, models and variables, beside their numbers."""
 
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,7 +24,8 @@ def test_a_softmax_leaves_out_what_its_mask_does(shape):
     x = np.resize(X, shape)
     mask = np.random.default_rng(1).uniform(size=shape) > 0.4
     mask[0] = False  # a row of which nothing is left
-    for axis in (-1, 1, (1, 2))[: len(shape)]:
+    axes: list[Any] = [-1, 1, (1, 2)]
+    for axis in axes[: len(shape)]:
         ours = layers.Softmax(axis)(x, mask=mask)
         np.testing.assert_allclose(
             ours, keras.layers.Softmax(axis)(x, mask=mask), rtol=1e-5, atol=1e-7
@@ -126,8 +128,9 @@ def test_a_clone_calls_its_layers_by_a_function():
     double = clone_model(model, call_function=lambda layer, x: layer(x) + layer(x))
     double.set_weights(model.get_weights())
     np.testing.assert_allclose(double(X), 2 * model(X), rtol=1e-6)
+    no_function: Any = 3
     with pytest.raises(TypeError, match="call_function=3; expected a function"):
-        clone_model(model, call_function=3)
+        clone_model(model, call_function=no_function)
 
 
 def test_what_other_rooms_do_is_refused_with_what_to_write():
@@ -202,7 +205,7 @@ def kinds(library, functions):
     return [Root, Fifth, Ball, Quartic, Ramp]
 
 
-def of_own(library, functions):
+def of_own(library: Any, functions: Any) -> tuple[Any, list[float], dict[str, Any]]:
     made = kinds(library, functions)
     root, fifth, ball, quartic, ramp = made
     dense = library.layers.Dense(
@@ -248,7 +251,7 @@ def test_classes_of_every_kind_train_as_in_keras(tmp_path):
         model.get_weights()[0], theirs.get_weights()[0], rtol=1e-3, atol=1e-5
     )
     model.save(tmp_path / "m.keras")
-    again = onefit.load_model(tmp_path / "m.keras", custom_objects=classes)
+    again: Any = onefit.load_model(tmp_path / "m.keras", custom_objects=classes)
     assert again.loss.get_config() == model.loss.get_config()
     assert type(again.optimizer.schedule).__name__ == "Fifth"
     for kind in ("initializer", "regularizer", "constraint"):

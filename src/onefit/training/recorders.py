@@ -253,7 +253,8 @@ class TensorBoard(Callback):
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:  # noqa: D102
         self._batches += 1
-        if self._profiles and self._batches == self.profile_batch[1]:
+        ends = self.profile_batch
+        if ends and self._profiles and self._batches == ends[1]:
             self._end_profile()
         if self.update_freq == "epoch":
             return

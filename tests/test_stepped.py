@@ -150,6 +150,51 @@ def test_one_step_by_hand():
     assert optimizer.learning_rate == 0.1
 
 
+@both
+def test_a_variable_without_a_gradient_stays(kind):
+    v, w = onefit.Variable(np.ones(2), name="v"), onefit.Variable(np.ones(2), name="w")
+    optimizer = OURS[kind](0.1)
+    optimizer.apply([np.ones(2), np.ones(2)], [v, w])
+    before = [one.numpy() for one in optimizer.variables]
+    x = w.numpy()
+    with pytest.warns(onefit.OnefitWarning, match="no gradient for w"):
+        optimizer.apply([np.ones(2), None], [v, w])
+    np.testing.assert_array_equal(w.numpy(), x)
+    for one, old in zip(optimizer.variables, before, strict=True):
+        stays = one.name.startswith("w_") or one.name == "learning_rate"
+        assert np.array_equal(one.numpy(), old) == stays, one.name
+
+
+def test_it_trains_populations_and_steps_of_ones_own():
+    class Own(onefit.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = onefit.layers.Dense(1)
+
+        def call(self, x):
+            return self.dense(x)
+
+        def train_step(self, data):
+            x, y = data
+            with onefit.GradientTape() as tape:
+                loss = ops.mean(ops.square(self(x) - y))
+            weights = self.trainable_variables
+            self.optimizer.apply_gradients(
+                zip(tape.gradient(loss, weights), weights, strict=True)
+            )
+            return {"loss": loss}
+
+    model: Any = Own()
+    model.compile(Heavy(0.1), "mse")
+    losses = model.fit(X, Y, epochs=3, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    assert (int(model.optimizer.iterations), float(model.optimizer.total)) == (3, 6.0)
+    plain = onefit.Sequential([onefit.Input((3,)), onefit.layers.Dense(1)])
+    plain.compile(Heavy(0.1), "mse")
+    found = onefit.population.fit(plain, X, Y, seeds=3, epochs=2, verbose=0)
+    assert len(found) == 3
+
+
 def test_a_schedule_of_ones_own_is_its_rate():
     class Inverse(optimizers.schedules.LearningRateSchedule):
         def __init__(self, start):

@@ -562,8 +562,20 @@ class Optimizer(Description):
             self.meet(jax.tree.leaves(variables, is_leaf=_is_variable))
         before = self.resume(arrays, arrays)
         new, state = _update(self, grads, before, arrays)
-        self.remember(_kept(before, state, arrays, missing), shapes[1])
+        self.remember(self._kept(before, state, arrays, missing), shapes[1])
         return _put(variables, new, missing)
+
+    def _kept(self, before: Tree, after: Tree, arrays: Tree, missing: set[int]) -> Tree:
+        """The state after a step; the slots of variables without a step stay."""
+        if not missing:
+            return after
+        paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(arrays)]
+
+        def leaf(path: KeyPath, old: Array, new: Array) -> Array:
+            stays = any(_is_slot_of(path, paths[i], i) for i in missing)
+            return old if stays else new
+
+        return jax.tree_util.tree_map_with_path(leaf, before, after)
 
     def apply_gradients(
         self, grads_and_vars: Iterable[tuple[Tree, Tree]]
@@ -737,19 +749,6 @@ def _filled(where: str, grads: Tree, variables: Tree) -> tuple[Tree, set[int]]:
     pairs = zip(leaves, given, strict=True)
     filled = [np.zeros(np.shape(v)) if g is None else g for g, v in pairs]
     return nest.unflatten([_as_float(g) for g in filled]), missing
-
-
-def _kept(before: Tree, after: Tree, arrays: Tree, missing: set[int]) -> Tree:
-    """The state after a step, with the slots as before of variables without a step."""
-    if not missing:
-        return after
-    paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(arrays)]
-
-    def leaf(path: KeyPath, old: Array, new: Array) -> Array:
-        stays = any(_is_slot_of(path, paths[i], i) for i in missing)
-        return old if stays else new
-
-    return jax.tree_util.tree_map_with_path(leaf, before, after)
 
 
 def _is_slot_of(path: KeyPath, own: KeyPath, number: int) -> bool:

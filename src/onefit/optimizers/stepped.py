@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from onefit import config, initializers
 from onefit.errors import invalid
@@ -69,11 +70,13 @@ class Stepped(Optimizer, abstract=True):
     _early: ClassVar[list[Array]] = []  # what was added before any build
     _known: ClassVar[list[Any]] = []  # the weights, in the order people know
     _places: ClassVar[tuple[int, ...]] = ()  # of the known ones among the leaves
+    _slots_of: ClassVar[dict[int, list[int]]] = {}  # by a weight's place
     _stand_ins: ClassVar[list[Variable]] = []
     _names: ClassVar[list[str]] = []
     _bare: ClassVar[bool] = True  # whether no optimizer of the library is its base
     _unseen = Optimizer._unseen | {
-        *("_is_built", "_early", "_known", "_places", "_stand_ins", "_names", "_given")
+        *("_is_built", "_early", "_known", "_places", "_stand_ins", "_names", "_given"),
+        "_slots_of",
     }
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
@@ -104,7 +107,7 @@ class Stepped(Optimizer, abstract=True):
         aggregation: str | None = "none",
         layout: object = None,
         name: str | None = None,
-    ) -> Variable:
+    ) -> "_Remembered":
         """A new variable of the optimizer's state.
 
         Args:
@@ -124,7 +127,7 @@ class Stepped(Optimizer, abstract=True):
         values.append(first)
         number = len(values) - 1
         self._names = [*self._names[:number], name or "variable"]
-        return _Remembered(self, number, name or "variable")
+        return _Remembered(self, number, name or "variable", first)
 
     def add_variable_from_reference(
         self,
@@ -140,12 +143,20 @@ class Stepped(Optimizer, abstract=True):
             initializer: How it starts.
         """
         path = str(reference_variable.path).replace("/", "_")
-        return self.add_variable(
+        variable = self.add_variable(
             tuple(reference_variable.shape),
             initializer,
             str(reference_variable.dtype),
             name=f"{path}_{name or 'var'}",
         )
+        if any(reference_variable is one for one in self._stand_ins):
+            self._note(reference_variable, variable)
+        return variable
+
+    def _note(self, weight: Variable, variable: "_Remembered") -> None:
+        """Notes that a variable of the state belongs to a weight."""
+        place = self._get_variable_index(weight)
+        self._slots_of.setdefault(place, []).append(variable.number)
 
     def add_optimizer_variables(
         self,
@@ -211,11 +222,10 @@ class Stepped(Optimizer, abstract=True):
                 for path, array in jax.tree_util.tree_leaves_with_path(slots):
                     end = jax.tree_util.keystr(path[:-1], simple=True, separator="_")
                     first, name = (lambda *_, a=array: a), f"{weight}_{end}"
-                    kept.append(
-                        self.add_variable(
-                            array.shape, first, str(array.dtype), name=name
-                        )
-                    )
+                    dtype = str(array.dtype)
+                    one_more = self.add_variable(array.shape, first, dtype, name=name)
+                    self._note(one, one_more)
+                    kept.append(one_more)
                 self._inner.append((kept, jax.tree.structure(slots)))
 
     def update_step(
@@ -258,7 +268,7 @@ class Stepped(Optimizer, abstract=True):
         ] or len(self._places) != len(leaves):
             self.meet(leaves)
         self._stand_ins = [_stand_in(one) for one in self._known]
-        self._names = self._names[: len(self._early)]
+        self._names, self._slots_of = self._names[: len(self._early)], {}
         begin = self._begin(params)
         pairs = self._pairs(params)
         own = {**begin, "slots": list(self._early)}
@@ -293,6 +303,14 @@ class Stepped(Optimizer, abstract=True):
         for i, value in zip(self._places, new, strict=True):
             leaves[i] = value
         return nest.unflatten(leaves), slots
+
+    def _kept(self, before: Tree, after: Tree, arrays: Tree, missing: set[int]) -> Tree:
+        del arrays
+        slots = list(after["slots"])
+        for i, place in enumerate(self._places):
+            for number in self._slots_of.get(i, ()) if place in missing else ():
+                slots[number] = before["slots"][number]
+        return after | {"slots": tuple(slots)}
 
     def _pairs(self, params: Tree) -> list[tuple[Variable, Array]]:
         """The stand-ins, each with the array of its weight."""
@@ -336,16 +354,18 @@ def _stand_in(variable: Any) -> Variable:
 class _Remembered(Variable):
     """A variable of an optimizer's state."""
 
-    def __init__(self, owner: Stepped, number: int, name: str) -> None:
+    def __init__(
+        self, owner: Stepped, number: int, name: str, first: Array | None = None
+    ) -> None:
         self.owner, self.number, self.name = owner, number, name
-        self.path, self.trainable, self.initializer = (
-            f"{owner.name}/{name}",
-            False,
-            None,
-        )
+        self.path, self.trainable = f"{owner.name}/{name}", False
+        self.initializer = None
+        self.first = None if isinstance(first, Tracer) else first
 
     def _read(self) -> Array:
-        return self.owner._values()[self.number]
+        values = self.owner._values()
+        # An optimizer that begins anew has none until it is built.
+        return values[self.number] if self.number < len(values) else self.first
 
     def _write(self, value: Array) -> None:
         values = list(self.owner._values())

@@ -36,18 +36,19 @@ ROOMS = [
     *("activations", "initializers", "regularizers", "constraints"),
     *("losses", "metrics", "layers", "optimizers", "ops", "backend"),
     *("networks", "data", "training", "callbacks", "files"),
-    *("datasets", "plots", "guide", "models", "interop", "population"),
-    *("saving", "utils", "preprocessing"),
-    *(FACE, "sklearn", "cli"),
+    *("datasets", "plots", "guide", "models", "preprocessing", "applications"),
+    *("interop", "population", "saving", "utils"),
+    *(FACE, "sklearn", "scripts", "cli"),
 ]
 
 # Rooms that are what their package is: their classes derive from its, so it is imported
 # with them, and `import onefit` imports neither.
-HOMES = {"sklearn": "sklearn"}
+HOMES = {"sklearn": "sklearn", "scripts": "sklearn"}
 
 # What a user may not have, or what costs time to import: imported where it is used.
 OPTIONAL = {
     "IPython",
+    "PIL",
     "h5py",
     "keras",
     "matplotlib",
@@ -173,9 +174,10 @@ def test_optional_packages_are_imported_where_they_are_used(file):
 
 # What `import onefit` costs beyond `import jax` is its own files: at most so many. Who
 # adds one that a first program does not use makes its room lazy (onefit/__init__.py).
-MODULES = 138
-LAZY = {"callbacks", "datasets", "guide", "interop", "plots", "population", "utils"}
-LAZY |= {"preprocessing", "backend", "ops", "random", "saving", "tree"}
+MODULES = 144
+LAZY = {"applications", "callbacks", "datasets", "guide", "interop", "plots"}
+LAZY |= {"population", "preprocessing", "utils"}
+LAZY |= {"backend", "ops", "random", "saving", "tree"}
 
 
 def test_importing_onefit_imports_jax_and_few_files_of_its_own():

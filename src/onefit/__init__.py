@@ -27,6 +27,7 @@ from onefit.variables import Variable  # noqa: E402
 
 if TYPE_CHECKING:
     from onefit import (
+        applications,
         backend,
         callbacks,
         datasets,
@@ -62,6 +63,7 @@ __all__ = [
     "Sequential",
     "Variable",
     "activations",
+    "applications",
     "backend",
     "callbacks",
     "config",

@@ -380,6 +380,14 @@ def seeds_drawn() -> int:
     return _stream.n_children_spawned
 
 
+def new_word() -> "jax.Array | np.uint32":
+    """The next random number of 32 bits: traced in a program, else of the stream."""
+    import jax
+
+    keys = _keys.get()
+    return np.uint32(new_seed()) if keys is None else jax.random.bits(next(keys))
+
+
 def seed_state() -> np.ndarray:
     """Two numbers that name the stream; asking for them takes no seed from it."""
     return _stream.generate_state(2)

@@ -1,7 +1,10 @@
-"""Small helpers by the names of `keras.utils`: for arrays, models and names."""
+"""Small helpers by the names of `keras.utils`: for arrays, models and names.
+
+What Keras has in `utils` and what stands in other rooms here is shown here too; it is
+imported when it is first asked for.
+"""
 
 import importlib
-from collections import abc
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +27,19 @@ from onefit.custom import (
     register_keras_serializable,
 )
 from onefit.data.batch import unpack_x_y_sample_weight
-from onefit.errors import invalid, is_whole, mistyped, unknown
+from onefit.datasets.fetching import get_file
+from onefit.errors import invalid, is_whole, mistyped
 from onefit.layers.symbolic import Tensor
 from onefit.plots.diagram import plot_model
 from onefit.plots.dot import model_to_dot
+from onefit.preprocessing import (
+    audio_dataset_from_directory,
+    image_dataset_from_directory,
+    text_dataset_from_directory,
+    timeseries_dataset_from_array,
+)
+from onefit.preprocessing.image import array_to_img, img_to_array, load_img, save_img
+from onefit.preprocessing.sequence import fractions, pad_sequences
 from onefit.saving import (
     custom_object_scope,
     deserialize_keras_object,
@@ -46,27 +58,36 @@ __all__ = [
     "Progbar",
     "PyDataset",
     "Sequence",
+    "array_to_img",
+    "audio_dataset_from_directory",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
     "disable_interactive_logging",
     "enable_interactive_logging",
     "get_custom_objects",
+    "get_file",
     "get_registered_name",
     "get_registered_object",
     "get_source_inputs",
+    "image_dataset_from_directory",
+    "img_to_array",
     "is_interactive_logging_enabled",
     "is_keras_tensor",
+    "load_img",
     "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",
     "plot_model",
     "register_keras_serializable",
+    "save_img",
     "serialize_keras_object",
     "set_random_seed",
     "split_dataset",
     "standardize_dtype",
+    "text_dataset_from_directory",
+    "timeseries_dataset_from_array",
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]
@@ -138,7 +159,7 @@ def _whole_numbers(x: Any) -> np.ndarray:
     labels = np.asarray(x)
     if not labels.size:
         return np.zeros(labels.shape, np.int64)
-    odd = _odd(labels) if labels.dtype.kind in "iubf" else labels.ravel()
+    odd = fractions(labels) if labels.dtype.kind in "iubf" else labels.ravel()
     if odd.size:
         raise mistyped(
             "to_categorical",
@@ -147,11 +168,6 @@ def _whole_numbers(x: Any) -> np.ndarray:
             "number the classes: labels, x = np.unique(x, return_inverse=True)",
         )
     return labels.astype(np.int64)
-
-
-def _odd(numbers: np.ndarray) -> np.ndarray:
-    """Those that no whole-number type can hold."""
-    return numbers[~np.isfinite(numbers) | (np.floor(numbers) != numbers)]
 
 
 @keras_keywords
@@ -176,91 +192,6 @@ def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
         x = x.astype(config.floatx())
     norm = np.linalg.norm(np.atleast_1d(x), order, axis, keepdims=True)
     return x / np.where(norm == 0, 1, norm).astype(x.dtype)
-
-
-@keras_keywords
-def pad_sequences(
-    sequences: abc.Sequence[Any],
-    maxlen: int | None = None,
-    dtype: Any = "int32",
-    padding: str = "pre",
-    truncating: str = "pre",
-    value: Any = 0.0,
-) -> np.ndarray:
-    """Sequences of different lengths as one array, filled up and cut to one length.
-
-    Args:
-        sequences: n sequences; each is a list of numbers or an array (steps, ...).
-        maxlen: The length; None is that of the longest.
-        dtype: The type of the result; `object` for text.
-        padding: Whether the filling stands before ('pre') or after ('post').
-        truncating: Whether a long sequence loses its beginning or its end.
-        value: What to fill up with.
-
-    Returns:
-        An array (n, maxlen, ...).
-
-    Raises:
-        TypeError: A sequence that is a lone number; text to fill numbers up with.
-        ValueError: Another word than 'pre' and 'post'; steps of different shapes.
-
-    Differs from Keras: no sequences make an array (0, 0), maxlen=0 makes (n, 0), and
-    numbers that the type cannot hold (1.5 in int32) are refused instead of cut.
-
-    Example:
-        >>> pad_sequences([[1], [2, 3], [4, 5, 6]], maxlen=2)
-        array([[0, 1],
-               [2, 3],
-               [5, 6]], dtype=int32)
-    """
-    where = "pad_sequences"
-    for name, side in (("padding", padding), ("truncating", truncating)):
-        if side not in ("pre", "post"):
-            raise unknown(f"{name} of {where}", side, ["pre", "post"])
-    kind = np.dtype(dtype).kind
-    if isinstance(value, str) and kind not in "OUS":
-        raise mistyped(
-            where,
-            f"value={value!r} for numbers of type {dtype}",
-            "a number",
-            "write dtype=object for text",
-        )
-    for i, sequence in enumerate(sequences):
-        if not hasattr(sequence, "__len__"):
-            raise mistyped(
-                where,
-                f"{sequence!r} as sequence {i}",
-                "a list of numbers, or an array",
-                f"write [{sequence!r}] for a sequence of one",
-            )
-    if maxlen is None:
-        maxlen = max(map(len, sequences), default=0)
-    step = next((np.asarray(s).shape[1:] for s in sequences if len(s)), ())
-    out = np.full((len(sequences), maxlen, *step), value, dtype=dtype)
-    for i, sequence in enumerate(sequences):
-        steps = len(sequence)
-        n = min(steps, maxlen)
-        if not steps:
-            continue
-        array = np.asarray(sequence)
-        if array.shape[1:] != step:
-            raise invalid(
-                where,
-                f"steps of shape {array.shape[1:]} in sequence {i}",
-                f"{step}, as in the sequences before it",
-                "pad the steps themselves first",
-            )
-        kept = array[steps - n :] if truncating == "pre" else array[:n]
-        odd = _odd(kept) if kind in "iu" and array.dtype.kind == "f" else kept[:0]
-        if odd.size:
-            raise invalid(
-                where,
-                f"{odd.ravel()[0]} for the type {dtype}",
-                "whole numbers",
-                "write dtype='float32'",
-            )
-        out[i, slice(maxlen - n, None) if padding == "pre" else slice(n)] = kept
-    return out
 
 
 def split_dataset(

@@ -40,6 +40,8 @@ SPECIAL = {  # for machines and formats that the library does not have
     *("transform_images", "transform_labels", "transform_segmentation_masks"),
     *("transform_single_bounding_box", "transform_single_image"),
     *("transform_single_label", "transform_single_segmentation_mask"),
+    *("channel_axis", "factor", "random_brightness", "random_contrast"),
+    *("random_hue", "random_saturation"),
 }
 SETTINGS = {  # settings and results that have other names, or belong to one class
     *("activity_regularizer", "noise_shape", "score_mode", "concat_score_weight"),

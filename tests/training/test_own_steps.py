@@ -228,6 +228,28 @@ def test_compute_loss_alone():
     assert set(model.test_on_batch(X, Y, return_dict=True)) == {"loss", "mae"}
 
 
+def test_layers_may_add_all_that_is_minimised():
+    class Small(layers.Layer):
+        def call(self, x):
+            self.add_loss(ops.mean(x**2))
+            return x
+
+    model = onefit.Sequential([onefit.Input((4,)), layers.Dense(3), Small()])
+    model.compile(optimizers.SGD(0.1))
+    losses = model.fit(X, epochs=20, verbose=0).history["loss"]
+    assert losses[-1] < 0.5 * losses[0]
+    answer = model.evaluate(X, batch_size=50, verbose=0)
+    assert answer == pytest.approx(np.mean(model.predict(X, verbose=0) ** 2), rel=1e-5)
+
+
+def test_an_evaluation_that_nobody_wrote_is_refused():
+    maker = onefit.Sequential([onefit.Input((2,)), layers.Dense(4)])
+    model = Adversaries(network(), maker)
+    model.compile(optimizers.SGD(), optimizers.SGD(), losses.MeanSquaredError())
+    with pytest.raises(ValueError, match=r"evaluate: received Adversaries, which has"):
+        model.evaluate(X, verbose=0)
+
+
 def test_a_test_step_and_a_predict_step():
     def test_step(self, data):
         x, y = data

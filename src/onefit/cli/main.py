@@ -11,8 +11,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code.
 
     0: done. 1: the data or an argument cannot be meant. 2: usage. 130: interrupted.
+    `onefit run` ends with the code of the program that it runs.
     """
-    arguments = _parser().parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    if given[:1] == ["run"]:  # whose arguments are the program's own
+        from onefit.scripts.main import main as run
+
+        return run(given[1:])
+    arguments = _parser().parse_args(given)
     try:
         return arguments.run(arguments)
     except (ValueError, TypeError, OSError) as error:
@@ -83,6 +89,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--quiet", action="store_true", help="print results only")
     train.set_defaults(run=_train)
+    commands.add_parser(
+        "run",
+        help="run a program written for TensorFlow or Keras; see `onefit run --help`",
+    )
     return parser
 
 

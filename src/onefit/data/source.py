@@ -85,7 +85,7 @@ def source_of(
             "batches",
             "write torch.utils.data.DataLoader(dataset, batch_size=32, shuffle=True)",
         )
-    if hasattr(value, "__next__"):
+    if hasattr(value, "__next__") and not hasattr(value, "on_epoch_end"):
         endless = _has_no_end(value)
         return Source(_name(value), lambda number: value, again=False, endless=endless)
     by_number = hasattr(value, "__getitem__") and hasattr(value, "__len__")

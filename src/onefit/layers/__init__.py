@@ -22,6 +22,7 @@ from onefit.layers.augmentation import *
 from onefit.layers.base import *
 from onefit.layers.called import Called as _Called
 from onefit.layers.cells import *
+from onefit.layers.coloring import *
 from onefit.layers.convolution import (
     Conv1D,
     Conv2D,
@@ -40,6 +41,7 @@ from onefit.layers.einsum_dense import *
 from onefit.layers.embedding import *
 from onefit.layers.images import CenterCrop, Resizing
 from onefit.layers.merging import *
+from onefit.layers.mixing import *
 from onefit.layers.normalization import *
 from onefit.layers.operation import *
 from onefit.layers.pooling import *
@@ -47,6 +49,7 @@ from onefit.layers.preprocessing import *
 from onefit.layers.recurrent import *
 from onefit.layers.reshaping import *
 from onefit.layers.shapes import InputSpec
+from onefit.layers.sharpening import *
 from onefit.layers.spatial import *
 from onefit.layers.spectral import *
 from onefit.layers.wrappers import *

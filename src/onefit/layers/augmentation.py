@@ -9,7 +9,8 @@ import numpy as np
 
 from onefit.checks import one_of, whole
 from onefit.description import Description, number, off, setting
-from onefit.errors import invalid, mistyped
+from onefit.errors import invalid, mistyped, unknown
+from onefit.layers.base import where
 from onefit.layers.dropout import Noise
 from onefit.layers.images import channels_last, image_axes, resized, window
 from onefit.layers.reshaping import data_format
@@ -22,6 +23,7 @@ __all__ = [
     "RandomCrop",
     "RandomFlip",
     "RandomRotation",
+    "RandomShear",
     "RandomTranslation",
     "RandomZoom",
 ]
@@ -29,21 +31,24 @@ __all__ = [
 
 T = TypeVar("T")
 
+PARTS = {"images", "labels", "segmentation_masks", "bounding_boxes"}
+"""What a dict of images may hold, as in Keras."""
+
 
 # Settings -----------------------------------------------------------------------------
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
     """Whether this is a plain number (True is none)."""
     plain = isinstance(value, int | float | np.number)
     return plain and not isinstance(value, bool)
 
 
-def _two(value: T, what: str) -> T | np.ndarray:
+def two_of(value: T, what: str) -> T | np.ndarray:
     """Two numbers as an array, which varies without compiling again; else as it is."""
     if not isinstance(value, list | tuple):
         return value
-    if len(value) != 2 or not all(map(_is_number, value)):
+    if len(value) != 2 or not all(map(is_number, value)):
         raise mistyped(
             what,
             repr(value),
@@ -53,20 +58,20 @@ def _two(value: T, what: str) -> T | np.ndarray:
     return np.asarray(value, "float64")
 
 
-def _factor(value: object) -> object:
+def factor_of(value: object) -> object:
     """A factor: a number for itself either way, or two in any order."""
-    value = _two(value, "factor")
+    value = two_of(value, "factor")
     return np.sort(value) if isinstance(value, np.ndarray) else value
 
 
 def _contrast(value: object) -> object:
     """How far down and how far up: one number is both."""
-    return _two((value, value) if _is_number(value) else value, "factor")
+    return two_of((value, value) if is_number(value) else value, "factor")
 
 
-def _range(value: Any) -> tuple[float, float]:
+def range_of(value: Any) -> tuple[float, float]:
     """The lowest and highest value of a pixel."""
-    pair = _two(tuple(value) if np.ndim(value) else value, "value_range")
+    pair = two_of(tuple(value) if np.ndim(value) else value, "value_range")
     if np.ndim(pair) != 1 or pair[0] == pair[1]:
         raise mistyped(
             "value_range",
@@ -77,13 +82,13 @@ def _range(value: Any) -> tuple[float, float]:
     return tuple(sorted(value))
 
 
-def _bounds(factor: ArrayLike, x: Array) -> tuple[Array, Array]:
+def bounds(factor: ArrayLike, x: Array) -> tuple[Array, Array]:
     """The lowest and the highest draw."""
     factor = jnp.asarray(factor, x.dtype)
     return (factor[0], factor[1]) if factor.ndim else (-abs(factor), abs(factor))
 
 
-def _uniform(key: Key, low: Array, high: Array, x: Array) -> Array:
+def uniform(key: Key, low: Array, high: Array, x: Array) -> Array:
     """One draw an image, (batch,)."""
     return low + (high - low) * jax.random.uniform(key, x.shape[:1], x.dtype)
 
@@ -121,13 +126,15 @@ def _taps(
     return inside
 
 
-class _Augmentation(Noise, abstract=True):
+class Augmentation(Noise, abstract=True):
     """What all share: on while training, one draw an image, channels first or last."""
 
     role = "other"
     factors: ClassVar[tuple[str, ...]] = ()
     """The settings that say how much; without effect where all are zero."""
     limits: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+    moves: ClassVar[bool] = True
+    """Whether pixels change their places, and with them masks and boxes."""
     data_format = "channels_last"  # not annotated: a setting of the subclasses
 
     def __post_init__(self) -> None:
@@ -158,15 +165,48 @@ class _Augmentation(Noise, abstract=True):
         still = self.factors and all(off(getattr(self, name)) for name in self.factors)
         return 0.0 if still else 1.0
 
-    def noisy(self, x: Array, key: Key) -> Array:
-        return channels_last(self, x, lambda x: self.change(x, *self.draw(key, x)))
+    def noisy(self, x: Any, key: Key) -> Any:
+        if not isinstance(x, dict):
+            return channels_last(self, x, lambda x: self.change(x, *self.draw(key, x)))
+        images = x["images"]
+        first = self.data_format == "channels_first"
+        drawn = self.draw(key, jnp.moveaxis(images, 1, -1) if first else images)
+        made = x | {"images": channels_last(self, images, self.change, *drawn)}
+        if "labels" in x:
+            made["labels"] = self.change_labels(x["labels"], *drawn)
+        if (name := "segmentation_masks") in x:
+            made[name] = channels_last(self, x[name], self.change_masks, *drawn)
+        return made
 
-    def output_shape(self, input_shape: Shape) -> Shape:
-        image_axes(self, input_shape)
+    def change_labels(self, labels: Array, *drawn: Any) -> Array:
+        """The labels of the changed images."""
+        return labels
+
+    def change_masks(self, masks: Array, *drawn: Any) -> Array:
+        """The masks of the changed images, (batch, height, width, ...)."""
+        return self.change(masks, *drawn) if self.moves else masks
+
+    def output_shape(self, input_shape: Any) -> Any:
+        if not isinstance(input_shape, dict):
+            image_axes(self, input_shape)
+            return input_shape
+        for name in {"images", *input_shape} - PARTS:
+            raise unknown(f"part of the input of {where(self)}", name, PARTS)
+        if "images" not in input_shape:
+            raise self.misfit(
+                f"a dict of {', '.join(input_shape)}", "a dict with 'images'"
+            )
+        if self.moves and "bounding_boxes" in input_shape:
+            raise self.misfit(
+                "'bounding_boxes'",
+                "images, labels and segmentation_masks: boxes are not moved along",
+                "leave this layer out where there are boxes",
+            )
+        image_axes(self, input_shape["images"])
         return input_shape
 
 
-class _Moved(_Augmentation, abstract=True):
+class _Moved(Augmentation, abstract=True):
     """What layers share that take each pixel from another place of its image."""
 
     fill_mode: str = setting(default="reflect", check=one_of(*FILL_MODES))
@@ -174,6 +214,9 @@ class _Moved(_Augmentation, abstract=True):
     seed: int | None = seed()
     fill_value: float = number(default=0.0)
     data_format: str = setting(default=None, convert=data_format)
+
+    def change_masks(self, masks: Array, *drawn: Any) -> Array:
+        return self.replace(interpolation="nearest").change(masks, *drawn)
 
     def stretch(self, x: Array, rows: Array, columns: Array) -> Array:
         """Images whose rows and columns come from these places, each (batch, size).
@@ -218,18 +261,18 @@ class _Moved(_Augmentation, abstract=True):
 
 
 class _Factor(Description):
-    factor: Any = number(convert=_factor)
+    factor: Any = number(convert=factor_of)
 
 
 class _Factors(Description):
-    height_factor: Any = number(convert=_factor)
-    width_factor: Any = number(convert=_factor)
+    height_factor: Any = number(convert=factor_of)
+    width_factor: Any = number(convert=factor_of)
 
 
 # Flipped, turned, zoomed, shifted -----------------------------------------------------
 
 
-class RandomFlip(_Augmentation):
+class RandomFlip(Augmentation):
     """Flips each image left to right, top to bottom, or both, each with odds of 1/2.
 
     Args:
@@ -317,7 +360,7 @@ class RandomRotation(_Moved, _Factor):
     factors = ("factor",)
 
     def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
-        return (2.0 * np.pi * _uniform(key, *_bounds(self.factor, x), x),)
+        return (2.0 * np.pi * uniform(key, *bounds(self.factor, x), x),)
 
     def change(self, x: Array, *drawn: Any) -> Array:
         (angle,) = drawn
@@ -363,14 +406,14 @@ class RandomZoom(_Moved, _Factors):
     factors = ("height_factor", "width_factor")
     limits = (float(np.nextafter(-1.0, 0.0)), 1.0)
 
-    width_factor: Any = number(default=None, optional=True, convert=_factor)
+    width_factor: Any = number(default=None, optional=True, convert=factor_of)
 
     def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
         keys = jax.random.split(key)
-        high = 1.0 + _uniform(keys[0], *_bounds(self.height_factor, x), x)
+        high = 1.0 + uniform(keys[0], *bounds(self.height_factor, x), x)
         if self.width_factor is None:
             return high, high
-        return high, 1.0 + _uniform(keys[1], *_bounds(self.width_factor, x), x)
+        return high, 1.0 + uniform(keys[1], *bounds(self.width_factor, x), x)
 
     def change(self, x: Array, *drawn: Any) -> Array:
         return self.stretch(
@@ -416,7 +459,7 @@ class RandomTranslation(_Moved, _Factors):
     def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
         factors = self.height_factor, self.width_factor
         draws = zip(jax.random.split(key), factors, x.shape[1:3], strict=True)
-        return tuple(size * _uniform(k, *_bounds(f, x), x) for k, f, size in draws)
+        return tuple(size * uniform(k, *bounds(f, x), x) for k, f, size in draws)
 
     def change(self, x: Array, *drawn: Any) -> Array:
         return self.stretch(
@@ -428,7 +471,59 @@ class RandomTranslation(_Moved, _Factors):
         )
 
 
-class RandomCrop(_Augmentation):
+class RandomShear(_Moved):
+    """Shears each image by a random amount along each axis.
+
+    The pixel (i, j) comes from (i + f' · j, j + f · i), f = ± U(low, high), where both
+    have one sign: a positive f moves rows to the left, the lower the more.
+
+    Args:
+        x_factor: The highest f either way, from 0 to 1; or the lowest and the highest.
+        y_factor: The same for f'.
+        interpolation, fill_mode, fill_value, data_format, seed: As in
+            `RandomRotation`.
+
+    Input and output: images, (batch, height, width, channels), the same shape.
+
+    Raises:
+        ValueError: A factor out of range, an unknown name, or an input that is no batch
+            of images.
+
+    Differs from Keras: one image without a batch is refused.
+
+    Example:
+        >>> x = np.array([[[[1.0], [2.0]], [[3.0], [4.0]]]])
+        >>> layer = RandomShear((1.0, 1.0))
+        >>> y = layer(x, training=True).ravel().tolist()
+        >>> y in ([1.0, 2.0, 4.0, 4.0], [1.0, 2.0, 3.0, 3.0])
+        True
+
+    Source: Keras, `keras.layers.RandomShear`.
+    """
+
+    _order = "x_factor y_factor interpolation fill_mode fill_value data_format seed"
+    factors = ("x_factor", "y_factor")
+    limits = (0.0, 1.0)
+
+    x_factor: Any = number(default=0.0, convert=factor_of)
+    y_factor: Any = number(default=0.0, convert=factor_of)
+
+    def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
+        keys = jax.random.split(key, 3)
+        sign = jnp.where(jax.random.bernoulli(keys[0], 0.5, x.shape[:1]), 1.0, -1.0)
+        factors = self.x_factor, self.y_factor
+        draws = zip(keys[1:], factors, strict=True)
+        return tuple(sign * uniform(k, *bounds(f, x), x) for k, f in draws)
+
+    def change(self, x: Array, *drawn: Any) -> Array:
+        across, down = (factor[:, None, None] for factor in drawn)
+        i, j = (jnp.arange(size, dtype=x.dtype) for size in x.shape[1:3])
+        rows = i[:, None] + down * j
+        columns = j + across * i[:, None]
+        return self.look_up(x, rows, columns)
+
+
+class RandomCrop(Augmentation):
     """Cuts a part out of the images, at a random place while training.
 
     All images of a batch are cut at one place: a_{ij} = x_{i+t, j+l}, t and l uniform.
@@ -496,7 +591,7 @@ class RandomCrop(_Augmentation):
 # Lighter, darker ----------------------------------------------------------------------
 
 
-class RandomContrast(_Augmentation):
+class RandomContrast(Augmentation):
     """Changes each image's contrast: a = clip((x − μ) · f + μ), f ~ U(1 − low, 1 + up).
 
     μ is the mean of each channel of each image.
@@ -531,15 +626,16 @@ class RandomContrast(_Augmentation):
 
     factors = ("factor",)
     limits = (0.0, 1.0)
+    moves = False
 
     factor: Any = number(convert=_contrast)
-    value_range: Any = setting(default=(0, 255), convert=_range)
+    value_range: Any = setting(default=(0, 255), convert=range_of)
     seed: int | None = seed()
     data_format: str = setting(default=None, convert=data_format, kw_only=True)
 
     def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
         low, up = jnp.broadcast_to(jnp.asarray(self.factor, x.dtype), (2,))
-        return (_uniform(key, 1.0 - low, 1.0 + up, x),)
+        return (uniform(key, 1.0 - low, 1.0 + up, x),)
 
     def change(self, x: Array, *drawn: Any) -> Array:
         (factor,) = drawn
@@ -549,7 +645,7 @@ class RandomContrast(_Augmentation):
         return jnp.clip(y, *self.value_range)
 
 
-class RandomBrightness(_Augmentation):
+class RandomBrightness(Augmentation):
     """Makes each image lighter or darker: a = clip(x + f · (high − low)), f uniform.
 
     Args:
@@ -579,15 +675,16 @@ class RandomBrightness(_Augmentation):
     """
 
     factors = ("factor",)
+    moves = False
 
-    factor: Any = number(convert=_factor)
-    value_range: Any = setting(default=(0, 255), convert=_range)
+    factor: Any = number(convert=factor_of)
+    value_range: Any = setting(default=(0, 255), convert=range_of)
     seed: int | None = seed()
     data_format: str = setting(default=None, convert=data_format, kw_only=True)
 
     def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
         low, high = self.value_range
-        return ((high - low) * _uniform(key, *_bounds(self.factor, x), x),)
+        return ((high - low) * uniform(key, *bounds(self.factor, x), x),)
 
     def change(self, x: Array, *drawn: Any) -> Array:
         (light,) = drawn

@@ -510,7 +510,7 @@ class Layer(Face, Description):
             self.call_shape(shapes, **options)
         slot = borrowed or self.slot
         draws = (training and self.random) or self.always_random
-        seed = np.uint32(self._drawn() if draws else 0)
+        seed = self._drawn() if draws else np.uint32(0)
         y, state, penalty = _apply(
             self,
             self._computed_with(slot),
@@ -526,14 +526,14 @@ class Layer(Face, Description):
         object.__setattr__(self, "_losses", [] if penalty is None else [penalty])
         return y
 
-    def _drawn(self) -> int:
+    def _drawn(self) -> Scalar:
         """A seed for a call: the next of the layer's own stream, if it has one."""
         own = getattr(self, "seed", None)
         if not isinstance(own, int):
-            return config.new_seed()
+            return config.new_word()
         count = self.__dict__.get("_count", 0)
         object.__setattr__(self, "_count", count + 1)
-        return count
+        return np.uint32(count)
 
     def taken(self, *inputs: Any, **named: Any) -> tuple[Tree, Config]:
         """The x of a call, several inputs as a tuple, and its static options."""

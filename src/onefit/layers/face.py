@@ -301,10 +301,6 @@ class Face(Holder):
         named = self.by_name()
         return named if named or self.slot else {}
 
-    def get_weights(self) -> list[np.ndarray]:
-        """The weights as numpy arrays, copied: `W, b = layer.get_weights()`."""
-        return [w.numpy() for w in self._made_weights().values()]
-
     def set_weights(self, weights: Sequence[Tree]) -> None:
         """Replaces the weights: `layer.set_weights([W, b])`.
 

@@ -1,10 +1,18 @@
-"""Rows before they are rows: texts as numbers, sequences of one length, tables.
+"""What people have becomes rows: texts, sequences, tables, images, sounds, series.
 
-The names are those of `keras.preprocessing`. `text` has the old Tokenizer, `sequence`
-what makes sequences of one length; `feature_space` encodes the columns of a table, and
-is shown in `onefit.utils`. It uses layers, models and what those stand on.
+The names are those of `keras.preprocessing`; most are shown in `onefit.utils` too.
+`text` has the old Tokenizer, `sequence` makes sequences of one length, `feature_space`
+encodes the columns of a table. The functions `..._from_directory` and
+`timeseries_dataset_from_array` give a `onefit.data.Dataset`; `image` reads, draws and
+changes single images, with the old `ImageDataGenerator`. Pillow is imported when an
+image is read. It uses data, layers and models; it knows nothing of training.
 """
+# ruff: noqa: F403, PLE0604
+# pyright: reportUnsupportedDunderAll=false
 
-from onefit.preprocessing import sequence, text
+from onefit.faces import public as _public
+from onefit.preprocessing import image, sequence, text
+from onefit.preprocessing.from_directory import *
+from onefit.preprocessing.series import *
 
-__all__ = ["sequence", "text"]
+__all__ = [*_public(globals()), "image", "sequence", "text"]

@@ -230,9 +230,10 @@ class Compiled(Network):
         if not terms:
             raise invalid(
                 self.name,
-                "a step without a loss",
+                "a compile without a loss",
                 "something to minimise",
-                "write compile(loss=...), or add_loss in call",
+                "write model.compile(optimizer='adam', loss='mse'), or self.add_loss "
+                "in the call of a layer",
             )
         return sum(terms[1:], start=jnp.asarray(terms[0]))
 

@@ -17,7 +17,7 @@ import numpy as np
 from onefit import config
 from onefit.data.batch import Batch
 from onefit.description import frozen
-from onefit.errors import mistyped
+from onefit.errors import invalid, mistyped
 from onefit.layers.passing import Pass, explaining, passing
 from onefit.members import contents
 from onefit.metrics.base import Metric
@@ -146,7 +146,7 @@ class Script:
     def prepare(self, batch: Batch) -> None:
         """Makes all weights and states, and finds the names of the logs."""
         for name in ("train_step", "test_step"):
-            if name == "test_step" and batch.y is None and not self._own("test_step"):
+            if name == "test_step" and batch.y is None and not self._tests():
                 continue
             self.names[name == "train_step"] = self._names(name, batch)
         known = self.metrics
@@ -157,8 +157,10 @@ class Script:
         for optimizer in self.optimizers:
             _settle(optimizer, self.model)
 
-    def _own(self, name: str) -> bool:
-        return is_own(self.model, name)
+    def _tests(self) -> bool:
+        """Whether rows without targets can be evaluated."""
+        own = {name for name in STEPS if is_own(self.model, name)}
+        return "train_step" not in own or bool(own & {"test_step", "compute_loss"})
 
     def _names(self, name: str, batch: Batch) -> tuple[str, ...]:
         """The logs of a step, by running it on shapes alone; layers get weights."""
@@ -216,6 +218,14 @@ class OwnTask(Task):
     ) -> tuple[Tree, Tree]:
         """One call of the model's `test_step`."""
         script: Script = self.script
+        if False not in script.names:
+            raise invalid(
+                "evaluate",
+                f"{type(script.model).__name__}, which has a train_step of its own, "
+                "and no y",
+                "what to compute from x alone",
+                "write test_step(self, data), which returns losses and metrics by name",
+            )
         states = [o.state for o in script.optimizers]
         with script._holding(params, state, states, tally["metrics"]):
             logs = script.call("test_step", batch, jax.random.key(0))
@@ -261,8 +271,12 @@ class OwnTask(Task):
 
 
 def has_own_steps(model: "Compiled") -> bool:
-    """Whether the model's class writes a step, a loss or a gathering of metrics."""
-    return any(is_own(model, name) for name in STEPS)
+    """Whether the model's class writes a step, a loss or a gathering of metrics.
+
+    So does one that was compiled without a loss: its layers add what it minimises.
+    """
+    alone = model.compile_settings is not None and model.loss is None
+    return alone or any(is_own(model, name) for name in STEPS)
 
 
 def own_task(model: "Compiled", batch: Batch) -> OwnTask:

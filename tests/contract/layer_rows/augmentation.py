@@ -4,11 +4,22 @@ Keras draws other numbers: of random layers it is the oracle of what they do whe
 training; test_augmentation compares what they do to an image for given draws.
 """
 
+import warnings
+
 from layer_rows.row import Row
 
 IMAGES = (3, 4, 5, 2)
+RGB = (3, 4, 5, 3)
 FIRST = {"data_format": "channels_first"}
 EDGE = {"fill_mode": "constant", "fill_value": 0.5}
+
+
+def quiet(layer, x, **options):
+    """A call of a layer of Keras that asks for whole numbers of 64 bits."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return layer(x, **options)
+
 
 ROWS = [
     Row("RandomFlip", {}, IMAGES),
@@ -38,6 +49,38 @@ ROWS = [
     # Keras leaves images as they are when not training, and says otherwise.
     Row("RandomCrop", {"height": 2, "width": 3}, IMAGES, oracle=False),
     Row("RandomCrop", {"height": 2, "width": 2, **FIRST}, IMAGES, oracle=False),
+    Row("RandomShear", {"x_factor": [0.25, 0.5], "y_factor": [0.0, 0.5]}, IMAGES),
+    Row(
+        "RandomShear", {"x_factor": [0.5, 1.0], "y_factor": [0.0, 0.0], **EDGE}, IMAGES
+    ),
+    Row("RandomHue", {"factor": [0.25, 0.5], "value_range": [-5, 5]}, RGB),
+    Row("RandomSaturation", {"factor": [0.25, 0.75], "seed": 3}, RGB),
+    Row("RandomColorDegeneration", {"factor": [-0.5, 0.5]}, RGB),
+    Row("RandomGrayscale", {"factor": 0.25}, RGB),
+    Row("RandomInvert", {"factor": [0.25, 0.5], "seed": 3}, IMAGES),
+    Row("RandomPosterization", {"factor": [2, 4]}, IMAGES),
+    Row("RandomPosterization", {"factor": [2, 5], **FIRST}, IMAGES),
+    Row(
+        "Solarization",
+        {"addition_factor": [0.0, 0.25], "threshold_factor": [0.25, 0.5]},
+        IMAGES,
+    ),
+    Row("RandomColorJitter", {"brightness_factor": 0.5, "hue_factor": 0.25}, RGB),
+    Row("AutoContrast", {"value_range": [-5, 5]}, IMAGES),
+    Row("Equalization", {"bins": 16}, IMAGES),
+    Row("RandomSharpness", {"factor": [0.25, 0.5]}, IMAGES),
+    Row(
+        "RandomGaussianBlur",
+        {"factor": [0.25, 0.5], "kernel_size": [3, 5], "sigma": [0.25, 0.5]},
+        IMAGES,
+    ),
+    Row(
+        "RandomErasing",
+        {"factor": [0.5, 1.0], "scale": [0.25, 0.5], "fill_value": 1.0},
+        IMAGES,
+    ),
+    Row("MixUp", {"alpha": 0.25, "seed": 3}, IMAGES, call=quiet),
+    Row("CutMix", {"factor": [0.25, 0.5]}, IMAGES),
     Row("Resizing", {"height": 3, "width": 7}, IMAGES),
     Row("Resizing", {"height": 6, "width": 2, "interpolation": "nearest"}, IMAGES),
     Row("Resizing", {"height": 6, "width": 3, "interpolation": "bicubic"}, IMAGES),

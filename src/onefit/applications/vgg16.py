@@ -1,0 +1,14 @@
+"""VGG16, with the names of `keras.applications.vgg16`."""
+
+from typing import Any
+
+from onefit.applications import imagenet_utils
+from onefit.applications.imagenet_utils import decode_predictions
+from onefit.applications.vgg import VGG16
+
+__all__ = ["VGG16", "decode_predictions", "preprocess_input"]
+
+
+def preprocess_input(x: Any, data_format: str | None = None) -> Any:
+    """Images as BGR, less ImageNet's means: what the network was trained on."""
+    return imagenet_utils.preprocess_input(x, data_format, "caffe")

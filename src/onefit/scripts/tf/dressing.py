@@ -1,0 +1,170 @@
+"""What scripts ask of arrays beyond what jax's have, put on while a script runs.
+
+A class cannot be made of jax's array class, and a wrapper around it would have to be
+taken off and put on at every layer, loss and tape. So `numpy()` and its like are put on
+the class itself, and the elements of a Dataset are made tensors, for as long as a
+script runs. Nothing is changed that jax or onefit call.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from onefit.data import Dataset
+from onefit.errors import mistyped
+from onefit.scripts.tf.arrays import (
+    Text,
+    convert_to_tensor,
+    ensure_shape,
+    is_text,
+    long_form,
+    reference,
+    short_form,
+)
+from onefit.scripts.tf.shapes import TensorShape
+from onefit.variables import Variable
+
+__all__ = ["dress", "dressed"]
+
+
+def _numpy(self: Any) -> Any:
+    """The numbers as numpy has them; one alone is a number, no array."""
+    return np.array(self)[()]
+
+
+def _shape(self: jax.Array) -> TensorShape:
+    """The sizes."""
+    return TensorShape(self.shape)
+
+
+def _set_shape(self: jax.Array, shape: Any) -> None:
+    """Says what shape it has, which must be so."""
+    ensure_shape(self, shape)
+
+
+def _said(self: jax.Array) -> str:
+    if jnp.issubdtype(self.dtype, jax.dtypes.prng_key):
+        return f"<a key of jax.random, shape {self.shape}>"
+    return long_form(self, np.asarray(self), str(self.dtype))
+
+
+def _printed(self: jax.Array) -> str:
+    if jnp.issubdtype(self.dtype, jax.dtypes.prng_key):
+        return _said(self)
+    return short_form(self, np.asarray(self), str(self.dtype))
+
+
+def _formatted(self: jax.Array, spec: str) -> str:
+    value = np.asarray(self)
+    return format(value[()] if value.ndim == 0 else value, spec)
+
+
+def _no_numbers(self: Tracer) -> Any:
+    raise mistyped(
+        "numpy()",
+        "a tensor inside a compiled function, which has no numbers yet",
+        "functions of tf",
+        "write tf.print(x) to see it, or compile(run_eagerly=True)",
+    )
+
+
+def _tensors(self: Dataset) -> Iterator[Any]:
+    """A pass over the elements, as tensors."""
+
+    def one(leaf: Any) -> Any:
+        if isinstance(leaf, Dataset | Text):
+            return leaf
+        return Text(leaf) if is_text(leaf) else convert_to_tensor(leaf)
+
+    return (jax.tree.map(one, element) for element in _plain_elements(self))
+
+
+_plain_elements = Dataset.__iter__
+
+
+def _hosts(self: Dataset) -> Iterator[Any]:
+    """A pass over the elements, as numpy arrays; text is bytes."""
+
+    def one(leaf: Any) -> Any:
+        if isinstance(leaf, Dataset):
+            return leaf
+        return Text(leaf).numpy() if is_text(leaf) else np.array(leaf)[()]
+
+    return (jax.tree.map(one, element) for element in _plain_elements(self))
+
+
+def _cardinality(self: Dataset, name: str | None = None) -> Any:
+    """How many elements, as a tensor: -1 without an end, -2 where nobody knows."""
+    return jnp.asarray(_plain_cardinality(self))
+
+
+_plain_cardinality = Dataset.cardinality
+
+_ARRAY = type(jnp.zeros(0))
+_METHODS: dict[type, dict[str, Any]] = {
+    _ARRAY: {
+        "numpy": _numpy,
+        "get_shape": _shape,
+        "set_shape": _set_shape,
+        "ref": reference,
+        "experimental_ref": reference,
+        "__repr__": _said,
+        "__str__": _printed,
+        "__format__": _formatted,
+    },
+    Variable: {"numpy": _numpy},
+    Dataset: {
+        "__iter__": _tensors,
+        "as_numpy_iterator": _hosts,
+        "cardinality": _cardinality,
+    },
+    Tracer: {
+        "numpy": _no_numbers,
+        "get_shape": _shape,
+        "set_shape": _set_shape,
+        "ref": reference,
+    },
+}
+
+
+def dress() -> Callable[[], None]:
+    """Puts `numpy()` and its like on jax's arrays; returns what takes them off."""
+    before = [
+        (cls, name, cls.__dict__.get(name))
+        for cls, methods in _METHODS.items()
+        for name in methods
+    ]
+    for cls, methods in _METHODS.items():
+        for name, method in methods.items():
+            setattr(cls, name, method)
+
+    def undress() -> None:
+        for cls, name, old in before:
+            if old is None:
+                delattr(cls, name)
+            else:
+                setattr(cls, name, old)
+
+    return undress
+
+
+@contextlib.contextmanager
+def dressed() -> Iterator[None]:
+    """While inside, jax's arrays have what TensorFlow's tensors have.
+
+    >>> with dressed():
+    ...     print(jnp.ones(2), jnp.float32(3).numpy())
+    tf.Tensor([1. 1.], shape=(2,), dtype=float32) 3.0
+    >>> hasattr(jnp.ones(2), "numpy")
+    False
+    """
+    undress = dress()
+    try:
+        yield
+    finally:
+        undress()

@@ -1,0 +1,272 @@
+"""tf.random: random numbers, from the library's one stream or from a seed."""
+
+from typing import Any, Self
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from onefit import config
+from onefit.scripts.tf.arrays import convert_to_tensor
+from onefit.scripts.tf.dtypes import as_dtype, float32, int64, narrow
+
+__all__ = [
+    "Generator",
+    "categorical",
+    "gamma",
+    "get_global_generator",
+    "normal",
+    "poisson",
+    "set_seed",
+    "shuffle",
+    "stateless_normal",
+    "stateless_truncated_normal",
+    "stateless_uniform",
+    "truncated_normal",
+    "uniform",
+]
+
+_drawn: dict[int, int] = {}
+
+
+def set_seed(seed: int) -> None:
+    """Makes what follows repeatable: weights, orders, dropout, random tensors.
+
+    Differs from TensorFlow: the same seed gives other numbers than there.
+    """
+    _drawn.clear()
+    config.set_random_seed(abs(int(seed)))
+
+
+def key_of(seed: Any = None) -> Any:
+    """A key: of the stream, or that of a seed and of how often it was asked for."""
+    if seed is None:
+        return config.new_key()
+    count = _drawn.get(int(seed), 0)
+    _drawn[int(seed)] = count + 1
+    return jax.random.fold_in(jax.random.key(int(seed)), count)
+
+
+def _sizes(shape: Any) -> tuple[int, ...]:
+    shape = np.asarray(shape).ravel() if not isinstance(shape, tuple) else shape
+    return tuple(int(n) for n in shape)
+
+
+def _normal(key: Any, shape: Any, mean: Any, stddev: Any, dtype: Any) -> Any:
+    return jax.random.normal(key, _sizes(shape), narrow(dtype)) * stddev + mean
+
+
+def _cut(key: Any, shape: Any, mean: Any, stddev: Any, dtype: Any) -> Any:
+    cut = jax.random.truncated_normal(key, -2.0, 2.0, _sizes(shape), narrow(dtype))
+    return cut * stddev + mean
+
+
+def _uniform(key: Any, shape: Any, low: Any, high: Any, dtype: Any) -> Any:
+    if as_dtype(dtype).is_integer:
+        return jax.random.randint(key, _sizes(shape), low, high, narrow(dtype))
+    high = 1.0 if high is None else high
+    return jax.random.uniform(key, _sizes(shape), narrow(dtype), low, high)
+
+
+def normal(
+    shape: Any,
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: Any = float32,
+    seed: Any = None,
+    name: str | None = None,
+) -> Any:
+    """Numbers from a normal distribution."""
+    return _normal(key_of(seed), shape, mean, stddev, dtype)
+
+
+def truncated_normal(
+    shape: Any,
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: Any = float32,
+    seed: Any = None,
+    name: str | None = None,
+) -> Any:
+    """Numbers from a normal distribution, none beyond two deviations."""
+    return _cut(key_of(seed), shape, mean, stddev, dtype)
+
+
+def uniform(
+    shape: Any,
+    minval: Any = 0,
+    maxval: Any = None,
+    dtype: Any = float32,
+    seed: Any = None,
+    name: str | None = None,
+) -> Any:
+    """Numbers that are equally likely between two bounds; the second is left out."""
+    return _uniform(key_of(seed), shape, minval, maxval, dtype)
+
+
+def shuffle(value: Any, seed: Any = None, name: str | None = None) -> Any:
+    """The rows in a random order."""
+    return jax.random.permutation(key_of(seed), convert_to_tensor(value))
+
+
+def categorical(
+    logits: Any,
+    num_samples: Any,
+    dtype: Any = None,
+    seed: Any = None,
+    name: str | None = None,
+) -> Any:
+    """Classes drawn with the chances softmax(logits): (rows, num_samples)."""
+    z = convert_to_tensor(logits)
+    drawn = jax.random.categorical(
+        key_of(seed), z[:, None], axis=-1, shape=(z.shape[0], int(num_samples))
+    )
+    return drawn.astype(narrow(int64 if dtype is None else dtype))
+
+
+def poisson(
+    shape: Any,
+    lam: Any,
+    dtype: Any = float32,
+    seed: Any = None,
+    name: str | None = None,
+) -> Any:
+    """Counts of a Poisson distribution."""
+    lam = convert_to_tensor(lam)
+    return jax.random.poisson(key_of(seed), lam, (*_sizes(shape), *lam.shape)).astype(
+        narrow(dtype)
+    )
+
+
+def gamma(
+    shape: Any,
+    alpha: Any,
+    beta: Any = None,
+    dtype: Any = float32,
+    seed: Any = None,
+    name: str | None = None,
+) -> Any:
+    """Numbers of a gamma distribution."""
+    alpha = convert_to_tensor(alpha)
+    drawn = jax.random.gamma(key_of(seed), alpha, (*_sizes(shape), *alpha.shape))
+    return (drawn if beta is None else drawn / beta).astype(narrow(dtype))
+
+
+# From a seed of two numbers -----------------------------------------------------------
+
+
+def _pair(seed: Any) -> Any:
+    first, second = (int(n) for n in np.asarray(seed))
+    return jax.random.fold_in(jax.random.key(first), second)
+
+
+def stateless_normal(
+    shape: Any,
+    seed: Any,
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: Any = float32,
+    name: str | None = None,
+) -> Any:
+    """As `normal`, always the same for a seed of two numbers."""
+    return _normal(_pair(seed), shape, mean, stddev, dtype)
+
+
+def stateless_truncated_normal(
+    shape: Any,
+    seed: Any,
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: Any = float32,
+    name: str | None = None,
+) -> Any:
+    """As `truncated_normal`, always the same for a seed of two numbers."""
+    return _cut(_pair(seed), shape, mean, stddev, dtype)
+
+
+def stateless_uniform(
+    shape: Any,
+    seed: Any,
+    minval: Any = 0,
+    maxval: Any = None,
+    dtype: Any = float32,
+    name: str | None = None,
+) -> Any:
+    """As `uniform`, always the same for a seed of two numbers."""
+    return _uniform(_pair(seed), shape, minval, maxval, dtype)
+
+
+class Generator:
+    """A stream of random numbers of its own.
+
+    >>> one, other = Generator.from_seed(1), Generator.from_seed(1)
+    >>> bool((one.normal([2]) == other.normal([2])).all())
+    True
+    """
+
+    def __init__(self, key: Any) -> None:
+        self._key, self._count = key, 0
+
+    @classmethod
+    def from_seed(cls, seed: int, alg: Any = None) -> Self:
+        """The stream of a seed."""
+        return cls(jax.random.key(abs(int(seed))))
+
+    @classmethod
+    def from_non_deterministic_state(cls, alg: Any = None) -> Self:
+        """A stream that is another each time."""
+        return cls(config.new_key())
+
+    def _next(self) -> Any:
+        self._count += 1
+        return jax.random.fold_in(self._key, self._count)
+
+    def reset_from_seed(self, seed: int) -> None:
+        """Begins the stream of a seed."""
+        self._key, self._count = jax.random.key(abs(int(seed))), 0
+
+    def normal(
+        self,
+        shape: Any,
+        mean: Any = 0.0,
+        stddev: Any = 1.0,
+        dtype: Any = float32,
+        name: str | None = None,
+    ) -> Any:
+        """As `tf.random.normal`."""
+        return _normal(self._next(), shape, mean, stddev, dtype)
+
+    def truncated_normal(
+        self,
+        shape: Any,
+        mean: Any = 0.0,
+        stddev: Any = 1.0,
+        dtype: Any = float32,
+        name: str | None = None,
+    ) -> Any:
+        """As `tf.random.truncated_normal`."""
+        return _cut(self._next(), shape, mean, stddev, dtype)
+
+    def uniform(
+        self,
+        shape: Any,
+        minval: Any = 0,
+        maxval: Any = None,
+        dtype: Any = float32,
+        name: str | None = None,
+    ) -> Any:
+        """As `tf.random.uniform`."""
+        return _uniform(self._next(), shape, minval, maxval, dtype)
+
+    def make_seeds(self, count: int = 1) -> Any:
+        """Seeds of two numbers, for the functions that take one: (2, count)."""
+        return jax.random.randint(self._next(), (2, count), 0, 2**31 - 1, jnp.int32)
+
+    def split(self, count: int = 1) -> list["Generator"]:
+        """So many streams of their own."""
+        return [Generator(key) for key in jax.random.split(self._next(), count)]
+
+
+def get_global_generator() -> Generator:
+    """A stream that begins at the library's own."""
+    return Generator.from_non_deterministic_state()

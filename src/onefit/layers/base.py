@@ -528,9 +528,10 @@ class Layer(Face, Description):
 
     def _drawn(self) -> Scalar:
         """A seed for a call: the next of the layer's own stream, if it has one."""
+        word = config.new_word()
         own = getattr(self, "seed", None)
-        if not isinstance(own, int):
-            return config.new_word()
+        if not isinstance(own, int) or isinstance(word, jax.Array):  # of a program
+            return word
         count = self.__dict__.get("_count", 0)
         object.__setattr__(self, "_count", count + 1)
         return np.uint32(count)

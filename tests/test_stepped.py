@@ -117,7 +117,9 @@ def test_it_goes_on_after_saving_and_copying(kind, tmp_path):
     model, _ = fitted(onefit, OURS[kind](0.05))
     model.save(tmp_path / "m.keras")
     name = OURS[kind].__name__
-    again = onefit.load_model(tmp_path / "m.keras", custom_objects={name: OURS[kind]})
+    again: Any = onefit.load_model(
+        tmp_path / "m.keras", custom_objects={name: OURS[kind]}
+    )
     assert type(again.optimizer) is OURS[kind]
     assert again.optimizer.get_config() == model.optimizer.get_config()
     others = [again, copy.deepcopy(model)]
@@ -174,7 +176,7 @@ def test_it_trains_populations_and_steps_of_ones_own():
         def call(self, x):
             return self.dense(x)
 
-        def train_step(self, data):
+        def train_step(self: Any, data: Any) -> dict[str, Any]:
             x, y = data
             with onefit.GradientTape() as tape:
                 loss = ops.mean(ops.square(self(x) - y))
@@ -226,7 +228,7 @@ def test_a_changed_rate_makes_no_other_program():
 def test_a_loop_of_ones_own():
     optimizer, w = Heavy(0.1), onefit.Variable(np.array([1.0, 2.0]))
     with onefit.GradientTape() as tape:
-        loss = jnp.sum(jnp.square(w))
+        loss = jnp.sum(jnp.square(w.value))
     optimizer.apply_gradients([(tape.gradient(loss, w), w)])
     np.testing.assert_allclose(w.numpy(), [0.8, 1.6], rtol=1e-6)
 

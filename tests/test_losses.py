@@ -9,10 +9,12 @@ import math
 
 import jax
 import jax.numpy as jnp
+import keras
 import numpy as np
 import pytest
 
 from onefit import losses
+from onefit.losses.resolving import as_loss
 from onefit.losses.shapes import hits
 
 LECTURE = [[0.30, 0.20, 0.15, 0.35]]  # the softmax of lecture 000
@@ -307,7 +309,7 @@ def test_weights_of_rows_reach_all_values_of_a_row():
 def test_a_column_meets_a_vector_row_by_row(y_shape, a_shape):
     y, a = np.arange(4.0).reshape(y_shape), np.arange(4.0).reshape(a_shape)
     assert float(losses.MeanSquaredError()(y, a + 1)) == 1.0
-    fn = losses.get(lambda y_true, y_pred: (y_true - y_pred) ** 2)
+    fn = as_loss(lambda y_true, y_pred: (y_true - y_pred) ** 2)
     assert float(fn(y, a + 1)) == 1.0
 
 
@@ -466,19 +468,31 @@ def test_errors_say_what_was_expected(make, error, text):
     ],
 )
 def test_get(alias, cls):
-    assert type(losses.get(alias)) is cls
+    assert type(as_loss(alias)) is cls
+
+
+def test_names_of_functions_give_the_function():
+    for name in ("mse", "huber", "sparse_categorical_crossentropy", "KLD"):
+        ours, theirs = losses.get(name), keras.losses.get(name)
+        assert ours.__name__ == theirs.__name__
+        assert losses.get(losses.serialize(ours)) is ours
+        config = theirs.__name__
+        assert losses.get({"class_name": "function", "config": config}) is ours
+    assert type(losses.get("MeanSquaredError")) is losses.MeanSquaredError
+    y, a = np.ones((3, 2)), np.zeros((3, 2))
+    assert losses.get("mse")(y, a).shape == (3,)
 
 
 def test_get_wraps_a_function_and_keeps_none():
     def quartic(y_true, y_pred):
         return jnp.mean((y_pred - y_true) ** 4, axis=-1)
 
-    loss = losses.get(quartic)
+    loss = as_loss(quartic)
     assert isinstance(loss, losses.LossFunctionWrapper)
     assert loss.name == "quartic"
     assert float(loss([[True], [False]], [[3.0], [1.0]])) == (16 + 1) / 2
-    assert losses.get(functools.partial(quartic)).name == "partial"
-    assert losses.get(None) is None
+    assert as_loss(functools.partial(quartic)).name == "partial"
+    assert as_loss(None) is None
     assert losses.LossFunctionWrapper(quartic, name="mine").name == "mine"
 
 
@@ -488,7 +502,8 @@ def test_a_registered_function_is_saved_by_name():
 
     losses.losses.add(cubic)
     again = losses.deserialize(losses.serialize(losses.get("cubic")))
-    assert again.fn is cubic
+    assert again is losses.get(cubic) is cubic
+    assert as_loss(again).fn is cubic
 
 
 # The contract of all losses ---------------------------------------------------------

@@ -690,11 +690,11 @@ def test_a_variable_without_a_gradient_is_left_out(cls, settings):
 
 def test_the_state_as_variables():
     adam = Adam(0.5)
-    assert [v.name for v in adam.variables] == ["iterations", "learning_rate"]
+    assert [v.name for v in adam.variables] == ["iteration", "learning_rate"]
     assert not adam.trainable_variables
     adam.build([np.ones(2)])
     names = [v.name for v in adam.variables]
-    assert names[:2] == ["iterations", "learning_rate"]
+    assert names[:2] == ["iteration", "learning_rate"]
     assert names[2:] == ["momentum_0", "velocity_0"]
     adam.apply([np.ones(2)], [np.ones(2)])
     np.testing.assert_allclose(adam.variables[2], 0.1, rtol=1e-6)

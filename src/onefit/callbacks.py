@@ -1,12 +1,11 @@
 """Callbacks: what happens between epochs, inside the program or on the host.
 
-* Rules (EarlyStopping, ReduceLROnPlateau, TerminateOnNaN) live inside the program.
-* CSVLogger, TensorBoard, BackupAndRestore and the progress bar read after many epochs
-  at once. Both kinds leave a fit as fast as it is.
+* Rules (EarlyStopping, ReduceLROnPlateau, SwapEMAWeights, TerminateOnNaN) live inside
+  the program.
+* CSVLogger, TensorBoard, RemoteMonitor, BackupAndRestore and the progress bar read
+  after many epochs at once. Both kinds leave a fit as fast as it is.
 * LambdaCallback, LearningRateScheduler, ModelCheckpoint and your own `Callback` stop
   the program after each epoch, or each batch, if they look at batches.
-
-Keras' RemoteMonitor is left out: a few lines in `on_stretch_end` send what you want.
 """
 
 from onefit.training.callback import Callback
@@ -14,8 +13,14 @@ from onefit.training.checkpoints import BackupAndRestore, ModelCheckpoint
 from onefit.training.from_functions import LambdaCallback, LearningRateScheduler
 from onefit.training.history import History
 from onefit.training.progress import ProgbarLogger
-from onefit.training.recorders import CSVLogger, TensorBoard
-from onefit.training.rules import EarlyStopping, ReduceLROnPlateau, Rule, TerminateOnNaN
+from onefit.training.recorders import CSVLogger, RemoteMonitor, TensorBoard
+from onefit.training.rules import (
+    EarlyStopping,
+    ReduceLROnPlateau,
+    Rule,
+    SwapEMAWeights,
+    TerminateOnNaN,
+)
 
 __all__ = [
     "BackupAndRestore",
@@ -28,7 +33,9 @@ __all__ = [
     "ModelCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
+    "RemoteMonitor",
     "Rule",
+    "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",
 ]

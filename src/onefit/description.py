@@ -226,6 +226,7 @@ def _bind(
         TypeError: Too many by place, one given twice, or one that is missing.
     """
     where, known = cls.__name__, settings(cls)
+    named = {k: v for k, v in named.items() if k not in cls._indifferent}
     places = [field.keyword for field in fields(cls) if not field.kw_only]
     if not known.keys() >= named.keys():
         refuse_unknown(where, named, known)
@@ -275,6 +276,7 @@ def _flatten(obj: "Description") -> tuple[list[object], Structure]:
                 leaves.append(value)
             else:
                 statics.append((field.name, value))
+        statics += [(name, getattr(obj, name)) for name in obj._carried]
         known = leaves, (tuple(names), tuple(statics))
         object.__setattr__(obj, "_flat", known)
     return known
@@ -298,6 +300,8 @@ def _unflatten(
         # What has no identity (a name) does not travel into the program.
         value = values.get(field.name)
         object.__setattr__(obj, field.name, value)
+    for name in cls._carried:
+        object.__setattr__(obj, name, values[name])
     return obj
 
 
@@ -416,6 +420,8 @@ class Description(metaclass=DescriptionType):
     """Settings that may be assigned later."""
     _order: ClassVar[str] = ""
     """Settings that come first when given by place, with spaces between the names."""
+    _indifferent: ClassVar[frozenset[str]] = frozenset()
+    """Keywords of Keras that may be given, and that change nothing here."""
     in_keras_style: ClassVar[bool] = False
     """Whether the class writes its own `__init__`: its attributes are its structure."""
     _style: ClassVar[tuple[type | None, frozenset[str]]] = (None, frozenset())
@@ -424,6 +430,8 @@ class Description(metaclass=DescriptionType):
         {"_made", "_flat", "_made_with", "name"}
     )
     """Attributes that no program sees."""
+    _carried: ClassVar[tuple[str, ...]] = ()
+    """Attributes that are no settings, but that a program is made for."""
     _declared: ClassVar[dict[str, Field | None]] = {}
     _fields: ClassVar[dict[str, Field]] = {}
     __signature__: ClassVar[Any] = _Signature()
@@ -510,7 +518,8 @@ def arguments_of(obj: Any) -> Config:
     """
     given = getattr(obj, "_made_with", None)
     own = type(obj).get_config.__module__
-    if given is None or not own.startswith("onefit."):
+    plain = type(obj).__init__ is Description.__init__  # its arguments are settings
+    if given is None or plain or not own.startswith("onefit."):
         return {}
     bound = inspect.signature(type(obj).__init__).bind(obj, *given[0], **given[1])
     named: Config = {}

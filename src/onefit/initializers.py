@@ -21,6 +21,7 @@ from onefit.description import Description, number, setting
 from onefit.errors import invalid, is_whole
 from onefit.registry import Registry
 from onefit.types import ArrayLike, Config, Generator, Shape
+from onefit.variables import Variable
 
 __all__ = [
     "Constant",
@@ -71,7 +72,8 @@ class Initializer(Description):
     Keras' do: `GlorotUniform(seed=1)((2, 3))` is the same array at every call. Without
     a seed every call differs.
 
-    Any function `f(shape, dtype=None)` or `f(shape)` is as good.
+    Any function `f(shape, dtype=None)` or `f(shape)` is as good, and so is a subclass
+    with a `__call__(self, shape, dtype=None)` of its own, as in Keras.
 
     >>> class Coin(Initializer):
     ...     def sample(self, rng, shape):
@@ -100,9 +102,16 @@ class Initializer(Description):
             ValueError: A size that is not known, or a `sample` of another shape.
         """
         seed = getattr(self, "seed", None)
-        rng = rng if seed is None else config.generator(seed)
+        return self._drawn(rng if seed is None else config.generator(seed), shape)
+
+    def _drawn(self, rng: Generator, shape: Shape, own: bool = True) -> np.ndarray:
+        """Numbers from a stream, by a `__call__` of a subclass if it has one."""
         sizes = _sizes(shape)
-        values = np.asarray(self.sample(rng, sizes), config.floatx())
+        if own and type(self).__call__ is not Initializer.__call__:  # Keras' style
+            values = _of_function(self, sizes)
+        else:
+            values = self.sample(rng, sizes)
+        values = np.asarray(values, config.floatx())
         if values.shape != sizes:
             raise invalid(
                 repr(self),
@@ -115,7 +124,7 @@ class Initializer(Description):
     def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> np.ndarray:
         """Numbers of this shape, from the initializer's own seed or a fresh one."""
         rng = config.generator(getattr(self, "seed", None))
-        values = self.draw(rng, shape)
+        values = self._drawn(rng, shape, own=False)
         return values if dtype is None else values.astype(dtype)
 
 
@@ -532,12 +541,17 @@ class _FromFunction(Initializer):
     function: Callable[..., Any]
 
     def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
-        try:
-            takes_dtype = "dtype" in inspect.signature(self.function).parameters
-        except ValueError:  # a function of C that does not say what it takes
-            takes_dtype = False
-        settings = {"dtype": config.floatx()} if takes_dtype else {}
-        return self.function(shape, **settings)
+        return _of_function(self.function, shape)
+
+
+def _of_function(function: Callable[..., Any], shape: tuple[int, ...]) -> ArrayLike:
+    """What f(shape, dtype=None) or f(shape) gives."""
+    try:
+        takes_dtype = "dtype" in inspect.signature(function).parameters
+    except ValueError:  # a function of C that does not say what it takes
+        takes_dtype = False
+    settings = {"dtype": config.floatx()} if takes_dtype else {}
+    return function(shape, **settings)
 
 
 zeros, ones, constant, identity = Zeros, Ones, Constant, Identity
@@ -573,6 +587,7 @@ def get(identifier: object) -> Initializer | None:
 
 
 deserialize = get
+Variable.rule_of = staticmethod(get)
 
 
 def serialize(initializer: Initializer) -> Config:

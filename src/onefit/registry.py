@@ -148,6 +148,10 @@ class Registry:
         """Whether `get` finds something by this name."""
         return isinstance(name, str) and self._known_as(name) is not None
 
+    def named(self, name: str) -> Any:
+        """The class or the function of a name, as it was registered."""
+        return self._find(name)
+
     def _known_as(self, name: str) -> Any:
         # A name that the user has given to something of their own means that.
         return custom.lookup(name, exact=name in self._known) or self._known.get(name)

@@ -9,7 +9,7 @@ and replaces one array in its owner's place, so that both always agree.
 import operator
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ from jax.typing import DTypeLike
 from onefit import config
 from onefit.errors import invalid, mistyped
 from onefit.slots import Slot, is_held
-from onefit.types import Array, ArrayLike, Function
+from onefit.types import Array, ArrayLike, Config, Function
 
 __all__ = ["READERS", "Variable", "view"]
 
@@ -38,7 +38,8 @@ class Variable:
     Arithmetic, indexing, `numpy` and `jax.numpy` take it as its array.
 
     Args:
-        initializer: The first value: an array, or a function of shape and dtype.
+        initializer: The first value: an array, or a function of shape and dtype, also
+            by the name of an initializer, "zeros".
         shape: The shape, for a function.
         dtype: The type of the numbers; by default that of the array, or `floatx()`.
         trainable: Whether training changes it.
@@ -65,12 +66,14 @@ class Variable:
 
     _value = Slot()
     trainable = True
+    rule_of: ClassVar[Callable[[Any], Any] | None] = None
+    """What gives the initializer of a name or a config: `initializers.get`."""
     regularizer: Callable[[Array], Array] | None = None
     constraint: Callable[[Array], Array] | None = None
 
     def __init__(
         self,
-        initializer: ArrayLike | Function,  # or a function (shape, dtype)
+        initializer: ArrayLike | Function | str | Config,
         shape: tuple[int, ...] | None = None,
         dtype: DTypeLike | None = None,  # a name, or what numpy and jax take for one
         trainable: bool = True,
@@ -78,6 +81,8 @@ class Variable:
     ) -> None:
         self.name, self.path = name or "variable", name or "variable"
         self.trainable, self.initializer = trainable, None
+        if isinstance(initializer, str | dict) and Variable.rule_of is not None:
+            initializer = Variable.rule_of(initializer)
         if callable(initializer) and not hasattr(initializer, "shape"):
             if shape is None:
                 raise mistyped(

@@ -262,3 +262,78 @@ def test_stateless_metrics_are_the_metric():
     assert float(metric.total) == 0.0
     with pytest.raises(ValueError, match=r"one for each in metric\.variables"):
         metric.stateless_result([1.0])
+
+
+# Optimizers, schedules, losses, callbacks ---------------------------------------------
+
+GIVEN: dict[str, tuple[Any, ...]] = {
+    "BackupAndRestore": ("backup",),
+    "CSVLogger": ("log.csv",),
+    "CosineDecay": (0.1, 10),
+    "CosineDecayRestarts": (0.1, 10),
+    "ExponentialDecay": (0.1, 10, 0.5),
+    "InverseTimeDecay": (0.1, 10, 0.5),
+    "LearningRateScheduler": (lambda epoch: 0.1,),
+    "ModelCheckpoint": ("model.keras",),
+    "PiecewiseConstantDecay": ([1], [0.1, 0.2]),
+    "PolynomialDecay": (0.1, 10),
+}
+HOOKS = {n for n in dir(onefit.callbacks.Callback) if n.startswith("on_")}
+OTHERS_LEFT_OUT = {
+    "optimizers": {
+        # of subclasses in Keras' style, whose base has them
+        *("add_variable", "add_variable_from_reference", "add_optimizer_variables"),
+        "update_step",
+        *("lr_adjust", "transpose_last_axis", "zeropower_via_newtonschulz5"),  # Muon's
+        *("inner_optimizer", "initial_scale", "dynamic_growth_steps"),
+    },
+    "schedules": set(),
+    "losses": {"fn"},  # of what wraps a function
+    "callbacks": {
+        # what is kept while a fit runs
+        *("backup_dir", "append_header", "csv_file", "keys", "sep", "writer"),
+        *("epochs", "progbar", "seen", "target"),
+        # rules run inside the program: they have no hooks, and tell when the fit ends
+        *(HOOKS | {"model", "params", "set_model", "set_params", "in_cooldown"}),
+        *("best", "best_weights", "wait", "stopped_epoch", "cooldown_counter"),
+        *("get_monitor_value", "monitor_op", "min_delta"),
+        # what is accepted and not done
+        *("embeddings_freq", "embeddings_metadata", "write_graph", "write_images"),
+    },
+}
+CLASSES_LEFT_OUT = {
+    "CallbackList": "a fit calls its callbacks itself",
+    "LossScaleOptimizer": "loss_scale_factor= of any optimizer is the fixed one",
+    "MultiOptimizer": "one optimizer trains a model",
+    "OptimizerMap": "as MultiOptimizer",
+    "OrbaxCheckpoint": "ModelCheckpoint and BackupAndRestore write files",
+    "History": "made by a fit",
+}
+
+
+def rooms() -> dict[str, tuple[Any, Any]]:
+    import keras
+
+    found = {
+        n: (getattr(onefit, n), getattr(keras, n))
+        for n in OTHERS_LEFT_OUT
+        if n != "schedules"
+    }
+    found["schedules"] = onefit.optimizers.schedules, keras.optimizers.schedules
+    return found
+
+
+@pytest.mark.parametrize("room", OTHERS_LEFT_OUT)
+def test_other_objects_have_the_face_of_keras(room):
+    ours, theirs = rooms()[room]
+    lacking: set[str] = set()
+    for name, cls in vars(theirs).items():
+        if not inspect.isclass(cls) or cls.__name__ != name:
+            continue
+        if name in CLASSES_LEFT_OUT:
+            assert name == "History" or not hasattr(ours, name), name
+            continue
+        args = (0.1,) if name == "Optimizer" else GIVEN.get(name, ())
+        mine, other = getattr(ours, name)(*args), cls(*args)
+        lacking |= {n for n in public(other) if not hasattr(mine, n)}
+    assert lacking - OTHERS_LEFT_OUT[room] == set()

@@ -17,7 +17,10 @@ from onefit.callbacks import (
     LearningRateScheduler,
     ModelCheckpoint,
     ReduceLROnPlateau,
+    RemoteMonitor,
+    SwapEMAWeights,
     TensorBoard,
+    TerminateOnNaN,
 )
 from onefit.layers import Dense, Dropout
 from onefit.training.from_functions import HOOKS
@@ -460,8 +463,8 @@ def test_tensorboard_stops_the_program_only_where_it_must():
 
 
 def test_tensorboard_errors(monkeypatch):
-    with pytest.raises(ValueError, match="profile_batch=2; expected none: it is not"):
-        TensorBoard(profile_batch=2)
+    with pytest.raises(ValueError, match=r"profile_batch=\(4, 2\); expected the"):
+        TensorBoard(profile_batch=(4, 2))
     with pytest.raises(ValueError, match="update_freq=0; expected 'epoch' or a number"):
         TensorBoard(update_freq=0)
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
@@ -713,3 +716,148 @@ def test_a_checkpoint_saves_a_model_that_loads(tmp_path):
 def test_a_checkpoint_with_another_ending_is_refused():
     with pytest.raises(ValueError, match=r"Write './runs/best.keras'"):
         ModelCheckpoint("./runs/best.ckpt")
+
+
+# Evaluations and predictions ----------------------------------------------------------
+
+
+def told(library, model, what):
+    """The hooks that an evaluation or a prediction calls, with batch numbers."""
+    seen = []
+
+    class Note(library.callbacks.Callback):
+        pass
+
+    def note(hook):
+        def call(self, *args, **kwargs):
+            args = (*args, *kwargs.values())
+            numbers = [a for a in args if isinstance(a, int)]
+            logs = [sorted(a) for a in args if isinstance(a, dict) and a]
+            seen.append((hook, *numbers, *logs))
+
+        return call
+
+    for kind in ("test", "predict"):
+        for end in ("begin", "end", "batch_begin", "batch_end"):
+            hook = f"on_{kind}_{end}"
+            setattr(Note, hook, note(hook))
+    callback = Note()
+    what(model, callback)
+    return seen, {k: v for k, v in callback.params.items() if k in ("epochs", "steps")}
+
+
+WHAT = {
+    "evaluate": lambda model, c: model.evaluate(
+        X, Y, batch_size=10, verbose=0, callbacks=[c]
+    ),
+    "predict": lambda model, c: model.predict(
+        X, batch_size=10, verbose=0, callbacks=[c]
+    ),
+    "fit": lambda model, c: model.fit(
+        X, Y, batch_size=12, verbose=0, callbacks=[c], validation_data=HELD
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WHAT.values(), ids=list(WHAT))
+def test_hooks_of_evaluations_come_in_keras_order(what):
+    import keras
+
+    theirs = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    theirs.compile("sgd", "mse")
+    ours = made()
+    assert told(onefit, ours, what) == told(keras, theirs, what)
+
+
+def test_logs_of_an_evaluation_so_far():
+    model, losses = made(), []
+
+    class Note(Callback):
+        def on_test_batch_end(self, batch, logs=None):
+            losses.append(logs["loss"])
+
+    value = model.evaluate(X, Y, batch_size=8, verbose=0, callbacks=[Note()])
+    assert losses[-1] == value
+    assert losses[0] == pytest.approx(model.evaluate(X[:8], Y[:8], verbose=0), rel=1e-5)
+
+
+# Other callbacks of Keras -------------------------------------------------------------
+
+
+def test_an_average_is_validated():
+    def run(*callbacks):
+        model = made(optimizer=onefit.optimizers.SGD(0.1, use_ema=True))
+        history = fitted(model, *callbacks, shuffle=False)
+        return history.history["val_loss"], model.evaluate(*HELD, verbose=0)
+
+    (plain, end), (swapped, last) = run(), run(SwapEMAWeights())
+    assert plain != swapped
+    assert end == last
+    assert swapped[-1] == pytest.approx(last, rel=1e-5)
+    held = [(HELD[0][:5], HELD[1][:5]), (HELD[0][5:], HELD[1][5:])]
+    model = made(optimizer=onefit.optimizers.SGD(0.1, use_ema=True))
+    history = fitted(
+        model,
+        SwapEMAWeights(),
+        shuffle=False,
+        validation_data=(pair for pair in held * 9),
+        validation_steps=2,
+    )
+    np.testing.assert_allclose(history.history["val_loss"], swapped, rtol=1e-5)
+    with pytest.raises(ValueError, match="without a moving average"):
+        fitted(made(), SwapEMAWeights())
+    with pytest.raises(ValueError, match="swap_on_epoch=True; expected False"):
+        SwapEMAWeights(swap_on_epoch=True)
+
+
+def test_a_loss_that_is_no_number_raises_if_asked():
+    model = made(rate=1e30)
+    with pytest.raises(RuntimeError, match="the loss of epoch 1 is NaN or infinite"):
+        fitted(model, TerminateOnNaN(raise_error=True))
+    assert TerminateOnNaN().raise_error is False
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_logs_are_sent_to_a_server(as_json):
+    import http.server
+    import json
+    import threading
+    import urllib.parse
+
+    received = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            text = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            received.append((self.path, self.headers["X-Mine"], text))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    root = f"http://127.0.0.1:{server.server_port}"
+    try:
+        monitor = RemoteMonitor(root, headers={"X-Mine": "1"}, send_as_json=as_json)
+        history = fitted(made(), monitor, epochs=2)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert [(path, mine) for path, mine, _ in received] == [
+        ("/publish/epoch/end/", "1")
+    ] * 2
+    rows = [
+        json.loads(text if as_json else urllib.parse.parse_qs(text)["data"][0])
+        for _, _, text in received
+    ]
+    assert [row["epoch"] for row in rows] == [0, 1]
+    assert [row["val_loss"] for row in rows] == history.history["val_loss"]
+    with pytest.warns(onefit.OnefitWarning, match="was not reached"):
+        fitted(made(), RemoteMonitor(root), epochs=2)
+
+
+def test_a_profile_of_some_batches(tmp_path):
+    fitted(made(), TensorBoard(tmp_path, profile_batch="2,3"), epochs=2)
+    assert list(tmp_path.glob("train/plugins/profile/*/*"))

@@ -17,6 +17,7 @@ from onefit.layers.base import Layer
 from onefit.networks.architecture import Architecture
 from onefit.optimizers import Adafactor, Muon
 from onefit.optimizers.base import Optimizer, optimizers
+from onefit.optimizers.stepped import Stepped
 from onefit.registry import computes_like
 from onefit.training.task import Task
 from onefit.types import Array, Tree
@@ -95,7 +96,10 @@ class _Layout:
     ) -> None:
         kind = type(optimizer)
         says = next(base for base in kind.__mro__ if "slots" in vars(base))
-        if optimizer.slots is None or not computes_like(kind, says):
+        # What is written in Keras' style lists its variables itself.
+        self.listed = isinstance(optimizer, Stepped)
+        own = optimizer.slots is None or not computes_like(kind, says)
+        if own and not self.listed:
             known = sorted(c.__name__ for c in optimizers.objects() if c.slots)
             raise refusal(
                 kind.__name__,
@@ -107,6 +111,7 @@ class _Layout:
         self.layers = plain_in_order(graph) if layers is None else layers
         self.params = jax.tree.map(np.asarray, graph.slot.params)
         self.task = Task(graph=graph, heads=(), optimizer=optimizer)
+        self.task.introduce()
         self.free = graph.free(self.params)
         self.packed = self.task.pack(self.params)
         self.fresh = jax.tree.map(np.asarray, optimizer.init(self.packed))
@@ -123,6 +128,8 @@ class _Layout:
             arrays.append(state["learning_rate"])
         for name in ("average", "accumulated"):
             arrays += self._listed(state[name]) if name in state else []
+        if self.listed:
+            return [*arrays, *state["slots"]]
         columns = self._columns(state["slots"])
         for group in self.groups:
             rows = zip(
@@ -141,6 +148,9 @@ class _Layout:
             if name in state:
                 count = len(jax.tree.leaves(self.free))
                 state[name] = self._packed([next(rest) for _ in range(count)])
+        if self.listed:
+            state["slots"] = tuple(rest)
+            return self._in_types(state)
         columns = {n: list(c) for n, c in self._columns(state["slots"]).items()}
         for group in self.groups:
             names = [name for name in group if name in columns]
@@ -151,6 +161,9 @@ class _Layout:
         state["slots"] = self._slots(state["slots"], columns)
         steps = state["iterations"] // (self.optimizer.gradient_accumulation_steps or 1)
         state["slots"] = _counted(state["slots"], steps)
+        return self._in_types(state)
+
+    def _in_types(self, state: Tree) -> Tree:
         return jax.tree.map(
             lambda new, old: np.asarray(new, old.dtype), state, self.fresh
         )

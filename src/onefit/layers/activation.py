@@ -10,7 +10,7 @@ from onefit.description import number, off, setting
 from onefit.layers.base import Layer
 from onefit.layers.settings import constraint, initial, regularizer
 from onefit.layers.shapes import Same, SameShape, from_front, having, whole_axes
-from onefit.types import Function, Generator, Params, Shape, State
+from onefit.types import Function, Generator, Mask, Params, Shape, State
 
 __all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 
@@ -223,6 +223,8 @@ class Softmax(SameShape, Layer):
     Args:
         axis: The axis, or axes, along which they sum to one.
 
+    A call takes a mask of the input's shape: where it is False, a is 0.
+
     Input and output: any shape, the same.
 
     Raises:
@@ -231,6 +233,8 @@ class Softmax(SameShape, Layer):
     Example:
         >>> Softmax()(np.array([[0.0, np.log(3.0)]]))
         Array([[0.25, 0.75]], dtype=float32)
+        >>> Softmax()(np.array([[1.0, 5.0]]), mask=np.array([[True, False]]))
+        Array([[1., 0.]], dtype=float32)
 
     Source: lecture 002, "Softmax".
     """
@@ -243,8 +247,13 @@ class Softmax(SameShape, Layer):
     def ends_in(self) -> Function:
         return activations.softmax
 
-    def compute(self, params: Params, x: Same) -> Same:
-        return activations.softmax(x, axis=from_front(self.axis, x.ndim))
+    def compute(self, params: Params, x: Same, mask: Mask = None) -> Same:
+        axis = from_front(self.axis, x.ndim)
+        if mask is None or mask.ndim != x.ndim:  # one of steps alone is handed on
+            return activations.softmax(x, axis=axis)
+        mask = mask.astype(bool)
+        a = activations.softmax(jnp.where(mask, x, jnp.finfo(x.dtype).min), axis=axis)
+        return jnp.where(mask, a, 0.0)
 
     def before(self, link: str) -> Layer | None:
         linked = link == "softmax" and self.axis == -1

@@ -138,7 +138,16 @@ class Layer(Face, Description):
 
     _mutable: ClassVar[frozenset[str]] = frozenset({"name", "trainable"})
     _unseen = Description._unseen | {
-        *("_weights", "_views", "_losses", "_calls", "_wholes", "_named", "_seed")
+        *(
+            "_weights",
+            "_views",
+            "_losses",
+            "_calls",
+            "_wholes",
+            "_named",
+            "_seed",
+            "_count",
+        )
     }
     random: ClassVar[bool] = False
     """Whether `apply` draws random numbers from its key while training."""
@@ -501,7 +510,7 @@ class Layer(Face, Description):
             self.call_shape(shapes, **options)
         slot = borrowed or self.slot
         draws = (training and self.random) or self.always_random
-        seed = config.new_word() if draws else np.uint32(0)
+        seed = self._drawn() if draws else np.uint32(0)
         y, state, penalty = _apply(
             self,
             self._computed_with(slot),
@@ -516,6 +525,16 @@ class Layer(Face, Description):
             (borrowed or self).store(slot.params, state)
         object.__setattr__(self, "_losses", [] if penalty is None else [penalty])
         return y
+
+    def _drawn(self) -> Scalar:
+        """A seed for a call: the next of the layer's own stream, if it has one."""
+        word = config.new_word()
+        own = getattr(self, "seed", None)
+        if not isinstance(own, int) or isinstance(word, jax.Array):  # of a program
+            return word
+        count = self.__dict__.get("_count", 0)
+        object.__setattr__(self, "_count", count + 1)
+        return np.uint32(count)
 
     def taken(self, *inputs: Any, **named: Any) -> tuple[Tree, Config]:
         """The x of a call, several inputs as a tuple, and its static options."""

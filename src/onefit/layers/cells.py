@@ -151,6 +151,8 @@ class GRURecurrence(NamedTuple):
 class Recurrent(Units, Layer, abstract=True):
     """Weights, dropout and the two ways through time; settings are the class's own."""
 
+    _indifferent = frozenset({"implementation"})
+
     gates: ClassVar[int]
     memories: ClassVar[int] = 1
     """How many states there are."""
@@ -383,7 +385,18 @@ class GRUFormula(Recurrent, abstract=True):
 
 
 class _CalledOnce(Layer, abstract=True):
-    """What is called on one step: `cell(x, states)` gives (output, new states)."""
+    """What is called on one step: `cell(x, states)` gives (output, new states).
+
+    Of one array as the states, the new state is one array.
+    """
+
+    def __call__(self, *inputs: Any, **named: Any) -> Tree:
+        y = super().__call__(*inputs, **named)
+        states = inputs[1] if len(inputs) == 2 else named.get("states", ())
+        if isinstance(states, list | tuple):
+            return y
+        output, (state,) = y
+        return output, state
 
     def gather(self, *inputs: Any, **options: Any) -> tuple[Tree, Config]:
         """x, and the states as a tuple."""

@@ -131,8 +131,8 @@ class Dropout(_Masked):
     Raises:
         ValueError: A rate out of range, or a noise_shape that does not fit the input.
 
-    Differs from Keras: the seed is folded into the run's own, so two runs with two
-    seeds differ; `onefit.config.set_random_seed` makes a run repeatable.
+    Differs from Keras: in a fit the seed is folded into the run's own, so two runs with
+    two seeds differ; `onefit.config.set_random_seed` makes a run repeatable.
 
     Example:
         >>> layer = Dropout(0.5)

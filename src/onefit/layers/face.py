@@ -572,12 +572,17 @@ class Face(Holder):
     def quantize(self, mode: object = None, **options: Any) -> None:
         """Refused: weights are numbers of a float type."""
         del options
-        raise invalid(
-            f"{type(self).__name__} {self.name!r}.quantize",
-            f"mode={mode!r}",
-            "weights of a float type, as training and files need them",
-            "export the model to ONNX and quantize the file",
-        )
+        raise no_quantizing(f"{type(self).__name__} {self.name!r}", mode)
+
+
+def no_quantizing(where: str, mode: object) -> ValueError:
+    """The error for `quantize`, of a layer or a model."""
+    return invalid(
+        f"{where}.quantize",
+        f"mode={mode!r}",
+        "weights of a float type, as training and files need them",
+        "write onefit.interop.onnx.export(model, 'model.onnx'), and quantize the file",
+    )
 
 
 def as_shape(shape: Shapes) -> Shapes:

@@ -13,7 +13,7 @@ from onefit.description import Description, setting
 from onefit.errors import invalid, unknown
 from onefit.losses.shapes import floats, squeezed
 from onefit.registry import Registry, snake_case
-from onefit.types import Array, ArrayLike, Shape
+from onefit.types import Array, ArrayLike, Config, Shape
 
 __all__ = ["Compares", "Loss", "losses", "reduce"]
 
@@ -134,6 +134,9 @@ class Loss(Description):
     8.5
     """
 
+    function: ClassVar[Callable[..., Array] | None] = None
+    """The same as a function of y_true, y_pred and the settings, where there is one."""
+
     name: str | None = setting(default=None, kw_only=True, identity=False)
     reduction: str = setting(
         default="sum_over_batch_size", convert=_reduction, kw_only=True
@@ -187,6 +190,13 @@ class Loss(Description):
     def check(self, y_true: ArrayLike, shape: Shape) -> None:
         """Refuses targets, on the host, that cannot be meant for this y_pred shape."""
         del y_true, shape
+
+    def get_config(self) -> Config:
+        """The settings as JSON can hold them; a dtype only if one was given."""
+        config = super().get_config()
+        if config.get("dtype", self) is None:
+            del config["dtype"]
+        return config
 
     def values(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
         """The loss of each example, of arrays, lists or numbers."""

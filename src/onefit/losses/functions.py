@@ -86,4 +86,5 @@ def per_example(loss: type[Loss]) -> Callable[..., Array]:
     function.__module__ = loss.__module__
     function.__doc__ = f"The loss of each example, as in `{loss.__name__}`."
     vars(function).update(__signature__=signature, loss_class=loss)
+    loss.function = function
     return function

@@ -5,6 +5,7 @@ from typing import Any
 
 from onefit import losses
 from onefit.errors import invalid, unknown
+from onefit.losses.resolving import as_loss
 from onefit.metrics import accuracy, f_score, probabilistic, regression
 from onefit.metrics.base import Metric, metrics
 from onefit.metrics.reduction import MeanMetricWrapper
@@ -76,7 +77,7 @@ def _task(loss: Identifier, output_shape: Shape, target_shape: Shape) -> str:
     """The kind of answer that a model gives: by its loss, else by the shapes."""
     if isinstance(loss, str) and loss.lower() in _AUTOMATIC:
         loss = None
-    loss = losses.get(loss)
+    loss = as_loss(loss)
     if getattr(loss, "compares", None) == "hinge":
         return "hinge"
     if getattr(loss, "link", None) == "sigmoid" or output_shape[-1] == 1:
@@ -110,7 +111,7 @@ def _made(
         return _named(identifier)
     named = isinstance(identifier, dict) and identifier.get("class_name")
     if named and not metrics.knows(named):
-        return _wrap(losses.get(identifier))
+        return _wrap(as_loss(identifier))
     found = get(identifier)
     return _wrap(found) if callable(found) and not isinstance(found, Metric) else found
 

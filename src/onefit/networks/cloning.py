@@ -1,7 +1,7 @@
 """Copies of models: the same layers and calls, fresh weights."""
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer
@@ -25,6 +25,7 @@ def clone_model(
     model: N,
     input_tensors: Tensors | None = None,
     clone_function: Callable[[Layer], Layer] | None = None,
+    call_function: Callable[..., Tree] | None = None,
 ) -> N:
     """A model with the same layers and fresh weights, not compiled.
 
@@ -37,6 +38,10 @@ def clone_model(
         clone_function: Makes the new layer of an old one, for another setting or kind:
             `lambda layer: Dropout(0.5) if isinstance(layer, Dropout) else
             layer.replace()`. By default a layer with the same settings.
+        call_function: Calls a new layer, for another output than its own:
+            `lambda layer, *args, **kwargs: relu(layer(*args, **kwargs))`. Of the
+            layers of this model, not of those inside another; a Sequential becomes a
+            Model of inputs and outputs.
 
     Raises:
         TypeError: What is no model, a function that gives no layer.
@@ -54,13 +59,19 @@ def clone_model(
     """
     if not isinstance(model, Network):
         raise mistyped("clone_model", repr(model), "a model")
-    if type(model) not in FACES.values() and clone_function is None:
+    if call_function is not None and not callable(call_function):
+        raise mistyped(
+            "clone_model", f"call_function={call_function!r}", "a function of a layer"
+        )
+    plain = clone_function is None and call_function is None
+    if type(model) not in FACES.values() and plain:
         # Only its class knows how it is made.
         new = type(model).from_config(model.get_config())  # type: ignore[attr-defined]
         new.build_from_config(model.get_build_config())
         return new
     make = clone_function or (lambda layer: layer.replace())
-    if isinstance(model, SequentialNetwork) and input_tensors is None:
+    flat = input_tensors is None and call_function is None
+    if isinstance(model, SequentialNetwork) and flat:
         entrance = model.entrance_layer and [model.entrance_layer.replace()]
         return cast("Callable[..., N]", FACES["Sequential"])(
             [*(entrance or []), *(_copy(layer, make) for layer in model.whole.layers)],
@@ -78,7 +89,8 @@ def clone_model(
             f"{len(inputs.tensors)}, one for each input",
         )
     tensors = given.tensors if given else [entrance_like(t) for t in inputs.tensors]
-    ends = _called(as_graph(model.whole, "clone_model"), tensors, make)
+    graph = as_graph(model.whole, "clone_model")
+    ends = _called(graph, tensors, make, call_function or _plainly)
     return cast("type[N]", FACES["Functional"])(
         inputs.arrange(unwrap_single(tensors)),
         outputs.arrange(ends),
@@ -94,7 +106,16 @@ def entrance_like(tensor: Tensor, name: str | None = None) -> Tensor:
     return Input(batch_shape=tensor.shape, dtype=dtype, name=name)
 
 
-def _called(graph: Graph, inputs: list[Tensor], make: Callable[[Layer], Layer]) -> Tree:
+def _plainly(layer: Layer, *args: Any, **kwargs: Any) -> Tree:
+    return layer(*args, **kwargs)
+
+
+def _called(
+    graph: Graph,
+    inputs: list[Tensor],
+    make: Callable[[Layer], Layer],
+    call_with: Callable[..., Tree],
+) -> Tree:
     """What the copied layers of a graph give on these inputs."""
     copies = [_copy(layer, make) for layer in graph.layers]
 
@@ -102,7 +123,8 @@ def _called(graph: Graph, inputs: list[Tensor], make: Callable[[Layer], Layer]) 
         del number
         if isinstance(graph.layers[node.layer], InputLayer):
             return value
-        return copies[node.layer](value, mask=mask, **dict(node.options))
+        options = dict(node.options) | ({} if mask is None else {"mask": mask})
+        return call_with(copies[node.layer], value, **options)
 
     return graph.thread(inputs[0] if graph.inputs == 1 else tuple(inputs), call)
 

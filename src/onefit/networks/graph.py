@@ -218,7 +218,7 @@ class Graph(Architecture):
         if [*used, *jax.tree.leaves(self.outputs)].count(wanted) > 1:
             return None
         maker = self.makers().get(wanted)
-        if maker is None or maker.outputs > 1:
+        if maker is None or maker.outputs > 1 or maker.mask is not None:
             return None
         index = maker.layer
         called = [node.layer for node in self.nodes]

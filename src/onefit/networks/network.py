@@ -11,7 +11,7 @@ from onefit import config
 from onefit.config import DTypePolicy
 from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.base import Layer
-from onefit.layers.face import as_shape
+from onefit.layers.face import as_shape, no_quantizing
 from onefit.layers.passing import current, making
 from onefit.layers.symbolic import Tensor, is_symbolic
 from onefit.networks.architecture import Architecture
@@ -603,7 +603,8 @@ class Network:
 
     def quantize(self, mode: object = None, **options: Any) -> None:
         """Refused: weights are numbers of a float type."""
-        self.graph.quantize(mode, **options)
+        del options
+        raise no_quantizing(f"{type(self).__name__} {self.name!r}", mode)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {len(self.layers)} layers>"

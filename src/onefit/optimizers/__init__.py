@@ -16,5 +16,6 @@ from onefit.optimizers.base import *
 from onefit.optimizers.gradient_descent import *
 from onefit.optimizers.layerwise import *
 from onefit.optimizers.resolving import *
+from onefit.optimizers.stepped import Stepped as _Stepped  # noqa: F401
 
 __all__ = [*_public(globals()), "schedules"]

@@ -2,17 +2,26 @@
 """Adam and its family: an average of gradients over the root of one of squares."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from onefit.description import Description, number
-from onefit.optimizers.base import Optimizer
-from onefit.optimizers.rules import Rule, Slots, correction, each, full_like, leafwise
+from onefit.optimizers.base import Optimizer, rate
+from onefit.optimizers.rules import (
+    Rule,
+    Slots,
+    correction,
+    each,
+    full_like,
+    is_traced,
+    leafwise,
+)
 from onefit.types import Array, Tree
 
-__all__ = ["Adam", "AdamW", "Adamax", "Nadam"]
+__all__ = ["Adam", "AdamW", "Adamax", "Nadam", "ScheduleFreeAdamW"]
 
 
 def scale_by_adam(
@@ -202,5 +211,66 @@ class Nadam(Averages, Optimizer):
 
             change, m, v = each(leaf, grads, slots["momentum"], slots["velocity"])
             return change, {"momentum": m, "velocity": v, "product": product}
+
+        return Rule(init, update)
+
+
+class ScheduleFreeAdamW(Averages, Optimizer):
+    """AdamW with a mean of its steps in the place of a schedule.
+
+    At step t, with g = dJ/dw, αₜ = α·min(t / warmup, 1) and z, which starts at w:
+
+    * v := β₂·v + (1 - β₂)·g², and z' := z - αₜ·g / (√(v / (1 - β₂ᵗ)) + ε),
+    * x = (w - (1 - β₁)·z) / β₁, the mean so far, and x' = (1 - 1/t)·x + z' / t,
+    * w := (1 - β₁)·z' + β₁·x'.
+
+    Args:
+        learning_rate: α.
+        beta_1: β₁, above 0.
+        beta_2: β₂, from 0 to below 1.
+        epsilon: ε.
+        warmup_steps: How many steps α rises for.
+
+    The settings that all optimizers share are described at `Optimizer`.
+
+    Example:
+        >>> ScheduleFreeAdamW(0.5).apply(jnp.array([2.0, -4.0]), jnp.array([1.0, 1.0]))
+        Array([0.5, 1.5], dtype=float32)
+
+    Source: Defazio et al., "The road less scheduled", 2024.
+    """
+
+    step_size = "rate"
+    slots = (("momentum", "velocity"),)
+
+    learning_rate: Any = rate(0.0025)
+    beta_1: float = number(default=0.9, above=0, maximum=1)
+    epsilon: float = number(default=1e-8, minimum=0)
+    warmup_steps: int = number(default=0, minimum=0)
+
+    def rule(self) -> Rule:
+        keep = self.beta_1
+
+        def init(params: Tree) -> Slots:
+            copies = jax.tree.map(jnp.array if is_traced(params) else np.array, params)
+            return {"momentum": copies, "velocity": full_like(params)}
+
+        def update(
+            grads: Tree, slots: Slots, params: Tree, alpha: Array, step: Array
+        ) -> tuple[Tree, Slots]:
+            rises = jnp.minimum(step / jnp.maximum(self.warmup_steps, 1), 1)
+            alpha = alpha * rises.astype(alpha.dtype)
+            weight = correction(self.beta_2, step)
+
+            def leaf(g: Array, w: Array, z: Array, v: Array) -> tuple[Array, ...]:
+                v = v + (g * g - v) * (1 - self.beta_2)
+                new = z - alpha * g / (jnp.sqrt(v / weight) + self.epsilon)
+                x = (w - (1 - keep) * z) / keep
+                x = (1 - 1 / step) * x + new / step
+                return (1 - keep) * new + keep * x - w, new, v
+
+            old = slots["momentum"], slots["velocity"]
+            change, z, v = each(leaf, grads, params, *old)
+            return change, {"momentum": z, "velocity": v}
 
         return Rule(init, update)

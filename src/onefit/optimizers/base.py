@@ -1,7 +1,8 @@
 """What every optimizer is: a rule for one step, and what all optimizers share."""
 
+import re
 import warnings
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 import jax
@@ -107,7 +108,11 @@ class Optimizer(Description):
     name: str | None = setting(default=None, kw_only=True, identity=False)
 
     _mutable: ClassVar[frozenset[str]] = frozenset({"name", "learning_rate"})
+    _carried = ("_spared",)
+    _unseen = Description._unseen | {"_state", "_shapes", "_variables", "_excluded"}
     _made: ClassVar[bool] = False
+    _excluded: ClassVar[tuple[list[Any], list[str]] | None] = None
+    _spared: ClassVar[tuple[bool, ...]] = ()  # which weights do not decay
     _state = Slot()
     _shapes: ClassVar[Tree] = None
     _variables: ClassVar[list[Any]] = []
@@ -123,11 +128,12 @@ class Optimizer(Description):
     Keras, weight by weight. None if Keras has no such optimizer.
     """
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "learning_rate" in vars(cls):  # a default; it is read as `_rate_now` says
             del cls.learning_rate
-        optimizers.add(cls, **{cls.__name__.lower(): cls})
+        if not abstract:
+            optimizers.add(cls, **{cls.__name__.lower(): cls})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -162,7 +168,8 @@ class Optimizer(Description):
     @property
     def elementwise(self) -> bool:
         """Whether all weights can be updated as one long vector, to the same effect."""
-        return self.separable and off(self.clipnorm)
+        whole = self._spared or self._excluded
+        return self.separable and off(self.clipnorm) and not whole
 
     @property
     def constant_rate(self) -> bool:
@@ -188,8 +195,11 @@ class Optimizer(Description):
         reader only. `slots` is what the rule remembers; `accumulated` and `average`
         are there when they are used.
         """
-        state = self._begin(params)
-        state["slots"] = self.rule().init(params)
+        slots = self.rule().init(params)
+        return self._with_sums(self._begin(params) | {"slots": slots}, params)
+
+    def _with_sums(self, state: dict[str, Tree], params: Tree) -> dict[str, Tree]:
+        """The state, with what accumulation and the moving average need."""
         if self.gradient_accumulation_steps:
             state["accumulated"] = full_like(params)
         if self.use_ema:
@@ -242,10 +252,7 @@ class Optimizer(Description):
         alpha, new = state["learning_rate"], dict(state)
         grads = self._clipped(grads)
         params = self._decayed(params, alpha)
-        change, new["slots"] = self.rule().update(
-            grads, state["slots"], params, alpha, step.astype(alpha.dtype)
-        )
-        params = jax.tree.map(jnp.add, params, change)
+        params, new["slots"] = self._moved(grads, state, params, step)
         if self.use_ema:
             gain = jnp.where(step == 1, 1, 1 - self.ema_momentum)
             new["average"] = jax.tree.map(
@@ -257,6 +264,16 @@ class Optimizer(Description):
                     lambda a, w: jnp.where(over, a, w), new["average"], params
                 )
         return params, new
+
+    def _moved(
+        self, grads: Tree, state: dict[str, Tree], params: Tree, step: Array
+    ) -> tuple[Tree, Tree]:
+        """The weights after the rule's change, and the new slots."""
+        alpha = state["learning_rate"]
+        change, slots = self.rule().update(
+            grads, state["slots"], params, alpha, step.astype(alpha.dtype)
+        )
+        return jax.tree.map(jnp.add, params, change), slots
 
     def finish(self, state: dict[str, Tree], params: Tree) -> Tree:
         """The weights to keep when training ends: their average with `use_ema`."""
@@ -286,7 +303,10 @@ class Optimizer(Description):
         if off(self.weight_decay):
             return params
         part = alpha * self.weight_decay
-        return jax.tree.map(lambda w: w - w * part, params)
+        leaves, nest = jax.tree.flatten(params)
+        spared = self._spared or (False,) * len(leaves)
+        pairs = zip(leaves, spared, strict=True)
+        return nest.unflatten([w if still else w - w * part for w, still in pairs])
 
     def _begin(self, params: Tree) -> dict[str, Tree]:
         """The numbers of a fresh state: no step, and α in the type of the weights.
@@ -324,6 +344,28 @@ class Optimizer(Description):
         self.remember(None)
         super().__setattr__("learning_rate", now)
 
+    def meet(self, variables: Sequence[Any], listed: Sequence[Any] = ()) -> None:
+        """Learns which variables the weights are.
+
+        Args:
+            variables: A variable for each leaf of the weights, in their order.
+            listed: The same in the order that people know, if it is another.
+        """
+        del listed
+        if self._excluded is not None:
+            these, patterns = self._excluded
+            spared = tuple(
+                any(variable is one for one in these)
+                or any(re.search(p, getattr(variable, "name", "")) for p in patterns)
+                for variable in variables
+            )
+            self._spared = spared
+
+    @property
+    def asks_for_names(self) -> bool:
+        """Whether it is to `meet` the variables before its first step."""
+        return self._excluded is not None
+
     def resume(self, params: Tree, weights: Tree) -> dict[str, Tree]:
         """The state for these weights; a fresh one where they are others than before.
 
@@ -347,7 +389,7 @@ class Optimizer(Description):
         """The settings alone, with the learning rate as it is now."""
         bare = object.__new__(type(self))
         for name, value in vars(self).items():
-            if not name.startswith("_"):
+            if not name.startswith("_") or name in ("_given", *self._carried):
                 object.__setattr__(bare, name, value)
         if self._state is not None and self.constant_rate:
             rate = self._state["learning_rate"]
@@ -369,6 +411,11 @@ class Optimizer(Description):
     # The face -----------------------------------------------------------------------
 
     @property
+    def built(self) -> bool:
+        """Whether it has a state for its variables."""
+        return self._state is not None
+
+    @property
     def iterations(self) -> Variable:
         """How many steps it has taken."""
         every = self.gradient_accumulation_steps or 1
@@ -376,9 +423,10 @@ class Optimizer(Description):
 
     def _view(self, name: str, shown: Function = lambda value: value) -> Variable:
         """A number of the state as a variable; before the first step as it will be."""
+        key = name
 
         def read() -> Array:
-            return shown((self._state or self._begin(()))[name])
+            return shown((self._state or self._begin(()))[key])
 
         def write(value: Array) -> None:
             if name == "learning_rate" and not is_held(self):
@@ -391,8 +439,9 @@ class Optimizer(Description):
                     "write optimizer.build(variables) before it",
                 )
             else:
-                self._state[name] = value
+                self._state[key] = value
 
+        name = "iteration" if name == "iterations" else name  # as Keras has it
         path = f"{self.name}/{name}"
         return view(read, write, name=name, path=path, trainable=False, owner=self)
 
@@ -462,6 +511,7 @@ class Optimizer(Description):
         given = list(variables)
         arrays = _arrays(given)
         object.__setattr__(self, "_variables", given)
+        self.meet(given)
         self.resume(arrays, arrays)
 
     def apply(self, grads: Tree, trainable_variables: Tree = None) -> Tree:
@@ -506,12 +556,26 @@ class Optimizer(Description):
                 f"those of its first step, {self._shapes}",
                 "make another optimizer for other variables",
             )
-        if self._state is None and isinstance(variables, list):
-            object.__setattr__(self, "_variables", variables)
+        if self._state is None:
+            if isinstance(variables, list):
+                object.__setattr__(self, "_variables", variables)
+            self.meet(jax.tree.leaves(variables, is_leaf=_is_variable))
         before = self.resume(arrays, arrays)
         new, state = _update(self, grads, before, arrays)
-        self.remember(_kept(before, state, arrays, missing), shapes[1])
+        self.remember(self._kept(before, state, arrays, missing), shapes[1])
         return _put(variables, new, missing)
+
+    def _kept(self, before: Tree, after: Tree, arrays: Tree, missing: set[int]) -> Tree:
+        """The state after a step; the slots of variables without a step stay."""
+        if not missing:
+            return after
+        paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(arrays)]
+
+        def leaf(path: KeyPath, old: Array, new: Array) -> Array:
+            stays = any(_is_slot_of(path, paths[i], i) for i in missing)
+            return old if stays else new
+
+        return jax.tree_util.tree_map_with_path(leaf, before, after)
 
     def apply_gradients(
         self, grads_and_vars: Iterable[tuple[Tree, Tree]]
@@ -519,6 +583,78 @@ class Optimizer(Description):
         """`apply` for pairs: `w, b = optimizer.apply_gradients(zip(grads, [w, b]))`."""
         grads, variables = zip(*grads_and_vars, strict=True)
         return self.apply(list(grads), list(variables))
+
+    def exclude_from_weight_decay(
+        self,
+        var_list: Sequence[Variable] | None = None,
+        var_names: Sequence[str] | None = None,
+    ) -> None:
+        """Names weights that do not decay; to be called before the first step.
+
+        Args:
+            var_list: Variables.
+            var_names: Patterns; one that is found in a variable's name excludes it.
+
+        Example:
+            >>> adam = onefit.optimizers.AdamW(0.1, weight_decay=0.5)
+            >>> adam.exclude_from_weight_decay(var_names=["bias"])
+        """
+        if self.built:
+            raise invalid(
+                f"{type(self).__name__}.exclude_from_weight_decay",
+                "a call after the first step",
+                "a call before the optimizer has a state",
+                "call it before fit, apply and build",
+            )
+        self._excluded = list(var_list or ()), list(var_names or ())
+
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
+        """Replaces the arrays of `variables`, in their order.
+
+        Raises:
+            ValueError: Before `build`, a wrong number of arrays, or a wrong shape.
+        """
+        where, own = f"{type(self).__name__}.set_weights", self.variables
+        if not self.built:
+            raise invalid(
+                where,
+                "a call before the first step",
+                "an optimizer that knows its variables",
+                "write optimizer.build(variables) before it",
+            )
+        if len(weights) != len(own):
+            raise invalid(
+                where,
+                f"{len(weights)} arrays",
+                f"{len(own)}, one for each in optimizer.variables",
+            )
+        for variable, value in zip(own, weights, strict=True):
+            variable.assign(value)
+
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Writes the arrays of `variables` to a dict or a group, by their numbers."""
+        for i, variable in enumerate(self.variables):
+            store[str(i)] = variable.numpy()
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Takes the arrays that `save_own_variables` has written.
+
+        Raises:
+            ValueError: As `set_weights`.
+        """
+        self.set_weights([np.asarray(store[str(i)]) for i in range(len(store))])
+
+    def assign(self, variable: Variable, value: ArrayLike) -> None:
+        """Replaces the array of a variable: what an `update_step` does."""
+        variable.assign(value)
+
+    def assign_add(self, variable: Variable, value: ArrayLike) -> None:
+        """Adds to a variable."""
+        variable.assign_add(value)
+
+    def assign_sub(self, variable: Variable, value: ArrayLike) -> None:
+        """Subtracts from a variable."""
+        variable.assign_sub(value)
 
     def finalize_variable_values(self, variables: Tree) -> Tree:
         """The variables to keep when training ends: their average with `use_ema`."""
@@ -613,19 +749,6 @@ def _filled(where: str, grads: Tree, variables: Tree) -> tuple[Tree, set[int]]:
     pairs = zip(leaves, given, strict=True)
     filled = [np.zeros(np.shape(v)) if g is None else g for g, v in pairs]
     return nest.unflatten([_as_float(g) for g in filled]), missing
-
-
-def _kept(before: Tree, after: Tree, arrays: Tree, missing: set[int]) -> Tree:
-    """The state after a step, with the slots as before of variables without a step."""
-    if not missing:
-        return after
-    paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(arrays)]
-
-    def leaf(path: KeyPath, old: Array, new: Array) -> Array:
-        stays = any(_is_slot_of(path, paths[i], i) for i in missing)
-        return old if stays else new
-
-    return jax.tree_util.tree_map_with_path(leaf, before, after)
 
 
 def _is_slot_of(path: KeyPath, own: KeyPath, number: int) -> bool:

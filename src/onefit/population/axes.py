@@ -15,10 +15,11 @@ import jax
 import numpy as np
 from jax.tree_util import GetAttrKey, SequenceKey
 
-from onefit import config, losses, optimizers
+from onefit import config, optimizers
 from onefit.description import Description, Field, fields
 from onefit.errors import invalid, is_whole, mistyped, unknown
 from onefit.layers.base import Layer
+from onefit.losses.resolving import as_loss
 from onefit.models import Model, clone_model
 from onefit.networks.architecture import Architecture
 from onefit.networks.graph import Graph
@@ -213,7 +214,7 @@ def _try(model: Model, place: Place, value: object) -> None:
 
 def _got(place: Place, value: Identifier) -> Description | None:
     """An optimizer or a loss, as compile takes it."""
-    return optimizers.get(value) if place.path == "optimizer" else losses.get(value)
+    return optimizers.get(value) if place.path == "optimizer" else as_loss(value)
 
 
 def replaced(owner: D, fields: tuple[str, ...], value: object) -> D:

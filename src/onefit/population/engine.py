@@ -315,6 +315,7 @@ def bytes_a_member(job: Job) -> int:
     slot = graph.slot
     weights = sum(a.nbytes for a in jax.tree.leaves((slot.params, slot.state)))
     copies = 3 + len(job.rules)  # the weights, their gradients, a copy on the way
+    job.task.introduce()
     slots = job.task.optimizer.init(job.task.pack(slot.params))
     slots_ = sum(np.asarray(a).nbytes for a in jax.tree.leaves(slots))
     shapes = jax.tree.leaves(graph.input_shapes(slot.input_shape), is_leaf=is_shape)

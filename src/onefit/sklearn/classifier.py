@@ -6,9 +6,10 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from onefit import config, losses
+from onefit import config
 from onefit.errors import invalid
 from onefit.losses.base import Loss
+from onefit.losses.resolving import as_loss
 from onefit.sklearn.estimator import NNEstimator
 from onefit.sklearn.networks import HiddenLayers
 from onefit.sklearn.tables import ClassWeight
@@ -250,7 +251,7 @@ class NNClassifier(ClassifierMixin, NNEstimator):
 
     def _loss(self) -> Loss:
         if self.loss is None and not self._multilabel and len(self.classes_) > 2:
-            return cast(Loss, losses.get("sparse_categorical_crossentropy"))
+            return cast(Loss, as_loss("sparse_categorical_crossentropy"))
         return super()._loss()
 
     _default_loss = "binary_crossentropy"

@@ -17,10 +17,11 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from onefit import config, losses, population
+from onefit import config, population
 from onefit.callbacks import EarlyStopping
 from onefit.errors import OnefitWarning, invalid
 from onefit.losses.base import Loss
+from onefit.losses.resolving import as_loss
 from onefit.models import History, Model
 from onefit.sklearn.networks import (
     ALPHA,
@@ -544,7 +545,7 @@ class NNEstimator(Spoken, BaseEstimator):
             named = LOSSES.get(self.loss, self.loss)
         else:
             named = self._default_loss if self.loss is None else self.loss
-        return cast(Loss, losses.get(named))
+        return cast(Loss, as_loss(named))
 
     # What the two kinds do differently: learning from y, encoding it, the output layer.
 

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from onefit.training.compiled import Compiled
     from onefit.training.state import State
 
-__all__ = ["Callback", "overrides"]
+__all__ = ["TEST_BATCH", "Callback", "overrides"]
+
+TEST_BATCH = "on_test_batch_begin", "on_test_batch_end"
 
 Logs = dict[str, Any] | None
 
@@ -113,10 +115,16 @@ class Callback:
         """After an evaluation or a validation, with its logs."""
 
     def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        """Before a batch of an evaluation."""
+        """Before a batch of an evaluation.
+
+        A validation runs as one, inside the program: these hooks follow it.
+        """
 
     def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """After a batch of an evaluation."""
+        """After a batch of an evaluation, with its logs so far.
+
+        After a validation each batch has the logs of the whole.
+        """
 
     def on_predict_begin(self, logs: Logs = None) -> None:
         """Before a prediction."""

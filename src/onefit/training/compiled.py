@@ -11,9 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from onefit import losses, metrics, optimizers
+from onefit import metrics, optimizers
 from onefit.data.batch import Batch, unpack_x_y_sample_weight
 from onefit.errors import invalid, unknown
+from onefit.losses.resolving import as_loss
 from onefit.metrics.base import Metric
 from onefit.networks.network import Network
 from onefit.optimizers import Optimizer
@@ -113,7 +114,7 @@ class Compiled(Network):
                 "a name or an optimizer",
                 "write optimizer='adam'",
             )
-        rule, costs = optimizers.get(optimizer), each(loss, losses.get)
+        rule, costs = optimizers.get(optimizer), each(loss, as_loss)
         for one in flat(list(costs.values()) if isinstance(costs, dict) else costs):
             if one is not None and one.reduction == "none":
                 raise invalid(

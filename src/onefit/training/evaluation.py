@@ -17,7 +17,7 @@ from onefit.data.batch import Batch
 from onefit.errors import OnefitWarning
 from onefit.networks.architecture import Architecture
 from onefit.networks.network import Network
-from onefit.training.callback import Callback
+from onefit.training.callback import TEST_BATCH, Callback, overrides
 from onefit.training.compiled import Compiled
 from onefit.training.compiling import compiled
 from onefit.training.job import Job
@@ -38,7 +38,7 @@ from onefit.training.task import Task
 from onefit.types import Array, Data, Function, Scalar, Tree, batch_shape
 
 if TYPE_CHECKING:
-    from onefit.training.feeding import Feed
+    from onefit.training.feeding import Chunk, Feed
 
 __all__ = ["evaluate", "evaluate_batch", "predict", "train_on_batch"]
 
@@ -119,19 +119,20 @@ def evaluate(
     if feed is not None:
         feed.then(lambda part, size: fitted(model, task, part, size))
     hooks = _hooks(model, callbacks)
-    for callback in hooks:
-        callback.on_test_begin({})
+    told = _Told(hooks, task, task.names(model.output_names, training=False))
+    count = feed.steps if feed is not None else steps_of(batch, batch_size, steps)
+    _tell(hooks, "set_params", {"verbose": verbose, "epochs": 1, "steps": count})
+    _tell(hooks, "on_test_begin", {})
     with model.eagerly():
         if feed is not None:
-            values, n = _evaluated_stream(model, task, feed)
+            values, n = _evaluated_stream(model, task, feed, told)
         else:
-            values, n = _evaluated(model, task, batch, batch_size, steps)
+            values, n = _evaluated(model, task, batch, batch_size, steps, told)
     names = task.names(model.output_names, training=False)
     logs = dict(zip(names, _numbers(values), strict=True))
     if not np.isfinite(list(logs.values())).all():
         _refuse_nan(batch)
-    for callback in hooks:
-        callback.on_test_end(logs)
+    _tell(hooks, "on_test_end", logs)
     silent = verbose == "auto" and not config.is_interactive_logging_enabled()
     if verbose and not silent:
         shown = " - ".join(f"{k}: {v:.4f}" for k, v in logs.items())
@@ -145,8 +146,38 @@ def _refuse_nan(batch: Batch) -> None:
             rows.refuse_nan(array, name)
 
 
+def steps_of(batch: Tree, batch_size: int | None, steps: int | None) -> int:
+    """How many batches of the size that the user gave the rows are."""
+    n = len(jax.tree.leaves(batch)[0])
+    return steps or -(-n // (batch_size or 32))
+
+
+class _Told:
+    """The callbacks that look at the batches of an evaluation."""
+
+    def __init__(self, hooks: list[Callback], task: Task, names: list[str]) -> None:
+        self.hooks = [c for c in hooks if overrides(c, *TEST_BATCH)]
+        self.task, self.names = task, names
+
+    def begin(self, number: int) -> None:
+        _tell(self.hooks, "on_test_batch_begin", number, {})
+
+    def end(self, number: int, tally: Tree = None) -> None:
+        """After a batch, with the logs of the sums so far, where they are known."""
+        logs: dict[str, float] = {}
+        if self.hooks and tally is not None:
+            so_far = _numbers(compiled("results", False)(self.task, tally))
+            logs = dict(zip(self.names, so_far, strict=True))
+        _tell(self.hooks, "on_test_batch_end", number, logs)
+
+
 def _evaluated(
-    model: Compiled, task: Task, batch: Batch, batch_size: int | None, steps: int | None
+    model: Compiled,
+    task: Task,
+    batch: Batch,
+    batch_size: int | None,
+    steps: int | None,
+    told: _Told,
 ) -> tuple[Sequence[Array], int]:
     """The numbers of these rows, and how many rows they are."""
     size = chunk(model, task, batch_size or 32)
@@ -157,23 +188,38 @@ def _evaluated(
     if model.graph.stateful:
         size = batch_size or 32
         whole_batches(model, batch, size)
+    if told.hooks:  # they count the batches of the size that the user gave
+        size = batch_size or 32
     slot = model.graph.slot
     tally, state = compiled("start", False)(task, training=False), slot.state
-    for _, piece in _pieces(batch, n, min(size, n)):
+    for number, (_, piece) in enumerate(_pieces(batch, n, min(size, n))):
+        told.begin(number)
         tally, state = compiled("count", False)(task, slot.params, state, tally, piece)
+        told.end(number, tally)
     if model.graph.stateful:
         model.graph.store(slot.params, state)
     return compiled("results", False)(task, tally), n
 
 
 def _evaluated_stream(
-    model: Compiled, task: Task, feed: "Feed"
+    model: Compiled, task: Task, feed: "Feed", told: _Told
 ) -> tuple[Sequence[Array], int]:
     """The numbers of batches that come one after another, and how many rows."""
     from onefit.training.feeding import tallied
 
+    def chunks() -> Iterator["Chunk"]:
+        number = 0
+        for part in feed.chunks():
+            numbers = range(number, number + part.count)
+            for i in numbers:
+                told.begin(i)
+            yield part
+            for i in numbers:
+                told.end(i)
+            number += part.count
+
     slot = model.graph.slot
-    values, state, n = tallied(task, slot.params, slot.state, feed.chunks())
+    values, state, n = tallied(task, slot.params, slot.state, chunks())
     feed.close()
     _warn_if_short(feed, "evaluate")
     if model.graph.stateful:
@@ -237,18 +283,18 @@ def _predict(
         from onefit.training import streams
 
         feed = streams.predicted(model, x, steps, _inputs)
-        parts = _predicted_stream(model, feed, hooks)
+        parts, count = _predicted_stream(model, feed, hooks), feed.steps
     else:
         x = _inputs(model, x)
         if steps is not None:
             x = jax.tree.map(lambda a: a[: steps * (batch_size or 32)], x)
         _ready(model, x)
         parts = _predicted(model, _forward_of(model), x, batch_size, hooks)
-    for callback in hooks:
-        callback.on_predict_begin({})
+        count = steps_of(x, batch_size, None)
+    _tell(hooks, "set_params", {"verbose": 0, "epochs": 1, "steps": count})
+    _tell(hooks, "on_predict_begin", {})
     gathered = list(parts)
-    for callback in hooks:
-        callback.on_predict_end({})
+    _tell(hooks, "on_predict_end", {})
     y = gathered[0]
     if len(gathered) > 1:
         y = jax.tree.map(lambda *a: np.concatenate(a), *gathered)
@@ -294,6 +340,7 @@ def _predicted(
         size = rows_at_once(model, batch_size)
     slot, parts = graph.slot, []
     for number, (count, piece) in enumerate(_pieces(x, n, size), first):
+        _tell(hooks, "on_predict_batch_begin", number, {})
         rows_in = piece if exact else _padded(piece, count, size)
         seed = np.uint32(config.new_seed() if own or graph.always_random else 0)
         y, state = forward(slot.params, slot.state, rows_in, seed)
@@ -301,8 +348,7 @@ def _predicted(
             graph.store(slot.params, state)
             slot = graph.slot
         parts.append((y, count))
-        for callback in hooks:
-            callback.on_predict_batch_end(number, {"outputs": _first_rows(y, count)})
+        _tell(hooks, "on_predict_batch_end", number, {"outputs": _first_rows(y, count)})
     yield from (_first_rows(y, count) for y, count in parts)
 
 
@@ -360,9 +406,13 @@ def _hooks(model: Compiled, callbacks: Callbacks) -> list[Callback]:
     """The callbacks of an evaluation or a prediction, which know the model then."""
     given = callbacks if isinstance(callbacks, Sequence) else [callbacks]
     hooks = [c for c in given if isinstance(c, Callback)]
-    for callback in hooks:
-        callback.set_model(model)
+    _tell(hooks, "set_model", model)
     return hooks
+
+
+def _tell(hooks: Sequence[Callback], name: str, *args: object) -> None:
+    for callback in hooks:
+        getattr(callback, name)(*args)
 
 
 def _numbers(values: Sequence[Array]) -> list[float]:

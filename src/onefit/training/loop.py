@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import jax
 
+from onefit.data import rows
 from onefit.errors import OnefitWarning
 from onefit.training import stretches
-from onefit.training.callback import overrides
+from onefit.training.callback import TEST_BATCH, overrides
 from onefit.training.history import History, Logs
 from onefit.training.job import Job, hook
 from onefit.training.state import State
@@ -142,7 +143,12 @@ def _epochs(
     )
     each = by_batch or any(
         overrides(
-            callback, "on_epoch_begin", "on_epoch_end", "on_test_begin", "on_test_end"
+            callback,
+            "on_epoch_begin",
+            "on_epoch_end",
+            "on_test_begin",
+            "on_test_end",
+            *TEST_BATCH,
         )
         for callback in job.callbacks
     )
@@ -182,8 +188,7 @@ def _epochs(
             log = logs[-1]
             held = job.validation_data is not None or job.held is not None
             if held and logs.validated[-1]:
-                hook(job, "on_test_begin", {})
-                hook(job, "on_test_end", _validation_logs(log))
+                _tell_of_validation(job, _validation_logs(log))
             hook(job, "on_epoch_end", epochs[-1], log)
             logs.amend(log)
             state.pull_changes()
@@ -221,6 +226,20 @@ def _aborting(job: Job) -> Iterator[None]:
     except BaseException:
         hook(job, "on_train_abort")
         raise
+
+
+def _tell_of_validation(job: Job, logs: dict[str, float]) -> None:
+    """The hooks of a validation that has run."""
+    hook(job, "on_test_begin", {})
+    if job.validation_data is None:  # a stream
+        batches = job.held.seen if job.held is not None else 0
+    else:
+        n, size = rows.count(job.validation_data), job.validation_batch_size
+        batches = -(-n // size)
+    for number in range(batches):
+        hook(job, "on_test_batch_begin", number, {})
+        hook(job, "on_test_batch_end", number, dict(logs))
+    hook(job, "on_test_end", logs)
 
 
 def _validation_logs(logs: dict[str, float]) -> dict[str, float]:

@@ -239,8 +239,12 @@ def close(
     if stretch.validate is not None:
         validated = stretch.validate[number]
     if validation is not None:
+        seen = train
+        if any(rule.averages for rule in rules):
+            average = task.optimizer.finish(train.optimizer, train.free)
+            seen = train._replace(free=average)
         row = row + _validate(
-            task, train, fixed, validation, stretch.held, plan, validated
+            task, seen, fixed, validation, stretch.held, plan, validated
         )
     if len(row) < len(names):
         row = [*row, train.optimizer["learning_rate"]]

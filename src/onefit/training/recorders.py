@@ -1,22 +1,24 @@
 """Recorders: callbacks that write the numbers of a fit to files."""
 
 import csv
+import json
 import os
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
 
-from onefit.errors import invalid, is_whole
+from onefit.errors import OnefitWarning, invalid, is_whole
 from onefit.training.callback import Callback, Logs
 
 if TYPE_CHECKING:
     from tensorboardX import SummaryWriter
 
-__all__ = ["CSVLogger", "TensorBoard"]
+__all__ = ["CSVLogger", "RemoteMonitor", "TensorBoard"]
 
 Epochs = Sequence[int]
 Table = Sequence[dict[str, float]]
@@ -91,6 +93,69 @@ class CSVLogger(Callback):
             csv.writer(file, delimiter=self.separator).writerows(rows)
 
 
+class RemoteMonitor(Callback):
+    """Sends the logs of each epoch to a server, by POST.
+
+    It sends after each stretch of epochs, so it does not slow a fit down. A server
+    that does not answer is warned of once in a fit.
+
+    Args:
+        root: The server's address.
+        path: What follows it.
+        field: The field of the form that holds the logs, as JSON.
+        headers: Headers of one's own.
+        send_as_json: Whether the logs are the whole body, as JSON, rather than a form.
+
+    Example:
+        >>> monitor = RemoteMonitor("http://localhost:9000")
+
+    Source: Keras' callback of this name.
+    """
+
+    def __init__(
+        self,
+        root: str = "http://localhost:9000",
+        path: str = "/publish/epoch/end/",
+        field: str = "data",
+        headers: Mapping[str, str] | None = None,
+        send_as_json: bool = False,
+    ) -> None:
+        super().__init__()
+        self.root, self.path, self.field = root, path, field
+        self.headers, self.send_as_json = headers, send_as_json
+        self._warned = False
+
+    def on_train_begin(self, logs: Logs = None) -> None:  # noqa: D102
+        self._warned = False
+
+    def on_stretch_end(self, epochs: Epochs, logs: Table) -> None:  # noqa: D102
+        for epoch, log in zip(epochs, logs, strict=True):
+            self._send({"epoch": epoch, **{k: float(v) for k, v in log.items()}})
+
+    def _send(self, row: dict[str, float]) -> None:
+        from urllib import parse, request
+
+        text, kind = json.dumps(row), "application/json"
+        if not self.send_as_json:
+            text = parse.urlencode({self.field: text})
+            kind = "application/x-www-form-urlencoded"
+        headers = {"Content-Type": kind, **(self.headers or {})}
+        url = self.root + self.path
+        try:
+            asked = request.Request(url, text.encode(), headers, method="POST")
+            with request.urlopen(asked, timeout=10):
+                pass
+        except OSError as error:
+            if not self._warned:
+                warnings.warn(
+                    f"RemoteMonitor: {url} was not reached ({error}). Start the server "
+                    "or leave the callback out.",
+                    OnefitWarning,
+                    stacklevel=2,
+                )
+            self._warned = True
+
+
 class TensorBoard(Callback):
     """Writes logs for TensorBoard, below `log_dir/train` and `log_dir/validation`.
 
@@ -107,7 +172,9 @@ class TensorBoard(Callback):
         write_steps_per_second: Whether to write how many steps ran in a second.
         update_freq: 'epoch', 'batch', or every how many batches to write the logs of
             the epoch so far, beside those of the epochs.
-        profile_batch: Must be 0; `jax.profiler.trace` makes a profile.
+        profile_batch: The number of a batch, counted from 1, or the first and the last
+            of several, (2, 4) or "2,4": a profile of these is written to `log_dir`.
+            Such a fit runs batch by batch. 0 is none.
         embeddings_freq, embeddings_metadata: Must be 0 and None.
 
     Raises:
@@ -128,7 +195,7 @@ class TensorBoard(Callback):
         write_images: bool = False,
         write_steps_per_second: bool = False,
         update_freq: str | int = "epoch",
-        profile_batch: int = 0,
+        profile_batch: int | str | Sequence[int] = 0,
         embeddings_freq: int = 0,
         embeddings_metadata: object = None,
     ) -> None:
@@ -136,7 +203,6 @@ class TensorBoard(Callback):
         del write_graph
         refused = {
             "write_images": write_images,
-            "profile_batch": profile_batch,
             "embeddings_freq": embeddings_freq,
             "embeddings_metadata": embeddings_metadata,
         }
@@ -152,9 +218,13 @@ class TensorBoard(Callback):
         self.write_steps_per_second = write_steps_per_second
         self.update_freq = 1 if update_freq == "batch" else update_freq
         check_frequency("TensorBoard", "update_freq", self.update_freq)
+        self.profile_batch = _profiled(profile_batch)
+        self._profiles = False
         self.skips = set()
-        if self.update_freq == "epoch":
-            self.skips.add("on_train_batch_end")
+        if not self.profile_batch:
+            self.skips.add("on_train_batch_begin")
+            if self.update_freq == "epoch":
+                self.skips.add("on_train_batch_end")
         if not histogram_freq:
             self.skips.add("on_epoch_end")
         self._writers: dict[str, SummaryWriter] = {}
@@ -176,10 +246,18 @@ class TensorBoard(Callback):
             )
         self._time = now
 
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:  # noqa: D102
+        if self.profile_batch and self._batches + 1 == self.profile_batch[0]:
+            jax.profiler.start_trace(str(self.log_dir / "train"))
+            self._profiles = True
+
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:  # noqa: D102
+        self._batches += 1
+        ends = self.profile_batch
+        if ends and self._profiles and self._batches == ends[1]:
+            self._end_profile()
         if self.update_freq == "epoch":
             return
-        self._batches += 1
         if self._batches % int(self.update_freq) == 0:
             for name, value in (logs or {}).items():
                 self._scalar(name, value, self._batches - 1, "batch")
@@ -200,8 +278,14 @@ class TensorBoard(Callback):
 
     def on_train_abort(self) -> None:
         """Closes the files, after an exception too."""
+        self._end_profile()
         while self._writers:
             self._writers.popitem()[1].close()
+
+    def _end_profile(self) -> None:
+        if self._profiles:
+            jax.profiler.stop_trace()
+            self._profiles = False
 
     def _scalar(self, name: str, value: float, step: int, per: str) -> None:
         where = "validation" if name.startswith("val_") else "train"
@@ -212,6 +296,25 @@ class TensorBoard(Callback):
         if where not in self._writers:
             self._writers[where] = _summary_writer()(str(self.log_dir / where))
         return self._writers[where]
+
+
+def _profiled(value: int | str | Sequence[int]) -> tuple[int, int] | None:
+    """The first and the last batch of a profile, or None."""
+    parts = value.split(",") if isinstance(value, str) else value
+    try:
+        ends = [int(n) for n in (parts if isinstance(parts, Sequence) else [parts])]
+    except (TypeError, ValueError):
+        ends = []
+    if ends == [0]:
+        return None
+    if len(ends) not in (1, 2) or not 1 <= ends[0] <= ends[-1]:
+        raise invalid(
+            "TensorBoard",
+            f"profile_batch={value!r}",
+            "the number of a batch, or the first and the last of several",
+            "write profile_batch=2 or profile_batch=(2, 4)",
+        )
+    return ends[0], ends[-1]
 
 
 def check_frequency(place: str, name: str, value: object) -> None:

@@ -12,12 +12,18 @@ import jax
 import jax.numpy as jnp
 
 from onefit.description import Description, number, setting
-from onefit.errors import unknown
+from onefit.errors import invalid, unknown
 from onefit.training.monitors import Monitored, direction
 from onefit.training.task import Train
 from onefit.types import Scalar, Tree
 
-__all__ = ["EarlyStopping", "ReduceLROnPlateau", "Rule", "TerminateOnNaN"]
+__all__ = [
+    "EarlyStopping",
+    "ReduceLROnPlateau",
+    "Rule",
+    "SwapEMAWeights",
+    "TerminateOnNaN",
+]
 
 Log: TypeAlias = dict[str, jax.Array]
 """The numbers of one epoch by name, inside the program."""
@@ -46,6 +52,8 @@ class Rule(Description):
     monitor: ClassVar[str] = "loss"
     logs_learning_rate: ClassVar[bool] = False
     """Whether the rule adds the learning rate to the logs, as Keras' rule does."""
+    averages: ClassVar[bool] = False
+    """Whether validations are to see the optimizer's average of the weights."""
 
     @property
     def needs_validation(self) -> bool:
@@ -264,11 +272,60 @@ class ReduceLROnPlateau(_Monitor):
         return []
 
 
+def _not_between_epochs(where: str, name: str, value: object) -> None:
+    if value:
+        raise invalid(
+            where,
+            f"{name}={value!r}",
+            "False: between epochs the model has the weights that train",
+            "leave it out; when the fit ends, the average takes their place",
+        )
+
+
+class SwapEMAWeights(Rule):
+    """Validates with the moving average of the weights, `Adam(use_ema=True)`.
+
+    Args:
+        swap_on_epoch: Must be False: whether callbacks see the average, too.
+
+    Raises:
+        ValueError: An optimizer without `use_ema`.
+
+    Source: Keras' callback of this name.
+    """
+
+    averages: ClassVar[bool] = True
+
+    swap_on_epoch: bool = setting(
+        default=False, check=_not_between_epochs, identity=False
+    )
+
+    def init(self, train: Train) -> Tree:
+        if "average" not in train.optimizer:
+            raise invalid(
+                "SwapEMAWeights",
+                "an optimizer without a moving average",
+                "one that follows the weights",
+                "compile with an optimizer like Adam(use_ema=True)",
+            )
+        return {}
+
+    def update(self, memory: Tree, epoch: jax.Array, logs: Log, train: Train) -> After:
+        del epoch, logs
+        return memory, train, jnp.array(False)
+
+
 class TerminateOnNaN(Rule):
     """Stops after the epoch whose loss is NaN or infinite.
 
+    Args:
+        raise_error: Whether the fit then ends with a RuntimeError. The model keeps the
+            weights that it has by then.
+
     Source: Keras' callback of this name, which looks after each batch.
     """
+
+    raise_error: bool = setting(default=False, identity=False)
 
     def update(self, memory: Tree, epoch: jax.Array, logs: Log, train: Train) -> After:
         del epoch
@@ -278,4 +335,10 @@ class TerminateOnNaN(Rule):
         del memory
         if stopped is None:
             return []
+        if self.raise_error:
+            raise RuntimeError(
+                f"TerminateOnNaN: the loss of epoch {stopped + 1} is NaN or infinite. "
+                "Write a smaller learning_rate, or call model.check(x, y), which says "
+                "what is wrong."
+            )
         return [f"Epoch {stopped + 1}: the loss is not a number, terminating"]

@@ -411,8 +411,11 @@ class Part:
         wanted = sum(name.startswith("val_") for name in job.names)
         if not job.validates(range(epoch, epoch + 1))[0]:
             return [np.float32(np.nan)] * wanted
-        weights = state.params, state.train.state
-        return tallied(state.task, *weights, job.held.chunks(ended=self.asked))[0]
+        task, train, params = state.task, state.train, state.params
+        if any(rule.averages for rule in job.rules):
+            average = task.optimizer.finish(train.optimizer, train.free)
+            params = task.unpack(params, average)
+        return tallied(task, params, train.state, job.held.chunks(ended=self.asked))[0]
 
 
 def stretch(

@@ -4,6 +4,7 @@ The task is what a program trains. It is a description, hence a pytree whose lea
 the numbers of all its parts (rates, factors, deltas).
 """
 
+import dataclasses
 import functools
 import math
 import re
@@ -24,6 +25,7 @@ from onefit.metrics.base import Metric
 from onefit.networks.architecture import Architecture
 from onefit.optimizers.rules import is_traced
 from onefit.types import Array, Mask, Scalar, Tree
+from onefit.variables import Variable
 
 __all__ = ["Details", "Gradients", "Head", "Task", "Train", "head"]
 
@@ -79,6 +81,13 @@ class Head(Description):
 
 Outputs: TypeAlias = tuple[tuple[Array, Array | None], ...]
 """Of each output its logits, and which of its steps there are (None for all)."""
+
+
+@dataclasses.dataclass
+class _Named:
+    """A variable as a leaf: JAX takes variables themselves apart."""
+
+    variable: Variable
 
 
 class Details(NamedTuple):
@@ -204,8 +213,17 @@ class Task(Description):
 
     def resume(self, params: Tree) -> tuple[Tree, dict[str, Tree]]:
         """The free weights, and the state that the optimizer goes on with."""
+        self.introduce()
         free = self.pack(params)
         return free, dict(self.optimizer.resume(free, self.graph.free(params)))
+
+    def introduce(self) -> None:
+        """Shows the optimizer the variables of the free weights, if it asks."""
+        if self.optimizer.asks_for_names:
+            named = self.graph.filled(_Named)[0]
+            leaves = jax.tree.leaves(self.graph.free(named))
+            listed = self.graph.trainable_variables
+            self.optimizer.meet([leaf.variable for leaf in leaves], listed)
 
     def remember(self, state: dict[str, Tree]) -> None:
         """Gives the optimizer its state."""

@@ -14,6 +14,7 @@ from onefit import losses
 from onefit.description import setting
 from onefit.errors import invalid, mistyped
 from onefit.losses.base import Loss
+from onefit.losses.resolving import as_loss
 from onefit.losses.shapes import floats, hits, same
 from onefit.types import Array, Function, Scalar
 
@@ -159,7 +160,7 @@ def _of(formula: Function, loss: "_Loss", *values: Numbers) -> Loss:
 def _regression(name: str, formula: Function) -> Function:
     def made(loss: "_Loss", ends: str, y: np.ndarray) -> Loss | None:
         mean = loss.reduction == "mean"
-        return losses.get(name) if mean else _of(formula, loss)
+        return as_loss(name) if mean else _of(formula, loss)
 
     return made
 

@@ -24,9 +24,11 @@ WAY: dict[str, list[tuple[int, str]]] = {
     "before the program: Python checks and converts": [
         (0, "models.model.Model.fit"),
         (1, "training.prepare.build_job"),
-        (2, "training.prepare.read_rows"),
-        (3, "data.rows.as_batch"),
-        (2, "training.compiled.Compiled.task"),
+        (2, "training.prepare._rows_to_train"),
+        (3, "training.prepare.read_rows"),
+        (4, "data.rows.as_batch"),
+        (2, "training.prepare.task_of"),
+        (3, "training.compiled.Compiled.task"),
         (2, "training.targets.fit_targets"),
         (1, "guide.watch.watch"),
     ],
@@ -41,15 +43,16 @@ WAY: dict[str, list[tuple[int, str]]] = {
         (5, "training.program.run"),
         (6, "training.program.epoch"),
         (7, "training.program.step"),
-        (8, "training.task.Task.gradients"),
-        (9, "training.task.Task.cost"),
-        (10, "networks.graph.Graph.forward"),
-        (11, "layers.tapping.Tap.call"),
-        (12, "layers.base.Layer.forward"),
-        (13, "layers.base.Layer.apply"),
-        (10, "losses.base.Loss.cost"),
-        (8, "optimizers.base.Optimizer.update"),
-        (8, "training.task.Task.count"),
+        (8, "training.task.Task.step"),
+        (9, "training.task.Task.gradients"),
+        (10, "training.task.Task.cost"),
+        (11, "networks.graph.Graph.forward"),
+        (12, "layers.tapping.Tap.call"),
+        (13, "layers.base.Layer.forward"),
+        (14, "layers.base.Layer.apply"),
+        (11, "losses.base.Loss.cost"),
+        (9, "optimizers.base.Optimizer.update"),
+        (9, "training.task.Task.count"),
         (6, "training.program.close"),
         (6, "training.program.finish"),
     ],
@@ -59,6 +62,10 @@ WAY: dict[str, list[tuple[int, str]]] = {
         (3, "networks.architecture.Architecture.store"),
     ],
 }
+
+
+MOST = 6
+"""Rooms beside each other in the picture."""
 
 
 # Reading the source -------------------------------------------------------------------
@@ -253,10 +260,18 @@ def picture(title: str, height: float, parts: list[str]) -> str:
     return "\n".join([*lines, page, *parts, "</svg>", ""])
 
 
+def side_by_side(floor: list[Room]) -> list[list[Room]]:
+    """The rooms of a floor in rows, so that what is in each can be read."""
+    count = -(-len(floor) // MOST)
+    size = -(-len(floor) // count)
+    return [floor[i : i + size] for i in range(0, len(floor), size)]
+
+
 def draw_rooms() -> str:
     """The rooms of the library, floor upon floor."""
     left, gap, y, parts = 44, 10, 16.0, []
-    for story in reversed(floors(rooms())):
+    rows = [part for floor in reversed(floors(rooms())) for part in side_by_side(floor)]
+    for story in rows:
         width = (WIDTH - left - 16 - gap * (len(story) - 1)) / len(story)
         letters = int((width - 20) / (11 * EM))
         texts = [textwrap.wrap(room.about, letters) for room in story]

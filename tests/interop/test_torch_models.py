@@ -466,6 +466,11 @@ WITHOUT = {
     "RandomTranslation", "RandomZoom", "Resizing", "ReversibleEmbedding",
     "SeparableConv1D", "SeparableConv2D", "SpectralNormalization", "TimeDistributed",
     "UnitNormalization",
+    "AutoContrast", "CategoryEncoding", "CutMix", "Discretization", "Equalization",
+    "MelSpectrogram", "MixUp", "RandomColorDegeneration", "RandomColorJitter",
+    "RandomErasing", "RandomGaussianBlur", "RandomGrayscale", "RandomHue",
+    "RandomInvert", "RandomPosterization", "RandomSaturation", "RandomSharpness",
+    "RandomShear", "STFTSpectrogram", "Solarization",
 }  # fmt: skip
 
 # Refused for the settings that the rows have.

@@ -227,16 +227,6 @@ def test_second_derivatives_are_right():
     np.testing.assert_allclose(ours, theirs, rtol=1e-9)
 
 
-def test_forward_mode_is_refused():
-    layer = LSTM(2).build((None, 4, 2))
-    params = layer.slot.params
-    cost = functools.partial(through, layer, mask=None, key=None)
-    x = np.ones((3, 4, 2), "f4")
-    assert "custom_vjp" in text(
-        jax.jvp, lambda p: cost(p, x), (params,), (params,), error=TypeError
-    )
-
-
 # Masks, dropout -----------------------------------------------------------------------
 
 

@@ -704,3 +704,44 @@ def test_gradients_by_finite_differences_in_float64():
             return jnp.sum(jnp.sin(y))
 
         check_grads(f, (params,), order=1, modes=["rev"], atol=1e-5)
+
+
+class Plain(onefit.Model):
+    """An `__init__` that takes no name, and no get_config."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.dense = layers.Dense(units)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+def test_an_init_without_keywords_is_enough(tmp_path):
+    model = Plain(2)
+    model.compile("adam", "mse")
+    model.fit(X, X[:, :2], epochs=1, verbose=0)
+    model.save(tmp_path / "plain.keras")
+    again = onefit.load_model(tmp_path / "plain.keras")
+    wanted = model.predict(X, verbose=0)
+    np.testing.assert_array_equal(again.predict(X, verbose=0), wanted)
+    many = onefit.population.fit(model, X, X[:, :2], seeds=2, epochs=1, verbose=0)
+    assert many.best().predict(X, verbose=0).shape == (40, 2)
+
+
+def test_a_model_that_was_not_begun_or_has_no_call_says_so():
+    class Forgot(onefit.Model):
+        def __init__(self):
+            self.dense = layers.Dense(1)
+
+        def call(self, x):
+            return self.dense(x)
+
+    class Silent(onefit.Model):
+        def __init__(self):
+            super().__init__()
+
+    with pytest.raises(AttributeError, match=r"Write super\(\).__init__\(\) as its"):
+        Forgot().predict(X)
+    with pytest.raises(ValueError, match="a call of a model whose class says nothing"):
+        Silent()(X)

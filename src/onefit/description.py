@@ -19,7 +19,15 @@ import inspect
 from collections.abc import Hashable, Iterable
 from functools import cache, partial
 from itertools import pairwise
-from typing import Any, ClassVar, Self, TypeAlias, dataclass_transform, get_origin
+from typing import (
+    Any,
+    ClassVar,
+    Self,
+    TypeAlias,
+    TypeVar,
+    dataclass_transform,
+    get_origin,
+)
 
 import jax
 import numpy as np
@@ -39,7 +47,9 @@ __all__ = [
     "frozen",
     "number",
 ]
-__all__ += ["off", "setting", "settings"]
+__all__ += ["made_from", "off", "setting", "settings"]
+
+Made = TypeVar("Made", bound=Any)
 
 Structure: TypeAlias = tuple[tuple[str, ...], tuple[tuple[str, object], ...]]
 """The names of a description's leaves, and its other settings by name."""
@@ -497,7 +507,7 @@ class Description(metaclass=DescriptionType):
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """The description with these settings; the reverse of `get_config`."""
-        return cls(**config)
+        return made_from(cls, config)
 
     def __repr__(self) -> str:
         shown = []
@@ -534,6 +544,26 @@ def arguments_of(obj: Any) -> Config:
             )
         named |= value if kind is inspect.Parameter.VAR_KEYWORD else {name: value}
     return {name: _plain(value) for name, value in named.items()}
+
+
+def made_from(cls: type[Made], config: Config) -> Made:
+    """An object with these settings.
+
+    What every layer and model has (name, trainable, dtype), and an `__init__` in Keras'
+    style does not take, it gets afterwards.
+    """
+    taken = inspect.signature(cls.__init__).parameters
+    every = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in taken.values())
+    given = {k: v for k, v in config.items() if every or k in taken or k not in _COMMON}
+    obj = cls(**given)
+    if "name" in config and "name" not in given:
+        obj.name = config["name"]
+    if config.get("trainable") is False and "trainable" not in given:
+        obj.trainable = False
+    return obj
+
+
+_COMMON = ("name", "trainable", "dtype", "autocast", "reduction")
 
 
 def _equal(value: object, default: object) -> bool:

@@ -554,7 +554,7 @@ def test_checkpoint_by_batches(saved):
 
 
 def test_checkpoint_errors(saved):
-    with pytest.raises(ValueError, match=r"ends in '.keras'. Write 'model.keras'"):
+    with pytest.raises(ValueError, match=r"ends in '.keras' or .*Write 'model.keras'"):
         ModelCheckpoint("model.pt")
     with pytest.raises(ValueError, match=r"ends in '.weights.h5'"):
         ModelCheckpoint("model.keras", save_weights_only=True)

@@ -258,7 +258,7 @@ class Called(Assembled, abstract=True):
                 where(self),
                 "a class without a call method",
                 "one that says what it computes",
-                "write def call(self, inputs): return ...",
+                "write def call(self, inputs): return inputs",
             )
         run = current()
         if run is None:

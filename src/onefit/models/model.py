@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, NoReturn, Self, cast
 
-from onefit.description import arguments_of
+from onefit.description import arguments_of, made_from
 from onefit.models.history import History
 from onefit.networks.network import FACES
 from onefit.spellings import METHODS, keras_keywords
@@ -141,6 +141,11 @@ class Model(Compiled, face="Functional"):
 
     def __getattr__(self, name: str) -> NoReturn:
         told = METHODS.get(name)
+        if name in ("whole", "graph", "compile_settings"):
+            told = (
+                "Its __init__ has not called that of onefit.Model. Write "
+                "super().__init__() as its first line."
+            )
         if told is None:
             object.__getattribute__(self, name)  # raises what it would have raised
         raise AttributeError(
@@ -394,7 +399,7 @@ class Model(Compiled, face="Functional"):
             custom_objects: The classes and functions in it that are your own, by name.
         """
         if cls not in FACES.values():
-            return cls(**config)
+            return made_from(cls, config)
         from onefit.files.keras import model_from_config
 
         return cast(Self, model_from_config(cls, config, custom_objects))

@@ -408,6 +408,13 @@ class Network:
     ) -> Tree:
         """The output for arrays; what Input gave makes the model a layer of a graph."""
         if self._body is not None:
+            if self._body.silent:
+                raise invalid(
+                    f"{type(self).__name__} {self.name!r}",
+                    "a call of a model whose class says nothing of it",
+                    "one that writes what it computes",
+                    "write def call(self, inputs): return inputs",
+                )
             return self._body(x, training=training, mask=mask, **options)
         run = current()
         looked = self.before is not None and run is None and not is_symbolic(x)

@@ -240,7 +240,7 @@ def load_model(
             build = functools.partial(keras_weights.build, store=store)
             model, layers = Loader(reader, build).model(node, where)
             assert isinstance(model, Compiled)  # as all of FACES are
-            if type(model) not in FACES.values() and model.built:
+            if model.is_own() and model.built:
                 keras_weights.put(model.graph, store)
             if not model.built:
                 raise refusal(

@@ -23,7 +23,7 @@ from onefit.layers.base import Layer, where
 from onefit.networks.functional import unwrap_single
 from onefit.networks.graph import Graph
 from onefit.networks.graph import Node as Call
-from onefit.networks.network import FACES, Network
+from onefit.networks.network import Network
 from onefit.ops.table import Operation
 from onefit.types import Shape, is_shape
 
@@ -36,7 +36,7 @@ def write_model(model: Network) -> Node:
     Raises:
         ValueError: A layer that settings do not describe, or that Keras has not.
     """
-    if type(model) not in FACES.values():
+    if model.is_own():
         return own_node(model)
     node = write_graph(model.whole)
     node["config"]["name"] = model.name

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NoReturn, Self, cast
 
 from onefit.description import arguments_of, made_from
 from onefit.models.history import History
-from onefit.networks.network import FACES
 from onefit.spellings import METHODS, keras_keywords
 from onefit.training import evaluation
 from onefit.training.compiled import Compiled
@@ -382,7 +381,7 @@ class Model(Compiled, face="Functional"):
 
         Of a class with its own `__init__`, what that was given.
         """
-        if type(self) not in FACES.values():
+        if self.is_own():
             return {"name": self.name, "trainable": True} | arguments_of(self)
         from onefit.files.keras import config_of
 
@@ -398,7 +397,7 @@ class Model(Compiled, face="Functional"):
             config: What `get_config` gave.
             custom_objects: The classes and functions in it that are your own, by name.
         """
-        if cls not in FACES.values():
+        if cls.is_own():
             return made_from(cls, config)
         from onefit.files.keras import model_from_config
 

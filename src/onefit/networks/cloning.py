@@ -64,7 +64,7 @@ def clone_model(
             "clone_model", f"call_function={call_function!r}", "a function of a layer"
         )
     plain = clone_function is None and call_function is None
-    if type(model) not in FACES.values() and plain:
+    if model.is_own() and plain:
         # Only its class knows how it is made.
         new = type(model).from_config(model.get_config())  # type: ignore[attr-defined]
         new.build_from_config(model.get_build_config())

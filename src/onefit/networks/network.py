@@ -94,8 +94,13 @@ class Network:
         super().__init_subclass__(**kwargs)
         if face is not None:
             FACES[face] = cls
-        elif not cls.__module__.startswith("onefit."):
+        elif cls.is_own():
             OWN_CLASSES[cls.__name__] = cls
+
+    @classmethod
+    def is_own(cls) -> bool:
+        """Whether it is a class of the user's, which alone knows how it is made."""
+        return not cls.__module__.startswith("onefit.")
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """The network, which remembers what it was made with."""
@@ -112,8 +117,7 @@ class Network:
         trainable: bool = True,
     ) -> None:
         self._start()
-        in_keras_style = not type(self).__module__.startswith("onefit.")
-        if inputs is None and outputs is None and in_keras_style:
+        if inputs is None and outputs is None and self.is_own():
             self._body = Body(self, name or snake_case(type(self).__name__))
             self.graph = chain((self._body,), self._body.name)
             self.graph._named = name is not None

@@ -102,6 +102,31 @@ def test_weights_are_those_of_a_plain_fit(name):
     assert float(own.optimizer.iterations) == float(plain.optimizer.iterations) == 13
 
 
+def test_constraints_hold_in_own_steps_and_eager_loops():
+    def constrained(step=None):
+        body = {} if step is None else {"train_step": step}
+        kind = type("Own", (onefit.Sequential,), body) if body else onefit.Sequential
+        dense = layers.Dense(3, kernel_constraint="non_neg")
+        return kind([onefit.Input((4,)), dense, layers.Dense(1)])
+
+    plain, own, loop = constrained(), constrained(taped), constrained()
+    for model in (own, loop):
+        model.set_weights(plain.get_weights())
+    for model in (plain, own):
+        model.compile(optimizers.SGD(0.5), "mse")
+        model.fit(X, Y, epochs=2, batch_size=50, shuffle=False, verbose=0)
+    sgd = optimizers.SGD(0.5)
+    for _ in range(2):
+        with onefit.GradientTape() as tape:
+            loss = ops.mean((loop(X) - Y) ** 2)
+        weights = loop.trainable_variables
+        sgd.apply(tape.gradient(loss, weights), weights)
+    assert np.any(plain.get_weights()[0] == 0)
+    for model in (own, loop):
+        for a, b in zip(plain.get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
 def test_a_fit_is_one_program():
     calls = []
 

@@ -718,7 +718,8 @@ def _put(variables: Tree, new: Tree, but: Collection[int] = ()) -> Tree:
         if i in but:
             leaves[i] = old
         elif isinstance(old, Variable):
-            leaves[i] = old.assign(value)
+            held = value if old.constraint is None else old.constraint(value)
+            leaves[i] = old.assign(held)
     return nest.unflatten(leaves)
 
 

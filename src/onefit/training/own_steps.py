@@ -71,10 +71,6 @@ class Script:
 
     # What a step holds ----------------------------------------------------------------
 
-    def states(self) -> tuple[Tree, ...]:
-        """The states of the optimizers beside the model's."""
-        return tuple(o.state for o in self.optimizers[1:])
-
     @contextlib.contextmanager
     def _holding(
         self, params: Tree, state: Tree, optimizers: list[Tree], sums: Tree
@@ -287,6 +283,14 @@ def own_task(model: "Compiled", batch: Batch) -> OwnTask:
     script = Script(model)
     if _takes_state(model.train_step) and model.optimizer.state is None:
         _settle(model.optimizer, model)
+    for optimizer in script.optimizers:
+        if optimizer.use_ema:
+            raise invalid(
+                type(optimizer).__name__,
+                "use_ema=True in a model with steps of its own",
+                "an optimizer without a moving average",
+                "leave use_ema out, or average in train_step",
+            )
     with model.eagerly():
         script.prepare(jax.tree.map(lambda a: a[:32], batch))
     return OwnTask(

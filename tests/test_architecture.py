@@ -38,12 +38,12 @@ ROOMS = [
     *("networks", "data", "training", "callbacks", "files"),
     *("datasets", "plots", "guide", "models", "preprocessing", "applications"),
     *("interop", "population", "saving", "utils"),
-    *(FACE, "sklearn", "scripts", "cli"),
+    *(FACE, "sklearn", "wrappers", "scripts", "cli"),
 ]
 
 # Rooms that are what their package is: their classes derive from its, so it is imported
 # with them, and `import onefit` imports neither.
-HOMES = {"sklearn": "sklearn", "scripts": "sklearn"}
+HOMES = {"sklearn": "sklearn", "scripts": "sklearn", "wrappers": "sklearn"}
 
 # What a user may not have, or what costs time to import: imported where it is used.
 OPTIONAL = {

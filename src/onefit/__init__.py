@@ -134,7 +134,7 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module("onefit.layers.symbolic").Tensor
     if name in _ABSENT:
         raise AttributeError(f"onefit.{name}: {_ABSENT[name]}.")
-    if name in __all__:
+    if name in __all__ or name == "wrappers":  # scikit-learn comes with it
         return importlib.import_module(f"onefit.{name}")
     raise AttributeError(f"module 'onefit' has no attribute {name!r}")
 

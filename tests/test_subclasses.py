@@ -554,6 +554,18 @@ def test_training_goes_on_from_a_file_where_it_stopped(tmp_path):
     assert one == other
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_onnx_computes_the_same(fitted, name, tmp_path):
+    runtime = pytest.importorskip("onnxruntime")
+    from onefit.interop import onnx
+
+    model = fitted[name]
+    onnx.export(model, tmp_path / "model.onnx")
+    session = runtime.InferenceSession(tmp_path / "model.onnx")
+    (y,) = session.run(None, {session.get_inputs()[0].name: X})
+    np.testing.assert_allclose(y, model.predict(X, verbose=0), atol=1e-5)
+
+
 def test_two_alike_share_one_program():
     def structure(model):
         return jax.tree.structure(model.graph)

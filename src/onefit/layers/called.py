@@ -383,6 +383,11 @@ class Called(Assembled, abstract=True):
             return False
         return True
 
+    def takes_whole(self, index: int) -> bool:
+        """Whether its input of this number was whole numbers when it was called."""
+        kind = self._kinds[index] if index < len(self._kinds) else None
+        return kind is not None and not jnp.issubdtype(kind, jnp.inexact)
+
     def multiplications(self, input_shape: Shapes) -> int:
         """About how many multiplications the forward pass of one example takes.
 

@@ -29,6 +29,7 @@ from onefit.interop.onnx.package import IR, MADE_FOR, onnx
 from onefit.interop.onnx.reader import read, shapes
 from onefit.interop.onnx.tracing import call
 from onefit.layers.base import Layer, where
+from onefit.layers.called import Called
 from onefit.layers.core import InputLayer
 from onefit.layers.normalization import BatchNormalization
 from onefit.models.model import Model
@@ -378,6 +379,8 @@ def _looked_up(graph: Graph, value: int) -> list[bool]:
             lookups += _looked_up(graph, number)
         elif value in sources:
             looks = layer.integers and not dict(node.options).get("reverse")
+            if isinstance(layer, Called):
+                looks = layer.takes_whole(sources.index(value))
             if isinstance(layer, Operations):  # their file says what they take
                 types = list(layer.program.inputs.values())
                 looks = types[sources.index(value)].kind != "f"

@@ -140,7 +140,7 @@ class Model(Compiled, face="Functional"):
 
     def __getattr__(self, name: str) -> NoReturn:
         told = METHODS.get(name)
-        if "graph" not in vars(self) and not name.startswith("__"):
+        if "whole" not in vars(self) and not name.startswith("__"):
             told = (
                 "Its __init__ has not called that of onefit.Model. Write "
                 "super().__init__() as its first line."

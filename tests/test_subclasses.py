@@ -191,7 +191,7 @@ class Always(layers.Dropout):
         return super().call(inputs, training=True)
 
 
-class Wide(layers.Dense):
+class SevenUnits(layers.Dense):
     def __init__(self, **kwargs):
         super().__init__(7, **kwargs)
 
@@ -205,7 +205,7 @@ def test_a_call_over_a_layer_of_the_library_is_honoured():
     twice = Twice(3, kernel_initializer="ones")
     np.testing.assert_array_equal(twice(np.ones((1, 4))), np.full((1, 3), 8.0))
     assert twice.kernel.shape == (4, 3)
-    assert Wide()(X).shape == (40, 7)
+    assert SevenUnits()(X).shape == (40, 7)
     x = np.ones((200, 3), "float32")
     always = Always(0.5)
     assert 0.3 < np.mean(np.asarray(always(x)) == 0) < 0.7

@@ -21,7 +21,7 @@ def cube(x):
     return x**3
 
 
-class Wide(onefit.layers.Dense):
+class WideOne(onefit.layers.Dense):
     units: int = 7
 
 

@@ -655,7 +655,7 @@ def functional(config):
 
 
 def subclassed(config):
-    config.update(class_name="Net", module="keras", registered_name="Own>Net")
+    config.update(class_name="Stranger", module="keras", registered_name="Own>Stranger")
 
 
 def many(config):
@@ -707,7 +707,7 @@ CONFIGS = {
         "shape .* in an example; expected 268,435,456 numbers at most",
     ),
     "functional": (functional, "layer 'input_layer': received None; expected a name"),
-    "a subclass": (subclassed, "received a Net model; expected a Sequential, or a Mo"),
+    "a subclass": (subclassed, "received a Stranger model; expected a Sequential, or a Mo"),
     "too many layers": (many, "received 6,000 layers; expected 2,000 at most"),
     "too deep": (deep, "load_model.*received"),
     "a name of another type": (setting(name=5), "received 5; expected a name"),

@@ -126,7 +126,10 @@ class _Planner:
                 where,
                 received=f"a {name} model" if isinstance(name, str) else "no model",
                 expected="a Sequential, or a Model of inputs and outputs",
-                fix="write the model as one of them, and save it again",
+                fix=f"hand over the class, if it is yours: load_model(path, "
+                f"custom_objects={{{name!r}: ...}})"
+                if isinstance(name, str)
+                else "write the model as one of them, and save it again",
             )
         nodes = settings.get("layers")
         if not isinstance(nodes, list):

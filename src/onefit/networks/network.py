@@ -11,7 +11,7 @@ from onefit import config
 from onefit.config import DTypePolicy
 from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.base import Layer
-from onefit.layers.face import as_shape, no_quantizing
+from onefit.layers.face import as_shape, dtype_name, no_quantizing
 from onefit.layers.passing import current, making
 from onefit.layers.symbolic import Tensor, is_symbolic
 from onefit.networks.architecture import Architecture
@@ -115,8 +115,16 @@ class Network:
         outputs: Tensors | None = None,
         name: str | None = None,
         trainable: bool = True,
+        dtype: Any = None,  # a name, or Keras' config of a policy
     ) -> None:
         self._start()
+        if dtype_name(dtype) not in (None, config.floatx()):
+            raise invalid(
+                type(self).__name__,
+                f"dtype={dtype_name(dtype)!r}",
+                f"{config.floatx()!r}, the type of all layers",
+                "give the layers that compute in another a dtype of their own",
+            )
         if inputs is None and outputs is None and self.is_own():
             self._body = Body(self, name or snake_case(type(self).__name__))
             self.graph = chain((self._body,), self._body.name)

@@ -301,7 +301,9 @@ class Reader:
             module = "keras.optimizers"  # Keras on torch has its own of the same name
         rooms = [ROOMS[m] for m in modules]
         public = ROOMS[module].public() if module in modules else {}
-        own = {name: cls for room in rooms for name, cls in room.own().items()}
+        own: dict[str, type[Description]] = {}
+        if not public or name not in public:
+            own = {name: cls for room in rooms for name, cls in room.own().items()}
         registered = str(node.get("registered_name"))
         for key in (registered, registered.rpartition(">")[2], name):
             cls = self.custom.get(key) or ({} if public else own).get(key)

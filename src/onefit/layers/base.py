@@ -151,6 +151,8 @@ class Layer(Face, Description):
     }
     random: ClassVar[bool] = False
     """Whether `apply` draws random numbers from its key while training."""
+    on_host = False
+    """Whether it works on texts and categories, before the program."""
     always_random = False
     """Whether it draws some also when it does not train."""
     integers: ClassVar[bool] = False

@@ -27,7 +27,7 @@ def on_host(layer: Layer) -> bool:
     """Whether a layer, or one inside it, runs before the program."""
     if isinstance(layer, Graph):
         return any(map(on_host, layer.layers))
-    return bool(getattr(layer, "on_host", False))
+    return layer.on_host
 
 
 def begins_with_text(graph: Architecture) -> bool:
@@ -101,7 +101,7 @@ def _looked(layer: Layer, x: Tree, options: dict[str, Any]) -> Tree:
     if isinstance(layer, InputLayer):
         layer.output_shape(batch_shape(x))  # refuses what does not fit
         return x
-    if getattr(layer, "on_host", False):
+    if layer.on_host:
         return layer.look(x)  # type: ignore[attr-defined]
     return jax.tree.map(np.asarray, layer(x, **options))
 

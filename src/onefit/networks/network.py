@@ -309,7 +309,9 @@ class Network:
     def layers(self) -> list[Any]:  # a Layer, with attributes of its own; a Network
         """The layers, in order; a model inside is one of them."""
         parts = self.whole.layers if self._body is None else layers_of(self._body)
-        return [getattr(layer, "face", layer) for layer in parts]
+        return [
+            layer.face if isinstance(layer, Architecture) else layer for layer in parts
+        ]
 
     def _hold(self) -> None:
         """Tells the graph whose it is, for networks that have it as a layer."""

@@ -95,14 +95,24 @@ class Registry:
     def __init__(self, kind: str, room: str) -> None:
         self.kind, self.room = kind, room
         self._known: dict[str, Any] = {}
+        self._defined: dict[tuple[str, str], Any] = {}
 
     def add(self, *objects: Any, **aliases: Any) -> None:
         """Registers classes and functions by their names, others by keyword."""
         for obj in objects:
             self._known[obj.__name__] = obj
             if isinstance(obj, type):
+                self._defined[obj.__module__, obj.__name__] = obj
                 self._known[snake_case(obj.__name__)] = obj
         self._known |= aliases
+
+    def defined(self, module: object, name: str) -> Any:
+        """The class of a name that a module has defined, or None.
+
+        Files name the module, so that of two classes of one name the right one is found
+        (`__main__` is None there).
+        """
+        return self._defined.get((str(module or "__main__"), name))
 
     def names(self) -> list[str]:
         """Every name that `get` takes."""

@@ -306,7 +306,8 @@ class Reader:
             own = {name: cls for room in rooms for name, cls in room.own().items()}
         registered = str(node.get("registered_name"))
         for key in (registered, registered.rpartition(">")[2], name):
-            cls = self.custom.get(key) or ({} if public else own).get(key)
+            here = [room.registry.defined(module, key) for room in rooms if not public]
+            cls = self.custom.get(key) or next(filter(None, here), own.get(key))
             if cls is not None and any(_is(cls, room.base) for room in rooms):
                 return cls
         if name == "Lambda":
@@ -440,7 +441,9 @@ class Reader:
             return None
         registered = str(node.get("registered_name") or name)
         for key in (registered, name):
-            cls = lookup(key, self.custom) or OWN_CLASSES.get(key)
+            cls = lookup(key, self.custom) or OWN_CLASSES.get(
+                (node.get("module") or "__main__", key), OWN_CLASSES.get(("", key))
+            )
             known = isinstance(cls, type) and issubclass(cls, Network)
             if known and isinstance(settings, dict):
                 model = self._of_own(cls, dict(settings), f"{where}, {name}")

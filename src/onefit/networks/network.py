@@ -44,8 +44,8 @@ from onefit.variables import Variable
 
 __all__ = ["FACES", "OWN_CLASSES", "Network"]
 
-OWN_CLASSES: dict[str, type["Network"]] = {}
-"""The classes of networks that a program has written itself, by their names."""
+OWN_CLASSES: dict[tuple[str, str], type["Network"]] = {}
+"""The classes of networks that a program has written itself, by module and name."""
 
 FACES: dict[str, type["Network"]] = {}
 """The classes that people hold, by Keras' names for them in files.
@@ -95,7 +95,8 @@ class Network:
         if face is not None:
             FACES[face] = cls
         elif cls.is_own():
-            OWN_CLASSES[cls.__name__] = cls
+            OWN_CLASSES[cls.__module__, cls.__name__] = cls
+            OWN_CLASSES["", cls.__name__] = cls  # the last one of the name
 
     @classmethod
     def is_own(cls) -> bool:

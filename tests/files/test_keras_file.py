@@ -707,7 +707,10 @@ CONFIGS = {
         "shape .* in an example; expected 268,435,456 numbers at most",
     ),
     "functional": (functional, "layer 'input_layer': received None; expected a name"),
-    "a subclass": (subclassed, "received a Stranger model; expected a Sequential, or a Mo"),
+    "a subclass": (
+        subclassed,
+        "received a Stranger model; expected a Sequential, or a Mo",
+    ),
     "too many layers": (many, "received 6,000 layers; expected 2,000 at most"),
     "too deep": (deep, "load_model.*received"),
     "a name of another type": (setting(name=5), "received 5; expected a name"),

@@ -140,5 +140,8 @@ def test_numbers(family):
 
 def test_every_layer_has_been_there():
     public = (getattr(onefit.layers, name) for name in onefit.layers.__all__)
-    names = {cls.__name__ for cls in public if isinstance(cls, type)} - {"Layer"}
+    kinds = {cls for cls in public if isinstance(cls, type)}
+    # Layers of texts and categories are in layers/test_host.py; the others no rows.
+    names = {cls.__name__ for cls in kinds if not getattr(cls, "on_host", False)}
+    names -= {"Layer", "InputSpec", "Wrapper"}
     assert names == {row.layer for rows in FAMILIES.values() for row in rows}

@@ -211,9 +211,10 @@ def test_what_is_refused():
             ValueError, match=rf"received .*\.{name}; expected one of Ba"
         ):
             fit(network(), X, Y, callbacks=[callback], verbose=0)
-    theirs = keras.Sequential([keras.Input((4,)), keras.layers.Discretization(
-        bin_boundaries=[0.0])])  # fmt: skip
-    with pytest.raises(ValueError, match=r"Unknown layer 'Discretization'"):
+    theirs = keras.Sequential(
+        [keras.Input((8, 8, 3)), keras.layers.RandomPerspective()]
+    )
+    with pytest.raises(ValueError, match=r"Unknown layer 'RandomPerspective'"):
         from_keras(theirs)
     with pytest.raises(ValueError, match=r"received the model 'sequential', which has"):
         to_keras(Sequential([layers.Dense(1)]))

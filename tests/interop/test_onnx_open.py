@@ -155,7 +155,7 @@ KNOWN_SIZE = {
     "AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveAveragePooling3D",
     "AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D",
     "AveragePooling3D", "CenterCrop", "Dot", "EinsumDense", "MaxPooling2D",
-    "RandomCrop", "Resizing", "UpSampling2D",
+    "RandomCrop", "Resizing", "STFTSpectrogram", "UpSampling2D",
 }  # fmt: skip
 
 

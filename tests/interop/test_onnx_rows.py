@@ -27,8 +27,8 @@ PLUMBING = {
     "Shape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze",
 }  # fmt: skip
 
-# An Input is the graph's own; nothing is called for it. The others are refused: ONNX has
-# no such transform, no search in a list, and no angle.
+# An Input is the graph's own; nothing is called for it. The others are refused: ONNX
+# has no such transform, no search in a list, and no angle.
 WITHOUT = {"InputLayer", "Discretization", "MelSpectrogram"}
 rows = [
     row

@@ -96,26 +96,26 @@ def test_input_specs_are_kept_to(spec, good, bad):
     assert ours == theirs
 
 
-class Twice(layers.Wrapper):
+class TwiceAround(layers.Wrapper):
     def call(self, inputs):
         return self.layer(self.layer(inputs))
 
 
 def test_a_wrapper_trains_what_is_inside():
     x = onefit.Input((3,))
-    model = onefit.Model(x, Twice(layers.Dense(3))(x))
+    model = onefit.Model(x, TwiceAround(layers.Dense(3))(x))
     assert model.count_params() == 12
     model.compile("sgd", "mse")
     before = model.get_weights()[0]
     model.fit(A, B, verbose=0)
     assert (model.get_weights()[0] != before).any()
-    with pytest.raises(TypeError, match="Twice: received 3; expected a layer"):
-        Twice(3)
+    with pytest.raises(TypeError, match="TwiceAround: received 3; expected a layer"):
+        TwiceAround(3)
 
 
 def test_a_wrapper_has_a_config():
-    wrapper = Twice(layers.Dense(3, activation="relu"), name="twice")
+    wrapper = TwiceAround(layers.Dense(3, activation="relu"), name="twice")
     config = json.loads(json.dumps(wrapper.get_config()))
-    again = Twice.from_config(config)
+    again = TwiceAround.from_config(config)
     assert (again.name, again.layer.units) == ("twice", 3)
     assert again.get_config() == wrapper.get_config()

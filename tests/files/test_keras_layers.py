@@ -24,8 +24,16 @@ OPERATIONS = {"Arithmetic", "Absolute", "GetItem"}
 UNLIKE = {"RandomCrop", "SpectralNormalization"}
 
 
+# What Keras cannot call on an Input: it calls the result part of a cycle.
+BROKEN = {"Equalization"}
+
+
 def in_files(row: Row) -> bool:
-    return row.config and (row.oracle or row.layer in OPERATIONS | UNLIKE)
+    return (
+        row.config
+        and row.layer not in BROKEN
+        and (row.oracle or row.layer in OPERATIONS | UNLIKE)
+    )
 
 
 def plain(config):

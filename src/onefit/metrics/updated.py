@@ -25,12 +25,13 @@ class Updated(Metric, abstract=True):
     gives the number, and `reset_state()`, if it is written, sets them back. Inside a
     program the three read and write the program's own arrays.
 
+    >>> from onefit import ops
     >>> class Largest(onefit.metrics.Metric):
     ...     def __init__(self, name="largest", **kwargs):
     ...         super().__init__(name=name, **kwargs)
     ...         self.best = self.add_weight(name="best", initializer="zeros")
     ...     def update_state(self, y_true, y_pred, sample_weight=None):
-    ...         self.best.assign(jnp.maximum(self.best, jnp.max(y_pred)))
+    ...         self.best.assign(ops.maximum(self.best, ops.max(y_pred)))
     ...     def result(self):
     ...         return self.best
     >>> metric = Largest()

@@ -47,7 +47,7 @@ __all__ = [
     "frozen",
     "number",
 ]
-__all__ += ["made_from", "off", "setting", "settings"]
+__all__ += ["is_bare", "made_from", "off", "setting", "settings"]
 
 Made = TypeVar("Made", bound=Any)
 
@@ -409,6 +409,18 @@ class DescriptionType(type):
         if cls.in_keras_style:
             object.__setattr__(obj, "_made_with", (args, kwargs))
         return obj
+
+
+def is_bare(cls: type, style: type, root: type) -> bool:
+    """Whether a class in Keras' style has none of the library's as its base.
+
+    Args:
+        cls: The class.
+        style: The base that makes its kind pure.
+        root: What all of its kind derive from.
+    """
+    own = (base for base in cls.__mro__ if not issubclass(base, style))
+    return next(base for base in own if issubclass(base, root)) is root
 
 
 @dataclass_transform(field_specifiers=(setting, number))

@@ -1,11 +1,11 @@
 """What is in the attributes of an object in Keras' style, also in lists and dicts."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from onefit.variables import Variable
 
-__all__ = ["contents", "state_of"]
+__all__ = ["contents", "named_once", "state_of", "variables_in"]
 
 
 def contents(obj: object, but: Collection[str] = ()) -> Iterator[tuple[str, Any]]:
@@ -44,3 +44,39 @@ def state_of(value: Any) -> Variable | None:
         return value
     state = vars(value).get("state") if hasattr(value, "__dict__") else None
     return state if isinstance(state, Variable) else None
+
+
+def variables_in(
+    added: Iterable[Variable], found: Iterable[tuple[str, Any]]
+) -> list[tuple[str, Variable]]:
+    """The variables that an object has, each once, with their names.
+
+    Args:
+        added: Those that it has made, in order; one without a name has its attribute's.
+        found: What its attributes hold, as `contents` gives it.
+    """
+    named = {id(variable): (variable.name, variable) for variable in added}
+    for name, value in found:
+        variable = state_of(value)
+        if variable is None:
+            continue
+        known = named.get(id(variable))
+        if known is None or known[0] == "variable":
+            named[id(variable)] = name, variable
+    return list(named.values())
+
+
+def named_once(pairs: Iterable[tuple[str, Variable]]) -> list[tuple[str, Variable]]:
+    """The same pairs, with numbers behind names that have been there.
+
+    >>> [name for name, _ in named_once([("w", None), ("w", None), ("b", None)])]
+    ['w', 'w_1', 'b']
+    """
+    named: dict[str, Variable] = {}
+    for name, variable in pairs:
+        free, number = name, 0
+        while free in named:
+            number += 1
+            free = f"{name}_{number}"
+        named[free] = variable
+    return list(named.items())

@@ -11,7 +11,7 @@ from onefit import config
 from onefit.types import Array, Config, Shapes, Tree, is_shape
 from onefit.variables import Variable
 
-__all__ = ["Arrangement", "arranged", "shapes_of"]
+__all__ = ["Arrangement", "arranged", "by_numbers", "shapes_of"]
 
 _ARRAY = "an array"
 
@@ -61,10 +61,22 @@ def arranged(
 def shapes_of(
     function: Callable[[Tree], Tree],
     input_shape: Shapes,
-    kinds: tuple[Any, ...],
+    kinds: tuple[Any, ...] = (),
+    look: Callable[[Callable[[Tree], Tree], Tree], Tree] = jax.eval_shape,
     once: bool = False,
 ) -> Shapes:
-    """The shapes that a function gives, by tracing it; open sizes stay open."""
+    """The shapes that a function gives, by abstract evaluation: nothing is computed.
+
+    Each open size is traced as two different numbers, one after the other; an output
+    size that follows the number is open too.
+
+    Args:
+        function: A function of the inputs.
+        input_shape: Their shapes.
+        kinds: Their types; floats by default.
+        look: Evaluates the function on stand-ins.
+        once: Whether one of the two numbers is enough, as only the looking counts.
+    """
 
     def sizes(open_size: int) -> Tree:
         leaves, nest = jax.tree.flatten(input_shape, is_leaf=is_shape)
@@ -75,10 +87,7 @@ def shapes_of(
             )
             for shape, kind in zip(leaves, known, strict=True)
         ]
-        x = nest.unflatten(x)
-        if jax.config.jax_disable_jit:  # operation by operation, as with run_eagerly
-            return function(jax.tree.map(lambda a: jnp.ones(a.shape, a.dtype), x))
-        return jax.eval_shape(function, x)
+        return look(function, nest.unflatten(x))
 
     one = sizes(97)
     other = one if once else sizes(89)
@@ -89,6 +98,13 @@ def shapes_of(
         one,
         other,
     )
+
+
+def by_numbers(function: Callable[[Tree], Tree], x: Tree) -> Tree:
+    """As `jax.eval_shape`, but of numbers where `run_eagerly` asks for them."""
+    if jax.config.jax_disable_jit:
+        return function(jax.tree.map(lambda a: jnp.ones(a.shape, a.dtype), x))
+    return jax.eval_shape(function, x)
 
 
 def _number_type(kind: Any) -> jnp.dtype:

@@ -15,7 +15,7 @@ from onefit.initializers import Initializer
 from onefit.layers.base import Layer, Weights, where
 from onefit.layers.face import Gathered
 from onefit.layers.passing import making
-from onefit.members import contents, state_of
+from onefit.members import contents, named_once, variables_in
 from onefit.slots import is_held, put
 from onefit.types import (
     Array,
@@ -90,7 +90,6 @@ class Assembled(Layer, abstract=True):
             for part in (*own, *(layer for _, layer in self._inner())):
                 part.trainable = value
         object.__setattr__(self, name, value)
-        self.__dict__.pop("_known_", None)
 
     def add_weight(
         self,
@@ -153,26 +152,8 @@ class Assembled(Layer, abstract=True):
 
     def _own_variables(self) -> list[tuple[str, Variable]]:
         """The layer's own variables with their names, the trainable ones first."""
-        found = [(v.name, v) for v in self._added]
-        known = {id(v) for v in self._added}
-        for name, value in self._contents():
-            variable = state_of(value)
-            if variable is not None and id(variable) not in known:
-                known.add(id(variable))
-                found.append((name, variable))
-            elif variable is not None:
-                found = [
-                    (name if v is variable and n == "variable" else n, v)
-                    for n, v in found
-                ]
-        named: dict[str, Variable] = {}
-        for name, variable in sorted(found, key=lambda pair: not pair[1].trainable):
-            free, number = name, 0
-            while free in named:
-                number += 1
-                free = f"{name}_{number}"
-            named[free] = variable
-        return list(named.items())
+        found = variables_in(self._added, self._contents())
+        return named_once(sorted(found, key=lambda pair: not pair[1].trainable))
 
     def _inner(self) -> list[tuple[str, Layer]]:
         """The layers in its attributes, with the names that lead to them."""
@@ -196,8 +177,7 @@ class Assembled(Layer, abstract=True):
                 met.add(id(variable))
                 yield Member(path, variable, name)
         for name, layer in self._inner():
-            plain = getattr(layer, "plain_layers", lambda one=layer: [one])()
-            for i, one in enumerate(plain):
+            for i, one in enumerate(layer.plain_layers()):
                 inside = f"{path}{name}/" + (f"{i}/" if one is not layer else "")
                 if isinstance(one, Assembled):
                     yield from one._members(inside, met)
@@ -213,7 +193,7 @@ class Assembled(Layer, abstract=True):
         met.add(id(self))
         yield self
         for _, layer in self._inner():
-            for one in getattr(layer, "plain_layers", lambda one=layer: [one])():
+            for one in layer.plain_layers():
                 if isinstance(one, Assembled):
                     yield from one._assembled(met)
 
@@ -252,10 +232,7 @@ class Assembled(Layer, abstract=True):
             if isinstance(member.holder, Variable):
                 member.holder._write(own)
             else:
-                slot = member.holder._weights
-                slot.store(
-                    *({n: own[n] for n in part} for part in (slot.params, slot.state))
-                )
+                member.holder._weights.store(own, own)
 
     def holders(self) -> list[object]:
         return [m.holder for m in self._settled()]
@@ -272,14 +249,14 @@ class Assembled(Layer, abstract=True):
                 put(holder, value)
 
     def pairs(self, params: Params, state: State) -> list[tuple[object, Any]]:
-        found = []
+        found, every = [], params | state
         for member in self._settled():
-            if isinstance(member.holder, Variable):
-                found.append((member.holder, member.own(params | state)))
-            else:
-                own = member.holder._weights.copy()
-                own.store(member.own(params), member.own(state))
-                found.append((member.holder, own))
+            own = member.own(every)
+            if isinstance(member.holder, Layer):
+                slot = member.holder._weights.copy()
+                slot.store(own, own)
+                own = slot
+            found.append((member.holder, own))
         return found
 
     @contextlib.contextmanager

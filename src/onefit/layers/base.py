@@ -13,6 +13,7 @@ from jax.core import Tracer
 from onefit import config
 from onefit.description import Description, setting
 from onefit.errors import invalid, mistyped, unknown
+from onefit.layers.arguments import shapes_of
 from onefit.layers.face import HALVES, Face, Weights, as_shape, dtype_name
 from onefit.layers.passing import current
 from onefit.layers.symbolic import Call, Tensor, is_symbolic, way_to
@@ -443,6 +444,10 @@ class Layer(Face, Description):
         """As the layer itself, called."""
         return self(*inputs, **options)
 
+    def plain_layers(self) -> "list[Layer]":
+        """The layers that are no graphs, those of graphs inside in their place."""
+        return [self]
+
     # In the call of a layer around it -------------------------------------------------
 
     def begin(self, input_shape: Shapes) -> None:
@@ -619,31 +624,13 @@ def traced_output_shape(layer: Layer, input_shape: Shapes) -> Shapes:
     Each open size is traced as two different numbers, one after the other; an output
     size that follows the number is open too.
     """
-    one, other = _sizes(layer, input_shape, 97), _sizes(layer, input_shape, 89)
-    return jax.tree.map(
-        lambda a, b: tuple(
-            size if size == same else None
-            for size, same in zip(a.shape, b.shape, strict=True)
-        ),
-        one,
-        other,
-    )
-
-
-def _sizes(layer: Layer, input_shape: Shapes, open_size: int) -> Tree:
-    """The outputs, abstractly, with every open size taken as this number."""
-
-    def fill(shape: Shape) -> jax.ShapeDtypeStruct:
-        sizes = tuple(open_size if size is None else size for size in shape)
-        return jax.ShapeDtypeStruct(sizes, jnp.dtype(config.floatx()))
 
     def forward(x: Tree) -> Tree:
         params, state = layer.fresh(np.random.default_rng(0), input_shape)
         key = jax.random.key(0) if layer.random else None
         return layer.apply(params, state, x, training=False, key=key)[0]
 
-    x = jax.tree.map(fill, input_shape, is_leaf=is_shape)
-    return jax.eval_shape(forward, x)
+    return shapes_of(forward, input_shape)
 
 
 def where(layer: Layer) -> str:

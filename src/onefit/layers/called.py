@@ -16,9 +16,9 @@ import jax
 import jax.numpy as jnp
 
 from onefit import config, regularizers
-from onefit.description import setting
+from onefit.description import frozen, is_bare, setting
 from onefit.errors import invalid
-from onefit.layers.arguments import Arrangement, arranged, shapes_of
+from onefit.layers.arguments import Arrangement, arranged, by_numbers, shapes_of
 from onefit.layers.assembled import Assembled
 from onefit.layers.base import Layer, Outcome, Weights, where
 from onefit.layers.face import as_shape
@@ -116,15 +116,14 @@ class Called(Assembled, abstract=True):
     _unseen = Layer._unseen | {
         "shapes",
         *("_shape", "_depth", "_rng", "_complete", "_partly", "_draws", "_kinds"),
-        "_known_",
+        "_known",
     }
     _internal = Assembled._internal | _unseen
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(abstract, **kwargs)
         cls.in_keras_style = True
-        own = (base for base in cls.__mro__ if not issubclass(base, Assembled))
-        cls._bare = next(base for base in own if issubclass(base, Layer)) is Layer
+        cls._bare = is_bare(cls, Assembled, Layer)
         if "build" in vars(cls):
             cls.build = _building(cls.build)
 
@@ -313,12 +312,24 @@ class Called(Assembled, abstract=True):
         options = options or {}
         if not self._complete:
             self._complete_for(input_shape, options)
-        key = input_shape, options.get("arrangement"), self._kinds
-        if key not in self._known:
-            self._known[key] = shapes_of(
-                lambda x: self._abstract(x, False, options), input_shape, self._kinds
-            )
-        return self._known[key]
+        # By what it is made of now: an attribute may have changed.
+        key = frozen(self, {}), input_shape, options.get("arrangement"), self._kinds
+        known = self.__dict__.setdefault("_known", {})
+        if key not in known:
+            known[key] = self._shapes(input_shape, False, options)
+        return known[key]
+
+    def _shapes(
+        self, input_shape: Shapes, training: bool, options: Config, once: bool = False
+    ) -> Shapes:
+        """The output's shapes, by running `call` on stand-ins."""
+
+        def forward(x: Tree) -> Tree:
+            slot, key = self.inner_slot(), jax.random.key(0)
+            given = {"training": training, "key": key} | options
+            return self.forward(slot.params, slot.state, x, **given).output
+
+        return shapes_of(forward, input_shape, self._kinds, by_numbers, once)
 
     def begin(self, input_shape: Shapes, options: Config | None = None) -> None:
         """Runs `build` for these shapes of the inputs, if it has not run."""
@@ -337,14 +348,14 @@ class Called(Assembled, abstract=True):
             names = {f"{name}_shape": value for name, value in given.items()}
         taken = self.parameters_of_build()
         by_name = {name: names[name] for name in names if name in taken}
-        object.__setattr__(self, "_partly", True)
+        self._partly = True
         try:
             if by_name:
                 self.build(**by_name)
             else:
                 self.build(shape)
         finally:
-            object.__setattr__(self, "_partly", False)
+            self._partly = False
 
     def parameters_of_build(self) -> set[str]:
         """What `build` can be given by name."""
@@ -355,25 +366,9 @@ class Called(Assembled, abstract=True):
         with making():
             self.begin(input_shape, options)
         for training in (False, True):
-            shapes_of(
-                lambda x, on=training: self._abstract(x, on, options),
-                input_shape,
-                self._kinds,
-                once=True,
-            )
+            self._shapes(input_shape, training, options, once=True)
         for layer in self._assembled():
             layer._complete = True
-
-    def _abstract(self, x: Tree, training: bool, options: Config) -> Tree:
-        slot, key = self.inner_slot(), jax.random.key(0)
-        return self.forward(
-            slot.params, slot.state, x, training=training, key=key, **options
-        ).output
-
-    @property
-    def _known(self) -> dict[Any, Shapes]:
-        """The output's shapes that were found, until an attribute changes."""
-        return self.__dict__.setdefault("_known_", {})
 
     def _needs_one(self) -> bool:
         """Whether `call` can be called with one input."""

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from onefit import initializers
-from onefit.members import contents, state_of
+from onefit.description import is_bare
+from onefit.members import contents, named_once, variables_in
 from onefit.metrics.base import Metric, MetricState, as_array
 from onefit.slots import holding
 from onefit.types import Array
@@ -50,8 +51,7 @@ class Updated(Metric, abstract=True):
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(abstract, **kwargs)
         cls.in_keras_style = True
-        own = (base for base in cls.__mro__ if not issubclass(base, Updated))
-        cls._bare = next(base for base in own if issubclass(base, Metric)) is Metric
+        cls._bare = is_bare(cls, Updated, Metric)
 
     def add_weight(
         self,
@@ -85,21 +85,8 @@ class Updated(Metric, abstract=True):
 
     def _variables(self) -> dict[str, Variable]:
         """The metric's own variables, by name."""
-        listed = [(variable.name, variable) for variable in self._added]
-        known = {id(variable) for variable in self._added}
-        for name, value in contents(self, self._own):
-            variable = state_of(value)
-            if variable is not None and id(variable) not in known:
-                known.add(id(variable))
-                listed.append((name, variable))
-        named: dict[str, Variable] = {}
-        for name, variable in listed:
-            free, number = name, 0
-            while free in named:
-                number += 1
-                free = f"{name}_{number}"
-            named[free] = variable
-        return named
+        found = variables_in(self._added, contents(self, self._own))
+        return dict(named_once(found))
 
     def _holders(self, path: str = "") -> Iterator[tuple[str, Metric | Variable]]:
         """What keeps its state: its base's sums, its variables, the metrics in it."""

@@ -93,11 +93,7 @@ class Architecture(Layer, abstract=True):
 
     def plain_layers(self) -> list[Layer]:
         """The layers, those of graphs inside it in their place."""
-        inner = [
-            layer.plain_layers() if isinstance(layer, Architecture) else [layer]
-            for layer in self.layers
-        ]
-        return [layer for layers in inner for layer in layers]
+        return [plain for layer in self.layers for plain in layer.plain_layers()]
 
     @property
     def batch_size(self) -> int | None:

@@ -175,13 +175,13 @@ def _each_once(graph: Graph) -> Graph:
     inside), those models' own calls take the place of the calls of the models: the
     shared layer has one set of weights, hence one place.
     """
-    plain = [id(p) for layer in graph.layers for p in _plain(layer)]
+    plain = [id(p) for layer in graph.layers for p in layer.plain_layers()]
     twice = {p for p in plain if plain.count(p) > 1}
     if not twice:
         return graph
 
     def shares(layer: Graph) -> bool:
-        return bool(twice & {id(p) for p in _plain(layer)})
+        return bool(twice & {id(p) for p in layer.plain_layers()})
 
     return _each_once(inlined(graph, shares))
 
@@ -224,10 +224,6 @@ def inlined(graph: Graph, apart: Callable[[Graph], bool]) -> Graph:
     return graph.replace(
         layers=tuple(layers), nodes=tuple(nodes), outputs=unwrap_single(ends)
     )
-
-
-def _plain(layer: Layer) -> list[Layer]:
-    return layer.plain_layers() if isinstance(layer, Graph) else [layer]
 
 
 def _sources(call: Call) -> list[Tensor]:

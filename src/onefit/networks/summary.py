@@ -108,15 +108,6 @@ def summary(
 # What there is ------------------------------------------------------------------------
 
 
-def _plain_layers(layer: Layer) -> Iterator[Layer]:
-    """The layers that are no graphs, inside and out."""
-    if isinstance(layer, Graph):
-        for inner in layer.layers:
-            yield from _plain_layers(inner)
-    else:
-        yield layer
-
-
 def _arrays(tree: Tree) -> Iterator[Array]:
     """The arrays of nested dicts in Keras' order (jax would sort them by name)."""
     if isinstance(tree, dict | tuple | list):
@@ -128,13 +119,13 @@ def _arrays(tree: Tree) -> Iterator[Array]:
 
 def _weights(layer: Layer) -> list[Array]:
     """The weights that exist, each once, even if two graphs share a layer."""
-    slots = [plain.slot for plain in _plain_layers(layer) if plain.built]
+    slots = [plain.slot for plain in layer.plain_layers() if plain.built]
     return _unique(w for slot in slots for w in _arrays((slot.params, slot.state)))
 
 
 def _free(layer: Layer) -> list[Array]:
     """The weights that training changes."""
-    built = [plain for plain in _plain_layers(layer) if plain.built]
+    built = [plain for plain in layer.plain_layers() if plain.built]
     return _unique(w for one in built for w in _arrays(one.free(one.slot.params)))
 
 
@@ -258,7 +249,7 @@ def _counts(graph: Graph) -> list[str]:
 
 
 def _shown_trainable(layer: Layer) -> str:
-    flags = {plain.trainable for plain in _plain_layers(layer) if _weights(plain)}
+    flags = {plain.trainable for plain in layer.plain_layers() if _weights(plain)}
     if not flags:
         return "-"
     return "partly" if len(flags) == 2 else "Y" if flags.pop() else "N"

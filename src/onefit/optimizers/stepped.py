@@ -12,6 +12,7 @@ import numpy as np
 from jax.core import Tracer
 
 from onefit import config, initializers
+from onefit.description import is_bare
 from onefit.errors import invalid
 from onefit.optimizers.base import KeyPath, Optimizer
 from onefit.optimizers.rules import Rule
@@ -82,10 +83,7 @@ class Stepped(Optimizer, abstract=True):
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(abstract, **kwargs)
         cls.in_keras_style = True
-        own = (base for base in cls.__mro__ if not issubclass(base, Stepped))
-        cls._bare = next(base for base in own if issubclass(base, Optimizer)) is (
-            Optimizer
-        )
+        cls._bare = is_bare(cls, Stepped, Optimizer)
         for name in ("apply", "apply_gradients", "stateless_apply"):
             if name in vars(cls):
                 raise invalid(

@@ -2,6 +2,7 @@
 
 import pytest
 
+import onefit
 from onefit.description import Description
 from onefit.registry import Registry, snake_case
 
@@ -86,3 +87,13 @@ def test_snake_case_is_that_of_keras():
     assert len(names) > 200
     wrong = {n: snake_case(n) for n in names if snake_case(n) != to_snake_case(n)}
     assert wrong == {}
+
+
+def test_a_name_of_the_library_stays_the_library_s():
+    """A class of a program may be called Dense; a config that says Dense is ours."""
+    from onefit.layers.base import layers
+
+    own = type("Dense", (onefit.layers.Dense,), {"__module__": "program"})
+    found = layers.get({"class_name": "Dense", "config": {"units": 2}})
+    assert type(found) is onefit.layers.Dense
+    assert layers.defined("program", "Dense") is own

@@ -100,11 +100,17 @@ class Registry:
     def add(self, *objects: Any, **aliases: Any) -> None:
         """Registers classes and functions by their names, others by keyword."""
         for obj in objects:
-            self._known[obj.__name__] = obj
+            names = [obj.__name__]
             if isinstance(obj, type):
                 self._defined[obj.__module__, obj.__name__] = obj
-                self._known[snake_case(obj.__name__)] = obj
+                names.append(snake_case(obj.__name__))
+            self._known |= {name: obj for name in names if self._is_free(name, obj)}
         self._known |= aliases
+
+    def _is_free(self, name: str, obj: Any) -> bool:
+        """Whether a thing may have this name: the library's stay the library's."""
+        known = self._known.get(name)
+        return _is_ours(obj) or known is None or not _is_ours(known)
 
     def defined(self, module: object, name: str) -> Any:
         """The class of a name that a module has defined, or None.
@@ -171,3 +177,8 @@ class Registry:
         if found is None:
             raise unknown(self.kind, name, self._known, f"dir({self.room})")
         return found
+
+
+def _is_ours(obj: Any) -> bool:
+    """Whether the library has defined a class or a function."""
+    return str(getattr(obj, "__module__", "")).startswith("onefit.")

@@ -18,6 +18,12 @@ X = rng.normal(size=(40, 4)).astype("float32")
 Y = (X[:, :1] * X[:, 1:2]).astype("float32")
 
 
+@pytest.fixture(autouse=True)
+def repeatable():
+    """The same first weights and draws in each run."""
+    onefit.config.set_random_seed(0)
+
+
 class Linear(layers.Layer):
     """Weights made in build, a count that is no weight, settings in get_config."""
 
@@ -758,3 +764,29 @@ def test_a_model_that_was_not_begun_or_has_no_call_says_so():
         Forgot().predict(X)
     with pytest.raises(ValueError, match="a call of a model whose class says nothing"):
         Silent()(X)
+
+
+def test_attributes_of_ones_own_stay_and_errors_name_the_class_people_wrote():
+    class Shaped(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.shapes, self.kind = [1, 2], "mine"
+            self.dense = layers.Dense(2)
+
+        def call(self, x):
+            return self.dense(x)
+
+    layer = Shaped()
+    layer(X)
+    assert (layer.shapes, layer.kind) == ([1, 2], "mine")
+
+    class Asking(onefit.Model):
+        def call(self, x):
+            return x if ops.sum(x) > 0 else -x
+
+    with pytest.raises(TypeError, match=r"^Asking 'asking': received Python code"):
+        Asking()(X)
+    net = Net(3)
+    net.compile("sgd", "mse")
+    net.build((None, 4))
+    assert "Net 'net'" in str(net.trace(X[:2], Y[:2]))

@@ -134,7 +134,7 @@ def probe(
     layers = [
         Responses(
             str(layer.name),
-            type(layer).__name__,
+            layer._class_name,
             _activation(shown),
             _facts(shown),
             *numbers,

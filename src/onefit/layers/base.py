@@ -444,6 +444,11 @@ class Layer(Face, Description):
         """As the layer itself, called."""
         return self(*inputs, **options)
 
+    @property
+    def _class_name(self) -> str:
+        """The name of the class that people wrote."""
+        return type(self).__name__
+
     def plain_layers(self) -> "list[Layer]":
         """The layers that are no graphs, those of graphs inside in their place."""
         return [self]
@@ -635,5 +640,5 @@ def traced_output_shape(layer: Layer, input_shape: Shapes) -> Shapes:
 
 def where(layer: Layer) -> str:
     """How an error names a layer: `Dense 'hidden'`."""
-    kind = type(layer).__name__
+    kind = layer._class_name
     return kind if layer.name is None else f"{kind} {layer.name!r}"  # no names inside

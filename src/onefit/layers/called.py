@@ -111,10 +111,10 @@ class Called(Assembled, abstract=True):
     _partly: ClassVar[bool] = False  # whether a build is to leave inner layers alone
     _draws: ClassVar[frozenset[bool]] = frozenset()  # in which modes it is random
     _kinds: ClassVar[tuple[Any, ...]] = ()  # the types of the last inputs
-    shapes: ClassVar[dict[int, Shapes]] = {}
+    _given_shapes: ClassVar[dict[int, Shapes]] = {}
     """The shape of what each inner layer gave first, by its `id`."""
     _unseen = Layer._unseen | {
-        "shapes",
+        "_given_shapes",
         *("_shape", "_depth", "_rng", "_complete", "_partly", "_draws", "_kinds"),
         "_known",
     }
@@ -191,7 +191,7 @@ class Called(Assembled, abstract=True):
             y, steps = self._called(run, x, mask, arrangement)
             after = self.inner_slot().state
         if run.building:
-            self.shapes = run.shapes
+            self._given_shapes = run.shapes
             self._draws |= {training} if drawn else set()
             self._refuse_strangers(run)
         penalty = sum(run.penalties, start=0.0)

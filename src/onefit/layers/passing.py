@@ -100,7 +100,8 @@ def _line(error: BaseException) -> str:
     if not own:
         return "inside the library"
     last = own[-1]
-    return f"in line {last.lineno} of {os.path.basename(last.filename)}: {last.line}"
+    text = f": {last.line}" if last.line else ""  # there is none of what was typed in
+    return f"in line {last.lineno} of {os.path.basename(last.filename)}{text}"
 
 
 _LIBRARIES = (
@@ -178,7 +179,7 @@ class Pass:
         """The error for a layer with weights that is no part of the one that calls."""
         return invalid(
             self.where,
-            f"a call of {type(layer).__name__} {layer.name!r}, which is no part of it",
+            f"a call of {layer._class_name} {layer.name!r}, which is no part of it",
             "layers that are its attributes, so that their weights are its own",
             "make it in __init__: self.dense = Dense(3)",
         )

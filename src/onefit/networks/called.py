@@ -46,6 +46,10 @@ class Body(Called, abstract=True):
         super().__init__(name=name)
 
     @property
+    def _class_name(self) -> str:  # type: ignore[override]
+        return type(self._model).__name__
+
+    @property
     def model(self) -> "Network":
         """The network."""
         return self._model

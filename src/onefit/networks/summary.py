@@ -14,7 +14,7 @@ from onefit.errors import invalid
 from onefit.layers.base import Layer
 from onefit.layers.called import Called
 from onefit.layers.core import InputLayer
-from onefit.networks.called import Body, layers_of
+from onefit.networks.called import layers_of
 from onefit.networks.graph import Graph, Node
 from onefit.networks.network import Network
 from onefit.types import Array, Shapes, Tree, is_shape
@@ -78,7 +78,7 @@ def summary(
     graph = cast(Graph, getattr(model, "whole", model))
     body = getattr(model, "_body", None)
     listed = graph.layers if body is None else tuple(layers_of(body))
-    shapes = _output_shapes(graph) if body is None else body.shapes
+    shapes = _output_shapes(graph) if body is None else body._given_shapes
     columns: dict[str, Callable[[Layer], str]] = {
         "Layer (type)": lambda layer: f"{layer.name} ({_kind(layer)})",
         "Output Shape": lambda layer: _shown_shape(shapes.get(id(layer))),
@@ -221,7 +221,7 @@ def _kind(layer: Layer) -> str:
         if face is not None:
             return type(face).__name__
         return "Sequential" if _is_chain(layer) else "Model"
-    return type(layer.model if isinstance(layer, Body) else layer).__name__
+    return layer._class_name
 
 
 def _shown_shape(shape: Shapes) -> str:

@@ -224,7 +224,7 @@ def _called(
     calls: list[int],
 ) -> Box:
     """The box of one call of a layer."""
-    kind = type(layer).__name__
+    kind = layer._class_name
     if isinstance(layer, Graph):
         face = getattr(layer, "face", None)
         kind = type(face).__name__ if face is not None else "Model"

@@ -74,7 +74,7 @@ def model_to_dot(
 
     def label(layer: object, shape: Shapes) -> str:
         parts = [str(layer.name)] if show_layer_names else []  # type: ignore[attr-defined]
-        parts.append(type(layer).__name__)
+        parts.append(layer._class_name)
         activation = getattr(layer, "activation", None)
         if show_layer_activations and activation is not None:
             parts.append(f"activation: {getattr(activation, '__name__', activation)}")

@@ -76,7 +76,7 @@ class Call:
     @property
     def kind(self) -> str:
         """The class of the layer."""
-        return type(self.layer).__name__
+        return self.layer._class_name
 
     @property
     def W(self) -> np.ndarray:
@@ -280,7 +280,7 @@ def _add_slopes(call: Call, place: Place, view: Gradients, part: Parts) -> None:
 
 def _name_of(layer: Layer, part: Parts) -> str | None:
     if part.bends:
-        return type(layer).__name__
+        return layer._class_name
     g = part.activation
     return None if g is None else getattr(g, "__name__", type(g).__name__)
 

@@ -1,6 +1,7 @@
 """Checking before training: rules on the design, the settings and the rows."""
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
@@ -11,6 +12,7 @@ from onefit.data.batch import Batch
 from onefit.errors import mistyped
 from onefit.guide.case import Case, Data
 from onefit.guide.finding import Finding, Report
+from onefit.guide.program import Program
 from onefit.guide.rules.data import (
     DATA,
     column_tells_target,
@@ -97,6 +99,21 @@ def check(
         and not any(f.severity == "error" for f in found)
     ):
         found += _as_fit_says(model, data)
+    program = Program.of(
+        model,
+        x if data is None or not rows.is_stream(x) else data.train.x,
+        y if data is None or not rows.is_stream(x) else data.train.y,
+        {
+            "batch_size": batch_size,
+            "epochs": epochs,
+            "validation_split": validation_split,
+            "validation_data": validation_data,
+            "shuffle": shuffle,
+            "class_weight": class_weight,
+            "sample_weight": sample_weight,
+        },
+    )
+    found = [dataclasses.replace(finding, program=program) for finding in found]
     return Report(found, f"check of {model.name!r}")
 
 

@@ -1,5 +1,7 @@
 """Diagnosing a fit: what its curves show, and what the layers did."""
 
+import dataclasses
+
 import numpy as np
 
 from onefit.errors import invalid
@@ -61,6 +63,8 @@ def diagnose(history: History) -> Report:
         )
     run = Run(history)
     found = by_curves(run) + by_probes(run)
+    program = run.evidence.program
+    found = [dataclasses.replace(finding, program=program) for finding in found]
     return Report(root_causes(found), f"diagnosis of {history.model.name!r}")
 
 

@@ -132,9 +132,11 @@ class Model(Compiled, face="Functional"):
         )
         job = build_job(self, x, y, options)
         if self.watched and not self.run_eagerly and job.task.heads:
+            from onefit.guide.program import Program
             from onefit.guide.watch import watch
 
-            watch(job, check=not self.checked)
+            program = Program.of(self, x, y, vars(options))
+            watch(job, not self.checked, program)
             self.checked = True
         return fit(job, History(self))
 

@@ -277,6 +277,7 @@ def leaking(run: Run) -> Findings:
         "there when the network is used",
         f"leave the column out: np.delete(x, {most}, axis=1)",
         run.curve(),
+        (most,),
     )
 
 

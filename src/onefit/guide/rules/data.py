@@ -179,7 +179,7 @@ def inputs_not_scaled(case: Case) -> Findings:
                 seen=f"columns of {name} have sizes up to {large:.3g} (the root of the "
                 "mean square)",
                 why=_why_large(call, large, flat, plain),
-                fix=_scaling(x),
+                instead=_scaling(x),
             )
             return
         if large < SMALL_INPUTS:
@@ -190,7 +190,7 @@ def inputs_not_scaled(case: Case) -> Findings:
                 seen=f"all of {name} is small: sizes up to {large:.1g}",
                 why="z = w·x + b hardly depends on such inputs, and dJ/dw = dJ/dz · x "
                 "is as small",
-                fix=_scaling(x),
+                instead=_scaling(x),
             )
             return
         if large / small > APART and x.ndim == 2 and x.shape[-1] <= COLUMNS:
@@ -201,7 +201,7 @@ def inputs_not_scaled(case: Case) -> Findings:
                 seen=f"columns of {name} have sizes from {small:.1g} to {large:.3g}",
                 why="z = w·x + b is a sum in which the small columns are not seen, and "
                 "their weights get no gradient to speak of",
-                fix=_scaling(x),
+                instead=_scaling(x),
             )
             return
 
@@ -274,7 +274,7 @@ def constant_column(case: Case) -> Findings:
                 None,
                 seen=f"all rows of {name} are the same",
                 why="rows that do not differ cannot have answers that do",
-                fix="look at how x was made: print(x[:3])",
+                instead="look at how x was made: print(x[:3])",
             )
         elif x.ndim == 2 and flat.shape[1] <= COLUMNS:
             places = np.flatnonzero(same)
@@ -285,7 +285,8 @@ def constant_column(case: Case) -> Findings:
                 seen=f"column{'s' * (len(places) > 1)} {_listed(places)} of {name} "
                 f"{'have' if len(places) > 1 else 'has'} the same number in every row",
                 why="what never changes explains nothing; it does what b does already",
-                fix=f"leave out: x = np.delete(x, {places.tolist()[:10]}, axis=1)",
+                instead=f"leave out: x = np.delete(x, {places.tolist()[:10]}, axis=1)",
+                columns=tuple(places.tolist()),
             )
 
 
@@ -348,7 +349,8 @@ def column_tells_target(case: Case) -> Findings:
         f"follows from the other {certain}",
         why="the network will look at that column alone, and when it is to predict, "
         "what came from y is not there",
-        fix=f"leave it out, if it is made from y: x = np.delete(x, {best}, axis=1)",
+        instead=f"leave it out, if it is made from y: x = np.delete(x, {best}, axis=1)",
+        columns=(best,),
     )
 
 
@@ -411,7 +413,7 @@ def channels_misplaced(case: Case) -> Findings:
             f"gets (n, {one}, {two}, {three})",
             why="it slides its windows along the colours and takes columns of pixels "
             "for channels",
-            fix=fix,
+            instead=fix,
         )
         return
 
@@ -430,7 +432,7 @@ def _one_step(case: Case, call: Call, shape: Shape) -> Findings:
         f"{shape[2]})",
         why="a sequence of one step has no before and after, which is what a "
         "recurrent layer is for",
-        fix=f"if those {shape[2]} are steps: x = np.moveaxis(x, 1, -1), which makes it "
+        instead=f"if those {shape[2]} are steps: x = np.moveaxis(x, 1, -1), which makes it "
         f"(n, {shape[2]}, 1)",
     )
 
@@ -603,7 +605,7 @@ def _both(share: float, rows: int) -> Finding:
         None,
         seen=f"{share:.0%} of the {rows} validation rows are training rows too",
         why="what was learned by heart looks as good on them as what was understood",
-        fix="hold rows out that are not trained on: validation_split=0.2, with the "
+        instead="hold rows out that are not trained on: validation_split=0.2, with the "
         "rows shuffled, and no row twice",
     )
 
@@ -671,7 +673,7 @@ def _moved(x: np.ndarray, other: np.ndarray) -> Findings:
         seen=f"the columns of the validation x {change}",
         why="the network sees there what it was not trained on, so that the loss of "
         "validation says nothing",
-        fix="prepare both alike, with the numbers of the training rows: "
+        instead="prepare both alike, with the numbers of the training rows: "
         "(val_x - x.mean(axis=0)) / x.std(axis=0)",
     )
 
@@ -700,7 +702,7 @@ def _elsewhere(one: np.ndarray, two: np.ndarray, name: str) -> Findings:
         else f"the validation {name} is {times} as the training {name}",
         why="the network sees there what it was not trained on, so that the loss of "
         "validation says nothing",
-        fix="prepare both alike, with the numbers of the training rows: "
+        instead="prepare both alike, with the numbers of the training rows: "
         f"(val_{name[0]} - {name[0]}.mean(axis=0)) / {name[0]}.std(axis=0)",
     )
 

@@ -148,7 +148,7 @@ def _too_high(case: Case, severity: Severity, reason: str, better: str) -> Findi
         seen=f"a learning rate of {case.rate:g} for {name}{beside}",
         why=f"w := w - α·dJ/dw: {reason}; steps that are too large jump across the "
         "valley, and the loss grows",
-        fix=f"write optimizer={name}({better})",
+        instead=f"write optimizer={name}({better})",
     )
 
 
@@ -282,7 +282,7 @@ def learning_rate_too_low(case: Case) -> Findings:
                 seen=f"the schedule of {name} begins at {rate:g} and has come down to "
                 f"{later:.1e} after a tenth of the fit's {case.steps} steps",
                 why="w := w - α·dJ/dw then changes nothing for the rest of the fit",
-                fix="let it fall over the whole fit: a larger decay_steps",
+                instead="let it fall over the whole fit: a larger decay_steps",
             )
         return
     tiny = rate <= TINY
@@ -329,7 +329,7 @@ def _too_low(case: Case, severity: Severity, reason: str, better: str) -> Findin
         None,
         seen=f"a learning rate of {case.rate:g} for {name}",
         why=f"{reason}, and weights start at about 0.1 to 1",
-        fix=f"write optimizer={name}({better})",
+        instead=f"write optimizer={name}({better})",
     )
 
 
@@ -351,7 +351,7 @@ def batch_too_large(case: Case) -> Findings:
         why=f"that is {steps} step{'s' * (steps > 1)} an epoch{whole}; the gradient of "
         "32 rows points nearly the same way, and an epoch then has "
         f"{-(-case.rows // 32)} steps",
-        fix="write batch_size=32",
+        instead="write batch_size=32",
     )
 
 
@@ -372,7 +372,7 @@ def too_few_steps(case: Case) -> Findings:
         f"({case.rows} rows, batch_size={case.batch}, epochs={case.data.epochs})",
         why="each step changes the weights a little; the loss needs some hundreds of "
         "them to get anywhere",
-        fix=f"write epochs={wanted}",
+        instead=f"write epochs={wanted}",
     )
 
 
@@ -402,7 +402,7 @@ def rows_in_order(case: Case) -> Findings:
                 f"{len(t.classes)} classes",
                 why="each batch then has one class, and the network learns to say that "
                 "one, then the next",
-                fix="leave shuffle=False out",
+                instead="leave shuffle=False out",
             )
             return
 
@@ -456,7 +456,7 @@ def _sorted(seen: str, why: str) -> Finding:
         None,
         seen=seen,
         why=f"validation_split takes the last rows: {why}",
-        fix="shuffle first: order = np.random.permutation(len(x)); x, y = x[order], "
+        instead="shuffle first: order = np.random.permutation(len(x)); x, y = x[order], "
         "y[order]",
     )
 

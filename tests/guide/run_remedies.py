@@ -1,4 +1,4 @@
-"""Tries the remedies of findings on the catalogue's faults: does the code run, and help?
+"""Tries the remedies of findings on the catalogue's faults.
 
     python tests/guide/run_remedies.py
     python tests/guide/run_remedies.py --only softmax --train
@@ -16,9 +16,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from catalogue import FAULTS, score  # noqa: E402
-from catalogue.base import Program as Written  # noqa: E402
-from run_catalogue import checked  # noqa: E402
+from catalogue import FAULTS, score
+from catalogue.base import Program as Written
+from run_catalogue import checked
 
 
 def findings_of(fault, train):
@@ -86,7 +86,10 @@ def verdict(finding, program, train):
         found = checked(changed.model, changed.x, changed.y, dict(changed.fit))
         codes = {f.code for f in found}
         if not train:
-            yield remedy.name, "gone" if finding.code not in codes else f"still: {codes}"
+            yield (
+                remedy.name,
+                "gone" if finding.code not in codes else f"still: {codes}",
+            )
             continue
         after = trained(changed)
         yield remedy.name, f"{after:.3f}" if isinstance(after, float) else after

@@ -64,7 +64,9 @@ def test_inputs_that_the_network_scales_itself():
     raw.compile("adam", "mse")
     report = check(raw, pixels, Y)
     assert report.codes == ["inputs-not-scaled"]
-    assert report[0].instead.startswith("write x = x / 255, or begin the model with Resc")
+    assert report[0].instead.startswith(
+        "write x = x / 255, or begin the model with Resc"
+    )
 
 
 def test_words_are_no_sizes():

@@ -1,7 +1,6 @@
 """Checking before training: rules on the design, the settings and the rows."""
 
 import contextlib
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
@@ -13,6 +12,7 @@ from onefit.errors import mistyped
 from onefit.guide.case import Case, Data
 from onefit.guide.finding import Finding, Report
 from onefit.guide.program import Program
+from onefit.guide.remedies import cured
 from onefit.guide.rules.data import (
     DATA,
     column_tells_target,
@@ -113,8 +113,7 @@ def check(
             "sample_weight": sample_weight,
         },
     )
-    found = [dataclasses.replace(finding, program=program) for finding in found]
-    return Report(found, f"check of {model.name!r}")
+    return Report(cured(found, program), f"check of {model.name!r}")
 
 
 def cheap(job: Job) -> list[Finding]:

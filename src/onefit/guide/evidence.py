@@ -9,8 +9,8 @@ import numpy as np
 from onefit import losses
 from onefit.data import rows
 from onefit.data.batch import Batch
-from onefit.guide.program import Program
 from onefit.guide.probe import Probe, probe
+from onefit.guide.program import Program
 from onefit.registry import computes_like
 from onefit.training.job import Job
 from onefit.training.task import Train
@@ -53,6 +53,7 @@ class Evidence:
         probes: The steps that were measured, by epoch.
         program: What was trained, as a description that remedies can change; of rows
             beyond `KEPT` bytes, and of streams, some rows stand for all.
+        kept: Whether the program has all its rows.
         broken: Where NaN arose, if it did and was looked for (`replay.Place`).
     """
 
@@ -85,7 +86,8 @@ class Evidence:
         self.probes: dict[int, Probe] = {}
         self.broken: Any = None
         self.program = program
-        if program is not None and not _small(program):
+        self.kept = program is not None and _small(program)
+        if program is not None and not self.kept:
             x, y, _ = self.sample
             self.program = program.replace(x=x, y=y)
 

@@ -46,6 +46,8 @@ class Finding:
         evidence: The curves that show it: a name and its numbers each.
         columns: The columns of x that it concerns.
         program: The model, rows and settings it was found in, where they are known.
+        remedies: What to change, the likeliest first: each has a `name`, and `apply`, a
+            function from a program to a program.
 
     Example:
         >>> finding = Finding("linear-stack", "hint", "dense",
@@ -72,6 +74,9 @@ class Finding:
     program: "Program | None" = dataclasses.field(
         default=None, compare=False, repr=False
     )
+    remedies: "Sequence[Remedy]" = dataclasses.field(
+        default=(), compare=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         assert self.code in CODES, f"{self.code} stands in no list"
@@ -92,16 +97,6 @@ class Finding:
         parts = [self.seen, f"Why: {self.why}", f"Fix: {self.instead}"]
         lines = [_filled(_ended(part)) for part in parts if part.split(": ")[-1]]
         return "\n".join([f"{self.severity}: {self.code}{where}", *lines])
-
-    @property
-    def remedies(self) -> "list[Remedy]":
-        """What to change, the likeliest first: functions from a program to a program.
-
-        Each has a `name`, and `apply`, which gives the changed program.
-        """
-        from onefit.guide.remedies import Place, of_finding
-
-        return of_finding(self.code, Place(self.layer, self.columns))
 
     def fixed(self) -> "Program":
         """The program with the first remedy that can be applied to it.

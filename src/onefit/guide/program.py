@@ -67,7 +67,8 @@ class Program:
         given = {
             name: value
             for name, value in fit.items()
-            if name != "verbose" and value is not usual[name]
+            if name != "verbose"
+            and value is not usual[name]
             and not (isinstance(value, int | float) and value == usual[name])
         }
         return cls(model, x, y, given)
@@ -110,7 +111,11 @@ class Program:
         """The program with a layer in front of all others."""
         model = self.model
         if model.input_nest is None and self.x is None:
-            raise invalid("fix", "a model that does not know its input", "an Input first")
+            raise invalid(
+                "fix", "a model that does not know its input", "an Input first"
+            )
+        if isinstance(self.x, list | tuple | dict):
+            raise invalid("fix", "a model of several inputs", "one input")
         shape = np.shape(self.x)[1:] if self.x is not None else None
         shape = shape or model.known_nest(model.input_nest).tensors[0].shape[1:]
         rest = model.whole.layers if isinstance(model, SequentialNetwork) else [model]
@@ -185,8 +190,7 @@ def _copied(layer: Any) -> Any:
     if isinstance(layer, Compiled):
         return clone_model(layer).as_layer
     if isinstance(layer, Graph):
-        face: Any = layer.face  # type: ignore[attr-defined]
-        return clone_model(face).as_layer
+        return _changed(layer, _as_it_is)[0]
     new = layer.replace()
     object.__setattr__(new, "_named", layer._named)
     new.trainable = layer.trainable
@@ -206,9 +210,7 @@ def _remade(model: Compiled, change: Change, settings: Mapping[str, Any]) -> Com
         new: Any = clone_model(model)
     elif isinstance(model, SequentialNetwork):
         layers = [
-            one
-            for layer in model.whole.layers
-            for one in _changed(layer, change)
+            one for layer in model.whole.layers for one in _changed(layer, change)
         ]
         entrance = model.entrance_layer
         made: Any = FACES["Sequential"]
@@ -223,8 +225,18 @@ def _remade(model: Compiled, change: Change, settings: Mapping[str, Any]) -> Com
 
 
 def _changed(layer: Layer, change: Change) -> list[Layer]:
-    """What stands in place of a layer, as copies."""
-    return [_copied(one) for one in change(layer)]
+    """What stands in place of a layer, as copies; of a model inside, its layers."""
+    if not isinstance(layer, Graph):
+        return [_copied(one) for one in change(layer)]
+
+    def inside(layer: Layer) -> Layer:
+        first, *more = change(layer)
+        if more:
+            raise invalid("fix", "several layers for one, in a model inside", "one")
+        return _copied(first)
+
+    face: Any = layer.face  # type: ignore[attr-defined]
+    return [clone_model(face, clone_function=inside).as_layer]
 
 
 def _rewired(model: Compiled, change: Change) -> Compiled:
@@ -233,9 +245,7 @@ def _rewired(model: Compiled, change: Change) -> Compiled:
 
     def plain(layer: Layer) -> Layer:
         new = _copied(layer)
-        made[id(new)] = [
-            new if one is layer else _copied(one) for one in change(layer)
-        ]
+        made[id(new)] = [new if one is layer else _copied(one) for one in change(layer)]
         return new
 
     def call(layer: Layer, *args: Any, **options: Any) -> Any:

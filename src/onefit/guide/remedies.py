@@ -5,8 +5,9 @@ which belong to which finding, the likeliest first. `USUAL` are those that help 
 nothing was found: rate, epochs, width, activation, normalization, batch.
 """
 
+import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
@@ -14,8 +15,11 @@ import numpy as np
 
 from onefit import regularizers
 from onefit.description import REQUIRED, Description, fields
+from onefit.guide.case import Head
+from onefit.guide.finding import Finding
 from onefit.guide.network import Call
 from onefit.guide.program import Program
+from onefit.guide.rules.heads import ASKS
 from onefit.guide.suggest import head_of
 from onefit.guide.targets import kind_of
 from onefit.layers import (
@@ -28,7 +32,7 @@ from onefit.layers import (
 )
 from onefit.layers.base import Layer
 
-__all__ = ["REMEDIES", "USUAL", "Place", "Remedy", "of_finding", "usual"]
+__all__ = ["REMEDIES", "USUAL", "Place", "Remedy", "cured", "of_finding", "usual"]
 
 
 class Place(NamedTuple):
@@ -101,7 +105,8 @@ def rectified(program: Program, place: Place, activation: str = "relu") -> Progr
     flat += [
         call.name
         for call in program.case.network.calls
-        if call.role == "activation" and call.activation in DEAD_ENDS
+        if call.role == "activation"
+        and call.activation in DEAD_ENDS
         and None not in program.case.network.after(call.outputs[0])
     ]
     return _on(program, flat, lambda layer: [_set(layer, activation=activation)])
@@ -112,7 +117,9 @@ def leaky(program: Program, place: Place) -> Program:
     del place
     names = [c.name for c in _hidden(program)]
     return _on(
-        program, names, lambda layer: [_usual(_set(layer, activation="leaky_relu"), *STARTS)]
+        program,
+        names,
+        lambda layer: [_usual(_set(layer, activation="leaky_relu"), *STARTS)],
     )
 
 
@@ -144,7 +151,9 @@ def inner_left_out(program: Program, place: Place) -> Program:
 
 def without_bias(program: Program, place: Place) -> Program:
     """No bias where the normalization takes it away."""
-    return _on(program, _here(program, place), lambda layer: [_set(layer, use_bias=False)])
+    return _on(
+        program, _here(program, place), lambda layer: [_set(layer, use_bias=False)]
+    )
 
 
 def gentle_dropout(program: Program, place: Place) -> Program:
@@ -196,7 +205,8 @@ def _growing(program: Program) -> list[str]:
     recurrent = [
         c.name
         for c in program.case.network.calls
-        if c.role == "recurrent" and c.core is c.layer
+        if c.role == "recurrent"
+        and c.core is c.layer
         and None not in program.case.network.after(c.outputs[0])
     ]
     return list(dict.fromkeys([*names, *recurrent]))
@@ -247,16 +257,25 @@ def weaker_penalty(program: Program, place: Place) -> Program:
             return rule
         sizes = {n: getattr(rule, n, None) for n in ("l1", "l2", "factor")}
         some = {
-            n: float(v) / 100 for n, v in sizes.items() if isinstance(v, int | float) and v
+            n: float(v) / 100
+            for n, v in sizes.items()
+            if isinstance(v, int | float) and v
         }
         return rule.replace(**some)
 
     def less(layer: Layer) -> list[Layer]:
         names = ("kernel_regularizer", "bias_regularizer", "activity_regularizer")
         names += ("recurrent_regularizer",)
-        return [_set(layer, **{
-            n: weak(getattr(layer, n)) for n in names if getattr(layer, n, None) is not None
-        })]
+        return [
+            _set(
+                layer,
+                **{
+                    n: weak(getattr(layer, n))
+                    for n in names
+                    if getattr(layer, n, None) is not None
+                },
+            )
+        ]
 
     return program.with_layers(less)
 
@@ -319,21 +338,30 @@ def head(program: Program, place: Place) -> Program:
 
     Lecture 004's table, as in `onefit.suggest`. Labels are numbered from 0 first.
     """
-    del place
-    case = program.case
-    (only,) = case.heads
+    heads = program.case.heads
+    only = next((h for h in heads if h.layer == place.layer), heads[0])
     if program.x is None:
-        return _head_by_loss(program)
-    program = _from_zero(program)
-    found = head_of(kind_of(np.asarray(program.y)))
+        return _head_by_loss(program, only)
+    if len(heads) == 1:
+        program = _from_zero(program)
+    case = program.case
+    found = head_of(kind_of(np.asarray(case.heads[only.index].y)))
     metrics = None if found.problem.startswith("regression") else [found.metric]
+    loss: Any = found.loss
+    if len(heads) > 1:
+        metrics = (program.model.compile_settings or {}).get("metrics")
+        loss = [found.loss if h.index == only.index else h.loss for h in heads]
     if found.activation == "softplus":  # 0 or more is no need, linear learns sooner
         found = found._replace(activation="linear")
     last = only.weights or only.call
     assert last is not None
     ends = {
-        c.name for c in case.network.calls
-        if c.role == "activation" and None in case.network.after(c.outputs[0])
+        c.name
+        for c in case.network.calls
+        if c.role == "activation"
+        and None in case.network.after(c.outputs[0])
+        and case.network.before(c.sources[0]) is not None
+        and case.network.before(c.sources[0]).name == last.name  # type: ignore[union-attr]
     }
 
     def change(layer: Layer) -> list[Layer]:
@@ -343,14 +371,11 @@ def head(program: Program, place: Place) -> Program:
             return [_set(layer, **settings)]
         return [] if layer.name in ends else [layer]
 
-    return program.with_layers(change, loss=found.loss, metrics=metrics)
+    return program.with_layers(change, loss=loss, metrics=metrics)
 
 
-def _head_by_loss(program: Program) -> Program:
+def _head_by_loss(program: Program, only: Head) -> Program:
     """The last activation that the loss asks for, where there are no rows."""
-    from onefit.guide.rules.heads import ASKS
-
-    (only,) = program.case.heads
     asked = ASKS.get(only.kind or "", "linear")
     last = only.weights or only.call
     assert last is not None
@@ -362,7 +387,9 @@ def _from_zero(program: Program) -> Program:
     y = np.asarray(program.y)
     t = kind_of(y)
     if t.kind == "signs":
-        return program.prepared("y = (y > 0).astype(int)", y=lambda a: (np.asarray(a) > 0) + 0)
+        return program.prepared(
+            "y = (y > 0).astype(int)", y=lambda a: (np.asarray(a) > 0) + 0
+        )
     plain = t.classes == tuple(range(len(t.classes)))
     if t.kind not in ("classes", "binary") or t.width > 1 or (plain and not t.text):
         return program
@@ -409,14 +436,18 @@ def small_batches(program: Program, place: Place) -> Program:
     """Batches of 32 rows, or of 8 where there were 32: more steps an epoch."""
     del place
     now = program.fit.get("batch_size") or ROWS_IN_A_BATCH
-    return program.fitted_with(batch_size=ROWS_IN_A_BATCH if now > ROWS_IN_A_BATCH else 8)
+    return program.fitted_with(
+        batch_size=ROWS_IN_A_BATCH if now > ROWS_IN_A_BATCH else 8
+    )
 
 
 def more_epochs(program: Program, place: Place, factor: int = 4) -> Program:
     """Four times the epochs, and no rule that stops too soon."""
     del place
     program = program.fitted_with(epochs=max(2, program.fit.get("epochs", 1) * factor))
-    kept = [c for c in _listed(program.fit.get("callbacks")) if not hasattr(c, "patience")]
+    kept = [
+        c for c in _listed(program.fit.get("callbacks")) if not hasattr(c, "patience")
+    ]
     return program.fitted_with(callbacks=kept or None)
 
 
@@ -446,7 +477,8 @@ def shuffled(program: Program, place: Place) -> Program:
             lambda a: np.asarray(a)[order] if len(a) == len(order) else a, rows
         )
 
-    line = "order = np.random.default_rng(0).permutation(len(x))\nx, y = x[order], y[order]"
+    line = "order = np.random.default_rng(0).permutation(len(x))"
+    line += "\nx, y = x[order], y[order]"
     return program.prepared(line, mixed, mixed).fitted_with(shuffle=None)
 
 
@@ -486,6 +518,8 @@ def scaled(program: Program, place: Place) -> Program:
 def target_scaled(program: Program, place: Place) -> Program:
     """Targets with mean 0 and deviation 1."""
     del place
+    if not kind_of(np.asarray(program.y)).quantities:
+        raise ValueError("y is no quantity")
     y = np.asarray(program.y, float)
     mean, deviation = y.mean(), y.std() or 1.0
     return program.prepared(
@@ -516,9 +550,7 @@ def _entered(program: Program, columns: int) -> Program:
         raise ValueError("the input of a graph is its own")
     made: Any = FACES["Sequential"]
     new = made([Input((columns,)), *(layer.replace() for layer in model.whole.layers)])
-    new.compile(
-        model.optimizer.replace(), model.loss, **(model.compile_settings or {})
-    )
+    new.compile(model.optimizer.replace(), model.loss, **(model.compile_settings or {}))
     return program.replace(model=new)
 
 
@@ -528,7 +560,9 @@ def whole_rows(program: Program, place: Place) -> Program:
     x, y = np.asarray(program.x, float), np.asarray(program.y, float)
     flat = [a.reshape(len(a), -1) for a in (x, y)]
     columns = np.isfinite(flat[0]).mean(axis=0) > 0
-    good = np.isfinite(flat[0][:, columns]).all(axis=1) & np.isfinite(flat[1]).all(axis=1)
+    good = np.isfinite(flat[0][:, columns]).all(axis=1) & np.isfinite(flat[1]).all(
+        axis=1
+    )
     if columns.all() and good.mean() > 0.5:
         line = (
             "good = np.isfinite(x.reshape(len(x), -1)).all(axis=1)\n"
@@ -556,12 +590,24 @@ def channels_moved(program: Program, place: Place) -> Program:
     moved = (*shape[2:], shape[1])
     layers = [_set(layer, data_format="channels_last") for layer in model.whole.layers]
     fresh = made([Input(moved), *(layer.replace() for layer in layers)])
-    fresh.compile(model.optimizer.replace(), model.loss, **(model.compile_settings or {}))
+    fresh.compile(
+        model.optimizer.replace(), model.loss, **(model.compile_settings or {})
+    )
     return new.replace(model=fresh)
 
 
 def split_off(program: Program, place: Place) -> Program:
     """Rows to validate by that are none of the training rows, prepared alike."""
+    x, y = np.asarray(program.x), np.asarray(program.y)
+    _, first = np.unique(x.reshape(len(x), -1), axis=0, return_index=True)
+    keep = np.sort(first)
+    if len(keep) < len(x):
+        line = "_, first = np.unique(x.reshape(len(x), -1), axis=0, return_index=True)"
+        program = program.replace(
+            x=x[keep],
+            y=y[keep],
+            lines=(*program.lines, line, "x, y = x[np.sort(first)], y[np.sort(first)]"),
+        )
     mixed = shuffled(program, place)
     return mixed.fitted_with(validation_data=None, validation_split=0.2)
 
@@ -578,7 +624,11 @@ def accuracy(program: Program, place: Place) -> Program:
 
 
 def _named(maker: Maker, **settings: Any) -> Maker:
-    return functools.wraps(maker)(functools.partial(maker, **settings)) if settings else maker
+    return (
+        functools.wraps(maker)(functools.partial(maker, **settings))
+        if settings
+        else maker
+    )
 
 
 SLOWER = _named(rate_times, factor=0.1)
@@ -676,9 +726,17 @@ USUAL: dict[str, Maker] = {
 """What helps where nothing was found, the likeliest first."""
 
 
-def of_finding(code: str, place: Place) -> list[Remedy]:
+def cured(found: Iterable[Finding], program: Program | None) -> list[Finding]:
+    """The findings with their remedies, and the program that these change."""
+    return [
+        dataclasses.replace(finding, program=program, remedies=of_finding(finding))
+        for finding in found
+    ]
+
+
+def of_finding(finding: Finding) -> list[Remedy]:
     """The remedies of a finding."""
-    return list(_made(REMEDIES[code], place))
+    return list(_made(REMEDIES[finding.code], Place(finding.layer, finding.columns)))
 
 
 def usual() -> list[Remedy]:
@@ -693,5 +751,3 @@ def _made(table: dict[str, Maker], place: Place) -> Iterator[Remedy]:
 
 def _apply(maker: Maker, place: Place, program: Program) -> Program:
     return maker(program, place)
-
-

@@ -5,7 +5,6 @@ a tenth of its epochs, and at its end. A long fit is measured at a tenth anyway,
 that is less than 3 % of what it has taken. Nothing of it changes the fit's numbers.
 """
 
-import dataclasses
 import sys
 import time
 import warnings
@@ -21,6 +20,7 @@ from onefit.guide.diagnose import by_curves, by_probes, root_causes
 from onefit.guide.evidence import Evidence, Snapshot
 from onefit.guide.finding import Finding, TrainingWarning
 from onefit.guide.program import Program
+from onefit.guide.remedies import cured
 from onefit.guide.replay import locate
 from onefit.guide.run import Run
 from onefit.training.callback import Callback
@@ -72,9 +72,7 @@ class Watch(Callback):
     def set_state(self, state: State) -> None:
         """Takes the weights before the fit: arrays that no program consumes."""
         self.state = state
-        self.evidence = Evidence(
-            self.job, state.params, state.train, self.program
-        )
+        self.evidence = Evidence(self.job, state.params, state.train, self.program)
         self.model.history.evidence = self.evidence
         self.last = self.evidence.start
         job = self.job
@@ -126,10 +124,9 @@ class Watch(Callback):
 
     def tell(self, found: list[Finding], more: str = "history.diagnose()") -> None:
         """Warns of errors, once each."""
-        for finding in root_causes(found):
+        for finding in cured(root_causes(found), self.program):
             if finding.severity == "error" and finding.code not in self.warned:
                 self.warned.add(finding.code)
-                finding = dataclasses.replace(finding, program=self.program)
                 warning = TrainingWarning(f"{finding}\n  {more} tells all.")
                 warning.finding = finding
                 warnings.warn(warning, stacklevel=_outside())

@@ -1,5 +1,6 @@
 """A program as the lines that make it: models, settings and fits, written in Python."""
 
+import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -47,7 +48,9 @@ def written(value: Any, spelled: Mapping[str, str] | None = None) -> str:
         return written(value.item())
     if isinstance(value, np.ndarray | jax.Array):
         array = np.asarray(value)
-        return written(array.item()) if not array.ndim else f"np.array({array.tolist()})"
+        return (
+            written(array.item()) if not array.ndim else f"np.array({array.tolist()})"
+        )
     if isinstance(value, float):
         return f"{value:.6g}"
     name = getattr(value, "__name__", None)
@@ -60,21 +63,31 @@ def _description(thing: Any, spelled: Mapping[str, str] | None) -> str:
     """An object by its class, its settings by place as long as they have no default."""
     thing = thing.replace() if isinstance(thing, Optimizer) else thing
     cls = type(thing)
-    home, *rest = cls.__module__.split(".")
-    where = f"{rest[0]}." if home == "onefit" and rest else ""
     if thing.in_keras_style:
         args, named = thing._made_with
         given = [*map(written, args), *(f"{k}={written(v)}" for k, v in named.items())]
         return f"{cls.__name__}({', '.join(given)})"
-    given = []
+    placed, named = [], []
     for field in fields(cls):
         value = vars(thing)[field.name]
         if _default(field, value) or (field.name == "name" and _unnamed(thing)):
             continue
         text = written(value, spelled)
-        required = field.default is REQUIRED and not field.kw_only
-        given.append(text if required else f"{field.keyword}={text}")
-    return f"{where}{cls.__name__}({', '.join(given)})"
+        if field.default is REQUIRED and not field.kw_only:
+            placed.append(text)
+        else:
+            named.append(f"{field.keyword}={text}")
+    return f"{_called(cls)}({', '.join([*placed, *named])})"
+
+
+def _called(cls: type) -> str:
+    """A class by the room that shows it; one of a program by its name alone."""
+    package, *rest = cls.__module__.split(".")
+    if package != "onefit":
+        return cls.__name__
+    shown = getattr(importlib.import_module(f"onefit.{rest[0]}"), cls.__name__, None)
+    where = rest[0] if shown is cls else cls.__module__
+    return f"{where}.{cls.__name__}"
 
 
 def _default(field: Field, value: Any) -> bool:
@@ -139,7 +152,11 @@ def _graph(model: Network, spelled: Mapping[str, str]) -> Iterator[str]:
             names[len(names)] = names[node.sources]
             continue
         given = jax.tree.map(names.__getitem__, node.sources)
-        of = given if isinstance(given, str) else f"[{', '.join(jax.tree.leaves(given))}]"
+        of = (
+            given
+            if isinstance(given, str)
+            else f"[{', '.join(jax.tree.leaves(given))}]"
+        )
         layer = graph.layers[node.layer]
         made = f"layer_{node.layer}" if node.layer in shared else _layer(layer, spelled)
         here = len(names)

@@ -432,8 +432,8 @@ def _one_step(case: Case, call: Call, shape: Shape) -> Findings:
         f"{shape[2]})",
         why="a sequence of one step has no before and after, which is what a "
         "recurrent layer is for",
-        instead=f"if those {shape[2]} are steps: x = np.moveaxis(x, 1, -1), which makes it "
-        f"(n, {shape[2]}, 1)",
+        instead=f"if those {shape[2]} are steps: x = np.moveaxis(x, 1, -1), which "
+        f"makes it (n, {shape[2]}, 1)",
     )
 
 

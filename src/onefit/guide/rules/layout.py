@@ -282,8 +282,8 @@ def deep_saturating_stack(case: Case) -> Findings:
             seen=f"{count} hidden {name} layers in a row",
             why="the gradient is multiplied by g'(z) in every layer on its way back; "
             f"of {name}, {left} comes to the first layer",
-            instead=f"write {_written(first) if first.weighted else 'relu'} in the hidden "
-            "layers, or put BatchNormalization() between them",
+            instead=f"write {_written(first) if first.weighted else 'relu'} in the "
+            "hidden layers, or put BatchNormalization() between them",
         )
 
 
@@ -596,7 +596,8 @@ def dropout_misplaced(case: Case) -> Findings:
                 call.name,
                 seen=f"{call.name!r} drops {_rate(call):.0%} of the inputs",
                 why="what is dropped of the inputs is lost to every layer",
-                instead=f"write {call.kind}(0.2) there, or put it between hidden layers",
+                instead=f"write {call.kind}(0.2) there, or put it between hidden "
+                "layers",
             )
 
 

@@ -456,8 +456,8 @@ def _sorted(seen: str, why: str) -> Finding:
         None,
         seen=seen,
         why=f"validation_split takes the last rows: {why}",
-        instead="shuffle first: order = np.random.permutation(len(x)); x, y = x[order], "
-        "y[order]",
+        instead="shuffle first: order = np.random.permutation(len(x)); "
+        "x, y = x[order], y[order]",
     )
 
 

@@ -3,12 +3,13 @@
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import jax
 import numpy as np
 
 from onefit.data.batch import Batch
+from onefit.data.table import Table
 from onefit.guide.network import SHAPING, Call, Network
 from onefit.guide.targets import Targets, kind_of
 from onefit.losses.base import Loss
@@ -66,6 +67,14 @@ class Data:
     shuffle: bool = True
     weighted: bool = False
     split: bool = False
+
+    @classmethod
+    def of_table(cls, train: Batch, table: Table | None, *more: Any, **named: Any) -> Self:
+        """The rows of a data set that come, of all that its arrays have."""
+        part = None if table is None else table.part
+        if part is not None:
+            train = jax.tree.map(lambda a: np.asarray(a)[part], train)
+        return cls(train, *more, **named)
 
 
 class Head:

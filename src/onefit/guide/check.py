@@ -124,8 +124,9 @@ def cheap(job: Job) -> list[Finding]:
     """
     split = job.validation_data is not None and _one_piece(job)
     streamed = job.feed is not None  # the rows are those of the first batches
-    data = Data(
+    data = Data.of_table(
         job.train_data,
+        job.table,
         job.validation_data,
         batch_size=None if streamed else job.batch_size,
         epochs=None if job.steps or streamed else job.epochs - job.first,
@@ -186,12 +187,13 @@ def _data(
     def read(model: Network, x: Rows, y: Rows, w: Rows, method: str) -> Batch:
         return batch(x, y, w)
 
-    held = None
+    held = table = None
     if rows.is_stream(x):
         from onefit.training import streams
 
         options = FitOptions(batch_size, sample_weight=sample_weight)
-        train = streams.given(model, x, y, options, read).batch
+        given = streams.given(model, x, y, options, read)
+        train, table = given.batch, given.table
     else:
         train = batch(x, y, sample_weight)
     if rows.is_stream(validation_data):
@@ -202,8 +204,9 @@ def _data(
         held = batch(*validation_data, *[None] * (3 - len(validation_data)))
     elif validation_split:
         train, held = rows.split(train, validation_split)
-    return Data(
+    return Data.of_table(
         train,
+        table,
         held,
         batch_size=batch_size,
         epochs=epochs,

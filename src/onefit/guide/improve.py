@@ -24,6 +24,7 @@ from onefit.guide.finding import Finding
 from onefit.guide.program import Program
 from onefit.guide.remedies import Remedy, of_finding, usual
 from onefit.guide.targets import kind_of
+from onefit.guide.writing import model_lines
 from onefit.training.callback import Callback
 from onefit.training.compiled import Compiled
 from onefit.training.history import Logs
@@ -45,11 +46,15 @@ RARE = 0.9
 SCREENING = 0.6
 """The share of the time in which remedies are tried on the program as it is."""
 
+MOST_SEEDS, QUICK = 8, 0.02
+"""So many seeds, where those of one remedy take no more than this share of the time."""
+
 CONFIRMED = 3
 """How many remedies, at most, are trained again to be confirmed."""
 
-STUDENT = {1: 4.303, 2: 2.776, 3: 2.447, 4: 2.306, 5: 2.228}
-"""Student's t for 95 %, of two means of n numbers each: 2(n - 1) degrees of freedom."""
+UNPAIRED = {1: 4.303, 2: 2.776, 3: 2.447, 4: 2.306, 5: 2.228, 6: 2.179, 7: 2.145}
+PAIRED = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365}
+"""Student's t for 95 %, by n - 1: of two means of n numbers, and of n differences."""
 
 
 class Gain(NamedTuple):
@@ -262,7 +267,8 @@ def improve(
         program: What was written; its model is left as it is.
         findings: What was found; None to check and to diagnose the program first.
         seconds: How long it may take, about.
-        seeds: From how many initial weights each is trained.
+        seeds: From how many initial weights each is trained, at least; up to 8 where
+            fits are quick.
 
     Raises:
         ValueError: Fewer than 2 seeds, or than 20 rows; seconds that are not above 0.
@@ -281,7 +287,7 @@ class _Search:
     def __init__(self, program: Program, seconds: float, seeds: int) -> None:
         self.started = time.perf_counter()
         self.seconds, self.until = seconds, self.started + seconds
-        self.interrupted = False
+        self.interrupted, self.each = False, 0.0
         self.seeds, self.whole = seeds, _arrays(program)
         self.judge = Judge(self.whole)
         self.trials: list[Trial] = []
@@ -297,6 +303,7 @@ class _Search:
         left: list[Remedy] = []
         with contextlib.suppress(_TimeUp):
             self._try(self.base, range(self.seeds), 0)
+            self._take_more_seeds()
             found = self._found() if findings is None else list(findings)
             self.remedies = _distinct(self.whole, found)
             left = list(self.remedies)
@@ -309,6 +316,15 @@ class _Search:
             self._confirm()
         seconds = time.perf_counter() - self.started
         return Advice(self.base, self.trials, self.untried, self.judge.name, seconds)
+
+    def _take_more_seeds(self) -> None:
+        """Where fits are quick, more seeds tell smaller gains from accidents."""
+        many = int(QUICK * self.seconds / max(self.each, 1e-3))
+        if self.base.values is None or min(many, MOST_SEEDS) <= self.seeds:
+            return
+        first, self.seeds = self.base.values, min(many, MOST_SEEDS)
+        self._try(self.base, range(len(first), self.seeds), 0)
+        self.base.values = np.concatenate([first, self.base.values])
 
     def _found(self) -> list[Finding]:
         """What check says of the program, and what the diagnosis says of its fit."""
@@ -338,7 +354,13 @@ class _Search:
 
     def _compare(self, trial: Trial) -> None:
         if trial.values is not None:
-            trial.gain = gain(self._base_values(trial.values, 0), trial.values)
+            trial.gain = self._against(trial, 0, trial.values)
+
+    def _against(self, trial: Trial, part: int, values: np.ndarray) -> Gain:
+        """What a trial gains over the program as it is, of one choice of rows."""
+        models = trial.program.model, self.whole.model
+        one, two = (model_lines(model, {}) for model in models)
+        return gain(self._base_values(values, part), values, paired=one == two)
 
     def _base_values(self, like: np.ndarray, part: int) -> np.ndarray:
         """The values of the program as it is; guessing's, if it does not train."""
@@ -347,9 +369,8 @@ class _Search:
 
     def _too_long(self, program: Program) -> bool:
         """Whether a trial would take more than the time that is left."""
-        each = self.base.seconds / self.seeds
         epochs = program.fit.get("epochs", 1) / max(1, self.whole.fit.get("epochs", 1))
-        return each * epochs * self.seeds > self.until - time.perf_counter()
+        return self.each * epochs * self.seeds > self.until - time.perf_counter()
 
     def _confirm(self) -> None:
         """Trains what seems to help again, alone, and then with others on top."""
@@ -367,14 +388,14 @@ class _Search:
     def _again(self, trial: Trial) -> Trial:
         """A trial from other seeds, with other rows held out."""
         other = Trial(trial.name, trial.program)
-        self._try(other, range(self.seeds, 2 * self.seeds), 1)
+        self._try(other, range(MOST_SEEDS + self.seeds, MOST_SEEDS + 2 * self.seeds), 1)
         return other
 
     def _confirm_one(self, trial: Trial) -> Trial:
         other = self._again(trial)
         trial.seconds += other.seconds
         if other.values is not None:
-            trial.confirmed = gain(self._base_values(other.values, 1), other.values)
+            trial.confirmed = self._against(trial, 1, other.values)
         return other
 
     def _together(self, best: Trial) -> None:
@@ -416,11 +437,14 @@ class _Search:
         program = self.judge.parted(trial.program, part)
         for seed in seeds:
             first = trial is self.base and self.history is None
+            begun = time.perf_counter()
             try:
                 values.append(self._values(program, seed, first))
             except (ValueError, TypeError, FloatingPointError) as error:
                 trial.why_not = f"does not train: {str(error).partition('; ')[0]}"
                 return
+            if trial is self.base:  # of its last seed, when all is compiled
+                self.each = time.perf_counter() - begun
         trial.values = np.stack(values)
         trial.seconds = time.perf_counter() - started
 
@@ -580,19 +604,27 @@ def _right(p: np.ndarray, y: np.ndarray, model: Any, balanced: bool) -> np.ndarr
     return hit.mean(axis=1)
 
 
-def gain(before: np.ndarray, after: np.ndarray) -> Gain:
+def gain(before: np.ndarray, after: np.ndarray, paired: bool = False) -> Gain:
     """By how much the second is better: (seeds, rows) each, of the same rows.
 
     Both the seeds and the rows are samples: the interval takes the spread of both.
     Where a remedy has left rows out, only the scores of the seeds are compared.
+
+    Args:
+        before, after: What each row counts.
+        paired: Whether the networks of one seed begin with the same weights.
 
     >>> gain(np.zeros((3, 100)), np.ones((3, 100)))
     Gain(mean=1.0, low=1.0, high=1.0)
     """
     n = min(len(before), len(after))
     mean = float(after.mean() - before.mean())
-    by_seed = sum(v.mean(axis=1).var(ddof=1) / len(v) for v in (before, after))
-    wide = STUDENT.get(n - 1, 2.1) ** 2 * by_seed
+    scores = before.mean(axis=1), after.mean(axis=1)
+    if paired and len(before) == len(after):
+        wide = PAIRED.get(n - 1, 2.1) ** 2 * (scores[1] - scores[0]).var(ddof=1) / n
+    else:
+        spread = sum(score.var(ddof=1) / len(score) for score in scores)
+        wide = UNPAIRED.get(n - 1, 2.1) ** 2 * spread
     if before.shape[1] == after.shape[1] > 1:
         rows_ = after.mean(axis=0) - before.mean(axis=0)
         wide += 1.96**2 * rows_.var(ddof=1) / len(rows_)

@@ -6,10 +6,9 @@ in place: `fresh` gives a model with new weights, `code` the lines to write.
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
-import jax
 import numpy as np
 
 from onefit import config
@@ -82,11 +81,9 @@ class Program:
         """The program as the rules look at it."""
         if self.x is None:
             return Case(self.model)
-        x = jax.tree.map(np.asarray, self.x)
-        y = jax.tree.map(np.asarray, self.y)
-        x = tuple(x) if isinstance(x, list) else x
-        data = Data(Batch(x, tuple(y) if isinstance(y, list) else y))
-        return Case(self.model, data)
+        x = _listed(self.x, self.model.entry_names)
+        y = _listed(self.y, self.model.target_names)
+        return Case(self.model, Data(Batch(x, y)))
 
     # Changes --------------------------------------------------------------------------
 
@@ -183,6 +180,14 @@ class Program:
         """The lines of this program that another has not: what is to be written."""
         both = difflib.ndiff(before.code.splitlines(), self.code.splitlines())
         return "\n".join(line[2:] for line in both if line.startswith("+ "))
+
+
+def _listed(rows: Any, names: Sequence[str]) -> Any:
+    """Rows as arrays: one, or a tuple in the order of the inputs or outputs."""
+    if isinstance(rows, dict):
+        rows = [rows[name] for name in names]
+    several = isinstance(rows, list | tuple) and np.ndim(rows[0]) > 0
+    return tuple(map(np.asarray, rows)) if several else np.asarray(rows)
 
 
 def _copied(layer: Any) -> Any:

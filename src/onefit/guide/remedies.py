@@ -417,6 +417,14 @@ def rate_times(program: Program, place: Place, factor: float = 0.1) -> Program:
     )
 
 
+def usual_rate(program: Program, place: Place, factor: float = 1.0) -> Program:
+    """The optimizer with a rate that suits most networks: 0.1, of Adam's kind 0.001."""
+    del place
+    optimizer = program.case.optimizer
+    rate = factor * (0.001 if optimizer.step_size == "rate" else 0.1)
+    return program.compiled_with(optimizer=optimizer.replace(learning_rate=rate))
+
+
 def adam(program: Program, place: Place) -> Program:
     """Adam, whose steps have the size of the rate."""
     del place
@@ -651,6 +659,10 @@ DEEPER = {"a hidden layer more": another_layer}
 NORMALIZED = {"batch normalization in hidden layers": normalized}
 LEAKY = {"leaky_relu and usual initial weights": leaky}
 ADAM = {"adam": adam}
+RATE = {
+    "a usual rate": usual_rate,
+    "ten times a usual rate": _named(usual_rate, factor=10.0),
+}
 PENALTY = {"L2 on hidden weights": penalty}
 
 REMEDIES: dict[str, dict[str, Maker]] = {
@@ -682,7 +694,7 @@ REMEDIES: dict[str, dict[str, Maker]] = {
     "nothing-to-train": {"every layer trained": free},
     "penalty-too-strong": {"a hundredth of the penalty": weaker_penalty},
     "learning-rate-too-high": SLOW,
-    "learning-rate-too-low": FAST | LONGER,
+    "learning-rate-too-low": RATE | FAST | LONGER,
     "batch-too-large": BATCHES,
     "too-few-steps": LONGEST | BATCHES,
     "rows-in-order": {"rows in an order of chance": shuffled},
@@ -706,9 +718,7 @@ REMEDIES: dict[str, dict[str, Maker]] = {
     "one-class-predictor": WEIGHED | DEEPER | RELU | SLOW | FAST,
     "oscillating": SLOW | {"batches of 32": small_batches},
     "diverging": SLOW | SCALED | TARGET,
-    "crawling": FAST | {"a thousand times the rate": _named(rate_times, factor=1e3),
-                        "ten thousand times the rate": _named(rate_times, factor=1e4)}
-    | LONGER,
+    "crawling": RATE | FAST | LONGER,
     "stopped-too-early": LONGER | FAST,
     "overfitting": {"the best epoch's weights": stopping} | PENALTY
     | {"half the units": narrower},
@@ -720,8 +730,8 @@ REMEDIES: dict[str, dict[str, Maker]] = {
 """The remedies of each finding by their names, the likeliest first."""
 
 USUAL: dict[str, Maker] = {
-    **FAST, **SLOW, **ADAM, **LONGER, **BATCHES, **SCALED, **WIDER, **NORMALIZED,
-    **RELU, **LEAKY, **DEEPER, **PENALTY, **TARGET,
+    **RATE, **FAST, **SLOW, **ADAM, **LONGER, **BATCHES, **SCALED, **WIDER,
+    **NORMALIZED, **RELU, **LEAKY, **DEEPER, **PENALTY, **TARGET,
 }  # fmt: skip
 """What helps where nothing was found, the likeliest first."""
 

@@ -220,7 +220,8 @@ class Model(Compiled, face="Functional"):
         Args:
             x, y: The rows, as arrays.
             seconds: How long it may take, about.
-            seeds: From how many initial weights each change is trained, 2 or more.
+            seeds: From how many initial weights each change is trained, 2 or more; up
+                to 8 are taken where fits are quick.
             **fit: What `fit` would be given: epochs, batch_size, ... Unless given, as
                 in the last fit; epochs=20 where there was none.
 

@@ -18,11 +18,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import numpy as np  # noqa: E402
-from catalogue import CLEAN, FAULTS  # noqa: E402
+import numpy as np
+from catalogue import CLEAN, FAULTS
 
-from onefit.guide.improve import Judge  # noqa: E402
-from onefit.guide.program import Program  # noqa: E402
+from onefit.guide.improve import Judge
+from onefit.guide.program import Program
 
 SEEDS = (101, 102, 103)
 

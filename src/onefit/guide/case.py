@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import jax
@@ -58,6 +58,7 @@ class Data:
         shuffle: Whether each epoch takes the rows in a new order.
         weighted: Whether rows or classes have weights.
         split: Whether the validation rows are the last of the rows given.
+        class_weight: The factor of each class, where they were given.
     """
 
     train: Batch
@@ -67,9 +68,12 @@ class Data:
     shuffle: bool = True
     weighted: bool = False
     split: bool = False
+    class_weight: Mapping[int, float] | None = None
 
     @classmethod
-    def of_table(cls, train: Batch, table: Table | None, *more: Any, **named: Any) -> Self:
+    def of_table(
+        cls, train: Batch, table: Table | None, *more: Any, **named: Any
+    ) -> Self:
         """The rows of a data set that come, of all that its arrays have."""
         part = None if table is None else table.part
         if part is not None:

@@ -116,7 +116,7 @@ def check(
     return Report(cured(found, program), f"check of {model.name!r}")
 
 
-def cheap(job: Job) -> list[Finding]:
+def cheap(job: Job, program: Program | None = None) -> list[Finding]:
     """What `check` finds of a fit, by the rules that cost little, on some of the rows.
 
     Of 60,000 images 1,024 or fewer are looked at, evenly spread. What `fit` has refused
@@ -133,6 +133,7 @@ def cheap(job: Job) -> list[Finding]:
         shuffle=job.shuffle or streamed or job.table is not None,
         weighted=job.train_data.w is not None,
         split=split,
+        class_weight=program.fit.get("class_weight") if program else None,
     )
     case = Case(job.model, data, numbers=NUMBERS, rows=ROWS, cheap=True)
     found: list[Finding] = []
@@ -213,6 +214,7 @@ def _data(
         shuffle=shuffle,
         weighted=sample_weight is not None or class_weight is not None,
         split=validation_data is None,
+        class_weight=class_weight,
     )
 
 

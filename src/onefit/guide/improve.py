@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -43,8 +43,9 @@ WORST = -10.0
 RARE = 0.9
 """The share of the commonest class from which on each class counts as much."""
 
-SCREENING = 0.6
-"""The share of the time in which remedies are tried on the program as it is."""
+FOUND, SCREENING = 0.8, 0.6
+"""The shares of the time in which what was found, and what is usual, is tried on the
+program as it is; the rest is for confirming."""
 
 MOST_SEEDS, QUICK = 8, 0.02
 """So many seeds, where those of one remedy take no more than this share of the time."""
@@ -299,15 +300,17 @@ class _Search:
 
     def run(self, findings: Iterable[Finding] | None) -> Advice:
         """Tries all there is time for."""
-        end, self.until = self.until, self.started + SCREENING * self.seconds
-        left: list[Remedy] = []
+        end, left = self.until, list[Remedy]()
         with contextlib.suppress(_TimeUp):
             self._try(self.base, range(self.seeds), 0)
             self._take_more_seeds()
             found = self._found() if findings is None else list(findings)
-            self.remedies = _distinct(self.whole, found)
-            left = list(self.remedies)
+            first, others = _distinct(self.whole, found)
+            self.remedies, left = [*first, *others], [*first, *others]
             while left:
+                # What was found is worth more of the time than what is usual.
+                share = FOUND if len(left) > len(others) else SCREENING
+                self.until = self.started + share * self.seconds
                 self._consider(left[0])
                 left.pop(0)
         self.untried += [remedy.name for remedy in left]
@@ -480,16 +483,21 @@ def _applied(remedy: Remedy, program: Program) -> Trial | None:
     return None if same else Trial(remedy.name, changed)
 
 
-def _distinct(program: Program, found: Iterable[Finding]) -> list[Remedy]:
-    """The remedies of what was found, then the usual ones, each program once."""
-    remedies = [remedy for finding in found for remedy in of_finding(finding)]
-    known, kept = set[str](), []
-    for remedy in [*remedies, *usual()]:
-        trial = _applied(remedy, program)
-        if trial is not None and trial.program.code not in known:
-            known.add(trial.program.code)
-            kept.append(remedy)
-    return kept
+def _distinct(
+    program: Program, found: Iterable[Finding]
+) -> tuple[list[Remedy], list[Remedy]]:
+    """The remedies of what was found, and the usual ones, each program once."""
+    known = set[str]()
+
+    def new(remedies: Iterable[Remedy]) -> Iterator[Remedy]:
+        for remedy in remedies:
+            trial = _applied(remedy, program)
+            if trial is not None and trial.program.code not in known:
+                known.add(trial.program.code)
+                yield remedy
+
+    causes = [remedy for finding in found for remedy in of_finding(finding)]
+    return list(new(causes)), list(new(usual()))
 
 
 def _arrays(program: Program) -> Program:

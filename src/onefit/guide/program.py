@@ -177,9 +177,14 @@ class Program:
         return "\n".join([*head, "", text])
 
     def against(self, before: "Program") -> str:
-        """The lines of this program that another has not: what is to be written."""
-        both = difflib.ndiff(before.code.splitlines(), self.code.splitlines())
-        return "\n".join(line[2:] for line in both if line.startswith("+ "))
+        """What is to be written: the lines that another program has not.
+
+        Where lines are only left out, these, as comments.
+        """
+        both = [*difflib.ndiff(before.code.splitlines(), self.code.splitlines())]
+        new = [line[2:] for line in both if line.startswith("+ ")]
+        gone = [f"# leave out: {line[2:].strip()}" for line in both if line[:2] == "- "]
+        return "\n".join(new or gone)
 
 
 def _listed(rows: Any, names: Sequence[str]) -> Any:

@@ -503,6 +503,29 @@ def weighed(program: Program, place: Place) -> Program:
     return program.fitted_with(class_weight=weights)
 
 
+def unweighed(program: Program, place: Place) -> Program:
+    """Every row counts the same."""
+    del place
+    return program.fitted_with(class_weight=None)
+
+
+def quick_averages(program: Program, place: Place) -> Program:
+    """Moving averages that follow in tens of steps."""
+    del place
+    return program.with_layers(
+        lambda layer: [
+            _set(layer, momentum=0.8) if layer.role == "batch normalization" else layer
+        ]
+    )
+
+
+def unpadded(program: Program, place: Place) -> Program:
+    """A loss that leaves out the steps whose label is 0."""
+    del place
+    loss: Any = program.model.loss
+    return program.compiled_with(loss=loss.replace(ignore_class=0))
+
+
 # The rows -----------------------------------------------------------------------------
 
 
@@ -521,6 +544,17 @@ def scaled(program: Program, place: Place) -> Program:
     over = "axis=0" if len(axes) == 1 else f"axis={axes}"
     text = f"layers.Normalization(mean=x.mean({over}), variance=x.var({over}) + 1e-7)"
     return program.begun_with(Normalization(mean=mean, variance=variance), text)
+
+
+def scaled_exactly(program: Program, place: Place) -> Program:
+    """Inputs with mean 0 and deviation 1, by numbers of 16 digits."""
+    del place
+    x = np.asarray(program.x, float)
+    mean, deviation = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-12)
+    return program.prepared(
+        "x = np.asarray(x, 'float64')\nx = (x - x.mean(axis=0)) / x.std(axis=0)",
+        lambda a: (np.asarray(a, float) - mean) / deviation,
+    )
 
 
 def target_scaled(program: Program, place: Place) -> Program:
@@ -697,6 +731,8 @@ REMEDIES: dict[str, dict[str, Maker]] = {
     "learning-rate-too-low": RATE | FAST | LONGER,
     "batch-too-large": BATCHES,
     "too-few-steps": LONGEST | BATCHES,
+    "class-weights-reversed": WEIGHED | {"no class weights": unweighed},
+    "statistics-not-settled": {"averages that follow sooner": quick_averages} | LONGER,
     "rows-in-order": {"rows in an order of chance": shuffled},
     "inputs-not-scaled": SCALED,
     "constant-column": {"without that column": without_columns},
@@ -706,6 +742,8 @@ REMEDIES: dict[str, dict[str, Maker]] = {
     "labels-unbalanced": WEIGHED,
     "constant-target": {},
     "target-not-scaled": TARGET | ADAM,
+    "digits-lost": {"inputs scaled in float64": scaled_exactly},
+    "padding-counted": {"steps that fill up left out of the loss": unpadded},
     "channels-misplaced": {"channels last": channels_moved},
     "rows-in-both": {"other rows to validate by": split_off},
     "validation-looks-different": {"other rows to validate by": split_off},
@@ -723,6 +761,7 @@ REMEDIES: dict[str, dict[str, Maker]] = {
     "overfitting": {"the best epoch's weights": stopping} | PENALTY
     | {"half the units": narrower},
     "underfitting": WIDER | DEEPER | {"no dropout": no_dropout} | FAST,
+    "target-unrelated": {},
     "too-good-to-be-true": {"without that column": without_columns},
     "symmetric-units": STARTED,
     "frozen-weights": {"every layer trained": free} | LEAKY | FAST,

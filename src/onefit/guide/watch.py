@@ -56,7 +56,7 @@ def watch(job: Job, check: bool, program: Program | None = None) -> None:
     """
     watcher = Watch(job, program)
     if check:
-        watcher.tell(cheap(job), "model.check(x, y)")
+        watcher.tell(cheap(job, program), "model.check(x, y)")
     job.callbacks = [*job.callbacks, watcher]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 import jax
 import numpy as np
 
-from onefit import initializers
+from onefit import activations, initializers
 from onefit.guide.case import Case
 from onefit.guide.finding import Finding, Severity
 from onefit.guide.network import PASSING, SHAPING, Call
@@ -48,6 +48,10 @@ al. for hidden layers; of 0.9 one unit in ten is left."""
 
 INPUTS_DROPPED = 0.5
 """A share of inputs dropped that is much: Srivastava et al. drop 0.2 of them."""
+
+WAY = 0.13
+"""The share of steps in which a way through all dropouts has to be there: three of 0.5
+leave 0.125."""
 
 LEFT = 2
 """Cells along an axis that are next to nothing, when one window leaves no more."""
@@ -639,6 +643,32 @@ def dropout_too_high(case: Case) -> Findings:
             )
 
 
+def dropout_adds_up(case: Case) -> Findings:
+    """What several dropouts, one behind the other, leave of a way through the network.
+
+    Each may be usual; a way through all of them is there in (1 - p₁)(1 - p₂)... of the
+    steps.
+    """
+    rates = [
+        (call, _rate(call))
+        for call in case.network.calls
+        if call.role == "dropout" and _rate(call)
+    ]
+    left = math.prod(1 - rate for _, rate in rates)
+    if len(rates) < 3 or left > WAY or max(r for _, r in rates) > KEPT["hint"]:
+        return
+    yield Finding(
+        "dropout-too-high",
+        "hint",
+        rates[0][0].name,
+        seen=f"{len(rates)} dropouts in a row, of "
+        f"{', '.join(f'{rate:g}' for _, rate in rates[:6])}",
+        why=f"each way from x to the answer goes through all of them, and is there in "
+        f"{left:.1%} of the steps only: nearly all that a layer learns is noise",
+        instead="write Dropout(0.2) in each, or leave all but the last out",
+    )
+
+
 # Sizes --------------------------------------------------------------------------------
 
 
@@ -668,6 +698,35 @@ def narrow_layer(case: Case) -> Findings:
             why=f"all that the {call.features} values before it say has to pass as one "
             f"number, from which {outputs} output{'s' * (outputs > 1)} are made",
             instead=f"give it more: {call.kind}({max(8, 2 * outputs)}, ...)",
+        )
+
+
+def narrow_convolution(case: Case) -> Findings:
+    """A convolution of one filter in the middle: one picture has to say everything."""
+    network = case.network
+    if any(head.reconstructs for head in case.heads):
+        return
+    inputs = {_size(network.shapes[value]) for value in network.inputs}
+    if inputs & {_size(network.shapes[end]) for end in network.ends}:
+        return
+    for call in case.hidden:
+        special = call.variant or call.role != "convolution"
+        if special or call.units != 1 or (call.features or 0) < 4:
+            continue
+        through = PASSING | {"activation", "max pooling"}
+        readers = list(network.after(call.outputs[0], through))
+        after = [r.units or 0 for r in readers if r is not None and r.weighted]
+        if not after or min(after) < 4 or network.reaches(call, ("product", "other")):
+            continue
+        yield Finding(
+            "narrow-layer",
+            "hint",
+            call.name,
+            seen=f"{call.name!r} has one filter, behind {call.features} channels and "
+            f"before {after[0]}",
+            why=f"all that {call.features} filters have seen at a place has to pass as "
+            f"one number, from which {after[0]} others are made",
+            instead=f"give it more: {call.kind}({min(call.features or 8, 16)}, ...)",
         )
 
 
@@ -775,6 +834,33 @@ def unstable_recurrence(case: Case) -> Findings:
         steps = call.shapes[0][1] if call.shapes[0] else None
         length = f" over {steps} steps" if steps else ""
         if isinstance(again, initializers.Identity):
+            continue
+        if call.activation == "softmax":
+            yield Finding(
+                "softmax-in-hidden-layer",
+                "error",
+                call.name,
+                seen=f"{call.kind}(activation='softmax'){length}",
+                why="the units of the state then share a sum of 1 at every step, so "
+                f"each is about 1/{core.units} and says next to nothing; softmax is "
+                "for the classes of the last layer",
+                instead=f"leave the activation out: {call.kind}({core.units}) has tanh",
+            )
+            continue
+        gate = activations.facts_of(getattr(core, "recurrent_activation", None))
+        low, high = (gate and gate.range) or (0, 1)
+        if not 0 <= low < high <= 1:
+            name = core.recurrent_activation.__name__
+            yield Finding(
+                "unstable-recurrence",
+                "error" if math.inf in (-low, high) else "hint",
+                call.name,
+                seen=f"{call.kind}(recurrent_activation={name!r}){length}",
+                why="a gate says which share of the state is kept, from 0 to 1, and "
+                f"{name} gives {low:g} to {high:g}: the state can "
+                "grow with every step",
+                instead="leave recurrent_activation out: it is 'sigmoid'",
+            )
             continue
         if call.facts and math.inf in map(abs, call.facts.range or ()):
             yield Finding(
@@ -897,7 +983,9 @@ LAYOUT: tuple[Callable[[Case], Findings], ...] = (
     bias_before_normalization,
     dropout_misplaced,
     dropout_too_high,
+    dropout_adds_up,
     narrow_layer,
+    narrow_convolution,
     shrinks_too_early,
     missing_flatten,
     unstable_recurrence,

@@ -1,6 +1,7 @@
 """Checking before training: rules on the design, the settings and the rows."""
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
@@ -8,7 +9,7 @@ import jax
 
 from onefit.data import rows
 from onefit.data.batch import Batch
-from onefit.errors import mistyped
+from onefit.errors import OnefitWarning, mistyped
 from onefit.guide.case import Case, Data
 from onefit.guide.finding import Finding, Report
 from onefit.guide.program import Program
@@ -85,7 +86,10 @@ def check(
     data, found = None, []
     if x is not None:
         try:
-            data = _data(model, x, y, batch_size, epochs, shuffle, *given)
+            with warnings.catch_warnings():
+                # What reading the rows warns of is a finding here.
+                warnings.simplefilter("ignore", OnefitWarning)
+                data = _data(model, x, y, batch_size, epochs, shuffle, *given)
         except (TypeError, ValueError) as error:
             found = [_refused(error)]
     case = Case(model, data)

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import jax
 
+from onefit import config
 from onefit.data import rows
 from onefit.data.batch import Batch
 from onefit.errors import OnefitWarning, mistyped
@@ -92,7 +93,7 @@ def check(
                 data = _data(model, x, y, batch_size, epochs, shuffle, *given)
         except (TypeError, ValueError) as error:
             found = [_refused(error)]
-    case = Case(model, data)
+    case = Case(_built(model, data), data)
     if case.network.error:
         found.append(_refused(ValueError(case.network.error)))
     if not found:
@@ -118,6 +119,20 @@ def check(
         },
     )
     return Report(cured(found, program), f"check of {model.name!r}")
+
+
+def _built(model: Compiled, data: Data | None) -> Compiled:
+    """The model; of one of a user's class that has no layers yet, a copy that has."""
+    if data is None or model.built or not model.is_own():
+        return model
+    try:
+        copy = Program(model).fresh(0)
+        with config.aside(0):
+            copy.meet(copy.arranged(data.train.x))
+            copy.ready_for(data.train.x)
+    except Exception:  # a class that only its own code can make
+        return model
+    return copy
 
 
 def cheap(job: Job, program: Program | None = None) -> list[Finding]:

@@ -12,10 +12,14 @@ from jax.typing import DTypeLike
 
 from onefit import config
 from onefit.checks import whole
-from onefit.description import Description, number, off, setting
+from onefit.description import Description, number, off, setting, settings
 from onefit.errors import OnefitWarning, invalid
 from onefit.optimizers.rules import Rule, full_like, is_traced
-from onefit.optimizers.schedules import LearningRateSchedule, as_learning_rate
+from onefit.optimizers.schedules import (
+    InverseTimeDecay,
+    LearningRateSchedule,
+    as_learning_rate,
+)
 from onefit.registry import Registry
 from onefit.slots import Slot, is_held
 from onefit.types import Array, ArrayLike, Config, Function, Scalar, Tree
@@ -64,7 +68,8 @@ class Optimizer(Description):
 
     Raises:
         ValueError: A number out of its range, more than one kind of clipping, a setting
-            that it does not have (`lr` is `learning_rate`).
+            that it does not have (Keras 2's `lr` is taken as `learning_rate`, and
+            its `decay` as InverseTimeDecay(learning_rate, 1, decay)).
 
     Differs from Keras: with both accumulation and a moving average, the average follows
     the steps of the weights, not those in between. What all optimizers share is given
@@ -127,6 +132,17 @@ class Optimizer(Description):
     sign and "=" where it is one number for all weights. Those of one group alternate in
     Keras, weight by weight. None if Keras has no such optimizer.
     """
+
+    @classmethod
+    def _today(cls, given: dict[str, Any]) -> dict[str, Any]:
+        known, given = settings(cls), super()._today(given)
+        if "lr" not in known and "learning_rate" not in given and "lr" in given:
+            given["learning_rate"] = given.pop("lr")
+        decay = 0.0 if "decay" in known else given.pop("decay", 0.0)
+        if decay:
+            start = given.get("learning_rate", cls._fields["learning_rate"].default)
+            given["learning_rate"] = InverseTimeDecay(start, 1, decay)
+        return given
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -119,7 +119,6 @@ KERAS_2 = [
     ("Model.save", "save_format", "end the name in .keras"),
     ("Model.load_weights", "by_name", "set_weights"),
     ("Model", "input", "Model(inputs, outputs)"),
-    ("load_model", "safe_mode", "nothing in a file is ever run"),
 ]
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
@@ -164,7 +165,7 @@ def _run(*args: Any, pair: _Pair) -> list[Any]:
 
 def _shapes(*args: Any, pair: _Pair) -> list[Any]:
     del args  # found without a look at `ahead`, which a fit never traces
-    return [jax.core.ShapedArray(shape, dtype) for shape, dtype in pair.shapes]
+    return [ShapedArray(shape, dtype) for shape, dtype in pair.shapes]
 
 
 def _transposed(slopes: list[Any], *args: Any, pair: _Pair) -> list[Any]:

@@ -36,7 +36,7 @@ class Sum(Metric):
     def init(self) -> MetricState:
         return {"total": jnp.zeros((), self.own_dtype or float)}
 
-    def update(  # pyright: ignore[reportIncompatibleMethodOverride]
+    def update(
         self, state: MetricState, values: Array, sample_weight: ArrayLike | None = None
     ) -> MetricState:
         dtype = state["total"].dtype
@@ -79,7 +79,7 @@ class Mean(Metric):
         zero = jnp.zeros((), self.own_dtype or float)
         return {"total": zero, "count": zero}
 
-    def update(  # pyright: ignore[reportIncompatibleMethodOverride]
+    def update(
         self, state: MetricState, values: Array, sample_weight: ArrayLike | None = None
     ) -> MetricState:
         dtype = state["total"].dtype

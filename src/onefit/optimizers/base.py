@@ -12,7 +12,7 @@ from jax.typing import DTypeLike
 
 from onefit import config
 from onefit.checks import whole
-from onefit.description import Description, number, off, setting
+from onefit.description import Description, attribute, number, off, setting
 from onefit.errors import OnefitWarning, invalid
 from onefit.optimizers.rules import Rule, full_like, is_traced
 from onefit.optimizers.schedules import LearningRateSchedule, as_learning_rate
@@ -111,8 +111,8 @@ class Optimizer(Description):
     _carried = ("_spared",)
     _unseen = Description._unseen | {"_state", "_shapes", "_variables", "_excluded"}
     _made: ClassVar[bool] = False
-    _excluded: ClassVar[tuple[list[Any], list[str]] | None] = None
-    _spared: ClassVar[tuple[bool, ...]] = ()  # which weights do not decay
+    _excluded: tuple[list[Any], list[str]] | None = attribute(None)
+    _spared: tuple[bool, ...] = attribute(())  # which weights do not decay
     _state = Slot()
     _shapes: ClassVar[Tree] = None
     _variables: ClassVar[list[Any]] = []

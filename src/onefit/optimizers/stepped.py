@@ -12,7 +12,7 @@ import numpy as np
 from jax.core import Tracer
 
 from onefit import config, initializers
-from onefit.description import is_bare
+from onefit.description import attribute, is_bare
 from onefit.errors import invalid
 from onefit.optimizers.base import KeyPath, Optimizer
 from onefit.optimizers.rules import Rule
@@ -67,13 +67,13 @@ class Stepped(Optimizer, abstract=True):
 
     in_keras_style = True
     step_size = None
-    _is_built: ClassVar[bool] = False
-    _early: ClassVar[list[Array]] = []  # what was added before any build
-    _known: ClassVar[list[Any]] = []  # the weights, in the order people know
-    _places: ClassVar[tuple[int, ...]] = ()  # of the known ones among the leaves
-    _slots_of: ClassVar[dict[int, list[int]]] = {}  # by a weight's place
-    _stand_ins: ClassVar[list[Variable]] = []
-    _names: ClassVar[list[str]] = []
+    _is_built: bool = attribute(False)
+    _early: list[Array] = attribute([])  # what was added before any build
+    _known: list[Any] = attribute([])  # the weights, in the order people know
+    _places: tuple[int, ...] = attribute(())  # of the known ones among the leaves
+    _slots_of: dict[int, list[int]] = attribute({})  # by a weight's place
+    _stand_ins: list[Variable] = attribute([])
+    _names: list[str] = attribute([])
     _bare: ClassVar[bool] = True  # whether no optimizer of the library is its base
     _unseen = Optimizer._unseen | {
         *("_is_built", "_early", "_known", "_places", "_stand_ins", "_names", "_given"),

@@ -194,7 +194,7 @@ def wrong_examples(
         )
     images = np.asarray(x)
     height, width, channels = image_shape(where, images.shape[1:], shape)
-    true, said = classes(where, y, found.count), found.classes
+    true, said = classes(where, y, found.class_count), found.classes
     if len(true) != len(said):
         raise invalid(
             where,
@@ -203,7 +203,7 @@ def wrong_examples(
         )
     if not isinstance(count, int) or count < 1:
         raise mistyped(where, f"count={count!r}", "a positive whole number")
-    names = list(map(str, range(found.count) if labels is None else labels))
+    names = list(map(str, range(found.class_count) if labels is None else labels))
     sure = found.values.max(axis=1)
     if found.values.shape[1] == 1:
         one = found.values[:, 0]

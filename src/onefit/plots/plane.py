@@ -130,13 +130,13 @@ def decision_boundary(
     ax = drawn(ax, (6.2, 4.6))
     ax.set(xlabel="$x_1$", ylabel="$x_2$")
     if found.is_classifier:
-        names = _names(where, labels, found.count)
-        if found.count == 2:
+        names = _names(where, labels, found.class_count)
+        if found.class_count == 2:
             _two_regions(ax, plane, found, names)
         else:
             _regions(ax, plane, found, names)
         if y is not None:
-            true = classes(where, y, found.count)
+            true = classes(where, y, found.class_count)
             own = answers(where, model, x, threshold).classes
             _refuse_lengths(where, len(own), len(true))
             _rows(ax, np.asarray(x), true, own, names)

@@ -141,7 +141,7 @@ def fit(
             options = {"verbose": 0} | arguments | own
             job = build_job(copy, x, y, FitOptions.given("population.fit", **options))
         work += [(part, job) for part in _parts(job, at, memory)]
-    if hasattr(drop, "bind"):
+    if drop is not None and hasattr(drop, "bind"):
         drop = drop.bind(work[0][1].directions)
     trained: list[tuple[np.ndarray, Job, Trained]] = []
     show.groups(groups, places)

@@ -24,7 +24,7 @@ from onefit.losses.base import Loss
 from onefit.metrics.base import Metric
 from onefit.networks.architecture import Architecture
 from onefit.optimizers.rules import is_traced
-from onefit.types import Array, Mask, Scalar, Tree
+from onefit.types import Array, Key, Mask, Scalar, Tree
 from onefit.variables import Variable
 
 __all__ = ["Details", "Gradients", "Head", "Task", "Train", "head"]
@@ -238,7 +238,7 @@ class Task(Description):
         batch: Batch,
         *,
         training: bool,
-        key: Array | None,
+        key: Key | None,
         tap: Tap | None = None,
     ) -> tuple[Array, Details]:
         """J, and what else the forward pass gives.
@@ -284,7 +284,7 @@ class Task(Description):
         batch: Batch,
         *,
         training: bool,
-        key: Array | None,
+        key: Key | None,
         tap: Callable[..., Tap] = Tap,
     ) -> Gradients:
         """J, dJ/dw of the free weights, and dJ by what passes in each place of a tap.
@@ -325,14 +325,14 @@ class Task(Description):
         batch: Batch,
         *,
         training: bool,
-        key: Array | None,
+        key: Key | None,
         tap: Callable[..., Tap],
     ) -> Places:
         """The shape of what passes in each place of a tap; nothing is computed."""
         if not tap().names:
             return {}
 
-        def look(params: Tree, state: Tree, batch: Batch, key: Array | None) -> Places:
+        def look(params: Tree, state: Tree, batch: Batch, key: Key | None) -> Places:
             eye = tap()
             self.cost(params, state, batch, training=training, key=key, tap=eye)
             return eye.places()

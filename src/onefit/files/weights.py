@@ -238,7 +238,7 @@ class Store:
                 raise self._refused(f"an array at {path!r}", "a group")
         return here
 
-    def _child(self, group: "Group", name: str, path: str) -> object:
+    def _child(self, group: "Group", name: str, path: str) -> Any:
         """What h5py has at a name: a Group, a Dataset, or None for nothing."""
         if (link := group.get(name, getlink=True)) is None:
             return None
@@ -319,7 +319,7 @@ class Store:
                 rest += [(at, self._child(item, name, at)) for at, name in paths]
         raise self._too_many()
 
-    def _checked(self, array: object, path: str) -> "Dataset":
+    def _checked(self, array: Any, path: str) -> "Dataset":
         if not isinstance(array, h5py().Dataset):
             raise self._refused(f"no array at {path!r}", "arrays numbered from 0")
         if array.external or array.is_virtual:

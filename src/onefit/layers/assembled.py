@@ -122,9 +122,10 @@ class Assembled(Layer, abstract=True):
             A Variable: `self.w = self.add_weight(...)`.
         """
         del autocast, aggregation, overwrite_with_gradient
+        given: Any = shape
         if isinstance(shape, str):  # as Keras 2 has it: the name first
-            shape, name, initializer = initializer or (), shape, None
-        sizes = (shape,) if isinstance(shape, int) else tuple(shape or ())
+            given, name, initializer = initializer, shape, None
+        sizes = (given,) if isinstance(given, int) else tuple(given or ())
         dtype = dtype or self.dtype
         whole = not jnp.issubdtype(jnp.dtype(dtype), jnp.inexact)
         rule = initializers.get(initializer or ("zeros" if whole else "glorot_uniform"))

@@ -164,7 +164,7 @@ class Layer(Face, Description):
     """Whether the output's steps are the input's, so that its mask holds for them."""
     role: ClassVar[Role] = "other"
     """What the layer is in a network; a subclass is what its base is."""
-    equation: ClassVar[str | None] = None
+    equation = None
     """What it computes, where the first line of its docstring is no formula."""
     by_row = True
     """Whether the output of a row cannot depend on the rows beside it.

@@ -47,7 +47,7 @@ def _building(function: Callable[..., Any]) -> Callable[..., Any]:
     def build(self: "Called", *shapes: Any, **named: Any) -> "Called":
         rng = named.pop("rng", None)
         if shapes and isinstance(shapes[-1], Generator):
-            *shapes, rng = shapes
+            shapes, rng = shapes[:-1], shapes[-1]
         given = tuple(map(as_shape, shapes))
         outermost = not self._depth
         if outermost:
@@ -265,9 +265,10 @@ class Called(Assembled, abstract=True):
         x, options = super().gather(*inputs, **options)
         x = jax.tree.map(super().as_input, x)
         training = run.training if training is None else bool(training)
-        if self._weights is None:
-            put(self, Weights({}, {}, None))
-        slot: Weights = self._weights
+        slot = self._weights
+        if slot is None:
+            slot = Weights({}, {}, None)
+            put(self, slot)
         with self._as_base():
             outcome = super().forward(
                 slot.params,

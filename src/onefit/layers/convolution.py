@@ -201,7 +201,7 @@ class Convolution(Activated, Windows, Grid, abstract=True):
     ) -> None:
         """Refuses an input that is smaller than the windows."""
         along = next(i for i, n in enumerate(sizes) if n is not None and n < 1)
-        axis, reach, length = axes[along], self.reach(along), given[axes[along]]
+        axis, reach, length = axes[along], self.reach(along), given[axes[along]] or 0
         far, size = self.dilation_rate[along], self.kernel_size[along]
         dilated = f" with dilation_rate={self.dilation_rate}" if far > 1 else ""
         same = [

@@ -277,7 +277,7 @@ class Face(Holder):
             return slot.params
         return self.filled(lambda weight: weight.value)[0]
 
-    def filled(self, value: Callable[[Variable], Array]) -> tuple[Tree, Tree]:
+    def filled(self, value: Callable[[Variable], Tree]) -> tuple[Tree, Tree]:
         """Params and state with an array of each weight's, as the slot has them."""
         named, slot = self.by_name(), self.slot
         return (

@@ -226,7 +226,7 @@ def _pushed(primals: Any, tangents: Any, *, pair: _Pair) -> tuple[list[Any], lis
         own = jax.jvp(of, [held[i] for i in changing], [first[i] for i in changing])[1]
         total = [b if a is None else a + b for a, b in zip(total, own, strict=True)]
     return out, [
-        ad.Zero.from_primal_value(y) if t is None else t
+        ad.Zero(jax.typeof(y).to_tangent_aval()) if t is None else t
         for y, t in zip(out, total, strict=True)
     ]
 

@@ -109,7 +109,7 @@ class MeanOfValues(Mean, abstract=True):
         """Which values there are, in the shape of `values`; None for all."""
         del y_true, y_pred
 
-    def update(
+    def update(  # pyright: ignore[reportIncompatibleMethodOverride] - pairs, not values
         self,
         state: MetricState,
         y_true: Array,

@@ -61,7 +61,7 @@ class Body(Called, abstract=True):
     def _function(self) -> Callable[..., Tree]:
         return self._model.call
 
-    def replace(self, **changes: Any) -> "Body":
+    def replace(self, **changes: Any) -> Layer:
         """The body of another network with the same settings."""
         config = self._model.get_config() | changes
         return type(self._model).from_config(config).as_layer

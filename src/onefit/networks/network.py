@@ -77,6 +77,7 @@ class Network:
             input that nothing needs; two layers of one name.
     """
 
+    _made_with: tuple[tuple[Any, ...], Config]
     whole: Architecture
     before: Before | None = None
 
@@ -295,6 +296,15 @@ class Network:
                 "begin with Input((4,)), or write model.build((None, 4))",
             )
         return nest
+
+    def get_config(self) -> Config:
+        """What `from_config` makes such a network of."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """The network of a config, with fresh weights."""
+        raise NotImplementedError
 
     @property
     def name(self) -> str:

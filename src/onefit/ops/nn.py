@@ -1,4 +1,5 @@
 # ruff: noqa: PLE0605
+# pyright: reportUnsupportedDunderAll=false
 """`keras.ops.nn`: activations, convolutions, pooling and cross-entropies.
 
 Convolutions and pooling are those of the layers, with the kernel given.

@@ -300,7 +300,7 @@ class Optimizer(Description):
         return grads
 
     def _decayed(self, params: Tree, alpha: Array) -> Tree:
-        if off(self.weight_decay):
+        if self.weight_decay is None or off(self.weight_decay):
             return params
         part = alpha * self.weight_decay
         leaves, nest = jax.tree.flatten(params)

@@ -214,6 +214,7 @@ class Stepped(Optimizer, abstract=True):
         if not self._bare:
             self._inner: list[Any] = []
             for one in variables:
+                assert isinstance(one, Variable)  # as `init` gives them
                 slots = super().rule().init([one.value])
                 weight = one.path.replace("/", "_")
                 kept = []
@@ -248,8 +249,9 @@ class Stepped(Optimizer, abstract=True):
 
     # The pure functions ---------------------------------------------------------------
 
-    asks_for_names = True  # pyright: ignore[reportAssignmentType]
-    elementwise = False  # pyright: ignore[reportAssignmentType]
+    # Facts here, and questions to the settings of the base.
+    asks_for_names = True  # pyright: ignore
+    elementwise = False  # pyright: ignore
 
     def meet(self, variables: Sequence[Any], listed: Sequence[Any] = ()) -> None:
         super().meet(variables)
@@ -358,7 +360,7 @@ class _Remembered(Variable):
         self.owner, self.number, self.name = owner, number, name
         self.path, self.trainable = f"{owner.name}/{name}", False
         self.initializer = None
-        self.first = None if isinstance(first, Tracer) else first
+        self.first: Any = None if isinstance(first, Tracer) else first
 
     def _read(self) -> Array:
         values = self.owner._values()

@@ -72,7 +72,7 @@ def weights_as_images(
     axes = panels(drawn_units * drawn_channels, columns, size, beside=0.9)
     for number, ax in enumerate(axes):
         channel, unit = divmod(number, drawn_units) if channels > 1 else (0, number)
-        image = ax.imshow(
+        ax.imshow(
             kernel[:, :, channel, unit], cmap=signed_colours(), vmin=-limit, vmax=limit
         )
         bare(ax)
@@ -85,6 +85,7 @@ def weights_as_images(
     if drawn_channels < channels:
         some += f", {drawn_channels} of {channels} channels"
     figure.suptitle(f"weights of {chosen.name}{some}", fontsize=10)
+    image = axes[-1].images[-1]
     figure.colorbar(image, ax=axes.tolist(), label="weight", aspect=50, pad=0.03)
     return axes
 

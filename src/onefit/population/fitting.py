@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -316,7 +316,12 @@ def _result(
     logs = np.concatenate([t.logs for _, _, t in trained])[order]
     where = {int(member): i for i, member in enumerate(np.sort(done))}
     groups = [
-        Group(job.model, t.params, t.state, np.array([where[int(i)] for i in at]))
+        Group(
+            cast("Model", job.model),
+            t.params,
+            t.state,
+            np.array([where[int(i)] for i in at]),
+        )
         for at, job, t in trained
     ]
     epochs = np.concatenate([t.epochs for _, _, t in trained])[order]

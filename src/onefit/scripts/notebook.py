@@ -97,10 +97,10 @@ def cells_of(path: Path) -> list[Cell]:
 def _loaded(path: Path) -> dict[str, Any]:
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))
-        known = isinstance(notebook["cells"], list)
-    except (ValueError, KeyError, TypeError):
-        known = False
-    if not known:
+    except ValueError:
+        notebook = None
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    if not isinstance(cells, list) or notebook is None:
         raise invalid(
             str(path), "a file that is no notebook", "a notebook of format 4, .ipynb"
         )

@@ -115,7 +115,7 @@ class Script:
         x = model.arranged(x)
         if y is None:
             return x
-        y = model.output_nest.arrange(y) if _several(model, y) else y
+        y = model.known_nest(model.output_nest).arrange(y) if _several(model, y) else y
         return (x, y) if w is None else (x, y, w)
 
     def _stateless(

@@ -339,7 +339,7 @@ class Task(Description):
 
         return jax.eval_shape(look, params, state, batch, key)
 
-    def key(self, seed: Scalar, iterations: Scalar, *, training: bool) -> Array | None:
+    def key(self, seed: Scalar, iterations: Scalar, *, training: bool) -> Key | None:
         """The key of what a step, or an evaluation, draws; None where nothing does."""
         if training and self.graph.random:
             return jax.random.fold_in(jax.random.key(seed), iterations)
@@ -456,5 +456,6 @@ def head(
     last = getattr(loss, "axis", -1) == -1
     shorter = graph.before(loss.link, output) if last else None
     if shorter is None:
-        return graph, loss, loss.link if loss.from_logits else None
+        asked = getattr(loss, "from_logits", False)
+        return graph, loss, loss.link if asked else None
     return shorter, loss.replace(from_logits=True), loss.link

@@ -107,7 +107,8 @@ class _Layout:
                 expected=f"one that Keras has ({', '.join(known)})",
                 fix="write slots = ((...),) in its class, as Optimizer.slots says",
             )
-        self.graph, self.optimizer, self.groups = graph, optimizer, optimizer.slots
+        self.graph, self.optimizer = graph, optimizer
+        self.groups = optimizer.slots or ()
         self.layers = plain_in_order(graph) if layers is None else layers
         self.params = jax.tree.map(np.asarray, graph.slot.params)
         self.task = Task(graph=graph, heads=(), optimizer=optimizer)

@@ -3,7 +3,7 @@
 import functools
 import inspect
 import math
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -151,13 +151,13 @@ class Layer(Face, Description):
             "_count",
         )
     }
-    random: ClassVar[bool] = False
+    random = False  # not annotated, as others here: settings or properties of some
     """Whether `apply` draws random numbers from its key while training."""
     on_host = False
     """Whether it works on texts and categories, before the program."""
     always_random = False
     """Whether it draws some also when it does not train."""
-    integers: ClassVar[bool] = False
+    integers = False
     """Whether whole-number inputs stay whole (token ids) instead of becoming floats."""
     takes_text: ClassVar[bool] = False
     """Whether its input may be text."""
@@ -165,14 +165,14 @@ class Layer(Face, Description):
     """Whether the output's steps are the input's, so that its mask holds for them."""
     role: ClassVar[Role] = "other"
     """What the layer is in a network; a subclass is what its base is."""
-    equation: ClassVar[str | None] = None
+    equation = None
     """What it computes, where the first line of its docstring is no formula."""
-    by_row: ClassVar[bool] = True
+    by_row = True
     """Whether the output of a row cannot depend on the rows beside it.
 
     A class from outside the library that computes something of its own says so itself.
     """
-    stateful = False  # not annotated, so that a layer can make it a setting
+    stateful = False
     """Whether a call goes on from the last one's state, also when not training."""
     call_options: ClassVar[frozenset[str]] = frozenset()
     """What `apply` takes beside x: found by its signature."""
@@ -232,21 +232,26 @@ class Layer(Face, Description):
         params, state = ({n: self.in_type(w) for n, w in p.items()} for p in weights)
         return params, state
 
-    def apply(
-        self,
-        params: Params,
-        state: State,
-        x: Tree,
-        *,
-        training: bool = False,
-        key: Array | None = None,
-        **options: Any,
-    ) -> tuple[Tree, State]:
-        """The forward pass: (output, new state). Pure.
+    if TYPE_CHECKING:  # what a layer takes beside these is its own affair
 
-        By default the output that `compute` gives, and the state as it was.
-        """
-        return self.compute(params, x, **options), state
+        def apply(  # noqa: D102
+            self,
+            params: Params,
+            state: State,
+            x: Tree,
+            *,
+            training: bool = False,
+            key: Key | None = None,
+        ) -> tuple[Tree, State]: ...
+
+    else:
+
+        def apply(self, params, state, x, *, training=False, key=None, **options):
+            """The forward pass: (output, new state). Pure.
+
+            By default the output that `compute` gives, and the state as it was.
+            """
+            return self.compute(params, x, **options), state
 
     def compute(self, params: Params, x: Tree) -> Tree:
         """The output of a layer without state or randomness; takes a mask if it asks.

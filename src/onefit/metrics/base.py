@@ -139,14 +139,8 @@ class Metric(Description):
         """
         raise NotImplementedError
 
-    def update(
-        self,
-        state: MetricState,
-        y_true: Array,
-        y_pred: Array,
-        sample_weight: ArrayLike | None = None,
-    ) -> MetricState:
-        """The state after this batch."""
+    def update(self, state: MetricState, *batch: Any, **named: Any) -> MetricState:
+        """The state after this batch: y_true, y_pred, sample_weight; or values."""
         raise NotImplementedError
 
     def compute(self, state: MetricState) -> Array:
@@ -198,7 +192,7 @@ class Metric(Description):
     @property
     def variables(self) -> list[Variable]:
         """The arrays of the state, by name also `metric.total`."""
-        views = self.__dict__.setdefault("_views", {})
+        views = vars(self).setdefault("_views", {})
         for name in self.state:
             if name not in views:
                 views[name] = view(

@@ -2,7 +2,7 @@
 """Graphs: layers and the order in which they are called, as one pure function."""
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -17,7 +17,7 @@ from onefit.layers.core import InputLayer
 from onefit.layers.face import HALVES
 from onefit.layers.tapping import Path, Tap
 from onefit.networks.architecture import Architecture
-from onefit.types import Array, Generator, Mask, Shapes, Tree, is_shape
+from onefit.types import Array, Config, Generator, Key, Mask, Shapes, Tree, is_shape
 
 __all__ = ["Graph", "Node", "as_graph", "chain"]
 
@@ -103,7 +103,7 @@ class Graph(Architecture):
         x: Tree,
         *,
         training: bool,
-        key: Array | None,
+        key: Key | None,
         mask: Mask = None,
         tap: Tap | None = None,
         path: Path = (),
@@ -262,9 +262,7 @@ class Graph(Architecture):
             shape,
         )
 
-    def _fit(
-        self, input_shape: Shapes, options: Iterable[tuple[str, object]] = ()
-    ) -> Shapes:
+    def _fit(self, input_shape: Shapes, options: Config | None = None) -> Shapes:
         shape = super()._fit(input_shape, options)
         self.entrance = self.entrance or input_shape
         return shape

@@ -1,7 +1,7 @@
 """Network: what is computed, its weights, what goes in and what comes out."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
 import jax
@@ -34,6 +34,7 @@ from onefit.types import (
     ArrayLike,
     Config,
     Data,
+    Key,
     Mask,
     Shape,
     Shapes,
@@ -47,7 +48,7 @@ __all__ = ["FACES", "OWN_CLASSES", "Network"]
 OWN_CLASSES: dict[tuple[str, str], type["Network"]] = {}
 """The classes of networks that a program has written itself, by module and name."""
 
-FACES: dict[str, type["Network"]] = {}
+FACES: dict[str, Callable[..., "Network"]] = {}
 """The classes that people hold, by Keras' names for them in files.
 
 A model of inputs and outputs is "Functional", a list of layers is "Sequential". Copies
@@ -76,6 +77,7 @@ class Network:
             input that nothing needs; two layers of one name.
     """
 
+    _made_with: tuple[tuple[Any, ...], Config]
     whole: Architecture
     before: Before | None = None
 
@@ -127,8 +129,8 @@ class Network:
                 "give the layers that compute in another a dtype of their own",
             )
         if inputs is None and outputs is None and self.is_own():
-            self._body = Body(self, name or snake_case(type(self).__name__))
-            self.graph = chain((self._body,), self._body.name)
+            body = Body(self, name or snake_case(type(self).__name__))
+            self._body, self.graph = body, chain((body,), body.name)
             self.graph._named = name is not None
             self._hold()
             if not trainable:
@@ -295,6 +297,15 @@ class Network:
             )
         return nest
 
+    def get_config(self) -> Config:
+        """What `from_config` makes such a network of."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """The network of a config, with fresh weights."""
+        raise NotImplementedError
+
     @property
     def name(self) -> str:
         """The model's name, also as a layer of another."""
@@ -406,7 +417,7 @@ class Network:
         self.graph.store(value, self.graph.slot.state)
 
     def apply(
-        self, params: Tree, x: Tree, *, training: bool = False, key: Array | None = None
+        self, params: Tree, x: Tree, *, training: bool = False, key: Key | None = None
     ) -> Tree:
         """The output for these weights: a pure function of `params` and `x`.
 

@@ -12,7 +12,14 @@ from jax.typing import DTypeLike
 
 from onefit import config
 from onefit.checks import whole
-from onefit.description import Description, number, off, setting, settings
+from onefit.description import (
+    Description,
+    attribute,
+    number,
+    off,
+    setting,
+    settings,
+)
 from onefit.errors import OnefitWarning, invalid
 from onefit.optimizers.rules import Rule, full_like, is_traced
 from onefit.optimizers.schedules import (
@@ -116,8 +123,8 @@ class Optimizer(Description):
     _carried = ("_spared",)
     _unseen = Description._unseen | {"_state", "_shapes", "_variables", "_excluded"}
     _made: ClassVar[bool] = False
-    _excluded: ClassVar[tuple[list[Any], list[str]] | None] = None
-    _spared: ClassVar[tuple[bool, ...]] = ()  # which weights do not decay
+    _excluded: tuple[list[Any], list[str]] | None = attribute(None)
+    _spared: tuple[bool, ...] = attribute(())  # which weights do not decay
     _state = Slot()
     _shapes: ClassVar[Tree] = None
     _variables: ClassVar[list[Any]] = []
@@ -316,7 +323,7 @@ class Optimizer(Description):
         return grads
 
     def _decayed(self, params: Tree, alpha: Array) -> Tree:
-        if off(self.weight_decay):
+        if self.weight_decay is None or off(self.weight_decay):
             return params
         part = alpha * self.weight_decay
         leaves, nest = jax.tree.flatten(params)

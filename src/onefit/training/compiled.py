@@ -179,6 +179,7 @@ class Compiled(Network):
             y_pred = self(x, training=True)
             loss = self.compute_loss(x, y, y_pred, weight, training=True)
         variables = self.trainable_variables
+        assert self.optimizer is not None  # as compute_loss has asked
         self.optimizer.apply(tape.gradient(loss, variables), variables)
         self._loss_tracker.update_state(loss, jax.tree.leaves(x)[0].shape[0])
         return self.compute_metrics(x, y, y_pred, weight)

@@ -93,7 +93,7 @@ def build_job(model: Compiled, x: Data, y: Data, options: FitOptions) -> Job:
     rules = [c for c in listed if isinstance(c, Rule)]
     if any(rule.logs_learning_rate for rule in rules):
         names.append("learning_rate")
-        if not model.optimizer.constant_rate:
+        if not task.optimizer.constant_rate:
             raise invalid(
                 "ReduceLROnPlateau",
                 "an optimizer whose learning rate is a schedule",
@@ -218,8 +218,8 @@ def read_rows(
 
 def as_columns(model: Network, x: Tree) -> Tree:
     """The inputs; single numbers (n,) as columns (n, 1) where those are wanted."""
-    shapes = [shape for _, shape in model.entries]
-    if None in shapes:
+    shapes = [shape for _, shape in model.entries if shape is not None]
+    if len(shapes) < len(model.entries):
         return x
 
     def column(a: Array, shape: Shape) -> Array:

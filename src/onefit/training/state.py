@@ -87,7 +87,7 @@ class State:
         """All arrays that the model holds, and which layers train."""
         slots = [layer.slot for layer in self._layers]
         held = [(slot.params, slot.state) for slot in slots]
-        arrays = jax.tree.leaves((held, self.job.model.optimizer.state))
+        arrays = jax.tree.leaves((held, self.job.model.optimizer_state))
         return arrays, [layer.trainable for layer in self._layers]
 
     def finish(self, done: bool) -> None:

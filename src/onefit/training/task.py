@@ -24,7 +24,7 @@ from onefit.losses.base import Loss
 from onefit.metrics.base import Metric
 from onefit.networks.architecture import Architecture
 from onefit.optimizers.rules import is_traced
-from onefit.types import Array, Mask, Scalar, Tree
+from onefit.types import Array, Key, Mask, Scalar, Tree
 from onefit.variables import Variable
 
 __all__ = ["Details", "Gradients", "Head", "Task", "Train", "head"]
@@ -238,7 +238,7 @@ class Task(Description):
         batch: Batch,
         *,
         training: bool,
-        key: Array | None,
+        key: Key | None,
         tap: Tap | None = None,
     ) -> tuple[Array, Details]:
         """J, and what else the forward pass gives.
@@ -284,7 +284,7 @@ class Task(Description):
         batch: Batch,
         *,
         training: bool,
-        key: Array | None,
+        key: Key | None,
         tap: Callable[..., Tap] = Tap,
     ) -> Gradients:
         """J, dJ/dw of the free weights, and dJ by what passes in each place of a tap.
@@ -325,21 +325,21 @@ class Task(Description):
         batch: Batch,
         *,
         training: bool,
-        key: Array | None,
+        key: Key | None,
         tap: Callable[..., Tap],
     ) -> Places:
         """The shape of what passes in each place of a tap; nothing is computed."""
         if not tap().names:
             return {}
 
-        def look(params: Tree, state: Tree, batch: Batch, key: Array | None) -> Places:
+        def look(params: Tree, state: Tree, batch: Batch, key: Key | None) -> Places:
             eye = tap()
             self.cost(params, state, batch, training=training, key=key, tap=eye)
             return eye.places()
 
         return jax.eval_shape(look, params, state, batch, key)
 
-    def key(self, seed: Scalar, iterations: Scalar, *, training: bool) -> Array | None:
+    def key(self, seed: Scalar, iterations: Scalar, *, training: bool) -> Key | None:
         """The key of what a step, or an evaluation, draws; None where nothing does."""
         if training and self.graph.random:
             return jax.random.fold_in(jax.random.key(seed), iterations)
@@ -456,5 +456,6 @@ def head(
     last = getattr(loss, "axis", -1) == -1
     shorter = graph.before(loss.link, output) if last else None
     if shorter is None:
-        return graph, loss, loss.link if loss.from_logits else None
+        asked = getattr(loss, "from_logits", False)
+        return graph, loss, loss.link if asked else None
     return shorter, loss.replace(from_logits=True), loss.link

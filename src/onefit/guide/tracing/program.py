@@ -15,7 +15,7 @@ from onefit.layers.base import Layer, Outcome
 from onefit.layers.tapping import Path, Places, Tap
 from onefit.networks.graph import Graph
 from onefit.training.task import Gradients, Task
-from onefit.types import Array, ArrayLike, Function, Params, State, Tree
+from onefit.types import Array, ArrayLike, Function, Params, Scalar, State, Tree
 
 __all__ = ["Parts", "ZTap", "cast", "parts", "run"]
 
@@ -140,8 +140,8 @@ def run(
     params: Tree,
     state: Tree,
     batch: Batch,
-    seed: Array,
-    iterations: Array,
+    seed: Scalar,
+    iterations: Scalar,
     training: bool,
 ) -> Gradients:
     """Everything that a trace shows; without losses only what comes forward."""

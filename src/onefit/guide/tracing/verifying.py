@@ -15,7 +15,7 @@ from onefit.guide.tracing.program import ZTap, cast
 from onefit.layers.tapping import Places
 from onefit.networks.graph import Graph
 from onefit.training.task import Gradients, Task
-from onefit.types import Array, Tree
+from onefit.types import Array, Scalar, Tree
 
 if TYPE_CHECKING:
     from onefit.guide.trace import Trace
@@ -135,8 +135,8 @@ def _differences(
     zeros: Places,
     state: Tree,
     batch: Batch,
-    seed: Array,
-    iterations: Array,
+    seed: Scalar,
+    iterations: Scalar,
     at: Array,
     training: bool,
 ) -> tuple[Array, Array, Array, Array]:

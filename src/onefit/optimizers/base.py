@@ -107,7 +107,9 @@ class Optimizer(Description):
     )
     name: str | None = setting(default=None, kw_only=True, identity=False)
 
-    _mutable: ClassVar[frozenset[str]] = frozenset({"name", "learning_rate"})
+    _mutable: ClassVar[frozenset[str]] = frozenset(
+        {"name", "learning_rate", "loss_scale_factor"}
+    )
     _carried = ("_spared",)
     _unseen = Description._unseen | {"_state", "_shapes", "_variables", "_excluded"}
     _made: ClassVar[bool] = False
@@ -130,8 +132,9 @@ class Optimizer(Description):
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "learning_rate" in vars(cls):  # a default; it is read as `_rate_now` says
-            del cls.learning_rate
+        own = vars(cls).get("learning_rate")
+        if own is not None and not isinstance(own, property):  # a default
+            del cls.learning_rate  # it is read as `_rate_now` says
         if not abstract:
             optimizers.add(cls, **{cls.__name__.lower(): cls})
 
@@ -284,9 +287,15 @@ class Optimizer(Description):
             lambda a, w: jnp.where(moved, a, w), state["average"], params
         )
 
+    def loss_scale(self, state: dict[str, Tree] | None) -> Scalar | None:
+        """What the loss is multiplied by, and the gradients are divided by."""
+        del state
+        return self.loss_scale_factor
+
     def scale_loss(self, loss: Array) -> Array:
         """The loss to differentiate: times the scale that `update` divides by."""
-        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+        scale = self.loss_scale(self._state)
+        return loss if scale is None else loss * scale
 
     def _clipped(self, grads: Tree) -> Tree:
         if not off(self.clipvalue):

@@ -241,7 +241,13 @@ class ReduceLROnPlateau(_Monitor):
     logs_learning_rate: ClassVar[bool] = True
 
     def init(self, train: Train) -> Tree:
-        del train
+        if "learning_rate" not in train.optimizer:
+            raise invalid(
+                "ReduceLROnPlateau",
+                "several optimizers, which have no learning rate together",
+                "one optimizer",
+                "write a Callback that assigns optimizer.optimizers[0].learning_rate",
+            )
         memory = {"best": self.worst, "wait": 0, "cooldown": 0, "times": 0}
         return jax.tree.map(jnp.asarray, memory)
 

@@ -167,8 +167,10 @@ class Task(Description):
 
         The gradient is that of J itself; constraints are yet to come.
         """
-        scaled = jax.tree.map(self.optimizer.scale_loss, self.pack(gradient))
-        free, state = self.optimizer.update(scaled, state, self.pack(params))
+        packed, scale = self.pack(gradient), self.optimizer.loss_scale(state)
+        if scale is not None:
+            packed = jax.tree.map(lambda g: g * scale, packed)
+        free, state = self.optimizer.update(packed, state, self.pack(params))
         return self.unpack(params, free), state
 
     # Steps -------------------------------------------------------------------------
@@ -184,6 +186,7 @@ class Task(Description):
             batch,
             training=True,
             key=self.key(seed, train.optimizer["iterations"], training=True),
+            scale=self.optimizer.loss_scale(train.optimizer),
         )
         free, optimizer = self.optimizer.update(
             gradients.weights, train.optimizer, train.free
@@ -286,18 +289,19 @@ class Task(Description):
         training: bool,
         key: Array | None,
         tap: Callable[..., Tap] = Tap,
+        scale: Scalar | None = None,
     ) -> Gradients:
         """J, dJ/dw of the free weights, and dJ by what passes in each place of a tap.
 
         This is the one place where the gradients of a task are taken. A step takes
-        those of J as its optimizer scales it (`loss_scale_factor`); a task without an
-        optimizer has those of J itself.
+        those of J times its optimizer's `loss_scale`; others those of J itself.
 
         Args:
             free: The weights to differentiate by, as `pack` makes them.
             params: All weights; those in `free` take the place of theirs.
             state, batch, training, key: As in `cost`.
             tap: `tap(nudges=...)` makes a tap; one that looks nowhere costs nothing.
+            scale: What J is multiplied by, for the gradients alone.
         """
 
         def cost(
@@ -308,7 +312,7 @@ class Task(Description):
             loss, details = self.cost(
                 weights, state, batch, training=training, key=key, tap=eye
             )
-            scaled = self.optimizer.scale_loss(loss) if self.optimizer else loss
+            scaled = loss if scale is None else loss * scale
             return scaled, (loss, details, eye.seen)
 
         shapes = self.places(params, state, batch, training=training, key=key, tap=tap)

@@ -323,12 +323,15 @@ class _Several:
 
     @staticmethod
     def _joined(iterations: Array, slots: list[Tree]) -> Tree:
-        return {"iterations": np.asarray(iterations, np.int32), "slots": tuple(slots)}
+        return {
+            "iterations": np.asarray(iterations, np.int32),
+            "slots": {"inner": tuple(slots)},
+        }
 
     def variables(self, state: Tree) -> list[np.ndarray]:
         """The state in Keras' order."""
         arrays = [state["iterations"], np.zeros((), "float32")]
-        for part, own in zip(self.parts, state["slots"], strict=True):
+        for part, own in zip(self.parts, state["slots"]["inner"], strict=True):
             arrays += part.variables(own)
         return arrays
 
@@ -353,28 +356,24 @@ class _Scaled:
         optimizer: LossScaleOptimizer,
         layers: list[Layer] | None = None,
     ) -> None:
-        self.inner = _Layout(graph, optimizer.inner_optimizer, layers)
-        packed = Task(graph=graph, heads=(), optimizer=optimizer).pack(
-            self.inner.params
-        )
+        self.inner = _layout(graph, optimizer.inner_optimizer, layers)
+        task = Task(graph=graph, heads=(), optimizer=optimizer)
+        packed = task.pack(jax.tree.map(np.asarray, graph.slot.params))
         self.fresh = jax.tree.map(np.asarray, optimizer.init(packed))
 
     def variables(self, state: Tree) -> list[np.ndarray]:
         """The state in Keras' order."""
         slots = state["slots"]
-        inner = self.inner.variables(state | {"slots": slots["inner"]})
         head = [state["iterations"], np.zeros((), "float32")]
-        return [*head, *(slots[name] for name in self.own), *inner]
+        own = [slots[name] for name in self.own]
+        return [*head, *own, *self.inner.variables(slots["inner"][0])]
 
     def state(self, variables: list[np.ndarray]) -> Tree:
         """The reverse of `variables`."""
-        state = self.inner.state(variables[4:])
-        old = self.fresh["slots"]
-        own = {
-            name: np.asarray(value, old[name].dtype)
-            for name, value in zip(self.own, variables[2:4], strict=True)
-        }
-        return state | {"slots": own | {"inner": state["slots"]}}
+        old, pairs = self.fresh["slots"], zip(self.own, variables[2:4], strict=True)
+        own = {name: np.asarray(value, old[name].dtype) for name, value in pairs}
+        slots = own | {"inner": (self.inner.state(variables[4:]),)}
+        return {"iterations": np.asarray(variables[0], np.int32), "slots": slots}
 
 
 def _parts(graph: Architecture, tree: Tree) -> Iterator[tuple[int, Tree]]:

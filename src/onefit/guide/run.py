@@ -107,7 +107,8 @@ class Run:
     @property
     def rates(self) -> str:
         """The optimizer and its learning rate, as it is written."""
-        return f"{type(self.optimizer).__name__}(learning_rate={self._rate(1, 'a schedule')})"
+        rate = self._rate(1, "a schedule")
+        return f"{type(self.optimizer).__name__}(learning_rate={rate})"
 
     def rate_times(self, factor: float) -> str:
         """The optimizer with this many times its learning rate, as it is written."""

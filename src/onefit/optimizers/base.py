@@ -253,7 +253,7 @@ class Optimizer(Description):
         if not jax.tree.leaves(params):
             return params, state
         alpha, new = state["learning_rate"], dict(state)
-        grads = self._clipped(grads)
+        grads = self._clip_gradients(grads)
         params = self._decayed(params, alpha)
         params, new["slots"] = self._moved(grads, state, params, step)
         if self.use_ema:
@@ -287,6 +287,14 @@ class Optimizer(Description):
             lambda a, w: jnp.where(moved, a, w), state["average"], params
         )
 
+    def swapped(
+        self, state: dict[str, Tree], params: Tree
+    ) -> tuple[Tree, dict[str, Tree]]:
+        """The average of the weights, and a state that has the weights in its place."""
+        if not self.use_ema:
+            return params, state
+        return state["average"], state | {"average": params}
+
     def loss_scale(self, state: dict[str, Tree] | None) -> Scalar | None:
         """What the loss is multiplied by, and the gradients are divided by."""
         del state
@@ -297,7 +305,7 @@ class Optimizer(Description):
         scale = self.loss_scale(self._state)
         return loss if scale is None else loss * scale
 
-    def _clipped(self, grads: Tree) -> Tree:
+    def _clip_gradients(self, grads: Tree) -> Tree:
         if not off(self.clipvalue):
             most: Any = self.clipvalue
             return jax.tree.map(lambda g: jnp.clip(g, -most, most), grads)

@@ -1,8 +1,9 @@
+# ruff: noqa: D102
 """Optimizers around others: several for one network, a loss scale that finds itself."""
 
 import copy
 import re
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from typing import Any, ClassVar, NoReturn, Self
 
 import jax
@@ -14,6 +15,7 @@ from onefit.description import Description, number, setting
 from onefit.errors import invalid, mistyped
 from onefit.optimizers.base import Optimizer
 from onefit.optimizers.resolving import get
+from onefit.optimizers.schedules import LearningRateSchedule
 from onefit.slots import is_held
 from onefit.types import Array, Config, Function, Scalar, Tree
 
@@ -21,7 +23,11 @@ __all__ = ["LossScaleOptimizer", "MultiOptimizer", "OptimizerMap"]
 
 
 class Wrapping(Optimizer, abstract=True):
-    """What optimizers around others share: the usual settings are the inner ones'."""
+    """What optimizers around others share: the usual settings are the inner ones'.
+
+    In the slots are the states of the inner optimizers, which hold the same dicts: to
+    assign the learning rate of one changes this state.
+    """
 
     learning_rate: ClassVar[Any]
     weight_decay: ClassVar[None] = None
@@ -32,11 +38,46 @@ class Wrapping(Optimizer, abstract=True):
     ema_momentum: ClassVar[float] = 0.99
     ema_overwrite_frequency: ClassVar[None] = None
     gradient_accumulation_steps: ClassVar[None] = None
+    _around: ClassVar[tuple[str, ...]] = ()
+    """The settings in which the inner optimizers are."""
+
+    @property
+    def inner(self) -> tuple[Optimizer, ...]:
+        """The optimizers that move the weights."""
+        raise NotImplementedError
+
+    def _begin(self, params: Tree) -> dict[str, Tree]:
+        del params
+        return {"iterations": np.zeros((), np.int32)}
+
+    def remember(self, state: dict[str, Tree] | None, shapes: Tree = None) -> None:
+        super().remember(state, shapes)
+        none = [None] * len(self.inner)
+        states = none if state is None else state["slots"]["inner"]
+        if not is_held(self):  # else they are a program's
+            for inner, own in zip(self.inner, states, strict=True):
+                inner.remember(own)
+
+    def forget(self) -> None:
+        for inner in self.inner:
+            inner.forget()
+        self.remember(None)
+
+    def _as_now(self) -> Self:
+        bare = copy.copy(self)
+        bare.__dict__.pop("_state", None)
+        fresh = {id(inner): inner.replace() for inner in self.inner}
+        around = copy.deepcopy([vars(self)[name] for name in self._around], fresh)
+        for name, value in zip(self._around, around, strict=True):
+            object.__setattr__(bare, name, value)
+        return bare
 
 
-def _mover(where: str, optimizer: object) -> Optimizer:
-    """An optimizer that moves weights itself, which others may be around."""
-    if isinstance(optimizer, Optimizer) and not isinstance(optimizer, Wrapping):
+def _mover(
+    where: str, optimizer: object, refused: type[Optimizer] = Wrapping
+) -> Optimizer:
+    """An optimizer that others may be around."""
+    if isinstance(optimizer, Optimizer) and not isinstance(optimizer, refused):
         return optimizer
     raise mistyped(
         where,
@@ -82,20 +123,32 @@ class LossScaleOptimizer(Wrapping):
     name: str | None = setting(default="loss_scale_optimizer", identity=False)
     loss_scale_factor: ClassVar[None] = None
     _order = "inner_optimizer initial_scale dynamic_growth_steps name"
+    _around = ("inner_optimizer",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _mover("LossScaleOptimizer", self.inner_optimizer).loss_scale_factor = None
+        inner = _mover("LossScaleOptimizer", self.inner_optimizer, LossScaleOptimizer)
+        inner.loss_scale_factor = None
+
+    @property
+    def inner(self) -> tuple[Optimizer, ...]:
+        return (self.inner_optimizer,)
+
+    @property
+    def learning_rate(self) -> Any:  # pyright: ignore
+        """The inner optimizer's."""
+        return self.inner_optimizer.learning_rate
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "learning_rate":
             self.inner_optimizer.learning_rate = value
             self.__dict__.pop("_flat", None)
-            if self._state is not None and self.constant_rate:
-                dtype = self._state["learning_rate"].dtype
-                self._state["learning_rate"] = np.asarray(self._rate, dtype)
         else:
             super().__setattr__(name, value)
+
+    @property
+    def schedule(self) -> LearningRateSchedule | None:
+        return self.inner_optimizer.schedule
 
     @property
     def elementwise(self) -> bool:
@@ -105,71 +158,56 @@ class LossScaleOptimizer(Wrapping):
     def asks_for_names(self) -> bool:
         return self.inner_optimizer.asks_for_names
 
-    @property
-    def _rate(self) -> Any:
-        return self.inner_optimizer._rate
-
     def meet(self, variables: Sequence[Any], listed: Sequence[Any] = ()) -> None:
         self.inner_optimizer.meet(variables, listed)
 
     def exclude_from_weight_decay(self, *args: Any, **named: Any) -> None:
         self.inner_optimizer.exclude_from_weight_decay(*args, **named)
 
-    # The pure functions: the state is the inner one's, with more in its slots ----------
+    # The pure functions --------------------------------------------------------------
 
     def init(self, params: Tree) -> dict[str, Tree]:
-        state = self.inner_optimizer.init(params)
-        own = {
+        slots = {
             "step_counter": np.zeros((), np.int32),
             "dynamic_scale": jnp.asarray(self.initial_scale, jnp.float32),
+            "inner": (self.inner_optimizer.init(params),),
         }
-        return state | {"slots": own | {"inner": state["slots"]}}
+        return self._begin(params) | {"slots": slots}
 
-    def _update(
+    def update(
         self, grads: Tree, state: dict[str, Tree], params: Tree
     ) -> tuple[Tree, dict[str, Tree]]:
-        own = state["slots"]
-        scale, steps = own["dynamic_scale"], own["step_counter"] + 1
-        finite = jnp.stack([jnp.isfinite(g).all() for g in jax.tree.leaves(grads)])
-        moved, after = self.inner_optimizer._update(
-            jax.tree.map(lambda g: g / scale, grads),
-            state | {"slots": own["inner"]},
-            params,
-        )
+        old = state["slots"]
+        scale, steps = old["dynamic_scale"], old["step_counter"] + 1
+        grads = jax.tree.map(lambda g: (g / scale).astype(g.dtype), grads)
+        moved, inner = self.inner_optimizer.update(grads, old["inner"][0], params)
         due = steps == self.dynamic_growth_steps
         grown = {
             "step_counter": jnp.where(due, 0, steps),
             "dynamic_scale": jnp.where(due, scale * 2, scale),
-            "inner": after["slots"],
+            "inner": (inner,),
         }
-        skipped = own | {"step_counter": steps * 0, "dynamic_scale": scale / 2}
-        return jax.tree.map(
+        skipped = old | {"step_counter": steps * 0, "dynamic_scale": scale / 2}
+        finite = jnp.stack([jnp.isfinite(g).all() for g in jax.tree.leaves(grads)])
+        new, slots = jax.tree.map(
             lambda new, old: jnp.where(finite.all(), new, old),
-            (moved, after | {"slots": grown}),
-            (params, state | {"slots": skipped}),
+            (moved, grown),
+            (params, skipped),
         )
+        return new, {"iterations": state["iterations"] + 1, "slots": slots}
 
     def finish(self, state: dict[str, Tree], params: Tree) -> Tree:
-        return self.inner_optimizer.finish(state, params)
+        return self.inner_optimizer.finish(state["slots"]["inner"][0], params)
+
+    def swapped(
+        self, state: dict[str, Tree], params: Tree
+    ) -> tuple[Tree, dict[str, Tree]]:
+        own = state["slots"]["inner"][0]
+        new, after = self.inner_optimizer.swapped(own, params)
+        return new, state | {"slots": state["slots"] | {"inner": (after,)}}
 
     def loss_scale(self, state: dict[str, Tree] | None) -> Scalar:
         return self.initial_scale if state is None else state["slots"]["dynamic_scale"]
-
-    # What it remembers ---------------------------------------------------------------
-
-    def forget(self) -> None:
-        now = self._as_now()._rate
-        self.remember(None)
-        self.learning_rate = now
-
-    def _as_now(self) -> Self:
-        bare = copy.copy(self)
-        inner = self.inner_optimizer.replace()
-        if self._state is not None and self.constant_rate:
-            inner.learning_rate = np.asarray(self._state["learning_rate"])
-        bare.__dict__.pop("_state", None)
-        object.__setattr__(bare, "inner_optimizer", inner)
-        return bare
 
 
 class OptimizerMap(Description):
@@ -225,7 +263,9 @@ class OptimizerMap(Description):
 
     def __setitem__(self, pattern: str, optimizer: Any) -> None:
         if not isinstance(pattern, str):
-            raise mistyped("OptimizerMap", repr(pattern), "a path or a pattern, as text")
+            raise mistyped(
+                "OptimizerMap", repr(pattern), "a path or a pattern, as text"
+            )
         if pattern in self.optimizer_map:
             raise invalid(
                 "OptimizerMap",
@@ -307,9 +347,10 @@ class MultiOptimizer(Wrapping):
     elementwise = False  # pyright: ignore[reportAssignmentType]
     asks_for_names = True  # pyright: ignore[reportAssignmentType]
     schedule = None  # pyright: ignore[reportAssignmentType]
+    _around = ("optimizer_map", "optimizers")
     _carried = ("_places",)
     _places: ClassVar[tuple[int, ...]] = ()  # of each weight: its optimizer
-    _chosen: ClassVar[dict[str, int]] = {}  # the same by path
+    _chosen: ClassVar[dict[int, tuple[Any, int]]] = {}  # the same by variable's id
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -331,6 +372,10 @@ class MultiOptimizer(Wrapping):
         return len(self.optimizers) - 1
 
     @property
+    def inner(self) -> tuple[Optimizer, ...]:
+        return self.optimizers
+
+    @property
     def learning_rate(self) -> NoReturn:  # pyright: ignore
         """There is none: each of `optimizers` has its own."""
         raise AttributeError(
@@ -345,24 +390,23 @@ class MultiOptimizer(Wrapping):
 
     def meet(self, variables: Sequence[Any], listed: Sequence[Any] = ()) -> None:
         for one in listed or variables:
-            path = getattr(one, "path", None)
-            if path is None:
+            if not hasattr(one, "path"):
                 raise invalid(
                     "MultiOptimizer",
                     "arrays, which have no names",
                     "variables, whose paths say which optimizer moves them",
                     "write onefit.Variable(array, name='w')",
                 )
-            if path not in self._chosen:
-                self._chosen[path] = self._number(self.optimizer_map(one))
-        places = tuple(self._chosen[one.path] for one in variables)
+            if id(one) not in self._chosen:
+                self._chosen[id(one)] = one, self._number(self.optimizer_map(one))
+        places = tuple(self._chosen[id(one)][1] for one in variables)
         object.__setattr__(self, "_places", places)
         self.__dict__.pop("_flat", None)
         for i, inner in enumerate(self.optimizers):
             own = [v for v, place in zip(variables, places, strict=True) if place == i]
             inner.meet(own)
 
-    # The pure functions: the slots are the states of the inner optimizers --------------
+    # The pure functions --------------------------------------------------------------
 
     def _split(self, tree: Tree) -> list[dict[int, Array]]:
         """The leaves of each inner optimizer, by their numbers."""
@@ -377,54 +421,44 @@ class MultiOptimizer(Wrapping):
     def init(self, params: Tree) -> dict[str, Tree]:
         parts = self._split(params)
         pairs = zip(self.optimizers, parts, strict=True)
-        slots = tuple(inner.init(part) for inner, part in pairs)
-        return self._begin(params) | {"slots": slots}
+        inner = tuple(one.init(part) for one, part in pairs)
+        return self._begin(params) | {"slots": {"inner": inner}}
 
-    def _begin(self, params: Tree) -> dict[str, Tree]:
-        del params
-        return {"iterations": np.zeros((), np.int32)}
+    def _each(
+        self,
+        step: Callable[..., tuple[Tree, Tree]],
+        state: dict[str, Tree],
+        *trees: Tree,
+    ) -> tuple[Tree, dict[str, Tree]]:
+        """What a step of each inner optimizer gives, put together again."""
+        new: dict[int, Array] = {}
+        after = []
+        parts = state["slots"]["inner"], *map(self._split, trees)
+        for inner, own, *part in zip(self.optimizers, *parts, strict=True):
+            # One that has no weights does nothing.
+            moved, own = step(inner, own, *part) if part[0] else ({}, own)
+            new |= moved
+            after.append(own)
+        nest = jax.tree.structure(trees[-1])
+        moved = nest.unflatten([new[i] for i in range(len(new))])
+        return moved, state | {"slots": {"inner": tuple(after)}}
 
     def update(
         self, grads: Tree, state: dict[str, Tree], params: Tree
     ) -> tuple[Tree, dict[str, Tree]]:
-        moved: dict[int, Array] = {}
-        slots = []
-        parts = self._split(grads), state["slots"], self._split(params)
-        for inner, *part in zip(self.optimizers, *parts, strict=True):
-            new, after = inner.update(*part)
-            moved |= new
-            slots.append(after)
-        new = _in_order(params, moved)
-        return new, {"iterations": state["iterations"] + 1, "slots": tuple(slots)}
+        new, state = self._each(
+            lambda one, own, g, w: one.update(g, own, w), state, grads, params
+        )
+        return new, state | {"iterations": state["iterations"] + 1}
 
     def finish(self, state: dict[str, Tree], params: Tree) -> Tree:
-        kept: dict[int, Array] = {}
-        parts = state["slots"], self._split(params)
-        for inner, *part in zip(self.optimizers, *parts, strict=True):
-            kept |= inner.finish(*part)
-        return _in_order(params, kept)
+        kept = self._each(lambda one, own, w: (one.finish(own, w), own), state, params)
+        return kept[0]
 
-    # What it remembers: the inner optimizers hold the same dicts ------------------------
-
-    def remember(self, state: dict[str, Tree] | None, shapes: Tree = None) -> None:
-        super().remember(state, shapes)
-        slots = [None] * len(self.optimizers) if state is None else state["slots"]
-        if not is_held(self):  # else they are a program's
-            for inner, own in zip(self.optimizers, slots, strict=True):
-                inner.remember(own)
-
-    def forget(self) -> None:
-        for inner in self.optimizers:
-            inner.forget()
-        self.remember(None)
-
-    def _as_now(self) -> Self:
-        bare = copy.copy(self)
-        bare.__dict__.pop("_state", None)
-        kept = copy.deepcopy((self.optimizer_map, self.optimizers))
-        for name, value in zip(("optimizer_map", "optimizers"), kept, strict=True):
-            object.__setattr__(bare, name, value)
-        return bare
+    def swapped(
+        self, state: dict[str, Tree], params: Tree
+    ) -> tuple[Tree, dict[str, Tree]]:
+        return self._each(lambda one, own, w: one.swapped(own, w), state, params)
 
     def __repr__(self) -> str:
         return f"MultiOptimizer({self._as_now().optimizer_map!r})"
@@ -433,9 +467,3 @@ class MultiOptimizer(Wrapping):
         settings = super()._settings()
         del settings["optimizers"]
         return settings
-
-
-def _in_order(like: Tree, leaves: dict[int, Array]) -> Tree:
-    """A tree of leaves that are known by their numbers."""
-    nest = jax.tree.structure(like)
-    return nest.unflatten([leaves[i] for i in range(len(leaves))])

@@ -24,10 +24,11 @@ from onefit.losses.base import Loss
 from onefit.metrics.base import Metric
 from onefit.networks.architecture import Architecture
 from onefit.optimizers.rules import is_traced
-from onefit.types import Array, Mask, Scalar, Tree
+from onefit.types import Array, Function, Mask, Scalar, Tree
 from onefit.variables import Variable
 
-__all__ = ["Details", "Gradients", "Head", "Task", "Train", "head"]
+__all__ = ["Details", "Gradients", "Head", "Task", "Train"]
+__all__ += ["head", "rated", "rates", "with_rates"]
 
 SMALL = 1 << 15
 """Up to this many weights, one vector of all of them is updated faster than each array.
@@ -130,6 +131,37 @@ def _width(kind: Any, shapes: tuple[tuple[int, ...], ...]) -> int | None:
     return math.prod(shape) if shape else None
 
 
+def rated(optimizer: Any) -> dict[str, Any]:
+    """The optimizers that have a learning rate, by the name that logs have for it."""
+    several = getattr(optimizer, "optimizers", None)
+    if several is None:
+        return {"learning_rate": optimizer}
+    return {f"learning_rate_{one.name}": one for one in several}
+
+
+def with_rates(state: Tree, change: Function) -> Tree:
+    """An optimizer's state with other learning rates; one of several has several."""
+
+    def leaf(path: tuple[Any, ...], value: Array) -> Array:
+        names = [getattr(key, "key", None) for key in path]
+        is_rate = names[-1] == "learning_rate" and names[0] != "others"
+        return change(value) if is_rate else value
+
+    return jax.tree_util.tree_map_with_path(leaf, state)
+
+
+def rates(state: Tree) -> list[Array]:
+    """The learning rates in an optimizer's state."""
+    found: list[Array] = []
+
+    def note(rate: Array) -> Array:
+        found.append(rate)
+        return rate
+
+    with_rates(state, note)
+    return found
+
+
 class Task(Description):
     """What a program trains: a network, a head for each output, an optimizer."""
 
@@ -219,6 +251,17 @@ class Task(Description):
         self.introduce()
         free = self.pack(params)
         return free, dict(self.optimizer.resume(free, self.graph.free(params)))
+
+    def finish(self, train: Train, fixed: Tree) -> Tree:
+        """The free weights to keep when training ends: their average, if there is."""
+        del fixed
+        return self.optimizer.finish(train.optimizer, train.free)
+
+    def swapped(self, train: Train, fixed: Tree) -> Train:
+        """With the weights and their average each in the other's place."""
+        del fixed
+        free, optimizer = self.optimizer.swapped(train.optimizer, train.free)
+        return train._replace(free=free, optimizer=optimizer)
 
     def introduce(self) -> None:
         """Shows the optimizer the variables of the free weights, if it asks."""

@@ -18,7 +18,7 @@ from onefit.networks.architecture import Architecture
 from onefit.optimizers import Adafactor, LossScaleOptimizer, MultiOptimizer, Muon
 from onefit.optimizers.base import Optimizer, optimizers
 from onefit.optimizers.stepped import Stepped
-from onefit.registry import computes_like
+from onefit.registry import computes_like, snake_case
 from onefit.training.task import Task
 from onefit.types import Array, Tree
 
@@ -31,10 +31,14 @@ Columns = dict[str, list[Any]]
 """Slots by name; of each, an array for each free weight in Keras' order, or None."""
 
 
-def to_variables(
-    graph: Architecture, optimizer: Optimizer, state: Tree
-) -> list[np.ndarray]:
+Saved = dict[str, tuple[str, list[np.ndarray]]]
+"""Names and variables of optimizers by their places in a file, the outermost first."""
+
+
+def to_variables(graph: Architecture, optimizer: Optimizer, state: Tree) -> Saved:
     """An optimizer's state as Keras' variables; None is the state before any step.
+
+    Those of optimizers inside it are among its own, and again in places of their own.
 
     Raises:
         ValueError: An optimizer that Keras has not, or a state of other weights.
@@ -48,7 +52,7 @@ def to_variables(
             expected="the state of this model's free weights",
             fix="call compile again after freezing or adding layers",
         )
-    return layout.variables(state)
+    return dict(layout.saved("optimizer", state))
 
 
 def from_variables(
@@ -183,6 +187,10 @@ class _Layout:
             lambda new, old: np.asarray(new, old.dtype), state, self.fresh
         )
 
+    def saved(self, place: str, state: Tree) -> Iterator[tuple[str, Any]]:
+        """What a file has of it, in which place."""
+        yield place, (str(self.optimizer.name), self.variables(state))
+
     # Slots ---------------------------------------------------------------------------
 
     def _columns(self, slots: Tree) -> Columns:
@@ -309,6 +317,7 @@ class _Several:
         optimizer: MultiOptimizer,
         layers: list[Layer] | None = None,
     ) -> None:
+        self.optimizer = optimizer
         whole = _Layout.__new__(_Layout)
         whole.graph = graph
         whole.layers = plain_in_order(graph) if layers is None else layers
@@ -343,6 +352,17 @@ class _Several:
             states.append(part.state([next(rest) for _ in range(count)]))
         return self._joined(variables[0], states)
 
+    def saved(self, place: str, state: Tree) -> Iterator[tuple[str, Any]]:
+        """What a file has of it, in which place, and of those inside it."""
+        yield place, (str(self.optimizer.name), self.variables(state))
+        seen: dict[str, int] = {}
+        for part, own in zip(self.parts, state["slots"]["inner"], strict=True):
+            kind = snake_case(type(part.optimizer).__name__)
+            number = seen[kind] = seen.get(kind, -1) + 1
+            kind = f"{kind}_{number}" if number else kind
+            if part.free:
+                yield from part.saved(f"{place}/optimizers/{kind}", own)
+
 
 class _Scaled:
     """The layout of a `LossScaleOptimizer`: its two numbers, then its optimizer's."""
@@ -356,6 +376,7 @@ class _Scaled:
         optimizer: LossScaleOptimizer,
         layers: list[Layer] | None = None,
     ) -> None:
+        self.optimizer = optimizer
         self.inner = _layout(graph, optimizer.inner_optimizer, layers)
         task = Task(graph=graph, heads=(), optimizer=optimizer)
         packed = task.pack(jax.tree.map(np.asarray, graph.slot.params))
@@ -374,6 +395,13 @@ class _Scaled:
         own = {name: np.asarray(value, old[name].dtype) for name, value in pairs}
         slots = own | {"inner": (self.inner.state(variables[4:]),)}
         return {"iterations": np.asarray(variables[0], np.int32), "slots": slots}
+
+    def saved(self, place: str, state: Tree) -> Iterator[tuple[str, Any]]:
+        """What a file has of it, in which place, and of the one inside it."""
+        yield place, (str(self.optimizer.name), self.variables(state))
+        yield from self.inner.saved(
+            f"{place}/inner_optimizer", state["slots"]["inner"][0]
+        )
 
 
 def _parts(graph: Architecture, tree: Tree) -> Iterator[tuple[int, Tree]]:

@@ -223,7 +223,7 @@ def as_columns(model: Network, x: Tree) -> Tree:
         return x
 
     def column(a: Array, shape: Shape) -> Array:
-        short = len(shape) == a.ndim + 1 and shape[-1] == 1
+        short = a is not None and len(shape) == a.ndim + 1 and shape[-1] == 1
         return a[..., None] if short else a
 
     if len(shapes) == 1:

@@ -462,8 +462,11 @@ class Task(Description):
             names += [f"{h.name}_loss" for h in self._losses()]
         labels = zip(self.heads, given, strict=True)
         for head, label in labels:
-            for metric in head.all_metrics:
-                name = f"{label}_{metric.name}" if several else str(metric.name)
+            for i, metric in enumerate(head.all_metrics):
+                start = f"{label}_" if several else ""
+                name = f"{start}{metric.name}"
+                if i >= len(head.metrics) and name in names:
+                    name = f"{start}weighted_{metric.name}"
                 copies = sum(
                     re.fullmatch(rf"{re.escape(name)}(_\d+)?", n) is not None
                     for n in names

@@ -173,9 +173,9 @@ def write(
     raw: IO[bytes],
     graph: Architecture,
     name: str,
-    optimizer: tuple[str, Sequence[Array]] | None,
+    optimizers: Mapping[str, tuple[str, Sequence[Array]]],
 ) -> None:
-    """Writes the weights of a model, and its optimizer's name and arrays, as HDF5."""
+    """Writes the weights of a model, and optimizers' names and arrays, as HDF5."""
     with h5py().File(raw, "w") as file:
         _write(file, "", name, [])
         for path, layer in walk(graph):
@@ -189,8 +189,8 @@ def write(
             for at, names in groups(layer, named, path).items():
                 called = str(layer.name) if at == path else at.rpartition("/")[2]
                 _write(file, at, called, [named[name] for name in names])
-        if optimizer is not None:
-            _write(file, "optimizer", *optimizer)
+        for place, (called, arrays) in optimizers.items():
+            _write(file, place, called, arrays)
 
 
 def _write(file: "File", path: str, name: str, arrays: Sequence[Array]) -> None:

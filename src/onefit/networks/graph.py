@@ -182,7 +182,7 @@ class Graph(Architecture):
         for number, node in enumerate(self.nodes):
             value = jax.tree.map(at, node.sources)
             y = call(node, number, value, jax.tree.map(at, node.mask))
-            values.extend(jax.tree.leaves(y, is_leaf=is_shape))
+            values.extend(jax.tree.leaves(y, is_leaf=_is_value))
         return jax.tree.map(at, self.outputs)
 
     def input_shapes(self, input_shape: Shapes) -> list[Shapes]:
@@ -320,6 +320,11 @@ def chain(layers: tuple[Layer, ...], name: str) -> Graph:
     """The graph of layers called one after another."""
     nodes = tuple(Node(i, i) for i in range(len(layers)))
     return Graph(layers=layers, nodes=nodes, outputs=len(layers), name=name)
+
+
+def _is_value(value: Any) -> bool:
+    """Whether this is what flows from an output; an optional input gives None."""
+    return value is None or is_shape(value)
 
 
 def _flows(value: Tree, mask: Mask) -> Tree:

@@ -1,6 +1,5 @@
 """Network: what is computed, its weights, what goes in and what comes out."""
 
-import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
@@ -21,6 +20,7 @@ from onefit.networks.functional import (
     Tensors,
     by_name,
     graph_of,
+    in_a_list,
     name_layers,
     several,
     unwrap_single,
@@ -279,12 +279,13 @@ class Network:
     def input_names(self) -> list[str]:
         """The names of the inputs: a dict's keys, or those of the Inputs."""
         seen = self._sight.names() if self._sight else ["x"]
-        return _names_of(self.input_nest) or seen
+        return self.input_nest.names() if self.input_nest else seen
 
     @property
     def output_names(self) -> list[str]:
         """The names of the outputs: a dict's keys, or those of the layers."""
-        return _names_of(self.output_nest) or [str(self.layers[-1].name)]
+        nest = self.output_nest
+        return nest.names() if nest else [str(self.layers[-1].name)]
 
     def known_nest(self, nest: Nest | None) -> Nest:
         """The arrangement of inputs or outputs, once their shapes are known."""
@@ -493,6 +494,7 @@ class Network:
     def _take(self, x: Tree) -> Tree:
         """Inputs in any of Keras' arrangements as the graph has them."""
         names = self.input_names
+        x = in_a_list(x, names)
         if isinstance(x, dict):
             x = by_name(x, names, "x")
         if isinstance(x, list | tuple) and len(x) == len(names):
@@ -641,14 +643,3 @@ class Network:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {len(self.layers)} layers>"
-
-
-def _names_of(nest: Nest | None) -> list[str] | None:
-    """The names of inputs or outputs; a name that comes twice gets a number."""
-    if nest is None:
-        return None
-    names: list[str] = []
-    for name in nest.keys or [tensor.name for tensor in nest.tensors]:
-        free = (f"{name}_{i}" if i else name for i in itertools.count())
-        names.append(next(n for n in free if n not in names))
-    return names

@@ -12,14 +12,7 @@ from jax.typing import DTypeLike
 
 from onefit import config
 from onefit.checks import whole
-from onefit.description import (
-    Description,
-    attribute,
-    number,
-    off,
-    setting,
-    settings,
-)
+from onefit.description import Description, attribute, number, off, setting, settings
 from onefit.errors import OnefitWarning, invalid
 from onefit.optimizers.rules import Rule, full_like, is_traced
 from onefit.optimizers.schedules import (
@@ -119,7 +112,9 @@ class Optimizer(Description):
     )
     name: str | None = setting(default=None, kw_only=True, identity=False)
 
-    _mutable: ClassVar[frozenset[str]] = frozenset({"name", "learning_rate"})
+    _mutable: ClassVar[frozenset[str]] = frozenset(
+        {"name", "learning_rate", "loss_scale_factor"}
+    )
     _carried = ("_spared",)
     _unseen = Description._unseen | {"_state", "_shapes", "_variables", "_excluded"}
     _made: ClassVar[bool] = False
@@ -153,8 +148,9 @@ class Optimizer(Description):
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "learning_rate" in vars(cls):  # a default; it is read as `_rate_now` says
-            del cls.learning_rate
+        own = vars(cls).get("learning_rate")
+        if own is not None and not isinstance(own, property):  # a default
+            del cls.learning_rate  # it is read as `_rate_now` says
         if not abstract:
             optimizers.add(cls, **{cls.__name__.lower(): cls})
 
@@ -273,7 +269,7 @@ class Optimizer(Description):
         if not jax.tree.leaves(params):
             return params, state
         alpha, new = state["learning_rate"], dict(state)
-        grads = self._clipped(grads)
+        grads = self._clip_gradients(grads)
         params = self._decayed(params, alpha)
         params, new["slots"] = self._moved(grads, state, params, step)
         if self.use_ema:
@@ -307,11 +303,25 @@ class Optimizer(Description):
             lambda a, w: jnp.where(moved, a, w), state["average"], params
         )
 
+    def swapped(
+        self, state: dict[str, Tree], params: Tree
+    ) -> tuple[Tree, dict[str, Tree]]:
+        """The average of the weights, and a state that has the weights in its place."""
+        if not self.use_ema:
+            return params, state
+        return state["average"], state | {"average": params}
+
+    def loss_scale(self, state: dict[str, Tree] | None) -> Scalar | None:
+        """What the loss is multiplied by, and the gradients are divided by."""
+        del state
+        return self.loss_scale_factor
+
     def scale_loss(self, loss: Array) -> Array:
         """The loss to differentiate: times the scale that `update` divides by."""
-        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+        scale = self.loss_scale(self._state)
+        return loss if scale is None else loss * scale
 
-    def _clipped(self, grads: Tree) -> Tree:
+    def _clip_gradients(self, grads: Tree) -> Tree:
         if not off(self.clipvalue):
             most: Any = self.clipvalue
             return jax.tree.map(lambda g: jnp.clip(g, -most, most), grads)

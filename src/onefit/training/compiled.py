@@ -16,6 +16,7 @@ from onefit.data.batch import Batch, unpack_x_y_sample_weight
 from onefit.errors import invalid, unknown
 from onefit.losses.resolving import as_loss
 from onefit.metrics.base import Metric
+from onefit.networks.functional import in_a_list
 from onefit.networks.network import Network
 from onefit.optimizers import Optimizer
 from onefit.spellings import keras_keywords
@@ -115,7 +116,7 @@ class Compiled(Network):
                 "write optimizer='adam'",
             )
         rule, costs = optimizers.get(optimizer), each(loss, as_loss)
-        for one in flat(list(costs.values()) if isinstance(costs, dict) else costs):
+        for one in flat(costs):
             if one is not None and one.reduction == "none":
                 raise invalid(
                     "compile",
@@ -414,14 +415,12 @@ def flat(value: Identifiers) -> Iterable[Identifier]:
 def each(
     value: Identifiers, convert: Callable[[Identifier], T]
 ) -> T | list[T] | dict[str, T]:
-    """What one thing, or each of several, converts to."""
+    """What one thing, or each of several in lists and dicts, converts to."""
     if isinstance(value, dict) and "class_name" not in value:
-        return {k: convert(v) for k, v in value.items()}
-    return (
-        [convert(v) for v in value]
-        if isinstance(value, list | tuple)
-        else convert(value)
-    )
+        return {k: each(v, convert) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [each(v, convert) for v in value]
+    return convert(value)
 
 
 def check_metric(identifier: Identifier) -> None:
@@ -435,6 +434,13 @@ def _spread(
     value: Identifiers, names: list[str], what: str, default: float | None = None
 ) -> list[Identifier]:
     """One value for each output, from one for all, a list, or a dict by name."""
+    found = _spread_out(in_a_list(value, names), names, what, default)
+    return [v[0] if isinstance(v, list | tuple) and len(v) == 1 else v for v in found]
+
+
+def _spread_out(
+    value: Identifiers, names: list[str], what: str, default: float | None
+) -> list[Identifier]:
     if isinstance(value, dict):
         for name in value:
             if name not in names:
@@ -449,8 +455,9 @@ def _spread(
 
 def _lists(value: Identifiers, names: list[str], what: str) -> list[list[Identifier]]:
     """The metrics of each output."""
+    value = in_a_list(value, names)
     if isinstance(value, dict):
-        return [list(flat(v)) for v in _spread(value, names, what)]
+        return [list(flat(v)) for v in _spread_out(value, names, what, None)]
     if len(names) == 1:
         return [list(flat(value))]
     listed = value if isinstance(value, list | tuple) else []

@@ -247,6 +247,39 @@ class OwnTask(Task):
         for optimizer, own in zip(self.script.optimizers, states, strict=True):
             optimizer.remember(own, optimizer.made_for)
 
+    def finish(self, train: Train, fixed: Tree) -> Tree:
+        """The free weights, with the averages of optimizers that follow them."""
+        if not any(o.use_ema for o in self.script.optimizers):
+            return train.free
+        with self._between_steps(train, fixed):
+            for optimizer in self.script.optimizers:
+                optimizer.finalize_variable_values(optimizer._variables)
+            return self.pack(self.script.model.graph.slot.params)
+
+    def swapped(self, train: Train, fixed: Tree) -> Train:
+        """With the weights and their averages each in the other's place."""
+        with self._between_steps(train, fixed) as held:
+            for optimizer in self.script.optimizers:
+                variables = optimizer._variables
+                arrays = [variable.value for variable in variables]
+                new, state = optimizer.swapped(optimizer.state, arrays)
+                for variable, value in zip(variables, new, strict=True):
+                    variable.assign(value)
+                optimizer.remember(state, optimizer.made_for)
+            states = [held[id(o)] for o in self.script.optimizers]
+            free = self.pack(self.script.model.graph.slot.params)
+        steps = train.optimizer["steps"]
+        optimizer = states[0] | {"others": tuple(states[1:]), "steps": steps}
+        return train._replace(free=free, optimizer=optimizer)
+
+    def _between_steps(self, train: Train, fixed: Tree) -> Any:
+        """What a step changes, held as it is between two of them."""
+        script: Script = self.script
+        sums = tuple(metric.init() for metric in script.metrics)
+        states = _split(train.optimizer)
+        params = self.unpack(fixed, train.free)
+        return script._holding(params, train.state, states, sums)
+
     def _as_vector(self, free: Tree) -> bool:
         return False
 
@@ -286,14 +319,6 @@ def own_task(model: "Compiled", batch: Batch) -> OwnTask:
     optimizer = model.optimizer
     if _takes_state(model.train_step) and optimizer and optimizer.state is None:
         _settle(optimizer, model)
-    for optimizer in script.optimizers:
-        if optimizer.use_ema:
-            raise invalid(
-                type(optimizer).__name__,
-                "use_ema=True in a model with steps of its own",
-                "an optimizer without a moving average",
-                "leave use_ema out, or average in train_step",
-            )
     with model.eagerly():
         script.prepare(jax.tree.map(lambda a: a[:32], batch))
     return OwnTask(

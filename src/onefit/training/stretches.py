@@ -413,7 +413,7 @@ class Part:
             return [np.float32(np.nan)] * wanted
         task, train, params = state.task, state.train, state.params
         if any(rule.averages for rule in job.rules):
-            average = task.optimizer.finish(train.optimizer, train.free)
+            average = task.finish(train, params)
             params = task.unpack(params, average)
         return tallied(task, params, train.state, job.held.chunks(ended=self.asked))[0]
 

@@ -24,10 +24,11 @@ from onefit.losses.base import Loss
 from onefit.metrics.base import Metric
 from onefit.networks.architecture import Architecture
 from onefit.optimizers.rules import is_traced
-from onefit.types import Array, Key, Mask, Scalar, Tree
+from onefit.types import Array, Function, Key, Mask, Scalar, Tree
 from onefit.variables import Variable
 
-__all__ = ["Details", "Gradients", "Head", "Task", "Train", "head"]
+__all__ = ["Details", "Gradients", "Head", "Task", "Train"]
+__all__ += ["head", "rated", "rates", "with_rates"]
 
 SMALL = 1 << 15
 """Up to this many weights, one vector of all of them is updated faster than each array.
@@ -130,6 +131,37 @@ def _width(kind: Any, shapes: tuple[tuple[int, ...], ...]) -> int | None:
     return math.prod(shape) if shape else None
 
 
+def rated(optimizer: Any) -> dict[str, Any]:
+    """The optimizers that have a learning rate, by the name that logs have for it."""
+    several = getattr(optimizer, "optimizers", None)
+    if several is None:
+        return {"learning_rate": optimizer}
+    return {f"learning_rate_{one.name}": one for one in several}
+
+
+def with_rates(state: Tree, change: Function) -> Tree:
+    """An optimizer's state with other learning rates; one of several has several."""
+
+    def leaf(path: tuple[Any, ...], value: Array) -> Array:
+        names = [getattr(key, "key", None) for key in path]
+        is_rate = names[-1] == "learning_rate" and names[0] != "others"
+        return change(value) if is_rate else value
+
+    return jax.tree_util.tree_map_with_path(leaf, state)
+
+
+def rates(state: Tree) -> list[Array]:
+    """The learning rates in an optimizer's state."""
+    found: list[Array] = []
+
+    def note(rate: Array) -> Array:
+        found.append(rate)
+        return rate
+
+    with_rates(state, note)
+    return found
+
+
 class Task(Description):
     """What a program trains: a network, a head for each output, an optimizer."""
 
@@ -167,8 +199,10 @@ class Task(Description):
 
         The gradient is that of J itself; constraints are yet to come.
         """
-        scaled = jax.tree.map(self.optimizer.scale_loss, self.pack(gradient))
-        free, state = self.optimizer.update(scaled, state, self.pack(params))
+        packed, scale = self.pack(gradient), self.optimizer.loss_scale(state)
+        if scale is not None:
+            packed = jax.tree.map(lambda g: g * scale, packed)
+        free, state = self.optimizer.update(packed, state, self.pack(params))
         return self.unpack(params, free), state
 
     # Steps -------------------------------------------------------------------------
@@ -184,6 +218,7 @@ class Task(Description):
             batch,
             training=True,
             key=self.key(seed, train.optimizer["iterations"], training=True),
+            scale=self.optimizer.loss_scale(train.optimizer),
         )
         free, optimizer = self.optimizer.update(
             gradients.weights, train.optimizer, train.free
@@ -216,6 +251,17 @@ class Task(Description):
         self.introduce()
         free = self.pack(params)
         return free, dict(self.optimizer.resume(free, self.graph.free(params)))
+
+    def finish(self, train: Train, fixed: Tree) -> Tree:
+        """The free weights to keep when training ends: their average, if there is."""
+        del fixed
+        return self.optimizer.finish(train.optimizer, train.free)
+
+    def swapped(self, train: Train, fixed: Tree) -> Train:
+        """With the weights and their average each in the other's place."""
+        del fixed
+        free, optimizer = self.optimizer.swapped(train.optimizer, train.free)
+        return train._replace(free=free, optimizer=optimizer)
 
     def introduce(self) -> None:
         """Shows the optimizer the variables of the free weights, if it asks."""
@@ -286,18 +332,19 @@ class Task(Description):
         training: bool,
         key: Key | None,
         tap: Callable[..., Tap] = Tap,
+        scale: Scalar | None = None,
     ) -> Gradients:
         """J, dJ/dw of the free weights, and dJ by what passes in each place of a tap.
 
         This is the one place where the gradients of a task are taken. A step takes
-        those of J as its optimizer scales it (`loss_scale_factor`); a task without an
-        optimizer has those of J itself.
+        those of J times its optimizer's `loss_scale`; others those of J itself.
 
         Args:
             free: The weights to differentiate by, as `pack` makes them.
             params: All weights; those in `free` take the place of theirs.
             state, batch, training, key: As in `cost`.
             tap: `tap(nudges=...)` makes a tap; one that looks nowhere costs nothing.
+            scale: What J is multiplied by, for the gradients alone.
         """
 
         def cost(
@@ -308,7 +355,7 @@ class Task(Description):
             loss, details = self.cost(
                 weights, state, batch, training=training, key=key, tap=eye
             )
-            scaled = self.optimizer.scale_loss(loss) if self.optimizer else loss
+            scaled = loss if scale is None else loss * scale
             return scaled, (loss, details, eye.seen)
 
         shapes = self.places(params, state, batch, training=training, key=key, tap=tap)
@@ -415,8 +462,11 @@ class Task(Description):
             names += [f"{h.name}_loss" for h in self._losses()]
         labels = zip(self.heads, given, strict=True)
         for head, label in labels:
-            for metric in head.all_metrics:
-                name = f"{label}_{metric.name}" if several else str(metric.name)
+            for i, metric in enumerate(head.all_metrics):
+                start = f"{label}_" if several else ""
+                name = f"{start}{metric.name}"
+                if i >= len(head.metrics) and name in names:
+                    name = f"{start}weighted_{metric.name}"
                 copies = sum(
                     re.fullmatch(rf"{re.escape(name)}(_\d+)?", n) is not None
                     for n in names

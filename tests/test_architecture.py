@@ -298,6 +298,7 @@ MADE_WITH = {
     "OneHotIoU": (2, [0]),
     "Operation": ("exp", (("x", ("tensor", 0)),)),
     "Permute": ((2, 1),),
+    "Pipeline": ([onefit.layers.Dense(2)],),
     "PiecewiseConstantDecay": ([1, 2], [0.1, 0.01, 0.001]),
     "RNN": (onefit.layers.LSTMCell(2),),
     "Reshape": ((2, 3),),

@@ -121,7 +121,6 @@ ADVICE: dict[str, str] = {
     "lora_alpha": _LORA,
     "quantization_config": f"{_ALONE}weights are not quantised",
     "gptq_unpacked_column_size": f"{_ALONE}weights are not quantised",
-    "bounding_box_format": f"{_ALONE}pictures are changed, boxes are not",
     "factor": f"{_ALONE}it is not this layer's; its settings are {{names}}",
     "rank": _KIND,
     "pool_mode": _KIND,

@@ -35,6 +35,7 @@ from onefit.plots.diagram import plot_model
 from onefit.plots.dot import model_to_dot
 from onefit.preprocessing import (
     audio_dataset_from_directory,
+    bounding_boxes,
     image_dataset_from_directory,
     text_dataset_from_directory,
     timeseries_dataset_from_array,
@@ -61,6 +62,7 @@ __all__ = [
     "Sequence",
     "array_to_img",
     "audio_dataset_from_directory",
+    "bounding_boxes",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",

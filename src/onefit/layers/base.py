@@ -155,6 +155,8 @@ class Layer(Face, Description):
     """Whether `apply` draws random numbers from its key while training."""
     on_host = False
     """Whether it works on texts and categories, before the program."""
+    trains_alone = False
+    """Whether a call outside a model, that does not say, is one of training."""
     always_random = False
     """Whether it draws some also when it does not train."""
     integers = False
@@ -524,7 +526,9 @@ class Layer(Face, Description):
             return self._record(x, mask, options)
         if (run := current()) is not None:
             return run.call(self, x, mask, training, options)
-        x = jax.tree.map(self.as_input, x)
+        one = self.takes_one(x)
+        x = self.as_inputs(as_rows(x) if one else x)
+        training = self.trains_alone if training is None else training
         if not any(isinstance(a, Tracer) for a in jax.tree.leaves(x)):
             self.check_input(x)
         # A stateful layer has a state for each row, so for it the batch is known.
@@ -550,7 +554,7 @@ class Layer(Face, Description):
         if training or self.stateful:
             (borrowed or self).store(slot.params, state)
         object.__setattr__(self, "_losses", [] if penalty is None else [penalty])
-        return y
+        return first_row(y) if one else y
 
     def _drawn(self) -> Scalar:
         """A seed for a call: the next of the layer's own stream, if it has one."""
@@ -568,6 +572,15 @@ class Layer(Face, Description):
             inputs = (named.pop("inputs"), *inputs)
         x, options = self.gather(*inputs, **named)
         return _several(x), options
+
+    def takes_one(self, x: Tree) -> bool:
+        """Whether this is one row without a batch, as its shape says to the layer."""
+        del x
+        return False
+
+    def as_inputs(self, x: Tree) -> Tree:
+        """All that a call was given, as numbers for the layer."""
+        return jax.tree.map(self.as_input, x)
 
     def as_input(self, x: ArrayLike) -> Array:
         """Numbers for the layer: in the library's float type, or whole ones as such."""
@@ -635,6 +648,16 @@ def _several(x: Tree) -> Tree:
             return np.asarray(x)
         x = tuple(x)
     return tuple(_several(v) for v in x) if isinstance(x, tuple) else x
+
+
+def as_rows(x: Tree) -> Tree:
+    """One row as a batch of one."""
+    return jax.tree.map(lambda a: jnp.expand_dims(a, 0), x)
+
+
+def first_row(y: Tree) -> Tree:
+    """The only row of a batch."""
+    return jax.tree.map(lambda a: a[0], y)
 
 
 def traced_output_shape(layer: Layer, input_shape: Shapes) -> Shapes:

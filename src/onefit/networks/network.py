@@ -9,7 +9,8 @@ import numpy as np
 from onefit import config
 from onefit.config import DTypePolicy
 from onefit.errors import invalid, mistyped, unknown
-from onefit.layers.base import Layer
+from onefit.layers.base import Layer, as_rows, first_row
+from onefit.layers.core import InputLayer
 from onefit.layers.face import as_shape, dtype_name, no_quantizing
 from onefit.layers.passing import current, making
 from onefit.layers.symbolic import Tensor, is_symbolic
@@ -444,6 +445,8 @@ class Network:
                 )
             return self._body(x, training=training, mask=mask, **options)
         run = current()
+        if run is None and not is_symbolic(x) and self._takes_one(x):
+            return first_row(self(as_rows(x), training=training, mask=mask, **options))
         looked = self.before is not None and run is None and not is_symbolic(x)
         if looked:
             x = self.numbers(x)
@@ -460,6 +463,12 @@ class Network:
         graph = self.graph if looked else self.whole  # building may have made it anew
         y = graph(x, training=training, mask=mask, **options)
         return self.output_nest.arrange(y) if self.output_nest else y
+
+    def _takes_one(self, x: Tree) -> bool:
+        """Whether this is one row without a batch, which its first layer knows."""
+        plain = (layer for layer in self.layers if not isinstance(layer, InputLayer))
+        first = next(plain, None)
+        return first is not None and first.takes_one(x)
 
     # Before the program --------------------------------------------------------------
 

@@ -4,13 +4,13 @@ import functools
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from onefit import config
 from onefit.description import Description, setting
 from onefit.errors import invalid
+from onefit.programs import Program
 from onefit.registry import Registry, snake_case
 from onefit.slots import Slot
 from onefit.types import Array, ArrayLike, Shape, Tree
@@ -168,7 +168,7 @@ class Metric(Description):
         batch = tuple(as_array(x) for x in batch)
         named = {name: as_array(x) for name, x in named.items()}
         old = self.state
-        new = _update(self, old, *batch, **named)
+        new = _update(self, old, batch, named)
         # In the order of `init`: JAX sorts the names of what a program returns.
         object.__setattr__(self, "_state", {name: new[name] for name in old})
 
@@ -312,11 +312,13 @@ def as_array(x: ArrayLike | None) -> Array | None:
     return None if x is None else jnp.asarray(x)
 
 
-@jax.jit
-def _update(metric: Metric, state: MetricState, *batch: Any, **named: Any) -> Tree:
+@Program
+def _update(
+    metric: Metric, state: MetricState, batch: tuple, named: dict[str, Any]
+) -> Tree:
     return metric.update(state, *batch, **named)
 
 
-@jax.jit
+@Program
 def _compute(metric: Metric, state: MetricState) -> Array:
     return metric.compute(state)

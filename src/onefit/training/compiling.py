@@ -11,11 +11,11 @@ and a program chooses by keeping library calls in (large networks) or out (small
 """
 
 import functools
-import inspect
 import os
 
 import jax
 
+from onefit.programs import Program
 from onefit.types import Function
 
 __all__ = ["QUICK", "compiled", "is_small", "prepare"]
@@ -78,8 +78,8 @@ def is_small(multiplications: int, rows: int) -> bool:
 @functools.cache
 def compiled(
     function: str | Function, small: bool, donate: bool = False, many: bool = False
-) -> Function:
-    """The compiled form of a function, made once a process.
+) -> Program:
+    """The program of a function, made once a process.
 
     Args:
         function: A function, or the name of one in `program`. What it takes by keyword
@@ -91,12 +91,8 @@ def compiled(
     from onefit.training import program
 
     made = getattr(program, function) if isinstance(function, str) else function
-    taken = inspect.signature(made).parameters
-    static = [n for n, p in taken.items() if p.kind is inspect.Parameter.KEYWORD_ONLY]
-    moving = [n for n in ("params", "train", "memories") if n in taken]
-    return jax.jit(
+    return Program(
         made,
-        static_argnames=static,
-        donate_argnames=moving if donate else (),
-        compiler_options=(QUICK if many else _ONE_KERNEL) if small else None,
+        donate=("params", "train", "memories") if donate else (),
+        options=(QUICK if many else _ONE_KERNEL) if small else None,
     )

@@ -17,6 +17,7 @@ from onefit.data.batch import Batch
 from onefit.errors import OnefitWarning
 from onefit.networks.architecture import Architecture
 from onefit.networks.network import Network
+from onefit.programs import Program
 from onefit.training.callback import TEST_BATCH, Callback, overrides
 from onefit.training.compiled import Compiled
 from onefit.training.compiling import compiled
@@ -369,7 +370,7 @@ def _predicted_stream(
         feed.refuse_nothing()
 
 
-@jax.jit
+@Program
 def _forward(
     graph: Architecture, params: Tree, state: Tree, x: Tree, seed: Scalar
 ) -> Tree:

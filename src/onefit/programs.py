@@ -7,8 +7,9 @@ memory maps that Linux grants a process, and where none is left, compiling ends 
 
 So a `Program` makes a function of its own for each structure, and those that have been
 used least recently are let go where they were compiled for more than `BUDGET` shapes.
-What JAX compiles by itself, for single operations, is let go all at once beyond
-`SINGLE`. What is used again is compiled again, or read from the folder of programs.
+What JAX keeps by itself, of single operations and of what it has traced, is let go with
+all else after `CLEARED` compilations. What is used again is compiled again, or read
+from the folder of programs.
 """
 
 import functools
@@ -22,13 +23,13 @@ import jax
 
 from onefit.types import Function
 
-__all__ = ["BUDGET", "SINGLE", "Program", "compilations"]
+__all__ = ["BUDGET", "CLEARED", "Program", "compilations"]
 
-BUDGET = 256
+BUDGET = 128
 """Compiled programs that a process keeps."""
 
-SINGLE = 2048
-"""What JAX has compiled beside them before it is let go."""
+CLEARED = 1024
+"""Compilations, of single operations too, after which JAX begins anew."""
 
 
 class _Form:
@@ -48,7 +49,7 @@ class _Kept:
     def __init__(self) -> None:
         self.forms: OrderedDict[tuple, _Form] = OrderedDict()
         self.lock = threading.Lock()
-        self.every = self.ours = self.gone = 0
+        self.every = self.ours = self.cleared = 0
         jax.monitoring.register_event_duration_secs_listener(self._hear)
 
     def _hear(self, event: str, seconds: float, **details: object) -> None:
@@ -73,8 +74,8 @@ class _Kept:
             held = sum(each.compiled for each in self.forms.values())
             while held > BUDGET and len(self.forms) > 1:
                 held -= self.forms.popitem(last=False)[1].compiled
-            if self.every - self.ours - self.gone > SINGLE:
-                self.gone = self.every - self.ours
+            if self.every - self.cleared > CLEARED:
+                self.cleared = self.every
                 jax.clear_caches()
 
 
@@ -82,8 +83,11 @@ _kept = _Kept()
 
 
 def compilations() -> int:
-    """How many programs this process has compiled so far, or read from a folder."""
-    return _kept.every
+    """How often programs were compiled in this process so far, or read from a folder.
+
+    What JAX compiles for single operations is not among them.
+    """
+    return _kept.ours
 
 
 class Program:

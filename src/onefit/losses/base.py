@@ -152,8 +152,16 @@ class Loss(Description):
     A loss with a link has a setting `from_logits`.
     """
 
+    by_row: ClassVar[bool] = True
+    """Whether the loss of a row cannot depend on the rows beside it.
+
+    A class from outside the library says so itself.
+    """
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "by_row" not in vars(cls) and not cls.__module__.startswith("onefit."):
+            cls.by_row = False
         losses.add(cls)
 
     def __post_init__(self) -> None:

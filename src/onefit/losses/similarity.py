@@ -43,6 +43,7 @@ class Circle(Loss):
     """
 
     compares = "embeddings"
+    by_row = False
 
     gamma: float = number(default=80.0)
     margin: float = number(default=0.4)

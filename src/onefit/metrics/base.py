@@ -119,10 +119,18 @@ class Metric(Description):
     direction: ClassVar[str | None] = None
     """'max' or 'min': which way is better, where the name does not tell."""
 
+    by_row: ClassVar[bool] = True
+    """Whether a row with the weight 0 counts nowhere.
+
+    A class from outside the library says so itself.
+    """
+
     _state = Slot()
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "by_row" not in vars(cls) and not cls.__module__.startswith("onefit."):
+            cls.by_row = False
         if not abstract:  # a shared base is nobody's metric
             metrics.add(cls)
 

@@ -18,10 +18,13 @@ import jax
 from onefit.programs import Program
 from onefit.types import Function
 
-__all__ = ["QUICK", "compiled", "is_small", "prepare"]
+__all__ = ["QUICK", "compiled", "is_small", "prepare", "room"]
 
 SMALL_STEP = 64_000
 """Multiplications in a step below which one native function is faster."""
+
+ROOM, FREE = 64, 1_000_000
+"""Rows of a batch that fit into one program where so many multiplications are free."""
 
 _LIMIT = "xla_cpu_small_while_loop_byte_threshold"
 QUICK = {"xla_cpu_use_fusion_emitters": False}
@@ -73,6 +76,17 @@ def is_small(multiplications: int, rows: int) -> bool:
         rows: How many rows there are in a batch.
     """
     return jax.default_backend() == "cpu" and 3 * rows * multiplications <= SMALL_STEP
+
+
+def room(rows: int, multiplications: int) -> int:
+    """For how many rows a step is made, so that batches of other sizes fit in too.
+
+    A power of two; where the arithmetic costs next to nothing, `ROOM`.
+    """
+    size = 1 << (rows - 1).bit_length()
+    while size < ROOM and 6 * size * multiplications <= FREE:
+        size *= 2
+    return size
 
 
 @functools.cache

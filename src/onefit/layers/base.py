@@ -1,6 +1,5 @@
 """What every layer is: a description with pure functions, and a thin face over them."""
 
-import functools
 import inspect
 import math
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
@@ -17,6 +16,7 @@ from onefit.layers.arguments import shapes_of
 from onefit.layers.face import HALVES, Face, Weights, as_shape, dtype_name
 from onefit.layers.passing import current
 from onefit.layers.symbolic import Call, Tensor, is_symbolic, way_to
+from onefit.programs import Program
 from onefit.registry import Registry, computes_like, snake_case
 from onefit.slots import is_held, put
 from onefit.types import (
@@ -82,7 +82,7 @@ class Outcome(NamedTuple):
     mask: Any = None
 
 
-@functools.partial(jax.jit, static_argnames=("training", "options"))
+@Program
 def _apply(
     layer: "Layer",
     params: Params,
@@ -90,6 +90,7 @@ def _apply(
     x: Tree,
     mask: Mask,
     seed: Scalar,
+    *,
     training: bool,
     options: tuple[tuple[str, Any], ...],
 ):
@@ -174,7 +175,9 @@ class Layer(Face, Description):
 
     A class from outside the library that computes something of its own says so itself.
     """
-    stateful = False
+    learns_by_row: ClassVar[bool] = True
+    """Whether that holds while it trains, too, and what it draws for a row also."""
+    stateful = False  # not annotated, so that a layer can make it a setting
     """Whether a call goes on from the last one's state, also when not training."""
     call_options: ClassVar[frozenset[str]] = frozenset()
     """What `apply` takes beside x: found by its signature."""
@@ -548,8 +551,8 @@ class Layer(Face, Description):
             x,
             _several(mask),
             seed,
-            bool(training),
-            tuple(options.items()),
+            training=bool(training),
+            options=tuple(options.items()),
         )
         if training or self.stateful:
             (borrowed or self).store(slot.params, state)

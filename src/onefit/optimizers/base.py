@@ -20,6 +20,7 @@ from onefit.optimizers.schedules import (
     LearningRateSchedule,
     as_learning_rate,
 )
+from onefit.programs import Program
 from onefit.registry import Registry
 from onefit.slots import Slot, is_held
 from onefit.types import Array, ArrayLike, Config, Function, Scalar, Tree
@@ -799,12 +800,12 @@ def _is_slot_of(path: KeyPath, own: KeyPath, number: int) -> bool:
     return len(ends) > len(own) or path[-1] == key(number)
 
 
-@jax.jit
+@Program
 def _update(optimizer: Optimizer, grads: Tree, state: Tree, w: Tree) -> Tree:
     return optimizer.update(grads, state, w)
 
 
-@jax.jit
+@Program
 def _finish(optimizer: Optimizer, state: dict[str, Tree], w: Tree) -> Tree:
     return optimizer.finish(state, w)
 

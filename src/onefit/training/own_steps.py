@@ -110,7 +110,7 @@ class Script:
 
     def data(self, batch: Batch) -> Tree:
         """What a step is given: x, (x, y) or (x, y, sample_weight)."""
-        x, y, w = batch
+        x, y, w = batch[:3]
         model = self.model
         x = model.arranged(x)
         if y is None:
@@ -294,6 +294,11 @@ class OwnTask(Task):
     def results(self, tally: Tree) -> list[jax.Array]:
         """The logs that the last step gave."""
         return list(tally["logs"])
+
+    @property
+    def by_row(self) -> bool:  # type: ignore[override]
+        """Nobody knows what a step of the model's own does."""
+        return False
 
     def names(self, given: list[str], training: bool = True) -> list[str]:
         """The names of the logs."""

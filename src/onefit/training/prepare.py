@@ -28,6 +28,7 @@ __all__ = [
     "chunk",
     "fitted",
     "read_rows",
+    "rooms",
     "rows_at_once",
     "task_of",
     "whole_batches",
@@ -38,6 +39,9 @@ CHUNK = 4096
 
 Measured with 784-128-10 on 60,000 rows: 113 ms to predict by 4,096, 154 by 1,024.
 """
+
+ROOMS = (CHUNK, 512, 32)
+"""Rows that a program which uses a network is made for: few serve any number."""
 
 SMALL_BATCH = 1 << 24
 """Bytes in the widest layer's values that are little memory (16 MiB)."""
@@ -293,6 +297,14 @@ def rows_at_once(model: Network, size: int | None) -> int:
         default=1,
     )
     return max(size or 1, min(CHUNK, SMALL_BATCH // (4 * widest)), 1)
+
+
+def rooms(model: Network, rows: int, size: int) -> Sequence[int]:
+    """For how many rows programs are made that take so many, `size` of them or more."""
+    if rows <= ROOMS[-1]:
+        return ROOMS[-1:]
+    most = rows_at_once(model, size)
+    return [room for room in ROOMS if room <= most] or [most]
 
 
 def _directions(task: Task, names: list[str]) -> dict[str, str | None]:

@@ -313,7 +313,8 @@ class Case:
                 float(r) for r in rates if isinstance(r, int | float | np.floating)
             ]
             return max(known, default=None)
-        return float(optimizer.learning_rate)
+        rate = getattr(optimizer, "learning_rate", None)  # several have none together
+        return None if rate is None else float(rate)
 
     # The rows -----------------------------------------------------------------------
 

@@ -79,7 +79,7 @@ class Evidence:
         self.silent = _silent(job) if whole else None
         self.fresh = not int(train.optimizer["iterations"])
         if self.fresh:  # the rest of the optimizer's state is what `init` gives
-            rate = {"learning_rate": train.optimizer["learning_rate"]}
+            rate = {"learning_rate": train.optimizer.get("learning_rate")}
             train = Train(None, train.state, rate)
         self.start = Snapshot(job.first, params, train)
         self.end: Snapshot | None = None

@@ -8,7 +8,7 @@ that is less than 3 % of what it has taken. Nothing of it changes the fit's numb
 import sys
 import time
 import warnings
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -24,7 +24,6 @@ from onefit.guide.remedies import cured
 from onefit.guide.replay import locate
 from onefit.guide.run import Run
 from onefit.training.callback import Callback
-from onefit.training.history import Logs
 from onefit.training.job import Job
 from onefit.training.state import State
 
@@ -99,7 +98,7 @@ class Watch(Callback):
             job.pauses = (*job.pauses, self.tenth)
         self.begin = time.perf_counter()
 
-    def on_stretch_end(self, epochs: range, logs: Logs) -> None:
+    def on_stretch_end(self, epochs: range, logs: Sequence[dict[str, float]]) -> None:
         """A look at a tenth, and a copy of the weights for a NaN to come."""
         self.tell(_harmless(self._look, epochs, logs))
 
@@ -109,8 +108,8 @@ class Watch(Callback):
         if self.model.history.epoch:
             self.tell(_harmless(self._look_back))
 
-    def _look(self, epochs: range, logs: Logs) -> list[Finding]:
-        if not np.isfinite(float(logs.table[-1, 0])):
+    def _look(self, epochs: range, logs: Sequence[dict[str, float]]) -> list[Finding]:
+        if not np.isfinite(next(iter(logs[-1].values()))):
             return []
         now = time.perf_counter() - self.begin
         if now > SOON and self.copied < COPYING * now and not self._consumed():

@@ -122,7 +122,7 @@ def not_a_number(case: Case) -> Findings:
     for where, batch in parts:
         if batch is None:
             continue
-        for name, tree in zip(("x", "y", "sample_weight"), batch, strict=True):
+        for name, tree in zip(("x", "y", "sample_weight"), batch[:3], strict=True):
             arrays = tree if isinstance(tree, tuple) else (tree,)
             for i, array in enumerate(arrays):
                 place = f"{where}{name}[{i}]" if len(arrays) > 1 else f"{where}{name}"

@@ -346,10 +346,12 @@ def head(program: Program, place: Place) -> Program:
         program = _from_zero(program)
     case = program.case
     found = head_of(kind_of(np.asarray(case.heads[only.index].y)))
-    metrics = None if found.problem.startswith("regression") else [found.metric]
+    given = (program.model.compile_settings or {}).get("metrics")
+    quantities = found.problem.startswith("regression")
+    metrics: Any = None if quantities or not given else [found.metric]
     loss: Any = found.loss
     if len(heads) > 1:
-        metrics = (program.model.compile_settings or {}).get("metrics")
+        metrics = given
         loss = [found.loss if h.index == only.index else h.loss for h in heads]
     if found.activation == "softplus":  # 0 or more is no need, linear learns sooner
         found = found._replace(activation="linear")

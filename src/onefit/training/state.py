@@ -131,7 +131,7 @@ class State:
             data,
             validation,
             stretch,
-            plan=plan,
+            plan=plan.shape(),
             capacity=capacity,
             names=self.job.names,
         )

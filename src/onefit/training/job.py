@@ -158,7 +158,9 @@ class Job:
             plan = plan._replace(batch=_power(n), full=0, rest=n, room=_power(n))
         if self.validation_data is not None and self.task.by_row:
             m = rows.count(self.validation_data)
-            size = min(self.validation_batch_size, max(32, _power(m) // 8))
+            size = min(_power(m), max(32, _power(m) // 8))
+            if self.validation_batch_size < m:
+                size = min(size, self.validation_batch_size)
             plan = plan._replace(validation=(size, *divmod(m, size)))
             room = _room(m, _bytes(self.validation_data))
             plan = plan._replace(held_room=_up_to(room, size))

@@ -6,6 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from onefit.scripts.tf.arrays import convert_to_tensor, tensors
+from onefit.types import ArrayLike
 
 __all__ = ["axes", "family", "named", "one", "reduction", "two"]
 
@@ -23,7 +24,7 @@ def named(function: Function, name: str, about: str, module: str) -> Function:
 def one(function: Function) -> Function:
     """A function of one tensor."""
 
-    def made(x: Any, name: str | None = None) -> Any:
+    def made(x: ArrayLike, name: str | None = None) -> Any:
         return function(convert_to_tensor(x))
 
     return made
@@ -32,7 +33,7 @@ def one(function: Function) -> Function:
 def two(function: Function) -> Function:
     """A function of two tensors, the second of the first one's type."""
 
-    def made(x: Any, y: Any, name: str | None = None) -> Any:
+    def made(x: ArrayLike, y: ArrayLike, name: str | None = None) -> Any:
         return function(*pair(x, y))
 
     return made

@@ -3,11 +3,13 @@
 from typing import Any
 
 import numpy as np
+from jax.typing import DTypeLike
 
 from onefit import variables
 from onefit.errors import mistyped
 from onefit.scripts.tf.arrays import Text, convert_to_tensor, reference
 from onefit.scripts.tf.shapes import TensorShape
+from onefit.types import ArrayLike
 
 __all__ = ["Variable", "VariableAggregation", "VariableSynchronization"]
 
@@ -45,7 +47,7 @@ class Variable(variables.Variable, metaclass=_AnyVariable):
         caching_device: Any = None,
         name: str | None = None,
         variable_def: Any = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         import_scope: Any = None,
         constraint: Any = None,
         synchronization: Any = None,
@@ -75,9 +77,9 @@ class Variable(variables.Variable, metaclass=_AnyVariable):
 
     def assign(
         self,
-        value: Any,
+        value: ArrayLike,
         use_locking: bool = False,
-        name: Any = None,
+        name: str | None = None,
         read_value: Any = True,
     ) -> "Variable":
         """Replaces the value; see `onefit.variables.Variable.assign`."""
@@ -86,9 +88,9 @@ class Variable(variables.Variable, metaclass=_AnyVariable):
 
     def assign_add(  # pyright: ignore[reportIncompatibleMethodOverride] - its name
         self,
-        delta: Any,
+        delta: ArrayLike,
         use_locking: bool = False,
-        name: Any = None,
+        name: str | None = None,
         read_value: Any = True,
     ) -> "Variable":
         """Adds to the value."""
@@ -96,9 +98,9 @@ class Variable(variables.Variable, metaclass=_AnyVariable):
 
     def assign_sub(  # pyright: ignore[reportIncompatibleMethodOverride] - its name
         self,
-        delta: Any,
+        delta: ArrayLike,
         use_locking: bool = False,
-        name: Any = None,
+        name: str | None = None,
         read_value: Any = True,
     ) -> "Variable":
         """Subtracts from the value."""

@@ -132,7 +132,7 @@ class Model(Compiled, face="Functional"):
             validation_freq,
         )
         job = build_job(self, x, y, options)
-        if self.watched and not self.run_eagerly and job.task.heads:
+        if self.watched and job.task.heads:
             from onefit.guide.program import Program
             from onefit.guide.watch import watch
 

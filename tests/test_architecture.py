@@ -32,7 +32,7 @@ FACE = "onefit"
 ROOMS = [
     *("errors", "spellings", "faces", "checks", "types", "config"),
     *("custom", "registry", "tree"),
-    *("slots", "variables", "random", "tape", "members", "description"),
+    *("programs", "slots", "variables", "random", "tape", "members", "description"),
     *("activations", "initializers", "regularizers", "constraints"),
     *("losses", "metrics", "layers", "optimizers", "ops", "backend"),
     *("networks", "data", "training", "callbacks", "files"),

@@ -5,6 +5,7 @@ imported when it is first asked for.
 """
 
 import importlib
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -101,6 +102,8 @@ _HOMES = {"FeatureSpace": "onefit.preprocessing.feature_space"}
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
+    if name == "np_utils":  # where Keras 2 had them
+        return sys.modules[__name__]
     raise AttributeError(f"module 'onefit.utils' has no attribute {name!r}")
 
 

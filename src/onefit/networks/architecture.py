@@ -8,7 +8,7 @@ import jax
 
 from onefit.errors import invalid
 from onefit.layers.base import Layer, Weights
-from onefit.layers.face import Gathered, Weight
+from onefit.layers.face import Gathered
 from onefit.types import (
     Array,
     ArrayLike,
@@ -134,7 +134,7 @@ class Architecture(Layer, abstract=True):
         slot = self.slot
         return Gathered(self, slot.params, slot.state, slot.input_shape)
 
-    def filled(self, value: Callable[[Variable], Array]) -> tuple[Tree, Tree]:
+    def filled(self, value: Callable[[Variable], Tree]) -> tuple[Tree, Tree]:
         pairs = [
             ({}, {}) if layer.weightless else layer.filled(value)
             for layer in self.layers
@@ -162,7 +162,7 @@ class Architecture(Layer, abstract=True):
     # The face -----------------------------------------------------------------------
 
     @property
-    def built(self) -> bool:
+    def built(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride] - read
         """Whether every layer has its weights."""
         return all(layer.built for layer in self.layers)
 
@@ -190,7 +190,7 @@ class Architecture(Layer, abstract=True):
             if layer.built:
                 layer.store(p, s)
 
-    def by_name(self) -> dict[str, Weight]:
+    def by_name(self) -> dict[str, Variable]:
         return {
             f"{layer.name}/{name}": weight
             for layer in self.layers

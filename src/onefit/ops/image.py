@@ -1,4 +1,5 @@
 # ruff: noqa: PLE0605
+# pyright: reportUnsupportedDunderAll=false
 """`keras.ops.image`: images sampled, cut, blurred and compared.
 
 Images are (batch, height, width, channels), or without the batch; with

@@ -1,5 +1,6 @@
 """Network: what is computed, its weights, what goes in and what comes out."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
@@ -13,6 +14,7 @@ from onefit.layers.base import Layer
 from onefit.layers.face import as_shape, dtype_name, no_quantizing
 from onefit.layers.passing import current, making
 from onefit.layers.symbolic import Tensor, is_symbolic
+from onefit.members import refuse_taken, taken_name
 from onefit.networks.architecture import Architecture
 from onefit.networks.called import Body, Sight, layers_of, outputs_of, own_call
 from onefit.networks.functional import (
@@ -55,6 +57,15 @@ of models and the models of files are made by these.
 """
 
 
+_TAKEN = """
+    arranged as_layer before eagerly entries entry_names graph input_nest is_own
+    known_nest meet meet_shapes numbers output_nest ready_for resolve_metrics
+    target_names task whole
+"""
+TAKEN = frozenset(_TAKEN.split())
+"""Names of every network that a class of one's own may not take."""
+
+
 class Network:
     """An architecture with its weights, its inputs and its outputs.
 
@@ -90,8 +101,17 @@ class Network:
         self.before, self._graph = split(whole, entrance)
         self.whole = whole
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in TAKEN and self.is_own():
+            caller = str(sys._getframe(1).f_globals.get("__name__"))
+            if not caller.startswith("onefit."):
+                raise taken_name(type(self), "an attribute", name)
+        super().__setattr__(name, value)
+
     def __init_subclass__(cls, face: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if cls.is_own():
+            refuse_taken(cls, TAKEN)
         if face is not None:
             FACES[face] = cls
         elif cls.is_own():

@@ -9,7 +9,7 @@ which holds its name and its other arguments; only names of this table are looke
 import ast
 import functools
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -372,11 +372,11 @@ class Operation(Layer):
     def compute(self, params: Params, x: Tree) -> Tree:
         tensors = x if len(self.kinds) > 1 else (x,)
         given = [_of_kind(*pair) for pair in zip(tensors, self.kinds, strict=True)]
-        arguments = {name: self._filled(value, given) for name, value in self.arguments}
+        arguments = {name: self.filled(value, given) for name, value in self.arguments}
         return OPS[self.operation].run(arguments)
 
-    def _filled(self, value: Any, given: list[Array]) -> Any:
-        """An argument, with arrays in their places."""
+    def filled(self, value: Any, given: Sequence[Any]) -> Any:
+        """An argument, with what stands for the inputs in their places."""
         if not isinstance(value, tuple):
             return value
         kind, *inside = value
@@ -392,10 +392,10 @@ class Operation(Layer):
             case "ellipsis":
                 return ...
             case "dict":
-                return {k: self._filled(v, given) for k, v in inside}
+                return {k: self.filled(v, given) for k, v in inside}
             case "slice":
-                return slice(*(self._filled(end, given) for end in inside))
-        made = [self._filled(v, given) for v in inside]
+                return slice(*(self.filled(end, given) for end in inside))
+        made = [self.filled(v, given) for v in inside]
         return made if kind == "list" else tuple(made)
 
     def traced(self, input_shape: Shapes) -> Tree:

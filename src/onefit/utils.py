@@ -45,7 +45,7 @@ from onefit.saving import (
     deserialize_keras_object,
     serialize_keras_object,
 )
-from onefit.spellings import keras_keywords
+from onefit.spellings import absent, keras_keywords
 from onefit.training.progbar import Progbar
 from onefit.types import Tree
 
@@ -99,7 +99,7 @@ _HOMES = {"FeatureSpace": "onefit.preprocessing.feature_space"}
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'onefit.utils' has no attribute {name!r}")
+    raise absent("onefit.utils", name)
 
 
 def __dir__() -> list[str]:

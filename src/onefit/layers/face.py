@@ -19,6 +19,7 @@ from onefit.errors import invalid, mistyped
 from onefit.layers.passing import current
 from onefit.layers.symbolic import Call, Tensor
 from onefit.slots import Slot, is_held
+from onefit.spellings import lacking
 from onefit.types import Array, Mask, Params, Shape, Shapes, State, Tree, is_shape
 from onefit.variables import READERS, Variable
 
@@ -179,7 +180,7 @@ class Holder:
                 return named[name]
             if any(key.startswith(f"{name}/") for key in named):
                 return Part(self, name)
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        raise lacking(self, name)
 
 
 class Part(Holder):
@@ -205,6 +206,10 @@ class Part(Holder):
 
 class Face(Holder):
     """What people ask of a layer beside its output: weights, types, shapes, losses."""
+
+    # What Keras' layers have, and these where a subclass says so.
+    activity_regularizer = input_spec = None
+    autocast = supports_jit = True
 
     _weights = Slot()
     _losses: ClassVar[list[Array]] = []  # of the last call

@@ -416,6 +416,13 @@ class Operation(Layer):
         try:
             one, other = sizes(97), sizes(89)
         except Exception as error:
+            if "no numbers yet" in str(error):
+                raise self.misfit(
+                    f"a function in {self.operation} that uses a value of the graph "
+                    "which it is not given",
+                    "functions of their own arguments",
+                    "write it in the call of a layer: class Mine(onefit.Layer)",
+                ) from error
             raise self.misfit(
                 f"{self.operation} of shapes {' and '.join(map(str, shapes))}, which "
                 f"fails ({type(error).__name__}: {str(error).splitlines()[0]})",
@@ -446,7 +453,7 @@ class Operation(Layer):
             raise self.misfit(
                 "a request for the config of a function among its arguments",
                 "arguments that JSON can hold",
-                "make it a class: class Mine(Layer) with an apply method",
+                "make it a class: class Mine(onefit.Layer), whose call does it",
             )
         constants = [
             {"dtype": str(c.dtype), "value": np.asarray(c).tolist()}

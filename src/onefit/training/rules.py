@@ -50,6 +50,18 @@ class Rule(Description):
     """
 
     monitor: ClassVar[str] = "loss"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        hooks = [name for name in vars(cls) if name.startswith("on_")]
+        if hooks:
+            raise invalid(
+                cls.__name__,
+                f"a method {hooks[0]} in a rule, which the program runs by itself",
+                "hooks in a Callback",
+                f"write class {cls.__name__}(onefit.callbacks.Callback)",
+            )
+
     logs_learning_rate: ClassVar[bool] = False
     """Whether the rule adds the learning rate to the logs, as Keras' rule does."""
     averages: ClassVar[bool] = False

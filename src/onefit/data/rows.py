@@ -17,6 +17,7 @@ __all__ = [
     "as_batch",
     "as_nest",
     "count",
+    "filled",
     "is_stream",
     "refuse_nan",
     "split",
@@ -322,6 +323,20 @@ def split(batch: Batch, share: float) -> tuple[Batch, Batch]:
 def count(batch: Batch) -> int:
     """How many rows a batch has."""
     return len(jax.tree.leaves(batch.x)[0])
+
+
+def filled(tree: Tree, size: int) -> Tree:
+    """The arrays with so many rows: copies of the first row follow their own.
+
+    Copies, since a row of zeros may be one that no formula takes.
+    """
+
+    def fill(a: Array) -> np.ndarray:
+        full = np.empty((size, *a.shape[1:]), a.dtype)
+        full[: len(a)], full[len(a) :] = a, a[0]
+        return full
+
+    return tree if len(jax.tree.leaves(tree)[0]) == size else jax.tree.map(fill, tree)
 
 
 def weigh(batch: Batch, class_weight: dict[int, float] | None) -> Batch:

@@ -268,7 +268,7 @@ def _load_legacy(
         node = archive.parsed(text, where, limits, "a model_config")
         reader = keras_config.Reader(custom, limits)
         found = legacy.weights(store)
-        numbers = sum(array.size for arrays in found.values() for array in arrays)
+        numbers = sum(array.size or 0 for arrays in found.values() for array in arrays)
         drawn = keras_weights.Drawn(where, limits, numbers)
         model, layers = Loader(reader, drawn).model(legacy.modern(node), where)
         assert isinstance(model, Compiled)

@@ -137,7 +137,7 @@ class _Layout:
                 expected=f"one that Keras has ({', '.join(known)})",
                 fix="write slots = ((...),) in its class, as Optimizer.slots says",
             )
-        self.optimizer, self.groups = optimizer, optimizer.slots
+        self.optimizer, self.groups = optimizer, optimizer.slots or ()
         self.head = 1 + optimizer.constant_rate
 
     def variables(self, state: Tree) -> list[np.ndarray]:

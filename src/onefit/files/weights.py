@@ -268,17 +268,17 @@ class Store:
             return []
         count = self._count(group)
         arrays = [self._child(group, str(i), f"{path}/vars/{i}") for i in range(count)]
-        for number, array in enumerate(arrays):
-            self._check(array, f"{path}/vars/{number}")
-        return arrays
+        return [
+            self._checked(array, f"{path}/vars/{number}")
+            for number, array in enumerate(arrays)
+        ]
 
     def array(self, path: str) -> "Dataset":
         """The array at a path, not yet read, but checked."""
         inside, _, name = path.rpartition("/")
         group = self.group(inside)
         array = None if group is None else self._child(group, name, path)
-        self._check(array, path)
-        return array
+        return self._checked(array, path)
 
     def named_array(self, path: str, name: str) -> np.ndarray | None:
         """An array that has a name in place of a number, or None."""
@@ -287,8 +287,7 @@ class Store:
         array = None if group is None else self._child(group, name, path)
         if array is None:
             return None
-        self._check(array, f"{path}/vars/{name}")
-        return np.asarray(array)
+        return np.asarray(self._checked(array, f"{path}/vars/{name}"))
 
     def all_arrays(self, path: str) -> dict[str, np.ndarray]:
         """The arrays at a path by their names."""
@@ -345,7 +344,7 @@ class Store:
                 rest += [(at, self._child(item, name, at)) for at, name in paths]
         raise self._too_many()
 
-    def _check(self, array: "Dataset", path: str) -> None:
+    def _checked(self, array: Any, path: str) -> "Dataset":
         if not isinstance(array, h5py().Dataset):
             raise self._refused(f"no array at {path!r}", "arrays numbered from 0")
         if array.external or array.is_virtual:
@@ -370,6 +369,7 @@ class Store:
                 expected="arrays that are in the file, within the limit",
                 fix=self.limits.fix("size" if self.left < 0 else "expansion"),
             )
+        return array
 
     def name(self, path: str) -> str:
         """What the thing at a path was called, if onefit has written it."""
@@ -661,10 +661,11 @@ class _Empty(Initializer):
 
     budget: _Budget
 
-    def draw(self, rng: Generator, shape: tuple[int, ...]) -> np.ndarray:
+    def draw(self, rng: Generator, shape: Shape) -> np.ndarray:
         del rng
-        self.budget.take(math.prod(shape))
-        return np.broadcast_to(np.zeros((), config.floatx()), shape)
+        sizes = [int(size or 1) for size in shape]
+        self.budget.take(math.prod(sizes))
+        return np.broadcast_to(np.zeros((), config.floatx()), sizes)
 
 
 def _shapes_only(layer: Layer, budget: _Budget) -> Layer:

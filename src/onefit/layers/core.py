@@ -191,14 +191,18 @@ class InputLayer(SameShape, Layer):
             self.shape is None and given is None and self.told_shape
         ):  # as Keras 2 has it
             object.__setattr__(self, "shape", tuple(self.told_shape))
-        if self.shape is None and given is None:
+            object.__setattr__(self, "batch_size", self.batch_size or self.told_batch)
+        if self.shape is not None:
+            whole = (self.batch_size, *self.shape)
+        elif given is not None:
+            whole = given
+        else:
             raise invalid(
                 "Input",
                 "no shape",
                 "the shape of one example",
                 "write Input(shape=(2,)) for two features",
             )
-        whole = given if self.shape is None else (self.batch_size, *self.shape)
         if given is not None and given != whole:
             raise invalid(
                 "Input",

@@ -1,7 +1,7 @@
 """Network: what is computed, its weights, what goes in and what comes out."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
 import jax
@@ -10,7 +10,8 @@ import numpy as np
 from onefit import config
 from onefit.config import DTypePolicy
 from onefit.errors import invalid, mistyped, unknown
-from onefit.layers.base import Layer
+from onefit.layers.base import Layer, as_rows, first_row
+from onefit.layers.core import InputLayer
 from onefit.layers.face import as_shape, dtype_name, no_quantizing
 from onefit.layers.passing import current, making
 from onefit.layers.symbolic import Tensor, is_symbolic
@@ -36,6 +37,7 @@ from onefit.types import (
     ArrayLike,
     Config,
     Data,
+    Key,
     Mask,
     Shape,
     Shapes,
@@ -49,7 +51,7 @@ __all__ = ["FACES", "OWN_CLASSES", "Network"]
 OWN_CLASSES: dict[tuple[str, str], type["Network"]] = {}
 """The classes of networks that a program has written itself, by module and name."""
 
-FACES: dict[str, type["Network"]] = {}
+FACES: dict[str, Callable[..., "Network"]] = {}
 """The classes that people hold, by Keras' names for them in files.
 
 A model of inputs and outputs is "Functional", a list of layers is "Sequential". Copies
@@ -87,6 +89,7 @@ class Network:
             input that nothing needs; two layers of one name.
     """
 
+    _made_with: tuple[tuple[Any, ...], Config]
     whole: Architecture
     before: Before | None = None
 
@@ -147,8 +150,8 @@ class Network:
                 "give the layers that compute in another a dtype of their own",
             )
         if inputs is None and outputs is None and self.is_own():
-            self._body = Body(self, name or snake_case(type(self).__name__))
-            self.graph = chain((self._body,), self._body.name)
+            body = Body(self, name or snake_case(type(self).__name__))
+            self._body, self.graph = body, chain((body,), body.name)
             self.graph._named = name is not None
             self._hold()
             if not trainable:
@@ -316,6 +319,15 @@ class Network:
             )
         return nest
 
+    def get_config(self) -> Config:
+        """What `from_config` makes such a network of."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """The network of a config, with fresh weights."""
+        raise NotImplementedError
+
     @property
     def name(self) -> str:
         """The model's name, also as a layer of another."""
@@ -427,7 +439,7 @@ class Network:
         self.graph.store(value, self.graph.slot.state)
 
     def apply(
-        self, params: Tree, x: Tree, *, training: bool = False, key: Array | None = None
+        self, params: Tree, x: Tree, *, training: bool = False, key: Key | None = None
     ) -> Tree:
         """The output for these weights: a pure function of `params` and `x`.
 
@@ -453,6 +465,8 @@ class Network:
                 )
             return self._body(x, training=training, mask=mask, **options)
         run = current()
+        if run is None and not is_symbolic(x) and self._takes_one(x):
+            return first_row(self(as_rows(x), training=training, mask=mask, **options))
         looked = self.before is not None and run is None and not is_symbolic(x)
         if looked:
             x = self.numbers(x)
@@ -469,6 +483,12 @@ class Network:
         graph = self.graph if looked else self.whole  # building may have made it anew
         y = graph(x, training=training, mask=mask, **options)
         return self.output_nest.arrange(y) if self.output_nest else y
+
+    def _takes_one(self, x: Tree) -> bool:
+        """Whether this is one row without a batch, which its first layer knows."""
+        plain = (layer for layer in self.layers if not isinstance(layer, InputLayer))
+        first = next(plain, None)
+        return first is not None and first.takes_one(x)
 
     # Before the program --------------------------------------------------------------
 

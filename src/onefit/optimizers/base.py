@@ -12,10 +12,15 @@ from jax.typing import DTypeLike
 
 from onefit import config
 from onefit.checks import whole
-from onefit.description import Description, number, off, setting
+from onefit.description import Description, attribute, number, off, setting, settings
 from onefit.errors import OnefitWarning, invalid
 from onefit.optimizers.rules import Rule, full_like, is_traced
-from onefit.optimizers.schedules import LearningRateSchedule, as_learning_rate
+from onefit.optimizers.schedules import (
+    InverseTimeDecay,
+    LearningRateSchedule,
+    as_learning_rate,
+)
+from onefit.programs import Program
 from onefit.registry import Registry
 from onefit.slots import Slot, is_held
 from onefit.spellings import lacking
@@ -65,7 +70,8 @@ class Optimizer(Description):
 
     Raises:
         ValueError: A number out of its range, more than one kind of clipping, a setting
-            that it does not have (`lr` is `learning_rate`).
+            that it does not have (Keras 2's `lr` is taken as `learning_rate`, and
+            its `decay` as InverseTimeDecay(learning_rate, 1, decay)).
 
     Differs from Keras: with both accumulation and a moving average, the average follows
     the steps of the weights, not those in between. What all optimizers share is given
@@ -114,8 +120,8 @@ class Optimizer(Description):
     _carried = ("_spared",)
     _unseen = Description._unseen | {"_state", "_shapes", "_variables", "_excluded"}
     _made: ClassVar[bool] = False
-    _excluded: ClassVar[tuple[list[Any], list[str]] | None] = None
-    _spared: ClassVar[tuple[bool, ...]] = ()  # which weights do not decay
+    _excluded: tuple[list[Any], list[str]] | None = attribute(None)
+    _spared: tuple[bool, ...] = attribute(())  # which weights do not decay
     _state = Slot()
     _shapes: ClassVar[Tree] = None
     _variables: ClassVar[list[Any]] = []
@@ -130,6 +136,17 @@ class Optimizer(Description):
     sign and "=" where it is one number for all weights. Those of one group alternate in
     Keras, weight by weight. None if Keras has no such optimizer.
     """
+
+    @classmethod
+    def _today(cls, given: dict[str, Any]) -> dict[str, Any]:
+        known, given = settings(cls), super()._today(given)
+        if "lr" not in known and "learning_rate" not in given and "lr" in given:
+            given["learning_rate"] = given.pop("lr")
+        decay = 0.0 if "decay" in known else given.pop("decay", 0.0)
+        if decay:
+            start = given.get("learning_rate", cls._fields["learning_rate"].default)
+            given["learning_rate"] = InverseTimeDecay(start, 1, decay)
+        return given
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -318,7 +335,7 @@ class Optimizer(Description):
         return grads
 
     def _decayed(self, params: Tree, alpha: Array) -> Tree:
-        if off(self.weight_decay):
+        if self.weight_decay is None or off(self.weight_decay):
             return params
         part = alpha * self.weight_decay
         leaves, nest = jax.tree.flatten(params)
@@ -787,12 +804,12 @@ def _is_slot_of(path: KeyPath, own: KeyPath, number: int) -> bool:
     return len(ends) > len(own) or path[-1] == key(number)
 
 
-@jax.jit
+@Program
 def _update(optimizer: Optimizer, grads: Tree, state: Tree, w: Tree) -> Tree:
     return optimizer.update(grads, state, w)
 
 
-@jax.jit
+@Program
 def _finish(optimizer: Optimizer, state: dict[str, Tree], w: Tree) -> Tree:
     return optimizer.finish(state, w)
 

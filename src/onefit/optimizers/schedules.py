@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from onefit.description import Description, number, setting
 from onefit.errors import invalid, mistyped
+from onefit.programs import Program
 from onefit.registry import Registry
 from onefit.types import Array, ArrayLike
 
@@ -56,7 +56,7 @@ class LearningRateSchedule(Description):
         return _rate(self, step)
 
 
-@jax.jit
+@Program
 def _rate(schedule: LearningRateSchedule, step: ArrayLike) -> Array:
     return jnp.asarray(schedule.rate(jnp.asarray(step, jnp.result_type(float))))
 

@@ -41,6 +41,7 @@ class Compiled(Network):
         compile_settings: What else `compile` was given, None before.
         history: The History of the last fit.
         stop_training: A callback sets it to end the fit.
+        stepping: Where the last `train_on_batch` stopped, for the next to go on from.
         watched: Whether the guide looks at fits.
         checked: Whether it has looked at the design already.
     """
@@ -48,6 +49,7 @@ class Compiled(Network):
     _unseen = Network._unseen | {
         *("optimizer", "loss", "history", "stop_training", "run_eagerly"),
         *("watched", "checked", "compile_settings", "_loss_tracker", "_resolved"),
+        *("stepping", "_known_task"),
     }
 
     def _start(self) -> None:
@@ -61,6 +63,15 @@ class Compiled(Network):
         self.compile_settings: dict[str, Any] | None = None
         self._loss_tracker = metrics.Mean(name="loss")
         self._resolved: dict[tuple[str, int, int], Metric] = {}
+        self._forget_steps()
+
+    def _forget_steps(self) -> None:
+        self.stepping: Any = None  # a State, of a room above this file
+        self._known_task: tuple[Any, ...] = ()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy is made of: all but what is found anew."""
+        return vars(self) | {"stepping": None, "_known_task": ()}
 
     @property
     def optimizer_state(self) -> dict[str, Tree] | None:
@@ -192,6 +203,7 @@ class Compiled(Network):
             y_pred = self(x, training=True)
             loss = self.compute_loss(x, y, y_pred, weight, training=True)
         variables = self.trainable_variables
+        assert self.optimizer is not None  # as compute_loss has asked
         self.optimizer.apply(tape.gradient(loss, variables), variables)
         self._loss_tracker.update_state(loss, jax.tree.leaves(x)[0].shape[0])
         return self.compute_metrics(x, y, y_pred, weight)
@@ -342,8 +354,21 @@ class Compiled(Network):
         yield from zip(values, each_of(y), outputs, each_of(sample_weight), strict=True)
 
     def task(self, batch: Batch) -> Task:
-        """What is trained, for rows of these shapes."""
-        return build_task(self, batch)
+        """What is trained, for rows of these shapes; the same as long as it is."""
+        layers = self.graph.plain_layers()
+        if any(layer.in_keras_style for layer in layers):  # anything may have changed
+            return build_task(self, batch)
+        made_of = [self.graph, self.optimizer, self.loss, self.compile_settings]
+        found = (
+            list(map(id, made_of)),
+            self.output_names,
+            [layer.trainable for layer in layers],
+            jax.tree.map(lambda a: a.shape[1:], batch.x),
+            jax.tree.map(lambda a: a.shape[1:], batch.y),
+        )
+        if self._known_task[:1] != (found,):
+            self._known_task = found, build_task(self, batch), made_of
+        return self._known_task[1]
 
     def eagerly(self) -> contextlib.AbstractContextManager[object]:
         """Operation by operation, where `run_eagerly` asks for it."""
@@ -392,7 +417,7 @@ def build_task(model: Compiled, batch: Batch) -> Task:
             metrics.resolve,
             loss=losses_[i],
             output_shape=outputs[i],
-            target_shape=np.shape(targets[i]),
+            target_shape=(None, *np.shape(targets[i])[1:]),
         )
         heads.append(
             Head(

@@ -242,7 +242,7 @@ def _tell_of_validation(job: Job, logs: dict[str, float]) -> None:
     """The hooks of a validation that has run."""
     hook(job, "on_test_begin", {})
     if job.validation_data is None:  # a stream
-        batches = job.held.seen if job.held is not None else 0
+        batches = (job.held.seen or 0) if job.held is not None else 0
     else:
         n, size = rows.count(job.validation_data), job.validation_batch_size
         batches = -(-n // size)

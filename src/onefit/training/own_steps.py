@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from onefit import config
 from onefit.data.batch import Batch
@@ -25,7 +26,7 @@ from onefit.optimizers import Optimizer
 from onefit.slots import holding
 from onefit.training.compile_metrics import each_metric
 from onefit.training.task import Task, Train
-from onefit.types import Array, Scalar, Tree
+from onefit.types import Array, Key, Scalar, Tree
 from onefit.variables import Variable
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Script:
             yield held
 
     def call(
-        self, name: str, batch: Batch, key: Array, building: bool = False
+        self, name: str, batch: Batch, key: Key, building: bool = False
     ) -> dict[str, Array]:
         """The logs of one of the model's steps, which changes what is held."""
         run = Pass(f"{type(self.model).__name__}.{name}", False, building=building)
@@ -110,12 +111,12 @@ class Script:
 
     def data(self, batch: Batch) -> Tree:
         """What a step is given: x, (x, y) or (x, y, sample_weight)."""
-        x, y, w = batch
+        x, y, w = batch[:3]
         model = self.model
         x = model.arranged(x)
         if y is None:
             return x
-        y = model.output_nest.arrange(y) if _several(model, y) else y
+        y = model.known_nest(model.output_nest).arrange(y) if _several(model, y) else y
         return (x, y) if w is None else (x, y, w)
 
     def _stateless(
@@ -171,7 +172,8 @@ class Script:
                 logs = self.call(name, batch, jax.random.key(0), building=True)
             found.extend(logs)
 
-        if jax.config.jax_disable_jit:  # operation by operation: with the numbers
+        # Operation by operation: with the numbers.
+        if jax.config.values["jax_disable_jit"]:
             look(batch)
         else:
             jax.eval_shape(look, batch)
@@ -294,6 +296,11 @@ class OwnTask(Task):
         """The logs that the last step gave."""
         return list(tally["logs"])
 
+    @property
+    def by_row(self) -> bool:  # type: ignore[override]
+        """Nobody knows what a step of the model's own does."""
+        return False
+
     def names(self, given: list[str], training: bool = True) -> list[str]:
         """The names of the logs."""
         del given
@@ -315,8 +322,9 @@ def own_task(model: "Compiled", batch: Batch) -> OwnTask:
         model._body.settle()
     model.resolve_metrics(batch)
     script = Script(model)
-    if _takes_state(model.train_step) and model.optimizer.state is None:
-        _settle(model.optimizer, model)
+    optimizer = model.optimizer
+    if _takes_state(model.train_step) and optimizer and optimizer.state is None:
+        _settle(optimizer, model)
     with model.eagerly():
         script.prepare(jax.tree.map(lambda a: a[:32], batch))
     return OwnTask(
@@ -362,7 +370,7 @@ def _settle(optimizer: Optimizer, model: "Compiled") -> None:
     """Gives an optimizer numbers where a look at shapes has left none."""
     state = optimizer.state
     traced = state is not None and any(
-        isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(state)
+        isinstance(leaf, Tracer) for leaf in jax.tree.leaves(state)
     )
     if state is None or traced:
         variables = optimizer._variables or model.trainable_variables

@@ -28,6 +28,7 @@ __all__ = [
     "chunk",
     "fitted",
     "read_rows",
+    "rooms",
     "rows_at_once",
     "task_of",
     "whole_batches",
@@ -38,6 +39,9 @@ CHUNK = 4096
 
 Measured with 784-128-10 on 60,000 rows: 113 ms to predict by 4,096, 154 by 1,024.
 """
+
+ROOMS = (CHUNK, 512, 32)
+"""Rows that a program which uses a network is made for: few serve any number."""
 
 SMALL_BATCH = 1 << 24
 """Bytes in the widest layer's values that are little memory (16 MiB)."""
@@ -92,8 +96,8 @@ def build_job(model: Compiled, x: Data, y: Data, options: FitOptions) -> Job:
     hosts, bound = _hosts_and_rules(listed, directions)
     rules = [c for c in listed if isinstance(c, Rule)]
     if any(rule.logs_learning_rate for rule in rules):
-        names += rated(model.optimizer)
-        if not all(one.constant_rate for one in rated(model.optimizer).values()):
+        names += rated(task.optimizer)
+        if not all(one.constant_rate for one in rated(task.optimizer).values()):
             raise invalid(
                 "ReduceLROnPlateau",
                 "an optimizer whose learning rate is a schedule",
@@ -218,8 +222,8 @@ def read_rows(
 
 def as_columns(model: Network, x: Tree) -> Tree:
     """The inputs; single numbers (n,) as columns (n, 1) where those are wanted."""
-    shapes = [shape for _, shape in model.entries]
-    if None in shapes:
+    shapes = [shape for _, shape in model.entries if shape is not None]
+    if len(shapes) < len(model.entries):
         return x
 
     def column(a: Array, shape: Shape) -> Array:
@@ -293,6 +297,14 @@ def rows_at_once(model: Network, size: int | None) -> int:
         default=1,
     )
     return max(size or 1, min(CHUNK, SMALL_BATCH // (4 * widest)), 1)
+
+
+def rooms(model: Network, rows: int, size: int) -> Sequence[int]:
+    """For how many rows programs are made that take so many, `size` of them or more."""
+    if rows <= ROOMS[-1]:
+        return ROOMS[-1:]
+    most = rows_at_once(model, size)
+    return [room for room in ROOMS if room <= most] or [most]
 
 
 def _directions(task: Task, names: list[str]) -> dict[str, str | None]:

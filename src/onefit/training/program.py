@@ -26,9 +26,11 @@ __all__ = [
     "epoch",
     "evaluate",
     "finish",
+    "judge",
     "part",
     "results",
     "run",
+    "single",
     "start",
     "step",
 ]
@@ -309,6 +311,19 @@ def finish(
 # A batch of an evaluation, where the rows need not be on the device all at once.
 
 
+def judge(
+    task: Task, params: Tree, state: Tree, tally: Tree, batch: Batch, first: Scalar
+) -> tuple[Tree, Tree, Array]:
+    """The sums of an evaluation after a batch, the state, and the logs so far.
+
+    With the first batch the sums begin; what is given for them is not read.
+    """
+    begun = task.tally(False)
+    tally = jax.tree.map(lambda a, b: jnp.where(first, b, a), tally, begun)
+    tally, state = count(task, params, state, tally, batch)
+    return tally, state, _stacked(task.results(tally))
+
+
 def count(
     task: Task, params: Tree, state: Tree, tally: Tree, batch: Batch
 ) -> tuple[Tree, Tree]:
@@ -344,6 +359,15 @@ def results(task: Task, tally: Tree) -> list[jax.Array]:
 
 # Part of an epoch: for long epochs, for callbacks that look at every batch, and for
 # train_on_batch.
+
+
+def single(
+    task: Task, params: Tree, train: Train, batch: Batch, seed: Scalar
+) -> tuple[Tree, Train, Array]:
+    """One step on one batch: the weights, what else changes, the logs."""
+    train, tally = step(task, train, params, task.tally(), batch, seed)
+    logs = _stacked(task.results(tally))
+    return task.unpack(params, train.free), train, logs
 
 
 def start(task: Task, *, training: bool = True) -> Tree:

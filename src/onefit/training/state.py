@@ -24,6 +24,7 @@ class State:
 
     Attributes:
         multiplications: Of one row's forward pass.
+        by_row: Whether rows that count nowhere may fill a batch.
         axes: The axes in front of a call's inputs and results: none.
     """
 
@@ -34,6 +35,7 @@ class State:
         self.multiplications = job.model.graph.multiplications(
             batch_shape(job.train_data.x)
         )
+        self.by_row = job.task.learns_by_row
         # Whether a step is bound by dispatch rather than arithmetic.
         self.is_small = is_small(self.multiplications, job.batch_size)
         plain = job.model.graph.plain_layers()
@@ -88,7 +90,7 @@ class State:
         """All arrays that the model holds, and which layers train."""
         slots = [layer.slot for layer in self._layers]
         held = [(slot.params, slot.state) for slot in slots]
-        arrays = jax.tree.leaves((held, self.job.model.optimizer.state))
+        arrays = jax.tree.leaves((held, self.job.model.optimizer_state))
         return arrays, [layer.trainable for layer in self._layers]
 
     def show_average(self, shown: bool) -> None:

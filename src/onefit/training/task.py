@@ -25,8 +25,19 @@ from onefit.layers.tapping import Places, Tap
 from onefit.losses.base import Loss
 from onefit.metrics.base import Metric
 from onefit.networks.architecture import Architecture
+from onefit.networks.graph import with_parts
 from onefit.optimizers.rules import is_traced
-from onefit.types import Array, Function, Mask, Scalar, Tree
+from onefit.types import (
+    Array,
+    Function,
+    Key,
+    Mask,
+    Scalar,
+    Shape,
+    Shapes,
+    Tree,
+    is_shape,
+)
 from onefit.variables import Variable
 
 __all__ = ["Details", "Gradients", "Head", "Task", "Train"]
@@ -183,6 +194,56 @@ class Task(Description):
     heads: tuple[Head, ...]
     optimizer: Any = None
 
+    # What follows from the parts, which stay: asked at every call, found once.
+
+    @functools.cached_property
+    def by_row(self) -> bool:
+        """Whether J and the logs of an evaluation are means over rows that do not meet.
+
+        Then rows that count nowhere may fill a batch, so that one program serves
+        batches of any size.
+        """
+        judges = [part for h in self.heads for part in (h.loss, *h.all_metrics) if part]
+        return (
+            self.graph.by_row
+            and not self.graph.stateful
+            and not any(getattr(p, "activity_regularizer", None) for p in self._parts())
+            and all(judge.by_row for judge in judges)
+        )
+
+    @functools.cached_property
+    def learns_by_row(self) -> bool:
+        """Whether they are while the network trains."""
+        return self.by_row and all(part.learns_by_row for part in self._parts())
+
+    def _parts(self) -> list[Layer]:
+        return [p for layer in self.graph.plain_layers() for p in with_parts(layer)]
+
+    @functools.cached_property
+    def _shapes(self) -> dict[Shapes, list[Shape]]:
+        return {}
+
+    def output_shapes(self, shape: Shapes) -> list[Shape]:
+        """The shape of each output for inputs of this shape."""
+        if shape not in self._shapes:
+            shapes = self.graph.output_shape(shape)
+            self._shapes[shape] = jax.tree.leaves(shapes, is_leaf=is_shape)
+        return self._shapes[shape]
+
+    @functools.cached_property
+    def ends_in_softmax(self) -> list[bool]:
+        """Of each output, whether its last activation is a softmax."""
+        return [
+            head.link == "softmax" or self.graph.before("softmax", i) is not None
+            for i, head in enumerate(self.heads)
+        ]
+
+    @functools.cached_property
+    def blank(self) -> Tree:
+        """Arrays like the sums of an evaluation."""
+        shapes = jax.eval_shape(functools.partial(self.tally, False))
+        return jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), shapes)
+
     # The weights, as the optimizer sees them -----------------------------------------
 
     def pack(self, params: Tree) -> Tree:
@@ -298,7 +359,7 @@ class Task(Description):
         batch: Batch,
         *,
         training: bool,
-        key: Array | None,
+        key: Key | None,
         tap: Tap | None = None,
     ) -> tuple[Array, Details]:
         """J, and what else the forward pass gives.
@@ -344,7 +405,7 @@ class Task(Description):
         batch: Batch,
         *,
         training: bool,
-        key: Array | None,
+        key: Key | None,
         tap: Callable[..., Tap] = Tap,
         scale: Scalar | None = None,
     ) -> Gradients:
@@ -386,21 +447,21 @@ class Task(Description):
         batch: Batch,
         *,
         training: bool,
-        key: Array | None,
+        key: Key | None,
         tap: Callable[..., Tap],
     ) -> Places:
         """The shape of what passes in each place of a tap; nothing is computed."""
         if not tap().names:
             return {}
 
-        def look(params: Tree, state: Tree, batch: Batch, key: Array | None) -> Places:
+        def look(params: Tree, state: Tree, batch: Batch, key: Key | None) -> Places:
             eye = tap()
             self.cost(params, state, batch, training=training, key=key, tap=eye)
             return eye.places()
 
         return jax.eval_shape(look, params, state, batch, key)
 
-    def key(self, seed: Scalar, iterations: Scalar, *, training: bool) -> Array | None:
+    def key(self, seed: Scalar, iterations: Scalar, *, training: bool) -> Key | None:
         """The key of what a step, or an evaluation, draws; None where nothing does."""
         if training and self.graph.random:
             return self.draws(seed, iterations)
@@ -423,6 +484,8 @@ class Task(Description):
     ) -> Iterator[tuple[Head, Tree, tuple[Array, Mask], Array | None]]:
         ys = batch.y if isinstance(batch.y, tuple) else (batch.y,)
         ws = batch.w if isinstance(batch.w, tuple) else (batch.w,) * len(ys)
+        if batch.count is not None:
+            outputs = tuple((z, _there(batch, mask)) for z, mask in outputs)
         return zip(self.heads, ys, outputs, ws, strict=True)
 
     # Tallies: the running sums behind the logs ---------------------------------------
@@ -448,7 +511,9 @@ class Task(Description):
     ) -> Tree:
         """The sums after a batch; its loss counts by its rows."""
         outputs, costs = details
-        rows = jax.tree.leaves(batch.x)[0].shape[0]
+        rows = (
+            jax.tree.leaves(batch.x)[0].shape[0] if batch.count is None else batch.count
+        )
         losses = (cost, *costs) if len(self.heads) > 1 else (cost,)
         total, seen = tally["loss"]
         total = total + rows * jnp.stack([jnp.asarray(c, total.dtype) for c in losses])
@@ -507,6 +572,12 @@ class Task(Description):
         return [head for head in self.heads if head.loss is not None]
 
 
+def _there(batch: Batch, mask: Mask) -> Array:
+    """Which rows of a batch there are, and which of their steps."""
+    rows = jnp.arange(jax.tree.leaves(batch.x)[0].shape[0]) < batch.count
+    return rows if mask is None else mask & rows.reshape(-1, *(1,) * (mask.ndim - 1))
+
+
 def _within(weight: Array | None, mask: Array | None) -> Array | None:
     """Sample weights, and none where the mask is False."""
     if weight is None or mask is None:
@@ -531,5 +602,6 @@ def head(
     last = getattr(loss, "axis", -1) == -1
     shorter = graph.before(loss.link, output) if last else None
     if shorter is None:
-        return graph, loss, loss.link if loss.from_logits else None
+        asked = getattr(loss, "from_logits", False)
+        return graph, loss, loss.link if asked else None
     return shorter, loss.replace(from_logits=True), loss.link

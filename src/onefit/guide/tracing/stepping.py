@@ -20,6 +20,7 @@ from onefit.guide.tracing.updates import One, worked
 from onefit.layers import Dense
 from onefit.networks.architecture import Architecture
 from onefit.optimizers.base import Optimizer
+from onefit.programs import Program
 from onefit.registry import computes_like
 from onefit.training.task import Task
 from onefit.types import Identifier, Tree
@@ -33,7 +34,7 @@ SHOWN = 12
 """Weights in the table; of larger networks the two with the largest gradients each."""
 
 
-@jax.jit
+@Program
 def _update(
     task: Task, params: Tree, grads: Tree, state: Tree
 ) -> tuple[Tree, Tree, Tree, Tree, Tree]:

@@ -612,6 +612,11 @@ class Network:
         shape = self.whole.compute_output_shape(input_shape)
         return self.output_nest.arrange(shape) if self.output_nest else shape
 
+    def compute_output_spec(self, inputs: Tree, **options: Any) -> Tree:
+        """What stands for the outputs of a call: their shapes and types."""
+        spec = self.graph.compute_output_spec(self._take(inputs), **options)
+        return self.output_nest.arrange(spec) if self.output_nest else spec
+
     def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
         """Which steps of the outputs there are, given which of the inputs."""
         return self.graph.compute_mask(self._take(inputs), mask)

@@ -169,6 +169,9 @@ class Compiled(Network):
         named = given.get("metrics"), given.get("weighted_metrics")
         return [self._loss_tracker, *([CompileMetrics(self)] if any(named) else [])]
 
+    jit_compile, steps_per_execution = True, 1
+    """A fit is one compiled program, whatever `compile` was told."""
+
     def named_metrics(self) -> list[Metric]:
         """The metrics that `compile` named as objects, then those made of names.
 

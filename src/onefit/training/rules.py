@@ -163,6 +163,9 @@ class EarlyStopping(_Monitor):
     Source: Keras' callback of this name.
     """
 
+    best = best_epoch = None  # before any fit
+    wait = stopped_epoch = 0
+
     monitor: str = setting(default="val_loss")  # type: ignore[misc]
     min_delta: float = number(default=0, minimum=0)
     patience: int = number(default=0, minimum=0)
@@ -245,6 +248,8 @@ class ReduceLROnPlateau(_Monitor):
 
     Source: Keras' callback of this name.
     """
+
+    best, wait = None, 0  # before any fit
 
     monitor: str = setting(default="val_loss")  # type: ignore[misc]
     factor: float = number(default=0.1, minimum=0, below=1)

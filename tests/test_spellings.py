@@ -23,7 +23,7 @@ def keywords(thing):
     """What it takes by name, its bases' where it hands on what it does not know."""
     found = {}
     if inspect.isclass(thing) and issubclass(thing, Description):
-        return set(settings(thing))
+        return set(settings(thing)) | thing._indifferent
     makers = [thing]
     if inspect.isclass(thing):
         makers = [c.__init__ for c in thing.__mro__ if "__init__" in c.__dict__]

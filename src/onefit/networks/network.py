@@ -1,5 +1,6 @@
 """Network: what is computed, its weights, what goes in and what comes out."""
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
@@ -14,6 +15,7 @@ from onefit.layers.core import InputLayer
 from onefit.layers.face import as_shape, dtype_name, no_quantizing
 from onefit.layers.passing import current, making
 from onefit.layers.symbolic import Tensor, is_symbolic
+from onefit.members import refuse_taken, taken_name
 from onefit.networks.architecture import Architecture
 from onefit.networks.called import Body, Sight, layers_of, outputs_of, own_call
 from onefit.networks.functional import (
@@ -57,6 +59,15 @@ of models and the models of files are made by these.
 """
 
 
+_TAKEN = """
+    arranged as_layer before eagerly entries entry_names graph input_nest is_own
+    known_nest meet meet_shapes numbers output_nest ready_for resolve_metrics
+    target_names task whole
+"""
+TAKEN = frozenset(_TAKEN.split())
+"""Names of every network that a class of one's own may not take."""
+
+
 class Network:
     """An architecture with its weights, its inputs and its outputs.
 
@@ -93,8 +104,17 @@ class Network:
         self.before, self._graph = split(whole, entrance)
         self.whole = whole
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in TAKEN and self.is_own():
+            caller = str(sys._getframe(1).f_globals.get("__name__"))
+            if not caller.startswith("onefit."):
+                raise taken_name(type(self), "an attribute", name)
+        super().__setattr__(name, value)
+
     def __init_subclass__(cls, face: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if cls.is_own():
+            refuse_taken(cls, TAKEN)
         if face is not None:
             FACES[face] = cls
         elif cls.is_own():
@@ -591,6 +611,11 @@ class Network:
         """The shapes of the outputs, arranged as they are, for those of the inputs."""
         shape = self.whole.compute_output_shape(input_shape)
         return self.output_nest.arrange(shape) if self.output_nest else shape
+
+    def compute_output_spec(self, inputs: Tree, **options: Any) -> Tree:
+        """What stands for the outputs of a call: their shapes and types."""
+        spec = self.graph.compute_output_spec(self._take(inputs), **options)
+        return self.output_nest.arrange(spec) if self.output_nest else spec
 
     def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
         """Which steps of the outputs there are, given which of the inputs."""

@@ -20,6 +20,7 @@ from onefit.networks.functional import in_a_list
 from onefit.networks.network import Network
 from onefit.optimizers import Optimizer
 from onefit.spellings import keras_keywords
+from onefit.training.compile_metrics import CompileMetrics, each_metric
 from onefit.training.task import Head, Task, head
 from onefit.types import Array, Identifier, Tree, batch_shape, is_shape
 from onefit.variables import Variable
@@ -155,18 +156,32 @@ class Compiled(Network):
         return [] if self.optimizer is None else self.optimizer.variables
 
     @property
-    def metrics(self) -> list[Metric]:
-        """The mean of the loss, then the metrics that `compile` named as objects.
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self.compile_settings is not None
 
-        Those that it named by strings follow once the shapes of rows are known.
-        """
+    @property
+    def metrics(self) -> list[Any]:
+        """The mean of the loss, and what `compile` named, as one entry."""
         given = self.compile_settings
         if given is None:
             return []
+        named = given.get("metrics"), given.get("weighted_metrics")
+        return [self._loss_tracker, *([CompileMetrics(self)] if any(named) else [])]
+
+    jit_compile, steps_per_execution = True, 1
+    """A fit is one compiled program, whatever `compile` was told."""
+
+    def named_metrics(self) -> list[Metric]:
+        """The metrics that `compile` named as objects, then those made of names.
+
+        These follow once the shapes of rows are known.
+        """
+        given = self.compile_settings or {}
         named = [*flat(given.get("metrics")), *flat(given.get("weighted_metrics"))]
         known = [metric for metric in named if isinstance(metric, Metric)]
         found = [*known, *self._resolved.values()]
-        return [self._loss_tracker, *{id(metric): metric for metric in found}.values()]
+        return list({id(metric): metric for metric in found}.values())
 
     @property
     def metrics_variables(self) -> list[Variable]:
@@ -255,6 +270,11 @@ class Compiled(Network):
     ) -> dict[str, Array]:
         """Takes a batch into the metrics that `compile` named; all results by name."""
         del x
+        self.take_in(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def take_in(self, y: Tree, y_pred: Tree, sample_weight: Tree = None) -> None:
+        """Takes a batch into the metrics that `compile` named."""
         names = self._outputs_of(y_pred)
         for what in ("metrics", "weighted_metrics"):
             given = (self.compile_settings or {}).get(what)
@@ -266,7 +286,6 @@ class Compiled(Network):
                     if (what, i, j) not in self._resolved:
                         self._resolve(names, i, output, target)
                     self._resolved[what, i, j].update_state(target, output, factor)
-        return self.get_metrics_result()
 
     def resolve_metrics(self, batch: Batch) -> None:
         """Makes metrics of their names, where the outputs for a batch are known."""
@@ -294,7 +313,8 @@ class Compiled(Network):
 
     def get_metrics_result(self) -> dict[str, Array]:
         """The results of all metrics by name."""
-        return {str(metric.name): metric.result() for metric in self.metrics}
+        metrics = each_metric(self.metrics)
+        return {str(metric.name): metric.result() for metric in metrics}
 
     def reset_metrics(self) -> None:
         """Lets all metrics forget what they have seen."""

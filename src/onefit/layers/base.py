@@ -136,6 +136,7 @@ class Layer(Face, Description):
     )
     input_shape: Any = setting(default=None, kw_only=True, identity=False)
     input_dim: int | None = setting(default=None, kw_only=True, identity=False)
+    batch_input_shape: Any = setting(default=None, kw_only=True, identity=False)
 
     _mutable: ClassVar[frozenset[str]] = frozenset({"name", "trainable"})
     _unseen = Description._unseen | {
@@ -211,7 +212,7 @@ class Layer(Face, Description):
         """The settings by Keras' names."""
         config = super().get_config()
         # Where Keras 2 let the first layer say the model's input: not the layer's own.
-        for name in ("input_shape", "input_dim"):
+        for name in ("input_shape", "input_dim", "batch_input_shape"):
             if config.get(name) is None or not self.in_keras_style:
                 config.pop(name, None)
         return config
@@ -394,7 +395,15 @@ class Layer(Face, Description):
     @property
     def told_shape(self) -> Shapes:
         """The input's shape, without the batch, if a setting gives it."""
+        told = self.batch_input_shape
+        if told:
+            return tuple(told)[1:]
         return self.input_shape or (self.input_dim and (self.input_dim,))
+
+    @property
+    def told_rows(self) -> int | None:
+        """How many rows a batch has, if a setting gives it."""
+        return self.batch_input_shape[0] if self.batch_input_shape else None
 
     # The face -----------------------------------------------------------------------
 

@@ -188,6 +188,7 @@ class InputLayer(SameShape, Layer):
             self.shape is None and given is None and self.told_shape
         ):  # as Keras 2 has it
             object.__setattr__(self, "shape", tuple(self.told_shape))
+            object.__setattr__(self, "batch_size", self.batch_size or self.told_rows)
         if self.shape is None and given is None:
             raise invalid(
                 "Input",

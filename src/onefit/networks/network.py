@@ -344,8 +344,18 @@ class Network:
 
     @property
     def built(self) -> bool:
-        """Whether the model has its weights."""
+        """Whether the model has its weights; a `build` of yours may say so too."""
         return self.whole.built
+
+    @built.setter
+    def built(self, value: bool) -> None:
+        if not value:
+            raise invalid(
+                self.name,
+                f"built={value!r}",
+                "True, at the end of a build() of your own",
+                "draw the weights anew: model.reset_weights()",
+            )
 
     def get_weights(self) -> list[np.ndarray]:
         """All weights as numpy arrays, copied, layer by layer."""

@@ -331,8 +331,8 @@ def in_graph(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
 def long_form(tensor: Any, values: Any, kind: str) -> str:
     text = repr(values[()] if np.ndim(values) == 0 else values)
     shape = tuple(tensor.shape)
-    if "\n" in text or np.ndim(values) > 0:
-        start = "\n" if "\n" in text or np.ndim(values) > 0 else ""
+    if np.ndim(values) > 0:
+        start = "\n" if "\n" in text else ""
         return f"<tf.Tensor: shape={shape}, dtype={kind}, numpy={start}{text}>"
     number = values[()]
     shown = repr(number) if isinstance(number, bytes) else str(number)

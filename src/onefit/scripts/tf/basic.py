@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from onefit.errors import invalid
 from onefit.initializers import Constant, Ones, RandomNormal, RandomUniform, Zeros
@@ -206,7 +207,10 @@ def shape(input: Any, out_type: Any = None, name: str | None = None) -> Any:
     found = np.shape(input) if not hasattr(input, "shape") else input.shape
     if None in found:
         return found  # of a value of a graph: the batch has no size yet
-    return jnp.asarray(tuple(found), narrow(int32 if out_type is None else out_type))
+    kind = narrow(int32 if out_type is None else out_type)
+    if isinstance(input, Tracer):  # a program has no numbers yet, but knows all sizes
+        return np.asarray(tuple(found), kind)
+    return jnp.asarray(tuple(found), kind)
 
 
 def size(input: Any, out_type: Any = None, name: str | None = None) -> Any:

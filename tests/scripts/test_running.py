@@ -354,7 +354,7 @@ y = model.predict(x, verbose=0)
             "model.fit(x, y, verbose=0, callbacks=[keras.callbacks.ModelCheckpoint("
             "'cp-{epoch:02d}', save_weights_only=True)])",
             "model.load_weights('cp-01')",
-            ["checkpoint", "cp-01.weights.h5"],
+            ["checkpoint", "cp-01.npz"],
         ),
         (
             "model.fit(x, y, verbose=0, callbacks=[keras.callbacks.ModelCheckpoint("

@@ -1,5 +1,6 @@
 """Network: what is computed, its weights, what goes in and what comes out."""
 
+import inspect
 import itertools
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
@@ -429,9 +430,14 @@ class Network:
         return self.graph.apply(params, state, x, training=training, key=key)[0]
 
     def __call__(
-        self, x: Tree, training: bool | None = None, mask: Mask = None, **options: Any
+        self,
+        x: Tree = None,
+        training: bool | None = None,
+        mask: Mask = None,
+        **options: Any,
     ) -> Tree:
         """The output for arrays; what Input gave makes the model a layer of a graph."""
+        x = self._named_input(options) if x is None else x
         if self._body is not None:
             if self._body.silent:
                 raise invalid(
@@ -458,6 +464,14 @@ class Network:
         graph = self.graph if looked else self.whole  # building may have made it anew
         y = graph(x, training=training, mask=mask, **options)
         return self.output_nest.arrange(y) if self.output_nest else y
+
+    def _named_input(self, options: Config) -> Tree:
+        """The input that a call names: Keras' `inputs`, or as the model's own `call`."""
+        own = next(iter(inspect.signature(self.call).parameters), "inputs")
+        for name in ("inputs", own):
+            if name in options:
+                return options.pop(name)
+        raise mistyped(self.name, "a call without an input", "arrays", "write model(x)")
 
     # Before the program --------------------------------------------------------------
 

@@ -21,8 +21,6 @@ _HUB = (
 _LITE = "models are served by ONNX: onefit.interop.onnx.export(model, 'model.onnx')"
 _SUMMARY = "write callbacks=[keras.callbacks.TensorBoard('logs')] in fit"
 _DEVICES = "one device is used. Leave the strategy out, and what is in its scope in"
-_RAGGED = "rows have one length. Pad them: keras.utils.pad_sequences(rows)"
-_SPARSE = "arrays are dense. Give the numbers themselves"
 _SAVED = "write model.save('name.keras') and keras.models.load_model"
 _TUNER = "write onefit.population.search, which trains all candidates in one program"
 
@@ -53,10 +51,6 @@ ABSENT: dict[str, str] = {
     "tensorflow.profiler": _SUMMARY,
     "tensorflow.distribute": _DEVICES,
     "tensorflow.tpu": _DEVICES,
-    "tensorflow.ragged": _RAGGED,
-    "tensorflow.RaggedTensor": _RAGGED,
-    "tensorflow.sparse": _SPARSE,
-    "tensorflow.SparseTensor": _SPARSE,
     "tensorflow.saved_model": _SAVED,
     "tensorflow.raw_ops": "write the function of tf itself",
     "tensorflow.python": "it is TensorFlow's inside. Import from tensorflow itself",

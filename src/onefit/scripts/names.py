@@ -79,7 +79,10 @@ KERAS: dict[str, Space] = {
     "keras.datasets": Space("Data sets.", ("onefit.datasets",)),
     "keras.initializers": Space("Initializers.", ("onefit.initializers",)),
     "keras.layers": Space(
-        "Layers.", ("onefit.layers",), _each("onefit.scripts.keras", _MERGING)
+        "Layers.",
+        ("onefit.layers",),
+        _each("onefit.scripts.keras", _MERGING)
+        | _each("onefit.scripts.tf.ragged", "TextVectorization"),
     ),
     "keras.losses": Space(
         "Losses.", ("onefit.losses",), _each("onefit.losses", _SHORT)
@@ -172,7 +175,11 @@ TENSORFLOW: dict[str, Space] = {
     "tensorflow.linalg": Space("Matrices.", ("onefit.scripts.tf.linalg",)),
     "tensorflow.math": Space("Mathematics.", ("onefit.scripts.tf.math",)),
     "tensorflow.nn": Space("Networks.", ("onefit.scripts.tf.nn",)),
+    "tensorflow.ragged": Space(
+        "Rows of different lengths.", ("onefit.scripts.tf.ragged",)
+    ),
     "tensorflow.random": Space("Random numbers.", ("onefit.scripts.tf.random",)),
+    "tensorflow.sparse": Space("Places of numbers.", ("onefit.scripts.tf.sparse",)),
     "tensorflow.strings": Space("Text.", ("onefit.scripts.tf.strings",)),
     "tensorflow.sysconfig": Space("How it was built.", ("onefit.scripts.tf.built",)),
     "tensorflow.test": Space("How it was built.", ("onefit.scripts.tf.built",)),

@@ -245,6 +245,8 @@ def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
     del name
     if isinstance(x, KerasTensor):
         return in_graph(cast, (x, dtype), {})
+    if hasattr(x, "with_flat_values"):  # rows of different lengths
+        return x.map(lambda values: cast(values, dtype))
     value = convert_to_tensor(x)
     if isinstance(value, Text):
         raise mistyped(

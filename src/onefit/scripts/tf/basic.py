@@ -17,7 +17,9 @@ from onefit.scripts.tf.arrays import Text, convert_to_tensor, tensors
 from onefit.scripts.tf.dtypes import as_dtype, float32, int32, narrow, string
 from onefit.scripts.tf.dtypes import bool as bool_
 from onefit.scripts.tf.making import axes, pair
+from onefit.scripts.tf.ragged import RaggedTensor, joined
 from onefit.scripts.tf.shapes import TensorShape
+from onefit.scripts.tf.sparse import SparseTensor
 
 # What tf shows of its own modules.
 _OF_MATH = [
@@ -283,6 +285,8 @@ def concat(values: Any, axis: Any, name: str | None = None) -> Any:
     >>> concat([[1, 2], [3]], 0).tolist()
     [1, 2, 3]
     """
+    if any(isinstance(v, RaggedTensor) for v in values):
+        return joined(list(values), int(axis))
     parts = [convert_to_tensor(v) for v in values]
     if any(isinstance(p, Text) for p in parts):
         return Text(np.concatenate([np.asarray(p) for p in parts], int(axis)))
@@ -628,9 +632,10 @@ def get_static_value(tensor: Any, partial: bool = False) -> Any:
     return None if isinstance(tensor, Tracer) else np.asarray(tensor)
 
 
-__all__ = [  # noqa: PLE0604 - names of other modules among them
-    *_OF_MATH,
+__all__ = [
+    *_OF_MATH,  # noqa: PLE0604 - names of other modules among them
     *_OF_LINALG,
+    *("RaggedTensor", "SparseTensor"),
     *("argsort", "as_string", "boolean_mask", "broadcast_to", "clip_by_global_norm"),
     *("clip_by_norm", "clip_by_value", "concat", "constant_initializer"),
     *("expand_dims", "fill", "gather", "gather_nd", "get_static_value"),

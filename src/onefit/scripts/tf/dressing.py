@@ -17,7 +17,8 @@ from jax.core import Tracer
 
 from onefit.data import Dataset, elements
 from onefit.errors import mistyped
-from onefit.scripts.saving import FACES
+from onefit.scripts import saving
+from onefit.scripts.tf import ragged
 from onefit.scripts.tf.arrays import (
     Text,
     convert_to_tensor,
@@ -115,7 +116,7 @@ def _cardinality(self: Dataset, name: str | None = None) -> Any:
 _plain_cardinality = Dataset.cardinality
 
 _ARRAY = type(jnp.zeros(0))
-_METHODS: dict[type, dict[str, Any]] = FACES | {
+_METHODS: dict[type, dict[str, Any]] = saving.FACES | ragged.FACES | {
     _ARRAY: {
         "numpy": _numpy,
         "get_shape": _shape,

@@ -6,6 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from onefit.scripts.tf.arrays import convert_to_tensor, tensors
+from onefit.scripts.tf.ragged import RaggedTensor
 
 __all__ = ["axes", "family", "named", "one", "reduction", "two"]
 
@@ -24,6 +25,8 @@ def one(function: Function) -> Function:
     """A function of one tensor."""
 
     def made(x: Any, name: str | None = None) -> Any:
+        if isinstance(x, RaggedTensor):
+            return x.map(function)
         return function(convert_to_tensor(x))
 
     return made
@@ -33,6 +36,8 @@ def two(function: Function) -> Function:
     """A function of two tensors, the second of the first one's type."""
 
     def made(x: Any, y: Any, name: str | None = None) -> Any:
+        if isinstance(x, RaggedTensor):
+            return x.combined(y, function)
         return function(*pair(x, y))
 
     return made
@@ -47,6 +52,8 @@ def reduction(function: Function) -> Function:
         keepdims: Any = False,
         name: str | None = None,
     ) -> Any:
+        if isinstance(input_tensor, RaggedTensor):
+            return input_tensor.along(function, axes(axis), bool(keepdims))
         x = convert_to_tensor(input_tensor)
         return function(x, axis=axes(axis), keepdims=bool(keepdims))
 

@@ -11,12 +11,36 @@ import numpy as np
 
 from onefit.errors import invalid
 from onefit.optimizers import Optimizer
-from onefit.scripts.saving import latest_checkpoint, mark_latest
+from onefit.scripts.tf.files import name_of
 from onefit.variables import Variable
 
 __all__ = ["Checkpoint", "CheckpointManager", "latest_checkpoint"]
 
 _FILE = ".npz"
+_LATEST = "checkpoint"
+
+
+def is_checkpoint(path: Any) -> bool:
+    """Whether there is a checkpoint of this name."""
+    return os.path.isfile(name_of(path) + _FILE)
+
+
+def mark_latest(path: str) -> None:
+    """Writes down, in its folder, which checkpoint is the last one."""
+    folder, name = os.path.split(path)
+    mark = Path(folder) / _LATEST
+    mark.write_text(f'model_checkpoint_path: "{name}"\n', "utf-8")
+
+
+def latest_checkpoint(
+    checkpoint_dir: Any, latest_filename: str | None = None
+) -> str | None:
+    """The name of the checkpoint last written in a folder; None if there is none."""
+    folder = name_of(checkpoint_dir)
+    mark = Path(folder) / (latest_filename or _LATEST)
+    if not mark.is_file():
+        return None
+    return os.path.join(folder, mark.read_text("utf-8").split('"')[1])
 
 
 class Checkpoint:
@@ -46,7 +70,7 @@ class Checkpoint:
 
     def write(self, file_prefix: Any, options: Any = None) -> str:
         """Writes the variables to this path; returns it."""
-        path = os.fspath(file_prefix)
+        path = name_of(file_prefix)
         arrays = {name: np.asarray(v) for name, v in self._arrays().items()}
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         with open(path + _FILE, "wb") as file:
@@ -57,8 +81,8 @@ class Checkpoint:
         """Writes the variables to this path and a number after it; returns it."""
         self.save_counter.assign(self.save_counter + 1)
         number = int(np.asarray(self.save_counter))
-        path = self.write(f"{os.fspath(file_prefix)}-{number}")
-        mark_latest(Path(path))
+        path = self.write(f"{name_of(file_prefix)}-{number}")
+        mark_latest(path)
         return path
 
     def read(self, save_path: Any, options: Any = None) -> "Restored":
@@ -70,8 +94,17 @@ class Checkpoint:
         """
         if save_path is None:
             return Restored()
-        with np.load(f"{os.fspath(save_path)}{_FILE}") as file:
+        with np.load(name_of(save_path) + _FILE) as file:
             arrays = {name: file[name] for name in file.files}
+        for name, thing in self._objects.items():
+            begun = any(True for _ in _parts(name, thing))
+            if not begun and any(key.startswith(f"{name}/") for key in arrays):
+                raise invalid(
+                    "Checkpoint.restore",
+                    f"{name!r}, which has no variables yet",
+                    "one that has them",
+                    "call the model on a batch before its weights are restored",
+                )
         for name, thing in _parts("", self._objects):
             if isinstance(thing, Optimizer):
                 self._restore_optimizer(name, thing, arrays)
@@ -174,7 +207,7 @@ class CheckpointManager:
             path = self.checkpoint.save(prefix)
         else:
             path = self.checkpoint.write(f"{prefix}-{int(checkpoint_number)}")
-            mark_latest(Path(path))
+            mark_latest(path)
         for old in self.checkpoints[: -self._keep] if self._keep else ():
             Path(old + _FILE).unlink()
         return path

@@ -139,7 +139,7 @@ OTHERS = {
     "layers.PReLU": "init weights",
     "layers.Lambda": "mask",
     "layers.Bidirectional": "weights",
-    "layers.Input": "ragged sparse type_spec",
+    "layers.Input": "ragged sparse type_spec batch_input_shape",
     "layers.InputLayer": "input_tensor ragged sparse type_spec",
     "layers.Concatenate": "mode concat_axis",
     "layers.MultiHeadAttention": "head_size causal",

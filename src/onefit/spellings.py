@@ -108,6 +108,7 @@ ADVICE: dict[str, str] = {
     "consume_less": f"{_ALONE}there is one implementation",
     "activity_regularizer": "add the layer ActivityRegularization(l1=0.0, l2=0.01) "
     "after this one",
+    "batch_input_shape": "write batch_shape={value!r}",
     "input_shape": "write shape={value!r}",
     "inputs": "make the layer first, then call it: layer(...)(inputs)",
     "input": "write Model(inputs, outputs)",

@@ -1,5 +1,6 @@
 """Network: what is computed, its weights, what goes in and what comes out."""
 
+import inspect
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
@@ -377,8 +378,18 @@ class Network:
 
     @property
     def built(self) -> bool:
-        """Whether the model has its weights."""
+        """Whether the model has its weights; a `build` of yours may say so too."""
         return self.whole.built
+
+    @built.setter
+    def built(self, value: bool) -> None:
+        if not value:
+            raise invalid(
+                self.name,
+                f"built={value!r}",
+                "True, at the end of a build() of your own",
+                "draw the weights anew: model.reset_weights()",
+            )
 
     def get_weights(self) -> list[np.ndarray]:
         """All weights as numpy arrays, copied, layer by layer."""
@@ -452,9 +463,14 @@ class Network:
         return self.graph.apply(params, state, x, training=training, key=key)[0]
 
     def __call__(
-        self, x: Tree, training: bool | None = None, mask: Mask = None, **options: Any
+        self,
+        x: Tree = None,
+        training: bool | None = None,
+        mask: Mask = None,
+        **options: Any,
     ) -> Tree:
         """The output for arrays; what Input gave makes the model a layer of a graph."""
+        x = self._named_input(options) if x is None else x
         if self._body is not None:
             if self._body.silent:
                 raise invalid(
@@ -489,6 +505,14 @@ class Network:
         plain = (layer for layer in self.layers if not isinstance(layer, InputLayer))
         first = next(plain, None)
         return first is not None and first.takes_one(x)
+
+    def _named_input(self, options: Config) -> Tree:
+        """The input that a call names: Keras' `inputs`, or as the model's own `call`."""
+        own = next(iter(inspect.signature(self.call).parameters), "inputs")
+        for name in ("inputs", own):
+            if name in options:
+                return options.pop(name)
+        raise mistyped(self.name, "a call without an input", "arrays", "write model(x)")
 
     # Before the program --------------------------------------------------------------
 

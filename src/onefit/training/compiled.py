@@ -156,7 +156,7 @@ class Compiled(Network):
 
     @contextlib.contextmanager
     def as_compiled(self) -> Iterator[None]:
-        """With the layers that `compile` found trainable, if all have been frozen since.
+        """With the layers trainable that `compile` found so, if all are frozen now.
 
         The discriminator of a GAN is compiled, then frozen for the model that trains
         the generator, and goes on training by itself: in Keras, too, `trainable` is

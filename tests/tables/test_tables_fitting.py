@@ -82,6 +82,9 @@ def test_each_problem_from_columns_to_a_file(problem):
     if problem == "binary":
         assert 0 < made.threshold() < 1
         assert made.threshold([[0, 1], [99, 0]]) < 0.5
+    each = made.predict_by_fold([INPUTS] * 3)
+    for k, (_, held) in enumerate(FOLDS):
+        np.testing.assert_allclose(each[k, held], made.out_of_fold[held], rtol=1e-4)
     again = copied(made)
     np.testing.assert_array_equal(again.predict([INPUTS] * 3), said)
     assert again.leaderboard == made.leaderboard

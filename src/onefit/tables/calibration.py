@@ -31,8 +31,8 @@ def tempered(p: np.ndarray, by: float) -> np.ndarray:
     if by == 1:
         return p
     z = np.log(np.clip(p, TINY, 1)) / by
-    grown = np.exp(z - z.max(axis=1, keepdims=True))
-    return grown / grown.sum(axis=1, keepdims=True)
+    grown = np.exp(z - z.max(axis=-1, keepdims=True))
+    return grown / grown.sum(axis=-1, keepdims=True)
 
 
 def temperature(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:

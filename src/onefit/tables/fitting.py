@@ -70,6 +70,18 @@ class Fitted:
         Raises:
             ValueError: Another number of folds than was trained.
         """
+        return self._finished(self._said(inputs_by_fold).mean(axis=0))
+
+    def predict_by_fold(self, inputs_by_fold: Sequence[Inputs]) -> np.ndarray:
+        """What the networks of each fold say, (fold, rows, ...).
+
+        The row of a fold's held-out rows is what they say without having seen it, also
+        where columns are changed: what `explaining.importance` asks for.
+        """
+        return self._finished(self._said(inputs_by_fold))
+
+    def _said(self, inputs_by_fold: Sequence[Inputs]) -> np.ndarray:
+        """The weighted mean of the members, (fold, rows, ...)."""
         known = len(self.members[0].scale)
         if len(inputs_by_fold) != known:
             raise invalid(
@@ -78,13 +90,11 @@ class Fitted:
                 f"those of each of the {known} folds that were trained",
             )
         if not len(inputs_by_fold[0]):
-            return empty(dataclasses.replace(self.goal, values=np.zeros(0)))
+            none = empty(dataclasses.replace(self.goal, values=np.zeros(0)))
+            return np.stack([none] * known)
         x = stacked(self.shape, inputs_by_fold)
-        said = sum(
-            share * member(x).mean(axis=0)
-            for share, member in zip(self.shares, self.members, strict=True)
-        )
-        return self._finished(np.asarray(said))
+        pairs = zip(self.shares, self.members, strict=True)
+        return np.asarray(sum(share * member(x) for share, member in pairs))
 
     def _finished(self, said: np.ndarray) -> np.ndarray:
         if self.goal.classes:
@@ -399,7 +409,7 @@ class _Fit:
             self.folds, member(stacked(self.shape, own)), strict=True
         ):
             said[held] = p[: len(held)]
-        return said if self.goal.classes else np.clip(said, *self.bounds)
+        return said
 
     # Scores ---------------------------------------------------------------------------
 
@@ -409,7 +419,12 @@ class _Fit:
 
     def _score(self, said: np.ndarray) -> float:
         at = self._rows(said)
-        return self.metric.score(self.goal.values[at], said[at], self.weights[at])
+        y, w = self.goal.values[at], self.weights[at]
+        return self.metric.score(y, self._bounded(said[at]), w)
+
+    def _bounded(self, said: np.ndarray) -> np.ndarray:
+        """Numbers within those of the target."""
+        return said if self.goal.classes else np.clip(said, *self.bounds)
 
     def _note(self, said: np.ndarray) -> None:
         """Remembers the best score so far, for who watches."""
@@ -428,7 +443,7 @@ class _Fit:
         seconds: float | None = None,
     ) -> None:
         """A line of the leaderboard."""
-        at = self._rows(said)
+        at, said = self._rows(said), self._bounded(said)
         y, w = self.goal.values[at], self.weights[at]
         took = self.clock.spent - begin if seconds is None else seconds
         self.board.append({
@@ -449,7 +464,7 @@ class _Fit:
         begin = self.clock.spent
         self.clock.tell("the ensemble")
         shares = self._shares()
-        mixed = np.tensordot(shares, np.stack(self.said), axes=1)
+        mixed = self._bounded(np.tensordot(shares, np.stack(self.said), axes=1))
         by = 1.0
         if self.goal.classes:
             at = self._rows(mixed)
@@ -493,6 +508,7 @@ class _Fit:
         y, w = self.goal.values[at], self.weights[at]
 
         def cost(mean: np.ndarray) -> float:
+            mean = self._bounded(mean)
             score = -self.metric.sign * self.metric.score(y, mean, w)
             # Equal scores, as of accuracies, are told apart by the loss.
             loss = np.average(losses_of(self.goal.problem, y, mean), weights=w)

@@ -26,8 +26,10 @@ EPOCHS = 256
 FEWEST = 8
 """Epochs below which a network is not worth its time."""
 
-SPEED = 20e9
-"""Multiplications and additions a second, before any are measured."""
+SIDE, SHARE = 512, 0.3
+"""The side of the matrices whose product shows how fast the machine is now, and the
+share of that speed which training reaches.
+"""
 
 SURE = 16
 """Rows held out from which on their loss says which epoch was best."""
@@ -71,7 +73,7 @@ class Clock:
         self.begin, self.asked = time.perf_counter(), asked
         self.seconds = math.inf if seconds is None else float(seconds)
         self._progress, self.best = progress, ""
-        self.speed = SPEED
+        self.speed = measured_speed()
 
     @property
     def spent(self) -> float:
@@ -185,6 +187,17 @@ def batch_of(rows: int) -> int:
     return 1024
 
 
+def measured_speed() -> float:
+    """Operations a second that training will about do, as the machine is now."""
+    a = np.ones((SIDE, SIDE), "float32")
+    a @ a
+    begin = time.perf_counter()
+    for _ in range(4):
+        a @ a
+    seconds = time.perf_counter() - begin
+    return SHARE * 4 * 2 * SIDE**3 / max(seconds, 1e-6)
+
+
 def work(kind: Kind, shape: Shape, settings: Config, rows: int) -> float:
     """About how many operations an epoch of one network takes."""
     graph = network(kind, shape, settled(kind, shape, settings | {"steps": 1})).graph
@@ -237,7 +250,6 @@ def train(
             (*targets, rows.w) if rows.w is not None else targets
         )
         options["callbacks"] = [Best()]
-    begin = time.perf_counter()
     many = population.fit(
         model,
         rows.x,
@@ -252,8 +264,6 @@ def train(
         verbose=0,
         **options,
     )
-    ran = many.epochs.sum() * work(kind, shape, dict(every[0]), len(own))
-    clock.speed = ran / max(time.perf_counter() - begin, 1e-9)
     return _members(name, rows, every, steps, many)
 
 

@@ -186,10 +186,15 @@ def response(
     return Response(name, values, np.array(means), count)
 
 
+def _missing(value: object) -> bool:
+    """Whether a value of a column of texts or objects is not there."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
 def _values(column: np.ndarray, points: int) -> tuple[np.ndarray, np.ndarray]:
     """The values to ask for, and the rows nearest to each."""
     if column.dtype.kind not in "iuf":
-        kept = [value for value in column.tolist() if value == value]
+        kept = [value for value in column.tolist() if not _missing(value)]
         found: dict[object, int] = {}
         for value in kept:
             found[value] = found.get(value, 0) + 1

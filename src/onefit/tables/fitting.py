@@ -339,7 +339,11 @@ class _Fit:
         values = goal.values[own]
         self.bounds = (-np.inf, np.inf)
         if goal.problem == "regression":
-            self.bounds = float(values.min()), float(values.max())
+            # A line goes on beyond the rows, though not for ever, nor below 0 where
+            # no target is: a price, a count.
+            least, most = float(values.min()), float(values.max())
+            low = least - (most - least)
+            self.bounds = max(low, 0.0) if least >= 0 else low, 2 * most - least
         self.members: list[Member] = []
         self.said: list[np.ndarray] = []
         self.seconds: dict[str, float] = {}

@@ -37,7 +37,7 @@ ROOMS = [
     *("losses", "metrics", "layers", "optimizers", "ops", "backend"),
     *("networks", "data", "training", "callbacks", "files"),
     *("datasets", "plots", "guide", "models", "preprocessing", "applications"),
-    *("interop", "population", "saving", "utils"),
+    *("interop", "population", "saving", "tables", "utils"),
     *(FACE, "sklearn", "wrappers", "scripts", "cli"),
 ]
 

@@ -1,5 +1,6 @@
 """Models to and from files. The room `files` is imported when it is first needed."""
 
+import importlib
 import os
 from typing import TYPE_CHECKING, cast
 
@@ -9,8 +10,15 @@ from onefit.types import Identifier
 
 if TYPE_CHECKING:
     from onefit.files.limits import Limits
+    from onefit.tables import TableModel
 
 __all__ = ["load_model", "model_from_json", "save_model"]
+
+OPENERS = {"table.json": "onefit.tables"}
+"""Rooms further up that have a `load` for another kind of file, by a member of its zip.
+
+They stand on models, so they are named here and imported when such a file comes.
+"""
 
 
 @keras_keywords
@@ -19,10 +27,10 @@ def load_model(
     custom_objects: dict[str, Identifier] | None = None,
     compile: bool = True,
     limits: "Limits | None" = None,
-) -> Model:
+) -> "Model | TableModel":
     """The model in a `.keras` or `.h5` file of onefit or Keras, ready to go on.
 
-    It is a Sequential or a Model of inputs and outputs, as it was when it was saved.
+    In a file of `TableModel.save` it is that model of a table. Else it is a Sequential or a Model of inputs and outputs, as it was when it was saved.
     In an `.h5` file of Keras 2, what `compile` said is taken up where Keras 3 has it
     too; else a warning says why not.
 
@@ -48,8 +56,10 @@ def load_model(
         >>> bool(np.all(again.predict(x) == model.predict(x)))
         True
     """
-    from onefit.files import keras
+    from onefit.files import archive, keras
 
+    for member in OPENERS.keys() & archive.listed(filepath):
+        return importlib.import_module(OPENERS[member]).load(filepath, limits)
     return cast(Model, keras.load_model(filepath, custom_objects, compile, limits))
 
 

@@ -20,6 +20,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +40,7 @@ from onefit.tables.values import (
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Options", "chunks", "read", "typed"]
+__all__ = ["Options", "Said", "called", "chunks", "parts", "read", "typed"]
 
 CHUNK = 50_000
 """Rows that are held as text at once."""
@@ -120,11 +121,15 @@ class Options:
 
 @dataclass
 class Said:
-    """What was assumed of one source, in sentences, and the options that came of it."""
+    """What was assumed of one source, in sentences, and the options that came of it.
+
+    `formats` are those of dates, by column: known ones go first.
+    """
 
     where: str
     options: Options
     notes: list[str] = field(default_factory=list)
+    formats: dict[str, str] = field(default_factory=dict)
 
     def say(self, note: str) -> None:
         if note not in self.notes:
@@ -156,7 +161,9 @@ def read(source: Any, **options: Any) -> "pd.DataFrame":
         >>> import tempfile, pathlib
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = pathlib.Path(folder, "t.csv")
-        ...     _ = path.write_text("day;price\\n2024-01-31;1.234,50 €\\n2024-02-01;-\\n")
+        ...     _ = path.write_text(
+        ...         "day;price\\n2024-01-31;1.234,50 €\\n2024-02-01;-\\n"
+        ...     )
         ...     frame = read(path)
         >>> frame["price"].tolist()
         [1234.5, nan]
@@ -178,12 +185,16 @@ def chunks(
         source, options: As in `read`.
         rows: Of each part; None for one part. Only text comes in parts.
     """
-    said = Said(_called(source), Options.of(options))
+    yield from parts(source, Said(called(source), Options.of(options)), rows)
+
+
+def parts(source: Any, said: Said, rows: int | None) -> Iterator["pd.DataFrame"]:
+    """As `chunks`, for what is known already: options, and formats of dates."""
     for frame in _raw(source, said, rows):
         yield _named(typed(frame, said), said)
 
 
-def _called(source: Any) -> str:
+def called(source: Any) -> str:
     """What errors call a source."""
     if isinstance(source, str | os.PathLike):
         return os.fspath(source)
@@ -191,7 +202,12 @@ def _called(source: Any) -> str:
 
 
 def _named(frame: "pd.DataFrame", said: Said) -> "pd.DataFrame":
-    frame.attrs = {"notes": said.notes, "source": said.where}
+    frame.attrs = {
+        "source": said.where,
+        "notes": said.notes,
+        "formats": said.formats,
+        "decimal": said.options.decimal or ".",
+    }
     return frame
 
 
@@ -238,7 +254,7 @@ def _without_doubles(frame: "pd.DataFrame", said: Said) -> "pd.DataFrame":
 
 
 def typed(frame: "pd.DataFrame", said: Said | None = None) -> "pd.DataFrame":
-    """A frame whose columns of text are numbers or dates where that is what they hold."""
+    """A frame whose columns of text are numbers or dates, where they hold these."""
     from pandas.api import types
 
     said = said or Said("the table", Options())
@@ -290,10 +306,13 @@ def _column(column: "pd.Series", said: Said) -> "pd.Series":
     if not wrong.any() or (some and len(names) >= 20):
         _say_numbers(called, names, text[wrong], said)
         return pd.Series(values, index, name=named)
-    kind = format_of(names, options.dayfirst)
+    known = said.formats.get(str(named))
+    of_known = known and not dates(text, known, options.missing)[1].any()
+    kind = known if of_known else format_of(names, options.dayfirst)
     if kind:
-        days, wrong = dates(text, kind, options.missing)
-        if kind != "ISO8601" and not wrong.any():
+        said.formats[str(named)] = kind
+        _, wrong = dates(text, kind, options.missing)
+        if kind not in ("ISO8601", known) and not wrong.any():
             said.say(f"{called}: {names[0]!r} is a date, read as {kind}")
         if not wrong.any():
             made = pd.to_datetime(text, format=kind, utc=True).dt.tz_localize(None)
@@ -450,7 +469,7 @@ def _different(names: list[str], said: Said) -> list[str]:
 
 
 def _checked(rows: Rows, width: int, said: Said) -> Rows:
-    """The rows of this many cells; others are refused, or left out if that was asked."""
+    """The rows of this many cells; others are refused, or left out if asked."""
     comment, left_out = said.options.comment, 0
     last = (0, 0)
     for line, row in rows:
@@ -477,7 +496,7 @@ def _checked(rows: Rows, width: int, said: Said) -> Rows:
                 "copy the file again, it seems to be cut off; or write ragged='skip' "
                 "(--ragged skip) to leave such lines out"
                 if cut
-                else f'put a cell that holds a delimiter in "quotes", or write '
+                else 'put a cell that holds a delimiter in "quotes", or write '
                 "ragged='skip' (--ragged skip) to leave such lines out",
             )
     if left_out:
@@ -523,7 +542,7 @@ def _of_text(
     path: str,
     said: Said,
     rows: int | None,
-    unpacked: Callable[[str], IO[bytes]] = lambda path: open(path, "rb"),
+    unpacked: Callable[[str], IO[bytes]] = partial(open, mode="rb"),
 ) -> Iterator["pd.DataFrame"]:
     """A file of text, or one packed: JSON lines or cells between delimiters."""
     encoding = said.options.encoding or _encoding(path, unpacked, said)
@@ -868,9 +887,9 @@ SIGNS: dict[bytes, Callable[[str, Said, int | None], Iterator["pd.DataFrame"]]] 
     b"ARROW1": _of_arrow,
     b"SQLite format 3": _of_sqlite,
     b"DUCK": _of_duckdb,
-    b"\x1f\x8b": _packed(lambda path: gzip.open(path, "rb")),  # type: ignore
-    b"BZh": _packed(lambda path: bz2.open(path, "rb")),  # type: ignore
-    b"\xfd7zXZ": _packed(lambda path: lzma.open(path, "rb")),  # type: ignore
+    b"\x1f\x8b": _packed(partial(gzip.open, mode="rb")),
+    b"BZh": _packed(partial(bz2.open, mode="rb")),
+    b"\xfd7zXZ": _packed(partial(lzma.open, mode="rb")),
     b"\xd0\xcf\x11\xe0": _refused("an old Excel file (.xls)"),
     b"%PDF": _refused("a PDF"),
 }

@@ -19,7 +19,15 @@ from onefit.files.limits import Limits
 from onefit.files.refusal import BadFile, refusal
 from onefit.types import Config
 
-__all__ = ["CONFIG", "METADATA", "WEIGHTS", "listed", "members", "parsed", "refuse_missing"]
+__all__ = [
+    "CONFIG",
+    "METADATA",
+    "WEIGHTS",
+    "listed",
+    "members",
+    "parsed",
+    "refuse_missing",
+]
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 MEMBERS = frozenset({CONFIG, METADATA, WEIGHTS})
@@ -64,10 +72,11 @@ def refuse_missing(path: Path, where: str) -> None:
 
 def listed(path: str | os.PathLike) -> set[str]:
     """The names in a zip; none where the file is something else, or a damaged one."""
-    with contextlib.suppress(OSError, ValueError, zipfile.BadZipFile):
+    try:
         with _InPieces(io.FileIO(path)) as file, zipfile.ZipFile(file) as zip_:
             return set(zip_.namelist())
-    return set()
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return set()
 
 
 @contextlib.contextmanager

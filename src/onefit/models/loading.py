@@ -10,7 +10,6 @@ from onefit.types import Identifier
 
 if TYPE_CHECKING:
     from onefit.files.limits import Limits
-    from onefit.tables import TableModel
 
 __all__ = ["load_model", "model_from_json", "save_model"]
 
@@ -27,10 +26,11 @@ def load_model(
     custom_objects: dict[str, Identifier] | None = None,
     compile: bool = True,
     limits: "Limits | None" = None,
-) -> "Model | TableModel":
+) -> Model:  # or a TableModel; of nearly all files it is this
     """The model in a `.keras` or `.h5` file of onefit or Keras, ready to go on.
 
-    In a file of `TableModel.save` it is that model of a table. Else it is a Sequential or a Model of inputs and outputs, as it was when it was saved.
+    It is a Sequential or a Model of inputs and outputs, as it was when it was saved; or
+    the model of a table, in a file of `TableModel.save`.
     In an `.h5` file of Keras 2, what `compile` said is taken up where Keras 3 has it
     too; else a warning says why not.
 
@@ -59,7 +59,8 @@ def load_model(
     from onefit.files import archive, keras
 
     for member in OPENERS.keys() & archive.listed(filepath):
-        return importlib.import_module(OPENERS[member]).load(filepath, limits)
+        opener = importlib.import_module(OPENERS[member])
+        return cast(Model, opener.load(filepath, limits))
     return cast(Model, keras.load_model(filepath, custom_objects, compile, limits))
 
 

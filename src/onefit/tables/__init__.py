@@ -1,9 +1,9 @@
 """Tables: rows as people have them in, predictions that can be relied on out.
 
 `read` makes a table of any file, `fit` finds what its columns are for, prepares them by
-the training rows of each fold, and trains networks; the `TableModel` answers about other
-rows, says what is odd about them, and keeps all in one file. It is built on layers,
-training and populations; the command line and the estimators are built on it.
+the training rows of each fold, and trains networks; the `TableModel` answers about
+other rows, says what is odd about them, and keeps all in one file. It is built on
+layers, training and populations; the command line and the estimators stand on it.
 """
 
 from onefit.tables.file import load

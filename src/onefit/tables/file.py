@@ -101,7 +101,7 @@ def load(filepath: str | os.PathLike, limits: Limits | None = None) -> "TableMod
         made = package().numpy.load(packed)
         arrays = {name: made[str(i)] for i, name in enumerate(config["arrays"])}
         columns = [_made(Column, told) for told in config["columns"]]
-        if any(column.role not in ROLES for column in columns):
+        if any(column.role not in (*ROLES, "target") for column in columns):
             raise BadFile("a role that there is not")
         preparations = [
             Preparation.from_state(columns, told, _below(arrays, f"preparation/{k}/"))

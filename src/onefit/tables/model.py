@@ -148,7 +148,7 @@ class TableModel:
                 f"the class {strange!r}",
                 f"one of {self.target.classes[:20]}",
             )
-        known &= ~np.isnan(y.astype(float))
+        known = known & ~np.isnan(y.astype(float))
         if not known.any():
             raise invalid(f"column {name!r}", "no target in any row", "some")
         asked = self._values(frame[known])
@@ -447,7 +447,7 @@ def _weights(frame: "pd.DataFrame", columns: Sequence[Column]) -> np.ndarray | N
         cells = frame[named[0]]
         raise invalid(
             f"column {named[0]!r}, {cells.index.name or 'row'} {cells.index[at]}",
-            f"the weight {cells.iloc[at]!r}",
+            f"the weight {values[at]:g}",
             "a number of 0 or more, not all of them 0",
         )
     return values.astype(np.float32)

@@ -2,8 +2,8 @@
 
 A number is centred and scaled in float64, so that no digit is lost in float32. What is
 missing has the middle value, and a column of codes says so where the table has gaps. A
-date gives its time, and of month, day of the week and hour those that vary, as places on
-circles. A category gives codes; where it has many values, one of a single training row
+date gives its time, and of month, day of the week and hour those that vary, as places
+on circles. A category gives codes; where it has many values, one of a single training row
 is unknown. A text gives the leading directions of its hashed words.
 """
 
@@ -39,13 +39,6 @@ FAR = 1e6
 """Scaled numbers beyond are cut: a network has no use for how far they are."""
 
 TOKEN = re.compile(r"\w+")
-
-CIRCLES = {
-    "month of the year": 365.2425,
-    "day of the week": 7.0,
-    "hour of the day": 1.0,
-}
-"""Days after which a part of a date begins anew."""
 
 Arrays = dict[str, np.ndarray]
 

@@ -54,6 +54,8 @@ FEW_WRONG = 0.05
 DOUBLED = re.compile(r'(?<![\\,;\t|\n])""')
 """A quote inside of a cell, as two; an empty cell is none."""
 
+PLAIN = partial(open, mode="rb")
+
 DELIMITERS = (",", ";", "\t", "|", ":")
 
 Row = list[Any]  # a cell is text, or what Excel has in it
@@ -132,6 +134,7 @@ class Said:
     formats: dict[str, str] = field(default_factory=dict)
 
     def say(self, note: str) -> None:
+        """Keeps a sentence, once."""
         if note not in self.notes:
             self.notes.append(note)
 
@@ -216,6 +219,10 @@ def _raw(source: Any, said: Said, rows: int | None) -> Iterator["pd.DataFrame"]:
     import pandas as pd
 
     if isinstance(source, pd.DataFrame):
+        told = source.attrs if "notes" in source.attrs else {}  # of `read`
+        said.where = told.get("source", said.where)
+        said.notes += [note for note in told.get("notes", []) if note not in said.notes]
+        said.formats |= told.get("formats", {})
         yield _without_doubles(source.copy(deep=False), said)
     elif isinstance(source, str | os.PathLike):
         yield from _of_file(os.fspath(source), said, rows)
@@ -542,7 +549,7 @@ def _of_text(
     path: str,
     said: Said,
     rows: int | None,
-    unpacked: Callable[[str], IO[bytes]] = partial(open, mode="rb"),
+    unpacked: Callable[[str], IO[bytes]] = PLAIN,
 ) -> Iterator["pd.DataFrame"]:
     """A file of text, or one packed: JSON lines or cells between delimiters."""
     encoding = said.options.encoding or _encoding(path, unpacked, said)

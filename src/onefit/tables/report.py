@@ -1,7 +1,7 @@
 """The report of a model: one page that needs nothing else, or the same as JSON.
 
-What was asked and found comes first, then how well it does beside what needs no network,
-then how to rely on it, and how to use it.
+What was asked and found comes first, then how well it does beside what needs no
+network, how far it can be relied on, and how to use it.
 """
 
 import html
@@ -80,16 +80,16 @@ def verdict(model: "TableModel") -> list[str]:
         f"{ahead[0]['name']} is ahead of the networks: {told['metric']} "
         f"{ahead[0]['score']:.4g}, and {own['score']:.4g} {interval}."
         if ahead
-        else f"The networks have {score} {interval} on {told['scored_rows']:,} rows that "
-        "they were not trained on, ahead of "
+        else f"The networks have {score} {interval} on {told['scored_rows']:,} rows "
+        "that they were not trained on, ahead of "
         + _and(f"{line['name']} ({line['score']:.4g})" for line in better)
         + "."
     )
     sentences = [first]
     if ahead:
         sentences.append(
-            f"For these rows, {ahead[0]['name']} is the better choice; more time (--time) "
-            "or --best may turn it round."
+            f"For these rows, {ahead[0]['name']} is the better choice; more time "
+            "(--time) or --best may turn it round."
         )
     return sentences
 
@@ -168,8 +168,8 @@ def _asked(model: "TableModel") -> Iterable[str]:
     yield "<h2>What was asked, and what was found</h2>"
     classes = "" if target.classes is None else f": {_listed(target.classes)}"
     yield (
-        f"<p>Predict <b>{_safe(target.name)}</b>, {_safe(target.problem)}, since it has "
-        f"{_safe(target.reason + classes)}. {told['rows']:,} rows, "
+        f"<p>Predict <b>{_safe(target.name)}</b>, {_safe(target.problem)}, since it "
+        f"has {_safe(target.reason + classes)}. {told['rows']:,} rows, "
         f"{sum(c.role in INPUTS for c in model.columns)} columns in use.</p>"
     )
     if model.notes:
@@ -209,7 +209,7 @@ def _scores(told: dict[str, Any]) -> Iterable[str]:
     yield "<h2>Scores of the networks</h2>"
     yield (
         f"<p>On {told['scored_rows']:,} rows, each asked of networks that were not "
-        f"trained on it ({told['folds']} folds).</p>"
+        f"trained on it ({told['folds']} of the folds).</p>"
     )
     yield _table(["score", ""], [(k, float(v)) for k, v in told["scores"].items()])
 
@@ -217,7 +217,8 @@ def _scores(told: dict[str, Any]) -> Iterable[str]:
 def _of_classes(model: "TableModel") -> Iterable[str]:
     told, classes = model.facts, model.classes or []
     if len(classes) <= MOST:
-        yield "<h2>What was called what</h2><p>Down: the true class; across: what was said.</p>"
+        yield "<h2>What was called what</h2>"
+        yield "<p>Down: the true class; across: what was said.</p>"
         rows = zip(classes, told["confusion"], strict=True)
         yield _table(["", *map(str, classes)], [(str(c), *row) for c, row in rows])
     yield "<h2>How far probabilities can be relied on</h2>"
@@ -235,8 +236,8 @@ def _of_numbers(told: dict[str, Any]) -> Iterable[str]:
     known = told["interval"]
     yield "<h2>How far numbers can be relied on</h2>"
     yield (
-        f"<p>The intervals for 90 % hold the truth in {100 * known['measured']:.3g} % of "
-        f"rows; they are {_number(known['width'])} wide on average.</p>"
+        f"<p>The intervals for 90 % hold the truth in {100 * known['measured']:.3g} % "
+        f"of rows; they are {_number(known['width'])} wide on average.</p>"
     )
 
 
@@ -266,7 +267,8 @@ def _worst(told: dict[str, Any]) -> Iterable[str]:
     lines = told["worst"]
     if not lines:
         return
-    yield "<h2>The most wrong rows</h2><p>Look at these first: some may be mistakes.</p>"
+    yield "<h2>The most wrong rows</h2>"
+    yield "<p>Look at these first: some may be mistakes.</p>"
     yield _table(list(lines[0]), [list(line.values()) for line in lines])
 
 

@@ -26,11 +26,11 @@ __all__ = [
 INPUTS = ("number", "category", "ordered", "date", "text")
 """Roles of columns that a network is given."""
 
-ROLES = (*INPUTS, "drop", "target", "weight", "group", "time")
+ROLES = (*INPUTS, "drop", "weight", "group", "time")
 
 ID = re.compile(
-    r"(^|[\s_.-])(id|ids|uuid|guid|index|idx|key|rownum|row|rownames|nr|no)$|"
-    r"[a-z](Id|ID)$|^unnamed: 0$|^column1$"
+    r"(?i:(^|[\s_.-])(id|ids|uuid|guid|index|idx|key|rownum|row|rownames|nr|no)$)|"
+    r"[a-z](Id|ID)$|^Unnamed: 0$|^column1$"
 )
 """Names of columns that count rows."""
 
@@ -131,7 +131,7 @@ def columns_of(
     for name, role in given.items():
         column_named(name, names, "roles")
         if isinstance(role, str) and role not in ROLES:
-            raise unknown(f"role of column {name!r}", role, ROLES)
+            raise unknown("role", role, ROLES)
     others = {name: role for role, name in fixed.items()}
     columns: list[Column] = []
     seen: dict[bytes, str] = {}

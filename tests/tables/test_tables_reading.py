@@ -1,5 +1,7 @@
 """Files as people have them, made here, beside the frame that they are."""
 
+# ruff: noqa: E501  (a table is easier to read a row a line)
+
 import bz2
 import gzip
 import io
@@ -232,7 +234,9 @@ def test_an_object_that_is_no_table_is_refused(tmp_path):
         tables.read(3)
     with pytest.raises(ValueError, match="no such file"):
         tables.read(tmp_path / "none.csv")
-    with pytest.raises(ValueError, match="Unknown option of read 'delimeter'. Did you"):
+    with pytest.raises(
+        ValueError, match=r"Unknown option of read 'delimeter'\. Did you"
+    ):
         tables.read({}, delimeter=";")
 
 

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onefit import config
+from onefit.tables.calibration import tempered
 from onefit.tables.inputs import Goal, Inputs
+from onefit.tables.members import stacked
 from onefit.tables.preparation import Cells
 from onefit.tables.roles import INPUTS, Column
 from onefit.tables.scores import METRICS, losses_of, weights_of
 from onefit.tables.targets import Split
 
 if TYPE_CHECKING:
+    from onefit.tables.fitting import Fitted
     from onefit.tables.model import TableModel
 
-__all__ = ["facts_of"]
+__all__ = ["each_fold", "facts_of"]
 
 ASKED = 1000
 """Rows of all folds that importance is measured on, at most."""
@@ -192,9 +195,22 @@ def _loss(
     model: "TableModel", own: Sequence[Inputs], asked: Sequence[np.ndarray], goal: Goal
 ) -> np.ndarray:
     """The loss of each row, by the networks that were not trained on it."""
-    said = model.fitted.predict_out_of_fold(own)
+    said = each_fold(model.fitted, own)
     parts = [
         losses_of(goal.problem, goal.values[rows], part)
         for rows, part in zip(asked, said, strict=True)
     ]
     return np.concatenate(parts)
+
+
+def each_fold(fitted: "Fitted", own: Sequence[Inputs]) -> list[np.ndarray]:
+    """What the networks of each fold say to its own rows."""
+    most = max(map(len, own))
+    padded = [inputs[np.resize(np.arange(len(inputs)), most)] for inputs in own]
+    x = stacked(fitted.shape, padded)
+    pairs = zip(fitted.shares, fitted.members, strict=True)
+    said = np.sum([share * member(x) for share, member in pairs], axis=0)
+    parts = [part[: len(inputs)] for part, inputs in zip(said, own, strict=True)]
+    if fitted.goal.classes is None:
+        return parts
+    return [tempered(part, fitted.temperature) for part in parts]

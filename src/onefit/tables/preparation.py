@@ -3,8 +3,8 @@
 A number is centred and scaled in float64, so that no digit is lost in float32. What is
 missing has the middle value, and a column of codes says so where the table has gaps. A
 date gives its time, and of month, day of the week and hour those that vary, as places
-on circles. A category gives codes; where it has many values, one of a single training row
-is unknown. A text gives the leading directions of its hashed words.
+on circles. A category gives codes; where it has many values, one of a single training
+row is unknown. A text gives the leading directions of its hashed words.
 """
 
 import itertools
@@ -139,9 +139,13 @@ class Preparation:
 
     @classmethod
     def of(
-        cls, cells: Cells, columns: Sequence[Column], rows: np.ndarray
+        cls,
+        cells: Cells,
+        columns: Sequence[Column],
+        rows: np.ndarray,
+        most: int | None = None,
     ) -> "Preparation":
-        """What these rows tell."""
+        """What these rows tell; `most` values of a category are known, if not all."""
         arrays: Arrays = {}
         vocabularies: dict[str, list[str]] = {}
         for c in (c for c in columns if c.role in INPUTS):
@@ -150,7 +154,7 @@ class Preparation:
                 arrays[f"{c.name}/scale"] = np.stack([_scale(v) for v in values])
             elif c.name in cells.codes:
                 vocabularies[c.name] = _vocabulary(
-                    cells.codes[c.name][rows], cells.words[c.name]
+                    cells.codes[c.name][rows], cells.words[c.name], most
                 )
             else:
                 directions, weights = _directions(cells.counts[c.name][rows])
@@ -250,10 +254,12 @@ def _scale(values: np.ndarray) -> tuple[float, float]:
     return float(middle), 0.0
 
 
-def _vocabulary(codes: np.ndarray, known: list[str]) -> list[str]:
+def _vocabulary(codes: np.ndarray, known: list[str], most: int | None) -> list[str]:
+    """The words that are known: by how often they are there, if only the most are."""
     times = np.bincount(codes[codes >= 0], minlength=len(known))
     least = 2 if (times > 0).sum() > RARE else 1
-    return [word for word, count in zip(known, times, strict=True) if count >= least]
+    order = np.argsort(-times, kind="stable")[:most]
+    return [known[i] for i in order if times[i] >= least]
 
 
 def _directions(counts: "csr_matrix") -> tuple[np.ndarray, np.ndarray]:

@@ -65,6 +65,9 @@ FORMATS = (
 )
 """How dates are written; of two that fit, the first is taken."""
 
+LONG = 64
+"""A cell of more letters is neither a number nor a date."""
+
 LOOKED_AT = 2000
 """So many different cells show how a column is written."""
 
@@ -85,6 +88,8 @@ def plain(cell: str, decimal: str = ".") -> str:
     >>> plain(" $1,234.50 "), plain("-12 %"), plain("(3.5)"), plain("1 234,5 €", ",")
     ('1234.50', '-12', '-3.5', '1234.5')
     """
+    if len(cell) > LONG:
+        return cell
     bare = GROUPS.sub("", CURRENCY.sub(r"\1\2", cell.strip()).strip())
     if bare.startswith("(") and bare.endswith(")"):
         bare = f"-{bare[1:-1].strip()}"
@@ -100,7 +105,8 @@ def decimal_of(cells: Iterable[str], delimiter: str = ",") -> str:
     >>> decimal_of(["1,5", "2"]), decimal_of(["1,500", "2.5"]), decimal_of(["1,500"])
     (',', '.', '.')
     """
-    bare = [CURRENCY.sub(r"\1\2", cell.strip()) for cell in cells]
+    short = (cell.strip() for cell in cells if len(cell) <= LONG)
+    bare = [CURRENCY.sub(r"\1\2", cell) for cell in short]
     commas = sum(COMMA_ONLY.fullmatch(cell) is not None for cell in bare)
     points = sum(POINT_ONLY.fullmatch(cell) is not None for cell in bare)
     unsure = delimiter == ";" and not points
@@ -165,7 +171,9 @@ def format_of(names: list[str], dayfirst: bool | None = None) -> str | None:
     import pandas as pd
 
     asked = pd.Series(names[:LOOKED_AT], dtype=object)
-    if not len(asked) or not asked.str.fullmatch(r".*\d.*[-/.: ,].*\d.*").all():
+    if not len(asked) or asked.str.len().max() > LONG:
+        return None
+    if not asked.str.fullmatch(r".*\d.*[-/.: ,].*\d.*").all():
         return None
     kinds = (
         sorted(FORMATS, key=lambda kind: kind.startswith("%m")) if dayfirst else FORMATS

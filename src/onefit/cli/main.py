@@ -67,9 +67,9 @@ def _add_train(commands: "Commands") -> None:
         "train",
         help="train networks on a table",
         description="Train networks that predict one column of a table from the "
-        "others. The table may be CSV of any dialect, Excel, Parquet, JSON lines or "
-        "SQLite; text, dates and empty cells are welcome. Writes a model, a report as a "
-        "page, and the same as JSON.",
+        "others. The table may be CSV of any dialect, Excel, Parquet, JSON lines, or "
+        "SQLite; text, dates and empty cells are welcome. Writes a model, a report as "
+        "a page, and the same as JSON.",
     )
     train.add_argument("table", help="the file")
     train.add_argument(
@@ -126,8 +126,8 @@ def _add_predict(commands: "Commands") -> None:
         "predict",
         help="predict the rows of a table with a trained model",
         description="Predict the rows of a table. Writes the id column if there is "
-        "one (else the line), prediction, and a probability for each class or the lower and "
-        "upper end of an interval. What is odd about the rows is said.",
+        "one (else the line), prediction, and a probability for each class or the "
+        "lower and upper end of an interval. What is odd about the rows is said.",
     )
     predict.add_argument("model", help="the model.onefit that `onefit train` wrote")
     predict.add_argument("table", help="the rows; columns may come in any order")

@@ -291,11 +291,13 @@ def _column(column: "pd.Series", said: Said) -> "pd.Series":
     import pandas as pd
 
     options, called = said.options, f"column {column.name!r}"
+    values, spelled = _numbers_at_once(column, options)
+    if values is not None:
+        _say_missing(called, spelled, said)
+        return values
     codes, names = words(column, options.missing)
     index = column.index
-    spelled = {str(v).strip() for v in column[codes < 0].dropna().unique()} - {""}
-    if spelled:
-        said.say(f"{called}: {', '.join(map(repr, sorted(spelled)[:3]))} is missing")
+    _say_missing(called, column[codes < 0], said)
     text = pd.Series(np.append(np.array(names, object), None)[codes], index, object)
     named = column.name
     text.name = named
@@ -332,22 +334,43 @@ def _column(column: "pd.Series", said: Said) -> "pd.Series":
     return text
 
 
+def _numbers_at_once(
+    column: "pd.Series", options: Options
+) -> tuple["pd.Series | None", "pd.Series | None"]:
+    """A column that pandas reads as it is, and its cells that are missing; or None."""
+    import pandas as pd
+
+    if options.decimal == "," or options.missing is not MISSING:
+        return None, None
+    if pd.api.types.infer_dtype(column, skipna=True) == "boolean":
+        return None, None
+    values = pd.to_numeric(column, errors="coerce").astype(float)
+    rest = column[~np.isfinite(values.to_numpy())]
+    cells = (c for c in column if isinstance(c, str) and c[:1] in "0 ")
+    coded = any(CODE.match(cell.strip()) for cell in cells)
+    if coded or len(rest) == len(column) or words(rest).words:
+        return None, None
+    return values, rest
+
+
+def _say_missing(called: str, cells: "pd.Series | None", said: Said) -> None:
+    known = [] if cells is None else cells.dropna().unique()
+    if spelled := {str(cell).strip() for cell in known} - {""}:
+        said.say(f"{called}: {', '.join(map(repr, sorted(spelled)[:3]))} is missing")
+
+
 def _say_numbers(called: str, names: list[str], wrong: "pd.Series", said: Said) -> None:
     decimal = said.options.decimal or "."
-    odd = next((n for n in names if plain(n, decimal) != n.replace(",", decimal)), None)
-    if decimal == ",":
-        odd = next((n for n in names if plain(n, ",") != n.replace(",", ".")), None)
-    else:
-        odd = next((n for n in names if plain(n) != n), None)
+    as_it_is = [n.replace(",", ".") if decimal == "," else n for n in names]
+    pairs = zip(names, as_it_is, strict=True)
+    odd = next((n for n, same in pairs if plain(n, decimal) != same), None)
     if odd is not None:
         said.say(f"{called}: {odd!r} is read as {plain(odd, decimal)}")
     if len(wrong):
+        more = f" (and {len(wrong) - 1} more such cells)" if len(wrong) > 1 else ""
         said.say(
-            f"{called}: {wrong.iloc[0]!r} in {_row(wrong)} is no number; it and "
-            f"{len(wrong) - 1} more such cells are taken as missing"
-            if len(wrong) > 1
-            else f"{called}: {wrong.iloc[0]!r} in {_row(wrong)} is no number; it is "
-            "taken as missing"
+            f"{called}: {wrong.iloc[0]!r} in {_row(wrong)} is no number{more}: taken as "
+            "missing"
         )
 
 

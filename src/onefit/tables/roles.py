@@ -157,7 +157,8 @@ def _print(cells: "pd.Series") -> bytes:
 
     from pandas.util import hash_pandas_object
 
-    made = hash_pandas_object(cells.astype(object).map(str), index=False)
+    plain = cells if cells.dtype.kind in "biufM" else cells.astype(object).map(str)
+    made = hash_pandas_object(plain, index=False)
     return hashlib.blake2b(made.to_numpy().tobytes(), digest_size=16).digest()
 
 

@@ -51,7 +51,7 @@ POINT_ONLY = re.compile(
     r"[-+]?(\d*\.(\d{1,2}|\d{4,})|0?\.\d+|\d{4,}\.\d+|\d{1,3}(,\d{3})+\.\d+)"
 )
 
-CODE = re.compile(r"0\d+")
+CODE = re.compile(r"0\d+$")
 """A number that begins with 0, such as a postal code, is a name."""
 
 FORMATS = (

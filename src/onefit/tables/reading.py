@@ -346,8 +346,9 @@ def _numbers_at_once(
         return None, None
     values = pd.to_numeric(column, errors="coerce").astype(float)
     rest = column[~np.isfinite(values.to_numpy())]
-    cells = (c for c in column if isinstance(c, str) and c[:1] in "0 ")
-    coded = any(CODE.match(cell.strip()) for cell in cells)
+    coded = False
+    if (values.dropna() % 1 == 0).all():
+        coded = any(isinstance(c, str) and CODE.match(c.strip()) for c in column)
     if coded or len(rest) == len(column) or words(rest).words:
         return None, None
     return values, rest
@@ -369,8 +370,8 @@ def _say_numbers(called: str, names: list[str], wrong: "pd.Series", said: Said) 
     if len(wrong):
         more = f" (and {len(wrong) - 1} more such cells)" if len(wrong) > 1 else ""
         said.say(
-            f"{called}: {wrong.iloc[0]!r} in {_row(wrong)} is no number{more}: taken as "
-            "missing"
+            f"{called}: {wrong.iloc[0]!r} in {_row(wrong)} is no number{more}: taken "
+            "as missing"
         )
 
 

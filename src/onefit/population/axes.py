@@ -322,8 +322,9 @@ def rebuilt(model: Model, changes: Sequence[Change]) -> Model:
     if not clone.built:
         clone.build(model.graph.slot.input_shape)
     optimizer = compiled["optimizer"]
-    if isinstance(optimizer, Description):
-        optimizer = optimizer.replace()  # its state is not shared
+    if isinstance(optimizer, optimizers.Optimizer):  # its state is not shared
+        own = zip(model.trainable_variables, clone.trainable_variables, strict=False)
+        optimizer = optimizer.copied_for({id(old): new for old, new in own})
     if model.compile_settings is not None:
         clone.compile(optimizer, compiled["loss"], **model.compile_settings)
     # What is not drawn anew (frozen layers, what `adapt` has learned) is as it was.

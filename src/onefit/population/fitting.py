@@ -52,6 +52,7 @@ def fit(
     verbose: int | str = "auto",
     folds: Sequence[Sequence[ArrayLike]] | None = None,
     drop: Any = None,  # `Halving`, or what a user writes: with `bind`, or a `Drop`
+    from_data: bool = False,
     **arguments: Any,
 ) -> Population:
     """Trains many copies of a model at once: from other seeds, with other settings.
@@ -76,6 +77,8 @@ def fit(
         folds: The rows that members train on and are validated on, as
             `cross_validate` gives them.
         drop: What stops members before the end, as `halving` gives it.
+        from_data: Whether the layers that can (`NTPDense`, `RobustScaling`) start from
+            up to 4,096 of the rows that the member is trained on.
         **arguments: The other arguments of `Model.fit`: batch_size, epochs,
             validation_data, validation_split, shuffle, class_weight, sample_weight,
             callbacks (rules: EarlyStopping, ReduceLROnPlateau, TerminateOnNaN).
@@ -149,7 +152,7 @@ def fit(
         for part, job in work:
             if interrupt.asked and trained:
                 break
-            members = _members(job, places, every, part, splits)
+            members = _members(job, places, every, part, splits, from_data)
             done = engine.train(job, members, show.of(part), drop, interrupt)
             trained.append((part, job, done))
     population = _result(trained, every, places)
@@ -285,6 +288,7 @@ def _members(
     every: list[Settings],
     at: np.ndarray,
     splits: list[Fold] | None,
+    from_data: bool,
 ) -> Members:
     numbers = [
         (place, np.array([every[i][place.path] for i in at], float))
@@ -301,7 +305,8 @@ def _members(
     if splits is not None:
         own = np.stack([splits[i][0] for i in at])
         held = np.stack([splits[i][1] for i in at])
-    return Members([int(every[i]["seed"]) for i in at], numbers, weights, own, held)
+    seeds = [int(every[i]["seed"]) for i in at]
+    return Members(seeds, numbers, weights, own, held, from_data)
 
 
 def _result(

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from onefit.tables.scores import interval, metric_of
 
-from onefit.tables import Goal, facts, file, model
+from onefit.tables import Goal, file, model
+from onefit.tables.scores import interval, metric_of
 
 
 def design(inputs, sizes):
@@ -35,11 +35,11 @@ class Quick:
         e = np.exp(6 * (z - z.max(axis=1, keepdims=True)))
         return e / e.sum(axis=1, keepdims=True)
 
-    def each(self, folds):
-        return [self.one(inputs, k) for k, inputs in enumerate(folds)]
+    def predict_by_fold(self, folds):
+        return np.stack([self.one(inputs, k) for k, inputs in enumerate(folds)])
 
     def predict(self, folds):
-        return np.mean(self.each(folds), axis=0)
+        return self.predict_by_fold(folds).mean(axis=0)
 
     def lower_upper(self, values, coverage=0.9):
         rest = np.abs(self.goal.values - self.out_of_fold)
@@ -105,4 +105,3 @@ def quick(monkeypatch):
     """Fits by least squares."""
     monkeypatch.setattr(model, "fitted", quickly)
     monkeypatch.setattr(file, "Fitted", Quick)
-    monkeypatch.setattr(facts, "each_fold", Quick.each)

@@ -331,7 +331,20 @@ def test_the_most_telling_column_is_the_most_important(shop):
     lines = model.facts["importance"]
     assert {line["column"] for line in lines} == {"a", "city", "when"}
     assert lines[-1]["column"] == "when"
-    assert lines[0]["worse"] > 2 * lines[0]["error"]
+    assert lines[0]["low"] > 0 > lines[-1]["low"]
+    curves = {curve["column"]: curve for curve in model.facts["responses"]}
+    said = [mean[1] for mean in curves["a"]["mean"]]
+    assert said[-1] - said[0] > 0.3  # the greater a, the likelier yes
+
+
+def test_a_row_is_explained_by_its_columns(shop):
+    model, rows, _ = shop
+    told = model.explain(rows.iloc[[1]], rows)
+    assert set(told.parts) == {"a", "city", "when"}
+    total = told.base + sum(told.parts.values())
+    np.testing.assert_allclose(total, model.predict_proba(rows.iloc[[1]])[0])
+    with pytest.raises(ValueError, match="received 60 rows; expected one row"):
+        model.explain(rows, rows)
 
 
 def test_the_report_needs_nothing_else(shop, tmp_path):

@@ -9,6 +9,7 @@ import json
 import lzma
 import re
 import sqlite3
+import sys
 import zipfile
 
 import pandas as pd
@@ -218,6 +219,29 @@ def test_a_database_is_asked(tmp_path):
     with pytest.raises(ValueError, match="no such column: c"):
         tables.read(path, query="select c from two")
     base.close()
+
+
+def test_a_duckdb_file_is_asked(tmp_path):
+    duckdb = pytest.importorskip("duckdb")
+    path = str(tmp_path / "t.duckdb")
+    with duckdb.connect(path) as base:
+        base.execute("create table one as select 1.0 as a, 'x' as b")
+    same(tables.read(path), {"a": [1.0], "b": ["x"]})
+    same(tables.read(path, query="select b from one"), {"b": ["x"]})
+    with pytest.raises(ValueError, match="a query that it can answer"):
+        tables.read(path, query="select c from one")
+
+
+@pytest.mark.parametrize(
+    ("package", "content", "what"),
+    [("openpyxl", excel(["a"], [1]), "Excel"), ("pandas", BODY.encode(), "Tables")],
+)
+def test_a_missing_package_is_named(tmp_path, monkeypatch, package, content, what):
+    path = tmp_path / "t"
+    path.write_bytes(content)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError, match=rf'{what}.*{package}.*"onefit\[table\]"'):
+        tables.read(path)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,8 @@ other rows, says what is odd about them, and keeps all in one file. It is built 
 layers, training and populations; the command line and the estimators stand on it.
 """
 
-from onefit.tables.file import load
 from onefit.tables.inputs import Goal, Inputs
-from onefit.tables.model import TableModel, fit
+from onefit.tables.model import TableModel, fit, load
 from onefit.tables.reading import chunks, read
 
 __all__ = ["Goal", "Inputs", "TableModel", "chunks", "fit", "load", "read"]

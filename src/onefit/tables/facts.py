@@ -3,34 +3,32 @@
 All of it is of rows that the networks were not trained on.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from onefit import config
-from onefit.tables.calibration import tempered
-from onefit.tables.inputs import Goal, Inputs
-from onefit.tables.members import stacked
+from onefit.tables.explaining import importance, response
+from onefit.tables.inputs import Goal
 from onefit.tables.preparation import Cells
-from onefit.tables.roles import INPUTS, Column
+from onefit.tables.roles import INPUTS
 from onefit.tables.scores import METRICS, losses_of, weights_of
 from onefit.tables.targets import Split
 
 if TYPE_CHECKING:
-    from onefit.tables.fitting import Fitted
+    import pandas as pd
+
     from onefit.tables.model import TableModel
 
-__all__ = ["each_fold", "facts_of"]
+__all__ = ["facts_of"]
 
 ASKED = 1000
 """Rows of all folds that importance is measured on, at most."""
 
-REPEATS = 3
-"""How often the cells of a column are shuffled."""
-
-MANY = 60
-"""Columns whose importance is measured, at most: the first ones."""
+CURVES, POINTS, ROWS = 3, 12, 200
+"""Columns whose values are varied, values of each, and rows that are asked."""
 
 WORST = 10
 """Rows that are shown as the most wrong."""
@@ -41,23 +39,22 @@ BINS = 10
 
 def facts_of(
     model: "TableModel",
-    cells: Cells,
+    frame: "pd.DataFrame",
     goal: Goal,
     folds: Sequence[Split],
-    rows: np.ndarray,
     told: dict[str, Any],
 ) -> dict[str, Any]:
     """The facts of a model that was just fitted.
 
     Args:
         model: With its networks.
-        cells: Of the training table.
+        frame: The training table.
         goal: What is predicted.
         folds: The rows of each.
-        rows: The names of the rows.
         told: What is known besides: where the table is from, seed, quality.
     """
     fitted = model.fitted
+    lines = _importance(model, frame, goal, folds)
     said = fitted.out_of_fold
     at = np.flatnonzero(~np.isnan(said.reshape(len(said), -1)[:, 0]))
     y, p, w = goal.values[at], said[at], weights_of(goal)[at]
@@ -74,8 +71,9 @@ def facts_of(
             for name, metric in METRICS.items()
             if goal.problem in metric.problems
         },
-        "importance": _importance(model, cells, goal, folds),
-        "worst": _worst(model, goal, at, rows),
+        "importance": lines,
+        "responses": _responses(model, frame, lines),
+        "worst": _worst(model, goal, at, frame.index.to_numpy()),
     }
     if goal.classes is not None:
         facts["temperature"] = fitted.temperature
@@ -134,83 +132,74 @@ def _worst(
     return shown
 
 
-# Importance ---------------------------------------------------------------------------
+# Explanations -------------------------------------------------------------------------
 
 
 def _importance(
-    model: "TableModel", cells: Cells, goal: Goal, folds: Sequence[Split]
+    model: "TableModel", frame: "pd.DataFrame", goal: Goal, folds: Sequence[Split]
 ) -> list[dict[str, Any]]:
-    """How much worse the loss is when the cells of a column are shuffled.
+    """How much larger the loss is when the cells of a column are mixed among the rows.
 
-    Each fold's networks are asked about rows that they were not trained on. `error` is
-    the standard error of the mean over rows: a column that says nothing is within two.
-
-    Source: Breiman 2001, "Random forests", section 10; Fisher et al. 2019.
+    Each row is asked of the networks that were not trained on it.
     """
+    import pandas as pd
+
     rng = config.generator(0)
-    share = min(1.0, ASKED / max(1, sum(len(asked) for _, asked in folds)))
-    asked = [
-        np.sort(rng.permutation(rows)[: max(1, round(share * len(rows)))])
-        for _, rows in folds
-    ]
-    columns = [c for c in model.columns if c.role in INPUTS][:MANY]
-    whole = [prepared(cells) for prepared in model.preparations]
-    own = [inputs[rows] for inputs, rows in zip(whole, asked, strict=True)]
-    before = _loss(model, own, asked, goal)
-    found = []
-    for column in columns:
-        worse = np.mean(
-            [
-                _loss(model, _shuffled(own, model, column, rng), asked, goal) - before
-                for _ in range(REPEATS)
-            ],
-            axis=0,
+    share = min(1.0, ASKED / sum(len(asked) for _, asked in folds))
+    own = [rng.permutation(r)[: max(1, round(share * len(r)))] for _, r in folds]
+    most = max(map(len, own))
+    starts = np.cumsum([0, *map(len, own)])
+    spans = list(itertools.pairwise(starts))
+    padded = [np.resize(np.arange(a, b), most) for a, b in spans]
+
+    def out_of_fold(table: Mapping[str, np.ndarray]) -> np.ndarray:
+        cells = Cells.of(pd.DataFrame(dict(table)), model.columns)
+        pairs = zip(model.preparations, padded, strict=True)
+        said = model.fitted.predict_by_fold([prep(cells)[at] for prep, at in pairs])
+        return np.concatenate(
+            [part[: b - a] for part, (a, b) in zip(said, spans, strict=True)]
         )
+
+    rows = np.concatenate(own)
+    y = goal.values[rows]
+    lines = importance(
+        out_of_fold,
+        {name: frame[name].to_numpy()[rows] for name in _asked(model)},
+        lambda said: -float(losses_of(goal.problem, y, said).mean()),
+    )
+    return [
+        {"column": line.name, "worse": line.mean, "low": line.low, "high": line.high}
+        for line in lines
+    ]
+
+
+def _asked(model: "TableModel") -> list[str]:
+    return [column.name for column in model.columns if column.role in INPUTS]
+
+
+def _responses(
+    model: "TableModel", frame: "pd.DataFrame", lines: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """What is said on average as one of the most important columns varies."""
+    table = {name: frame[name].to_numpy() for name in _asked(model)}
+    found = []
+    for line in lines[:CURVES]:
+        if line["low"] <= 0:
+            break
+        name = line["column"]
+        curve = response(model.asked, table, name, points=POINTS, rows=ROWS)
         found.append(
             {
-                "column": column.name,
-                "worse": float(worse.mean()),
-                "error": float(worse.std() / np.sqrt(len(worse))),
+                "column": name,
+                "values": [_shown(value) for value in curve.values],
+                "mean": np.asarray(curve.mean, float).tolist(),
+                "rows": curve.count.tolist(),
             }
         )
-    return sorted(found, key=lambda line: -line["worse"])
-
-
-def _shuffled(
-    own: Sequence[Inputs], model: "TableModel", column: Column, rng: np.random.Generator
-) -> list[Inputs]:
-    """The inputs with the cells of one column in another order, all parts together."""
-    found = []
-    for inputs, prepared in zip(own, model.preparations, strict=True):
-        mine = np.array([name == column.name for name in prepared.names()])
-        width, order = inputs.numbers.shape[1], rng.permutation(len(inputs))
-        numbers, codes = inputs.numbers.copy(), inputs.codes.copy()
-        numbers[:, mine[:width]] = numbers[order][:, mine[:width]]
-        codes[:, mine[width:]] = codes[order][:, mine[width:]]
-        found.append(Inputs(numbers, codes, inputs.sizes))
     return found
 
 
-def _loss(
-    model: "TableModel", own: Sequence[Inputs], asked: Sequence[np.ndarray], goal: Goal
-) -> np.ndarray:
-    """The loss of each row, by the networks that were not trained on it."""
-    said = each_fold(model.fitted, own)
-    parts = [
-        losses_of(goal.problem, goal.values[rows], part)
-        for rows, part in zip(asked, said, strict=True)
-    ]
-    return np.concatenate(parts)
-
-
-def each_fold(fitted: "Fitted", own: Sequence[Inputs]) -> list[np.ndarray]:
-    """What the networks of each fold say to its own rows."""
-    most = max(map(len, own))
-    padded = [inputs[np.resize(np.arange(len(inputs)), most)] for inputs in own]
-    x = stacked(fitted.shape, padded)
-    pairs = zip(fitted.shares, fitted.members, strict=True)
-    said = np.sum([share * member(x) for share, member in pairs], axis=0)
-    parts = [part[: len(inputs)] for part, inputs in zip(said, own, strict=True)]
-    if fitted.goal.classes is None:
-        return parts
-    return [tempered(part, fitted.temperature) for part in parts]
+def _shown(value: Any) -> float | str:
+    if isinstance(value, int | float | np.number):
+        return float(value)
+    return str(value)[:19]

@@ -28,7 +28,7 @@ from onefit.tables.targets import Target
 if TYPE_CHECKING:
     from onefit.tables.model import TableModel
 
-__all__ = ["load", "save"]
+__all__ = ["read", "save"]
 
 CONFIG, ARRAYS = "table.json", "arrays.safetensors"
 
@@ -80,18 +80,8 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no place in a file")
 
 
-def load(filepath: str | os.PathLike, limits: Limits | None = None) -> "TableModel":
-    """The model in a file that `TableModel.save` wrote.
-
-    Args:
-        filepath: The file.
-        limits: How much it may ask for, if it is more than the usual.
-
-    Raises:
-        ValueError: A file that is not there, is damaged, or is no model of a table.
-    """
-    from onefit.tables.model import TableModel
-
+def read(filepath: str | os.PathLike, limits: Limits | None = None) -> dict[str, Any]:
+    """The parts of the model in a file; see `onefit.tables.load`."""
     limits, where = limits or Limits(), os.fspath(filepath)
     names = (CONFIG, ARRAYS)
     with members(Path(filepath), where, limits, names, frozenset(names)) as (found, _):
@@ -107,14 +97,14 @@ def load(filepath: str | os.PathLike, limits: Limits | None = None) -> "TableMod
             Preparation.from_state(columns, told, _below(arrays, f"preparation/{k}/"))
             for k, told in enumerate(config["preparations"])
         ]
-        return TableModel(
-            columns,
-            _made(Target, config["target"]),
-            preparations,
-            Fitted.from_state(config["fitted"], _below(arrays, "fitted/")),
-            [str(note) for note in config["notes"]],
-            dict(config["facts"]),
-        )
+        return {
+            "columns": columns,
+            "target": _made(Target, config["target"]),
+            "preparations": preparations,
+            "fitted": Fitted.from_state(config["fitted"], _below(arrays, "fitted/")),
+            "notes": [str(note) for note in config["notes"]],
+            "facts": dict(config["facts"]),
+        }
     except (
         *(KeyError, TypeError, AttributeError, ValueError, IndexError),
         package().SafetensorError,

@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onefit.errors import OnefitWarning, invalid
+from onefit.tables.explaining import Shapley, shapley
+from onefit.tables.facts import facts_of
+from onefit.tables.file import read as read_file
+from onefit.tables.file import save
 from onefit.tables.fitting import Fitted, fitted
 from onefit.tables.inputs import Goal, Inputs
 from onefit.tables.preparation import Cells, Preparation
 from onefit.tables.reading import CHUNK, Options, Said, called, parts, read
+from onefit.tables.report import write
 from onefit.tables.roles import INPUTS, Column, column_named, columns_of, leaks
 from onefit.tables.scores import METRICS
 from onefit.tables.targets import Split, Target, folds_of, target_of
@@ -21,7 +26,9 @@ from onefit.tables.values import numbers, words
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Answer", "TableModel", "fit"]
+    from onefit.files import Limits
+
+__all__ = ["Answer", "TableModel", "fit", "load"]
 
 FOLDS = 5
 """Into so many parts the rows are dealt, each asked of networks of the others."""
@@ -212,6 +219,30 @@ class TableModel:
         cells = Cells.of(frame, self.columns, frame.attrs.get("decimal", "."))
         return self.fitted.predict([prepared(cells) for prepared in self.preparations])
 
+    def asked(self, table: Mapping[str, np.ndarray]) -> np.ndarray:
+        """What is said of columns by name: probabilities, or numbers; no warnings."""
+        import pandas as pd
+
+        return self._values(pd.DataFrame(dict(table)))
+
+    def explain(self, row: Any, background: Any, **options: Any) -> Shapley:
+        """What each column of one row adds to its prediction, by Shapley's values.
+
+        Args:
+            row: A table of one row.
+            background: Rows that stand for "not known", such as the training table.
+            options: Of `onefit.tables.explaining.shapley`: `orders`, `rows`, `seed`.
+
+        Raises:
+            ValueError: More than one row.
+        """
+        one, others = read(row), read(background)
+        if len(one) != 1:
+            raise invalid("explain", f"{len(one)} rows", "one row", "write frame[:1]")
+        names = [c.name for c in self.columns if c.role in INPUTS]
+        table = {name: others[name].to_numpy() for name in names}
+        return shapley(self.asked, table, {n: one[n].iloc[0] for n in names}, **options)
+
     # What is odd about rows ----------------------------------------------------------
 
     def _refuse_others(self, frame: "pd.DataFrame", where: str) -> None:
@@ -248,8 +279,6 @@ class TableModel:
         Raises:
             ValueError: No such folder, or a file that may not be replaced.
         """
-        from onefit.tables.file import save
-
         save(self, filepath, overwrite)
 
     def report(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:
@@ -258,8 +287,6 @@ class TableModel:
         Raises:
             ValueError: As for `save`.
         """
-        from onefit.tables.report import write
-
         write(self, filepath, overwrite)
 
     def __repr__(self) -> str:
@@ -316,6 +343,19 @@ def _odd_cells(column: Column, cells: "pd.Series", decimal: str) -> Iterator[str
 
 def _rows(count: int) -> str:
     return "row" if count == 1 else "rows"
+
+
+def load(filepath: str | os.PathLike, limits: "Limits | None" = None) -> TableModel:
+    """The model in a file that `TableModel.save` wrote; `onefit.load_model` does so too.
+
+    Args:
+        filepath: The file.
+        limits: How much it may ask for, if it is more than the usual.
+
+    Raises:
+        ValueError: A file that is not there, is damaged, or is no model of a table.
+    """
+    return TableModel(**read_file(filepath, limits))
 
 
 # Fitting ------------------------------------------------------------------------------
@@ -425,10 +465,8 @@ def fit(
     )
     preparations = [kept[train.tobytes()] for train, _ in pairs]
     model = TableModel(columns, told, preparations, found, notes)
-    from onefit.tables.facts import facts_of
-
     facts = {"source": os.path.basename(where), "quality": quality, "seed": seed}
-    model.facts = facts_of(model, cells, goal, pairs, frame.index.to_numpy(), facts)
+    model.facts = facts_of(model, frame, goal, pairs, facts)
     return model
 
 

@@ -193,6 +193,7 @@ def chunks(
 
 def parts(source: Any, said: Said, rows: int | None) -> Iterator["pd.DataFrame"]:
     """As `chunks`, for what is known already: options, and formats of dates."""
+    _package("pandas", "Tables")
     for frame in _raw(source, said, rows):
         yield _named(typed(frame, said), said)
 

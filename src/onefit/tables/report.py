@@ -114,6 +114,7 @@ def page(model: "TableModel") -> str:
         *_scores(told),
         *(_of_classes(model) if target.classes is not None else _of_numbers(told)),
         *_importance(told),
+        *_responses(model),
         *_worst(told),
         *_use(model),
     ]
@@ -246,21 +247,44 @@ def _importance(told: dict[str, Any]) -> Iterable[str]:
     most = max((line["worse"] for line in lines), default=0.0) or 1.0
     yield "<h2>Which columns matter</h2>"
     yield (
-        "<p>How much larger the loss is when the cells of a column are shuffled; grey "
+        "<p>How much larger the loss is when the cells of a column are mixed; grey "
         "where that may be chance.</p>"
     )
     yield _table(
-        ["column", "loss grows by", "± (2 errors)", ""],
+        ["column", "loss grows by", "95 % from", "to", ""],
         [
             (
                 line["column"],
                 line["worse"],
-                2 * line["error"],
-                _bar(line["worse"] / most, line["worse"] <= 2 * line["error"]),
+                line["low"],
+                line["high"],
+                _bar(line["worse"] / most, line["low"] <= 0),
             )
             for line in lines[:MOST]
         ],
     )
+
+
+def _responses(model: "TableModel") -> Iterable[str]:
+    classes = model.classes
+    if model.facts["responses"]:
+        yield "<h2>What is said as a column varies</h2>"
+        what = "prediction" if classes is None else "probability of each class"
+        yield f"<p>The mean {what}, all other columns being as they are.</p>"
+    for curve in model.facts["responses"]:
+        means = [[m] if classes is None else m for m in curve["mean"]]
+        heads = ["mean"] if classes is None else [str(c) for c in classes[:MOST]]
+        last = [mean[-1] for mean in means]
+        low, span = min(last), max(last) - min(last) or 1.0
+        yield _table(
+            [curve["column"], *heads, "", "rows near"],
+            [
+                (value, *mean[:MOST], _bar((mean[-1] - low) / span), rows)
+                for value, mean, rows in zip(
+                    curve["values"], means, curve["rows"], strict=True
+                )
+            ],
+        )
 
 
 def _worst(told: dict[str, Any]) -> Iterable[str]:

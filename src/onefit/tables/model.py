@@ -346,7 +346,7 @@ def _rows(count: int) -> str:
 
 
 def load(filepath: str | os.PathLike, limits: "Limits | None" = None) -> TableModel:
-    """The model in a file that `TableModel.save` wrote; `onefit.load_model` does so too.
+    """The model in a file of `TableModel.save`; `onefit.load_model` opens it too.
 
     Args:
         filepath: The file.

@@ -171,9 +171,9 @@ def read(source: Any, **options: Any) -> "pd.DataFrame":
         >>> frame["price"].tolist()
         [1234.5, nan]
     """
-    import pandas as pd
-
     frames = list(chunks(source, rows=None, **options))
+    import pandas as pd  # which `chunks` has asked for
+
     frame = pd.concat(frames) if len(frames) > 1 else frames[0]
     frame.attrs = frames[0].attrs
     return frame

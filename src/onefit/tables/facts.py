@@ -4,18 +4,19 @@ All of it is of rows that the networks were not trained on.
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from onefit import config
 from onefit.tables.explaining import importance, response
-from onefit.tables.inputs import Goal
+from onefit.tables.inputs import Goal, Inputs
 from onefit.tables.preparation import Cells
 from onefit.tables.roles import INPUTS
 from onefit.tables.scores import METRICS, losses_of, weights_of
 from onefit.tables.targets import Split
+from onefit.tables.values import words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,9 @@ __all__ = ["facts_of"]
 
 ASKED = 1000
 """Rows of all folds that importance is measured on, at most."""
+
+MANY, GROUPS = 50, 8
+"""Columns whose importance is measured, at most, and groups to choose them by."""
 
 CURVES, POINTS, ROWS = 3, 12, 200
 """Columns whose values are varied, values of each, and rows that are asked."""
@@ -142,29 +146,16 @@ def _importance(
 
     Each row is asked of the networks that were not trained on it.
     """
-    import pandas as pd
-
     rng = config.generator(0)
     share = min(1.0, ASKED / sum(len(asked) for _, asked in folds))
     own = [rng.permutation(r)[: max(1, round(share * len(r)))] for _, r in folds]
-    most = max(map(len, own))
-    starts = np.cumsum([0, *map(len, own)])
-    spans = list(itertools.pairwise(starts))
-    padded = [np.resize(np.arange(a, b), most) for a, b in spans]
-
-    def out_of_fold(table: Mapping[str, np.ndarray]) -> np.ndarray:
-        cells = Cells.of(pd.DataFrame(dict(table)), model.columns)
-        pairs = zip(model.preparations, padded, strict=True)
-        said = model.fitted.predict_by_fold([prep(cells)[at] for prep, at in pairs])
-        return np.concatenate(
-            [part[: b - a] for part, (a, b) in zip(said, spans, strict=True)]
-        )
-
     rows = np.concatenate(own)
+    ask = _out_of_fold(model, frame.iloc[rows], [len(part) for part in own])
+    names = _telling(model, frame, model.fitted.out_of_fold)
     y = goal.values[rows]
     lines = importance(
-        out_of_fold,
-        {name: frame[name].to_numpy()[rows] for name in _asked(model)},
+        ask,
+        {name: np.arange(len(rows)) for name in names},
         lambda said: -float(losses_of(goal.problem, y, said).mean()),
     )
     return [
@@ -173,15 +164,72 @@ def _importance(
     ]
 
 
-def _asked(model: "TableModel") -> list[str]:
-    return [column.name for column in model.columns if column.role in INPUTS]
+def _out_of_fold(
+    model: "TableModel", frame: "pd.DataFrame", sizes: Sequence[int]
+) -> Callable[[Mapping[str, np.ndarray]], np.ndarray]:
+    """What each fold's networks say to its own rows, some columns being mixed.
+
+    The rows are prepared once: a column is handed over as the rows that its cells are
+    of, and what came of those cells is taken from there.
+
+    Args:
+        model: With its networks.
+        frame: The rows, those of the first fold first.
+        sizes: How many there are of each fold.
+    """
+    cells = Cells.of(frame, model.columns)
+    prepared = [preparation(cells) for preparation in model.preparations]
+    names = np.array(model.preparations[0].names())
+    spans = list(itertools.pairwise(np.cumsum([0, *sizes])))
+    # All folds are asked at once, so the rows of a short one come again.
+    at = [np.resize(np.arange(a, b), max(sizes)) for a, b in spans]
+
+    def mixed(inputs: Inputs, rows: np.ndarray, table: Mapping) -> Inputs:
+        found, width = inputs[rows], inputs.numbers.shape[1]
+        for name, order in table.items():
+            if (order != np.arange(len(order))).any():
+                other, mine = order[rows], names == name
+                found.numbers[:, mine[:width]] = inputs.numbers[other][:, mine[:width]]
+                found.codes[:, mine[width:]] = inputs.codes[other][:, mine[width:]]
+        return found
+
+    def ask(table: Mapping[str, np.ndarray]) -> np.ndarray:
+        every = [mixed(i, rows, table) for i, rows in zip(prepared, at, strict=True)]
+        said = model.fitted.predict_by_fold(every)
+        pairs = zip(said, sizes, strict=True)
+        return np.concatenate([part[:size] for part, size in pairs])
+
+    return ask
+
+
+def _telling(model: "TableModel", frame: "pd.DataFrame", said: np.ndarray) -> list[str]:
+    """The inputs; of very many, those that go most with what is said of the rows.
+
+    How much of the variance of what is said (of its first class, or number) lies
+    between groups of rows that have the like in a column.
+    """
+    names = [column.name for column in model.columns if column.role in INPUTS]
+    if len(names) <= MANY:
+        return names
+    said = said.reshape(len(said), -1)[:, 0]
+    known = ~np.isnan(said)
+    said, shares = said[known] - said[known].mean(), {}
+    for name in names:
+        cells = frame[name][known]
+        if cells.dtype.kind in "biufmM":
+            cells = cells.rank(method="dense", pct=True).fillna(2.0) // (1 / GROUPS)
+        codes = words(cells).codes + 1
+        sums, counts = np.bincount(codes, said), np.bincount(codes)
+        shares[name] = float((sums**2 / np.maximum(counts, 1)).sum() / len(counts))
+    return sorted(names, key=lambda name: -shares[name])[:MANY]
 
 
 def _responses(
     model: "TableModel", frame: "pd.DataFrame", lines: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """What is said on average as one of the most important columns varies."""
-    table = {name: frame[name].to_numpy() for name in _asked(model)}
+    inputs = [column.name for column in model.columns if column.role in INPUTS]
+    table = {name: frame[name].to_numpy() for name in inputs}
     found = []
     for line in lines[:CURVES]:
         if line["low"] <= 0:

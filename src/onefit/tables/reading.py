@@ -266,6 +266,7 @@ def typed(frame: "pd.DataFrame", said: Said | None = None) -> "pd.DataFrame":
     from pandas.api import types
 
     said = said or Said("the table", Options())
+    frame = _of_pandas(frame, said)
     texts = [
         name
         for name in frame.columns
@@ -284,6 +285,40 @@ def typed(frame: "pd.DataFrame", said: Said | None = None) -> "pd.DataFrame":
             said.say("a comma is the decimal sign: 1,5 is one and a half (decimal=',')")
     for name in texts:
         frame[name] = _column(frame[name], said)
+    return frame
+
+
+def _of_pandas(frame: "pd.DataFrame", said: Said) -> "pd.DataFrame":
+    """The frame without the types that are for pandas alone.
+
+    A period begins somewhere, a difference of times is a number of days, and infinite
+    numbers are not known.
+    """
+    import pandas as pd
+
+    if not frame.shape[1]:
+        raise invalid(said.where, "no columns", "a table with columns")
+    frame = frame.copy(deep=False)
+    for name in frame.columns:
+        column, kind = frame[name], getattr(frame[name].dtype, "kind", "O")
+        if kind == "c":
+            raise invalid(
+                f"{said.where}, column {name!r}",
+                "complex numbers",
+                "real ones",
+                f"write frame[{name!r}].abs() for their size",
+            )
+        if isinstance(column.dtype, pd.PeriodDtype):
+            frame[name] = column.dt.to_timestamp()
+        elif kind == "m":
+            frame[name] = column.dt.total_seconds() / 86400
+        elif (
+            kind == "f"
+            and (infinite := np.isinf(column.to_numpy(float, na_value=0))).any()
+        ):
+            count = int(infinite.sum())
+            said.say(f"column {name!r}: {count:,} infinite cells are taken as missing")
+            frame[name] = column.where(~infinite)
     return frame
 
 

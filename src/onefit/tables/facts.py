@@ -72,6 +72,7 @@ def facts_of(
         "scored_rows": len(at),
         "folds": len(folds),
         "metric": fitted.metric,
+        "interrupted": fitted.interrupted,
         "leaderboard": fitted.leaderboard,
         "scores": {
             name: metric.score(y, p, w)

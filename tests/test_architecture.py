@@ -32,7 +32,7 @@ FACE = "onefit"
 ROOMS = [
     *("errors", "spellings", "faces", "checks", "types", "config"),
     *("custom", "registry", "tree"),
-    *("slots", "variables", "random", "tape", "members", "description"),
+    *("programs", "slots", "variables", "random", "tape", "members", "description"),
     *("activations", "initializers", "regularizers", "constraints"),
     *("losses", "metrics", "layers", "optimizers", "ops", "backend"),
     *("networks", "data", "training", "callbacks", "files"),
@@ -300,6 +300,7 @@ MADE_WITH = {
     "OneHotIoU": (2, [0]),
     "Operation": ("exp", (("x", ("tensor", 0)),)),
     "Permute": ((2, 1),),
+    "Pipeline": ([onefit.layers.Dense(2)],),
     "PiecewiseConstantDecay": ([1, 2], [0.1, 0.01, 0.001]),
     "RNN": (onefit.layers.LSTMCell(2),),
     "Reshape": ((2, 3),),

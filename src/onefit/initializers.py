@@ -9,7 +9,7 @@ same seed starts a float32 and a float64 network at the same place.
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, overload
 
 import jax
 import numpy as np
@@ -17,10 +17,10 @@ from jax.typing import DTypeLike
 
 from onefit import config
 from onefit.checks import one_of
-from onefit.description import Description, number, setting
+from onefit.description import Description, attribute, number, setting
 from onefit.errors import invalid, is_whole
 from onefit.registry import Registry
-from onefit.types import ArrayLike, Config, Generator, Shape
+from onefit.types import ArrayLike, Config, Function, Generator, Shape
 from onefit.variables import Variable
 
 __all__ = [
@@ -421,9 +421,9 @@ class GlorotUniform(VarianceScaling):
         True
     """
 
-    scale: ClassVar[float] = 1.0
-    mode: ClassVar[str] = "fan_avg"
-    distribution: ClassVar[str] = "uniform"
+    scale: float = attribute(1.0)
+    mode: str = attribute("fan_avg")
+    distribution: str = attribute("uniform")
 
 
 class GlorotNormal(VarianceScaling):
@@ -434,9 +434,9 @@ class GlorotNormal(VarianceScaling):
         np.float32(0.07)
     """
 
-    scale: ClassVar[float] = 1.0
-    mode: ClassVar[str] = "fan_avg"
-    distribution: ClassVar[str] = "truncated_normal"
+    scale: float = attribute(1.0)
+    mode: str = attribute("fan_avg")
+    distribution: str = attribute("truncated_normal")
 
 
 class HeUniform(VarianceScaling):
@@ -447,9 +447,9 @@ class HeUniform(VarianceScaling):
         np.float32(0.1)
     """
 
-    scale: ClassVar[float] = 2.0
-    mode: ClassVar[str] = "fan_in"
-    distribution: ClassVar[str] = "uniform"
+    scale: float = attribute(2.0)
+    mode: str = attribute("fan_in")
+    distribution: str = attribute("uniform")
 
 
 class HeNormal(VarianceScaling):
@@ -460,9 +460,9 @@ class HeNormal(VarianceScaling):
         np.float32(0.1)
     """
 
-    scale: ClassVar[float] = 2.0
-    mode: ClassVar[str] = "fan_in"
-    distribution: ClassVar[str] = "truncated_normal"
+    scale: float = attribute(2.0)
+    mode: str = attribute("fan_in")
+    distribution: str = attribute("truncated_normal")
 
 
 class LecunUniform(VarianceScaling):
@@ -473,9 +473,9 @@ class LecunUniform(VarianceScaling):
         np.float32(0.1)
     """
 
-    scale: ClassVar[float] = 1.0
-    mode: ClassVar[str] = "fan_in"
-    distribution: ClassVar[str] = "uniform"
+    scale: float = attribute(1.0)
+    mode: str = attribute("fan_in")
+    distribution: str = attribute("uniform")
 
 
 class LecunNormal(VarianceScaling):
@@ -486,9 +486,9 @@ class LecunNormal(VarianceScaling):
         np.float32(0.1)
     """
 
-    scale: ClassVar[float] = 1.0
-    mode: ClassVar[str] = "fan_in"
-    distribution: ClassVar[str] = "truncated_normal"
+    scale: float = attribute(1.0)
+    mode: str = attribute("fan_in")
+    distribution: str = attribute("truncated_normal")
 
 
 class Orthogonal(Initializer):
@@ -572,6 +572,10 @@ initializers.add(
 )
 
 
+@overload
+def get(identifier: None) -> None: ...
+@overload
+def get(identifier: str | Config | ArrayLike | Function) -> Initializer: ...
 def get(identifier: object) -> Initializer | None:
     """The initializer that a name, a config, an array or a function means.
 

@@ -101,8 +101,6 @@ _POLICY = f"{_ALONE}onefit.config.set_floatx('float64') sets the float type of a
 
 # What has no name here: the sentence that ends the error.
 ADVICE: dict[str, str] = {
-    "decay": "write learning_rate=onefit.optimizers.schedules.InverseTimeDecay(rate, "
-    "1, decay)",
     "jit_compile": f"{_ALONE}a fit is one compiled program",
     "autocast": _POLICY,
     "dynamic": f"{_ALONE}every layer is part of a compiled program",
@@ -110,7 +108,6 @@ ADVICE: dict[str, str] = {
     "consume_less": f"{_ALONE}there is one implementation",
     "activity_regularizer": "add the layer ActivityRegularization(l1=0.0, l2=0.01) "
     "after this one",
-    "batch_input_shape": "begin the model with Input(batch_shape={value!r})",
     "input_shape": "write shape={value!r}",
     "inputs": "make the layer first, then call it: layer(...)(inputs)",
     "input": "write Model(inputs, outputs)",
@@ -124,7 +121,6 @@ ADVICE: dict[str, str] = {
     "lora_alpha": _LORA,
     "quantization_config": f"{_ALONE}weights are not quantised",
     "gptq_unpacked_column_size": f"{_ALONE}weights are not quantised",
-    "bounding_box_format": f"{_ALONE}pictures are changed, boxes are not",
     "factor": f"{_ALONE}it is not this layer's; its settings are {{names}}",
     "rank": _KIND,
     "pool_mode": _KIND,

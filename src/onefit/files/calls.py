@@ -16,6 +16,7 @@ from onefit.layers.core import InputLayer
 from onefit.layers.operation import Absolute, Arithmetic, GetItem
 from onefit.layers.recurrent import OverTime
 from onefit.layers.wrappers import Bidirectional
+from onefit.networks.architecture import Architecture
 from onefit.networks.functional import Nest
 from onefit.networks.graph import Graph, Node
 from onefit.networks.sequential import SequentialNetwork
@@ -127,10 +128,11 @@ def ranks(graph: Graph) -> list[int]:
     return [ordered.index(i) for i in range(count)]
 
 
-def is_sequential(graph: Graph) -> bool:
+def is_sequential(graph: Architecture) -> bool:
     """Whether Keras can have a graph as a Sequential: a chain of layers."""
     face = graph.face
-    if any(isinstance(layer, (InputLayer, *OPERATORS)) for layer in graph.layers):
+    steps = (InputLayer, *OPERATORS)
+    if not isinstance(graph, Graph) or any(isinstance(x, steps) for x in graph.layers):
         return False
     if face is not None and face.whole is graph:
         return isinstance(face, SequentialNetwork)
@@ -187,14 +189,14 @@ class _Face:
         self.whole, self.input_nest, self.output_nest = graph, inputs, outputs
 
 
-def in_order(graph: Graph) -> list[Layer]:
+def in_order(graph: Architecture) -> list[Layer]:
     """The layers in the order in which Keras finds them.
 
     Those far from the outputs come first; of those equally far, the one that is met
     first, going back from the outputs along the calls' arguments. The operations that
     compute masks are steps on the way, too.
     """
-    if is_sequential(graph):
+    if not isinstance(graph, Graph) or is_sequential(graph):
         return list(graph.layers)
     graph = entered(graph)
     maker = {}

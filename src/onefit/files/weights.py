@@ -173,9 +173,9 @@ def write(
     raw: IO[bytes],
     graph: Architecture,
     name: str,
-    optimizer: tuple[str, Sequence[Array]] | None,
+    optimizers: Mapping[str, tuple[str, Sequence[Array]]],
 ) -> None:
-    """Writes the weights of a model, and its optimizer's name and arrays, as HDF5."""
+    """Writes the weights of a model, and optimizers' names and arrays, as HDF5."""
     with h5py().File(raw, "w") as file:
         _write(file, "", name, [])
         for path, layer in walk(graph):
@@ -189,8 +189,8 @@ def write(
             for at, names in groups(layer, named, path).items():
                 called = str(layer.name) if at == path else at.rpartition("/")[2]
                 _write(file, at, called, [named[name] for name in names])
-        if optimizer is not None:
-            _write(file, "optimizer", *optimizer)
+        for place, (called, arrays) in optimizers.items():
+            _write(file, place, called, arrays)
 
 
 def _write(file: "File", path: str, name: str, arrays: Sequence[Array]) -> None:
@@ -256,17 +256,17 @@ class Store:
             return []
         count = self._count(group)
         arrays = [self._child(group, str(i), f"{path}/vars/{i}") for i in range(count)]
-        for number, array in enumerate(arrays):
-            self._check(array, f"{path}/vars/{number}")
-        return arrays
+        return [
+            self._checked(array, f"{path}/vars/{number}")
+            for number, array in enumerate(arrays)
+        ]
 
     def array(self, path: str) -> "Dataset":
         """The array at a path, not yet read, but checked."""
         inside, _, name = path.rpartition("/")
         group = self.group(inside)
         array = None if group is None else self._child(group, name, path)
-        self._check(array, path)
-        return array
+        return self._checked(array, path)
 
     def named_array(self, path: str, name: str) -> np.ndarray | None:
         """An array that has a name in place of a number, or None."""
@@ -275,8 +275,7 @@ class Store:
         array = None if group is None else self._child(group, name, path)
         if array is None:
             return None
-        self._check(array, f"{path}/vars/{name}")
-        return np.asarray(array)
+        return np.asarray(self._checked(array, f"{path}/vars/{name}"))
 
     def numbers(self, path: str) -> int:
         """How many numbers all groups below a path hold."""
@@ -320,7 +319,7 @@ class Store:
                 rest += [(at, self._child(item, name, at)) for at, name in paths]
         raise self._too_many()
 
-    def _check(self, array: "Dataset", path: str) -> None:
+    def _checked(self, array: Any, path: str) -> "Dataset":
         if not isinstance(array, h5py().Dataset):
             raise self._refused(f"no array at {path!r}", "arrays numbered from 0")
         if array.external or array.is_virtual:
@@ -345,6 +344,7 @@ class Store:
                 expected="arrays that are in the file, within the limit",
                 fix=self.limits.fix("size" if self.left < 0 else "expansion"),
             )
+        return array
 
     def name(self, path: str) -> str:
         """What the thing at a path was called, if onefit has written it."""
@@ -607,10 +607,11 @@ class _Empty(Initializer):
 
     budget: _Budget
 
-    def draw(self, rng: Generator, shape: tuple[int, ...]) -> np.ndarray:
+    def draw(self, rng: Generator, shape: Shape) -> np.ndarray:
         del rng
-        self.budget.take(math.prod(shape))
-        return np.broadcast_to(np.zeros((), config.floatx()), shape)
+        sizes = [int(size or 1) for size in shape]
+        self.budget.take(math.prod(sizes))
+        return np.broadcast_to(np.zeros((), config.floatx()), sizes)
 
 
 def _shapes_only(layer: Layer, budget: _Budget) -> Layer:

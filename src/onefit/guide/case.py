@@ -2,13 +2,14 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import jax
 import numpy as np
 
 from onefit.data.batch import Batch
+from onefit.data.table import Table
 from onefit.guide.network import SHAPING, Call, Network
 from onefit.guide.targets import Targets, kind_of
 from onefit.losses.base import Loss
@@ -57,6 +58,7 @@ class Data:
         shuffle: Whether each epoch takes the rows in a new order.
         weighted: Whether rows or classes have weights.
         split: Whether the validation rows are the last of the rows given.
+        class_weight: The factor of each class, where they were given.
     """
 
     train: Batch
@@ -66,6 +68,17 @@ class Data:
     shuffle: bool = True
     weighted: bool = False
     split: bool = False
+    class_weight: Mapping[int, float] | None = None
+
+    @classmethod
+    def of_table(
+        cls, train: Batch, table: Table | None, *more: Any, **named: Any
+    ) -> Self:
+        """The rows of a data set that come, of all that its arrays have."""
+        part = None if table is None else table.part
+        if part is not None:
+            train = jax.tree.map(lambda a: np.asarray(a)[part], train)
+        return cls(train, *more, **named)
 
 
 class Head:
@@ -301,7 +314,8 @@ class Case:
                 float(r) for r in rates if isinstance(r, int | float | np.floating)
             ]
             return max(known, default=None)
-        return float(optimizer.learning_rate)
+        rate = getattr(optimizer, "learning_rate", None)  # several have none together
+        return None if rate is None else float(rate)
 
     # The rows -----------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from onefit.errors import invalid
 from onefit.guide.finding import Finding, Report
+from onefit.guide.remedies import cured
 from onefit.guide.rules.curves import CURVES
 from onefit.guide.rules.layers import LAYERS
 from onefit.guide.run import Run
@@ -61,7 +62,8 @@ def diagnose(history: History) -> Report:
         )
     run = Run(history)
     found = by_curves(run) + by_probes(run)
-    return Report(root_causes(found), f"diagnosis of {history.model.name!r}")
+    found = cured(root_causes(found), run.evidence.program)
+    return Report(found, f"diagnosis of {history.model.name!r}")
 
 
 def by_curves(run: Run) -> list[Finding]:

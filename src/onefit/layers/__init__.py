@@ -39,11 +39,13 @@ from onefit.layers.dense import *
 from onefit.layers.dropout import *
 from onefit.layers.einsum_dense import *
 from onefit.layers.embedding import *
+from onefit.layers.equalizing import *
 from onefit.layers.images import CenterCrop, Resizing
 from onefit.layers.merging import *
 from onefit.layers.mixing import *
 from onefit.layers.normalization import *
 from onefit.layers.operation import *
+from onefit.layers.policies import *
 from onefit.layers.pooling import *
 from onefit.layers.preprocessing import *
 from onefit.layers.recurrent import *
@@ -52,6 +54,7 @@ from onefit.layers.shapes import InputSpec
 from onefit.layers.sharpening import *
 from onefit.layers.spatial import *
 from onefit.layers.spectral import *
+from onefit.layers.warping import RandomElasticTransform, RandomPerspective
 from onefit.layers.wrappers import *
 
 if _TYPE_CHECKING:

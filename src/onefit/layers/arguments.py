@@ -102,7 +102,7 @@ def shapes_of(
 
 def by_numbers(function: Callable[[Tree], Tree], x: Tree) -> Tree:
     """As `jax.eval_shape`, but of numbers where `run_eagerly` asks for them."""
-    if jax.config.jax_disable_jit:
+    if jax.config.values["jax_disable_jit"]:
         return function(jax.tree.map(lambda a: jnp.ones(a.shape, a.dtype), x))
     return jax.eval_shape(function, x)
 

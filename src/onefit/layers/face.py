@@ -56,10 +56,11 @@ class Weights:
 class Borrowed(Weights):
     """The slot of an inner layer, whose weights the layer around it has."""
 
-    def __init__(self, named: "dict[str, Weight]") -> None:
+    def __init__(self, named: dict[str, Variable]) -> None:
         self.named = named
         values = {key: weight.value for key, weight in named.items()}
-        state = {key for key, weight in named.items() if weight.key in weight.states()}
+        weights = {k: w for k, w in named.items() if isinstance(w, Weight)}
+        state = {key for key, w in weights.items() if w.key in w.states()}
         super().__init__(
             {key: v for key, v in values.items() if key not in state},
             {key: v for key, v in values.items() if key in state},
@@ -212,7 +213,7 @@ class Face(Holder):
 
     # Weights ------------------------------------------------------------------------
 
-    def by_name(self) -> dict[str, Weight]:  # noqa: D102
+    def by_name(self) -> dict[str, Variable]:  # noqa: D102
         slot = self._weights
         if slot is None:
             return self._in_whole()
@@ -221,7 +222,7 @@ class Face(Holder):
         views |= {name: Weight(self, name) for name in names if name not in views}
         return {name: views[name] for name in names}
 
-    def _in_whole(self) -> dict[str, Weight]:
+    def _in_whole(self) -> dict[str, Variable]:
         """The weights that a layer around this one has for it."""
         wholes = [w for w in self._wholes if w[0].parts().get(w[1]) is self]
         found = [named for w in wholes if (named := Part(*w).by_name())]
@@ -276,7 +277,7 @@ class Face(Holder):
             return slot.params
         return self.filled(lambda weight: weight.value)[0]
 
-    def filled(self, value: Callable[[Variable], Array]) -> tuple[Tree, Tree]:
+    def filled(self, value: Callable[[Variable], Tree]) -> tuple[Tree, Tree]:
         """Params and state with an array of each weight's, as the slot has them."""
         named, slot = self.by_name(), self.slot
         return (
@@ -289,14 +290,14 @@ class Face(Holder):
     ) -> Iterator[tuple[Variable, Array]]:
         """Each weight with its array in these params and this state."""
         named = self.by_name()
-        for name, array in (params | state).items():
+        for name, array in {**params, **state}.items():
             yield named[name], array
 
     def rule(self, kind: str, key: str) -> Callable[[Array], Array] | None:
         """The `kind` ("regularizer", "constraint") of a weight: `kernel_constraint`."""
         return getattr(self, f"{key}_{kind}", None)
 
-    def _made_weights(self) -> dict[str, Weight]:
+    def _made_weights(self) -> dict[str, Variable]:
         """The weights by name; the slot refuses before they are made."""
         named = self.by_name()
         return named if named or self.slot else {}
@@ -424,7 +425,8 @@ class Face(Holder):
         if not self.weightless:
             params, state = self.filled(lambda weight: values[id(weight)])
         seeds = self._seeds()
-        key = jax.random.wrap_key_data(values[id(seeds[0])]) if seeds else None
+        bits = jnp.asarray(values[id(seeds[0])]) if seeds else None
+        key = None if bits is None else jax.random.wrap_key_data(bits)
         x, options = self.taken(*inputs, **named)
         x = jax.tree.map(self.as_input, x)
         outcome = self.forward(
@@ -433,6 +435,7 @@ class Face(Holder):
         pairs = () if self.weightless else self.each_weight(params, outcome.state)
         after = {id(weight): array for weight, array in pairs}
         for i, seed in enumerate(seeds):
+            assert key is not None  # it is of the first seed
             new = jax.random.key_data(jax.random.fold_in(key, i))
             after[id(seed)] = new if training else values[id(seed)]
         changed = [after[id(v)] for v in self.non_trainable_variables]

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
@@ -164,7 +165,7 @@ def _run(*args: Any, pair: _Pair) -> list[Any]:
 
 def _shapes(*args: Any, pair: _Pair) -> list[Any]:
     del args  # found without a look at `ahead`, which a fit never traces
-    return [jax.core.ShapedArray(shape, dtype) for shape, dtype in pair.shapes]
+    return [ShapedArray(shape, dtype) for shape, dtype in pair.shapes]
 
 
 def _transposed(slopes: list[Any], *args: Any, pair: _Pair) -> list[Any]:
@@ -225,7 +226,7 @@ def _pushed(primals: Any, tangents: Any, *, pair: _Pair) -> tuple[list[Any], lis
         own = jax.jvp(of, [held[i] for i in changing], [first[i] for i in changing])[1]
         total = [b if a is None else a + b for a, b in zip(total, own, strict=True)]
     return out, [
-        ad.Zero.from_primal_value(y) if t is None else t
+        ad.Zero(jax.typeof(y).to_tangent_aval()) if t is None else t
         for y, t in zip(out, total, strict=True)
     ]
 

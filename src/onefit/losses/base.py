@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
@@ -12,6 +11,7 @@ from jax.typing import DTypeLike
 from onefit.description import Description, setting
 from onefit.errors import invalid, unknown
 from onefit.losses.shapes import floats, squeezed
+from onefit.programs import Program
 from onefit.registry import Registry, snake_case
 from onefit.types import Array, ArrayLike, Config, Shape
 
@@ -152,8 +152,16 @@ class Loss(Description):
     A loss with a link has a setting `from_logits`.
     """
 
+    by_row: ClassVar[bool] = True
+    """Whether the loss of a row cannot depend on the rows beside it.
+
+    A class from outside the library says so itself.
+    """
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "by_row" not in vars(cls) and not cls.__module__.startswith("onefit."):
+            cls.by_row = False
         losses.add(cls)
 
     def __post_init__(self) -> None:
@@ -251,13 +259,13 @@ class Loss(Description):
         return jnp.asarray(y_true), jnp.asarray(y_pred)
 
 
-@jax.jit
+@Program
 def _cost(
     loss: Loss, y_true: Array, y_pred: Array, sample_weight: ArrayLike | None
 ) -> Array:
     return loss.cost(y_true, y_pred, sample_weight)
 
 
-@jax.jit
+@Program
 def _values(loss: Loss, y_true: Array, y_pred: Array) -> Array:
     return loss.call(*loss.pair(y_true, y_pred))

@@ -25,6 +25,7 @@ def load_model(
     filepath: str | os.PathLike,
     custom_objects: dict[str, Identifier] | None = None,
     compile: bool = True,
+    safe_mode: bool = True,
     limits: "Limits | None" = None,
 ) -> Model:  # or a TableModel; of nearly all files it is this
     """The model in a `.keras` or `.h5` file of onefit or Keras, ready to go on.
@@ -39,6 +40,8 @@ def load_model(
         custom_objects: Your own classes (subclasses of Layer, Loss and so on) and
             functions, by the names that the file has.
         compile: Whether to take up what `compile` said and the optimizer's state.
+        safe_mode: Accepted for Keras' scripts. Code in a file is never run, so False
+            is as safe as True, and a Lambda of Python code is refused by both.
         limits: How much the file may ask for, if it is more than the usual.
 
     Raises:
@@ -58,6 +61,7 @@ def load_model(
     """
     from onefit.files import archive, keras
 
+    del safe_mode
     for member in OPENERS.keys() & archive.listed(filepath):
         opener = importlib.import_module(OPENERS[member])
         return cast(Model, opener.load(filepath, limits))

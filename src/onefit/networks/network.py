@@ -1,7 +1,6 @@
 """Network: what is computed, its weights, what goes in and what comes out."""
 
-import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
 import jax
@@ -10,7 +9,8 @@ import numpy as np
 from onefit import config
 from onefit.config import DTypePolicy
 from onefit.errors import invalid, mistyped, unknown
-from onefit.layers.base import Layer
+from onefit.layers.base import Layer, as_rows, first_row
+from onefit.layers.core import InputLayer
 from onefit.layers.face import as_shape, dtype_name, no_quantizing
 from onefit.layers.passing import current, making
 from onefit.layers.symbolic import Tensor, is_symbolic
@@ -21,6 +21,7 @@ from onefit.networks.functional import (
     Tensors,
     by_name,
     graph_of,
+    in_a_list,
     name_layers,
     several,
     unwrap_single,
@@ -34,6 +35,7 @@ from onefit.types import (
     ArrayLike,
     Config,
     Data,
+    Key,
     Mask,
     Shape,
     Shapes,
@@ -47,7 +49,7 @@ __all__ = ["FACES", "OWN_CLASSES", "Network"]
 OWN_CLASSES: dict[tuple[str, str], type["Network"]] = {}
 """The classes of networks that a program has written itself, by module and name."""
 
-FACES: dict[str, type["Network"]] = {}
+FACES: dict[str, Callable[..., "Network"]] = {}
 """The classes that people hold, by Keras' names for them in files.
 
 A model of inputs and outputs is "Functional", a list of layers is "Sequential". Copies
@@ -76,6 +78,7 @@ class Network:
             input that nothing needs; two layers of one name.
     """
 
+    _made_with: tuple[tuple[Any, ...], Config]
     whole: Architecture
     before: Before | None = None
 
@@ -127,8 +130,8 @@ class Network:
                 "give the layers that compute in another a dtype of their own",
             )
         if inputs is None and outputs is None and self.is_own():
-            self._body = Body(self, name or snake_case(type(self).__name__))
-            self.graph = chain((self._body,), self._body.name)
+            body = Body(self, name or snake_case(type(self).__name__))
+            self._body, self.graph = body, chain((body,), body.name)
             self.graph._named = name is not None
             self._hold()
             if not trainable:
@@ -277,12 +280,13 @@ class Network:
     def input_names(self) -> list[str]:
         """The names of the inputs: a dict's keys, or those of the Inputs."""
         seen = self._sight.names() if self._sight else ["x"]
-        return _names_of(self.input_nest) or seen
+        return self.input_nest.names() if self.input_nest else seen
 
     @property
     def output_names(self) -> list[str]:
         """The names of the outputs: a dict's keys, or those of the layers."""
-        return _names_of(self.output_nest) or [str(self.layers[-1].name)]
+        nest = self.output_nest
+        return nest.names() if nest else [str(self.layers[-1].name)]
 
     def known_nest(self, nest: Nest | None) -> Nest:
         """The arrangement of inputs or outputs, once their shapes are known."""
@@ -294,6 +298,15 @@ class Network:
                 "begin with Input((4,)), or write model.build((None, 4))",
             )
         return nest
+
+    def get_config(self) -> Config:
+        """What `from_config` makes such a network of."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """The network of a config, with fresh weights."""
+        raise NotImplementedError
 
     @property
     def name(self) -> str:
@@ -406,7 +419,7 @@ class Network:
         self.graph.store(value, self.graph.slot.state)
 
     def apply(
-        self, params: Tree, x: Tree, *, training: bool = False, key: Array | None = None
+        self, params: Tree, x: Tree, *, training: bool = False, key: Key | None = None
     ) -> Tree:
         """The output for these weights: a pure function of `params` and `x`.
 
@@ -432,6 +445,8 @@ class Network:
                 )
             return self._body(x, training=training, mask=mask, **options)
         run = current()
+        if run is None and not is_symbolic(x) and self._takes_one(x):
+            return first_row(self(as_rows(x), training=training, mask=mask, **options))
         looked = self.before is not None and run is None and not is_symbolic(x)
         if looked:
             x = self.numbers(x)
@@ -448,6 +463,12 @@ class Network:
         graph = self.graph if looked else self.whole  # building may have made it anew
         y = graph(x, training=training, mask=mask, **options)
         return self.output_nest.arrange(y) if self.output_nest else y
+
+    def _takes_one(self, x: Tree) -> bool:
+        """Whether this is one row without a batch, which its first layer knows."""
+        plain = (layer for layer in self.layers if not isinstance(layer, InputLayer))
+        first = next(plain, None)
+        return first is not None and first.takes_one(x)
 
     # Before the program --------------------------------------------------------------
 
@@ -482,6 +503,7 @@ class Network:
     def _take(self, x: Tree) -> Tree:
         """Inputs in any of Keras' arrangements as the graph has them."""
         names = self.input_names
+        x = in_a_list(x, names)
         if isinstance(x, dict):
             x = by_name(x, names, "x")
         if isinstance(x, list | tuple) and len(x) == len(names):
@@ -630,14 +652,3 @@ class Network:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {len(self.layers)} layers>"
-
-
-def _names_of(nest: Nest | None) -> list[str] | None:
-    """The names of inputs or outputs; a name that comes twice gets a number."""
-    if nest is None:
-        return None
-    names: list[str] = []
-    for name in nest.keys or [tensor.name for tensor in nest.tensors]:
-        free = (f"{name}_{i}" if i else name for i in itertools.count())
-        names.append(next(n for n in free if n not in names))
-    return names

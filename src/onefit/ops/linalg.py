@@ -1,4 +1,5 @@
 # ruff: noqa: PLE0605
+# pyright: reportUnsupportedDunderAll=false
 """`keras.ops.linalg`: decompositions, inverses and norms."""
 
 from collections.abc import Sequence

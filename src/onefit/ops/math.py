@@ -1,4 +1,5 @@
 # ruff: noqa: PLE0605
+# pyright: reportUnsupportedDunderAll=false
 """Fourier transforms, segments and special functions of `keras.ops`."""
 
 from typing import Any

@@ -1,4 +1,5 @@
 # ruff: noqa: PLE0605
+# pyright: reportUnsupportedDunderAll=false
 """`keras.ops.nn`: activations, convolutions, pooling and cross-entropies.
 
 Convolutions and pooling are those of the layers, with the kernel given.
@@ -617,8 +618,8 @@ def dot_product_attention(
         )
     groups = query.shape[2] // key.shape[2]
     key, value = (jnp.repeat(a, groups, axis=2) for a in (key, value))
-    scale = float(query.shape[-1]) ** -0.5 if scale is None else scale
-    scores = jnp.einsum("bqhd,bkhd->bhqk", query, key) * scale
+    factor = float(query.shape[-1]) ** -0.5 if scale is None else scale
+    scores = jnp.einsum("bqhd,bkhd->bhqk", query, key) * factor
     scores = scores if bias is None else scores + bias
     scores = attn_logits_soft_cap * jnp.tanh(scores / attn_logits_soft_cap)
     least = jnp.finfo(scores.dtype).min

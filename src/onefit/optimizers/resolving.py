@@ -1,11 +1,18 @@
 """What names and configs of optimizers mean."""
 
+from typing import overload
+
 from onefit.errors import mistyped
 from onefit.optimizers.base import Optimizer, optimizers
+from onefit.types import Config, Function
 
 __all__ = ["get"]
 
 
+@overload
+def get(identifier: None) -> None: ...
+@overload
+def get(identifier: str | Config | Function | Optimizer) -> Optimizer: ...
 def get(identifier: object) -> Optimizer | None:
     """The optimizer that a name, a config, a class or an object means.
 

@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from onefit.checks import whole
 from onefit.description import Description, number, setting
 from onefit.errors import invalid, mistyped
+from onefit.programs import Program
 from onefit.registry import Registry
 from onefit.types import Array, ArrayLike
 
@@ -59,7 +59,7 @@ class LearningRateSchedule(Description):
         return _rate(self, step)
 
 
-@jax.jit
+@Program
 def _rate(schedule: LearningRateSchedule, step: ArrayLike) -> Array:
     return jnp.asarray(schedule.rate(jnp.asarray(step, jnp.result_type(float))))
 

@@ -118,7 +118,7 @@ def find(model: Model, path: str) -> Place:
 
 
 def _settings(owner: Description | None) -> dict[str, Field]:
-    hidden = {"name", "own_dtype", "input_shape", "input_dim"}
+    hidden = {"name", "own_dtype", "input_shape", "input_dim", "batch_input_shape"}
     known = fields(owner) if owner is not None else ()
     return {f.name: f for f in known if f.name not in hidden}
 

@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -144,7 +144,7 @@ def fit(
             options = {"verbose": 0} | arguments | own
             job = build_job(copy, x, y, FitOptions.given("population.fit", **options))
         work += [(part, job) for part in _parts(job, at, memory)]
-    if hasattr(drop, "bind"):
+    if drop is not None and hasattr(drop, "bind"):
         drop = drop.bind(work[0][1].directions)
     trained: list[tuple[np.ndarray, Job, Trained]] = []
     show.groups(groups, places)
@@ -321,7 +321,12 @@ def _result(
     logs = np.concatenate([t.logs for _, _, t in trained])[order]
     where = {int(member): i for i, member in enumerate(np.sort(done))}
     groups = [
-        Group(job.model, t.params, t.state, np.array([where[int(i)] for i in at]))
+        Group(
+            cast("Model", job.model),
+            t.params,
+            t.state,
+            np.array([where[int(i)] for i in at]),
+        )
         for at, job, t in trained
     ]
     epochs = np.concatenate([t.epochs for _, _, t in trained])[order]

@@ -16,6 +16,7 @@ from onefit.data.batch import Batch, unpack_x_y_sample_weight
 from onefit.errors import invalid, unknown
 from onefit.losses.resolving import as_loss
 from onefit.metrics.base import Metric
+from onefit.networks.functional import in_a_list
 from onefit.networks.network import Network
 from onefit.optimizers import Optimizer
 from onefit.spellings import keras_keywords
@@ -39,6 +40,7 @@ class Compiled(Network):
         compile_settings: What else `compile` was given, None before.
         history: The History of the last fit.
         stop_training: A callback sets it to end the fit.
+        stepping: Where the last `train_on_batch` stopped, for the next to go on from.
         watched: Whether the guide looks at fits.
         checked: Whether it has looked at the design already.
     """
@@ -46,6 +48,7 @@ class Compiled(Network):
     _unseen = Network._unseen | {
         *("optimizer", "loss", "history", "stop_training", "run_eagerly"),
         *("watched", "checked", "compile_settings", "_loss_tracker", "_resolved"),
+        *("stepping", "_known_task"),
     }
 
     def _start(self) -> None:
@@ -59,6 +62,15 @@ class Compiled(Network):
         self.compile_settings: dict[str, Any] | None = None
         self._loss_tracker = metrics.Mean(name="loss")
         self._resolved: dict[tuple[str, int, int], Metric] = {}
+        self._forget_steps()
+
+    def _forget_steps(self) -> None:
+        self.stepping: Any = None  # a State, of a room above this file
+        self._known_task: tuple[Any, ...] = ()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy is made of: all but what is found anew."""
+        return vars(self) | {"stepping": None, "_known_task": ()}
 
     @property
     def optimizer_state(self) -> dict[str, Tree] | None:
@@ -115,7 +127,7 @@ class Compiled(Network):
                 "write optimizer='adam'",
             )
         rule, costs = optimizers.get(optimizer), each(loss, as_loss)
-        for one in flat(list(costs.values()) if isinstance(costs, dict) else costs):
+        for one in flat(costs):
             if one is not None and one.reduction == "none":
                 raise invalid(
                     "compile",
@@ -179,6 +191,7 @@ class Compiled(Network):
             y_pred = self(x, training=True)
             loss = self.compute_loss(x, y, y_pred, weight, training=True)
         variables = self.trainable_variables
+        assert self.optimizer is not None  # as compute_loss has asked
         self.optimizer.apply(tape.gradient(loss, variables), variables)
         self._loss_tracker.update_state(loss, jax.tree.leaves(x)[0].shape[0])
         return self.compute_metrics(x, y, y_pred, weight)
@@ -324,8 +337,21 @@ class Compiled(Network):
         yield from zip(values, each_of(y), outputs, each_of(sample_weight), strict=True)
 
     def task(self, batch: Batch) -> Task:
-        """What is trained, for rows of these shapes."""
-        return build_task(self, batch)
+        """What is trained, for rows of these shapes; the same as long as it is."""
+        layers = self.graph.plain_layers()
+        if any(layer.in_keras_style for layer in layers):  # anything may have changed
+            return build_task(self, batch)
+        made_of = [self.graph, self.optimizer, self.loss, self.compile_settings]
+        found = (
+            list(map(id, made_of)),
+            self.output_names,
+            [layer.trainable for layer in layers],
+            jax.tree.map(lambda a: a.shape[1:], batch.x),
+            jax.tree.map(lambda a: a.shape[1:], batch.y),
+        )
+        if self._known_task[:1] != (found,):
+            self._known_task = found, build_task(self, batch), made_of
+        return self._known_task[1]
 
     def eagerly(self) -> contextlib.AbstractContextManager[object]:
         """Operation by operation, where `run_eagerly` asks for it."""
@@ -374,7 +400,7 @@ def build_task(model: Compiled, batch: Batch) -> Task:
             metrics.resolve,
             loss=losses_[i],
             output_shape=outputs[i],
-            target_shape=np.shape(targets[i]),
+            target_shape=(None, *np.shape(targets[i])[1:]),
         )
         heads.append(
             Head(
@@ -413,14 +439,12 @@ def flat(value: Identifiers) -> Iterable[Identifier]:
 def each(
     value: Identifiers, convert: Callable[[Identifier], T]
 ) -> T | list[T] | dict[str, T]:
-    """What one thing, or each of several, converts to."""
+    """What one thing, or each of several in lists and dicts, converts to."""
     if isinstance(value, dict) and "class_name" not in value:
-        return {k: convert(v) for k, v in value.items()}
-    return (
-        [convert(v) for v in value]
-        if isinstance(value, list | tuple)
-        else convert(value)
-    )
+        return {k: each(v, convert) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [each(v, convert) for v in value]
+    return convert(value)
 
 
 def check_metric(identifier: Identifier) -> None:
@@ -434,6 +458,13 @@ def _spread(
     value: Identifiers, names: list[str], what: str, default: float | None = None
 ) -> list[Identifier]:
     """One value for each output, from one for all, a list, or a dict by name."""
+    found = _spread_out(in_a_list(value, names), names, what, default)
+    return [v[0] if isinstance(v, list | tuple) and len(v) == 1 else v for v in found]
+
+
+def _spread_out(
+    value: Identifiers, names: list[str], what: str, default: float | None
+) -> list[Identifier]:
     if isinstance(value, dict):
         for name in value:
             if name not in names:
@@ -448,8 +479,9 @@ def _spread(
 
 def _lists(value: Identifiers, names: list[str], what: str) -> list[list[Identifier]]:
     """The metrics of each output."""
+    value = in_a_list(value, names)
     if isinstance(value, dict):
-        return [list(flat(v)) for v in _spread(value, names, what)]
+        return [list(flat(v)) for v in _spread_out(value, names, what, None)]
     if len(names) == 1:
         return [list(flat(value))]
     listed = value if isinstance(value, list | tuple) else []

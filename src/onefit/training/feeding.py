@@ -48,13 +48,13 @@ class Chunk(NamedTuple):
 
     Attributes:
         data: The rows, checked and converted.
-        count: How many batches.
+        batches: How many batches.
         size: Rows in each.
         room: How many batches a chunk of them has room for.
     """
 
     data: Batch
-    count: int
+    batches: int
     size: int
     room: int
 
@@ -343,15 +343,15 @@ def tallied(
     """The losses and metrics of chunks, the state after them, and their rows."""
     tally, seen = compiled("start", False)(task, training=False), 0
     for chunk in chunks:
-        alone = chunk.count == 1
+        alone = chunk.batches == 1
         tally, state = compiled("count_all", False)(
             task,
             params,
             state,
             tally,
             chunk.data if alone else chunk.filled,
-            np.int32(chunk.count),
+            np.int32(chunk.batches),
             size=chunk.size,
         )
-        seen += chunk.count * chunk.size
+        seen += chunk.batches * chunk.size
     return compiled("results", False)(task, tally), state, seen

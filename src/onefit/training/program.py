@@ -14,7 +14,7 @@ from jax import lax
 
 from onefit.data.batch import Batch
 from onefit.training.rules import Rule
-from onefit.training.task import Task, Train
+from onefit.training.task import Task, Train, rates
 from onefit.types import Array, Scalar, Tree
 
 __all__ = [
@@ -26,9 +26,11 @@ __all__ = [
     "epoch",
     "evaluate",
     "finish",
+    "judge",
     "part",
     "results",
     "run",
+    "single",
     "start",
     "step",
 ]
@@ -241,13 +243,13 @@ def close(
     if validation is not None:
         seen = train
         if any(rule.averages for rule in rules):
-            average = task.optimizer.finish(train.optimizer, train.free)
+            average = task.finish(train, fixed)
             seen = train._replace(free=average)
         row = row + _validate(
             task, seen, fixed, validation, stretch.held, plan, validated
         )
     if len(row) < len(names):
-        row = [*row, train.optimizer["learning_rate"]]
+        row = [*row, *rates(train.optimizer)]
     logs, stops, kept = dict(zip(names, row, strict=True)), [], []
     for rule, memory in zip(rules, memories, strict=True):
         wish = jnp.asarray(False)
@@ -297,7 +299,7 @@ def finish(
     done: Scalar,
 ) -> tuple[Tree, Train]:
     """The weights a stretch ends with: at the fit's end the average or the best."""
-    kept = task.optimizer.finish(train.optimizer, train.free)
+    kept = task.finish(train, fixed)
     if kept is not train.free:
         kept = jax.tree.map(lambda a, w: jnp.where(done, a, w), kept, train.free)
     train = train._replace(free=kept)
@@ -307,6 +309,19 @@ def finish(
 
 
 # A batch of an evaluation, where the rows need not be on the device all at once.
+
+
+def judge(
+    task: Task, params: Tree, state: Tree, tally: Tree, batch: Batch, first: Scalar
+) -> tuple[Tree, Tree, Array]:
+    """The sums of an evaluation after a batch, the state, and the logs so far.
+
+    With the first batch the sums begin; what is given for them is not read.
+    """
+    begun = task.tally(False)
+    tally = jax.tree.map(lambda a, b: jnp.where(first, b, a), tally, begun)
+    tally, state = count(task, params, state, tally, batch)
+    return tally, state, _stacked(task.results(tally))
 
 
 def count(
@@ -344,6 +359,15 @@ def results(task: Task, tally: Tree) -> list[jax.Array]:
 
 # Part of an epoch: for long epochs, for callbacks that look at every batch, and for
 # train_on_batch.
+
+
+def single(
+    task: Task, params: Tree, train: Train, batch: Batch, seed: Scalar
+) -> tuple[Tree, Train, Array]:
+    """One step on one batch: the weights, what else changes, the logs."""
+    train, tally = step(task, train, params, task.tally(), batch, seed)
+    logs = _stacked(task.results(tally))
+    return task.unpack(params, train.free), train, logs
 
 
 def start(task: Task, *, training: bool = True) -> Tree:

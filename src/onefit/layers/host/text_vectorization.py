@@ -10,7 +10,7 @@ import numpy as np
 
 from onefit import config
 from onefit.checks import whole
-from onefit.description import setting
+from onefit.description import attribute, setting
 from onefit.errors import is_whole, mistyped, unknown
 from onefit.layers.host.base import encoded
 from onefit.layers.host.texts import as_texts
@@ -96,10 +96,10 @@ class TextVectorization(Lookup):
     """
 
     takes_text = True
-    mask_token: ClassVar[str] = ""
-    oov_token: ClassVar[str] = "[UNK]"
-    num_oov_indices: ClassVar[int] = 1
-    invert: ClassVar[bool] = False
+    mask_token: str = attribute("")
+    oov_token: str = attribute("[UNK]")
+    num_oov_indices: int = attribute(1)
+    invert: bool = attribute(False)
 
     standardize: Any = setting(
         default="lower_and_strip_punctuation", check=_named(*CLEANING)

@@ -84,7 +84,7 @@ class Variable(variables.Variable, metaclass=_AnyVariable):
         super().assign(convert_to_tensor(value))
         return self
 
-    def assign_add(
+    def assign_add(  # pyright: ignore[reportIncompatibleMethodOverride] - its name
         self,
         delta: Any,
         use_locking: bool = False,
@@ -94,7 +94,7 @@ class Variable(variables.Variable, metaclass=_AnyVariable):
         """Adds to the value."""
         return self.assign(self.value + convert_to_tensor(delta))
 
-    def assign_sub(
+    def assign_sub(  # pyright: ignore[reportIncompatibleMethodOverride] - its name
         self,
         delta: Any,
         use_locking: bool = False,

@@ -39,6 +39,7 @@ def test_robust_scaling_is_by_quartiles_and_below_its_limit():
     ("column", "scale"),
     [
         ([0, 0, 0, 0, 0, 0, 0, 8], 2 / 8),  # the quartiles are equal
+        ([0] * 20 + [4, 5, 9999], 2 / 5),
         ([7, 7, 7, 7], 0.0),  # constant
         ([1, 2], 1 / 0.5),
         ([4], 0.0),

@@ -91,9 +91,10 @@ class Measuring(Layer, abstract=True):
 class RobustScaling(SameShape, Measuring):
     """Scales by quartiles, then bends what is far out: z = s·(x - m), a smooth clip.
 
-    m is the median of a feature, s = 1 / (q₇₅ - q₂₅) of its quartiles; where these are
-    equal s = 2 / (max - min), and 0 for a feature that is constant. Then
-    a = z / √(1 + (z / limit)²), which is between ± limit. `adapt` measures them.
+    m is the median of a feature, s = 1 / (q₇₅ - q₂₅) of its quartiles. Where these are
+    equal, s = 2 / (the median of |x - m| over what is not m), and 0 for a feature that
+    is constant. Then a = z / √(1 + (z / limit)²), which is between ± limit. `adapt`
+    measures them.
 
     Args:
         limit: What |a| stays below; None bends nothing.
@@ -109,7 +110,8 @@ class RobustScaling(SameShape, Measuring):
         Array([0.  , 0.95, 3.  ], dtype=float32)
 
     Source: Holzmüller, Grinsztajn and Steinwart 2024, "Better by default",
-    arXiv:2407.04491.
+    arXiv:2407.04491. There s = 2 / (max - min) where quartiles are equal, so that one
+    great value (99,999 of a gain that most people do not have) hides all others.
     """
 
     role = "other"
@@ -131,8 +133,11 @@ class RobustScaling(SameShape, Measuring):
         flat = x.reshape(-1, x.shape[-1])
         ranked = jnp.sort(flat, axis=0)
         low, middle, high = (_between(ranked, part) for part in (0.25, 0.5, 0.75))
-        whole_span = ranked[-1] - ranked[0]
-        span = jnp.where(high > low, high - low, whole_span / 2)
+        away = jnp.sort(jnp.abs(flat - middle), axis=0)
+        zeros = (away == 0).sum(axis=0)
+        half = jnp.minimum(zeros + (len(flat) - zeros) // 2, len(flat) - 1)
+        usual = jnp.take_along_axis(away, half[None], axis=0)[0]
+        span = jnp.where(high > low, high - low, usual / 2)
         scale = jnp.where(span > 0, 1 / jnp.where(span > 0, span, 1), 0.0)
         return params, {"center": middle, "scale": scale}
 

@@ -133,8 +133,8 @@ def fit(
     if folds is not None:
         every = [member | {"fold": k} for k in range(len(folds)) for member in every]
     show = Progress(len(every), arguments.get("epochs", 1), verbose)
-    x, y, _ = read_rows(model, x, y, None, "fit")  # converted once, for all groups
-    x = Ready(x)
+    given = read_rows(model, x, y, None, "fit")  # converted once, for all groups
+    x, y = Ready(given.x), given.y
     work = []  # all of it is checked before any of it is trained
     groups = _groups(places, every, splits)
     for at, changes in groups:

@@ -294,6 +294,13 @@ SPACE = {
 """What settings of RealMLP are drawn from, "tabarena-new" where they are numbers."""
 
 
+MANY, SIGMAS = 10_000, (0.1, 0.5, 1.0, 2.0)
+"""How fast the waves of RealMLP's numbers are, one value a member; from MANY rows on in
+the other order. Slow waves are best on few rows (diabetes, heart: 0.1), fast ones where
+rows are enough to tell fine steps (adult: 2.0), and all of them together beat each.
+"""
+
+
 class _Fit:
     """One fitting on its way.
 
@@ -332,7 +339,11 @@ class _Fit:
         values = goal.values[own]
         self.bounds = (-np.inf, np.inf)
         if goal.problem == "regression":
-            self.bounds = float(values.min()), float(values.max())
+            # A line goes on beyond the rows, though not for ever, nor below 0 where
+            # no target is: a price, a count.
+            least, most = float(values.min()), float(values.max())
+            low = least - (most - least)
+            self.bounds = max(low, 0.0) if least >= 0 else low, 2 * most - least
         self.members: list[Member] = []
         self.said: list[np.ndarray] = []
         self.seconds: dict[str, float] = {}
@@ -358,18 +369,20 @@ class _Fit:
     def networks(self, quality: str) -> None:
         """The networks that there is time for, one round after another."""
         rng = config.generator(self.seed)
-        self._round("linear", [{"seed": self.seed}], 0.15)
+        first: list[Config] = [{"seed": self.seed}]
+        self._round("linear", first, 0.15)
+        sigmas = SIGMAS if len(self.goal.values) < MANY else SIGMAS[::-1]
+        first = [{"seed": self.seed, "sigma": sigmas[0]}]
         if quality == "quick":
-            self._round("realmlp", [{"seed": self.seed}], 0.9)
+            self._round("realmlp", first, 0.9)
             return
         most = 4 if quality == "default" else 40
-        first = [{"seed": self.seed}]
         took = self._round("realmlp", first, 0.5 if quality == "default" else 0.2)
         if quality == "best" and took:
             self._round("tabm", first, 0.2)
-            self._round("mlp", first, 0.1)
+            self._round("mlp", [{"seed": self.seed}], 0.1)
         for i in range(1, most):
-            settings: Config = {"seed": self.seed + i}
+            settings: Config = {"seed": self.seed + i, "sigma": sigmas[i % len(sigmas)]}
             if quality == "best" and i > 3:
                 settings |= {name: draw(rng) for name, draw in SPACE.items()}
             if not took or self.clock.asked() or self.clock.left < 0.9 * took:

@@ -128,7 +128,8 @@ class Rows:
         y: Targets: class numbers, or numbers of mean 0 and deviation 1.
         w: Weights, or None.
         folds: The rows that each fold trains on, and those that it is validated on:
-            as many in each, so that one program can train them.
+            as many in each, so that one program can train them; a shorter fold has
+            some of its rows twice, or as often as it takes.
         scale: The mean and deviation of each fold's targets, (fold, 2).
     """
 
@@ -152,11 +153,11 @@ class Rows:
         n = len(goal.values)
         columns = [shape.columns(inputs) for inputs in prepared]
         x = {name: np.concatenate([c[name] for c in columns]) for name in columns[0]}
-        lengths = [min(len(fold[i]) for fold in folds) for i in range(2)]
+        lengths = [max(len(fold[i]) for fold in folds) for i in range(2)]
         even, scale = [], np.tile([0.0, 1.0], (len(folds), 1))
         for k, fold in enumerate(folds):
             parts = [
-                np.sort(rng.permutation(part)[:length]) + k * n
+                np.resize(rng.permutation(part), length) + k * n
                 for part, length in zip(fold, lengths, strict=True)
             ]
             even.append((parts[0], parts[1]))
@@ -276,9 +277,6 @@ def loss_of(problem: str) -> losses.Loss:
     return losses.MeanSquaredError()
 
 
-PATHS = {"rate": "learning_rate.initial_learning_rate", "weight_decay": "weight_decay"}
-
-
 def _varied(model: Any, every: Sequence[Config]) -> dict[str, list[Any]]:
     """Settings as a population knows them, by path."""
     varied: dict[str, list[Any]] = {}
@@ -289,6 +287,8 @@ def _varied(model: Any, every: Sequence[Config]) -> dict[str, list[Any]]:
             paths = [f"{n}.rate" for n in layers if n.startswith("dropout_")]
         elif name == "sigma":
             paths = [f"{n}.sigma" for n in layers if n.startswith("periodic")]
+        elif name == "rate":
+            paths = ["learning_rate.initial_learning_rate"]
         else:
             paths = [name]
         varied |= dict.fromkeys(paths, values)

@@ -27,6 +27,7 @@ class Quick:
     weights: list
     sizes: tuple
     temperature: float = 1.0
+    interrupted: bool = False
 
     def one(self, inputs, k):
         z = design(inputs, self.sizes) @ self.weights[k]

@@ -11,7 +11,10 @@ import re
 import sqlite3
 import sys
 import zipfile
+from datetime import date
+from decimal import Decimal
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -253,9 +256,33 @@ def test_tables_in_memory_are_tables_too(made):
     same(tables.read(made(RIGHT)), RIGHT)
 
 
+PANDAS = {
+    "periods": (
+        pd.period_range("2024", periods=2, freq="M"),
+        [DAY("2024-01-01"), DAY("2024-02-01")],
+    ),
+    "differences of times": (pd.to_timedelta([36, 12], "h"), [1.5, 0.5]),
+    "infinite": ([np.inf, 1.0], [NAN, 1.0]),
+    "nullable": (pd.array([None, 1], dtype="Int64"), [NAN, 1]),
+    "lists": ([[1, 2], [3]], ["[1, 2]", "[3]"]),
+    "decimals": ([Decimal("1.5"), None], [1.5, NAN]),
+    "days": ([date(2024, 1, 31), None], [DAY("2024-01-31"), None]),
+}
+
+
+@pytest.mark.parametrize("kind", PANDAS)
+def test_types_of_pandas_become_numbers_dates_and_words(kind):
+    given, values = PANDAS[kind]
+    same(tables.read(pd.DataFrame({"x": given})), {"x": values})
+
+
 def test_an_object_that_is_no_table_is_refused(tmp_path):
     with pytest.raises(TypeError, match="received the int; expected a path, a Data"):
         tables.read(3)
+    with pytest.raises(ValueError, match="no columns"):
+        tables.read(pd.DataFrame())
+    with pytest.raises(ValueError, match="column 'x': received complex numbers"):
+        tables.read({"x": [1j, 2.0]})
     with pytest.raises(ValueError, match="no such file"):
         tables.read(tmp_path / "none.csv")
     with pytest.raises(

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 import textwrap
 import time
@@ -101,9 +102,9 @@ def _shown(begin: float) -> Callable[[str, float | None], None]:
         line = f"  {time.perf_counter() - begin:5.1f} s{done}  {what}"
         if sys.stdout.isatty():
             print(f"\r\033[K{line[:100]}", end="", flush=True)
-        elif what != last:
+        elif (stage := re.split("[,;]", what)[0]) != last:
             print(line, flush=True)
-        last = what
+            last = stage
 
     return show
 
@@ -133,5 +134,7 @@ def _told(model: "TableModel", seconds: float) -> None:
     shown = "   ".join(f"{name} {v:.4g}" for name, v in facts["scores"].items())
     print()
     _said(f"the ensemble: {shown}")
+    if facts["interrupted"]:
+        _said("Stopped by Ctrl-C: this is the best so far.")
     for sentence in verdict(model):
         _said(sentence)

@@ -3,8 +3,10 @@
 All of it is of rows that the networks were not trained on.
 """
 
+import contextlib
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,11 +66,13 @@ def facts_of(
     y, p, w = goal.values[at], said[at], weights_of(goal)[at]
     facts = {
         **told,
+        "versions": _versions(),
         "problem": goal.problem,
         "rows": len(goal.values),
         "scored_rows": len(at),
         "folds": len(folds),
         "metric": fitted.metric,
+        "interrupted": fitted.interrupted,
         "leaderboard": fitted.leaderboard,
         "scores": {
             name: metric.score(y, p, w)
@@ -91,6 +95,15 @@ def facts_of(
             "width": float((upper - lower).mean()),
         }
     return facts
+
+
+def _versions() -> dict[str, str]:
+    """What the model was made with, of what is installed as a package."""
+    found = {}
+    for name in ("onefit", "jax", "numpy", "pandas"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def _confusion(y: np.ndarray, p: np.ndarray) -> np.ndarray:

@@ -14,9 +14,11 @@ from onefit.tables.facts import facts_of
 from onefit.tables.file import read as read_file
 from onefit.tables.file import save
 from onefit.tables.fitting import Fitted, fitted
+from onefit.tables.framing import CHUNK
 from onefit.tables.inputs import Goal, Inputs
+from onefit.tables.options import Options, Said
 from onefit.tables.preparation import Cells, Preparation
-from onefit.tables.reading import CHUNK, Options, Said, called, parts, read
+from onefit.tables.reading import called, parts, read
 from onefit.tables.report import write
 from onefit.tables.roles import INPUTS, Column, column_named, columns_of, leaks
 from onefit.tables.scores import METRICS

@@ -49,10 +49,7 @@ def _plain(value: Any) -> Any:
 
 def facts(model: "TableModel") -> dict[str, Any]:
     """All that the report tells, by name."""
-    from onefit import __version__
-
     return {
-        "onefit": __version__,
         "target": model.target.state(),
         "columns": [column.state() for column in model.columns],
         "notes": model.notes,
@@ -303,6 +300,6 @@ def _use(model: "TableModel") -> Iterable[str]:
         "<pre>import onefit\nmodel = onefit.load_model(MODEL)\n"
         'model.predict("rows.csv")</pre>'
     )
-    from onefit import __version__
-
-    yield f"<p>onefit {__version__}, seed {model.facts['seed']}.</p>"
+    told = model.facts
+    made = ", ".join(f"{name} {version}" for name, version in told["versions"].items())
+    yield f"<p>Made with {_safe(made)}; seed {told['seed']}.</p>"

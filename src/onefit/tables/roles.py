@@ -50,7 +50,7 @@ FEW = 20
 LONG = 4
 """So many words in a cell, on average, are a text."""
 
-SHOWN = 10_000
+SHOWN = 2000
 """Rows that are looked at to find a leak."""
 
 

@@ -119,7 +119,13 @@ def words(column: "pd.Series", missing: Iterable[str] = MISSING) -> Words:
     """A column as words: 3.0 and 3 and ' 3' are '3'; what is missing has code -1."""
     import pandas as pd
 
-    codes, values = pd.factorize(column)
+    try:
+        codes, values = pd.factorize(column)
+    except TypeError:  # lists and dicts, which are told apart by how they are written
+        told = column.map(
+            lambda cell: str(cell) if isinstance(cell, list | dict | set) else cell
+        )
+        codes, values = pd.factorize(told)
     names = [_word(value) for value in values]
     known, again = {}, np.empty(len(names) + 1, np.int64)
     for i, name in enumerate(names):

@@ -80,6 +80,10 @@ MANY_COLUMNS = 0.3
 """The share of columns that differ so much, where not all of them do: rows that were
 not scaled beside rows that were have some columns larger and others smaller."""
 
+BRIGHT = 128.0
+"""Positive numbers up to 255 that go beyond this, or are whole, are pixels; coordinates
+near 40 are not."""
+
 CHANNELS = 16
 """More than this are no channels of pictures but rows or columns of pixels."""
 
@@ -139,13 +143,21 @@ def _holes(array: np.ndarray | None, place: str, name: str) -> Findings:
     bad = np.argwhere(~np.isfinite(host))
     if not len(bad):
         return
+    fix = f"drop those rows, or fill them: np.nan_to_num({name})"
+    if name == "x" and host.ndim == 2:
+        empty = np.flatnonzero(~np.isfinite(host).any(axis=0))
+        fix = (
+            f"leave out what has no number in any row: np.delete(x, {empty.tolist()}, "
+            "axis=1)"
+            if len(empty)
+            else "drop those rows: good = np.isfinite(x).all(axis=1); x, y = x[good], "
+            "y[good]"
+        )
     at = f"row {bad[0][0]}" + "".join(f", column {i}" for i in bad[0][1:])
     yield not_finite(
         f"{len(bad)} of {host.size} numbers in {place} are NaN or infinite; the first "
         f"is at {at}",
-        "drop those rows: good = np.isfinite(x).all(axis=1); x, y = x[good], y[good]"
-        if name == "x" and host.ndim == 2
-        else f"drop those rows, or fill them: np.nan_to_num({name})",
+        fix,
     )
 
 
@@ -230,7 +242,8 @@ def _why_large(call: Call, size: float, flat: bool, plain: bool) -> str:
 
 def _scaling(x: np.ndarray) -> str:
     image = x.ndim > 2 or x.shape[-1] > COLUMNS
-    if image and float(x.min()) >= 0 and float(x.max()) <= 255:
+    pixels = image and float(x.min()) >= 0 and float(x.max()) <= 255
+    if pixels and (float(x.max()) > BRIGHT or bool((x == np.rint(x)).all())):
         return "write x = x / 255, or begin the model with Rescaling(1 / 255)"
     return (
         "write x = (x - x.mean(axis=0)) / x.std(axis=0), or begin the model with "

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 
+from onefit import initializers
+from onefit.description import fields
 from onefit.guide.finding import Finding, Severity
 from onefit.guide.probe import ZEROING, Probe, Responses, WeightSizes
 from onefit.guide.rules.neighbours import underfitting, unrelated
@@ -55,11 +57,13 @@ def _dead(run: Run, layer: Responses, dead: np.ndarray, severity: Severity) -> F
         (one for one in run.probes[0].layers if one.layer == layer.layer), layer
     )
     before = (begun.zero[dead] == 1).mean() > 0.5
-    fix = (
-        "default initial weights and biases"
-        if before
-        else f"a smaller learning rate than {run.rates}"
+    own = next(
+        (one for _, one in run.evidence.graph.calls() if one.name == layer.layer), None
     )
+    set_otherwise = own is not None and not all(_usual_start(own, n) for n in STARTS)
+    fix = f"a smaller learning rate than {run.rates}"
+    if before:
+        fix = "inputs of both signs" if not set_otherwise else "default initial weights"
     return Finding(
         "dead-units",
         severity,
@@ -72,6 +76,18 @@ def _dead(run: Run, layer: Responses, dead: np.ndarray, severity: Severity) -> F
         "whose slope is never 0",
         {"share of rows answered with 0, by unit": np.sort(layer.zero)[::-1]},
     )
+
+
+STARTS = ("kernel_initializer", "bias_initializer")
+
+
+def _usual_start(layer: Layer, name: str) -> bool:
+    """Whether a layer has the initializer that it has when nobody gives one."""
+    own = getattr(layer, name, None)
+    usual = next((f for f in fields(layer) if f.name == name), None)
+    if own is None or usual is None:
+        return True
+    return type(own) is type(initializers.get(usual.default))
 
 
 def saturated_units(run: Run) -> Findings:

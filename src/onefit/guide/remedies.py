@@ -738,7 +738,7 @@ REMEDIES: dict[str, dict[str, Maker]] = {
     "rows-in-order": {"rows in an order of chance": shuffled},
     "inputs-not-scaled": SCALED,
     "constant-column": {"without that column": without_columns},
-    "not-a-number": {"rows without a number left out, or filled": whole_rows},
+    "not-a-number": {"rows without a number left out, or filled": whole_rows} | HEAD,
     "column-tells-target": {"without that column": without_columns},
     "labels-out-of-range": HEAD,
     "labels-unbalanced": WEIGHED,

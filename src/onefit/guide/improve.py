@@ -27,7 +27,6 @@ from onefit.guide.targets import kind_of
 from onefit.guide.writing import model_lines
 from onefit.training.callback import Callback
 from onefit.training.compiled import Compiled
-from onefit.training.history import Logs
 
 __all__ = ["Advice", "Trial", "improve"]
 
@@ -122,7 +121,7 @@ class _Deadline(Callback):
         super().__init__()
         self.until, self.struck = until, False
 
-    def on_stretch_end(self, epochs: range, logs: Logs) -> None:
+    def on_stretch_end(self, epochs: range, logs: Sequence[dict[str, float]]) -> None:
         """Looks at the clock between two calls of the program."""
         del epochs, logs
         if time.perf_counter() > self.until:

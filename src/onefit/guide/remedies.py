@@ -594,7 +594,9 @@ def _entered(program: Program, columns: int) -> Program:
         raise ValueError("the input of a graph is its own")
     made: Any = FACES["Sequential"]
     new = made([Input((columns,)), *(layer.replace() for layer in model.whole.layers)])
-    new.compile(model.optimizer.replace(), model.loss, **(model.compile_settings or {}))
+    new.compile(
+        program.case.optimizer.replace(), model.loss, **(model.compile_settings or {})
+    )
     return program.replace(model=new)
 
 
@@ -635,7 +637,7 @@ def channels_moved(program: Program, place: Place) -> Program:
     layers = [_set(layer, data_format="channels_last") for layer in model.whole.layers]
     fresh = made([Input(moved), *(layer.replace() for layer in layers)])
     fresh.compile(
-        model.optimizer.replace(), model.loss, **(model.compile_settings or {})
+        program.case.optimizer.replace(), model.loss, **(model.compile_settings or {})
     )
     return new.replace(model=fresh)
 

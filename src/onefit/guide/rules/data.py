@@ -358,9 +358,9 @@ def padding_counted(case: Case) -> Findings:
         y, t = head.y, head.targets
         if y is None or t is None or head.kind != "sparse" or not t.whole:
             continue
-        ids = np.asarray(y).reshape(np.shape(y)[:2]) if np.ndim(y) in (2, 3) else None
-        x = case.x[0]
-        if ids is None or (np.ndim(y) == 3 and np.shape(y)[2] != 1):
+        ids, x = np.asarray(y), case.x[0]
+        ids = ids[..., 0] if ids.ndim == 3 and ids.shape[2] == 1 else ids
+        if ids.ndim != 2:
             continue
         if (
             ids.shape[1] < 4

@@ -1,6 +1,7 @@
 """Rules that look at measured steps: what each layer answers and gets back."""
 
 from collections.abc import Iterator
+from typing import cast
 
 import jax
 import numpy as np
@@ -87,7 +88,7 @@ def _usual_start(layer: Layer, name: str) -> bool:
     usual = next((f for f in fields(layer) if f.name == name), None)
     if own is None or usual is None:
         return True
-    return type(own) is type(initializers.get(usual.default))
+    return type(own) is type(initializers.get(cast(str, usual.default)))
 
 
 def saturated_units(run: Run) -> Findings:

@@ -1,10 +1,19 @@
-"""What all tests share: the environment, and the names in examples."""
+"""What all tests share: environment, names in examples, an end to programs."""
 
+import gc
 import os
 import tempfile
 
+import jax
 import jaxtyping  # noqa: F401  # before onefit, whose shapes it then checks
 import pytest
+
+# Programs that other tests run, or that make numbers: no tests themselves.
+collect_ignore_glob = [
+    "tests/scripts/twins/*",
+    "tests/scripts/make_*.py",
+    "tests/oracle/make_*.py",
+]
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -23,3 +32,15 @@ def _names(doctest_namespace):
 
     doctest_namespace.update(np=np, jnp=jnp, onefit=onefit)
     np.set_printoptions(precision=4, suppress=True)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _programs_end():
+    """Frees what the tests of one file compiled.
+
+    A compiled program keeps some memory maps, of which a process may have 65,530. One
+    that runs thousands of tests would reach that, and crash as it compiles.
+    """
+    yield
+    jax.clear_caches()
+    gc.collect()

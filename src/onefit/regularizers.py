@@ -131,7 +131,7 @@ class L1L2(Regularizer):
     l2: float = number(default=0.0, minimum=0, below=math.inf, convert=_or(0.0))
 
     def penalty(self, x: Array) -> Array:
-        first = 0.0 if off(self.l1) else self.l1 * jnp.sum(_absolute(x))
+        first: Any = 0.0 if off(self.l1) else self.l1 * jnp.sum(_absolute(x))
         second = 0.0 if off(self.l2) else self.l2 * jnp.sum(x * x)
         return first + second
 

@@ -533,6 +533,9 @@ HANGING = """
 import os, signal, time
 import numpy as np, onefit
 
+# A process in the background is started with interrupts ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 def hanging():
     for _ in range(3):
         yield np.ones((8, 2)), np.ones((8, 1))

@@ -40,4 +40,5 @@ def unpack_x_y_sample_weight(data: Tree) -> tuple[Tree, Tree, Tree]:
             f"{len(data)} values",
             "x, (x, y) or (x, y, sample_weight)",
         )
-    return (*data, *(None,) * (3 - len(data)))
+    x, y, weight = (*data, *(None,) * (3 - len(data)))
+    return x, y, weight

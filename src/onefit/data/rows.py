@@ -9,7 +9,7 @@ import numpy as np
 from onefit import config
 from onefit.data.batch import Batch
 from onefit.errors import OnefitWarning, invalid, mistyped
-from onefit.networks.functional import by_name, several
+from onefit.networks.functional import by_name, in_a_list, several
 from onefit.types import Array, Data, Tree
 
 __all__ = [
@@ -243,6 +243,7 @@ def as_batch(
 
 def as_nest(value: Data, where: str, names: Sequence[str]) -> Tree:
     """The array of one input, or a tuple of those of several, in their order."""
+    value = in_a_list(value, names)
     if isinstance(value, dict):
         value = by_name(value, names, where)
         value = value if len(names) > 1 else value[0]

@@ -59,7 +59,7 @@ class Circle(Loss):
     def mask(self, y_true: Array, y_pred: Array) -> Array | None:
         y, _ = self.pair(y_true, y_pred)
         positive, negative = self._pairs(y, y)
-        return positive.any(axis=1) & negative.any(axis=1)
+        return jnp.any(positive, axis=1) & jnp.any(negative, axis=1)
 
     def against(self, y: Array, a: Array, ref_y: Array, ref_a: Array) -> Array:
         """The loss of each row, with pairs taken from other rows than its own."""

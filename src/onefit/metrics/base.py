@@ -13,6 +13,7 @@ from onefit.errors import invalid
 from onefit.programs import Program
 from onefit.registry import Registry, snake_case
 from onefit.slots import Slot
+from onefit.spellings import lacking
 from onefit.types import Array, ArrayLike, Shape, Tree
 from onefit.variables import Variable, view
 
@@ -147,14 +148,8 @@ class Metric(Description):
         """
         raise NotImplementedError
 
-    def update(
-        self,
-        state: MetricState,
-        y_true: Array,
-        y_pred: Array,
-        sample_weight: ArrayLike | None = None,
-    ) -> MetricState:
-        """The state after this batch."""
+    def update(self, state: MetricState, *batch: Any, **named: Any) -> MetricState:
+        """The state after this batch: y_true, y_pred, sample_weight; or values."""
         raise NotImplementedError
 
     def compute(self, state: MetricState) -> Array:
@@ -206,7 +201,7 @@ class Metric(Description):
     @property
     def variables(self) -> list[Variable]:
         """The arrays of the state, by name also `metric.total`."""
-        views = self.__dict__.setdefault("_views", {})
+        views = vars(self).setdefault("_views", {})
         for name in self.state:
             if name not in views:
                 views[name] = view(
@@ -250,7 +245,7 @@ class Metric(Description):
             for variable in self.variables:
                 if variable.name == name:
                     return variable
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        raise lacking(self, name)
 
     def stateless_update_state(
         self, metric_variables: Sequence[ArrayLike], *batch: Any, **named: Any

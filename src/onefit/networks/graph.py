@@ -2,7 +2,7 @@
 """Graphs: layers and the order in which they are called, as one pure function."""
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -17,7 +17,7 @@ from onefit.layers.core import InputLayer
 from onefit.layers.face import HALVES
 from onefit.layers.tapping import Path, Tap
 from onefit.networks.architecture import Architecture
-from onefit.types import Array, Generator, Mask, Shapes, Tree, is_shape
+from onefit.types import Array, Config, Generator, Key, Mask, Shapes, Tree, is_shape
 
 __all__ = ["Graph", "Node", "as_graph", "chain", "with_parts"]
 
@@ -107,7 +107,7 @@ class Graph(Architecture):
         x: Tree,
         *,
         training: bool,
-        key: Array | None,
+        key: Key | None,
         mask: Mask = None,
         tap: Tap | None = None,
         path: Path = (),
@@ -186,7 +186,7 @@ class Graph(Architecture):
         for number, node in enumerate(self.nodes):
             value = jax.tree.map(at, node.sources)
             y = call(node, number, value, jax.tree.map(at, node.mask))
-            values.extend(jax.tree.leaves(y, is_leaf=is_shape))
+            values.extend(jax.tree.leaves(y, is_leaf=_is_value))
         return jax.tree.map(at, self.outputs)
 
     def input_shapes(self, input_shape: Shapes) -> list[Shapes]:
@@ -271,9 +271,7 @@ class Graph(Architecture):
             shape,
         )
 
-    def _fit(
-        self, input_shape: Shapes, options: Iterable[tuple[str, object]] = ()
-    ) -> Shapes:
+    def _fit(self, input_shape: Shapes, options: Config | None = None) -> Shapes:
         shape = super()._fit(input_shape, options)
         self.entrance = self.entrance or input_shape
         return shape
@@ -331,6 +329,11 @@ def chain(layers: tuple[Layer, ...], name: str) -> Graph:
     """The graph of layers called one after another."""
     nodes = tuple(Node(i, i) for i in range(len(layers)))
     return Graph(layers=layers, nodes=nodes, outputs=len(layers), name=name)
+
+
+def _is_value(value: Any) -> bool:
+    """Whether this is what flows from an output; an optional input gives None."""
+    return value is None or is_shape(value)
 
 
 def _flows(value: Tree, mask: Mask) -> Tree:

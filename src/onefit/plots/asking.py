@@ -83,7 +83,7 @@ class Answers(NamedTuple):
         return (self.values[:, 0] > limit).astype(int)
 
     @property
-    def count(self) -> int:
+    def class_count(self) -> int:
         """How many classes there are."""
         return max(2, self.values.shape[1])
 

@@ -54,7 +54,7 @@ def prepare() -> None:
         )
     default = os.path.join("~", ".cache", "onefit", "programs")
     folder = os.environ.get("ONEFIT_CACHE", default)
-    if folder == "off" or jax.config.jax_compilation_cache_dir is not None:
+    if folder == "off" or jax.config.values["jax_compilation_cache_dir"] is not None:
         return
     folder = os.path.expanduser(folder)
     try:

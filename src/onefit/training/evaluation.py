@@ -220,13 +220,13 @@ def _evaluated_stream(
     def chunks() -> Iterator["Chunk"]:
         number = 0
         for part in feed.chunks():
-            numbers = range(number, number + part.count)
+            numbers = range(number, number + part.batches)
             for i in numbers:
                 told.begin(i)
             yield part
             for i in numbers:
                 told.end(i)
-            number += part.count
+            number += part.batches
 
     slot = model.graph.slot
     values, state, n = tallied(task, slot.params, slot.state, chunks())
@@ -371,7 +371,7 @@ def _predicted_stream(
         _ready(model, x)
         forward = forward or _forward_of(model)
         yield from _predicted(model, forward, x, part.size, hooks, number)
-        number += part.count
+        number += part.batches
     feed.close()
     _warn_if_short(feed, "predict")
     if not number:

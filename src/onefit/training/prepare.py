@@ -19,7 +19,7 @@ from onefit.training.own_steps import has_own_steps, own_task
 from onefit.training.progress import ProgbarLogger
 from onefit.training.rules import Rule
 from onefit.training.targets import fit_targets
-from onefit.training.task import Head, Task
+from onefit.training.task import Head, Task, rated
 from onefit.types import Array, Data, Shape, Tree, is_shape
 
 __all__ = [
@@ -96,8 +96,8 @@ def build_job(model: Compiled, x: Data, y: Data, options: FitOptions) -> Job:
     hosts, bound = _hosts_and_rules(listed, directions)
     rules = [c for c in listed if isinstance(c, Rule)]
     if any(rule.logs_learning_rate for rule in rules):
-        names.append("learning_rate")
-        if not model.optimizer.constant_rate:
+        names += rated(task.optimizer)
+        if not all(one.constant_rate for one in rated(task.optimizer).values()):
             raise invalid(
                 "ReduceLROnPlateau",
                 "an optimizer whose learning rate is a schedule",
@@ -222,12 +222,12 @@ def read_rows(
 
 def as_columns(model: Network, x: Tree) -> Tree:
     """The inputs; single numbers (n,) as columns (n, 1) where those are wanted."""
-    shapes = [shape for _, shape in model.entries]
-    if None in shapes:
+    shapes = [shape for _, shape in model.entries if shape is not None]
+    if len(shapes) < len(model.entries):
         return x
 
     def column(a: Array, shape: Shape) -> Array:
-        short = len(shape) == a.ndim + 1 and shape[-1] == 1
+        short = a is not None and len(shape) == a.ndim + 1 and shape[-1] == 1
         return a[..., None] if short else a
 
     if len(shapes) == 1:

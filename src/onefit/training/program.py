@@ -14,7 +14,7 @@ from jax import lax
 
 from onefit.data.batch import Batch
 from onefit.training.rules import Rule
-from onefit.training.task import Task, Train
+from onefit.training.task import Task, Train, rates
 from onefit.types import Array, Scalar, Tree
 
 __all__ = [
@@ -292,11 +292,11 @@ def close(
     if validation is not None:
         seen = train
         if any(rule.averages for rule in rules):
-            average = task.optimizer.finish(train.optimizer, train.free)
+            average = task.finish(train, fixed)
             seen = train._replace(free=average)
         row = row + _validate(task, seen, fixed, validation, stretch, plan, validated)
     if len(row) < len(names):
-        row = [*row, train.optimizer["learning_rate"]]
+        row = [*row, *rates(train.optimizer)]
     logs, stops, kept = dict(zip(names, row, strict=True)), [], []
     for rule, memory in zip(rules, memories, strict=True):
         wish = jnp.asarray(False)
@@ -347,7 +347,7 @@ def finish(
     done: Scalar,
 ) -> tuple[Tree, Train]:
     """The weights a stretch ends with: at the fit's end the average or the best."""
-    kept = task.optimizer.finish(train.optimizer, train.free)
+    kept = task.finish(train, fixed)
     if kept is not train.free:
         kept = jax.tree.map(lambda a, w: jnp.where(done, a, w), kept, train.free)
     train = train._replace(free=kept)

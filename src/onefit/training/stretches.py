@@ -209,14 +209,14 @@ class Piece(NamedTuple):
 
     Attributes:
         data, order: The rows that they are in, and their order, None as they lie.
-        first, count: Which batches of them.
+        first, batches: The first of them, and how many.
         size: Rows in each.
     """
 
     data: Batch
     order: Array | None
     first: int
-    count: int
+    batches: int
     size: int
 
 
@@ -285,10 +285,10 @@ class InFeed:
         del epoch
         for chunk in self.feed.chunks(part.idle, part.asked, self.most):
             # Chunks of one size make one program; odd batches come alone.
-            alone = chunk.count == 1 and chunk.size != self.feed.size
+            alone = chunk.batches == 1 and chunk.size != self.feed.size
             data = chunk.data if alone else chunk.filled
             part.settle()
-            yield Piece(data, None, 0, chunk.count, chunk.size)
+            yield Piece(data, None, 0, chunk.batches, chunk.size)
 
 
 class Part:
@@ -353,13 +353,13 @@ class Part:
                 piece.data,
                 piece.order,
                 np.int32(piece.first),
-                np.int32(piece.count),
+                np.int32(piece.batches),
                 inputs.seed,
                 inputs.rows,
                 size=piece.size,
                 batch=piece.size if piece.order is None else plan.batch,
             )
-            self._running, self._count = True, piece.count
+            self._running, self._count = True, piece.batches
         self.settle()
         if self.interrupt.asked or not self._at:
             stop = np.zeros(len(job.rules), bool)
@@ -415,7 +415,7 @@ class Part:
             return [np.float32(np.nan)] * wanted
         task, train, params = state.task, state.train, state.params
         if any(rule.averages for rule in job.rules):
-            average = task.optimizer.finish(train.optimizer, train.free)
+            average = task.finish(train, params)
             params = task.unpack(params, average)
         return tallied(task, params, train.state, job.held.chunks(ended=self.asked))[0]
 

@@ -16,7 +16,7 @@ from onefit.layers.tapping import Path, Places, Tap
 from onefit.networks.graph import Graph
 from onefit.programs import Program
 from onefit.training.task import Gradients, Task
-from onefit.types import Array, ArrayLike, Function, Params, State, Tree
+from onefit.types import Array, ArrayLike, Function, Params, Scalar, State, Tree
 
 __all__ = ["Parts", "ZTap", "cast", "parts", "run"]
 
@@ -141,8 +141,8 @@ def run(
     params: Tree,
     state: Tree,
     batch: Batch,
-    seed: Array,
-    iterations: Array,
+    seed: Scalar,
+    iterations: Scalar,
     *,
     training: bool,
 ) -> Gradients:

@@ -47,7 +47,7 @@ def _update(
         slopes = jax.tree.map(lambda s, g: (s + g) / every, before, slopes)
     decayed = optimizer._decayed(task.pack(params), new["learning_rate"])
     after = task.graph.constrain(moved)
-    return moved, after, new, optimizer._clipped(slopes), decayed
+    return moved, after, new, optimizer._clip_gradients(slopes), decayed
 
 
 Slots: TypeAlias = dict[str, np.ndarray | dict[str, np.ndarray]]

@@ -16,7 +16,7 @@ from onefit.layers.tapping import Places
 from onefit.networks.graph import Graph
 from onefit.programs import Program
 from onefit.training.task import Gradients, Task
-from onefit.types import Array, Tree
+from onefit.types import Array, Scalar, Tree
 
 if TYPE_CHECKING:
     from onefit.guide.trace import Trace
@@ -136,8 +136,8 @@ def _differences(
     zeros: Places,
     state: Tree,
     batch: Batch,
-    seed: Array,
-    iterations: Array,
+    seed: Scalar,
+    iterations: Scalar,
     at: Array,
     *,
     training: bool,

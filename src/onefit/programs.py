@@ -64,7 +64,7 @@ class _Kept:
         with self.lock:
             form.compiled += compiled
             self.ours += compiled
-            forms = sorted(list(self.forms.items()), key=lambda item: item[1].used)
+            forms = sorted(self.forms.items(), key=lambda item: item[1].used)
             held = sum(each.compiled for _, each in forms)
             for key, each in forms[:-1]:
                 if held <= BUDGET:

@@ -212,6 +212,11 @@ class Graph(Architecture):
         self.thread(input_shape, call)
         return total
 
+    @functools.cached_property
+    def row_cost(self) -> int:
+        """`multiplications`, for inputs of the shape that it was built for."""
+        return self.multiplications(self.slot.input_shape)
+
     def before(self, link: str, output: int = 0) -> "Graph | None":
         """The graph in which a layer stops before its activation, if it can.
 

@@ -49,7 +49,7 @@ class Rule(Description):
     StopBelow(loss=0.2)
     """
 
-    monitor: ClassVar[str] = "loss"
+    monitor = "loss"  # not annotated: a setting of some
     logs_learning_rate: ClassVar[bool] = False
     """Whether the rule adds the learning rate to the logs, as Keras' rule does."""
     averages: ClassVar[bool] = False
@@ -146,7 +146,7 @@ class EarlyStopping(_Monitor):
     Source: Keras' callback of this name.
     """
 
-    monitor: str = setting(default="val_loss")  # type: ignore[misc]
+    monitor: str = setting(default="val_loss")
     min_delta: float = number(default=0, minimum=0)
     patience: int = number(default=0, minimum=0)
     verbose: int = setting(default=0, identity=False)
@@ -229,7 +229,7 @@ class ReduceLROnPlateau(_Monitor):
     Source: Keras' callback of this name.
     """
 
-    monitor: str = setting(default="val_loss")  # type: ignore[misc]
+    monitor: str = setting(default="val_loss")
     factor: float = number(default=0.1, minimum=0, below=1)
     patience: int = number(default=10, minimum=0)
     verbose: int = setting(default=0, identity=False)

@@ -18,6 +18,7 @@ from jax.core import Tracer
 from onefit import config
 from onefit.description import Description, off
 from onefit.errors import invalid, mistyped
+from onefit.programs import Program
 from onefit.registry import Registry
 from onefit.types import Array, ArrayLike, Function, Scalar
 
@@ -143,7 +144,7 @@ def _activation(
             return formula(_floats(x), *args, **settings)
 
         names = list(inspect.signature(formula).parameters)
-        compiled = jax.jit(on_floats, static_argnames=names[1:])
+        compiled = Program(on_floats)
 
         @states(**facts)
         @functools.wraps(formula)
@@ -154,7 +155,7 @@ def _activation(
             ):
                 return on_floats(x, *args, **settings)
             x = x if isinstance(x, jax.Array) else np.asarray(x)
-            return compiled(x, *args, **settings)
+            return compiled(x, **dict(zip(names[1:], args, strict=False)), **settings)
 
         activations.add(activation)
         return activation

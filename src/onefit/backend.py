@@ -33,7 +33,7 @@ from onefit.faces import own as _own
 from onefit.layers.merging import Dot
 from onefit.layers.symbolic import Tensor
 from onefit.types import Array, ArrayLike, Function, Shape
-from onefit.variables import Variable
+from onefit.variables import SCOPES, Variable
 
 # Keras 3 ------------------------------------------------------------------------------
 
@@ -544,9 +544,13 @@ def to_dense(tensor: ArrayLike) -> Any:
 
 @contextlib.contextmanager
 def name_scope(name: str) -> Iterator[None]:
-    """Names what is computed inside, in profiles."""
-    with jax.named_scope(name):
-        yield
+    """Names what is made and computed inside: the paths of variables, profiles."""
+    token = SCOPES.set((*SCOPES.get(), name))
+    try:
+        with jax.named_scope(name):
+            yield
+    finally:
+        SCOPES.reset(token)
 
 
 # Refused ------------------------------------------------------------------------------

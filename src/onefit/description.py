@@ -258,10 +258,7 @@ def _bind(
         TypeError: Too many by place, one given twice, or one that is missing.
     """
     where, known = cls.__name__, settings(cls)
-    named = {k: v for k, v in named.items() if k not in cls._indifferent}
     places = [field.keyword for field in fields(cls) if not field.kw_only]
-    if not known.keys() >= named.keys():
-        refuse_unknown(where, named, known)
     if len(args) > len(places):
         listed = f"at most {len(places)}: {', '.join(places)}" if places else "none"
         raise mistyped(
@@ -271,7 +268,9 @@ def _bind(
     for name in given.keys() & named.keys():
         received = f"{name} twice, by place and by name"
         raise mistyped(where, received, "each setting once", f"leave {name}= out")
-    given |= named
+    given = cls._today(given | named)
+    if not known.keys() >= given.keys():
+        refuse_unknown(where, given, known)
     for field in fields(cls):
         if given.setdefault(field.keyword, field.default) is REQUIRED:
             name = field.keyword
@@ -499,6 +498,11 @@ class Description(metaclass=DescriptionType):
         for name, value in _bind(type(self), args, kwargs).items():
             object.__setattr__(self, name, value)
         self.__post_init__()
+
+    @classmethod
+    def _today(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Settings by today's names, where Keras 2 had others for the same."""
+        return {k: v for k, v in given.items() if k not in cls._indifferent}
 
     def __post_init__(self) -> None:
         where = type(self).__name__

@@ -4,12 +4,12 @@
 import math
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from onefit.checks import one_of
 from onefit.description import Description, number, off, setting
 from onefit.errors import invalid
+from onefit.programs import Program
 from onefit.registry import Registry
 from onefit.types import Array, ArrayLike
 
@@ -57,7 +57,7 @@ class Regularizer(Description):
         return _penalty(self, jnp.asarray(x))
 
 
-@jax.jit
+@Program
 def _penalty(regularizer: Regularizer, x: Array) -> Array:
     return regularizer.penalty(x)
 

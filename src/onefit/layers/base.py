@@ -1,6 +1,5 @@
 """What every layer is: a description with pure functions, and a thin face over them."""
 
-import functools
 import inspect
 import math
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
@@ -17,6 +16,7 @@ from onefit.layers.arguments import shapes_of
 from onefit.layers.face import HALVES, Face, Weights, as_shape, dtype_name
 from onefit.layers.passing import current
 from onefit.layers.symbolic import Call, Tensor, is_symbolic, way_to
+from onefit.programs import Program
 from onefit.registry import Registry, computes_like, snake_case
 from onefit.slots import is_held, put
 from onefit.types import (
@@ -82,7 +82,7 @@ class Outcome(NamedTuple):
     mask: Any = None
 
 
-@functools.partial(jax.jit, static_argnames=("training", "options"))
+@Program
 def _apply(
     layer: "Layer",
     params: Params,
@@ -90,6 +90,7 @@ def _apply(
     x: Tree,
     mask: Mask,
     seed: Scalar,
+    *,
     training: bool,
     options: tuple[tuple[str, Any], ...],
 ):
@@ -136,6 +137,7 @@ class Layer(Face, Description):
     )
     input_shape: Any = setting(default=None, kw_only=True, identity=False)
     input_dim: int | None = setting(default=None, kw_only=True, identity=False)
+    batch_input_shape: Any = setting(default=None, kw_only=True, identity=False)
 
     _mutable: ClassVar[frozenset[str]] = frozenset({"name", "trainable"})
     _unseen = Description._unseen | {
@@ -154,6 +156,8 @@ class Layer(Face, Description):
     """Whether `apply` draws random numbers from its key while training."""
     on_host = False
     """Whether it works on texts and categories, before the program."""
+    trains_alone = False
+    """Whether a call outside a model, that does not say, is one of training."""
     always_random = False
     """Whether it draws some also when it does not train."""
     integers = False
@@ -171,7 +175,9 @@ class Layer(Face, Description):
 
     A class from outside the library that computes something of its own says so itself.
     """
-    stateful = False
+    learns_by_row: ClassVar[bool] = True
+    """Whether that holds while it trains, too, and what it draws for a row also."""
+    stateful = False  # not annotated, so that a layer can make it a setting
     """Whether a call goes on from the last one's state, also when not training."""
     call_options: ClassVar[frozenset[str]] = frozenset()
     """What `apply` takes beside x: found by its signature."""
@@ -211,7 +217,7 @@ class Layer(Face, Description):
         """The settings by Keras' names."""
         config = super().get_config()
         # Where Keras 2 let the first layer say the model's input: not the layer's own.
-        for name in ("input_shape", "input_dim"):
+        for name in ("input_shape", "input_dim", "batch_input_shape"):
             if config.get(name) is None or not self.in_keras_style:
                 config.pop(name, None)
         return config
@@ -399,7 +405,15 @@ class Layer(Face, Description):
     @property
     def told_shape(self) -> Shapes:
         """The input's shape, without the batch, if a setting gives it."""
+        told = self.batch_input_shape
+        if told is not None:
+            return tuple(told)[1:]
         return self.input_shape or (self.input_dim and (self.input_dim,))
+
+    @property
+    def told_batch(self) -> int | None:
+        """The rows of a batch, if a setting gives them."""
+        return self.batch_input_shape and self.batch_input_shape[0]
 
     # The face -----------------------------------------------------------------------
 
@@ -515,7 +529,9 @@ class Layer(Face, Description):
             return self._record(x, mask, options)
         if (run := current()) is not None:
             return run.call(self, x, mask, training, options)
-        x = jax.tree.map(self.as_input, x)
+        one = self.takes_one(x)
+        x = self.as_inputs(as_rows(x) if one else x)
+        training = self.trains_alone if training is None else training
         if not any(isinstance(a, Tracer) for a in jax.tree.leaves(x)):
             self.check_input(x)
         # A stateful layer has a state for each row, so for it the batch is known.
@@ -535,13 +551,13 @@ class Layer(Face, Description):
             x,
             _several(mask),
             seed,
-            bool(training),
-            tuple(options.items()),
+            training=bool(training),
+            options=tuple(options.items()),
         )
         if training or self.stateful:
             (borrowed or self).store(slot.params, state)
         object.__setattr__(self, "_losses", [] if penalty is None else [penalty])
-        return y
+        return first_row(y) if one else y
 
     def _drawn(self) -> Scalar:
         """A seed for a call: the next of the layer's own stream, if it has one."""
@@ -559,6 +575,15 @@ class Layer(Face, Description):
             inputs = (named.pop("inputs"), *inputs)
         x, options = self.gather(*inputs, **named)
         return _several(x), options
+
+    def takes_one(self, x: Tree) -> bool:
+        """Whether this is one row without a batch, as its shape says to the layer."""
+        del x
+        return False
+
+    def as_inputs(self, x: Tree) -> Tree:
+        """All that a call was given, as numbers for the layer."""
+        return jax.tree.map(self.as_input, x)
 
     def as_input(self, x: ArrayLike) -> Array:
         """Numbers for the layer: in the library's float type, or whole ones as such."""
@@ -626,6 +651,16 @@ def _several(x: Tree) -> Tree:
             return np.asarray(x)
         x = tuple(x)
     return tuple(_several(v) for v in x) if isinstance(x, tuple) else x
+
+
+def as_rows(x: Tree) -> Tree:
+    """One row as a batch of one."""
+    return jax.tree.map(lambda a: jnp.expand_dims(a, 0), x)
+
+
+def first_row(y: Tree) -> Tree:
+    """The only row of a batch."""
+    return jax.tree.map(lambda a: a[0], y)
 
 
 def traced_output_shape(layer: Layer, input_shape: Shapes) -> Shapes:

@@ -65,7 +65,8 @@ class _Table(Layer, abstract=True):
     @property
     def told_shape(self) -> Shapes:
         """The input's shape, if a setting gives it; `input_dim` is the vocabulary."""
-        return self.input_shape
+        told = self.batch_input_shape
+        return self.input_shape if told is None else tuple(told)[1:]
 
     def get_config(self) -> Config:
         """The settings by Keras' names; the weights are not among them."""

@@ -200,6 +200,11 @@ class MeanMetricWrapper(MeanOfValues):
         """'min' for a loss; what is better for another function, nobody knows."""
         return "min" if isinstance(self.fn, Loss) else None
 
+    @property
+    def by_row(self) -> bool:  # type: ignore[override]
+        """Whether it is a loss of each row by itself."""
+        return isinstance(self.fn, Loss) and self.fn.by_row
+
     def values(self, y_true: Array, y_pred: Array) -> Array:
         if isinstance(self.fn, Loss):
             return self.fn.call(*self.fn.pair(y_true, y_pred))

@@ -82,6 +82,13 @@ class Architecture(Layer, abstract=True):
         return any(layer.random for layer in self.layers)
 
     @property
+    def trains_alone(self) -> bool:
+        """Whether one of its layers does, and there is nothing that training moves."""
+        layers = self.plain_layers()
+        moved = any(jax.tree.leaves(n.slot.params) for n in layers if n.built)
+        return not moved and any(layer.trains_alone for layer in layers)
+
+    @property
     def integers(self) -> bool:
         """Whole numbers come in as they are; each layer then gets what it takes."""
         return True

@@ -227,10 +227,20 @@ def save_img(
             how transparent a pixel is, with a warning.
         kwargs: What Pillow's `save` takes, such as quality.
 
+    Raises:
+        ValueError: An array that is no image, or a name that says no kind of file.
+
     Source: Keras, `keras.utils.save_img`.
     """
     if file_format is None and isinstance(path, str | os.PathLike):
         file_format = Path(path).suffix[1:]
+        if not file_format:
+            raise invalid(
+                "save_img",
+                f"{str(path)!r}, whose name does not say what kind of file it is",
+                "a name such as 'picture.png'",
+                "write save_img('picture.png', x), or file_format='png'",
+            )
     kind = (file_format or "").lower().replace("jpg", "jpeg")
     image = array_to_img(x, data_format, scale)
     if image.mode == "RGBA" and kind == "jpeg":

@@ -251,6 +251,8 @@ def cast(x: Any, dtype: DTypeLike, name: str | None = None) -> Any:
     del name
     if isinstance(x, KerasTensor):
         return in_graph(cast, (x, dtype), {})
+    if hasattr(x, "with_flat_values"):  # rows of different lengths
+        return x.map(lambda values: cast(values, dtype))
     value = convert_to_tensor(x)
     if isinstance(value, Text):
         raise mistyped(
@@ -337,8 +339,8 @@ def in_graph(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
 def long_form(tensor: Any, values: Any, kind: str) -> str:
     text = repr(values[()] if np.ndim(values) == 0 else values)
     shape = tuple(tensor.shape)
-    if "\n" in text or np.ndim(values) > 0:
-        start = "\n" if "\n" in text or np.ndim(values) > 0 else ""
+    if np.ndim(values) > 0:
+        start = "\n" if "\n" in text else ""
         return f"<tf.Tensor: shape={shape}, dtype={kind}, numpy={start}{text}>"
     number = values[()]
     shown = repr(number) if isinstance(number, bytes) else str(number)

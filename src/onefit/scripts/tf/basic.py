@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.typing import DTypeLike
 
 from onefit.errors import invalid
@@ -17,6 +18,7 @@ from onefit.scripts.tf.arrays import Text, convert_to_tensor, tensors
 from onefit.scripts.tf.dtypes import as_dtype, float32, int32, narrow, string
 from onefit.scripts.tf.dtypes import bool as bool_
 from onefit.scripts.tf.making import axes, pair
+from onefit.scripts.tf.ragged import RaggedTensor, joined
 from onefit.scripts.tf.shapes import TensorShape
 from onefit.types import Array, ArrayLike
 
@@ -219,7 +221,10 @@ def shape(
     found = np.shape(input) if not hasattr(input, "shape") else input.shape
     if None in found:
         return found  # of a value of a graph: the batch has no size yet
-    return jnp.asarray(tuple(found), narrow(int32 if out_type is None else out_type))
+    kind = narrow(int32 if out_type is None else out_type)
+    if isinstance(input, Tracer):  # a program has no numbers yet, but knows all sizes
+        return np.asarray(tuple(found), kind)
+    return jnp.asarray(tuple(found), kind)
 
 
 def size(
@@ -294,6 +299,8 @@ def concat(values: Array, axis: Any, name: str | None = None) -> Any:
     >>> concat([[1, 2], [3]], 0).tolist()
     [1, 2, 3]
     """
+    if any(isinstance(v, RaggedTensor) for v in values):
+        return joined(list(values), int(axis))
     parts = [convert_to_tensor(v) for v in values]
     if any(isinstance(p, Text) for p in parts):
         return Text(np.concatenate([np.asarray(p) for p in parts], int(axis)))
@@ -654,9 +661,10 @@ def get_static_value(tensor: ArrayLike, partial: bool = False) -> Any:
     return None if isinstance(tensor, Tracer) else np.asarray(tensor)
 
 
-__all__ = [  # noqa: PLE0604 - names of other modules among them
+__all__ = [
     *_OF_MATH,
     *_OF_LINALG,
+    *("RaggedTensor", "SparseTensor"),
     *("argsort", "as_string", "boolean_mask", "broadcast_to", "clip_by_global_norm"),
     *("clip_by_norm", "clip_by_value", "concat", "constant_initializer"),
     *("expand_dims", "fill", "gather", "gather_nd", "get_static_value"),

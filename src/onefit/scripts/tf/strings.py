@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
-from onefit.errors import invalid
 from onefit.scripts.tf.arrays import Text, convert_to_tensor, over
 from onefit.scripts.tf.dtypes import float32, narrow
 from onefit.scripts.tf.making import axes
+from onefit.scripts.tf.ragged import RaggedTensor
 from onefit.types import Array, ArrayLike
 
 __all__ = [
@@ -161,6 +161,9 @@ def reduce_join(
     name: str | None = None,
 ) -> Text:
     """All texts along axes as one."""
+    if isinstance(inputs, RaggedTensor):
+        rows = [reduce_join(row, None, False, separator).numpy() for row in inputs]
+        return Text(rows) if axis is not None else reduce_join(rows, 0)
     values, along = Text(inputs).strings(), axes(axis)
     if along is None:
         whole = np.asarray(separator.join(values.ravel()), object)
@@ -175,53 +178,51 @@ def reduce_join(
 def split(
     input: ArrayLike, sep: Any = None, maxsplit: int = -1, name: str | None = None
 ) -> Any:
-    """The words of a text; of several texts, if all have equally many words.
-
-    Raises:
-        ValueError: Texts with different numbers of words.
+    """The words of a text; a row of words for each of several texts.
 
     >>> split("a b").numpy().tolist()
     [b'a', b'b']
     """
     by = None if sep is None else _pattern(sep)
     by = by or None
-    return _rows("tf.strings.split", input, lambda text: text.split(by, maxsplit))
+    return _rows(input, lambda text: text.split(by, maxsplit))
 
 
-def _rows(where: str, input: ArrayLike, function: Callable[[str], list[str]]) -> Text:
+def _rows(input: ArrayLike, function: Callable[[str], list[Any]]) -> Any:
+    """What a function gives for a text, or a row of it for each of several texts."""
+    if isinstance(input, RaggedTensor):
+        return RaggedTensor(_rows(input.values, function), input.row_splits)
     values = Text(input).strings()
-    found = [function(str(text)) for text in values.ravel()]
-    if len({len(words) for words in found}) > 1:
-        raise invalid(
-            where,
-            f"texts of {len(found[0])} and other numbers of parts",
-            "equally many parts in each",
-            "take one text at a time, or use keras.layers.TextVectorization",
+    if values.ndim == 0:
+        return convert_to_tensor(function(str(values)) or np.zeros(0, object))
+    if values.ndim > 1:
+        inner = _rows(values.ravel(), function)
+        return RaggedTensor.from_row_lengths(
+            inner, [values[0].size] * len(values) if len(values) else []
         )
-    count = len(found[0]) if found else 0
-    array = np.empty((len(found), count), object)
-    for i, words in enumerate(found):
-        array[i] = words
-    return Text(array.reshape(*values.shape, count))
+    found = [function(str(text)) for text in values]
+    flat = [part for parts in found for part in parts]
+    whole = convert_to_tensor(flat) if flat else Text(np.zeros(0, object))
+    return RaggedTensor.from_row_lengths(whole, [len(parts) for parts in found])
 
 
-def bytes_split(input: ArrayLike, name: str | None = None) -> Text:
+def bytes_split(input: ArrayLike, name: str | None = None) -> Any:
     """The bytes of a text, each for itself."""
-    return _rows("tf.strings.bytes_split", input, list)
+    return _rows(input, list)
 
 
 def unicode_split(
     input: ArrayLike, input_encoding: str = "UTF-8", name: str | None = None
-) -> Text:
+) -> Any:
     """The characters of a text, each for itself."""
-    return _rows("tf.strings.unicode_split", input, list)
+    return _rows(input, list)
 
 
 def unicode_decode(
     input: ArrayLike, input_encoding: str = "UTF-8", name: str | None = None
-) -> Array:
-    """The numbers of a text's characters."""
-    return jnp.asarray([ord(c) for c in _pattern(input)], jnp.int32)
+) -> Any:
+    """The numbers of a text's characters; a row for each of several texts."""
+    return _rows(input, lambda text: [ord(c) for c in text])
 
 
 def unicode_encode(

@@ -157,7 +157,7 @@ class Call:
 
 def _core(layer: Layer) -> Layer:
     while layer.role == "wrapper":
-        layer = layer.layer  # type: ignore[attr-defined]
+        layer = layer.layer
     return layer
 
 

@@ -648,7 +648,7 @@ def _of(
 ) -> Finding:
     if len(head.case.heads) > 1 and head.name:
         seen = f"output {head.name!r}: {seen}"
-    return Finding(code, severity, head.layer, seen, why, fix)  # type: ignore[arg-type]
+    return Finding(code, severity, head.layer, seen, why, fix)
 
 
 # Training against validation ----------------------------------------------------------
@@ -679,14 +679,15 @@ def rows_in_both(case: Case) -> Findings:
         if share:
             yield _both(share, m)
         return
-    keys = [_keys(a, b) for a, b in zip(train, held, strict=True)]
-    if any(key is None for key in keys):
+    pairs = [_keys(a, b) for a, b in zip(train, held, strict=True)]
+    keys = [pair for pair in pairs if pair is not None]
+    if len(keys) < len(pairs):
         return
-    mine = [tuple(row) for row in zip(*(k[0] for k in keys), strict=True)]  # type: ignore[index]
+    mine = [tuple(row) for row in zip(*(k[0] for k in keys), strict=True)]
     known = set(mine)
     if len(known) < 0.9 * n and not _measured(train[0]):
         return
-    asked = [*zip(*(k[1] for k in keys), strict=True)]  # type: ignore[index]
+    asked = [*zip(*(k[1] for k in keys), strict=True)]
     share = sum(row in known for row in asked) / len(asked)
     if share >= IN_BOTH["hint"]:
         yield _both(share, m)

@@ -291,7 +291,7 @@ def symmetric(run: Run) -> Findings:
 
 
 def _layers(graph: Layer, params: Tree) -> Iterator[tuple[Layer, Tree]]:
-    for layer, own in zip(graph.layers, params, strict=True):  # type: ignore[attr-defined]
+    for layer, own in zip(graph.layers, params, strict=True):
         if isinstance(own, tuple):
             yield from _layers(layer, own)
         else:
@@ -346,7 +346,7 @@ def frozen(run: Run) -> Findings:
     yield Finding(
         "frozen-weights",
         severity,
-        layer,  # type: ignore[arg-type]
+        layer,
         f"the weights of {names} are what they were before the fit",
         "what does not change does not learn",
         fix,

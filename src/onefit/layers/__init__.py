@@ -56,6 +56,7 @@ from onefit.layers.spatial import *
 from onefit.layers.spectral import *
 from onefit.layers.warping import RandomElasticTransform, RandomPerspective
 from onefit.layers.wrappers import *
+from onefit.spellings import absent as _absent
 
 if _TYPE_CHECKING:
     from onefit.layers.audio import *
@@ -63,15 +64,26 @@ if _TYPE_CHECKING:
     from onefit.layers.host.hashing import *
     from onefit.layers.host.lookup import *
     from onefit.layers.host.text_vectorization import *
+    from onefit.layers.tabular import *
 
-# Few programs have text, categories or sounds: these are imported when one asks.
+# Few programs have text, categories, sounds or tables: these are imported when one
+# asks.
 _HOMES = {
     "CategoryEncoding": "host.categories",
+    "CategoryOneHot": "tabular",
+    "CategoryVectors": "tabular",
     "Discretization": "host.categories",
+    "EnsembleDense": "tabular",
+    "FadingDropout": "tabular",
+    "FeatureScale": "tabular",
     "HashedCrossing": "host.hashing",
     "Hashing": "host.hashing",
     "IntegerLookup": "host.lookup",
     "MelSpectrogram": "audio",
+    "NTPDense": "tabular",
+    "ParametricActivation": "tabular",
+    "PeriodicEmbedding": "tabular",
+    "RobustScaling": "tabular",
     "STFTSpectrogram": "audio",
     "StringLookup": "host.lookup",
     "TextVectorization": "host.text_vectorization",
@@ -82,7 +94,7 @@ __all__ = sorted([*_public(globals()), *_HOMES])
 
 def __getattr__(name: str) -> _Any:
     if name not in _HOMES:
-        raise AttributeError(f"module 'onefit.layers' has no attribute {name!r}")
+        raise _absent("onefit.layers", name)
     home = _importlib.import_module(f"onefit.layers.{_HOMES[name]}")
     return getattr(home, name)
 

@@ -3,7 +3,7 @@
 import re
 import warnings
 from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
-from typing import Any, ClassVar, Literal, Self, TypeAlias
+from typing import Any, ClassVar, Literal, NoReturn, Self, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,7 @@ from onefit.optimizers.schedules import (
 from onefit.programs import Program
 from onefit.registry import Registry
 from onefit.slots import Slot, is_held
+from onefit.spellings import lacking
 from onefit.types import Array, ArrayLike, Config, Function, Scalar, Tree
 from onefit.variables import Variable, view
 
@@ -433,7 +434,23 @@ class Optimizer(Description):
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some settings changed, before its first step."""
-        return super(Optimizer, self._as_now()).replace(**changes)
+        copy = super(Optimizer, self._as_now()).replace(**changes)
+        object.__setattr__(copy, "_excluded", self._excluded)
+        return copy
+
+    def copied_for(self, variables: Mapping[int, Variable]) -> Self:
+        """A copy before its first step, for a copy of the model.
+
+        Args:
+            variables: The variable of the copy in place of each of the model's, by
+                `id`: those that do not decay there do not decay here.
+        """
+        copy = self.replace()
+        if self._excluded is not None:
+            these, patterns = self._excluded
+            own = [variables.get(id(variable), variable) for variable in these]
+            object.__setattr__(copy, "_excluded", (own, patterns))
+        return copy
 
     def get_config(self) -> Config:
         """The settings as JSON can hold them; the learning rate as it is now."""
@@ -485,6 +502,9 @@ class Optimizer(Description):
         state = self._begin(()) if self._state is None else self._state
         paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(state)]
         return [self._leaf(path, i) for i, path in sorted(enumerate(paths), key=_place)]
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise lacking(self, name)
 
     trainable_variables: ClassVar[tuple[Variable, ...]] = ()
     """None of them is trained."""

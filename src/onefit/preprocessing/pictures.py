@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from jax.typing import DTypeLike
 
 from onefit import config
 from onefit.errors import OnefitWarning, invalid, mistyped, unknown
@@ -139,7 +140,7 @@ def colored(image: Any, color_mode: str) -> Any:
 
 
 def img_to_array(
-    img: Any, data_format: str | None = None, dtype: Any = None
+    img: Any, data_format: str | None = None, dtype: DTypeLike | None = None
 ) -> np.ndarray:
     """Pillow's image as an array of floats, (height, width, channels).
 
@@ -167,7 +168,10 @@ def img_to_array(
 
 
 def array_to_img(
-    x: Any, data_format: str | None = None, scale: bool = True, dtype: Any = None
+    x: Any,
+    data_format: str | None = None,
+    scale: bool = True,
+    dtype: DTypeLike | None = None,
 ) -> Any:
     """An array as Pillow's image.
 

@@ -4,6 +4,7 @@ from collections import abc
 from typing import Any
 
 import numpy as np
+from jax.typing import DTypeLike
 
 from onefit.errors import invalid, mistyped, unknown
 from onefit.preprocessing.windows import (
@@ -26,7 +27,7 @@ __all__ = [
 def pad_sequences(
     sequences: abc.Sequence[Any],
     maxlen: int | None = None,
-    dtype: Any = "int32",
+    dtype: DTypeLike = "int32",
     padding: str = "pre",
     truncating: str = "pre",
     value: Any = 0.0,

@@ -466,9 +466,15 @@ class Face(Holder):
         bits = jnp.asarray(values[id(seeds[0])]) if seeds else None
         key = None if bits is None else jax.random.wrap_key_data(bits)
         x, options = self.taken(*inputs, **named)
-        x = jax.tree.map(self.as_input, x)
+        training = bool(self.trains_alone if training is None else training)
         outcome = self.forward(
-            params, state, x, training=bool(training), key=key, mask=mask, **options
+            params,
+            state,
+            self.as_inputs(x),
+            training=training,
+            key=key,
+            mask=mask,
+            **options,
         )
         pairs = () if self.weightless else self.each_weight(params, outcome.state)
         after = {id(weight): array for weight, array in pairs}

@@ -38,6 +38,7 @@ class Architecture(Layer, abstract=True):
     `output_shape`, `input_shapes`, `calls`, `by_row`, `always_random`, `slot`, `build`.
     """
 
+    is_network = True
     face: ClassVar["Network | None"] = None
     """The network that people hold, whose architecture this is."""
 

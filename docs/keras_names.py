@@ -35,7 +35,7 @@ LEFT_OUT: dict[str, str] = {
     "on_test_begin on_test_end on_test_batch_begin on_test_batch_end on_predict_begin "
     "on_predict_end on_predict_batch_begin on_predict_batch_end monitor_op "
     "get_monitor_value best_weights cooldown_counter in_cooldown": "of "
-    "`EarlyStopping`, `ReduceLROnPlateau`, `SwapEMAWeights`, `TerminateOnNaN`: they are rules, which "
+    "`EarlyStopping`, `ReduceLROnPlateau`, `SwapEMAWeights`, `TerminateOnNaN`: rules, which "
     "run inside the program and have no hooks",
     "backend convert_weight generator get_random_transformation "
     "transform_bounding_boxes transform_images transform_labels "

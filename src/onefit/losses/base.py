@@ -169,11 +169,6 @@ class Loss(Description):
         if self.name is None:
             object.__setattr__(self, "name", snake_case(type(self).__name__))
 
-    @property
-    def fn(self) -> Callable[..., Array]:
-        """The same as a function of targets and predictions."""
-        return type(self).function or self.call
-
     def call(self, y_true: Array, y_pred: Array) -> Array:
         """The loss of each example: (batch, ..., n) and its like to (batch, ...).
 

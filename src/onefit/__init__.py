@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         preprocessing,
         random,
         saving,
+        tables,
         tree,
         utils,
     )
@@ -87,6 +88,7 @@ __all__ = [
     "regularizers",
     "saving",
     "suggest",
+    "tables",
     "tree",
     "utils",
 ]

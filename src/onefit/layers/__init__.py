@@ -64,15 +64,26 @@ if _TYPE_CHECKING:
     from onefit.layers.host.hashing import *
     from onefit.layers.host.lookup import *
     from onefit.layers.host.text_vectorization import *
+    from onefit.layers.tabular import *
 
-# Few programs have text, categories or sounds: these are imported when one asks.
+# Few programs have text, categories, sounds or tables: these are imported when one
+# asks.
 _HOMES = {
     "CategoryEncoding": "host.categories",
+    "CategoryOneHot": "tabular",
+    "CategoryVectors": "tabular",
     "Discretization": "host.categories",
+    "EnsembleDense": "tabular",
+    "FadingDropout": "tabular",
+    "FeatureScale": "tabular",
     "HashedCrossing": "host.hashing",
     "Hashing": "host.hashing",
     "IntegerLookup": "host.lookup",
     "MelSpectrogram": "audio",
+    "NTPDense": "tabular",
+    "ParametricActivation": "tabular",
+    "PeriodicEmbedding": "tabular",
+    "RobustScaling": "tabular",
     "STFTSpectrogram": "audio",
     "StringLookup": "host.lookup",
     "TextVectorization": "host.text_vectorization",

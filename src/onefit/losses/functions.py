@@ -88,5 +88,4 @@ def per_example(loss: type[Loss]) -> Callable[..., Array]:
     function.__doc__ = f"The loss of each example, as in `{loss.__name__}`."
     vars(function).update(__signature__=signature, loss_class=loss)
     loss.function = function
-    setattr(loss, "fn", staticmethod(function))  # noqa: B010 - Keras' name of it
     return function

@@ -133,15 +133,16 @@ class Model(Compiled, face="Functional"):
             validation_batch_size,
             validation_freq,
         )
-        job = build_job(self, x, y, options)
-        if self.watched and job.task.heads:
-            from onefit.guide.program import Program
-            from onefit.guide.watch import watch
+        with self.as_compiled():
+            job = build_job(self, x, y, options)
+            if self.watched and job.task.heads:
+                from onefit.guide.program import Program
+                from onefit.guide.watch import watch
 
-            program = Program.of(self, x, y, vars(options))
-            watch(job, not self.checked, program)
-            self.checked = True
-        return fit(job, History(self))
+                program = Program.of(self, x, y, vars(options))
+                watch(job, not self.checked, program)
+                self.checked = True
+            return fit(job, History(self))
 
     def __getattr__(self, name: str) -> NoReturn:
         told = METHODS.get(name)
@@ -298,9 +299,10 @@ class Model(Compiled, face="Functional"):
         return_dict: bool = False,
     ) -> evaluation.Answer:
         """One step on these rows; the loss and metrics before it."""
-        return evaluation.train_on_batch(
-            self, x, y, sample_weight, class_weight, return_dict
-        )
+        with self.as_compiled():
+            return evaluation.train_on_batch(
+                self, x, y, sample_weight, class_weight, return_dict
+            )
 
     # Evaluating --------------------------------------------------------------------
 

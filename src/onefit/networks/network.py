@@ -436,7 +436,6 @@ class Network:
     def trainable(self, value: bool) -> None:
         for layer in self.layers:
             layer.trainable = bool(value)
-        self._forget_training()
 
     # The pure way ------------------------------------------------------------------
 

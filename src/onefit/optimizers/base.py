@@ -434,7 +434,23 @@ class Optimizer(Description):
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some settings changed, before its first step."""
-        return super(Optimizer, self._as_now()).replace(**changes)
+        copy = super(Optimizer, self._as_now()).replace(**changes)
+        object.__setattr__(copy, "_excluded", self._excluded)
+        return copy
+
+    def copied_for(self, variables: Mapping[int, Variable]) -> Self:
+        """A copy before its first step, for a copy of the model.
+
+        Args:
+            variables: The variable of the copy in place of each of the model's, by
+                `id`: those that do not decay there do not decay here.
+        """
+        copy = self.replace()
+        if self._excluded is not None:
+            these, patterns = self._excluded
+            own = [variables.get(id(variable), variable) for variable in these]
+            object.__setattr__(copy, "_excluded", (own, patterns))
+        return copy
 
     def get_config(self) -> Config:
         """The settings as JSON can hold them; the learning rate as it is now."""

@@ -14,6 +14,7 @@ import numpy as np
 from onefit import metrics, optimizers
 from onefit.data.batch import Batch, unpack_x_y_sample_weight
 from onefit.errors import invalid, unknown
+from onefit.layers import Layer
 from onefit.losses.resolving import as_loss
 from onefit.metrics.base import Metric
 from onefit.networks.functional import in_a_list
@@ -49,6 +50,7 @@ class Compiled(Network):
     _unseen = Network._unseen | {
         *("optimizer", "loss", "history", "stop_training", "run_eagerly"),
         *("watched", "checked", "compile_settings", "_loss_tracker", "_resolved"),
+        "_trained",
         *("stepping", "_known_task"),
     }
 
@@ -61,6 +63,7 @@ class Compiled(Network):
         self.run_eagerly = False
         self.watched, self.checked = True, False
         self.compile_settings: dict[str, Any] | None = None
+        self._trained: list[Layer] = []
         self._loss_tracker = metrics.Mean(name="loss")
         self._resolved: dict[tuple[str, int, int], Metric] = {}
         self._forget_steps()
@@ -143,12 +146,30 @@ class Compiled(Network):
         self.optimizer_state = None
         self.run_eagerly = run_eagerly
         self.watched, self.checked = check, False
+        self._trained = [one for one in self.graph.plain_layers() if one.trainable]
         self._resolved = {}
         self.compile_settings = {
             "loss_weights": loss_weights,
             "metrics": metrics,
             "weighted_metrics": weighted_metrics,
         }
+
+    @contextlib.contextmanager
+    def as_compiled(self) -> Iterator[None]:
+        """With the layers trainable that `compile` found so, if all are frozen now.
+
+        The discriminator of a GAN is compiled, then frozen for the model that trains
+        the generator, and goes on training by itself: in Keras, too, `trainable` is
+        said to count as it was at `compile`.
+        """
+        thawed = [] if self.trainable else self._trained
+        for layer in thawed:
+            layer.trainable = True
+        try:
+            yield
+        finally:
+            for layer in thawed:
+                layer.trainable = False
 
     @property
     def optimizer_variables(self) -> list[Variable]:

@@ -88,7 +88,7 @@ class Evidence:
         self.program = program
         self.kept = program is not None and _small(program)
         if program is not None and not self.kept:
-            x, y, _ = self.sample
+            x, y, *_ = self.sample
             self.program = program.replace(x=x, y=y)
 
     def probe(self, snapshot: Snapshot) -> Probe:

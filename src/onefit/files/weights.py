@@ -299,8 +299,7 @@ class Store:
             assert group is not None
             self._count(group)
             array = self._child(group, name, f"{path}/vars/{name}")
-            self._check(array, f"{path}/vars/{name}")
-            found[name] = np.asarray(array)
+            found[name] = np.asarray(self._checked(array, f"{path}/vars/{name}"))
         return found
 
     def numbers(self, path: str) -> int:

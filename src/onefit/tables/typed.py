@@ -1,7 +1,6 @@
 """Columns of text become numbers and dates, where that is what they hold."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +10,8 @@ from onefit.tables.options import Options, Said
 from onefit.tables.values import (
     CODE,
     MISSING,
+    Frame,
+    Series,
     dates,
     decimal_of,
     format_of,
@@ -19,16 +20,13 @@ from onefit.tables.values import (
     words,
 )
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 __all__ = ["typed"]
 
 FEW_WRONG = 0.05
 """So many cells of a column of numbers may be something else."""
 
 
-def typed(frame: "pd.DataFrame", said: Said | None = None) -> "pd.DataFrame":
+def typed(frame: Frame, said: Said | None = None) -> Frame:
     """A frame whose columns of text are numbers or dates, where they hold these."""
     from pandas.api import types
 
@@ -55,7 +53,7 @@ def typed(frame: "pd.DataFrame", said: Said | None = None) -> "pd.DataFrame":
     return frame
 
 
-def _of_pandas(frame: "pd.DataFrame", said: Said) -> "pd.DataFrame":
+def _of_pandas(frame: Frame, said: Said) -> Frame:
     """The frame without the types that are for pandas alone.
 
     A period begins somewhere, a difference of times is a number of days, and infinite
@@ -89,7 +87,7 @@ def _of_pandas(frame: "pd.DataFrame", said: Said) -> "pd.DataFrame":
     return frame
 
 
-def _column(column: "pd.Series", said: Said) -> "pd.Series":
+def _column(column: Series, said: Said) -> Series:
     """A column of text as what it holds; what was not plain to see is said."""
     import pandas as pd
 
@@ -101,7 +99,7 @@ def _column(column: "pd.Series", said: Said) -> "pd.Series":
     codes, names = words(column, options.missing)
     index = column.index
     _say_missing(called, column[codes < 0], said)
-    text = pd.Series(np.append(np.array(names, object), None)[codes], index, object)
+    text = pd.Series(np.array([*names, None], object)[codes], index, object)
     named = column.name
     text.name = named
     if not names:
@@ -138,8 +136,8 @@ def _column(column: "pd.Series", said: Said) -> "pd.Series":
 
 
 def _numbers_at_once(
-    column: "pd.Series", options: Options
-) -> tuple["pd.Series | None", "pd.Series | None"]:
+    column: Series, options: Options
+) -> tuple[Series | None, Series | None]:
     """A column that pandas reads as it is, and its cells that are missing; or None."""
     import pandas as pd
 
@@ -147,7 +145,8 @@ def _numbers_at_once(
         return None, None
     if pd.api.types.infer_dtype(column, skipna=True) == "boolean":
         return None, None
-    values = pd.to_numeric(column, errors="coerce").astype(float)
+    found: Series = pd.to_numeric(column, errors="coerce")
+    values = found.astype(float)
     rest = column[~np.isfinite(values.to_numpy())]
     coded = False
     if (values.dropna() % 1 == 0).all():
@@ -157,13 +156,13 @@ def _numbers_at_once(
     return values, rest
 
 
-def _say_missing(called: str, cells: "pd.Series | None", said: Said) -> None:
+def _say_missing(called: str, cells: Series | None, said: Said) -> None:
     known = [] if cells is None else cells.dropna().unique()
     if spelled := {str(cell).strip() for cell in known} - {""}:
         said.say(f"{called}: {', '.join(map(repr, sorted(spelled)[:3]))} is missing")
 
 
-def _say_numbers(called: str, names: list[str], wrong: "pd.Series", said: Said) -> None:
+def _say_numbers(called: str, names: list[str], wrong: Series, said: Said) -> None:
     decimal = said.options.decimal or "."
     as_it_is = [n.replace(",", ".") if decimal == "," else n for n in names]
     pairs = zip(names, as_it_is, strict=True)
@@ -178,6 +177,6 @@ def _say_numbers(called: str, names: list[str], wrong: "pd.Series", said: Said) 
         )
 
 
-def _row(cells: "pd.Series") -> str:
+def _row(cells: Series) -> str:
     """Where the first of these cells is, as people find it."""
     return f"{cells.index.name or 'row'} {cells.index[0]}"

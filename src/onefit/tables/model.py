@@ -144,7 +144,7 @@ class TableModel:
         Raises:
             ValueError: No column of the target, or classes that are unknown.
         """
-        frame = read(source, **options)
+        frame = read(source, **{**self.facts.get("reading", {}), **options})
         name = column_named(self.target.name, list(frame.columns), called(source))
         y = self.target.encoded(frame[name])
         known = frame[name].notna().to_numpy()
@@ -183,7 +183,8 @@ class TableModel:
             rows: Of a part.
         """
         formats = {c.name: c.format for c in self.columns if c.format}
-        known = Said(called(source), Options.of(options), formats=formats)
+        given = Options.of({**self.facts.get("reading", {}), **options})
+        known = Said(called(source), given, formats=formats)
         told: set[str] = set()
         for frame in parts(source, known, rows):
             self._refuse_others(frame, known.where)
@@ -467,6 +468,9 @@ def fit(
     preparations = [kept[train.tobytes()] for train, _ in pairs]
     model = TableModel(columns, told, preparations, found, notes)
     facts = {"source": os.path.basename(where), "quality": quality, "seed": seed}
+    # What means missing, and which number is the day, are the same in other files.
+    lasting = ("missing", "dayfirst")
+    facts["reading"] = {name: options[name] for name in lasting if name in options}
     model.facts = facts_of(model, frame, goal, pairs, facts)
     return model
 

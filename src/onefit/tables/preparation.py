@@ -266,7 +266,7 @@ def _directions(counts: Any) -> tuple[np.ndarray, np.ndarray]:
     rows = counts.shape[0]
     seen = np.asarray((counts > 0).sum(axis=0)).ravel()
     weights = np.log((1 + rows) / (1 + seen)) + 1.0
-    unit = _unit(counts.multiply(weights).tocsr())
+    unit: Any = _unit(counts.multiply(weights).tocsr())
     found = np.zeros((BUCKETS, DIRECTIONS))
     kept = min(DIRECTIONS, rows - 2)
     if kept < 1 or not unit.nnz:

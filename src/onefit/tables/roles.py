@@ -155,7 +155,7 @@ def _print(cells: Series) -> bytes:
     from pandas.util import hash_pandas_object
 
     plain = cells if cells.dtype.kind in "biufM" else cells.astype(object).map(str)
-    made: Any = hash_pandas_object(plain, index=False)
+    made: Any = hash_pandas_object(plain, index=False)  # type: ignore[operator]
     return hashlib.blake2b(made.to_numpy().tobytes(), digest_size=16).digest()
 
 

@@ -64,6 +64,8 @@ def _of_pandas(frame: Frame, said: Said) -> Frame:
     if not frame.shape[1]:
         raise invalid(said.where, "no columns", "a table with columns")
     frame = frame.copy(deep=False)
+    spelled: Series = pd.Series(list(said.options.missing), dtype=object)
+    absent = pd.to_numeric(spelled, errors="coerce").dropna().tolist()
     for name in frame.columns:
         column, kind = frame[name], getattr(frame[name].dtype, "kind", "O")
         if kind == "c":
@@ -77,13 +79,14 @@ def _of_pandas(frame: Frame, said: Said) -> Frame:
             frame[name] = column.dt.to_timestamp()
         elif kind == "m":
             frame[name] = column.dt.total_seconds() / 86400
-        elif (
-            kind == "f"
-            and (infinite := np.isinf(column.to_numpy(float, na_value=0))).any()
-        ):
-            count = int(infinite.sum())
-            said.say(f"column {name!r}: {count:,} infinite cells are taken as missing")
-            frame[name] = column.where(~infinite)
+        elif kind == "f":
+            infinite = np.isinf(column.to_numpy(float, na_value=0))
+            if infinite.any():
+                count = int(infinite.sum())
+                said.say(f"column {name!r}: {count:,} infinite cells are missing")
+                frame[name] = column.where(~infinite)
+        if kind in "fiu" and absent:
+            frame[name] = frame[name].where(~frame[name].isin(absent))
     return frame
 
 

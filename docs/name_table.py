@@ -76,10 +76,9 @@ def keywords() -> list[str]:
     for name in sorted(set(RENAMED) - NOT_THE_SAME):
         new = " or ".join(f"`{n}=`" for n in RENAMED[name])
         rows.append(f"| `{name}=` | {new}, where the call has that |")
-    rows.append("| `batch_input_shape=s` | `input_shape=s[1:]` |")
     rows += [f"| `.{old}()` | `.{new}()` |" for old, new in METHODS.items()]
     rows.append("| `x.shape.as_list()` | `list(x.shape)` |")
-    rows.append("| `.reset_states()` of a metric | `.reset_state()` |")
+    rows.append("| `decay=d` of an optimizer | `learning_rate=InverseTimeDecay(rate, 1, d)` |")
     rows += ["", "| keyword that is refused | what to write |", "|---|---|"]
     for name, advice in sorted(ADVICE.items()):
         if name not in NOTHING:

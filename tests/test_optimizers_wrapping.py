@@ -141,7 +141,9 @@ def test_the_rate_of_an_inner_optimizer_is_what_trains():
 
 
 REFUSED = {
-    "no learning rate": lambda: MultiOptimizer(OptimizerMap(Adam())).learning_rate,
+    "Each of its optimizers has one": lambda: (
+        MultiOptimizer(OptimizerMap(Adam())).learning_rate
+    ),
     "which have no names": lambda: MultiOptimizer(OptimizerMap(Adam())).apply(
         [np.ones(1)], [np.ones(1)]
     ),

@@ -23,7 +23,7 @@ def keywords(thing):
     """What it takes by name, its bases' where it hands on what it does not know."""
     found = {}
     if inspect.isclass(thing) and issubclass(thing, Description):
-        return set(settings(thing))
+        return set(settings(thing)) | thing._indifferent
     makers = [thing]
     if inspect.isclass(thing):
         makers = [c.__init__ for c in thing.__mro__ if "__init__" in c.__dict__]
@@ -139,7 +139,7 @@ OTHERS = {
     "layers.PReLU": "init weights",
     "layers.Lambda": "mask",
     "layers.Bidirectional": "weights",
-    "layers.Input": "ragged sparse type_spec",
+    "layers.Input": "ragged sparse type_spec batch_input_shape",
     "layers.InputLayer": "input_tensor ragged sparse type_spec",
     "layers.Concatenate": "mode concat_axis",
     "layers.MultiHeadAttention": "head_size causal",

@@ -9,7 +9,7 @@ same seed starts a float32 and a float64 network at the same place.
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any, overload
+from typing import Any, Self, overload
 
 import jax
 import numpy as np
@@ -30,11 +30,13 @@ __all__ = [
     "HeNormal",
     "HeUniform",
     "Identity",
+    "IdentityInitializer",
     "Initializer",
     "LecunNormal",
     "LecunUniform",
     "Ones",
     "Orthogonal",
+    "OrthogonalInitializer",
     "RandomNormal",
     "RandomUniform",
     "TruncatedNormal",
@@ -90,6 +92,10 @@ class Initializer(Description):
     def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         """Numbers of this shape from this stream."""
         raise NotImplementedError(f"{type(self).__name__} has no sample method")
+
+    def clone(self) -> Self:
+        """Another one with the same settings."""
+        return self.replace()
 
     def draw(self, rng: Generator, shape: Shape) -> np.ndarray:
         """Numbers of this shape in the library's float type.
@@ -602,3 +608,6 @@ def serialize(initializer: Initializer) -> Config:
     """
     name = type(initializer).__name__
     return {"class_name": name, "config": initializer.get_config()}
+
+
+IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal

@@ -47,7 +47,7 @@ from onefit.saving import (
     deserialize_keras_object,
     serialize_keras_object,
 )
-from onefit.spellings import keras_keywords
+from onefit.spellings import absent, keras_keywords
 from onefit.training.progbar import Progbar
 from onefit.types import Tree
 
@@ -104,7 +104,7 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(_HOMES[name]), name)
     if name == "np_utils":  # where Keras 2 had them
         return sys.modules[__name__]
-    raise AttributeError(f"module 'onefit.utils' has no attribute {name!r}")
+    raise absent("onefit.utils", name)
 
 
 def __dir__() -> list[str]:

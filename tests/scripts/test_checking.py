@@ -74,11 +74,14 @@ def test_all_at_once_in_their_order():
     ("text", "said"),
     [
         ("keras.optimizers.Adam(lr=0.1)", "lr= is read as learning_rate="),
-        ("keras.layers.LSTM(3, batch_input_shape=(1, 5, 2))", "batch_input_shape=s is"),
+        ("keras.optimizers.SGD(0.1, decay=1e-4)", "decay= is read as learning_rate="),
+        ("keras.callbacks.TensorBoard('a', batch_size=3)", "batch_size= does nothing"),
+        ("keras.layers.Lambda(f, output_shape=(2,))", "output_shape= does nothing"),
+        ("m.save('a', save_format='tf')", "save_format= does nothing"),
+        ("v = tf.Variable([1, 2])\nv[0].assign(3)", "[...].assign() changes a part"),
         ("m.fit_generator(g, workers=3)", ".fit_generator() is read as .fit()"),
         ("keras.layers.LeakyReLU(alpha=0.1)", "alpha= is read as negative_slope="),
         ("a = x.shape.as_list()[0]", ".shape.as_list() is read as list(x.shape)"),
-        ("m = keras.metrics.Mean()\nm.reset_states()", ".reset_states() is read as"),
     ],
 )
 def test_older_spellings_are_put_right(text, said):

@@ -327,17 +327,102 @@ def test_a_live_notebook(capsys):
     assert shell.ast_transformers == []
 
 
-def test_files_have_the_endings_that_are_written(script, capsys):
-    text = FIT + (
-        "model.save('mine.h5')\nmodel.save_weights('w.h5')\n"
-        "keras.callbacks.ModelCheckpoint('best.hdf5', save_best_only=True)\n"
-        "print(keras.models.load_model('mine.h5').name)\n"
+WRITES = """
+import numpy as np
+from tensorflow import keras
+import tensorflow as tf
+x = np.ones((4, 2), "float32")
+model.fit(x, np.ones((4, 1)), verbose=0)
+y = model.predict(x, verbose=0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("writes", "reads", "files"),
+    [
+        ("model.save('a.h5')", "keras.models.load_model('a.h5')", ["a.h5"]),
+        ("model.save('a')", "tf.keras.models.load_model('a')", ["a"]),
+        ("model.save('a.model')", "keras.models.load_model('a.model')", ["a.model"]),
+        ("keras.models.save_model(model, 'b/a')", "keras.models.load_model('b/a')", ["b"]),
+        ("model.save_weights('w.h5')", "model.load_weights('w.h5')", ["w.h5"]),
+        (
+            "model.save_weights('a/cp.ckpt')",
+            "model.load_weights(tf.train.latest_checkpoint('a'))",
+            ["a"],
+        ),
+        (
+            "model.fit(x, y, verbose=0, callbacks=[keras.callbacks.ModelCheckpoint("
+            "'cp-{epoch:02d}', save_weights_only=True)])",
+            "model.load_weights('cp-01')",
+            ["checkpoint", "cp-01.npz"],
+        ),
+        (
+            "model.fit(x, y, verbose=0, callbacks=[keras.callbacks.ModelCheckpoint("
+            "filepath='best', monitor='loss', save_best_only=True)])",
+            "keras.models.load_model('best')",
+            ["best"],
+        ),
+    ],
+)  # fmt: skip
+def test_files_have_the_names_that_a_script_gives(writes, reads, files, script, capsys):
+    text = (
+        FIT
+        + WRITES
+        + f"""
+{writes}
+y = model.predict(x, verbose=0)
+again = {reads}
+again = again if isinstance(again, keras.Model) else model
+assert np.array_equal(again.predict(x, verbose=0), y)
+"""
     )
-    assert main([script(text)]) == 0
-    said = capsys.readouterr()
-    assert said.out == "sequential\n"
-    assert "line 7: 'mine.h5' is written as 'mine.keras'" in said.err
-    assert sorted(p.name for p in Path().iterdir() if p.suffix != ".py") == [
-        "mine.keras",
-        "w.weights.h5",
-    ]
+    assert main([script(text)]) == 0, capsys.readouterr().err
+    assert sorted(p.name for p in Path().iterdir() if p.suffix != ".py") == files
+
+
+def test_checkpoints_bring_back_what_they_hold(script, capsys):
+    text = (
+        FIT
+        + WRITES
+        + """
+step, optimizer = tf.Variable(1), keras.optimizers.Adam(0.1)
+def train(model, optimizer):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model(x)) ** 2
+    slopes = tape.gradient(loss, model.trainable_variables)
+    optimizer.apply_gradients(zip(slopes, model.trainable_variables))
+train(model, optimizer)
+objects = dict(step=step, optimizer=optimizer, nest=[model, {"more": tf.Variable(2.0)}])
+manager = tf.train.CheckpointManager(tf.train.Checkpoint(**objects), "c", max_to_keep=2)
+assert manager.latest_checkpoint is None
+for _ in range(3):
+    step.assign_add(1)
+    manager.save()
+assert [p[-6:] for p in manager.checkpoints] == ["ckpt-2", "ckpt-3"]
+train(model, optimizer)
+y = model.predict(x, verbose=0)  # one step after the checkpoint
+
+other = keras.models.clone_model(model)
+fresh = keras.optimizers.Adam(0.1)
+again = dict(step=tf.Variable(0), optimizer=fresh, nest=[other, {"more": tf.Variable(0.0)}])
+tf.train.Checkpoint(**again).restore(manager.latest_checkpoint).assert_consumed()
+assert int(again["step"]) == 4 and float(again["nest"][1]["more"]) == 2.0
+train(other, fresh)
+assert np.allclose(other.predict(x, verbose=0), y)
+"""
+    )
+    assert main([script(text)]) == 0, capsys.readouterr().err
+
+
+def test_a_compiled_function_gives_what_a_variable_has_become(script, capsys):
+    text = """
+import tensorflow as tf
+counter = tf.Variable(0)
+@tf.function
+def count(counter, by=1):
+    return counter.assign_add(by)
+found = [count(counter) for _ in range(3)]
+print([int(n) for n in found], tf.function(lambda x: x**3)(2))
+"""
+    assert main([script(text)]) == 0, capsys.readouterr().err
+    assert capsys.readouterr().out == "[1, 2, 3] tf.Tensor(8, shape=(), dtype=int32)\n"

@@ -78,7 +78,11 @@ def test_tensors_are_jaxs_arrays_only_while_a_script_runs():
         (lambda: tf.ensure_shape(tf.ones(2), [3]), "shape"),
         (lambda: tf.image.resize(tf.ones((2, 2, 1)), (1, 1), "cubical"), "bilinear"),
         (lambda: tf.nn.conv2d(1, 1, 1, "SAME", "NCHW"), "channels last"),
-        (lambda: tf.strings.split(["a b", "c"]), "equally many"),
+        (lambda: tf.constant([[1, 2], [3]]), "rows of different lengths"),
+        (
+            lambda: tf.ragged.constant([[1]]) + tf.ragged.constant([[1, 2]]),
+            "other lengths",
+        ),
         (lambda: tf.as_dtype("float31"), "float31|not understood"),
         (lambda: tf.io.decode_image(tf.constant("no picture")), "no picture"),
         (lambda: tf.io.decode_csv("1", [0, 0]), "a line of 1 fields"),

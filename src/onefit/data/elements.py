@@ -14,6 +14,7 @@ from onefit.errors import invalid, mistyped
 from onefit.types import Function, Shape, Tree
 
 __all__ = [
+    "SHOWN",
     "Spec",
     "as_element",
     "called",
@@ -77,8 +78,14 @@ def _narrow(array: np.ndarray) -> np.ndarray:
     return array.astype(np.int32) if small else array
 
 
+SHOWN: list[Function] = []
+"""What an element goes through, with the function, before that is called."""
+
+
 def called(function: Function, element: Tree) -> Any:
     """A function of an element: the parts of a tuple are its arguments."""
+    for show in SHOWN:
+        element = show(function, element)
     plain = isinstance(element, tuple) and not hasattr(element, "_fields")
     return function(*element) if plain else function(element)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import jax
 
 from onefit.files.masks import HEADS, Masks, Op, Value
+from onefit.files.operations import call_of, in_keras
 from onefit.layers.attention_heads import INPUTS
 from onefit.layers.base import Layer
 from onefit.layers.core import InputLayer
@@ -90,10 +91,14 @@ def arguments(layer: Layer, node: Node) -> tuple[list[object], dict[str, object]
     if isinstance(layer, GetItem):
         return [x, list(layer.index)], {}
     if isinstance(layer, Operation):
-        return list(x) if isinstance(x, tuple) else [x], {}
-    named: dict[str, object] = {}
-    named |= {k: v for k, v in node.options if k not in ("training", "use_mask")}
-    named |= {} if mask is None else {"mask": _listed(mask)}
+        values = list(x) if isinstance(x, tuple) else [x]
+        found = in_keras(layer)
+        return (values if found is None else call_of(layer, found[0], values)), {}
+    options = dict(node.options)
+    if "arrangement" in options:  # of a layer in Keras' style
+        args, named = options.pop("arrangement").fill(jax.tree.leaves(x))
+        return list(args), named | _said(options, mask)
+    named = _said(options, mask)
     if isinstance(layer, Graph):
         return [arrangement(layer)[0](x)], named
     if isinstance(layer, OverTime | Bidirectional) and isinstance(x, tuple):
@@ -104,6 +109,12 @@ def arguments(layer: Layer, node: Node) -> tuple[list[object], dict[str, object]
         given = {k: v for k, v in zip(INPUTS, x, strict=False) if v is not None}
         return [], given | named
     return [_listed(x)], named
+
+
+def _said(options: dict[str, object], mask: Tree) -> dict[str, object]:
+    """What a call is given beside its inputs."""
+    named = {k: v for k, v in options.items() if k not in ("training", "use_mask")}
+    return named if mask is None else named | {"mask": _listed(mask)}
 
 
 def _listed(x: Tree) -> Tree:

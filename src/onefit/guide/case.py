@@ -10,10 +10,9 @@ import numpy as np
 
 from onefit.data.batch import Batch
 from onefit.data.table import Table
-from onefit.guide.network import SHAPING, Call, Network
+from onefit.guide.network import SHAPING, Call, Network, laid_open
 from onefit.guide.targets import Targets, kind_of
 from onefit.losses.base import Loss
-from onefit.networks.graph import as_graph
 from onefit.optimizers.base import Optimizer
 from onefit.registry import snake_case
 from onefit.training.compiled import Compiled, flat
@@ -231,7 +230,7 @@ class Case:
     @functools.cached_property
     def network(self) -> Network:
         """The calls of the network, with their shapes where they are known."""
-        return Network(as_graph(self.model.graph, "check"), self._input_shape)
+        return Network(laid_open(self.model), self._input_shape)
 
     @property
     def _input_shape(self) -> Shapes:

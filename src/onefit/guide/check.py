@@ -1,14 +1,16 @@
 """Checking before training: rules on the design, the settings and the rows."""
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 import jax
 
+from onefit import config
 from onefit.data import rows
 from onefit.data.batch import Batch
-from onefit.errors import mistyped
+from onefit.errors import OnefitWarning, mistyped
 from onefit.guide.case import Case, Data
 from onefit.guide.finding import Finding, Report
 from onefit.guide.program import Program
@@ -85,10 +87,13 @@ def check(
     data, found = None, []
     if x is not None:
         try:
-            data = _data(model, x, y, batch_size, epochs, shuffle, *given)
+            with warnings.catch_warnings():
+                # What reading the rows warns of is a finding here.
+                warnings.simplefilter("ignore", OnefitWarning)
+                data = _data(model, x, y, batch_size, epochs, shuffle, *given)
         except (TypeError, ValueError) as error:
             found = [_refused(error)]
-    case = Case(model, data)
+    case = Case(_built(model, data), data)
     if case.network.error:
         found.append(_refused(ValueError(case.network.error)))
     if not found:
@@ -114,6 +119,20 @@ def check(
         },
     )
     return Report(cured(found, program), f"check of {model.name!r}")
+
+
+def _built(model: Compiled, data: Data | None) -> Compiled:
+    """The model; of one of a user's class that has no layers yet, a copy that has."""
+    if data is None or model.built or not model.is_own():
+        return model
+    try:
+        copy = Program(model).fresh(0)
+        with config.aside(0):
+            copy.meet(copy.arranged(data.train.x))
+            copy.ready_for(data.train.x)
+    except Exception:  # a class that only its own code can make
+        return model
+    return copy
 
 
 def cheap(job: Job, program: Program | None = None) -> list[Finding]:

@@ -79,6 +79,11 @@ def by_probes(run: Run) -> list[Finding]:
 
 
 def root_causes(found: list[Finding]) -> list[Finding]:
-    """The findings without those that only follow from others."""
+    """The findings, each once, without those that only follow from others."""
     codes = {finding.code for finding in found if finding.severity == "error"}
-    return [f for f in found if not CAUSES.get(f.code, set()) & codes]
+    once = {(f.code, f.layer): f for f in reversed(found)}
+    return [
+        f
+        for f in found
+        if not CAUSES.get(f.code, set()) & codes and once[f.code, f.layer] is f
+    ]

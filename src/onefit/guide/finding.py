@@ -111,12 +111,18 @@ class Finding:
                 "one of model.check(x, y) or of history.diagnose()",
                 "call model.check(x, y)[0].fix()",
             )
-        reasons = []
+        reasons, same = [], None
         for remedy in self.remedies:
             try:
-                return remedy.apply(self.program)
+                mended = remedy.apply(self.program)
             except (ValueError, TypeError, AssertionError) as error:
                 reasons.append(f"{remedy.name}: {error}")
+                continue
+            if mended.code != self.program.code:
+                return mended
+            same = same or mended  # new weights are the remedy of those set by hand
+        if same is not None:
+            return same
         raise invalid(
             f"the finding {self.code!r}",
             "; ".join(reasons) or "a finding about the rows, which no setting mends",
@@ -150,7 +156,7 @@ class Finding:
         """The lines to write: those of the mended program that the other has not."""
         fixed = self.fixed()
         assert self.program is not None
-        return fixed.against(self.program)
+        return fixed.against(self.program) or f"# {self.instead}"
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draws the curves that show it; returns the matplotlib Axes."""

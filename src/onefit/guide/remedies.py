@@ -218,7 +218,7 @@ def enough_units(program: Program, place: Place) -> Program:
     return _on(
         program,
         [str(place.layer)],
-        lambda layer: [_set(layer, units=max(16, 2 * outputs))],
+        lambda layer: [_set(layer, units=max(16, 2 * outputs), filters=16)],
     )
 
 
@@ -714,7 +714,7 @@ REMEDIES: dict[str, dict[str, Maker]] = {
     "metric-does-not-fit": {"a metric that fits": accuracy},
     "linear-stack": RELU,
     "double-activation": {"one activation": inner_left_out},
-    "softmax-in-hidden-layer": RELU,
+    "softmax-in-hidden-layer": RELU | {"the layer's own activation": steady},
     "symmetric-weights": STARTED,
     "initializer-does-not-fit": STARTED,
     "bias-before-normalization": {"no bias before the normalization": without_bias},

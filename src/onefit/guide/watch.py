@@ -8,7 +8,7 @@ that is less than 3 % of what it has taken. Nothing of it changes the fit's numb
 import sys
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -27,7 +27,7 @@ from onefit.training.callback import Callback
 from onefit.training.job import Job
 from onefit.training.state import State
 
-__all__ = ["Watch", "watch"]
+__all__ = ["Watch", "warn_once", "watch"]
 
 TENTH = 10
 SHORT = 2e9
@@ -57,6 +57,22 @@ def watch(job: Job, check: bool, program: Program | None = None) -> None:
     if check:
         watcher.tell(cheap(job, program), "model.check(x, y)")
     job.callbacks = [*job.callbacks, watcher]
+
+
+def warn_once(jobs: Iterable[Job], more: str, beside: Container[str] = ()) -> None:
+    """Warns of the errors in the design and the data of fits, each once.
+
+    Args:
+        jobs: The fits, about to begin.
+        more: What tells all.
+        beside: The codes of findings that are not looked for.
+    """
+    known = set[str]()
+    for job in jobs:
+        watcher = Watch(job)
+        watcher.warned = known
+        found = _harmless(cheap, job)
+        watcher.tell([f for f in found if f.code not in beside], more)
 
 
 class Watch(Callback):

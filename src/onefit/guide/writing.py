@@ -95,7 +95,8 @@ def _default(field: Field, value: Any) -> bool:
     if field.default is REQUIRED:
         return False
     usual = field.convert(field.default) if field.convert else field.default
-    return written(usual) == written(value)
+    alike = isinstance(value, tuple) and set(value) == {usual}  # strides=1 is (1, 1)
+    return alike or written(usual) == written(value)
 
 
 def _unnamed(thing: Any) -> bool:

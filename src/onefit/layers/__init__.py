@@ -56,6 +56,7 @@ from onefit.layers.spatial import *
 from onefit.layers.spectral import *
 from onefit.layers.warping import RandomElasticTransform, RandomPerspective
 from onefit.layers.wrappers import *
+from onefit.spellings import absent as _absent
 
 if _TYPE_CHECKING:
     from onefit.layers.audio import *
@@ -93,7 +94,7 @@ __all__ = sorted([*_public(globals()), *_HOMES])
 
 def __getattr__(name: str) -> _Any:
     if name not in _HOMES:
-        raise AttributeError(f"module 'onefit.layers' has no attribute {name!r}")
+        raise _absent("onefit.layers", name)
     home = _importlib.import_module(f"onefit.layers.{_HOMES[name]}")
     return getattr(home, name)
 

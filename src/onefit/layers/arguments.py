@@ -108,8 +108,12 @@ def by_numbers(function: Callable[[Tree], Tree], x: Tree) -> Tree:
 
 
 def _number_type(kind: Any) -> jnp.dtype:
-    """The type of an input in the program: floats in the library's."""
-    if kind is None or jnp.issubdtype(kind, jnp.inexact):
+    """The type of an input in the program: floats in the library's.
+
+    So is text, which a program has not: the layer that looks at it says so.
+    """
+    text = kind == "string" or np.dtype(kind).kind in "OSU"
+    if kind is None or text or jnp.issubdtype(kind, jnp.inexact):
         return jnp.dtype(config.floatx())
     return jnp.dtype(jax.dtypes.canonicalize_dtype(kind))
 

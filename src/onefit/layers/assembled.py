@@ -156,6 +156,10 @@ class Assembled(Layer, abstract=True):
         found = variables_in(self._added, self._contents())
         return named_once(sorted(found, key=lambda pair: not pair[1].trainable))
 
+    def own_variables(self) -> list[Variable]:
+        base = [] if self._weights is None else list(super().by_name().values())
+        return [*base, *(variable for _, variable in self._own_variables())]
+
     def _inner(self) -> list[tuple[str, Layer]]:
         """The layers in its attributes, with the names that lead to them."""
         found: dict[int, tuple[str, Layer]] = {}

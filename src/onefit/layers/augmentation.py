@@ -282,6 +282,8 @@ class RandomFlip(Augmentation):
     Source: Krizhevsky et al. 2012, section 4.1; Keras, `keras.layers.RandomFlip`.
     """
 
+    learns_by_row = False  # the odds of the batch are drawn at once, axis by axis
+
     mode: str = setting(
         default="horizontal_and_vertical",
         check=one_of("horizontal", "vertical", "horizontal_and_vertical"),

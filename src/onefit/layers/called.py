@@ -24,6 +24,7 @@ from onefit.layers.base import Layer, Outcome, Weights, where
 from onefit.layers.face import as_shape
 from onefit.layers.passing import Pass, current, explaining, making, passing
 from onefit.layers.shapes import refuse_other
+from onefit.members import refuse_taken, taken_name
 from onefit.slots import holding, put
 from onefit.types import (
     Config,
@@ -38,6 +39,18 @@ from onefit.types import (
 )
 
 __all__ = ["Called"]
+
+
+_TAKEN = """
+    always_random apply as_built as_input before begin by_name by_row call_options
+    call_shape check_input compute constrain each_weight ends_in equation filled forward
+    free fresh gather hold holders in_keras_style in_type init inner_slot input_shape
+    integers merge misfit multiplications on_host output_shape own_dtype pairs
+    parameters_of_build penalty plain_layers random replace role rule slot store taken
+    own_variables takes_text takes_whole told_shape weightless
+"""
+TAKEN = frozenset(_TAKEN.split())
+"""Names of every layer that Keras' layers have not: a class of one's own has others."""
 
 
 def _building(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -124,8 +137,15 @@ class Called(Assembled, abstract=True):
         super().__init_subclass__(abstract, **kwargs)
         cls.in_keras_style = True
         cls._bare = is_bare(cls, Assembled, Layer)
+        if not abstract and "call" in vars(cls):
+            refuse_taken(cls, TAKEN)
         if "build" in vars(cls):
             cls.build = _building(cls.build)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in TAKEN:
+            raise taken_name(type(self), "an attribute", name)
+        super().__setattr__(name, value)
 
     @property
     def _function(self) -> Callable[..., Tree]:

@@ -96,6 +96,7 @@ class Lambda(Layer):
     role = "other"
     by_row = False  # a function may do anything
 
+    _indifferent = frozenset({"output_shape"})  # it is found by tracing
     function: Any = setting(check=_function)
     arguments: Any = setting(
         default=None, convert=lambda given: _Arguments(given or {}), kw_only=True

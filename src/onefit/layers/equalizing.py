@@ -165,9 +165,9 @@ class ContrastLimitedAdaptiveHistogramEqualization(Colors):
 
     Example:
         >>> x = np.array([[[[10.0], [11.0], [12.0]]]])
-        >>> layer = ContrastLimitedAdaptiveHistogramEqualization(tile_grid_size=(1, 1))
-        >>> print(np.round(layer(x).ravel()))
-        [ 86. 170. 254.]
+        >>> layer = ContrastLimitedAdaptiveHistogramEqualization((0, 255), 0, (1, 1))
+        >>> layer(x).ravel().tolist()
+        [85.0, 170.0, 255.0]
 
     Source: Zuiderveld 1994, "Contrast limited adaptive histogram equalization"; Keras,
     `keras.layers.ContrastLimitedAdaptiveHistogramEqualization`.

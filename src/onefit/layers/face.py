@@ -5,7 +5,7 @@ that name; `layer.query_dense.kernel` one of `query_dense/kernel`; and an inner 
 whose weights are in the slot of the layer around it (`rnn.cell`) finds them there.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, ClassVar
 
 import jax
@@ -19,6 +19,7 @@ from onefit.errors import invalid, mistyped
 from onefit.layers.passing import current
 from onefit.layers.symbolic import Call, Tensor
 from onefit.slots import Slot, is_held
+from onefit.spellings import lacking
 from onefit.types import Array, Mask, Params, Shape, Shapes, State, Tree, is_shape
 from onefit.variables import READERS, Variable
 
@@ -180,7 +181,7 @@ class Holder:
                 return named[name]
             if any(key.startswith(f"{name}/") for key in named):
                 return Part(self, name)
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        raise lacking(self, name)
 
 
 class Part(Holder):
@@ -206,6 +207,10 @@ class Part(Holder):
 
 class Face(Holder):
     """What people ask of a layer beside its output: weights, types, shapes, losses."""
+
+    # What Keras' layers have, and these where a subclass says so.
+    activity_regularizer = input_spec = None
+    autocast = supports_jit = True
 
     _weights = Slot()
     _losses: ClassVar[list[Array]] = []  # of the last call
@@ -359,6 +364,35 @@ class Face(Holder):
     def metrics_variables(self) -> list[Variable]:
         """The variables of the layer's own metrics."""
         return [v for metric in self.metrics for v in metric.variables]
+
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Writes the layer's own variables to a dict or a group, by their numbers.
+
+        Those of layers inside it are written by them. A class with a `call` may write
+        its own `save_own_variables` and `load_own_variables`, which files honour.
+        """
+        for number, variable in enumerate(self.own_variables()):
+            store[str(number)] = variable.numpy()
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Takes the arrays that `save_own_variables` has written.
+
+        Raises:
+            ValueError: Another number of them, or another shape.
+        """
+        own = self.own_variables()
+        if len(store) != len(own):
+            raise invalid(
+                f"{type(self).__name__} {self.name!r}.load_own_variables",
+                f"{len(store)} arrays",
+                f"{len(own)}, one for each of its own variables",
+            )
+        for number, variable in enumerate(own):
+            variable.assign(np.asarray(store[str(number)]))
+
+    def own_variables(self) -> list[Variable]:
+        """The variables, without those of layers inside."""
+        return self.weights
 
     def _seeds(self) -> list[Variable]:
         """What `stateless_call` draws random numbers from."""

@@ -75,8 +75,21 @@ class Normalization(SameShape, Layer):
     variance: Any = number(default=None, optional=True, convert=_numbers)
     invert: bool = False
 
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if name not in ("mean", "variance") or found is not None or not self.built:
+            return found
+        # What adapt has measured, in the shape that spreads over an input, as in Keras.
+        axes = from_front(self.axis, count := len(self.slot.input_shape))
+        return along(jnp.asarray(self.slot.state[name]), count, axes)
+
+    @property
+    def _given(self) -> tuple[Any, Any]:
+        """The mean and the variance that are settings."""
+        return vars(self)["mean"], vars(self)["variance"]
+
     def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
-        if self.mean is not None:
+        if self._given[0] is not None:
             return {}, {}
         shape = tuple(input_shape[a] for a in from_front(self.axis, len(input_shape)))
         return {}, {
@@ -89,7 +102,7 @@ class Normalization(SameShape, Layer):
         self, params: Params, state: State, x: Array, *, training=False, key=None
     ) -> tuple[Array, State]:
         axes = from_front(self.axis, x.ndim)
-        given = state.get("mean", self.mean), state.get("variance", self.variance)
+        given = (state["mean"], state["variance"]) if state else self._given
         mean, variance = (along(jnp.asarray(v), x.ndim, axes) for v in given)
         deviation = jnp.maximum(jnp.sqrt(variance), config.epsilon())
         y = x * deviation + mean if self.invert else (x - mean) / deviation
@@ -98,9 +111,7 @@ class Normalization(SameShape, Layer):
     def output_shape(self, input_shape: Shapes) -> Shapes:
         axes = known_axes(self, self.axis, input_shape)
         sizes = tuple(input_shape[a] for a in axes)
-        mean, variance = (
-            None if v is None else np.shape(v) for v in (self.mean, self.variance)
-        )
+        mean, variance = (None if v is None else np.shape(v) for v in self._given)
         if mean != variance:
             raise self.misfit(
                 f"mean of shape {mean} and variance of shape {variance}",
@@ -129,7 +140,7 @@ class Normalization(SameShape, Layer):
             ValueError: mean and variance are given already, the data are empty or not
                 finite (where), or have other axes than the layer was built for.
         """
-        if self.mean is not None:
+        if self._given[0] is not None:
             raise self.misfit(
                 "adapt(data) beside a given mean and variance",
                 "one or the other",

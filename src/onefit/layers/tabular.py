@@ -460,6 +460,7 @@ class NTPDense(Affine, Units, Measuring):
     """
 
     role = "dense"
+    scales_by_fan_in = True
     _order = "units activation use_bias bias_factor"
 
     kernel_initializer: Any = setting(

@@ -144,10 +144,10 @@ def _linear(
             leaf if is_plain else next(rest) for leaf, is_plain in pairs
         )
 
-    def flat_ahead(held: list[Any], moved: list[Any]) -> list[Any]:
+    def flat_ahead(held: list[Any], moved: list[Any]) -> list[Array]:
         return jax.tree.leaves(ahead(whole(held), moved))
 
-    def flat_behind(held: list[Any], slopes: list[Any]) -> list[Any]:
+    def flat_behind(held: list[Any], slopes: list[Any]) -> list[Array]:
         return list(behind(whole(held), out.unflatten(slopes)))
 
     shapes = tuple((jnp.shape(v), jnp.result_type(v)) for v in values)
@@ -159,7 +159,7 @@ _linear_p = Primitive("linear")
 _linear_p.multiple_results = True
 
 
-def _run(*args: Any, pair: _Pair) -> list[Any]:
+def _run(*args: Any, pair: _Pair) -> list[Array]:
     return pair.ahead(list(args[: pair.known]), list(args[pair.known :]))
 
 
@@ -217,7 +217,7 @@ def _pushed(primals: Any, tangents: Any, *, pair: _Pair) -> tuple[list[Any], lis
     changing = [i for i in changing if _is_smooth(held[i])]
     if changing:
 
-        def of(*some: Any) -> list[Any]:
+        def of(*some: Any) -> list[Array]:
             now = list(held)
             for i, value in zip(changing, some, strict=True):
                 now[i] = value

@@ -169,6 +169,11 @@ class Loss(Description):
         if self.name is None:
             object.__setattr__(self, "name", snake_case(type(self).__name__))
 
+    def __getattr__(self, name: str) -> Any:
+        if name == "fn":  # the same as a function, where no setting is called so
+            return type(self).function or self.call
+        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+
     def call(self, y_true: Array, y_pred: Array) -> Array:
         """The loss of each example: (batch, ..., n) and its like to (batch, ...).
 

@@ -13,6 +13,7 @@ from onefit.errors import invalid
 from onefit.programs import Program
 from onefit.registry import Registry, snake_case
 from onefit.slots import Slot
+from onefit.spellings import lacking
 from onefit.types import Array, ArrayLike, Shape, Tree
 from onefit.variables import Variable, view
 
@@ -244,7 +245,7 @@ class Metric(Description):
             for variable in self.variables:
                 if variable.name == name:
                     return variable
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        raise lacking(self, name)
 
     def stateless_update_state(
         self, metric_variables: Sequence[ArrayLike], *batch: Any, **named: Any

@@ -2,10 +2,11 @@
 
 import json
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 from onefit.description import arguments_of, made_from
+from onefit.errors import unknown
 from onefit.models.history import History
 from onefit.spellings import METHODS, keras_keywords
 from onefit.training import evaluation
@@ -14,6 +15,7 @@ from onefit.training.loop import fit
 from onefit.training.options import Callbacks, FitOptions
 from onefit.training.prepare import build_job
 from onefit.types import Config, Data, Identifier, Tree
+from onefit.variables import Variable
 
 if TYPE_CHECKING:
     from onefit.files.limits import Limits
@@ -131,15 +133,16 @@ class Model(Compiled, face="Functional"):
             validation_batch_size,
             validation_freq,
         )
-        job = build_job(self, x, y, options)
-        if self.watched and not self.run_eagerly and job.task.heads:
-            from onefit.guide.program import Program
-            from onefit.guide.watch import watch
+        with self.as_compiled():
+            job = build_job(self, x, y, options)
+            if self.watched and job.task.heads:
+                from onefit.guide.program import Program
+                from onefit.guide.watch import watch
 
-            program = Program.of(self, x, y, vars(options))
-            watch(job, not self.checked, program)
-            self.checked = True
-        return fit(job, History(self))
+                program = Program.of(self, x, y, vars(options))
+                watch(job, not self.checked, program)
+                self.checked = True
+            return fit(job, History(self))
 
     def __getattr__(self, name: str) -> NoReturn:
         told = METHODS.get(name)
@@ -296,9 +299,10 @@ class Model(Compiled, face="Functional"):
         return_dict: bool = False,
     ) -> evaluation.Answer:
         """One step on these rows; the loss and metrics before it."""
-        return evaluation.train_on_batch(
-            self, x, y, sample_weight, class_weight, return_dict
-        )
+        with self.as_compiled():
+            return evaluation.train_on_batch(
+                self, x, y, sample_weight, class_weight, return_dict
+            )
 
     # Evaluating --------------------------------------------------------------------
 
@@ -454,6 +458,49 @@ class Model(Compiled, face="Functional"):
 
         return cast(Self, model_from_config(cls, config, custom_objects))
 
+    def get_compile_config(self) -> Config:
+        """What `compile` was given, as Keras writes it; empty before."""
+        from onefit.files.keras import config_of
+
+        return config_of(self)["compile_config"] if self.compiled else {}
+
+    def compile_from_config(self, config: Config) -> None:
+        """Compiles the model as `get_compile_config` says."""
+        from onefit.files.config import read_compile
+
+        given = read_compile({"compile_config": config}, None, self.name)
+        if given is not None:
+            self.compile(**given)
+
+    def get_state_tree(self, value_format: str = "backend_tensor") -> Tree:
+        """All variables by their paths, in nested dicts: weights, optimizer, metrics.
+
+        Args:
+            value_format: 'backend_tensor' for JAX's arrays, 'numpy_array' for numpy's.
+        """
+        numpy = value_format == "numpy_array"
+        return {
+            kind: _nested(variables, numpy)
+            for kind, variables in self._variables_by_kind().items()
+        }
+
+    def set_state_tree(self, state_tree: Tree) -> None:
+        """Replaces the variables that `get_state_tree` has given.
+
+        Raises:
+            ValueError: A path that the model has not.
+        """
+        for kind, tree in state_tree.items():
+            known = {str(v.path): v for v in self._variables_by_kind().get(kind, [])}
+            for path, value in _flattened(tree):
+                if path not in known:
+                    raise unknown(f"variable in {kind}", path, list(known))
+                known[path].assign(value)
+
+    def _variables_by_kind(self) -> dict[str, list[Variable]]:
+        kinds = "trainable", "non_trainable", "optimizer", "metrics"
+        return {f"{k}_variables": getattr(self, f"{k}_variables") for k in kinds}
+
     def to_json(self) -> str:
         """The model without its weights, as Keras' JSON."""
         from onefit.files.keras import config_of
@@ -492,3 +539,24 @@ class Model(Compiled, face="Functional"):
             layer_range,
             detail,
         )
+
+
+def _nested(variables: list[Variable], numpy: bool) -> Tree:
+    """Values by the parts of their paths."""
+    tree: dict[str, Any] = {}
+    for variable in variables:
+        *way, name = str(variable.path).split("/")
+        inside = tree
+        for part in way:
+            inside = inside.setdefault(part, {})
+        inside[name] = variable.numpy() if numpy else variable.value
+    return tree
+
+
+def _flattened(tree: Tree, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of nested dicts, with their paths."""
+    if not isinstance(tree, dict):
+        yield path, tree
+        return
+    for name, inside in tree.items():
+        yield from _flattened(inside, f"{path}/{name}" if path else name)

@@ -1,5 +1,7 @@
 """Network: what is computed, its weights, what goes in and what comes out."""
 
+import inspect
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
@@ -14,6 +16,7 @@ from onefit.layers.core import InputLayer
 from onefit.layers.face import as_shape, dtype_name, no_quantizing
 from onefit.layers.passing import current, making
 from onefit.layers.symbolic import Tensor, is_symbolic
+from onefit.members import refuse_taken, taken_name
 from onefit.networks.architecture import Architecture
 from onefit.networks.called import Body, Sight, layers_of, outputs_of, own_call
 from onefit.networks.functional import (
@@ -57,6 +60,15 @@ of models and the models of files are made by these.
 """
 
 
+_TAKEN = """
+    arranged as_layer before eagerly entries entry_names graph input_nest is_own
+    known_nest meet meet_shapes numbers output_nest ready_for resolve_metrics
+    target_names task whole
+"""
+TAKEN = frozenset(_TAKEN.split())
+"""Names of every network that a class of one's own may not take."""
+
+
 class Network:
     """An architecture with its weights, its inputs and its outputs.
 
@@ -93,8 +105,17 @@ class Network:
         self.before, self._graph = split(whole, entrance)
         self.whole = whole
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in TAKEN and self.is_own():
+            caller = str(sys._getframe(1).f_globals.get("__name__"))
+            if not caller.startswith("onefit."):
+                raise taken_name(type(self), "an attribute", name)
+        super().__setattr__(name, value)
+
     def __init_subclass__(cls, face: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if cls.is_own():
+            refuse_taken(cls, TAKEN)
         if face is not None:
             FACES[face] = cls
         elif cls.is_own():
@@ -357,8 +378,18 @@ class Network:
 
     @property
     def built(self) -> bool:
-        """Whether the model has its weights."""
+        """Whether the model has its weights; a `build` of yours may say so too."""
         return self.whole.built
+
+    @built.setter
+    def built(self, value: bool) -> None:
+        if not value:
+            raise invalid(
+                self.name,
+                f"built={value!r}",
+                "True, at the end of a build() of your own",
+                "draw the weights anew: model.reset_weights()",
+            )
 
     def get_weights(self) -> list[np.ndarray]:
         """All weights as numpy arrays, copied, layer by layer."""
@@ -405,7 +436,6 @@ class Network:
     def trainable(self, value: bool) -> None:
         for layer in self.layers:
             layer.trainable = bool(value)
-        self._forget_training()
 
     # The pure way ------------------------------------------------------------------
 
@@ -432,9 +462,14 @@ class Network:
         return self.graph.apply(params, state, x, training=training, key=key)[0]
 
     def __call__(
-        self, x: Tree, training: bool | None = None, mask: Mask = None, **options: Any
+        self,
+        x: Tree = None,
+        training: bool | None = None,
+        mask: Mask = None,
+        **options: Any,
     ) -> Tree:
         """The output for arrays; what Input gave makes the model a layer of a graph."""
+        x = self._named_input(options) if x is None else x
         if self._body is not None:
             if self._body.silent:
                 raise invalid(
@@ -469,6 +504,14 @@ class Network:
         plain = (layer for layer in self.layers if not isinstance(layer, InputLayer))
         first = next(plain, None)
         return first is not None and first.takes_one(x)
+
+    def _named_input(self, options: Config) -> Tree:
+        """The input that a call names: Keras' `inputs`, or as the model's own `call`."""
+        own = next(iter(inspect.signature(self.call).parameters), "inputs")
+        for name in ("inputs", own):
+            if name in options:
+                return options.pop(name)
+        raise mistyped(self.name, "a call without an input", "arrays", "write model(x)")
 
     # Before the program --------------------------------------------------------------
 
@@ -591,6 +634,11 @@ class Network:
         """The shapes of the outputs, arranged as they are, for those of the inputs."""
         shape = self.whole.compute_output_shape(input_shape)
         return self.output_nest.arrange(shape) if self.output_nest else shape
+
+    def compute_output_spec(self, inputs: Tree, **options: Any) -> Tree:
+        """What stands for the outputs of a call: their shapes and types."""
+        spec = self.graph.compute_output_spec(self._take(inputs), **options)
+        return self.output_nest.arrange(spec) if self.output_nest else spec
 
     def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
         """Which steps of the outputs there are, given which of the inputs."""

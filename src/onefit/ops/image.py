@@ -22,7 +22,7 @@ from onefit.layers.reshaping import data_format as _format
 from onefit.layers.warping import projected, projection
 from onefit.ops.table import operation
 from onefit.random import key_of
-from onefit.types import Array, Function
+from onefit.types import Array, ArrayLike, Function
 
 _ORDERS = {"nearest": 0, "bilinear": 1}
 _FILLS = ("constant", "nearest", "wrap", "mirror", "reflect")
@@ -323,10 +323,10 @@ def extract_patches_3d(
 
 def _patches(
     x: Array,
-    size: Any,
+    size: int | Sequence[int],
     rank: int,
-    strides: Any,
-    dilation: Any,
+    strides: int | Sequence[int],
+    dilation: int | Sequence[int],
     padding: str,
     order: Any,
 ) -> Array:
@@ -376,7 +376,12 @@ def _sample(x: Array, at: Any, order: int, mode: str, fill: Any) -> Array:
 
 
 def _moved(
-    x: Array, rows: Array, columns: Array, interpolation: str, mode: str, fill: Any
+    x: Array,
+    rows: Array,
+    columns: Array,
+    interpolation: str,
+    mode: str,
+    fill: ArrayLike,
 ) -> Array:
     """Images (batch, height, width, channels) with other cells in their places."""
     if interpolation not in _ORDERS:

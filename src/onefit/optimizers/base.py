@@ -3,7 +3,7 @@
 import re
 import warnings
 from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
-from typing import Any, ClassVar, Literal, Self, TypeAlias
+from typing import Any, ClassVar, Literal, NoReturn, Self, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,7 @@ from onefit.optimizers.schedules import (
 from onefit.programs import Program
 from onefit.registry import Registry
 from onefit.slots import Slot, is_held
+from onefit.spellings import lacking
 from onefit.types import Array, ArrayLike, Config, Function, Scalar, Tree
 from onefit.variables import Variable, view
 
@@ -501,6 +502,9 @@ class Optimizer(Description):
         state = self._begin(()) if self._state is None else self._state
         paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(state)]
         return [self._leaf(path, i) for i, path in sorted(enumerate(paths), key=_place)]
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise lacking(self, name)
 
     trainable_variables: ClassVar[tuple[Variable, ...]] = ()
     """None of them is trained."""

@@ -9,11 +9,12 @@ from typing import Any
 import jax.numpy as jnp
 
 from onefit.checks import whole
+from onefit.custom import CustomObjectScope
 from onefit.description import Description, number, setting
 from onefit.errors import invalid, mistyped
 from onefit.programs import Program
 from onefit.registry import Registry
-from onefit.types import Array, ArrayLike
+from onefit.types import Array, ArrayLike, Config, Identifier
 
 __all__ = [
     "CosineDecay",
@@ -26,7 +27,9 @@ __all__ = [
     "LearningRateSchedule",
     "PiecewiseConstantDecay",
     "PolynomialDecay",
+    "deserialize",
     "get",
+    "serialize",
 ]
 
 schedules: Registry = Registry("learning rate schedule", "onefit.optimizers.schedules")
@@ -391,3 +394,25 @@ class FlatCosineDecay(LearningRateSchedule):
     def rate(self, step: Array) -> ArrayLike:
         falling = (step / self.decay_steps - self.flat) / (1 - self.flat)
         return self.initial_learning_rate * _cosine(jnp.clip(falling, 0, 1))
+
+
+def serialize(learning_rate_schedule: LearningRateSchedule) -> Config:
+    """A schedule as JSON can hold it: its class's name and its settings.
+
+    >>> serialize(ExponentialDecay(0.1, 10, 0.9))["class_name"]
+    'ExponentialDecay'
+    """
+    name = type(learning_rate_schedule).__name__
+    return {"class_name": name, "config": learning_rate_schedule.get_config()}
+
+
+def deserialize(
+    config: Config, custom_objects: dict[str, Identifier] | None = None
+) -> Any:
+    """The schedule that `serialize`, of onefit or Keras, wrote down.
+
+    >>> deserialize(serialize(ExponentialDecay(0.1, 10, 0.9)))
+    ExponentialDecay(initial_learning_rate=0.1, decay_steps=10, decay_rate=0.9)
+    """
+    with CustomObjectScope(custom_objects):
+        return schedules.get(config)

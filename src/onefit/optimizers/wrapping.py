@@ -17,6 +17,7 @@ from onefit.optimizers.base import Optimizer
 from onefit.optimizers.resolving import get
 from onefit.optimizers.schedules import LearningRateSchedule
 from onefit.slots import is_held
+from onefit.spellings import lacking
 from onefit.types import Array, Config, Function, Scalar, Tree
 
 __all__ = ["LossScaleOptimizer", "MultiOptimizer", "OptimizerMap"]
@@ -378,10 +379,7 @@ class MultiOptimizer(Wrapping):
     @property
     def learning_rate(self) -> NoReturn:  # pyright: ignore
         """There is none: each of `optimizers` has its own."""
-        raise AttributeError(
-            "A MultiOptimizer has no learning rate: each of its optimizers has one. "
-            "Write optimizer.optimizers[0].learning_rate."
-        )
+        raise lacking(self, "learning_rate")
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "learning_rate":

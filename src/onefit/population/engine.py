@@ -151,7 +151,7 @@ def _run(
     counted = 0 if np.ndim(stretch.count) else None
     order: Any = None if stretch.order is None else 0
     held: Any = None if stretch.held is None else 0
-    stretches = Stretch(order, None, None, counted, None, 0, held, None)
+    stretches = Stretch(order, None, None, counted, None, 0, held, None, None, None)
     in_axes = (0, 0, None if weights is None else 0, stretches)
     moving = Moving(params, train, memories)
     return jax.vmap(one, in_axes=in_axes)(numbers, moving, weights, stretch)

@@ -37,6 +37,9 @@ __all__ = ["Fold", "check", "fit"]
 Fold: TypeAlias = tuple[np.ndarray, np.ndarray]
 """The numbers of the rows to train on, and of those held out."""
 
+OF_RATES = ("learning-rate-too-high", "learning-rate-too-low", "too-few-steps")
+"""Findings about a rate, which say nothing where many rates are tried."""
+
 MEMORY = 2 << 30
 """Bytes that the members of one program may take, unless told otherwise (2 GiB)."""
 
@@ -144,6 +147,11 @@ def fit(
             options = {"verbose": 0} | arguments | own
             job = build_job(copy, x, y, FitOptions.given("population.fit", **options))
         work += [(part, job) for part in _parts(job, at, memory)]
+    if model.watched and not model.checked:
+        from onefit.guide.watch import warn_once
+
+        varied = OF_RATES if {"learning_rate", "optimizer"} & set(vary or {}) else ()
+        warn_once((job for _, job in work), "model.check(x, y)", varied)
     if drop is not None and hasattr(drop, "bind"):
         drop = drop.bind(work[0][1].directions)
     trained: list[tuple[np.ndarray, Job, Trained]] = []

@@ -21,9 +21,6 @@ _HUB = (
 _LITE = "models are served by ONNX: onefit.interop.onnx.export(model, 'model.onnx')"
 _SUMMARY = "write callbacks=[keras.callbacks.TensorBoard('logs')] in fit"
 _DEVICES = "one device is used. Leave the strategy out, and what is in its scope in"
-_RAGGED = "rows have one length. Pad them: keras.utils.pad_sequences(rows)"
-_SPARSE = "arrays are dense. Give the numbers themselves"
-_CHECKPOINT = "write model.save_weights('name.weights.h5') and model.load_weights"
 _SAVED = "write model.save('name.keras') and keras.models.load_model"
 _TUNER = "write onefit.population.search, which trains all candidates in one program"
 
@@ -46,9 +43,6 @@ ABSENT: dict[str, str] = {
     "tensorflow.get_default_graph": _TF1,
     "tensorflow.compat": _TF1,
     "tensorflow.Graph": _TF1,
-    "tensorflow.train.Checkpoint": _CHECKPOINT,
-    "tensorflow.train.CheckpointManager": _CHECKPOINT,
-    "tensorflow.train.latest_checkpoint": _CHECKPOINT,
     "tensorflow.train": _TF1,
     "tensorflow.estimator": _ESTIMATOR,
     "tensorflow.feature_column": _COLUMNS,
@@ -57,16 +51,11 @@ ABSENT: dict[str, str] = {
     "tensorflow.profiler": _SUMMARY,
     "tensorflow.distribute": _DEVICES,
     "tensorflow.tpu": _DEVICES,
-    "tensorflow.ragged": _RAGGED,
-    "tensorflow.RaggedTensor": _RAGGED,
-    "tensorflow.sparse": _SPARSE,
-    "tensorflow.SparseTensor": _SPARSE,
     "tensorflow.saved_model": _SAVED,
     "tensorflow.raw_ops": "write the function of tf itself",
     "tensorflow.python": "it is TensorFlow's inside. Import from tensorflow itself",
     "tensorflow.py_function": "write a function of tf, or of numpy before the data set",
     "tensorflow.numpy_function": "write a function of tf, or of numpy before it",
-    "tensorflow.custom_gradient": "gradients are those of the formula",
     "keras.backend.get_session": _TF1,
     "keras.backend.set_session": _TF1,
     "keras.backend.function": "write keras.Model(inputs, outputs)",

@@ -21,7 +21,7 @@ from onefit import (
 from onefit.scripts.absent import PACKAGES, reason
 from onefit.scripts.notebook import cells_of
 from onefit.scripts.reading import Reader, Use
-from onefit.scripts.respelling import accepted, respell, respell_files
+from onefit.scripts.respelling import accepted, respell
 from onefit.scripts.standin import find
 from onefit.spellings import cure
 
@@ -52,14 +52,12 @@ class Checked(NamedTuple):
         problems: What is not here.
         changes: The spellings that were put right, each with its place.
         uses: The names that it uses, as far as they are here.
-        files: The files that are written under other names than it says.
     """
 
     trees: list[tuple[str, ast.Module]]
     problems: list[Problem]
     changes: list[str]
     uses: list[str]
-    files: list[str]
 
 
 def read_text(path: str | Path) -> str:
@@ -110,11 +108,10 @@ def _check(
 ) -> Checked:
     reader = Reader()
     problems: dict[tuple[str, int, str], Problem] = {}
-    changes, uses, beside, files = [], [], [], []
+    changes, uses, beside = [], [], []
     for where, tree in parts:
         reading = reader.read(tree)
         beside += reading.modules
-        files += reading.uses
         for use in reading.uses:
             found, missing = _looked_up(use)
             if missing is None:
@@ -128,7 +125,7 @@ def _check(
                 problem = Problem(where, use.line, use.said, missing)
                 problems.setdefault((where, use.line, missing), problem)
     found = sorted(problems.values(), key=lambda p: _order(parts, p))
-    checked = Checked(parts, found, changes, uses, list(respell_files(files)))
+    checked = Checked(parts, found, changes, uses)
     for module in beside if folder is not None else ():
         file = _file_of(module, folder)
         if file is not None and file.resolve() not in seen:
@@ -146,7 +143,6 @@ def changed(uses: list[Use]) -> Iterator[str]:
         found, missing = _looked_up(use)
         if missing is None:
             yield from (f"line {use.line}: {change}" for change in respell(use, found))
-    yield from respell_files(uses)
 
 
 def _order(parts: list[tuple[str, ast.Module]], problem: Problem) -> tuple[int, int]:

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import numpy as np
+
 from onefit import layers, plots
 from onefit.scripts.names import KERAS_VERSION
 
 __all__ = [
+    "Input",
     "add",
     "average",
     "concatenate",
@@ -22,6 +25,12 @@ __all__ = [
 def version() -> str:
     """The version of Keras whose names these are."""
     return KERAS_VERSION
+
+
+def Input(shape: Any = None, *args: Any, **kwargs: Any) -> Any:
+    """The place where data go in: `onefit.Input`; one size alone is a shape too."""
+    whole = isinstance(shape, int | np.integer)
+    return layers.Input((shape,) if whole else shape, *args, **kwargs)
 
 
 def add(inputs: Any, **kwargs: Any) -> Any:

@@ -61,8 +61,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             "onefit's stand-in instead",
             file=sys.stderr,
         )
-    for change in program.checked.files:
-        print(f"onefit: {program.name}, {change}", file=sys.stderr)
     with following(arguments.quick) as fits:
         try:
             return run(program, arguments.debug)

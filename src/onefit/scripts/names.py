@@ -38,13 +38,13 @@ _SHORT = (
     "MSLE=mean_squared_logarithmic_error kld=kl_divergence KLD=kl_divergence "
     "kullback_leibler_divergence=kl_divergence logcosh=log_cosh"
 )
-_MERGING = "add average concatenate dot maximum minimum multiply subtract"
+_MERGING = "Input add average concatenate dot maximum minimum multiply subtract"
 
 KERAS: dict[str, Space] = {
     "keras": Space(
         "Keras' names, in onefit.",
         (),
-        _each("onefit", "Input Model Sequential Layer")
+        _each("onefit", "Model Sequential Layer")
         | _each("onefit.variables", "Variable")
         | _each("onefit.initializers", "Initializer")
         | _each("onefit.losses", "Loss")
@@ -53,7 +53,7 @@ KERAS: dict[str, Space] = {
         | _each("onefit.regularizers", "Regularizer")
         | _each("onefit.layers.symbolic", "KerasTensor=Tensor")
         | {"__version__": f"={KERAS_VERSION}"}
-        | _each("onefit.scripts.keras", "version"),
+        | _each("onefit.scripts.keras", "Input version"),
     ),
     "keras.activations": Space("Activations.", ("onefit.activations",)),
     "keras.backend": Space(
@@ -65,7 +65,11 @@ KERAS: dict[str, Space] = {
             "set_image_data_format",
         ),
     ),
-    "keras.callbacks": Space("Callbacks.", ("onefit.callbacks",)),
+    "keras.callbacks": Space(
+        "Callbacks.",
+        ("onefit.callbacks",),
+        _each("onefit.scripts.saving", "ModelCheckpoint"),
+    ),
     "keras.config": Space("Settings of the process.", ("onefit.config",)),
     "keras.constraints": Space(
         "Constraints.",
@@ -75,7 +79,10 @@ KERAS: dict[str, Space] = {
     "keras.datasets": Space("Data sets.", ("onefit.datasets",)),
     "keras.initializers": Space("Initializers.", ("onefit.initializers",)),
     "keras.layers": Space(
-        "Layers.", ("onefit.layers",), _each("onefit.scripts.keras", _MERGING)
+        "Layers.",
+        ("onefit.layers",),
+        _each("onefit.scripts.keras", _MERGING)
+        | _each("onefit.scripts.tf.ragged", "TextVectorization"),
     ),
     "keras.losses": Space(
         "Losses.", ("onefit.losses",), _each("onefit.losses", _SHORT)
@@ -83,7 +90,11 @@ KERAS: dict[str, Space] = {
     "keras.metrics": Space(
         "Metrics.", ("onefit.metrics",), _each("onefit.metrics", _SHORT)
     ),
-    "keras.models": Space("Models.", ("onefit.models",)),
+    "keras.models": Space(
+        "Models.",
+        ("onefit.models",),
+        _each("onefit.scripts.saving", "load_model save_model"),
+    ),
     "keras.ops": Space("Functions of arrays.", ("onefit.ops",)),
     "keras.optimizers": Space("Optimizers.", ("onefit.optimizers",)),
     "keras.optimizers.schedules": Space(
@@ -106,7 +117,11 @@ KERAS: dict[str, Space] = {
     "keras.preprocessing.text": Space("Texts.", ("onefit.preprocessing.text",)),
     "keras.random": Space("Random numbers.", ("onefit.random",)),
     "keras.regularizers": Space("Regularizers.", ("onefit.regularizers",)),
-    "keras.saving": Space("Files.", ("onefit.saving",)),
+    "keras.saving": Space(
+        "Files.",
+        ("onefit.saving",),
+        _each("onefit.scripts.saving", "load_model save_model"),
+    ),
     "keras.tree": Space("Nests of lists, tuples and dicts.", ("onefit.tree",)),
     "keras.utils": Space(
         "Helpers.", ("onefit.utils",), _each("onefit.scripts.keras", "plot_model")
@@ -160,10 +175,15 @@ TENSORFLOW: dict[str, Space] = {
     "tensorflow.linalg": Space("Matrices.", ("onefit.scripts.tf.linalg",)),
     "tensorflow.math": Space("Mathematics.", ("onefit.scripts.tf.math",)),
     "tensorflow.nn": Space("Networks.", ("onefit.scripts.tf.nn",)),
+    "tensorflow.ragged": Space(
+        "Rows of different lengths.", ("onefit.scripts.tf.ragged",)
+    ),
     "tensorflow.random": Space("Random numbers.", ("onefit.scripts.tf.random",)),
+    "tensorflow.sparse": Space("Places of numbers.", ("onefit.scripts.tf.sparse",)),
     "tensorflow.strings": Space("Text.", ("onefit.scripts.tf.strings",)),
     "tensorflow.sysconfig": Space("How it was built.", ("onefit.scripts.tf.built",)),
     "tensorflow.test": Space("How it was built.", ("onefit.scripts.tf.built",)),
+    "tensorflow.train": Space("Checkpoints.", ("onefit.scripts.tf.train",)),
     "tensorflow.version": Space(
         "Versions.", (), {"VERSION": f"={TF_VERSION}", "GIT_VERSION": "=onefit"}
     ),

@@ -9,27 +9,31 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
-from onefit.metrics import Metric
-from onefit.models import Model
+from onefit.optimizers import Optimizer
 from onefit.scripts.reading import Use
 from onefit.spellings import RENAMED
 
-__all__ = ["METHODS", "NOTHING", "NOT_THE_SAME", "accepted", "respell", "respell_files"]
+__all__ = ["METHODS", "NOTHING", "NOT_THE_SAME", "accepted", "respell"]
 
 NOT_THE_SAME = {"schedule_decay", "config", "name", "epsilon", "depth", "eps"}
 
 NOTHING = {
     *("workers", "use_multiprocessing", "max_queue_size", "max_q_size", "nb_worker"),
     *("pickle_safe", "implementation", "consume_less", "dynamic", "autocast", "fused"),
-    *("experimental_run_tf_function", "write_grads", "layout"),
+    *("experimental_run_tf_function", "write_grads", "layout", "save_format"),
+    *("include_optimizer", "save_traces"),
 }
 """Keywords that change no number, here as in Keras."""
+
+NOTHING_IN = {"TensorBoard": {"batch_size"}, "Lambda": {"output_shape"}}
+"""Such keywords of one class alone."""
 
 METHODS = {
     "fit_generator": "fit",
     "evaluate_generator": "evaluate",
     "predict_generator": "predict",
 }
+_OF_MODELS = {*METHODS, *METHODS.values(), "save", "save_weights"}
 
 
 def accepted(function: Any) -> list[str] | None:
@@ -58,36 +62,30 @@ def respell(use: Use, function: Any) -> Iterator[str]:
     if call is None:
         return
     if use.kind == "method" and isinstance(call.func, ast.Attribute):
-        yield from _method(use, call.func)
+        yield from _method(call.func)
+        yield from _part(call.func)
         yield from _shape(call, call.func)
     known = accepted(function) if function is not None else None
     if known is None:
-        if use.kind == "method" and use.path in (*METHODS, *METHODS.values()):
-            yield from _without(call, set())
+        if use.kind == "method" and use.path in _OF_MODELS:
+            yield from _without(call, NOTHING)
         return
-    yield from _without(call, set(known))
+    own = NOTHING_IN.get(getattr(function, "__name__", ""), set())
+    yield from _without(call, (NOTHING | own) - set(known))
     for keyword in call.keywords:
         name = keyword.arg
         if name is None or name in known or name in NOT_THE_SAME:
             continue
-        if name == "batch_input_shape" and "input_shape" in known:
-            keyword.arg = "input_shape"
-            rest = ast.Slice(ast.Constant(1))
-            part = ast.Subscript(keyword.value, rest, ast.Load())
-            keyword.value = _at(keyword.value, part)
-            yield "batch_input_shape=s is read as input_shape=s[1:]"
-        else:
-            new = next((n for n in RENAMED.get(name, ()) if n in known), None)
-            if new:
-                keyword.arg = new
-                yield f"{name}= is read as {new}="
+        new = next((n for n in RENAMED.get(name, ()) if n in known), None)
+        if new:
+            keyword.arg = new
+            yield f"{name}= is read as {new}="
+    if isinstance(function, type) and issubclass(function, Optimizer):
+        yield from _decay(call, function)
 
 
-def _method(use: Use, function: ast.Attribute) -> Iterator[str]:
+def _method(function: ast.Attribute) -> Iterator[str]:
     new = METHODS.get(function.attr)
-    metric = isinstance(use.owner, type) and issubclass(use.owner, Metric)
-    if metric and function.attr == "reset_states":
-        new = "reset_state"
     if new:
         yield f".{function.attr}() is read as .{new}()"
         function.attr = new
@@ -102,68 +100,53 @@ def _shape(call: ast.Call, function: ast.Attribute) -> Iterator[str]:
         yield ".shape.as_list() is read as list(x.shape)"
 
 
-def _without(call: ast.Call, known: set[str]) -> Iterator[str]:
+def _part(function: ast.Attribute) -> Iterator[str]:
+    """`v[0].assign(1)`: what an index gives is a tensor, which cannot be assigned to."""
+    whole = function.value
+    assigns = function.attr in ("assign", "assign_add", "assign_sub")
+    if assigns and isinstance(whole, ast.Subscript):
+        module = _written(
+            "__import__('onefit.scripts.tf.variables', fromlist=['part'])"
+        )
+        part = ast.Attribute(module, "part", ast.Load())
+        key = whole.slice
+        if isinstance(key, ast.Slice | ast.Tuple):
+            key = ast.Subscript(_written("__import__('numpy').s_"), key, ast.Load())
+        function.value = _at(whole, ast.Call(part, [whole.value, key], []))
+        yield f"[...].{function.attr}() changes a part of a variable"
+
+
+def _decay(call: ast.Call, function: type) -> Iterator[str]:
+    """Keras 2's decay: the rate of a step is rate / (1 + decay * step)."""
+    named = {keyword.arg: keyword for keyword in call.keywords}
+    decay = named.get("decay")
+    if decay is None:
+        return
+    call.keywords.remove(decay)
+    rate = named.get("learning_rate")
+    if rate is None:
+        default = inspect.signature(function).parameters["learning_rate"].default
+        given = call.args.pop(0) if call.args else _written(repr(default))
+        rate = ast.keyword("learning_rate", given, lineno=0, col_offset=0)
+        ast.copy_location(rate, decay)
+        call.keywords.append(rate)
+    room = "__import__('onefit.optimizers', fromlist=['schedules']).schedules"
+    schedule = ast.Attribute(_written(room), "InverseTimeDecay", ast.Load())
+    values = [rate.value, ast.Constant(1), decay.value]
+    rate.value = _at(rate.value, ast.Call(schedule, values, []))
+    yield "decay= is read as learning_rate=InverseTimeDecay(rate, 1, decay)"
+
+
+def _written(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+def _without(call: ast.Call, nothing: set[str]) -> Iterator[str]:
     for keyword in list(call.keywords):
-        if keyword.arg in NOTHING - known:
+        if keyword.arg in nothing:
             call.keywords.remove(keyword)
             yield f"{keyword.arg}= does nothing here"
 
 
 def _at(old: ast.expr, new: ast.expr) -> ast.expr:
     return ast.fix_missing_locations(ast.copy_location(new, old))
-
-
-# Names of files -----------------------------------------------------------------------
-
-_SAVING = ("save", "save_weights", "load_weights")
-_OLDER = (".h5", ".hdf5", ".ckpt", ".tf", ".pb", ".weights")
-
-
-def respell_files(uses: list[Use]) -> Iterator[str]:
-    """Gives files of models and weights the endings that onefit writes.
-
-    Only names that stand there as text, and only what the program writes itself: a
-    model that it loads must be one that it has saved.
-    """
-    written: dict[str, str] = {}
-    for use in uses:
-        text, whole = _file(use)
-        if text is None:
-            continue
-        known = (".keras",) if whole else (".weights.h5", ".safetensors")
-        if not str(text.value).endswith(known):
-            new = _stem(str(text.value)) + known[0]
-            written[str(text.value)] = new
-            yield f"line {use.line}: {text.value!r} is written as {new!r}"
-            text.value = new
-    for use in uses:
-        if use.path.endswith("load_model") and use.call is not None:
-            for node in use.call.args[:1]:
-                if isinstance(node, ast.Constant) and node.value in written:
-                    node.value = written[node.value]
-
-
-def _stem(name: str) -> str:
-    while name.endswith(_OLDER):
-        name = name[: name.rindex(".")]
-    return name
-
-
-def _file(use: Use) -> tuple[ast.Constant | None, bool]:
-    """The text that names a file in a call, and whether it is one of a whole model."""
-    call = use.call
-    if call is None:
-        return None, False
-    keywords = {k.arg: k.value for k in call.keywords}
-    node = keywords.get("filepath", call.args[0] if call.args else None)
-    if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
-        return None, False
-    if use.path.endswith(".ModelCheckpoint"):
-        only = keywords.get("save_weights_only")
-        return node, not (isinstance(only, ast.Constant) and only.value)
-    if use.kind != "method" or use.path not in _SAVING:
-        return None, False
-    model = isinstance(use.owner, type) and issubclass(use.owner, Model)
-    if use.path == "save" and not model and not node.value.endswith((".h5", ".hdf5")):
-        return None, False
-    return node, use.path == "save"

@@ -161,6 +161,10 @@ def standin(name: str) -> ModuleType:
     return _made(known)
 
 
+def _is_module(parts: list[str]) -> bool:
+    return canonical(".".join(parts)) in SPACES
+
+
 def find(path: str) -> tuple[Any, list[str]]:
     """What a dotted name means, as far as it leads, and what is left of it.
 
@@ -170,8 +174,11 @@ def find(path: str) -> tuple[Any, list[str]]:
     >>> find("keras.layers.Dense")[0].__name__, find("tensorflow.__version__.split")[1]
     ('Dense', ['split'])
     """
-    first, *rest = path.split(".")
-    found: Any = standin(first)
+    parts = path.split(".")
+    known = [n for n in range(len(parts), 1, -1) if _is_module(parts[:n])]
+    count = known[0] if known else 1
+    found: Any = standin(".".join(parts[:count]))
+    rest = parts[count:]
     while rest:
         if isinstance(found, ModuleType):
             found = getattr(found, rest.pop(0))

@@ -243,7 +243,8 @@ def train(
     steps = math.ceil(len(own) / size) * epochs
     first = settled(kind, shape, dict(every[0]) | {"steps": steps})
     model = network(kind, shape, first)
-    model.compile(kind.optimizer(first, steps), loss_of(shape.problem))
+    # The guide has nothing to say to people about a recipe that they did not write.
+    model.compile(kind.optimizer(first, steps), loss_of(shape.problem), check=False)
     options: dict[str, Any] = {}
     if len(held) >= SURE:
         targets = rows.x, rows.targets(kind)

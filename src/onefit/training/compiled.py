@@ -14,12 +14,14 @@ import numpy as np
 from onefit import metrics, optimizers
 from onefit.data.batch import Batch, unpack_x_y_sample_weight
 from onefit.errors import invalid, unknown
+from onefit.layers import Layer
 from onefit.losses.resolving import as_loss
 from onefit.metrics.base import Metric
 from onefit.networks.functional import in_a_list
 from onefit.networks.network import Network
 from onefit.optimizers import Optimizer
 from onefit.spellings import keras_keywords
+from onefit.training.compile_metrics import CompileMetrics, each_metric
 from onefit.training.task import Head, Task, head
 from onefit.types import Array, Identifier, Tree, batch_shape, is_shape
 from onefit.variables import Variable
@@ -48,6 +50,7 @@ class Compiled(Network):
     _unseen = Network._unseen | {
         *("optimizer", "loss", "history", "stop_training", "run_eagerly"),
         *("watched", "checked", "compile_settings", "_loss_tracker", "_resolved"),
+        "_trained",
         *("stepping", "_known_task"),
     }
 
@@ -60,6 +63,7 @@ class Compiled(Network):
         self.run_eagerly = False
         self.watched, self.checked = True, False
         self.compile_settings: dict[str, Any] | None = None
+        self._trained: list[Layer] = []
         self._loss_tracker = metrics.Mean(name="loss")
         self._resolved: dict[tuple[str, int, int], Metric] = {}
         self._forget_steps()
@@ -142,6 +146,7 @@ class Compiled(Network):
         self.optimizer_state = None
         self.run_eagerly = run_eagerly
         self.watched, self.checked = check, False
+        self._trained = [one for one in self.graph.plain_layers() if one.trainable]
         self._resolved = {}
         self.compile_settings = {
             "loss_weights": loss_weights,
@@ -149,24 +154,55 @@ class Compiled(Network):
             "weighted_metrics": weighted_metrics,
         }
 
+    @contextlib.contextmanager
+    def as_compiled(self) -> Iterator[None]:
+        """With the layers trainable that `compile` found so, if all are frozen now.
+
+        The discriminator of a GAN is compiled, then frozen for the model that trains
+        the generator, and goes on training by itself: in Keras, too, `trainable` is
+        said to count as it was at `compile`.
+        """
+        thawed = [] if self.trainable else self._trained
+        for layer in thawed:
+            layer.trainable = True
+        try:
+            yield
+        finally:
+            for layer in thawed:
+                layer.trainable = False
+
     @property
     def optimizer_variables(self) -> list[Variable]:
         """What the optimizer remembers, once `compile` has named one."""
         return [] if self.optimizer is None else self.optimizer.variables
 
     @property
-    def metrics(self) -> list[Metric]:
-        """The mean of the loss, then the metrics that `compile` named as objects.
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self.compile_settings is not None
 
-        Those that it named by strings follow once the shapes of rows are known.
-        """
+    @property
+    def metrics(self) -> list[Any]:
+        """The mean of the loss, and what `compile` named, as one entry."""
         given = self.compile_settings
         if given is None:
             return []
+        named = given.get("metrics"), given.get("weighted_metrics")
+        return [self._loss_tracker, *([CompileMetrics(self)] if any(named) else [])]
+
+    jit_compile, steps_per_execution = True, 1
+    """A fit is one compiled program, whatever `compile` was told."""
+
+    def named_metrics(self) -> list[Metric]:
+        """The metrics that `compile` named as objects, then those made of names.
+
+        These follow once the shapes of rows are known.
+        """
+        given = self.compile_settings or {}
         named = [*flat(given.get("metrics")), *flat(given.get("weighted_metrics"))]
         known = [metric for metric in named if isinstance(metric, Metric)]
         found = [*known, *self._resolved.values()]
-        return [self._loss_tracker, *{id(metric): metric for metric in found}.values()]
+        return list({id(metric): metric for metric in found}.values())
 
     @property
     def metrics_variables(self) -> list[Variable]:
@@ -255,6 +291,11 @@ class Compiled(Network):
     ) -> dict[str, Array]:
         """Takes a batch into the metrics that `compile` named; all results by name."""
         del x
+        self.take_in(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def take_in(self, y: Tree, y_pred: Tree, sample_weight: Tree = None) -> None:
+        """Takes a batch into the metrics that `compile` named."""
         names = self._outputs_of(y_pred)
         for what in ("metrics", "weighted_metrics"):
             given = (self.compile_settings or {}).get(what)
@@ -266,7 +307,6 @@ class Compiled(Network):
                     if (what, i, j) not in self._resolved:
                         self._resolve(names, i, output, target)
                     self._resolved[what, i, j].update_state(target, output, factor)
-        return self.get_metrics_result()
 
     def resolve_metrics(self, batch: Batch) -> None:
         """Makes metrics of their names, where the outputs for a batch are known."""
@@ -294,7 +334,8 @@ class Compiled(Network):
 
     def get_metrics_result(self) -> dict[str, Array]:
         """The results of all metrics by name."""
-        return {str(metric.name): metric.result() for metric in self.metrics}
+        metrics = each_metric(self.metrics)
+        return {str(metric.name): metric.result() for metric in metrics}
 
     def reset_metrics(self) -> None:
         """Lets all metrics forget what they have seen."""

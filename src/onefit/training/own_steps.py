@@ -24,6 +24,7 @@ from onefit.members import contents
 from onefit.metrics.base import Metric
 from onefit.optimizers import Optimizer
 from onefit.slots import holding
+from onefit.training.compile_metrics import each_metric
 from onefit.training.task import Task, Train
 from onefit.types import Array, Key, Scalar, Tree
 from onefit.variables import Variable
@@ -68,7 +69,7 @@ class Script:
 
     def _metrics(self) -> list[Metric]:
         found = [v for _, v in contents(self.model) if isinstance(v, Metric)]
-        return _once([*self.model.metrics, *found])
+        return _once([*each_metric(self.model.metrics), *found])
 
     # What a step holds ----------------------------------------------------------------
 
@@ -195,7 +196,7 @@ class OwnTask(Task):
         script: Script = self.script
         params = self.unpack(fixed, train.free)
         states = _split(train.optimizer)
-        key = jax.random.fold_in(jax.random.key(seed), train.optimizer["steps"])
+        key = self.draws(seed, train.optimizer["steps"])
         with script._holding(params, train.state, states, tally["metrics"]) as held:
             logs = script.call("train_step", batch, key)
             slot = script.model.graph.slot

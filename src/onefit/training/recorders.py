@@ -214,7 +214,7 @@ class TensorBoard(Callback):
                     "none: it is not supported",
                     f"leave out {name}",
                 )
-        self.log_dir, self.histogram_freq = Path(log_dir), histogram_freq
+        self.log_dir, self.histogram_freq = os.fspath(log_dir), histogram_freq
         self.write_steps_per_second = write_steps_per_second
         self.update_freq = 1 if update_freq == "batch" else update_freq
         check_frequency("TensorBoard", "update_freq", self.update_freq)
@@ -248,7 +248,7 @@ class TensorBoard(Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:  # noqa: D102
         if self.profile_batch and self._batches + 1 == self.profile_batch[0]:
-            jax.profiler.start_trace(str(self.log_dir / "train"))
+            jax.profiler.start_trace(os.path.join(self.log_dir, "train"))
             self._profiles = True
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:  # noqa: D102
@@ -294,7 +294,7 @@ class TensorBoard(Callback):
 
     def _writer(self, where: str) -> "SummaryWriter":
         if where not in self._writers:
-            self._writers[where] = _summary_writer()(str(self.log_dir / where))
+            self._writers[where] = _summary_writer()(os.path.join(self.log_dir, where))
         return self._writers[where]
 
 

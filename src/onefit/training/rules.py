@@ -50,6 +50,18 @@ class Rule(Description):
     """
 
     monitor: ClassVar[str] = "loss"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        hooks = [name for name in vars(cls) if name.startswith("on_")]
+        if hooks:
+            raise invalid(
+                cls.__name__,
+                f"a method {hooks[0]} in a rule, which the program runs by itself",
+                "hooks in a Callback",
+                f"write class {cls.__name__}(onefit.callbacks.Callback)",
+            )
+
     logs_learning_rate: ClassVar[bool] = False
     """Whether the rule adds the learning rate to the logs, as Keras' rule does."""
     averages: ClassVar[bool] = False
@@ -151,6 +163,9 @@ class EarlyStopping(_Monitor):
     Source: Keras' callback of this name.
     """
 
+    best = best_epoch = None  # before any fit
+    wait = stopped_epoch = 0
+
     monitor: str = setting(default="val_loss")  # type: ignore[misc]
     min_delta: float = number(default=0, minimum=0)
     patience: int = number(default=0, minimum=0)
@@ -233,6 +248,8 @@ class ReduceLROnPlateau(_Monitor):
 
     Source: Keras' callback of this name.
     """
+
+    best, wait = None, 0  # before any fit
 
     monitor: str = setting(default="val_loss")  # type: ignore[misc]
     factor: float = number(default=0.1, minimum=0, below=1)

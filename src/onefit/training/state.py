@@ -140,7 +140,7 @@ class State:
             data,
             validation,
             stretch,
-            plan=plan,
+            plan=plan.shape(),
             capacity=capacity,
             names=self.job.names,
         )

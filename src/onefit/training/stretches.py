@@ -104,7 +104,7 @@ def capacity(job: Job, plan: Plan, each: bool, networks: int = 1) -> int:
         most = 1 << (max(room, 1).bit_length() - 1)
     if not plan.ordered:
         return most
-    numbers, room = plan.rows * networks, ORDER * min(networks, 16)
+    numbers, room = plan.width * networks, ORDER * min(networks, 16)
     some = max(room // numbers, min(8, (ORDER << 6) // numbers))
     return max(1, min(most, some))
 
@@ -134,11 +134,11 @@ class Whole:
         self.pace = self._first_guess()
         self.count, self.calls = max(1, int(SECONDS / self.pace)), 0
         if plan.ordered:  # few at first: nothing runs while they are drawn
-            numbers = self.networks * plan.full * plan.batch
+            numbers = self.networks * plan.rows
             self.count = min(self.count, max(1, FIRST // numbers))
         self.drawn: tuple[int, np.ndarray] | None = None
         # Two, since one is read by the program while the other is filled.
-        shape = (2, *runner.axes, capacity, plan.rows) if plan.ordered else (0,)
+        shape = (2, *runner.axes, capacity, plan.width) if plan.ordered else (0,)
         self.buffers = list(np.zeros(shape, np.int32))
 
     def __call__(self, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -258,9 +258,10 @@ class InRows:
         plan, order, at = self.plan, None, 0
         if plan.ordered:
             order = jax.device_put(self.job.order(plan, epoch, 1)[0])
+        alike = plan.steps if plan.room else plan.full
         while at < plan.steps:
-            size = plan.batch if at < plan.full else plan.rest
-            count = min(self.count, plan.full - at) if at < plan.full else 1
+            size = plan.batch if at < alike else plan.rest
+            count = min(self.count, alike - at) if at < alike else 1
             yield Piece(self.data, order, at, count, size)
             at += count
             part.settle()
@@ -354,6 +355,7 @@ class Part:
                 np.int32(piece.first),
                 np.int32(piece.batches),
                 inputs.seed,
+                inputs.rows,
                 size=piece.size,
                 batch=piece.size if piece.order is None else plan.batch,
             )
@@ -375,7 +377,7 @@ class Part:
             self.validation,
             inputs,
             np.int32(0),
-            plan=plan,
+            plan=plan.shape(),
             names=job.names,
         )
         stop = np.asarray(stop)
@@ -437,4 +439,14 @@ def stretch(
         np.int32(count),
         np.int32(job.epochs - 1),
         np.uint32(job.seed),
+        rows=np.int32(plan.rows) if plan.room else None,
+        held_rows=_held_rows(plan),
     )
+
+
+def _held_rows(plan: Plan) -> np.int32 | None:
+    """How many rows to validate on, where that is an input of the program."""
+    if plan.validation is None or not plan.held_room:
+        return None
+    size, full, rest = plan.validation
+    return np.int32(size * full + rest)

@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
@@ -19,6 +19,7 @@ from jax.flatten_util import ravel_pytree
 from onefit import activations
 from onefit.data.batch import Batch
 from onefit.description import Description, number
+from onefit.layers.assembled import Assembled
 from onefit.layers.base import Layer
 from onefit.layers.tapping import Places, Tap
 from onefit.losses.base import Loss
@@ -149,6 +150,18 @@ def rated(optimizer: Any) -> dict[str, Any]:
     if several is None:
         return {"learning_rate": optimizer}
     return {f"learning_rate_{one.name}": one for one in several}
+
+
+def _drawing(layers: Iterable[Layer]) -> Iterator[Layer]:
+    """The layers that draw while training, those inside others too."""
+    for layer in layers:
+        if isinstance(layer, Assembled):
+            inside = (
+                one for _, inner in layer._inner() for one in inner.plain_layers()
+            )
+            yield from _drawing(inside)
+        elif layer.random:
+            yield layer
 
 
 def with_rates(state: Tree, change: Function) -> Tree:
@@ -451,9 +464,20 @@ class Task(Description):
     def key(self, seed: Scalar, iterations: Scalar, *, training: bool) -> Key | None:
         """The key of what a step, or an evaluation, draws; None where nothing does."""
         if training and self.graph.random:
-            return jax.random.fold_in(jax.random.key(seed), iterations)
+            return self.draws(seed, iterations)
         # A layer that was called with training=True draws in an evaluation too.
         return jax.random.key(seed) if self.graph.always_random else None
+
+    def draws(self, seed: Scalar, iterations: Scalar) -> Array:
+        """The key of a step: of its number and the fit's seed.
+
+        Where all layers that draw have seeds of their own, only of its number: such a
+        fit draws the same each time.
+        """
+        layers = list(_drawing(self.graph.plain_layers()))
+        seeded = all(getattr(one, "seed", None) is not None for one in layers)
+        first = jax.random.key(0 if layers and seeded else seed)
+        return jax.random.fold_in(first, iterations)
 
     def _outputs(
         self, batch: Batch, outputs: Outputs

@@ -401,7 +401,7 @@ def spread(start: Initializer, fan_in: int, fan_out: int) -> float | None:
 
 
 def _gain(call: Call) -> float | None:
-    """The size of z for inputs of size 1: spread · √fan_in."""
+    """The size of z for inputs of size 1: spread · √fan_in, or spread if z is / √n."""
     features, start = call.features, getattr(call.core, "kernel_initializer", None)
     if features is None or start is None or call.units is None:
         return None
@@ -410,7 +410,9 @@ def _gain(call: Call) -> float | None:
     if call.variant == "depthwise":
         fan_in = cells
     size = spread(start, fan_in, call.units * cells)
-    return None if size is None else size * math.sqrt(fan_in)
+    if size is None or getattr(call.core, "scales_by_fan_in", False):
+        return size
+    return size * math.sqrt(fan_in)
 
 
 def initializer_does_not_fit(case: Case) -> Findings:

@@ -81,8 +81,9 @@ class TextVectorization(Lookup):
         TypeError: Numbers.
 
     Differs from Keras: TensorFlow is not needed; without output_sequence_length, the
-    longest text is that of all rows that are given, not of a batch; a missing text and
-    a call before there is a vocabulary are refused; `adapt` may learn another one.
+    longest text is that of all rows that are given, not of a batch; with split=None
+    each of (batch,) texts is still a row of its own; a missing text and a call before
+    there is a vocabulary are refused; `adapt` may learn another one.
 
     Example:
         >>> layer = TextVectorization(output_sequence_length=4)

@@ -127,7 +127,7 @@ def _applied(function: Function, texts: list[str]) -> Any:
             made = [function(text) for text in texts]
         except Exception:
             raise error from None
-    if type(made).__module__.startswith("tensorflow."):
+    if hasattr(made, "__array__"):  # a tensor of text
         made = made.to_list() if hasattr(made, "to_list") else np.asarray(made)
     listed = isinstance(made, list) or (isinstance(made, np.ndarray) and made.ndim)
     if not listed or len(made) != len(texts):

@@ -74,7 +74,7 @@ class Function:
         leaves, nest = jax.tree.flatten((args, kwargs), is_leaf=_is_whole)
         places = [i for i, leaf in enumerate(leaves) if _is_array(leaf)]
         if settings.functions_run_eagerly() or READERS.get() or _inside_a_program():
-            return self.python_function(*args, **kwargs)
+            return _plain(self.python_function(*args, **kwargs))
         rest = tuple(
             (i, _known(leaf)) for i, leaf in enumerate(leaves) if i not in set(places)
         )
@@ -82,7 +82,7 @@ class Function:
         case = (nest, rest, shapes)
         if case not in self._programs:
             self._programs[case] = None
-            return self.python_function(*args, **kwargs)
+            return _plain(self.python_function(*args, **kwargs))
         if self._programs[case] is None:
             self._programs[case] = _Program(self.python_function, leaves, nest, places)
         return self._programs[case](leaves, args, kwargs)
@@ -124,11 +124,11 @@ class _Program:
             try:
                 self._write(values)
                 with config.drawing(key):
-                    out = function(*args, **kwargs)
+                    out = _plain(function(*args, **kwargs))
                 after = self._read()
             finally:
                 self._write(before)
-            parts, self._outcome = jax.tree.flatten(_plain(out))
+            parts, self._outcome = jax.tree.flatten(out)
             return [jnp.asarray(part) for part in parts], after
 
         self._jitted: Any = jax.jit(program)
@@ -148,23 +148,25 @@ class _Program:
 
     def __call__(self, leaves: list[Any], args: Any, kwargs: Any) -> Any:
         if self._jitted is None:
-            return self._function(*args, **kwargs)
+            return _plain(self._function(*args, **kwargs))
         arrays = [_array(leaves[i]) for i in self._places]
         try:
             out, after = self._jitted(self._read(), arrays, config.new_key())
         except _UNTRACEABLE:
             self._jitted = None
-            return self._function(*args, **kwargs)
+            return _plain(self._function(*args, **kwargs))
         self._write(after)
         return jax.tree.unflatten(self._outcome, out)
 
 
 def _plain(value: Any) -> Any:
-    return jax.tree.map(
-        lambda v: v.value if isinstance(v, Variable) else v,
-        value,
-        is_leaf=lambda v: isinstance(v, Variable),
-    )
+    """What a function gives, as tensors: also variables, and Python's numbers."""
+
+    def tensor(leaf: Any) -> Any:
+        number = isinstance(leaf, Variable | bool | int | float)
+        return convert_to_tensor(leaf) if number else leaf
+
+    return jax.tree.map(tensor, value, is_leaf=lambda v: isinstance(v, Variable))
 
 
 def _is_whole(value: Any) -> bool:

@@ -15,8 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from onefit.data import Dataset
+from onefit.data import Dataset, elements
 from onefit.errors import mistyped
+from onefit.scripts import saving
+from onefit.scripts.tf import ragged
 from onefit.scripts.tf.arrays import (
     Text,
     convert_to_tensor,
@@ -27,6 +29,7 @@ from onefit.scripts.tf.arrays import (
     short_form,
 )
 from onefit.scripts.tf.shapes import TensorShape
+from onefit.types import Array
 from onefit.variables import Variable
 
 __all__ = ["dress", "dressed"]
@@ -73,15 +76,23 @@ def _no_numbers(self: Tracer) -> Any:
     )
 
 
+def _tensor(leaf: Any) -> Any:
+    if isinstance(leaf, Dataset | Text):
+        return leaf
+    return Text(leaf) if is_text(leaf) else convert_to_tensor(leaf)
+
+
 def _tensors(self: Dataset) -> Iterator[Any]:
     """A pass over the elements, as tensors."""
+    return (jax.tree.map(_tensor, element) for element in _plain_elements(self))
 
-    def one(leaf: Any) -> Any:
-        if isinstance(leaf, Dataset | Text):
-            return leaf
-        return Text(leaf) if is_text(leaf) else convert_to_tensor(leaf)
 
-    return (jax.tree.map(one, element) for element in _plain_elements(self))
+def _shown(function: Any, element: Any) -> Any:
+    """An element with text in it, as tensors; one of numbers is traced as it is."""
+    own = str(getattr(function, "__module__", "")).startswith("onefit.")
+    if not own and any(map(is_text, jax.tree.leaves(element))):
+        return jax.tree.map(_tensor, element)
+    return element
 
 
 _plain_elements = Dataset.__iter__
@@ -98,7 +109,7 @@ def _hosts(self: Dataset) -> Iterator[Any]:
     return (jax.tree.map(one, element) for element in _plain_elements(self))
 
 
-def _cardinality(self: Dataset, name: str | None = None) -> Any:
+def _cardinality(self: Dataset, name: str | None = None) -> Array:
     """How many elements, as a tensor: -1 without an end, -2 where nobody knows."""
     return jnp.asarray(_plain_cardinality(self))
 
@@ -106,30 +117,34 @@ def _cardinality(self: Dataset, name: str | None = None) -> Any:
 _plain_cardinality = Dataset.cardinality
 
 _ARRAY = type(jnp.zeros(0))
-_METHODS: dict[type, dict[str, Any]] = {
-    _ARRAY: {
-        "numpy": _numpy,
-        "get_shape": _shape,
-        "set_shape": _set_shape,
-        "ref": reference,
-        "experimental_ref": reference,
-        "__repr__": _said,
-        "__str__": _printed,
-        "__format__": _formatted,
-    },
-    Variable: {"numpy": _numpy},
-    Dataset: {
-        "__iter__": _tensors,
-        "as_numpy_iterator": _hosts,
-        "cardinality": _cardinality,
-    },
-    Tracer: {
-        "numpy": _no_numbers,
-        "get_shape": _shape,
-        "set_shape": _set_shape,
-        "ref": reference,
-    },
-}
+_METHODS: dict[type, dict[str, Any]] = (
+    saving.FACES
+    | ragged.FACES
+    | {
+        _ARRAY: {
+            "numpy": _numpy,
+            "get_shape": _shape,
+            "set_shape": _set_shape,
+            "ref": reference,
+            "experimental_ref": reference,
+            "__repr__": _said,
+            "__str__": _printed,
+            "__format__": _formatted,
+        },
+        Variable: {"numpy": _numpy},
+        Dataset: {
+            "__iter__": _tensors,
+            "as_numpy_iterator": _hosts,
+            "cardinality": _cardinality,
+        },
+        Tracer: {
+            "numpy": _no_numbers,
+            "get_shape": _shape,
+            "set_shape": _set_shape,
+            "ref": reference,
+        },
+    }
+)
 
 
 def dress() -> Callable[[], None]:
@@ -142,8 +157,10 @@ def dress() -> Callable[[], None]:
     for cls, methods in _METHODS.items():
         for name, method in methods.items():
             setattr(cls, name, method)
+    elements.SHOWN.append(_shown)
 
     def undress() -> None:
+        elements.SHOWN.remove(_shown)
         for cls, name, old in before:
             if old is None:
                 delattr(cls, name)

@@ -1,6 +1,7 @@
 """What stands in tf itself: functions of functions, blocks, printing, modules."""
 
 import contextlib
+import functools
 import logging
 import sys
 import time
@@ -11,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jax.typing import DTypeLike
 
 from onefit.errors import invalid
 from onefit.scripts.noops import noop
@@ -18,6 +20,7 @@ from onefit.scripts.tf.arrays import Text, convert_to_tensor, tensors
 from onefit.scripts.tf.basic import stack
 from onefit.scripts.tf.compiled import Function
 from onefit.scripts.tf.debugging import Assert, assert_rank
+from onefit.types import Array
 from onefit.variables import Variable
 
 __all__ = [
@@ -28,6 +31,7 @@ __all__ = [
     "case",
     "cond",
     "control_dependencies",
+    "custom_gradient",
     "device",
     "executing_eagerly",
     "foldl",
@@ -259,12 +263,47 @@ def _quoted(values: np.ndarray) -> str:
 
 
 @tensors
-def stop_gradient(input: Any, name: str | None = None) -> Any:
+def stop_gradient(input: Any, name: str | None = None) -> Array:
     """The tensor, which counts as constant in derivatives."""
     return jax.lax.stop_gradient(convert_to_tensor(input))
 
 
 # Choices and loops --------------------------------------------------------------------
+
+
+def custom_gradient(f: _Function) -> _Function:
+    """A function that says its own gradient: f(x) gives y and how dJ/dy becomes dJ/dx.
+
+    >>> @custom_gradient
+    ... def cut(x):
+    ...     return x**2, lambda upstream: upstream * 100.0
+    >>> float(jax.grad(cut)(1.0))
+    100.0
+    """
+
+    @jax.custom_vjp
+    def value(*args: Any) -> Any:
+        return f(*args)[0]
+
+    def forward(*args: Any) -> tuple[Any, Any]:
+        return value(*args), args
+
+    def backward(args: Any, upstream: Any) -> Any:
+        several = isinstance(upstream, list | tuple)
+        gradients = f(*args)[1](*(upstream if several else [upstream]))
+        given = gradients if isinstance(gradients, list | tuple) else [gradients]
+        return tuple(
+            jnp.broadcast_to(g, x.shape).astype(x.dtype)
+            for g, x in zip(given, args, strict=True)
+        )
+
+    value.defvjp(forward, backward)
+
+    @functools.wraps(f)
+    def call(*args: Any) -> Any:
+        return value(*map(convert_to_tensor, args))
+
+    return call
 
 
 def _known(value: Any) -> bool:
@@ -346,7 +385,7 @@ def _several(value: Any) -> Any:
 def map_fn(
     fn: Any,
     elems: Any,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     parallel_iterations: int | None = None,
     back_prop: bool = True,
     swap_memory: bool = False,
@@ -441,7 +480,7 @@ class TensorArray:
 
     def __init__(
         self,
-        dtype: Any,
+        dtype: DTypeLike,
         size: Any = 0,
         dynamic_size: bool = False,
         clear_after_read: bool = True,

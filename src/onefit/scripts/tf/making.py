@@ -6,6 +6,8 @@ from typing import Any
 import jax.numpy as jnp
 
 from onefit.scripts.tf.arrays import convert_to_tensor, tensors
+from onefit.scripts.tf.ragged import RaggedTensor
+from onefit.types import ArrayLike
 
 __all__ = ["axes", "family", "named", "one", "reduction", "two"]
 
@@ -23,7 +25,9 @@ def named(function: Function, name: str, about: str, module: str) -> Function:
 def one(function: Function) -> Function:
     """A function of one tensor."""
 
-    def made(x: Any, name: str | None = None) -> Any:
+    def made(x: ArrayLike, name: str | None = None) -> Any:
+        if isinstance(x, RaggedTensor):
+            return x.map(function)
         return function(convert_to_tensor(x))
 
     return made
@@ -32,7 +36,9 @@ def one(function: Function) -> Function:
 def two(function: Function) -> Function:
     """A function of two tensors, the second of the first one's type."""
 
-    def made(x: Any, y: Any, name: str | None = None) -> Any:
+    def made(x: ArrayLike, y: ArrayLike, name: str | None = None) -> Any:
+        if isinstance(x, RaggedTensor):
+            return x.combined(y, function)
         return function(*pair(x, y))
 
     return made
@@ -47,6 +53,8 @@ def reduction(function: Function) -> Function:
         keepdims: Any = False,
         name: str | None = None,
     ) -> Any:
+        if isinstance(input_tensor, RaggedTensor):
+            return input_tensor.along(function, axes(axis), bool(keepdims))
         x = convert_to_tensor(input_tensor)
         return function(x, axis=axes(axis), keepdims=bool(keepdims))
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
-from onefit.errors import invalid
 from onefit.scripts.tf.arrays import Text, convert_to_tensor, over
 from onefit.scripts.tf.dtypes import float32, narrow
 from onefit.scripts.tf.making import axes
+from onefit.scripts.tf.ragged import RaggedTensor
+from onefit.types import Array, ArrayLike
 
 __all__ = [
     "as_string",
@@ -42,11 +44,11 @@ def _each(text: Any, function: Callable[[str], Any]) -> np.ndarray:
     return over(function, Text(text).strings())
 
 
-def _numbers(values: np.ndarray, kind: Any) -> Any:
+def _numbers(values: np.ndarray, kind: Any) -> Array:
     return jnp.asarray(np.asarray(values.tolist()), kind)
 
 
-def lower(input: Any, encoding: str = "", name: str | None = None) -> Text:
+def lower(input: ArrayLike, encoding: str = "", name: str | None = None) -> Text:
     """The text in small letters.
 
     >>> lower(["Ab"]).numpy().tolist()
@@ -55,12 +57,12 @@ def lower(input: Any, encoding: str = "", name: str | None = None) -> Text:
     return Text(_each(input, str.lower))
 
 
-def upper(input: Any, encoding: str = "", name: str | None = None) -> Text:
+def upper(input: ArrayLike, encoding: str = "", name: str | None = None) -> Text:
     """The text in capital letters."""
     return Text(_each(input, str.upper))
 
 
-def strip(input: Any, name: str | None = None) -> Text:
+def strip(input: ArrayLike, name: str | None = None) -> Text:
     """The text without white space at its ends."""
     return Text(_each(input, str.strip))
 
@@ -71,7 +73,7 @@ def _pattern(pattern: Any) -> str:
 
 
 def regex_replace(
-    input: Any,
+    input: ArrayLike,
     pattern: Any,
     rewrite: Any,
     replace_global: bool = True,
@@ -87,20 +89,20 @@ def regex_replace(
     return Text(_each(input, lambda text: rule.sub(new, text, count=times)))
 
 
-def regex_full_match(input: Any, pattern: Any, name: str | None = None) -> Any:
+def regex_full_match(input: ArrayLike, pattern: Any, name: str | None = None) -> Any:
     """Whether the whole text fits a pattern."""
     rule = re.compile(_pattern(pattern))
     return _numbers(_each(input, lambda text: bool(rule.fullmatch(text))), bool)
 
 
-def length(input: Any, unit: str = "BYTE", name: str | None = None) -> Any:
+def length(input: ArrayLike, unit: str = "BYTE", name: str | None = None) -> Any:
     """How many bytes the text has, or characters for "UTF8_CHAR"."""
     count = len if unit.upper() == "UTF8_CHAR" else lambda text: len(text.encode())
     return _numbers(_each(input, count), jnp.int32)
 
 
 def substr(
-    input: Any, pos: Any, len: Any, unit: str = "BYTE", name: str | None = None
+    input: ArrayLike, pos: Any, len: Any, unit: str = "BYTE", name: str | None = None
 ) -> Text:
     """The part that begins at a place and has this length."""
     start, size = int(pos), int(len)
@@ -109,7 +111,9 @@ def substr(
     return Text(over(lambda v: v[start:][:size], np.asarray(Text(input))))
 
 
-def to_number(input: Any, out_type: Any = float32, name: str | None = None) -> Any:
+def to_number(
+    input: ArrayLike, out_type: DTypeLike = float32, name: str | None = None
+) -> Any:
     """The numbers that are written there.
 
     >>> to_number(["1.5", "2"]).tolist()
@@ -118,7 +122,7 @@ def to_number(input: Any, out_type: Any = float32, name: str | None = None) -> A
     return _numbers(_each(input, float), narrow(out_type))
 
 
-def as_string(input: Any, precision: int = -1, name: str | None = None) -> Text:
+def as_string(input: ArrayLike, precision: int = -1, name: str | None = None) -> Text:
     """Numbers as text, with so many digits after the point."""
     tensor = convert_to_tensor(input)
     if isinstance(tensor, Text):
@@ -150,13 +154,16 @@ def join(inputs: Any, separator: str = "", name: str | None = None) -> Text:
 
 
 def reduce_join(
-    inputs: Any,
+    inputs: ArrayLike,
     axis: Any = None,
     keepdims: bool = False,
     separator: str = "",
     name: str | None = None,
 ) -> Text:
     """All texts along axes as one."""
+    if isinstance(inputs, RaggedTensor):
+        rows = [reduce_join(row, None, False, separator).numpy() for row in inputs]
+        return Text(rows) if axis is not None else reduce_join(rows, 0)
     values, along = Text(inputs).strings(), axes(axis)
     if along is None:
         whole = np.asarray(separator.join(values.ravel()), object)
@@ -169,59 +176,57 @@ def reduce_join(
 
 
 def split(
-    input: Any, sep: Any = None, maxsplit: int = -1, name: str | None = None
+    input: ArrayLike, sep: Any = None, maxsplit: int = -1, name: str | None = None
 ) -> Any:
-    """The words of a text; of several texts, if all have equally many words.
-
-    Raises:
-        ValueError: Texts with different numbers of words.
+    """The words of a text; a row of words for each of several texts.
 
     >>> split("a b").numpy().tolist()
     [b'a', b'b']
     """
     by = None if sep is None else _pattern(sep)
     by = by or None
-    return _rows("tf.strings.split", input, lambda text: text.split(by, maxsplit))
+    return _rows(input, lambda text: text.split(by, maxsplit))
 
 
-def _rows(where: str, input: Any, function: Callable[[str], list[str]]) -> Text:
+def _rows(input: ArrayLike, function: Callable[[str], list[Any]]) -> Any:
+    """What a function gives for a text, or a row of it for each of several texts."""
+    if isinstance(input, RaggedTensor):
+        return RaggedTensor(_rows(input.values, function), input.row_splits)
     values = Text(input).strings()
-    found = [function(str(text)) for text in values.ravel()]
-    if len({len(words) for words in found}) > 1:
-        raise invalid(
-            where,
-            f"texts of {len(found[0])} and other numbers of parts",
-            "equally many parts in each",
-            "take one text at a time, or use keras.layers.TextVectorization",
+    if values.ndim == 0:
+        return convert_to_tensor(function(str(values)) or np.zeros(0, object))
+    if values.ndim > 1:
+        inner = _rows(values.ravel(), function)
+        return RaggedTensor.from_row_lengths(
+            inner, [values[0].size] * len(values) if len(values) else []
         )
-    count = len(found[0]) if found else 0
-    array = np.empty((len(found), count), object)
-    for i, words in enumerate(found):
-        array[i] = words
-    return Text(array.reshape(*values.shape, count))
+    found = [function(str(text)) for text in values]
+    flat = [part for parts in found for part in parts]
+    whole = convert_to_tensor(flat) if flat else Text(np.zeros(0, object))
+    return RaggedTensor.from_row_lengths(whole, [len(parts) for parts in found])
 
 
-def bytes_split(input: Any, name: str | None = None) -> Text:
+def bytes_split(input: ArrayLike, name: str | None = None) -> Any:
     """The bytes of a text, each for itself."""
-    return _rows("tf.strings.bytes_split", input, list)
+    return _rows(input, list)
 
 
 def unicode_split(
-    input: Any, input_encoding: str = "UTF-8", name: str | None = None
-) -> Text:
+    input: ArrayLike, input_encoding: str = "UTF-8", name: str | None = None
+) -> Any:
     """The characters of a text, each for itself."""
-    return _rows("tf.strings.unicode_split", input, list)
+    return _rows(input, list)
 
 
 def unicode_decode(
-    input: Any, input_encoding: str = "UTF-8", name: str | None = None
+    input: ArrayLike, input_encoding: str = "UTF-8", name: str | None = None
 ) -> Any:
-    """The numbers of a text's characters."""
-    return jnp.asarray([ord(c) for c in _pattern(input)], jnp.int32)
+    """The numbers of a text's characters; a row for each of several texts."""
+    return _rows(input, lambda text: [ord(c) for c in text])
 
 
 def unicode_encode(
-    input: Any, output_encoding: str = "UTF-8", name: str | None = None
+    input: ArrayLike, output_encoding: str = "UTF-8", name: str | None = None
 ) -> Text:
     """The text of the numbers of its characters."""
     return Text("".join(chr(int(n)) for n in np.asarray(input)))
@@ -229,7 +234,7 @@ def unicode_encode(
 
 def format(
     template: str,
-    inputs: Any,
+    inputs: ArrayLike,
     placeholder: str = "{}",
     summarize: int = 3,
     name: str | None = None,
@@ -259,7 +264,9 @@ def ngrams(
     )
 
 
-def to_hash_bucket_fast(input: Any, num_buckets: int, name: str | None = None) -> Any:
+def to_hash_bucket_fast(
+    input: ArrayLike, num_buckets: int, name: str | None = None
+) -> Any:
     """A number below num_buckets for each text, always the same for the same text.
 
     Differs from TensorFlow: other numbers than there.

@@ -1,15 +1,30 @@
 """tf.Variable: the library's own, by TensorFlow's words."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from jax.typing import DTypeLike
 
 from onefit import variables
 from onefit.errors import mistyped
 from onefit.scripts.tf.arrays import Text, convert_to_tensor, reference
 from onefit.scripts.tf.shapes import TensorShape
+from onefit.types import ArrayLike
 
-__all__ = ["Variable", "VariableAggregation", "VariableSynchronization"]
+__all__ = [
+    "IndexedSlices",
+    "Variable",
+    "VariableAggregation",
+    "VariableSynchronization",
+]
+
+
+class IndexedSlices(NamedTuple):
+    """Rows of a tensor, and which they are."""
+
+    values: Any
+    indices: Any
+    dense_shape: Any = None
 
 
 class _AnyVariable(type(variables.Variable)):
@@ -45,7 +60,7 @@ class Variable(variables.Variable, metaclass=_AnyVariable):
         caching_device: Any = None,
         name: str | None = None,
         variable_def: Any = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         import_scope: Any = None,
         constraint: Any = None,
         synchronization: Any = None,
@@ -75,9 +90,9 @@ class Variable(variables.Variable, metaclass=_AnyVariable):
 
     def assign(
         self,
-        value: Any,
+        value: ArrayLike,
         use_locking: bool = False,
-        name: Any = None,
+        name: str | None = None,
         read_value: Any = True,
     ) -> "Variable":
         """Replaces the value; see `onefit.variables.Variable.assign`."""
@@ -86,9 +101,9 @@ class Variable(variables.Variable, metaclass=_AnyVariable):
 
     def assign_add(  # pyright: ignore[reportIncompatibleMethodOverride] - its name
         self,
-        delta: Any,
+        delta: ArrayLike,
         use_locking: bool = False,
-        name: Any = None,
+        name: str | None = None,
         read_value: Any = True,
     ) -> "Variable":
         """Adds to the value."""
@@ -96,23 +111,68 @@ class Variable(variables.Variable, metaclass=_AnyVariable):
 
     def assign_sub(  # pyright: ignore[reportIncompatibleMethodOverride] - its name
         self,
-        delta: Any,
+        delta: ArrayLike,
         use_locking: bool = False,
-        name: Any = None,
+        name: str | None = None,
         read_value: Any = True,
     ) -> "Variable":
         """Subtracts from the value."""
         return self.assign(self.value - convert_to_tensor(delta))
+
+    def scatter_update(self, sparse_delta: IndexedSlices, *ignored: Any) -> "Variable":
+        """Replaces some rows."""
+        values, indices, _ = map(np.asarray, sparse_delta)
+        return self.assign(self.value.at[indices].set(values))
+
+    def scatter_add(self, sparse_delta: IndexedSlices, *ignored: Any) -> "Variable":
+        """Adds to some rows."""
+        values, indices, _ = map(np.asarray, sparse_delta)
+        return self.assign(self.value.at[indices].add(values))
+
+    def scatter_nd_update(
+        self, indices: Any, updates: Any, name: Any = None
+    ) -> "Variable":
+        """Replaces the numbers at some places."""
+        places = tuple(np.moveaxis(np.asarray(indices), -1, 0))
+        return self.assign(self.value.at[places].set(convert_to_tensor(updates)))
 
     def ref(self) -> Any:
         """Something to put into sets and dicts in its place."""
         return reference(self)
 
     def __repr__(self) -> str:
+        values = np.asarray(self)
+        text = repr(values) if values.ndim else str(values)
+        start = "\n" if "\n" in text else ""
         return (
             f"<tf.Variable '{self.name}:0' shape={tuple(self.shape)} "
-            f"dtype={self.dtype}, numpy={np.asarray(self)!r}>"
+            f"dtype={self.dtype}, numpy={start}{text}>"
         )
+
+
+class _Part:
+    """A part of a variable, which may be assigned to."""
+
+    def __init__(self, whole: Any, key: Any) -> None:
+        self.whole, self.key = whole, key
+
+    def assign(self, value: Any, **ignored: Any) -> Any:
+        """Replaces the part; the variable."""
+        now = self.whole.value.at[self.key].set(convert_to_tensor(value))
+        return self.whole.assign(now)
+
+    def assign_add(self, delta: Any, **ignored: Any) -> Any:
+        """Adds to the part; the variable."""
+        return self.assign(self.whole.value[self.key] + convert_to_tensor(delta))
+
+    def assign_sub(self, delta: Any, **ignored: Any) -> Any:
+        """Subtracts from the part; the variable."""
+        return self.assign(self.whole.value[self.key] - convert_to_tensor(delta))
+
+
+def part(whole: Any, key: Any) -> Any:
+    """`whole[key]`, where it is to be assigned to."""
+    return _Part(whole, key) if isinstance(whole, variables.Variable) else whole[key]
 
 
 class VariableAggregation:

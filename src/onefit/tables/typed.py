@@ -38,10 +38,7 @@ def typed(frame: Frame, said: Said | None = None) -> Frame:
         if types.is_object_dtype(frame[name].dtype)
         or types.is_string_dtype(frame[name].dtype)
     ]
-    if not texts:
-        return frame
-    frame = frame.copy(deep=False)
-    if said.options.decimal is None:
+    if texts and said.options.decimal is None:
         head = (cell for name in texts for cell in frame[name].head(HEAD))
         cells = (cell for cell in head if isinstance(cell, str))
         found = decimal_of(cells, said.options.delimiter or ",")
@@ -50,6 +47,18 @@ def typed(frame: Frame, said: Said | None = None) -> Frame:
             said.say("a comma is the decimal sign: 1,5 is one and a half (decimal=',')")
     for name in texts:
         frame[name] = _column(frame[name], said)
+    return _without_missing(frame, said)
+
+
+def _without_missing(frame: Frame, said: Said) -> Frame:
+    """The frame without numbers that mean missing, such as 99."""
+    import pandas as pd
+
+    spelled: Series = pd.Series(list(said.options.missing), dtype=object)
+    absent = pd.to_numeric(spelled, errors="coerce").dropna().tolist()
+    for name in frame.columns if absent else ():
+        if frame[name].dtype.kind in "fiu":
+            frame[name] = frame[name].where(~frame[name].isin(absent))
     return frame
 
 
@@ -64,8 +73,6 @@ def _of_pandas(frame: Frame, said: Said) -> Frame:
     if not frame.shape[1]:
         raise invalid(said.where, "no columns", "a table with columns")
     frame = frame.copy(deep=False)
-    spelled: Series = pd.Series(list(said.options.missing), dtype=object)
-    absent = pd.to_numeric(spelled, errors="coerce").dropna().tolist()
     for name in frame.columns:
         column, kind = frame[name], getattr(frame[name].dtype, "kind", "O")
         if kind == "c":
@@ -85,8 +92,6 @@ def _of_pandas(frame: Frame, said: Said) -> Frame:
                 count = int(infinite.sum())
                 said.say(f"column {name!r}: {count:,} infinite cells are missing")
                 frame[name] = column.where(~infinite)
-        if kind in "fiu" and absent:
-            frame[name] = frame[name].where(~frame[name].isin(absent))
     return frame
 
 

@@ -600,7 +600,8 @@ class NNEstimator(Spoken, BaseEstimator):
     # Storing -------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
-        state: dict[str, Any] = {**super().__getstate__()}  # type: ignore[dict-item]
+        given: Any = super().__getstate__()
+        state: dict[str, Any] = {**given}
         if "model_" in state:
             with config.precision(self._floatx):
                 state["model_"] = packed(state["model_"])

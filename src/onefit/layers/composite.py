@@ -112,12 +112,12 @@ class Composite(Layer, abstract=True):
         return self
 
     @property
-    def random(self) -> bool:  # type: ignore[override]
+    def random(self) -> bool:
         """Whether any part draws random numbers while training."""
         return any(part.random for part in self.parts().values())
 
     @property
-    def integers(self) -> bool:  # type: ignore[override]
+    def integers(self) -> bool:
         """Whether any part looks whole numbers up."""
         return any(part.integers for part in self.parts().values())
 

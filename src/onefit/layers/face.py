@@ -114,12 +114,12 @@ class Weight(Variable):
         return all(map(is_held, self.layer.holders()))
 
     @property
-    def path(self) -> str:  # type: ignore[override]
+    def path(self) -> str:
         """The names of the layer and of the weight: "dense/kernel"."""
         return f"{self.layer.name}/{self.key}"
 
     @property
-    def trainable(self) -> bool:  # type: ignore[override]
+    def trainable(self) -> bool:
         """Whether training changes it."""
         return self.key in self.layer.free(self.layer.slot.params)
 
@@ -134,12 +134,16 @@ class Weight(Variable):
             )
 
     @property
-    def regularizer(self) -> Callable[[Array], Array] | None:  # type: ignore[override]
+    def regularizer(  # pyright: ignore[reportIncompatibleVariableOverride] - its layer's
+        self,
+    ) -> Callable[[Array], Array] | None:
         """The penalty on it, if there is one."""
         return self.layer.rule("regularizer", self.key)
 
     @property
-    def constraint(self) -> Callable[[Array], Array] | None:  # type: ignore[override]
+    def constraint(  # pyright: ignore[reportIncompatibleVariableOverride] - its layer's
+        self,
+    ) -> Callable[[Array], Array] | None:
         """What it is put through after a step, if anything."""
         return self.layer.rule("constraint", self.key)
 

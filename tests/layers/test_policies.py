@@ -248,6 +248,7 @@ def test_what_cannot_be_meant_by_lot():
         layers.MaxNumBoundingBoxes(0)
 
 
+@pytest.mark.filterwarnings("ignore:`build\\(\\)` was called")  # of Keras
 def test_keras_reads_a_pipeline_and_it_reads_keras(tmp_path):
     def network(lib):
         flips = lib.layers.Pipeline([lib.layers.RandomFlip(), lib.layers.Rescaling(2)])

@@ -243,7 +243,7 @@ def write_compile(model: "Compiled") -> Node:
     Raises:
         ValueError: A part that has no name to be found again by.
     """
-    settings: Config = model.compile_settings  # type: ignore[assignment]
+    settings: Config = model.compile_settings or {}
     return {
         "optimizer": wrapped(model.optimizer),
         "loss": _each(model.loss, wrapped),

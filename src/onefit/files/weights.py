@@ -216,7 +216,8 @@ def _write_idf(file: "File", path: str, layer: Lookup) -> None:
     """The weights of words, which Keras wants although they are settings, too."""
     for at in (path, f"{path}/{INNER_LOOKUP}"):
         _write(file, at, str(layer.name), {})
-        file[f"{at}/vars"].create_dataset(IDF, data=layer.idf)  # type: ignore[union-attr]
+        group: Any = file[f"{at}/vars"]
+        group.create_dataset(IDF, data=layer.idf)
 
 
 # Reading ------------------------------------------------------------------------------

@@ -150,8 +150,11 @@ def fit(
     if model.watched and not model.checked:
         from onefit.guide.watch import warn_once
 
-        varied = OF_RATES if {"learning_rate", "optimizer"} & set(vary or {}) else ()
-        warn_once((job for _, job in work), "model.check(x, y)", varied)
+        varied = {"learning_rate", "optimizer"} & set(vary or {})
+        beside = OF_RATES if varied else ()
+        if folds is not None:  # each member holds other rows out
+            beside = (*beside, "rows-in-both")
+        warn_once((job for _, job in work), "model.check(x, y)", beside)
     if drop is not None and hasattr(drop, "bind"):
         drop = drop.bind(work[0][1].directions)
     trained: list[tuple[np.ndarray, Job, Trained]] = []

@@ -20,6 +20,7 @@ from onefit.scripts.tf.dtypes import bool as bool_
 from onefit.scripts.tf.making import axes, pair
 from onefit.scripts.tf.ragged import RaggedTensor, joined
 from onefit.scripts.tf.shapes import TensorShape
+from onefit.scripts.tf.sparse import SparseTensor  # noqa: F401 - in __all__
 from onefit.types import Array, ArrayLike
 
 # What tf shows of its own modules.
@@ -661,7 +662,7 @@ def get_static_value(tensor: ArrayLike, partial: bool = False) -> Any:
     return None if isinstance(tensor, Tracer) else np.asarray(tensor)
 
 
-__all__ = [
+__all__ = [  # noqa: PLE0604 - names of other modules among them
     *_OF_MATH,
     *_OF_LINALG,
     *("RaggedTensor", "SparseTensor"),

@@ -1,9 +1,10 @@
-"""What models and metrics had in Keras 2, and have while a script runs."""
+"""What models, metrics and optimizers had in Keras 2, and have while a script runs."""
 
 from typing import Any
 
 from onefit.metrics import Metric
 from onefit.models import Model
+from onefit.optimizers import Optimizer
 
 __all__ = ["FACES"]
 
@@ -44,10 +45,20 @@ class _CompiledMetrics:
                 metric.update_state(y_true, y_pred, sample_weight)
 
 
+def _rate(self: Any) -> Any:
+    """The learning rate."""
+    return self.learning_rate
+
+
+def _set_rate(self: Any, value: Any) -> None:
+    self.learning_rate = value
+
+
 FACES: dict[type, dict[str, Any]] = {
     Model: {
         "compiled_loss": property(_CompiledLoss),
         "compiled_metrics": property(_CompiledMetrics),
     },
     Metric: {"reset_states": Metric.reset_state},
+    Optimizer: {"lr": property(_rate, _set_rate)},
 }

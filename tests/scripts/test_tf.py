@@ -19,6 +19,7 @@ NUMBERS = json.loads((HERE / "numbers.json").read_text("utf-8"))
 NARROW = {"float64": "float32", "int64": "int32", "uint64": "uint32"}
 
 tf = standin("tensorflow")
+ROWS = tf.ragged.constant([[1]])
 
 
 @pytest.mark.parametrize("line", expressions())
@@ -79,7 +80,10 @@ def test_tensors_are_jaxs_arrays_only_while_a_script_runs():
         (lambda: tf.image.resize(tf.ones((2, 2, 1)), (1, 1), "cubical"), "bilinear"),
         (lambda: tf.nn.conv2d(1, 1, 1, "SAME", "NCHW"), "channels last"),
         (lambda: tf.constant([[1, 2], [3]]), "rows of different lengths"),
-        (lambda: tf.ragged.constant([[1]]) + tf.ragged.constant([[1, 2]]), "other lengths"),
+        (
+            lambda: tf.ragged.constant([[1]]) + tf.ragged.constant([[1, 2]]),
+            "other lengths",
+        ),
         (lambda: tf.as_dtype("float31"), "float31|not understood"),
         (lambda: tf.io.decode_image(tf.constant("no picture")), "no picture"),
         (lambda: tf.io.decode_csv("1", [0, 0]), "a line of 1 fields"),

@@ -466,7 +466,7 @@ class Network:
         return self.output_nest.arrange(y) if self.output_nest else y
 
     def _named_input(self, options: Config) -> Tree:
-        """The input that a call names: Keras' `inputs`, or as the model's own `call`."""
+        """The input that a call names: `inputs`, or as the model's own `call` does."""
         own = next(iter(inspect.signature(self.call).parameters), "inputs")
         for name in ("inputs", own):
             if name in options:

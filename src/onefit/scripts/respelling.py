@@ -102,11 +102,13 @@ def _shape(call: ast.Call, function: ast.Attribute) -> Iterator[str]:
 
 
 def _part(function: ast.Attribute) -> Iterator[str]:
-    """`v[0].assign(1)`: what an index gives is a tensor, which cannot be assigned to."""
+    """`v[0].assign(1)`: an index gives a tensor, which cannot be assigned to."""
     whole = function.value
     assigns = function.attr in ("assign", "assign_add", "assign_sub")
     if assigns and isinstance(whole, ast.Subscript):
-        module = _written("__import__('onefit.scripts.tf.variables', fromlist=['part'])")
+        module = _written(
+            "__import__('onefit.scripts.tf.variables', fromlist=['part'])"
+        )
         part = ast.Attribute(module, "part", ast.Load())
         key = whole.slice
         if isinstance(key, ast.Slice | ast.Tuple):

@@ -14,12 +14,7 @@ from onefit.models import Model
 from onefit.scripts.tf.files import name_of
 from onefit.scripts.tf.train import Checkpoint, Restored, is_checkpoint, mark_latest
 
-__all__ = [
-    "FACES",
-    "ModelCheckpoint",
-    "load_model",
-    "save_model",
-]
+__all__ = ["FACES", "ModelCheckpoint", "load_model", "save_model"]
 
 _WHOLE = (".keras", ".h5", ".hdf5")
 _WEIGHTS = (".weights.h5", ".safetensors")

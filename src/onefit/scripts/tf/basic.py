@@ -12,14 +12,13 @@ from jax.core import Tracer
 
 from onefit.errors import invalid
 from onefit.initializers import Constant, Ones, RandomNormal, RandomUniform, Zeros
-from onefit.scripts.tf import linalg, math
+from onefit.scripts.tf import linalg, math, sparse
 from onefit.scripts.tf.arrays import Text, convert_to_tensor, tensors
 from onefit.scripts.tf.dtypes import as_dtype, float32, int32, narrow, string
 from onefit.scripts.tf.dtypes import bool as bool_
 from onefit.scripts.tf.making import axes, pair
 from onefit.scripts.tf.ragged import RaggedTensor, joined
 from onefit.scripts.tf.shapes import TensorShape
-from onefit.scripts.tf.sparse import SparseTensor
 
 # What tf shows of its own modules.
 _OF_MATH = [
@@ -83,6 +82,7 @@ for _name in _OF_LINALG:
     globals()[_name] = getattr(linalg, _name)
 
 newaxis = None
+SparseTensor = sparse.SparseTensor
 _slice = builtins.slice
 constant_initializer, ones_initializer, zeros_initializer = Constant, Ones, Zeros
 random_normal_initializer, random_uniform_initializer = RandomNormal, RandomUniform
@@ -632,8 +632,8 @@ def get_static_value(tensor: Any, partial: bool = False) -> Any:
     return None if isinstance(tensor, Tracer) else np.asarray(tensor)
 
 
-__all__ = [
-    *_OF_MATH,  # noqa: PLE0604 - names of other modules among them
+__all__ = [  # noqa: PLE0604 - names of other modules among them
+    *_OF_MATH,
     *_OF_LINALG,
     *("RaggedTensor", "SparseTensor"),
     *("argsort", "as_string", "boolean_mask", "broadcast_to", "clip_by_global_norm"),

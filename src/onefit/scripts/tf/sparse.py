@@ -96,8 +96,6 @@ def sparse_dense_matmul(
     return (first.T if adjoint_a else first) @ (second.T if adjoint_b else second)
 
 
-def reduce_sum(
-    sp_input: SparseTensor, axis: Any = None, keepdims: bool = False
-) -> Any:
+def reduce_sum(sp_input: SparseTensor, axis: Any = None, keepdims: bool = False) -> Any:
     """The sum of the numbers along an axis."""
     return to_dense(sp_input).sum(axis, keepdims=keepdims)

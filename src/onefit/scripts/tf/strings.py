@@ -8,7 +8,6 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from onefit.errors import invalid
 from onefit.scripts.tf.arrays import Text, convert_to_tensor, over
 from onefit.scripts.tf.dtypes import float32, narrow
 from onefit.scripts.tf.making import axes

@@ -132,7 +132,9 @@ class Checkpoint:
         for state in self._states(optimizer):
             known = _named(name, state)
             if {k: np.shape(v) for k, v in known.items()} == wanted:
-                values = [arrays[k].astype(np.asarray(v).dtype) for k, v in known.items()]
+                values = [
+                    arrays[k].astype(np.asarray(v).dtype) for k, v in known.items()
+                ]
                 nest = jax.tree.structure(state)
                 optimizer.remember(jax.tree.unflatten(nest, values), optimizer.made_for)
                 return
@@ -201,7 +203,7 @@ class CheckpointManager:
         return latest_checkpoint(self.directory)
 
     def save(self, checkpoint_number: Any = None, **options: Any) -> str:
-        """Writes one, and removes the oldest if there are too many; returns its name."""
+        """Writes one and removes the oldest of too many; returns its name."""
         prefix = os.path.join(self.directory, self._prefix)
         if checkpoint_number is None:
             path = self.checkpoint.save(prefix)

@@ -32,12 +32,12 @@ FACE = "onefit"
 ROOMS = [
     *("errors", "spellings", "faces", "checks", "types", "config"),
     *("custom", "registry", "tree"),
-    *("slots", "variables", "random", "tape", "members", "description"),
+    *("programs", "slots", "variables", "random", "tape", "members", "description"),
     *("activations", "initializers", "regularizers", "constraints"),
     *("losses", "metrics", "layers", "optimizers", "ops", "backend"),
     *("networks", "data", "training", "callbacks", "files"),
     *("datasets", "plots", "guide", "models", "preprocessing", "applications"),
-    *("interop", "population", "saving", "utils"),
+    *("interop", "population", "saving", "tables", "utils"),
     *(FACE, "sklearn", "wrappers", "scripts", "cli"),
 ]
 
@@ -52,7 +52,9 @@ OPTIONAL = {
     "h5py",
     "keras",
     "matplotlib",
+    "duckdb",
     "onnx",
+    "openpyxl",
     "optax",
     "optuna",
     "pandas",
@@ -177,7 +179,7 @@ def test_optional_packages_are_imported_where_they_are_used(file):
 MODULES = 144
 LAZY = {"applications", "callbacks", "datasets", "guide", "interop", "plots"}
 LAZY |= {"population", "preprocessing", "utils"}
-LAZY |= {"backend", "ops", "random", "saving", "tree"}
+LAZY |= {"backend", "ops", "random", "saving", "tables", "tree"}
 
 
 def test_importing_onefit_imports_jax_and_few_files_of_its_own():
@@ -298,6 +300,7 @@ MADE_WITH = {
     "OneHotIoU": (2, [0]),
     "Operation": ("exp", (("x", ("tensor", 0)),)),
     "Permute": ((2, 1),),
+    "Pipeline": ([onefit.layers.Dense(2)],),
     "PiecewiseConstantDecay": ([1, 2], [0.1, 0.01, 0.001]),
     "RNN": (onefit.layers.LSTMCell(2),),
     "Reshape": ((2, 3),),

@@ -146,3 +146,44 @@ def test_as_keras(keras, name, settings, y, a):
         np.testing.assert_allclose(value, known, rtol=2e-6, atol=2e-7)
     scale = max(1.0, float(np.max(np.abs(known_slope))))
     np.testing.assert_allclose(slope, known_slope, rtol=2e-6, atol=1e-6 * scale)
+
+
+def test_rows_that_fill_a_batch_change_nothing():
+    """Copies of the first row, which a mask leaves out: where rows do not meet."""
+    made = [
+        (getattr(losses, name)(**settings, reduction=kind), y, a)
+        for name, settings, y, a in CASES
+        for kind in ("sum_over_batch_size", "sum", "mean_with_sample_weight")
+    ]
+    assert {type(loss).__name__ for loss, *_ in made if not loss.by_row} == {
+        "Dice",
+        "Circle",
+    }
+    made = [case for case in made if case[0].by_row]
+    rows = [np.linspace(0.5, 2.0, len(y), dtype="float32") for _, y, _ in made]
+
+    def filled(a):
+        return np.concatenate([a, a[:1], a[:1]])
+
+    @partial(jax.jit, compiler_options=QUICK)  # all of it at once: one compilation
+    def both():
+        found = []
+        for (loss, y, a), w in zip(made, rows, strict=True):
+            there = jnp.arange(len(y) + 2) < len(y)
+            more = [jnp.asarray(filled(v)) for v in (y, a, w)]
+            for weight, weights in ((None, None), (w, more[2])):
+                plain = jax.value_and_grad(
+                    lambda a, loss=loss, y=y, w=weight: loss.cost(y, a, w)
+                )
+                wide = jax.value_and_grad(
+                    lambda a, loss=loss, y=more[0], w=weights, m=there: loss.cost(
+                        y, a, w, m
+                    )
+                )
+                found.append((plain(jnp.asarray(a)), wide(more[1])))
+        return found
+
+    for (value, slope), (same, slopes) in both():
+        np.testing.assert_allclose(same, value, rtol=1e-6)
+        np.testing.assert_allclose(slopes[: len(slope)], slope, rtol=1e-5, atol=1e-7)
+        assert not np.any(slopes[len(slope) :])

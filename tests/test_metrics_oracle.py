@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -309,3 +310,33 @@ def _oracle():
 
 if __name__ == "__main__":
     ORACLE.write_text(json.dumps(_oracle(), indent=1) + "\n")
+
+
+def test_rows_that_fill_a_batch_change_nothing():
+    """Copies of the first row, with the weight 0: where a metric is `by_row`."""
+    made = [
+        (getattr(metrics, name)(**settings), kind) for name, settings, kind in CASES
+    ]
+    adjusted = [m for m, _ in made if not m.by_row]
+    assert [m.num_regressors for m in adjusted] == [2]
+    made = [(metric, kind) for metric, kind in made if metric.by_row]
+
+    @jax.jit
+    def both():
+        found = []
+        for metric, kind in made:
+            y, a = map(jnp.asarray, DATA[kind])
+            metric = metric.sized(a.shape)
+            more = [jnp.concatenate([v, v[:1], v[:1]]) for v in (y, a)]
+            there = jnp.arange(len(y) + 2) < len(y)
+            plain = metric.update(metric.init(), y, a)
+            found.append(
+                [
+                    metric.compute(state)
+                    for state in (plain, metric.update(metric.init(), *more, there))
+                ]
+            )
+        return found
+
+    for (metric, _), (plain, same) in zip(made, both(), strict=True):
+        np.testing.assert_allclose(same, plain, rtol=2e-6, err_msg=str(metric.name))

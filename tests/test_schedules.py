@@ -10,7 +10,9 @@ from onefit.optimizers import schedules
 from onefit.optimizers.schedules import (
     CosineDecay,
     CosineDecayRestarts,
+    CosineLogCycles,
     ExponentialDecay,
+    FlatCosineDecay,
     FunctionSchedule,
     InverseTimeDecay,
     LearningRateSchedule,
@@ -72,10 +74,27 @@ def test_values_are_those_of_keras(name, args):
         (CosineDecay(0.1, 100, warmup_target=0.0, warmup_steps=10), 5, 0.05),
         (CosineDecayRestarts(0.1, 10, m_mul=0.5), 10, 0.1 * 0.5),
         (CosineDecayRestarts(0.1, 10), 20, 0.1 * 0.5),
+        # log2(1 + 15t) is 1/2, 3/2, ... at the tops of the waves, whole between them.
+        (CosineLogCycles(0.3, 15), 2**0.5 - 1, 0.3),
+        (CosineLogCycles(0.3, 15), 2**3.5 - 1, 0.3),
+        (CosineLogCycles(0.3, 3, cycles=2), 2**0.25 - 1, 0.15),
+        (FlatCosineDecay(0.2, 100), 50, 0.2),
+        (FlatCosineDecay(0.2, 100, flat=0.2), 60, 0.1),
     ],
 )
 def test_by_hand(schedule, step, expected):
     np.testing.assert_allclose(schedule(step), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "steps"),
+    [
+        (CosineLogCycles(0.1, 15), [0, 1, 3, 7, 15, 99]),
+        (FlatCosineDecay(0.1, 100), [100, 1000]),
+    ],
+)
+def test_where_the_rate_is_nothing(schedule, steps):
+    np.testing.assert_allclose(schedule(np.array(steps)), 0, atol=1e-7)
 
 
 @pytest.mark.parametrize("t_mul", [1.0, 2.0, 3.0])

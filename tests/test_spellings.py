@@ -23,7 +23,7 @@ def keywords(thing):
     """What it takes by name, its bases' where it hands on what it does not know."""
     found = {}
     if inspect.isclass(thing) and issubclass(thing, Description):
-        return set(settings(thing))
+        return set(settings(thing)) | thing._indifferent
     makers = [thing]
     if inspect.isclass(thing):
         makers = [c.__init__ for c in thing.__mro__ if "__init__" in c.__dict__]
@@ -80,8 +80,6 @@ def test_every_keyword_of_keras_3_has_a_cure(ours, keyword):
 
 
 KERAS_2 = [
-    ("optimizers.SGD", "lr", "learning_rate=1"),
-    ("optimizers.Adam", "decay", "InverseTimeDecay"),
     ("optimizers.Adam", "beta1", "beta_1=1"),
     ("layers.LeakyReLU", "alpha", "negative_slope=1"),
     ("layers.Dense", "output_dim", "units=1"),
@@ -121,7 +119,6 @@ KERAS_2 = [
     ("Model.save", "save_format", "end the name in .keras"),
     ("Model.load_weights", "by_name", "set_weights"),
     ("Model", "input", "Model(inputs, outputs)"),
-    ("load_model", "safe_mode", "nothing in a file is ever run"),
 ]
 
 
@@ -147,9 +144,9 @@ OTHERS = {
     "layers.Concatenate": "mode concat_axis",
     "layers.MultiHeadAttention": "head_size causal",
     "layers.Attention": "causal",
-    "optimizers.SGD": "decay nesterovs",
-    "optimizers.Adam": "lr eps l2",
-    "optimizers.RMSprop": "lr decay eps",
+    "optimizers.SGD": "nesterovs",
+    "optimizers.Adam": "eps l2",
+    "optimizers.RMSprop": "eps",
     "optimizers.Nadam": "schedule_decay",
     "optimizers.Ftrl": "l2",
     "losses.Huber": "epsilon",
@@ -247,3 +244,35 @@ def test_long_lists_of_names_are_not_shown(given):
         onefit.losses.get(str(given))
     assert len(str(refused.value)) < 200
     assert "dir(onefit.losses)" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop", "Nadam", "Adagrad"])
+def test_optimizers_take_lr_and_decay(name):
+    make = getattr(onefit.optimizers, name)
+    assert make(lr=0.3).get_config() == make(0.3).get_config()
+    rate = onefit.optimizers.schedules.InverseTimeDecay(0.1, 1, 0.5)
+    assert float(rate(2)) == pytest.approx(0.1 / 2)
+    for decaying in (make(lr=0.1, decay=0.5), make(0.1, decay=0.5)):
+        assert decaying.get_config() == make(rate).get_config()
+    assert make(decay=0.0).get_config() == make().get_config()
+    with pytest.raises(TypeError, match="lr"):
+        make(0.1, lr=0.2)
+
+
+LAYERS = [
+    ("LSTM", {"units": 3}, (4, 5, 2)),
+    ("Dense", {"units": 3}, (4, 2)),
+    ("Conv2D", {"filters": 2, "kernel_size": 3}, (4, 8, 8, 1)),
+    ("Embedding", {"input_dim": 9, "output_dim": 2}, (4, 7)),
+    ("InputLayer", {}, (4, 7)),
+]
+
+
+@pytest.mark.parametrize(("name", "settings_", "shape"), LAYERS)
+@pytest.mark.parametrize("rows", [None, 4])
+def test_a_first_layer_takes_batch_input_shape(name, settings_, shape, rows):
+    shape = (rows, *shape[1:])
+    layer = getattr(onefit.layers, name)(**settings_, batch_input_shape=shape)
+    model = onefit.Sequential([layer, onefit.layers.Flatten()])
+    assert model.input_shape == shape
+    assert "batch_input_shape" not in layer.get_config()

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         preprocessing,
         random,
         saving,
+        tables,
         tree,
         utils,
     )
@@ -87,6 +88,7 @@ __all__ = [
     "regularizers",
     "saving",
     "suggest",
+    "tables",
     "tree",
     "utils",
 ]
@@ -107,36 +109,14 @@ _HOMES = {
 }
 
 
-# Names of Keras that have no place here, with the reason.
-_ABSENT = {
-    "Function": "a graph of layers is a Model: write Model(inputs, outputs)",
-    "Operation": "an operation of a graph is a Layer: write a class of that",
-    "Quantizer": "weights are not quantised; export to ONNX and quantise the file",
-    "RematScope": "memory is not traded for time; write smaller batches",
-    "StatelessScope": "write layer.stateless_call(trainable, non_trainable, x)",
-    "SymbolicScope": "write onefit.Input, which gives values of a graph",
-    "device": "write `with jax.default_device(...)`",
-    "distillation": "write a train_step of your own",
-    "distribution": "give fit to jax.sharding; one machine is the usual",
-    "dtype_policies": "write dtype='float32' for a layer",
-    "export": "write onefit.interop.onnx.export(model, path)",
-    "mixed_precision": "write dtype='bfloat16' for the layers that compute in it",
-    "quantizers": "weights are not quantised; export to ONNX and quantise the file",
-    "remat": "memory is not traded for time; write smaller batches",
-    "visualization": "write onefit.plots",
-}
-
-
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     if name == "KerasTensor":  # what Input gives
         return importlib.import_module("onefit.layers.symbolic").Tensor
-    if name in _ABSENT:
-        raise AttributeError(f"onefit.{name}: {_ABSENT[name]}.")
     if name in __all__ or name == "wrappers":  # scikit-learn comes with it
         return importlib.import_module(f"onefit.{name}")
-    raise AttributeError(f"module 'onefit' has no attribute {name!r}")
+    raise importlib.import_module("onefit.spellings").absent("onefit", name)
 
 
 def __dir__() -> list[str]:

@@ -8,7 +8,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -18,8 +18,9 @@ from jax.core import Tracer
 from onefit import config
 from onefit.description import Description, off
 from onefit.errors import invalid, mistyped
+from onefit.programs import Program
 from onefit.registry import Registry
-from onefit.types import Array, ArrayLike
+from onefit.types import Array, ArrayLike, Function, Scalar
 
 __all__ = [
     "Facts",
@@ -64,7 +65,10 @@ __all__ = [
 
 activations: Registry = Registry("activation", "onefit.activations")
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Function)
+P = ParamSpec("P")
+
+Axes: TypeAlias = int | tuple[int, ...]
 
 
 def _floats(x: ArrayLike) -> Array:
@@ -121,34 +125,40 @@ def facts_of(g: Any) -> Facts | None:
     return getattr(getattr(g, "func", g), "facts", None)
 
 
-def _activation(**facts: Any) -> Callable[[F], F]:
+def _activation(
+    **facts: Any,
+) -> Callable[
+    [Callable[Concatenate[Array, P], Array]], Callable[Concatenate[ArrayLike, P], Array]
+]:
     """Registers a formula with its `Facts`, and gives it its face.
 
     Within a trace the formula is inlined, with its settings as they are, so that a
     setting of zero is left out of the program. By itself it is compiled as a whole.
     """
 
-    def registered(formula: F) -> F:
+    def registered(
+        formula: Callable[Concatenate[Array, P], Array],
+    ) -> Callable[Concatenate[ArrayLike, P], Array]:
         @functools.wraps(formula)
-        def on_floats(x: ArrayLike, *args: Any, **settings: Any) -> Any:
+        def on_floats(x: ArrayLike, *args: P.args, **settings: P.kwargs) -> Array:
             return formula(_floats(x), *args, **settings)
 
         names = list(inspect.signature(formula).parameters)
-        compiled = jax.jit(on_floats, static_argnames=names[1:])
+        compiled = Program(on_floats)
 
         @states(**facts)
         @functools.wraps(formula)
-        def activation(x: ArrayLike, *args: Any, **settings: Any) -> Any:
+        def activation(x: ArrayLike, *args: P.args, **settings: P.kwargs) -> Array:
             given = (*args, *settings.values())
             if isinstance(x, Tracer) or any(
                 isinstance(v, jax.Array | np.ndarray | np.generic) for v in given
             ):
                 return on_floats(x, *args, **settings)
             x = x if isinstance(x, jax.Array) else np.asarray(x)
-            return compiled(x, *args, **settings)
+            return compiled(x, **dict(zip(names[1:], args, strict=False)), **settings)
 
         activations.add(activation)
-        return activation  # type: ignore[return-value]
+        return activation
 
     return registered
 
@@ -168,10 +178,10 @@ activations.add(linear)
 
 @_activation(range=(0, INF), slope=1.0)
 def relu(
-    x: ArrayLike,
-    negative_slope: ArrayLike = 0.0,
-    max_value: ArrayLike | None = None,
-    threshold: ArrayLike = 0.0,
+    x: Array,
+    negative_slope: Scalar = 0.0,
+    max_value: Scalar | None = None,
+    threshold: Scalar = 0.0,
 ) -> Array:
     """g(z) = max(0, z); its slope at 0 is 0.
 
@@ -197,7 +207,7 @@ def relu(
 
 
 @_activation(range=ANY, slope=1.0)
-def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 0.2) -> Array:
+def leaky_relu(x: Array, negative_slope: Scalar = 0.2) -> Array:
     """g(z) = z where z >= 0, elsewhere negative_slope · z.
 
     The slope is Keras' 0.2 unless given; the lectures draw it with 0.01.
@@ -211,7 +221,7 @@ def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 0.2) -> Array:
 
 
 @_activation(range=(0, 6), slope=1.0)
-def relu6(x: ArrayLike) -> Array:
+def relu6(x: Array) -> Array:
     """g(z) = min(max(0, z), 6); its slope at 0 and at 6 is 0.
 
     >>> relu6([-2.0, 3.0, 9.0])
@@ -221,7 +231,7 @@ def relu6(x: ArrayLike) -> Array:
 
 
 @_activation(range=(-1, INF), slope=1.0)
-def elu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
+def elu(x: Array, alpha: Scalar = 1.0) -> Array:
     """g(z) = z where z > 0, elsewhere alpha · (e^z - 1).
 
     Its derivative is continuous for alpha = 1 alone: at 0 it jumps from alpha to 1.
@@ -237,7 +247,7 @@ def elu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
 
 
 @_activation(range=(-1.7582, INF), slope=1.7582)
-def selu(x: ArrayLike) -> Array:
+def selu(x: Array) -> Array:
     """g(z) = 1.0507 · elu(z, alpha=1.6733): keeps mean 0 and variance 1.
 
     For that the kernel starts as "lecun_normal".
@@ -251,7 +261,7 @@ def selu(x: ArrayLike) -> Array:
 
 
 @_activation(range=(-1, INF), slope=1.0)
-def celu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
+def celu(x: Array, alpha: Scalar = 1.0) -> Array:
     """g(z) = max(0, z) + min(0, alpha · (e^(z/alpha) - 1)): smooth for every alpha.
 
     >>> celu([-2.0, 2.0], alpha=2.0)
@@ -263,7 +273,7 @@ def celu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
 
 
 @_activation(range=(0, 1), slope=0.25, saturates=True)
-def sigmoid(x: ArrayLike) -> Array:
+def sigmoid(x: Array) -> Array:
     """g(z) = 1 / (1 + e^-z), between 0 and 1.
 
     >>> sigmoid([-1.0, 0.0, 1.0])
@@ -275,7 +285,7 @@ def sigmoid(x: ArrayLike) -> Array:
 
 
 @_activation(range=(-INF, 0), slope=1.0)
-def log_sigmoid(x: ArrayLike) -> Array:
+def log_sigmoid(x: Array) -> Array:
     """g(z) = log(1 / (1 + e^-z)) = -softplus(-z).
 
     >>> log_sigmoid([-100.0, 0.0])
@@ -285,7 +295,7 @@ def log_sigmoid(x: ArrayLike) -> Array:
 
 
 @_activation(range=(0, 1), slope=1 / 6, saturates=True)
-def hard_sigmoid(x: ArrayLike) -> Array:
+def hard_sigmoid(x: Array) -> Array:
     """g(z) = z/6 + 1/2, held between 0 and 1.
 
     >>> hard_sigmoid([-4.0, 0.0, 1.5])
@@ -295,7 +305,7 @@ def hard_sigmoid(x: ArrayLike) -> Array:
 
 
 @_activation(range=(0, 1), slope=0.5, saturates=True)
-def sparse_sigmoid(x: ArrayLike) -> Array:
+def sparse_sigmoid(x: Array) -> Array:
     """g(z) = (z + 1)/2, held between 0 and 1.
 
     >>> sparse_sigmoid([-2.0, 0.0, 0.5])
@@ -307,7 +317,7 @@ def sparse_sigmoid(x: ArrayLike) -> Array:
 
 
 @_activation(range=(-1, 1), slope=1.0, saturates=True)
-def tanh(x: ArrayLike) -> Array:
+def tanh(x: Array) -> Array:
     """g(z) = (e^z - e^-z) / (e^z + e^-z) = 2σ(2z) - 1, between -1 and 1.
 
     >>> tanh([-1.0, 0.0, 1.0])
@@ -319,7 +329,7 @@ def tanh(x: ArrayLike) -> Array:
 
 
 @_activation(range=(-1, 1), slope=1.0, saturates=True)
-def hard_tanh(x: ArrayLike) -> Array:
+def hard_tanh(x: Array) -> Array:
     """g(z) = z, held between -1 and 1.
 
     >>> hard_tanh([-2.0, 0.5, 2.0])
@@ -329,7 +339,7 @@ def hard_tanh(x: ArrayLike) -> Array:
 
 
 @_activation(range=ANY, slope=1.0)
-def tanh_shrink(x: ArrayLike) -> Array:
+def tanh_shrink(x: Array) -> Array:
     """g(z) = z - tanh(z).
 
     >>> tanh_shrink([-1.0, 1.0])
@@ -339,7 +349,7 @@ def tanh_shrink(x: ArrayLike) -> Array:
 
 
 @_activation(range=ANY, slope=1.0)
-def soft_shrink(x: ArrayLike, threshold: ArrayLike = 0.5) -> Array:
+def soft_shrink(x: Array, threshold: Scalar = 0.5) -> Array:
     """g(z) = sign(z) · max(0, |z| - threshold).
 
     >>> soft_shrink([-2.0, 0.2, 2.0])
@@ -349,7 +359,7 @@ def soft_shrink(x: ArrayLike, threshold: ArrayLike = 0.5) -> Array:
 
 
 @_activation(range=ANY)
-def hard_shrink(x: ArrayLike, threshold: ArrayLike = 0.5) -> Array:
+def hard_shrink(x: Array, threshold: Scalar = 0.5) -> Array:
     """g(z) = z where |z| > threshold, elsewhere 0.
 
     >>> hard_shrink([-2.0, 0.2, 2.0])
@@ -359,7 +369,7 @@ def hard_shrink(x: ArrayLike, threshold: ArrayLike = 0.5) -> Array:
 
 
 @_activation(range=ANY)
-def threshold(x: ArrayLike, threshold: ArrayLike, default_value: ArrayLike) -> Array:
+def threshold(x: Array, threshold: Scalar, default_value: Scalar) -> Array:
     """g(z) = z where z > threshold, elsewhere default_value.
 
     >>> threshold([-2.0, 0.2, 2.0], threshold=0.0, default_value=-1.0)
@@ -369,7 +379,7 @@ def threshold(x: ArrayLike, threshold: ArrayLike, default_value: ArrayLike) -> A
 
 
 @_activation(range=(0, INF))
-def exponential(x: ArrayLike) -> Array:
+def exponential(x: Array) -> Array:
     """g(z) = e^z.
 
     >>> exponential([0.0, 1.0])
@@ -379,7 +389,7 @@ def exponential(x: ArrayLike) -> Array:
 
 
 @_activation(range=(0, INF), slope=1.0)
-def softplus(x: ArrayLike) -> Array:
+def softplus(x: Array) -> Array:
     """g(z) = log(1 + e^z): a smooth relu, whose derivative is the sigmoid.
 
     (Lecture 003 describes it under the name of softmax.)
@@ -391,7 +401,7 @@ def softplus(x: ArrayLike) -> Array:
 
 
 @_activation(range=(0, INF), slope=1.0)
-def squareplus(x: ArrayLike, b: ArrayLike = 4.0) -> Array:
+def squareplus(x: Array, b: Scalar = 4.0) -> Array:
     """g(z) = (z + √(z² + b)) / 2, for b > 0.
 
     Differs from Keras: computed for z < 0 as b / (2 (√(z² + b) - z)), which is the same
@@ -407,7 +417,7 @@ def squareplus(x: ArrayLike, b: ArrayLike = 4.0) -> Array:
 
 
 @_activation(range=(0, INF), slope=1.0)
-def sparse_plus(x: ArrayLike) -> Array:
+def sparse_plus(x: Array) -> Array:
     """g(z) = 0 up to -1, (z + 1)²/4 up to 1, then z.
 
     >>> sparse_plus([-2.0, 0.0, 2.0])
@@ -417,7 +427,7 @@ def sparse_plus(x: ArrayLike) -> Array:
 
 
 @_activation(range=(-1, 1), slope=1.0, saturates=True)
-def softsign(x: ArrayLike) -> Array:
+def softsign(x: Array) -> Array:
     """g(z) = z / (1 + |z|), between -1 and 1.
 
     >>> softsign([-1.0, 3.0])
@@ -427,7 +437,7 @@ def softsign(x: ArrayLike) -> Array:
 
 
 @_activation(range=(-0.279, INF), slope=1.1)
-def silu(x: ArrayLike) -> Array:
+def silu(x: Array) -> Array:
     """g(z) = z · σ(z), also named swish.
 
     >>> silu([-1.0, 0.0, 1.0])
@@ -439,7 +449,7 @@ def silu(x: ArrayLike) -> Array:
 
 
 @_activation(range=(-0.376, INF), slope=1.5)
-def hard_silu(x: ArrayLike) -> Array:
+def hard_silu(x: Array) -> Array:
     """g(z) = z · hard_sigmoid(z), also named hard_swish.
 
     >>> hard_silu([-4.0, 1.5, 4.0])
@@ -451,7 +461,7 @@ def hard_silu(x: ArrayLike) -> Array:
 
 
 @_activation(range=(-0.171, INF), slope=1.13)
-def gelu(x: ArrayLike, approximate: bool = False) -> Array:
+def gelu(x: Array, approximate: bool = False) -> Array:
     """g(z) = z · P(Z <= z) for a standard normal Z: z/2 · (1 + erf(z/√2)).
 
     `approximate` takes z/2 · (1 + tanh(√(2/π) · (z + 0.044715 z³))) instead.
@@ -465,7 +475,7 @@ def gelu(x: ArrayLike, approximate: bool = False) -> Array:
 
 
 @_activation(range=(-0.309, INF), slope=1.09)
-def mish(x: ArrayLike) -> Array:
+def mish(x: Array) -> Array:
     """g(z) = z · tanh(softplus(z)).
 
     >>> mish([-1.0, 1.0])
@@ -476,7 +486,7 @@ def mish(x: ArrayLike) -> Array:
     return jax.nn.mish(x)
 
 
-def _axis(name: str, x: Array, axis: Any) -> None:
+def _axis(name: str, x: Array, axis: Axes) -> None:
     axes = axis if isinstance(axis, tuple) else (axis,)
     if x.ndim == 0 or not all(-x.ndim <= a < x.ndim for a in axes):
         raise invalid(
@@ -488,7 +498,7 @@ def _axis(name: str, x: Array, axis: Any) -> None:
 
 
 @_activation(range=(0, 1), slope=0.25, across=True)
-def softmax(x: ArrayLike, axis: Any = -1) -> Array:
+def softmax(x: Array, axis: Axes = -1) -> Array:
     """g(z)_j = e^(z_j) / Σ_k e^(z_k), along an axis: shares that sum to 1.
 
     >>> softmax([[1, 2, 3], [1000, 1000, 1000]])
@@ -502,7 +512,7 @@ def softmax(x: ArrayLike, axis: Any = -1) -> Array:
 
 
 @_activation(range=(-INF, 0), across=True)
-def log_softmax(x: ArrayLike, axis: Any = -1) -> Array:
+def log_softmax(x: Array, axis: Axes = -1) -> Array:
     """g(z)_j = z_j - log Σ_k e^(z_k), along an axis.
 
     >>> log_softmax([0.0, 1000.0])
@@ -513,7 +523,7 @@ def log_softmax(x: ArrayLike, axis: Any = -1) -> Array:
 
 
 @_activation(range=(0, 1), across=True)
-def sparsemax(x: ArrayLike, axis: int = -1) -> Array:
+def sparsemax(x: Array, axis: int = -1) -> Array:
     """g(z)_j = max(0, z_j - τ), along an axis, with the τ that makes the sum 1.
 
     The share of small values is exactly 0. The values that stay are those with
@@ -543,7 +553,7 @@ def sparsemax(x: ArrayLike, axis: int = -1) -> Array:
 
 
 @_activation(range=ANY, across=True)
-def glu(x: ArrayLike, axis: int = -1) -> Array:
+def glu(x: Array, axis: int = -1) -> Array:
     """g(z) = a · σ(b), where a and b are the halves of z along an axis.
 
     >>> glu([1.0, 2.0, 0.0, 0.0])
@@ -567,7 +577,7 @@ hard_swish = hard_silu
 activations.add(swish=silu, hard_swish=hard_silu)
 
 
-def get(identifier: object) -> Any:
+def get(identifier: object) -> Function:
     """The activation that a name, a config or a callable means; None is `linear`.
 
     >>> get("swish") is silu, get(None) is linear, get(np.sin) is np.sin

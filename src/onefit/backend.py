@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
 from onefit import activations, losses, ops, random
 from onefit.config import (
@@ -32,7 +33,7 @@ from onefit.faces import own as _own
 from onefit.layers.merging import Dot
 from onefit.layers.symbolic import Tensor
 from onefit.types import Array, ArrayLike, Function, Shape
-from onefit.variables import Variable
+from onefit.variables import SCOPES, Variable
 
 # Keras 3 ------------------------------------------------------------------------------
 
@@ -61,7 +62,7 @@ def get_uid(prefix: str = "") -> int:
     return next(_counts[prefix])
 
 
-def standardize_dtype(dtype: Any) -> str:
+def standardize_dtype(dtype: DTypeLike) -> str:
     """The name of a type; None is `floatx()`.
 
     >>> standardize_dtype(np.float32), standardize_dtype("int"), standardize_dtype(None)
@@ -81,7 +82,7 @@ def standardize_dtype(dtype: Any) -> str:
             raise invalid("dtype", repr(dtype), "a type such as 'float32'") from error
 
 
-def is_float_dtype(dtype: Any) -> bool:
+def is_float_dtype(dtype: DTypeLike) -> bool:
     """Whether a type is one of floats.
 
     >>> is_float_dtype("bfloat16"), is_float_dtype("int8")
@@ -90,7 +91,7 @@ def is_float_dtype(dtype: Any) -> bool:
     return bool(jnp.issubdtype(standardize_dtype(dtype), jnp.floating))
 
 
-def is_int_dtype(dtype: Any) -> bool:
+def is_int_dtype(dtype: DTypeLike) -> bool:
     """Whether a type is one of whole numbers.
 
     >>> is_int_dtype("uint8"), is_int_dtype("bool")
@@ -99,7 +100,7 @@ def is_int_dtype(dtype: Any) -> bool:
     return bool(jnp.issubdtype(standardize_dtype(dtype), jnp.integer))
 
 
-def is_keras_tensor(x: Any) -> bool:
+def is_keras_tensor(x: object) -> bool:
     """Whether this is a value of a graph, as `Input` gives.
 
     >>> is_keras_tensor(onefit.Input((2,))), is_keras_tensor(jnp.ones(2))
@@ -158,88 +159,93 @@ for _name, _other in _RENAMED.items():
     globals()[_name] = _renamed(_name, _other)
 
 
-def argmax(x: Any, axis: int = -1) -> Array:
+def argmax(x: ArrayLike, axis: int = -1) -> Array:
     """The place of the largest number along an axis."""
     return ops.argmax(x, axis)
 
 
-def argmin(x: Any, axis: int = -1) -> Array:
+def argmin(x: ArrayLike, axis: int = -1) -> Array:
     """The place of the smallest number along an axis."""
     return ops.argmin(x, axis)
 
 
-def gather(reference: Any, indices: Any) -> Array:
+def gather(reference: ArrayLike, indices: ArrayLike) -> Array:
     """The rows of these numbers."""
     return ops.take(reference, indices, axis=0)
 
 
-def map_fn(fn: Function, elems: Any, name: Any = None, dtype: Any = None) -> Array:
+def map_fn(
+    fn: Function, elems: Any, name: str | None = None, dtype: DTypeLike | None = None
+) -> Array:
     """Each row put through fn."""
     del name
     made = ops.map(fn, elems)
     return made if dtype is None else ops.cast(made, dtype)
 
 
-def permute_dimensions(x: Any, pattern: Sequence[int]) -> Array:
+def permute_dimensions(x: ArrayLike, pattern: Sequence[int]) -> Array:
     """The axes in another order."""
     return ops.transpose(x, pattern)
 
 
-def transpose(x: Any) -> Array:
+def transpose(x: ArrayLike) -> Array:
     """The axes in the reverse order."""
     return ops.transpose(x)
 
 
-def repeat_elements(x: Any, rep: int, axis: int) -> Array:
+def repeat_elements(x: ArrayLike, rep: int, axis: int) -> Array:
     """Each part along an axis several times, one after another."""
     return ops.repeat(x, rep, axis)
 
 
-def clip(x: Any, min_value: Any, max_value: Any) -> Array:
+def clip(x: ArrayLike, min_value: ArrayLike, max_value: ArrayLike) -> Array:
     """The numbers, of those outside the nearest end."""
     return ops.clip(x, min_value, max_value)
 
 
-def reshape(x: Any, shape: Any) -> Array:
+def reshape(x: ArrayLike, shape: Sequence[int]) -> Array:
     """The numbers in another shape."""
     return ops.reshape(x, shape)
 
 
 def relu(
-    x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0
+    x: ArrayLike,
+    alpha: float = 0.0,
+    max_value: float | None = None,
+    threshold: float = 0.0,
 ) -> Array:
     """The rectifier, with Keras 2's names of its settings."""
     return activations.relu(x, alpha, max_value, threshold)
 
 
-def cast_to_floatx(x: Any) -> np.ndarray:
+def cast_to_floatx(x: ArrayLike) -> np.ndarray:
     """A numpy array of the library's float type."""
     return np.asarray(x, floatx())
 
 
-def flatten(x: Any) -> Array:
+def flatten(x: ArrayLike) -> Array:
     """All numbers in one row."""
     return ops.reshape(x, (-1,))
 
 
-def batch_flatten(x: Any) -> Array:
+def batch_flatten(x: ArrayLike) -> Array:
     """The numbers of each example in one row."""
     return ops.reshape(x, (ops.shape(x)[0] or -1, int(np.prod(x.shape[1:]))))
 
 
-def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Array:
+def bias_add(x: ArrayLike, bias: ArrayLike, data_format: str | None = None) -> Array:
     """Adds a vector along the channels."""
     first = (data_format or image_data_format()) == "channels_first"
     axes = len(ops.shape(x)) - 2 if first else 0
     return x + ops.reshape(bias, (*ops.shape(bias), *[1] * axes))
 
 
-def dot(x: Any, y: Any) -> Array:
+def dot(x: ArrayLike, y: ArrayLike) -> Array:
     """The product of matrices; of more axes, the last of x by the last but one of y."""
     return ops.dot(x, y)
 
 
-def batch_dot(x: Any, y: Any, axes: Any = None) -> Array:
+def batch_dot(x: ArrayLike, y: ArrayLike, axes: Any = None) -> Array:
     """The products of the examples of x and y: see the layer `Dot`.
 
     Args:
@@ -262,12 +268,12 @@ def l2_normalize(x: Any, axis: int | None = None) -> Array:
     return ops.divide(x, ops.sqrt(ops.maximum(ops.sum(x * x, axis, True), 1e-12)))
 
 
-def one_hot(indices: Any, num_classes: int) -> Array:
+def one_hot(indices: ArrayLike, num_classes: int) -> Array:
     """A 1 in the place of each class, and 0 elsewhere."""
     return ops.one_hot(indices, num_classes)
 
 
-def in_top_k(predictions: Any, targets: Any, k: int) -> Array:
+def in_top_k(predictions: ArrayLike, targets: ArrayLike, k: int) -> Array:
     """Whether the target is among the k most probable classes."""
     return ops.in_top_k(targets, predictions, k)
 
@@ -285,13 +291,13 @@ def switch(condition: Any, then_expression: Any, else_expression: Any) -> Any:
     return ops.where(condition, one, other)
 
 
-def repeat(x: Any, n: int) -> Array:
+def repeat(x: ArrayLike, n: int) -> Array:
     """Each example n times: (batch, units) to (batch, n, units)."""
     return ops.repeat(ops.expand_dims(x, 1), n, axis=1)
 
 
 def resize_images(
-    x: Any,
+    x: ArrayLike,
     height_factor: int,
     width_factor: int,
     data_format: str,
@@ -304,34 +310,36 @@ def resize_images(
     return ops.image.resize(x, size, interpolation, data_format=data_format)
 
 
-def _padding(x: Any, pairs: Sequence[Any], data_format: str | None) -> Array:
+def _padding(x: ArrayLike, pairs: Sequence[Any], data_format: str | None) -> Array:
     first = (data_format or image_data_format()) == "channels_first"
     pairs = [tuple(p) for p in pairs]
     before, after = ([(0, 0)] * 2, []) if first else ([(0, 0)], [(0, 0)])
     return ops.pad(x, [*before, *pairs, *after])
 
 
-def temporal_padding(x: Any, padding: tuple[int, int] = (1, 1)) -> Array:
+def temporal_padding(x: ArrayLike, padding: tuple[int, int] = (1, 1)) -> Array:
     """Sequences with zeros before and after."""
     return ops.pad(x, [(0, 0), tuple(padding), (0, 0)])
 
 
 def spatial_2d_padding(
-    x: Any, padding: Any = ((1, 1), (1, 1)), data_format: str | None = None
+    x: ArrayLike, padding: Any = ((1, 1), (1, 1)), data_format: str | None = None
 ) -> Array:
     """Images with zeros around."""
     return _padding(x, padding, data_format)
 
 
 def spatial_3d_padding(
-    x: Any, padding: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None
+    x: ArrayLike,
+    padding: Any = ((1, 1), (1, 1), (1, 1)),
+    data_format: str | None = None,
 ) -> Array:
     """Volumes with zeros around."""
     return _padding(x, padding, data_format)
 
 
 def pool2d(
-    x: Any,
+    x: ArrayLike,
     pool_size: Any,
     strides: Any = (1, 1),
     padding: str = "valid",
@@ -362,8 +370,8 @@ def foldr(fn: Function, elems: Any, initializer: Any = None) -> Any:
 
 
 def binary_focal_crossentropy(
-    target: Any,
-    output: Any,
+    target: ArrayLike,
+    output: ArrayLike,
     apply_class_balancing: bool = False,
     alpha: float = 0.25,
     gamma: float = 2.0,
@@ -384,7 +392,10 @@ def binary_focal_crossentropy(
 
 
 def constant(
-    value: ArrayLike, dtype: Any = None, shape: Shape | None = None, name: Any = None
+    value: ArrayLike,
+    dtype: DTypeLike | None = None,
+    shape: Shape | None = None,
+    name: str | None = None,
 ) -> Array:
     """An array of numbers, in a shape."""
     del name
@@ -393,7 +404,10 @@ def constant(
 
 
 def variable(
-    value: ArrayLike, dtype: Any = None, name: str | None = None, constraint: Any = None
+    value: ArrayLike,
+    dtype: DTypeLike | None = None,
+    name: str | None = None,
+    constraint: Any = None,
 ) -> Variable:
     """A `Variable`."""
     made = Variable(value, dtype=dtype or floatx(), name=name)
@@ -402,7 +416,9 @@ def variable(
 
 
 def _made(name: str) -> Function:
-    def old(shape: Any, dtype: Any = None, name: Any = None) -> Array:
+    def old(
+        shape: Sequence[int], dtype: DTypeLike | None = None, name: str | None = None
+    ) -> Array:
         del name
         return function(shape, dtype)
 
@@ -418,13 +434,18 @@ random_uniform = random.uniform
 
 
 def random_bernoulli(
-    shape: Shape, p: float = 0.0, dtype: Any = None, seed: random.Seed = None
+    shape: Shape,
+    p: float = 0.0,
+    dtype: DTypeLike | None = None,
+    seed: random.Seed = None,
 ) -> Array:
     """Ones with a probability, and zeros."""
     return (random.uniform(shape, seed=seed) < p).astype(dtype or floatx())
 
 
-def dropout(x: Any, level: float, noise_shape: Any = None, seed: Any = None) -> Array:
+def dropout(
+    x: ArrayLike, level: float, noise_shape: Any = None, seed: int | None = None
+) -> Array:
     """As `onefit.random.dropout`."""
     return random.dropout(x, level, noise_shape, seed)
 
@@ -433,7 +454,7 @@ def random_normal_variable(
     shape: Shape,
     mean: float,
     scale: float,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     name: str | None = None,
     seed: random.Seed = None,
 ) -> Variable:
@@ -445,7 +466,7 @@ def random_uniform_variable(
     shape: Shape,
     low: float,
     high: float,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     name: str | None = None,
     seed: random.Seed = None,
 ) -> Variable:
@@ -456,7 +477,7 @@ def random_uniform_variable(
 # Values of variables ------------------------------------------------------------------
 
 
-def get_value(x: Any) -> np.ndarray:
+def get_value(x: ArrayLike) -> np.ndarray:
     """A numpy array."""
     return ops.convert_to_numpy(x)
 
@@ -469,7 +490,7 @@ def batch_get_value(tensors: Sequence[Any]) -> list[np.ndarray]:
     return [get_value(x) for x in tensors]
 
 
-def set_value(x: Variable, value: Any) -> None:
+def set_value(x: Variable, value: ArrayLike) -> None:
     """Replaces the numbers of a variable."""
     x.assign(value)
 
@@ -480,52 +501,56 @@ def batch_set_value(tuples: Sequence[tuple[Variable, Any]]) -> None:
         x.assign(value)
 
 
-def update(x: Variable, new_x: Any) -> Variable:
+def update(x: Variable, new_x: ArrayLike) -> Variable:
     """Replaces the numbers of a variable."""
     return x.assign(new_x)
 
 
-def update_add(x: Variable, increment: Any) -> Variable:
+def update_add(x: Variable, increment: ArrayLike) -> Variable:
     """Adds to a variable."""
     return x.assign_add(increment)
 
 
-def update_sub(x: Variable, decrement: Any) -> Variable:
+def update_sub(x: Variable, decrement: ArrayLike) -> Variable:
     """Subtracts from a variable."""
     return x.assign_sub(decrement)
 
 
-def moving_average_update(x: Variable, value: Any, momentum: float) -> Variable:
+def moving_average_update(x: Variable, value: ArrayLike, momentum: float) -> Variable:
     """The moving average x · momentum + value · (1 - momentum)."""
     new = ops.convert_to_tensor(value) * (1 - momentum)
     return x.assign(x.value * momentum + new)
 
 
-def count_params(x: Any) -> int:
+def count_params(x: ArrayLike) -> int:
     """How many numbers there are."""
     return math.prod(int(n or 0) for n in ops.shape(x))
 
 
-def int_shape(x: Any) -> Shape:
+def int_shape(x: ArrayLike) -> Shape:
     """The sizes of the axes; None for an open one."""
     return ops.shape(x)
 
 
-def is_sparse(tensor: Any) -> bool:
+def is_sparse(tensor: object) -> bool:
     """False: arrays are dense."""
     return not isinstance(tensor, jax.Array | np.ndarray) and hasattr(tensor, "toarray")
 
 
-def to_dense(tensor: Any) -> Any:
+def to_dense(tensor: ArrayLike) -> Any:
     """An array that is dense."""
     return tensor.toarray() if is_sparse(tensor) else tensor
 
 
 @contextlib.contextmanager
 def name_scope(name: str) -> Iterator[None]:
-    """Names what is computed inside, in profiles."""
-    with jax.named_scope(name):
-        yield
+    """Names what is made and computed inside: the paths of variables, profiles."""
+    token = SCOPES.set((*SCOPES.get(), name))
+    try:
+        with jax.named_scope(name):
+            yield
+    finally:
+        SCOPES.reset(token)
 
 
 # Refused ------------------------------------------------------------------------------

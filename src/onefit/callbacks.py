@@ -8,6 +8,9 @@
   the program after each epoch, or each batch, if they look at batches.
 """
 
+from typing import NoReturn
+
+from onefit.spellings import absent
 from onefit.training.callback import Callback
 from onefit.training.checkpoints import BackupAndRestore, ModelCheckpoint
 from onefit.training.from_functions import LambdaCallback, LearningRateScheduler
@@ -39,3 +42,7 @@ __all__ = [
     "TensorBoard",
     "TerminateOnNaN",
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise absent("onefit.callbacks", name)

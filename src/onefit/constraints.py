@@ -3,11 +3,11 @@
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from onefit.description import Description, number
 from onefit.errors import invalid
+from onefit.programs import Program
 from onefit.registry import Registry
 from onefit.types import Array, ArrayLike
 
@@ -54,7 +54,7 @@ class Constraint(Description):
         return _project(self, jnp.asarray(w))
 
 
-@jax.jit
+@Program
 def _project(constraint: Constraint, w: Array) -> Array:
     return constraint.project(w)
 

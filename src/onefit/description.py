@@ -22,6 +22,7 @@ from itertools import pairwise
 from typing import (
     Any,
     ClassVar,
+    Literal,
     Self,
     TypeAlias,
     TypeVar,
@@ -43,6 +44,7 @@ __all__ = [
     "Description",
     "Field",
     "arguments_of",
+    "attribute",
     "fields",
     "frozen",
     "number",
@@ -53,6 +55,9 @@ Made = TypeVar("Made", bound=Any)
 
 Structure: TypeAlias = tuple[tuple[str, ...], tuple[tuple[str, object], ...]]
 """The names of a description's leaves, and its other settings by name."""
+
+Style: TypeAlias = tuple[type | None, frozenset[str]]
+"""The base of classes in Keras' style, and the methods by which one is known."""
 
 REQUIRED: Any = inspect.Parameter.empty  # the default of a field that has none
 
@@ -73,6 +78,8 @@ class Field:
     annotation: object = REQUIRED
     number: bool = False
     """Whether it is a leaf of the pytree."""
+    init: bool = True
+    """Whether it is a setting at all."""
 
 
 def setting(
@@ -128,6 +135,18 @@ def number(
     return Field(default, convert, check, kw_only=kw_only, number=True)
 
 
+def attribute(default: object, *, init: Literal[False] = False) -> Any:
+    """An attribute that is no setting: nobody gives it, and no file has it.
+
+    In a subclass it fixes a setting of the base.
+
+    Args:
+        default: Its value, until the object gets one of its own.
+        init: Tells type checkers that `__init__` does not take it.
+    """
+    return Field(default, init=init)
+
+
 def off(value: object) -> bool:
     """Whether a number is structurally absent: None, or exactly zero on the host."""
     return value is None or (isinstance(value, int | float) and value == 0)
@@ -153,7 +172,7 @@ def _is_class_variable(annotation: object) -> bool:
 def _declared(cls: type) -> dict[str, Field | None]:
     """What a class body annotates; each default stays behind as a class attribute.
 
-    A ClassVar is None: where a base has it as a setting, this class has fixed it.
+    What is no setting is None: where a base has it as one, this class has fixed it.
     """
     found: dict[str, Field | None] = {}
     for name, annotation in inspect.get_annotations(cls).items():
@@ -167,9 +186,12 @@ def _declared(cls: type) -> dict[str, Field | None]:
             delattr(cls, name)
         else:
             setattr(cls, name, field.default)
-        found[name] = dataclasses.replace(
-            field, name=name, annotation=annotation, keyword=field.keyword or name
-        )
+        keyword = field.keyword or name
+        found[name] = None
+        if field.init:
+            found[name] = dataclasses.replace(
+                field, name=name, annotation=annotation, keyword=keyword
+            )
     return found
 
 
@@ -236,10 +258,7 @@ def _bind(
         TypeError: Too many by place, one given twice, or one that is missing.
     """
     where, known = cls.__name__, settings(cls)
-    named = {k: v for k, v in named.items() if k not in cls._indifferent}
     places = [field.keyword for field in fields(cls) if not field.kw_only]
-    if not known.keys() >= named.keys():
-        refuse_unknown(where, named, known)
     if len(args) > len(places):
         listed = f"at most {len(places)}: {', '.join(places)}" if places else "none"
         raise mistyped(
@@ -249,7 +268,9 @@ def _bind(
     for name in given.keys() & named.keys():
         received = f"{name} twice, by place and by name"
         raise mistyped(where, received, "each setting once", f"leave {name}= out")
-    given |= named
+    given = cls._today(given | named)
+    if not known.keys() >= given.keys():
+        refuse_unknown(where, given, known)
     for field in fields(cls):
         if given.setdefault(field.keyword, field.default) is REQUIRED:
             name = field.keyword
@@ -302,8 +323,9 @@ def _unflatten(
     cls: "type[Description]", aux: Structure, leaves: Iterable[object]
 ) -> "Description":
     names, statics = aux
-    if cls.in_keras_style:
-        return statics[0][1].obj
+    kept = statics[0][1] if cls.in_keras_style else None
+    if isinstance(kept, Kept):
+        return kept.obj
     obj = object.__new__(cls)
     values = dict(statics) | dict(zip(names, leaves, strict=True))
     for field in fields(cls):
@@ -387,18 +409,22 @@ class DescriptionType(type):
     it pure, in front of its own bases.
     """
 
+    in_keras_style: bool
+
     def __new__(
         mcls, name: str, bases: tuple[type, ...], body: dict[str, Any], **kwargs: Any
     ) -> "DescriptionType":
         """The class; `_style` of its bases says by which methods it is known."""
         for one in bases:
-            base, signs = getattr(one, "_style", (None, frozenset()))
+            style: Style = getattr(one, "_style", (None, frozenset()))
+            base, signs = style
             # The library's own classes are pure wherever they write such a method.
             pure = str(body.get("__module__")).startswith("onefit.") and not (
                 "__init__" in body or "call" in body
             )
-            styled = base is not None and not pure and not signs.isdisjoint(body)
-            if styled and not any(issubclass(b, base) for b in bases):
+            if base is None or pure or signs.isdisjoint(body):
+                continue
+            if not any(issubclass(b, base) for b in bases):
                 bases = (base, *bases)
                 break
         return super().__new__(mcls, name, bases, body, **kwargs)
@@ -423,7 +449,7 @@ def is_bare(cls: type, style: type, root: type) -> bool:
     return next(base for base in own if issubclass(base, root)) is root
 
 
-@dataclass_transform(field_specifiers=(setting, number))
+@dataclass_transform(field_specifiers=(setting, number, attribute))
 class Description(metaclass=DescriptionType):
     """Base of the catalogue: subclasses only annotate their settings.
 
@@ -446,8 +472,7 @@ class Description(metaclass=DescriptionType):
     """Keywords of Keras that may be given, and that change nothing here."""
     in_keras_style: ClassVar[bool] = False
     """Whether the class writes its own `__init__`: its attributes are its structure."""
-    _style: ClassVar[tuple[type | None, frozenset[str]]] = (None, frozenset())
-    """The base of classes in Keras' style, and the methods by which one is known."""
+    _style: ClassVar[Style] = (None, frozenset())
     _unseen: ClassVar[frozenset[str]] = frozenset(
         {"_made", "_flat", "_made_with", "name"}
     )
@@ -474,6 +499,11 @@ class Description(metaclass=DescriptionType):
             object.__setattr__(self, name, value)
         self.__post_init__()
 
+    @classmethod
+    def _today(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Settings by today's names, where Keras 2 had others for the same."""
+        return {k: v for k, v in given.items() if k not in cls._indifferent}
+
     def __post_init__(self) -> None:
         where = type(self).__name__
         for field in fields(self):
@@ -497,7 +527,7 @@ class Description(metaclass=DescriptionType):
                 f"`{type(self).__name__}({name}=...)` to make another."
             )
         object.__setattr__(self, name, value)
-        self.__dict__.pop("_flat", None)
+        vars(self).pop("_flat", None)
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some settings changed, converted and checked like the first."""

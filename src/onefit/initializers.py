@@ -9,7 +9,7 @@ same seed starts a float32 and a float64 network at the same place.
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, Self, overload
 
 import jax
 import numpy as np
@@ -17,10 +17,10 @@ from jax.typing import DTypeLike
 
 from onefit import config
 from onefit.checks import one_of
-from onefit.description import Description, number, setting
+from onefit.description import Description, attribute, number, setting
 from onefit.errors import invalid, is_whole
 from onefit.registry import Registry
-from onefit.types import ArrayLike, Config, Generator, Shape
+from onefit.types import ArrayLike, Config, Function, Generator, Shape
 from onefit.variables import Variable
 
 __all__ = [
@@ -30,11 +30,13 @@ __all__ = [
     "HeNormal",
     "HeUniform",
     "Identity",
+    "IdentityInitializer",
     "Initializer",
     "LecunNormal",
     "LecunUniform",
     "Ones",
     "Orthogonal",
+    "OrthogonalInitializer",
     "RandomNormal",
     "RandomUniform",
     "TruncatedNormal",
@@ -90,6 +92,10 @@ class Initializer(Description):
     def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         """Numbers of this shape from this stream."""
         raise NotImplementedError(f"{type(self).__name__} has no sample method")
+
+    def clone(self) -> Self:
+        """Another one with the same settings."""
+        return self.replace()
 
     def draw(self, rng: Generator, shape: Shape) -> np.ndarray:
         """Numbers of this shape in the library's float type.
@@ -421,9 +427,9 @@ class GlorotUniform(VarianceScaling):
         True
     """
 
-    scale: ClassVar[float] = 1.0
-    mode: ClassVar[str] = "fan_avg"
-    distribution: ClassVar[str] = "uniform"
+    scale: float = attribute(1.0)
+    mode: str = attribute("fan_avg")
+    distribution: str = attribute("uniform")
 
 
 class GlorotNormal(VarianceScaling):
@@ -434,9 +440,9 @@ class GlorotNormal(VarianceScaling):
         np.float32(0.07)
     """
 
-    scale: ClassVar[float] = 1.0
-    mode: ClassVar[str] = "fan_avg"
-    distribution: ClassVar[str] = "truncated_normal"
+    scale: float = attribute(1.0)
+    mode: str = attribute("fan_avg")
+    distribution: str = attribute("truncated_normal")
 
 
 class HeUniform(VarianceScaling):
@@ -447,9 +453,9 @@ class HeUniform(VarianceScaling):
         np.float32(0.1)
     """
 
-    scale: ClassVar[float] = 2.0
-    mode: ClassVar[str] = "fan_in"
-    distribution: ClassVar[str] = "uniform"
+    scale: float = attribute(2.0)
+    mode: str = attribute("fan_in")
+    distribution: str = attribute("uniform")
 
 
 class HeNormal(VarianceScaling):
@@ -460,9 +466,9 @@ class HeNormal(VarianceScaling):
         np.float32(0.1)
     """
 
-    scale: ClassVar[float] = 2.0
-    mode: ClassVar[str] = "fan_in"
-    distribution: ClassVar[str] = "truncated_normal"
+    scale: float = attribute(2.0)
+    mode: str = attribute("fan_in")
+    distribution: str = attribute("truncated_normal")
 
 
 class LecunUniform(VarianceScaling):
@@ -473,9 +479,9 @@ class LecunUniform(VarianceScaling):
         np.float32(0.1)
     """
 
-    scale: ClassVar[float] = 1.0
-    mode: ClassVar[str] = "fan_in"
-    distribution: ClassVar[str] = "uniform"
+    scale: float = attribute(1.0)
+    mode: str = attribute("fan_in")
+    distribution: str = attribute("uniform")
 
 
 class LecunNormal(VarianceScaling):
@@ -486,9 +492,9 @@ class LecunNormal(VarianceScaling):
         np.float32(0.1)
     """
 
-    scale: ClassVar[float] = 1.0
-    mode: ClassVar[str] = "fan_in"
-    distribution: ClassVar[str] = "truncated_normal"
+    scale: float = attribute(1.0)
+    mode: str = attribute("fan_in")
+    distribution: str = attribute("truncated_normal")
 
 
 class Orthogonal(Initializer):
@@ -572,6 +578,10 @@ initializers.add(
 )
 
 
+@overload
+def get(identifier: None) -> None: ...
+@overload
+def get(identifier: str | Config | ArrayLike | Function) -> Initializer: ...
 def get(identifier: object) -> Initializer | None:
     """The initializer that a name, a config, an array or a function means.
 
@@ -598,3 +608,6 @@ def serialize(initializer: Initializer) -> Config:
     """
     name = type(initializer).__name__
     return {"class_name": name, "config": initializer.get_config()}
+
+
+IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal

@@ -3,9 +3,36 @@
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
+from onefit.errors import invalid
 from onefit.variables import Variable
 
-__all__ = ["contents", "named_once", "state_of", "variables_in"]
+__all__ = ["contents", "named_once", "refuse_taken", "state_of", "taken_name"]
+__all__ += ["variables_in"]
+
+
+def refuse_taken(cls: type, taken: Collection[str]) -> None:
+    """Refuses methods of a class whose names the library itself calls.
+
+    Args:
+        cls: A class that somebody has written in Keras' style.
+        taken: The names.
+
+    Raises:
+        ValueError: One of them.
+    """
+    for name, value in vars(cls).items():
+        if name in taken and (callable(value) or isinstance(value, property)):
+            raise taken_name(cls, "a method", name)
+
+
+def taken_name(cls: type, what: str, name: str) -> ValueError:
+    """The error for a name that the library itself uses."""
+    return invalid(
+        cls.__name__,
+        f"{what} named {name!r}, which onefit itself has in every such class",
+        "another name",
+        f"write {name}_ or my_{name}",
+    )
 
 
 def contents(obj: object, but: Collection[str] = ()) -> Iterator[tuple[str, Any]]:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
 from onefit import config
 from onefit.errors import invalid, is_whole, mistyped
@@ -119,7 +120,7 @@ def normal(
     shape: Shape,
     mean: ArrayLike = 0.0,
     stddev: ArrayLike = 1.0,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     seed: Seed = None,
 ) -> Array:
     """Numbers of a normal distribution.
@@ -136,7 +137,7 @@ def truncated_normal(
     shape: Shape,
     mean: ArrayLike = 0.0,
     stddev: ArrayLike = 1.0,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     seed: Seed = None,
 ) -> Array:
     """As `normal`, of those at most two standard deviations from the mean.
@@ -153,7 +154,7 @@ def uniform(
     shape: Shape,
     minval: ArrayLike = 0.0,
     maxval: ArrayLike = 1.0,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     seed: Seed = None,
 ) -> Array:
     """Numbers from minval to below maxval; floats, or whole ones for such a dtype.
@@ -172,7 +173,7 @@ def randint(
     shape: Shape,
     minval: ArrayLike,
     maxval: ArrayLike,
-    dtype: Any = "int32",
+    dtype: DTypeLike = "int32",
     seed: Seed = None,
 ) -> Array:
     """Whole numbers from minval to below maxval.
@@ -187,7 +188,7 @@ def randint(
 
 
 def categorical(
-    logits: ArrayLike, num_samples: int, dtype: Any = "int32", seed: Seed = None
+    logits: ArrayLike, num_samples: int, dtype: DTypeLike = "int32", seed: Seed = None
 ) -> Array:
     """Classes by their logits: (batch, classes) to (batch, num_samples).
 
@@ -205,7 +206,7 @@ def categorical(
 
 
 def gamma(
-    shape: Shape, alpha: ArrayLike, dtype: Any = None, seed: Seed = None
+    shape: Shape, alpha: ArrayLike, dtype: DTypeLike | None = None, seed: Seed = None
 ) -> Array:
     """Numbers of a gamma distribution of scale 1.
 
@@ -220,7 +221,7 @@ def beta(
     shape: Shape,
     alpha: ArrayLike,
     beta: ArrayLike,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     seed: Seed = None,
 ) -> Array:
     """Numbers of a beta distribution, from 0 to 1.
@@ -237,7 +238,7 @@ def binomial(
     shape: Shape,
     counts: ArrayLike,
     probabilities: ArrayLike,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     seed: Seed = None,
 ) -> Array:
     """How many of `counts` trials succeed, each with a probability.

@@ -8,7 +8,7 @@ from onefit import custom
 from onefit.errors import mistyped, unknown
 from onefit.types import Identifier
 
-__all__ = ["Registry", "computes_like", "nearest", "nearest_formula"]
+__all__ = ["Registry", "computes_like", "nearest", "nearest_formula", "snake_case"]
 
 Entry = TypeVar("Entry")
 

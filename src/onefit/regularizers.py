@@ -4,12 +4,12 @@
 import math
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from onefit.checks import one_of
 from onefit.description import Description, number, off, setting
 from onefit.errors import invalid
+from onefit.programs import Program
 from onefit.registry import Registry
 from onefit.types import Array, ArrayLike
 
@@ -57,7 +57,7 @@ class Regularizer(Description):
         return _penalty(self, jnp.asarray(x))
 
 
-@jax.jit
+@Program
 def _penalty(regularizer: Regularizer, x: Array) -> Array:
     return regularizer.penalty(x)
 
@@ -131,7 +131,7 @@ class L1L2(Regularizer):
     l2: float = number(default=0.0, minimum=0, below=math.inf, convert=_or(0.0))
 
     def penalty(self, x: Array) -> Array:
-        first = 0.0 if off(self.l1) else self.l1 * jnp.sum(_absolute(x))
+        first: Any = 0.0 if off(self.l1) else self.l1 * jnp.sum(_absolute(x))
         second = 0.0 if off(self.l2) else self.l2 * jnp.sum(x * x)
         return first + second
 

@@ -7,7 +7,7 @@ one that was registered, or one that the caller hands over.
 import json
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import numpy as np
@@ -27,7 +27,7 @@ from onefit.files.keras import config_of, model_from_json
 from onefit.models.loading import load_model, save_model
 from onefit.models.model import Model
 from onefit.random import SeedGenerator
-from onefit.spellings import keras_keywords
+from onefit.spellings import absent, keras_keywords
 from onefit.types import Identifier
 
 __all__ = [
@@ -184,3 +184,7 @@ def save_weights(
 ) -> None:
     """Writes a model's weights to a file, as `model.save_weights` does."""
     model.save_weights(filepath, overwrite)
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise absent("onefit.saving", name)

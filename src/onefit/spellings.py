@@ -101,8 +101,6 @@ _POLICY = f"{_ALONE}onefit.config.set_floatx('float64') sets the float type of a
 
 # What has no name here: the sentence that ends the error.
 ADVICE: dict[str, str] = {
-    "decay": "write learning_rate=onefit.optimizers.schedules.InverseTimeDecay(rate, "
-    "1, decay)",
     "jit_compile": f"{_ALONE}a fit is one compiled program",
     "autocast": _POLICY,
     "dynamic": f"{_ALONE}every layer is part of a compiled program",
@@ -124,7 +122,6 @@ ADVICE: dict[str, str] = {
     "lora_alpha": _LORA,
     "quantization_config": f"{_ALONE}weights are not quantised",
     "gptq_unpacked_column_size": f"{_ALONE}weights are not quantised",
-    "bounding_box_format": f"{_ALONE}pictures are changed, boxes are not",
     "factor": f"{_ALONE}it is not this layer's; its settings are {{names}}",
     "rank": _KIND,
     "pool_mode": _KIND,
@@ -193,6 +190,84 @@ ADVICE: dict[str, str] = {
     "lr": "write optimizer=onefit.optimizers.Adam({value!r})",
     "layers": "write Sequential(layers), or Model(inputs, outputs)",
 }
+
+
+_QUANTISED = "Weights are not quantised; export to ONNX and quantise the file"
+_MEMORY = "Memory is not traded for time; write smaller batches"
+_ONE_MACHINE = "A fit runs on one device; write a loop of yours with jax.sharding"
+_POLICY = "Write dtype='float32' for a layer"
+_CLASS = "Write a class of yours: class Mine(onefit.Layer)"
+
+ABSENT: dict[str, str] = {
+    "Function": "A graph of layers is a Model: write Model(inputs, outputs)",
+    "Operation": "An operation of a graph is a Layer: write a class of that",
+    "FloatDTypePolicy": _POLICY,
+    "Quantizer": _QUANTISED,
+    "RematScope": _MEMORY,
+    "StatelessScope": "Write layer.stateless_call(trainable, non_trainable, x)",
+    "SymbolicScope": "Write onefit.Input, which gives values of a graph",
+    "device": "Write `with jax.default_device(...)`",
+    "distillation": "Write a train_step of your own",
+    "distribution": _ONE_MACHINE,
+    "dtype_policies": _POLICY,
+    "export": "Write onefit.interop.onnx.export(model, path)",
+    "mixed_precision": "Write dtype='bfloat16' for the layers that compute in it",
+    "quantizers": _QUANTISED,
+    "remat": _MEMORY,
+    "visualization": "Write onefit.plots",
+    "callbacks.CallbackList": "Give fit(callbacks=[...]) a list",
+    "callbacks.OrbaxCheckpoint": "Write ModelCheckpoint(path)",
+    "layers.FlaxLayer": f"{_CLASS}, whose call calls the module's apply",
+    "layers.JaxLayer": f"{_CLASS}, whose call is the function",
+    "layers.TFSMLayer": "Convert the SavedModel with the Keras that wrote it",
+    "layers.TorchModuleWrapper": "Write onefit.interop.torch.convert(module)",
+    "saving.KerasFileEditor": "Load the file, and change the model's weights",
+    "utils.Config": "Write a dict, or types.SimpleNamespace(...)",
+}
+"""Names of Keras that have no place here, with what to write instead."""
+
+ATTRIBUTES: dict[str, str] = {
+    "add_metric": "Write metrics=[...] in compile.",
+    "add_optimizer_variables": "Write a class of yours, with a build and an "
+    "update_step: class Mine(onefit.optimizers.Optimizer).",
+    "add_variable": f"{_CLASS}, whose build makes it.",
+    "add_variable_from_reference": "Write a class of yours, with a build and an "
+    "update_step: class Mine(onefit.optimizers.Optimizer).",
+    "add_weight": f"{_CLASS}, whose build calls self.add_weight(...).",
+    "call_signature_parameters": "Write inspect.signature(layer.call).",
+    "enable_lora": "Weights are trained as a whole. Freeze the layer, and add the "
+    "output of two narrow Dense layers to its own.",
+    "learning_rate": "Each of its optimizers has one. Write "
+    "optimizer.optimizers[0].learning_rate.",
+    "quantized_build": f"{_QUANTISED}.",
+    "quantized_call": f"{_QUANTISED}.",
+    "rematerialized_call": f"{_MEMORY}.",
+    "seed_generator": "Write seed=... when the layer is made.",
+    "symbolic_call": "Call it on what onefit.Input gives.",
+    "update_step": "Write optimizer.apply(gradients, variables).",
+}
+"""Attributes of Keras' objects that ours have not, with what to write instead."""
+
+
+def absent(room: str, name: str) -> AttributeError:
+    """The error for a name that a room has not, with what to write instead.
+
+    >>> raise absent("onefit.layers", "JaxLayer")
+    Traceback (most recent call last):
+    AttributeError: onefit.layers has no JaxLayer. Write a class of yours: \
+class Mine(onefit.Layer), whose call is the function.
+    """
+    told = ABSENT.get(f"{room}.{name}".removeprefix("onefit."))
+    if told is None:
+        return AttributeError(f"module {room!r} has no attribute {name!r}")
+    return AttributeError(f"{room} has no {name}. {told}.")
+
+
+def lacking(obj: object, name: str) -> AttributeError:
+    """The error for an attribute that an object has not, likewise."""
+    told = ATTRIBUTES.get(name)
+    text = f"{type(obj).__name__} has no attribute {name!r}"
+    return AttributeError(f"{text}. {told}" if told else text, name=name, obj=obj)
 
 
 METHODS: dict[str, str] = {

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from onefit.errors import invalid, mistyped
-from onefit.types import Function, is_shape
+from onefit.types import Function, Tree, is_shape
 
 __all__ = [
     "MAP_TO_NONE",
@@ -39,14 +39,14 @@ class _Parts(NamedTuple):
     arrange: Callable[[list[Any]], Any]
 
 
-def _parts(nest: Any) -> _Parts | None:
+def _parts(nest: Tree) -> _Parts | None:
     """The parts of a nest; None of a leaf."""
     cls: Any = type(nest)
     if isinstance(nest, dict):
         ordered = isinstance(nest, collections.OrderedDict)
         keys = list(nest) if ordered else sorted(nest)
 
-        def arrange(values: list[Any]) -> Any:
+        def arrange(values: list[Any]) -> Tree:
             found = dict(zip(keys, values, strict=True))
             pairs = [(key, found[key]) for key in nest]
             if isinstance(nest, collections.defaultdict):
@@ -64,7 +64,7 @@ def _parts(nest: Any) -> _Parts | None:
     )
 
 
-def is_nested(structure: Any) -> bool:
+def is_nested(structure: Tree) -> bool:
     """Whether this is a list, a tuple, a dict or a deque.
 
     >>> is_nested([]), is_nested("text")
@@ -73,7 +73,7 @@ def is_nested(structure: Any) -> bool:
     return _parts(structure) is not None
 
 
-def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
+def flatten_with_path(structure: Tree) -> list[tuple[tuple[Any, ...], Any]]:
     """The leaves, each with the keys on the way to it.
 
     >>> flatten_with_path({"b": 1, "a": [2]})
@@ -89,7 +89,7 @@ def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
     ]
 
 
-def flatten(structure: Any) -> list[Any]:
+def flatten(structure: Tree) -> list[Any]:
     """The leaves in their order.
 
     >>> flatten({"b": 1, "a": [2, None]})
@@ -98,7 +98,7 @@ def flatten(structure: Any) -> list[Any]:
     return [leaf for _, leaf in flatten_with_path(structure)]
 
 
-def pack_sequence_as(structure: Any, flat_sequence: Iterable[Any]) -> Any:
+def pack_sequence_as(structure: Tree, flat_sequence: Iterable[Any]) -> Tree:
     """The reverse of `flatten`: other leaves in the places of a nest's.
 
     Raises:
@@ -119,7 +119,7 @@ def pack_sequence_as(structure: Any, flat_sequence: Iterable[Any]) -> Any:
     return _mapped(lambda _: next(rest), (structure,))
 
 
-def _mapped(function: Function, nests: tuple[Any, ...]) -> Any:
+def _mapped(function: Function, nests: tuple[Any, ...]) -> Tree:
     """A function of the leaves of nests that are known to be alike."""
     parts = _parts(nests[0])
     if parts is None:
@@ -129,7 +129,7 @@ def _mapped(function: Function, nests: tuple[Any, ...]) -> Any:
     return parts.arrange([_mapped(function, row) for row in rows])
 
 
-def map_structure(func: Function, *structures: Any, none_is_leaf: bool = True) -> Any:
+def map_structure(func: Function, *structures: Any, none_is_leaf: bool = True) -> Tree:
     """A function of each leaf, or of the leaves in one place of several nests.
 
     Args:
@@ -148,7 +148,7 @@ def map_structure(func: Function, *structures: Any, none_is_leaf: bool = True) -
     for other in structures[1:]:
         assert_same_structure(structures[0], other)
 
-    def each(*leaves: Any) -> Any:
+    def each(*leaves: Any) -> Tree:
         if not none_is_leaf and all(leaf is None for leaf in leaves):
             return None
         return func(*leaves)
@@ -164,8 +164,8 @@ def _called_on(where: str, func: Any, structures: tuple[Any, ...]) -> None:
 
 
 def map_structure_up_to(
-    shallow_structure: Any, func: Function, *structures: Any
-) -> Any:
+    shallow_structure: Tree, func: Function, *structures: Any
+) -> Tree:
     """As `map_structure`, of what stands in the places of a nest's leaves.
 
     >>> map_structure_up_to([0, 0], len, [[1, 2], [3]])
@@ -173,7 +173,7 @@ def map_structure_up_to(
     """
     _called_on("map_structure_up_to", func, structures)
 
-    def each(shallow: Any, nests: tuple[Any, ...]) -> Any:
+    def each(shallow: Tree, nests: tuple[Any, ...]) -> Tree:
         parts = _parts(shallow)
         if parts is None:
             return func(*nests)
@@ -189,7 +189,7 @@ def map_structure_up_to(
     return each(shallow_structure, structures)
 
 
-def map_shape_structure(func: Function, structure: Any) -> Any:
+def map_shape_structure(func: Function, structure: Tree) -> Tree:
     """A function of each shape: a tuple of whole numbers and None.
 
     >>> map_shape_structure(len, {"a": (None, 2), "b": [(3,)]})
@@ -203,7 +203,7 @@ def map_shape_structure(func: Function, structure: Any) -> Any:
     return parts.arrange([map_shape_structure(func, v) for v in parts.values])
 
 
-def lists_to_tuples(structure: Any) -> Any:
+def lists_to_tuples(structure: Tree) -> Tree:
     """The nest with tuples in place of lists.
 
     >>> lists_to_tuples([1, {"a": [2]}])
@@ -216,16 +216,16 @@ def lists_to_tuples(structure: Any) -> Any:
     return tuple(inside) if type(inside) is list else inside
 
 
-def _same_kind(a: Any, b: Any) -> bool:
+def _same_kind(a: Tree, b: Tree) -> bool:
     """Whether two nests are of one kind: all dicts are, no two others."""
     return type(a) is type(b) or (isinstance(a, dict) and isinstance(b, dict))
 
 
-def _unlike(where: str, a: Any, b: Any) -> ValueError:
+def _unlike(where: str, a: Tree, b: Tree) -> ValueError:
     return invalid(where, f"{b!r}", f"a nest like {a!r}")
 
 
-def assert_same_structure(a: Any, b: Any, check_types: bool | None = None) -> None:
+def assert_same_structure(a: Tree, b: Tree, check_types: bool | None = None) -> None:
     """Refuses two nests that differ in anything but their leaves.
 
     Args:
@@ -252,7 +252,7 @@ def assert_same_structure(a: Any, b: Any, check_types: bool | None = None) -> No
         assert_same_structure(value, values[key])
 
 
-def assert_same_paths(a: Any, b: Any) -> None:
+def assert_same_paths(a: Tree, b: Tree) -> None:
     """Refuses two nests whose leaves are in other places; lists are as tuples.
 
     Raises:
@@ -271,7 +271,7 @@ def assert_same_paths(a: Any, b: Any) -> None:
         )
 
 
-def traverse(func: Function, structure: Any, top_down: bool = True) -> Any:
+def traverse(func: Function, structure: Tree, top_down: bool = True) -> Tree:
     """A function of each part of a nest, the nest itself among them.
 
     Where it gives None, the part stays; else what it gives stands there.
@@ -288,11 +288,11 @@ def traverse(func: Function, structure: Any, top_down: bool = True) -> Any:
     if not callable(func):
         raise mistyped("traverse", repr(func), "a function")
 
-    def given(value: Any) -> Any:
+    def given(value: Tree) -> Tree:
         to_none = value is MAP_TO_NONE or isinstance(value, MAP_TO_NONE)
         return None if to_none else value
 
-    def inside(nest: Any) -> Any:
+    def inside(nest: Tree) -> Tree:
         parts = _parts(nest)
         if parts is None:
             return nest

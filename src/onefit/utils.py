@@ -5,6 +5,7 @@ imported when it is first asked for.
 """
 
 import importlib
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ from onefit.plots.diagram import plot_model
 from onefit.plots.dot import model_to_dot
 from onefit.preprocessing import (
     audio_dataset_from_directory,
+    bounding_boxes,
     image_dataset_from_directory,
     text_dataset_from_directory,
     timeseries_dataset_from_array,
@@ -45,7 +47,7 @@ from onefit.saving import (
     deserialize_keras_object,
     serialize_keras_object,
 )
-from onefit.spellings import keras_keywords
+from onefit.spellings import absent, keras_keywords
 from onefit.training.progbar import Progbar
 from onefit.types import Tree
 
@@ -60,6 +62,7 @@ __all__ = [
     "Sequence",
     "array_to_img",
     "audio_dataset_from_directory",
+    "bounding_boxes",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
@@ -99,7 +102,9 @@ _HOMES = {"FeatureSpace": "onefit.preprocessing.feature_space"}
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'onefit.utils' has no attribute {name!r}")
+    if name == "np_utils":  # where Keras 2 had them
+        return sys.modules[__name__]
+    raise absent("onefit.utils", name)
 
 
 def __dir__() -> list[str]:

@@ -22,12 +22,16 @@ from onefit.errors import invalid, mistyped
 from onefit.slots import Slot, is_held
 from onefit.types import Array, ArrayLike, Config, Function
 
-__all__ = ["READERS", "Variable", "view"]
+__all__ = ["READERS", "SCOPES", "Variable", "view"]
 
 READERS: ContextVar[tuple[Callable[["Variable", Any], Any], ...]] = ContextVar(
     "readers", default=()
 )
 """Who is told that an array of a variable is computed with, and gives what is used."""
+
+
+SCOPES: ContextVar[tuple[str, ...]] = ContextVar("scopes", default=())
+"""The names that stand in front of a variable's in its path."""
 
 
 class Variable:
@@ -79,7 +83,8 @@ class Variable:
         trainable: bool = True,
         name: str | None = None,
     ) -> None:
-        self.name, self.path = name or "variable", name or "variable"
+        self.name = name or "variable"
+        self.path = "/".join((*SCOPES.get(), self.name))
         self.trainable, self.initializer = trainable, None
         if isinstance(initializer, str | dict) and Variable.rule_of is not None:
             initializer = Variable.rule_of(initializer)

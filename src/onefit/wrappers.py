@@ -30,7 +30,7 @@ from onefit.errors import invalid, mistyped, unknown
 from onefit.models import Model
 from onefit.networks.cloning import clone_model
 from onefit.training.history import History
-from onefit.types import Array, ArrayLike, Config
+from onefit.types import Array, Config, Data
 
 __all__ = [
     "KerasClassifier",
@@ -83,7 +83,7 @@ class _Wrapped(BaseEstimator):
             )
         return made
 
-    def fit(self, X: ArrayLike, y: ArrayLike, **kwargs: Any) -> Self:
+    def fit(self, X: Data, y: Data, **kwargs: Any) -> Self:
         """Trains a fresh model, or goes on with the last one if `warm_start`.
 
         Args:
@@ -95,7 +95,7 @@ class _Wrapped(BaseEstimator):
         target = self._target(y)
         if not (self.warm_start and hasattr(self, "model_")):
             self.model_ = self._made(X, target)
-        given = {"verbose": 0} | (self.fit_kwargs or {}) | kwargs
+        given: Config = {"verbose": 0} | (self.fit_kwargs or {}) | kwargs
         self.history_: History = self.model_.fit(X, target, **given)
         return self
 
@@ -106,7 +106,7 @@ class _Wrapped(BaseEstimator):
         self._flat = y.ndim == 1
         return y[:, None] if y.ndim == 1 else y
 
-    def _outputs(self, X: ArrayLike) -> Array:
+    def _outputs(self, X: Data) -> Array:
         check_is_fitted(self, "model_")
         X = validate_data(self, X, reset=False)
         return np.asarray(self.model_.predict(X, verbose=0))
@@ -154,13 +154,13 @@ class SKLearnClassifier(ClassifierMixin, _Wrapped):
         self.classes_, numbers = np.unique(y.ravel(), return_inverse=True)
         return np.eye(len(self.classes_))[numbers]
 
-    def decision_function(self, X: ArrayLike) -> Array:
+    def decision_function(self, X: Data) -> Array:
         """The model's outputs: a number for each class."""
         return self._outputs(X)
 
     predict_proba = decision_function
 
-    def predict(self, X: ArrayLike) -> Array:
+    def predict(self, X: Data) -> Array:
         """The label with the largest output."""
         return self.classes_[self._outputs(X).argmax(axis=1)]
 
@@ -178,7 +178,7 @@ class SKLearnRegressor(RegressorMixin, _Wrapped):
     Source: Keras, `keras.wrappers.SKLearnRegressor`.
     """
 
-    def predict(self, X: ArrayLike) -> Array:
+    def predict(self, X: Data) -> Array:
         """The model's outputs, of the shape of y."""
         y = self._outputs(X)
         return y[:, 0] if self._flat else y
@@ -193,7 +193,7 @@ class SKLearnTransformer(TransformerMixin, _Wrapped):
     Source: Keras, `keras.wrappers.SKLearnTransformer`.
     """
 
-    def transform(self, X: ArrayLike) -> Array:
+    def transform(self, X: Data) -> Array:
         """The model's outputs."""
         return self._outputs(X)
 
@@ -274,7 +274,7 @@ class KerasClassifier(ClassifierMixin, _Built):
         self.classes_, numbers = np.unique(y.ravel(), return_inverse=True)
         return numbers
 
-    def fit(self, X: ArrayLike, y: ArrayLike, **kwargs: Any) -> Self:
+    def fit(self, X: Data, y: Data, **kwargs: Any) -> Self:
         """Trains a fresh model."""
         X, y = validate_data(self, X, y, multi_output=True)
         target = self._target(y)
@@ -282,16 +282,16 @@ class KerasClassifier(ClassifierMixin, _Built):
         loss = getattr(self.model_.loss, "name", None)
         if loss == "categorical_crossentropy":
             target = np.eye(len(self.classes_))[target]
-        given = {"verbose": 0} | self.fit_kwargs | kwargs
+        given: Config = {"verbose": 0} | self.fit_kwargs | kwargs
         self.history_ = self.model_.fit(X, target, **given)
         return self
 
-    def predict_proba(self, X: ArrayLike) -> Array:
+    def predict_proba(self, X: Data) -> Array:
         """The probability of each class."""
         p = self._outputs(X)
         return np.hstack([1 - p, p]) if p.shape[1] == 1 else p
 
-    def predict(self, X: ArrayLike) -> Array:
+    def predict(self, X: Data) -> Array:
         """The most probable label."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
@@ -305,7 +305,7 @@ class KerasRegressor(RegressorMixin, _Built):
     Source: Keras 2, `keras.wrappers.scikit_learn.KerasRegressor`.
     """
 
-    def predict(self, X: ArrayLike) -> Array:
+    def predict(self, X: Data) -> Array:
         """The model's outputs, of the shape of y."""
         y = self._outputs(X)
         return y[:, 0] if self._flat else y

@@ -16,6 +16,7 @@ from layer_rows import ROWS, Row
 
 import onefit
 from onefit.layers.base import Layer, layers
+from onefit.networks.graph import with_parts
 from onefit.types import is_shape
 
 SEED = 7
@@ -146,6 +147,35 @@ def test_compiled_is_eager(row):
         c.params, c.state, c.x, training=True, key=key, mask=c.mask, **row.options
     )
     close(eager[:2], output(row, True))
+
+
+def filled(tree):
+    """Rows with copies of the first one after them, as a batch is filled up."""
+    return jax.tree.map(lambda a: np.concatenate([a, a[:1], a[:1], a[:1]]), tree)
+
+
+FILLED = {row.layer: row for row in reversed(ROWS)} | {
+    str(row): row for row in ROWS if row.make().random
+}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [row for row in FILLED.values() if all(p.by_row for p in with_parts(row.make()))],
+    ids=str,
+)
+def test_rows_that_fill_a_batch_change_nothing(row):
+    c = case(row)
+    if c.layer.stateful:
+        return
+    kept = both_ways(*c._replace(x=filled(c.x), mask=filled(c.mask)), np.uint32(SEED))
+    for training in (False, True):
+        if training and not all(p.learns_by_row for p in with_parts(c.layer)):
+            return
+        y, state = output(row, training)
+        n = len(jax.tree.leaves(c.x)[0])
+        close(jax.tree.map(lambda a, n=n: a[:n], kept[training][0]), y)
+        close(kept[training][1], state)
 
 
 @every_layer

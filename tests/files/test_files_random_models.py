@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, assume, given, note, settings
 from hypothesis import strategies as st
 from layer_rows import ROWS
 from layer_rows.row import over
-from test_keras_layers import OPERATIONS, UNLIKE, called, entrances, in_files
+from test_keras_layers import BROKEN, OPERATIONS, UNLIKE, called, entrances, in_files
 
 import onefit
 from onefit import Input, Model, Sequential
@@ -290,5 +290,5 @@ def test_a_random_model_in_a_file_and_back(data):
 
 def test_every_layer_may_be_drawn():
     names = {row.layer for row in ROWS if row.config}
-    assert names - {row.layer for row in LAYERS} <= {"InputLayer"}
+    assert names - {row.layer for row in LAYERS} <= {"InputLayer"} | BROKEN
     assert len(list(itertools.chain(LONE))) > 100

@@ -64,7 +64,9 @@ def test_inputs_that_the_network_scales_itself():
     raw.compile("adam", "mse")
     report = check(raw, pixels, Y)
     assert report.codes == ["inputs-not-scaled"]
-    assert report[0].fix.startswith("write x = x / 255, or begin the model with Resc")
+    assert report[0].instead.startswith(
+        "write x = x / 255, or begin the model with Resc"
+    )
 
 
 def test_words_are_no_sizes():
@@ -113,7 +115,7 @@ def test_targets_that_never_change_or_hardly_ever():
     rare[:4] = 1
     report = check(model("binary_crossentropy"), X, rare)
     assert [(f.code, f.severity) for f in report] == [("labels-unbalanced", "hint")]
-    assert "class_weight={0: 0.51, 1: 25.0}" in report[0].fix
+    assert "class_weight={0: 0.51, 1: 25.0}" in report[0].instead
     weights = {"class_weight": {0: 0.5, 1: 25.0}}
     assert found(model("binary_crossentropy"), y=rare, **weights) == []
     rare[:40] = 1
@@ -143,7 +145,7 @@ def test_numbers_that_are_none():
     names = np.array(["cat", "dog"])[TWO]
     report = check(model("binary_crossentropy"), X, names)
     assert report.codes == ["not-a-number"]
-    assert "np.unique(y, return_inverse=True)" in report[0].fix
+    assert "np.unique(y, return_inverse=True)" in report[0].instead
 
 
 @pytest.mark.parametrize(
@@ -160,7 +162,7 @@ def test_colours_and_pixels(shape, data_format, expected):
     made.compile("adam", "mse")
     assert check(made).codes == (["channels-misplaced"] if expected else [])
     if shape == (3, 12, 12) and expected:
-        assert "(n, 12, 12, 3)" in check(made)[0].fix
+        assert "(n, 12, 12, 3)" in check(made)[0].instead
 
 
 def test_rows_for_training_and_for_validation():

@@ -191,11 +191,11 @@ def test_what_is_told_names_the_layer_the_numbers_and_the_line_to_write():
     model.compile("adam", SPARSE)
     found = check(model, X, THREE)[0]
     assert found.seen == "labels from 0 to 2 for 2 units"
-    assert found.fix == "write Dense(3, activation='softmax')"
+    assert found.instead == "write Dense(3, activation='softmax')"
     model = net(Dense(3, "softmax"))
     model.compile("adam", SPARSE)
     found = check(model, X, THREE + 1)[0]
-    assert found.fix == "number the classes from 0: y = y - 1"
+    assert found.instead == "number the classes from 0: y = y - 1"
 
 
 def test_probabilities_as_logits_is_a_hint_where_onefit_reads_it_as_meant():
@@ -227,7 +227,7 @@ def test_answers_for_each_step_or_pixel_where_the_row_has_one_target():
     model.compile("adam", BINARY)
     found = check(model, words, TWO)
     assert found.codes == ["missing-flatten"]
-    assert found[0].fix == "write return_sequences=False in 'r'"
+    assert found[0].instead == "write return_sequences=False in 'r'"
     # A class for each step is meant.
     model = Sequential(
         [*layers[:2], LSTM(4, return_sequences=True), Dense(3, "softmax")]

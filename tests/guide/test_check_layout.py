@@ -21,6 +21,7 @@ from onefit.layers import (
     LayerNormalization,
     MaxPooling2D,
     Multiply,
+    NTPDense,
     Permute,
     ReLU,
     RepeatVector,
@@ -220,6 +221,14 @@ def test_graphs_of_other_shapes_are_sound():
     weights = Softmax()(Flatten()(Dense(1, "tanh")(h)))  # attention over the steps
     h = Multiply()([h, Permute((2, 1))(RepeatVector(8)(weights))])
     assert codes(Model(steps, Dense(10, "softmax")(Flatten()(h)))) == []
+
+
+def test_weights_of_size_one_fit_a_layer_that_divides_by_the_root_of_its_inputs():
+    hidden = [NTPDense(64, "selu") for _ in range(2)]
+    assert codes([Input((256,)), *hidden, Dense(10, "softmax")]) == []
+    plain = [Dense(64, "selu", kernel_initializer=RandomNormal(stddev=1.0))]
+    found = codes([Input((256,)), *plain, Dense(10, "softmax")])
+    assert [code for code, _ in found] == ["initializer-does-not-fit"]
 
 
 def test_autoencoders_may_be_narrow_and_linear():

@@ -91,7 +91,7 @@ def test_faults_are_found_with_their_layer(code, digits):
         assert found.layer == layer
     assert found.seen
     assert found.why
-    assert found.fix
+    assert found.instead
 
 
 def test_a_network_that_learns_nothing_is_stuck_at_chance():
@@ -134,8 +134,8 @@ def test_overfitting_is_told_by_rows_not_seen():
     layers = [Dense(100, "relu"), Dense(100, "relu"), Dense(2, "softmax")]
     report = fitted(layers, x, y, epochs=150, validation_split=0.5).diagnose()
     assert report.codes == ["overfitting"]
-    assert "L2" in report[0].fix
-    assert "more data" in report[0].fix
+    assert "L2" in report[0].instead
+    assert "more data" in report[0].instead
     assert set(report[0].evidence) >= {"loss", "val_loss"}
 
 

@@ -204,7 +204,7 @@ def test_images_are_changed_one_by_one_and_again_by_the_same_key():
 
 def test_only_training_draws():
     for layer in (RandomFlip(), RandomRotation(0.2), RandomContrast(0.2)):
-        np.testing.assert_array_equal(layer(IMAGES), IMAGES)
+        np.testing.assert_array_equal(layer(IMAGES, training=False), IMAGES)
         y, _ = layer.apply({}, {}, IMAGES, training=True, key=None)
         assert y is IMAGES
     off = RandomTranslation(0.0, 0)  # no part of the program
@@ -270,7 +270,8 @@ def test_a_crop_is_a_part_of_every_image_at_one_place():
 
 def test_a_crop_at_inference_is_the_middle_at_the_ratio():
     middle = Resizing(2, 2, crop_to_aspect_ratio=True)(IMAGES)
-    np.testing.assert_array_equal(RandomCrop(2, 2)(IMAGES), middle)
+    crop = RandomCrop(2, 2)(IMAGES, training=False)
+    np.testing.assert_array_equal(crop, middle)
     large = RandomCrop(6, 8)  # larger than the images: no place to draw
     expected = CenterCrop(6, 8)(IMAGES)
     np.testing.assert_array_equal(large(IMAGES, training=True), expected)

@@ -17,6 +17,7 @@ N = 4
 RGB = RNG.uniform(0, 255, (N, 5, 7, 3)).astype("float32")
 FACTOR = np.array([0.0, 0.3, 0.7, 0.95], "float32")
 CHOSEN = np.array([True, False, True, False])
+BOXES = {"boxes": np.ones((N, 2, 4)), "labels": np.ones((N, 2), int)}
 ORDER = np.array([2, 0, 3, 1])
 BOX = RNG.random((N, 5, 7, 1)) < 0.4
 
@@ -157,7 +158,7 @@ MADE = [
 
 @pytest.mark.parametrize("layer", MADE, ids=lambda layer: type(layer).__name__)
 def test_on_while_training_in_both_layouts_with_all_that_goes_along(layer):
-    np.testing.assert_array_equal(layer(RGB), RGB)
+    np.testing.assert_array_equal(layer(RGB, training=False), RGB)
     key = jax.random.key(3)
 
     def train(layer, x):
@@ -191,10 +192,10 @@ def test_on_while_training_in_both_layouts_with_all_that_goes_along(layer):
 
 
 def test_a_dict_goes_through_a_call():
-    data = {"images": RGB, "labels": np.eye(N), "bounding_boxes": np.ones((N, 2, 4))}
+    data = {"images": RGB, "labels": np.eye(N), "bounding_boxes": BOXES}
     made = layers.RandomInvert()(data, training=True)
     assert sorted(made) == ["bounding_boxes", "images", "labels"]
-    still = layers.MixUp()({"images": RGB, "labels": np.eye(N)})
+    still = layers.MixUp()({"images": RGB, "labels": np.eye(N)}, training=False)
     np.testing.assert_array_equal(still["images"], RGB)
 
 
@@ -246,10 +247,14 @@ def test_what_cannot_be_meant():
     mix = layers.MixUp()
     with refuses("labels of shape (None,); expected one-hot labels"):
         mix({"images": RGB, "labels": np.arange(N)})
-    with refuses("boxes are not mixed"):
+    with refuses("expected a dict of boxes, (batch, n, 4), and labels, (batch, n)"):
         mix({"images": RGB, "bounding_boxes": np.ones((N, 1, 4))})
-    with refuses("boxes are not moved along"):
-        layers.RandomFlip()({"images": RGB, "bounding_boxes": np.ones((N, 1, 4))})
+    with refuses('Write RandomFlip(..., bounding_box_format="xyxy").'):
+        layers.RandomFlip()({"images": RGB, "bounding_boxes": BOXES})
+    with refuses("a box of another image may hide any part of theirs"):
+        layers.CutMix()({"images": RGB, "bounding_boxes": BOXES})
+    with refuses("boxes cannot follow"):
+        layers.RandomElasticTransform()({"images": RGB, "bounding_boxes": BOXES})
     with refuses("Unknown part of the input of MixUp 'mix_up' 'image'. Did you mean"):
         mix({"image": RGB})
     with refuses("a dict of labels; expected a dict with 'images'"):

@@ -157,7 +157,7 @@ def arrays(case, dtype="float64"):
     """(x, w, z) of these sizes."""
     shape, channels, filters = CASES[case]
     rng = np.random.default_rng(1)
-    lengths, counts = zip(*((t.length, t.count) for t in shape.taps), strict=True)
+    lengths, counts = zip(*((t.length, t.windows) for t in shape.taps), strict=True)
     sizes = (
         (4, *lengths, channels),
         shape.kernel_shape(channels, filters),

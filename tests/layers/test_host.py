@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import pytest
 
+import onefit
 from onefit import layers
 from onefit.layers.host.texts import batches
 from onefit.layers.host.words import END, cut, grams
@@ -356,4 +357,44 @@ def test_a_program_has_no_text():
     step = jax.jit(
         lambda x: Whole(vocabulary=[1]).forward({}, {}, x, training=False, key=None)
     )
-    refused("received numbers of a program", lambda: step(np.array([1])))
+    refused("received values of a program", lambda: step(np.array([1])))
+
+
+def test_a_call_of_a_subclass_says_where_its_text_layer_belongs():
+    texts, y = np.array(["good film", "bad film"]), np.array([1, 0])
+
+    class Words(onefit.Model):
+        def __init__(self):
+            super().__init__()
+            self.vectorize = layers.TextVectorization(vocabulary=["good", "bad"])
+            self.embed = layers.Embedding(9, 2)
+
+        def call(self, x):
+            return self.embed(self.vectorize(x))
+
+    class WordsInside(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.look = layers.IntegerLookup(vocabulary=[5, 6])
+
+        def call(self, x):
+            return self.look(x)
+
+    model = Words()
+    model.compile("adam", "mse")
+    text = (
+        "received values of a program in the call of Words 'words'; expected rows on "
+        "the host, as the layer runs before the program. Take it out of there and put "
+        "it before: text_vectorization = TextVectorization(...); inputs = "
+        "onefit.Input((1,), dtype='string'); model = onefit.Model(inputs, "
+        "Words(...)(text_vectorization(inputs)))."
+    )
+    inputs = onefit.Input((1,), dtype="string")
+    for call in (
+        lambda: model.fit(texts, y, verbose=0),
+        lambda: model.predict(texts, verbose=0),
+        lambda: Words()(texts),
+        lambda: Words()(inputs),
+    ):
+        refused(text, call)
+    refused("inputs = onefit.Input((1,), dtype='int64')", lambda: WordsInside()([[5]]))

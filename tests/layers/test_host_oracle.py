@@ -29,7 +29,10 @@ def test_the_numbers_are_those_of_keras(case):
     if case["edges"] is not None:
         np.testing.assert_allclose(layer.bin_boundaries, case["edges"], rtol=1e-6)
     y = layer(case["x"])
-    np.testing.assert_allclose(y, case["y"], rtol=1e-6)
+    if np.asarray(y).dtype.kind in "OU":
+        np.testing.assert_array_equal(y, case["y"])
+    else:
+        np.testing.assert_allclose(y, case["y"], rtol=1e-6)
     assert y.shape == np.shape(case["y"])
     again = type(layer).from_config(json.loads(json.dumps(layer.get_config())))
     np.testing.assert_array_equal(again(case["x"]), y)

@@ -104,6 +104,131 @@ CASES = [
     ("CategoryEncoding", {"num_tokens": 4, "output_mode": "one_hot"}, None, [[1, 0]]),
 ]
 
+# The other arguments, and inputs of other shapes.
+MODES = ("int", "one_hot", "multi_hot", "count")
+GIVEN = {"vocabulary": ["a", "b"]}
+NUMBERS = {"vocabulary": [1, 2]}
+EDGES = {"bin_boundaries": [0.0, 1.0, 2.0]}
+PAIRS = [["a", "b"], ["c", "a"]]
+COLORS = [["red"], ["pink"], [""], ["x"]]
+CASES += [
+    *(
+        ("TextVectorization", {"output_mode": mode} | more, TEXTS, NEW)
+        for mode in ("int", "multi_hot", "count", "tf_idf")
+        for more in (
+            {"max_tokens": 60, "pad_to_max_tokens": True},
+            {"ngrams": [1, 3]},
+            {"standardize": None, "split": "whitespace"},
+            {"split": "character", "max_tokens": 3},
+        )
+    ),
+    ("TextVectorization", {"output_sequence_length": 2, "ngrams": 2}, TEXTS, NEW),
+    *(
+        ("TextVectorization", {"vocabulary": ["the", "fox"]} | more, None, NEW)
+        for more in (
+            {},
+            {"output_mode": "tf_idf", "idf_weights": [0.5, 2.0]},
+            {"output_mode": "multi_hot"},
+            {"output_mode": "count", "max_tokens": 10, "pad_to_max_tokens": True},
+        )
+    ),
+    ("TextVectorization", {"vocabulary": ["", "[UNK]", "the"]}, None, NEW),
+    *(
+        ("StringLookup", settings, WORDS, COLORS)
+        for settings in (
+            {"oov_token": "?"},
+            {"mask_token": "red"},
+            {"max_tokens": 9, "pad_to_max_tokens": True, "output_mode": "one_hot"},
+            {"max_tokens": 9, "pad_to_max_tokens": True, "output_mode": "tf_idf"},
+            {"output_mode": "tf_idf", "num_oov_indices": 2},
+            {"num_oov_indices": 2, "mask_token": ""},
+            {"max_tokens": 2},
+        )
+    ),
+    *(
+        ("StringLookup", settings, None, [["a"], ["b"], ["c"], [""]])
+        for settings in (
+            GIVEN | {"mask_token": ""},
+            GIVEN | {"output_mode": "tf_idf", "idf_weights": [0.5, 2.0]},
+            {"vocabulary": ["[UNK]", "a", "b"]},
+            {"vocabulary": ["", "[UNK]", "a"], "mask_token": ""},
+        )
+    ),
+    ("StringLookup", GIVEN | {"num_oov_indices": 0}, None, [["a"], ["b"]]),
+    ("StringLookup", GIVEN | {"invert": True}, None, [[0], [1], [2], [3]]),
+    (
+        "StringLookup",
+        GIVEN | {"invert": True, "mask_token": "", "oov_token": "?"},
+        None,
+        [[0], [1], [2], [3], [9]],
+    ),
+    *(
+        ("StringLookup", GIVEN | {"output_mode": mode}, None, x)
+        for mode in MODES
+        for x in (["a", "b"], [["a", "b"]], [[["a"], ["b"]]], "a")
+    ),
+    *(
+        ("IntegerLookup", settings, IDS, [[7], [3]])
+        for settings in (
+            {"oov_token": -9},
+            {"mask_token": 7},
+            {"max_tokens": 4, "pad_to_max_tokens": True, "output_mode": "one_hot"},
+            {"output_mode": "count"},
+            {"output_mode": "multi_hot"},
+            {"output_mode": "tf_idf", "num_oov_indices": 2},
+        )
+    ),
+    ("IntegerLookup", NUMBERS | {"num_oov_indices": 0}, None, [[1], [2]]),
+    ("IntegerLookup", NUMBERS | {"invert": True}, None, [[0], [1], [2], [5]]),
+    (
+        "IntegerLookup",
+        NUMBERS | {"invert": True, "mask_token": 0, "oov_token": -7},
+        None,
+        [[0], [1], [2], [3]],
+    ),
+    (
+        "IntegerLookup",
+        NUMBERS | {"output_mode": "tf_idf", "idf_weights": [0.5, 2.0]},
+        None,
+        [[1, 2, 9]],
+    ),
+    ("IntegerLookup", {"vocabulary": [-1, 1, 2]}, None, [[1, 2, 9]]),
+    *(
+        ("Hashing", {"num_bins": 6} | more, None, PAIRS)
+        for more in (
+            {"output_mode": "multi_hot"},
+            {"salt": 9},
+            {"mask_value": "a", "output_mode": "one_hot"},
+            {"salt": [1, 2], "mask_value": "b"},
+        )
+    ),
+    ("Hashing", {"num_bins": 1}, None, PAIRS),
+    ("Hashing", {"num_bins": 6, "salt": [1, 2]}, None, [[1, -2], [3, 10**12]]),
+    ("Hashing", {"num_bins": 6}, None, ["a", "b"]),
+    ("Hashing", {"num_bins": 6}, None, "a"),
+    ("HashedCrossing", {"num_bins": 5}, None, [["A", "B"], ["C", "D"], ["E", "F"]]),
+    ("HashedCrossing", {"num_bins": 5}, None, ["A", 1]),
+    (
+        "HashedCrossing",
+        {"num_bins": 5, "output_mode": "one_hot"},
+        None,
+        [[["A"], ["B"]], [[1], [2]]],
+    ),
+    *(
+        ("Discretization", EDGES | {"output_mode": mode}, None, x)
+        for mode in MODES
+        for x in ([[-1.0, 0.5], [1.0, 5.0]], [-1.0, 0.5])
+    ),
+    ("Discretization", {"num_bins": 1}, [1.0, 2.0, 3.0], [0.0, 5.0]),
+    ("Discretization", {"num_bins": 3}, [1.0, 1.0, 1.0], [0.0, 1.0, 5.0]),
+    ("Discretization", {"num_bins": 10}, [1.0, 2.0], [0.0, 1.0, 5.0]),
+    *(
+        ("CategoryEncoding", {"num_tokens": 4, "output_mode": mode}, None, x)
+        for mode in MODES[1:]
+        for x in ([[0, 1], [3, 3]], [0, 3], [[0], [3]], 2)
+    ),
+]
+
 
 def results() -> list[dict]:
     """What each case gives."""
@@ -131,10 +256,15 @@ def results() -> list[dict]:
                 "x": x,
                 "vocabulary": known,
                 "edges": edges,
-                "y": np.asarray(layer(given_x)).tolist(),
+                "y": _plain(np.asarray(layer(given_x))),
             }
         )
     return found
+
+
+def _plain(y: np.ndarray) -> list:
+    """Numbers or words as JSON has them."""
+    return np.char.decode(y.astype(bytes)).tolist() if y.dtype == object else y.tolist()
 
 
 def hashes() -> dict:

@@ -165,7 +165,7 @@ def test_a_broken_image_has_a_name_and_can_be_left_out(tmp_path):
     broken.write_bytes((tmp_path / "a" / "1.png").read_bytes()[:50])
     with pytest.raises(ValueError, match=r"a/2.png, which is no whole.*skip_broken=T"):
         list(read(tmp_path))
-    with pytest.warns(match=r"left out 1 files that are no whole image: .*a/2.png"):
+    with pytest.warns(match=r"left out 1 broken files: .*a/2.png"):
         data = read(tmp_path, skip_broken=True)
     [(x, y)] = data
     assert (x.shape, y.tolist()) == ((2, 4, 4, 3), [0, 1])

@@ -806,8 +806,29 @@ def test_an_average_is_validated():
     np.testing.assert_allclose(history.history["val_loss"], swapped, rtol=1e-5)
     with pytest.raises(ValueError, match="without a moving average"):
         fitted(made(), SwapEMAWeights())
-    with pytest.raises(ValueError, match="swap_on_epoch=True; expected False"):
-        SwapEMAWeights(swap_on_epoch=True)
+
+
+@pytest.mark.parametrize("epochs", [2, 5])
+def test_callbacks_may_see_an_average(epochs):
+    # What they see is what was validated; what trains stays as it was.
+    def run(*callbacks, swap):
+        model = made(optimizer=onefit.optimizers.SGD(0.1, use_ema=True))
+        rule = SwapEMAWeights(swap_on_epoch=swap)
+        history = fitted(model, rule, *callbacks, epochs=5, shuffle=False)
+        return history.history["val_loss"], model.get_weights()
+
+    class Look(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(self.model.evaluate(*HELD, verbose=0))
+            self.model.stop_training = epoch + 1 == epochs
+
+    seen = []
+    validated, end = run(Look(), swap=True)
+    np.testing.assert_allclose(seen, validated, rtol=1e-5)
+    plain, last = run(swap=False)
+    np.testing.assert_allclose(validated, plain[:epochs], rtol=1e-5)
+    if epochs == 5:
+        np.testing.assert_allclose(end[0], last[0], rtol=1e-5)
 
 
 def test_a_loss_that_is_no_number_raises_if_asked():

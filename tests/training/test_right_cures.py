@@ -104,12 +104,57 @@ def test_softmax_over_one_of_several_axes_is_no_mistake():
 def test_training_frozen_layers_is_said():
     model = compiled()
     model.trainable = False
+    model.compile("sgd", "mse")
     with pytest.warns(OnefitWarning, match="all layers of 'sequential' are frozen"):
         model.train_on_batch(X, Y)
     model.trainable = True
     with warnings.catch_warnings():
         warnings.simplefilter("error", OnefitWarning)
         model.train_on_batch(X, Y)
+
+
+def step(model):
+    model.train_on_batch(X, Y)
+
+
+def epoch(model):
+    model.fit(X, Y, batch_size=len(X), shuffle=False, verbose=0)
+
+
+@pytest.mark.parametrize("train", [step, epoch])
+def test_what_is_frozen_after_compile_trains_by_itself_and_not_in_others(train):
+    onefit.utils.set_random_seed(3)
+    inner, alone = compiled(), compiled()
+    alone.set_weights(inner.get_weights())
+    x = onefit.Input((2,))
+    inner.trainable = False
+    other = onefit.Model(x, inner(layers.Dense(2)(x)))
+    other.compile("sgd", "mse", check=False)
+    for model in (inner, alone):
+        train(model)
+    after = inner.get_weights()
+    for one, two in zip(after, alone.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert not inner.trainable
+    train(other)
+    for one, two in zip(after, inner.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_the_optimizer_goes_on_when_layers_are_frozen_and_thawed():
+    onefit.utils.set_random_seed(3)
+    one, two = compiled(), compiled()
+    two.set_weights(one.get_weights())
+    for model in (one, two):
+        model.compile(onefit.optimizers.Adam(0.1), "mse", check=False)
+    for _ in range(3):
+        one.train_on_batch(X, Y)
+        two.trainable = True
+        two.train_on_batch(X, Y)
+        two.trainable = False
+    assert int(two.optimizer.iterations) == 3
+    for a, b in zip(one.get_weights(), two.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize(

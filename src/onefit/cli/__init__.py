@@ -1,8 +1,8 @@
 """The command line: `onefit train table.csv --target column`, `onefit run script.py`.
 
-`table.py` reads a table and finds what its target asks for, `train.py` trains and
-writes a model, a report and a picture, `main.py` reads the arguments. It is built on
-`import onefit` like a user's own program, beside data and plots; nothing knows it.
+`main.py` reads the arguments; `train.py` and `predict.py` say in words what
+`onefit.tables` does, and write its files; `options.py` has what commands share. It is
+built on `import onefit` like a user's own program; nothing knows it.
 """
 
 from onefit.cli.main import main

@@ -1,8 +1,15 @@
 """Arguments of the command line, and how an error is shown."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+from onefit.cli.options import add_reading
+
+if TYPE_CHECKING:
+    Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 __all__ = ["main"]
 
@@ -21,7 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(given)
     try:
         return arguments.run(arguments)
-    except (ValueError, TypeError, OSError) as error:
+    except BrokenPipeError:  # who reads has had enough, as `| head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ValueError, TypeError, OSError, ImportError) as error:
         if arguments.debug:
             raise
         print(f"onefit: {error}", file=sys.stderr)
@@ -42,13 +52,26 @@ def _parser() -> argparse.ArgumentParser:
         "--debug", action="store_true", help="show the whole traceback of an error"
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    _add_train(commands)
+    _add_predict(commands)
+    _add_report(commands)
+    commands.add_parser(
+        "run",
+        help="run a program written for TensorFlow or Keras; see `onefit run --help`",
+    )
+    return parser
+
+
+def _add_train(commands: "Commands") -> None:
     train = commands.add_parser(
         "train",
-        help="train a network on a table",
-        description="Train a network on a table (CSV with a header row) and write the "
-        "model, its history and a picture of its loss.",
+        help="train networks on a table",
+        description="Train networks that predict one column of a table from the "
+        "others. The table may be CSV of any dialect, Excel, Parquet, JSON lines, or "
+        "SQLite; text, dates and empty cells are welcome. Writes a model, a report as "
+        "a page, and the same as JSON.",
     )
-    train.add_argument("table", help="the CSV file")
+    train.add_argument("table", help="the file")
     train.add_argument(
         "--target", help="the column to predict (default: the last one, said aloud)"
     )
@@ -58,45 +81,100 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="what the target is (default: found from its values, said aloud)",
     )
+    train.add_argument(
+        "--roles",
+        default="",
+        metavar="A=ROLE,B=ROLE",
+        help="what columns are for, where it is not what is found: number, category, "
+        "date, text, drop, weight, group, time; or an order, as size=S<M<L",
+    )
     train.add_argument("--drop", default="", metavar="A,B", help="columns to leave out")
+    how = train.add_mutually_exclusive_group()
+    how.add_argument("--quick", action="store_true", help="one split, one network")
+    how.add_argument("--best", action="store_true", help="more networks and settings")
     train.add_argument(
-        "--hidden",
-        metavar="UNITS",
-        help="units of the hidden layers, such as 64,32 ('' for none; default: by the "
-        "number of rows)",
-    )
-    train.add_argument("--epochs", type=int, default=200, help="default: 200")
-    train.add_argument("--batch-size", type=int, default=32, help="default: 32")
-    train.add_argument(
-        "--learning-rate", type=float, default=0.001, help="of Adam (default: 0.001)"
-    )
-    train.add_argument(
-        "--patience",
-        type=int,
-        default=20,
-        help="epochs without a better validation loss before it stops (default: 20)",
-    )
-    train.add_argument(
-        "--held-out",
+        "--time",
         type=float,
-        default=0.2,
-        metavar="SHARE",
-        help="share of the rows kept for the final test (default: 0.2)",
+        default=60.0,
+        metavar="SECONDS",
+        help="that training may take; 0 for no limit (default: 60)",
     )
+    train.add_argument(
+        "--metric", help="what is chosen by: log_loss, auc, f1, rmse, mae, ..."
+    )
+    train.add_argument(
+        "--folds",
+        type=int,
+        default=5,
+        help="parts that are held out in turn (default: 5)",
+    )
+    train.add_argument("--test", metavar="FILE", help="rows to test on in the end")
     train.add_argument("--seed", type=int, default=0, help="default: 0")
     train.add_argument(
         "--output", metavar="DIR", help="folder to write (default: onefit-<table>)"
     )
-    train.add_argument("--quiet", action="store_true", help="print results only")
-    train.set_defaults(run=_train)
-    commands.add_parser(
-        "run",
-        help="run a program written for TensorFlow or Keras; see `onefit run --help`",
+    train.add_argument(
+        "--overwrite", action="store_true", help="replace files that are there"
     )
-    return parser
+    train.add_argument("--quiet", action="store_true", help="print results only")
+    add_reading(train)
+    train.set_defaults(run=_train)
+
+
+def _add_predict(commands: "Commands") -> None:
+    predict = commands.add_parser(
+        "predict",
+        help="predict the rows of a table with a trained model",
+        description="Predict the rows of a table. Writes the id column if there is "
+        "one (else the line), prediction, and a probability for each class or the "
+        "lower and upper end of an interval. What is odd about the rows is said.",
+    )
+    predict.add_argument("model", help="the model.onefit that `onefit train` wrote")
+    predict.add_argument("table", help="the rows; columns may come in any order")
+    predict.add_argument(
+        "--output", metavar="FILE", help="the CSV file to write (default: the screen)"
+    )
+    predict.add_argument(
+        "--coverage",
+        type=float,
+        default=0.9,
+        help="share of rows whose number the interval holds (default: 0.9)",
+    )
+    predict.add_argument(
+        "--overwrite", action="store_true", help="replace a file that is there"
+    )
+    add_reading(predict)
+    predict.set_defaults(run=_predict)
+
+
+def _add_report(commands: "Commands") -> None:
+    report = commands.add_parser(
+        "report",
+        help="write what a model was trained on and how far it can be relied on",
+        description="Write the report of a model as one page that needs nothing else, "
+        "or as JSON if the name ends in .json.",
+    )
+    report.add_argument("model", help="the model.onefit that `onefit train` wrote")
+    report.add_argument("--output", metavar="FILE", help="default: <model>-report.html")
+    report.add_argument(
+        "--overwrite", action="store_true", help="replace a file that is there"
+    )
+    report.set_defaults(run=_report)
 
 
 def _train(arguments: argparse.Namespace) -> int:
     from onefit.cli.train import train
 
     return train(arguments)
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    from onefit.cli.predict import predict
+
+    return predict(arguments)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from onefit.cli.predict import report
+
+    return report(arguments)

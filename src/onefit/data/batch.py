@@ -1,6 +1,6 @@
 """Batch: rows of data on their way into the program."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from onefit.errors import invalid
 from onefit.types import Tree
@@ -9,11 +9,19 @@ __all__ = ["Batch", "unpack_x_y_sample_weight"]
 
 
 class Batch(NamedTuple):
-    """Rows of data: inputs, targets, sample weights (None, or an array a target)."""
+    """Rows of data on their way into the program.
+
+    Attributes:
+        x, y: Inputs and targets.
+        w: Sample weights: None, or an array a target.
+        count: How many rows there are; those after them only fill the arrays, and count
+            nowhere. None where all count.
+    """
 
     x: Tree
     y: Tree
     w: Tree = None
+    count: Any = None  # a number; in the `in_axes` of a vmap an axis
 
 
 def unpack_x_y_sample_weight(data: Tree) -> tuple[Tree, Tree, Tree]:
@@ -32,4 +40,5 @@ def unpack_x_y_sample_weight(data: Tree) -> tuple[Tree, Tree, Tree]:
             f"{len(data)} values",
             "x, (x, y) or (x, y, sample_weight)",
         )
-    return (*data, *(None,) * (3 - len(data)))
+    x, y, weight = (*data, *(None,) * (3 - len(data)))
+    return x, y, weight

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import jax
 import numpy as np
+from jax.typing import DTypeLike
 
 from onefit import config
 from onefit.data import passes
@@ -143,7 +144,9 @@ class Dataset:
         return cls(make, UNKNOWN_CARDINALITY, spec)
 
     @classmethod
-    def range(cls, *args: int, output_type: Any = np.int64, **kwargs: Any) -> Self:
+    def range(
+        cls, *args: int, output_type: DTypeLike = np.int64, **kwargs: Any
+    ) -> Self:
         """Whole numbers, as Python's `range` counts them."""
         numbers = np.arange(*map(int, args), dtype=dtype_of(output_type))
         return cls._of_table(Table(Rows(numbers), None, len(numbers)))

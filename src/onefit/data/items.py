@@ -13,7 +13,7 @@ import numpy as np
 from onefit.data.batch import Batch
 from onefit.data.rows import as_nest
 from onefit.errors import invalid, mistyped
-from onefit.networks.functional import by_name, several
+from onefit.networks.functional import by_name, in_a_list, several
 from onefit.networks.network import Network
 from onefit.types import Data, Tree
 
@@ -198,6 +198,7 @@ class Reader:
 
     def _arrays(self, value: Data, where: str, names: Sequence[str]) -> Tree:
         """The arrays of a part, in the order of their names."""
+        value = in_a_list(value, names)
         if len(names) > 1:
             several_ = by_name if isinstance(value, dict) else several
             parts = several_(value, names, where)

@@ -9,7 +9,7 @@ import numpy as np
 from onefit import config
 from onefit.data.batch import Batch
 from onefit.errors import OnefitWarning, invalid, mistyped
-from onefit.networks.functional import by_name, several
+from onefit.networks.functional import by_name, in_a_list, several
 from onefit.types import Array, Data, Tree
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "as_batch",
     "as_nest",
     "count",
+    "filled",
     "is_stream",
     "refuse_nan",
     "split",
@@ -242,6 +243,7 @@ def as_batch(
 
 def as_nest(value: Data, where: str, names: Sequence[str]) -> Tree:
     """The array of one input, or a tuple of those of several, in their order."""
+    value = in_a_list(value, names)
     if isinstance(value, dict):
         value = by_name(value, names, where)
         value = value if len(names) > 1 else value[0]
@@ -321,6 +323,20 @@ def split(batch: Batch, share: float) -> tuple[Batch, Batch]:
 def count(batch: Batch) -> int:
     """How many rows a batch has."""
     return len(jax.tree.leaves(batch.x)[0])
+
+
+def filled(tree: Tree, size: int) -> Tree:
+    """The arrays with so many rows: copies of the first row follow their own.
+
+    Copies, since a row of zeros may be one that no formula takes.
+    """
+
+    def fill(a: Array) -> np.ndarray:
+        full = np.empty((size, *a.shape[1:]), a.dtype)
+        full[: len(a)], full[len(a) :] = a, a[0]
+        return full
+
+    return tree if len(jax.tree.leaves(tree)[0]) == size else jax.tree.map(fill, tree)
 
 
 def weigh(batch: Batch, class_weight: dict[int, float] | None) -> Batch:

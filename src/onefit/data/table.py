@@ -120,6 +120,13 @@ class Table:
     draws: bool = False
     varies: bool = False
 
+    @property
+    def part(self) -> np.ndarray | None:
+        """The numbers of the rows that come, where some never do; None for all."""
+        if self.varies or self.endless or self.used >= self.rows.count:
+            return None
+        return np.sort(self.numbers((0,))[: self.used])
+
     # What it gives ------------------------------------------------------------------
 
     def numbers(self, path: Path) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A `.keras` file's zip and its JSON, which are not trusted.
+"""The zip of a model's file and its JSON, which are not trusted.
 
 Names, sizes and places of the members are checked before one is unpacked, and none is
 unpacked further than it says. Nothing of a file is ever written to the disk.
@@ -19,10 +19,21 @@ from onefit.files.limits import Limits
 from onefit.files.refusal import BadFile, refusal
 from onefit.types import Config
 
-__all__ = ["CONFIG", "METADATA", "WEIGHTS", "members", "parsed", "refuse_missing"]
+__all__ = [
+    "CONFIG",
+    "METADATA",
+    "WEIGHTS",
+    "listed",
+    "members",
+    "parsed",
+    "refuse_missing",
+]
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-MEMBERS = {CONFIG, METADATA, WEIGHTS}
+MEMBERS = frozenset({CONFIG, METADATA, WEIGHTS})
+ARRAYS = (".h5", ".safetensors")
+"""How the names of members end that are arrays, not JSON or words."""
+
 VOCABULARY = re.compile(r"assets/(layers/\w+/){1,9}(_\w+/)?vocabulary\.txt")
 
 PIECE = 1 << 20
@@ -59,13 +70,27 @@ def refuse_missing(path: Path, where: str) -> None:
     )
 
 
+def listed(path: str | os.PathLike) -> set[str]:
+    """The names in a zip; none where the file is something else, or a damaged one."""
+    try:
+        with _InPieces(io.FileIO(path)) as file, zipfile.ZipFile(file) as zip_:
+            return set(zip_.namelist())
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return set()
+
+
 @contextlib.contextmanager
 def members(
-    path: Path, where: str, limits: Limits, names: tuple[str, ...]
+    path: Path,
+    where: str,
+    limits: Limits,
+    names: tuple[str, ...],
+    known: frozenset[str] = MEMBERS,
 ) -> Iterator[tuple[list[io.BytesIO], dict[str, str]]]:
     """The members of these names, once the names, sizes and places of all are checked.
 
     With them the vocabularies that layers of Keras keep, by the paths of the layers.
+    `known` are all that a file of this kind has.
 
     Raises:
         ValueError: What is no `.keras` file, or more than the limits let in.
@@ -83,11 +108,11 @@ def members(
             )
         with zipfile.ZipFile(file) as zip_:
             infos = {info.filename: info for info in zip_.infolist()}
-            listed = [name for name in infos if VOCABULARY.fullmatch(name)]
-            many = len(listed) > limits.layers or len(infos) < len(zip_.infolist())
-            more = set() if many else set(listed)
+            words = [name for name in infos if VOCABULARY.fullmatch(name)]
+            many = len(words) > limits.layers or len(infos) < len(zip_.infolist())
+            more = set() if many else set(words)
             names_ = [info.filename for info in zip_.infolist()]
-            _check_names([name for name in names_ if name not in more], where)
+            _check_names([n for n in names_ if n not in more], known, where)
             for info in infos.values():
                 _check(info, where, limits)
             _check_places(list(infos.values()), os.path.getsize(path), where)
@@ -115,15 +140,15 @@ def _texts(
         ) from error
 
 
-def _check_names(given: list[str], where: str) -> None:
-    if sorted(given) == sorted(MEMBERS):
+def _check_names(given: list[str], known: frozenset[str], where: str) -> None:
+    if sorted(given) == sorted(known):
         return
     shown = ", ".join(repr(name[:60]) for name in sorted(given)[:5])
     shown += f" and {len(given) - 5} more" if len(given) > 5 else ""
     raise refusal(
         where,
         received=f"members {shown}",
-        expected=f"{', '.join(sorted(MEMBERS))}, once each",
+        expected=f"{', '.join(sorted(known))}, once each",
         fix="of assets, only the vocabularies of layers are read",
     )
 
@@ -140,7 +165,7 @@ def _check(info: zipfile.ZipInfo, where: str, limits: Limits) -> None:
             expected="members that are stored or deflated",
             fix="save the model again",
         )
-    name = "size" if info.filename == WEIGHTS else "config"
+    name = "size" if info.filename.endswith(ARRAYS) else "config"
     limit, packed = getattr(limits, name), max(info.compress_size, 1)
     bomb = info.file_size > PIECE and info.file_size > limits.expansion * packed
     if info.file_size > limit or bomb:

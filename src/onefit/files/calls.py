@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 import jax
 
 from onefit.files.masks import HEADS, Masks, Op, Value
+from onefit.files.operations import call_of, in_keras
 from onefit.layers.attention_heads import INPUTS
 from onefit.layers.base import Layer
 from onefit.layers.core import InputLayer
 from onefit.layers.operation import Absolute, Arithmetic, GetItem
 from onefit.layers.recurrent import OverTime
 from onefit.layers.wrappers import Bidirectional
+from onefit.networks.architecture import Architecture
 from onefit.networks.functional import Nest
 from onefit.networks.graph import Graph, Node
 from onefit.networks.sequential import SequentialNetwork
@@ -89,10 +91,14 @@ def arguments(layer: Layer, node: Node) -> tuple[list[object], dict[str, object]
     if isinstance(layer, GetItem):
         return [x, list(layer.index)], {}
     if isinstance(layer, Operation):
-        return list(x) if isinstance(x, tuple) else [x], {}
-    named: dict[str, object] = {}
-    named |= {k: v for k, v in node.options if k not in ("training", "use_mask")}
-    named |= {} if mask is None else {"mask": _listed(mask)}
+        values = list(x) if isinstance(x, tuple) else [x]
+        found = in_keras(layer)
+        return (values if found is None else call_of(layer, found[0], values)), {}
+    options = dict(node.options)
+    if "arrangement" in options:  # of a layer in Keras' style
+        args, named = options.pop("arrangement").fill(jax.tree.leaves(x))
+        return list(args), named | _said(options, mask)
+    named = _said(options, mask)
     if isinstance(layer, Graph):
         return [arrangement(layer)[0](x)], named
     if isinstance(layer, OverTime | Bidirectional) and isinstance(x, tuple):
@@ -103,6 +109,12 @@ def arguments(layer: Layer, node: Node) -> tuple[list[object], dict[str, object]
         given = {k: v for k, v in zip(INPUTS, x, strict=False) if v is not None}
         return [], given | named
     return [_listed(x)], named
+
+
+def _said(options: dict[str, object], mask: Tree) -> dict[str, object]:
+    """What a call is given beside its inputs."""
+    named = {k: v for k, v in options.items() if k not in ("training", "use_mask")}
+    return named if mask is None else named | {"mask": _listed(mask)}
 
 
 def _listed(x: Tree) -> Tree:
@@ -127,10 +139,11 @@ def ranks(graph: Graph) -> list[int]:
     return [ordered.index(i) for i in range(count)]
 
 
-def is_sequential(graph: Graph) -> bool:
+def is_sequential(graph: Architecture) -> bool:
     """Whether Keras can have a graph as a Sequential: a chain of layers."""
     face = graph.face
-    if any(isinstance(layer, (InputLayer, *OPERATORS)) for layer in graph.layers):
+    steps = (InputLayer, *OPERATORS)
+    if not isinstance(graph, Graph) or any(isinstance(x, steps) for x in graph.layers):
         return False
     if face is not None and face.whole is graph:
         return isinstance(face, SequentialNetwork)
@@ -187,14 +200,14 @@ class _Face:
         self.whole, self.input_nest, self.output_nest = graph, inputs, outputs
 
 
-def in_order(graph: Graph) -> list[Layer]:
+def in_order(graph: Architecture) -> list[Layer]:
     """The layers in the order in which Keras finds them.
 
     Those far from the outputs come first; of those equally far, the one that is met
     first, going back from the outputs along the calls' arguments. The operations that
     compute masks are steps on the way, too.
     """
-    if is_sequential(graph):
+    if not isinstance(graph, Graph) or is_sequential(graph):
         return list(graph.layers)
     graph = entered(graph)
     maker = {}

@@ -66,7 +66,7 @@ Described = TypeVar("Described", bound=Description)
 class Room(NamedTuple):
     """Where one of Keras' modules is here: its base class, public names, registry."""
 
-    base: type[Description]
+    base: type[Description] | tuple[type[Description], ...]
     names: ModuleType
     registry: Registry
 
@@ -85,7 +85,7 @@ class Room(NamedTuple):
         }
 
 
-def _is(cls: object, base: type) -> bool:
+def _is(cls: object, base: type | tuple[type, ...]) -> bool:
     return isinstance(cls, type) and issubclass(cls, base)
 
 
@@ -102,7 +102,9 @@ ROOMS = {
     ),
     "keras.losses": Room(losses.Loss, losses, losses.losses),
     "keras.metrics": Room(metrics.Metric, metrics, metrics.metrics),
-    "keras.optimizers": Room(optimizers.Optimizer, optimizers, by_name.optimizers),
+    "keras.optimizers": Room(
+        (optimizers.Optimizer, optimizers.OptimizerMap), optimizers, by_name.optimizers
+    ),
     "keras.optimizers.schedules": Room(
         schedules.LearningRateSchedule, schedules, schedules.schedules
     ),
@@ -213,6 +215,8 @@ def _plain(value: object, otherwise: Any) -> object:
         isinstance(v, Description) for v in value
     ):
         return [_plain(v, w) for v, w in zip(value, otherwise, strict=True)]
+    if isinstance(value, dict) and value:
+        return {name: _plain(v, otherwise[name]) for name, v in value.items()}
     if callable(value) and not isinstance(value, type):
         return _function(value)
     return otherwise

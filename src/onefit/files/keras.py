@@ -18,8 +18,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-import numpy as np
-
 from onefit.errors import OnefitWarning, invalid, mistyped
 from onefit.files import archive, legacy, safetensors
 from onefit.files import config as keras_config
@@ -28,7 +26,7 @@ from onefit.files.archive import CONFIG, METADATA, WEIGHTS
 from onefit.files.atomic import replaced
 from onefit.files.limits import Limits
 from onefit.files.loader import Loader
-from onefit.files.optimizer import from_variables, to_variables
+from onefit.files.optimizer import Saved, from_variables, to_variables
 from onefit.files.refusal import BadFile, refusal
 from onefit.files.writer import write_model
 from onefit.layers.base import Layer
@@ -74,7 +72,7 @@ def save_model(
     """
     path = _path("save", filepath, ".keras", *legacy.ENDINGS)
     _built("save", model)
-    node, optimizer = config_of(model, compiled=False), None
+    node, optimizer = config_of(model, compiled=False), Saved()
     try:
         settings = _compiled(model)
         json.dumps(settings)
@@ -82,11 +80,11 @@ def save_model(
         _warn(f"what compile said is not saved: {error}")
     else:
         node["compile_config"] = settings
-        optimizer = _variables(model) if settings else None
+        optimizer = _variables(model) if settings else {}
     if path.suffix in legacy.ENDINGS:
         _as_json(node, model.name)
         with replaced(path, overwrite=overwrite) as file:
-            legacy.write(file, model.graph, node, KERAS, optimizer)
+            legacy.write(file, model.graph, node, KERAS, optimizer.get("optimizer"))
         return
     weights = io.BytesIO()
     keras_weights.write(weights, model.whole, model.name, optimizer)
@@ -119,7 +117,7 @@ def save_weights(
         named = keras_weights.named(model.whole)
         safetensors.write(path, named, metadata, overwrite=overwrite)
         return
-    optimizer = _variables(model) if model.optimizer is not None else None
+    optimizer = _variables(model) if model.optimizer is not None else {}
     with replaced(path, overwrite=overwrite) as file:
         keras_weights.write(file, model.whole, model.name, optimizer)
 
@@ -134,17 +132,16 @@ def _compiled(model: Compiled) -> Config:
     return {} if model.optimizer is None else keras_config.write_compile(model)
 
 
-def _variables(model: Compiled) -> tuple[str, list[np.ndarray]] | None:
+def _variables(model: Compiled) -> Saved:
     if not model.trainable_weights:
-        return None
+        return {}
     assert model.optimizer is not None  # as the callers have asked
     try:
         state = model.optimizer_state
-        arrays = to_variables(model.graph, model.optimizer, state)
+        return to_variables(model.graph, model.optimizer, state)
     except ValueError as error:
         _warn(f"the optimizer's state is not saved: {error}")
-        return None
-    return str(model.optimizer.name), arrays
+        return {}
 
 
 def _as_json(node: Config, name: str) -> str:
@@ -271,7 +268,7 @@ def _load_legacy(
         node = archive.parsed(text, where, limits, "a model_config")
         reader = keras_config.Reader(custom, limits)
         found = legacy.weights(store)
-        numbers = sum(array.size for arrays in found.values() for array in arrays)
+        numbers = sum(array.size or 0 for arrays in found.values() for array in arrays)
         drawn = keras_weights.Drawn(where, limits, numbers)
         model, layers = Loader(reader, drawn).model(legacy.modern(node), where)
         assert isinstance(model, Compiled)

@@ -84,7 +84,7 @@ def _names(group: "Group", name: str, store: Store) -> list[str]:
                 expected=f"{store.limits.arrays:,} at most",
                 fix=store.limits.fix("arrays"),
             )
-        values: Any = np.ravel(attrs[part])
+        values: Any = np.ravel(np.asarray(attrs[part]))
         for value in values:
             found.append(value.decode() if isinstance(value, bytes) else str(value))
     return found
@@ -277,7 +277,7 @@ def _model(name: str, settings: object) -> object:
     if not isinstance(settings, dict) or not isinstance(settings.get("layers"), list):
         return settings
     nodes = [node for node in settings["layers"] if isinstance(node, dict)]
-    names = {node.get("name") for node in nodes}
+    names: set[object] = {node.get("name") for node in nodes}
     recurrent = {n.get("name") for n in nodes if n.get("class_name") in RECURRENT}
     layers = [modern(node) for node in settings["layers"]]
     for layer in layers:

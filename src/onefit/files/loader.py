@@ -9,6 +9,7 @@ from onefit import layers
 from onefit.files.calls import OPERATIONS, OURS
 from onefit.files.config import Node, Reader
 from onefit.files.masks import CHAINS, makes_mask
+from onefit.files.operations import KERAS
 from onefit.files.plan import (
     Entry,
     Plan,
@@ -27,8 +28,7 @@ from onefit.layers.operation import Absolute, Arithmetic, GetItem, as_key
 from onefit.layers.symbolic import Tensor
 from onefit.networks.graph import Graph, as_graph
 from onefit.networks.network import FACES, Network
-from onefit.ops.table import OPS, Operation, called
-from onefit.registry import snake_case
+from onefit.ops.table import Operation, called
 from onefit.types import Mask, Scalar, Shapes, Tree
 
 __all__ = ["Loader"]
@@ -299,30 +299,22 @@ def _ours(settings: Node) -> Node:
     return {key: value for key, value in settings.items() if key in known}
 
 
-# Classes of Keras that are not called like their function.
-_NAMED = {"Abs": "absolute", "RGBToHSV": "rgb_to_hsv", "HSVToRGB": "hsv_to_rgb"}
-
-
 def _by_table(entry: Entry, name: str, args: Sequence[object], named: Node) -> Tree:
     """What an operation of Keras gives, by the function of its name in `onefit.ops`.
 
     What its class was made with are the function's arguments, too.
     """
-    module, operation, _, settings = entry.layer
-    title = _NAMED.get(operation) or snake_case(operation)
-    title = f"image.{title}" if module.endswith(".image") else title
-    if title not in OPS:
+    _, operation, _, settings = entry.layer
+    if operation not in KERAS:
         raise refusal(
             entry.where,
             received=f"the operation {operation!r}",
             expected="one that onefit.ops has",
             fix="write it as a layer in the model, and save it again",
         )
-    more = {k: _tuples(v) for k, v in settings.items() if k not in ("name", "dtype")}
-    takes = OPS[title].signature.parameters
-    if "dtype" in settings and "dtype" in takes:
-        more["dtype"] = settings["dtype"]
-    y = called(title, *args, **(more | named))
+    known = KERAS[operation]
+    args, given = known.arguments(settings, args)
+    y = called(known.operation, *args, **(given | named))
     for tensor in jax.tree.leaves(y)[:1]:
         tensor.call.layer.name = name
     return y

@@ -15,10 +15,10 @@ from onefit.files.refusal import refusal
 from onefit.files.weights import plain_in_order
 from onefit.layers.base import Layer
 from onefit.networks.architecture import Architecture
-from onefit.optimizers import Adafactor, Muon
+from onefit.optimizers import Adafactor, LossScaleOptimizer, MultiOptimizer, Muon
 from onefit.optimizers.base import Optimizer, optimizers
 from onefit.optimizers.stepped import Stepped
-from onefit.registry import computes_like
+from onefit.registry import computes_like, snake_case
 from onefit.training.task import Task
 from onefit.types import Array, Tree
 
@@ -31,24 +31,28 @@ Columns = dict[str, list[Any]]
 """Slots by name; of each, an array for each free weight in Keras' order, or None."""
 
 
-def to_variables(
-    graph: Architecture, optimizer: Optimizer, state: Tree
-) -> list[np.ndarray]:
+Saved = dict[str, tuple[str, list[np.ndarray]]]
+"""Names and variables of optimizers by their places in a file, the outermost first."""
+
+
+def to_variables(graph: Architecture, optimizer: Optimizer, state: Tree) -> Saved:
     """An optimizer's state as Keras' variables; None is the state before any step.
+
+    Those of optimizers inside it are among its own, and again in places of their own.
 
     Raises:
         ValueError: An optimizer that Keras has not, or a state of other weights.
     """
-    layout = _Layout(graph, optimizer)
+    layout = _layout(graph, optimizer)
     state = layout.fresh if state is None else jax.tree.map(np.asarray, state)
-    if layout.shapes(state) != layout.shapes(layout.fresh):
+    if _shapes(state) != _shapes(layout.fresh):
         raise refusal(
             type(optimizer).__name__,
             received="a state of other weights than those free now",
             expected="the state of this model's free weights",
             fix="call compile again after freezing or adding layers",
         )
-    return layout.variables(state)
+    return dict(layout.saved("optimizer", state))
 
 
 def from_variables(
@@ -67,12 +71,11 @@ def from_variables(
     Raises:
         ValueError: Variables of another optimizer, or of other weights.
     """
-    layout = _Layout(graph, optimizer, layers)
+    layout = _layout(graph, optimizer, layers)
     expected = layout.variables(layout.fresh)
-    head = 1 + optimizer.constant_rate
     shapes = [tuple(array.shape) for array in arrays]
     if shapes != [old.shape for old in expected[: len(arrays)]] or len(arrays) not in (
-        head,  # of an optimizer that has made no step
+        layout.head,  # of an optimizer that has made no step
         len(expected),
     ):
         raise refusal(
@@ -85,6 +88,21 @@ def from_variables(
     return layout.state(values)
 
 
+def _layout(
+    graph: Architecture, optimizer: Optimizer, layers: list[Layer] | None = None
+) -> "_Layout | _Scaled | _Several":
+    if isinstance(optimizer, MultiOptimizer):
+        return _Several(graph, optimizer, layers)
+    if isinstance(optimizer, LossScaleOptimizer):
+        return _Scaled(graph, optimizer, layers)
+    return _Layout(graph, optimizer, layers)
+
+
+def _shapes(state: Tree) -> tuple[object, list[tuple[int, ...]]]:
+    """The structure and shapes of a state, to compare."""
+    return jax.tree.structure(state), [np.shape(a) for a in jax.tree.leaves(state)]
+
+
 class _Layout:
     """Where each slot of an optimizer is, here and in Keras."""
 
@@ -94,6 +112,18 @@ class _Layout:
         optimizer: Optimizer,
         layers: list[Layer] | None = None,
     ) -> None:
+        self._ask(optimizer)
+        self.graph = graph
+        self.layers = plain_in_order(graph) if layers is None else layers
+        self.params = jax.tree.map(np.asarray, graph.slot.params)
+        self.task = Task(graph=graph, heads=(), optimizer=optimizer)
+        self.task.introduce()
+        self.free = graph.free(self.params)
+        self.packed = self.task.pack(self.params)
+        self.fresh = jax.tree.map(np.asarray, optimizer.init(self.packed))
+
+    def _ask(self, optimizer: Optimizer) -> None:
+        """Which slots an optimizer has."""
         kind = type(optimizer)
         says = next(base for base in kind.__mro__ if "slots" in vars(base))
         # What is written in Keras' style lists its variables itself.
@@ -107,19 +137,8 @@ class _Layout:
                 expected=f"one that Keras has ({', '.join(known)})",
                 fix="write slots = ((...),) in its class, as Optimizer.slots says",
             )
-        self.graph, self.optimizer, self.groups = graph, optimizer, optimizer.slots
-        self.layers = plain_in_order(graph) if layers is None else layers
-        self.params = jax.tree.map(np.asarray, graph.slot.params)
-        self.task = Task(graph=graph, heads=(), optimizer=optimizer)
-        self.task.introduce()
-        self.free = graph.free(self.params)
-        self.packed = self.task.pack(self.params)
-        self.fresh = jax.tree.map(np.asarray, optimizer.init(self.packed))
-
-    @staticmethod
-    def shapes(state: Tree) -> tuple[object, list[tuple[int, ...]]]:
-        """The structure and shapes of a state, to compare."""
-        return jax.tree.structure(state), [np.shape(a) for a in jax.tree.leaves(state)]
+        self.optimizer, self.groups = optimizer, optimizer.slots or ()
+        self.head = 1 + optimizer.constant_rate
 
     def variables(self, state: Tree) -> list[np.ndarray]:
         """The state in Keras' order."""
@@ -167,6 +186,10 @@ class _Layout:
         return jax.tree.map(
             lambda new, old: np.asarray(new, old.dtype), state, self.fresh
         )
+
+    def saved(self, place: str, state: Tree) -> Iterator[tuple[str, Any]]:
+        """What a file has of it, in which place."""
+        yield place, (str(self.optimizer.name), self.variables(state))
 
     # Slots ---------------------------------------------------------------------------
 
@@ -257,6 +280,128 @@ class _Layout:
             names = [n for n in layer.slot.params if n in free.get(id(layer), {})]
             parts[id(layer)] = {name: next(values) for name in names}
         return _tree(self.graph, parts)
+
+
+class _Part(_Layout):
+    """The layout of one of several optimizers: its weights alone, by their numbers."""
+
+    def __init__(
+        self, optimizer: Optimizer, free: dict[int, Any], order: list[int]
+    ) -> None:
+        self._ask(optimizer)
+        self.free, self.packed, self.order = free, free, order
+        self.fresh = jax.tree.map(np.asarray, optimizer.init(free))
+
+    def _packed(self, arrays: list[np.ndarray]) -> Tree:
+        tree = self._planted(iter(arrays))
+        return jax.tree.map(lambda a, old: np.asarray(a, old.dtype), tree, self.free)
+
+    def _places(self) -> list[int]:
+        return [sorted(self.order).index(i) for i in self.order]
+
+    def _in_order(self, free: Tree) -> Iterator[Tree]:
+        return (free[i] for i in self.order)
+
+    def _planted(self, values: Iterator[Tree]) -> Tree:
+        return dict(zip(self.order, values, strict=False))
+
+
+class _Several:
+    """The layout of a `MultiOptimizer`: those of its optimizers, one after another."""
+
+    head = 2
+
+    def __init__(
+        self,
+        graph: Architecture,
+        optimizer: MultiOptimizer,
+        layers: list[Layer] | None = None,
+    ) -> None:
+        self.optimizer = optimizer
+        whole = _Layout.__new__(_Layout)
+        whole.graph = graph
+        whole.layers = plain_in_order(graph) if layers is None else layers
+        whole.free = graph.free(jax.tree.map(np.asarray, graph.slot.params))
+        Task(graph=graph, heads=(), optimizer=optimizer).introduce()
+        order, split = whole._places(), optimizer._split(whole.free)
+        self.parts = [
+            _Part(inner, free, [i for i in order if i in free])
+            for inner, free in zip(optimizer.optimizers, split, strict=True)
+        ]
+        self.fresh = self._joined(0, [part.fresh for part in self.parts])
+
+    @staticmethod
+    def _joined(iterations: Array, slots: list[Tree]) -> Tree:
+        return {
+            "iterations": np.asarray(iterations, np.int32),
+            "slots": {"inner": tuple(slots)},
+        }
+
+    def variables(self, state: Tree) -> list[np.ndarray]:
+        """The state in Keras' order."""
+        arrays = [state["iterations"], np.zeros((), "float32")]
+        for part, own in zip(self.parts, state["slots"]["inner"], strict=True):
+            arrays += part.variables(own)
+        return arrays
+
+    def state(self, variables: list[np.ndarray]) -> Tree:
+        """The reverse of `variables`."""
+        rest, states = iter(variables[self.head :]), []
+        for part in self.parts:
+            count = len(part.variables(part.fresh))
+            states.append(part.state([next(rest) for _ in range(count)]))
+        return self._joined(variables[0], states)
+
+    def saved(self, place: str, state: Tree) -> Iterator[tuple[str, Any]]:
+        """What a file has of it, in which place, and of those inside it."""
+        yield place, (str(self.optimizer.name), self.variables(state))
+        seen: dict[str, int] = {}
+        for part, own in zip(self.parts, state["slots"]["inner"], strict=True):
+            kind = snake_case(type(part.optimizer).__name__)
+            number = seen[kind] = seen.get(kind, -1) + 1
+            kind = f"{kind}_{number}" if number else kind
+            if part.free:
+                yield from part.saved(f"{place}/optimizers/{kind}", own)
+
+
+class _Scaled:
+    """The layout of a `LossScaleOptimizer`: its two numbers, then its optimizer's."""
+
+    head = 2
+    own = "step_counter", "dynamic_scale"
+
+    def __init__(
+        self,
+        graph: Architecture,
+        optimizer: LossScaleOptimizer,
+        layers: list[Layer] | None = None,
+    ) -> None:
+        self.optimizer = optimizer
+        self.inner = _layout(graph, optimizer.inner_optimizer, layers)
+        task = Task(graph=graph, heads=(), optimizer=optimizer)
+        packed = task.pack(jax.tree.map(np.asarray, graph.slot.params))
+        self.fresh = jax.tree.map(np.asarray, optimizer.init(packed))
+
+    def variables(self, state: Tree) -> list[np.ndarray]:
+        """The state in Keras' order."""
+        slots = state["slots"]
+        head = [state["iterations"], np.zeros((), "float32")]
+        own = [slots[name] for name in self.own]
+        return [*head, *own, *self.inner.variables(slots["inner"][0])]
+
+    def state(self, variables: list[np.ndarray]) -> Tree:
+        """The reverse of `variables`."""
+        old, pairs = self.fresh["slots"], zip(self.own, variables[2:4], strict=True)
+        own = {name: np.asarray(value, old[name].dtype) for name, value in pairs}
+        slots = own | {"inner": (self.inner.state(variables[4:]),)}
+        return {"iterations": np.asarray(variables[0], np.int32), "slots": slots}
+
+    def saved(self, place: str, state: Tree) -> Iterator[tuple[str, Any]]:
+        """What a file has of it, in which place, and of the one inside it."""
+        yield place, (str(self.optimizer.name), self.variables(state))
+        yield from self.inner.saved(
+            f"{place}/inner_optimizer", state["slots"]["inner"][0]
+        )
 
 
 def _parts(graph: Architecture, tree: Tree) -> Iterator[tuple[int, Tree]]:

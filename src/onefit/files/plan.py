@@ -306,13 +306,11 @@ def _given(value: object) -> bool:
     return bool(jax.tree.leaves(value))
 
 
-def in_place(
-    f: Callable[[Ref], Placed], nest: Ref | list[Ref] | dict[str, Ref]
-) -> Placed | list[Placed] | dict[str, Placed]:
-    """One value, or a list or a dict of them in its own order, each replaced."""
+def in_place(f: Callable[[Ref], Placed], nest: Any) -> Any:
+    """One value, or lists and dicts of them in their own order, each replaced."""
     if isinstance(nest, dict):
-        return {name: f(value) for name, value in nest.items()}
-    return [f(value) for value in nest] if isinstance(nest, list) else f(nest)
+        return {name: in_place(f, value) for name, value in nest.items()}
+    return [in_place(f, v) for v in nest] if isinstance(nest, list) else f(nest)
 
 
 def plain_arguments(entries: dict[str, Entry], named: Node) -> Node:
@@ -344,14 +342,14 @@ def _keeping(entries: dict[str, Entry]) -> set[str]:
     return kept
 
 
-def _arranged(value: object, name: str, where: str) -> Ref | list[Ref] | dict[str, Ref]:
-    """Inputs or outputs of a model: one reference, a list, or a dict of them."""
+def _arranged(value: object, name: str, where: str) -> Any:
+    """Inputs or outputs of a model: one reference, or lists and dicts of them."""
     if isinstance(value, list) and value and isinstance(value[0], str):
         return _ref(value, where)
     if isinstance(value, list) and value:
-        return [_ref(v, where) for v in value]
+        return [_arranged(v, name, where) for v in value]
     if isinstance(value, dict) and value:
-        return {k: _ref(v, where) for k, v in value.items()}
+        return {k: _arranged(v, name, where) for k, v in value.items()}
     raise refusal(
         where,
         received=f"{name}={short(value)}",

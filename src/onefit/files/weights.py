@@ -173,37 +173,49 @@ def write(
     raw: IO[bytes],
     graph: Architecture,
     name: str,
-    optimizer: tuple[str, Sequence[Array]] | None,
+    optimizers: Mapping[str, tuple[str, Sequence[Array]]],
 ) -> None:
-    """Writes the weights of a model, and its optimizer's name and arrays, as HDF5."""
+    """Writes the weights of a model, and optimizers' names and arrays, as HDF5."""
     with h5py().File(raw, "w") as file:
-        _write(file, "", name, [])
+        _write(file, "", name, {})
         for path, layer in walk(graph):
             if isinstance(layer, Architecture):
-                _write(file, path, str(layer.name), [])
+                _write(file, path, str(layer.name), {})
                 continue
             named = layer.slot.params | layer.slot.state
             if isinstance(layer, Lookup) and layer.output_mode == "tf_idf":
                 _write_idf(file, path, layer)
                 continue
-            for at, names in groups(layer, named, path).items():
+            own = dict(keepers(layer, path))
+            for at, names in _with_own(groups(layer, named, path), own).items():
                 called = str(layer.name) if at == path else at.rpartition("/")[2]
-                _write(file, at, called, [named[name] for name in names])
-        if optimizer is not None:
-            _write(file, "optimizer", *optimizer)
+                arrays = {str(i): named[name] for i, name in enumerate(names)}
+                if at in own:  # its class says what is to be kept
+                    arrays = {}
+                    own[at].save_own_variables(arrays)
+                _write(file, at, called, arrays)
+        for place, (called, arrays) in optimizers.items():
+            _write(file, place, called, {str(i): a for i, a in enumerate(arrays)})
 
 
-def _write(file: "File", path: str, name: str, arrays: Sequence[Array]) -> None:
+def _with_own(
+    grouped: dict[str, list[str]], own: dict[str, Layer]
+) -> dict[str, list[str]]:
+    """The groups of a layer, those also of layers that write more than weights."""
+    return {path: [] for path in own} | grouped
+
+
+def _write(file: "File", path: str, name: str, arrays: Mapping[str, Any]) -> None:
     group = file.create_group(f"{path}/vars" if path else "vars")
     group.attrs["name"] = np.bytes_(name[:99].encode() or b" ")
-    for number, array in enumerate(arrays):
-        group.create_dataset(str(number), data=np.asarray(array))
+    for key, array in arrays.items():
+        group.create_dataset(key, data=np.asarray(array))
 
 
 def _write_idf(file: "File", path: str, layer: Lookup) -> None:
     """The weights of words, which Keras wants although they are settings, too."""
     for at in (path, f"{path}/{INNER_LOOKUP}"):
-        _write(file, at, str(layer.name), [])
+        _write(file, at, str(layer.name), {})
         file[f"{at}/vars"].create_dataset(IDF, data=layer.idf)  # type: ignore[union-attr]
 
 
@@ -256,17 +268,17 @@ class Store:
             return []
         count = self._count(group)
         arrays = [self._child(group, str(i), f"{path}/vars/{i}") for i in range(count)]
-        for number, array in enumerate(arrays):
-            self._check(array, f"{path}/vars/{number}")
-        return arrays
+        return [
+            self._checked(array, f"{path}/vars/{number}")
+            for number, array in enumerate(arrays)
+        ]
 
     def array(self, path: str) -> "Dataset":
         """The array at a path, not yet read, but checked."""
         inside, _, name = path.rpartition("/")
         group = self.group(inside)
         array = None if group is None else self._child(group, name, path)
-        self._check(array, path)
-        return array
+        return self._checked(array, path)
 
     def named_array(self, path: str, name: str) -> np.ndarray | None:
         """An array that has a name in place of a number, or None."""
@@ -275,8 +287,20 @@ class Store:
         array = None if group is None else self._child(group, name, path)
         if array is None:
             return None
-        self._check(array, f"{path}/vars/{name}")
-        return np.asarray(array)
+        return np.asarray(self._checked(array, f"{path}/vars/{name}"))
+
+    def all_arrays(self, path: str) -> dict[str, np.ndarray]:
+        """The arrays at a path by their names."""
+        self.seen.add(path)
+        group = self.group(f"{path}/vars")
+        found: dict[str, np.ndarray] = {}
+        for name in group or ():
+            assert group is not None
+            self._count(group)
+            array = self._child(group, name, f"{path}/vars/{name}")
+            self._check(array, f"{path}/vars/{name}")
+            found[name] = np.asarray(array)
+        return found
 
     def numbers(self, path: str) -> int:
         """How many numbers all groups below a path hold."""
@@ -320,7 +344,7 @@ class Store:
                 rest += [(at, self._child(item, name, at)) for at, name in paths]
         raise self._too_many()
 
-    def _check(self, array: "Dataset", path: str) -> None:
+    def _checked(self, array: Any, path: str) -> "Dataset":
         if not isinstance(array, h5py().Dataset):
             raise self._refused(f"no array at {path!r}", "arrays numbered from 0")
         if array.external or array.is_virtual:
@@ -345,6 +369,7 @@ class Store:
                 expected="arrays that are in the file, within the limit",
                 fix=self.limits.fix("size" if self.left < 0 else "expansion"),
             )
+        return array
 
     def name(self, path: str) -> str:
         """What the thing at a path was called, if onefit has written it."""
@@ -404,6 +429,7 @@ def build(layer: Layer, shape: Shapes, store: Store, path: str) -> None:
         layer.set_weights(
             [np.asarray(arrays.get(n, named[n])) for n in layer.by_name()]
         )
+        _restore_own(layer, store, path)
         return
     budget = _Budget(place, f"numbers at {path!r}", store.numbers(path))
     params, state = _outline(layer, shape, store.limits, budget)
@@ -540,9 +566,8 @@ def put_named(graph: Architecture, arrays: Mapping[str, Array]) -> None:
 def put(graph: Architecture, store: Store) -> None:
     """Gives built layers the weights of a store: all, or none if one misfits."""
     new: dict[int, list[Any]] = {}
-    for path, layer in walk(graph):
-        if isinstance(layer, Architecture):
-            continue
+    layers = [pair for pair in walk(graph) if not isinstance(pair[1], Architecture)]
+    for path, layer in layers:
         named = layer.slot.params | layer.slot.state
         arrays = _fitting(layer, named, store, path)
         order = layer.by_name() if layer.built else ()
@@ -550,6 +575,8 @@ def put(graph: Architecture, store: Store) -> None:
     store.nothing_else()
     plain = [id(layer) for layer in graph.plain_layers()]  # operations among them
     graph.set_weights([array for layer in plain for array in new.get(layer, ())])
+    for path, layer in layers:
+        _restore_own(layer, store, path)
 
 
 def _fitting(
@@ -560,7 +587,11 @@ def _fitting(
     if isinstance(layer, Lookup):  # its numbers are settings
         store.seen |= {path, f"{path}/{INNER_LOOKUP}"}
         return {}
+    own = dict(keepers(layer, path))
+    store.seen |= own.keys()
     for at, names in groups(layer, named, path).items():
+        if at in own:
+            continue
         arrays = store.arrays(at)
         if len(arrays) != len(names):
             known = ", ".join(names) or "it has no weights"
@@ -580,6 +611,29 @@ def _fitting(
                 )
         fitting |= dict(zip(names, arrays, strict=True))
     return fitting
+
+
+def keepers(layer: Layer, path: str) -> Iterator[tuple[str, Layer]]:
+    """The layers whose classes write `save_own_variables`, with their groups."""
+    if not isinstance(layer, Called):
+        return
+    if not layer.save_own_variables.__module__.startswith("onefit."):
+        yield path, layer
+    for name, inner in layer._inner():
+        yield from keepers(inner, f"{path}/{name}")
+
+
+def _restore_own(layer: Layer, store: Store, path: str) -> None:
+    """Hands the arrays of their groups to the layers that have written them."""
+    for at, keeper in keepers(layer, path):
+        try:
+            keeper.load_own_variables(store.all_arrays(at))
+        except Exception as error:
+            raise refusal(
+                f"{store.where}, {where(keeper)}",
+                received=f"arrays that its load_own_variables refuses ({error})",
+                expected="those that its save_own_variables writes",
+            ) from error
 
 
 class _Budget:
@@ -607,10 +661,11 @@ class _Empty(Initializer):
 
     budget: _Budget
 
-    def draw(self, rng: Generator, shape: tuple[int, ...]) -> np.ndarray:
+    def draw(self, rng: Generator, shape: Shape) -> np.ndarray:
         del rng
-        self.budget.take(math.prod(shape))
-        return np.broadcast_to(np.zeros((), config.floatx()), shape)
+        sizes = [int(size or 1) for size in shape]
+        self.budget.take(math.prod(sizes))
+        return np.broadcast_to(np.zeros((), config.floatx()), sizes)
 
 
 def _shapes_only(layer: Layer, budget: _Budget) -> Layer:

@@ -19,6 +19,7 @@ from onefit.files import calls as keras_calls
 from onefit.files.calls import MODULE, OURS
 from onefit.files.config import Node, node_of, own_node, policy, wrapped
 from onefit.files.masks import Masks, Op, Value, mask_arguments
+from onefit.files.operations import in_keras
 from onefit.layers.base import Layer, where
 from onefit.networks.functional import unwrap_single
 from onefit.networks.graph import Graph
@@ -56,7 +57,12 @@ def _write_layer(layer: Layer) -> Node:
         return write_graph(layer)
     if operation := keras_calls.operator(layer):
         if isinstance(layer, Operation):
-            return node_of(OURS, operation, layer.get_config())
+            config, found = layer.get_config(), in_keras(layer)  # functions are refused
+            if found is None:
+                return node_of(OURS, operation, config)
+            known, settings = found
+            settings["name"] = str(layer.name)
+            return node_of(known.module, known.name, settings, known.name)
         node = node_of(MODULE, operation, {"name": str(layer.name)}, operation)
         return node | {"keep_mask": getattr(layer, "keep_mask", False)}
     return wrapped(layer)

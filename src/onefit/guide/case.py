@@ -2,17 +2,17 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import jax
 import numpy as np
 
 from onefit.data.batch import Batch
-from onefit.guide.network import SHAPING, Call, Network
+from onefit.data.table import Table
+from onefit.guide.network import SHAPING, Call, Network, laid_open
 from onefit.guide.targets import Targets, kind_of
 from onefit.losses.base import Loss
-from onefit.networks.graph import as_graph
 from onefit.optimizers.base import Optimizer
 from onefit.registry import snake_case
 from onefit.training.compiled import Compiled, flat
@@ -57,6 +57,7 @@ class Data:
         shuffle: Whether each epoch takes the rows in a new order.
         weighted: Whether rows or classes have weights.
         split: Whether the validation rows are the last of the rows given.
+        class_weight: The factor of each class, where they were given.
     """
 
     train: Batch
@@ -66,6 +67,17 @@ class Data:
     shuffle: bool = True
     weighted: bool = False
     split: bool = False
+    class_weight: Mapping[int, float] | None = None
+
+    @classmethod
+    def of_table(
+        cls, train: Batch, table: Table | None, *more: Any, **named: Any
+    ) -> Self:
+        """The rows of a data set that come, of all that its arrays have."""
+        part = None if table is None else table.part
+        if part is not None:
+            train = jax.tree.map(lambda a: np.asarray(a)[part], train)
+        return cls(train, *more, **named)
 
 
 class Head:
@@ -218,7 +230,7 @@ class Case:
     @functools.cached_property
     def network(self) -> Network:
         """The calls of the network, with their shapes where they are known."""
-        return Network(as_graph(self.model.graph, "check"), self._input_shape)
+        return Network(laid_open(self.model), self._input_shape)
 
     @property
     def _input_shape(self) -> Shapes:
@@ -301,7 +313,8 @@ class Case:
                 float(r) for r in rates if isinstance(r, int | float | np.floating)
             ]
             return max(known, default=None)
-        return float(optimizer.learning_rate)
+        rate = getattr(optimizer, "learning_rate", None)  # several have none together
+        return None if rate is None else float(rate)
 
     # The rows -----------------------------------------------------------------------
 

@@ -1,16 +1,20 @@
 """Checking before training: rules on the design, the settings and the rows."""
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 import jax
 
+from onefit import config
 from onefit.data import rows
 from onefit.data.batch import Batch
-from onefit.errors import mistyped
+from onefit.errors import OnefitWarning, mistyped
 from onefit.guide.case import Case, Data
 from onefit.guide.finding import Finding, Report
+from onefit.guide.program import Program
+from onefit.guide.remedies import cured
 from onefit.guide.rules.data import (
     DATA,
     column_tells_target,
@@ -83,10 +87,13 @@ def check(
     data, found = None, []
     if x is not None:
         try:
-            data = _data(model, x, y, batch_size, epochs, shuffle, *given)
+            with warnings.catch_warnings():
+                # What reading the rows warns of is a finding here.
+                warnings.simplefilter("ignore", OnefitWarning)
+                data = _data(model, x, y, batch_size, epochs, shuffle, *given)
         except (TypeError, ValueError) as error:
             found = [_refused(error)]
-    case = Case(model, data)
+    case = Case(_built(model, data), data)
     if case.network.error:
         found.append(_refused(ValueError(case.network.error)))
     if not found:
@@ -97,10 +104,38 @@ def check(
         and not any(f.severity == "error" for f in found)
     ):
         found += _as_fit_says(model, data)
-    return Report(found, f"check of {model.name!r}")
+    program = Program.of(
+        model,
+        x if data is None or not rows.is_stream(x) else data.train.x,
+        y if data is None or not rows.is_stream(x) else data.train.y,
+        {
+            "batch_size": batch_size,
+            "epochs": epochs,
+            "validation_split": validation_split,
+            "validation_data": validation_data,
+            "shuffle": shuffle,
+            "class_weight": class_weight,
+            "sample_weight": sample_weight,
+        },
+    )
+    return Report(cured(found, program), f"check of {model.name!r}")
 
 
-def cheap(job: Job) -> list[Finding]:
+def _built(model: Compiled, data: Data | None) -> Compiled:
+    """The model; of one of a user's class that has no layers yet, a copy that has."""
+    if data is None or model.built or not model.is_own():
+        return model
+    try:
+        copy = Program(model).fresh(0)
+        with config.aside(0):
+            copy.meet(copy.arranged(data.train.x))
+            copy.ready_for(data.train.x)
+    except Exception:  # a class that only its own code can make
+        return model
+    return copy
+
+
+def cheap(job: Job, program: Program | None = None) -> list[Finding]:
     """What `check` finds of a fit, by the rules that cost little, on some of the rows.
 
     Of 60,000 images 1,024 or fewer are looked at, evenly spread. What `fit` has refused
@@ -108,14 +143,16 @@ def cheap(job: Job) -> list[Finding]:
     """
     split = job.validation_data is not None and _one_piece(job)
     streamed = job.feed is not None  # the rows are those of the first batches
-    data = Data(
+    data = Data.of_table(
         job.train_data,
+        job.table,
         job.validation_data,
         batch_size=None if streamed else job.batch_size,
         epochs=None if job.steps or streamed else job.epochs - job.first,
         shuffle=job.shuffle or streamed or job.table is not None,
         weighted=job.train_data.w is not None,
         split=split,
+        class_weight=program.fit.get("class_weight") if program else None,
     )
     case = Case(job.model, data, numbers=NUMBERS, rows=ROWS, cheap=True)
     found: list[Finding] = []
@@ -170,12 +207,13 @@ def _data(
     def read(model: Network, x: Rows, y: Rows, w: Rows, method: str) -> Batch:
         return batch(x, y, w)
 
-    held = None
+    held = table = None
     if rows.is_stream(x):
         from onefit.training import streams
 
         options = FitOptions(batch_size, sample_weight=sample_weight)
-        train = streams.given(model, x, y, options, read).batch
+        given = streams.given(model, x, y, options, read)
+        train, table = given.batch, given.table
     else:
         train = batch(x, y, sample_weight)
     if rows.is_stream(validation_data):
@@ -186,14 +224,16 @@ def _data(
         held = batch(*validation_data, *[None] * (3 - len(validation_data)))
     elif validation_split:
         train, held = rows.split(train, validation_split)
-    return Data(
+    return Data.of_table(
         train,
+        table,
         held,
         batch_size=batch_size,
         epochs=epochs,
         shuffle=shuffle,
         weighted=sample_weight is not None or class_weight is not None,
         split=validation_data is None,
+        class_weight=class_weight,
     )
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from onefit.errors import invalid
 from onefit.guide.finding import Finding, Report
+from onefit.guide.remedies import cured
 from onefit.guide.rules.curves import CURVES
 from onefit.guide.rules.layers import LAYERS
 from onefit.guide.run import Run
@@ -61,7 +62,8 @@ def diagnose(history: History) -> Report:
         )
     run = Run(history)
     found = by_curves(run) + by_probes(run)
-    return Report(root_causes(found), f"diagnosis of {history.model.name!r}")
+    found = cured(root_causes(found), run.evidence.program)
+    return Report(found, f"diagnosis of {history.model.name!r}")
 
 
 def by_curves(run: Run) -> list[Finding]:
@@ -77,6 +79,11 @@ def by_probes(run: Run) -> list[Finding]:
 
 
 def root_causes(found: list[Finding]) -> list[Finding]:
-    """The findings without those that only follow from others."""
+    """The findings, each once, without those that only follow from others."""
     codes = {finding.code for finding in found if finding.severity == "error"}
-    return [f for f in found if not CAUSES.get(f.code, set()) & codes]
+    once = {(f.code, f.layer): f for f in reversed(found)}
+    return [
+        f
+        for f in found
+        if not CAUSES.get(f.code, set()) & codes and once[f.code, f.layer] is f
+    ]

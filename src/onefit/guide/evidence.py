@@ -10,6 +10,7 @@ from onefit import losses
 from onefit.data import rows
 from onefit.data.batch import Batch
 from onefit.guide.probe import Probe, probe
+from onefit.guide.program import Program
 from onefit.registry import computes_like
 from onefit.training.job import Job
 from onefit.training.task import Train
@@ -19,6 +20,10 @@ __all__ = ["Evidence", "Snapshot"]
 
 SAMPLE = 256
 """Rows that probes look at, evenly spread; or a batch, where that is more."""
+
+
+KEPT = 64 << 20
+"""Bytes of rows that a history holds, so that remedies can be tried on them."""
 
 
 class Snapshot(NamedTuple):
@@ -46,10 +51,15 @@ class Evidence:
         monitors: The logs that rules look at.
         start, end: The weights before and after.
         probes: The steps that were measured, by epoch.
+        program: What was trained, as a description that remedies can change; of rows
+            beyond `KEPT` bytes, and of streams, some rows stand for all.
+        kept: Whether the program has all its rows.
         broken: Where NaN arose, if it did and was looked for (`replay.Place`).
     """
 
-    def __init__(self, job: Job, params: Tree, train: Train) -> None:
+    def __init__(
+        self, job: Job, params: Tree, train: Train, program: Program | None = None
+    ) -> None:
         self.task, self.graph = job.task, job.model.graph
         self.epochs, self.first = job.epochs, job.first
         self.steps, self.batch_size = job.plan().steps, job.batch_size
@@ -69,12 +79,17 @@ class Evidence:
         self.silent = _silent(job) if whole else None
         self.fresh = not int(train.optimizer["iterations"])
         if self.fresh:  # the rest of the optimizer's state is what `init` gives
-            rate = {"learning_rate": train.optimizer["learning_rate"]}
+            rate = {"learning_rate": train.optimizer.get("learning_rate")}
             train = Train(None, train.state, rate)
         self.start = Snapshot(job.first, params, train)
         self.end: Snapshot | None = None
         self.probes: dict[int, Probe] = {}
         self.broken: Any = None
+        self.program = program
+        self.kept = program is not None and _small(program)
+        if program is not None and not self.kept:
+            x, y, _ = self.sample
+            self.program = program.replace(x=x, y=y)
 
     def probe(self, snapshot: Snapshot) -> Probe:
         """A measured step from there; each epoch is measured once."""
@@ -100,6 +115,14 @@ class Evidence:
         for snapshot in filter(None, (self.start, self.end)):
             self.probe(snapshot)
         return [self.probes[epoch] for epoch in sorted(self.probes)]
+
+
+def _small(program: Program) -> bool:
+    """Whether a history may hold the rows: they are arrays, and not many bytes."""
+    if rows.is_stream(program.x):
+        return False
+    leaves = jax.tree.leaves((program.x, program.y))
+    return sum(getattr(leaf, "nbytes", 8) for leaf in leaves) <= KEPT
 
 
 def _some(batch: Batch, wanted: int) -> Batch:

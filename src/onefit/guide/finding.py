@@ -6,11 +6,15 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, overload
 
-from onefit.errors import OnefitWarning
+from onefit.errors import OnefitWarning, invalid
 from onefit.guide.codes import CODES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from onefit.guide.program import Program
+    from onefit.guide.remedies import Remedy
+    from onefit.training.compiled import Compiled
 
 __all__ = ["Finding", "Report", "Severity", "TrainingWarning"]
 
@@ -38,14 +42,18 @@ class Finding:
         layer: The name of the layer it concerns, None where that is none.
         seen: What was seen, with its numbers.
         why: Why that matters.
-        fix: What to write instead.
+        instead: What to write instead, in words.
         evidence: The curves that show it: a name and its numbers each.
+        columns: The columns of x that it concerns.
+        program: The model, rows and settings it was found in, where they are known.
+        remedies: What to change, the likeliest first: each has a `name`, and `apply`, a
+            function from a program to a program.
 
     Example:
         >>> finding = Finding("linear-stack", "hint", "dense",
         ...     seen="'dense' and 'dense_1' follow each other without an activation",
         ...     why="two linear layers are one: w2 (w1 x + b1) + b2 = w x + b",
-        ...     fix="write Dense(25, activation='relu')")
+        ...     instead="write Dense(25, activation='relu')")
         >>> print(finding)
         hint: linear-stack, layer 'dense'
           'dense' and 'dense_1' follow each other without an activation.
@@ -58,9 +66,16 @@ class Finding:
     layer: str | None = None
     seen: str = ""
     why: str = ""
-    fix: str = ""
+    instead: str = ""
     evidence: Mapping[str, Any] = dataclasses.field(
         default_factory=dict, compare=False, repr=False
+    )
+    columns: tuple[int, ...] = ()
+    program: "Program | None" = dataclasses.field(
+        default=None, compare=False, repr=False
+    )
+    remedies: "Sequence[Remedy]" = dataclasses.field(
+        default=(), compare=False, repr=False
     )
 
     def __post_init__(self) -> None:
@@ -79,9 +94,69 @@ class Finding:
 
     def __str__(self) -> str:
         where = f", layer {self.layer!r}" if self.layer else ""
-        parts = [self.seen, f"Why: {self.why}", f"Fix: {self.fix}"]
+        parts = [self.seen, f"Why: {self.why}", f"Fix: {self.instead}"]
         lines = [_filled(_ended(part)) for part in parts if part.split(": ")[-1]]
         return "\n".join([f"{self.severity}: {self.code}{where}", *lines])
+
+    def fixed(self) -> "Program":
+        """The program with the first remedy that can be applied to it.
+
+        Raises:
+            ValueError: A finding without a remedy, or whose program is not known.
+        """
+        if self.program is None:
+            raise invalid(
+                f"the finding {self.code!r}",
+                "fix() of a finding whose model and rows are not known",
+                "one of model.check(x, y) or of history.diagnose()",
+                "call model.check(x, y)[0].fix()",
+            )
+        reasons, same = [], None
+        for remedy in self.remedies:
+            try:
+                mended = remedy.apply(self.program)
+            except (ValueError, TypeError, AssertionError) as error:
+                reasons.append(f"{remedy.name}: {error}")
+                continue
+            if mended.code != self.program.code:
+                return mended
+            same = same or mended  # new weights are the remedy of those set by hand
+        if same is not None:
+            return same
+        raise invalid(
+            f"the finding {self.code!r}",
+            "; ".join(reasons) or "a finding about the rows, which no setting mends",
+            "a remedy that fits this model",
+            self.instead,
+        )
+
+    def fix(self) -> "Compiled":
+        """The model with the fault mended: compiled, with new weights, not trained.
+
+        The model in which it was found is left as it is. What is to be changed about
+        the rows or about `fit` stands in `lines`.
+
+        Raises:
+            ValueError: A finding without a remedy, or whose program is not known.
+
+        Example:
+            >>> from onefit.layers import Dense
+            >>> model = onefit.Sequential([onefit.Input((2,)), Dense(1)])
+            >>> model.compile("sgd", "binary_crossentropy")
+            >>> finding = model.check()[0]
+            >>> print(finding.lines)
+                layers.Dense(1, activation='sigmoid'),
+            >>> finding.fix().check().codes
+            []
+        """
+        return self.fixed().model
+
+    @property
+    def lines(self) -> str:
+        """The lines to write: those of the mended program that the other has not."""
+        fixed = self.fixed()
+        assert self.program is not None
+        return fixed.against(self.program) or f"# {self.instead}"
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draws the curves that show it; returns the matplotlib Axes."""
@@ -179,7 +254,7 @@ def _as_html(finding: Finding) -> str:
         for label, text in [
             ("", finding.seen),
             ("<i>Why:</i> ", finding.why),
-            ("<i>Fix:</i> ", finding.fix),
+            ("<i>Fix:</i> ", finding.instead),
         ]
         if text
     )

@@ -12,10 +12,13 @@ from onefit.activations import Facts
 from onefit.layers.activation import Softmax
 from onefit.layers.base import Layer, Role
 from onefit.layers.core import InputLayer
-from onefit.networks.graph import Graph, Node
+from onefit.networks.called import layers_of
+from onefit.networks.functional import Nest, graph_of
+from onefit.networks.graph import Graph, Node, as_graph
+from onefit.networks.network import Network as Model
 from onefit.types import Function, Params, Shape, Shapes, Tree, is_shape
 
-__all__ = ["PASSING", "SHAPING", "Call", "Network", "activation_of"]
+__all__ = ["PASSING", "SHAPING", "Call", "Network", "activation_of", "laid_open"]
 
 SHAPING = frozenset({"shape", "dropout"})
 """Layers that leave the values as they are, but for their order and what is dropped."""
@@ -43,6 +46,28 @@ def _name_of(fn: Function) -> str:
     plain = getattr(fn, "func", fn)  # what a functools.partial binds
     name = getattr(plain, "__name__", "?")
     return name if getattr(activations, name, None) is plain else "?"
+
+
+def laid_open(model: Model) -> Graph:
+    """The calls that a model is made of; of one written as a `call`, those it makes.
+
+    The `call` is run once on symbols, as layers are when a Model of inputs and outputs
+    is made. One that computes otherwise, or has no weights yet, stays a single layer.
+    """
+    whole = as_graph(model.graph, "check")
+    sight, body = model._sight, model.as_layer
+    if sight is None or isinstance(body, Graph) or not model.built:
+        return whole
+    known = [(layer, layer._calls) for layer in layers_of(body)]
+    try:
+        inputs = sight.entrances()
+        ends = Nest(inputs, "inputs"), Nest(model.call(inputs), "outputs")
+        return graph_of(ends[0].tensors, ends[1].tensors, str(model.name))
+    except Exception:  # whatever a user's own code says to symbols
+        return whole
+    finally:
+        for layer, calls in known:
+            object.__setattr__(layer, "_calls", calls)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

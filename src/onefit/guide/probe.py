@@ -20,6 +20,7 @@ from onefit.layers.base import Layer
 from onefit.layers.tapping import Tap
 from onefit.networks.architecture import Architecture
 from onefit.networks.graph import Graph
+from onefit.programs import Program
 from onefit.training.task import Task, Train
 from onefit.types import Array, Tree
 
@@ -167,7 +168,7 @@ def _named(graph: Architecture, params: Tree) -> list[tuple[str, str, tuple[int,
     return found
 
 
-@jax.jit
+@Program
 def _measure(
     task: Task, params: Tree, train: Train, batch: Batch, seed: Array
 ) -> tuple[Tree, ...]:

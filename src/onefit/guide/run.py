@@ -107,17 +107,19 @@ class Run:
     @property
     def rates(self) -> str:
         """The optimizer and its learning rate, as it is written."""
-        optimizer = self.optimizer
-        rate = optimizer.learning_rate
-        text = f"{rate:g}" if optimizer.constant_rate else "a schedule"
-        return f"{type(optimizer).__name__}(learning_rate={text})"
+        rate = self._rate(1, "a schedule")
+        return f"{type(self.optimizer).__name__}(learning_rate={rate})"
 
     def rate_times(self, factor: float) -> str:
         """The optimizer with this many times its learning rate, as it is written."""
+        return f"{type(self.optimizer).__name__}({self._rate(factor, '...')})"
+
+    def _rate(self, factor: float, otherwise: str) -> str:
+        """So many times the learning rate, where it is one number."""
         optimizer = self.optimizer
-        rate = optimizer.learning_rate
-        text = f"{float(rate) * factor:g}" if optimizer.constant_rate else "..."
-        return f"{type(optimizer).__name__}({text})"
+        rate = getattr(optimizer, "learning_rate", None)
+        known = rate is not None and optimizer.constant_rate
+        return f"{float(rate) * factor:g}" if known else otherwise
 
     # Measured steps -----------------------------------------------------------------
 

@@ -433,8 +433,8 @@ def _images(
     top, layers = float(x.max()), []
     if reshape:
         layers.append(f"Reshape({shape})")
+    most = 255 if top > 16 else round(max(1.0, top))
     if top > 2:
-        most = 255 if top > 16 else round(top)
         layers.append(f"Rescaling(1 / {most})")
     filters, size = 16 if n < 5_000 else 32, min(shape[0], shape[1])
     while size >= 6 and filters <= 64:

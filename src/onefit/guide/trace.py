@@ -365,7 +365,7 @@ def trace(
                 batch,
                 np.uint32(seed),
                 inside.iterations,
-                training,
+                training=training,
             )
         )
     calls = calls_of(task, found, params, view, len(model.input_names) == 1)

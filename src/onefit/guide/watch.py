@@ -8,7 +8,7 @@ that is less than 3 % of what it has taken. Nothing of it changes the fit's numb
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -19,14 +19,15 @@ from onefit.guide.check import cheap
 from onefit.guide.diagnose import by_curves, by_probes, root_causes
 from onefit.guide.evidence import Evidence, Snapshot
 from onefit.guide.finding import Finding, TrainingWarning
+from onefit.guide.program import Program
+from onefit.guide.remedies import cured
 from onefit.guide.replay import locate
 from onefit.guide.run import Run
 from onefit.training.callback import Callback
-from onefit.training.history import Logs
 from onefit.training.job import Job
 from onefit.training.state import State
 
-__all__ = ["Watch", "watch"]
+__all__ = ["Watch", "warn_once", "watch"]
 
 TENTH = 10
 SHORT = 2e9
@@ -44,32 +45,49 @@ COPYING = 0.01
 """The share of a fit's time that copies of its weights, for a NaN to be found, take."""
 
 
-def watch(job: Job, check: bool) -> None:
+def watch(job: Job, check: bool, program: Program | None = None) -> None:
     """Lets the guide look at a fit; its errors are warnings, once each.
 
     Args:
         job: The fit, about to begin.
         check: Whether the design and the data are checked, too, before it.
+        program: The model, the rows and the arguments of fit, for remedies.
     """
-    watcher = Watch(job)
+    watcher = Watch(job, program)
     if check:
-        watcher.tell(cheap(job), "model.check(x, y)")
+        watcher.tell(cheap(job, program), "model.check(x, y)")
     job.callbacks = [*job.callbacks, watcher]
+
+
+def warn_once(jobs: Iterable[Job], more: str, beside: Container[str] = ()) -> None:
+    """Warns of the errors in the design and the data of fits, each once.
+
+    Args:
+        jobs: The fits, about to begin.
+        more: What tells all.
+        beside: The codes of findings that are not looked for.
+    """
+    known = set[str]()
+    for job in jobs:
+        watcher = Watch(job)
+        watcher.warned = known
+        found = _harmless(cheap, job)
+        watcher.tell([f for f in found if f.code not in beside], more)
 
 
 class Watch(Callback):
     """Looks at a fit's logs, and at its weights when they give cause."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, program: Program | None = None) -> None:
         super().__init__()
-        self.job, self.warned = job, set[str]()
+        self.job, self.program, self.warned = job, program, set[str]()
         self.begin = self.copied = 0.0
         self.tenth: int | None = None
 
     def set_state(self, state: State) -> None:
         """Takes the weights before the fit: arrays that no program consumes."""
         self.state = state
-        self.evidence = Evidence(self.job, state.params, state.train)
+        self.evidence = Evidence(self.job, state.params, state.train, self.program)
         self.model.history.evidence = self.evidence
         self.last = self.evidence.start
         job = self.job
@@ -80,7 +98,7 @@ class Watch(Callback):
             job.pauses = (*job.pauses, self.tenth)
         self.begin = time.perf_counter()
 
-    def on_stretch_end(self, epochs: range, logs: Logs) -> None:
+    def on_stretch_end(self, epochs: range, logs: Sequence[dict[str, float]]) -> None:
         """A look at a tenth, and a copy of the weights for a NaN to come."""
         self.tell(_harmless(self._look, epochs, logs))
 
@@ -90,8 +108,8 @@ class Watch(Callback):
         if self.model.history.epoch:
             self.tell(_harmless(self._look_back))
 
-    def _look(self, epochs: range, logs: Logs) -> list[Finding]:
-        if not np.isfinite(float(logs.table[-1, 0])):
+    def _look(self, epochs: range, logs: Sequence[dict[str, float]]) -> list[Finding]:
+        if not np.isfinite(next(iter(logs[-1].values()))):
             return []
         now = time.perf_counter() - self.begin
         if now > SOON and self.copied < COPYING * now and not self._consumed():
@@ -121,7 +139,7 @@ class Watch(Callback):
 
     def tell(self, found: list[Finding], more: str = "history.diagnose()") -> None:
         """Warns of errors, once each."""
-        for finding in root_causes(found):
+        for finding in cured(root_causes(found), self.program):
             if finding.severity == "error" and finding.code not in self.warned:
                 self.warned.add(finding.code)
                 warning = TrainingWarning(f"{finding}\n  {more} tells all.")

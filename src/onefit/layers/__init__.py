@@ -39,11 +39,13 @@ from onefit.layers.dense import *
 from onefit.layers.dropout import *
 from onefit.layers.einsum_dense import *
 from onefit.layers.embedding import *
+from onefit.layers.equalizing import *
 from onefit.layers.images import CenterCrop, Resizing
 from onefit.layers.merging import *
 from onefit.layers.mixing import *
 from onefit.layers.normalization import *
 from onefit.layers.operation import *
+from onefit.layers.policies import *
 from onefit.layers.pooling import *
 from onefit.layers.preprocessing import *
 from onefit.layers.recurrent import *
@@ -52,7 +54,9 @@ from onefit.layers.shapes import InputSpec
 from onefit.layers.sharpening import *
 from onefit.layers.spatial import *
 from onefit.layers.spectral import *
+from onefit.layers.warping import RandomElasticTransform, RandomPerspective
 from onefit.layers.wrappers import *
+from onefit.spellings import absent as _absent
 
 if _TYPE_CHECKING:
     from onefit.layers.audio import *
@@ -60,15 +64,26 @@ if _TYPE_CHECKING:
     from onefit.layers.host.hashing import *
     from onefit.layers.host.lookup import *
     from onefit.layers.host.text_vectorization import *
+    from onefit.layers.tabular import *
 
-# Few programs have text, categories or sounds: these are imported when one asks.
+# Few programs have text, categories, sounds or tables: these are imported when one
+# asks.
 _HOMES = {
     "CategoryEncoding": "host.categories",
+    "CategoryOneHot": "tabular",
+    "CategoryVectors": "tabular",
     "Discretization": "host.categories",
+    "EnsembleDense": "tabular",
+    "FadingDropout": "tabular",
+    "FeatureScale": "tabular",
     "HashedCrossing": "host.hashing",
     "Hashing": "host.hashing",
     "IntegerLookup": "host.lookup",
     "MelSpectrogram": "audio",
+    "NTPDense": "tabular",
+    "ParametricActivation": "tabular",
+    "PeriodicEmbedding": "tabular",
+    "RobustScaling": "tabular",
     "STFTSpectrogram": "audio",
     "StringLookup": "host.lookup",
     "TextVectorization": "host.text_vectorization",
@@ -79,7 +94,7 @@ __all__ = sorted([*_public(globals()), *_HOMES])
 
 def __getattr__(name: str) -> _Any:
     if name not in _HOMES:
-        raise AttributeError(f"module 'onefit.layers' has no attribute {name!r}")
+        raise _absent("onefit.layers", name)
     home = _importlib.import_module(f"onefit.layers.{_HOMES[name]}")
     return getattr(home, name)
 

@@ -102,14 +102,18 @@ def shapes_of(
 
 def by_numbers(function: Callable[[Tree], Tree], x: Tree) -> Tree:
     """As `jax.eval_shape`, but of numbers where `run_eagerly` asks for them."""
-    if jax.config.jax_disable_jit:
+    if jax.config.values["jax_disable_jit"]:
         return function(jax.tree.map(lambda a: jnp.ones(a.shape, a.dtype), x))
     return jax.eval_shape(function, x)
 
 
 def _number_type(kind: Any) -> jnp.dtype:
-    """The type of an input in the program: floats in the library's."""
-    if kind is None or jnp.issubdtype(kind, jnp.inexact):
+    """The type of an input in the program: floats in the library's.
+
+    So is text, which a program has not: the layer that looks at it says so.
+    """
+    text = kind == "string" or np.dtype(kind).kind in "OSU"
+    if kind is None or text or jnp.issubdtype(kind, jnp.inexact):
         return jnp.dtype(config.floatx())
     return jnp.dtype(jax.dtypes.canonicalize_dtype(kind))
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from onefit import config, initializers, regularizers
 from onefit.constraints import get as get_constraint
+from onefit.description import attribute
 from onefit.errors import invalid
 from onefit.initializers import Initializer
 from onefit.layers.base import Layer, Weights, where
@@ -63,11 +64,11 @@ class Assembled(Layer, abstract=True):
     member: its weights are shared.
     """
 
-    _shape: ClassVar[Shapes | None] = None  # of the inputs it was built for
-    _depth: ClassVar[int] = 0  # of calls into the class of the library, its base
-    _rng: ClassVar[Generator | None] = None
-    _added: ClassVar[tuple[Variable, ...]] = ()
-    _frozen: ClassVar[tuple[Variable, ...]] = ()  # by trainable = False
+    _shape: Shapes | None = attribute(None)  # of the inputs it was built for
+    _depth: int = attribute(0)  # of calls into the class of the library, its base
+    _rng: Generator | None = attribute(None)
+    _added: tuple[Variable, ...] = attribute(())
+    _frozen: tuple[Variable, ...] = attribute(())  # by trainable = False
     _bare: ClassVar[bool] = True  # whether no class of the library is its base
     _internal: ClassVar[frozenset[str]] = Layer._unseen | {
         *("_shape", "_depth", "_rng", "_added", "_frozen")
@@ -121,22 +122,22 @@ class Assembled(Layer, abstract=True):
             A Variable: `self.w = self.add_weight(...)`.
         """
         del autocast, aggregation, overwrite_with_gradient
+        given: Any = shape
         if isinstance(shape, str):  # as Keras 2 has it: the name first
-            shape, name, initializer = initializer or (), shape, None
-        shape = () if shape is None else shape
-        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+            given, name, initializer = initializer, shape, None
+        sizes = (given,) if isinstance(given, int) else tuple(given or ())
         dtype = dtype or self.dtype
         whole = not jnp.issubdtype(jnp.dtype(dtype), jnp.inexact)
         rule = initializers.get(initializer or ("zeros" if whole else "glorot_uniform"))
-        if any(size is None for size in shape):
+        if any(size is None for size in sizes):
             raise invalid(
                 f"{where(self)}.add_weight",
-                f"shape={shape}",
+                f"shape={sizes}",
                 "sizes that are all known",
                 "take the size of the last axis: input_shape[-1]",
             )
         with making():
-            value = _drawn(rule, self._rng, shape, dtype)
+            value = _drawn(rule, self._rng, sizes, dtype)
             variable = Variable(value, dtype=dtype, trainable=trainable, name=name)
         variable.initializer = rule
         variable.regularizer = regularizers.get(regularizer)
@@ -154,6 +155,10 @@ class Assembled(Layer, abstract=True):
         """The layer's own variables with their names, the trainable ones first."""
         found = variables_in(self._added, self._contents())
         return named_once(sorted(found, key=lambda pair: not pair[1].trainable))
+
+    def own_variables(self) -> list[Variable]:
+        base = [] if self._weights is None else list(super().by_name().values())
+        return [*base, *(variable for _, variable in self._own_variables())]
 
     def _inner(self) -> list[tuple[str, Layer]]:
         """The layers in its attributes, with the names that lead to them."""
@@ -297,7 +302,7 @@ class Assembled(Layer, abstract=True):
         return zip(members, rng.spawn(len(members)), strict=True)
 
     def penalty(self, params: Params) -> Scalar:
-        total: Scalar = 0.0
+        total: Any = 0.0  # a number, or an array of a program
         for member in self._settled():
             holder, own = member.holder, member.own(params)
             if holder is self:
@@ -336,7 +341,7 @@ class Assembled(Layer, abstract=True):
     def weightless(self) -> bool:
         return False
 
-    def by_name(self) -> dict[str, Variable]:  # type: ignore[override]
+    def by_name(self) -> dict[str, Variable]:
         named: dict[str, Variable] = {}
         for path, holder, name in self._settled():
             if isinstance(holder, Variable):

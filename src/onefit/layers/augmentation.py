@@ -7,15 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from onefit.checks import one_of, whole
+from onefit.checks import one_of
 from onefit.description import Description, number, off, setting
-from onefit.errors import invalid, mistyped, unknown
-from onefit.layers.base import where
+from onefit.errors import invalid, mistyped
 from onefit.layers.dropout import Noise
-from onefit.layers.images import channels_last, image_axes, resized, window
+from onefit.layers.images import Pictures, Sized
 from onefit.layers.reshaping import data_format
 from onefit.layers.settings import seed
-from onefit.types import Array, ArrayLike, Key, Params, Shape, State
+from onefit.types import Array, Key, Params, State, Tree
 
 __all__ = [
     "RandomBrightness",
@@ -30,10 +29,6 @@ __all__ = [
 
 
 T = TypeVar("T")
-
-PARTS = {"images", "labels", "segmentation_masks", "bounding_boxes"}
-"""What a dict of images may hold, as in Keras."""
-
 
 # Settings -----------------------------------------------------------------------------
 
@@ -82,12 +77,6 @@ def range_of(value: Any) -> tuple[float, float]:
     return tuple(sorted(value))
 
 
-def bounds(factor: ArrayLike, x: Array) -> tuple[Array, Array]:
-    """The lowest and the highest draw."""
-    factor = jnp.asarray(factor, x.dtype)
-    return (factor[0], factor[1]) if factor.ndim else (-abs(factor), abs(factor))
-
-
 def uniform(key: Key, low: Array, high: Array, x: Array) -> Array:
     """One draw an image, (batch,)."""
     return low + (high - low) * jax.random.uniform(key, x.shape[:1], x.dtype)
@@ -126,21 +115,24 @@ def _taps(
     return inside
 
 
-class Augmentation(Noise, abstract=True):
-    """What all share: on while training, one draw an image, channels first or last."""
+class Augmentation(Pictures, Noise, abstract=True):
+    """What all share: on while training, one draw an image.
+
+    A call outside a model draws too, unless it says training=False, as in Keras.
+    """
 
     role = "other"
+    trains_alone = True
     factors: ClassVar[tuple[str, ...]] = ()
     """The settings that say how much; without effect where all are zero."""
+    within: ClassVar[tuple[str, ...]] = ()
+    """More settings that the limits hold for; zero has an effect."""
     limits: ClassVar[tuple[float, float]] = (-1.0, 1.0)
-    moves: ClassVar[bool] = True
-    """Whether pixels change their places, and with them masks and boxes."""
-    data_format = "channels_last"  # not annotated: a setting of the subclasses
 
     def __post_init__(self) -> None:
         super().__post_init__()
         low, high = self.limits
-        for name in self.factors:
+        for name in (*self.factors, *self.within):
             value = getattr(self, name)
             if value is None or isinstance(value, jax.Array):
                 continue
@@ -152,61 +144,32 @@ class Augmentation(Noise, abstract=True):
                     f"write {name}=0.2 for a fifth",
                 )
 
-    def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
-        """What `change` does to each image; x is (batch, height, width, channels)."""
-        raise NotImplementedError(f"{type(self).__name__} has no draw method")
-
-    def change(self, x: Array, *drawn: Any) -> Array:
-        """The images after what was drawn; no randomness here."""
-        raise NotImplementedError(f"{type(self).__name__} has no change method")
-
     @property
     def strength(self) -> float:
         still = self.factors and all(off(getattr(self, name)) for name in self.factors)
         return 0.0 if still else 1.0
 
     def noisy(self, x: Any, key: Key) -> Any:
-        if not isinstance(x, dict):
-            return channels_last(self, x, lambda x: self.change(x, *self.draw(key, x)))
-        images = x["images"]
-        first = self.data_format == "channels_first"
-        drawn = self.draw(key, jnp.moveaxis(images, 1, -1) if first else images)
-        made = x | {"images": channels_last(self, images, self.change, *drawn)}
-        if "labels" in x:
-            made["labels"] = self.change_labels(x["labels"], *drawn)
-        if (name := "segmentation_masks") in x:
-            made[name] = channels_last(self, x[name], self.change_masks, *drawn)
-        return made
+        return self.together(x, key)
 
-    def change_labels(self, labels: Array, *drawn: Any) -> Array:
-        """The labels of the changed images."""
-        return labels
+    def bounds(self, name: str, x: Array) -> tuple[Array, Array]:
+        """The lowest and highest draw; one number is both ways, if that may be."""
+        factor = jnp.asarray(getattr(self, name), x.dtype)
+        if factor.ndim:
+            return factor[0], factor[1]
+        return jnp.maximum(-abs(factor), self.limits[0]), abs(factor)
 
-    def change_masks(self, masks: Array, *drawn: Any) -> Array:
-        """The masks of the changed images, (batch, height, width, ...)."""
-        return self.change(masks, *drawn) if self.moves else masks
-
-    def output_shape(self, input_shape: Any) -> Any:
-        if not isinstance(input_shape, dict):
-            image_axes(self, input_shape)
-            return input_shape
-        for name in {"images", *input_shape} - PARTS:
-            raise unknown(f"part of the input of {where(self)}", name, PARTS)
-        if "images" not in input_shape:
-            raise self.misfit(
-                f"a dict of {', '.join(input_shape)}", "a dict with 'images'"
-            )
-        if self.moves and "bounding_boxes" in input_shape:
-            raise self.misfit(
-                "'bounding_boxes'",
-                "images, labels and segmentation_masks: boxes are not moved along",
-                "leave this layer out where there are boxes",
-            )
-        image_axes(self, input_shape["images"])
-        return input_shape
+    def drawn_factor(self, key: Key, name: str, x: Array) -> Array:
+        """One draw an image."""
+        return uniform(key, *self.bounds(name, x), x)
 
 
-class _Moved(Augmentation, abstract=True):
+def middle(size: tuple[int, int]) -> np.ndarray:
+    """The middle of the pixels of an image of this height and width: x and y."""
+    return (np.asarray(size[::-1], "float32") - 1.0) / 2.0
+
+
+class Moved(Augmentation, abstract=True):
     """What layers share that take each pixel from another place of its image."""
 
     fill_mode: str = setting(default="reflect", check=one_of(*FILL_MODES))
@@ -260,6 +223,13 @@ class _Moved(Augmentation, abstract=True):
         return y + jnp.asarray(self.fill_value, y.dtype) * (1.0 - share[..., None])
 
 
+def drawn_share(layer: Augmentation, key: Key, x: Array) -> Array:
+    """Whether each image is changed, by a probability that is itself drawn."""
+    first, second = jax.random.split(key)
+    share = layer.drawn_factor(first, "factor", x)
+    return jax.random.uniform(second, x.shape[:1], x.dtype) < share
+
+
 class _Factor(Description):
     factor: Any = number(convert=factor_of)
 
@@ -281,14 +251,26 @@ class RandomFlip(Augmentation):
         seed: A stream of its own, as in `Dropout`.
         data_format: "channels_last", or "channels_first" for (batch, channels, height,
             width).
+        bounding_box_format: What the four numbers of a box mean: "xyxy" (left, top,
+            right, bottom), "yxyx", "xywh", "center_xywh", "center_yxhw" in pixels, or
+            "rel_xyxy", "rel_yxyx", "rel_xywh", "rel_center_xywh" as shares of the
+            image's size.
 
-    Input and output: images, (batch, height, width, channels), the same shape.
+    Input and output: images, (batch, height, width, channels), the same shape, or one
+    image, (height, width, channels). Also a dict of "images" with any of "labels";
+    "segmentation_masks", (batch, height, width, channels); and "bounding_boxes", a dict
+    of "boxes", (batch, n, 4), and "labels", (batch, n), -1 for no box. Masks and boxes
+    go along: a box becomes the box around its corners, as far as it lies in the image,
+    with the label -1 where nothing does.
+
+    A call outside a model draws, too, unless it says training=False.
 
     Raises:
-        ValueError: An unknown mode, or an input that is no batch of images.
+        ValueError: An unknown name, boxes without their format, or an input that is no
+            batch of images.
 
     Differs from Keras: "horizontal_and_vertical" draws twice; Keras draws once, and so
-    only ever turns an image by 180°. One image without a batch is refused.
+    only ever turns an image by 180°.
 
     Example:
         >>> x = np.array([[[[1.0], [2.0]]]])
@@ -299,6 +281,8 @@ class RandomFlip(Augmentation):
 
     Source: Krizhevsky et al. 2012, section 4.1; Keras, `keras.layers.RandomFlip`.
     """
+
+    learns_by_row = False  # the odds of the batch are drawn at once, axis by axis
 
     mode: str = setting(
         default="horizontal_and_vertical",
@@ -320,8 +304,15 @@ class RandomFlip(Augmentation):
                 x = jnp.where(flipped[:, None, None, None], jnp.flip(x, axis), x)
         return x
 
+    def move(self, points: Array, size: tuple[int, int], *drawn: Any) -> Array:
+        flipped = [jnp.zeros((), bool) if d is None else d[:, None] for d in drawn]
+        flipped = jnp.stack(jnp.broadcast_arrays(*flipped), -1)
+        return jnp.where(
+            flipped, jnp.asarray(size[::-1], points.dtype) - points, points
+        )
 
-class RandomRotation(_Moved, _Factor):
+
+class RandomRotation(Moved, _Factor):
     """Turns each image about its middle by a random angle.
 
     The pixel at (i, j) from the middle comes from (j · sin θ + i · cos θ, j · cos θ −
@@ -345,8 +336,6 @@ class RandomRotation(_Moved, _Factor):
         ValueError: A factor out of range, an unknown name, or an input that is no batch
             of images.
 
-    Differs from Keras: one image without a batch is refused.
-
     Example:
         >>> layer = RandomRotation((0.25, 0.25))
         >>> x = np.array([[[[1.0], [2.0]], [[3.0], [4.0]]]])
@@ -360,7 +349,7 @@ class RandomRotation(_Moved, _Factor):
     factors = ("factor",)
 
     def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
-        return (2.0 * np.pi * uniform(key, *bounds(self.factor, x), x),)
+        return (2.0 * np.pi * self.drawn_factor(key, "factor", x),)
 
     def change(self, x: Array, *drawn: Any) -> Array:
         (angle,) = drawn
@@ -374,8 +363,14 @@ class RandomRotation(_Moved, _Factor):
         columns = cos * j - sin * i[:, None] + middle[1]
         return self.look_up(x, rows, columns)
 
+    def move(self, points: Array, size: tuple[int, int], *drawn: Any) -> Array:
+        cos, sin = (f(drawn[0])[:, None] for f in (jnp.cos, jnp.sin))
+        x, y = jnp.moveaxis(points - middle(size), -1, 0)
+        turned = jnp.stack([cos * x + sin * y, cos * y - sin * x], -1)
+        return turned + middle(size)
 
-class RandomZoom(_Moved, _Factors):
+
+class RandomZoom(Moved, _Factors):
     """Zooms each image about its middle by a random factor.
 
     The pixel at (i, j) from the middle comes from (z · i, z' · j), z = 1 + f,
@@ -393,8 +388,6 @@ class RandomZoom(_Moved, _Factors):
         ValueError: A factor out of range, an unknown name, or an input that is no batch
             of images.
 
-    Differs from Keras: one image without a batch is refused.
-
     Example:
         >>> layer = RandomZoom((1.0, 1.0), fill_mode="constant")
         >>> layer(np.ones((1, 4, 4, 1)), training=True)[0, :, :, 0].tolist()[1]
@@ -410,10 +403,10 @@ class RandomZoom(_Moved, _Factors):
 
     def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
         keys = jax.random.split(key)
-        high = 1.0 + uniform(keys[0], *bounds(self.height_factor, x), x)
+        high = 1.0 + self.drawn_factor(keys[0], "height_factor", x)
         if self.width_factor is None:
             return high, high
-        return high, 1.0 + uniform(keys[1], *bounds(self.width_factor, x), x)
+        return high, 1.0 + self.drawn_factor(keys[1], "width_factor", x)
 
     def change(self, x: Array, *drawn: Any) -> Array:
         return self.stretch(
@@ -425,8 +418,12 @@ class RandomZoom(_Moved, _Factors):
             ),
         )
 
+    def move(self, points: Array, size: tuple[int, int], *drawn: Any) -> Array:
+        zoom = jnp.stack(drawn[::-1], -1)[:, None]
+        return (points - middle(size)) / zoom + middle(size)
 
-class RandomTranslation(_Moved, _Factors):
+
+class RandomTranslation(Moved, _Factors):
     """Shifts each image by a random share of its size.
 
     The pixel (i, j) comes from (i − f · height, j − f' · width), f ~ U(low, high): a
@@ -444,8 +441,6 @@ class RandomTranslation(_Moved, _Factors):
         ValueError: A factor out of range, an unknown name, or an input that is no batch
             of images.
 
-    Differs from Keras: one image without a batch is refused.
-
     Example:
         >>> layer = RandomTranslation(0.0, (0.5, 0.5), fill_mode="constant")
         >>> layer(np.ones((1, 1, 4, 1)), training=True).ravel().tolist()
@@ -457,9 +452,8 @@ class RandomTranslation(_Moved, _Factors):
     factors = ("height_factor", "width_factor")
 
     def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
-        factors = self.height_factor, self.width_factor
-        draws = zip(jax.random.split(key), factors, x.shape[1:3], strict=True)
-        return tuple(size * uniform(k, *bounds(f, x), x) for k, f, size in draws)
+        draws = zip(jax.random.split(key), self.factors, x.shape[1:3], strict=True)
+        return tuple(size * self.drawn_factor(k, name, x) for k, name, size in draws)
 
     def change(self, x: Array, *drawn: Any) -> Array:
         return self.stretch(
@@ -470,15 +464,18 @@ class RandomTranslation(_Moved, _Factors):
             ),
         )
 
+    def move(self, points: Array, size: tuple[int, int], *drawn: Any) -> Array:
+        return points + jnp.stack(drawn[::-1], -1)[:, None]
 
-class RandomShear(_Moved):
+
+class RandomShear(Moved):
     """Shears each image by a random amount along each axis.
 
     The pixel (i, j) comes from (i + f' · j, j + f · i), f = ± U(low, high), where both
     have one sign: a positive f moves rows to the left, the lower the more.
 
     Args:
-        x_factor: The highest f either way, from 0 to 1; or the lowest and the highest.
+        x_factor: The highest f, from 0 to 1; or the lowest and the highest.
         y_factor: The same for f'.
         interpolation, fill_mode, fill_value, data_format, seed: As in
             `RandomRotation`.
@@ -488,8 +485,6 @@ class RandomShear(_Moved):
     Raises:
         ValueError: A factor out of range, an unknown name, or an input that is no batch
             of images.
-
-    Differs from Keras: one image without a batch is refused.
 
     Example:
         >>> x = np.array([[[[1.0], [2.0]], [[3.0], [4.0]]]])
@@ -511,9 +506,8 @@ class RandomShear(_Moved):
     def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
         keys = jax.random.split(key, 3)
         sign = jnp.where(jax.random.bernoulli(keys[0], 0.5, x.shape[:1]), 1.0, -1.0)
-        factors = self.x_factor, self.y_factor
-        draws = zip(keys[1:], factors, strict=True)
-        return tuple(sign * uniform(k, *bounds(f, x), x) for k, f in draws)
+        draws = zip(keys[1:], self.factors, strict=True)
+        return tuple(sign * self.drawn_factor(k, name, x) for k, name in draws)
 
     def change(self, x: Array, *drawn: Any) -> Array:
         across, down = (factor[:, None, None] for factor in drawn)
@@ -522,8 +516,14 @@ class RandomShear(_Moved):
         columns = j + across * i[:, None]
         return self.look_up(x, rows, columns)
 
+    def move(self, points: Array, size: tuple[int, int], *drawn: Any) -> Array:
+        across, down = (factor[:, None] for factor in drawn)
+        x, y = jnp.moveaxis(points, -1, 0)
+        both = jnp.stack([x - across * y, y - down * x], -1)
+        return both / (1.0 - across * down)[..., None]
 
-class RandomCrop(Augmentation):
+
+class RandomCrop(Augmentation, Sized):
     """Cuts a part out of the images, at a random place while training.
 
     All images of a batch are cut at one place: a_{ij} = x_{i+t, j+l}, t and l uniform.
@@ -543,7 +543,7 @@ class RandomCrop(Augmentation):
 
     Differs from Keras: it does what Keras' documentation says when not training, where
     Keras' code leaves the images as they are, and with images smaller than the part,
-    where it cuts off too much. One image without a batch is refused.
+    where it cuts off too much.
 
     Example:
         >>> x = np.arange(9.0).reshape(1, 3, 3, 1)
@@ -553,39 +553,37 @@ class RandomCrop(Augmentation):
     Source: Krizhevsky et al. 2012, section 4.1; Keras, `keras.layers.RandomCrop`.
     """
 
-    height: int = setting(check=whole(1))
-    width: int = setting(check=whole(1))
     seed: int | None = seed()
     data_format: str = setting(default=None, convert=data_format)
 
     def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
-        rows, columns = (x.shape[axis] for axis in image_axes(self, x.shape))
-        large = rows >= self.height and columns >= self.width
-        key = self.stream(training and large, key)
+        self, params: Params, state: State, x: Tree, *, training=False, key=None
+    ) -> tuple[Tree, State]:
+        return self.together(x, self.stream(training, key)), state
 
-        def sized(x: Array) -> Array:
-            if key is None:
-                part = window(x, self.height, self.width)
-                return resized(part, self.height, self.width)
-            return self.change(x, *self.draw(key, x))
-
-        return channels_last(self, x, sized), state
-
-    def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
+    def draw(self, key: Key | None, x: Array) -> tuple[Any, ...]:
         most = x.shape[1] - self.height, x.shape[2] - self.width
+        if key is None or min(most) < 0:
+            return ()
         return tuple(jax.random.randint(key, (2,), 0, jnp.asarray(most) + 1))
 
     def change(self, x: Array, *drawn: Any) -> Array:
-        sizes = (x.shape[0], self.height, self.width, x.shape[3])
-        return jax.lax.dynamic_slice(x, (0, *drawn, 0), sizes)
+        return self._cut(x, "bilinear", drawn)
 
-    def output_shape(self, input_shape: Shape) -> Shape:
-        new = dict(
-            zip(image_axes(self, input_shape), (self.height, self.width), strict=True)
-        )
-        return tuple(new.get(axis, size) for axis, size in enumerate(input_shape))
+    def change_masks(self, masks: Array, *drawn: Any) -> Array:
+        return self._cut(masks, "nearest", drawn)
+
+    def _cut(self, x: Array, interpolation: str, corner: tuple[Array, ...]) -> Array:
+        if not corner:
+            return self.from_middle(x, interpolation)
+        sizes = (x.shape[0], self.height, self.width, x.shape[3])
+        return jax.lax.dynamic_slice(x, (0, *corner, 0), sizes)
+
+    def move(self, points: Array, size: tuple[int, int], *drawn: Any) -> Array:
+        if not drawn:
+            return self.moved_from_middle(points, size)
+        row, column = drawn
+        return self.placed(points, (row, column), (self.height, self.width))
 
 
 # Lighter, darker ----------------------------------------------------------------------
@@ -612,8 +610,7 @@ class RandomContrast(Augmentation):
         ValueError: A factor out of range, or an input that is no batch of images.
 
     Differs from Keras: one number is both ways, as Keras' documentation says, while its
-    code only raises the contrast; two numbers are not put in order. One image without a
-    batch is refused.
+    code only raises the contrast; two numbers are not put in order.
 
     Example:
         >>> layer = RandomContrast((0.5, 0.0))  # keeps the mean
@@ -663,8 +660,6 @@ class RandomBrightness(Augmentation):
         TypeError: A value_range that is not two numbers.
         ValueError: A factor out of range, or an input that is no batch of images.
 
-    Differs from Keras: one image without a batch is refused.
-
     Example:
         >>> layer = RandomBrightness((0.1, 0.1), value_range=(0, 1))
         >>> y = layer(np.array([[[[0.0], [0.95]]]]), training=True)
@@ -684,7 +679,7 @@ class RandomBrightness(Augmentation):
 
     def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
         low, high = self.value_range
-        return ((high - low) * uniform(key, *bounds(self.factor, x), x),)
+        return ((high - low) * self.drawn_factor(key, "factor", x),)
 
     def change(self, x: Array, *drawn: Any) -> Array:
         (light,) = drawn

@@ -1,9 +1,8 @@
 """What every layer is: a description with pure functions, and a thin face over them."""
 
-import functools
 import inspect
 import math
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +16,7 @@ from onefit.layers.arguments import shapes_of
 from onefit.layers.face import HALVES, Face, Weights, as_shape, dtype_name
 from onefit.layers.passing import current
 from onefit.layers.symbolic import Call, Tensor, is_symbolic, way_to
+from onefit.programs import Program
 from onefit.registry import Registry, computes_like, snake_case
 from onefit.slots import is_held, put
 from onefit.types import (
@@ -82,7 +82,7 @@ class Outcome(NamedTuple):
     mask: Any = None
 
 
-@functools.partial(jax.jit, static_argnames=("training", "options"))
+@Program
 def _apply(
     layer: "Layer",
     params: Params,
@@ -90,6 +90,7 @@ def _apply(
     x: Tree,
     mask: Mask,
     seed: Scalar,
+    *,
     training: bool,
     options: tuple[tuple[str, Any], ...],
 ):
@@ -151,13 +152,15 @@ class Layer(Face, Description):
             "_count",
         )
     }
-    random: ClassVar[bool] = False
+    random = False  # not annotated, as others here: settings or properties of some
     """Whether `apply` draws random numbers from its key while training."""
     on_host = False
     """Whether it works on texts and categories, before the program."""
+    trains_alone = False
+    """Whether a call outside a model, that does not say, is one of training."""
     always_random = False
     """Whether it draws some also when it does not train."""
-    integers: ClassVar[bool] = False
+    integers = False
     """Whether whole-number inputs stay whole (token ids) instead of becoming floats."""
     takes_text: ClassVar[bool] = False
     """Whether its input may be text."""
@@ -165,13 +168,15 @@ class Layer(Face, Description):
     """Whether the output's steps are the input's, so that its mask holds for them."""
     role: ClassVar[Role] = "other"
     """What the layer is in a network; a subclass is what its base is."""
-    equation: ClassVar[str | None] = None
+    equation = None
     """What it computes, where the first line of its docstring is no formula."""
-    by_row: ClassVar[bool] = True
+    by_row = True
     """Whether the output of a row cannot depend on the rows beside it.
 
     A class from outside the library that computes something of its own says so itself.
     """
+    learns_by_row: ClassVar[bool] = True
+    """Whether that holds while it trains, too, and what it draws for a row also."""
     stateful = False  # not annotated, so that a layer can make it a setting
     """Whether a call goes on from the last one's state, also when not training."""
     call_options: ClassVar[frozenset[str]] = frozenset()
@@ -232,21 +237,26 @@ class Layer(Face, Description):
         params, state = ({n: self.in_type(w) for n, w in p.items()} for p in weights)
         return params, state
 
-    def apply(
-        self,
-        params: Params,
-        state: State,
-        x: Tree,
-        *,
-        training: bool = False,
-        key: Array | None = None,
-        **options: Any,
-    ) -> tuple[Tree, State]:
-        """The forward pass: (output, new state). Pure.
+    if TYPE_CHECKING:  # what a layer takes beside these is its own affair
 
-        By default the output that `compute` gives, and the state as it was.
-        """
-        return self.compute(params, x, **options), state
+        def apply(  # noqa: D102
+            self,
+            params: Params,
+            state: State,
+            x: Tree,
+            *,
+            training: bool = False,
+            key: Key | None = None,
+        ) -> tuple[Tree, State]: ...
+
+    else:
+
+        def apply(self, params, state, x, *, training=False, key=None, **options):
+            """The forward pass: (output, new state). Pure.
+
+            By default the output that `compute` gives, and the state as it was.
+            """
+            return self.compute(params, x, **options), state
 
     def compute(self, params: Params, x: Tree) -> Tree:
         """The output of a layer without state or randomness; takes a mask if it asks.
@@ -396,14 +406,14 @@ class Layer(Face, Description):
     def told_shape(self) -> Shapes:
         """The input's shape, without the batch, if a setting gives it."""
         told = self.batch_input_shape
-        if told:
+        if told is not None:
             return tuple(told)[1:]
         return self.input_shape or (self.input_dim and (self.input_dim,))
 
     @property
-    def told_rows(self) -> int | None:
-        """How many rows a batch has, if a setting gives it."""
-        return self.batch_input_shape[0] if self.batch_input_shape else None
+    def told_batch(self) -> int | None:
+        """The rows of a batch, if a setting gives them."""
+        return self.batch_input_shape and self.batch_input_shape[0]
 
     # The face -----------------------------------------------------------------------
 
@@ -519,7 +529,9 @@ class Layer(Face, Description):
             return self._record(x, mask, options)
         if (run := current()) is not None:
             return run.call(self, x, mask, training, options)
-        x = jax.tree.map(self.as_input, x)
+        one = self.takes_one(x)
+        x = self.as_inputs(as_rows(x) if one else x)
+        training = self.trains_alone if training is None else training
         if not any(isinstance(a, Tracer) for a in jax.tree.leaves(x)):
             self.check_input(x)
         # A stateful layer has a state for each row, so for it the batch is known.
@@ -539,13 +551,13 @@ class Layer(Face, Description):
             x,
             _several(mask),
             seed,
-            bool(training),
-            tuple(options.items()),
+            training=bool(training),
+            options=tuple(options.items()),
         )
         if training or self.stateful:
             (borrowed or self).store(slot.params, state)
         object.__setattr__(self, "_losses", [] if penalty is None else [penalty])
-        return y
+        return first_row(y) if one else y
 
     def _drawn(self) -> Scalar:
         """A seed for a call: the next of the layer's own stream, if it has one."""
@@ -563,6 +575,15 @@ class Layer(Face, Description):
             inputs = (named.pop("inputs"), *inputs)
         x, options = self.gather(*inputs, **named)
         return _several(x), options
+
+    def takes_one(self, x: Tree) -> bool:
+        """Whether this is one row without a batch, as its shape says to the layer."""
+        del x
+        return False
+
+    def as_inputs(self, x: Tree) -> Tree:
+        """All that a call was given, as numbers for the layer."""
+        return jax.tree.map(self.as_input, x)
 
     def as_input(self, x: ArrayLike) -> Array:
         """Numbers for the layer: in the library's float type, or whole ones as such."""
@@ -630,6 +651,16 @@ def _several(x: Tree) -> Tree:
             return np.asarray(x)
         x = tuple(x)
     return tuple(_several(v) for v in x) if isinstance(x, tuple) else x
+
+
+def as_rows(x: Tree) -> Tree:
+    """One row as a batch of one."""
+    return jax.tree.map(lambda a: jnp.expand_dims(a, 0), x)
+
+
+def first_row(y: Tree) -> Tree:
+    """The only row of a batch."""
+    return jax.tree.map(lambda a: a[0], y)
 
 
 def traced_output_shape(layer: Layer, input_shape: Shapes) -> Shapes:

@@ -10,13 +10,13 @@ import contextlib
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from onefit import config, regularizers
-from onefit.description import frozen, is_bare, setting
+from onefit.description import attribute, frozen, is_bare, setting
 from onefit.errors import invalid
 from onefit.layers.arguments import Arrangement, arranged, by_numbers, shapes_of
 from onefit.layers.assembled import Assembled
@@ -24,6 +24,7 @@ from onefit.layers.base import Layer, Outcome, Weights, where
 from onefit.layers.face import as_shape
 from onefit.layers.passing import Pass, current, explaining, making, passing
 from onefit.layers.shapes import refuse_other
+from onefit.members import refuse_taken, taken_name
 from onefit.slots import holding, put
 from onefit.types import (
     Config,
@@ -40,6 +41,18 @@ from onefit.types import (
 __all__ = ["Called"]
 
 
+_TAKEN = """
+    always_random apply as_built as_input before begin by_name by_row call_options
+    call_shape check_input compute constrain each_weight ends_in equation filled forward
+    free fresh gather hold holders in_keras_style in_type init inner_slot input_shape
+    integers merge misfit multiplications on_host output_shape own_dtype pairs
+    parameters_of_build penalty plain_layers random replace role rule slot store taken
+    own_variables takes_text takes_whole told_shape weightless
+"""
+TAKEN = frozenset(_TAKEN.split())
+"""Names of every layer that Keras' layers have not: a class of one's own has others."""
+
+
 def _building(function: Callable[..., Any]) -> Callable[..., Any]:
     """A `build` of a subclass, which says what it was given and completes the layer."""
 
@@ -47,15 +60,15 @@ def _building(function: Callable[..., Any]) -> Callable[..., Any]:
     def build(self: "Called", *shapes: Any, **named: Any) -> "Called":
         rng = named.pop("rng", None)
         if shapes and isinstance(shapes[-1], Generator):
-            *shapes, rng = shapes
-        shapes = tuple(map(as_shape, shapes))
+            shapes, rng = shapes[:-1], shapes[-1]
+        given = tuple(map(as_shape, shapes))
         outermost = not self._depth
         if outermost:
             self._rng = rng
         with self._as_base():
-            function(self, *shapes, **named)
+            function(self, *given, **named)
         if outermost:
-            given = shapes or tuple(named.values())
+            given = given or tuple(named.values())
             self._shape = given[0] if given else ()
             if not self._partly and len(given) == 1 and self._needs_one():
                 self._complete_for(given[0], {})
@@ -107,11 +120,11 @@ class Called(Assembled, abstract=True):
     )
     autocast: bool = setting(default=True, kw_only=True)
 
-    _complete: ClassVar[bool] = False  # whether its inner layers have their weights
-    _partly: ClassVar[bool] = False  # whether a build is to leave inner layers alone
-    _draws: ClassVar[frozenset[bool]] = frozenset()  # in which modes it is random
-    _kinds: ClassVar[tuple[Any, ...]] = ()  # the types of the last inputs
-    _given_shapes: ClassVar[dict[int, Shapes]] = {}
+    _complete: bool = attribute(False)  # whether its inner layers have their weights
+    _partly: bool = attribute(False)  # whether a build is to leave inner layers alone
+    _draws: frozenset[bool] = attribute(frozenset())  # in which modes it is random
+    _kinds: tuple[Any, ...] = attribute(())  # the types of the last inputs
+    _given_shapes: dict[int, Shapes] = attribute({})
     """The shape of what each inner layer gave first, by its `id`."""
     _unseen = Layer._unseen | {
         "_given_shapes",
@@ -124,8 +137,15 @@ class Called(Assembled, abstract=True):
         super().__init_subclass__(abstract, **kwargs)
         cls.in_keras_style = True
         cls._bare = is_bare(cls, Assembled, Layer)
+        if not abstract and "call" in vars(cls):
+            refuse_taken(cls, TAKEN)
         if "build" in vars(cls):
             cls.build = _building(cls.build)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in TAKEN:
+            raise taken_name(type(self), "an attribute", name)
+        super().__setattr__(name, value)
 
     @property
     def _function(self) -> Callable[..., Tree]:
@@ -179,7 +199,7 @@ class Called(Assembled, abstract=True):
         key: Key | None,
         mask: Mask = None,
         use_mask: bool = True,
-        arrangement: Arrangement | None = None,
+        **options: Any,
     ) -> Outcome:
         """The output of `call` for these weights: a pure function."""
         del use_mask
@@ -188,7 +208,7 @@ class Called(Assembled, abstract=True):
         run = Pass(where(self), training, building)
         keys = contextlib.nullcontext() if key is None else config.drawing(key)
         with holding(self.pairs(params, state)), passing(run), keys as drawn:
-            y, steps = self._called(run, x, mask, arrangement)
+            y, steps = self._called(run, x, mask, options.get("arrangement"))
             after = self.inner_slot().state
         if run.building:
             self._given_shapes = run.shapes
@@ -265,9 +285,10 @@ class Called(Assembled, abstract=True):
         x, options = super().gather(*inputs, **options)
         x = jax.tree.map(super().as_input, x)
         training = run.training if training is None else bool(training)
-        if self._weights is None:
-            put(self, Weights({}, {}, None))
         slot = self._weights
+        if slot is None:
+            slot = Weights({}, {}, None)
+            put(self, slot)
         with self._as_base():
             outcome = super().forward(
                 slot.params,
@@ -314,7 +335,7 @@ class Called(Assembled, abstract=True):
             self._complete_for(input_shape, options)
         # By what it is made of now: an attribute may have changed.
         key = frozen(self, {}), input_shape, options.get("arrangement"), self._kinds
-        known = self.__dict__.setdefault("_known", {})
+        known = vars(self).setdefault("_known", {})
         if key not in known:
             known[key] = self._shapes(input_shape, False, options)
         return known[key]

@@ -187,6 +187,11 @@ class Recurrent(Units, Layer, abstract=True):
         return not (off(self.dropout) and off(self.recurrent_dropout))
 
     @property
+    def learns_by_row(self) -> bool:
+        """Not where numbers are dropped: the gates draw theirs for the whole batch."""
+        return not self.random
+
+    @property
     def state_size(self) -> int | tuple[int, ...]:
         """The size of the state, or of each of several."""
         return self.units if self.memories == 1 else (self.units,) * self.memories

@@ -1,7 +1,7 @@
 # ruff: noqa: D102
 """Layers that change the colours of images at random while training."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,17 +13,15 @@ from onefit.layers.augmentation import (
     Augmentation,
     RandomBrightness,
     RandomContrast,
+    drawn_share,
     factor_of,
     range_of,
-    uniform,
 )
 from onefit.layers.reshaping import data_format
 from onefit.layers.settings import seed
-from onefit.types import Array, Key, Params
+from onefit.types import Array, Key
 
 __all__ = [
-    "AutoContrast",
-    "Equalization",
     "RandomColorDegeneration",
     "RandomColorJitter",
     "RandomGrayscale",
@@ -94,32 +92,6 @@ class Colors(Augmentation, abstract=True):
     """What layers share whose pixels stay where they are."""
 
     moves = False
-    rgb: ClassVar[bool] = False
-    """Whether an image has to have three channels."""
-    gray: ClassVar[bool] = False
-    """Whether it may have one, too."""
-
-    def bounds(self, name: str, x: Array) -> tuple[Array, Array]:
-        """The lowest and highest draw; one number is both ways, if that may be."""
-        factor = jnp.asarray(getattr(self, name), x.dtype)
-        if factor.ndim:
-            return factor[0], factor[1]
-        return jnp.maximum(-abs(factor), self.limits[0]), abs(factor)
-
-    def drawn_factor(self, key: Key, name: str, x: Array) -> Array:
-        """One draw an image."""
-        return uniform(key, *self.bounds(name, x), x)
-
-    def output_shape(self, input_shape: Any) -> Any:
-        shape = super().output_shape(input_shape)
-        images = shape["images"] if isinstance(shape, dict) else shape
-        channels = images[1 if self.data_format == "channels_first" else -1]
-        if self.rgb and channels not in ((1, 3) if self.gray else (3,)):
-            raise self.misfit(
-                f"images of {channels} channels",
-                "red, green and blue" + (", or one channel" if self.gray else ""),
-            )
-        return shape
 
 
 class RandomHue(Colors):
@@ -137,8 +109,6 @@ class RandomHue(Colors):
     Raises:
         TypeError: A value_range that is not two numbers.
         ValueError: A factor out of range, or an input that is no batch of such images.
-
-    Differs from Keras: one image without a batch is refused.
 
     Example:
         >>> x = np.full((1, 2, 2, 3), 7.0)  # grey has no hue
@@ -187,8 +157,7 @@ class RandomSaturation(Colors):
         TypeError: A value_range that is not two numbers.
         ValueError: A factor out of range, or an input that is no batch of such images.
 
-    Differs from Keras: one number is from 0 to it, as Keras' documentation says. One
-    image without a batch is refused.
+    Differs from Keras: one number is from 0 to it, as Keras' documentation says.
 
     Example:
         >>> x = np.array([[[[200.0, 100.0, 0.0]]]])
@@ -198,7 +167,7 @@ class RandomSaturation(Colors):
     Source: Keras, `keras.layers.RandomSaturation`.
     """
 
-    factors = ()  # 0 has an effect
+    within = ("factor",)
     limits = (0.0, 1.0)
     rgb = True
 
@@ -206,10 +175,6 @@ class RandomSaturation(Colors):
     value_range: Any = setting(default=(0, 255), convert=range_of)
     data_format: str = setting(default=None, convert=data_format)
     seed: int | None = seed()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_share(self, "factor")
 
     def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
         factor = self.drawn_factor(key, "factor", x)
@@ -219,21 +184,6 @@ class RandomSaturation(Colors):
         hue, saturation, value = to_hsv(x)
         saturation = saturation * drawn[0][:, None, None]
         return to_rgb(hue, jnp.clip(saturation, *self.value_range), value)
-
-
-def check_share(layer: Augmentation, name: str) -> None:
-    """Refuses what is no share, or two; as the base does for `factors`."""
-    value = getattr(layer, name)
-    if isinstance(value, jax.Array):
-        return
-    low, high = layer.limits
-    given = jnp.ravel(jnp.asarray(value))
-    if not bool(jnp.all((low <= given) & (given <= high))):
-        raise invalid(
-            type(layer).__name__,
-            f"{name}={given.tolist()}",
-            f"a number from {low:g} to {high:g}, or two",
-        )
 
 
 class RandomColorDegeneration(Colors):
@@ -251,8 +201,6 @@ class RandomColorDegeneration(Colors):
     Raises:
         TypeError: A value_range that is not two numbers.
         ValueError: A factor out of range, or an input that is no batch of such images.
-
-    Differs from Keras: one image without a batch is refused.
 
     Example:
         >>> x = np.array([[[[100.0, 100.0, 0.0]]]])
@@ -289,8 +237,6 @@ class RandomGrayscale(Colors):
 
     Raises:
         ValueError: A factor out of range, or an input that is no batch of such images.
-
-    Differs from Keras: one image without a batch is refused.
 
     Example:
         >>> x = np.array([[[[100.0, 100.0, 0.0]]]])
@@ -330,7 +276,7 @@ class RandomInvert(Colors):
         ValueError: A factor out of range, or an input that is no batch of images.
 
     Differs from Keras: a value_range that does not begin at 0 is kept to; Keras gives
-    high − x. One image without a batch is refused.
+    high − x.
 
     Example:
         >>> RandomInvert((1.0, 1.0))(np.full((1, 1, 1, 1), 5.0), training=True).item()
@@ -355,13 +301,6 @@ class RandomInvert(Colors):
         return jnp.where(_wide(drawn[0]), low + high - x, x)
 
 
-def drawn_share(layer: Colors, key: Key, x: Array) -> Array:
-    """Whether each image is changed, by a probability that is itself drawn."""
-    first, second = jax.random.split(key)
-    share = layer.drawn_factor(first, "factor", x)
-    return jax.random.uniform(second, x.shape[:1], x.dtype) < share
-
-
 def _bits(value: Any) -> Any:
     return tuple(sorted(value)) if isinstance(value, list | tuple) else value
 
@@ -381,8 +320,6 @@ class RandomPosterization(Colors):
         TypeError: A value_range that is not two numbers.
         ValueError: A factor that is no whole number from 1 to 8 or two, or an input
             that is no batch of images.
-
-    Differs from Keras: one image without a batch is refused.
 
     Example:
         >>> x = np.full((1, 1, 1, 1), 200.0)  # 11001000
@@ -444,7 +381,7 @@ class Solarization(Colors):
         ValueError: A factor out of range, or an input that is no batch of images.
 
     Differs from Keras: the lowest of two factors is a share like the highest; Keras
-    takes it as a number of bytes. One image without a batch is refused.
+    takes it as a number of bytes.
 
     Example:
         >>> x = np.array([[[[10.0], [200.0]]]])
@@ -455,6 +392,7 @@ class Solarization(Colors):
     Source: Keras, `keras.layers.Solarization`.
     """
 
+    within = ("addition_factor", "threshold_factor")
     limits = (0.0, 1.0)
 
     addition_factor: Any = number(default=0.0, convert=factor_of)
@@ -462,11 +400,6 @@ class Solarization(Colors):
     value_range: Any = setting(default=(0, 255), convert=range_of)
     seed: int | None = seed()
     data_format: str = setting(default=None, convert=data_format, kw_only=True)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("addition_factor", "threshold_factor"):
-            check_share(self, name)
 
     def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
         keys = jax.random.split(key)
@@ -546,117 +479,3 @@ class RandomColorJitter(Colors):
         for part, draw in zip(self._parts(), drawn, strict=True):
             x = part.change(x, draw)
         return x
-
-
-# Without a draw -----------------------------------------------------------------------
-
-
-class AutoContrast(Colors):
-    """Stretches each channel of each image over the whole range of values.
-
-    a = (x − min x) / (max x − min x), brought to value_range; a channel of one value
-    stays as it is.
-
-    Args:
-        value_range: The lowest and highest value of a pixel.
-        data_format: As in `RandomHue`.
-
-    Input and output: images, (batch, height, width, channels), the same shape; also
-    when not training.
-
-    Raises:
-        TypeError: A value_range that is not two numbers.
-        ValueError: An input that is no batch of images.
-
-    Differs from Keras: one image without a batch is refused, and with channels first
-    each channel is one, too.
-
-    Example:
-        >>> x = np.array([[[[10.0], [20.0], [30.0]]]])
-        >>> AutoContrast()(x).ravel().tolist()
-        [0.0, 127.5, 255.0]
-
-    Source: Keras, `keras.layers.AutoContrast`.
-    """
-
-    random = False
-
-    value_range: Any = setting(default=(0, 255), convert=range_of)
-    data_format: str = setting(default=None, convert=data_format, kw_only=True)
-
-    def apply(
-        self, params: Params, state: Any, x: Any, *, training=False, key: Any = None
-    ) -> tuple[Any, Any]:
-        return self.noisy(x, key), state
-
-    def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
-        return ()
-
-    def change(self, x: Array, *drawn: Any) -> Array:
-        low = jnp.min(x, (1, 2), keepdims=True)
-        spread = jnp.max(x, (1, 2), keepdims=True) - low
-        flat = spread == 0
-        y = (x - low) / jnp.where(flat, 1.0, spread)
-        return jnp.where(flat, x, rescaled(y, (0, 1), self.value_range))
-
-
-class Equalization(Colors):
-    """Spreads the values of each channel evenly over their range, while training.
-
-    a = 255 · (F(x) − F(min x)) / (n − F(min x)) for bytes, F(x) the number of an
-    image's n pixels up to x.
-
-    Args:
-        value_range: The lowest and highest value of a pixel: what 0 and 255 stand for.
-        bins: How many values are told apart.
-        data_format: As in `RandomHue`.
-
-    Input and output: images, (batch, height, width, channels), the same shape.
-
-    Raises:
-        TypeError: A value_range that is not two numbers.
-        ValueError: No bins, or an input that is no batch of images.
-
-    Differs from Keras: each image has its own F; Keras counts over the whole batch. One
-    image without a batch is refused.
-
-    Example:
-        >>> x = np.array([[[[10.0], [11.0], [12.0]]]])
-        >>> print(np.round(Equalization()(x, training=True).ravel()))
-        [  0. 128. 255.]
-
-    Source: Keras, `keras.layers.Equalization`.
-    """
-
-    random = False
-
-    value_range: Any = setting(default=(0, 255), convert=range_of)
-    bins: int = setting(default=256, check=whole(1))
-    data_format: str = setting(default=None, convert=data_format)
-
-    def apply(
-        self, params: Params, state: Any, x: Any, *, training=False, key: Any = None
-    ) -> tuple[Any, Any]:
-        return (self.noisy(x, key) if training else x), state
-
-    def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
-        return ()
-
-    def change(self, x: Array, *drawn: Any) -> Array:
-        byte = rescaled(x, self.value_range, (0, BYTE))
-        planes = jnp.moveaxis(byte, -1, 1).reshape(-1, x.shape[1] * x.shape[2])
-        y = jax.vmap(self._spread)(planes)
-        y = y.reshape(x.shape[0], x.shape[3], *x.shape[1:3])
-        return rescaled(jnp.moveaxis(y, 1, -1), (0, BYTE), self.value_range)
-
-    def _spread(self, plane: Array) -> Array:
-        """One channel of one image, its pixels in a row."""
-        last = self.bins - 1
-        place = jnp.clip((plane * (last / BYTE)).astype("int32"), 0, last)
-        count = jnp.bincount(place, length=self.bins)
-        below = jnp.cumsum(count)
-        least = below[jnp.argmax(below > 0)]
-        rest = below[-1] - least
-        table = (below - least) * BYTE / jnp.where(rest == 0, 1, rest)
-        table = jnp.clip(jnp.round(table), 0, BYTE).astype(plane.dtype)
-        return jnp.where(jnp.sum(count > 0) <= 1, plane, table[place])

@@ -196,10 +196,12 @@ class Convolution(Activated, Windows, Grid, abstract=True):
         lengths = enumerate(x.shape[1:-1])
         return Geometry(tuple(self.taps(n, along) for along, n in lengths), groups)
 
-    def refuse(self, given: Shape, axes: Any, sizes: Sequence[int | None]) -> None:
+    def refuse(
+        self, given: Shape, axes: Sequence[int], sizes: Sequence[int | None]
+    ) -> None:
         """Refuses an input that is smaller than the windows."""
         along = next(i for i, n in enumerate(sizes) if n is not None and n < 1)
-        axis, reach, length = axes[along], self.reach(along), given[axes[along]]
+        axis, reach, length = axes[along], self.reach(along), given[axes[along]] or 0
         far, size = self.dilation_rate[along], self.kernel_size[along]
         dilated = f" with dilation_rate={self.dilation_rate}" if far > 1 else ""
         same = [

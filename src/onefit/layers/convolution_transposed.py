@@ -4,6 +4,7 @@ They take from the output's size of a convolution back to its input's: the pass 
 gives a convolution's δx.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from onefit.errors import invalid, is_whole
@@ -80,7 +81,9 @@ class _Transposed(KernelAndBias, Convolution, Filters, abstract=True):
         kernel, dilation = self.kernel_size[along], self.dilation_rate[along]
         return Taps(kernel, stride, dilation, before, size, length)
 
-    def refuse(self, given: Shape, axes: tuple[int, ...], sizes: Shape) -> None:
+    def refuse(
+        self, given: Shape, axes: Sequence[int], sizes: Sequence[int | None]
+    ) -> None:
         along = next(i for i, n in enumerate(sizes) if n is not None and n < 1)
         raise self.misfit(
             f"input of shape {given}: axis {axes[along]} would become "

@@ -80,7 +80,7 @@ class Product(NamedTuple):
     def rows(self) -> int:
         """The rows for one example."""
         sizes = (
-            t.count if a in self.before else t.length for a, t in enumerate(self.taps)
+            t.windows if a in self.before else t.length for a, t in enumerate(self.taps)
         )
         return math.prod(sizes)
 
@@ -98,12 +98,12 @@ class Product(NamedTuple):
         for axis in self.before:
             moved += step[0] * step[1]
             t = self.taps[axis]
-            step = step[0] // t.count * t.length, step[1] // t.size
+            step = step[0] // t.windows * t.length, step[1] // t.size
         step = rows, outer
         for axis in self.after:
             moved += step[0] * step[1]
             t = self.taps[axis]
-            step = step[0] // t.length * t.count, step[1] // t.size
+            step = step[0] // t.length * t.windows, step[1] // t.size
         return MOVING * moved + rows * inner * outer
 
     # X and Z, and the reverse: taps lie behind the axes, in front of the channels.

@@ -96,6 +96,7 @@ class Lambda(Layer):
     role = "other"
     by_row = False  # a function may do anything
 
+    _indifferent = frozenset({"output_shape"})  # it is found by tracing
     function: Any = setting(check=_function)
     arguments: Any = setting(
         default=None, convert=lambda given: _Arguments(given or {}), kw_only=True
@@ -160,6 +161,7 @@ class InputLayer(SameShape, Layer):
         batch_size: The number of examples, where it is fixed.
         batch_shape: Both at once, in place of them: (batch_size, *shape).
         dtype: The inputs' type.
+        optional: Whether a model may be given None in its place.
 
     Input and output: (batch, *shape), the same.
 
@@ -180,6 +182,7 @@ class InputLayer(SameShape, Layer):
     shape: Any = setting(default=None, convert=_shape)
     batch_size: int | None = None
     batch_shape: Any = setting(default=None, convert=_shape, kw_only=True)
+    optional: bool = setting(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -188,15 +191,18 @@ class InputLayer(SameShape, Layer):
             self.shape is None and given is None and self.told_shape
         ):  # as Keras 2 has it
             object.__setattr__(self, "shape", tuple(self.told_shape))
-            object.__setattr__(self, "batch_size", self.batch_size or self.told_rows)
-        if self.shape is None and given is None:
+            object.__setattr__(self, "batch_size", self.batch_size or self.told_batch)
+        if self.shape is not None:
+            whole = (self.batch_size, *self.shape)
+        elif given is not None:
+            whole = given
+        else:
             raise invalid(
                 "Input",
                 "no shape",
                 "the shape of one example",
                 "write Input(shape=(2,)) for two features",
             )
-        whole = given if self.shape is None else (self.batch_size, *self.shape)
         if given is not None and given != whole:
             raise invalid(
                 "Input",
@@ -226,7 +232,17 @@ class InputLayer(SameShape, Layer):
             object.__setattr__(self, "_calls", (call,))
         return self._calls[0].outputs
 
+    def check_input(self, x: Tree) -> None:
+        if x is None and not self.optional:
+            raise self.misfit(
+                "None as its input",
+                f"an array of shape {self.batch_shape}",
+                "write Input(shape, optional=True) for one that may be left out",
+            )
+
     def output_shape(self, input_shape: Shape) -> Shape:
+        if input_shape is None and self.optional:
+            return input_shape
         sizes = zip(input_shape[1:], self.shape, strict=False)
         if len(input_shape) != len(self.batch_shape) or any(
             None not in pair and pair[0] != pair[1] for pair in sizes
@@ -247,6 +263,7 @@ def Input(
     *,
     batch_shape: Sequence[int | None] | None = None,
     name: str | None = None,
+    optional: bool = False,
 ) -> Tensor:
     """The inputs of a model: `Sequential([Input((2,)), Dense(3)])`.
 
@@ -260,6 +277,8 @@ def Input(
             layer before the program takes (TextVectorization, StringLookup, ...).
         batch_shape: (batch_size, *shape), in place of both.
         name: What the input is called.
+        optional: Whether a model may be given None in its place: the layers that are
+            called on it then have None as that argument.
 
     Example:
         >>> Input((2,), name="table")
@@ -273,6 +292,7 @@ def Input(
         dtype=dtype,
         batch_shape=batch_shape,
         name=name,
+        optional=optional,
     )
     return layer.build(layer.batch_shape).entrance()
 

@@ -66,7 +66,7 @@ class _Table(Layer, abstract=True):
     def told_shape(self) -> Shapes:
         """The input's shape, if a setting gives it; `input_dim` is the vocabulary."""
         told = self.batch_input_shape
-        return tuple(told)[1:] if told else self.input_shape
+        return self.input_shape if told is None else tuple(told)[1:]
 
     def get_config(self) -> Config:
         """The settings by Keras' names; the weights are not among them."""

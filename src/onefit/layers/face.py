@@ -5,7 +5,7 @@ that name; `layer.query_dense.kernel` one of `query_dense/kernel`; and an inner 
 whose weights are in the slot of the layer around it (`rnn.cell`) finds them there.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, ClassVar
 
 import jax
@@ -19,6 +19,7 @@ from onefit.errors import invalid, mistyped
 from onefit.layers.passing import current
 from onefit.layers.symbolic import Call, Tensor
 from onefit.slots import Slot, is_held
+from onefit.spellings import lacking
 from onefit.types import Array, Mask, Params, Shape, Shapes, State, Tree, is_shape
 from onefit.variables import READERS, Variable
 
@@ -56,10 +57,11 @@ class Weights:
 class Borrowed(Weights):
     """The slot of an inner layer, whose weights the layer around it has."""
 
-    def __init__(self, named: "dict[str, Weight]") -> None:
+    def __init__(self, named: dict[str, Variable]) -> None:
         self.named = named
         values = {key: weight.value for key, weight in named.items()}
-        state = {key for key, weight in named.items() if weight.key in weight.states()}
+        weights = {k: w for k, w in named.items() if isinstance(w, Weight)}
+        state = {key for key, w in weights.items() if w.key in w.states()}
         super().__init__(
             {key: v for key, v in values.items() if key not in state},
             {key: v for key, v in values.items() if key in state},
@@ -179,7 +181,7 @@ class Holder:
                 return named[name]
             if any(key.startswith(f"{name}/") for key in named):
                 return Part(self, name)
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        raise lacking(self, name)
 
 
 class Part(Holder):
@@ -206,13 +208,17 @@ class Part(Holder):
 class Face(Holder):
     """What people ask of a layer beside its output: weights, types, shapes, losses."""
 
+    # What Keras' layers have, and these where a subclass says so.
+    activity_regularizer = input_spec = None
+    autocast = supports_jit = True
+
     _weights = Slot()
     _losses: ClassVar[list[Array]] = []  # of the last call
     _wholes: ClassVar[tuple[tuple["Face", str], ...]] = ()  # the layers around it
 
     # Weights ------------------------------------------------------------------------
 
-    def by_name(self) -> dict[str, Weight]:  # noqa: D102
+    def by_name(self) -> dict[str, Variable]:  # noqa: D102
         slot = self._weights
         if slot is None:
             return self._in_whole()
@@ -221,7 +227,7 @@ class Face(Holder):
         views |= {name: Weight(self, name) for name in names if name not in views}
         return {name: views[name] for name in names}
 
-    def _in_whole(self) -> dict[str, Weight]:
+    def _in_whole(self) -> dict[str, Variable]:
         """The weights that a layer around this one has for it."""
         wholes = [w for w in self._wholes if w[0].parts().get(w[1]) is self]
         found = [named for w in wholes if (named := Part(*w).by_name())]
@@ -276,7 +282,7 @@ class Face(Holder):
             return slot.params
         return self.filled(lambda weight: weight.value)[0]
 
-    def filled(self, value: Callable[[Variable], Array]) -> tuple[Tree, Tree]:
+    def filled(self, value: Callable[[Variable], Tree]) -> tuple[Tree, Tree]:
         """Params and state with an array of each weight's, as the slot has them."""
         named, slot = self.by_name(), self.slot
         return (
@@ -289,14 +295,14 @@ class Face(Holder):
     ) -> Iterator[tuple[Variable, Array]]:
         """Each weight with its array in these params and this state."""
         named = self.by_name()
-        for name, array in (params | state).items():
+        for name, array in {**params, **state}.items():
             yield named[name], array
 
     def rule(self, kind: str, key: str) -> Callable[[Array], Array] | None:
         """The `kind` ("regularizer", "constraint") of a weight: `kernel_constraint`."""
         return getattr(self, f"{key}_{kind}", None)
 
-    def _made_weights(self) -> dict[str, Weight]:
+    def _made_weights(self) -> dict[str, Variable]:
         """The weights by name; the slot refuses before they are made."""
         named = self.by_name()
         return named if named or self.slot else {}
@@ -358,6 +364,35 @@ class Face(Holder):
     def metrics_variables(self) -> list[Variable]:
         """The variables of the layer's own metrics."""
         return [v for metric in self.metrics for v in metric.variables]
+
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Writes the layer's own variables to a dict or a group, by their numbers.
+
+        Those of layers inside it are written by them. A class with a `call` may write
+        its own `save_own_variables` and `load_own_variables`, which files honour.
+        """
+        for number, variable in enumerate(self.own_variables()):
+            store[str(number)] = variable.numpy()
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Takes the arrays that `save_own_variables` has written.
+
+        Raises:
+            ValueError: Another number of them, or another shape.
+        """
+        own = self.own_variables()
+        if len(store) != len(own):
+            raise invalid(
+                f"{type(self).__name__} {self.name!r}.load_own_variables",
+                f"{len(store)} arrays",
+                f"{len(own)}, one for each of its own variables",
+            )
+        for number, variable in enumerate(own):
+            variable.assign(np.asarray(store[str(number)]))
+
+    def own_variables(self) -> list[Variable]:
+        """The variables, without those of layers inside."""
+        return self.weights
 
     def _seeds(self) -> list[Variable]:
         """What `stateless_call` draws random numbers from."""
@@ -424,7 +459,8 @@ class Face(Holder):
         if not self.weightless:
             params, state = self.filled(lambda weight: values[id(weight)])
         seeds = self._seeds()
-        key = jax.random.wrap_key_data(values[id(seeds[0])]) if seeds else None
+        bits = jnp.asarray(values[id(seeds[0])]) if seeds else None
+        key = None if bits is None else jax.random.wrap_key_data(bits)
         x, options = self.taken(*inputs, **named)
         x = jax.tree.map(self.as_input, x)
         outcome = self.forward(
@@ -433,6 +469,7 @@ class Face(Holder):
         pairs = () if self.weightless else self.each_weight(params, outcome.state)
         after = {id(weight): array for weight, array in pairs}
         for i, seed in enumerate(seeds):
+            assert key is not None  # it is of the first seed
             new = jax.random.key_data(jax.random.fold_in(key, i))
             after[id(seed)] = new if training else values[id(seed)]
         changed = [after[id(v)] for v in self.non_trainable_variables]

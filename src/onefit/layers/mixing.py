@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from onefit.description import number, setting
-from onefit.layers.augmentation import factor_of, range_of, uniform
-from onefit.layers.coloring import Colors, drawn_share
+from onefit.layers.augmentation import drawn_share, factor_of, range_of, uniform
+from onefit.layers.coloring import Colors
 from onefit.layers.reshaping import data_format
 from onefit.layers.settings import seed
 from onefit.types import Array, Key
@@ -26,12 +26,6 @@ class _Mixed(Colors, abstract=True):
 
     def output_shape(self, input_shape: Any) -> Any:
         shape = super().output_shape(input_shape)
-        if isinstance(shape, dict) and "bounding_boxes" in shape:
-            raise self.misfit(
-                "'bounding_boxes'",
-                "images, labels and segmentation_masks: boxes are not mixed",
-                "leave this layer out where there are boxes",
-            )
         if isinstance(shape, dict) and len(shape.get("labels", (None, 1))) < 2:
             raise self.misfit(
                 f"labels of shape {shape['labels']}",
@@ -40,12 +34,21 @@ class _Mixed(Colors, abstract=True):
             )
         return shape
 
+    def change_masks(self, masks: Array, *drawn: Any) -> Array:
+        return self.change(masks, *drawn)
+
+
+def _mixed(x: Array, weight: Array, order: Array) -> Array:
+    """Each row, and the one that the order names in its place, by their weights."""
+    weight = _widened(weight, x.ndim)
+    return weight * x + (1.0 - weight) * x[order]
+
 
 class MixUp(_Mixed):
     """Mixes each image with another: a = w · x + (1 − w) · x', w ~ Beta(α, α).
 
     Labels of the input {"images": x, "labels": y} are mixed alike; so are
-    "segmentation_masks".
+    "segmentation_masks". An image has the "bounding_boxes" of both, its own first.
 
     Args:
         alpha: α: the smaller, the more one of the two prevails.
@@ -57,10 +60,11 @@ class MixUp(_Mixed):
     their one-hot labels, the same shapes.
 
     Raises:
-        ValueError: α not above 0, labels that are no rows, bounding boxes, or an input
-            that is no batch of images.
+        ValueError: α not above 0, labels that are no rows, or an input that is no batch
+            of images.
 
-    Differs from Keras: bounding boxes are refused, as is one image without a batch.
+    Differs from Keras: masks are mixed image by image, and the labels of boxes stand
+    beside their boxes, where Keras puts them under the batch.
 
     Example:
         >>> data = {"images": np.ones((2, 4, 4, 3)), "labels": np.eye(2)}
@@ -84,15 +88,20 @@ class MixUp(_Mixed):
         return weight, order
 
     def change(self, x: Array, *drawn: Any) -> Array:
-        weight, order = drawn
-        weight = _widened(weight, x.ndim).astype(x.dtype)
-        return weight * x + (1.0 - weight) * x[order]
+        return _mixed(x, *drawn)
 
     def change_labels(self, labels: Array, *drawn: Any) -> Array:
-        return self.change(labels, *drawn)
+        return _mixed(labels, *drawn)
 
-    def change_masks(self, masks: Array, *drawn: Any) -> Array:
-        return self.change(masks, *drawn)
+    def change_boxes(
+        self, boxes: dict[str, Array], size: tuple[int, int], *drawn: Any
+    ) -> dict[str, Array]:
+        _, order = drawn
+        return {n: jnp.concatenate([a, a[order]], 1) for n, a in boxes.items()}
+
+    def boxes_shape(self, shapes: Any) -> Any:
+        known = super().boxes_shape(shapes)  # as many, or twice as many while training
+        return {name: (shape[0], None, *shape[2:]) for name, shape in known.items()}
 
 
 def _box(key: Key, ratios: tuple[Array, Array], x: Array) -> tuple[Array, Array]:
@@ -129,8 +138,6 @@ class CutMix(_Mixed):
         ValueError: A factor out of range, labels that are no rows, bounding boxes, or
             an input that is no batch of images.
 
-    Differs from Keras: one image without a batch is refused.
-
     Example:
         >>> data = {"images": np.ones((2, 4, 4, 3)), "labels": np.eye(2)}
         >>> y = CutMix()(data, training=True)["labels"]
@@ -161,12 +168,15 @@ class CutMix(_Mixed):
         return jnp.where(inside, x[order], x)
 
     def change_labels(self, labels: Array, *drawn: Any) -> Array:
-        _, weight, order = drawn
-        weight = _widened(weight, labels.ndim).astype(labels.dtype)
-        return weight * labels + (1.0 - weight) * labels[order]
+        return _mixed(labels, *drawn[1:])
 
-    def change_masks(self, masks: Array, *drawn: Any) -> Array:
-        return self.change(masks, *drawn)
+    def boxes_shape(self, shapes: Any) -> Any:
+        raise self.misfit(
+            "'bounding_boxes'",
+            "images, labels and segmentation_masks: a box of another image may hide "
+            "any part of theirs",
+            "leave this layer out where there are boxes, or write MixUp()",
+        )
 
 
 class RandomErasing(Colors):
@@ -189,8 +199,6 @@ class RandomErasing(Colors):
         TypeError: A value_range that is not two numbers.
         ValueError: A factor or scale out of range, or an input that is no batch of
             images.
-
-    Differs from Keras: one image without a batch is refused.
 
     Example:
         >>> layer = RandomErasing((1.0, 1.0), scale=(1.0, 1.0), fill_value=7)

@@ -161,6 +161,7 @@ class BatchNormalization(_Standardizing):
     """
 
     role = "batch normalization"
+    learns_by_row = False
     equation = "a = γ·(x - μ)/√(σ² + ε) + β, by feature"
 
     _order = (

@@ -143,7 +143,7 @@ class Pass:
         options: Config,
     ) -> Tree:
         """The output of a layer, whose state and penalty the pass keeps."""
-        x = jax.tree.map(layer.as_input, x)
+        x = layer.as_inputs(x)
         if self.building:
             self._build(layer, x)
         elif not all(map(is_held, layer.holders())):

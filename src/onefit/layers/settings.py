@@ -4,7 +4,7 @@ A layer takes a group as a base, `class Dense(Affine, Units, Layer)`; settings o
 bases named last come first when given by place.
 """
 
-from typing import Any, Self
+from typing import Any
 
 from onefit import activations, constraints, initializers, regularizers
 from onefit.checks import Check, whole
@@ -74,7 +74,7 @@ class Activated(Description):
     activation: Any = activation()
     use_bias: bool = True
 
-    def before(self, link: str) -> Self | None:
+    def before(self, link: str) -> Any:  # such a layer, or None
         """The layer without its activation, if that is the one named."""
         linked = self.activation is activations.get(link)
         return self.replace(activation=activations.linear) if linked else None

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 
 from onefit.description import number, setting
 from onefit.errors import invalid, is_whole
-from onefit.layers.augmentation import factor_of, range_of
-from onefit.layers.coloring import Colors, check_share, drawn_share
+from onefit.layers.augmentation import drawn_share, factor_of, range_of
+from onefit.layers.coloring import Colors
 from onefit.layers.reshaping import data_format
 from onefit.layers.settings import seed
 from onefit.types import Array, Key
@@ -48,8 +48,6 @@ class RandomSharpness(Colors):
         TypeError: A value_range that is not two numbers.
         ValueError: A factor out of range, or an input that is no batch of images.
 
-    Differs from Keras: one image without a batch is refused.
-
     Example:
         >>> x = np.zeros((1, 3, 3, 1))
         >>> x[0, 1, 1] = 13.0
@@ -59,16 +57,13 @@ class RandomSharpness(Colors):
     Source: Keras, `keras.layers.RandomSharpness`.
     """
 
+    within = ("factor",)
     limits = (0.0, 1.0)
 
     factor: Any = number(convert=factor_of)
     value_range: Any = setting(default=(0, 255), convert=range_of)
     data_format: str = setting(default=None, convert=data_format)
     seed: int | None = seed()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_share(self, "factor")
 
     def draw(self, key: Key, x: Array) -> tuple[Array | None, ...]:
         return (self.drawn_factor(key, "factor", x),)
@@ -113,8 +108,6 @@ class RandomGaussianBlur(Colors):
         TypeError: A value_range that is not two numbers.
         ValueError: A factor or sigma out of range, an even kernel_size, or an input
             that is no batch of images.
-
-    Differs from Keras: one image without a batch is refused.
 
     Example:
         >>> layer = RandomGaussianBlur((1.0, 1.0), sigma=(0.5, 0.5))

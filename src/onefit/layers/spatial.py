@@ -4,14 +4,14 @@
 What is the same for every rank stands once; a class adds its rank.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from onefit.checks import one_of
-from onefit.description import number, setting
+from onefit.description import attribute, number, setting
 from onefit.errors import invalid, is_whole
 from onefit.layers.dropout import Dropout, Noise
 from onefit.layers.grids import Grid, by_axis, lowered
@@ -262,7 +262,7 @@ class Cropping1D(_Cropping):
     """
 
     rank = 1
-    data_format: ClassVar[str] = "channels_last"
+    data_format: str = attribute("channels_last")
     cropping: Any = (1, 1)
 
 
@@ -344,7 +344,7 @@ class UpSampling1D(_UpSampling):
     """
 
     rank = 1
-    data_format: ClassVar[str] = "channels_last"
+    data_format: str = attribute("channels_last")
     size: Any = 2
 
 
@@ -444,7 +444,7 @@ class SpatialDropout1D(_SpatialDropout):
     """
 
     rank = 1
-    data_format: ClassVar[str] = "channels_last"
+    data_format: str = attribute("channels_last")
 
 
 class SpatialDropout2D(_SpatialDropout):

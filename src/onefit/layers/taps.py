@@ -28,7 +28,7 @@ class Taps(NamedTuple):
         dilation: How far a tap is from the one before, d.
         before: How many zeros there are before the first cell.
         length: The cells of the axis, n.
-        count: The windows.
+        windows: How many windows there are.
     """
 
     size: int
@@ -36,18 +36,20 @@ class Taps(NamedTuple):
     dilation: int
     before: int
     length: int
-    count: int
+    windows: int
 
     @property
     def after(self) -> int:
         """Zeros after the last cell; below zero, cells that no window sees."""
-        reach = self.stride * (self.count - 1) + self.dilation * (self.size - 1) + 1
+        reach = self.stride * (self.windows - 1) + self.dilation * (self.size - 1) + 1
         return reach - self.length - self.before
 
     @property
     def turned(self) -> "Taps":
         """Cells as windows and windows as cells, for a stride of 1."""
-        return Taps(self.size, 1, -self.dilation, -self.before, self.count, self.length)
+        return Taps(
+            self.size, 1, -self.dilation, -self.before, self.windows, self.length
+        )
 
     @property
     def idle(self) -> bool:
@@ -75,13 +77,13 @@ def _padded(x: Array, widths: Mapping[int, tuple[int, int]]) -> Array:
 def seen(x: Array, taps: Mapping[int, Taps], at: tuple[int, ...]) -> Array:
     """The cells that one tap of all windows sees, for the taps along these axes.
 
-    >>> seen(jnp.array([1, 2, 3]), {0: Taps(2, 1, 1, 1, length=3, count=3)}, (0,))
+    >>> seen(jnp.array([1, 2, 3]), {0: Taps(2, 1, 1, 1, length=3, windows=3)}, (0,))
     Array([0, 1, 2], dtype=int32)
     """
     widths, strides = {}, [1] * x.ndim
     for (axis, t), i in zip(taps.items(), at, strict=True):
         before = t.before - t.dilation * i
-        widths[axis] = before, t.stride * (t.count - 1) + 1 - t.length - before
+        widths[axis] = before, t.stride * (t.windows - 1) + 1 - t.length - before
         strides[axis] = t.stride
     x = _padded(x, widths)
     return lax.slice(x, [0] * x.ndim, x.shape, strides)
@@ -97,7 +99,7 @@ def sent(taps: Mapping[int, Taps], each: Function) -> Array:
         taps: The taps by axis.
         each: each(i, j, ...) is what the windows send through that tap.
 
-    >>> two = Taps(2, 1, 1, 0, length=3, count=2)
+    >>> two = Taps(2, 1, 1, 0, length=3, windows=2)
     >>> sent({0: two}, lambda i: jnp.array([[1, 2], [10, 20]][i]))
     Array([ 1, 12, 20], dtype=int32)
     """

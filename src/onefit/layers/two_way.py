@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
@@ -143,10 +144,10 @@ def _linear(
             leaf if is_plain else next(rest) for leaf, is_plain in pairs
         )
 
-    def flat_ahead(held: list[Any], moved: list[Any]) -> list[Any]:
+    def flat_ahead(held: list[Any], moved: list[Any]) -> list[Array]:
         return jax.tree.leaves(ahead(whole(held), moved))
 
-    def flat_behind(held: list[Any], slopes: list[Any]) -> list[Any]:
+    def flat_behind(held: list[Any], slopes: list[Any]) -> list[Array]:
         return list(behind(whole(held), out.unflatten(slopes)))
 
     shapes = tuple((jnp.shape(v), jnp.result_type(v)) for v in values)
@@ -158,13 +159,13 @@ _linear_p = Primitive("linear")
 _linear_p.multiple_results = True
 
 
-def _run(*args: Any, pair: _Pair) -> list[Any]:
+def _run(*args: Any, pair: _Pair) -> list[Array]:
     return pair.ahead(list(args[: pair.known]), list(args[pair.known :]))
 
 
 def _shapes(*args: Any, pair: _Pair) -> list[Any]:
     del args  # found without a look at `ahead`, which a fit never traces
-    return [jax.core.ShapedArray(shape, dtype) for shape, dtype in pair.shapes]
+    return [ShapedArray(shape, dtype) for shape, dtype in pair.shapes]
 
 
 def _transposed(slopes: list[Any], *args: Any, pair: _Pair) -> list[Any]:
@@ -216,7 +217,7 @@ def _pushed(primals: Any, tangents: Any, *, pair: _Pair) -> tuple[list[Any], lis
     changing = [i for i in changing if _is_smooth(held[i])]
     if changing:
 
-        def of(*some: Any) -> list[Any]:
+        def of(*some: Any) -> list[Array]:
             now = list(held)
             for i, value in zip(changing, some, strict=True):
                 now[i] = value
@@ -225,7 +226,7 @@ def _pushed(primals: Any, tangents: Any, *, pair: _Pair) -> tuple[list[Any], lis
         own = jax.jvp(of, [held[i] for i in changing], [first[i] for i in changing])[1]
         total = [b if a is None else a + b for a, b in zip(total, own, strict=True)]
     return out, [
-        ad.Zero.from_primal_value(y) if t is None else t
+        ad.Zero(jax.typeof(y).to_tangent_aval()) if t is None else t
         for y, t in zip(out, total, strict=True)
     ]
 

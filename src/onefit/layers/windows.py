@@ -38,14 +38,14 @@ def window_count(length: int, size: int, stride: int, padding: str) -> int:
 
 
 class Slide(NamedTuple):
-    """Windows along one axis: `count` of `size` cells, `stride` apart.
+    """Windows along one axis: `number` of `size` cells, `stride` apart.
 
     Attributes:
         axis: The axis of the array.
         length: The array's size along it.
         size: The cells of a window.
         stride: How far a window is from the one before.
-        count: How many windows there are.
+        number: How many windows there are.
         before: How many cells the first window starts before the array.
     """
 
@@ -53,7 +53,7 @@ class Slide(NamedTuple):
     length: int
     size: int
     stride: int
-    count: int
+    number: int
     before: int = 0
 
     @classmethod
@@ -75,11 +75,11 @@ class Slide(NamedTuple):
     @property
     def blocks(self) -> int:
         """How many blocks of one stride the windows reach over."""
-        return self.count - 1 + -(-self.size // self.stride)
+        return self.number - 1 + -(-self.size // self.stride)
 
     def cell_counts(self) -> np.ndarray:
         """How many cells of each window are the array's own."""
-        start = np.arange(self.count) * self.stride - self.before
+        start = np.arange(self.number) * self.stride - self.before
         return np.minimum(start + self.size, self.length) - np.maximum(start, 0)
 
 
@@ -117,7 +117,7 @@ def _cells(x: Array, slide: Slide, fill: float) -> list[Array]:
     places = [divmod(i, slide.stride) for i in range(slide.size)]
     return [
         lax.index_in_dim(
-            lax.slice_in_dim(blocks, block, block + slide.count, axis=axis),
+            lax.slice_in_dim(blocks, block, block + slide.number, axis=axis),
             place,
             axis + 1,
             keepdims=False,
@@ -149,7 +149,7 @@ def _spread(slide: Slide, g: Array, winner: Array | None = None) -> Array:
         return _unblocked(_padded(cells, axis + 1, 0, gaps), slide)
     # Padded, then sliced: a sum of padded arrays asks at every cell where it is.
     first = (slide.size - 1) // slide.stride
-    last = slide.blocks - slide.count
+    last = slide.blocks - slide.number
     g = _padded(g, axis, first, last)
     winner = None if winner is None else _padded(winner, axis, first, last, -1)
 
@@ -226,7 +226,7 @@ def _sums(x: Array, slide: Slide) -> Array:
         return functools.reduce(operator.add, _cells(x, slide, 0))
     if slide.apart:
         return _windowed(x, slide, 0).sum(slide.axis + 1)
-    axis, last = slide.axis, (slide.count - 1) * slide.stride + slide.size
+    axis, last = slide.axis, (slide.number - 1) * slide.stride + slide.size
     after = max(last - slide.before - slide.length, 0)
     return lax.reduce_window(
         x,

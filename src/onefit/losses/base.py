@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
@@ -12,6 +11,7 @@ from jax.typing import DTypeLike
 from onefit.description import Description, setting
 from onefit.errors import invalid, unknown
 from onefit.losses.shapes import floats, squeezed
+from onefit.programs import Program
 from onefit.registry import Registry, snake_case
 from onefit.types import Array, ArrayLike, Config, Shape
 
@@ -152,14 +152,27 @@ class Loss(Description):
     A loss with a link has a setting `from_logits`.
     """
 
+    by_row: ClassVar[bool] = True
+    """Whether the loss of a row cannot depend on the rows beside it.
+
+    A class from outside the library says so itself.
+    """
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "by_row" not in vars(cls) and not cls.__module__.startswith("onefit."):
+            cls.by_row = False
         losses.add(cls)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.name is None:
             object.__setattr__(self, "name", snake_case(type(self).__name__))
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "fn":  # the same as a function, where no setting is called so
+            return type(self).function or self.call
+        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
 
     def call(self, y_true: Array, y_pred: Array) -> Array:
         """The loss of each example: (batch, ..., n) and its like to (batch, ...).
@@ -251,13 +264,13 @@ class Loss(Description):
         return jnp.asarray(y_true), jnp.asarray(y_pred)
 
 
-@jax.jit
+@Program
 def _cost(
     loss: Loss, y_true: Array, y_pred: Array, sample_weight: ArrayLike | None
 ) -> Array:
     return loss.cost(y_true, y_pred, sample_weight)
 
 
-@jax.jit
+@Program
 def _values(loss: Loss, y_true: Array, y_pred: Array) -> Array:
     return loss.call(*loss.pair(y_true, y_pred))

@@ -43,6 +43,7 @@ class LossFunctionWrapper(Loss):
         ('fourth_power', 8.5)
     """
 
+    by_row = False  # a function may do anything
     function_in = "fn"
     """The setting that it stands for: files have the function alone."""
 

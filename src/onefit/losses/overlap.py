@@ -4,6 +4,7 @@
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from onefit.config import epsilon
 from onefit.description import number
@@ -13,6 +14,12 @@ from onefit.losses.shapes import same
 from onefit.types import Array
 
 __all__ = ["Dice", "Tversky", "dice", "tversky"]
+
+
+def _by_row(loss: Any) -> bool:
+    """Whether the sums leave the rows apart."""
+    axes = np.atleast_1d(0 if loss.axis is None else loss.axis)
+    return bool((axes > 0).all())
 
 
 class Dice(Loss):
@@ -34,6 +41,7 @@ class Dice(Loss):
     axis: Any = None
 
     pair = same
+    by_row = property(_by_row)  # type: ignore[assignment]
 
     def formula(self, y: Array, a: Array) -> Array:
         both = jnp.sum(y * a, axis=self.axis)
@@ -68,6 +76,7 @@ class Tversky(Loss):
     axis: Any = None
 
     pair = same
+    by_row = property(_by_row)  # type: ignore[assignment]
 
     def formula(self, y: Array, a: Array) -> Array:
         both = jnp.sum(y * a, axis=self.axis)

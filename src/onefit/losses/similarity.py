@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from onefit.description import number
 from onefit.losses.base import Loss
 from onefit.losses.shapes import labelled
+from onefit.programs import Program
 from onefit.types import Array, ArrayLike, Float, Int
 
 __all__ = ["Circle", "circle"]
@@ -42,6 +43,7 @@ class Circle(Loss):
     """
 
     compares = "embeddings"
+    by_row = False
 
     gamma: float = number(default=80.0)
     margin: float = number(default=0.4)
@@ -57,7 +59,7 @@ class Circle(Loss):
     def mask(self, y_true: Array, y_pred: Array) -> Array | None:
         y, _ = self.pair(y_true, y_pred)
         positive, negative = self._pairs(y, y)
-        return positive.any(axis=1) & negative.any(axis=1)
+        return jnp.any(positive, axis=1) & jnp.any(negative, axis=1)
 
     def against(self, y: Array, a: Array, ref_y: Array, ref_a: Array) -> Array:
         """The loss of each row, with pairs taken from other rows than its own."""
@@ -78,7 +80,7 @@ class Circle(Loss):
         return alike, ~alike
 
 
-@jax.jit
+@Program
 def _against(loss: Circle, y: Array, a: Array, ref_y: Array, ref_a: Array) -> Array:
     return loss.against(*loss.pair(y, a), *loss.pair(ref_y, ref_a))
 

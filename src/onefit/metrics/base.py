@@ -4,15 +4,16 @@ import functools
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from onefit import config
 from onefit.description import Description, setting
 from onefit.errors import invalid
+from onefit.programs import Program
 from onefit.registry import Registry, snake_case
 from onefit.slots import Slot
+from onefit.spellings import lacking
 from onefit.types import Array, ArrayLike, Shape, Tree
 from onefit.variables import Variable, view
 
@@ -119,10 +120,18 @@ class Metric(Description):
     direction: ClassVar[str | None] = None
     """'max' or 'min': which way is better, where the name does not tell."""
 
+    by_row: ClassVar[bool] = True
+    """Whether a row with the weight 0 counts nowhere.
+
+    A class from outside the library says so itself.
+    """
+
     _state = Slot()
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "by_row" not in vars(cls) and not cls.__module__.startswith("onefit."):
+            cls.by_row = False
         if not abstract:  # a shared base is nobody's metric
             metrics.add(cls)
 
@@ -139,14 +148,8 @@ class Metric(Description):
         """
         raise NotImplementedError
 
-    def update(
-        self,
-        state: MetricState,
-        y_true: Array,
-        y_pred: Array,
-        sample_weight: ArrayLike | None = None,
-    ) -> MetricState:
-        """The state after this batch."""
+    def update(self, state: MetricState, *batch: Any, **named: Any) -> MetricState:
+        """The state after this batch: y_true, y_pred, sample_weight; or values."""
         raise NotImplementedError
 
     def compute(self, state: MetricState) -> Array:
@@ -168,7 +171,7 @@ class Metric(Description):
         batch = tuple(as_array(x) for x in batch)
         named = {name: as_array(x) for name, x in named.items()}
         old = self.state
-        new = _update(self, old, *batch, **named)
+        new = _update(self, old, batch, named)
         # In the order of `init`: JAX sorts the names of what a program returns.
         object.__setattr__(self, "_state", {name: new[name] for name in old})
 
@@ -198,7 +201,7 @@ class Metric(Description):
     @property
     def variables(self) -> list[Variable]:
         """The arrays of the state, by name also `metric.total`."""
-        views = self.__dict__.setdefault("_views", {})
+        views = vars(self).setdefault("_views", {})
         for name in self.state:
             if name not in views:
                 views[name] = view(
@@ -242,7 +245,7 @@ class Metric(Description):
             for variable in self.variables:
                 if variable.name == name:
                     return variable
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        raise lacking(self, name)
 
     def stateless_update_state(
         self, metric_variables: Sequence[ArrayLike], *batch: Any, **named: Any
@@ -312,11 +315,13 @@ def as_array(x: ArrayLike | None) -> Array | None:
     return None if x is None else jnp.asarray(x)
 
 
-@jax.jit
-def _update(metric: Metric, state: MetricState, *batch: Any, **named: Any) -> Tree:
+@Program
+def _update(
+    metric: Metric, state: MetricState, batch: tuple, named: dict[str, Any]
+) -> Tree:
     return metric.update(state, *batch, **named)
 
 
-@jax.jit
+@Program
 def _compute(metric: Metric, state: MetricState) -> Array:
     return metric.compute(state)

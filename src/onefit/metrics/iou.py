@@ -11,6 +11,7 @@ from onefit.description import number, setting
 from onefit.errors import invalid
 from onefit.metrics.base import ABSENT, MetricState, Paired, ratio
 from onefit.types import Array
+from onefit.variables import Variable
 
 __all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
 
@@ -44,6 +45,11 @@ class _IoU(Paired, abstract=True):
     def init(self) -> MetricState:
         shape = (self.num_classes, self.num_classes)
         return {"total_confusion_matrix": jnp.zeros(shape, self.own_dtype or float)}
+
+    @property
+    def total_cm(self) -> Variable:
+        """The confusion matrix so far."""
+        return self.variables[0]
 
     def labels(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
         y = y_true if self.sparse_y_true else jnp.argmax(y_true, self.axis)

@@ -36,7 +36,7 @@ class Sum(Metric):
     def init(self) -> MetricState:
         return {"total": jnp.zeros((), self.own_dtype or float)}
 
-    def update(  # pyright: ignore[reportIncompatibleMethodOverride]
+    def update(
         self, state: MetricState, values: Array, sample_weight: ArrayLike | None = None
     ) -> MetricState:
         dtype = state["total"].dtype
@@ -79,7 +79,7 @@ class Mean(Metric):
         zero = jnp.zeros((), self.own_dtype or float)
         return {"total": zero, "count": zero}
 
-    def update(  # pyright: ignore[reportIncompatibleMethodOverride]
+    def update(
         self, state: MetricState, values: Array, sample_weight: ArrayLike | None = None
     ) -> MetricState:
         dtype = state["total"].dtype
@@ -109,7 +109,7 @@ class MeanOfValues(Mean, abstract=True):
         """Which values there are, in the shape of `values`; None for all."""
         del y_true, y_pred
 
-    def update(
+    def update(  # pyright: ignore[reportIncompatibleMethodOverride] - pairs, not values
         self,
         state: MetricState,
         y_true: Array,
@@ -199,6 +199,11 @@ class MeanMetricWrapper(MeanOfValues):
     def direction(self) -> str | None:  # pyright: ignore
         """'min' for a loss; what is better for another function, nobody knows."""
         return "min" if isinstance(self.fn, Loss) else None
+
+    @property
+    def by_row(self) -> bool:  # type: ignore[override]
+        """Whether it is a loss of each row by itself."""
+        return isinstance(self.fn, Loss) and self.fn.by_row
 
     def values(self, y_true: Array, y_pred: Array) -> Array:
         if isinstance(self.fn, Loss):

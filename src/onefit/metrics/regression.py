@@ -163,6 +163,12 @@ class R2Score(Paired):
         default="uniform_average", check=one_of(*_AGGREGATIONS)
     )
     num_regressors: int = setting(default=0, check=whole(0))
+
+    @property
+    def by_row(self) -> bool:  # type: ignore[override]
+        """Not the adjusted R², which counts the rows whatever they weigh."""
+        return not self.num_regressors
+
     num_outputs: int | None = setting(default=None, kw_only=True)
 
     def sized(self, output_shape: Shape) -> "R2Score":

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from onefit import initializers
-from onefit.description import is_bare
+from onefit.description import attribute, is_bare
 from onefit.members import contents, named_once, variables_in
 from onefit.metrics.base import Metric, MetricState, as_array
 from onefit.slots import holding
@@ -44,7 +44,7 @@ class Updated(Metric, abstract=True):
     """
 
     in_keras_style = True
-    _added: ClassVar[tuple[Variable, ...]] = ()
+    _added: tuple[Variable, ...] = attribute(())
     _bare: ClassVar[bool] = True  # whether no metric of the library is its base
     _own = Metric._unseen | {"_added"}
 
@@ -128,9 +128,7 @@ class Updated(Metric, abstract=True):
             self.reset_state()
             return {n: jnp.asarray(v) for n, v in self._gathered().items()}
 
-    def update(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, state: MetricState, *batch: Any, **named: Any
-    ) -> MetricState:
+    def update(self, state: MetricState, *batch: Any, **named: Any) -> MetricState:
         with holding(self.pairs(state)):
             self.update_state(*batch, **named)
             new = self._gathered()

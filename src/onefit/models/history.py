@@ -3,9 +3,11 @@
 from typing import TYPE_CHECKING
 
 from onefit.training import history
+from onefit.types import Data
 
 if TYPE_CHECKING:
     from onefit.guide.finding import Report
+    from onefit.guide.improve import Advice
 
 __all__ = ["History"]
 
@@ -41,3 +43,36 @@ class History(history.History):
         from onefit.guide.diagnose import diagnose
 
         return diagnose(self)
+
+    def remedies(
+        self, x: Data = None, y: Data = None, *, seconds: float = 60.0, seeds: int = 3
+    ) -> "Advice":
+        """What would have made this fit better: remedies that have been tried.
+
+        Those of what `diagnose` and `check` find come first, then the usual suspects;
+        see `Model.improve`, of which this is the same for the rows and the arguments of
+        this fit.
+
+        Args:
+            x, y: The rows, where the history does not hold them: streams, and arrays of
+                more than 64 MiB.
+            seconds: How long it may take, about.
+            seeds: From how many initial weights each change is trained.
+
+        Raises:
+            ValueError: A fit that was not watched, or rows that are to be given.
+        """
+        from onefit.errors import invalid
+        from onefit.guide.improve import improve
+
+        program = getattr(self.evidence, "program", None)
+        if program is None or (x is None and not self.evidence.kept):
+            raise invalid(
+                "remedies",
+                "a history without its rows",
+                "a fit that was watched, of arrays up to 64 MiB, or x and y",
+                "write history.remedies(x, y), or model.improve(x, y)",
+            )
+        if x is not None:
+            program = program.replace(x=x, y=y)
+        return improve(program, seconds=seconds, seeds=seeds)

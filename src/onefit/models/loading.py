@@ -1,5 +1,6 @@
 """Models to and from files. The room `files` is imported when it is first needed."""
 
+import importlib
 import os
 from typing import TYPE_CHECKING, cast
 
@@ -12,17 +13,25 @@ if TYPE_CHECKING:
 
 __all__ = ["load_model", "model_from_json", "save_model"]
 
+OPENERS = {"table.json": "onefit.tables"}
+"""Rooms further up that have a `load` for another kind of file, by a member of its zip.
+
+They stand on models, so they are named here and imported when such a file comes.
+"""
+
 
 @keras_keywords
 def load_model(
     filepath: str | os.PathLike,
     custom_objects: dict[str, Identifier] | None = None,
     compile: bool = True,
+    safe_mode: bool = True,
     limits: "Limits | None" = None,
-) -> Model:
+) -> Model:  # or a TableModel; of nearly all files it is this
     """The model in a `.keras` or `.h5` file of onefit or Keras, ready to go on.
 
-    It is a Sequential or a Model of inputs and outputs, as it was when it was saved.
+    It is a Sequential or a Model of inputs and outputs, as it was when it was saved; or
+    the model of a table, in a file of `TableModel.save`.
     In an `.h5` file of Keras 2, what `compile` said is taken up where Keras 3 has it
     too; else a warning says why not.
 
@@ -31,6 +40,8 @@ def load_model(
         custom_objects: Your own classes (subclasses of Layer, Loss and so on) and
             functions, by the names that the file has.
         compile: Whether to take up what `compile` said and the optimizer's state.
+        safe_mode: Accepted for Keras' scripts. Code in a file is never run, so False
+            is as safe as True, and a Lambda of Python code is refused by both.
         limits: How much the file may ask for, if it is more than the usual.
 
     Raises:
@@ -48,8 +59,12 @@ def load_model(
         >>> bool(np.all(again.predict(x) == model.predict(x)))
         True
     """
-    from onefit.files import keras
+    from onefit.files import archive, keras
 
+    del safe_mode
+    for member in OPENERS.keys() & archive.listed(filepath):
+        opener = importlib.import_module(OPENERS[member])
+        return cast(Model, opener.load(filepath, limits))
     return cast(Model, keras.load_model(filepath, custom_objects, compile, limits))
 
 

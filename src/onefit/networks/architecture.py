@@ -8,7 +8,7 @@ import jax
 
 from onefit.errors import invalid
 from onefit.layers.base import Layer, Weights
-from onefit.layers.face import Gathered, Weight
+from onefit.layers.face import Gathered
 from onefit.types import (
     Array,
     ArrayLike,
@@ -82,6 +82,13 @@ class Architecture(Layer, abstract=True):
         return any(layer.random for layer in self.layers)
 
     @property
+    def trains_alone(self) -> bool:  # type: ignore[override]
+        """Whether one of its layers does, and there is nothing that training moves."""
+        layers = self.plain_layers()
+        moved = any(jax.tree.leaves(n.slot.params) for n in layers if n.built)
+        return not moved and any(layer.trains_alone for layer in layers)
+
+    @property
     def integers(self) -> bool:  # type: ignore[override]
         """Whole numbers come in as they are; each layer then gets what it takes."""
         return True
@@ -127,7 +134,7 @@ class Architecture(Layer, abstract=True):
         slot = self.slot
         return Gathered(self, slot.params, slot.state, slot.input_shape)
 
-    def filled(self, value: Callable[[Variable], Array]) -> tuple[Tree, Tree]:
+    def filled(self, value: Callable[[Variable], Tree]) -> tuple[Tree, Tree]:
         pairs = [
             ({}, {}) if layer.weightless else layer.filled(value)
             for layer in self.layers
@@ -155,7 +162,7 @@ class Architecture(Layer, abstract=True):
     # The face -----------------------------------------------------------------------
 
     @property
-    def built(self) -> bool:
+    def built(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride] - read
         """Whether every layer has its weights."""
         return all(layer.built for layer in self.layers)
 
@@ -183,7 +190,7 @@ class Architecture(Layer, abstract=True):
             if layer.built:
                 layer.store(p, s)
 
-    def by_name(self) -> dict[str, Weight]:
+    def by_name(self) -> dict[str, Variable]:
         return {
             f"{layer.name}/{name}": weight
             for layer in self.layers

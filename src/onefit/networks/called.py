@@ -6,7 +6,7 @@ sees how its inputs come, it becomes a graph of that one layer.
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -61,7 +61,7 @@ class Body(Called, abstract=True):
     def _function(self) -> Callable[..., Tree]:
         return self._model.call
 
-    def replace(self, **changes: Any) -> "Body":
+    def replace(self, **changes: Any) -> Layer:
         """The body of another network with the same settings."""
         config = self._model.get_config() | changes
         return type(self._model).from_config(config).as_layer
@@ -105,7 +105,9 @@ class Sight:
         several = isinstance(x, list | tuple) and any(
             hasattr(leaf, "shape") for leaf in x
         )
-        given = list(x.values()) if isinstance(x, dict) else x if several else [x]
+        given: Iterable[Any] = [x]
+        if several or isinstance(x, dict):
+            given = x.values() if isinstance(x, dict) else x
         self.single = self.keys is None and not several
         self.is_tuple = isinstance(x, tuple)
         arrays = [a if hasattr(a, "shape") else np.asarray(a) for a in given]

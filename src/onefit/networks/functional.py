@@ -1,5 +1,6 @@
 """From what layers were called on to the graph of a model: back from the outputs."""
 
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
@@ -14,10 +15,12 @@ from onefit.networks.graph import Graph, Node
 from onefit.types import Config, Tree
 
 __all__ = [
+    "Names",
     "Nest",
     "Tensors",
     "by_name",
     "graph_of",
+    "in_a_list",
     "inlined",
     "name_layers",
     "several",
@@ -26,47 +29,117 @@ __all__ = [
 
 T = TypeVar("T")
 
-Tensors: TypeAlias = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
-"""The inputs or the outputs of a model: one, several, or several by name."""
+Tensors: TypeAlias = Tensor | Sequence["Tensors"] | Mapping[str, "Tensors"]
+"""The inputs or the outputs of a model: one, or several in lists and dicts."""
 
 
 class Nest:
-    """How the inputs or the outputs of a model are arranged: one, a list, a dict.
+    """How the inputs or the outputs of a model are arranged: one, or lists and dicts.
 
     Attributes:
         tensors: The inputs or outputs, in the order of the graph.
         keys: What each is called in a dict, or None.
+        places: The arrangement, with the numbers of the tensors in their places.
     """
 
     def __init__(self, value: Tensors, what: str) -> None:
-        self.keys = [str(k) for k in value] if isinstance(value, dict) else None
-        given: Any = list(value.values()) if isinstance(value, dict) else value
-        self.single = not isinstance(given, list | tuple)
-        self.tensors: list[Tensor] = [given] if self.single else list(given)
-        for tensor in self.tensors:
-            if not isinstance(tensor, Tensor):
-                raise mistyped(
-                    "Model",
-                    f"{what} {tensor!r}",
-                    "what Input gives, or a layer called on it",
-                    "write x = Input((4,)); Model(x, Dense(1)(x))",
-                )
+        self.tensors: list[Tensor] = []
+        self.places = self._placed(value, what)
         if not self.tensors:
             raise invalid("Model", f"no {what}", "at least one")
-        if len(self.tensors) == 1 and self.keys is None:
-            self.single = True
+        flat = isinstance(value, dict) and len(value) == len(self.tensors)
+        self.keys = [str(key) for key in value] if flat else None
+        if isinstance(self.places, list | tuple) and self.places in ([0], (0,)):
+            self.places = 0
+
+    def _placed(self, value: Any, what: str) -> Tree:
+        """A nest with numbers in place of its tensors, which are noted."""
+        if isinstance(value, dict):
+            return {key: self._placed(v, what) for key, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._placed(v, what) for v in value]
+        if not isinstance(value, Tensor):
+            raise mistyped(
+                "Model",
+                f"{what} {value!r}",
+                "what Input gives, or a layer called on it",
+                "write x = Input((4,)); Model(x, Dense(1)(x))",
+            )
+        self.tensors.append(value)
+        return len(self.tensors) - 1
 
     @property
     def value(self) -> Tensors:
-        """The tensors as the model was given them: one, a list, or a dict."""
+        """The tensors as the model was given them: one, or in lists and dicts."""
         return self.arrange(unwrap_single(self.tensors))
 
     def arrange(self, values: Tree) -> Tree:
         """The graph's values (one, or a tuple) as the model's user arranged them."""
-        if self.keys is not None:
-            several = values if len(self.tensors) > 1 else (values,)
-            return dict(zip(self.keys, several, strict=True))
-        return values if self.single else list(values)
+        several = values if len(self.tensors) > 1 else (values,)
+
+        def put(place: Tree) -> Tree:
+            if isinstance(place, dict):
+                return {key: put(own) for key, own in place.items()}
+            return (
+                [put(p) for p in place] if isinstance(place, list) else several[place]
+            )
+
+        return put(self.places)
+
+    def names(self) -> "Names":
+        """The names of inputs or outputs; a name that comes twice gets a number."""
+        names = Names(self.places)
+        for name in self.keys or [tensor.name for tensor in self.tensors]:
+            free = (f"{name}_{i}" if i else name for i in itertools.count())
+            names.append(next(n for n in free if n not in names))
+        return names
+
+
+class Names(list[str]):
+    """The names of inputs or outputs, which know how these are arranged.
+
+    Args:
+        places: As of a `Nest`.
+    """
+
+    def __init__(self, places: Tree) -> None:
+        super().__init__()
+        self.places = places
+
+
+def in_a_list(value: Any, names: Sequence[str]) -> Any:
+    """What is arranged as inputs or outputs in lists in dicts are, in a list.
+
+    Anything else is returned as it is: `by_name` and `several` take the plain forms.
+
+    >>> x, y = onefit.Input((2,)), onefit.Input((3,))
+    >>> in_a_list({"a": [1, 2]}, Nest({"a": [x, y]}, "inputs").names())
+    [1, 2]
+    """
+    places = getattr(names, "places", None)
+    parts = places.values() if isinstance(places, dict) else places
+    if isinstance(places, int | None) or all(isinstance(p, int) for p in parts):
+        return value
+    found: list[Any] = []
+    return found if _taken(value, places, found) else value
+
+
+def _taken(value: Any, places: Tree, found: list[Any]) -> bool:
+    """Whether a value has these places; what is there is appended in their order."""
+    if isinstance(places, int):
+        found.append(value)
+        return True
+    if isinstance(places, dict):
+        return (
+            isinstance(value, dict)
+            and value.keys() == places.keys()
+            and all(_taken(value[key], own, found) for key, own in places.items())
+        )
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == len(places)
+        and all(_taken(v, own, found) for v, own in zip(value, places, strict=True))
+    )
 
 
 def unwrap_single(values: list[T]) -> T | tuple[T, ...]:

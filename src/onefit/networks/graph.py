@@ -2,7 +2,7 @@
 """Graphs: layers and the order in which they are called, as one pure function."""
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -17,9 +17,9 @@ from onefit.layers.core import InputLayer
 from onefit.layers.face import HALVES
 from onefit.layers.tapping import Path, Tap
 from onefit.networks.architecture import Architecture
-from onefit.types import Array, Generator, Mask, Shapes, Tree, is_shape
+from onefit.types import Array, Config, Generator, Key, Mask, Shapes, Tree, is_shape
 
-__all__ = ["Graph", "Node", "as_graph", "chain"]
+__all__ = ["Graph", "Node", "as_graph", "chain", "with_parts"]
 
 
 class Node(NamedTuple):
@@ -67,17 +67,21 @@ class Graph(Architecture):
 
     _mutable: ClassVar[frozenset[str]] = Layer._mutable | {"entrance"}
 
-    @property
+    # What follows from the layers, which stay: asked at every call, found once.
+
+    @functools.cached_property
     def by_row(self) -> bool:  # type: ignore[override]
         """Whether the output of a row cannot depend on the rows beside it.
 
         It may in a layer that was called with training=True.
         """
         trains = any(dict(node.options).get("training") for node in self.nodes)
-        return not trains and all(map(_by_row, self.layers))
+        return not trains and all(
+            part.by_row for layer in self.layers for part in with_parts(layer)
+        )
 
-    @property
-    def always_random(self) -> bool:
+    @functools.cached_property
+    def always_random(self) -> bool:  # type: ignore[override]
         """Whether any call draws random numbers even when the model does not train."""
         return any(
             (layer.random and dict(node.options).get("training", False))
@@ -103,7 +107,7 @@ class Graph(Architecture):
         x: Tree,
         *,
         training: bool,
-        key: Array | None,
+        key: Key | None,
         mask: Mask = None,
         tap: Tap | None = None,
         path: Path = (),
@@ -182,7 +186,7 @@ class Graph(Architecture):
         for number, node in enumerate(self.nodes):
             value = jax.tree.map(at, node.sources)
             y = call(node, number, value, jax.tree.map(at, node.mask))
-            values.extend(jax.tree.leaves(y, is_leaf=is_shape))
+            values.extend(jax.tree.leaves(y, is_leaf=_is_value))
         return jax.tree.map(at, self.outputs)
 
     def input_shapes(self, input_shape: Shapes) -> list[Shapes]:
@@ -262,9 +266,7 @@ class Graph(Architecture):
             shape,
         )
 
-    def _fit(
-        self, input_shape: Shapes, options: Iterable[tuple[str, object]] = ()
-    ) -> Shapes:
+    def _fit(self, input_shape: Shapes, options: Config | None = None) -> Shapes:
         shape = super()._fit(input_shape, options)
         self.entrance = self.entrance or input_shape
         return shape
@@ -324,6 +326,11 @@ def chain(layers: tuple[Layer, ...], name: str) -> Graph:
     return Graph(layers=layers, nodes=nodes, outputs=len(layers), name=name)
 
 
+def _is_value(value: Any) -> bool:
+    """Whether this is what flows from an output; an optional input gives None."""
+    return value is None or is_shape(value)
+
+
 def _flows(value: Tree, mask: Mask) -> Tree:
     """Arrays with their masks: one, or a nest of each."""
     if mask is None:
@@ -342,7 +349,8 @@ def _numbers(layer: Layer, a: Array) -> Array:
     return a.astype(config.floatx()) if whole or str(a.dtype) in HALVES else a
 
 
-def _by_row(layer: Layer) -> bool:
-    """Whether a layer, and what it is made of, leaves rows apart."""
-    parts = layer.parts().values() if isinstance(layer, Composite) else ()
-    return layer.by_row and all(map(_by_row, parts))
+def with_parts(layer: Layer) -> Iterator[Layer]:
+    """A layer, and the layers that it is made of."""
+    yield layer
+    for part in layer.parts().values() if isinstance(layer, Composite) else ():
+        yield from with_parts(part)

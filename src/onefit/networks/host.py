@@ -16,7 +16,13 @@ from onefit.layers.base import Layer
 from onefit.layers.base import where as named
 from onefit.layers.core import InputLayer
 from onefit.networks.architecture import Architecture
-from onefit.networks.functional import by_name, inlined, several, unwrap_single
+from onefit.networks.functional import (
+    by_name,
+    in_a_list,
+    inlined,
+    several,
+    unwrap_single,
+)
 from onefit.networks.graph import Graph, Node
 from onefit.types import Data, Shape, Shapes, Tree, batch_shape, is_shape
 
@@ -108,6 +114,7 @@ def _looked(layer: Layer, x: Tree, options: dict[str, Any]) -> Tree:
 
 def _arranged(x: Data, names: Sequence[str]) -> Sequence[Data]:
     """The rows of each input, in their order."""
+    x = in_a_list(x, names)
     if len(names) > 1 and hasattr(x, "columns") and hasattr(x, "to_numpy"):
         x = {name: x[name] for name in names if name in x.columns}
     if isinstance(x, dict):

@@ -1,8 +1,8 @@
 """Network: what is computed, its weights, what goes in and what comes out."""
 
 import inspect
-import itertools
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
 import jax
@@ -11,10 +11,12 @@ import numpy as np
 from onefit import config
 from onefit.config import DTypePolicy
 from onefit.errors import invalid, mistyped, unknown
-from onefit.layers.base import Layer
+from onefit.layers.base import Layer, as_rows, first_row
+from onefit.layers.core import InputLayer
 from onefit.layers.face import as_shape, dtype_name, no_quantizing
 from onefit.layers.passing import current, making
 from onefit.layers.symbolic import Tensor, is_symbolic
+from onefit.members import refuse_taken, taken_name
 from onefit.networks.architecture import Architecture
 from onefit.networks.called import Body, Sight, layers_of, outputs_of, own_call
 from onefit.networks.functional import (
@@ -22,6 +24,7 @@ from onefit.networks.functional import (
     Tensors,
     by_name,
     graph_of,
+    in_a_list,
     name_layers,
     several,
     unwrap_single,
@@ -35,6 +38,7 @@ from onefit.types import (
     ArrayLike,
     Config,
     Data,
+    Key,
     Mask,
     Shape,
     Shapes,
@@ -48,12 +52,21 @@ __all__ = ["FACES", "OWN_CLASSES", "Network"]
 OWN_CLASSES: dict[tuple[str, str], type["Network"]] = {}
 """The classes of networks that a program has written itself, by module and name."""
 
-FACES: dict[str, type["Network"]] = {}
+FACES: dict[str, Callable[..., "Network"]] = {}
 """The classes that people hold, by Keras' names for them in files.
 
 A model of inputs and outputs is "Functional", a list of layers is "Sequential". Copies
 of models and the models of files are made by these.
 """
+
+
+_TAKEN = """
+    arranged as_layer before eagerly entries entry_names graph input_nest is_own
+    known_nest meet meet_shapes numbers output_nest ready_for resolve_metrics
+    target_names task whole
+"""
+TAKEN = frozenset(_TAKEN.split())
+"""Names of every network that a class of one's own may not take."""
 
 
 class Network:
@@ -77,6 +90,7 @@ class Network:
             input that nothing needs; two layers of one name.
     """
 
+    _made_with: tuple[tuple[Any, ...], Config]
     whole: Architecture
     before: Before | None = None
 
@@ -91,8 +105,17 @@ class Network:
         self.before, self._graph = split(whole, entrance)
         self.whole = whole
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in TAKEN and self.is_own():
+            caller = str(sys._getframe(1).f_globals.get("__name__"))
+            if not caller.startswith("onefit."):
+                raise taken_name(type(self), "an attribute", name)
+        super().__setattr__(name, value)
+
     def __init_subclass__(cls, face: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if cls.is_own():
+            refuse_taken(cls, TAKEN)
         if face is not None:
             FACES[face] = cls
         elif cls.is_own():
@@ -128,8 +151,8 @@ class Network:
                 "give the layers that compute in another a dtype of their own",
             )
         if inputs is None and outputs is None and self.is_own():
-            self._body = Body(self, name or snake_case(type(self).__name__))
-            self.graph = chain((self._body,), self._body.name)
+            body = Body(self, name or snake_case(type(self).__name__))
+            self._body, self.graph = body, chain((body,), body.name)
             self.graph._named = name is not None
             self._hold()
             if not trainable:
@@ -278,12 +301,13 @@ class Network:
     def input_names(self) -> list[str]:
         """The names of the inputs: a dict's keys, or those of the Inputs."""
         seen = self._sight.names() if self._sight else ["x"]
-        return _names_of(self.input_nest) or seen
+        return self.input_nest.names() if self.input_nest else seen
 
     @property
     def output_names(self) -> list[str]:
         """The names of the outputs: a dict's keys, or those of the layers."""
-        return _names_of(self.output_nest) or [str(self.layers[-1].name)]
+        nest = self.output_nest
+        return nest.names() if nest else [str(self.layers[-1].name)]
 
     def known_nest(self, nest: Nest | None) -> Nest:
         """The arrangement of inputs or outputs, once their shapes are known."""
@@ -295,6 +319,15 @@ class Network:
                 "begin with Input((4,)), or write model.build((None, 4))",
             )
         return nest
+
+    def get_config(self) -> Config:
+        """What `from_config` makes such a network of."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """The network of a config, with fresh weights."""
+        raise NotImplementedError
 
     @property
     def name(self) -> str:
@@ -403,7 +436,6 @@ class Network:
     def trainable(self, value: bool) -> None:
         for layer in self.layers:
             layer.trainable = bool(value)
-        self._forget_training()
 
     # The pure way ------------------------------------------------------------------
 
@@ -417,7 +449,7 @@ class Network:
         self.graph.store(value, self.graph.slot.state)
 
     def apply(
-        self, params: Tree, x: Tree, *, training: bool = False, key: Array | None = None
+        self, params: Tree, x: Tree, *, training: bool = False, key: Key | None = None
     ) -> Tree:
         """The output for these weights: a pure function of `params` and `x`.
 
@@ -448,6 +480,8 @@ class Network:
                 )
             return self._body(x, training=training, mask=mask, **options)
         run = current()
+        if run is None and not is_symbolic(x) and self._takes_one(x):
+            return first_row(self(as_rows(x), training=training, mask=mask, **options))
         looked = self.before is not None and run is None and not is_symbolic(x)
         if looked:
             x = self.numbers(x)
@@ -464,6 +498,12 @@ class Network:
         graph = self.graph if looked else self.whole  # building may have made it anew
         y = graph(x, training=training, mask=mask, **options)
         return self.output_nest.arrange(y) if self.output_nest else y
+
+    def _takes_one(self, x: Tree) -> bool:
+        """Whether this is one row without a batch, which its first layer knows."""
+        plain = (layer for layer in self.layers if not isinstance(layer, InputLayer))
+        first = next(plain, None)
+        return first is not None and first.takes_one(x)
 
     def _named_input(self, options: Config) -> Tree:
         """The input that a call names: `inputs`, or as the model's own `call` does."""
@@ -506,6 +546,7 @@ class Network:
     def _take(self, x: Tree) -> Tree:
         """Inputs in any of Keras' arrangements as the graph has them."""
         names = self.input_names
+        x = in_a_list(x, names)
         if isinstance(x, dict):
             x = by_name(x, names, "x")
         if isinstance(x, list | tuple) and len(x) == len(names):
@@ -594,6 +635,11 @@ class Network:
         shape = self.whole.compute_output_shape(input_shape)
         return self.output_nest.arrange(shape) if self.output_nest else shape
 
+    def compute_output_spec(self, inputs: Tree, **options: Any) -> Tree:
+        """What stands for the outputs of a call: their shapes and types."""
+        spec = self.graph.compute_output_spec(self._take(inputs), **options)
+        return self.output_nest.arrange(spec) if self.output_nest else spec
+
     def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
         """Which steps of the outputs there are, given which of the inputs."""
         return self.graph.compute_mask(self._take(inputs), mask)
@@ -654,14 +700,3 @@ class Network:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {len(self.layers)} layers>"
-
-
-def _names_of(nest: Nest | None) -> list[str] | None:
-    """The names of inputs or outputs; a name that comes twice gets a number."""
-    if nest is None:
-        return None
-    names: list[str] = []
-    for name in nest.keys or [tensor.name for tensor in nest.tensors]:
-        free = (f"{name}_{i}" if i else name for i in itertools.count())
-        names.append(next(n for n in free if n not in names))
-    return names

@@ -62,7 +62,7 @@ class SequentialNetwork(Network):
             )
         shape = layer.told_shape
         if shape and not self.layers and self.entrance_layer is None:
-            self.entrance_layer = InputLayer(tuple(shape), layer.told_rows)
+            self.entrance_layer = InputLayer(tuple(shape), layer.told_batch)
         self._name(layer)
         # Before it is one of the layers: one that does not fit is not kept.
         outputs = None

@@ -8,12 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.core import Tracer
+from jax.typing import DTypeLike
 
 from onefit import config
 from onefit.errors import invalid, mistyped
 from onefit.layers.symbolic import Tensor
 from onefit.ops.table import as_array, operation
-from onefit.types import Array, Function, Shape, Tree
+from onefit.types import Array, ArrayLike, Function, Shape, Tree
 from onefit.variables import Variable
 
 __all__ = [
@@ -45,7 +46,7 @@ __all__ = [
 # Types and conversions ----------------------------------------------------------------
 
 
-def dtype(x: Any) -> str:
+def dtype(x: ArrayLike) -> str:
     """The type of the numbers by name.
 
     >>> dtype(np.ones(2, "int8")), dtype(1.5)
@@ -64,7 +65,7 @@ def shape(x: Any) -> Shape:
     return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
 
 
-def is_tensor(x: Any) -> bool:
+def is_tensor(x: object) -> bool:
     """Whether this is an array of JAX's.
 
     >>> is_tensor(jnp.ones(2)), is_tensor(np.ones(2))
@@ -74,7 +75,7 @@ def is_tensor(x: Any) -> bool:
 
 
 @operation
-def cast(x: Array, dtype: Any) -> Array:
+def cast(x: Array, dtype: DTypeLike) -> Array:
     """The numbers as another type.
 
     >>> cast([1.9, -1.9], "int32")
@@ -83,14 +84,14 @@ def cast(x: Array, dtype: Any) -> Array:
     return x.astype(_type(dtype))
 
 
-def _type(dtype: Any) -> Any:
+def _type(dtype: DTypeLike) -> Any:
     """A type as JAX takes it; Python's own are the library's."""
     named = {"float": config.floatx(), "int": "int32", float: config.floatx()}
     return named.get(dtype, dtype) if dtype is not int else "int32"
 
 
 @operation
-def saturate_cast(x: Array, dtype: Any) -> Array:
+def saturate_cast(x: Array, dtype: DTypeLike) -> Array:
     """As `cast`, with the nearest number that the type has for one it has not.
 
     >>> saturate_cast([-3.0, 300.0], "uint8")
@@ -111,7 +112,10 @@ def saturate_cast(x: Array, dtype: Any) -> Array:
 
 
 def convert_to_tensor(
-    x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None
+    x: ArrayLike,
+    dtype: DTypeLike | None = None,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
 ) -> Any:
     """An array of JAX's, of what becomes one.
 
@@ -138,7 +142,7 @@ def convert_to_tensor(
     return cast(x, dtype)
 
 
-def convert_to_numpy(x: Any) -> np.ndarray:
+def convert_to_numpy(x: ArrayLike) -> np.ndarray:
     """A numpy array of what becomes one.
 
     >>> convert_to_numpy(jnp.ones(2))
@@ -328,7 +332,7 @@ def scatter_update(
 
 
 @operation
-def slice(inputs: Array, start_indices: Any, shape: Shape) -> Array:
+def slice(inputs: Array, start_indices: ArrayLike, shape: Shape) -> Array:
     """The part of a shape that begins at these indices.
 
     >>> slice(np.arange(5), [1], [3])
@@ -338,7 +342,7 @@ def slice(inputs: Array, start_indices: Any, shape: Shape) -> Array:
 
 
 @operation
-def slice_update(inputs: Array, start_indices: Any, updates: Array) -> Array:
+def slice_update(inputs: Array, start_indices: ArrayLike, updates: Array) -> Array:
     """The inputs with another part, which begins at these indices.
 
     >>> slice_update(np.zeros(4), [1], [5.0, 6.0])

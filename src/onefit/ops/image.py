@@ -1,4 +1,5 @@
 # ruff: noqa: PLE0605
+# pyright: reportUnsupportedDunderAll=false
 """`keras.ops.image`: images sampled, cut, blurred and compared.
 
 Images are (batch, height, width, channels), or without the batch; with
@@ -18,9 +19,10 @@ from onefit.errors import invalid, mistyped, unknown
 from onefit.faces import own as _own
 from onefit.layers.images import resized, window
 from onefit.layers.reshaping import data_format as _format
+from onefit.layers.warping import projected, projection
 from onefit.ops.table import operation
 from onefit.random import key_of
-from onefit.types import Array, Function
+from onefit.types import Array, ArrayLike, Function
 
 _ORDERS = {"nearest": 0, "bilinear": 1}
 _FILLS = ("constant", "nearest", "wrap", "mirror", "reflect")
@@ -321,10 +323,10 @@ def extract_patches_3d(
 
 def _patches(
     x: Array,
-    size: Any,
+    size: int | Sequence[int],
     rank: int,
-    strides: Any,
-    dilation: Any,
+    strides: int | Sequence[int],
+    dilation: int | Sequence[int],
     padding: str,
     order: Any,
 ) -> Array:
@@ -374,7 +376,12 @@ def _sample(x: Array, at: Any, order: int, mode: str, fill: Any) -> Array:
 
 
 def _moved(
-    x: Array, rows: Array, columns: Array, interpolation: str, mode: str, fill: Any
+    x: Array,
+    rows: Array,
+    columns: Array,
+    interpolation: str,
+    mode: str,
+    fill: ArrayLike,
 ) -> Array:
     """Images (batch, height, width, channels) with other cells in their places."""
     if interpolation not in _ORDERS:
@@ -401,12 +408,8 @@ def _grid(x: Array) -> tuple[Array, Array]:
 
 def _projected(x: Array, transform: Array) -> tuple[Array, Array]:
     """The rows and columns that a transform of eight numbers names."""
-    across, down = _grid(x)
-    a0, a1, a2, b0, b1, b2, c0, c1 = (
-        n[..., None, None] for n in jnp.moveaxis(transform, -1, 0)
-    )
-    k = c0 * across + c1 * down + 1
-    return (b0 * across + b1 * down + b2) / k, (a0 * across + a1 * down + a2) / k
+    columns, rows = projected(transform[..., None, None, :], *_grid(x))
+    return rows, columns
 
 
 @_op
@@ -454,17 +457,7 @@ def perspective_transform(
         start_points, end_points: (4, 2) or (batch, 4, 2), x before y.
         interpolation, fill_value, data_format: As in `affine_transform`.
     """
-    # x·k = a0·u + a1·v + a2 and y·k = b0·u + b1·v + b2, with k = c0·u + c1·v + 1, at
-    # the four points: eight equations of eight numbers.
-    (x, y), (u, v) = (
-        jnp.moveaxis(_float(p), -1, 0) for p in (start_points, end_points)
-    )
-    one, none = jnp.ones_like(u), jnp.zeros_like(u)
-    across = [u, v, one, none, none, none, -x * u, -x * v]
-    down = [none, none, none, u, v, one, -y * u, -y * v]
-    matrix = jnp.concatenate([jnp.stack(across, -1), jnp.stack(down, -1)], axis=-2)
-    known = jnp.concatenate([x, y], axis=-1)[..., None]
-    transform = jnp.linalg.solve(matrix, known)[..., 0]
+    transform = projection(_float(end_points), _float(start_points))
 
     def change(x: Array) -> Array:
         rows, columns = _projected(x, transform)

@@ -1,4 +1,5 @@
 # ruff: noqa: PLE0605
+# pyright: reportUnsupportedDunderAll=false
 """`keras.ops.linalg`: decompositions, inverses and norms."""
 
 from collections.abc import Sequence
@@ -108,7 +109,12 @@ def matrix_rank(x: Array, tol: Any = None) -> Array:
 
 
 @operation
-def norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
+def norm(
+    x: Array,
+    ord: Any = None,
+    axis: int | Sequence[int] | None = None,
+    keepdims: bool = False,
+) -> Array:
     """The norm of vectors or matrices, as `jax.numpy.linalg.norm`."""
     axis = tuple(axis) if isinstance(axis, list) else axis
     return jnp.linalg.norm(_float(x), ord=ord, axis=axis, keepdims=keepdims)

@@ -1,6 +1,8 @@
 # ruff: noqa: PLE0605
+# pyright: reportUnsupportedDunderAll=false
 """Fourier transforms, segments and special functions of `keras.ops`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -9,12 +11,13 @@ import jax.scipy.special
 import numpy as np
 from jax import lax
 from jax.core import Tracer
+from jax.typing import DTypeLike
 
 from onefit import config
 from onefit.errors import invalid, mistyped, unknown
 from onefit.faces import own as _own
 from onefit.ops.table import operation, rows
-from onefit.types import Array
+from onefit.types import Array, ArrayLike
 
 _EACH = """
 erf(x)
@@ -38,7 +41,9 @@ def logdet(x: Array) -> Array:
 
 
 @operation
-def logsumexp(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+def logsumexp(
+    x: Array, axis: int | Sequence[int] | None = None, keepdims: bool = False
+) -> Array:
     """The sum log Σ exp(x) along axes."""
     return jax.scipy.special.logsumexp(x, axis=axis, keepdims=keepdims)
 
@@ -91,7 +96,7 @@ segment_min, segment_prod = _segments("segment_min"), _segments("segment_prod")
 # Fourier transforms -------------------------------------------------------------------
 
 
-def _complex(where: str, x: Any) -> Array:
+def _complex(where: str, x: ArrayLike) -> Array:
     """The complex numbers of a pair of real and imaginary parts."""
     if not isinstance(x, list | tuple) or len(x) != 2:
         raise mistyped(
@@ -103,7 +108,7 @@ def _complex(where: str, x: Any) -> Array:
     return lax.complex(*(_float(part) for part in x))
 
 
-def _float(x: Any) -> Array:
+def _float(x: ArrayLike) -> Array:
     x = jnp.asarray(x)
     floats = jnp.issubdtype(x.dtype, jnp.floating)
     return x if floats else x.astype(config.floatx())
@@ -114,7 +119,7 @@ def _parts(x: Array) -> tuple[Array, Array]:
 
 
 @operation
-def fft(x: Any) -> tuple[Array, Array]:
+def fft(x: ArrayLike) -> tuple[Array, Array]:
     """The Fourier transform along the last axis, of (real, imaginary) parts.
 
     >>> fft(([1.0, 1.0], [0.0, 0.0]))
@@ -124,13 +129,13 @@ def fft(x: Any) -> tuple[Array, Array]:
 
 
 @operation
-def fft2(x: Any) -> tuple[Array, Array]:
+def fft2(x: ArrayLike) -> tuple[Array, Array]:
     """The Fourier transform along the last two axes, of (real, imaginary) parts."""
     return _parts(jnp.fft.fft2(_complex("fft2", x)))
 
 
 @operation
-def ifft2(x: Any) -> tuple[Array, Array]:
+def ifft2(x: ArrayLike) -> tuple[Array, Array]:
     """The reverse of `fft2`."""
     return _parts(jnp.fft.ifft2(_complex("ifft2", x)))
 
@@ -142,7 +147,7 @@ def rfft(x: Array, fft_length: int | None = None) -> tuple[Array, Array]:
 
 
 @operation
-def irfft(x: Any, fft_length: int | None = None) -> Array:
+def irfft(x: ArrayLike, fft_length: int | None = None) -> Array:
     """The reverse of `rfft`."""
     return jnp.fft.irfft(_complex("irfft", x), fft_length)
 
@@ -161,7 +166,7 @@ def extract_sequences(x: Array, sequence_length: int, sequence_stride: int) -> A
     return x[..., starts[:, None] + np.arange(sequence_length)]
 
 
-def _window(window: Any, length: int, size: int, dtype: Any) -> Array:
+def _window(window: ArrayLike, length: int, size: int, dtype: DTypeLike) -> Array:
     """A window of a length, with zeros on both sides up to a size."""
     if isinstance(window, str):
         # Periodic ones, as for spectra: one more, without the last.
@@ -183,7 +188,7 @@ def stft(
     sequence_length: int,
     sequence_stride: int,
     fft_length: int,
-    window: Any = "hann",
+    window: ArrayLike = "hann",
     center: bool = True,
 ) -> tuple[Array, Array]:
     """Fourier transforms of the windows of a signal, along the last axis.
@@ -210,12 +215,12 @@ def stft(
 
 @operation
 def istft(
-    x: Any,
+    x: ArrayLike,
     sequence_length: int,
     sequence_stride: int,
     fft_length: int,
     length: int | None = None,
-    window: Any = "hann",
+    window: ArrayLike = "hann",
     center: bool = True,
 ) -> Array:
     """The reverse of `stft`: windows weighed, summed, and divided by their weights.

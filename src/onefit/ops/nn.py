@@ -1,4 +1,5 @@
 # ruff: noqa: PLE0605
+# pyright: reportUnsupportedDunderAll=false
 """`keras.ops.nn`: activations, convolutions, pooling and cross-entropies.
 
 Convolutions and pooling are those of the layers, with the kernel given.
@@ -10,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
 from onefit import activations, config, layers
 from onefit.errors import invalid, unknown
@@ -91,10 +93,10 @@ def _channels(x: Array, data_format: str | None) -> int:
 def conv(
     inputs: Array,
     kernel: Array,
-    strides: Any = 1,
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = 1,
+    dilation_rate: int | Sequence[int] = 1,
 ) -> Array:
     """The sums of windows times a kernel (taps, channels of a group, filters)."""
     *sizes, width, filters = kernel.shape
@@ -116,10 +118,10 @@ def conv(
 def depthwise_conv(
     inputs: Array,
     kernel: Array,
-    strides: Any = 1,
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = 1,
+    dilation_rate: int | Sequence[int] = 1,
 ) -> Array:
     """As `conv`, each channel by itself: kernel (taps, channels, filters of each)."""
     *sizes, _, many = kernel.shape
@@ -141,10 +143,10 @@ def separable_conv(
     inputs: Array,
     depthwise_kernel: Array,
     pointwise_kernel: Array,
-    strides: Any = 1,
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = 1,
+    dilation_rate: int | Sequence[int] = 1,
 ) -> Array:
     """As `depthwise_conv`, then a product over the channels."""
     *sizes, _, many = depthwise_kernel.shape
@@ -166,11 +168,11 @@ def separable_conv(
 def conv_transpose(
     inputs: Array,
     kernel: Array,
-    strides: Any = 1,
+    strides: int | Sequence[int] = 1,
     padding: str = "valid",
     output_padding: Any = None,
     data_format: str | None = None,
-    dilation_rate: Any = 1,
+    dilation_rate: int | Sequence[int] = 1,
 ) -> Array:
     """The reverse of `conv`: each cell sends itself to a window; kernel (taps,
     filters, channels).
@@ -193,8 +195,8 @@ def conv_transpose(
 def _pooling(name: str, kind: str) -> Any:
     def pool(
         inputs: Array,
-        pool_size: Any,
-        strides: Any = None,
+        pool_size: int | Sequence[int],
+        strides: int | Sequence[int] | None = None,
         padding: str = "valid",
         data_format: str | None = None,
     ) -> Array:
@@ -214,7 +216,9 @@ def _pooling(name: str, kind: str) -> Any:
 
 
 def _adaptive(name: str, kind: str) -> Any:
-    def pool(inputs: Array, output_size: Any, data_format: str | None = None) -> Array:
+    def pool(
+        inputs: Array, output_size: int | Sequence[int], data_format: str | None = None
+    ) -> Array:
         layer = _sized(
             f"Adaptive{kind}Pooling{{}}D",
             inputs,
@@ -242,7 +246,11 @@ def _pair(value: Any) -> tuple[int, int]:
 
 @operation
 def unfold(
-    x: Array, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+    x: Array,
+    kernel_size: int | Sequence[int],
+    dilation: int | Sequence[int] = 1,
+    padding: Any = 0,
+    stride: int | Sequence[int] = 1,
 ) -> Array:
     """The windows of images (batch, channels, height, width), each as a column.
 
@@ -260,11 +268,11 @@ def unfold(
 @operation
 def fold(
     x: Array,
-    output_size: Any,
-    kernel_size: Any,
-    dilation: Any = 1,
+    output_size: int | Sequence[int],
+    kernel_size: int | Sequence[int],
+    dilation: int | Sequence[int] = 1,
     padding: Any = 0,
-    stride: Any = 1,
+    stride: int | Sequence[int] = 1,
 ) -> Array:
     """The reverse of `unfold`: windows summed where they meet."""
     size, k = _pair(output_size), _pair(kernel_size)
@@ -329,7 +337,10 @@ def _back(x: Array, data_format: str | None) -> Array:
 
 @operation
 def moments(
-    x: Array, axes: Any, keepdims: bool = False, synchronized: bool = False
+    x: Array,
+    axes: int | Sequence[int],
+    keepdims: bool = False,
+    synchronized: bool = False,
 ) -> tuple[Array, Array]:
     """The mean and the variance along axes."""
     if synchronized:
@@ -402,7 +413,10 @@ def rms_normalization(
 
 @operation
 def normalize(
-    x: Array, axis: Any = -1, order: Any = 2, epsilon: float | None = None
+    x: Array,
+    axis: int | Sequence[int] | None = -1,
+    order: Any = 2,
+    epsilon: float | None = None,
 ) -> Array:
     """The quotient x / max(‖x‖, ε) along an axis."""
     x = x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(config.floatx())
@@ -420,7 +434,11 @@ def normalize(
 
 @operation
 def one_hot(
-    x: Array, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False
+    x: Array,
+    num_classes: int,
+    axis: int = -1,
+    dtype: DTypeLike | None = None,
+    sparse: bool = False,
 ) -> Array:
     """A 1 in the place of each class, and 0 elsewhere; a negative class is all 0."""
     _dense("one_hot", sparse)
@@ -433,7 +451,7 @@ def multi_hot(
     inputs: Array,
     num_classes: int | None = None,
     axis: int = -1,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     sparse: bool = False,
 ) -> Array:
     """A 1 in the places of all classes of a row, and 0 elsewhere."""
@@ -617,8 +635,8 @@ def dot_product_attention(
         )
     groups = query.shape[2] // key.shape[2]
     key, value = (jnp.repeat(a, groups, axis=2) for a in (key, value))
-    scale = float(query.shape[-1]) ** -0.5 if scale is None else scale
-    scores = jnp.einsum("bqhd,bkhd->bhqk", query, key) * scale
+    factor = float(query.shape[-1]) ** -0.5 if scale is None else scale
+    scores = jnp.einsum("bqhd,bkhd->bhqk", query, key) * factor
     scores = scores if bias is None else scores + bias
     scores = attn_logits_soft_cap * jnp.tanh(scores / attn_logits_soft_cap)
     least = jnp.finfo(scores.dtype).min

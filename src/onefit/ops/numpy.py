@@ -10,12 +10,13 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
 from onefit import config
 from onefit.errors import invalid
 from onefit.faces import own as _own
 from onefit.ops.table import Arrays, as_array, operation, rows
-from onefit.types import Array, Function
+from onefit.types import Array, ArrayLike, Function
 
 # Each number by itself ----------------------------------------------------------------
 
@@ -238,13 +239,15 @@ def argsort(x: Array, axis: int | None = -1) -> Array:
 
 
 @operation
-def array(x: Array, dtype: Any = None) -> Array:
+def array(x: Array, dtype: DTypeLike | None = None) -> Array:
     """An array, of another type if one is given."""
     return x if dtype is None else x.astype(dtype)
 
 
 @operation
-def average(x: Array, axis: Any = None, weights: Array | None = None) -> Array:
+def average(
+    x: Array, axis: int | Sequence[int] | None = None, weights: Array | None = None
+) -> Array:
     """The mean, weighed by weights."""
     return jnp.average(_floats(x), axis=axis, weights=weights)
 
@@ -273,7 +276,7 @@ def broadcast_to(x: Array, shape: Sequence[int | None]) -> Array:
     return jnp.broadcast_to(x, _sizes(x, shape))
 
 
-def _sizes(x: Array, shape: Any) -> Any:
+def _sizes(x: Array, shape: int | Sequence[int | None]) -> Any:
     """A new shape; None is the size that this axis has: that of an open batch."""
     if not isinstance(shape, list | tuple):
         return shape
@@ -306,7 +309,7 @@ def clip(x: Array, x_min: Array | None, x_max: Array | None) -> Array:
 
 
 @operation
-def count_nonzero(x: Array, axis: Any = None) -> Array:
+def count_nonzero(x: Array, axis: int | Sequence[int] | None = None) -> Array:
     """How many numbers are not 0."""
     return jnp.count_nonzero(x, axis=axis).astype("int32")
 
@@ -331,7 +334,9 @@ def get_item(x: Array, key: Any) -> Array:
 
 
 @operation
-def mean(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+def mean(
+    x: Array, axis: int | Sequence[int] | None = None, keepdims: bool = False
+) -> Array:
     """The mean along axes."""
     # Of half the digits the sum is taken in float32.
     inner = jnp.promote_types(x.dtype, "float32")
@@ -356,7 +361,10 @@ def ndim(x: Any) -> int:
 
 @operation
 def pad(
-    x: Array, pad_width: Any, mode: str = "constant", constant_values: Any = None
+    x: Array,
+    pad_width: Any,
+    mode: str = "constant",
+    constant_values: ArrayLike | None = None,
 ) -> Array:
     """The array with more numbers around."""
     more = {}
@@ -372,13 +380,13 @@ def pad(
 
 
 @operation
-def repeat(x: Array, repeats: Any, axis: int | None = None) -> Array:
+def repeat(x: Array, repeats: int | Sequence[int], axis: int | None = None) -> Array:
     """Each part along an axis several times, one after another."""
     return jnp.repeat(x, np.asarray(repeats), axis=axis)
 
 
 @operation
-def reshape(x: Array, newshape: Any) -> Array:
+def reshape(x: Array, newshape: int | Sequence[int]) -> Array:
     """The numbers in another shape; None is the size that an axis has."""
     return jnp.reshape(x, _sizes(x, newshape))
 
@@ -408,7 +416,9 @@ def sort(x: Array, axis: int | None = -1) -> Array:
 
 
 @operation
-def std(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+def std(
+    x: Array, axis: int | Sequence[int] | None = None, keepdims: bool = False
+) -> Array:
     """The standard deviation along axes."""
     return jnp.std(_floats(x), axis=axis, keepdims=keepdims)
 
@@ -452,7 +462,9 @@ def unique(
 
 
 @operation
-def var(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+def var(
+    x: Array, axis: int | Sequence[int] | None = None, keepdims: bool = False
+) -> Array:
     """The variance along axes."""
     # Of half the digits the sum is taken in float32.
     inner = jnp.promote_types(x.dtype, "float32")
@@ -508,7 +520,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     return jnp.arange(*values, dtype=dtype)
 
 
-def empty(shape: Any, dtype: Any = None) -> Array:
+def empty(shape: int | Sequence[int], dtype: DTypeLike | None = None) -> Array:
     """An array of this shape, filled with zeros.
 
     >>> empty((2,))
@@ -517,7 +529,9 @@ def empty(shape: Any, dtype: Any = None) -> Array:
     return jnp.empty(shape, dtype or config.floatx())
 
 
-def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
+def eye(
+    N: int, M: int | None = None, k: int = 0, dtype: DTypeLike | None = None
+) -> Array:
     """Ones on a diagonal.
 
     >>> eye(2)
@@ -527,7 +541,9 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
     return jnp.eye(int(N), M and int(M), k, dtype=dtype or config.floatx())
 
 
-def full(shape: Any, fill_value: Any, dtype: Any = None) -> Array:
+def full(
+    shape: int | Sequence[int], fill_value: ArrayLike, dtype: DTypeLike | None = None
+) -> Array:
     """One number everywhere.
 
     >>> full((2,), 3.0)
@@ -536,7 +552,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None) -> Array:
     return jnp.full(shape, as_array(fill_value), dtype or config.floatx())
 
 
-def identity(n: int, dtype: Any = None) -> Array:
+def identity(n: int, dtype: DTypeLike | None = None) -> Array:
     """The matrix that changes nothing.
 
     >>> identity(1)
@@ -545,7 +561,7 @@ def identity(n: int, dtype: Any = None) -> Array:
     return jnp.identity(int(n), dtype=dtype or config.floatx())
 
 
-def ones(shape: Any, dtype: Any = None) -> Array:
+def ones(shape: int | Sequence[int], dtype: DTypeLike | None = None) -> Array:
     """Ones.
 
     >>> ones((2,))
@@ -554,7 +570,9 @@ def ones(shape: Any, dtype: Any = None) -> Array:
     return jnp.ones(shape, dtype or config.floatx())
 
 
-def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
+def tri(
+    N: int, M: int | None = None, k: int = 0, dtype: DTypeLike | None = None
+) -> Array:
     """Ones on a diagonal and below it.
 
     >>> tri(2)
@@ -564,7 +582,7 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
     return jnp.tri(int(N), M and int(M), k, dtype=dtype or config.floatx())
 
 
-def zeros(shape: Any, dtype: Any = None) -> Array:
+def zeros(shape: int | Sequence[int], dtype: DTypeLike | None = None) -> Array:
     """Zeros.
 
     >>> zeros((2,))

@@ -9,7 +9,7 @@ which holds its name and its other arguments; only names of this table are looke
 import ast
 import functools
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -372,11 +372,11 @@ class Operation(Layer):
     def compute(self, params: Params, x: Tree) -> Tree:
         tensors = x if len(self.kinds) > 1 else (x,)
         given = [_of_kind(*pair) for pair in zip(tensors, self.kinds, strict=True)]
-        arguments = {name: self._filled(value, given) for name, value in self.arguments}
+        arguments = {name: self.filled(value, given) for name, value in self.arguments}
         return OPS[self.operation].run(arguments)
 
-    def _filled(self, value: Any, given: list[Array]) -> Any:
-        """An argument, with arrays in their places."""
+    def filled(self, value: Any, given: Sequence[Any]) -> Any:
+        """An argument, with what stands for the inputs in their places."""
         if not isinstance(value, tuple):
             return value
         kind, *inside = value
@@ -392,10 +392,10 @@ class Operation(Layer):
             case "ellipsis":
                 return ...
             case "dict":
-                return {k: self._filled(v, given) for k, v in inside}
+                return {k: self.filled(v, given) for k, v in inside}
             case "slice":
-                return slice(*(self._filled(end, given) for end in inside))
-        made = [self._filled(v, given) for v in inside]
+                return slice(*(self.filled(end, given) for end in inside))
+        made = [self.filled(v, given) for v in inside]
         return made if kind == "list" else tuple(made)
 
     def traced(self, input_shape: Shapes) -> Tree:
@@ -416,6 +416,13 @@ class Operation(Layer):
         try:
             one, other = sizes(97), sizes(89)
         except Exception as error:
+            if "no numbers yet" in str(error):
+                raise self.misfit(
+                    f"a function in {self.operation} that uses a value of the graph "
+                    "which it is not given",
+                    "functions of their own arguments",
+                    "write it in the call of a layer: class Mine(onefit.Layer)",
+                ) from error
             raise self.misfit(
                 f"{self.operation} of shapes {' and '.join(map(str, shapes))}, which "
                 f"fails ({type(error).__name__}: {str(error).splitlines()[0]})",
@@ -446,7 +453,7 @@ class Operation(Layer):
             raise self.misfit(
                 "a request for the config of a function among its arguments",
                 "arguments that JSON can hold",
-                "make it a class: class Mine(Layer) with an apply method",
+                "make it a class: class Mine(onefit.Layer), whose call does it",
             )
         constants = [
             {"dtype": str(c.dtype), "value": np.asarray(c).tolist()}

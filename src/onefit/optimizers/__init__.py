@@ -17,5 +17,6 @@ from onefit.optimizers.gradient_descent import *
 from onefit.optimizers.layerwise import *
 from onefit.optimizers.resolving import *
 from onefit.optimizers.stepped import Stepped as _Stepped  # noqa: F401
+from onefit.optimizers.wrapping import *
 
 __all__ = [*_public(globals()), "schedules"]

@@ -117,7 +117,7 @@ class AdamW(Adam):
     Source: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
     """
 
-    weight_decay: float = number(default=0.004, minimum=0)
+    weight_decay: float | None = number(default=0.004, minimum=0)
 
 
 class Adamax(Averages, Optimizer):

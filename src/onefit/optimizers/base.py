@@ -3,7 +3,7 @@
 import re
 import warnings
 from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
-from typing import Any, ClassVar, Literal, Self, TypeAlias
+from typing import Any, ClassVar, Literal, NoReturn, Self, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -12,12 +12,18 @@ from jax.typing import DTypeLike
 
 from onefit import config
 from onefit.checks import whole
-from onefit.description import Description, number, off, setting
+from onefit.description import Description, attribute, number, off, setting, settings
 from onefit.errors import OnefitWarning, invalid
 from onefit.optimizers.rules import Rule, full_like, is_traced
-from onefit.optimizers.schedules import LearningRateSchedule, as_learning_rate
+from onefit.optimizers.schedules import (
+    InverseTimeDecay,
+    LearningRateSchedule,
+    as_learning_rate,
+)
+from onefit.programs import Program
 from onefit.registry import Registry
 from onefit.slots import Slot, is_held
+from onefit.spellings import lacking
 from onefit.types import Array, ArrayLike, Config, Function, Scalar, Tree
 from onefit.variables import Variable, view
 
@@ -64,7 +70,8 @@ class Optimizer(Description):
 
     Raises:
         ValueError: A number out of its range, more than one kind of clipping, a setting
-            that it does not have (`lr` is `learning_rate`).
+            that it does not have (Keras 2's `lr` is taken as `learning_rate`, and
+            its `decay` as InverseTimeDecay(learning_rate, 1, decay)).
 
     Differs from Keras: with both accumulation and a moving average, the average follows
     the steps of the weights, not those in between. What all optimizers share is given
@@ -107,12 +114,14 @@ class Optimizer(Description):
     )
     name: str | None = setting(default=None, kw_only=True, identity=False)
 
-    _mutable: ClassVar[frozenset[str]] = frozenset({"name", "learning_rate"})
+    _mutable: ClassVar[frozenset[str]] = frozenset(
+        {"name", "learning_rate", "loss_scale_factor"}
+    )
     _carried = ("_spared",)
     _unseen = Description._unseen | {"_state", "_shapes", "_variables", "_excluded"}
     _made: ClassVar[bool] = False
-    _excluded: ClassVar[tuple[list[Any], list[str]] | None] = None
-    _spared: ClassVar[tuple[bool, ...]] = ()  # which weights do not decay
+    _excluded: tuple[list[Any], list[str]] | None = attribute(None)
+    _spared: tuple[bool, ...] = attribute(())  # which weights do not decay
     _state = Slot()
     _shapes: ClassVar[Tree] = None
     _variables: ClassVar[list[Any]] = []
@@ -128,10 +137,22 @@ class Optimizer(Description):
     Keras, weight by weight. None if Keras has no such optimizer.
     """
 
+    @classmethod
+    def _today(cls, given: dict[str, Any]) -> dict[str, Any]:
+        known, given = settings(cls), super()._today(given)
+        if "lr" not in known and "learning_rate" not in given and "lr" in given:
+            given["learning_rate"] = given.pop("lr")
+        decay = 0.0 if "decay" in known else given.pop("decay", 0.0)
+        if decay:
+            start = given.get("learning_rate", cls._fields["learning_rate"].default)
+            given["learning_rate"] = InverseTimeDecay(start, 1, decay)
+        return given
+
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "learning_rate" in vars(cls):  # a default; it is read as `_rate_now` says
-            del cls.learning_rate
+        own = vars(cls).get("learning_rate")
+        if own is not None and not isinstance(own, property):  # a default
+            del cls.learning_rate  # it is read as `_rate_now` says
         if not abstract:
             optimizers.add(cls, **{cls.__name__.lower(): cls})
 
@@ -250,7 +271,7 @@ class Optimizer(Description):
         if not jax.tree.leaves(params):
             return params, state
         alpha, new = state["learning_rate"], dict(state)
-        grads = self._clipped(grads)
+        grads = self._clip_gradients(grads)
         params = self._decayed(params, alpha)
         params, new["slots"] = self._moved(grads, state, params, step)
         if self.use_ema:
@@ -284,11 +305,25 @@ class Optimizer(Description):
             lambda a, w: jnp.where(moved, a, w), state["average"], params
         )
 
+    def swapped(
+        self, state: dict[str, Tree], params: Tree
+    ) -> tuple[Tree, dict[str, Tree]]:
+        """The average of the weights, and a state that has the weights in its place."""
+        if not self.use_ema:
+            return params, state
+        return state["average"], state | {"average": params}
+
+    def loss_scale(self, state: dict[str, Tree] | None) -> Scalar | None:
+        """What the loss is multiplied by, and the gradients are divided by."""
+        del state
+        return self.loss_scale_factor
+
     def scale_loss(self, loss: Array) -> Array:
         """The loss to differentiate: times the scale that `update` divides by."""
-        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+        scale = self.loss_scale(self._state)
+        return loss if scale is None else loss * scale
 
-    def _clipped(self, grads: Tree) -> Tree:
+    def _clip_gradients(self, grads: Tree) -> Tree:
         if not off(self.clipvalue):
             most: Any = self.clipvalue
             return jax.tree.map(lambda g: jnp.clip(g, -most, most), grads)
@@ -300,7 +335,7 @@ class Optimizer(Description):
         return grads
 
     def _decayed(self, params: Tree, alpha: Array) -> Tree:
-        if off(self.weight_decay):
+        if self.weight_decay is None or off(self.weight_decay):
             return params
         part = alpha * self.weight_decay
         leaves, nest = jax.tree.flatten(params)
@@ -399,7 +434,23 @@ class Optimizer(Description):
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some settings changed, before its first step."""
-        return super(Optimizer, self._as_now()).replace(**changes)
+        copy = super(Optimizer, self._as_now()).replace(**changes)
+        object.__setattr__(copy, "_excluded", self._excluded)
+        return copy
+
+    def copied_for(self, variables: Mapping[int, Variable]) -> Self:
+        """A copy before its first step, for a copy of the model.
+
+        Args:
+            variables: The variable of the copy in place of each of the model's, by
+                `id`: those that do not decay there do not decay here.
+        """
+        copy = self.replace()
+        if self._excluded is not None:
+            these, patterns = self._excluded
+            own = [variables.get(id(variable), variable) for variable in these]
+            object.__setattr__(copy, "_excluded", (own, patterns))
+        return copy
 
     def get_config(self) -> Config:
         """The settings as JSON can hold them; the learning rate as it is now."""
@@ -451,6 +502,9 @@ class Optimizer(Description):
         state = self._begin(()) if self._state is None else self._state
         paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(state)]
         return [self._leaf(path, i) for i, path in sorted(enumerate(paths), key=_place)]
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise lacking(self, name)
 
     trainable_variables: ClassVar[tuple[Variable, ...]] = ()
     """None of them is trained."""
@@ -766,12 +820,12 @@ def _is_slot_of(path: KeyPath, own: KeyPath, number: int) -> bool:
     return len(ends) > len(own) or path[-1] == key(number)
 
 
-@jax.jit
+@Program
 def _update(optimizer: Optimizer, grads: Tree, state: Tree, w: Tree) -> Tree:
     return optimizer.update(grads, state, w)
 
 
-@jax.jit
+@Program
 def _finish(optimizer: Optimizer, state: dict[str, Tree], w: Tree) -> Tree:
     return optimizer.finish(state, w)
 

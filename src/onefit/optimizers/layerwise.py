@@ -290,6 +290,7 @@ class Muon(Optimizer):
         decay = {"muon": self.weight_decay, "adam": self.adam_weight_decay}
 
         def leaf(kind: str, w: Array) -> Array:
-            return w if off(decay[kind]) else w - w * (alpha * decay[kind])
+            part = decay[kind]
+            return w if part is None or off(part) else w - w * (alpha * part)
 
         return jax.tree.map(leaf, labels(self._kind, params), params)

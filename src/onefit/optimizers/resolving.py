@@ -1,11 +1,19 @@
 """What names and configs of optimizers mean."""
 
+from typing import overload
+
+from onefit.custom import CustomObjectScope
 from onefit.errors import mistyped
 from onefit.optimizers.base import Optimizer, optimizers
+from onefit.types import Config, Function, Identifier
 
-__all__ = ["get"]
+__all__ = ["deserialize", "get", "serialize"]
 
 
+@overload
+def get(identifier: None) -> None: ...
+@overload
+def get(identifier: str | Config | Function | Optimizer) -> Optimizer: ...
 def get(identifier: object) -> Optimizer | None:
     """The optimizer that a name, a config, a class or an object means.
 
@@ -29,3 +37,24 @@ def get(identifier: object) -> Optimizer | None:
             "write `onefit.optimizers.Adam(0.001)`",
         )
     return found
+
+
+def serialize(optimizer: Optimizer) -> Config:
+    """An optimizer as JSON can hold it: its class's name and its settings.
+
+    >>> serialize(onefit.optimizers.SGD())["class_name"]
+    'SGD'
+    """
+    return {"class_name": type(optimizer).__name__, "config": optimizer.get_config()}
+
+
+def deserialize(
+    config: Config, custom_objects: dict[str, Identifier] | None = None
+) -> Optimizer | None:
+    """The optimizer that `serialize`, of onefit or Keras, wrote down.
+
+    >>> deserialize(serialize(onefit.optimizers.SGD(0.5)))
+    SGD(learning_rate=0.5, name='sgd')
+    """
+    with CustomObjectScope(custom_objects):
+        return get(config)

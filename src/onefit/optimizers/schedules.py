@@ -6,24 +6,30 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
+from onefit.checks import whole
+from onefit.custom import CustomObjectScope
 from onefit.description import Description, number, setting
 from onefit.errors import invalid, mistyped
+from onefit.programs import Program
 from onefit.registry import Registry
-from onefit.types import Array, ArrayLike
+from onefit.types import Array, ArrayLike, Config, Identifier
 
 __all__ = [
     "CosineDecay",
     "CosineDecayRestarts",
+    "CosineLogCycles",
     "ExponentialDecay",
+    "FlatCosineDecay",
     "FunctionSchedule",
     "InverseTimeDecay",
     "LearningRateSchedule",
     "PiecewiseConstantDecay",
     "PolynomialDecay",
+    "deserialize",
     "get",
+    "serialize",
 ]
 
 schedules: Registry = Registry("learning rate schedule", "onefit.optimizers.schedules")
@@ -56,7 +62,7 @@ class LearningRateSchedule(Description):
         return _rate(self, step)
 
 
-@jax.jit
+@Program
 def _rate(schedule: LearningRateSchedule, step: ArrayLike) -> Array:
     return jnp.asarray(schedule.rate(jnp.asarray(step, jnp.result_type(float))))
 
@@ -331,3 +337,82 @@ class CosineDecayRestarts(LearningRateSchedule):
         fraction = (x - begins(i)) / t**i
         cosine = self.m_mul**i * _cosine(fraction)
         return self.initial_learning_rate * ((1 - self.alpha) * cosine + self.alpha)
+
+
+class CosineLogCycles(LearningRateSchedule):
+    """Cosine waves, each twice as long: α = α₀·½(1 - cos(2π·log₂(1 + p·t))).
+
+    t = step / n, at most 1, and p = 2^cycles - 1, so that there are `cycles` waves in n
+    steps; at both ends, and between two waves, α is 0.
+
+    Args:
+        initial_learning_rate: α₀, the top of each wave.
+        decay_steps: n, above 0.
+        cycles: How many waves.
+        name: Any name.
+
+    Example:
+        >>> CosineLogCycles(0.1, 15, cycles=4)(np.array([0, 1, 3, 5, 15])).round(3)
+        Array([0.   , 0.   , 0.   , 0.093, 0.   ], dtype=float32)
+
+    Source: Howard and others' fastai, as in Holzmüller, Grinsztajn and Steinwart 2024,
+    "Better by default", arXiv:2407.04491, "coslog4".
+    """
+
+    initial_learning_rate: float = number(minimum=0)
+    decay_steps: float = number(above=0)
+    cycles: int = setting(default=4, check=whole(1))
+    name: str = setting(default="CosineLogCycles", identity=False)
+
+    def rate(self, step: Array) -> ArrayLike:
+        t = jnp.clip(step / self.decay_steps, 0, 1)
+        waves = jnp.log2(1 + (2**self.cycles - 1) * t)
+        return self.initial_learning_rate * _cosine(2 * waves + 1)
+
+
+class FlatCosineDecay(LearningRateSchedule):
+    """α₀ for the first part of n steps, then half a cosine down to 0.
+
+    Args:
+        initial_learning_rate: α₀.
+        decay_steps: n, above 0.
+        flat: The part of the steps before it falls, from 0 to below 1.
+        name: Any name.
+
+    Example:
+        >>> FlatCosineDecay(1.0, 100)(np.array([0, 50, 100, 120]))
+        Array([1., 1., 0., 0.], dtype=float32)
+
+    Source: Holzmüller, Grinsztajn and Steinwart 2024, arXiv:2407.04491, "flat_cos".
+    """
+
+    initial_learning_rate: float = number(minimum=0)
+    decay_steps: float = number(above=0)
+    flat: float = number(default=0.5, minimum=0, below=1)
+    name: str = setting(default="FlatCosineDecay", identity=False)
+
+    def rate(self, step: Array) -> ArrayLike:
+        falling = (step / self.decay_steps - self.flat) / (1 - self.flat)
+        return self.initial_learning_rate * _cosine(jnp.clip(falling, 0, 1))
+
+
+def serialize(learning_rate_schedule: LearningRateSchedule) -> Config:
+    """A schedule as JSON can hold it: its class's name and its settings.
+
+    >>> serialize(ExponentialDecay(0.1, 10, 0.9))["class_name"]
+    'ExponentialDecay'
+    """
+    name = type(learning_rate_schedule).__name__
+    return {"class_name": name, "config": learning_rate_schedule.get_config()}
+
+
+def deserialize(
+    config: Config, custom_objects: dict[str, Identifier] | None = None
+) -> Any:
+    """The schedule that `serialize`, of onefit or Keras, wrote down.
+
+    >>> deserialize(serialize(ExponentialDecay(0.1, 10, 0.9)))
+    ExponentialDecay(initial_learning_rate=0.1, decay_steps=10, decay_rate=0.9)
+    """
+    with CustomObjectScope(custom_objects):
+        return schedules.get(config)

@@ -12,7 +12,7 @@ import numpy as np
 from jax.core import Tracer
 
 from onefit import config, initializers
-from onefit.description import is_bare
+from onefit.description import attribute, is_bare
 from onefit.errors import invalid
 from onefit.optimizers.base import KeyPath, Optimizer
 from onefit.optimizers.rules import Rule
@@ -67,13 +67,13 @@ class Stepped(Optimizer, abstract=True):
 
     in_keras_style = True
     step_size = None
-    _is_built: ClassVar[bool] = False
-    _early: ClassVar[list[Array]] = []  # what was added before any build
-    _known: ClassVar[list[Any]] = []  # the weights, in the order people know
-    _places: ClassVar[tuple[int, ...]] = ()  # of the known ones among the leaves
-    _slots_of: ClassVar[dict[int, list[int]]] = {}  # by a weight's place
-    _stand_ins: ClassVar[list[Variable]] = []
-    _names: ClassVar[list[str]] = []
+    _is_built: bool = attribute(False)
+    _early: list[Array] = attribute([])  # what was added before any build
+    _known: list[Any] = attribute([])  # the weights, in the order people know
+    _places: tuple[int, ...] = attribute(())  # of the known ones among the leaves
+    _slots_of: dict[int, list[int]] = attribute({})  # by a weight's place
+    _stand_ins: list[Variable] = attribute([])
+    _names: list[str] = attribute([])
     _bare: ClassVar[bool] = True  # whether no optimizer of the library is its base
     _unseen = Optimizer._unseen | {
         *("_is_built", "_early", "_known", "_places", "_stand_ins", "_names", "_given"),
@@ -214,6 +214,7 @@ class Stepped(Optimizer, abstract=True):
         if not self._bare:
             self._inner: list[Any] = []
             for one in variables:
+                assert isinstance(one, Variable)  # as `init` gives them
                 slots = super().rule().init([one.value])
                 weight = one.path.replace("/", "_")
                 kept = []
@@ -248,8 +249,9 @@ class Stepped(Optimizer, abstract=True):
 
     # The pure functions ---------------------------------------------------------------
 
-    asks_for_names = True  # pyright: ignore[reportAssignmentType]
-    elementwise = False  # pyright: ignore[reportAssignmentType]
+    # Facts here, and questions to the settings of the base.
+    asks_for_names = True  # pyright: ignore
+    elementwise = False  # pyright: ignore
 
     def meet(self, variables: Sequence[Any], listed: Sequence[Any] = ()) -> None:
         super().meet(variables)
@@ -358,7 +360,7 @@ class _Remembered(Variable):
         self.owner, self.number, self.name = owner, number, name
         self.path, self.trainable = f"{owner.name}/{name}", False
         self.initializer = None
-        self.first = None if isinstance(first, Tracer) else first
+        self.first: Any = None if isinstance(first, Tracer) else first
 
     def _read(self) -> Array:
         values = self.owner._values()

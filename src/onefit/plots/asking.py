@@ -14,6 +14,7 @@ from onefit.layers.base import Layer
 from onefit.layers.tapping import Tap
 from onefit.losses.base import Loss
 from onefit.networks.graph import Graph, as_graph
+from onefit.programs import Program
 from onefit.training.compiled import Compiled, flat
 from onefit.training.prepare import as_columns
 from onefit.types import Array, ArrayLike, Data, Tree, is_shape
@@ -82,7 +83,7 @@ class Answers(NamedTuple):
         return (self.values[:, 0] > limit).astype(int)
 
     @property
-    def count(self) -> int:
+    def class_count(self) -> int:
         """How many classes there are."""
         return max(2, self.values.shape[1])
 
@@ -172,7 +173,7 @@ def readings(
     ]
 
 
-@jax.jit
+@Program
 def _values(graph: Graph, params: Tree, state: Tree, x: Tree) -> list[list[Array]]:
     """The outputs of each call, in order."""
     tap = Tap({"a"})

@@ -102,7 +102,7 @@ def _pairs(where: str, given: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray, 
                 "a classifier",
                 "give classes: confusion_matrix(y, predicted > 0.5)",
             )
-        own, count = found.classes, found.count
+        own, count = found.classes, found.class_count
         true = classes(where, y, count)
     elif len(given) == 2:
         true = classes(where, given[0])

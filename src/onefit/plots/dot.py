@@ -5,6 +5,7 @@ from pathlib import Path
 
 import jax
 
+from onefit.layers.base import Layer
 from onefit.layers.core import InputLayer
 from onefit.networks.graph import Graph, as_graph
 from onefit.training.compiled import Compiled
@@ -72,8 +73,8 @@ def model_to_dot(
     """
     lines: list[str] = []
 
-    def label(layer: object, shape: Shapes) -> str:
-        parts = [str(layer.name)] if show_layer_names else []  # type: ignore[attr-defined]
+    def label(layer: Layer, shape: Shapes) -> str:
+        parts = [str(layer.name)] if show_layer_names else []
         parts.append(layer._class_name)
         activation = getattr(layer, "activation", None)
         if show_layer_activations and activation is not None:

@@ -13,6 +13,7 @@ from onefit.networks.graph import Graph, as_graph
 from onefit.plots.asking import readings, spread_rows
 from onefit.plots.axes import BLUE, drawn
 from onefit.plots.panels import panels, short
+from onefit.programs import Program
 from onefit.training.compiled import Compiled
 from onefit.training.prepare import read_rows
 from onefit.training.targets import fit_targets
@@ -169,7 +170,7 @@ def gradients_histogram(model: Compiled, x: Data, y: Data) -> np.ndarray:
     return axes
 
 
-@jax.jit
+@Program
 def _gradient(task: Task, params: Tree, state: Tree, batch: Batch) -> Tree:
     key, bare = task.key(0, 0, training=False), task.replace(optimizer=None)
     found = bare.gradients(params, params, state, batch, training=False, key=key)

@@ -72,7 +72,7 @@ def weights_as_images(
     axes = panels(drawn_units * drawn_channels, columns, size, beside=0.9)
     for number, ax in enumerate(axes):
         channel, unit = divmod(number, drawn_units) if channels > 1 else (0, number)
-        image = ax.imshow(
+        ax.imshow(
             kernel[:, :, channel, unit], cmap=signed_colours(), vmin=-limit, vmax=limit
         )
         bare(ax)
@@ -85,6 +85,7 @@ def weights_as_images(
     if drawn_channels < channels:
         some += f", {drawn_channels} of {channels} channels"
     figure.suptitle(f"weights of {chosen.name}{some}", fontsize=10)
+    image = axes[-1].images[-1]
     figure.colorbar(image, ax=axes.tolist(), label="weight", aspect=50, pad=0.03)
     return axes
 
@@ -194,7 +195,7 @@ def wrong_examples(
         )
     images = np.asarray(x)
     height, width, channels = image_shape(where, images.shape[1:], shape)
-    true, said = classes(where, y, found.count), found.classes
+    true, said = classes(where, y, found.class_count), found.classes
     if len(true) != len(said):
         raise invalid(
             where,
@@ -203,7 +204,7 @@ def wrong_examples(
         )
     if not isinstance(count, int) or count < 1:
         raise mistyped(where, f"count={count!r}", "a positive whole number")
-    names = list(map(str, range(found.count) if labels is None else labels))
+    names = list(map(str, range(found.class_count) if labels is None else labels))
     sure = found.values.max(axis=1)
     if found.values.shape[1] == 1:
         one = found.values[:, 0]

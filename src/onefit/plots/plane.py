@@ -130,13 +130,13 @@ def decision_boundary(
     ax = drawn(ax, (6.2, 4.6))
     ax.set(xlabel="$x_1$", ylabel="$x_2$")
     if found.is_classifier:
-        names = _names(where, labels, found.count)
-        if found.count == 2:
+        names = _names(where, labels, found.class_count)
+        if found.class_count == 2:
             _two_regions(ax, plane, found, names)
         else:
             _regions(ax, plane, found, names)
         if y is not None:
-            true = classes(where, y, found.count)
+            true = classes(where, y, found.class_count)
             own = answers(where, model, x, threshold).classes
             _refuse_lengths(where, len(own), len(true))
             _rows(ax, np.asarray(x), true, own, names)
@@ -425,7 +425,7 @@ def _units(
     middle, wide = (0.5, 0.5) if bounded else (0.0, signed_limit(values))
     for unit, ax in enumerate(part[:count]):
         table = plane.table(values[:, unit])
-        image = ax.imshow(
+        ax.imshow(
             table,
             cmap=signed_colours(),
             vmin=middle - wide,
@@ -444,9 +444,8 @@ def _units(
     total = reading.value.shape[1]
     some = f"\n{count} of {total}" if count < total else ""
     part[0].set_ylabel(f"{reading.name}{some}", fontsize=9)
-    bar = part[0].figure.colorbar(
-        image, ax=part.tolist(), aspect=14 * max(1, len(part) // columns), pad=0.02
-    )
+    shown, aspect = part[0].images[-1], 14 * max(1, len(part) // columns)
+    bar = part[0].figure.colorbar(shown, ax=part.tolist(), aspect=aspect, pad=0.02)
     bar.ax.tick_params(labelsize=7)
     return list(part[:count])
 

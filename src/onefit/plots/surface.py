@@ -16,6 +16,7 @@ from onefit.networks.cloning import clone_model
 from onefit.optimizers.base import Optimizer
 from onefit.plots.asking import spread_rows
 from onefit.plots.axes import BLACK, COLOURS, drawn, spread
+from onefit.programs import Program
 from onefit.training.callback import Callback, Logs
 from onefit.training.compiled import Compiled
 from onefit.training.prepare import read_rows
@@ -276,7 +277,7 @@ def loss_surface(
     return ax
 
 
-@jax.jit
+@Program
 def _costs(
     task: Task,
     params: Tree,

@@ -101,12 +101,12 @@ def find(model: Model, path: str) -> Place:
         owner, room, fields = layers[first], "layer", tuple(rest)
     elif rest and first == "loss" and isinstance(model.loss, Description):
         owner, room, fields = model.loss, "loss", tuple(rest)
-    elif not rest and first in _settings(model.optimizer):
-        owner, room, fields = model.optimizer, "optimizer", (first,)
+    elif first in _settings(model.optimizer):
+        owner, room, fields = model.optimizer, "optimizer", (first, *rest)
     else:
         raise unknown("setting to vary", path, paths(model))
     for name in fields[:-1]:
-        owner = getattr(owner, name, None)
+        owner = _setting(owner, name)
         if not isinstance(owner, Description):
             raise unknown("setting to vary", path, paths(model))
     field = _settings(owner).get(fields[-1])
@@ -117,8 +117,13 @@ def find(model: Model, path: str) -> Place:
     return Place(path, room, layer, fields, numeric)
 
 
+def _setting(owner: Description, name: str) -> Any:
+    """A setting as it was given: of an optimizer the schedule, not the rate now."""
+    return vars(owner).get(name, getattr(owner, name, None))
+
+
 def _settings(owner: Description | None) -> dict[str, Field]:
-    hidden = {"name", "own_dtype", "input_shape", "input_dim"}
+    hidden = {"name", "own_dtype", "input_shape", "input_dim", "batch_input_shape"}
     known = fields(owner) if owner is not None else ()
     return {f.name: f for f in known if f.name not in hidden}
 
@@ -129,13 +134,13 @@ def paths(model: Model) -> list[str]:
     def inside(owner: Description, start: str) -> list[str]:
         paths = []
         for name in _settings(owner):
-            value = getattr(owner, name)
+            value = _setting(owner, name)
             paths.append(f"{start}{name}")
             if isinstance(value, Description) and not isinstance(value, Layer):
                 paths += inside(value, f"{start}{name}.")
         return paths
 
-    known = [*FIT, *COMPILE, *_settings(model.optimizer)]
+    known = [*FIT, *COMPILE, *inside(model.optimizer, "")]
     if isinstance(model.loss, Description):
         known += inside(model.loss, "loss.")
     for layer in model.graph.plain_layers():
@@ -270,7 +275,7 @@ def put(tree: Tree, path: KeyPath, value: object) -> Tree:
     if isinstance(key, SequenceKey):
         new = put(tree[key.idx], tuple(rest), value)
         return (*tree[: key.idx], new, *tree[key.idx + 1 :])
-    return tree.replace(**{key.name: put(getattr(tree, key.name), tuple(rest), value)})
+    return tree.replace(**{key.name: put(_setting(tree, key.name), tuple(rest), value)})
 
 
 def varies_inside(place: Place, values: Sequence[object]) -> bool:
@@ -322,8 +327,9 @@ def rebuilt(model: Model, changes: Sequence[Change]) -> Model:
     if not clone.built:
         clone.build(model.graph.slot.input_shape)
     optimizer = compiled["optimizer"]
-    if isinstance(optimizer, Description):
-        optimizer = optimizer.replace()  # its state is not shared
+    if isinstance(optimizer, optimizers.Optimizer):  # its state is not shared
+        own = zip(model.trainable_variables, clone.trainable_variables, strict=False)
+        optimizer = optimizer.copied_for({id(old): new for old, new in own})
     if model.compile_settings is not None:
         clone.compile(optimizer, compiled["loss"], **model.compile_settings)
     # What is not drawn anew (frozen layers, what `adapt` has learned) is as it was.

@@ -17,8 +17,10 @@ import jax
 import numpy as np
 
 from onefit import config
+from onefit.data import rows
 from onefit.data.batch import Batch
 from onefit.networks.architecture import Architecture
+from onefit.networks.starting import SAMPLE, started
 from onefit.population.axes import KeyPath, Place, keys, put, replaced_at, with_axes
 from onefit.training import program
 from onefit.training.compiling import compiled, is_small
@@ -49,6 +51,7 @@ class Members:
         weights: Sample weights of each member, (member, rows), or None.
         rows: The numbers of the rows that each member trains on, or None for all.
         held: The numbers of the rows that each is validated on, or None for all.
+        from_data: Whether layers that can start from the member's rows do so.
     """
 
     seeds: list[int]
@@ -56,6 +59,7 @@ class Members:
     weights: np.ndarray | None = None
     rows: np.ndarray | None = None
     held: np.ndarray | None = None
+    from_data: bool = False
 
     def __len__(self) -> int:
         return len(self.seeds)
@@ -72,6 +76,7 @@ class Members:
             part(self.weights),
             part(self.rows),
             part(self.held),
+            self.from_data,
         )
 
 
@@ -146,7 +151,7 @@ def _run(
     counted = 0 if np.ndim(stretch.count) else None
     order: Any = None if stretch.order is None else 0
     held: Any = None if stretch.held is None else 0
-    stretches = Stretch(order, None, None, counted, None, 0, held, None)
+    stretches = Stretch(order, None, None, counted, None, 0, held, None, None, None)
     in_axes = (0, 0, None if weights is None else 0, stretches)
     moving = Moving(params, train, memories)
     return jax.vmap(one, in_axes=in_axes)(numbers, moving, weights, stretch)
@@ -202,8 +207,11 @@ class Many:
             for graph, seed in zip(graphs, seeds, strict=True)
         ]
         params, state = jax.tree.map(lambda *a: np.stack(a), *drawn)
+        if self.members.from_data:
+            params, state = self._started(params, state, seeds)
         free = jax.tree.map(
-            lambda *a: np.stack(a), *(self.task.pack(p) for p, _ in drawn)
+            lambda *a: np.stack(a),
+            *(self.task.pack(_member(params, i)) for i in range(len(seeds))),
         )
 
         def begin(numbers: tuple[Array, ...], free: Tree) -> Tree:
@@ -213,6 +221,24 @@ class Many:
         train = Train(free, state, optimizer)
         memories = tuple(jax.vmap(rule.init)(train) for rule in self.job.rules)
         return Moving(params, train, jax.tree.map(np.array, memories))
+
+    def _started(
+        self, params: Tree, state: Tree, seeds: list[int]
+    ) -> tuple[Tree, Tree]:
+        """The weights after layers have started from some of each member's rows."""
+        data = self.job.train_data
+        own, n = self.members.rows, rows.count(data)
+        some = np.stack([
+            config.generator(seed).choice(
+                n if own is None else own[i],
+                min(SAMPLE, n if own is None else own.shape[1]),
+                replace=False,
+            )
+            for i, seed in enumerate(seeds)
+        ])  # fmt: skip
+        x = jax.tree.map(lambda a: a[some], data.x)
+        graph = self.job.model.graph
+        return started(graph, params, state, x, np.array(seeds, np.uint32))
 
     def _graph(self, i: int) -> Architecture:
         """The graph that draws the i-th member's weights, by its own initializers."""
@@ -229,8 +255,8 @@ class Many:
         """Writes the rows of these epochs of each member."""
         own = self.members.rows
         for place, i in enumerate(self.at):
-            seed, rows = int(self.seeds[i]), None if own is None else own[i]
-            self.job.order(plan, epoch, count, out[place], seed, rows)
+            seed, which = int(self.seeds[i]), None if own is None else own[i]
+            self.job.order(plan, epoch, count, out[place], seed, which)
 
     def run(
         self,
@@ -264,10 +290,10 @@ class Many:
                 **static,
             )
         else:  # the program of a fit of one network, hence the same bits
-            numbers, moving, weights = _first((numbers, self.moving, own.weights))
+            numbers, moving, weights = _member((numbers, self.moving, own.weights), 0)
             each = {"order": inputs.order, "seed": inputs.seed, "held": inputs.held}
             count = np.int32(np.max(inputs.count))
-            inputs = inputs._replace(**_first(each), count=count)
+            inputs = inputs._replace(**_member(each, 0), count=count)
             made = compiled("run", small)(
                 replaced_at(self.task, self.paths, numbers),
                 rules,
@@ -304,9 +330,9 @@ class Many:
         return jax.tree.map(np.asarray, (params, train.state))
 
 
-def _first(tree: Tree) -> Tree:
-    """What the first, or only, member has."""
-    return jax.tree.map(lambda a: np.asarray(a)[0], tree)
+def _member(tree: Tree, i: int) -> Tree:
+    """What the i-th member has."""
+    return jax.tree.map(lambda a: np.asarray(a)[i], tree)
 
 
 def bytes_a_member(job: Job) -> int:

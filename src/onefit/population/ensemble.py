@@ -89,7 +89,7 @@ class Ensemble(Model):
             first.known_nest(first.output_nest).arrange(unwrap_single(means)),
             name or "ensemble",
         )
-        if first.compile_settings is not None:
+        if first.optimizer is not None and first.compile_settings is not None:
             optimizer = first.optimizer.replace()
             others = {
                 k: _of_probabilities(v) for k, v in first.compile_settings.items()
@@ -135,7 +135,8 @@ class Ensemble(Model):
         if not text:
             x = rows.as_batch(x, finite=False, inputs=self.input_names).x
             if steps is not None:
-                x = jax.tree.map(lambda a: a[: steps * (batch_size or 32)], x)
+                n = steps * (batch_size or 32)
+                x = jax.tree.map(lambda a: a[:n], x)
             self.graph.output_shape(batch_shape(x))
             steps = None
         each = self._apart(x, batch_size, steps)  # not asked for, it predicts nothing

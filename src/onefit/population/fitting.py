@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -37,6 +37,9 @@ __all__ = ["Fold", "check", "fit"]
 Fold: TypeAlias = tuple[np.ndarray, np.ndarray]
 """The numbers of the rows to train on, and of those held out."""
 
+OF_RATES = ("learning-rate-too-high", "learning-rate-too-low", "too-few-steps")
+"""Findings about a rate, which say nothing where many rates are tried."""
+
 MEMORY = 2 << 30
 """Bytes that the members of one program may take, unless told otherwise (2 GiB)."""
 
@@ -52,6 +55,7 @@ def fit(
     verbose: int | str = "auto",
     folds: Sequence[Sequence[ArrayLike]] | None = None,
     drop: Any = None,  # `Halving`, or what a user writes: with `bind`, or a `Drop`
+    from_data: bool = False,
     **arguments: Any,
 ) -> Population:
     """Trains many copies of a model at once: from other seeds, with other settings.
@@ -76,6 +80,8 @@ def fit(
         folds: The rows that members train on and are validated on, as
             `cross_validate` gives them.
         drop: What stops members before the end, as `halving` gives it.
+        from_data: Whether the layers that can (`NTPDense`, `RobustScaling`) start from
+            up to 4,096 of the rows that the member is trained on.
         **arguments: The other arguments of `Model.fit`: batch_size, epochs,
             validation_data, validation_split, shuffle, class_weight, sample_weight,
             callbacks (rules: EarlyStopping, ReduceLROnPlateau, TerminateOnNaN).
@@ -130,8 +136,8 @@ def fit(
     if folds is not None:
         every = [member | {"fold": k} for k in range(len(folds)) for member in every]
     show = Progress(len(every), arguments.get("epochs", 1), verbose)
-    x, y, _ = read_rows(model, x, y, None, "fit")  # converted once, for all groups
-    x = Ready(x)
+    given = read_rows(model, x, y, None, "fit")  # converted once, for all groups
+    x, y = Ready(given.x), given.y
     work = []  # all of it is checked before any of it is trained
     groups = _groups(places, every, splits)
     for at, changes in groups:
@@ -141,7 +147,12 @@ def fit(
             options = {"verbose": 0} | arguments | own
             job = build_job(copy, x, y, FitOptions.given("population.fit", **options))
         work += [(part, job) for part in _parts(job, at, memory)]
-    if hasattr(drop, "bind"):
+    if model.watched and not model.checked:
+        from onefit.guide.watch import warn_once
+
+        varied = OF_RATES if {"learning_rate", "optimizer"} & set(vary or {}) else ()
+        warn_once((job for _, job in work), "model.check(x, y)", varied)
+    if drop is not None and hasattr(drop, "bind"):
         drop = drop.bind(work[0][1].directions)
     trained: list[tuple[np.ndarray, Job, Trained]] = []
     show.groups(groups, places)
@@ -149,7 +160,7 @@ def fit(
         for part, job in work:
             if interrupt.asked and trained:
                 break
-            members = _members(job, places, every, part, splits)
+            members = _members(job, places, every, part, splits, from_data)
             done = engine.train(job, members, show.of(part), drop, interrupt)
             trained.append((part, job, done))
     population = _result(trained, every, places)
@@ -285,6 +296,7 @@ def _members(
     every: list[Settings],
     at: np.ndarray,
     splits: list[Fold] | None,
+    from_data: bool,
 ) -> Members:
     numbers = [
         (place, np.array([every[i][place.path] for i in at], float))
@@ -301,7 +313,8 @@ def _members(
     if splits is not None:
         own = np.stack([splits[i][0] for i in at])
         held = np.stack([splits[i][1] for i in at])
-    return Members([int(every[i]["seed"]) for i in at], numbers, weights, own, held)
+    seeds = [int(every[i]["seed"]) for i in at]
+    return Members(seeds, numbers, weights, own, held, from_data)
 
 
 def _result(
@@ -316,7 +329,12 @@ def _result(
     logs = np.concatenate([t.logs for _, _, t in trained])[order]
     where = {int(member): i for i, member in enumerate(np.sort(done))}
     groups = [
-        Group(job.model, t.params, t.state, np.array([where[int(i)] for i in at]))
+        Group(
+            cast("Model", job.model),
+            t.params,
+            t.state,
+            np.array([where[int(i)] for i in at]),
+        )
         for at, job, t in trained
     ]
     epochs = np.concatenate([t.epochs for _, _, t in trained])[order]

@@ -118,8 +118,9 @@ class Population:
         """The learning rate that each member started with, NaN for a schedule."""
         rates = np.full(len(self), np.nan)
         for group in self.groups:
-            if group.model.optimizer.constant_rate:
-                rates[group.at] = group.model.optimizer.learning_rate
+            optimizer = group.model.optimizer
+            if optimizer is not None and optimizer.constant_rate:
+                rates[group.at] = optimizer.learning_rate
         for i, value in enumerate(self.settings.get("learning_rate", ())):
             rates[i] = value if isinstance(value, int | float) else np.nan
         return rates

@@ -9,6 +9,7 @@ import numpy as np
 from onefit import config
 from onefit.models import Model
 from onefit.networks.architecture import Architecture
+from onefit.programs import Program
 from onefit.types import ArrayLike, Tree
 
 __all__ = ["Stack", "outputs", "repeated", "stacks"]
@@ -22,7 +23,7 @@ Stack = tuple[Architecture, Tree, Tree]
 """Members of one structure: graphs, weights and states, all (member, ...)."""
 
 
-@jax.jit
+@Program
 def _forward(graph: Architecture, params: Tree, state: Tree, x: Tree) -> Tree:
     def one(graph: Architecture, params: Tree, state: Tree) -> Tree:
         return graph.apply(params, state, x, training=False)[0]

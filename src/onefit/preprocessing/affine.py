@@ -10,6 +10,7 @@ import numpy as np
 from onefit import config
 from onefit.errors import invalid, mistyped, unknown
 from onefit.preprocessing.pictures import array_to_img, img_to_array, pillow
+from onefit.types import ArrayLike
 
 __all__ = [
     "apply_affine_transform",
@@ -27,7 +28,7 @@ FILL_MODES = ("constant", "nearest", "reflect", "wrap")
 
 
 def apply_affine_transform(
-    x: Any,
+    x: ArrayLike,
     theta: float = 0,
     tx: float = 0,
     ty: float = 0,
@@ -102,13 +103,17 @@ def apply_affine_transform(
     return np.moveaxis(np.stack(planes), 0, channel_axis)
 
 
-def apply_channel_shift(x: Any, intensity: float, channel_axis: int = 0) -> np.ndarray:
+def apply_channel_shift(
+    x: ArrayLike, intensity: float, channel_axis: int = 0
+) -> np.ndarray:
     """Each number plus `intensity`, clipped to the image's lowest and highest."""
     x = np.asarray(x)
     return np.clip(x + intensity, x.min(), x.max())
 
 
-def apply_brightness_shift(x: Any, brightness: float, scale: bool = True) -> np.ndarray:
+def apply_brightness_shift(
+    x: ArrayLike, brightness: float, scale: bool = True
+) -> np.ndarray:
     """An image `brightness` times as light, by Pillow, in steps of a byte.
 
     Args:
@@ -135,7 +140,7 @@ def _draw(low: float, high: float, size: int | None = None) -> Any:
     return config.generator(None).uniform(low, high, size)
 
 
-def random_rotation(x: Any, rg: float, *args: Any, **kwargs: Any) -> np.ndarray:
+def random_rotation(x: ArrayLike, rg: float, *args: Any, **kwargs: Any) -> np.ndarray:
     """An image turned by at most `rg` degrees.
 
     Args:
@@ -148,7 +153,7 @@ def random_rotation(x: Any, rg: float, *args: Any, **kwargs: Any) -> np.ndarray:
 
 
 def random_shift(
-    x: Any, wrg: float, hrg: float, *args: Any, **kwargs: Any
+    x: ArrayLike, wrg: float, hrg: float, *args: Any, **kwargs: Any
 ) -> np.ndarray:
     """An image shifted by at most these shares of its width and its height.
 
@@ -164,13 +169,15 @@ def random_shift(
     return _moved(x, moves, args, kwargs)
 
 
-def random_shear(x: Any, intensity: float, *args: Any, **kwargs: Any) -> np.ndarray:
+def random_shear(
+    x: ArrayLike, intensity: float, *args: Any, **kwargs: Any
+) -> np.ndarray:
     """An image sheared by at most `intensity` degrees; otherwise `random_rotation`."""
     return _moved(x, {"shear": _draw(-intensity, intensity)}, args, kwargs)
 
 
 def random_zoom(
-    x: Any, zoom_range: tuple[float, float], *args: Any, **kwargs: Any
+    x: ArrayLike, zoom_range: tuple[float, float], *args: Any, **kwargs: Any
 ) -> np.ndarray:
     """An image zoomed along each axis by a factor in `zoom_range`, two numbers.
 
@@ -182,7 +189,7 @@ def random_zoom(
 
 
 def random_channel_shift(
-    x: Any, intensity_range: float, channel_axis: int = 0
+    x: ArrayLike, intensity_range: float, channel_axis: int = 0
 ) -> np.ndarray:
     """`apply_channel_shift` by at most `intensity_range` either way."""
     drawn = _draw(-intensity_range, intensity_range)
@@ -190,7 +197,7 @@ def random_channel_shift(
 
 
 def random_brightness(
-    x: Any, brightness_range: tuple[float, float], scale: bool = True
+    x: ArrayLike, brightness_range: tuple[float, float], scale: bool = True
 ) -> np.ndarray:
     """`apply_brightness_shift` by a factor in `brightness_range`, two numbers."""
     low, high = _pair("random_brightness", "brightness_range", brightness_range)
@@ -203,7 +210,7 @@ _NAMES = (
 )
 
 
-def _moved(x: Any, moves: dict, args: tuple, kwargs: dict) -> np.ndarray:
+def _moved(x: ArrayLike, moves: dict, args: tuple, kwargs: dict) -> np.ndarray:
     given = dict(zip(_NAMES, args, strict=False)) | kwargs
     for name in given:
         if name not in _NAMES:

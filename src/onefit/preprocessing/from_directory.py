@@ -83,7 +83,7 @@ def image_dataset_from_directory(
         format: "tf" or "grain": both give the same here.
         verbose: Whether to print how many files there are.
         skip_broken: Whether to read each file once at the start and leave out those
-            that are no whole image, with a warning that names them.
+            that are broken, with a warning that names them.
 
     Returns:
         A `onefit.data.Dataset` of images, float32, from 0 to 255, and labels; its
@@ -128,7 +128,7 @@ def image_dataset_from_directory(
     pillow(where)
 
     def read(path: str) -> np.ndarray:
-        x = np.asarray(colored(_whole(where, path), color_mode), config.floatx())
+        x = np.asarray(colored(opened(where, path), color_mode), config.floatx())
         x = x[..., None] if x.ndim == 2 else x
         if pad_to_aspect_ratio:
             x = fitted(x, size, how)
@@ -140,7 +140,7 @@ def image_dataset_from_directory(
     check(where, *given[:3], validation_split, subset, shuffle, seed, format)
     files = found(where, directory, *given, follow_links, verbose)
     if skip_broken:
-        files = _sound(where, files)
+        files = _sound(where, files, lambda path: opened(where, path))
     return _datasets(
         where, files, read, label_mode, batch_size, shuffle, seed, validation_split,
         subset, verbose,
@@ -161,6 +161,8 @@ def text_dataset_from_directory(
     follow_links: bool = False,
     format: str = "tf",
     verbose: bool = True,
+    *,
+    skip_broken: bool = False,
 ) -> Any:
     """The texts (.txt) in the folders of a directory, a class each, as batches.
 
@@ -168,7 +170,7 @@ def text_dataset_from_directory(
         directory: The directory.
         max_length: How many characters of a text are kept; None keeps all.
         labels, label_mode, class_names, batch_size, shuffle, seed, validation_split,
-            subset, follow_links, format, verbose: As in
+            subset, follow_links, format, verbose, skip_broken: As in
             `image_dataset_from_directory`.
 
     Returns:
@@ -198,9 +200,10 @@ def text_dataset_from_directory(
 
     given = labels, label_mode, class_names, (".txt",), shuffle, seed
     check(where, *given[:3], validation_split, subset, shuffle, seed, format)
+    files = found(where, directory, *given, follow_links, verbose)
     return _datasets(
-        where, found(where, directory, *given, follow_links, verbose), read,
-        label_mode, batch_size, shuffle, seed, validation_split, subset, verbose,
+        where, _sound(where, files, read) if skip_broken else files, read, label_mode,
+        batch_size, shuffle, seed, validation_split, subset, verbose,
     )  # fmt: skip
 
 
@@ -219,6 +222,8 @@ def audio_dataset_from_directory(
     subset: str | None = None,
     follow_links: bool = False,
     verbose: bool = True,
+    *,
+    skip_broken: bool = False,
 ) -> Any:
     """The sounds (.wav) in the folders of a directory, a class each, as batches.
 
@@ -229,7 +234,8 @@ def audio_dataset_from_directory(
             shorter ones end in silence. None fills a batch up to its longest.
         ragged: Only False: arrays have one length.
         labels, label_mode, class_names, batch_size, shuffle, seed, validation_split,
-            subset, follow_links, verbose: As in `image_dataset_from_directory`.
+            subset, follow_links, verbose, skip_broken: As in
+            `image_dataset_from_directory`.
 
     Returns:
         A `onefit.data.Dataset` of sounds, float32 from -1 to 1, (rows, samples,
@@ -272,9 +278,10 @@ def audio_dataset_from_directory(
 
     given = labels, label_mode, class_names, (".wav",), shuffle, seed
     check(where, *given[:3], validation_split, subset, shuffle, seed)
+    files = found(where, directory, *given, follow_links, verbose)
     return _datasets(
-        where, found(where, directory, *given, follow_links, verbose), read,
-        label_mode, batch_size, shuffle, seed, validation_split, subset, verbose,
+        where, _sound(where, files, read) if skip_broken else files, read, label_mode,
+        batch_size, shuffle, seed, validation_split, subset, verbose,
         fill=output_sequence_length is None,
     )  # fmt: skip
 
@@ -288,7 +295,7 @@ def _samples(where: str, path: str) -> tuple[np.ndarray, int]:
     except (wave.Error, EOFError) as error:
         raise invalid(
             where,
-            f"{path} ({error or 'it ends too early'})",
+            f"{path} ({str(error) or 'it ends too early'})",
             "a WAV file of whole numbers",
             "convert it to 16 bits, or delete it",
         ) from error
@@ -306,20 +313,24 @@ def _samples(where: str, path: str) -> tuple[np.ndarray, int]:
 # Shared -------------------------------------------------------------------------------
 
 
-def _whole(where: str, path: str) -> Any:
-    """The image in a file; says how to leave it out where it is broken."""
-    try:
-        return opened(where, path)
-    except ValueError as error:
-        raise ValueError(f"{error} Or write skip_broken=True.") from error.__cause__
+def _telling(read: Read) -> Read:
+    """A reader that says, of a broken file, how to leave it out."""
+
+    def telling(path: str) -> Any:
+        try:
+            return read(path)
+        except ValueError as error:
+            raise ValueError(f"{error} Or write skip_broken=True.") from error.__cause__
+
+    return telling
 
 
-def _sound(where: str, files: Found) -> Found:
-    """The files that are whole images; names the others."""
+def _sound(where: str, files: Found, read: Read) -> Found:
+    """The files that can be read; names the others."""
 
     def broken(path: str) -> bool:
         try:
-            opened(where, path)
+            read(path)
         except ValueError:
             return True
         return False
@@ -332,10 +343,10 @@ def _sound(where: str, files: Found) -> Found:
 
     names = [path for path, no in zip(files.paths, bad, strict=True) if no]
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" * (len(names) > 5))
-    text = f"{where}: left out {len(names)} files that are no whole image: {shown}."
+    text = f"{where}: left out {len(names)} broken files: {shown}."
     warnings.warn(text, OnefitWarning, stacklevel=3)
     if all(bad):
-        raise invalid(where, "no file that is a whole image", "one at least")
+        raise invalid(where, "broken files alone", "one at least that is whole")
     kept = [i for i, no in enumerate(bad) if not no]
     labels = files.labels and [files.labels[i] for i in kept]
     return Found([files.paths[i] for i in kept], labels, files.names)
@@ -364,7 +375,7 @@ def _datasets(
         if verbose and name:
             print(f"Using {len(part.paths)} files for {name}.")
         mixed = shuffle and not (subset == "both" and name == "validation")
-        data = _dataset(part, read, label_mode, mixed, seed)
+        data = _dataset(part, _telling(read), label_mode, mixed, seed)
         if batch_size is not None:
             data = data.padded_batch(batch_size) if fill else data.batch(batch_size)
         data.class_names, data.file_paths = part.names, part.paths  # type: ignore

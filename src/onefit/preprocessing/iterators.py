@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jax.typing import DTypeLike
 
 from onefit import config
 from onefit.errors import OnefitWarning, invalid, is_whole, mistyped, unknown
@@ -173,7 +174,7 @@ class NumpyArrayIterator(_Images):
         save_format: str = "png",
         subset: str | None = None,
         ignore_class_split: bool = False,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         where = "ImageDataGenerator.flow"
         several = isinstance(x, list | tuple)
@@ -244,7 +245,7 @@ class _Files(_Images):
         subset: str | None,
         interpolation: str,
         keep_aspect_ratio: bool,
-        dtype: Any,
+        dtype: DTypeLike | None,
     ) -> None:
         """Checks and keeps the settings that both have."""
         pillow(where)
@@ -327,7 +328,7 @@ class DirectoryIterator(_Files):
         subset: str | None = None,
         interpolation: str = "nearest",
         keep_aspect_ratio: bool = False,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         where = "flow_from_directory"
         self._set(
@@ -401,7 +402,7 @@ class DataFrameIterator(_Files):
         subset: str | None = None,
         interpolation: str = "nearest",
         keep_aspect_ratio: bool = False,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         validate_filenames: bool = True,
     ) -> None:
         where = "flow_from_dataframe"

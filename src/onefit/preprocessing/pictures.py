@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from jax.typing import DTypeLike
 
 from onefit import config
 from onefit.errors import OnefitWarning, invalid, mistyped, unknown
@@ -139,7 +140,7 @@ def colored(image: Any, color_mode: str) -> Any:
 
 
 def img_to_array(
-    img: Any, data_format: str | None = None, dtype: Any = None
+    img: Any, data_format: str | None = None, dtype: DTypeLike | None = None
 ) -> np.ndarray:
     """Pillow's image as an array of floats, (height, width, channels).
 
@@ -167,7 +168,10 @@ def img_to_array(
 
 
 def array_to_img(
-    x: Any, data_format: str | None = None, scale: bool = True, dtype: Any = None
+    x: Any,
+    data_format: str | None = None,
+    scale: bool = True,
+    dtype: DTypeLike | None = None,
 ) -> Any:
     """An array as Pillow's image.
 
@@ -223,10 +227,20 @@ def save_img(
             how transparent a pixel is, with a warning.
         kwargs: What Pillow's `save` takes, such as quality.
 
+    Raises:
+        ValueError: An array that is no image, or a name that says no kind of file.
+
     Source: Keras, `keras.utils.save_img`.
     """
     if file_format is None and isinstance(path, str | os.PathLike):
         file_format = Path(path).suffix[1:]
+        if not file_format:
+            raise invalid(
+                "save_img",
+                f"{str(path)!r}, whose name does not say what kind of file it is",
+                "a name such as 'picture.png'",
+                "write save_img('picture.png', x), or file_format='png'",
+            )
     kind = (file_format or "").lower().replace("jpg", "jpeg")
     image = array_to_img(x, data_format, scale)
     if image.mode == "RGBA" and kind == "jpeg":

@@ -6,7 +6,6 @@ those where the kernel, set at its place, is not zero.
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from onefit import config
 from onefit.errors import invalid, unknown
 from onefit.layers.reshaping import data_format as layout
 from onefit.preprocessing.pictures import check_size
+from onefit.types import ArrayLike
 
 __all__ = ["smart_resize"]
 
@@ -105,7 +105,7 @@ def fitted(x: np.ndarray, size: tuple[int, int], how: str) -> np.ndarray:
 
 
 def smart_resize(
-    x: Any,
+    x: ArrayLike,
     size: tuple[int, int],
     interpolation: str = "bilinear",
     data_format: str = "channels_last",

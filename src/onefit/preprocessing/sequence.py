@@ -4,18 +4,30 @@ from collections import abc
 from typing import Any
 
 import numpy as np
+from jax.typing import DTypeLike
 
 from onefit.errors import invalid, mistyped, unknown
+from onefit.preprocessing.windows import (
+    TimeseriesGenerator,
+    make_sampling_table,
+    skipgrams,
+)
 from onefit.spellings import keras_keywords
 
-__all__ = ["fractions", "pad_sequences"]
+__all__ = [
+    "TimeseriesGenerator",
+    "fractions",
+    "make_sampling_table",
+    "pad_sequences",
+    "skipgrams",
+]
 
 
 @keras_keywords
 def pad_sequences(
     sequences: abc.Sequence[Any],
     maxlen: int | None = None,
-    dtype: Any = "int32",
+    dtype: DTypeLike = "int32",
     padding: str = "pre",
     truncating: str = "pre",
     value: Any = 0.0,
@@ -34,7 +46,8 @@ def pad_sequences(
         An array (n, maxlen, ...).
 
     Raises:
-        TypeError: A sequence that is a lone number; text to fill numbers up with.
+        TypeError: No list of sequences; a sequence that is a lone number; text to fill
+            numbers up with.
         ValueError: Another word than 'pre' and 'post'; steps of different shapes.
 
     Differs from Keras: no sequences make an array (0, 0), maxlen=0 makes (n, 0), and
@@ -50,6 +63,13 @@ def pad_sequences(
     for name, side in (("padding", padding), ("truncating", truncating)):
         if side not in ("pre", "post"):
             raise unknown(f"{name} of {where}", side, ["pre", "post"])
+    if isinstance(sequences, str) or not hasattr(sequences, "__len__"):
+        raise mistyped(
+            where,
+            f"a {type(sequences).__name__}",
+            "a list of sequences",
+            "write list(sequences)",
+        )
     kind = np.dtype(dtype).kind
     if isinstance(value, str) and kind not in "OUS":
         raise mistyped(

@@ -75,6 +75,7 @@ def hashing_trick(
     filters: str = FILTERS,
     lower: bool = True,
     split: str = " ",
+    analyzer: Callable[[str], Iterable[str]] | None = None,
 ) -> list[int]:
     """The words of a text as numbers from 1 to n − 1, by a hash: two may share one.
 
@@ -84,6 +85,7 @@ def hashing_trick(
         hash_function: From a word to a whole number: 'md5', which is the same in all
             runs, a function, or None for Python's, which is not.
         filters, lower, split: As in `text_to_word_sequence`.
+        analyzer: What cuts the text into words instead.
 
     Raises:
         ValueError: n below 2, another name of a hash.
@@ -105,7 +107,10 @@ def hashing_trick(
 
     else:
         hashed = hash_function or hash  # type: ignore[assignment]
-    words = text_to_word_sequence(text, filters, lower, split)
+    if analyzer is None:
+        words: Iterable[str] = text_to_word_sequence(text, filters, lower, split)
+    else:
+        words = analyzer(text)
     return [hashed(word) % (n - 1) + 1 for word in words]
 
 

@@ -22,13 +22,13 @@ class Cell(NamedTuple):
     """A cell of code.
 
     Attributes:
-        index: Its place among all cells.
+        place: Its place among all cells.
         name: How it is called in messages: "nb.ipynb, cell 3".
         code: Its text as Python; what is none of it is a comment.
         skipped: The lines that are not run, such as `!pip install`.
     """
 
-    index: int
+    place: int
     name: str
     code: str
     skipped: list[str]
@@ -97,10 +97,10 @@ def cells_of(path: Path) -> list[Cell]:
 def _loaded(path: Path) -> dict[str, Any]:
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))
-        known = isinstance(notebook["cells"], list)
-    except (ValueError, KeyError, TypeError):
-        known = False
-    if not known:
+    except ValueError:
+        notebook = None
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    if not isinstance(cells, list) or notebook is None:
         raise invalid(
             str(path), "a file that is no notebook", "a notebook of format 4, .ipynb"
         )
@@ -172,8 +172,8 @@ def run_cells(
             except BaseException as raised:
                 error = stripped(raised)
                 outputs.append(_error(error))
-        notebook["cells"][cell.index]["outputs"] = outputs
-        notebook["cells"][cell.index]["execution_count"] = count
+        notebook["cells"][cell.place]["outputs"] = outputs
+        notebook["cells"][cell.place]["execution_count"] = count
         if error is not None:
             break
     with replaced(output) as file:

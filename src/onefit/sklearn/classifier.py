@@ -69,6 +69,8 @@ class NNClassifier(ClassifierMixin, NNEstimator):
         model_: The trained onefit model, on scaled inputs: `model_.summary()`,
             `model_.save("m.keras")`. An Ensemble if there are several members.
         scaler_: (mean, scale) of the columns, or None.
+        frames_: The role of each column of a DataFrame with text, dates or empty cells,
+            and what was learned of them; None where all were numbers.
         loss_curve_: The loss of each epoch; `validation_loss_curve_` of the held rows.
         alpha_: The strength of the penalty that was taken.
         n_iter_, n_features_in_, feature_names_in_: As everywhere in scikit-learn.

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, check_X_y
 from sklearn.utils.validation import (
     _num_samples,
     check_is_fitted,
@@ -23,6 +23,7 @@ from onefit.errors import OnefitWarning, invalid
 from onefit.losses.base import Loss
 from onefit.losses.resolving import as_loss
 from onefit.models import History, Model
+from onefit.sklearn.frames import Frames, refuse_odd
 from onefit.sklearn.networks import (
     ALPHA,
     LOSSES,
@@ -38,14 +39,7 @@ from onefit.sklearn.networks import (
     unpacked,
 )
 from onefit.sklearn.spoken import Spoken
-from onefit.sklearn.tables import (
-    Scaler,
-    Table,
-    folds_of,
-    held_out,
-    refuse_columns,
-    weights_of,
-)
+from onefit.sklearn.tables import Scaler, Table, folds_of, held_out, weights_of
 from onefit.training import loop
 from onefit.training.options import FitOptions, whole
 from onefit.training.prepare import build_job
@@ -103,6 +97,7 @@ class NNEstimator(Spoken, BaseEstimator):
     _default_loss: str = "mse"
     alpha_: float
     scaler_: Scaler | None
+    frames_: Frames | None
 
     def __init__(
         self,
@@ -153,7 +148,8 @@ class NNEstimator(Spoken, BaseEstimator):
         """Trains the network.
 
         Args:
-            X: Inputs, (rows, features): arrays, lists, pandas, scipy's sparse matrices.
+            X: Inputs, (rows, features): arrays, lists, scipy's sparse matrices; a
+                DataFrame of pandas also with text, categories, dates and empty cells.
             y: Targets, (rows,), or (rows, outputs) for several outputs or labels.
             sample_weight: A weight for each row. A row of weight k counts as k rows.
 
@@ -236,7 +232,6 @@ class NNEstimator(Spoken, BaseEstimator):
         once: bool = False,
     ) -> Table:
         """Checks the data and learns from it what is not the network's to learn."""
-        refuse_columns(type(self).__name__, X)
         if isinstance(self, RegressorMixin) and np.asarray(y).dtype.kind in "US":
             raise invalid(
                 type(self).__name__,
@@ -244,16 +239,7 @@ class NNEstimator(Spoken, BaseEstimator):
                 "numbers",
                 "use NNClassifier for classes",
             )
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=SPARSE,
-            dtype=FLOATS,
-            multi_output=True,
-            y_numeric=isinstance(self, RegressorMixin),
-            reset=not goes_on,
-        )
+        X, y = self._checked(X, y, not goes_on)
         if hasattr(y, "toarray"):  # of many labels
             y = y.toarray()
         if y.ndim == 2 and y.shape[1] == 1:
@@ -282,6 +268,27 @@ class NNEstimator(Spoken, BaseEstimator):
         rows = [(x[at], z[at], None if w is None else w[at]) for at in (own, held)]
         (x, z, w), rest = rows
         return Table(x, z, w, total, rest)
+
+    def _checked(self, X: Data, y: Data, fresh: bool) -> tuple[Data, np.ndarray]:
+        """Rows of numbers, and their targets, as scikit-learn checks them."""
+        if fresh:
+            self.frames_ = Frames.of(type(self).__name__, X)
+        numeric = isinstance(self, RegressorMixin)
+        if self.frames_ is not None:
+            validate_data(self, X, skip_check_array=True, reset=fresh)
+            x = self.frames_(X)
+            return check_X_y(x, y, multi_output=True, y_numeric=numeric)
+        refuse_odd(type(self).__name__, X)
+        return validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=SPARSE,
+            dtype=FLOATS,
+            multi_output=True,
+            y_numeric=numeric,
+            reset=fresh,
+        )
 
     def _model(self, table: Table, old: Model | None) -> Model:
         """The network with its compile, and the weights of the old one, if any."""
@@ -580,9 +587,13 @@ class NNEstimator(Spoken, BaseEstimator):
     def _answers(self, X: Data) -> np.ndarray:
         """The network's outputs, (rows, units)."""
         check_is_fitted(self, "model_")
-        refuse_columns(type(self).__name__, X)
-        X = validate_data(self, X, accept_sparse=SPARSE, dtype=FLOATS, reset=False)
-        x = X.toarray() if hasattr(X, "toarray") else X
+        if self.frames_ is not None:
+            validate_data(self, X, skip_check_array=True, reset=False)
+            x = self.frames_(X)
+        else:
+            refuse_odd(type(self).__name__, X)
+            X = validate_data(self, X, accept_sparse=SPARSE, dtype=FLOATS, reset=False)
+            x = X.toarray() if hasattr(X, "toarray") else X
         with config.precision(self._floatx):
             return answer(self.model_, self._scaled(x))
 

@@ -1,4 +1,4 @@
-"""Tables: from what scikit-learn's users hand over to what a network trains on."""
+"""Arrays and weights, as scikit-learn's users hand them over, to train on."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
@@ -12,70 +12,11 @@ from onefit import config
 from onefit.errors import invalid
 from onefit.types import ArrayLike, Data
 
-__all__ = [
-    "ClassWeight",
-    "Scaler",
-    "Table",
-    "folds_of",
-    "held_out",
-    "refuse_columns",
-    "weights_of",
-]
+__all__ = ["ClassWeight", "Scaler", "Table", "folds_of", "held_out", "weights_of"]
 
 
 ClassWeight: TypeAlias = str | Mapping | list | None
 """'balanced', a factor for each class, or a list of these for each label."""
-
-
-def refuse_columns(where: str, x: Data) -> None:
-    """Refuses columns of a DataFrame that are no numbers, by their names.
-
-    Booleans, whole numbers that may be missing, and categories that are numbers are
-    numbers.
-
-    Raises:
-        ValueError: Columns of text or dates, columns with gaps.
-    """
-    if not hasattr(x, "iloc") or not hasattr(x, "columns"):
-        return
-    for i, name in enumerate(x.columns):
-        column = x.iloc[:, i]
-        if getattr(column.dtype, "kind", "O") in "mM":
-            raise invalid(
-                where,
-                f"dates in the column {name!r}",
-                "numbers",
-                f"write x[{name!r}] = (x[{name!r}] - x[{name!r}].min()) / "
-                "pandas.Timedelta('1D') for days",
-            )
-        for value in column.dropna().unique() if _of_objects(column) else ():
-            try:
-                float(value)
-            except (TypeError, ValueError):
-                raise invalid(
-                    where,
-                    f"{value!r} in the column {name!r}",
-                    "numbers",
-                    f"write x = pandas.get_dummies(x, columns=[{name!r}]) for "
-                    "categories, or give a sklearn.pipeline with an OneHotEncoder",
-                ) from None
-    gaps = x.isna().sum()
-    if gaps.any():
-        named = [f"{count} in {name!r}" for name, count in gaps.items() if count]
-        raise invalid(
-            where,
-            f"missing values: {', '.join(named[:5])}"
-            + (f" and {len(named) - 5} columns more" if len(named) > 5 else ""),
-            "a number in each row; Input X contains NaN",
-            "put sklearn.impute.SimpleImputer() in front: "
-            f"make_pipeline(SimpleImputer(), {where}())",
-        )
-
-
-def _of_objects(column: Any) -> bool:
-    """Whether a column may hold anything at all: objects, text, categories."""
-    kind = getattr(column.dtype, "kind", "O")
-    return kind not in "biuf" or not hasattr(column.dtype, "kind")
 
 
 class Scaler(NamedTuple):

@@ -14,11 +14,14 @@ import numpy as np
 from onefit import metrics, optimizers
 from onefit.data.batch import Batch, unpack_x_y_sample_weight
 from onefit.errors import invalid, unknown
+from onefit.layers import Layer
 from onefit.losses.resolving import as_loss
 from onefit.metrics.base import Metric
+from onefit.networks.functional import in_a_list
 from onefit.networks.network import Network
 from onefit.optimizers import Optimizer
 from onefit.spellings import keras_keywords
+from onefit.training.compile_metrics import CompileMetrics, each_metric
 from onefit.training.task import Head, Task, head
 from onefit.types import Array, Identifier, Tree, batch_shape, is_shape
 from onefit.variables import Variable
@@ -39,6 +42,7 @@ class Compiled(Network):
         compile_settings: What else `compile` was given, None before.
         history: The History of the last fit.
         stop_training: A callback sets it to end the fit.
+        stepping: Where the last `train_on_batch` stopped, for the next to go on from.
         watched: Whether the guide looks at fits.
         checked: Whether it has looked at the design already.
     """
@@ -47,6 +51,8 @@ class Compiled(Network):
         *("optimizer", "loss", "history", "stop_training", "run_eagerly"),
         *("watched", "checked", "compile_settings", "_loss_tracker", "_resolved"),
         "_number_names",
+        "_trained",
+        *("stepping", "_known_task"),
     }
 
     def _start(self) -> None:
@@ -58,9 +64,19 @@ class Compiled(Network):
         self.run_eagerly = False
         self.watched, self.checked = True, False
         self.compile_settings: dict[str, Any] | None = None
+        self._trained: list[Layer] = []
         self._loss_tracker = metrics.Mean(name="loss")
         self._resolved: dict[tuple[str, int, int], Metric] = {}
         self._number_names: list[str] = []
+        self._forget_steps()
+
+    def _forget_steps(self) -> None:
+        self.stepping: Any = None  # a State, of a room above this file
+        self._known_task: tuple[Any, ...] = ()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy is made of: all but what is found anew."""
+        return vars(self) | {"stepping": None, "_known_task": ()}
 
     @property
     def optimizer_state(self) -> dict[str, Tree] | None:
@@ -117,7 +133,7 @@ class Compiled(Network):
                 "write optimizer='adam'",
             )
         rule, costs = optimizers.get(optimizer), each(loss, as_loss)
-        for one in flat(list(costs.values()) if isinstance(costs, dict) else costs):
+        for one in flat(costs):
             if one is not None and one.reduction == "none":
                 raise invalid(
                     "compile",
@@ -132,6 +148,7 @@ class Compiled(Network):
         self.optimizer_state = None
         self.run_eagerly = run_eagerly
         self.watched, self.checked = check, False
+        self._trained = [one for one in self.graph.plain_layers() if one.trainable]
         self._resolved, self._number_names = {}, []
         self.compile_settings = {
             "loss_weights": loss_weights,
@@ -139,24 +156,55 @@ class Compiled(Network):
             "weighted_metrics": weighted_metrics,
         }
 
+    @contextlib.contextmanager
+    def as_compiled(self) -> Iterator[None]:
+        """With the layers trainable that `compile` found so, if all are frozen now.
+
+        The discriminator of a GAN is compiled, then frozen for the model that trains
+        the generator, and goes on training by itself: in Keras, too, `trainable` is
+        said to count as it was at `compile`.
+        """
+        thawed = [] if self.trainable else self._trained
+        for layer in thawed:
+            layer.trainable = True
+        try:
+            yield
+        finally:
+            for layer in thawed:
+                layer.trainable = False
+
     @property
     def optimizer_variables(self) -> list[Variable]:
         """What the optimizer remembers, once `compile` has named one."""
         return [] if self.optimizer is None else self.optimizer.variables
 
     @property
-    def metrics(self) -> list[Metric]:
-        """The mean of the loss, then the metrics that `compile` named as objects.
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self.compile_settings is not None
 
-        Those that it named by strings follow once the shapes of rows are known.
-        """
+    @property
+    def metrics(self) -> list[Any]:
+        """The mean of the loss, and what `compile` named, as one entry."""
         given = self.compile_settings
         if given is None:
             return []
+        named = given.get("metrics"), given.get("weighted_metrics")
+        return [self._loss_tracker, *([CompileMetrics(self)] if any(named) else [])]
+
+    jit_compile, steps_per_execution = True, 1
+    """A fit is one compiled program, whatever `compile` was told."""
+
+    def named_metrics(self) -> list[Metric]:
+        """The metrics that `compile` named as objects, then those made of names.
+
+        These follow once the shapes of rows are known.
+        """
+        given = self.compile_settings or {}
         named = [*flat(given.get("metrics")), *flat(given.get("weighted_metrics"))]
         known = [metric for metric in named if isinstance(metric, Metric)]
         found = [*known, *self._resolved.values()]
-        return [self._loss_tracker, *{id(metric): metric for metric in found}.values()]
+        return list({id(metric): metric for metric in found}.values())
 
     @property
     def metrics_variables(self) -> list[Variable]:
@@ -181,6 +229,7 @@ class Compiled(Network):
             y_pred = self(x, training=True)
             loss = self.compute_loss(x, y, y_pred, weight, training=True)
         variables = self.trainable_variables
+        assert self.optimizer is not None  # as compute_loss has asked
         self.optimizer.apply(tape.gradient(loss, variables), variables)
         self._loss_tracker.update_state(loss, jax.tree.leaves(x)[0].shape[0])
         return self.compute_metrics(x, y, y_pred, weight)
@@ -244,6 +293,11 @@ class Compiled(Network):
     ) -> dict[str, Array]:
         """Takes a batch into the metrics that `compile` named; all results by name."""
         del x
+        self.take_in(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def take_in(self, y: Tree, y_pred: Tree, sample_weight: Tree = None) -> None:
+        """Takes a batch into the metrics that `compile` named."""
         names = self._outputs_of(y_pred)
         for what in ("metrics", "weighted_metrics"):
             given = (self.compile_settings or {}).get(what)
@@ -255,7 +309,6 @@ class Compiled(Network):
                     if (what, i, j) not in self._resolved:
                         self._resolve(names, i, output, target)
                     self._resolved[what, i, j].update_state(target, output, factor)
-        return self.get_metrics_result()
 
     def resolve_metrics(self, batch: Batch) -> None:
         """Makes metrics of their names, where the outputs for a batch are known."""
@@ -283,7 +336,8 @@ class Compiled(Network):
 
     def get_metrics_result(self) -> dict[str, Array]:
         """The results of all metrics by name."""
-        return {str(metric.name): metric.result() for metric in self.metrics}
+        metrics = each_metric(self.metrics)
+        return {str(metric.name): metric.result() for metric in metrics}
 
     def reset_metrics(self) -> None:
         """Lets all metrics forget what they have seen."""
@@ -330,8 +384,21 @@ class Compiled(Network):
         yield from zip(values, each_of(y), outputs, each_of(sample_weight), strict=True)
 
     def task(self, batch: Batch) -> Task:
-        """What is trained, for rows of these shapes."""
-        return build_task(self, batch)
+        """What is trained, for rows of these shapes; the same as long as it is."""
+        layers = self.graph.plain_layers()
+        if any(layer.in_keras_style for layer in layers):  # anything may have changed
+            return build_task(self, batch)
+        made_of = [self.graph, self.optimizer, self.loss, self.compile_settings]
+        found = (
+            list(map(id, made_of)),
+            self.output_names,
+            [layer.trainable for layer in layers],
+            jax.tree.map(lambda a: a.shape[1:], batch.x),
+            jax.tree.map(lambda a: a.shape[1:], batch.y),
+        )
+        if self._known_task[:1] != (found,):
+            self._known_task = found, build_task(self, batch), made_of
+        return self._known_task[1]
 
     def eagerly(self) -> contextlib.AbstractContextManager[object]:
         """Operation by operation, where `run_eagerly` asks for it."""
@@ -380,7 +447,7 @@ def build_task(model: Compiled, batch: Batch) -> Task:
             metrics.resolve,
             loss=losses_[i],
             output_shape=outputs[i],
-            target_shape=np.shape(targets[i]),
+            target_shape=(None, *np.shape(targets[i])[1:]),
         )
         heads.append(
             Head(
@@ -419,14 +486,12 @@ def flat(value: Identifiers) -> Iterable[Identifier]:
 def each(
     value: Identifiers, convert: Callable[[Identifier], T]
 ) -> T | list[T] | dict[str, T]:
-    """What one thing, or each of several, converts to."""
+    """What one thing, or each of several in lists and dicts, converts to."""
     if isinstance(value, dict) and "class_name" not in value:
-        return {k: convert(v) for k, v in value.items()}
-    return (
-        [convert(v) for v in value]
-        if isinstance(value, list | tuple)
-        else convert(value)
-    )
+        return {k: each(v, convert) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [each(v, convert) for v in value]
+    return convert(value)
 
 
 def check_metric(identifier: Identifier) -> None:
@@ -440,6 +505,13 @@ def _spread(
     value: Identifiers, names: list[str], what: str, default: float | None = None
 ) -> list[Identifier]:
     """One value for each output, from one for all, a list, or a dict by name."""
+    found = _spread_out(in_a_list(value, names), names, what, default)
+    return [v[0] if isinstance(v, list | tuple) and len(v) == 1 else v for v in found]
+
+
+def _spread_out(
+    value: Identifiers, names: list[str], what: str, default: float | None
+) -> list[Identifier]:
     if isinstance(value, dict):
         for name in value:
             if name not in names:
@@ -454,8 +526,9 @@ def _spread(
 
 def _lists(value: Identifiers, names: list[str], what: str) -> list[list[Identifier]]:
     """The metrics of each output."""
+    value = in_a_list(value, names)
     if isinstance(value, dict):
-        return [list(flat(v)) for v in _spread(value, names, what)]
+        return [list(flat(v)) for v in _spread_out(value, names, what, None)]
     if len(names) == 1:
         return [list(flat(value))]
     listed = value if isinstance(value, list | tuple) else []

@@ -11,17 +11,20 @@ and a program chooses by keeping library calls in (large networks) or out (small
 """
 
 import functools
-import inspect
 import os
 
 import jax
 
+from onefit.programs import Program
 from onefit.types import Function
 
-__all__ = ["QUICK", "compiled", "is_small", "prepare"]
+__all__ = ["QUICK", "compiled", "is_small", "prepare", "room"]
 
 SMALL_STEP = 64_000
 """Multiplications in a step below which one native function is faster."""
+
+ROOM, FREE = 64, 1_000_000
+"""Rows of a batch that fit into one program where so many multiplications are free."""
 
 _LIMIT = "xla_cpu_small_while_loop_byte_threshold"
 QUICK = {"xla_cpu_use_fusion_emitters": False}
@@ -51,7 +54,7 @@ def prepare() -> None:
         )
     default = os.path.join("~", ".cache", "onefit", "programs")
     folder = os.environ.get("ONEFIT_CACHE", default)
-    if folder == "off" or jax.config.jax_compilation_cache_dir is not None:
+    if folder == "off" or jax.config.values["jax_compilation_cache_dir"] is not None:
         return
     folder = os.path.expanduser(folder)
     try:
@@ -75,11 +78,22 @@ def is_small(multiplications: int, rows: int) -> bool:
     return jax.default_backend() == "cpu" and 3 * rows * multiplications <= SMALL_STEP
 
 
+def room(rows: int, multiplications: int) -> int:
+    """For how many rows a step is made, so that batches of other sizes fit in too.
+
+    A power of two; where the arithmetic costs next to nothing, `ROOM`.
+    """
+    size = 1 << (rows - 1).bit_length()
+    while size < ROOM and 6 * size * multiplications <= FREE:
+        size *= 2
+    return size
+
+
 @functools.cache
 def compiled(
     function: str | Function, small: bool, donate: bool = False, many: bool = False
-) -> Function:
-    """The compiled form of a function, made once a process.
+) -> Program:
+    """The program of a function, made once a process.
 
     Args:
         function: A function, or the name of one in `program`. What it takes by keyword
@@ -91,12 +105,8 @@ def compiled(
     from onefit.training import program
 
     made = getattr(program, function) if isinstance(function, str) else function
-    taken = inspect.signature(made).parameters
-    static = [n for n, p in taken.items() if p.kind is inspect.Parameter.KEYWORD_ONLY]
-    moving = [n for n in ("params", "train", "memories") if n in taken]
-    return jax.jit(
+    return Program(
         made,
-        static_argnames=static,
-        donate_argnames=moving if donate else (),
-        compiler_options=(QUICK if many else _ONE_KERNEL) if small else None,
+        donate=("params", "train", "memories") if donate else (),
+        options=(QUICK if many else _ONE_KERNEL) if small else None,
     )

@@ -4,6 +4,7 @@
 """
 
 import functools
+import operator
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
@@ -17,18 +18,18 @@ from onefit.data.batch import Batch
 from onefit.errors import OnefitWarning
 from onefit.networks.architecture import Architecture
 from onefit.networks.network import Network
+from onefit.programs import Program
 from onefit.training.callback import TEST_BATCH, Callback, overrides
 from onefit.training.compiled import Compiled
-from onefit.training.compiling import compiled
+from onefit.training.compiling import compiled, is_small, room
 from onefit.training.job import Job
 from onefit.training.options import Callbacks, whole
 from onefit.training.own_steps import Script, is_own, own_outputs
 from onefit.training.prepare import (
     as_columns,
-    chunk,
     fitted,
     read_rows,
-    rows_at_once,
+    rooms,
     task_of,
     whole_batches,
 )
@@ -58,35 +59,39 @@ def train_on_batch(
     batch = read_rows(model, x, y, sample_weight, "train_on_batch")
     model.ready_for(batch.x)
     task = task_of(model, batch)
+    batch = rows.weigh(fit_targets(task, batch), class_weight)
+    state = _going_on(model, task, batch)
+    size = rows.count(batch)
+    if state.by_row:
+        batch = batch._replace(count=np.int32(size))
+        size = room(size, state.multiplications)
+        batch = Batch(*rows.filled(batch[:3], size), batch.count)
+    program = compiled("single", is_small(state.multiplications, size))
+    seed = np.uint32(config.new_seed())
+    with model.eagerly():
+        state.params, state.train, logs = program(
+            task, state.params, state.train, batch, seed
+        )
+    state.write()
+    return _answer(state.job.names, logs, return_dict)
+
+
+def _going_on(model: Compiled, task: Task, batch: Batch) -> State:
+    """The state of the last step on a batch, if nothing has changed but numbers."""
+    state = model.stepping
+    if state is not None and state.task is task:
+        state.pull_changes()
+        return state
     if model.weights and not model.trainable_weights:
         warnings.warn(
             f"train_on_batch: all layers of {model.name!r} are frozen, so nothing is "
             "trained. Write layer.trainable = True for those that shall learn.",
             OnefitWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
-    batch = rows.weigh(fit_targets(task, batch), class_weight)
-    n = rows.count(batch)
     names = tuple(task.names(model.output_names))
-    job = Job(model, task, batch, None, n, 1, names, config.new_seed())
-    state = State(job)
-    tally = compiled("start", False)(task)
-    with model.eagerly():
-        state.params, state.train, _, results = compiled("part", state.is_small)(
-            task,
-            state.params,
-            state.train,
-            tally,
-            batch,
-            None,
-            np.int32(0),
-            np.int32(1),
-            np.uint32(job.seed),
-            size=n,
-            batch=n,
-        )
-    state.write()
-    return _answer(names, results, return_dict)
+    model.stepping = State(Job(model, task, batch, None, 1, 1, names, 0))
+    return model.stepping
 
 
 def evaluate(
@@ -119,7 +124,8 @@ def evaluate(
     if feed is not None:
         feed.then(lambda part, size: fitted(model, task, part, size))
     hooks = _hooks(model, callbacks)
-    told = _Told(hooks, task, task.names(model.output_names, training=False))
+    names = task.names(model.output_names, training=False)
+    told = _Told(hooks, names)
     count = feed.steps if feed is not None else steps_of(batch, batch_size, steps)
     _tell(hooks, "set_params", {"verbose": verbose, "epochs": 1, "steps": count})
     _tell(hooks, "on_test_begin", {})
@@ -128,8 +134,8 @@ def evaluate(
             values, n = _evaluated_stream(model, task, feed, told)
         else:
             values, n = _evaluated(model, task, batch, batch_size, steps, told)
-    names = task.names(model.output_names, training=False)
-    logs = dict(zip(names, _numbers(values), strict=True))
+    values = _numbers(values)
+    logs = dict(zip(names, values, strict=True))
     if not np.isfinite(list(logs.values())).all():
         _refuse_nan(batch)
     _tell(hooks, "on_test_end", logs)
@@ -155,19 +161,18 @@ def steps_of(batch: Tree, batch_size: int | None, steps: int | None) -> int:
 class _Told:
     """The callbacks that look at the batches of an evaluation."""
 
-    def __init__(self, hooks: list[Callback], task: Task, names: list[str]) -> None:
+    def __init__(self, hooks: list[Callback], names: list[str]) -> None:
         self.hooks = [c for c in hooks if overrides(c, *TEST_BATCH)]
-        self.task, self.names = task, names
+        self.names = names
 
     def begin(self, number: int) -> None:
         _tell(self.hooks, "on_test_batch_begin", number, {})
 
-    def end(self, number: int, tally: Tree = None) -> None:
-        """After a batch, with the logs of the sums so far, where they are known."""
+    def end(self, number: int, so_far: Array | None = None) -> None:
+        """After a batch, with the logs so far, where they are known."""
         logs: dict[str, float] = {}
-        if self.hooks and tally is not None:
-            so_far = _numbers(compiled("results", False)(self.task, tally))
-            logs = dict(zip(self.names, so_far, strict=True))
+        if self.hooks and so_far is not None:
+            logs = dict(zip(self.names, _numbers(so_far), strict=True))
         _tell(self.hooks, "on_test_batch_end", number, logs)
 
 
@@ -178,27 +183,31 @@ def _evaluated(
     batch_size: int | None,
     steps: int | None,
     told: _Told,
-) -> tuple[Sequence[Array], int]:
+) -> tuple[Array, int]:
     """The numbers of these rows, and how many rows they are."""
-    size = chunk(model, task, batch_size or 32)
+    size = batch_size or 32
     if steps is not None:
-        size = batch_size or 32
         batch = jax.tree.map(lambda a: a[: steps * size], batch)
     n = rows.count(batch)
     if model.graph.stateful:
-        size = batch_size or 32
         whole_batches(model, batch, size)
-    if told.hooks:  # they count the batches of the size that the user gave
-        size = batch_size or 32
+    apart = task.by_row
+    # Callbacks count the batches of the size that the user gave.
+    sizes = rooms(model, n, size) if apart and not told.hooks else (min(size, n),)
     slot = model.graph.slot
-    tally, state = compiled("start", False)(task, training=False), slot.state
-    for number, (_, piece) in enumerate(_pieces(batch, n, min(size, n))):
+    tally, state, logs = task.blank, slot.state, np.zeros(0)
+    for number, (count, piece) in enumerate(_pieces(batch, n, sizes)):
         told.begin(number)
-        tally, state = compiled("count", False)(task, slot.params, state, tally, piece)
-        told.end(number, tally)
+        if apart:
+            filled = rows.filled(piece[:3], _room(count, sizes))
+            piece = Batch(*filled, np.int32(count))
+        tally, state, logs = compiled("judge", False)(
+            task, slot.params, state, tally, piece, np.bool_(number == 0)
+        )
+        told.end(number, logs)
     if model.graph.stateful:
         model.graph.store(slot.params, state)
-    return compiled("results", False)(task, tally), n
+    return logs, n
 
 
 def _evaluated_stream(
@@ -210,13 +219,13 @@ def _evaluated_stream(
     def chunks() -> Iterator["Chunk"]:
         number = 0
         for part in feed.chunks():
-            numbers = range(number, number + part.count)
+            numbers = range(number, number + part.batches)
             for i in numbers:
                 told.begin(i)
             yield part
             for i in numbers:
                 told.end(i)
-            number += part.count
+            number += part.batches
 
     slot = model.graph.slot
     values, state, n = tallied(task, slot.params, slot.state, chunks())
@@ -330,18 +339,17 @@ def _predicted(
     graph = model.graph
     n = len(jax.tree.leaves(x)[0])
     size = batch_size or 32
-    exact = not graph.by_row
+    exact = not graph.by_row or n == 1  # the quickest answer is that to one row
     own = is_own(model, "predict_step")
     if graph.stateful:
         size = batch_size or graph.batch_size or size
         whole_batches(model, Batch(x, None), size)
-    elif n > size and not hooks and not exact:
-        # Hooks count the batches of the size that the user gave.
-        size = rows_at_once(model, batch_size)
+    # Hooks count the batches of the size that the user gave.
+    sizes = (size,) if exact or hooks or graph.stateful else rooms(model, n, size)
     slot, parts = graph.slot, []
-    for number, (count, piece) in enumerate(_pieces(x, n, size), first):
+    for number, (count, piece) in enumerate(_pieces(x, n, sizes), first):
         _tell(hooks, "on_predict_batch_begin", number, {})
-        rows_in = piece if exact else _padded(piece, count, size)
+        rows_in = piece if exact else rows.filled(piece, _room(count, sizes))
         seed = np.uint32(config.new_seed() if own or graph.always_random else 0)
         y, state = forward(slot.params, slot.state, rows_in, seed)
         if graph.stateful:
@@ -362,14 +370,14 @@ def _predicted_stream(
         _ready(model, x)
         forward = forward or _forward_of(model)
         yield from _predicted(model, forward, x, part.size, hooks, number)
-        number += part.count
+        number += part.batches
     feed.close()
     _warn_if_short(feed, "predict")
     if not number:
         feed.refuse_nothing()
 
 
-@jax.jit
+@Program
 def _forward(
     graph: Architecture, params: Tree, state: Tree, x: Tree, seed: Scalar
 ) -> Tree:
@@ -377,29 +385,23 @@ def _forward(
     return graph.apply(params, state, x, training=False, key=key)
 
 
-def _pieces(tree: Tree, n: int, size: int) -> Iterator[tuple[int, Tree]]:
-    """The rows in pieces: how many, and their arrays."""
-    for start in range(0, n, size):
-        count = min(size, n - start)
-        yield count, jax.tree.map(lambda a, at=start: a[at : at + size], tree)
+def _pieces(tree: Tree, n: int, sizes: Sequence[int]) -> Iterator[tuple[int, Tree]]:
+    """The rows in pieces that fit the sizes: how many, and their arrays."""
+    start = 0
+    while start < n:
+        count = min(_room(n - start, sizes), n - start)
+        rows_of = slice(start, start + count)
+        yield count, jax.tree.map(operator.itemgetter(rows_of), tree)
+        start += count
+
+
+def _room(rows: int, sizes: Sequence[int]) -> int:
+    """The largest of the sizes that so many rows fill by half, else the smallest."""
+    return next((size for size in sizes if 2 * rows >= size), sizes[-1])
 
 
 def _first_rows(y: Tree, count: int) -> Tree:
     return jax.tree.map(lambda a: np.asarray(a)[:count], y)
-
-
-def _padded(x: Tree, count: int, size: int) -> Tree:
-    """Rows filled up with zeros to a power of two, so that few programs serve all."""
-    if count == size or count & (count - 1) == 0:
-        return x
-    wanted = min(size, 1 << (count - 1).bit_length())
-
-    def pad(a: Array) -> np.ndarray:
-        filled = np.zeros((wanted, *a.shape[1:]), a.dtype)
-        filled[:count] = a
-        return filled
-
-    return jax.tree.map(pad, x)
 
 
 def _hooks(model: Compiled, callbacks: Callbacks) -> list[Callback]:
@@ -415,11 +417,13 @@ def _tell(hooks: Sequence[Callback], name: str, *args: object) -> None:
         getattr(callback, name)(*args)
 
 
-def _numbers(values: Sequence[Array]) -> list[float]:
-    return [float(v) for v in jax.device_get(values)]
+def _numbers(values: Array | Sequence[Array]) -> list[float]:
+    return np.asarray(values).tolist()
 
 
-def _answer(names: Sequence[str], values: Sequence[Array], as_dict: bool) -> Answer:
+def _answer(
+    names: Sequence[str], values: Array | Sequence[Array], as_dict: bool
+) -> Answer:
     numbers = _numbers(values)
     if as_dict:
         return dict(zip(names, numbers, strict=True))

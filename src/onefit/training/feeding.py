@@ -7,6 +7,7 @@ it was made, and an error in it has its own traceback.
 
 import itertools
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
@@ -16,7 +17,7 @@ import numpy as np
 from onefit.data.batch import Batch
 from onefit.data.items import Kind, Reader
 from onefit.data.source import Source
-from onefit.errors import invalid
+from onefit.errors import OnefitWarning, invalid
 from onefit.training.compiling import compiled
 from onefit.training.task import Task
 from onefit.types import Array, Tree
@@ -37,6 +38,9 @@ program, each of which costs some tenths of a millisecond, are few."""
 SAMPLE = 256
 """Rows that are looked at before the first step, if there are so many soon."""
 
+ENDLESS = 10_000
+"""After so many batches of unknown number it is said that there may be no end."""
+
 SOON = 0.05
 """Seconds in which these come."""
 
@@ -48,13 +52,13 @@ class Chunk(NamedTuple):
 
     Attributes:
         data: The rows, checked and converted.
-        count: How many batches.
+        batches: How many batches.
         size: Rows in each.
         room: How many batches a chunk of them has room for.
     """
 
     data: Batch
-    count: int
+    batches: int
     size: int
     room: int
 
@@ -122,6 +126,18 @@ class Feed:
         self._passes = self._number = 0
         self._begun = False
         self._failed: Exception | None = None
+
+    def _warn_of_no_end(self, number: int) -> None:
+        """Says that an epoch may have no end."""
+        known = self.steps is not None or self.source.length is not None
+        if number == ENDLESS and not known:
+            warnings.warn(
+                f"{self.source.kind} has given {ENDLESS:,} batches and has not come to "
+                "an end, so the first epoch goes on. If it has none, stop the fit, and "
+                "say how many batches make an epoch: fit(..., steps_per_epoch=100).",
+                OnefitWarning,
+                stacklevel=2,
+            )
 
     def then(self, convert: Convert) -> None:
         """Converts what has been converted once more."""
@@ -266,6 +282,7 @@ class Feed:
         for number, (arrays, kind) in enumerate(self._batches()):
             if ended():
                 return
+            self._warn_of_no_end(number)
             if group is not None:
                 full = group.count >= group.room or group.kind != kind
                 late = not full and time.perf_counter() - since > PATIENCE
@@ -343,15 +360,15 @@ def tallied(
     """The losses and metrics of chunks, the state after them, and their rows."""
     tally, seen = compiled("start", False)(task, training=False), 0
     for chunk in chunks:
-        alone = chunk.count == 1
+        alone = chunk.batches == 1
         tally, state = compiled("count_all", False)(
             task,
             params,
             state,
             tally,
             chunk.data if alone else chunk.filled,
-            np.int32(chunk.count),
+            np.int32(chunk.batches),
             size=chunk.size,
         )
-        seen += chunk.count * chunk.size
+        seen += chunk.batches * chunk.size
     return compiled("results", False)(task, tally), state, seen

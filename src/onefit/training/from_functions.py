@@ -7,6 +7,7 @@ from typing import Any
 
 from onefit.errors import invalid, mistyped, unknown
 from onefit.training.callback import Callback, Logs
+from onefit.training.task import rated
 
 __all__ = ["LambdaCallback", "LearningRateScheduler"]
 
@@ -87,7 +88,7 @@ class LearningRateScheduler(Callback):
         >>> decay = LearningRateScheduler(lambda epoch, rate: rate * 0.95**epoch)
     """
 
-    writes = ("learning_rate",)
+    writes = ("learning_rate",)  # or one for each of several optimizers
 
     def __init__(self, schedule: Callable, verbose: int = 0) -> None:
         super().__init__()
@@ -110,17 +111,17 @@ class LearningRateScheduler(Callback):
                 "one schedule",
                 "leave out the callback, or give the optimizer a number",
             )
-        args = (epoch, float(optimizer.learning_rate)) if self._takes_rate else (epoch,)
-        rate = self.schedule(*args)
-        optimizer.learning_rate = _as_rate(rate, epoch)
-        if self.verbose:
-            print(
-                f"Epoch {epoch + 1}: learning rate {float(optimizer.learning_rate):.6g}"
-            )
+        for name, one in rated(optimizer).items():
+            args = (epoch, float(one.learning_rate)) if self._takes_rate else (epoch,)
+            one.learning_rate = _as_rate(self.schedule(*args), epoch)
+            if self.verbose:
+                said = name.replace("_", " ")
+                print(f"Epoch {epoch + 1}: {said} {float(one.learning_rate):.6g}")
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:  # noqa: D102
         if logs is not None:
-            logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+            for name, one in rated(self.model.optimizer).items():
+                logs[name] = float(one.learning_rate)
 
 
 def _takes_two(function: Callable) -> bool:

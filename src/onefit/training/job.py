@@ -3,6 +3,7 @@
 import dataclasses
 from typing import TYPE_CHECKING, NamedTuple
 
+import jax
 import numpy as np
 
 from onefit.data import rows
@@ -15,12 +16,26 @@ from onefit.training.own_steps import has_own_steps
 from onefit.training.program import Plan
 from onefit.training.rules import Rule
 from onefit.training.task import Task
+from onefit.types import Tree
 
 if TYPE_CHECKING:
     from onefit.data.table import Table
     from onefit.training.feeding import Feed
 
 __all__ = ["Given", "Job", "hook", "needs_targets"]
+
+
+FEW = 1 << 24
+"""Bytes of arrays that are copied to make room in them."""
+
+SHARED = 480_000
+"""Bytes of arrays up to which XLA:CPU takes a batch from them by one thread.
+
+Measured: the digits step takes 20.8 us with room for 1,920 rows and 40 with 2,016.
+"""
+
+ALONE = 64
+"""Rows of a lone batch that are made room for."""
 
 
 class Given(NamedTuple):
@@ -124,6 +139,33 @@ class Job:
         sometimes = validates and self.validation_freq != 1
         return Plan(self.batch_size, full, rest, ordered, validation, sometimes)
 
+    def roomy(self, plan: Plan) -> Plan:
+        """The plan of a program for any number of rows up to some, where it may be.
+
+        It may where rows do not meet: the last batch is filled up. Not where all
+        batches are full as they are, nor where the one batch is large, nor where it
+        would copy large arrays.
+        """
+        if _bytes((self.train_data, self.validation_data)) > FEW:
+            return plan
+        if self.table or self.feed or self.steps:
+            return plan
+        n, size = plan.rows, plan.batch
+        if self.task.learns_by_row and plan.rest:
+            room = _room(n, _bytes(self.train_data))
+            plan = plan._replace(room=_up_to(room, size))
+        elif self.task.learns_by_row and n == size < _power(n) <= ALONE:
+            plan = plan._replace(batch=_power(n), full=0, rest=n, room=_power(n))
+        if self.validation_data is not None and self.task.by_row:
+            m = rows.count(self.validation_data)
+            size = min(_power(m), max(32, _power(m) // 8))
+            if self.validation_batch_size < m:
+                size = min(size, self.validation_batch_size)
+            plan = plan._replace(validation=(size, *divmod(m, size)))
+            room = _room(m, _bytes(self.validation_data))
+            plan = plan._replace(held_room=_up_to(room, size))
+        return plan
+
     def order(
         self,
         plan: Plan,
@@ -144,7 +186,8 @@ class Job:
         """
         n = rows.count(self.train_data) if own is None else len(own)
         length = plan.rows
-        out = np.empty((count, length), np.int32) if out is None else out
+        out = np.zeros((count, plan.width), np.int32) if out is None else out
+        out = out[:, :length]
         drawn = out[:count]
         if self.table is not None:
             self.table.orders(self.run, first, drawn)
@@ -160,6 +203,29 @@ class Job:
         if own is not None:
             drawn[:] = own[drawn]
         return drawn
+
+
+def _bytes(arrays: Tree) -> int:
+    return sum(array.nbytes for array in jax.tree.leaves(arrays))
+
+
+def _room(n: int, size: int) -> int:
+    """For how many rows a program is made that shall serve n, of so many bytes.
+
+    A power of two, where the arrays stay small; else a little more than n.
+    """
+    power = _power(n)
+    return power if power * size <= SHARED * n else _up_to(n, max(power // 16, 1))
+
+
+def _power(n: int) -> int:
+    """The next power of two."""
+    return 1 << (n - 1).bit_length()
+
+
+def _up_to(n: int, size: int) -> int:
+    """The next multiple of a size."""
+    return -(-n // size) * size
 
 
 def hook(job: Job, name: str, *args: object) -> None:

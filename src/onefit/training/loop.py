@@ -113,6 +113,7 @@ def fit(job: Job, history: H) -> H:
             if history.stopped in ("callback", "interrupted"):
                 state.finish(done=True)
         finally:
+            state.show_average(False)
             state.write()
             for feed in filter(None, (job.feed, job.held)):
                 feed.close()
@@ -152,9 +153,16 @@ def _epochs(
         )
         for callback in job.callbacks
     )
-    plan = job.plan()
+    plan = job.roomy(job.plan())
     arrays = job.train_data if job.feed is None else None
-    data, validation = jax.device_put((arrays, job.validation_data))
+    data, validation = jax.device_put(
+        (
+            rows.filled(arrays, plan.room) if plan.room else arrays,
+            rows.filled(job.validation_data, plan.held_room)
+            if plan.held_room
+            else job.validation_data,
+        )
+    )
     # Callbacks see the last epoch's own weights; the best ones come after them.
     if job.feed is None:
         pieces: Pieces = InRows(job, plan, data, by_batch)
@@ -169,6 +177,7 @@ def _epochs(
         if each:
             hook(job, "on_epoch_begin", epoch, {})
             state.pull_changes()
+            state.show_average(False)
         if whole is None or in_parts or whole.pace > stretches.SLOW:
             table, state.stops, _ = part(epoch)
         else:
@@ -184,19 +193,27 @@ def _epochs(
                 history.stopped = "data"
                 _warn_of_end(job.feed, epoch, job.epochs)
         if each and len(logs):
-            state.write()
-            log = logs[-1]
-            held = job.validation_data is not None or job.held is not None
-            if held and logs.validated[-1]:
-                _tell_of_validation(job, _validation_logs(log))
-            hook(job, "on_epoch_end", epochs[-1], log)
-            logs.amend(log)
-            state.pull_changes()
+            _tell_of_epoch(job, state, logs)
             if any(state.stops) or epoch == job.epochs:
                 state.finish(done=True)
         if any(state.stops):
             history.stopped = "rule"
         yield logs
+
+
+def _tell_of_epoch(job: Job, state: State, logs: Logs) -> None:
+    """The hooks of an epoch that has run, and what they change."""
+    state.write()
+    log = logs[-1]
+    held = job.validation_data is not None or job.held is not None
+    if held and logs.validated[-1]:
+        _tell_of_validation(job, _validation_logs(log))
+    if any(rule.shows_average for rule in job.rules):
+        state.show_average(True)
+        state.write()
+    hook(job, "on_epoch_end", logs.epochs[-1], log)
+    logs.amend(log)
+    state.pull_changes()
 
 
 def _warn_of_end(feed: "Feed", epoch: int, epochs: int) -> None:
@@ -232,7 +249,7 @@ def _tell_of_validation(job: Job, logs: dict[str, float]) -> None:
     """The hooks of a validation that has run."""
     hook(job, "on_test_begin", {})
     if job.validation_data is None:  # a stream
-        batches = job.held.seen if job.held is not None else 0
+        batches = (job.held.seen or 0) if job.held is not None else 0
     else:
         n, size = rows.count(job.validation_data), job.validation_batch_size
         batches = -(-n // size)

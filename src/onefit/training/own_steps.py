@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from onefit import config
 from onefit.data.batch import Batch
@@ -23,8 +24,9 @@ from onefit.members import contents
 from onefit.metrics.base import Metric
 from onefit.optimizers import Optimizer
 from onefit.slots import holding
+from onefit.training.compile_metrics import each_metric
 from onefit.training.task import Task, Train
-from onefit.types import Array, Scalar, Tree
+from onefit.types import Array, Key, Scalar, Tree
 from onefit.variables import Variable
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ class Script:
 
     def _metrics(self) -> list[Metric]:
         found = [v for _, v in contents(self.model) if isinstance(v, Metric)]
-        return _once([*self.model.metrics, *found])
+        return _once([*each_metric(self.model.metrics), *found])
 
     # What a step holds ----------------------------------------------------------------
 
@@ -87,7 +89,7 @@ class Script:
             yield held
 
     def call(
-        self, name: str, batch: Batch, key: Array, building: bool = False
+        self, name: str, batch: Batch, key: Key, building: bool = False
     ) -> dict[str, Array]:
         """The logs of one of the model's steps, which changes what is held."""
         run = Pass(f"{type(self.model).__name__}.{name}", False, building=building)
@@ -109,12 +111,12 @@ class Script:
 
     def data(self, batch: Batch) -> Tree:
         """What a step is given: x, (x, y) or (x, y, sample_weight)."""
-        x, y, w = batch
+        x, y, w = batch[:3]
         model = self.model
         x = model.arranged(x)
         if y is None:
             return x
-        y = model.output_nest.arrange(y) if _several(model, y) else y
+        y = model.known_nest(model.output_nest).arrange(y) if _several(model, y) else y
         return (x, y) if w is None else (x, y, w)
 
     def _stateless(
@@ -171,7 +173,8 @@ class Script:
                 logs = self.call(name, batch, jax.random.key(0), building=True)
             found.extend(logs)
 
-        if jax.config.jax_disable_jit:  # operation by operation: with the numbers
+        # Operation by operation: with the numbers.
+        if jax.config.values["jax_disable_jit"]:
             look(batch)
         else:
             jax.eval_shape(look, batch)
@@ -194,7 +197,7 @@ class OwnTask(Task):
         script: Script = self.script
         params = self.unpack(fixed, train.free)
         states = _split(train.optimizer)
-        key = jax.random.fold_in(jax.random.key(seed), train.optimizer["steps"])
+        key = self.draws(seed, train.optimizer["steps"])
         with script._holding(params, train.state, states, tally["metrics"]) as held:
             logs = script.call("train_step", batch, key)
             slot = script.model.graph.slot
@@ -246,6 +249,39 @@ class OwnTask(Task):
         for optimizer, own in zip(self.script.optimizers, states, strict=True):
             optimizer.remember(own, optimizer.made_for)
 
+    def finish(self, train: Train, fixed: Tree) -> Tree:
+        """The free weights, with the averages of optimizers that follow them."""
+        if not any(o.use_ema for o in self.script.optimizers):
+            return train.free
+        with self._between_steps(train, fixed):
+            for optimizer in self.script.optimizers:
+                optimizer.finalize_variable_values(optimizer._variables)
+            return self.pack(self.script.model.graph.slot.params)
+
+    def swapped(self, train: Train, fixed: Tree) -> Train:
+        """With the weights and their averages each in the other's place."""
+        with self._between_steps(train, fixed) as held:
+            for optimizer in self.script.optimizers:
+                variables = optimizer._variables
+                arrays = [variable.value for variable in variables]
+                new, state = optimizer.swapped(optimizer.state, arrays)
+                for variable, value in zip(variables, new, strict=True):
+                    variable.assign(value)
+                optimizer.remember(state, optimizer.made_for)
+            states = [held[id(o)] for o in self.script.optimizers]
+            free = self.pack(self.script.model.graph.slot.params)
+        steps = train.optimizer["steps"]
+        optimizer = states[0] | {"others": tuple(states[1:]), "steps": steps}
+        return train._replace(free=free, optimizer=optimizer)
+
+    def _between_steps(self, train: Train, fixed: Tree) -> Any:
+        """What a step changes, held as it is between two of them."""
+        script: Script = self.script
+        sums = tuple(metric.init() for metric in script.metrics)
+        states = _split(train.optimizer)
+        params = self.unpack(fixed, train.free)
+        return script._holding(params, train.state, states, sums)
+
     def _as_vector(self, free: Tree) -> bool:
         return False
 
@@ -260,6 +296,11 @@ class OwnTask(Task):
     def results(self, tally: Tree) -> list[jax.Array]:
         """The logs that the last step gave."""
         return list(tally["logs"])
+
+    @property
+    def by_row(self) -> bool:  # type: ignore[override]
+        """Nobody knows what a step of the model's own does."""
+        return False
 
     def names(self, given: list[str], training: bool = True) -> list[str]:
         """The names of the logs."""
@@ -282,16 +323,9 @@ def own_task(model: "Compiled", batch: Batch) -> OwnTask:
         model._body.settle()
     model.resolve_metrics(batch)
     script = Script(model)
-    if _takes_state(model.train_step) and model.optimizer.state is None:
-        _settle(model.optimizer, model)
-    for optimizer in script.optimizers:
-        if optimizer.use_ema:
-            raise invalid(
-                type(optimizer).__name__,
-                "use_ema=True in a model with steps of its own",
-                "an optimizer without a moving average",
-                "leave use_ema out, or average in train_step",
-            )
+    optimizer = model.optimizer
+    if _takes_state(model.train_step) and optimizer and optimizer.state is None:
+        _settle(optimizer, model)
     with model.eagerly():
         script.prepare(jax.tree.map(lambda a: a[:32], batch))
     return OwnTask(
@@ -337,7 +371,7 @@ def _settle(optimizer: Optimizer, model: "Compiled") -> None:
     """Gives an optimizer numbers where a look at shapes has left none."""
     state = optimizer.state
     traced = state is not None and any(
-        isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(state)
+        isinstance(leaf, Tracer) for leaf in jax.tree.leaves(state)
     )
     if state is None or traced:
         variables = optimizer._variables or model.trainable_variables

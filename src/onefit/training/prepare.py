@@ -19,7 +19,7 @@ from onefit.training.own_steps import has_own_steps, own_task
 from onefit.training.progress import ProgbarLogger
 from onefit.training.rules import Rule
 from onefit.training.targets import fit_targets
-from onefit.training.task import Head, Task
+from onefit.training.task import Head, Task, rated
 from onefit.types import Array, Data, Shape, Tree, is_shape
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "chunk",
     "fitted",
     "read_rows",
+    "rooms",
     "rows_at_once",
     "task_of",
     "whole_batches",
@@ -38,6 +39,9 @@ CHUNK = 4096
 
 Measured with 784-128-10 on 60,000 rows: 113 ms to predict by 4,096, 154 by 1,024.
 """
+
+ROOMS = (CHUNK, 512, 32)
+"""Rows that a program which uses a network is made for: few serve any number."""
 
 SMALL_BATCH = 1 << 24
 """Bytes in the widest layer's values that are little memory (16 MiB)."""
@@ -92,8 +96,8 @@ def build_job(model: Compiled, x: Data, y: Data, options: FitOptions) -> Job:
     hosts, bound = _hosts_and_rules(listed, directions)
     rules = [c for c in listed if isinstance(c, Rule)]
     if any(rule.logs_learning_rate for rule in rules):
-        names.append("learning_rate")
-        if not model.optimizer.constant_rate:
+        names += rated(task.optimizer)
+        if not all(one.constant_rate for one in rated(task.optimizer).values()):
             raise invalid(
                 "ReduceLROnPlateau",
                 "an optimizer whose learning rate is a schedule",
@@ -218,12 +222,12 @@ def read_rows(
 
 def as_columns(model: Network, x: Tree) -> Tree:
     """The inputs; single numbers (n,) as columns (n, 1) where those are wanted."""
-    shapes = [shape for _, shape in model.entries]
-    if None in shapes:
+    shapes = [shape for _, shape in model.entries if shape is not None]
+    if len(shapes) < len(model.entries):
         return x
 
     def column(a: Array, shape: Shape) -> Array:
-        short = len(shape) == a.ndim + 1 and shape[-1] == 1
+        short = a is not None and len(shape) == a.ndim + 1 and shape[-1] == 1
         return a[..., None] if short else a
 
     if len(shapes) == 1:
@@ -295,6 +299,14 @@ def rows_at_once(model: Network, size: int | None) -> int:
         default=1,
     )
     return max(size or 1, min(CHUNK, SMALL_BATCH // (4 * widest)), 1)
+
+
+def rooms(model: Network, rows: int, size: int) -> Sequence[int]:
+    """For how many rows programs are made that take so many, `size` of them or more."""
+    if rows <= ROOMS[-1]:
+        return ROOMS[-1:]
+    most = rows_at_once(model, size)
+    return [room for room in ROOMS if room <= most] or [most]
 
 
 def _directions(task: Task, names: list[str]) -> dict[str, str | None]:

@@ -14,7 +14,7 @@ from jax import lax
 
 from onefit.data.batch import Batch
 from onefit.training.rules import Rule
-from onefit.training.task import Task, Train
+from onefit.training.task import Task, Train, rates
 from onefit.types import Array, Scalar, Tree
 
 __all__ = [
@@ -26,9 +26,11 @@ __all__ = [
     "epoch",
     "evaluate",
     "finish",
+    "judge",
     "part",
     "results",
     "run",
+    "single",
     "start",
     "step",
 ]
@@ -44,6 +46,9 @@ class Plan(NamedTuple):
         ordered: Whether rows are taken by the order given, rather than as they lie.
         validation: (batch, full, rest) of the validation rows, or None.
         sometimes: Whether validation runs only in the epochs marked for it.
+        room: For how many rows the arrays are made, where their number is an input of
+            the program (`Stretch.rows`); 0 where it shapes the program.
+        held_room: The same of the validation rows.
     """
 
     batch: int
@@ -52,6 +57,20 @@ class Plan(NamedTuple):
     ordered: bool
     validation: tuple[int, int, int] | None = None
     sometimes: bool = False
+    room: int = 0
+    held_room: int = 0
+
+    @property
+    def width(self) -> int:
+        """Row numbers of an epoch, with those that only fill its last batch."""
+        return self.room or self.rows
+
+    def shape(self) -> "Plan":
+        """What of it shapes the program."""
+        plan = self._replace(full=0, rest=0) if self.room else self
+        if plan.held_room and plan.validation:
+            plan = plan._replace(validation=(plan.validation[0], 0, 0))
+        return plan
 
     @property
     def steps(self) -> int:
@@ -75,6 +94,8 @@ class Stretch(NamedTuple):
         last: The number of the fit's final epoch.
         seed: The seed of what is random inside the program.
         held: The numbers of the rows to validate on, None for all as they lie.
+        rows, held_rows: How many rows there are to train and to validate on, where the
+            arrays have room for more.
         ends: Whether the fit's end (the best weights, the average) is dealt with here,
             rather than after the callbacks have seen the last epoch.
     """
@@ -86,6 +107,8 @@ class Stretch(NamedTuple):
     last: Any
     seed: Any
     held: Array | None = None
+    rows: Any = None
+    held_rows: Any = None
     ends: Any = True
 
 
@@ -104,22 +127,44 @@ def rows_at(data: Batch, order: Array | None, start: Scalar, size: int) -> Batch
     return jax.tree.map(lambda a: a.at[at].get(mode="promise_in_bounds"), data)
 
 
+def room_of(data: Batch, order: Array | None) -> int:
+    """How many rows an epoch has room for."""
+    return len(jax.tree.leaves(data.x)[0] if order is None else order)
+
+
+def batch_at(
+    data: Batch, order: Array | None, start: Scalar, size: int, rows: Scalar | None
+) -> Batch:
+    """The batch that begins at this row; of its rows those count that there are."""
+    batch = rows_at(data, order, start, size)
+    return (
+        batch if rows is None else batch._replace(count=jnp.minimum(size, rows - start))
+    )
+
+
 def batches(
     carry: Tree,
     data: Batch,
     order: Array | None,
     plan: tuple[int, int, int],
     body: Callable[[Tree, Batch], Tree],
+    rows: Scalar | None = None,
 ) -> Tree:
     """Passes a carry through all batches: `body(carry, batch) -> carry`.
 
     The plan is (size, full, rest): full batches, then one of the rest of the rows.
+    Where the number of rows is given, the last batch is a full one of which not all
+    rows count.
     """
     size, full, rest = plan
 
     def one(index: Scalar, carry: Tree) -> Tree:
-        return body(carry, rows_at(data, order, index * size, size))
+        return body(carry, batch_at(data, order, index * size, size, rows))
 
+    if rows is not None and room_of(data, order) > size:
+        return lax.fori_loop(0, (rows + size - 1) // size, one, carry)
+    if rows is not None:
+        return one(0, carry)
     if full == 1:
         carry = one(0, carry)
     elif full:
@@ -137,13 +182,15 @@ def epoch(
     order: Array | None,
     plan: Plan,
     seed: Scalar,
+    rows: Scalar | None = None,
 ) -> tuple[Train, list[jax.Array]]:
     """One pass over the data: the state after it, and the numbers of its log."""
 
     def body(carry: Tree, batch: Batch) -> Tree:
         return step(task, carry[0], fixed, carry[1], batch, seed)
 
-    train, tally = batches((train, task.tally()), data, order, plan[:3], body)
+    carry = (train, task.tally())
+    train, tally = batches(carry, data, order, plan[:3], body, rows)
     return train, task.results(tally)
 
 
@@ -154,6 +201,7 @@ def evaluate(
     data: Batch,
     order: Array | None,
     plan: tuple[int, int, int],
+    rows: Scalar | None = None,
 ) -> list[jax.Array]:
     """The losses and metrics of the data, the weights as they are."""
 
@@ -161,7 +209,8 @@ def evaluate(
         tally, state = carry
         return count(task, params, state, tally, batch)
 
-    return task.results(batches((task.tally(False), state), data, order, plan, body)[0])
+    carry = (task.tally(False), state)
+    return task.results(batches(carry, data, order, plan, body, rows)[0])
 
 
 def run(
@@ -192,7 +241,9 @@ def run(
     def body(carry: Tree) -> Tree:
         number, train, memories, logs, _ = carry
         order = None if stretch.order is None else stretch.order[number]
-        train, row = epoch(task, train, params, data, order, plan, stretch.seed)
+        train, row = epoch(
+            task, train, params, data, order, plan, stretch.seed, stretch.rows
+        )
         train, memories, row, stops = close(
             task,
             rules,
@@ -241,13 +292,11 @@ def close(
     if validation is not None:
         seen = train
         if any(rule.averages for rule in rules):
-            average = task.optimizer.finish(train.optimizer, train.free)
+            average = task.finish(train, fixed)
             seen = train._replace(free=average)
-        row = row + _validate(
-            task, seen, fixed, validation, stretch.held, plan, validated
-        )
+        row = row + _validate(task, seen, fixed, validation, stretch, plan, validated)
     if len(row) < len(names):
-        row = [*row, train.optimizer["learning_rate"]]
+        row = [*row, *rates(train.optimizer)]
     logs, stops, kept = dict(zip(names, row, strict=True)), [], []
     for rule, memory in zip(rules, memories, strict=True):
         wish = jnp.asarray(False)
@@ -266,7 +315,7 @@ def _validate(
     train: Train,
     fixed: Tree,
     data: Batch,
-    held: Array | None,
+    stretch: Stretch,
     plan: Plan,
     wanted: Scalar,
 ) -> list[jax.Array]:
@@ -276,7 +325,8 @@ def _validate(
 
     def numbers() -> Array:
         params = task.unpack(fixed, train.free)
-        return _stacked(evaluate(task, params, train.state, data, held, shape))
+        held, rows = stretch.held, stretch.held_rows
+        return _stacked(evaluate(task, params, train.state, data, held, shape, rows))
 
     if not plan.sometimes:
         return list(numbers())
@@ -297,7 +347,7 @@ def finish(
     done: Scalar,
 ) -> tuple[Tree, Train]:
     """The weights a stretch ends with: at the fit's end the average or the best."""
-    kept = task.optimizer.finish(train.optimizer, train.free)
+    kept = task.finish(train, fixed)
     if kept is not train.free:
         kept = jax.tree.map(lambda a, w: jnp.where(done, a, w), kept, train.free)
     train = train._replace(free=kept)
@@ -307,6 +357,19 @@ def finish(
 
 
 # A batch of an evaluation, where the rows need not be on the device all at once.
+
+
+def judge(
+    task: Task, params: Tree, state: Tree, tally: Tree, batch: Batch, first: Scalar
+) -> tuple[Tree, Tree, Array]:
+    """The sums of an evaluation after a batch, the state, and the logs so far.
+
+    With the first batch the sums begin; what is given for them is not read.
+    """
+    begun = task.tally(False)
+    tally = jax.tree.map(lambda a, b: jnp.where(first, b, a), tally, begun)
+    tally, state = count(task, params, state, tally, batch)
+    return tally, state, _stacked(task.results(tally))
 
 
 def count(
@@ -346,6 +409,15 @@ def results(task: Task, tally: Tree) -> list[jax.Array]:
 # train_on_batch.
 
 
+def single(
+    task: Task, params: Tree, train: Train, batch: Batch, seed: Scalar
+) -> tuple[Tree, Train, Array]:
+    """One step on one batch: the weights, what else changes, the logs."""
+    train, tally = step(task, train, params, task.tally(), batch, seed)
+    logs = _stacked(task.results(tally))
+    return task.unpack(params, train.free), train, logs
+
+
 def start(task: Task, *, training: bool = True) -> Tree:
     """The sums of an epoch, or of an evaluation, before the first batch."""
     return task.tally(training)
@@ -361,6 +433,7 @@ def part(
     first: Scalar,
     count: Scalar,
     seed: Scalar,
+    rows: Scalar | None = None,
     *,
     size: int,
     batch: int,
@@ -370,13 +443,14 @@ def part(
     Args:
         task, params, train, tally, data, order, seed: As in `run` and `step`.
         first, count: Which batches; batch i begins at row `i * batch`.
+        rows: How many rows there are, where the arrays have room for more.
         size: Rows in each of them: `batch`, or those of the smaller last one.
         batch: Rows in a full batch.
     """
 
     def body(index: Scalar, carry: Tree) -> Tree:
-        rows = rows_at(data, order, index * batch, size)
-        return step(task, carry[0], params, carry[1], rows, seed)
+        rows_of = batch_at(data, order, index * batch, size, rows)
+        return step(task, carry[0], params, carry[1], rows_of, seed)
 
     train, tally = lax.fori_loop(first, first + count, body, (train, tally))
     return task.unpack(params, train.free), train, tally, task.results(tally)

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from onefit.description import Description, number, setting
 from onefit.errors import invalid, unknown
 from onefit.training.monitors import Monitored, direction
-from onefit.training.task import Train
+from onefit.training.task import Train, rates, with_rates
 from onefit.types import Scalar, Tree
 
 __all__ = [
@@ -50,10 +50,27 @@ class Rule(Description):
     """
 
     monitor: ClassVar[str] = "loss"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        hooks = [name for name in vars(cls) if name.startswith("on_")]
+        if hooks:
+            raise invalid(
+                cls.__name__,
+                f"a method {hooks[0]} in a rule, which the program runs by itself",
+                "hooks in a Callback",
+                f"write class {cls.__name__}(onefit.callbacks.Callback)",
+            )
+
     logs_learning_rate: ClassVar[bool] = False
     """Whether the rule adds the learning rate to the logs, as Keras' rule does."""
     averages: ClassVar[bool] = False
     """Whether validations are to see the optimizer's average of the weights."""
+
+    @property
+    def shows_average(self) -> bool:
+        """Whether callbacks are to see that average between two epochs."""
+        return False
 
     @property
     def needs_validation(self) -> bool:
@@ -146,6 +163,9 @@ class EarlyStopping(_Monitor):
     Source: Keras' callback of this name.
     """
 
+    best = best_epoch = None  # before any fit
+    wait = stopped_epoch = 0
+
     monitor: str = setting(default="val_loss")  # type: ignore[misc]
     min_delta: float = number(default=0, minimum=0)
     patience: int = number(default=0, minimum=0)
@@ -229,6 +249,8 @@ class ReduceLROnPlateau(_Monitor):
     Source: Keras' callback of this name.
     """
 
+    best, wait = None, 0  # before any fit
+
     monitor: str = setting(default="val_loss")  # type: ignore[misc]
     factor: float = number(default=0.1, minimum=0, below=1)
     patience: int = number(default=10, minimum=0)
@@ -247,22 +269,25 @@ class ReduceLROnPlateau(_Monitor):
 
     def update(self, memory: Tree, epoch: jax.Array, logs: Log, train: Train) -> After:
         del epoch
-        value, rate = logs[self.monitor], train.optimizer["learning_rate"]
+        value, rate = logs[self.monitor], jnp.stack(rates(train.optimizer)).max()
         better = self.better(value, memory["best"], self.min_delta)
         cooldown = jnp.maximum(memory["cooldown"] - 1, 0)
         waits = ~better & (cooldown == 0)
         wait = jnp.where(memory["cooldown"] > 0, 0, memory["wait"])
         wait = jnp.where(better, 0, wait + waits)
         reduce = waits & (wait >= self.patience) & (rate > self.min_lr)
-        lower = jnp.maximum(rate * self.factor, self.min_lr).astype(rate.dtype)
-        rate = jnp.where(reduce, lower, rate)
         memory = {
             "best": jnp.where(better, value, memory["best"]),
             "wait": jnp.where(reduce, 0, wait),
             "cooldown": jnp.where(reduce, self.cooldown, cooldown),
             "times": memory["times"] + reduce,
         }
-        optimizer = train.optimizer | {"learning_rate": rate}
+
+        def lower(rate: jax.Array) -> jax.Array:
+            low = jnp.maximum(rate * self.factor, self.min_lr).astype(rate.dtype)
+            return jnp.where(reduce & (rate > self.min_lr), low, rate)
+
+        optimizer = with_rates(train.optimizer, lower)
         return memory, train._replace(optimizer=optimizer), jnp.array(False)
 
     def report(self, memory: Tree, stopped: int | None) -> list[str]:
@@ -272,36 +297,34 @@ class ReduceLROnPlateau(_Monitor):
         return []
 
 
-def _not_between_epochs(where: str, name: str, value: object) -> None:
-    if value:
-        raise invalid(
-            where,
-            f"{name}={value!r}",
-            "False: between epochs the model has the weights that train",
-            "leave it out; when the fit ends, the average takes their place",
-        )
-
-
 class SwapEMAWeights(Rule):
     """Validates with the moving average of the weights, `Adam(use_ema=True)`.
 
     Args:
-        swap_on_epoch: Must be False: whether callbacks see the average, too.
+        swap_on_epoch: Whether callbacks see the average, too: from the end of an epoch
+            to the beginning of the next, the model has it as its weights.
 
     Raises:
         ValueError: An optimizer without `use_ema`.
 
-    Source: Keras' callback of this name.
+    Source: Keras' callback of this name, which is to stand before those callbacks.
     """
 
     averages: ClassVar[bool] = True
 
-    swap_on_epoch: bool = setting(
-        default=False, check=_not_between_epochs, identity=False
-    )
+    swap_on_epoch: bool = setting(default=False, identity=False)
+
+    @property
+    def shows_average(self) -> bool:
+        return bool(self.swap_on_epoch)
 
     def init(self, train: Train) -> Tree:
-        if "average" not in train.optimizer:
+        names = [
+            getattr(key, "key", None)
+            for path, _ in jax.tree_util.tree_leaves_with_path(train.optimizer)
+            for key in path
+        ]
+        if "average" not in names:
             raise invalid(
                 "SwapEMAWeights",
                 "an optimizer without a moving average",

@@ -24,6 +24,7 @@ class State:
 
     Attributes:
         multiplications: Of one row's forward pass.
+        by_row: Whether rows that count nowhere may fill a batch.
         axes: The axes in front of a call's inputs and results: none.
     """
 
@@ -34,10 +35,12 @@ class State:
         self.multiplications = job.model.graph.multiplications(
             batch_shape(job.train_data.x)
         )
+        self.by_row = job.task.learns_by_row
         # Whether a step is bound by dispatch rather than arithmetic.
         self.is_small = is_small(self.multiplications, job.batch_size)
         plain = job.model.graph.plain_layers()
         self._layers = [layer for layer in plain if layer.weights]
+        self._shows_average = False
         self.read()
         self.stops: Any = [False] * len(job.rules)
         self.memories = tuple(
@@ -87,11 +90,19 @@ class State:
         """All arrays that the model holds, and which layers train."""
         slots = [layer.slot for layer in self._layers]
         held = [(slot.params, slot.state) for slot in slots]
-        arrays = jax.tree.leaves((held, self.job.model.optimizer.state))
+        arrays = jax.tree.leaves((held, self.job.model.optimizer_state))
         return arrays, [layer.trainable for layer in self._layers]
+
+    def show_average(self, shown: bool) -> None:
+        """Has the average of the weights in their place, or the weights again."""
+        if shown is not self._shows_average:
+            self.train = self.task.swapped(self.train, self.params)
+            self.params = self.task.unpack(self.params, self.train.free)
+            self._shows_average = shown
 
     def finish(self, done: bool) -> None:
         """The weights the fit ends with: the rules' best, the optimizer's average."""
+        self.show_average(False)
         self.params, self.train = compiled("finish", self.is_small)(
             self.task,
             tuple(self.job.rules),
@@ -129,7 +140,7 @@ class State:
             data,
             validation,
             stretch,
-            plan=plan,
+            plan=plan.shape(),
             capacity=capacity,
             names=self.job.names,
         )

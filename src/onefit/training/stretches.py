@@ -104,7 +104,7 @@ def capacity(job: Job, plan: Plan, each: bool, networks: int = 1) -> int:
         most = 1 << (max(room, 1).bit_length() - 1)
     if not plan.ordered:
         return most
-    numbers, room = plan.rows * networks, ORDER * min(networks, 16)
+    numbers, room = plan.width * networks, ORDER * min(networks, 16)
     some = max(room // numbers, min(8, (ORDER << 6) // numbers))
     return max(1, min(most, some))
 
@@ -134,11 +134,11 @@ class Whole:
         self.pace = self._first_guess()
         self.count, self.calls = max(1, int(SECONDS / self.pace)), 0
         if plan.ordered:  # few at first: nothing runs while they are drawn
-            numbers = self.networks * plan.full * plan.batch
+            numbers = self.networks * plan.rows
             self.count = min(self.count, max(1, FIRST // numbers))
         self.drawn: tuple[int, np.ndarray] | None = None
         # Two, since one is read by the program while the other is filled.
-        shape = (2, *runner.axes, capacity, plan.rows) if plan.ordered else (0,)
+        shape = (2, *runner.axes, capacity, plan.width) if plan.ordered else (0,)
         self.buffers = list(np.zeros(shape, np.int32))
 
     def __call__(self, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -209,14 +209,14 @@ class Piece(NamedTuple):
 
     Attributes:
         data, order: The rows that they are in, and their order, None as they lie.
-        first, count: Which batches of them.
+        first, batches: The first of them, and how many.
         size: Rows in each.
     """
 
     data: Batch
     order: Array | None
     first: int
-    count: int
+    batches: int
     size: int
 
 
@@ -258,9 +258,10 @@ class InRows:
         plan, order, at = self.plan, None, 0
         if plan.ordered:
             order = jax.device_put(self.job.order(plan, epoch, 1)[0])
+        alike = plan.steps if plan.room else plan.full
         while at < plan.steps:
-            size = plan.batch if at < plan.full else plan.rest
-            count = min(self.count, plan.full - at) if at < plan.full else 1
+            size = plan.batch if at < alike else plan.rest
+            count = min(self.count, alike - at) if at < alike else 1
             yield Piece(self.data, order, at, count, size)
             at += count
             part.settle()
@@ -284,10 +285,10 @@ class InFeed:
         del epoch
         for chunk in self.feed.chunks(part.idle, part.asked, self.most):
             # Chunks of one size make one program; odd batches come alone.
-            alone = chunk.count == 1 and chunk.size != self.feed.size
+            alone = chunk.batches == 1 and chunk.size != self.feed.size
             data = chunk.data if alone else chunk.filled
             part.settle()
-            yield Piece(data, None, 0, chunk.count, chunk.size)
+            yield Piece(data, None, 0, chunk.batches, chunk.size)
 
 
 class Part:
@@ -352,12 +353,13 @@ class Part:
                 piece.data,
                 piece.order,
                 np.int32(piece.first),
-                np.int32(piece.count),
+                np.int32(piece.batches),
                 inputs.seed,
+                inputs.rows,
                 size=piece.size,
                 batch=piece.size if piece.order is None else plan.batch,
             )
-            self._running, self._count = True, piece.count
+            self._running, self._count = True, piece.batches
         self.settle()
         if self.interrupt.asked or not self._at:
             stop = np.zeros(len(job.rules), bool)
@@ -375,7 +377,7 @@ class Part:
             self.validation,
             inputs,
             np.int32(0),
-            plan=plan,
+            plan=plan.shape(),
             names=job.names,
         )
         stop = np.asarray(stop)
@@ -413,7 +415,7 @@ class Part:
             return [np.float32(np.nan)] * wanted
         task, train, params = state.task, state.train, state.params
         if any(rule.averages for rule in job.rules):
-            average = task.optimizer.finish(train.optimizer, train.free)
+            average = task.finish(train, params)
             params = task.unpack(params, average)
         return tallied(task, params, train.state, job.held.chunks(ended=self.asked))[0]
 
@@ -437,4 +439,14 @@ def stretch(
         np.int32(count),
         np.int32(job.epochs - 1),
         np.uint32(job.seed),
+        rows=np.int32(plan.rows) if plan.room else None,
+        held_rows=_held_rows(plan),
     )
+
+
+def _held_rows(plan: Plan) -> np.int32 | None:
+    """How many rows to validate on, where that is an input of the program."""
+    if plan.validation is None or not plan.held_room:
+        return None
+    size, full, rest = plan.validation
+    return np.int32(size * full + rest)

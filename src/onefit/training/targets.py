@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import jax
 import numpy as np
 
 from onefit import config
@@ -11,7 +10,7 @@ from onefit.errors import invalid
 from onefit.losses.base import Loss
 from onefit.losses.shapes import same
 from onefit.training.task import Head, Task
-from onefit.types import Array, Shape, batch_shape, is_shape
+from onefit.types import Array, Shape, batch_shape
 
 __all__ = ["fit_targets"]
 
@@ -25,14 +24,12 @@ def fit_targets(task: Task, batch: Batch) -> Batch:
     """
     if not task.heads:  # the model's own steps take targets as they are
         return batch
-    shapes = task.graph.output_shape(batch_shape(batch.x))
-    outputs = jax.tree.leaves(shapes, is_leaf=is_shape)
+    outputs = task.output_shapes(batch_shape(batch.x))
     targets = batch.y if isinstance(batch.y, tuple) else (batch.y,)
     if batch.y is None:  # a model that makes its own loss
         targets = (None,) * len(outputs)
     for i, (head, output) in enumerate(zip(task.heads, outputs, strict=True)):
-        ends = head.link == "softmax" or task.graph.before("softmax", i) is not None
-        if head.loss is not None and output[-1] == 1 and ends:
+        if head.loss is not None and output[-1] == 1 and task.ends_in_softmax[i]:
             raise _one_unit()
     if len(targets) != len(outputs):
         raise invalid(
@@ -67,7 +64,7 @@ def _fit_target(loss: Loss | None, y: Array | None, output: Shape) -> Array | No
             "targets",
             "give it targets, or no loss: compile(loss=[..., None])",
         )
-    if "from_logits" in loss.get_config() and loss.link == "softmax":
+    if loss.link == "softmax":
         if output[-1] == 1:
             raise _one_unit()
         if loss.compares == "sparse":

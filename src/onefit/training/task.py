@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
@@ -19,15 +19,29 @@ from jax.flatten_util import ravel_pytree
 from onefit import activations
 from onefit.data.batch import Batch
 from onefit.description import Description, number
+from onefit.layers.assembled import Assembled
+from onefit.layers.base import Layer
 from onefit.layers.tapping import Places, Tap
 from onefit.losses.base import Loss
 from onefit.metrics.base import Metric
 from onefit.networks.architecture import Architecture
+from onefit.networks.graph import with_parts
 from onefit.optimizers.rules import is_traced
-from onefit.types import Array, Mask, Scalar, Tree
+from onefit.types import (
+    Array,
+    Function,
+    Key,
+    Mask,
+    Scalar,
+    Shape,
+    Shapes,
+    Tree,
+    is_shape,
+)
 from onefit.variables import Variable
 
-__all__ = ["Details", "Gradients", "Head", "Task", "Train", "head"]
+__all__ = ["Details", "Gradients", "Head", "Task", "Train"]
+__all__ += ["head", "rated", "rates", "with_rates"]
 
 SMALL = 1 << 15
 """Up to this many weights, one vector of all of them is updated faster than each array.
@@ -130,12 +144,105 @@ def _width(kind: Any, shapes: tuple[tuple[int, ...], ...]) -> int | None:
     return math.prod(shape) if shape else None
 
 
+def rated(optimizer: Any) -> dict[str, Any]:
+    """The optimizers that have a learning rate, by the name that logs have for it."""
+    several = getattr(optimizer, "optimizers", None)
+    if several is None:
+        return {"learning_rate": optimizer}
+    return {f"learning_rate_{one.name}": one for one in several}
+
+
+def _drawing(layers: Iterable[Layer]) -> Iterator[Layer]:
+    """The layers that draw while training, those inside others too."""
+    for layer in layers:
+        if isinstance(layer, Assembled):
+            inside = (
+                one for _, inner in layer._inner() for one in inner.plain_layers()
+            )
+            yield from _drawing(inside)
+        elif layer.random:
+            yield layer
+
+
+def with_rates(state: Tree, change: Function) -> Tree:
+    """An optimizer's state with other learning rates; one of several has several."""
+
+    def leaf(path: tuple[Any, ...], value: Array) -> Array:
+        names = [getattr(key, "key", None) for key in path]
+        is_rate = names[-1] == "learning_rate" and names[0] != "others"
+        return change(value) if is_rate else value
+
+    return jax.tree_util.tree_map_with_path(leaf, state)
+
+
+def rates(state: Tree) -> list[Array]:
+    """The learning rates in an optimizer's state."""
+    found: list[Array] = []
+
+    def note(rate: Array) -> Array:
+        found.append(rate)
+        return rate
+
+    with_rates(state, note)
+    return found
+
+
 class Task(Description):
     """What a program trains: a network, a head for each output, an optimizer."""
 
     graph: Architecture
     heads: tuple[Head, ...]
     optimizer: Any = None
+
+    # What follows from the parts, which stay: asked at every call, found once.
+
+    @functools.cached_property
+    def by_row(self) -> bool:
+        """Whether J and the logs of an evaluation are means over rows that do not meet.
+
+        Then rows that count nowhere may fill a batch, so that one program serves
+        batches of any size.
+        """
+        judges = [part for h in self.heads for part in (h.loss, *h.all_metrics) if part]
+        return (
+            self.graph.by_row
+            and not self.graph.stateful
+            and not any(getattr(p, "activity_regularizer", None) for p in self._parts())
+            and all(judge.by_row for judge in judges)
+        )
+
+    @functools.cached_property
+    def learns_by_row(self) -> bool:
+        """Whether they are while the network trains."""
+        return self.by_row and all(part.learns_by_row for part in self._parts())
+
+    def _parts(self) -> list[Layer]:
+        return [p for layer in self.graph.plain_layers() for p in with_parts(layer)]
+
+    @functools.cached_property
+    def _shapes(self) -> dict[Shapes, list[Shape]]:
+        return {}
+
+    def output_shapes(self, shape: Shapes) -> list[Shape]:
+        """The shape of each output for inputs of this shape."""
+        if shape not in self._shapes:
+            shapes = self.graph.output_shape(shape)
+            self._shapes[shape] = jax.tree.leaves(shapes, is_leaf=is_shape)
+        return self._shapes[shape]
+
+    @functools.cached_property
+    def ends_in_softmax(self) -> list[bool]:
+        """Of each output, whether its last activation is a softmax."""
+        return [
+            head.link == "softmax" or self.graph.before("softmax", i) is not None
+            for i, head in enumerate(self.heads)
+        ]
+
+    @functools.cached_property
+    def blank(self) -> Tree:
+        """Arrays like the sums of an evaluation."""
+        shapes = jax.eval_shape(functools.partial(self.tally, False))
+        return jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), shapes)
 
     # The weights, as the optimizer sees them -----------------------------------------
 
@@ -167,8 +274,10 @@ class Task(Description):
 
         The gradient is that of J itself; constraints are yet to come.
         """
-        scaled = jax.tree.map(self.optimizer.scale_loss, self.pack(gradient))
-        free, state = self.optimizer.update(scaled, state, self.pack(params))
+        packed, scale = self.pack(gradient), self.optimizer.loss_scale(state)
+        if scale is not None:
+            packed = jax.tree.map(lambda g: g * scale, packed)
+        free, state = self.optimizer.update(packed, state, self.pack(params))
         return self.unpack(params, free), state
 
     # Steps -------------------------------------------------------------------------
@@ -184,6 +293,7 @@ class Task(Description):
             batch,
             training=True,
             key=self.key(seed, train.optimizer["iterations"], training=True),
+            scale=self.optimizer.loss_scale(train.optimizer),
         )
         free, optimizer = self.optimizer.update(
             gradients.weights, train.optimizer, train.free
@@ -217,6 +327,17 @@ class Task(Description):
         free = self.pack(params)
         return free, dict(self.optimizer.resume(free, self.graph.free(params)))
 
+    def finish(self, train: Train, fixed: Tree) -> Tree:
+        """The free weights to keep when training ends: their average, if there is."""
+        del fixed
+        return self.optimizer.finish(train.optimizer, train.free)
+
+    def swapped(self, train: Train, fixed: Tree) -> Train:
+        """With the weights and their average each in the other's place."""
+        del fixed
+        free, optimizer = self.optimizer.swapped(train.optimizer, train.free)
+        return train._replace(free=free, optimizer=optimizer)
+
     def introduce(self) -> None:
         """Shows the optimizer the variables of the free weights, if it asks."""
         if self.optimizer.asks_for_names:
@@ -238,7 +359,7 @@ class Task(Description):
         batch: Batch,
         *,
         training: bool,
-        key: Array | None,
+        key: Key | None,
         tap: Tap | None = None,
     ) -> tuple[Array, Details]:
         """J, and what else the forward pass gives.
@@ -284,20 +405,21 @@ class Task(Description):
         batch: Batch,
         *,
         training: bool,
-        key: Array | None,
+        key: Key | None,
         tap: Callable[..., Tap] = Tap,
+        scale: Scalar | None = None,
     ) -> Gradients:
         """J, dJ/dw of the free weights, and dJ by what passes in each place of a tap.
 
         This is the one place where the gradients of a task are taken. A step takes
-        those of J as its optimizer scales it (`loss_scale_factor`); a task without an
-        optimizer has those of J itself.
+        those of J times its optimizer's `loss_scale`; others those of J itself.
 
         Args:
             free: The weights to differentiate by, as `pack` makes them.
             params: All weights; those in `free` take the place of theirs.
             state, batch, training, key: As in `cost`.
             tap: `tap(nudges=...)` makes a tap; one that looks nowhere costs nothing.
+            scale: What J is multiplied by, for the gradients alone.
         """
 
         def cost(
@@ -308,7 +430,7 @@ class Task(Description):
             loss, details = self.cost(
                 weights, state, batch, training=training, key=key, tap=eye
             )
-            scaled = self.optimizer.scale_loss(loss) if self.optimizer else loss
+            scaled = loss if scale is None else loss * scale
             return scaled, (loss, details, eye.seen)
 
         shapes = self.places(params, state, batch, training=training, key=key, tap=tap)
@@ -325,32 +447,45 @@ class Task(Description):
         batch: Batch,
         *,
         training: bool,
-        key: Array | None,
+        key: Key | None,
         tap: Callable[..., Tap],
     ) -> Places:
         """The shape of what passes in each place of a tap; nothing is computed."""
         if not tap().names:
             return {}
 
-        def look(params: Tree, state: Tree, batch: Batch, key: Array | None) -> Places:
+        def look(params: Tree, state: Tree, batch: Batch, key: Key | None) -> Places:
             eye = tap()
             self.cost(params, state, batch, training=training, key=key, tap=eye)
             return eye.places()
 
         return jax.eval_shape(look, params, state, batch, key)
 
-    def key(self, seed: Scalar, iterations: Scalar, *, training: bool) -> Array | None:
+    def key(self, seed: Scalar, iterations: Scalar, *, training: bool) -> Key | None:
         """The key of what a step, or an evaluation, draws; None where nothing does."""
         if training and self.graph.random:
-            return jax.random.fold_in(jax.random.key(seed), iterations)
+            return self.draws(seed, iterations)
         # A layer that was called with training=True draws in an evaluation too.
         return jax.random.key(seed) if self.graph.always_random else None
+
+    def draws(self, seed: Scalar, iterations: Scalar) -> Array:
+        """The key of a step: of its number and the fit's seed.
+
+        Where all layers that draw have seeds of their own, only of its number: such a
+        fit draws the same each time.
+        """
+        layers = list(_drawing(self.graph.plain_layers()))
+        seeded = all(getattr(one, "seed", None) is not None for one in layers)
+        first = jax.random.key(0 if layers and seeded else seed)
+        return jax.random.fold_in(first, iterations)
 
     def _outputs(
         self, batch: Batch, outputs: Outputs
     ) -> Iterator[tuple[Head, Tree, tuple[Array, Mask], Array | None]]:
         ys = batch.y if isinstance(batch.y, tuple) else (batch.y,)
         ws = batch.w if isinstance(batch.w, tuple) else (batch.w,) * len(ys)
+        if batch.count is not None:
+            outputs = tuple((z, _there(batch, mask)) for z, mask in outputs)
         return zip(self.heads, ys, outputs, ws, strict=True)
 
     # Tallies: the running sums behind the logs ---------------------------------------
@@ -376,7 +511,9 @@ class Task(Description):
     ) -> Tree:
         """The sums after a batch; its loss counts by its rows."""
         outputs, costs = details
-        rows = jax.tree.leaves(batch.x)[0].shape[0]
+        rows = (
+            jax.tree.leaves(batch.x)[0].shape[0] if batch.count is None else batch.count
+        )
         losses = (cost, *costs) if len(self.heads) > 1 else (cost,)
         total, seen = tally["loss"]
         total = total + rows * jnp.stack([jnp.asarray(c, total.dtype) for c in losses])
@@ -415,8 +552,11 @@ class Task(Description):
             names += [f"{h.name}_loss" for h in self._losses()]
         labels = zip(self.heads, given, strict=True)
         for head, label in labels:
-            for metric in head.all_metrics:
-                name = f"{label}_{metric.name}" if several else str(metric.name)
+            for i, metric in enumerate(head.all_metrics):
+                start = f"{label}_" if several else ""
+                name = f"{start}{metric.name}"
+                if i >= len(head.metrics) and name in names:
+                    name = f"{start}weighted_{metric.name}"
                 copies = sum(
                     re.fullmatch(rf"{re.escape(name)}(_\d+)?", n) is not None
                     for n in names
@@ -430,6 +570,12 @@ class Task(Description):
 
     def _losses(self) -> list[Head]:
         return [head for head in self.heads if head.loss is not None]
+
+
+def _there(batch: Batch, mask: Mask) -> Array:
+    """Which rows of a batch there are, and which of their steps."""
+    rows = jnp.arange(jax.tree.leaves(batch.x)[0].shape[0]) < batch.count
+    return rows if mask is None else mask & rows.reshape(-1, *(1,) * (mask.ndim - 1))
 
 
 def _within(weight: Array | None, mask: Array | None) -> Array | None:
@@ -456,5 +602,6 @@ def head(
     last = getattr(loss, "axis", -1) == -1
     shorter = graph.before(loss.link, output) if last else None
     if shorter is None:
-        return graph, loss, loss.link if loss.from_logits else None
+        asked = getattr(loss, "from_logits", False)
+        return graph, loss, loss.link if asked else None
     return shorter, loss.replace(from_logits=True), loss.link

@@ -81,6 +81,31 @@ ROWS = [
     ),
     Row("MixUp", {"alpha": 0.25, "seed": 3}, IMAGES, call=quiet),
     Row("CutMix", {"factor": [0.25, 0.5]}, IMAGES),
+    Row("RandomPerspective", {"factor": [0.25, 0.5], "scale": 0.5, "seed": 3}, IMAGES),
+    Row(
+        "RandomElasticTransform",
+        {"factor": [0.25, 0.5], "scale": [0.5, 1.0], "fill_mode": "wrap"},
+        IMAGES,
+    ),
+    Row("RandAugment", {"num_ops": 1, "factor": [0.25, 0.5]}, RGB),
+    Row(
+        "AugMix",
+        {"num_chains": 1, "chain_depth": 1, "factor": [0.25, 0.5], "all_ops": False},
+        RGB,
+    ),
+    Row(
+        "ContrastLimitedAdaptiveHistogramEqualization",
+        {"value_range": [-5, 5], "tile_grid_size": [2, 3], "clip_limit": 2.0},
+        IMAGES,
+        smooth=False,
+    ),
+    Row("MaxNumBoundingBoxes", {"max_number": 3}, IMAGES, config=False),
+    Row(
+        "Pipeline",
+        {"layers": lambda lib: [lib.layers.Rescaling(2.0), lib.layers.Dense(2)]},
+        IMAGES,
+        call=quiet,  # Keras has no compute_output_shape here
+    ),
     Row("Resizing", {"height": 3, "width": 7}, IMAGES),
     Row("Resizing", {"height": 6, "width": 2, "interpolation": "nearest"}, IMAGES),
     Row("Resizing", {"height": 6, "width": 3, "interpolation": "bicubic"}, IMAGES),

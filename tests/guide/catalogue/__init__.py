@@ -4,6 +4,7 @@ from catalogue import (  # noqa: F401
     clean,
     data,
     heads,
+    later,
     network,
     runs_conv,
     runs_dense,

@@ -105,6 +105,7 @@ def a_gradient_stopped_on_its_way(faulty):
 
 @fault(
     "stuck-at-chance",
+    "target-unrelated",
     "underfitting",
     by="run",
     source="StackOverflow: files and labels in another order",

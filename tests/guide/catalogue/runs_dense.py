@@ -280,6 +280,7 @@ def xor_without_a_hidden_layer(faulty):
 
 @fault(
     "stuck-at-chance",
+    "target-unrelated",
     "underfitting",
     by="run",
     source="StackOverflow: x shuffled, y not",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 
-from onefit.guide.finding import Finding
+from onefit.guide.finding import Finding, Severity
 from onefit.guide.run import Run
 
 __all__ = ["CURVES"]
@@ -17,6 +17,14 @@ STUCK = 0.03
 
 FEW = 100
 """Steps before which a network cannot be called stuck."""
+
+SLOW, HALF, MANY = 0.1, 0.5, 1000
+"""What share of the loss of guessing a slow fit has behind it at most; the share that
+it should get to; and the steps from which on it is the rate that is small."""
+
+GROWN, RISEN = 1.5, 0.15
+"""How many times its least value a loss has grown to, and by which share of guessing's,
+where it grows late."""
 
 
 def not_a_number(run: Run) -> Findings:
@@ -108,6 +116,72 @@ def stuck(run: Run) -> Findings:
         "look at the other findings for the cause; if there is none: a hidden layer "
         "with activation='relu' where there is none, more units, another start (seed), "
         "or a larger learning rate",
+        run.curve(),
+    )
+
+
+def short(run: Run) -> Findings:
+    """The fit ends far from where it was going: above guessing, or hardly below it.
+
+    Where the loss falls steadily, the steps are right and there are too few of them, or
+    they are too small. How many more it would take follows from the last of the curve.
+    """
+    loss, evidence = run.loss, run.evidence
+    planned = (evidence.epochs - evidence.first) * evidence.steps
+    cut = run.early or run.history.stopped is not None
+    if cut or not evidence.fresh or not np.isfinite(loss).all() or len(loss) < 2:
+        return
+    if evidence.chance is None or evidence.chance <= 0 or run.learned > SLOW:
+        return
+    tail = loss[-max(2, len(loss) // 3) :]
+    fall = float(tail[0] - tail[-1]) / (len(tail) - 1)
+    steady = np.mean(np.diff(tail) < 0) >= 0.7
+    above = run.last - run.base
+    few = planned < FEW and run.last > (1 - STUCK) * run.base
+    far = above > STUCK * run.base and steady and fall > 0
+    slow = steady and fall * len(loss) > STUCK * run.base and not above > 0
+    if not (few or far or slow):
+        return
+    need = (run.last - HALF * run.base) / fall if steady and fall > 0 else np.inf
+    epochs = int(min(max(10 * run.epochs, run.epochs + need), 100 * run.epochs))
+    seen = (
+        f"after {planned} steps ({run.epochs} epochs) the loss is {run.last:.3g}, and "
+        f"guessing alone has {run.base:.3g}"
+    )
+    if steady and fall > 0:
+        seen += f"; it still falls, by {fall:.2g} an epoch"
+    if planned >= MANY:
+        code, fix = "crawling", f"ten times the rate: {run.rate_times(10)}"
+        why = f"{run.rates} takes steps in the right direction that are too small"
+        fix += f"; with this one it takes about epochs={epochs}"
+    else:
+        code, fix = "too-few-steps", f"epochs={epochs}, or {run.rate_times(10)}"
+        why = "each step changes the weights a little: learning takes hundreds of them"
+    severity: Severity = "error" if few or far else "hint"
+    yield Finding(code, severity, None, seen, why, fix, run.curve())
+
+
+def grown_late(run: Run) -> Findings:
+    """The training loss had come far down, and grows again: steps too large to end."""
+    loss = run.loss
+    if run.early or len(loss) < 10 or not np.isfinite(loss).all() or loss.min() < 0:
+        return
+    smooth = np.convolve(loss, np.ones(3) / 3, "valid")
+    best = int(smooth.argmin())
+    low, rest = float(smooth[best]), smooth[best:]
+    grown = run.last > GROWN * low and run.last - low > RISEN * abs(run.base)
+    if best < 2 or len(rest) < 4 or not grown or float(rest[-3:].min()) < GROWN * low:
+        return
+    yield Finding(
+        "diverging",
+        "error",
+        None,
+        f"the loss had fallen to {low:.3g} by epoch {best + 2} and has grown again to "
+        f"{run.last:.3g}",
+        f"near the bottom of the valley {run.rates} takes steps that are too large, "
+        "and climbs its other side",
+        f"a smaller rate, {run.rate_times(0.1)}, one that falls (a schedule), or "
+        "EarlyStopping(monitor='loss', patience=5, restore_best_weights=True)",
         run.curve(),
     )
 
@@ -277,6 +351,7 @@ def leaking(run: Run) -> Findings:
         "there when the network is used",
         f"leave the column out: np.delete(x, {most}, axis=1)",
         run.curve(),
+        (most,),
     )
 
 
@@ -284,6 +359,8 @@ CURVES = (
     not_a_number,
     diverging,
     stuck,
+    short,
+    grown_late,
     oscillating,
     stopped_too_early,
     overfitting,

@@ -80,6 +80,17 @@ MANY_COLUMNS = 0.3
 """The share of columns that differ so much, where not all of them do: rows that were
 not scaled beside rows that were have some columns larger and others smaller."""
 
+CHANNELS = 16
+"""More than this are no channels of pictures but rows or columns of pixels."""
+
+EXACT, DIGITS = 2.0**20, 0.05
+"""Numbers below which float32 keeps fractions, and the step from one float32 to the
+next, in standard deviations of a column, from which on its differences are rounded
+away."""
+
+FILLED = 0.2
+"""The share of steps that only fill up from which on it matters what they count."""
+
 LOOKED_UP = 2000
 """Validation rows that are looked up among the training rows."""
 
@@ -111,7 +122,7 @@ def not_a_number(case: Case) -> Findings:
     for where, batch in parts:
         if batch is None:
             continue
-        for name, tree in zip(("x", "y", "sample_weight"), batch, strict=True):
+        for name, tree in zip(("x", "y", "sample_weight"), batch[:3], strict=True):
             arrays = tree if isinstance(tree, tuple) else (tree,)
             for i, array in enumerate(arrays):
                 place = f"{where}{name}[{i}]" if len(arrays) > 1 else f"{where}{name}"
@@ -157,6 +168,8 @@ def inputs_not_scaled(case: Case) -> Findings:
     What a Normalization, a BatchNormalization or arithmetic makes of them first is not
     judged; a Rescaling is applied.
     """
+    if any(digits_lost(case)):
+        return  # what scales inside the network comes too late
     for i, (x, call) in enumerate(_met(case)):
         if x.dtype.kind not in "fiu" or not x.size:
             continue
@@ -179,7 +192,7 @@ def inputs_not_scaled(case: Case) -> Findings:
                 seen=f"columns of {name} have sizes up to {large:.3g} (the root of the "
                 "mean square)",
                 why=_why_large(call, large, flat, plain),
-                fix=_scaling(x),
+                instead=_scaling(x),
             )
             return
         if large < SMALL_INPUTS:
@@ -190,7 +203,7 @@ def inputs_not_scaled(case: Case) -> Findings:
                 seen=f"all of {name} is small: sizes up to {large:.1g}",
                 why="z = w·x + b hardly depends on such inputs, and dJ/dw = dJ/dz · x "
                 "is as small",
-                fix=_scaling(x),
+                instead=_scaling(x),
             )
             return
         if large / small > APART and x.ndim == 2 and x.shape[-1] <= COLUMNS:
@@ -201,7 +214,7 @@ def inputs_not_scaled(case: Case) -> Findings:
                 seen=f"columns of {name} have sizes from {small:.1g} to {large:.3g}",
                 why="z = w·x + b is a sum in which the small columns are not seen, and "
                 "their weights get no gradient to speak of",
-                fix=_scaling(x),
+                instead=_scaling(x),
             )
             return
 
@@ -264,6 +277,7 @@ def constant_column(case: Case) -> Findings:
         same = (flat[: 2 * ROWS] == first).all(axis=0)
         if same.any():  # most columns are told by few rows
             same[same] = (flat[:, same] == first[:, same]).all(axis=0)
+        same &= np.abs(flat[0]) < EXACT  # else float32 has made them the same
         if not same.any():
             continue
         name = f"input {i + 1}" if len(case.x or ()) > 1 else "x"
@@ -274,7 +288,7 @@ def constant_column(case: Case) -> Findings:
                 None,
                 seen=f"all rows of {name} are the same",
                 why="rows that do not differ cannot have answers that do",
-                fix="look at how x was made: print(x[:3])",
+                instead="look at how x was made: print(x[:3])",
             )
         elif x.ndim == 2 and flat.shape[1] <= COLUMNS:
             places = np.flatnonzero(same)
@@ -285,8 +299,85 @@ def constant_column(case: Case) -> Findings:
                 seen=f"column{'s' * (len(places) > 1)} {_listed(places)} of {name} "
                 f"{'have' if len(places) > 1 else 'has'} the same number in every row",
                 why="what never changes explains nothing; it does what b does already",
-                fix=f"leave out: x = np.delete(x, {places.tolist()[:10]}, axis=1)",
+                instead=f"leave out: x = np.delete(x, {places.tolist()[:10]}, axis=1)",
+                columns=tuple(places.tolist()),
             )
+
+
+def digits_lost(case: Case) -> Findings:
+    """float32 has 7 digits: of 1,600,000,000 + 40 the 40 is gone."""
+    if case.cheap:
+        return  # fit has warned of it, when it read the rows
+    for i, x in enumerate(case.x or ()):
+        if x.ndim != 2 or len(x) < ROWS or x.dtype.kind not in "fiu":
+            continue
+        if _names_things(case, i):
+            continue
+        wide = np.asarray(x, float)
+        with np.errstate(all="ignore"):
+            mean, spread = np.abs(wide.mean(axis=0)), wide.std(axis=0)
+            step = np.spacing(mean.astype(np.float32)).astype(float)
+            lost = (mean >= EXACT) & (step > DIGITS * spread)
+        if not lost.any():
+            continue
+        column = int(np.flatnonzero(lost)[0])
+        yield Finding(
+            "digits-lost",
+            "error",
+            None,
+            seen=f"column {column} of x is about {mean[column]:.7g}, and its rows "
+            f"differ by {spread[column]:.2g}",
+            why="networks compute with float32, which has 7 digits: next to "
+            f"{mean[column]:.3g} it knows steps of {step[column]:.2g} only, and the "
+            "differences are rounded away",
+            instead="subtract before x becomes float32: x = np.asarray(x, 'float64'); "
+            "x = (x - x.mean(axis=0)) / x.std(axis=0)",
+            columns=tuple(np.flatnonzero(lost).tolist()),
+        )
+        return
+
+
+def padding_counted(case: Case) -> Findings:
+    """A step that only fills a sequence up has no answer to be learned."""
+    if not case.x or len(case.x) != 1 or case.data is None or case.data.weighted:
+        return
+    for head in case.heads:
+        y, t = head.y, head.targets
+        if y is None or t is None or head.kind != "sparse" or not t.whole:
+            continue
+        ids = np.asarray(y).reshape(np.shape(y)[:2]) if np.ndim(y) in (2, 3) else None
+        x = case.x[0]
+        if ids is None or (np.ndim(y) == 3 and np.shape(y)[2] != 1):
+            continue
+        if (
+            ids.shape[1] < 4
+            or len(ids) < ROWS
+            or getattr(head.loss, "ignore_class", None) is not None
+        ):
+            continue
+        filled = np.cumprod((ids == 0)[:, ::-1], axis=1)[:, ::-1].astype(bool)
+        same = x.shape[:2] == ids.shape and x.ndim == 2
+        if same:
+            filled &= np.cumprod((x == 0)[:, ::-1], axis=1)[:, ::-1].astype(bool)
+        share, inner = float(filled.mean()), float(((ids == 0) & ~filled).mean())
+        masked = any(
+            getattr(call.core, "mask_zero", False) or call.kind == "Masking"
+            for call in case.network.calls
+        )
+        if masked or share < FILLED or inner > 0.02 or not same:
+            continue
+        yield _of(
+            head,
+            "padding-counted",
+            "hint",
+            f"{share:.0%} of the steps of y are 0 at the end of their row, where x is "
+            "0 too",
+            "they only fill rows up, but the loss and the accuracy count them as "
+            f"answers: whoever says 0 there is right in {share:.0%} of the steps and "
+            "knows nothing",
+            "write Embedding(..., mask_zero=True), or "
+            "loss=SparseCategoricalCrossentropy(ignore_class=0)",
+        )
 
 
 def _names_things(case: Case, index: int) -> bool:
@@ -348,7 +439,8 @@ def column_tells_target(case: Case) -> Findings:
         f"follows from the other {certain}",
         why="the network will look at that column alone, and when it is to predict, "
         "what came from y is not there",
-        fix=f"leave it out, if it is made from y: x = np.delete(x, {best}, axis=1)",
+        instead=f"leave it out, if it is made from y: x = np.delete(x, {best}, axis=1)",
+        columns=(best,),
     )
 
 
@@ -390,11 +482,10 @@ def channels_misplaced(case: Case) -> Findings:
             continue
         one, two, three = (n or 0 for n in sides)
         colours = (1, 3, 4)
-        moved = (
-            three in colours and one == two and one >= 8
-            if first
-            else one in colours and two == three and two >= 8
-        )
+        others = (one, two) if first else (two, three)
+        moved = (three if first else one) in colours and min(others) >= 8
+        # Of pictures that are not square, the last axis may be channels indeed.
+        moved = moved and (others[0] == others[1] or min(others) > CHANNELS)
         if not moved or case.network.before(call.sources[0]) is not None:
             continue
         if first:
@@ -411,7 +502,7 @@ def channels_misplaced(case: Case) -> Findings:
             f"gets (n, {one}, {two}, {three})",
             why="it slides its windows along the colours and takes columns of pixels "
             "for channels",
-            fix=fix,
+            instead=fix,
         )
         return
 
@@ -430,8 +521,8 @@ def _one_step(case: Case, call: Call, shape: Shape) -> Findings:
         f"{shape[2]})",
         why="a sequence of one step has no before and after, which is what a "
         "recurrent layer is for",
-        fix=f"if those {shape[2]} are steps: x = np.moveaxis(x, 1, -1), which makes it "
-        f"(n, {shape[2]}, 1)",
+        instead=f"if those {shape[2]} are steps: x = np.moveaxis(x, 1, -1), which "
+        f"makes it (n, {shape[2]}, 1)",
     )
 
 
@@ -603,7 +694,7 @@ def _both(share: float, rows: int) -> Finding:
         None,
         seen=f"{share:.0%} of the {rows} validation rows are training rows too",
         why="what was learned by heart looks as good on them as what was understood",
-        fix="hold rows out that are not trained on: validation_split=0.2, with the "
+        instead="hold rows out that are not trained on: validation_split=0.2, with the "
         "rows shuffled, and no row twice",
     )
 
@@ -671,7 +762,7 @@ def _moved(x: np.ndarray, other: np.ndarray) -> Findings:
         seen=f"the columns of the validation x {change}",
         why="the network sees there what it was not trained on, so that the loss of "
         "validation says nothing",
-        fix="prepare both alike, with the numbers of the training rows: "
+        instead="prepare both alike, with the numbers of the training rows: "
         "(val_x - x.mean(axis=0)) / x.std(axis=0)",
     )
 
@@ -700,7 +791,7 @@ def _elsewhere(one: np.ndarray, two: np.ndarray, name: str) -> Findings:
         else f"the validation {name} is {times} as the training {name}",
         why="the network sees there what it was not trained on, so that the loss of "
         "validation says nothing",
-        fix="prepare both alike, with the numbers of the training rows: "
+        instead="prepare both alike, with the numbers of the training rows: "
         f"(val_{name[0]} - {name[0]}.mean(axis=0)) / {name[0]}.std(axis=0)",
     )
 
@@ -709,6 +800,8 @@ DATA: tuple[Callable[[Case], Findings], ...] = (
     not_a_number,
     inputs_not_scaled,
     constant_column,
+    digits_lost,
+    padding_counted,
     column_tells_target,
     channels_misplaced,
     constant_target,

@@ -7,7 +7,7 @@ import numpy as np
 
 from onefit.guide.finding import Finding, Severity
 from onefit.guide.probe import ZEROING, Probe, Responses, WeightSizes
-from onefit.guide.rules.neighbours import underfitting
+from onefit.guide.rules.neighbours import underfitting, unrelated
 from onefit.guide.run import Run
 from onefit.layers.base import Layer
 from onefit.types import Tree
@@ -383,5 +383,6 @@ LAYERS = (
     frozen,
     one_class,
     underfitting,
+    unrelated,
 )
 """In the order in which they are asked."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 import jax
 import numpy as np
 
-from onefit import initializers
+from onefit import activations, initializers
 from onefit.guide.case import Case
 from onefit.guide.finding import Finding, Severity
 from onefit.guide.network import PASSING, SHAPING, Call
@@ -48,6 +48,10 @@ al. for hidden layers; of 0.9 one unit in ten is left."""
 
 INPUTS_DROPPED = 0.5
 """A share of inputs dropped that is much: Srivastava et al. drop 0.2 of them."""
+
+WAY = 0.13
+"""The share of steps in which a way through all dropouts has to be there: three of 0.5
+leave 0.125."""
 
 LEFT = 2
 """Cells along an axis that are next to nothing, when one window leaves no more."""
@@ -120,7 +124,7 @@ def linear_stack(case: Case) -> Findings:
         f"{reader.name!r} follows",
         why="two linear layers are one: w2·(w1·x + b1) + b2 = w·x + b, so "
         f"{so if bent else 'the whole network is as good as one linear layer'}",
-        fix=f"write {_written(call)}",
+        instead=f"write {_written(call)}",
     )
 
 
@@ -209,7 +213,7 @@ def double_activation(case: Case) -> Findings:
             if again
             else f"{two} only sees what {one} lets through, and the gradient is "
             "multiplied by both slopes",
-            fix=f"write {first.kind}(..., activation=None) before {call.kind}, or "
+            instead=f"write {first.kind}(..., activation=None) before {call.kind}, or "
             f"leave {call.name!r} out",
         )
 
@@ -238,7 +242,7 @@ def softmax_in_hidden_layer(case: Case) -> Findings:
             seen=f"{call.name!r}, a softmax, feeds {readers[0].name!r}",  # type: ignore[union-attr]
             why="its units share a sum of 1, so each is small and all depend on each "
             "other; softmax is for the classes of the last layer",
-            fix=f"write {_written(call)}"
+            instead=f"write {_written(call)}"
             if call.weighted
             else "write Activation('relu')",
         )
@@ -282,8 +286,8 @@ def deep_saturating_stack(case: Case) -> Findings:
             seen=f"{count} hidden {name} layers in a row",
             why="the gradient is multiplied by g'(z) in every layer on its way back; "
             f"of {name}, {left} comes to the first layer",
-            fix=f"write {_written(first) if first.weighted else 'relu'} in the hidden "
-            "layers, or put BatchNormalization() between them",
+            instead=f"write {_written(first) if first.weighted else 'relu'} in the "
+            "hidden layers, or put BatchNormalization() between them",
         )
 
 
@@ -324,7 +328,7 @@ def symmetric_weights(case: Case) -> Findings:
             if dead
             else "equal units give equal values and get gradients of one direction, so "
             "they learn the same; random weights make them differ",
-            fix="leave kernel_initializer out, or write "
+            instead="leave kernel_initializer out, or write "
             "kernel_initializer='glorot_uniform'",
         )
 
@@ -397,7 +401,7 @@ def spread(start: Initializer, fan_in: int, fan_out: int) -> float | None:
 
 
 def _gain(call: Call) -> float | None:
-    """The size of z for inputs of size 1: spread · √fan_in."""
+    """The size of z for inputs of size 1: spread · √fan_in, or spread if z is / √n."""
     features, start = call.features, getattr(call.core, "kernel_initializer", None)
     if features is None or start is None or call.units is None:
         return None
@@ -406,7 +410,9 @@ def _gain(call: Call) -> float | None:
     if call.variant == "depthwise":
         fan_in = cells
     size = spread(start, fan_in, call.units * cells)
-    return None if size is None else size * math.sqrt(fan_in)
+    if size is None or getattr(call.core, "scales_by_fan_in", False):
+        return size
+    return size * math.sqrt(fan_in)
 
 
 def initializer_does_not_fit(case: Case) -> Findings:
@@ -510,7 +516,7 @@ def _biased(call: Call, bend: Call) -> Findings:
             "nothing"
             if dead
             else f"{bend.ends_in} is flat there, so its units get no gradient",
-            fix="leave bias_initializer out: biases start at 0",
+            instead="leave bias_initializer out: biases start at 0",
         )
 
 
@@ -537,7 +543,7 @@ def bias_before_normalization(case: Case) -> Findings:
             seen=f"the bias of {call.name!r}{more} goes into {norm.name!r}",
             why="batch normalisation takes the mean away, b with it, and adds its own "
             "β: the bias learns nothing",
-            fix=f"write {call.kind}(..., use_bias=False)",
+            instead=f"write {call.kind}(..., use_bias=False)",
         )
 
 
@@ -568,7 +574,7 @@ def dropout_misplaced(case: Case) -> Findings:
                 seen=f"{call.name!r} drops the network's answers",
                 why="while it trains, a part of the outputs is 0 whatever the weights, "
                 "and the loss is made of that",
-                fix="put it before the last layer with weights",
+                instead="put it before the last layer with weights",
             )
         elif any(r is not None and r.role == "embedding" for r in readers):
             yield Finding(
@@ -577,7 +583,7 @@ def dropout_misplaced(case: Case) -> Findings:
                 call.name,
                 seen=f"{call.name!r} drops and scales the numbers of words",
                 why="a number of a word is a name: scaled, it is another word",
-                fix="put it behind the embedding",
+                instead="put it behind the embedding",
             )
         elif any(r is not None and r.role == "batch normalization" for r in direct):
             yield Finding(
@@ -587,7 +593,7 @@ def dropout_misplaced(case: Case) -> Findings:
                 seen=f"{call.name!r} stands before a batch normalisation",
                 why="dropout changes the variance while training only, and the "
                 "normalisation keeps that variance for predicting",
-                fix="put the dropout behind the normalisation and its activation",
+                instead="put the dropout behind the normalisation and its activation",
             )
         elif network.before(call.sources[0]) is None and _rate(call) >= INPUTS_DROPPED:
             yield Finding(
@@ -596,7 +602,8 @@ def dropout_misplaced(case: Case) -> Findings:
                 call.name,
                 seen=f"{call.name!r} drops {_rate(call):.0%} of the inputs",
                 why="what is dropped of the inputs is lost to every layer",
-                fix=f"write {call.kind}(0.2) there, or put it between hidden layers",
+                instead=f"write {call.kind}(0.2) there, or put it between hidden "
+                "layers",
             )
 
 
@@ -632,10 +639,36 @@ def dropout_too_high(case: Case) -> Findings:
                 seen=f"{call.name!r} drops {rate:.0%} while training",
                 why=f"a row is seen through {1 - rate:.0%} of the units, too few to "
                 "learn from",
-                fix=f"write {call.kind}(0.5), or less"
+                instead=f"write {call.kind}(0.5), or less"
                 if name == "rate"
                 else f"write {name}=0.2",
             )
+
+
+def dropout_adds_up(case: Case) -> Findings:
+    """What several dropouts, one behind the other, leave of a way through the network.
+
+    Each may be usual; a way through all of them is there in (1 - p₁)(1 - p₂)... of the
+    steps.
+    """
+    rates = [
+        (call, _rate(call))
+        for call in case.network.calls
+        if call.role == "dropout" and _rate(call)
+    ]
+    left = math.prod(1 - rate for _, rate in rates)
+    if len(rates) < 3 or left > WAY or max(r for _, r in rates) > KEPT["hint"]:
+        return
+    yield Finding(
+        "dropout-too-high",
+        "hint",
+        rates[0][0].name,
+        seen=f"{len(rates)} dropouts in a row, of "
+        f"{', '.join(f'{rate:g}' for _, rate in rates[:6])}",
+        why=f"each way from x to the answer goes through all of them, and is there in "
+        f"{left:.1%} of the steps only: nearly all that a layer learns is noise",
+        instead="write Dropout(0.2) in each, or leave all but the last out",
+    )
 
 
 # Sizes --------------------------------------------------------------------------------
@@ -666,7 +699,36 @@ def narrow_layer(case: Case) -> Findings:
             seen=f"{call.name!r} has one unit, and {readers[0].name!r} follows",  # type: ignore[union-attr]
             why=f"all that the {call.features} values before it say has to pass as one "
             f"number, from which {outputs} output{'s' * (outputs > 1)} are made",
-            fix=f"give it more: {call.kind}({max(8, 2 * outputs)}, ...)",
+            instead=f"give it more: {call.kind}({max(8, 2 * outputs)}, ...)",
+        )
+
+
+def narrow_convolution(case: Case) -> Findings:
+    """A convolution of one filter in the middle: one picture has to say everything."""
+    network = case.network
+    if any(head.reconstructs for head in case.heads):
+        return
+    inputs = {_size(network.shapes[value]) for value in network.inputs}
+    if inputs & {_size(network.shapes[end]) for end in network.ends}:
+        return
+    for call in case.hidden:
+        special = call.variant or call.role != "convolution"
+        if special or call.units != 1 or (call.features or 0) < 4:
+            continue
+        through = PASSING | {"activation", "max pooling"}
+        readers = list(network.after(call.outputs[0], through))
+        after = [r.units or 0 for r in readers if r is not None and r.weighted]
+        if not after or min(after) < 4 or network.reaches(call, ("product", "other")):
+            continue
+        yield Finding(
+            "narrow-layer",
+            "hint",
+            call.name,
+            seen=f"{call.name!r} has one filter, behind {call.features} channels and "
+            f"before {after[0]}",
+            why=f"all that {call.features} filters have seen at a place has to pass as "
+            f"one number, from which {after[0]} others are made",
+            instead=f"give it more: {call.kind}({min(call.features or 8, 16)}, ...)",
         )
 
 
@@ -754,7 +816,7 @@ def missing_flatten(case: Case) -> Findings:
             seen=f"{call.name!r} works on values of shape {shape}",
             why=f"a dense layer multiplies the last axis alone, {shape[-1]} channels, "
             "at each place by itself",
-            fix="add Flatten() or GlobalAveragePooling2D() before it",
+            instead="add Flatten() or GlobalAveragePooling2D() before it",
         )
         return
 
@@ -775,6 +837,33 @@ def unstable_recurrence(case: Case) -> Findings:
         length = f" over {steps} steps" if steps else ""
         if isinstance(again, initializers.Identity):
             continue
+        if call.activation == "softmax":
+            yield Finding(
+                "softmax-in-hidden-layer",
+                "error",
+                call.name,
+                seen=f"{call.kind}(activation='softmax'){length}",
+                why="the units of the state then share a sum of 1 at every step, so "
+                f"each is about 1/{core.units} and says next to nothing; softmax is "
+                "for the classes of the last layer",
+                instead=f"leave the activation out: {call.kind}({core.units}) has tanh",
+            )
+            continue
+        gate = activations.facts_of(getattr(core, "recurrent_activation", None))
+        low, high = (gate and gate.range) or (0, 1)
+        if not 0 <= low < high <= 1:
+            name = core.recurrent_activation.__name__
+            yield Finding(
+                "unstable-recurrence",
+                "error" if math.inf in (-low, high) else "hint",
+                call.name,
+                seen=f"{call.kind}(recurrent_activation={name!r}){length}",
+                why="a gate says which share of the state is kept, from 0 to 1, and "
+                f"{name} gives {low:g} to {high:g}: the state can "
+                "grow with every step",
+                instead="leave recurrent_activation out: it is 'sigmoid'",
+            )
+            continue
         if call.facts and math.inf in map(abs, call.facts.range or ()):
             yield Finding(
                 "unstable-recurrence",
@@ -783,7 +872,7 @@ def unstable_recurrence(case: Case) -> Findings:
                 seen=f"{call.kind}(activation={act!r}){length}",
                 why="each step multiplies the state by R again; tanh keeps it between "
                 f"-1 and 1, and {act} lets it grow without bound",
-                fix=f"leave the activation out: {call.kind}({core.units}) has tanh",
+                instead=f"leave the activation out: {call.kind}({core.units}) has tanh",
             )
         elif gain is not None and gain >= LARGE and _constant(again) is None:
             yield Finding(
@@ -794,7 +883,7 @@ def unstable_recurrence(case: Case) -> Findings:
                 f"step makes states {gain:.0f} times as large",
                 why="the state is multiplied by R at every step, and so is its "
                 "gradient on the way back",
-                fix="leave recurrent_initializer out: it is 'orthogonal'",
+                instead="leave recurrent_initializer out: it is 'orthogonal'",
             )
 
 
@@ -824,7 +913,7 @@ def nothing_to_train(case: Case) -> Findings:
             None,
             seen=f"all {len(heavy)} layers with weights have trainable=False",
             why="fit changes the weights that are free, and there are none",
-            fix="write model.trainable = True, or layer.trainable = True for those "
+            instead="write model.trainable = True, or layer.trainable = True for those "
             "that are to learn, before compile",
         )
     elif plain:
@@ -834,7 +923,7 @@ def nothing_to_train(case: Case) -> Findings:
             None,
             seen="no layer has weights",
             why="learning is changing weights",
-            fix="add a layer that has some, such as Dense",
+            instead="add a layer that has some, such as Dense",
         )
 
 
@@ -869,7 +958,7 @@ def penalty_too_strong(case: Case) -> Findings:
         seen=f"{call.name!r} has kernel_regularizer={name.upper()}({factor:g})",
         why=f"J = loss + λ·Ω(w) with λ = {factor:g}: the penalty outweighs what "
         "learning gains, so the best weights are 0 and every row gets one answer",
-        fix="write kernel_regularizer="
+        instead="write kernel_regularizer="
         f"{name.upper()}({'0.001' if name == 'l2' else '0.0001'})",
     )
 
@@ -896,7 +985,9 @@ LAYOUT: tuple[Callable[[Case], Findings], ...] = (
     bias_before_normalization,
     dropout_misplaced,
     dropout_too_high,
+    dropout_adds_up,
     narrow_layer,
+    narrow_convolution,
     shrinks_too_early,
     missing_flatten,
     unstable_recurrence,

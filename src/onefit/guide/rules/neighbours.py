@@ -7,6 +7,7 @@ in x.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from onefit.guide.finding import Finding
 from onefit.guide.run import Run
 
-__all__ = ["underfitting"]
+__all__ = ["underfitting", "unrelated"]
 
 NEIGHBOURS = 5
 FEWEST = 40
@@ -26,8 +27,86 @@ BETTER = 0.15
 EPOCHS, STEPS = 20, 200
 """Below which a loss that lies still may only not have begun to fall."""
 
+GUESSING, PAIRS, ORDERS, VOTES = 0.1, 80, 20, 50
+"""What rows not seen gain over guessing at most, the rows and the orders of chance by
+which it is judged, and the classes up to which it is."""
+
 FLAT = 0.02
 """What share of the loss of guessing the last third of a fit may still bring."""
+
+
+def unrelated(run: Run) -> Iterator[Finding]:
+    """Rows not seen are answered as by guessing, and neighbours are no better.
+
+    Where y in another order (a permutation of chance) goes with x as well as it does as
+    it is, the rows of x and y are no pairs: they have been sorted or shuffled apart, or
+    x says nothing about y.
+    """
+    held, evidence = run.val_loss, run.evidence
+    if run.early or run.steps < STEPS or evidence.chance is None:
+        return
+    best = run.loss.min() if held is None or not len(held) else held.min()
+    if not np.isfinite(best) or best < (1 - GUESSING) * run.base:
+        return
+    parts = [p for p in (evidence.sample, evidence.held) if p is not None]
+    x = [np.asarray(part.x) for part in parts if hasattr(part.x, "dtype")]
+    classes = evidence.spread is not None
+    y = [_target(jax.tree.leaves(part.y), classes) for part in parts]
+    if len(x) != len(parts) or x[0].dtype.kind != "f" or any(t is None for t in y):
+        return
+    width = max(t.shape[1] for t in y if t is not None)
+    filled = [np.pad(t, ((0, 0), (0, width - t.shape[1]))) for t in y if t is not None]
+    rows, target = np.concatenate(x), np.concatenate(filled)
+    if len(rows) < PAIRS or _more_than_chance(rows.reshape(len(rows), -1), target):
+        return
+    yield Finding(
+        "target-unrelated",
+        "hint" if held is None else "error",
+        None,
+        f"the loss{' of rows not seen' * (held is not None)} was never below "
+        f"{best:.3g}, and guessing has {run.base:.3g}; of {len(rows)} rows the nearest "
+        "others tell y no better than they tell y in an order of chance",
+        "either x and y are no pairs any more (one of them was sorted or shuffled "
+        "without the other), or x does not say what y is: no network can learn it",
+        "look at some rows together, print(x[:5], y[:5]); shuffle both by one order: "
+        "order = np.random.permutation(len(x)); x, y = x[order], y[order]",
+        run.curve(),
+    )
+
+
+def _target(leaves: list[Any], classes: bool) -> np.ndarray | None:
+    """Of each row a line of numbers: of a class a 1 in its column."""
+    if len(leaves) != 1:
+        return None
+    y = np.asarray(leaves[0])
+    y = y.reshape(len(y), -1).astype(float)
+    if classes and y.shape[1] == 1 and 0 <= y.min() <= y.max() < VOTES:
+        y = np.eye(int(y.max()) + 1)[y[:, 0].astype(int)]
+    return y if y.shape[1] <= VOTES else None
+
+
+def _more_than_chance(x: np.ndarray, y: np.ndarray) -> bool:
+    """Whether neighbours, or a line, tell y better than y in any order of chance."""
+    x = (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-9)
+    squares = (x**2).sum(axis=1)
+    apart = squares[:, None] + squares[None] - 2 * x @ x.T
+    np.fill_diagonal(apart, np.inf)
+    near = np.argpartition(apart, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+    # Of a line by ridge regression, each row's answer without itself (PRESS).
+    both = np.hstack([x, np.ones((len(x), 1))])
+    inner = both.T @ both + 0.1 * len(x) * np.eye(both.shape[1])
+    hat = both @ np.linalg.solve(inner, both.T)
+    own = np.clip(np.diag(hat), 0, 0.99)[:, None]
+
+    def told(y: np.ndarray) -> np.ndarray:
+        y = y - y.mean(axis=0)
+        line = (hat @ y - own * y) / (1 - own)
+        answers = y[near].mean(axis=1), line
+        return np.array([-((a - y) ** 2).mean() for a in answers])
+
+    rng = np.random.default_rng(0)
+    chance = [told(y[rng.permutation(len(y))]) for _ in range(ORDERS)]
+    return bool((told(y) > np.max(chance, axis=0)).any())
 
 
 def underfitting(run: Run) -> Iterator[Finding]:

@@ -58,6 +58,16 @@ GONE = 1e-3
 FEW_STEPS = 20
 """Steps in which a network that has just been made learns nothing yet."""
 
+SHORT, LITTLE = 100, 0.05
+"""Steps of a fit that is short, and the way that a weight has to go in it at least."""
+
+UNEQUAL, REVERSED = 1.5, 1.5
+"""How many times the rows of the rare class the frequent one has, and how many times
+its weight, where weights are the wrong way round."""
+
+UNSETTLED = 0.3
+"""What a moving average may keep of its beginning."""
+
 MANY_ROWS = 500
 """Rows that make several batches worth while."""
 
@@ -148,7 +158,7 @@ def _too_high(case: Case, severity: Severity, reason: str, better: str) -> Findi
         seen=f"a learning rate of {case.rate:g} for {name}{beside}",
         why=f"w := w - α·dJ/dw: {reason}; steps that are too large jump across the "
         "valley, and the loss grows",
-        fix=f"write optimizer={name}({better})",
+        instead=f"write optimizer={name}({better})",
     )
 
 
@@ -282,7 +292,7 @@ def learning_rate_too_low(case: Case) -> Findings:
                 seen=f"the schedule of {name} begins at {rate:g} and has come down to "
                 f"{later:.1e} after a tenth of the fit's {case.steps} steps",
                 why="w := w - α·dJ/dw then changes nothing for the rest of the fit",
-                fix="let it fall over the whole fit: a larger decay_steps",
+                instead="let it fall over the whole fit: a larger decay_steps",
             )
         return
     tiny = rate <= TINY
@@ -329,7 +339,7 @@ def _too_low(case: Case, severity: Severity, reason: str, better: str) -> Findin
         None,
         seen=f"a learning rate of {case.rate:g} for {name}",
         why=f"{reason}, and weights start at about 0.1 to 1",
-        fix=f"write optimizer={name}({better})",
+        instead=f"write optimizer={name}({better})",
     )
 
 
@@ -351,7 +361,7 @@ def batch_too_large(case: Case) -> Findings:
         why=f"that is {steps} step{'s' * (steps > 1)} an epoch{whole}; the gradient of "
         "32 rows points nearly the same way, and an epoch then has "
         f"{-(-case.rows // 32)} steps",
-        fix="write batch_size=32",
+        instead="write batch_size=32",
     )
 
 
@@ -359,11 +369,15 @@ def too_few_steps(case: Case) -> Findings:
     """Learning takes some hundred steps (lecture 004, gradient descent)."""
     if case.steps is None or case.data is None or not case.data.epochs:
         return
-    if case.steps >= FEW_STEPS or not case.compiled or case.learned:
+    if (
+        not case.compiled
+        or case.learned
+        or not (case.steps < FEW_STEPS or _hardly_moves(case))
+    ):
         return
-    if list(batch_too_large(case)):
+    if list(batch_too_large(case)) or list(learning_rate_too_low(case)):
         return
-    wanted = -(-10 * FEW_STEPS * case.data.epochs // case.steps)
+    wanted = -(-10 * SHORT * case.data.epochs // case.steps)
     yield Finding(
         "too-few-steps",
         "hint",
@@ -372,8 +386,82 @@ def too_few_steps(case: Case) -> Findings:
         f"({case.rows} rows, batch_size={case.batch}, epochs={case.data.epochs})",
         why="each step changes the weights a little; the loss needs some hundreds of "
         "them to get anywhere",
-        fix=f"write epochs={wanted}",
+        instead=f"write epochs={wanted}",
     )
+
+
+def _hardly_moves(case: Case) -> bool:
+    """Whether the steps of a short fit, of a known size, do not get far."""
+    optimizer, rate = case.optimizer, case.rate
+    steady = optimizer.step_size == "rate" and optimizer.schedule is None
+    if not steady or not rate or getattr(optimizer, "relative_step", False):
+        return False
+    tuned = any(not layer.trainable for layer in case.model.graph.plain_layers())
+    short = case.steps is not None and case.steps < SHORT
+    return short and not tuned and rate * (case.steps or 0) < LITTLE
+
+
+def class_weights_reversed(case: Case) -> Findings:
+    """Weights are for the rare classes: n / (classes · rows of the class)."""
+    given = case.data.class_weight if case.data else None
+    if not given or len(case.heads) != 1:
+        return
+    t = case.heads[0].targets
+    if t is None or not t.exclusive or len(t.counts) < 2:
+        return
+    shares = {
+        int(c): n
+        for c, n in zip(t.classes, t.counts, strict=True)
+        if not isinstance(c, str) and n
+    }
+    known = [c for c in shares if c in given]
+    if len(known) < 2 or len(known) < len(shares):
+        return
+    often, rare = max(known, key=shares.__getitem__), min(known, key=shares.__getitem__)
+    unequal = shares[often] >= UNEQUAL * shares[rare]
+    if not unequal or given[often] < REVERSED * given[rare]:
+        return
+    n, k = sum(shares.values()), len(shares)
+    right = {c: round(n / (k * m), 2) for c, m in shares.items()}
+    yield Finding(
+        "class-weights-reversed",
+        "error",
+        None,
+        seen=f"class {often} has {shares[often]} rows and the weight {given[often]:g}, "
+        f"class {rare} has {shares[rare]} rows and the weight {given[rare]:g}",
+        why="a weight multiplies the loss of each row of its class: the class that is "
+        "seen more often anyway now counts still more, and the rare one is given up",
+        instead=f"write class_weight={right}"
+        if k <= 5
+        else "write class_weight={class: rows / (classes * rows of the class), ...}",
+    )
+
+
+def statistics_not_settled(case: Case) -> Findings:
+    """A moving average keeps momentum^steps of the 0 and 1 it began with."""
+    if case.steps is None or case.learned:
+        return
+    for call in case.network.calls:
+        momentum = getattr(call.core, "momentum", None)
+        if call.role != "batch normalization" or not isinstance(momentum, int | float):
+            continue
+        left = float(momentum) ** case.steps
+        if not call.layer.trainable or left < UNSETTLED:
+            continue
+        better = max(0.5, round(1 - 5 / case.steps, 2)) if case.steps > 5 else 0.5
+        yield Finding(
+            "statistics-not-settled",
+            "hint",
+            call.name,
+            seen=f"{call.name!r} has momentum={momentum:g}, and the fit {case.steps} "
+            f"steps: {left:.0%} of its moving averages are still the 0 and 1 they "
+            "began with",
+            why="predict and the validation normalise by these averages, training by "
+            "those of the batch, so that the network answers others than it learned",
+            instead=f"write {call.kind}(momentum={min(better, 0.9):g}), or train "
+            "longer",
+        )
+        return
 
 
 def rows_in_order(case: Case) -> Findings:
@@ -402,7 +490,7 @@ def rows_in_order(case: Case) -> Findings:
                 f"{len(t.classes)} classes",
                 why="each batch then has one class, and the network learns to say that "
                 "one, then the next",
-                fix="leave shuffle=False out",
+                instead="leave shuffle=False out",
             )
             return
 
@@ -456,8 +544,8 @@ def _sorted(seen: str, why: str) -> Finding:
         None,
         seen=seen,
         why=f"validation_split takes the last rows: {why}",
-        fix="shuffle first: order = np.random.permutation(len(x)); x, y = x[order], "
-        "y[order]",
+        instead="shuffle first: order = np.random.permutation(len(x)); "
+        "x, y = x[order], y[order]",
     )
 
 
@@ -466,5 +554,7 @@ SETTINGS: tuple[Callable[[Case], Findings], ...] = (
     learning_rate_too_low,
     batch_too_large,
     too_few_steps,
+    class_weights_reversed,
+    statistics_not_settled,
     rows_in_order,
 )

@@ -14,8 +14,9 @@ from onefit.layers import Activation, InputLayer
 from onefit.layers.base import Layer, Outcome
 from onefit.layers.tapping import Path, Places, Tap
 from onefit.networks.graph import Graph
+from onefit.programs import Program
 from onefit.training.task import Gradients, Task
-from onefit.types import Array, ArrayLike, Function, Params, State, Tree
+from onefit.types import Array, ArrayLike, Function, Params, Scalar, State, Tree
 
 __all__ = ["Parts", "ZTap", "cast", "parts", "run"]
 
@@ -133,15 +134,16 @@ def cast(tree: Tree, dtype: str) -> Tree:
     return jax.tree.map(one, tree)
 
 
-@functools.partial(jax.jit, static_argnames=("training",))
+@Program
 def run(
     task: Task,
     full: Graph,
     params: Tree,
     state: Tree,
     batch: Batch,
-    seed: Array,
-    iterations: Array,
+    seed: Scalar,
+    iterations: Scalar,
+    *,
     training: bool,
 ) -> Gradients:
     """Everything that a trace shows; without losses only what comes forward."""

@@ -20,6 +20,7 @@ from onefit.guide.tracing.updates import One, worked
 from onefit.layers import Dense
 from onefit.networks.architecture import Architecture
 from onefit.optimizers.base import Optimizer
+from onefit.programs import Program
 from onefit.registry import computes_like
 from onefit.training.task import Task
 from onefit.types import Identifier, Tree
@@ -33,7 +34,7 @@ SHOWN = 12
 """Weights in the table; of larger networks the two with the largest gradients each."""
 
 
-@jax.jit
+@Program
 def _update(
     task: Task, params: Tree, grads: Tree, state: Tree
 ) -> tuple[Tree, Tree, Tree, Tree, Tree]:
@@ -46,7 +47,7 @@ def _update(
         slopes = jax.tree.map(lambda s, g: (s + g) / every, before, slopes)
     decayed = optimizer._decayed(task.pack(params), new["learning_rate"])
     after = task.graph.constrain(moved)
-    return moved, after, new, optimizer._clipped(slopes), decayed
+    return moved, after, new, optimizer._clip_gradients(slopes), decayed
 
 
 Slots: TypeAlias = dict[str, np.ndarray | dict[str, np.ndarray]]

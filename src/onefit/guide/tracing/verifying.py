@@ -14,8 +14,9 @@ from onefit.data.batch import Batch
 from onefit.guide.tracing.program import ZTap, cast
 from onefit.layers.tapping import Places
 from onefit.networks.graph import Graph
+from onefit.programs import Program
 from onefit.training.task import Gradients, Task
-from onefit.types import Array, Tree
+from onefit.types import Array, Scalar, Tree
 
 if TYPE_CHECKING:
     from onefit.guide.trace import Trace
@@ -127,7 +128,7 @@ class Verification:
         return "\n".join(lines)
 
 
-@functools.partial(jax.jit, static_argnames=("training",))
+@Program
 def _differences(
     task: Task,
     full: Graph,
@@ -135,9 +136,10 @@ def _differences(
     zeros: Places,
     state: Tree,
     batch: Batch,
-    seed: Array,
-    iterations: Array,
+    seed: Scalar,
+    iterations: Scalar,
     at: Array,
+    *,
     training: bool,
 ) -> tuple[Array, Array, Array, Array]:
     """The gradient, J, and at some numbers (J(w + h), J(w - h)) and h's unit."""
@@ -192,7 +194,9 @@ def verify(trace: "Trace", tolerance: float, sample: int, seed: int) -> Verifica
         picks = _picks(sizes, sample, seed)
         at = np.concatenate(picks) if picks else np.zeros(0, int)
         gradient, middle, sides, scales = jax.device_get(
-            _differences(task, full, params, zeros, state, batch, *drawn, at, training)
+            _differences(
+                task, full, params, zeros, state, batch, *drawn, at, training=training
+            )
         )
     names = _names(trace, params, zeros)
     # What is drawn differs between float types.

@@ -47,7 +47,7 @@ def _windows(kind: str) -> Row:
                 )
             ]
             ends = [
-                max((s.count - 1) * s.stride + s.size - s.length - s.before, 0)
+                max((s.number - 1) * s.stride + s.size - s.length - s.before, 0)
                 for s in slides
             ]
             settings["pads"] = (*(s.before for s in slides), *ends)

@@ -133,7 +133,9 @@ def _reshape(x: Tensor, *shape: Any) -> Tensor:
     )
     first, *rest = sizes
     if first == -1 and -1 not in rest and None not in x.shape[1:]:
-        first = ROWS if _product(rest) == _product(x.shape[1:]) else first
+        first = (
+            ROWS if _product(rest) == _product(n or 0 for n in x.shape[1:]) else first
+        )
     if first is not ROWS:
         raise invalid(
             "view",

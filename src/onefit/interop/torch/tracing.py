@@ -46,9 +46,10 @@ class _Trace:
 
     def model(self) -> Model:
         _refuse_dropping(self.module)
-        for node in _graph(self.module).nodes:
+        nodes = list(_graph(self.module).nodes)
+        for node in nodes:
             self.values[node] = getattr(self, f"_{node.op}")(node)
-        outputs = self.values[node]
+        outputs = self.values[nodes[-1]]
         for value in outputs if isinstance(outputs, list | tuple) else [outputs]:
             if not isinstance(value, Tensor):
                 raise invalid(

@@ -192,7 +192,7 @@ class Writer:
             )
             title = f"{title}_{taken}" if title in self.modules else title
             self.made[key] = title
-            inner = make() if not isinstance(make, self.nn.Module) else make
+            inner: Any = make if isinstance(make, self.nn.Module) else make()
             for parameter in inner.parameters():
                 parameter.requires_grad_(bool(layer.trainable))
             self.modules[title] = inner

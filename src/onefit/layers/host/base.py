@@ -3,11 +3,14 @@
 
 from typing import Any, ClassVar, NoReturn
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from onefit import config
 from onefit.layers.base import Layer, where
+from onefit.layers.passing import current
 from onefit.layers.symbolic import is_symbolic
 from onefit.types import Array, Mask, Params, Shapes, State, Tree
 
@@ -54,6 +57,8 @@ class HostLayer(Layer, abstract=True):
         del training, mask
         if _of_tensorflow(x):
             return self._in_tensorflow(x)
+        if any(isinstance(a, Tracer) for a in jax.tree.leaves(x)):
+            raise self.in_program()
         y = self.look(x)
         if y.dtype.kind in "OU":
             return y
@@ -75,11 +80,21 @@ class HostLayer(Layer, abstract=True):
 
     def apply(self, params: Params, state: State, x: Tree, **options: Any) -> NoReturn:
         """Refused: a program has no text, and no look-ups in a vocabulary."""
-        raise self.misfit(
-            "numbers of a program",
+        raise self.in_program()
+
+    def in_program(self) -> ValueError:
+        """The error for a call of the layer while a program runs."""
+        kind = "string" if self.takes_text else "int64"
+        run = current()
+        inside = "" if run is None else f" in the call of {run.where}"
+        name, inner = str(self.name), "layers" if run is None else run.where.split()[0]
+        return self.misfit(
+            f"values of a program{inside}",
             "rows on the host, as the layer runs before the program",
-            "let the layer stand first in the model, behind an Input alone, or call "
-            "it on the data: x = layer(x)",
+            f"take it out of there and put it before: {name} = {type(self).__name__}("
+            f"...); inputs = onefit.Input((1,), dtype='{kind}'); model = onefit.Model("
+            f"inputs, {inner}(...)({name}(inputs))). Or call it on the data first: x = "
+            f"{name}(x)",
         )
 
     def output_shape(self, input_shape: Shapes) -> Shapes:

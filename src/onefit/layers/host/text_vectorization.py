@@ -10,7 +10,7 @@ import numpy as np
 
 from onefit import config
 from onefit.checks import whole
-from onefit.description import setting
+from onefit.description import attribute, setting
 from onefit.errors import is_whole, mistyped, unknown
 from onefit.layers.host.base import encoded
 from onefit.layers.host.texts import as_texts
@@ -81,8 +81,9 @@ class TextVectorization(Lookup):
         TypeError: Numbers.
 
     Differs from Keras: TensorFlow is not needed; without output_sequence_length, the
-    longest text is that of all rows that are given, not of a batch; a missing text and
-    a call before there is a vocabulary are refused; `adapt` may learn another one.
+    longest text is that of all rows that are given, not of a batch; with split=None
+    each of (batch,) texts is still a row of its own; a missing text and a call before
+    there is a vocabulary are refused; `adapt` may learn another one.
 
     Example:
         >>> layer = TextVectorization(output_sequence_length=4)
@@ -96,10 +97,10 @@ class TextVectorization(Lookup):
     """
 
     takes_text = True
-    mask_token: ClassVar[str] = ""
-    oov_token: ClassVar[str] = "[UNK]"
-    num_oov_indices: ClassVar[int] = 1
-    invert: ClassVar[bool] = False
+    mask_token: str = attribute("")
+    oov_token: str = attribute("[UNK]")
+    num_oov_indices: int = attribute(1)
+    invert: bool = attribute(False)
 
     standardize: Any = setting(
         default="lower_and_strip_punctuation", check=_named(*CLEANING)

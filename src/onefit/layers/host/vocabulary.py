@@ -200,7 +200,7 @@ class Lookup(HostLayer, abstract=True):
 
     def _renew(self, vocabulary: tuple | None, weights: tuple | None) -> None:
         for name in ("words", "numbers", "idf", *self.forgets):
-            self.__dict__.pop(name, None)
+            vars(self).pop(name, None)
         self.vocabulary, self.idf_weights = vocabulary, weights
         self.told_size = None if vocabulary is None else self.vocabulary_size()
 
@@ -342,7 +342,7 @@ class Lookup(HostLayer, abstract=True):
 
     def finalize_state(self) -> None:
         """Makes the vocabulary of what was counted, and forgets the counts."""
-        tally = self.__dict__.pop("_tally", None) or Tally(documents=False)
+        tally = vars(self).pop("_tally", None) or Tally(documents=False)
         special = {self.mask_token, self.oov_token}
         counts = tally.counts.tolist()
         found = [

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jax.typing import DTypeLike
 
 from onefit.errors import invalid, mistyped
 from onefit.layers import Lambda
@@ -64,7 +65,9 @@ class Text:
         """The same as an array of Python's strings."""
         return over(lambda v: v.decode("utf-8", "replace"), self._values)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(
+        self, dtype: DTypeLike | None = None, copy: bool | None = None
+    ) -> np.ndarray:
         del copy
         return np.array(self._values, dtype)
 
@@ -160,7 +163,7 @@ def is_text(value: Any) -> bool:
 
 
 def constant(
-    value: Any, dtype: Any = None, shape: Any = None, name: str = "Const"
+    value: Any, dtype: DTypeLike | None = None, shape: Any = None, name: str = "Const"
 ) -> Any:
     """A tensor of numbers or text.
 
@@ -187,7 +190,10 @@ def constant(
 
 
 def convert_to_tensor(
-    value: Any, dtype: Any = None, dtype_hint: Any = None, name: str | None = None
+    value: Any,
+    dtype: DTypeLike | None = None,
+    dtype_hint: Any = None,
+    name: str | None = None,
 ) -> Any:
     """A tensor of what is one already, or can become one.
 
@@ -240,7 +246,7 @@ def convert_to_tensor(
     return jnp.asarray(array, narrow(array.dtype if dtype is None else dtype))
 
 
-def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
+def cast(x: Any, dtype: DTypeLike, name: str | None = None) -> Any:
     """The same numbers in another type; fractions are cut off for whole ones."""
     del name
     if isinstance(x, KerasTensor):

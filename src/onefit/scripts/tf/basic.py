@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jax.typing import DTypeLike
 
 from onefit.errors import invalid
 from onefit.initializers import Constant, Ones, RandomNormal, RandomUniform, Zeros
@@ -19,6 +20,7 @@ from onefit.scripts.tf.dtypes import bool as bool_
 from onefit.scripts.tf.making import axes, pair
 from onefit.scripts.tf.ragged import RaggedTensor, joined
 from onefit.scripts.tf.shapes import TensorShape
+from onefit.types import Array, ArrayLike
 
 # What tf shows of its own modules.
 _OF_MATH = [
@@ -99,27 +101,31 @@ def sizes(shape: Any) -> tuple[int, ...]:
 # Making them ------------------------------------------------------------------------
 
 
-def zeros(shape: Any, dtype: Any = float32, name: str | None = None) -> Any:
+def zeros(shape: Any, dtype: DTypeLike = float32, name: str | None = None) -> Any:
     """A tensor of zeros; of empty strings for tf.string."""
     if as_dtype(dtype) == string:
         return Text(np.full(sizes(shape), b"", object))
     return jnp.zeros(sizes(shape), narrow(dtype))
 
 
-def ones(shape: Any, dtype: Any = float32, name: str | None = None) -> Any:
+def ones(shape: Any, dtype: DTypeLike = float32, name: str | None = None) -> Array:
     """A tensor of ones."""
     return jnp.ones(sizes(shape), narrow(dtype))
 
 
 @tensors
-def zeros_like(input: Any, dtype: Any = None, name: str | None = None) -> Any:
+def zeros_like(
+    input: ArrayLike, dtype: DTypeLike | None = None, name: str | None = None
+) -> Array:
     """Zeros in the shape of another tensor."""
     x = convert_to_tensor(input)
     return jnp.zeros(x.shape, x.dtype if dtype is None else narrow(dtype))
 
 
 @tensors
-def ones_like(input: Any, dtype: Any = None, name: str | None = None) -> Any:
+def ones_like(
+    input: ArrayLike, dtype: DTypeLike | None = None, name: str | None = None
+) -> Array:
     """Ones in the shape of another tensor."""
     x = convert_to_tensor(input)
     return jnp.ones(x.shape, x.dtype if dtype is None else narrow(dtype))
@@ -153,18 +159,18 @@ def range(
 
 def linspace(
     start: Any, stop: Any, num: int, name: str | None = None, axis: int = 0
-) -> Any:
+) -> Array:
     """So many numbers at equal distances, both ends among them."""
     return jnp.linspace(start, stop, int(num), axis=axis)
 
 
 def one_hot(
-    indices: Any,
+    indices: ArrayLike,
     depth: Any,
-    on_value: Any = None,
-    off_value: Any = None,
+    on_value: ArrayLike | None = None,
+    off_value: ArrayLike | None = None,
     axis: int | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     name: str | None = None,
 ) -> Any:
     """Class numbers as rows with a one in the place of the class.
@@ -177,8 +183,13 @@ def one_hot(
 
 @tensors
 def _one_hot(
-    indices: Any, depth: Any, on: Any, off: Any, axis: int | None, dtype: Any
-) -> Any:
+    indices: ArrayLike,
+    depth: Any,
+    on: Any,
+    off: Any,
+    axis: int | None,
+    dtype: DTypeLike,
+) -> Array:
     hot = jax.nn.one_hot(
         convert_to_tensor(indices), int(depth), axis=-1 if axis is None else axis
     )
@@ -188,8 +199,8 @@ def _one_hot(
 
 
 def sequence_mask(
-    lengths: Any, maxlen: Any = None, dtype: Any = bool_, name: str | None = None
-) -> Any:
+    lengths: Any, maxlen: Any = None, dtype: DTypeLike = bool_, name: str | None = None
+) -> Array:
     """Whether each step is before the length of its row."""
     lengths = convert_to_tensor(lengths)
     most = int(lengths.max()) if maxlen is None else int(maxlen)
@@ -204,7 +215,9 @@ def meshgrid(*args: Any, indexing: str = "xy", name: str | None = None) -> list[
 # Shapes -----------------------------------------------------------------------------
 
 
-def shape(input: Any, out_type: Any = None, name: str | None = None) -> Any:
+def shape(
+    input: Any, out_type: DTypeLike | None = None, name: str | None = None
+) -> Any:
     """The sizes, as a tensor of whole numbers."""
     found = np.shape(input) if not hasattr(input, "shape") else input.shape
     if None in found:
@@ -215,20 +228,22 @@ def shape(input: Any, out_type: Any = None, name: str | None = None) -> Any:
     return jnp.asarray(tuple(found), kind)
 
 
-def size(input: Any, out_type: Any = None, name: str | None = None) -> Any:
+def size(
+    input: ArrayLike, out_type: DTypeLike | None = None, name: str | None = None
+) -> Array:
     """How many numbers there are."""
     x = convert_to_tensor(input)
     count = int(np.prod(x.shape))
     return jnp.asarray(count, narrow(int32 if out_type is None else out_type))
 
 
-def rank(input: Any, name: str | None = None) -> Any:
+def rank(input: ArrayLike, name: str | None = None) -> Array:
     """How many axes there are."""
     return jnp.asarray(convert_to_tensor(input).ndim, jnp.int32)
 
 
 @tensors
-def reshape(tensor: Any, shape: Any, name: str | None = None) -> Any:
+def reshape(tensor: ArrayLike, shape: Any, name: str | None = None) -> Any:
     """The same numbers in another shape; -1 is the size that is left."""
     x = convert_to_tensor(tensor)
     if isinstance(x, Text):
@@ -237,7 +252,7 @@ def reshape(tensor: Any, shape: Any, name: str | None = None) -> Any:
 
 
 @tensors
-def expand_dims(input: Any, axis: Any, name: str | None = None) -> Any:
+def expand_dims(input: ArrayLike, axis: Any, name: str | None = None) -> Any:
     """One more axis, of size 1."""
     x = convert_to_tensor(input)
     if isinstance(x, Text):
@@ -246,7 +261,7 @@ def expand_dims(input: Any, axis: Any, name: str | None = None) -> Any:
 
 
 @tensors
-def squeeze(input: Any, axis: Any = None, name: str | None = None) -> Any:
+def squeeze(input: ArrayLike, axis: Any = None, name: str | None = None) -> Any:
     """Without the axes of size 1, or without those named."""
     x = convert_to_tensor(input)
     if isinstance(x, Text):
@@ -256,21 +271,21 @@ def squeeze(input: Any, axis: Any = None, name: str | None = None) -> Any:
 
 @tensors
 def transpose(
-    a: Any, perm: Any = None, conjugate: bool = False, name: str | None = None
-) -> Any:
+    a: ArrayLike, perm: Any = None, conjugate: bool = False, name: str | None = None
+) -> Array:
     """The axes in another order, by default turned round."""
     x = jnp.transpose(convert_to_tensor(a), None if perm is None else axes(perm))
     return jnp.conj(x) if conjugate else x
 
 
 @tensors
-def broadcast_to(input: Any, shape: Any, name: str | None = None) -> Any:
+def broadcast_to(input: ArrayLike, shape: Any, name: str | None = None) -> Array:
     """The tensor, repeated to a shape."""
     return jnp.broadcast_to(convert_to_tensor(input), sizes(shape))
 
 
 @tensors
-def identity(input: Any, name: str | None = None) -> Any:
+def identity(input: ArrayLike, name: str | None = None) -> Any:
     """The tensor itself."""
     return convert_to_tensor(input)
 
@@ -279,7 +294,7 @@ def identity(input: Any, name: str | None = None) -> Any:
 
 
 @tensors
-def concat(values: Any, axis: Any, name: str | None = None) -> Any:
+def concat(values: Array, axis: Any, name: str | None = None) -> Any:
     """Tensors one after another along an axis.
 
     >>> concat([[1, 2], [3]], 0).tolist()
@@ -294,7 +309,7 @@ def concat(values: Any, axis: Any, name: str | None = None) -> Any:
 
 
 @tensors
-def stack(values: Any, axis: int = 0, name: str | None = None) -> Any:
+def stack(values: Array, axis: int = 0, name: str | None = None) -> Any:
     """Tensors of one shape along a new axis."""
     parts = [convert_to_tensor(v) for v in values]
     if any(isinstance(p, Text) for p in parts):
@@ -304,7 +319,7 @@ def stack(values: Any, axis: int = 0, name: str | None = None) -> Any:
 
 @tensors
 def unstack(
-    value: Any, num: int | None = None, axis: int = 0, name: str | None = None
+    value: ArrayLike, num: int | None = None, axis: int = 0, name: str | None = None
 ) -> list[Any]:
     """The parts along an axis, which is gone from them."""
     x = convert_to_tensor(value)
@@ -315,7 +330,7 @@ def unstack(
 
 @tensors
 def split(
-    value: Any,
+    value: ArrayLike,
     num_or_size_splits: Any,
     axis: Any = 0,
     num: Any = None,
@@ -339,13 +354,15 @@ def split(
 
 
 @tensors
-def tile(input: Any, multiples: Any, name: str | None = None) -> Any:
+def tile(input: ArrayLike, multiples: ArrayLike, name: str | None = None) -> Array:
     """The tensor, so many times along each axis."""
     return jnp.tile(convert_to_tensor(input), sizes(multiples))
 
 
 @tensors
-def repeat(input: Any, repeats: Any, axis: Any = None, name: str | None = None) -> Any:
+def repeat(
+    input: ArrayLike, repeats: Any, axis: Any = None, name: str | None = None
+) -> Array:
     """Each number so many times."""
     times = int(repeats) if np.ndim(repeats) == 0 else np.asarray(repeats)
     return jnp.repeat(convert_to_tensor(input), times, axis)
@@ -353,12 +370,12 @@ def repeat(input: Any, repeats: Any, axis: Any = None, name: str | None = None) 
 
 @tensors
 def pad(
-    tensor: Any,
-    paddings: Any,
+    tensor: ArrayLike,
+    paddings: ArrayLike,
     mode: str = "CONSTANT",
     constant_values: Any = 0,
     name: str | None = None,
-) -> Any:
+) -> Array:
     """More numbers before and after, along each axis: (before, after) for each."""
     pairs = [(int(a), int(b)) for a, b in np.asarray(paddings)]
     x, kind = convert_to_tensor(tensor), mode.lower()
@@ -368,7 +385,7 @@ def pad(
 
 
 @tensors
-def slice(input_: Any, begin: Any, size: Any, name: str | None = None) -> Any:
+def slice(input_: ArrayLike, begin: Any, size: Any, name: str | None = None) -> Any:
     """The part that begins at a place and has these sizes; -1 is all that is left."""
     x = convert_to_tensor(input_)
     starts, lengths = sizes(begin), sizes(size)
@@ -381,7 +398,11 @@ def slice(input_: Any, begin: Any, size: Any, name: str | None = None) -> Any:
 
 @tensors
 def strided_slice(
-    input_: Any, begin: Any, end: Any, strides: Any = None, name: str | None = None
+    input_: ArrayLike,
+    begin: Any,
+    end: Any,
+    strides: Any = None,
+    name: str | None = None,
 ) -> Any:
     """x[begin:end:strides], with a number for each axis."""
     steps = sizes([1] * len(sizes(begin)) if strides is None else strides)
@@ -391,8 +412,8 @@ def strided_slice(
 
 @tensors
 def gather(
-    params: Any,
-    indices: Any,
+    params: Array,
+    indices: Array,
     validate_indices: Any = None,
     axis: Any = None,
     batch_dims: int = 0,
@@ -409,7 +430,7 @@ def gather(
         return Text(np.take(np.asarray(x), np.asarray(places), along))
     along = along if along >= 0 else along + x.ndim
 
-    def take(x: Any, places: Any) -> Any:
+    def take(x: Array, places: Any) -> Array:
         return jnp.take(x, places, along - batch_dims)
 
     for _ in np.arange(batch_dims):
@@ -419,11 +440,11 @@ def gather(
 
 @tensors
 def gather_nd(
-    params: Any, indices: Any, batch_dims: int = 0, name: str | None = None
+    params: Array, indices: Array, batch_dims: int = 0, name: str | None = None
 ) -> Any:
     """The parts at these places, each a row of numbers, one for each axis."""
 
-    def take(x: Any, places: Any) -> Any:
+    def take(x: Array, places: Any) -> Array:
         return x[tuple(jnp.moveaxis(places, -1, 0))]
 
     for _ in np.arange(batch_dims):
@@ -446,7 +467,7 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
 
 @tensors
 def boolean_mask(
-    tensor: Any, mask: Any, axis: int | None = None, name: str | None = None
+    tensor: ArrayLike, mask: Any, axis: int | None = None, name: str | None = None
 ) -> Any:
     """The parts where the mask is true."""
     x, keep = convert_to_tensor(tensor), np.asarray(mask)
@@ -455,21 +476,26 @@ def boolean_mask(
 
 
 @tensors
-def reverse(tensor: Any, axis: Any, name: str | None = None) -> Any:
+def reverse(tensor: ArrayLike, axis: Any, name: str | None = None) -> Array:
     """Turned round along axes."""
     return jnp.flip(convert_to_tensor(tensor), axes(axis))
 
 
 @tensors
-def roll(input: Any, shift: Any, axis: Any, name: str | None = None) -> Any:
+def roll(
+    input: ArrayLike, shift: ArrayLike, axis: Any, name: str | None = None
+) -> Array:
     """Moved along axes; what leaves at one end comes in at the other."""
     return jnp.roll(convert_to_tensor(input), axes(shift), axes(axis))
 
 
 @tensors
 def sort(
-    values: Any, axis: int = -1, direction: str = "ASCENDING", name: str | None = None
-) -> Any:
+    values: ArrayLike,
+    axis: int = -1,
+    direction: str = "ASCENDING",
+    name: str | None = None,
+) -> Array:
     """In order along an axis."""
     return jnp.sort(
         convert_to_tensor(values), axis, descending=direction.upper() == "DESCENDING"
@@ -478,12 +504,12 @@ def sort(
 
 @tensors
 def argsort(
-    values: Any,
+    values: ArrayLike,
     axis: int = -1,
     direction: str = "ASCENDING",
     stable: bool = False,
     name: str | None = None,
-) -> Any:
+) -> Array:
     """The places that put the numbers in order."""
     down = direction.upper() == "DESCENDING"
     return jnp.argsort(convert_to_tensor(values), axis, descending=down)
@@ -504,7 +530,9 @@ class UniqueCounts(NamedTuple):
     count: Any
 
 
-def unique_with_counts(x: Any, out_idx: Any = int32, name: str | None = None) -> Any:
+def unique_with_counts(
+    x: ArrayLike, out_idx: Any = int32, name: str | None = None
+) -> Any:
     """The different values in the order in which they come, and how often each does."""
     x = convert_to_tensor(x)
     host = np.asarray(x)
@@ -522,7 +550,7 @@ def unique_with_counts(x: Any, out_idx: Any = int32, name: str | None = None) ->
     )
 
 
-def unique(x: Any, out_idx: Any = int32, name: str | None = None) -> Unique:
+def unique(x: ArrayLike, out_idx: Any = int32, name: str | None = None) -> Unique:
     """The different values in the order in which they come.
 
     >>> unique([3, 1, 3]).y.tolist(), unique([3, 1, 3]).idx.tolist()
@@ -534,11 +562,11 @@ def unique(x: Any, out_idx: Any = int32, name: str | None = None) -> Unique:
 @tensors
 def searchsorted(
     sorted_sequence: Any,
-    values: Any,
+    values: ArrayLike,
     side: Any = "left",
-    out_type: Any = int32,
+    out_type: DTypeLike = int32,
     name: str | None = None,
-) -> Any:
+) -> Array:
     """Where each value would stand in a sequence that is in order."""
     found = jnp.searchsorted(
         convert_to_tensor(sorted_sequence), convert_to_tensor(values), side=side
@@ -547,7 +575,9 @@ def searchsorted(
 
 
 @tensors
-def scatter_nd(indices: Any, updates: Any, shape: Any, name: str | None = None) -> Any:
+def scatter_nd(
+    indices: Array, updates: Array, shape: Any, name: str | None = None
+) -> Any:
     """Zeros, with these numbers added at these places."""
     values = convert_to_tensor(updates)
     return _at(jnp.zeros(sizes(shape), values.dtype), indices).add(values)
@@ -555,7 +585,7 @@ def scatter_nd(indices: Any, updates: Any, shape: Any, name: str | None = None) 
 
 @tensors
 def tensor_scatter_nd_update(
-    tensor: Any, indices: Any, updates: Any, name: str | None = None
+    tensor: Array, indices: Array, updates: Array, name: str | None = None
 ) -> Any:
     """The tensor, with other numbers at these places."""
     return _at(convert_to_tensor(tensor), indices).set(convert_to_tensor(updates))
@@ -563,7 +593,7 @@ def tensor_scatter_nd_update(
 
 @tensors
 def tensor_scatter_nd_add(
-    tensor: Any, indices: Any, updates: Any, name: str | None = None
+    tensor: Array, indices: Array, updates: Array, name: str | None = None
 ) -> Any:
     """The tensor, with numbers added at these places."""
     return _at(convert_to_tensor(tensor), indices).add(convert_to_tensor(updates))
@@ -578,16 +608,16 @@ def _at(x: Any, indices: Any) -> Any:
 
 @tensors
 def clip_by_value(
-    t: Any, clip_value_min: Any, clip_value_max: Any, name: str | None = None
-) -> Any:
+    t: ArrayLike, clip_value_min: Any, clip_value_max: Any, name: str | None = None
+) -> Array:
     """Numbers outside two bounds put to the bound."""
     return jnp.clip(convert_to_tensor(t), clip_value_min, clip_value_max)
 
 
 @tensors
 def clip_by_norm(
-    t: Any, clip_norm: Any, axes: Any = None, name: str | None = None
-) -> Any:
+    t: Array, clip_norm: Array, axes: Any = None, name: str | None = None
+) -> Array:
     """The tensor, made shorter where √Σx² is greater than a bound."""
     x = convert_to_tensor(t)
     norm = jnp.sqrt(jnp.sum(x * x, axes, keepdims=True))
@@ -605,10 +635,10 @@ def clip_by_global_norm(
 
 @tensors
 def histogram_fixed_width(
-    values: Any,
+    values: ArrayLike,
     value_range: Any,
     nbins: int = 100,
-    dtype: Any = int32,
+    dtype: DTypeLike = int32,
     name: str | None = None,
 ) -> Any:
     """How many numbers lie in each of so many bins; the outer ones are open."""
@@ -618,14 +648,14 @@ def histogram_fixed_width(
     return counts.astype(narrow(dtype))
 
 
-def as_string(input: Any, precision: int = -1, name: str | None = None) -> Text:
+def as_string(input: ArrayLike, precision: int = -1, name: str | None = None) -> Text:
     """Numbers as text."""
     from onefit.scripts.tf import strings
 
     return strings.as_string(input, precision)
 
 
-def get_static_value(tensor: Any, partial: bool = False) -> Any:
+def get_static_value(tensor: ArrayLike, partial: bool = False) -> Any:
     """The numbers of a tensor, None where they are not known yet."""
     from jax.core import Tracer
 

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from onefit.scripts.tf.config import list_physical_devices
+from onefit.types import ArrayLike
 
 __all__ = [
     "TestCase",
@@ -26,12 +27,12 @@ class TestCase(unittest.TestCase):
 
     __test__ = False  # not one of this library's own
 
-    def assertAllEqual(self, a: Any, b: Any) -> None:
+    def assertAllEqual(self, a: ArrayLike, b: ArrayLike) -> None:
         """Fails unless all numbers are the same."""
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
 
     def assertAllClose(
-        self, a: Any, b: Any, rtol: float = 1e-6, atol: float = 1e-6
+        self, a: ArrayLike, b: ArrayLike, rtol: float = 1e-6, atol: float = 1e-6
     ) -> None:
         """Fails unless all numbers are near each other."""
         np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol, atol)

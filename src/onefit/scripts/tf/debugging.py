@@ -12,6 +12,7 @@ from onefit.scripts.noops import noop
 from onefit.scripts.tf.arrays import convert_to_tensor
 from onefit.scripts.tf.errors import InvalidArgumentError
 from onefit.scripts.tf.making import named
+from onefit.types import ArrayLike
 
 _CHECKS: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
     "assert_equal": (np.equal, "x = y"),
@@ -25,8 +26,8 @@ _CHECKS: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
 
 def _checked(name: str, holds: Callable[[Any, Any], Any], said: str) -> Any:
     def made(
-        x: Any,
-        y: Any,
+        x: ArrayLike,
+        y: ArrayLike,
         message: str | None = None,
         summarize: Any = None,
         name: str | None = None,
@@ -44,8 +45,8 @@ globals().update({n: _checked(n, f, said) for n, (f, said) in _CHECKS.items()})
 
 
 def assert_near(
-    x: Any,
-    y: Any,
+    x: ArrayLike,
+    y: ArrayLike,
     rtol: float | None = None,
     atol: float | None = None,
     message: str | None = None,
@@ -60,7 +61,10 @@ def assert_near(
 
 
 def assert_positive(
-    x: Any, message: str | None = None, summarize: Any = None, name: str | None = None
+    x: ArrayLike,
+    message: str | None = None,
+    summarize: Any = None,
+    name: str | None = None,
 ) -> None:
     """Raises InvalidArgumentError unless all numbers are greater than 0."""
     if not np.all(np.asarray(x) > 0):
@@ -68,7 +72,10 @@ def assert_positive(
 
 
 def assert_non_negative(
-    x: Any, message: str | None = None, summarize: Any = None, name: str | None = None
+    x: ArrayLike,
+    message: str | None = None,
+    summarize: Any = None,
+    name: str | None = None,
 ) -> None:
     """Raises InvalidArgumentError unless all numbers are 0 or greater."""
     if not np.all(np.asarray(x) >= 0):
@@ -76,7 +83,7 @@ def assert_non_negative(
 
 
 def assert_rank(
-    x: Any, rank: int, message: str | None = None, name: str | None = None
+    x: ArrayLike, rank: int, message: str | None = None, name: str | None = None
 ) -> None:
     """Raises ValueError unless there are so many axes."""
     if np.ndim(x) != int(rank):
@@ -110,26 +117,26 @@ def assert_shapes(
             )
 
 
-def assert_all_finite(x: Any, message: str, name: str | None = None) -> Any:
+def assert_all_finite(x: ArrayLike, message: str, name: str | None = None) -> Any:
     """The tensor; raises InvalidArgumentError for NaN or infinity in it."""
     if not np.isfinite(np.asarray(x)).all():
         raise InvalidArgumentError(f"{message}: NaN or infinity")
     return x
 
 
-def check_numerics(tensor: Any, message: str, name: str | None = None) -> Any:
+def check_numerics(tensor: ArrayLike, message: str, name: str | None = None) -> Any:
     """The tensor; raises InvalidArgumentError for NaN or infinity in it."""
     return assert_all_finite(tensor, message)
 
 
-def is_numeric_tensor(tensor: Any) -> bool:
+def is_numeric_tensor(tensor: ArrayLike) -> bool:
     """Whether it is a tensor of numbers."""
     kind = getattr(tensor, "dtype", None)
     return kind is not None and jnp.issubdtype(getattr(kind, "dtype", kind), jnp.number)
 
 
 def Assert(
-    condition: Any, data: Any, summarize: Any = None, name: str | None = None
+    condition: ArrayLike, data: Any, summarize: Any = None, name: str | None = None
 ) -> None:
     """Raises InvalidArgumentError unless the condition holds."""
     if not np.all(np.asarray(condition)):

@@ -29,6 +29,7 @@ from onefit.scripts.tf.arrays import (
     short_form,
 )
 from onefit.scripts.tf.shapes import TensorShape
+from onefit.types import Array
 from onefit.variables import Variable
 
 __all__ = ["dress", "dressed"]
@@ -118,7 +119,7 @@ def _hosts(self: Dataset) -> Iterator[Any]:
     return (jax.tree.map(one, element) for element in _plain_elements(self))
 
 
-def _cardinality(self: Dataset, name: str | None = None) -> Any:
+def _cardinality(self: Dataset, name: str | None = None) -> Array:
     """How many elements, as a tensor: -1 without an end, -2 where nobody knows."""
     return jnp.asarray(_plain_cardinality(self))
 

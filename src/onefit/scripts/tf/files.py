@@ -6,10 +6,12 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
 from onefit.errors import invalid, mistyped
 from onefit.scripts.tf.arrays import Text, convert_to_tensor
 from onefit.scripts.tf.dtypes import as_dtype, narrow, uint8
+from onefit.types import Array, ArrayLike
 
 __all__ = [
     "decode_bmp",
@@ -55,10 +57,10 @@ def write_file(filename: Any, contents: Any, name: str | None = None) -> None:
 def decode_image(
     contents: Any,
     channels: int | None = None,
-    dtype: Any = uint8,
+    dtype: DTypeLike = uint8,
     name: str | None = None,
     expand_animations: bool = True,
-) -> Any:
+) -> Array:
     """The picture in these bytes: (height, width, channels) of whole numbers.
 
     Args:
@@ -103,7 +105,7 @@ def decode_jpeg(contents: Any, channels: int = 0, name: str | None = None) -> An
 
 
 def decode_png(
-    contents: Any, channels: int = 0, dtype: Any = uint8, name: str | None = None
+    contents: Any, channels: int = 0, dtype: DTypeLike = uint8, name: str | None = None
 ) -> Any:
     """The picture in the bytes of a PNG file."""
     return decode_image(contents, channels, dtype)
@@ -119,7 +121,7 @@ def decode_gif(contents: Any, name: str | None = None) -> Any:
     return decode_image(contents, 3)[None]
 
 
-def _encoded(image: Any, kind: str, **options: Any) -> Text:
+def _encoded(image: ArrayLike, kind: str, **options: Any) -> Text:
     from PIL import Image
 
     array = np.asarray(convert_to_tensor(image), np.uint8)
@@ -129,13 +131,15 @@ def _encoded(image: Any, kind: str, **options: Any) -> Text:
     return Text(out.getvalue())
 
 
-def encode_png(image: Any, compression: int = -1, name: str | None = None) -> Text:
+def encode_png(
+    image: ArrayLike, compression: int = -1, name: str | None = None
+) -> Text:
     """The bytes of a PNG file with this picture."""
     return _encoded(image, "PNG")
 
 
 def encode_jpeg(
-    image: Any, format: str = "", quality: int = 95, name: str | None = None
+    image: ArrayLike, format: str = "", quality: int = 95, name: str | None = None
 ) -> Text:
     """The bytes of a JPEG file with this picture."""
     return _encoded(image, "JPEG", quality=quality)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jax.typing import DTypeLike
 
 from onefit.errors import invalid
 from onefit.scripts.noops import noop
@@ -19,6 +20,7 @@ from onefit.scripts.tf.arrays import Text, convert_to_tensor, tensors
 from onefit.scripts.tf.basic import stack
 from onefit.scripts.tf.compiled import Function
 from onefit.scripts.tf.debugging import Assert, assert_rank
+from onefit.types import Array
 from onefit.variables import Variable
 
 __all__ = [
@@ -261,7 +263,7 @@ def _quoted(values: np.ndarray) -> str:
 
 
 @tensors
-def stop_gradient(input: Any, name: str | None = None) -> Any:
+def stop_gradient(input: Any, name: str | None = None) -> Array:
     """The tensor, which counts as constant in derivatives."""
     return jax.lax.stop_gradient(convert_to_tensor(input))
 
@@ -383,7 +385,7 @@ def _several(value: Any) -> Any:
 def map_fn(
     fn: Any,
     elems: Any,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     parallel_iterations: int | None = None,
     back_prop: bool = True,
     swap_memory: bool = False,
@@ -478,7 +480,7 @@ class TensorArray:
 
     def __init__(
         self,
-        dtype: Any,
+        dtype: DTypeLike,
         size: Any = 0,
         dynamic_size: bool = False,
         clear_after_read: bool = True,

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
 from onefit.errors import invalid
 from onefit.scripts.tf.arrays import convert_to_tensor, tensors
@@ -19,6 +20,7 @@ from onefit.scripts.tf.files import (
     encode_png,
 )
 from onefit.scripts.tf.random import key_of
+from onefit.types import Array, ArrayLike
 
 __all__ = [
     "ResizeMethod",
@@ -82,13 +84,13 @@ _METHODS = {
 
 @tensors
 def resize(
-    images: Any,
+    images: ArrayLike,
     size: Any,
     method: str = "bilinear",
     preserve_aspect_ratio: bool = False,
     antialias: bool = False,
     name: str | None = None,
-) -> Any:
+) -> Array:
     """Pictures of another size, (height, width).
 
     Raises:
@@ -115,31 +117,31 @@ def resize(
 
 
 @tensors
-def flip_left_right(image: Any) -> Any:
+def flip_left_right(image: ArrayLike) -> Array:
     """Mirrored: left is right."""
     return jnp.flip(convert_to_tensor(image), -2)
 
 
 @tensors
-def flip_up_down(image: Any) -> Any:
+def flip_up_down(image: ArrayLike) -> Array:
     """Mirrored: up is down."""
     return jnp.flip(convert_to_tensor(image), -3)
 
 
 @tensors
-def rot90(image: Any, k: int = 1, name: str | None = None) -> Any:
+def rot90(image: ArrayLike, k: int = 1, name: str | None = None) -> Array:
     """Turned by k times 90 degrees, against the clock."""
     return jnp.rot90(convert_to_tensor(image), int(k), (-3, -2))
 
 
 @tensors
-def transpose(image: Any, name: str | None = None) -> Any:
+def transpose(image: ArrayLike, name: str | None = None) -> Array:
     """Rows as columns."""
     return jnp.swapaxes(convert_to_tensor(image), -3, -2)
 
 
 @tensors
-def rgb_to_grayscale(images: Any, name: str | None = None) -> Any:
+def rgb_to_grayscale(images: ArrayLike, name: str | None = None) -> Array:
     """One channel: 0.2989·R + 0.587·G + 0.114·B."""
     x = convert_to_tensor(images)
     grey = jnp.sum(x * jnp.asarray(_GREY, jnp.float32), -1, keepdims=True)
@@ -147,13 +149,13 @@ def rgb_to_grayscale(images: Any, name: str | None = None) -> Any:
 
 
 @tensors
-def grayscale_to_rgb(images: Any, name: str | None = None) -> Any:
+def grayscale_to_rgb(images: ArrayLike, name: str | None = None) -> Array:
     """Three channels that are the same."""
     return jnp.repeat(convert_to_tensor(images), 3, -1)
 
 
 @tensors
-def rgb_to_hsv(images: Any, name: str | None = None) -> Any:
+def rgb_to_hsv(images: ArrayLike, name: str | None = None) -> Array:
     """Hue, saturation and value, each from 0 to 1."""
     x = convert_to_tensor(images)
     red, green, blue = x[..., 0], x[..., 1], x[..., 2]
@@ -170,12 +172,12 @@ def rgb_to_hsv(images: Any, name: str | None = None) -> Any:
 
 
 @tensors
-def hsv_to_rgb(images: Any, name: str | None = None) -> Any:
+def hsv_to_rgb(images: ArrayLike, name: str | None = None) -> Array:
     """Red, green and blue of hue, saturation and value."""
     x = convert_to_tensor(images)
     hue, saturation, value = x[..., 0], x[..., 1], x[..., 2]
 
-    def channel(n: int) -> Any:
+    def channel(n: int) -> Array:
         k = (n + hue * 6) % 6
         return value - value * saturation * jnp.clip(jnp.minimum(k, 4 - k), 0, 1)
 
@@ -184,7 +186,7 @@ def hsv_to_rgb(images: Any, name: str | None = None) -> Any:
 
 @tensors
 def convert_image_dtype(
-    image: Any, dtype: Any, saturate: bool = False, name: str | None = None
+    image: ArrayLike, dtype: DTypeLike, saturate: bool = False, name: str | None = None
 ) -> Any:
     """Another type of numbers, in its own range: 0 to 1 for fractions."""
     x, kind = convert_to_tensor(image), as_dtype(dtype)
@@ -202,7 +204,7 @@ def convert_image_dtype(
     return x.astype(narrow(kind))
 
 
-def _in_fractions(image: Any, change: Any) -> Any:
+def _in_fractions(image: ArrayLike, change: Any) -> Any:
     """A change of numbers from 0 to 1, for pictures of whole numbers too."""
     x = convert_to_tensor(image)
     kind = x.dtype
@@ -211,16 +213,16 @@ def _in_fractions(image: Any, change: Any) -> Any:
 
 
 @tensors
-def adjust_brightness(image: Any, delta: Any) -> Any:
+def adjust_brightness(image: ArrayLike, delta: ArrayLike) -> Any:
     """Every number greater by delta, on the scale from 0 to 1."""
     return _in_fractions(image, lambda x: x + delta)
 
 
 @tensors
-def adjust_contrast(images: Any, contrast_factor: Any) -> Any:
+def adjust_contrast(images: Array, contrast_factor: Any) -> Any:
     """(x - mean) · factor + mean, for each channel."""
 
-    def change(x: Any) -> Any:
+    def change(x: Array) -> Any:
         mean = x.mean((-3, -2), keepdims=True)
         return (x - mean) * contrast_factor + mean
 
@@ -228,18 +230,18 @@ def adjust_contrast(images: Any, contrast_factor: Any) -> Any:
 
 
 @tensors
-def adjust_gamma(image: Any, gamma: Any = 1, gain: Any = 1) -> Any:
+def adjust_gamma(image: ArrayLike, gamma: Any = 1, gain: Any = 1) -> Any:
     """Gain · x^gamma."""
     return _in_fractions(image, lambda x: gain * x**gamma)
 
 
 @tensors
 def adjust_saturation(
-    image: Any, saturation_factor: Any, name: str | None = None
+    image: ArrayLike, saturation_factor: Any, name: str | None = None
 ) -> Any:
     """The saturation of the colours times a factor."""
 
-    def change(x: Any) -> Any:
+    def change(x: ArrayLike) -> Any:
         hsv = rgb_to_hsv(x)
         more = jnp.clip(hsv[..., 1] * saturation_factor, 0, 1)
         return hsv_to_rgb(hsv.at[..., 1].set(more))
@@ -248,10 +250,10 @@ def adjust_saturation(
 
 
 @tensors
-def adjust_hue(image: Any, delta: Any, name: str | None = None) -> Any:
+def adjust_hue(image: ArrayLike, delta: ArrayLike, name: str | None = None) -> Any:
     """The hue turned by delta, from -1 to 1."""
 
-    def change(x: Any) -> Any:
+    def change(x: ArrayLike) -> Any:
         hsv = rgb_to_hsv(x)
         return hsv_to_rgb(hsv.at[..., 0].set((hsv[..., 0] + delta) % 1))
 
@@ -259,7 +261,7 @@ def adjust_hue(image: Any, delta: Any, name: str | None = None) -> Any:
 
 
 @tensors
-def per_image_standardization(image: Any) -> Any:
+def per_image_standardization(image: ArrayLike) -> Array:
     """Each picture with mean 0 and deviation 1."""
     x = convert_to_tensor(image).astype(jnp.float32)
     axes = (-3, -2, -1)
@@ -269,7 +271,7 @@ def per_image_standardization(image: Any) -> Any:
 
 
 @tensors
-def central_crop(image: Any, central_fraction: float) -> Any:
+def central_crop(image: ArrayLike, central_fraction: float) -> Any:
     """The middle of a picture, so large a share of both sides."""
     x = convert_to_tensor(image)
     starts = [int((n - n * central_fraction) / 2) for n in x.shape[-3:-1]]
@@ -279,7 +281,7 @@ def central_crop(image: Any, central_fraction: float) -> Any:
 
 @tensors
 def crop_to_bounding_box(
-    image: Any,
+    image: ArrayLike,
     offset_height: int,
     offset_width: int,
     target_height: int,
@@ -293,12 +295,12 @@ def crop_to_bounding_box(
 
 @tensors
 def pad_to_bounding_box(
-    image: Any,
+    image: ArrayLike,
     offset_height: int,
     offset_width: int,
     target_height: int,
     target_width: int,
-) -> Any:
+) -> Array:
     """A picture with zeros around it."""
     x = convert_to_tensor(image)
     below = target_height - offset_height - x.shape[-3]
@@ -308,7 +310,9 @@ def pad_to_bounding_box(
 
 
 @tensors
-def resize_with_crop_or_pad(image: Any, target_height: int, target_width: int) -> Any:
+def resize_with_crop_or_pad(
+    image: ArrayLike, target_height: int, target_width: int
+) -> Any:
     """The middle of a picture, or the picture with zeros around it."""
     x = convert_to_tensor(image)
     for axis, target in ((-3, target_height), (-2, target_width)):
@@ -325,7 +329,7 @@ def resize_with_crop_or_pad(image: Any, target_height: int, target_width: int) -
 
 @tensors
 def resize_with_pad(
-    image: Any,
+    image: ArrayLike,
     target_height: int,
     target_width: int,
     method: str = "bilinear",
@@ -337,7 +341,7 @@ def resize_with_pad(
 
 
 @tensors
-def psnr(a: Any, b: Any, max_val: Any, name: str | None = None) -> Any:
+def psnr(a: ArrayLike, b: ArrayLike, max_val: Any, name: str | None = None) -> Array:
     """How near two pictures are, in decibels."""
     x, y = convert_to_tensor(a), convert_to_tensor(b)
     error = jnp.mean(jnp.square(x - y), (-3, -2, -1))
@@ -345,7 +349,7 @@ def psnr(a: Any, b: Any, max_val: Any, name: str | None = None) -> Any:
 
 
 @tensors
-def total_variation(images: Any, name: str | None = None) -> Any:
+def total_variation(images: ArrayLike, name: str | None = None) -> Array:
     """The sum of the differences between neighbours."""
     x = convert_to_tensor(images)
     down = jnp.abs(x[..., 1:, :, :] - x[..., :-1, :, :]).sum((-3, -2, -1))
@@ -355,7 +359,7 @@ def total_variation(images: Any, name: str | None = None) -> Any:
 # At random ----------------------------------------------------------------------------
 
 
-def _between(seed: Any, low: Any, high: Any) -> Any:
+def _between(seed: Any, low: Any, high: Any) -> Array:
     return jax.random.uniform(key_of(seed), (), jnp.float32, low, high)
 
 
@@ -367,37 +371,39 @@ def _or_not(image: Any, flipped: Any, seed: Any) -> Any:
 
 
 @tensors
-def random_flip_left_right(image: Any, seed: Any = None) -> Any:
+def random_flip_left_right(image: Array, seed: Any = None) -> Any:
     """Mirrored or not, each picture by chance."""
     return _or_not(image, flip_left_right, seed)
 
 
 @tensors
-def random_flip_up_down(image: Any, seed: Any = None) -> Any:
+def random_flip_up_down(image: Array, seed: Any = None) -> Any:
     """Upside down or not, each picture by chance."""
     return _or_not(image, flip_up_down, seed)
 
 
 @tensors
-def random_brightness(image: Any, max_delta: float, seed: Any = None) -> Any:
+def random_brightness(image: Array, max_delta: float, seed: Any = None) -> Any:
     """Lighter or darker by at most max_delta."""
     return adjust_brightness(image, _between(seed, -max_delta, max_delta))
 
 
 @tensors
-def random_contrast(image: Any, lower: float, upper: float, seed: Any = None) -> Any:
+def random_contrast(image: Array, lower: float, upper: float, seed: Any = None) -> Any:
     """The contrast times a factor between two bounds."""
     return adjust_contrast(image, _between(seed, lower, upper))
 
 
 @tensors
-def random_saturation(image: Any, lower: float, upper: float, seed: Any = None) -> Any:
+def random_saturation(
+    image: Array, lower: float, upper: float, seed: Any = None
+) -> Any:
     """The saturation times a factor between two bounds."""
     return adjust_saturation(image, _between(seed, lower, upper))
 
 
 @tensors
-def random_hue(image: Any, max_delta: float, seed: Any = None) -> Any:
+def random_hue(image: Array, max_delta: float, seed: Any = None) -> Any:
     """The hue turned by at most max_delta."""
     return adjust_hue(image, _between(seed, -max_delta, max_delta))
 

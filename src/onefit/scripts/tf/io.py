@@ -5,6 +5,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
 from onefit.errors import invalid
 from onefit.scripts.tf.arrays import Text, constant, convert_to_tensor
@@ -114,7 +115,7 @@ def _kind_of(default: Any) -> tuple[Any, Any]:
 
 def decode_raw(
     input_bytes: Any,
-    out_type: Any,
+    out_type: DTypeLike,
     little_endian: bool = True,
     fixed_length: int | None = None,
     name: str | None = None,

@@ -5,22 +5,24 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from onefit.errors import invalid
 from onefit.scripts.tf import math
 from onefit.scripts.tf.arrays import convert_to_tensor, tensors
 from onefit.scripts.tf.dtypes import float32, narrow
 from onefit.scripts.tf.making import axes, family, one
+from onefit.types import Array, ArrayLike
 
 
-def _turned(x: Any, transpose: bool, adjoint: bool = False) -> Any:
+def _turned(x: Array, transpose: bool, adjoint: bool = False) -> Array:
     if not (transpose or adjoint):
         return x
     x = jnp.swapaxes(x, -1, -2)
     return jnp.conj(x) if adjoint else x
 
 
-def _diagonal(x: Any) -> Any:
+def _diagonal(x: Array) -> Array:
     return jnp.diagonal(x, axis1=-2, axis2=-1)
 
 
@@ -46,15 +48,15 @@ l2_normalize = math.l2_normalize
 
 @tensors
 def matmul(
-    a: Any,
-    b: Any,
+    a: ArrayLike,
+    b: ArrayLike,
     transpose_a: bool = False,
     transpose_b: bool = False,
     adjoint_a: bool = False,
     adjoint_b: bool = False,
-    output_type: Any = None,
+    output_type: DTypeLike | None = None,
     name: str | None = None,
-) -> Any:
+) -> Array:
     """The product of two matrices: C = A·B.
 
     >>> matmul([[1.0, 2.0]], [[3.0], [4.0]]).tolist()
@@ -75,26 +77,26 @@ def matmul(
 
 @tensors
 def matvec(
-    a: Any,
-    b: Any,
+    a: ArrayLike,
+    b: ArrayLike,
     transpose_a: bool = False,
     adjoint_a: bool = False,
     name: str | None = None,
-) -> Any:
+) -> Array:
     """A matrix times a vector."""
     x = _turned(convert_to_tensor(a), transpose_a, adjoint_a)
     return jnp.matmul(x, convert_to_tensor(b)[..., None])[..., 0]
 
 
 @tensors
-def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Any:
+def tensordot(a: ArrayLike, b: ArrayLike, axes: Any, name: str | None = None) -> Array:
     """The sum of products over axes of both."""
     over = axes if isinstance(axes, int) else tuple(axes)
     return jnp.tensordot(convert_to_tensor(a), convert_to_tensor(b), over)
 
 
 @tensors
-def einsum(equation: str, *inputs: Any, **kwargs: Any) -> Any:
+def einsum(equation: str, *inputs: Any, **kwargs: Any) -> Array:
     """Sums of products, written as "ij,jk->ik"."""
     return jnp.einsum(equation, *map(convert_to_tensor, inputs))
 
@@ -103,9 +105,9 @@ def eye(
     num_rows: Any,
     num_columns: Any = None,
     batch_shape: Any = None,
-    dtype: Any = float32,
+    dtype: DTypeLike = float32,
     name: str | None = None,
-) -> Any:
+) -> Array:
     """The identity matrix."""
     rows = int(num_rows)
     columns = rows if num_columns is None else int(num_columns)
@@ -115,12 +117,12 @@ def eye(
 
 @tensors
 def norm(
-    tensor: Any,
+    tensor: ArrayLike,
     ord: Any = "euclidean",
     axis: Any = None,
     keepdims: bool | None = None,
     name: str | None = None,
-) -> Any:
+) -> Array:
     """The length of a vector or of all numbers: √Σx², or another norm."""
     x, along = convert_to_tensor(tensor), axes(axis)
     if ord == "euclidean":
@@ -133,7 +135,7 @@ def norm(
 
 @tensors
 def normalize(
-    tensor: Any, ord: Any = "euclidean", axis: Any = None, name: str | None = None
+    tensor: ArrayLike, ord: Any = "euclidean", axis: Any = None, name: str | None = None
 ) -> tuple[Any, Any]:
     """The tensor by its norm, and the norm."""
     x = convert_to_tensor(tensor)
@@ -141,20 +143,22 @@ def normalize(
     return x / length, length
 
 
-def global_norm(t_list: Any, name: str | None = None) -> Any:
+def global_norm(t_list: Any, name: str | None = None) -> Array:
     """√Σx² over all numbers of several tensors."""
     parts = [jnp.sum(jnp.square(convert_to_tensor(t))) for t in t_list if t is not None]
     return jnp.sqrt(sum(parts))
 
 
 @tensors
-def inv(input: Any, adjoint: bool = False, name: str | None = None) -> Any:
+def inv(input: ArrayLike, adjoint: bool = False, name: str | None = None) -> Any:
     """The inverse of a matrix."""
     return _turned(jnp.linalg.inv(convert_to_tensor(input)), False, adjoint)
 
 
 @tensors
-def solve(matrix: Any, rhs: Any, adjoint: bool = False, name: str | None = None) -> Any:
+def solve(
+    matrix: ArrayLike, rhs: ArrayLike, adjoint: bool = False, name: str | None = None
+) -> Array:
     """The X of A·X = B."""
     a = _turned(convert_to_tensor(matrix), False, adjoint)
     return jnp.linalg.solve(a, convert_to_tensor(rhs))
@@ -162,8 +166,8 @@ def solve(matrix: Any, rhs: Any, adjoint: bool = False, name: str | None = None)
 
 @tensors
 def lstsq(
-    matrix: Any,
-    rhs: Any,
+    matrix: ArrayLike,
+    rhs: ArrayLike,
     l2_regularizer: float = 0.0,
     fast: bool = True,
     name: str | None = None,
@@ -179,7 +183,7 @@ def lstsq(
 
 @tensors
 def svd(
-    tensor: Any,
+    tensor: ArrayLike,
     full_matrices: bool = False,
     compute_uv: bool = True,
     name: str | None = None,
@@ -193,26 +197,26 @@ def svd(
 
 
 @tensors
-def qr(input: Any, full_matrices: bool = False, name: str | None = None) -> Any:
+def qr(input: ArrayLike, full_matrices: bool = False, name: str | None = None) -> Any:
     """Q and R with A = Q·R."""
     mode = "complete" if full_matrices else "reduced"
     return tuple(jnp.linalg.qr(convert_to_tensor(input), mode))
 
 
 @tensors
-def eigh(tensor: Any, name: str | None = None) -> Any:
+def eigh(tensor: ArrayLike, name: str | None = None) -> Any:
     """Eigenvalues and eigenvectors of a symmetric matrix."""
     return tuple(jnp.linalg.eigh(convert_to_tensor(tensor)))
 
 
 @tensors
-def eig(tensor: Any, name: str | None = None) -> Any:
+def eig(tensor: ArrayLike, name: str | None = None) -> Any:
     """Eigenvalues and eigenvectors, as complex numbers."""
     return tuple(jnp.linalg.eig(convert_to_tensor(tensor)))
 
 
 @tensors
-def diag(diagonal: Any, name: str | None = None, k: int = 0) -> Any:
+def diag(diagonal: ArrayLike, name: str | None = None, k: int = 0) -> Any:
     """A matrix with these numbers on a diagonal."""
     x = convert_to_tensor(diagonal)
     make = lambda v: jnp.diag(v, k)  # noqa: E731
@@ -226,8 +230,8 @@ tensor_diag, tensor_diag_part = diag, globals()["diag_part"]
 
 @tensors
 def band_part(
-    input: Any, num_lower: Any, num_upper: Any, name: str | None = None
-) -> Any:
+    input: Array, num_lower: Array, num_upper: Array, name: str | None = None
+) -> Array:
     """A matrix with zeros outside so many diagonals; -1 keeps them all.
 
     >>> band_part([[1, 1], [1, 1]], -1, 0).tolist()
@@ -243,19 +247,19 @@ def band_part(
 
 
 @tensors
-def cross(a: Any, b: Any, name: str | None = None) -> Any:
+def cross(a: ArrayLike, b: ArrayLike, name: str | None = None) -> Array:
     """The cross product of vectors of three numbers."""
     return jnp.cross(convert_to_tensor(a), convert_to_tensor(b))
 
 
 @tensors
 def triangular_solve(
-    matrix: Any,
-    rhs: Any,
+    matrix: ArrayLike,
+    rhs: ArrayLike,
     lower: bool = True,
     adjoint: bool = False,
     name: str | None = None,
-) -> Any:
+) -> Array:
     """The X of A·X = B, for a triangular A."""
     return jax.scipy.linalg.solve_triangular(
         convert_to_tensor(matrix), convert_to_tensor(rhs), int(adjoint), lower=lower

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from onefit.scripts.tf.arrays import convert_to_tensor, tensors
 from onefit.scripts.tf.ragged import RaggedTensor
+from onefit.types import ArrayLike
 
 __all__ = ["axes", "family", "named", "one", "reduction", "two"]
 
@@ -24,7 +25,7 @@ def named(function: Function, name: str, about: str, module: str) -> Function:
 def one(function: Function) -> Function:
     """A function of one tensor."""
 
-    def made(x: Any, name: str | None = None) -> Any:
+    def made(x: ArrayLike, name: str | None = None) -> Any:
         if isinstance(x, RaggedTensor):
             return x.map(function)
         return function(convert_to_tensor(x))
@@ -35,7 +36,7 @@ def one(function: Function) -> Function:
 def two(function: Function) -> Function:
     """A function of two tensors, the second of the first one's type."""
 
-    def made(x: Any, y: Any, name: str | None = None) -> Any:
+    def made(x: ArrayLike, y: ArrayLike, name: str | None = None) -> Any:
         if isinstance(x, RaggedTensor):
             return x.combined(y, function)
         return function(*pair(x, y))

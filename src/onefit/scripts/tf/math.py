@@ -7,20 +7,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy import special
+from jax.typing import DTypeLike
 
 from onefit.scripts.tf.arrays import convert_to_tensor, tensors
 from onefit.scripts.tf.dtypes import int32, int64, narrow
 from onefit.scripts.tf.making import axes, family, named, one, reduction, two
+from onefit.types import Array, ArrayLike
 
 
-def _mean(x: Any, axis: Any, keepdims: bool) -> Any:
+def _mean(x: Array, axis: Any, keepdims: bool) -> Array:
     """The mean; of whole numbers a whole number, as TensorFlow has it."""
     mean = jnp.mean(x, axis, keepdims=keepdims)
     whole = jnp.issubdtype(x.dtype, jnp.integer)
     return jnp.trunc(mean).astype(x.dtype) if whole else mean
 
 
-def _no_nan(x: Any, y: Any) -> Any:
+def _no_nan(x: Array, y: Array) -> Array:
     safe = jnp.where(y == 0, 1, y)
     return jnp.where(y == 0, 0, x / safe)
 
@@ -126,8 +128,11 @@ globals().update(family(reduction, __name__, _ALONG))
 
 @tensors
 def argmax(
-    input: Any, axis: Any = None, output_type: Any = int64, name: str | None = None
-) -> Any:
+    input: ArrayLike,
+    axis: Any = None,
+    output_type: DTypeLike = int64,
+    name: str | None = None,
+) -> Array:
     """The place of the greatest number along an axis, by default the first."""
     place = jnp.argmax(convert_to_tensor(input), 0 if axis is None else int(axis))
     return place.astype(narrow(output_type))
@@ -135,15 +140,18 @@ def argmax(
 
 @tensors
 def argmin(
-    input: Any, axis: Any = None, output_type: Any = int64, name: str | None = None
-) -> Any:
+    input: ArrayLike,
+    axis: Any = None,
+    output_type: DTypeLike = int64,
+    name: str | None = None,
+) -> Array:
     """The place of the smallest number along an axis, by default the first."""
     place = jnp.argmin(convert_to_tensor(input), 0 if axis is None else int(axis))
     return place.astype(narrow(output_type))
 
 
 @tensors
-def add_n(inputs: Any, name: str | None = None) -> Any:
+def add_n(inputs: Array, name: str | None = None) -> Any:
     """The sum of several tensors of one shape."""
     first, *rest = map(convert_to_tensor, inputs)
     for x in rest:
@@ -155,12 +163,12 @@ accumulate_n = add_n
 
 
 @tensors
-def scalar_mul(scalar: Any, x: Any, name: str | None = None) -> Any:
+def scalar_mul(scalar: Any, x: ArrayLike, name: str | None = None) -> Any:
     """A number times a tensor."""
     return convert_to_tensor(x) * scalar
 
 
-def _running(function: Any, x: Any, axis: Any, exclusive: bool, reverse: bool) -> Any:
+def _running(function: Any, x: Array, axis: Any, exclusive: bool, reverse: bool) -> Any:
     x = convert_to_tensor(x)
     x = jnp.flip(x, axis) if reverse else x
     out = function(x, axis=axis)
@@ -176,7 +184,7 @@ def _running(function: Any, x: Any, axis: Any, exclusive: bool, reverse: bool) -
 
 @tensors
 def cumsum(
-    x: Any,
+    x: Array,
     axis: int = 0,
     exclusive: bool = False,
     reverse: bool = False,
@@ -192,7 +200,7 @@ def cumsum(
 
 @tensors
 def cumprod(
-    x: Any,
+    x: Array,
     axis: int = 0,
     exclusive: bool = False,
     reverse: bool = False,
@@ -204,8 +212,8 @@ def cumprod(
 
 @tensors
 def l2_normalize(
-    x: Any, axis: Any = None, epsilon: float = 1e-12, name: str | None = None
-) -> Any:
+    x: Array, axis: Any = None, epsilon: float = 1e-12, name: str | None = None
+) -> Array:
     """X / √max(Σx², ε) along axes."""
     x = convert_to_tensor(x)
     total = jnp.sum(x * x, axes(axis), keepdims=True)
@@ -213,7 +221,7 @@ def l2_normalize(
 
 
 @tensors
-def softmax(logits: Any, axis: Any = None, name: str | None = None) -> Any:
+def softmax(logits: Array, axis: Any = None, name: str | None = None) -> Array:
     """eᶻ / Σeᶻ along an axis, by default the last.
 
     >>> softmax([[0.0, 0.0]]).tolist()
@@ -223,12 +231,12 @@ def softmax(logits: Any, axis: Any = None, name: str | None = None) -> Any:
 
 
 @tensors
-def log_softmax(logits: Any, axis: Any = None, name: str | None = None) -> Any:
+def log_softmax(logits: Array, axis: Any = None, name: str | None = None) -> Array:
     """The logarithm of softmax."""
     return jax.nn.log_softmax(_float(logits), -1 if axis is None else axis)
 
 
-def _float(x: Any) -> Any:
+def _float(x: Array) -> Any:
     x = convert_to_tensor(x)
     return x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.float32)
 
@@ -242,7 +250,7 @@ class TopK(NamedTuple):
 
 @tensors
 def top_k(
-    input: Any,
+    input: ArrayLike,
     k: int = 1,
     sorted: bool = True,
     index_type: Any = int32,
@@ -258,7 +266,9 @@ def top_k(
 
 
 @tensors
-def in_top_k(targets: Any, predictions: Any, k: int, name: str | None = None) -> Any:
+def in_top_k(
+    targets: Any, predictions: ArrayLike, k: int, name: str | None = None
+) -> Array:
     """Whether each target is among the k most likely classes of its row."""
     p = convert_to_tensor(predictions)
     own = jnp.take_along_axis(p, convert_to_tensor(targets)[:, None], 1)
@@ -267,13 +277,13 @@ def in_top_k(targets: Any, predictions: Any, k: int, name: str | None = None) ->
 
 @tensors
 def confusion_matrix(
-    labels: Any,
-    predictions: Any,
+    labels: ArrayLike,
+    predictions: ArrayLike,
     num_classes: int | None = None,
-    weights: Any = None,
-    dtype: Any = int32,
+    weights: ArrayLike | None = None,
+    dtype: DTypeLike = int32,
     name: str | None = None,
-) -> Any:
+) -> Array:
     """How often class i (a row) was answered by class j (a column).
 
     >>> confusion_matrix([0, 1, 1], [0, 1, 0]).tolist()
@@ -290,12 +300,12 @@ def confusion_matrix(
 @tensors
 def bincount(
     arr: Any,
-    weights: Any = None,
+    weights: ArrayLike | None = None,
     minlength: int | None = None,
     maxlength: int | None = None,
-    dtype: Any = int32,
+    dtype: DTypeLike = int32,
     name: str | None = None,
-) -> Any:
+) -> Array:
     """How often each whole number from 0 on is there."""
     numbers = np.asarray(arr).ravel()
     if maxlength is not None:
@@ -306,12 +316,12 @@ def bincount(
 
 
 def _segments(function: Any, about: str, name: str, in_order: bool) -> Any:
-    def whole(data: Any, segment_ids: Any, name: str | None = None) -> Any:
+    def whole(data: Any, segment_ids: ArrayLike, name: str | None = None) -> Any:
         ids = convert_to_tensor(segment_ids)
         return function(convert_to_tensor(data), ids, int(ids.max()) + 1)
 
     def counted(
-        data: Any, segment_ids: Any, num_segments: Any, name: str | None = None
+        data: Any, segment_ids: ArrayLike, num_segments: Any, name: str | None = None
     ) -> Any:
         ids = convert_to_tensor(segment_ids)
         return function(convert_to_tensor(data), ids, int(num_segments))
@@ -319,7 +329,7 @@ def _segments(function: Any, about: str, name: str, in_order: bool) -> Any:
     return named(whole if in_order else counted, name, about, __name__)
 
 
-def _segment_mean(data: Any, ids: Any, count: int) -> Any:
+def _segment_mean(data: Any, ids: Array, count: int) -> Array:
     total = jax.ops.segment_sum(data, ids, count)
     size = jax.ops.segment_sum(jnp.ones_like(data), ids, count)
     return total / jnp.maximum(size, 1)
@@ -339,13 +349,13 @@ for _name, (_function, _about) in _SEGMENTS.items():
 
 
 @tensors
-def zero_fraction(value: Any, name: str | None = None) -> Any:
+def zero_fraction(value: ArrayLike, name: str | None = None) -> Array:
     """The share of numbers that are 0."""
     return jnp.mean(convert_to_tensor(value) == 0)
 
 
 @tensors
-def polyval(coeffs: Any, x: Any, name: str | None = None) -> Any:
+def polyval(coeffs: Any, x: Array, name: str | None = None) -> Any:
     """A polynomial at x; the first coefficient is that of the highest power."""
     x = convert_to_tensor(x)
     total = jnp.zeros_like(x)
@@ -355,7 +365,7 @@ def polyval(coeffs: Any, x: Any, name: str | None = None) -> Any:
 
 
 @tensors
-def is_strictly_increasing(x: Any, name: str | None = None) -> Any:
+def is_strictly_increasing(x: Array, name: str | None = None) -> Array:
     """Whether each number is greater than the one before."""
     x = convert_to_tensor(x).ravel()
     return jnp.all(x[1:] > x[:-1])

@@ -14,7 +14,7 @@ from onefit.scripts.tf import math
 from onefit.scripts.tf.arrays import convert_to_tensor, tensors
 from onefit.scripts.tf.making import axes, family, named
 from onefit.scripts.tf.random import key_of
-from onefit.types import Function
+from onefit.types import Array, ArrayLike, Function
 
 _ACTIVATIONS = {
     "elu": (activations.elu, "x for x > 0, and eˣ - 1 below."),
@@ -25,7 +25,7 @@ _ACTIVATIONS = {
 
 
 def _feature(function: Function) -> Function:
-    def made(features: Any, name: str | None = None) -> Any:
+    def made(features: ArrayLike, name: str | None = None) -> Any:
         return function(convert_to_tensor(features))
 
     return made
@@ -39,20 +39,24 @@ in_top_k, top_k, zero_fraction = math.in_top_k, math.top_k, math.zero_fraction
 
 
 @tensors
-def leaky_relu(features: Any, alpha: float = 0.2, name: str | None = None) -> Any:
+def leaky_relu(
+    features: ArrayLike, alpha: float = 0.2, name: str | None = None
+) -> Array:
     """X for x > 0, and α·x below."""
     x = convert_to_tensor(features)
     return jnp.where(x > 0, x, alpha * x)
 
 
 @tensors
-def gelu(features: Any, approximate: bool = False, name: str | None = None) -> Any:
+def gelu(
+    features: ArrayLike, approximate: bool = False, name: str | None = None
+) -> Array:
     """X times the chance that a normal number is below x."""
     return jax.nn.gelu(convert_to_tensor(features), approximate)
 
 
 @tensors
-def silu(features: Any, beta: float = 1.0) -> Any:
+def silu(features: ArrayLike, beta: float = 1.0) -> Array:
     """X · σ(β·x)."""
     x = convert_to_tensor(features)
     return x * jax.nn.sigmoid(beta * x)
@@ -62,7 +66,7 @@ swish = silu
 
 
 @tensors
-def crelu(features: Any, axis: int = -1, name: str | None = None) -> Any:
+def crelu(features: ArrayLike, axis: int = -1, name: str | None = None) -> Array:
     """Relu of x and of -x, one after the other."""
     x = convert_to_tensor(features)
     return jnp.concatenate([jax.nn.relu(x), jax.nn.relu(-x)], axis)
@@ -73,16 +77,16 @@ def crelu(features: Any, axis: int = -1, name: str | None = None) -> Any:
 
 @tensors
 def softmax_cross_entropy_with_logits(
-    labels: Any, logits: Any, axis: int = -1, name: str | None = None
-) -> Any:
+    labels: ArrayLike, logits: ArrayLike, axis: int = -1, name: str | None = None
+) -> Array:
     """-Σ y · log softmax(z), for each row."""
     return -jnp.sum(convert_to_tensor(labels) * log_softmax(logits, axis), axis)
 
 
 @tensors
 def sparse_softmax_cross_entropy_with_logits(
-    labels: Any, logits: Any, name: str | None = None
-) -> Any:
+    labels: ArrayLike, logits: ArrayLike, name: str | None = None
+) -> Array:
     """-log softmax(z) at the class of each row.
 
     >>> sparse_softmax_cross_entropy_with_logits([0], [[0.0, 0.0]]).round(4).tolist()
@@ -94,8 +98,8 @@ def sparse_softmax_cross_entropy_with_logits(
 
 @tensors
 def sigmoid_cross_entropy_with_logits(
-    labels: Any = None, logits: Any = None, name: str | None = None
-) -> Any:
+    labels: Array | None = None, logits: Array | None = None, name: str | None = None
+) -> Array:
     """-y · log σ(z) - (1 - y) · log(1 - σ(z)), for each number."""
     y, z = convert_to_tensor(labels), convert_to_tensor(logits)
     return jnp.maximum(z, 0) - z * y + jnp.log1p(jnp.exp(-jnp.abs(z)))
@@ -103,22 +107,22 @@ def sigmoid_cross_entropy_with_logits(
 
 @tensors
 def weighted_cross_entropy_with_logits(
-    labels: Any, logits: Any, pos_weight: Any, name: str | None = None
-) -> Any:
+    labels: ArrayLike, logits: ArrayLike, pos_weight: Any, name: str | None = None
+) -> Array:
     """As above, with a factor for the ones."""
     y, z = convert_to_tensor(labels), convert_to_tensor(logits)
     return (1 - y) * z + (1 + (pos_weight - 1) * y) * jax.nn.softplus(-z)
 
 
 @tensors
-def l2_loss(t: Any, name: str | None = None) -> Any:
+def l2_loss(t: ArrayLike, name: str | None = None) -> Array:
     """Σx² / 2."""
     return jnp.sum(jnp.square(convert_to_tensor(t))) / 2
 
 
 def compute_average_loss(
     per_example_loss: Any, sample_weight: Any = None, global_batch_size: Any = None
-) -> Any:
+) -> Array:
     """The sum of the rows' losses by the number of rows."""
     losses = convert_to_tensor(per_example_loss)
     if sample_weight is not None:
@@ -141,12 +145,12 @@ def bias_add(
 
 @tensors
 def dropout(
-    x: Any,
+    x: Array,
     rate: Any,
     noise_shape: Any = None,
-    seed: Any = None,
+    seed: Array | None = None,
     name: str | None = None,
-) -> Any:
+) -> Array:
     """Zeros for a share of the numbers; the others grow by 1 / (1 - rate)."""
     x = convert_to_tensor(x)
     shape = x.shape if noise_shape is None else tuple(noise_shape)
@@ -156,8 +160,8 @@ def dropout(
 
 @tensors
 def embedding_lookup(
-    params: Any, ids: Any, max_norm: Any = None, name: str | None = None
-) -> Any:
+    params: ArrayLike, ids: ArrayLike, max_norm: Any = None, name: str | None = None
+) -> Array:
     """The rows of a table by their numbers."""
     rows = jnp.take(convert_to_tensor(params), convert_to_tensor(ids), 0)
     if max_norm is None:
@@ -168,9 +172,9 @@ def embedding_lookup(
 
 @tensors
 def moments(
-    x: Any,
+    x: Array,
     axes: Any,
-    shift: Any = None,
+    shift: Array | None = None,
     keepdims: bool = False,
     name: str | None = None,
 ) -> tuple[Any, Any]:
@@ -184,9 +188,9 @@ _axes = axes
 
 @tensors
 def batch_normalization(
-    x: Any,
-    mean: Any,
-    variance: Any,
+    x: Array,
+    mean: Array,
+    variance: Array,
     offset: Any,
     scale: Any,
     variance_epsilon: float,
@@ -198,7 +202,7 @@ def batch_normalization(
     return y if offset is None else y + offset
 
 
-def _channels_last(where: str, data_format: Any) -> None:
+def _channels_last(where: str, data_format: str) -> None:
     if data_format not in (None, "NWC", "NHWC", "NDHWC"):
         raise invalid(
             where,
@@ -208,7 +212,7 @@ def _channels_last(where: str, data_format: Any) -> None:
         )
 
 
-def _steps(value: Any, rank: int) -> tuple[int, ...]:
+def _steps(value: Array, rank: int) -> tuple[int, ...]:
     """Strides, or the like, for each place of a picture."""
     if value is None:
         return (1,) * rank
@@ -246,11 +250,11 @@ def _convolved(
 
 @tensors
 def conv1d(
-    input: Any,
-    filters: Any,
+    input: Array,
+    filters: Array,
     stride: Any,
     padding: Any,
-    data_format: Any = "NWC",
+    data_format: str = "NWC",
     dilations: Any = None,
     name: str | None = None,
 ) -> Any:
@@ -261,11 +265,11 @@ def conv1d(
 
 @tensors
 def conv2d(
-    input: Any,
-    filters: Any,
+    input: Array,
+    filters: Array,
     strides: Any,
     padding: Any,
-    data_format: Any = "NHWC",
+    data_format: str = "NHWC",
     dilations: Any = None,
     name: str | None = None,
 ) -> Any:
@@ -276,11 +280,11 @@ def conv2d(
 
 @tensors
 def conv3d(
-    input: Any,
-    filters: Any,
+    input: Array,
+    filters: Array,
     strides: Any,
     padding: Any,
-    data_format: Any = "NDHWC",
+    data_format: str = "NDHWC",
     dilations: Any = None,
     name: str | None = None,
 ) -> Any:
@@ -322,7 +326,7 @@ def depthwise_conv2d(
     return _convolved(input, w, strides, padding, dilations, channels)
 
 
-def _pooled(x: Any, ksize: Any, strides: Any, padding: Any, mean: bool) -> Any:
+def _pooled(x: Array, ksize: Any, strides: Any, padding: Any, mean: bool) -> Array:
     x = convert_to_tensor(x)
     rank = x.ndim - 2
     window = (1, *_steps(ksize, rank), 1)
@@ -394,7 +398,10 @@ def _listed(value: Any) -> Any:
 
 @tensors
 def space_to_depth(
-    input: Any, block_size: int, data_format: Any = "NHWC", name: str | None = None
+    input: ArrayLike,
+    block_size: int,
+    data_format: str = "NHWC",
+    name: str | None = None,
 ) -> Any:
     """Blocks of a picture as channels."""
     _channels_last("tf.nn.space_to_depth", data_format)
@@ -409,7 +416,10 @@ def space_to_depth(
 
 @tensors
 def depth_to_space(
-    input: Any, block_size: int, data_format: Any = "NHWC", name: str | None = None
+    input: ArrayLike,
+    block_size: int,
+    data_format: str = "NHWC",
+    name: str | None = None,
 ) -> Any:
     """Channels as blocks of a picture."""
     _channels_last("tf.nn.depth_to_space", data_format)

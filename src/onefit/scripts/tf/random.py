@@ -5,10 +5,12 @@ from typing import Any, Self
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
 from onefit import config
 from onefit.scripts.tf.arrays import convert_to_tensor
 from onefit.scripts.tf.dtypes import as_dtype, float32, int64, narrow
+from onefit.types import Array
 
 __all__ = [
     "Generator",
@@ -57,16 +59,16 @@ def _sizes(shape: Any) -> tuple[int, ...]:
     return tuple(int(n) for n in shape)
 
 
-def _normal(key: Any, shape: Any, mean: Any, stddev: Any, dtype: Any) -> Any:
+def _normal(key: Any, shape: Any, mean: Any, stddev: Any, dtype: DTypeLike) -> Array:
     return jax.random.normal(key, _sizes(shape), narrow(dtype)) * stddev + mean
 
 
-def _cut(key: Any, shape: Any, mean: Any, stddev: Any, dtype: Any) -> Any:
+def _cut(key: Any, shape: Any, mean: Any, stddev: Any, dtype: DTypeLike) -> Array:
     cut = jax.random.truncated_normal(key, -2.0, 2.0, _sizes(shape), narrow(dtype))
     return cut * stddev + mean
 
 
-def _uniform(key: Any, shape: Any, low: Any, high: Any, dtype: Any) -> Any:
+def _uniform(key: Any, shape: Any, low: Any, high: Any, dtype: DTypeLike) -> Any:
     if as_dtype(dtype).is_integer:
         return jax.random.randint(key, _sizes(shape), low, high, narrow(dtype))
     high = 1.0 if high is None else high
@@ -77,7 +79,7 @@ def normal(
     shape: Any,
     mean: Any = 0.0,
     stddev: Any = 1.0,
-    dtype: Any = float32,
+    dtype: DTypeLike = float32,
     seed: Any = None,
     name: str | None = None,
 ) -> Any:
@@ -89,7 +91,7 @@ def truncated_normal(
     shape: Any,
     mean: Any = 0.0,
     stddev: Any = 1.0,
-    dtype: Any = float32,
+    dtype: DTypeLike = float32,
     seed: Any = None,
     name: str | None = None,
 ) -> Any:
@@ -101,7 +103,7 @@ def uniform(
     shape: Any,
     minval: Any = 0,
     maxval: Any = None,
-    dtype: Any = float32,
+    dtype: DTypeLike = float32,
     seed: Any = None,
     name: str | None = None,
 ) -> Any:
@@ -109,7 +111,7 @@ def uniform(
     return _uniform(key_of(seed), shape, minval, maxval, dtype)
 
 
-def shuffle(value: Any, seed: Any = None, name: str | None = None) -> Any:
+def shuffle(value: Any, seed: Any = None, name: str | None = None) -> Array:
     """The rows in a random order."""
     return jax.random.permutation(key_of(seed), convert_to_tensor(value))
 
@@ -117,10 +119,10 @@ def shuffle(value: Any, seed: Any = None, name: str | None = None) -> Any:
 def categorical(
     logits: Any,
     num_samples: Any,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     seed: Any = None,
     name: str | None = None,
-) -> Any:
+) -> Array:
     """Classes drawn with the chances softmax(logits): (rows, num_samples)."""
     z = convert_to_tensor(logits)
     drawn = jax.random.categorical(
@@ -132,10 +134,10 @@ def categorical(
 def poisson(
     shape: Any,
     lam: Any,
-    dtype: Any = float32,
+    dtype: DTypeLike = float32,
     seed: Any = None,
     name: str | None = None,
-) -> Any:
+) -> Array:
     """Counts of a Poisson distribution."""
     lam = convert_to_tensor(lam)
     return jax.random.poisson(key_of(seed), lam, (*_sizes(shape), *lam.shape)).astype(
@@ -147,10 +149,10 @@ def gamma(
     shape: Any,
     alpha: Any,
     beta: Any = None,
-    dtype: Any = float32,
+    dtype: DTypeLike = float32,
     seed: Any = None,
     name: str | None = None,
-) -> Any:
+) -> Array:
     """Numbers of a gamma distribution."""
     alpha = convert_to_tensor(alpha)
     drawn = jax.random.gamma(key_of(seed), alpha, (*_sizes(shape), *alpha.shape))
@@ -170,7 +172,7 @@ def stateless_normal(
     seed: Any,
     mean: Any = 0.0,
     stddev: Any = 1.0,
-    dtype: Any = float32,
+    dtype: DTypeLike = float32,
     name: str | None = None,
 ) -> Any:
     """As `normal`, always the same for a seed of two numbers."""
@@ -182,7 +184,7 @@ def stateless_truncated_normal(
     seed: Any,
     mean: Any = 0.0,
     stddev: Any = 1.0,
-    dtype: Any = float32,
+    dtype: DTypeLike = float32,
     name: str | None = None,
 ) -> Any:
     """As `truncated_normal`, always the same for a seed of two numbers."""
@@ -194,7 +196,7 @@ def stateless_uniform(
     seed: Any,
     minval: Any = 0,
     maxval: Any = None,
-    dtype: Any = float32,
+    dtype: DTypeLike = float32,
     name: str | None = None,
 ) -> Any:
     """As `uniform`, always the same for a seed of two numbers."""
@@ -235,7 +237,7 @@ class Generator:
         shape: Any,
         mean: Any = 0.0,
         stddev: Any = 1.0,
-        dtype: Any = float32,
+        dtype: DTypeLike = float32,
         name: str | None = None,
     ) -> Any:
         """As `tf.random.normal`."""
@@ -246,7 +248,7 @@ class Generator:
         shape: Any,
         mean: Any = 0.0,
         stddev: Any = 1.0,
-        dtype: Any = float32,
+        dtype: DTypeLike = float32,
         name: str | None = None,
     ) -> Any:
         """As `tf.random.truncated_normal`."""
@@ -257,7 +259,7 @@ class Generator:
         shape: Any,
         minval: Any = 0,
         maxval: Any = None,
-        dtype: Any = float32,
+        dtype: DTypeLike = float32,
         name: str | None = None,
     ) -> Any:
         """As `tf.random.uniform`."""

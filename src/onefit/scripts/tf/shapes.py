@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from jax.typing import DTypeLike
+
 from onefit.scripts.tf.dtypes import DType, as_dtype, float32
 
 __all__ = ["TensorShape", "TensorSpec"]
@@ -90,7 +92,7 @@ class TensorSpec:
         name: A name, which does nothing.
     """
 
-    def __init__(self, shape: Any, dtype: Any = float32, name: str | None = None):
+    def __init__(self, shape: Any, dtype: DTypeLike = float32, name: str | None = None):
         self.shape = None if shape is None else TensorShape(shape)
         self.dtype: DType = as_dtype(dtype)
         self.name = name

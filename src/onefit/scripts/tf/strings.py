@@ -7,11 +7,13 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
 from onefit.scripts.tf.arrays import Text, convert_to_tensor, over
 from onefit.scripts.tf.dtypes import float32, narrow
 from onefit.scripts.tf.making import axes
 from onefit.scripts.tf.ragged import RaggedTensor
+from onefit.types import Array, ArrayLike
 
 __all__ = [
     "as_string",
@@ -42,11 +44,11 @@ def _each(text: Any, function: Callable[[str], Any]) -> np.ndarray:
     return over(function, Text(text).strings())
 
 
-def _numbers(values: np.ndarray, kind: Any) -> Any:
+def _numbers(values: np.ndarray, kind: Any) -> Array:
     return jnp.asarray(np.asarray(values.tolist()), kind)
 
 
-def lower(input: Any, encoding: str = "", name: str | None = None) -> Text:
+def lower(input: ArrayLike, encoding: str = "", name: str | None = None) -> Text:
     """The text in small letters.
 
     >>> lower(["Ab"]).numpy().tolist()
@@ -55,12 +57,12 @@ def lower(input: Any, encoding: str = "", name: str | None = None) -> Text:
     return Text(_each(input, str.lower))
 
 
-def upper(input: Any, encoding: str = "", name: str | None = None) -> Text:
+def upper(input: ArrayLike, encoding: str = "", name: str | None = None) -> Text:
     """The text in capital letters."""
     return Text(_each(input, str.upper))
 
 
-def strip(input: Any, name: str | None = None) -> Text:
+def strip(input: ArrayLike, name: str | None = None) -> Text:
     """The text without white space at its ends."""
     return Text(_each(input, str.strip))
 
@@ -71,7 +73,7 @@ def _pattern(pattern: Any) -> str:
 
 
 def regex_replace(
-    input: Any,
+    input: ArrayLike,
     pattern: Any,
     rewrite: Any,
     replace_global: bool = True,
@@ -87,20 +89,20 @@ def regex_replace(
     return Text(_each(input, lambda text: rule.sub(new, text, count=times)))
 
 
-def regex_full_match(input: Any, pattern: Any, name: str | None = None) -> Any:
+def regex_full_match(input: ArrayLike, pattern: Any, name: str | None = None) -> Any:
     """Whether the whole text fits a pattern."""
     rule = re.compile(_pattern(pattern))
     return _numbers(_each(input, lambda text: bool(rule.fullmatch(text))), bool)
 
 
-def length(input: Any, unit: str = "BYTE", name: str | None = None) -> Any:
+def length(input: ArrayLike, unit: str = "BYTE", name: str | None = None) -> Any:
     """How many bytes the text has, or characters for "UTF8_CHAR"."""
     count = len if unit.upper() == "UTF8_CHAR" else lambda text: len(text.encode())
     return _numbers(_each(input, count), jnp.int32)
 
 
 def substr(
-    input: Any, pos: Any, len: Any, unit: str = "BYTE", name: str | None = None
+    input: ArrayLike, pos: Any, len: Any, unit: str = "BYTE", name: str | None = None
 ) -> Text:
     """The part that begins at a place and has this length."""
     start, size = int(pos), int(len)
@@ -109,7 +111,9 @@ def substr(
     return Text(over(lambda v: v[start:][:size], np.asarray(Text(input))))
 
 
-def to_number(input: Any, out_type: Any = float32, name: str | None = None) -> Any:
+def to_number(
+    input: ArrayLike, out_type: DTypeLike = float32, name: str | None = None
+) -> Any:
     """The numbers that are written there.
 
     >>> to_number(["1.5", "2"]).tolist()
@@ -118,7 +122,7 @@ def to_number(input: Any, out_type: Any = float32, name: str | None = None) -> A
     return _numbers(_each(input, float), narrow(out_type))
 
 
-def as_string(input: Any, precision: int = -1, name: str | None = None) -> Text:
+def as_string(input: ArrayLike, precision: int = -1, name: str | None = None) -> Text:
     """Numbers as text, with so many digits after the point."""
     tensor = convert_to_tensor(input)
     if isinstance(tensor, Text):
@@ -150,7 +154,7 @@ def join(inputs: Any, separator: str = "", name: str | None = None) -> Text:
 
 
 def reduce_join(
-    inputs: Any,
+    inputs: ArrayLike,
     axis: Any = None,
     keepdims: bool = False,
     separator: str = "",
@@ -172,7 +176,7 @@ def reduce_join(
 
 
 def split(
-    input: Any, sep: Any = None, maxsplit: int = -1, name: str | None = None
+    input: ArrayLike, sep: Any = None, maxsplit: int = -1, name: str | None = None
 ) -> Any:
     """The words of a text; a row of words for each of several texts.
 
@@ -184,7 +188,7 @@ def split(
     return _rows(input, lambda text: text.split(by, maxsplit))
 
 
-def _rows(input: Any, function: Callable[[str], list[Any]]) -> Any:
+def _rows(input: ArrayLike, function: Callable[[str], list[Any]]) -> Any:
     """What a function gives for a text, or a row of it for each of several texts."""
     if isinstance(input, RaggedTensor):
         return RaggedTensor(_rows(input.values, function), input.row_splits)
@@ -202,27 +206,27 @@ def _rows(input: Any, function: Callable[[str], list[Any]]) -> Any:
     return RaggedTensor.from_row_lengths(whole, [len(parts) for parts in found])
 
 
-def bytes_split(input: Any, name: str | None = None) -> Any:
+def bytes_split(input: ArrayLike, name: str | None = None) -> Any:
     """The bytes of a text, each for itself."""
     return _rows(input, list)
 
 
 def unicode_split(
-    input: Any, input_encoding: str = "UTF-8", name: str | None = None
+    input: ArrayLike, input_encoding: str = "UTF-8", name: str | None = None
 ) -> Any:
     """The characters of a text, each for itself."""
     return _rows(input, list)
 
 
 def unicode_decode(
-    input: Any, input_encoding: str = "UTF-8", name: str | None = None
+    input: ArrayLike, input_encoding: str = "UTF-8", name: str | None = None
 ) -> Any:
     """The numbers of a text's characters; a row for each of several texts."""
     return _rows(input, lambda text: [ord(c) for c in text])
 
 
 def unicode_encode(
-    input: Any, output_encoding: str = "UTF-8", name: str | None = None
+    input: ArrayLike, output_encoding: str = "UTF-8", name: str | None = None
 ) -> Text:
     """The text of the numbers of its characters."""
     return Text("".join(chr(int(n)) for n in np.asarray(input)))
@@ -230,7 +234,7 @@ def unicode_encode(
 
 def format(
     template: str,
-    inputs: Any,
+    inputs: ArrayLike,
     placeholder: str = "{}",
     summarize: int = 3,
     name: str | None = None,
@@ -260,7 +264,9 @@ def ngrams(
     )
 
 
-def to_hash_bucket_fast(input: Any, num_buckets: int, name: str | None = None) -> Any:
+def to_hash_bucket_fast(
+    input: ArrayLike, num_buckets: int, name: str | None = None
+) -> Any:
     """A number below num_buckets for each text, always the same for the same text.
 
     Differs from TensorFlow: other numbers than there.

@@ -3,11 +3,13 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+from jax.typing import DTypeLike
 
 from onefit import variables
 from onefit.errors import mistyped
 from onefit.scripts.tf.arrays import Text, convert_to_tensor, reference
 from onefit.scripts.tf.shapes import TensorShape
+from onefit.types import ArrayLike
 
 __all__ = [
     "IndexedSlices",
@@ -58,7 +60,7 @@ class Variable(variables.Variable, metaclass=_AnyVariable):
         caching_device: Any = None,
         name: str | None = None,
         variable_def: Any = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         import_scope: Any = None,
         constraint: Any = None,
         synchronization: Any = None,
@@ -88,30 +90,30 @@ class Variable(variables.Variable, metaclass=_AnyVariable):
 
     def assign(
         self,
-        value: Any,
+        value: ArrayLike,
         use_locking: bool = False,
-        name: Any = None,
+        name: str | None = None,
         read_value: Any = True,
     ) -> "Variable":
         """Replaces the value; see `onefit.variables.Variable.assign`."""
         super().assign(convert_to_tensor(value))
         return self
 
-    def assign_add(
+    def assign_add(  # pyright: ignore[reportIncompatibleMethodOverride] - its name
         self,
-        delta: Any,
+        delta: ArrayLike,
         use_locking: bool = False,
-        name: Any = None,
+        name: str | None = None,
         read_value: Any = True,
     ) -> "Variable":
         """Adds to the value."""
         return self.assign(self.value + convert_to_tensor(delta))
 
-    def assign_sub(
+    def assign_sub(  # pyright: ignore[reportIncompatibleMethodOverride] - its name
         self,
-        delta: Any,
+        delta: ArrayLike,
         use_locking: bool = False,
-        name: Any = None,
+        name: str | None = None,
         read_value: Any = True,
     ) -> "Variable":
         """Subtracts from the value."""

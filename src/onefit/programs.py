@@ -1,0 +1,134 @@
+"""Programs: functions compiled for each structure of what they are given, and freed.
+
+JAX compiles a function for the structure and the shapes of its arguments, and keeps
+what it has compiled as long as the function lives. Of functions that live as long as
+the process that is too long: a program takes about 2 MB and ten to forty of the 65,530
+memory maps that Linux grants a process, and where none is left, compiling ends it.
+
+So a `Program` makes a function of its own for each structure, and those that have been
+used least recently are let go where they were compiled for more than `BUDGET` shapes.
+What JAX keeps by itself, of single operations and of what it has traced, is let go with
+all else after `CLEARED` compilations. What is used again is compiled again, or read
+from the folder of programs.
+"""
+
+import functools
+import inspect
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jax
+
+from onefit.types import Function
+
+__all__ = ["BUDGET", "CLEARED", "Program", "compilations"]
+
+BUDGET = 128
+"""Compiled programs that a process keeps."""
+
+CLEARED = 1024
+"""Compilations, of single operations too, after which JAX begins anew."""
+
+
+class _Form:
+    """A program's function for one structure, and for how many shapes it was compiled.
+
+    Args:
+        call: The function, of the leaves of its arguments.
+    """
+
+    def __init__(self, call: Function) -> None:
+        self.call, self.compiled = call, 0
+
+
+class _Kept:
+    """The functions of all programs, the least recently used first."""
+
+    def __init__(self) -> None:
+        self.forms: OrderedDict[tuple, _Form] = OrderedDict()
+        self.lock = threading.Lock()
+        self.every = self.ours = self.cleared = 0
+        jax.monitoring.register_event_duration_secs_listener(self._hear)
+
+    def _hear(self, event: str, seconds: float, **details: object) -> None:
+        """Counts what is compiled in this process, or read from a folder."""
+        del seconds, details
+        self.every += event == "/jax/core/compile/backend_compile_duration"
+
+    def form(self, key: tuple, make: Function) -> _Form:
+        """The function of this key, made where there is none."""
+        with self.lock:
+            form = self.forms.get(key)
+            if form is None:
+                form = self.forms[key] = _Form(make())
+            self.forms.move_to_end(key)
+            return form
+
+    def note(self, form: _Form, compiled: int) -> None:
+        """Counts what a call has compiled, and lets go of what is too much."""
+        with self.lock:
+            form.compiled += compiled
+            self.ours += compiled
+            held = sum(each.compiled for each in self.forms.values())
+            while held > BUDGET and len(self.forms) > 1:
+                held -= self.forms.popitem(last=False)[1].compiled
+            if self.every - self.cleared > CLEARED:
+                self.cleared = self.every
+                jax.clear_caches()
+
+
+_kept = _Kept()
+
+
+def compilations() -> int:
+    """How often programs were compiled in this process so far, or read from a folder.
+
+    What JAX compiles for single operations is not among them.
+    """
+    return _kept.ours
+
+
+class Program:
+    """A pure function, compiled for each structure of its arguments.
+
+    Args:
+        function: What it takes by keyword alone is static: a program for each value.
+        donate: The arguments whose arrays a call consumes.
+        options: How XLA compiles it.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        donate: Iterable[str] = (),
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        functools.update_wrapper(self, function)
+        self.function, self.options = function, options
+        names = inspect.signature(function).parameters
+        self.donated = [i for i, name in enumerate(names) if name in donate]
+
+    def __call__(self, *args: Any, **static: Any) -> Any:
+        """What the function gives."""
+        leaves, nest = jax.tree.flatten(args)
+        form = _kept.form(
+            (self, nest, *static.items()), lambda: self._made(args, nest, static)
+        )
+        before = _kept.every
+        result = form.call(*leaves)
+        if _kept.every != before:
+            _kept.note(form, _kept.every - before)
+        return result
+
+    def _made(self, args: tuple, nest: Any, static: dict[str, Any]) -> Function:
+        """The function of the leaves of such arguments."""
+
+        def flat(*leaves: Any) -> Any:
+            return self.function(*jax.tree.unflatten(nest, leaves), **static)
+
+        flat.__name__ = flat.__qualname__ = self.function.__name__
+        sizes = [len(jax.tree.leaves(arg)) for arg in args]
+        consumed = [sum(sizes[:i]) + at for i in self.donated for at in range(sizes[i])]
+        return jax.jit(flat, donate_argnums=consumed, compiler_options=self.options)

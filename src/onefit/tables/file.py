@@ -1,0 +1,129 @@
+"""One file for a model of a table: JSON and arrays in a zip, and no code.
+
+A file may come from a stranger. It is read as strictly as a `.keras` file: names, sizes
+and places are checked before anything is unpacked, nothing that it names is imported,
+and arrays are numbers only.
+"""
+
+import json
+import os
+import zipfile
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from onefit.errors import invalid
+from onefit.files.archive import members, parsed
+from onefit.files.atomic import replaced
+from onefit.files.limits import Limits
+from onefit.files.refusal import BadFile, refusal
+from onefit.files.safetensors import package
+from onefit.tables.fitting import Fitted
+from onefit.tables.preparation import Preparation
+from onefit.tables.roles import ROLES, Column
+from onefit.tables.targets import Target
+
+if TYPE_CHECKING:
+    from onefit.tables.model import TableModel
+
+__all__ = ["read", "save"]
+
+CONFIG, ARRAYS = "table.json", "arrays.safetensors"
+
+FORMAT = 1
+"""The number of this layout; a later one may be another."""
+
+
+def save(
+    model: "TableModel", filepath: str | os.PathLike, overwrite: bool = True
+) -> None:
+    """Writes a model; see `TableModel.save`."""
+    fitted, arrays = model.fitted.state()
+    whole = {f"fitted/{name}": array for name, array in arrays.items()}
+    preparations = []
+    for k, prepared in enumerate(model.preparations):
+        told, own = prepared.state()
+        preparations.append(told)
+        whole |= {f"preparation/{k}/{name}": array for name, array in own.items()}
+    # Names of columns may be anything at all: in the file arrays are numbered.
+    names = list(whole)
+    config = {
+        "format": FORMAT,
+        "columns": [column.state() for column in model.columns],
+        "target": model.target.state(),
+        "notes": model.notes,
+        "facts": model.facts,
+        "preparations": preparations,
+        "fitted": fitted,
+        "arrays": names,
+    }
+    numbered = {
+        str(i): np.ascontiguousarray(whole[name]).reshape(np.shape(whole[name]))
+        for i, name in enumerate(names)
+    }
+    packed = package().numpy.save(numbered)
+    text = json.dumps(config, default=_plain, ensure_ascii=False)
+    with (
+        replaced(filepath, overwrite=overwrite) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as zip_,
+    ):
+        zip_.writestr(CONFIG, text)
+        zip_.writestr(ARRAYS, packed, zipfile.ZIP_STORED)
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of numpy as Python's."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} has no place in a file")
+
+
+def read(filepath: str | os.PathLike, limits: Limits | None = None) -> dict[str, Any]:
+    """The parts of the model in a file; see `onefit.tables.load`."""
+    limits, where = limits or Limits(), os.fspath(filepath)
+    names = (CONFIG, ARRAYS)
+    with members(Path(filepath), where, limits, names, frozenset(names)) as (found, _):
+        text, packed = (member.getvalue() for member in found)
+    config = parsed(text, where, limits, CONFIG)
+    try:
+        made = package().numpy.load(packed)
+        arrays = {name: made[str(i)] for i, name in enumerate(config["arrays"])}
+        columns = [_made(Column, told) for told in config["columns"]]
+        if any(column.role not in (*ROLES, "target") for column in columns):
+            raise BadFile("a role that there is not")
+        preparations = [
+            Preparation.from_state(columns, told, _below(arrays, f"preparation/{k}/"))
+            for k, told in enumerate(config["preparations"])
+        ]
+        return {
+            "columns": columns,
+            "target": _made(Target, config["target"]),
+            "preparations": preparations,
+            "fitted": Fitted.from_state(config["fitted"], _below(arrays, "fitted/")),
+            "notes": [str(note) for note in config["notes"]],
+            "facts": dict(config["facts"]),
+        }
+    except (
+        *(KeyError, TypeError, AttributeError, ValueError, IndexError),
+        package().SafetensorError,
+    ) as error:
+        raise refusal(
+            where,
+            received=f"a damaged model of a table ({type(error).__name__}: {error})",
+            expected="a file that TableModel.save wrote",
+            fix="copy it again, or train anew",
+        ) from error
+
+
+def _below(arrays: dict[str, np.ndarray], front: str) -> dict[str, np.ndarray]:
+    return {n.removeprefix(front): a for n, a in arrays.items() if n.startswith(front)}
+
+
+def _made(cls: type, told: dict[str, Any]) -> Any:
+    """A dataclass of these values, if they are its fields."""
+    known = {field.name for field in fields(cls)}
+    if set(told) != known:
+        raise invalid(cls.__name__, repr(sorted(told))[:200], f"{sorted(known)}")
+    return cls(**told)

@@ -1,0 +1,530 @@
+"""Fitting: networks of all folds, their ensemble, and what stands beside it."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from onefit import config
+from onefit.errors import invalid
+from onefit.tables import calibration
+from onefit.tables.baselines import boosting, constant, empty
+from onefit.tables.ensembling import greedy
+from onefit.tables.inputs import Goal, Inputs
+from onefit.tables.members import Member, stacked
+from onefit.tables.networks import KINDS, Shape
+from onefit.tables.scores import Metric, interval, losses_of, metric_of, weights_of
+from onefit.tables.training import FEWEST, Clock, Rows, epochs_for, train, work
+from onefit.training.loop import Interrupt
+from onefit.types import Config
+
+__all__ = ["Fitted", "fitted"]
+
+Fold = tuple[np.ndarray, np.ndarray]
+InputsOfFold = Callable[[np.ndarray], Inputs]
+
+QUALITIES = ("quick", "default", "best")
+
+CHOSEN = 20_000
+"""Rows that an ensemble is chosen on, at most."""
+
+
+@dataclasses.dataclass(eq=False)
+class Fitted:
+    """What fitting leaves: networks for each fold, with weights, and what is known of
+    their predictions for rows that they were not trained on.
+
+    Attributes:
+        goal: What is predicted.
+        members: The networks.
+        shares: The weight of each in the mean.
+        temperature: By which logits are divided; 1 for none.
+        bounds: The least and the greatest number that is predicted.
+        out_of_fold: Probabilities (rows, classes), or numbers (rows,), of networks that
+            were not trained on the row; NaN for rows that no fold holds out.
+        leaderboard: A dict for each contestant, the best first: 'name', 'kind'
+            ('baseline', 'network' or 'ensemble'), 'score', 'interval' (95 %),
+            'seconds', 'folds'.
+        metric: The score that was chosen by.
+        interrupted: Whether Ctrl-C ended it.
+    """
+
+    goal: Goal
+    shape: Shape
+    members: list[Member]
+    shares: np.ndarray
+    out_of_fold: np.ndarray
+    leaderboard: list[dict[str, Any]]
+    metric: str
+    temperature: float = 1.0
+    bounds: tuple[float, float] = (-np.inf, np.inf)
+    interrupted: bool = False
+
+    def predict(self, inputs_by_fold: Sequence[Inputs]) -> np.ndarray:
+        """Calibrated probabilities (rows, classes), or numbers (rows,).
+
+        Args:
+            inputs_by_fold: The same rows, as the preparation of each fold gives them.
+
+        Raises:
+            ValueError: Another number of folds than was trained.
+        """
+        return self._finished(self._said(inputs_by_fold).mean(axis=0))
+
+    def predict_by_fold(self, inputs_by_fold: Sequence[Inputs]) -> np.ndarray:
+        """What the networks of each fold say, (fold, rows, ...).
+
+        The row of a fold's held-out rows is what they say without having seen it, also
+        where columns are changed: what `explaining.importance` asks for.
+        """
+        return self._finished(self._said(inputs_by_fold))
+
+    def _said(self, inputs_by_fold: Sequence[Inputs]) -> np.ndarray:
+        """The weighted mean of the members, (fold, rows, ...)."""
+        known = len(self.members[0].scale)
+        if len(inputs_by_fold) != known:
+            raise invalid(
+                "Fitted.predict",
+                f"inputs of {len(inputs_by_fold)} folds",
+                f"those of each of the {known} folds that were trained",
+            )
+        if not len(inputs_by_fold[0]):
+            none = empty(dataclasses.replace(self.goal, values=np.zeros(0)))
+            return np.stack([none] * known)
+        x = stacked(self.shape, inputs_by_fold)
+        pairs = zip(self.shares, self.members, strict=True)
+        return np.asarray(sum(share * member(x) for share, member in pairs))
+
+    def _finished(self, said: np.ndarray) -> np.ndarray:
+        if self.goal.classes:
+            return calibration.tempered(said.astype("float64"), self.temperature)
+        return np.clip(said.astype("float64"), *self.bounds)
+
+    @property
+    def held(self) -> np.ndarray:
+        """The rows that have an out-of-fold prediction."""
+        return np.flatnonzero(
+            ~np.isnan(self.out_of_fold.reshape(len(self.out_of_fold), -1)[:, 0])
+        )
+
+    def lower_upper(
+        self, numbers: np.ndarray, coverage: float = 0.9
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The interval around each number that holds the truth so often.
+
+        By the out-of-fold residuals (`calibration.half_width`).
+
+        Raises:
+            ValueError: A target of classes, a coverage outside 0 to 1.
+        """
+        if self.goal.classes:
+            raise invalid(
+                "lower_upper",
+                "a target of classes",
+                "a target of numbers",
+                "classes have probabilities: predict",
+            )
+        half = calibration.half_width(self.goal.values - self.out_of_fold, coverage)
+        return numbers - half, numbers + half
+
+    def threshold(self, metric: Any = None) -> float:
+        """The probability of the second class from which on to say it.
+
+        Args:
+            metric: 'accuracy', 'balanced_accuracy' (unless given) or 'f1'; or what
+                answers cost, a row for each true class, a column for each answer.
+
+        Raises:
+            ValueError: Another target than one of two classes.
+        """
+        if self.goal.problem != "binary":
+            raise invalid(
+                "threshold",
+                f"a {self.goal.problem} target",
+                "a target of two classes",
+                "take the likeliest class" if self.goal.classes else "",
+            )
+        at = self.held
+        y, p, w = self.goal.values, self.out_of_fold[:, 1], weights_of(self.goal)
+        asked = "balanced_accuracy" if metric is None else metric
+        return calibration.threshold(y[at], p[at], w[at], asked)
+
+    def coverage(self) -> list[dict[str, float]]:
+        """How often the answer is right where it is sure enough, out of fold.
+
+        Raises:
+            ValueError: A target of numbers.
+        """
+        if not self.goal.classes:
+            raise invalid(
+                "coverage",
+                "a target of numbers",
+                "a target of classes",
+                "numbers have intervals: lower_upper",
+            )
+        at, w = self.held, weights_of(self.goal)
+        return calibration.coverage(self.goal.values[at], self.out_of_fold[at], w[at])
+
+    # In a file ------------------------------------------------------------------------
+
+    def state(self) -> tuple[Config, dict[str, np.ndarray]]:
+        """All of it: what JSON can hold, and arrays by name."""
+        arrays = {"out_of_fold": self.out_of_fold, "values": self.goal.values}
+        if self.goal.weights is not None:
+            arrays["weights"] = self.goal.weights
+        members = []
+        for i, member in enumerate(self.members):
+            told, own = member.written()
+            members.append(told)
+            arrays |= {f"member_{i}/{name}": a for name, a in own.items()}
+        bounds = self.bounds if np.isfinite(self.bounds).all() else None
+        return {
+            "problem": self.goal.problem,
+            "classes": list(self.goal.classes) if self.goal.classes else None,
+            "shape": dataclasses.asdict(self.shape),
+            "members": members,
+            "shares": self.shares.tolist(),
+            "leaderboard": self.leaderboard,
+            "metric": self.metric,
+            "temperature": self.temperature,
+            "bounds": bounds,
+            "interrupted": self.interrupted,
+        }, arrays
+
+    @classmethod
+    def from_state(cls, config: Config, arrays: dict[str, np.ndarray]) -> Self:
+        """What `state` gave."""
+        shape = Shape(**{**config["shape"], "sizes": tuple(config["shape"]["sizes"])})
+        members = []
+        for i, told in enumerate(config["members"]):
+            start = f"member_{i}/"
+            own = {k[len(start) :]: a for k, a in arrays.items() if k.startswith(start)}
+            members.append(Member.read(told, shape, own))
+        classes = config["classes"]
+        goal = Goal(
+            config["problem"],
+            arrays["values"],
+            tuple(classes) if classes else None,
+            arrays.get("weights"),
+        )
+        return cls(
+            goal,
+            shape,
+            members,
+            np.array(config["shares"]),
+            arrays["out_of_fold"],
+            config["leaderboard"],
+            config["metric"],
+            config["temperature"],
+            tuple(config["bounds"]) if config["bounds"] else (-np.inf, np.inf),
+            config["interrupted"],
+        )
+
+
+# Fitting ------------------------------------------------------------------------------
+
+
+def fitted(
+    inputs_of_fold: InputsOfFold,
+    goal: Goal,
+    folds: Sequence[Fold],
+    *,
+    quality: str = "default",
+    time: float | None = 60.0,
+    metric: str | None = None,
+    seed: int = 0,
+    progress: Callable[[str, float | None], None] | None = None,
+) -> Fitted:
+    """Trains networks on all folds, and takes the best mean of them.
+
+    Args:
+        inputs_of_fold: Given the rows that a fold trains on, the columns of all rows,
+            prepared by these alone.
+        goal: What is predicted.
+        folds: The numbers of the rows to train on and of those held out, for each fold.
+        quality: 'quick' trains a linear network and one RealMLP, 'default' up to four
+            RealMLPs, 'best' also TabM, a small MLP and RealMLPs of other settings.
+        time: Seconds; None is no limit. What has begun when they are over is cut short.
+        metric: What is chosen by: 'log_loss' (classes), 'rmse' (numbers), 'accuracy',
+            'balanced_accuracy', 'f1', 'auc', 'brier'; 'mae', 'r2'.
+        seed: Of all that is random.
+        progress: Called with what is being done, and which part of the time is spent.
+
+    Returns:
+        What was fitted; Ctrl-C gives the best so far.
+
+    Raises:
+        ValueError: A quality or a metric that there is not, folds without rows, rows
+            without columns.
+        KeyboardInterrupt: Ctrl-C before any network was trained.
+    """
+    _check(goal, folds, quality, time)
+    chosen = metric_of(metric, goal.problem)
+    with Interrupt() as press:
+        clock = Clock(time, lambda: press.asked, progress)
+        run = _Fit(inputs_of_fold, goal, folds, chosen, seed, clock)
+        run.baselines()
+        run.networks(quality)
+        made = run.finish()
+        made.interrupted = press.asked
+    return made
+
+
+def _check(goal: Goal, folds: Sequence[Fold], quality: str, time: float | None) -> None:
+    if quality not in QUALITIES:
+        raise invalid("quality", repr(quality), " or ".join(map(repr, QUALITIES)))
+    if time is not None and not time > 0:
+        raise invalid("time", repr(time), "seconds, above 0", "write time=60")
+    if not folds or not all(len(part) for fold in folds for part in fold):
+        raise invalid(
+            "folds",
+            "a fold without rows" if folds else "no folds",
+            "rows to train on and rows held out in each",
+            "give more rows, or fewer folds",
+        )
+
+
+SPACE = {
+    "rate": lambda rng: float(np.exp(rng.uniform(np.log(0.02), np.log(0.3)))),
+    "dropout": lambda rng: float(rng.uniform(0.01, 0.5)),
+    "sigma": lambda rng: float(np.exp(rng.uniform(np.log(0.02), np.log(2.0)))),
+    "weight_decay": lambda rng: float(np.exp(rng.uniform(np.log(1e-3), np.log(0.05)))),
+}
+"""What settings of RealMLP are drawn from, "tabarena-new" where they are numbers."""
+
+
+MANY, SIGMAS = 10_000, (0.1, 0.5, 1.0, 2.0)
+"""How fast the waves of RealMLP's numbers are, one value a member; from MANY rows on in
+the other order. Slow waves are best on few rows (diabetes, heart: 0.1), fast ones where
+rows are enough to tell fine steps (adult: 2.0), and all of them together beat each.
+"""
+
+
+class _Fit:
+    """One fitting on its way.
+
+    Attributes:
+        said: Out-of-fold predictions of each member.
+    """
+
+    def __init__(
+        self,
+        inputs_of_fold: InputsOfFold,
+        goal: Goal,
+        folds: Sequence[Fold],
+        metric: Metric,
+        seed: int,
+        clock: Clock,
+    ) -> None:
+        self.goal, self.folds, self.metric, self.clock = goal, folds, metric, clock
+        self.seed, self.weights = seed, weights_of(goal)
+        clock.tell("preparing the columns")
+        self.inputs = [inputs_of_fold(train) for train, _ in folds]
+        sizes = [inputs.sizes for inputs in self.inputs]
+        most = tuple(int(max(own)) for own in zip(*sizes, strict=True))
+        outputs = len(goal.classes or ()) if goal.problem == "multiclass" else 1
+        numbers = self.inputs[0].numbers.shape[1]
+        self.shape = Shape(numbers, most, outputs, goal.problem)
+        if not numbers and not any(most):
+            raise invalid(
+                "the columns",
+                "none that says anything",
+                "one column or more beside the target",
+                "leave fewer columns out",
+            )
+        rng = config.generator(seed)
+        self.rows = Rows.of(self.shape, self.inputs, goal, folds, rng)
+        own = np.concatenate([train for train, _ in folds])
+        values = goal.values[own]
+        self.bounds = (-np.inf, np.inf)
+        if goal.problem == "regression":
+            # A line goes on beyond the rows, though not for ever, nor below 0 where
+            # no target is: a price, a count.
+            least, most = float(values.min()), float(values.max())
+            low = least - (most - least)
+            self.bounds = max(low, 0.0) if least >= 0 else low, 2 * most - least
+        self.members: list[Member] = []
+        self.said: list[np.ndarray] = []
+        self.seconds: dict[str, float] = {}
+        self.epochs: dict[str, int] = {}
+        self.board: list[dict[str, Any]] = []
+
+    # Contestants ----------------------------------------------------------------------
+
+    def baselines(self) -> None:
+        """A constant, and trees where scikit-learn is installed."""
+        begin = self.clock.spent
+        name = "mean" if self.goal.problem == "regression" else "majority"
+        self._enter(name, "baseline", constant(self.goal, self.folds), begin)
+        self.clock.tell("HistGradientBoosting")
+        begin = self.clock.spent
+        until = self.clock.begin + 0.25 * self.clock.seconds
+        made = boosting(
+            self.goal, self.folds, lambda k: self.inputs[k], until, self.clock.asked
+        )
+        if made is not None and made[1]:
+            self._enter("HistGradientBoosting", "baseline", made[0], begin, made[1])
+
+    def networks(self, quality: str) -> None:
+        """The networks that there is time for, one round after another."""
+        rng = config.generator(self.seed)
+        first: list[Config] = [{"seed": self.seed}]
+        self._round("linear", first, 0.15)
+        sigmas = SIGMAS if len(self.goal.values) < MANY else SIGMAS[::-1]
+        first = [{"seed": self.seed, "sigma": sigmas[0]}]
+        if quality == "quick":
+            self._round("realmlp", first, 0.9)
+            return
+        most = 4 if quality == "default" else 40
+        took = self._round("realmlp", first, 0.5 if quality == "default" else 0.2)
+        if quality == "best" and took:
+            self._round("tabm", first, 0.2)
+            self._round("mlp", [{"seed": self.seed}], 0.1)
+        for i in range(1, most):
+            settings: Config = {"seed": self.seed + i, "sigma": sigmas[i % len(sigmas)]}
+            if quality == "best" and i > 3:
+                settings |= {name: draw(rng) for name, draw in SPACE.items()}
+            if not took or self.clock.asked() or self.clock.left < 0.9 * took:
+                break
+            took = self._round("realmlp", [settings], 0.9)
+
+    def _round(self, name: str, every: list[Config], share: float) -> float:
+        """Trains networks of one kind; the seconds that it took, 0 if it did not."""
+        clock, kind = self.clock, KINDS[name]
+        if clock.asked() or (clock.left <= 0 and self.members):
+            return 0.0
+        begin = clock.spent
+        clock.tell(kind.title)
+        each = work(kind, self.shape, {}, len(self.rows.folds[0][0]))
+        total = each * len(self.rows.folds) * len(every)
+        # As many in later rounds: the program is then the same.
+        epochs = self.epochs.setdefault(
+            name, max(epochs_for(total, clock, share), FEWEST)
+        )
+        until = begin + max(clock.left, 0) * min(2 * share, 1)
+        made = train(name, self.rows, every, epochs, clock, until)
+        for member in made:
+            self.members.append(member)
+            self.said.append(self._out_of_fold(member))
+            self._note(self.said[-1])
+        seconds = clock.spent - begin
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+        return seconds if made else 0.0
+
+    def _out_of_fold(self, member: Member) -> np.ndarray:
+        """What each fold's network says to the rows that it was not trained on."""
+        said = empty(self.goal)
+        most = max(len(held) for _, held in self.folds)
+        some = [np.resize(held, most) for _, held in self.folds]
+        own = [inputs[at] for inputs, at in zip(self.inputs, some, strict=True)]
+        for (_, held), p in zip(
+            self.folds, member(stacked(self.shape, own)), strict=True
+        ):
+            said[held] = p[: len(held)]
+        return said
+
+    # Scores ---------------------------------------------------------------------------
+
+    def _rows(self, said: np.ndarray) -> np.ndarray:
+        """The rows that have a prediction."""
+        return np.flatnonzero(~np.isnan(said.reshape(len(said), -1)[:, 0]))
+
+    def _score(self, said: np.ndarray) -> float:
+        at = self._rows(said)
+        y, w = self.goal.values[at], self.weights[at]
+        return self.metric.score(y, self._bounded(said[at]), w)
+
+    def _bounded(self, said: np.ndarray) -> np.ndarray:
+        """Numbers within those of the target."""
+        return said if self.goal.classes else np.clip(said, *self.bounds)
+
+    def _note(self, said: np.ndarray) -> None:
+        """Remembers the best score so far, for who watches."""
+        score, best = self._score(said), getattr(self, "best", None)
+        if best is None or self.metric.better(score, best):
+            self.best = score
+            self.clock.best = f"; best {self.metric.name} so far {score:.4g}"
+
+    def _enter(
+        self,
+        name: str,
+        kind: str,
+        said: np.ndarray,
+        begin: float,
+        folds: int | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        """A line of the leaderboard."""
+        at, said = self._rows(said), self._bounded(said)
+        y, w = self.goal.values[at], self.weights[at]
+        took = self.clock.spent - begin if seconds is None else seconds
+        self.board.append({
+            "name": name,
+            "kind": kind,
+            "score": self.metric.score(y, said[at], w),
+            "interval": list(interval(self.metric, y, said[at], w, self.seed)),
+            "seconds": round(took, 2),
+            "folds": folds or len(self.folds),
+        })  # fmt: skip
+
+    # The end --------------------------------------------------------------------------
+
+    def finish(self) -> Fitted:
+        """The ensemble, calibrated, and the leaderboard."""
+        if not self.members:
+            raise KeyboardInterrupt
+        begin = self.clock.spent
+        self.clock.tell("the ensemble")
+        shares = self._shares()
+        mixed = self._bounded(np.tensordot(shares, np.stack(self.said), axes=1))
+        by = 1.0
+        if self.goal.classes:
+            at = self._rows(mixed)
+            place = np.full(len(mixed), -1)
+            place[at] = np.arange(len(at))
+            parts = [place[held] for _, held in self.folds]
+            y, w = self.goal.values[at], self.weights[at]
+            by = calibration.kept_temperature(y, mixed[at], w, parts)
+            mixed[at] = calibration.tempered(mixed[at], by)
+        for name, seconds in self.seconds.items():
+            own = [
+                s
+                for m, s in zip(self.members, self.said, strict=True)
+                if m.kind == name
+            ]
+            if own:
+                title = KINDS[name].title + (f", {len(own)} of them" * (len(own) > 1))
+                self._enter(title, "network", np.mean(own, axis=0), 0, None, seconds)
+        total = sum(self.seconds.values()) + self.clock.spent - begin
+        self._enter("ensemble", "ensemble", mixed, 0, None, total)
+        self.board.sort(key=lambda line: -self.metric.sign * line["score"])
+        used = np.flatnonzero(shares)
+        return Fitted(
+            self.goal,
+            self.shape,
+            [self.members[i] for i in used],
+            shares[used],
+            mixed,
+            self.board,
+            self.metric.name,
+            by,
+            self.bounds,
+        )
+
+    def _shares(self) -> np.ndarray:
+        """The weight of each member."""
+        said = np.stack(self.said)
+        at = self._rows(said[0])
+        if len(at) > CHOSEN:
+            at = config.generator(self.seed).choice(at, CHOSEN, replace=False)
+        y, w = self.goal.values[at], self.weights[at]
+
+        def cost(mean: np.ndarray) -> float:
+            mean = self._bounded(mean)
+            score = -self.metric.sign * self.metric.score(y, mean, w)
+            # Equal scores, as of accuracies, are told apart by the loss.
+            loss = np.average(losses_of(self.goal.problem, y, mean), weights=w)
+            return float(np.nan_to_num(score, nan=np.inf) + 1e-6 * loss)
+
+        return greedy(said[:, at], cost)

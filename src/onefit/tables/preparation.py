@@ -1,0 +1,290 @@
+"""Columns become what a network takes, by what the training rows alone tell.
+
+A number is centred and scaled in float64, so that no digit is lost in float32. What is
+missing has the middle value, and a column of codes says so where the table has gaps. A
+date gives its time, and of month, day of the week and hour those that vary, as places
+on circles. A category gives codes; where it has many values, one of a single training
+row is unknown. A text gives the leading directions of its hashed words.
+"""
+
+import itertools
+import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from onefit.tables.inputs import Inputs
+from onefit.tables.roles import CIRCLES, INPUTS, Column
+from onefit.tables.values import dates, numbers, words
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from scipy.sparse import csr_matrix
+
+__all__ = ["Cells", "Preparation"]
+
+BUCKETS = 2048
+"""Places that words of a text are hashed to."""
+
+DIRECTIONS = 12
+"""Numbers that a text gives."""
+
+RARE = 50
+"""With more known values than these, one of a single training row is unknown."""
+
+FAR = 1e6
+"""Scaled numbers beyond are cut: a network has no use for how far they are."""
+
+TOKEN = re.compile(r"\w+")
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass
+class Cells:
+    """A frame's cells, read once: what folds have in common.
+
+    Args:
+        values: float64 numbers by the names of their columns; NaN is missing.
+        codes: Positions in `words` by the names of their columns; -1 is missing.
+        words: The words of these columns.
+        counts: Hashed words of texts, (rows, BUCKETS), sparse.
+        wrong: How many cells of a column could not be read, where there are some.
+        rows: How many rows there are.
+    """
+
+    values: dict[str, np.ndarray] = field(default_factory=dict)
+    codes: dict[str, np.ndarray] = field(default_factory=dict)
+    words: dict[str, list[str]] = field(default_factory=dict)
+    counts: dict[str, "csr_matrix"] = field(default_factory=dict)
+    wrong: dict[str, int] = field(default_factory=dict)
+    rows: int = 0
+
+    @classmethod
+    def of(
+        cls, frame: "pd.DataFrame", columns: Sequence[Column], decimal: str = "."
+    ) -> "Cells":
+        """The cells of these columns; one that is not there is missing in each row."""
+        cells = cls(rows=len(frame))
+        for column in columns:
+            if column.role not in INPUTS:
+                continue
+            name = column.name
+            given = frame[name] if name in frame else _nothing(frame)
+            if column.role in ("number", "date"):
+                asked = (
+                    numbers(given, decimal) if column.role == "number" else dates(given)
+                )
+                cells.values[name], wrong = asked
+                if wrong.any():
+                    cells.wrong[name] = int(wrong.sum())
+                continue
+            codes, known = words(given)
+            if column.role == "ordered":
+                ranks = {word: float(i) for i, word in enumerate(column.values)}
+                known_ranks = [ranks.get(word, np.nan) for word in known]
+                cells.values[name] = np.append(known_ranks, np.nan)[codes]
+            elif column.role == "category":
+                cells.codes[name], cells.words[name] = codes, known
+            else:
+                cells.counts[name] = _counts(codes, known)
+        return cells
+
+
+def _nothing(frame: "pd.DataFrame") -> "pd.Series":
+    import pandas as pd
+
+    return pd.Series(np.nan, frame.index, dtype=object)
+
+
+def _counts(codes: np.ndarray, known: list[str]) -> "csr_matrix":
+    """1 + log of how often each bucket's words are in a text, (rows, BUCKETS)."""
+    from scipy.sparse import csr_matrix
+
+    rows, places = [], []
+    for i, text in enumerate(known):
+        tokens = TOKEN.findall(text.lower())
+        pairs = [f"{a} {b}" for a, b in itertools.pairwise(tokens)]
+        hashed = [zlib.crc32(token.encode()) % BUCKETS for token in tokens + pairs]
+        rows += [i] * len(hashed)
+        places += hashed
+    ones = np.ones(len(rows))
+    counts = csr_matrix((ones, (rows, places)), (len(known) + 1, BUCKETS))
+    counts.sum_duplicates()
+    counts.data = 1.0 + np.log(counts.data)
+    return counts[codes]  # -1 is the last row, which is empty
+
+
+@dataclass
+class Preparation:
+    """What training rows tell of each column; applied to any rows.
+
+    Example:
+        >>> import pandas as pd
+        >>> from onefit.tables.roles import columns_of
+        >>> frame = pd.DataFrame({"a": [1.0, None, 3.0], "b": ["x", "y", "x"]})
+        >>> columns = columns_of(frame)
+        >>> cells = Cells.of(frame, columns)
+        >>> made = Preparation.of(cells, columns, np.arange(3))(cells)
+        >>> made.codes.tolist(), made.sizes  # of b, and whether a is missing
+        ([[1, 1], [2, 2], [1, 1]], (2, 2))
+    """
+
+    columns: list[Column]
+    arrays: Arrays
+    vocabularies: dict[str, list[str]]
+
+    @classmethod
+    def of(
+        cls,
+        cells: Cells,
+        columns: Sequence[Column],
+        rows: np.ndarray,
+        most: int | None = None,
+    ) -> "Preparation":
+        """What these rows tell; `most` values of a category are known, if not all."""
+        arrays: Arrays = {}
+        vocabularies: dict[str, list[str]] = {}
+        for c in (c for c in columns if c.role in INPUTS):
+            if c.name in cells.values:
+                values = _spread(c, cells.values[c.name][rows])
+                arrays[f"{c.name}/scale"] = np.stack([_scale(v) for v in values])
+            elif c.name in cells.codes:
+                vocabularies[c.name] = _vocabulary(
+                    cells.codes[c.name][rows], cells.words[c.name], most
+                )
+            else:
+                directions, weights = _directions(cells.counts[c.name][rows])
+                arrays[f"{c.name}/directions"] = directions
+                arrays[f"{c.name}/weights"] = weights
+        return cls([c for c in columns if c.role in INPUTS], arrays, vocabularies)
+
+    def __call__(self, cells: Cells) -> Inputs:
+        """These cells as numbers and codes."""
+        found: list[np.ndarray] = []
+        codes: list[np.ndarray] = []
+        gaps: list[np.ndarray] = []
+        for column in self.columns:
+            name = column.name
+            if name in self.vocabularies:
+                known = {word: i + 1 for i, word in enumerate(self.vocabularies[name])}
+                places = [known.get(word, 0) for word in cells.words[name]]
+                codes.append(np.array([*places, 0], np.int32)[cells.codes[name]])
+                continue
+            if f"{name}/directions" in self.arrays:
+                found += list(self._text(cells.counts[name], name).T)
+                continue
+            values = _spread(column, cells.values[name])
+            for v, (middle, scale) in zip(
+                values, self.arrays[f"{name}/scale"], strict=True
+            ):
+                z = np.nan_to_num((v - middle) * scale, nan=0.0)
+                found.append(np.clip(z, -FAR, FAR).astype(np.float32))
+            if column.missing:
+                gaps.append(np.isnan(values[0]).astype(np.int32) + 1)
+        rows = cells.rows
+        sizes = tuple(
+            len(self.vocabularies[c.name])
+            for c in self.columns
+            if c.name in self.vocabularies
+        )
+        return Inputs(
+            np.stack(found, 1) if found else np.zeros((rows, 0), np.float32),
+            np.stack([*codes, *gaps], 1)
+            if codes or gaps
+            else np.zeros((rows, 0), np.int32),
+            sizes + (2,) * len(gaps),
+        )
+
+    def names(self) -> list[str]:
+        """The column that each of the numbers, then each of the codes, comes from."""
+        named, coded, gaps = [], [], []
+        for c in self.columns:
+            if c.name in self.vocabularies:
+                coded.append(c.name)
+            elif f"{c.name}/directions" in self.arrays:
+                named += [c.name] * self.arrays[f"{c.name}/directions"].shape[1]
+            else:
+                named += [c.name] * len(self.arrays[f"{c.name}/scale"])
+                gaps += [c.name] * bool(c.missing)
+        return [*named, *coded, *gaps]
+
+    def _text(self, counts: "csr_matrix", name: str) -> np.ndarray:
+        weights = self.arrays[f"{name}/weights"]
+        told = (
+            _unit(counts.multiply(weights).tocsr()) @ self.arrays[f"{name}/directions"]
+        )
+        return np.asarray(told, np.float32)
+
+    def state(self) -> tuple[dict[str, Any], Arrays]:
+        """The preparation for a file: JSON, and arrays by name."""
+        return {"vocabularies": self.vocabularies}, self.arrays
+
+    @classmethod
+    def from_state(
+        cls, columns: Sequence[Column], config: dict[str, Any], arrays: Arrays
+    ) -> "Preparation":
+        """The preparation that `state` gave."""
+        inputs = [column for column in columns if column.role in INPUTS]
+        return cls(inputs, dict(arrays), config["vocabularies"])
+
+
+def _spread(column: Column, values: np.ndarray) -> list[np.ndarray]:
+    """A number as itself; a date as its time, and as places on circles."""
+    if column.role != "date":
+        return [values]
+    periods = [CIRCLES[part] for part in column.circles]
+    turns = [2 * np.pi * values / period for period in periods]
+    return [values, *(f(turn) for turn in turns for f in (np.sin, np.cos))]
+
+
+def _scale(values: np.ndarray) -> tuple[float, float]:
+    """The middle of the values, and one over how far a half of them is spread."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return 0.0, 0.0
+    low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
+    least = 1e-12 * max(abs(low), abs(high))
+    for spread in (high - low, np.ptp(known) / 2):
+        if spread > least and np.isfinite(1.0 / spread):
+            return float(middle), float(1.0 / spread)
+    return float(middle), 0.0
+
+
+def _vocabulary(codes: np.ndarray, known: list[str], most: int | None) -> list[str]:
+    """The words that are known: by how often they are there, if only the most are."""
+    times = np.bincount(codes[codes >= 0], minlength=len(known))
+    least = 2 if (times > 0).sum() > RARE else 1
+    order = np.argsort(-times, kind="stable")[:most]
+    return [known[i] for i in order if times[i] >= least]
+
+
+def _directions(counts: "csr_matrix") -> tuple[np.ndarray, np.ndarray]:
+    """The leading directions of texts, scaled, and the weights of the buckets."""
+    from scipy.sparse.linalg import svds
+
+    rows = counts.shape[0]
+    seen = np.asarray((counts > 0).sum(axis=0)).ravel()
+    weights = np.log((1 + rows) / (1 + seen)) + 1.0
+    unit = _unit(counts.multiply(weights).tocsr())
+    found = np.zeros((BUCKETS, DIRECTIONS))
+    kept = min(DIRECTIONS, rows - 2)
+    if kept < 1 or not unit.nnz:
+        return found, weights
+    _, values, vectors = svds(unit, kept, v0=np.ones(min(unit.shape)))
+    vectors = vectors.T
+    # The sign of a direction is free: the largest part is positive, always.
+    vectors *= np.sign(vectors[np.abs(vectors).argmax(0), np.arange(kept)])
+    spread = values / np.sqrt(rows)
+    found[:, :kept] = vectors / np.where(spread > 1e-6, spread, np.inf)
+    return found, weights
+
+
+def _unit(counts: "csr_matrix") -> "csr_matrix":
+    from scipy.sparse import diags
+
+    lengths = np.sqrt(np.asarray(counts.multiply(counts).sum(axis=1)).ravel())
+    return (diags(1.0 / np.where(lengths > 0, lengths, 1.0)) @ counts).tocsr()

@@ -1,0 +1,230 @@
+"""Files of each kind become frames, told apart by how they begin."""
+
+import bz2
+import gzip
+import importlib
+import io
+import itertools
+import lzma
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any
+
+from onefit.errors import invalid, unknown
+from onefit.tables.framing import framed, without_doubles
+from onefit.tables.options import Said
+from onefit.tables.splitting import (
+    cells_of,
+    damaged,
+    decoded,
+    encoding_of,
+    of_json,
+    start_of,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["of_file", "package"]
+
+PLAIN = partial(open, mode="rb")
+
+
+def of_file(path: str, said: Said, rows: int | None) -> Iterator["pd.DataFrame"]:
+    """The table of a file as it is written, in parts of so many rows.
+
+    Raises:
+        ValueError: No such file, a damaged one, one that is no table.
+    """
+    if os.path.isdir(path) or not os.path.exists(path):
+        kind = "a folder" if os.path.isdir(path) else "no such file"
+        raise invalid(path, kind, "a table: CSV, Excel, Parquet, JSON lines, SQLite")
+    with open(path, "rb") as file:
+        start = file.read(512)
+    if not start:
+        raise invalid(path, "an empty file", "a header row and rows of data")
+    for sign, opened in SIGNS.items():
+        if start.startswith(sign) or (sign == b"DUCK" and start[8:12] == sign):
+            yield from opened(path, said, rows)
+            return
+    yield from _of_text(path, said, rows)
+
+
+def _of_text(
+    path: str,
+    said: Said,
+    rows: int | None,
+    unpacked: Callable[[str], IO[bytes]] = PLAIN,
+) -> Iterator["pd.DataFrame"]:
+    """A file of text, or one packed: JSON lines or cells between delimiters."""
+    encoding = said.options.encoding or encoding_of(path, unpacked, said)
+    with unpacked(path) as raw, decoded(raw, encoding, path) as file:
+        start = start_of(file, path)
+        lines = itertools.chain(start, file)
+        first = next((line.strip() for line in start if line.strip()), "")
+        if first.startswith(("{", "[{")) or first == "[":
+            yield from of_json(lines, said)
+        elif first.lower().startswith(("<html", "<!doctype", "<?xml")):
+            raise invalid(path, "a web page or XML", "a table", "save it as CSV")
+        else:
+            yield from framed(cells_of(lines, start, said), said, rows)
+
+
+def _of_zip(path: str, said: Said, rows: int | None) -> Iterator["pd.DataFrame"]:
+    """An Excel file, or a zip with one table in it."""
+    try:
+        zipped = zipfile.ZipFile(path)
+    except zipfile.BadZipFile as error:
+        raise damaged(path, error) from None
+    with zipped:
+        names = [
+            n for n in zipped.namelist() if not n.endswith("/") and "__MACOSX" not in n
+        ]
+        if "xl/workbook.xml" in names:
+            yield from _of_excel(path, said, rows)
+            return
+        if len(names) != 1:
+            raise invalid(
+                path,
+                f"a zip of {len(names)} files ({', '.join(names[:4])})",
+                "one table in it",
+                "unpack it, and name the one to read",
+            )
+        try:
+            yield from _of_text(path, said, rows, lambda _: zipped.open(names[0]))
+        except (zipfile.BadZipFile, RuntimeError) as error:
+            raise damaged(path, error) from None
+
+
+def _of_excel(path: str, said: Said, rows: int | None) -> Iterator["pd.DataFrame"]:
+    openpyxl = package("openpyxl", "Excel files")
+    with open(path, "rb") as file:  # whatever its name is
+        whole = io.BytesIO(file.read())
+    book = openpyxl.load_workbook(whole, read_only=True, data_only=True)
+    sheet = said.options.sheet or book.sheetnames[0]
+    if sheet not in book.sheetnames:
+        raise unknown("sheet", sheet, book.sheetnames)
+    if len(book.sheetnames) > 1 and said.options.sheet is None:
+        said.say(
+            f"of {len(book.sheetnames)} sheets the first, {sheet!r}, is read "
+            "(sheet='...')"
+        )
+    found = enumerate(book[sheet].iter_rows(values_only=True), 1)
+    filled = ((line, list(row)) for line, row in found)
+    yield from framed(filled, said, rows)
+
+
+def _of_parquet(path: str, said: Said, rows: int | None) -> Iterator["pd.DataFrame"]:
+    del rows
+    package("pyarrow", "Parquet files")
+    import pandas as pd
+
+    try:
+        yield without_doubles(pd.read_parquet(path), said)
+    except (OSError, ValueError) as error:
+        raise damaged(path, error) from None
+
+
+def _of_arrow(path: str, said: Said, rows: int | None) -> Iterator["pd.DataFrame"]:
+    del rows
+    package("pyarrow", "Arrow files")
+    from pyarrow import feather
+
+    yield without_doubles(feather.read_feather(path), said)
+
+
+def _of_sqlite(path: str, said: Said, rows: int | None) -> Iterator["pd.DataFrame"]:
+    import sqlite3
+    from contextlib import closing
+
+    import pandas as pd
+
+    del rows
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as base:
+        listed = "select name from sqlite_master where type in ('table', 'view')"
+        try:
+            tables = [name for (name,) in base.execute(listed)]
+            query = _query(path, tables, said)
+            yield without_doubles(pd.read_sql_query(query, base), said)
+        except (sqlite3.Error, pd.errors.DatabaseError) as error:
+            raise _bad_query(path, error) from None
+
+
+def _of_duckdb(path: str, said: Said, rows: int | None) -> Iterator["pd.DataFrame"]:
+    del rows
+    duckdb = package("duckdb", "DuckDB files")
+    with duckdb.connect(path, read_only=True) as base:
+        tables = [name for (name,) in base.execute("show tables").fetchall()]
+        query = _query(path, tables, said)
+        try:
+            yield without_doubles(base.execute(query).df(), said)
+        except duckdb.Error as error:
+            raise _bad_query(path, error) from None
+
+
+def _bad_query(path: str, error: Exception) -> ValueError:
+    return invalid(path, str(error).split("\n")[0], "a query that it can answer")
+
+
+def _query(path: str, tables: list[str], said: Said) -> str:
+    if said.options.query is not None:
+        return said.options.query
+    if len(tables) != 1:
+        raise invalid(
+            path,
+            f"a database of {len(tables)} tables ({', '.join(tables[:8])})",
+            "one table, or a query",
+            "write query='select * from ...'",
+        )
+    said.say(f"the one table, {tables[0]!r}, is read (query='select ...')")
+    return f'select * from "{tables[0]}"'
+
+
+def _refused(kind: str) -> Callable[[str, Said, int | None], Iterator["pd.DataFrame"]]:
+    def refuse(path: str, said: Said, rows: int | None) -> Iterator["pd.DataFrame"]:
+        del said, rows
+        raise invalid(path, kind, "a table", "save it as .csv or .xlsx")
+
+    return refuse
+
+
+def _packed(
+    opened: Callable[[str], IO[bytes]],
+) -> Callable[[str, Said, int | None], Iterator["pd.DataFrame"]]:
+    def unpack(path: str, said: Said, rows: int | None) -> Iterator["pd.DataFrame"]:
+        try:
+            yield from _of_text(path, said, rows, opened)
+        except (EOFError, OSError, lzma.LZMAError) as error:
+            raise damaged(path, error) from None
+
+    return unpack
+
+
+SIGNS: dict[bytes, Callable[[str, Said, int | None], Iterator["pd.DataFrame"]]] = {
+    b"PK\x03\x04": _of_zip,
+    b"PAR1": _of_parquet,
+    b"ARROW1": _of_arrow,
+    b"SQLite format 3": _of_sqlite,
+    b"DUCK": _of_duckdb,
+    b"\x1f\x8b": _packed(partial(gzip.open, mode="rb")),
+    b"BZh": _packed(partial(bz2.open, mode="rb")),
+    b"\xfd7zXZ": _packed(partial(lzma.open, mode="rb")),
+    b"\xd0\xcf\x11\xe0": _refused("an old Excel file (.xls)"),
+    b"%PDF": _refused("a PDF"),
+}
+"""How files begin, and what reads them; all others are text."""
+
+
+def package(name: str, what: str) -> Any:
+    """A package that people may not have; asked for by its pip command."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        line = (
+            "pip install duckdb" if name == "duckdb" else 'pip install "onefit[table]"'
+        )
+        raise ImportError(
+            f"{what} need {name}, which is not installed. Write `{line}`."
+        ) from error

@@ -1,0 +1,314 @@
+"""Networks of all folds trained in one program, within a budget of time."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from onefit import losses, population
+from onefit.callbacks import EarlyStopping
+from onefit.description import number
+from onefit.population.result import Population
+from onefit.tables.inputs import Goal, Inputs
+from onefit.tables.members import Member
+from onefit.tables.networks import KINDS, Kind, Shape, network, settled
+from onefit.types import Array, Config, Scalar, Tree
+
+__all__ = ["Clock", "Rows", "batch_of", "epochs_for", "train"]
+
+EPOCHS = 256
+"""Epochs of a network, where there is time for them."""
+
+FEWEST = 8
+"""Epochs below which a network is not worth its time."""
+
+SIDE, SHARE = 512, 0.3
+"""The side of the matrices whose product shows how fast the machine is now, and the
+share of that speed which training reaches.
+"""
+
+SURE = 16
+"""Rows held out from which on their loss says which epoch was best."""
+
+
+class Best(EarlyStopping):
+    """Keeps the weights of the best epoch, and stops long after it.
+
+    After epoch e it stops where e > 3·best + 40: the later the best was, the longer
+    the wait, since the waves of the rate get longer.
+    """
+
+    restore_best_weights: bool = True
+    factor: float = number(default=3.0)
+    extra: float = number(default=40.0)
+
+    def update(
+        self, memory: Tree, epoch: Array, logs: dict[str, Array], train: Any
+    ) -> tuple[Tree, Any, Array]:
+        """After an epoch: (memory, what training goes on with, whether to stop)."""
+        memory, train, _ = super().update(memory, epoch, logs, train)
+        stale: Scalar = self.factor * memory["best_epoch"] + self.extra
+        return memory, train, epoch > stale
+
+
+class Clock:
+    """How much time is left, and whether the user wants an end.
+
+    Args:
+        seconds: The whole budget; None is no limit.
+        asked: Whether the user has pressed Ctrl-C.
+        progress: Told what is done, and which part of the time.
+    """
+
+    def __init__(
+        self,
+        seconds: float | None,
+        asked: Callable[[], bool],
+        progress: Callable[[str, float | None], None] | None,
+    ) -> None:
+        self.begin, self.asked = time.perf_counter(), asked
+        self.seconds = math.inf if seconds is None else float(seconds)
+        self._progress, self.best = progress, ""
+        self.speed = measured_speed()
+
+    @property
+    def spent(self) -> float:
+        """Seconds since the beginning."""
+        return time.perf_counter() - self.begin
+
+    @property
+    def left(self) -> float:
+        """Seconds of the budget that are left."""
+        return self.seconds - self.spent
+
+    @property
+    def over(self) -> bool:
+        """Whether to end now."""
+        return self.asked() or self.left <= 0
+
+    def tell(self, what: str) -> None:
+        """Says what is being done."""
+        if self._progress is not None:
+            part = min(self.spent / self.seconds, 1.0)
+            self._progress(what + self.best, part if self.seconds < math.inf else None)
+
+
+class Watch:
+    """Stops all members when the time is over; tells the epoch in between."""
+
+    def __init__(self, clock: Clock, title: str, epochs: int, until: float) -> None:
+        self.clock, self.title, self.epochs, self.until = clock, title, epochs, until
+
+    def next(self, epoch: int) -> int:
+        """The first epoch after this one at which it looks."""
+        return epoch + max(1, self.epochs // 64)
+
+    def __call__(
+        self, epoch: int, logs: np.ndarray, names: Sequence[str], active: np.ndarray
+    ) -> np.ndarray:
+        """The members to stop."""
+        del logs, names
+        self.clock.tell(f"{self.title}, epoch {epoch} of {self.epochs}")
+        running = np.flatnonzero(active)
+        late = self.clock.spent > self.until or self.clock.asked()
+        return running if late else running[:0]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Rows:
+    """The rows of all folds behind one another, each prepared by its own fold.
+
+    Attributes:
+        shape: What shapes the networks.
+        x: Columns by name, (fold · rows, ...).
+        y: Targets: class numbers, or numbers of mean 0 and deviation 1.
+        w: Weights, or None.
+        folds: The rows that each fold trains on, and those that it is validated on:
+            as many in each, so that one program can train them; a shorter fold has
+            some of its rows twice, or as often as it takes.
+        scale: The mean and deviation of each fold's targets, (fold, 2).
+    """
+
+    shape: Shape
+    x: dict[str, np.ndarray]
+    y: np.ndarray
+    w: np.ndarray | None
+    folds: list[tuple[np.ndarray, np.ndarray]]
+    scale: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        shape: Shape,
+        prepared: Sequence[Inputs],
+        goal: Goal,
+        folds: Sequence[tuple[np.ndarray, np.ndarray]],
+        rng: np.random.Generator,
+    ) -> "Rows":
+        """The rows of these folds."""
+        n = len(goal.values)
+        columns = [shape.columns(inputs) for inputs in prepared]
+        x = {name: np.concatenate([c[name] for c in columns]) for name in columns[0]}
+        lengths = [max(len(fold[i]) for fold in folds) for i in range(2)]
+        even, scale = [], np.tile([0.0, 1.0], (len(folds), 1))
+        for k, fold in enumerate(folds):
+            parts = [
+                np.resize(rng.permutation(part), length) + k * n
+                for part, length in zip(fold, lengths, strict=True)
+            ]
+            even.append((parts[0], parts[1]))
+            if shape.problem == "regression":
+                own = goal.values[fold[0]]
+                scale[k] = own.mean(), own.std() or 1.0
+        values = np.tile(goal.values, len(folds))
+        if shape.problem == "regression":
+            each = np.repeat(scale, n, axis=0)
+            values = ((values - each[:, 0]) / each[:, 1]).astype("float32")
+        elif shape.problem == "binary":
+            values = values.astype("float32")
+        w = None if goal.weights is None else np.tile(goal.weights, len(folds))
+        return cls(shape, x, values, w, even, scale)
+
+    def targets(self, kind: Kind) -> np.ndarray:
+        """What the networks of a kind are to say."""
+        if kind.members:
+            return np.repeat(self.y[:, None], kind.members, axis=1)
+        return self.y if self.shape.problem == "multiclass" else self.y[:, None]
+
+
+def batch_of(rows: int) -> int:
+    """Rows in a step: more where there are more."""
+    for most, size in ((1024, 64), (8192, 128), (30_000, 256), (100_000, 512)):
+        if rows <= most:
+            return min(size, rows)
+    return 1024
+
+
+def measured_speed() -> float:
+    """Operations a second that training will about do, as the machine is now."""
+    a = np.ones((SIDE, SIDE), "float32")
+    a @ a
+    begin = time.perf_counter()
+    for _ in range(4):
+        a @ a
+    seconds = time.perf_counter() - begin
+    return SHARE * 4 * 2 * SIDE**3 / max(seconds, 1e-6)
+
+
+def work(kind: Kind, shape: Shape, settings: Config, rows: int) -> float:
+    """About how many operations an epoch of one network takes."""
+    graph = network(kind, shape, settled(kind, shape, settings | {"steps": 1})).graph
+    size = batch_of(rows)
+    each = graph.multiplications(graph.slot.input_shape)
+    return math.ceil(rows / size) * each * (6 * size + 200)
+
+
+def epochs_for(operations: float, clock: Clock, share: float) -> int:
+    """The epochs that a share of the time left is enough for, EPOCHS at most."""
+    if clock.left == math.inf:
+        return EPOCHS
+    seconds = operations / clock.speed
+    return int(min(EPOCHS, max(clock.left * share / seconds, 0)))
+
+
+def train(
+    name: str,
+    rows: Rows,
+    every: Sequence[Config],
+    epochs: int,
+    clock: Clock,
+    until: float,
+) -> list[Member]:
+    """Networks of one kind, of each of these settings for each fold, at once.
+
+    Args:
+        name: The kind.
+        rows: What they are trained on.
+        every: Settings that are numbers, the seed among them, for each member.
+        epochs: How many epochs there are.
+        clock: The time.
+        until: The seconds on it at which they are stopped.
+
+    Returns:
+        A member for each of the settings; none where Ctrl-C came before all folds had
+        begun.
+    """
+    kind, shape = KINDS[name], rows.shape
+    own, held = rows.folds[0]
+    size = batch_of(len(own))
+    steps = math.ceil(len(own) / size) * epochs
+    first = settled(kind, shape, dict(every[0]) | {"steps": steps})
+    model = network(kind, shape, first)
+    # The guide has nothing to say to people about a recipe that they did not write.
+    model.compile(kind.optimizer(first, steps), loss_of(shape.problem), check=False)
+    options: dict[str, Any] = {}
+    if len(held) >= SURE:
+        targets = rows.x, rows.targets(kind)
+        options["validation_data"] = (
+            (*targets, rows.w) if rows.w is not None else targets
+        )
+        options["callbacks"] = [Best()]
+    many = population.fit(
+        model,
+        rows.x,
+        rows.targets(kind),
+        sample_weight=rows.w,
+        folds=rows.folds,
+        vary=_varied(model, every),
+        batch_size=size,
+        epochs=epochs,
+        drop=Watch(clock, kind.title, epochs, until),
+        from_data=True,
+        verbose=0,
+        **options,
+    )
+    return _members(name, rows, every, steps, many)
+
+
+def loss_of(problem: str) -> losses.Loss:
+    """What networks of a problem lower."""
+    if problem == "binary":
+        return losses.BinaryCrossentropy(from_logits=True)
+    if problem == "multiclass":
+        return losses.SparseCategoricalCrossentropy(from_logits=True)
+    return losses.MeanSquaredError()
+
+
+def _varied(model: Any, every: Sequence[Config]) -> dict[str, list[Any]]:
+    """Settings as a population knows them, by path."""
+    varied: dict[str, list[Any]] = {}
+    layers = [str(layer.name) for layer in model.graph.plain_layers()]
+    for name in every[0]:
+        values = [settings[name] for settings in every]
+        if name == "dropout":
+            paths = [f"{n}.rate" for n in layers if n.startswith("dropout_")]
+        elif name == "sigma":
+            paths = [f"{n}.sigma" for n in layers if n.startswith("periodic")]
+        elif name == "rate":
+            paths = ["learning_rate.initial_learning_rate"]
+        else:
+            paths = [name]
+        varied |= dict.fromkeys(paths, values)
+    return varied
+
+
+def _members(
+    name: str, rows: Rows, every: Sequence[Config], steps: int, many: Population
+) -> list[Member]:
+    """The networks of a population by settings, those of all folds together."""
+    at = np.concatenate([group.at for group in many.groups])
+    trees = [(group.params, group.state) for group in many.groups]
+    whole = jax.tree.map(lambda *a: np.concatenate(a)[np.argsort(at)], *trees)
+    count, found = len(every), []
+    if len(at) < count * len(rows.folds) or not many.epochs.all():
+        return []
+    for i, settings in enumerate(every):
+        params, state = jax.tree.map(lambda a, i=i: a[i::count], whole)
+        if all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
+            full = settled(KINDS[name], rows.shape, dict(settings) | {"steps": steps})
+            found.append(Member(name, full, rows.shape, params, state, rows.scale))
+    return found

@@ -1,0 +1,183 @@
+"""Columns of text become numbers and dates, where that is what they hold."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from onefit.errors import invalid
+from onefit.tables.framing import HEAD
+from onefit.tables.options import Options, Said
+from onefit.tables.values import (
+    CODE,
+    MISSING,
+    dates,
+    decimal_of,
+    format_of,
+    numbers,
+    plain,
+    words,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["typed"]
+
+FEW_WRONG = 0.05
+"""So many cells of a column of numbers may be something else."""
+
+
+def typed(frame: "pd.DataFrame", said: Said | None = None) -> "pd.DataFrame":
+    """A frame whose columns of text are numbers or dates, where they hold these."""
+    from pandas.api import types
+
+    said = said or Said("the table", Options())
+    frame = _of_pandas(frame, said)
+    texts = [
+        name
+        for name in frame.columns
+        if types.is_object_dtype(frame[name].dtype)
+        or types.is_string_dtype(frame[name].dtype)
+    ]
+    if not texts:
+        return frame
+    frame = frame.copy(deep=False)
+    if said.options.decimal is None:
+        head = (cell for name in texts for cell in frame[name].head(HEAD))
+        cells = (cell for cell in head if isinstance(cell, str))
+        found = decimal_of(cells, said.options.delimiter or ",")
+        said.options = replace(said.options, decimal=found)
+        if found == ",":
+            said.say("a comma is the decimal sign: 1,5 is one and a half (decimal=',')")
+    for name in texts:
+        frame[name] = _column(frame[name], said)
+    return frame
+
+
+def _of_pandas(frame: "pd.DataFrame", said: Said) -> "pd.DataFrame":
+    """The frame without the types that are for pandas alone.
+
+    A period begins somewhere, a difference of times is a number of days, and infinite
+    numbers are not known.
+    """
+    import pandas as pd
+
+    if not frame.shape[1]:
+        raise invalid(said.where, "no columns", "a table with columns")
+    frame = frame.copy(deep=False)
+    for name in frame.columns:
+        column, kind = frame[name], getattr(frame[name].dtype, "kind", "O")
+        if kind == "c":
+            raise invalid(
+                f"{said.where}, column {name!r}",
+                "complex numbers",
+                "real ones",
+                f"write frame[{name!r}].abs() for their size",
+            )
+        if isinstance(column.dtype, pd.PeriodDtype):
+            frame[name] = column.dt.to_timestamp()
+        elif kind == "m":
+            frame[name] = column.dt.total_seconds() / 86400
+        elif (
+            kind == "f"
+            and (infinite := np.isinf(column.to_numpy(float, na_value=0))).any()
+        ):
+            count = int(infinite.sum())
+            said.say(f"column {name!r}: {count:,} infinite cells are taken as missing")
+            frame[name] = column.where(~infinite)
+    return frame
+
+
+def _column(column: "pd.Series", said: Said) -> "pd.Series":
+    """A column of text as what it holds; what was not plain to see is said."""
+    import pandas as pd
+
+    options, called = said.options, f"column {column.name!r}"
+    values, spelled = _numbers_at_once(column, options)
+    if values is not None:
+        _say_missing(called, spelled, said)
+        return values
+    codes, names = words(column, options.missing)
+    index = column.index
+    _say_missing(called, column[codes < 0], said)
+    text = pd.Series(np.append(np.array(names, object), None)[codes], index, object)
+    named = column.name
+    text.name = named
+    if not names:
+        return pd.Series(np.nan, index, float, name=named)
+    if any(CODE.fullmatch(name) for name in names):
+        if all(plain(name).isdecimal() for name in names):
+            said.say(
+                f"{called}: {names[0]!r} and so on begin with 0, so they are names"
+            )
+        return text
+    values, wrong = numbers(text, options.decimal or ".", options.missing)
+    different = np.unique(codes[wrong]) if wrong.any() else []
+    some = len(different) <= FEW_WRONG * len(names) and wrong.mean() <= FEW_WRONG
+    if not wrong.any() or (some and len(names) >= 20):
+        _say_numbers(called, names, text[wrong], said)
+        return pd.Series(values, index, name=named)
+    known = said.formats.get(str(named))
+    of_known = known and not dates(text, known, options.missing)[1].any()
+    kind = known if of_known else format_of(names, options.dayfirst)
+    if kind:
+        said.formats[str(named)] = kind
+        _, wrong = dates(text, kind, options.missing)
+        if kind not in ("ISO8601", known) and not wrong.any():
+            said.say(f"{called}: {names[0]!r} is a date, read as {kind}")
+        if not wrong.any():
+            made = pd.to_datetime(text, format=kind, utc=True).dt.tz_localize(None)
+            return made.astype("datetime64[us]")
+    if sum(name.startswith("=") for name in names) > len(names) / 2:
+        said.say(
+            f"{called}: {names[0]!r} is a formula, taken as text: save the values of "
+            "the sheet instead"
+        )
+    return text
+
+
+def _numbers_at_once(
+    column: "pd.Series", options: Options
+) -> tuple["pd.Series | None", "pd.Series | None"]:
+    """A column that pandas reads as it is, and its cells that are missing; or None."""
+    import pandas as pd
+
+    if options.decimal == "," or options.missing is not MISSING:
+        return None, None
+    if pd.api.types.infer_dtype(column, skipna=True) == "boolean":
+        return None, None
+    values = pd.to_numeric(column, errors="coerce").astype(float)
+    rest = column[~np.isfinite(values.to_numpy())]
+    coded = False
+    if (values.dropna() % 1 == 0).all():
+        coded = any(isinstance(c, str) and CODE.match(c.strip()) for c in column)
+    if coded or len(rest) == len(column) or words(rest).words:
+        return None, None
+    return values, rest
+
+
+def _say_missing(called: str, cells: "pd.Series | None", said: Said) -> None:
+    known = [] if cells is None else cells.dropna().unique()
+    if spelled := {str(cell).strip() for cell in known} - {""}:
+        said.say(f"{called}: {', '.join(map(repr, sorted(spelled)[:3]))} is missing")
+
+
+def _say_numbers(called: str, names: list[str], wrong: "pd.Series", said: Said) -> None:
+    decimal = said.options.decimal or "."
+    as_it_is = [n.replace(",", ".") if decimal == "," else n for n in names]
+    pairs = zip(names, as_it_is, strict=True)
+    odd = next((n for n, same in pairs if plain(n, decimal) != same), None)
+    if odd is not None:
+        said.say(f"{called}: {odd!r} is read as {plain(odd, decimal)}")
+    if len(wrong):
+        more = f" (and {len(wrong) - 1} more such cells)" if len(wrong) > 1 else ""
+        said.say(
+            f"{called}: {wrong.iloc[0]!r} in {_row(wrong)} is no number{more}: taken "
+            "as missing"
+        )
+
+
+def _row(cells: "pd.Series") -> str:
+    """Where the first of these cells is, as people find it."""
+    return f"{cells.index.name or 'row'} {cells.index[0]}"

@@ -1,0 +1,222 @@
+"""Cells as people write them, as numbers, dates and words.
+
+Every column goes through these, at `read`, at `fit` and at `predict`, so a cell means
+the same everywhere. What many rows share is looked at once.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "MISSING",
+    "Words",
+    "dates",
+    "decimal_of",
+    "format_of",
+    "numbers",
+    "plain",
+    "words",
+]
+
+MISSING = frozenset(
+    {*("", "na", "n/a", "n.a.", "#n/a", "nan", "null", "none", "nil", "<na>", "nat")}
+    | {*("?", "-", "--", ".", "missing", "#value!", "#ref!", "#div/0!", "#name?")}
+)
+"""What people write where nothing is known, in small letters."""
+
+CURRENCY = re.compile(
+    r"(?i)^([-+(]*)\s*(?:[€$£¥₹₩₽%]|eur|usd|gbp|chf|kr|zł|us\$)\s*|"
+    r"\s*(?:[€$£¥₹₩₽%]|eur|usd|gbp|chf|kr|zł|us\$)\s*(\)?)$"
+)
+"""Signs and names of money, and per cent, beside a number."""
+
+GROUPS = re.compile(r"(?<=\d)[\s'’\u00a0\u202f](?=\d{3}(?!\d))")
+"""What stands between groups of three digits, beside the comma and the point."""
+
+COMMAS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
+POINTS = re.compile(r"[-+]?[1-9]\d{0,2}(\.\d{3})+(,\d*)?")
+
+COMMA_ONLY = re.compile(
+    r"[-+]?(\d+,(\d{1,2}|\d{4,})|0,\d+|\d{4,},\d+|\d{1,3}(\.\d{3})+,\d+)"
+)
+"""A comma that can only be a decimal comma."""
+
+POINT_ONLY = re.compile(
+    r"[-+]?(\d*\.(\d{1,2}|\d{4,})|0?\.\d+|\d{4,}\.\d+|\d{1,3}(,\d{3})+\.\d+)"
+)
+
+CODE = re.compile(r"0\d+$")
+"""A number that begins with 0, such as a postal code, is a name."""
+
+FORMATS = (
+    "ISO8601",
+    *("%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d.%m.%y"),
+    *("%m/%d/%Y", "%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M:%S %p"),
+    *("%d/%m/%Y", "%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%d-%m-%Y", "%m-%d-%Y"),
+    *("%m/%d/%y", "%d/%m/%y", "%m/%d/%y %H:%M", "%d/%m/%y %H:%M", "%Y/%m/%d"),
+    *("%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:%S", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y"),
+    *("%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b-%d-%Y", "%H:%M", "%H:%M:%S"),
+)
+"""How dates are written; of two that fit, the first is taken."""
+
+LONG = 64
+"""A cell of more letters is neither a number nor a date."""
+
+LOOKED_AT = 2000
+"""So many different cells show how a column is written."""
+
+
+class Words(NamedTuple):
+    """A column as words: of each row which word, -1 where nothing is known."""
+
+    codes: np.ndarray
+    words: list[str]
+
+
+def plain(cell: str, decimal: str = ".") -> str:
+    """A number without what is written around it, as Python writes it.
+
+    Groups of three digits, signs and names of money, per cent and the brackets of a
+    negative amount are taken away. What is no number stays as it is.
+
+    >>> plain(" $1,234.50 "), plain("-12 %"), plain("(3.5)"), plain("1 234,5 €", ",")
+    ('1234.50', '-12', '-3.5', '1234.5')
+    """
+    if len(cell) > LONG:
+        return cell
+    bare = GROUPS.sub("", CURRENCY.sub(r"\1\2", cell.strip()).strip())
+    if bare.startswith("(") and bare.endswith(")"):
+        bare = f"-{bare[1:-1].strip()}"
+    if decimal == ",":
+        bare = bare.replace(".", "") if POINTS.fullmatch(bare) else bare
+        return bare.replace(",", ".") if bare.count(",") == 1 else bare
+    return bare.replace(",", "") if COMMAS.fullmatch(bare) else bare
+
+
+def decimal_of(cells: Iterable[str], delimiter: str = ",") -> str:
+    """Whether these cells have a decimal point or a decimal comma.
+
+    >>> decimal_of(["1,5", "2"]), decimal_of(["1,500", "2.5"]), decimal_of(["1,500"])
+    (',', '.', '.')
+    """
+    short = (cell.strip() for cell in cells if len(cell) <= LONG)
+    bare = [CURRENCY.sub(r"\1\2", cell) for cell in short]
+    commas = sum(COMMA_ONLY.fullmatch(cell) is not None for cell in bare)
+    points = sum(POINT_ONLY.fullmatch(cell) is not None for cell in bare)
+    unsure = delimiter == ";" and not points
+    if unsure and not commas:
+        commas = sum(COMMAS.fullmatch(cell) is not None for cell in bare)
+    return "," if commas > points else "."
+
+
+def words(column: "pd.Series", missing: Iterable[str] = MISSING) -> Words:
+    """A column as words: 3.0 and 3 and ' 3' are '3'; what is missing has code -1."""
+    import pandas as pd
+
+    try:
+        codes, values = pd.factorize(column)
+    except TypeError:  # lists and dicts, which are told apart by how they are written
+        told = column.map(
+            lambda cell: str(cell) if isinstance(cell, list | dict | set) else cell
+        )
+        codes, values = pd.factorize(told)
+    names = [_word(value) for value in values]
+    known, again = {}, np.empty(len(names) + 1, np.int64)
+    for i, name in enumerate(names):
+        absent = name.lower() in missing
+        again[i] = -1 if absent else known.setdefault(name, len(known))
+    again[-1] = -1
+    return Words(again[codes], list(known))
+
+
+def _word(value: object) -> str:
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, float | np.floating):
+        return f"{value:.15g}"
+    return str(value)
+
+
+def numbers(
+    column: "pd.Series", decimal: str = ".", missing: Iterable[str] = MISSING
+) -> tuple[np.ndarray, np.ndarray]:
+    """A column as float64, NaN where nothing is known, and which cells are no numbers.
+
+    Infinite numbers count as not known.
+    """
+    import pandas as pd
+    from pandas.api import types
+
+    if types.is_numeric_dtype(column.dtype) and not types.is_complex_dtype(column):
+        values = column.to_numpy(np.float64, na_value=np.nan)
+        return np.where(np.isfinite(values), values, np.nan), np.zeros(
+            len(values), bool
+        )
+    if types.is_datetime64_any_dtype(column.dtype):
+        return np.full(len(column), np.nan), column.notna().to_numpy()
+    codes, names = words(column, missing)
+    cells = [plain(name, decimal) for name in names]
+    found = pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce")
+    known = np.append(found.to_numpy(np.float64), np.nan)
+    values = np.where(np.isfinite(known), known, np.nan)[codes]
+    return values, (codes >= 0) & np.isnan(known[codes])
+
+
+def format_of(names: list[str], dayfirst: bool | None = None) -> str | None:
+    """How these words write dates, or None if some of them are none.
+
+    >>> format_of(["2024-01-31", "2024-02-01"]), format_of(["31.1.2024"])
+    ('ISO8601', '%d.%m.%Y')
+    """
+    import pandas as pd
+
+    asked = pd.Series(names[:LOOKED_AT], dtype=object)
+    if not len(asked) or asked.str.len().max() > LONG:
+        return None
+    if not asked.str.fullmatch(r".*\d.*[-/.: ,].*\d.*").all():
+        return None
+    kinds = (
+        sorted(FORMATS, key=lambda kind: kind.startswith("%m")) if dayfirst else FORMATS
+    )
+    for kind in kinds:
+        if pd.to_datetime(asked, format=kind, errors="coerce", utc=True).notna().all():
+            return kind
+    return None
+
+
+def dates(
+    column: "pd.Series", kind: str | None = None, missing: Iterable[str] = MISSING
+) -> tuple[np.ndarray, np.ndarray]:
+    """A column as days since 1970 in float64, and which cells are no dates.
+
+    Times with a zone are in UTC.
+    """
+    import pandas as pd
+    from pandas.api import types
+
+    day = np.timedelta64(1, "D")
+    if types.is_datetime64_any_dtype(column.dtype):
+        if getattr(column.dtype, "tz", None) is not None:
+            column = column.dt.tz_convert("UTC").dt.tz_localize(None)
+        values = column.to_numpy("datetime64[us]")
+        bad = np.zeros(len(values), bool)
+        return _days(values, day), bad
+    codes, names = words(column, missing)
+    found = pd.to_datetime(
+        pd.Series(names, dtype=object),
+        format=kind or format_of(names) or "ISO8601",
+        errors="coerce",
+        utc=True,
+    ).dt.tz_localize(None)
+    known = np.append(_days(found.to_numpy("datetime64[us]"), day), np.nan)
+    return known[codes], (codes >= 0) & np.isnan(known[codes])
+
+
+def _days(values: np.ndarray, day: np.timedelta64) -> np.ndarray:
+    return np.where(np.isnat(values), np.nan, (values - np.datetime64(0, "D")) / day)

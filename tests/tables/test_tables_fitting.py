@@ -1,0 +1,190 @@
+"""Fitting: each problem from columns to a file, what stands beside it, bad input."""
+
+import dataclasses
+import json
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from onefit.tables import networks, training
+from onefit.tables.baselines import constant
+from onefit.tables.fitting import Fitted, fitted
+from onefit.tables.inputs import Goal, Inputs
+from onefit.tables.networks import KINDS, Shape, network, settled
+from onefit.tables.training import Clock, Rows, batch_of, epochs_for, train
+
+RNG = np.random.default_rng(0)
+N = 90
+X = RNG.normal(size=(N, 2)).astype("f4")
+CODES = np.column_stack([RNG.integers(0, 3, N), RNG.integers(0, 13, N)]).astype("i4")
+INPUTS = Inputs(X, CODES, (2, 12))
+SIDE = X[:, 0] + 2.0 * (CODES[:, 0] == 1)
+GOALS = {
+    "binary": Goal("binary", (SIDE > 0.5).astype("i4"), ("no", "yes")),
+    "multiclass": Goal(
+        "multiclass", np.digitize(SIDE, [0, 1]).astype("i4"), ("a", "b", "c")
+    ),
+    "regression": Goal(
+        "regression", 1000 + 50 * SIDE, None, RNG.uniform(0.5, 2, N).astype("f4")
+    ),
+}
+FOLDS = [
+    (np.setdiff1d(np.arange(N), held), held) for held in np.array_split(np.arange(N), 3)
+]
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """RealMLP's place taken by what compiles faster, with few epochs."""
+    monkeypatch.setitem(KINDS, "realmlp", KINDS["mlp"])
+    monkeypatch.setattr(training, "EPOCHS", 60)
+
+
+def fit(problem, **told):
+    return fitted(lambda train: INPUTS, GOALS[problem], FOLDS, time=None, **told)
+
+
+def copied(made):
+    config, arrays = made.state()
+    return Fitted.from_state(json.loads(json.dumps(config)), arrays)
+
+
+@pytest.mark.parametrize("problem", GOALS)
+@pytest.mark.usefixtures("small")
+def test_each_problem_from_columns_to_a_file(problem):
+    goal = GOALS[problem]
+    made = fit(problem, quality="quick")
+    names = [line["name"] for line in made.leaderboard]
+    baseline = "mean" if problem == "regression" else "majority"
+    assert {baseline, "HistGradientBoosting", "linear network", "ensemble"} <= set(
+        names
+    )
+    assert names[-1] == baseline
+    for line in made.leaderboard:
+        low, high = line["interval"]
+        assert low <= line["score"] <= high
+    scores = {line["name"]: line["score"] for line in made.leaderboard}
+    assert scores["ensemble"] <= scores["linear network"] * 1.05
+    said = made.predict([INPUTS] * 3)
+    assert said.shape == made.out_of_fold.shape
+    assert not np.isnan(made.out_of_fold).any()
+    if goal.classes:
+        np.testing.assert_allclose(said.sum(axis=1), 1, rtol=1e-6)
+        assert np.mean(said.argmax(1) == goal.values) > 0.75
+        assert made.coverage()[0]["answered"] == 1
+    else:
+        assert np.corrcoef(said, goal.values)[0, 1] > 0.9
+        low, high = made.lower_upper(made.out_of_fold, coverage=0.8)
+        inside = (low <= goal.values) & (goal.values <= high)
+        assert np.mean(inside) == pytest.approx(0.8, abs=0.02)
+    if problem == "binary":
+        assert 0 < made.threshold() < 1
+        assert made.threshold([[0, 1], [99, 0]]) < 0.5
+    each = made.predict_by_fold([INPUTS] * 3)
+    for k, (_, held) in enumerate(FOLDS):
+        np.testing.assert_allclose(each[k, held], made.out_of_fold[held], rtol=1e-4)
+    again = copied(made)
+    np.testing.assert_array_equal(again.predict([INPUTS] * 3), said)
+    assert again.leaderboard == made.leaderboard
+    assert again.temperature == made.temperature
+    part = again.predict([INPUTS[:1]] * 3)
+    np.testing.assert_allclose(part, said[:1], rtol=1e-5)
+    assert again.predict([INPUTS[:0]] * 3).shape == (0, *said.shape[1:])
+
+
+@pytest.mark.usefixtures("small")
+def test_ctrl_c_gives_the_best_so_far_and_rows_of_no_fold_have_no_prediction():
+    def press(what, part):
+        assert part is None
+        if what.startswith("small MLP"):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    made = fitted(
+        lambda train: INPUTS, GOALS["binary"], FOLDS[:1], time=None, progress=press
+    )
+    assert made.interrupted
+    assert len(made.members) >= 1
+    assert np.isnan(made.out_of_fold[FOLDS[0][0]]).all()
+    assert not np.isnan(made.out_of_fold[FOLDS[0][1]]).any()
+    with pytest.raises(KeyboardInterrupt):
+        fitted(
+            lambda train: INPUTS, GOALS["binary"], FOLDS[:1],
+            progress=lambda *_: os.kill(os.getpid(), signal.SIGINT),
+        )  # fmt: skip
+
+
+def test_time_is_kept_by_fewer_epochs():
+    clock = Clock(10.0, lambda: False, None)
+    each = clock.speed  # a second an epoch
+    assert epochs_for(each, clock, 0.5) in (4, 5)
+    assert epochs_for(each / 1e6, clock, 0.5) == training.EPOCHS
+    assert epochs_for(each, Clock(None, lambda: False, None), 0.5) == training.EPOCHS
+    assert [batch_of(n) for n in (3, 800, 5000, 20_000, 60_000, 10**6)] == [
+        3, 64, 128, 256, 512, 1024,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["realmlp", "tabm"])
+def test_networks_learn_with_weights_of_rows(kind, monkeypatch):
+    goal = dataclasses.replace(GOALS["binary"], weights=np.ones(N, "f4"))
+    small = {**KINDS[kind].settings, "width": 16, "layers": 1}
+    monkeypatch.setitem(KINDS, kind, dataclasses.replace(KINDS[kind], settings=small))
+    shape = Shape(2, (2, 12), 1, "binary")
+    rows = Rows.of(shape, [INPUTS] * 3, goal, FOLDS, np.random.default_rng(0))
+    clock = Clock(None, lambda: False, None)
+    epochs = 40 if kind == "realmlp" else 150
+    [member] = train(kind, rows, [{"seed": 0}], epochs, clock, 1e9)
+    p = member({name: np.stack([a] * 3) for name, a in shape.columns(INPUTS).items()})
+    held = np.concatenate([p[k, own] for k, (_, own) in enumerate(FOLDS)])
+    assert np.mean(held.argmax(1) == goal.values) > 0.75
+    assert p.shape == (3, N, 2)
+
+
+def test_a_network_of_each_kind_and_problem_has_its_output():
+    for kind in KINDS.values():
+        for problem, outputs in (("binary", 1), ("multiclass", 3), ("regression", 1)):
+            for numbers, sizes in ((2, ()), (0, (2, 40)), (2, (0, 3))):
+                shape = Shape(numbers, sizes, outputs, problem)
+                own = settled(kind, shape, {"steps": 9, "width": 8})
+                got = network(kind, shape, own).output_shape
+                each = (kind.members,) if kind.members else ()
+                last = (outputs,) if outputs > 1 or not each else ()
+                assert got == (None, *each, *last)
+    assert networks.ONE_HOT == 8
+
+
+def test_a_constant_is_that_of_the_rows_trained_on():
+    said = constant(GOALS["binary"], FOLDS)
+    train, held = FOLDS[0]
+    share = GOALS["binary"].values[train].mean()
+    np.testing.assert_allclose(said[held], [[1 - share, share]] * len(held))
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        ({"quality": "high"}, "'quick' or 'default' or 'best'"),
+        ({"time": 0}, "seconds, above 0"),
+        ({"metric": "acc"}, "metric for a binary target"),
+        ({"folds": []}, "no folds"),
+        ({"folds": [(np.arange(5), np.arange(0))]}, "a fold without rows"),
+        ({"inputs": Inputs(X[:, :0], CODES[:, :0], ())}, "none that says anything"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused(told, text):
+    inputs = told.pop("inputs", INPUTS)
+    folds = told.pop("folds", FOLDS)
+    with pytest.raises(ValueError, match=text):
+        fitted(lambda train: inputs, GOALS["binary"], folds, **told)
+
+
+@pytest.mark.usefixtures("small")
+def test_what_a_target_has_not_is_refused():
+    made = fit("regression", quality="quick")
+    for call in (made.threshold, made.coverage):
+        with pytest.raises(ValueError, match="target"):
+            call()
+    with pytest.raises(ValueError, match="each of the 3 folds"):
+        made.predict([INPUTS])

@@ -340,7 +340,7 @@ FACES: dict[type, dict[str, Any]] = {HostLayer: {"__call__": _called}}
 """What such layers have while a script runs."""
 
 
-class TextVectorization(layers.TextVectorization):
+class TextVectorization(layers.TextVectorization, abstract=True):
     """Texts as numbers; see `onefit.layers.TextVectorization`.
 
     With `ragged=True` it gives a RaggedTensor: the numbers of each text alone.

@@ -18,9 +18,9 @@ PAGE = Path(__file__).with_name("coming_from_keras.md")
 BEGIN, END = "<!-- names -->", "<!-- end of names -->"
 
 _ROOMS = """
-    activations applications backend callbacks config constraints datasets initializers
-    layers losses metrics models ops optimizers optimizers.schedules preprocessing random
-    regularizers saving tree utils
+    activations applications backend callbacks config constraints datasets
+    initializers layers losses metrics models ops optimizers optimizers.schedules
+    preprocessing random regularizers saving tree utils
 """
 ROOMS = _ROOMS.split()
 
@@ -35,8 +35,8 @@ LEFT_OUT: dict[str, str] = {
     "on_test_begin on_test_end on_test_batch_begin on_test_batch_end on_predict_begin "
     "on_predict_end on_predict_batch_begin on_predict_batch_end monitor_op "
     "get_monitor_value best_weights cooldown_counter in_cooldown": "of "
-    "`EarlyStopping`, `ReduceLROnPlateau`, `SwapEMAWeights`, `TerminateOnNaN`: they are rules, which "
-    "run inside the program and have no hooks",
+    "`EarlyStopping`, `ReduceLROnPlateau`, `SwapEMAWeights`, `TerminateOnNaN`: rules, "
+    "which run inside the program and have no hooks",
     "backend convert_weight generator get_random_transformation "
     "transform_bounding_boxes transform_images transform_labels "
     "transform_segmentation_masks transform_single_bounding_box transform_single_image "

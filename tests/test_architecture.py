@@ -267,7 +267,7 @@ BASES = {onefit.layers.Layer, onefit.losses.Loss, onefit.metrics.Metric}
 BASES |= {onefit.optimizers.Optimizer}
 DOORS = {"Input", "deserialize", "get", "reduce", "resolve", "serialize"}
 DOORS |= {"InputSpec", *("add", "average", "concatenate", "dot", "maximum")}
-DOORS |= {"minimum", "multiply", "subtract"}
+DOORS |= {"minimum", "multiply", "subtract", "OptimizerMap"}
 
 
 @pytest.mark.parametrize("room", ["layers", "losses", "metrics", "optimizers"])
@@ -275,10 +275,10 @@ def test_a_face_shows_the_catalogue_and_no_helpers(room):
     # A face takes what stands in the __all__ of its files: there helpers have no place.
     face = importlib.import_module(f"onefit.{room}")
     base = importlib.import_module(f"onefit.{room}.base")
+    things = {name: getattr(face, name) for name in set(face.__all__) - DOORS}
     known = {*getattr(base, room).objects(), *BASES, *onefit.losses.losses.objects()}
     known |= {*importlib.import_module("onefit.metrics.base").functions.objects()}
-    for name in set(face.__all__) - DOORS:
-        thing = getattr(face, name)
+    for name, thing in things.items():
         thing = getattr(thing, "loss_class", thing)
         if inspect.isclass(thing) or inspect.isfunction(thing):
             assert thing in known, name
@@ -298,6 +298,9 @@ MADE_WITH = {
     "InputLayer": ((3,),),
     "IoU": (2, [0]),
     "OneHotIoU": (2, [0]),
+    "LossScaleOptimizer": (onefit.optimizers.Adam(),),
+    "MultiOptimizer": (onefit.optimizers.OptimizerMap(onefit.optimizers.Adam()),),
+    "OptimizerMap": (onefit.optimizers.Adam(), {"a": onefit.optimizers.SGD()}),
     "Operation": ("exp", (("x", ("tensor", 0)),)),
     "Permute": ((2, 1),),
     "Pipeline": ([onefit.layers.Dense(2)],),

@@ -106,7 +106,6 @@ KERAS_2 = [
     ("layers.BatchNormalization", "mode", "one way"),
     ("layers.BatchNormalization", "beta_init", "beta_initializer=1"),
     ("layers.BatchNormalization", "fused", "one implementation"),
-    ("layers.Lambda", "output_shape", "found from the function"),
     ("layers.Input", "tensor", "Input((4,))"),
     ("callbacks.ReduceLROnPlateau", "epsilon", "min_delta=1"),
     ("callbacks.ModelCheckpoint", "period", "save_freq"),

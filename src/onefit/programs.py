@@ -14,8 +14,8 @@ from the folder of programs.
 
 import functools
 import inspect
+import itertools
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -33,22 +33,24 @@ CLEARED = 1024
 
 
 class _Form:
-    """A program's function for one structure, and for how many shapes it was compiled.
+    """A program's function for one structure.
 
-    Args:
+    Attributes:
         call: The function, of the leaves of its arguments.
+        compiled: For how many shapes it was compiled.
+        used: When it was called last, in calls.
     """
 
     def __init__(self, call: Function) -> None:
-        self.call, self.compiled = call, 0
+        self.call, self.compiled, self.used = call, 0, 0
 
 
 class _Kept:
-    """The functions of all programs, the least recently used first."""
+    """The functions of all programs, and what was compiled."""
 
     def __init__(self) -> None:
-        self.forms: OrderedDict[tuple, _Form] = OrderedDict()
-        self.lock = threading.Lock()
+        self.forms: dict[tuple, _Form] = {}
+        self.lock, self.calls = threading.Lock(), itertools.count(1)
         self.every = self.ours = self.cleared = 0
         jax.monitoring.register_event_duration_secs_listener(self._hear)
 
@@ -57,23 +59,18 @@ class _Kept:
         del seconds, details
         self.every += event == "/jax/core/compile/backend_compile_duration"
 
-    def form(self, key: tuple, make: Function) -> _Form:
-        """The function of this key, made where there is none."""
-        with self.lock:
-            form = self.forms.get(key)
-            if form is None:
-                form = self.forms[key] = _Form(make())
-            self.forms.move_to_end(key)
-            return form
-
     def note(self, form: _Form, compiled: int) -> None:
         """Counts what a call has compiled, and lets go of what is too much."""
         with self.lock:
             form.compiled += compiled
             self.ours += compiled
-            held = sum(each.compiled for each in self.forms.values())
-            while held > BUDGET and len(self.forms) > 1:
-                held -= self.forms.popitem(last=False)[1].compiled
+            forms = sorted(self.forms.items(), key=lambda item: item[1].used)
+            held = sum(each.compiled for _, each in forms)
+            for key, each in forms[:-1]:
+                if held <= BUDGET:
+                    break
+                self.forms.pop(key)
+                held -= each.compiled
             if self.every - self.cleared > CLEARED:
                 self.cleared = self.every
                 jax.clear_caches()
@@ -113,10 +110,12 @@ class Program:
     def __call__(self, *args: Any, **static: Any) -> Any:
         """What the function gives."""
         leaves, nest = jax.tree.flatten(args)
-        form = _kept.form(
-            (self, nest, *static.items()), lambda: self._made(args, nest, static)
-        )
-        before = _kept.every
+        key = (self, nest, *static.items())
+        form = _kept.forms.get(key)
+        if form is None:
+            form = _Form(self._made(args, nest, static))
+            form = _kept.forms.setdefault(key, form)
+        form.used, before = next(_kept.calls), _kept.every
         result = form.call(*leaves)
         if _kept.every != before:
             _kept.note(form, _kept.every - before)

@@ -288,6 +288,18 @@ METHODS: dict[str, str] = {
 """Attributes of Keras' models that ours have not, and what to write instead."""
 
 
+ADVICE |= {
+    name: "give it to the optimizer that moves the weights: write "
+    f"onefit.optimizers.Adam({name}={{value!r}})"
+    for name in (
+        *("clipnorm", "clipvalue", "ema_momentum", "ema_overwrite_frequency"),
+        *("global_clipnorm", "gradient_accumulation_steps", "learning_rate"),
+        *("loss_scale_factor", "use_ema", "weight_decay"),
+    )
+    if name not in ADVICE
+}
+
+
 def cure(name: str, value: object, names: Iterable[str]) -> str:
     """What to write instead of `name=value`, where there are these names.
 

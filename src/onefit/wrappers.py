@@ -230,7 +230,7 @@ class _Built(_Wrapped):
     def set_params(self, **params: Any) -> Self:
         """Changes settings by name."""
         given = self.get_params() | params
-        self.__init__(**given)  # type: ignore[misc]
+        self.__init__(**given)
         return self
 
     def _chosen(self, names: set[str], prefix: str) -> Config:

@@ -47,7 +47,7 @@ BASES = {"Loss", "Metric", "Optimizer", "Initializer", "Regularizer", "Constrain
 
 KEPT = {  # settings that Keras' config forgets
     *("axis", "delta", "thresholds", "from_sorted_ids", "gain", "seed", "use_cudnn"),
-    *("activity_regularizer", "trainable", "sparse"),
+    *("activity_regularizer", "trainable", "sparse", "fill_value"),
     *("num_classes", "num_outputs"),  # ours alone: what has been learned of the data
 }
 FREE = {"dtype"}  # what follows floatx, unless it is given

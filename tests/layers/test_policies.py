@@ -246,3 +246,18 @@ def test_what_cannot_be_meant_by_lot():
         layers.RandomPerspective(scale=2)
     with refuses("MaxNumBoundingBoxes: received max_number=0"):
         layers.MaxNumBoundingBoxes(0)
+
+
+@pytest.mark.filterwarnings("ignore:`build\\(\\)` was called")  # of Keras
+def test_keras_reads_a_pipeline_and_it_reads_keras(tmp_path):
+    def network(lib):
+        flips = lib.layers.Pipeline([lib.layers.RandomFlip(), lib.layers.Rescaling(2)])
+        return lib.Sequential([lib.Input((2, 3, 1)), flips, lib.layers.Flatten()])
+
+    x = np.arange(6.0).reshape(1, 2, 3, 1)
+    for writer, load in ((onefit, keras.models.load_model), (keras, onefit.load_model)):
+        path = str(tmp_path / f"{writer.__name__}.keras")
+        network(writer).save(path)
+        np.testing.assert_allclose(
+            load(path).predict(x, verbose=0), 2 * x.reshape(1, 6)
+        )

@@ -29,6 +29,10 @@ class Quick:
     temperature: float = 1.0
     interrupted: bool = False
 
+    @property
+    def folds(self):
+        return len(self.weights)
+
     def one(self, inputs, k):
         z = design(inputs, self.sizes) @ self.weights[k]
         if self.goal.classes is None:

@@ -8,7 +8,7 @@ import signal
 import numpy as np
 import pytest
 
-from onefit.tables import networks, training
+from onefit.tables import fitting, networks, training
 from onefit.tables.baselines import constant
 from onefit.tables.fitting import Fitted, fitted
 from onefit.tables.inputs import Goal, Inputs
@@ -188,3 +188,14 @@ def test_what_a_target_has_not_is_refused():
             call()
     with pytest.raises(ValueError, match="each of the 3 folds"):
         made.predict([INPUTS])
+
+
+@pytest.mark.usefixtures("small")
+def test_short_of_time_fewer_folds_are_trained(monkeypatch):
+    monkeypatch.setattr(fitting, "epochs_for", lambda work, clock, share: 3)
+    made = fit("binary", quality="quick")
+    assert made.folds == 1
+    asked = np.flatnonzero(~np.isnan(made.out_of_fold[:, 0]))
+    np.testing.assert_array_equal(asked, FOLDS[0][1])
+    assert made.predict([INPUTS]).shape == (N, 2)
+    assert {line["folds"] for line in made.leaderboard} == {1}

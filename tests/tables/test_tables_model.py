@@ -292,6 +292,15 @@ def test_dates_are_read_as_in_training(quick):
     assert model.predict({"d": ["02/01/2024", "01/02/2024"]}).round() == pytest.approx([1, 31], abs=2)  # fmt: skip
 
 
+def test_what_means_missing_is_kept(quick, tmp_path):
+    rows = frame(y=3 * A)
+    rows.loc[::4, "a"] = 99
+    model = tables.fit(rows, "y", missing=["99"])
+    rows.iloc[:8].to_csv(tmp_path / "t.csv", index=False)
+    assert model.columns[0].missing == 0.25
+    assert np.abs(model.predict(tmp_path / "t.csv")).max() < 30
+
+
 def test_numbers_have_intervals(quick):
     rows = frame(y=3 * A + RNG.normal(size=N))
     model = tables.fit(rows, "y")

@@ -165,7 +165,7 @@ def test_programs_least_recently_used_are_let_go(monkeypatch):
     gone = []
     for by in (1, 2, 3, 1, 4, 5):
         assert twice(np.ones(2), by=by).tolist() == [by, by]
-        form = next(reversed(programs._kept.forms.values()))
+        form = max(programs._kept.forms.values(), key=lambda form: form.used)
         gone.append(weakref.ref(form.call))
     del form
     gc.collect()

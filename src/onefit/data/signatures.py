@@ -17,8 +17,8 @@ def signature_of(types: Any, shapes: Any, signature: Any) -> Any:
     if signature is not None:
 
         def spec(leaf: Any) -> Spec:
-            shape = tuple(leaf.shape) if leaf.shape is not None else None
-            return Spec(shape, dtype_of(leaf.dtype))  # type: ignore[arg-type]
+            shape: Any = tuple(leaf.shape) if leaf.shape is not None else None
+            return Spec(shape, dtype_of(leaf.dtype))
 
         return jax.tree.map(
             spec,
@@ -33,11 +33,9 @@ def signature_of(types: Any, shapes: Any, signature: Any) -> Any:
     else:
         flat = len(kinds) == 1 and not isinstance(types, tuple | dict)
         sizes = [shapes] if flat else nest.flatten_up_to(shapes)
+    found: list[Any] = [None if size is None else tuple(size) for size in sizes]
     return nest.unflatten(
-        [
-            Spec(None if size is None else tuple(size), dtype_of(kind))  # type: ignore[arg-type]
-            for kind, size in zip(kinds, sizes, strict=True)
-        ]
+        [Spec(size, dtype_of(kind)) for kind, size in zip(kinds, found, strict=True)]
     )
 
 

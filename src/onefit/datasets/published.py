@@ -108,7 +108,7 @@ class _Arrays(pickle.Unpickler):
             return getattr(np, name)
         cores = ("numpy.core.multiarray", "numpy._core.multiarray")
         if module in cores and name == "_reconstruct":
-            from numpy._core.multiarray import _reconstruct  # type: ignore
+            from numpy._core.multiarray import _reconstruct
 
             return _reconstruct
         raise pickle.UnpicklingError(f"{module}.{name}, which is no part of an array")

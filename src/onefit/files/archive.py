@@ -216,7 +216,7 @@ def _unpacked(zip_: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> io.By
 
 def parsed(text: str | bytes, where: str, limits: Limits, name: str) -> Config:
     """The JSON of a model, if it is not too large, deep or ambiguous."""
-    marks = (",", "[", "{") if isinstance(text, str) else (b",", b"[", b"{")
+    marks: Any = (",", "[", "{") if isinstance(text, str) else (b",", b"[", b"{")
     if len(text) > limits.config:
         raise refusal(
             where,
@@ -224,7 +224,7 @@ def parsed(text: str | bytes, where: str, limits: Limits, name: str) -> Config:
             expected=f"{limits.config:,} at most",
             fix=limits.fix("config"),
         )
-    if sum(text.count(mark) for mark in marks) > limits.values:  # type: ignore
+    if sum(text.count(mark) for mark in marks) > limits.values:
         raise refusal(
             where,
             received=f"{name} of very many values",

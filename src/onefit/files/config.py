@@ -127,6 +127,7 @@ OWN: dict[type, set[str]] = {
     layers.Discretization: {"trainable"},
     layers.HashedCrossing: {"trainable"},
     layers.InputLayer: {"shape", "batch_size", "trainable"},
+    layers.Pipeline: {"trainable", "dtype"},
     layers.SpatialDropout1D: {"trainable"},
     layers.SpatialDropout2D: {"trainable"},
     layers.SpatialDropout3D: {"trainable"},
@@ -176,13 +177,14 @@ def wrapped(obj: Description) -> Node:
     if "function_in" in vars(cls):
         return _function(getattr(obj, vars(cls)["function_in"]))
     settings, attributes = obj.get_config(), settings_of(cls)
+    own = nearest(OWN, cls) or ()
     for name, value in list(settings.items()):
-        if name in (nearest(OWN, cls) or ()):
+        if name in own:
             del settings[name]
         else:
             mine = vars(obj).get(attributes.get(name, name), value)
             settings[name] = _plain(mine, value)
-    if isinstance(obj, Layer):
+    if isinstance(obj, Layer) and "dtype" not in own:
         dtype = settings.get("dtype")
         entrance = isinstance(obj, layers.InputLayer)
         settings["dtype"] = dtype or config.floatx() if entrance else policy(dtype)
@@ -243,7 +245,7 @@ def write_compile(model: "Compiled") -> Node:
     Raises:
         ValueError: A part that has no name to be found again by.
     """
-    settings: Config = model.compile_settings  # type: ignore[assignment]
+    settings: Config = model.compile_settings or {}
     return {
         "optimizer": wrapped(model.optimizer),
         "loss": _each(model.loss, wrapped),

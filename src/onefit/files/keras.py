@@ -96,7 +96,7 @@ def save_model(
     ):
         zip_.writestr(METADATA, json.dumps(metadata))
         zip_.writestr(CONFIG, _as_json(node, model.name))
-        zip_.writestr(WEIGHTS, weights.getbuffer())  # type: ignore[arg-type]
+        zip_.writestr(WEIGHTS, weights.getbuffer())
 
 
 def save_weights(

@@ -59,7 +59,8 @@ class Loader:
             return own, [layer for layer in plain_in_order(own.graph) if layer.built]
         plan = read_plan(node, self.reader, where)
         graph = self._graph(plan, None)
-        return graph.face, list(self._plain(plan))  # type: ignore[attr-defined]
+        assert graph.face is not None  # as `_graph` makes it
+        return graph.face, list(self._plain(plan))
 
     def _plain(self, plan: Plan) -> Iterator[Layer]:
         for entry in plan.entries.values():

@@ -203,7 +203,7 @@ def _passed(
         case _ if isinstance(layer, CHAINS):
             inner = layer if isinstance(layer, OverTime) else layer.layer
             both = 2 if getattr(layer, "merge_mode", "") is None else 1
-            first = first if inner.return_sequences else None  # type: ignore[attr-defined]
+            first = first if inner.return_sequences else None
             return [first] * both + [None] * (node.outputs - both)
         case _ if not _keeps(layer):
             first = None

@@ -216,7 +216,8 @@ def _write_idf(file: "File", path: str, layer: Lookup) -> None:
     """The weights of words, which Keras wants although they are settings, too."""
     for at in (path, f"{path}/{INNER_LOOKUP}"):
         _write(file, at, str(layer.name), {})
-        file[f"{at}/vars"].create_dataset(IDF, data=layer.idf)  # type: ignore[union-attr]
+        group: Any = file[f"{at}/vars"]
+        group.create_dataset(IDF, data=layer.idf)
 
 
 # Reading ------------------------------------------------------------------------------
@@ -298,8 +299,7 @@ class Store:
             assert group is not None
             self._count(group)
             array = self._child(group, name, f"{path}/vars/{name}")
-            self._check(array, f"{path}/vars/{name}")
-            found[name] = np.asarray(array)
+            found[name] = np.asarray(self._checked(array, f"{path}/vars/{name}"))
         return found
 
     def numbers(self, path: str) -> int:

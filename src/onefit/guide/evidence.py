@@ -88,8 +88,7 @@ class Evidence:
         self.program = program
         self.kept = program is not None and _small(program)
         if program is not None and not self.kept:
-            x, y, _ = self.sample
-            self.program = program.replace(x=x, y=y)
+            self.program = program.replace(x=self.sample.x, y=self.sample.y)
 
     def probe(self, snapshot: Snapshot) -> Probe:
         """A measured step from there; each epoch is measured once."""

@@ -12,7 +12,7 @@ from onefit.activations import Facts
 from onefit.layers.activation import Softmax
 from onefit.layers.base import Layer, Role
 from onefit.layers.core import InputLayer
-from onefit.networks.called import layers_of
+from onefit.networks.called import Body, layers_of
 from onefit.networks.functional import Nest, graph_of
 from onefit.networks.graph import Graph, Node, as_graph
 from onefit.networks.network import Network as Model
@@ -56,7 +56,7 @@ def laid_open(model: Model) -> Graph:
     """
     whole = as_graph(model.graph, "check")
     sight, body = model._sight, model.as_layer
-    if sight is None or isinstance(body, Graph) or not model.built:
+    if sight is None or not isinstance(body, Body) or not model.built:
         return whole
     known = [(layer, layer._calls) for layer in layers_of(body)]
     try:
@@ -157,7 +157,7 @@ class Call:
 
 def _core(layer: Layer) -> Layer:
     while layer.role == "wrapper":
-        layer = layer.layer  # type: ignore[attr-defined]
+        layer = layer.layer
     return layer
 
 

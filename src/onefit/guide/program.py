@@ -81,9 +81,13 @@ class Program:
         """The program as the rules look at it."""
         if self.x is None:
             return Case(self.model)
-        x = _listed(self.x, self.model.entry_names)
-        y = _listed(self.y, self.model.target_names)
-        return Case(self.model, Data(Batch(x, y)))
+        return Case(self.model, Data(Batch(*self.arrays)))
+
+    @property
+    def arrays(self) -> Rows:
+        """The rows as arrays: one, or a tuple in the order of inputs or outputs."""
+        names = self.model.entry_names, self.model.target_names
+        return _listed(self.x, names[0]), _listed(self.y, names[1])
 
     # Changes --------------------------------------------------------------------------
 
@@ -191,7 +195,7 @@ def _listed(rows: Any, names: Sequence[str]) -> Any:
     """Rows as arrays: one, or a tuple in the order of the inputs or outputs."""
     if isinstance(rows, dict):
         rows = [rows[name] for name in names]
-    several = isinstance(rows, list | tuple) and np.ndim(rows[0]) > 0
+    several = isinstance(rows, list | tuple) and len(names) > 1
     return tuple(map(np.asarray, rows)) if several else np.asarray(rows)
 
 

@@ -346,10 +346,12 @@ def head(program: Program, place: Place) -> Program:
         program = _from_zero(program)
     case = program.case
     found = head_of(kind_of(np.asarray(case.heads[only.index].y)))
-    metrics = None if found.problem.startswith("regression") else [found.metric]
+    given = (program.model.compile_settings or {}).get("metrics")
+    quantities = found.problem.startswith("regression")
+    metrics: Any = None if quantities or not given else [found.metric]
     loss: Any = found.loss
     if len(heads) > 1:
-        metrics = (program.model.compile_settings or {}).get("metrics")
+        metrics = given
         loss = [found.loss if h.index == only.index else h.loss for h in heads]
     if found.activation == "softplus":  # 0 or more is no need, linear learns sooner
         found = found._replace(activation="linear")
@@ -592,7 +594,9 @@ def _entered(program: Program, columns: int) -> Program:
         raise ValueError("the input of a graph is its own")
     made: Any = FACES["Sequential"]
     new = made([Input((columns,)), *(layer.replace() for layer in model.whole.layers)])
-    new.compile(model.optimizer.replace(), model.loss, **(model.compile_settings or {}))
+    new.compile(
+        program.case.optimizer.replace(), model.loss, **(model.compile_settings or {})
+    )
     return program.replace(model=new)
 
 
@@ -633,7 +637,7 @@ def channels_moved(program: Program, place: Place) -> Program:
     layers = [_set(layer, data_format="channels_last") for layer in model.whole.layers]
     fresh = made([Input(moved), *(layer.replace() for layer in layers)])
     fresh.compile(
-        model.optimizer.replace(), model.loss, **(model.compile_settings or {})
+        program.case.optimizer.replace(), model.loss, **(model.compile_settings or {})
     )
     return new.replace(model=fresh)
 
@@ -736,7 +740,7 @@ REMEDIES: dict[str, dict[str, Maker]] = {
     "rows-in-order": {"rows in an order of chance": shuffled},
     "inputs-not-scaled": SCALED,
     "constant-column": {"without that column": without_columns},
-    "not-a-number": {"rows without a number left out, or filled": whole_rows},
+    "not-a-number": {"rows without a number left out, or filled": whole_rows} | HEAD,
     "column-tells-target": {"without that column": without_columns},
     "labels-out-of-range": HEAD,
     "labels-unbalanced": WEIGHED,

@@ -183,10 +183,11 @@ def kind_of(y: ArrayLike) -> Targets:
 def _names(array: np.ndarray, rows: int, width: int, shape: tuple[int, ...]) -> Targets:
     """Targets that are text: the names of classes."""
     labels, counts = np.unique(array.astype(str), return_counts=True)
-    kind = {1: "constant", 2: "binary"}.get(len(labels), "classes")
+    known: dict[int, Kind] = {1: "constant", 2: "binary"}
+    kind = known.get(len(labels), "classes")
     flat = array.astype(str).ravel()
     return Targets(
-        kind,  # type: ignore[arg-type]
+        kind,
         rows,
         width,
         shape,

@@ -108,13 +108,14 @@ class MelSpectrogram(Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         length, highest = self.sequence_length, self.max_freq
-        object.__setattr__(self, "sequence_length", length or self.fft_length)
+        window = length or self.fft_length
+        object.__setattr__(self, "sequence_length", window)
         object.__setattr__(self, "max_freq", highest or self.sampling_rate // 2)
-        if self.sequence_length > self.fft_length:  # type: ignore[operator]
+        if window > self.fft_length:
             raise self.misfit(
                 f"sequence_length={length} above fft_length={self.fft_length}",
                 "a window that the transform can hold",
-                f"write fft_length={1 << (self.sequence_length - 1).bit_length()}",  # type: ignore[operator]
+                f"write fft_length={1 << (window - 1).bit_length()}",
             )
         self._numbers()
 

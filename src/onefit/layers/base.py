@@ -156,6 +156,8 @@ class Layer(Face, Description):
     """Whether `apply` draws random numbers from its key while training."""
     on_host = False
     """Whether it works on texts and categories, before the program."""
+    is_network: ClassVar[bool] = False
+    """Whether its weights are a tuple, those of one of its layers after another."""
     trains_alone = False
     """Whether a call outside a model, that does not say, is one of training."""
     always_random = False

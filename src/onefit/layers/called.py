@@ -153,7 +153,7 @@ class Called(Assembled, abstract=True):
         return self.call
 
     @property
-    def random(self) -> bool:  # type: ignore[override]
+    def random(self) -> bool:
         """Whether `call` draws random numbers while training."""
         return True in self._draws
 

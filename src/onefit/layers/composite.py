@@ -56,7 +56,7 @@ class Composite(Layer, abstract=True):
         if type(self).parts is Composite.parts:
             return
         for name, part in self.parts().items():
-            if part is not None and not hasattr(part, "layers"):
+            if part is not None and not part.is_network:
                 wholes = (*part._wholes, (self, name))
                 object.__setattr__(part, "_wholes", wholes)
 
@@ -66,7 +66,7 @@ class Composite(Layer, abstract=True):
         def copied(value: Any) -> Any:
             if isinstance(value, tuple):
                 return tuple(map(copied, value))
-            plain = isinstance(value, Layer) and not hasattr(value, "layers")
+            plain = isinstance(value, Layer) and not value.is_network
             if not plain or value.built:
                 return value
             new = value.replace()
@@ -112,12 +112,12 @@ class Composite(Layer, abstract=True):
         return self
 
     @property
-    def random(self) -> bool:  # type: ignore[override]
+    def random(self) -> bool:
         """Whether any part draws random numbers while training."""
         return any(part.random for part in self.parts().values())
 
     @property
-    def integers(self) -> bool:  # type: ignore[override]
+    def integers(self) -> bool:
         """Whether any part looks whole numbers up."""
         return any(part.integers for part in self.parts().values())
 
@@ -162,7 +162,7 @@ def _flat(weights: Tree) -> Params:
 
 def _nested(layer: Layer, weights: Params) -> Tree:
     """The reverse of `_flat`."""
-    inner = getattr(layer, "layers", None)
-    if inner is None:
+    if not layer.is_network:
         return weights
+    inner = layer.layers  # type: ignore[attr-defined]
     return tuple(_nested(own, _below(i, weights)) for i, own in enumerate(inner))

@@ -157,7 +157,7 @@ class Convolution(Activated, Windows, Grid, abstract=True):
             math.prod(shape[a] or 1 for a in self.axes(shape))
             for shape in (input_shape, self.output_shape(input_shape))
         )
-        return windows * sum(math.prod(shape) for _, shape in kernels)  # type: ignore[arg-type]
+        return windows * sum(math.prod(n or 1 for n in shape) for _, shape in kernels)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         channels, axes = self.channels(input_shape), self.axes(input_shape)

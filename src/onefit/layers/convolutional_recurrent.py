@@ -95,12 +95,12 @@ class _ConvLSTM(OwnCell, LSTMFormula, Windows, Filters, abstract=True):
         return True
 
     @property
-    def step_axes(self) -> int:  # type: ignore[override]
+    def step_axes(self) -> int:
         """The axes of a step: the grid's, and the channels."""
         return self.rank + 1
 
     @property
-    def sequences(self) -> str:  # type: ignore[override]
+    def sequences(self) -> str:
         """What the inputs are."""
         grid = ", ".join(
             ("depth", "height", "width")[-self.rank :] if self.rank > 1 else ("steps",)

@@ -52,7 +52,7 @@ class Identity(SameShape, Layer):
 class _Arguments(dict):
     """Keyword arguments, fixed, so that they can be part of a structure."""
 
-    def __hash__(self) -> int:  # type: ignore[override]
+    def __hash__(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride] - a dict has none
         return hash(tuple(self))
 
 

@@ -48,7 +48,7 @@ class Noise(SameShape, Layer, abstract=True):
     @property
     def strength(self) -> Scalar:
         """How much it does; nothing where this is off."""
-        return self.rate  # type: ignore[attr-defined]
+        return self.rate
 
     def noisy(self, x: Array, key: Key) -> Array:
         """X after what was drawn from the key."""

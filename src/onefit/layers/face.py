@@ -114,12 +114,12 @@ class Weight(Variable):
         return all(map(is_held, self.layer.holders()))
 
     @property
-    def path(self) -> str:  # type: ignore[override]
+    def path(self) -> str:
         """The names of the layer and of the weight: "dense/kernel"."""
         return f"{self.layer.name}/{self.key}"
 
     @property
-    def trainable(self) -> bool:  # type: ignore[override]
+    def trainable(self) -> bool:
         """Whether training changes it."""
         return self.key in self.layer.free(self.layer.slot.params)
 
@@ -134,12 +134,16 @@ class Weight(Variable):
             )
 
     @property
-    def regularizer(self) -> Callable[[Array], Array] | None:  # type: ignore[override]
+    def regularizer(  # pyright: ignore[reportIncompatibleVariableOverride] - its layer's
+        self,
+    ) -> Callable[[Array], Array] | None:
         """The penalty on it, if there is one."""
         return self.layer.rule("regularizer", self.key)
 
     @property
-    def constraint(self) -> Callable[[Array], Array] | None:  # type: ignore[override]
+    def constraint(  # pyright: ignore[reportIncompatibleVariableOverride] - its layer's
+        self,
+    ) -> Callable[[Array], Array] | None:
         """What it is put through after a step, if anything."""
         return self.layer.rule("constraint", self.key)
 
@@ -462,9 +466,15 @@ class Face(Holder):
         bits = jnp.asarray(values[id(seeds[0])]) if seeds else None
         key = None if bits is None else jax.random.wrap_key_data(bits)
         x, options = self.taken(*inputs, **named)
-        x = jax.tree.map(self.as_input, x)
+        training = bool(self.trains_alone if training is None else training)
         outcome = self.forward(
-            params, state, x, training=bool(training), key=key, mask=mask, **options
+            params,
+            state,
+            self.as_inputs(x),
+            training=training,
+            key=key,
+            mask=mask,
+            **options,
         )
         pairs = () if self.weightless else self.each_weight(params, outcome.state)
         after = {id(weight): array for weight, array in pairs}

@@ -498,7 +498,7 @@ def _function(cls: type[Layer], first: str = "") -> Function:
     merge.__module__ = __name__
     inputs = inspect.Parameter("inputs", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     settings_ = inspect.signature(cls).parameters.values()
-    merge.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    merge.__signature__ = inspect.Signature(
         [
             inputs,
             *(p for p in settings_ if p.name == first),

@@ -89,7 +89,7 @@ def _amplify(params: Params, x: Array, axes: tuple[int, ...]) -> Array:
 class _Clipping(dict):
     """Bounds by name, fixed, so that they can be part of a structure."""
 
-    def __hash__(self) -> int:  # type: ignore[override]
+    def __hash__(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride] - a dict has none
         return hash(tuple(sorted(self.items())))
 
 

@@ -274,10 +274,15 @@ class Pipeline(Composite):
     Source: Keras, `keras.layers.Pipeline`.
     """
 
-    role = "wrapper"
+    role = "other"
     trains_alone = True
 
     members: Any = setting(convert=_members, keyword="layers")
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers."""
+        return list(self.members)
 
     def parts(self) -> dict[str, Layer]:
         return {f"layer_{i}": layer for i, layer in enumerate(self.members)}

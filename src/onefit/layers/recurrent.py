@@ -1,7 +1,7 @@
 # ruff: noqa: D102
 """Recurrent layers: a cell carried along sequences."""
 
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -72,9 +72,9 @@ class OverTime(WithStates, abstract=True):
     """What carries a cell along sequences; the settings are the class's own."""
 
     supports_masking = True
-    step_axes: ClassVar[int | None] = 1
+    step_axes = 1  # not annotated, as the next: properties of some
     """How many axes one step has behind the batch; None for any number."""
-    sequences: ClassVar[str] = "(batch, time, features)"
+    sequences = "(batch, time, features)"
 
     return_sequences: bool = False
     return_state: bool = False

@@ -93,7 +93,7 @@ class Flatten(Layer):
 
     def output_shape(self, input_shape: Shape) -> Shape:
         batch, *sizes = input_shape
-        return (batch, None if None in sizes else math.prod(sizes))  # type: ignore[arg-type]
+        return (batch, None if None in sizes else math.prod(n or 0 for n in sizes))
 
 
 class Reshape(Layer):
@@ -129,7 +129,7 @@ class Reshape(Layer):
         target = self.target_shape
         if None in sizes:
             return (batch, *(None if size == -1 else size for size in target))
-        count = math.prod(sizes)  # type: ignore[arg-type]
+        count = math.prod(n or 0 for n in sizes)
         known = math.prod(size for size in target if size != -1)
         if count % known or (-1 not in target and count != known):
             raise self.misfit(

@@ -47,7 +47,7 @@ MERGES: dict[Any, Any] = {
 def _directed(layer: Layer, way: str, **settings: Any) -> Layer:
     """The layer as one of the two, with outputs of zero where the mask leaves out."""
     name = f"{way}_{str(layer.name).removeprefix(f'{way}_')}"
-    sequences = layer.return_sequences  # type: ignore[attr-defined]
+    sequences = layer.return_sequences
     return layer.replace(name=name, zero_output_for_mask=sequences, **settings)
 
 
@@ -146,7 +146,7 @@ class Bidirectional(WithStates, Composite):
         return self.layer
 
     @property
-    def stateful(self) -> bool:  # type: ignore[override]
+    def stateful(self) -> bool:
         """Whether the layers are."""
         return self.layer.stateful
 

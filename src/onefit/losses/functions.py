@@ -50,7 +50,7 @@ class LossFunctionWrapper(Loss):
     fn: Any = setting(convert=_function)
 
     @property
-    def compares(self) -> Compares | None:  # type: ignore[override]
+    def compares(self) -> Compares | None:  # pyright: ignore[reportIncompatibleVariableOverride] - of its function
         """What the function says that it compares: `f.compares = "regression"`."""
         return getattr(self.fn, "compares", None)
 

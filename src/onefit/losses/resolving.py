@@ -35,8 +35,9 @@ def get(identifier: object) -> Any:  # a Loss, a function or None
     >>> get("Huber")
     Huber()
     """
-    named = isinstance(identifier, dict) and identifier.get("class_name") == "function"
-    name = identifier["config"] if named else identifier  # type: ignore[index]
+    name = identifier
+    if isinstance(identifier, dict) and identifier.get("class_name") == "function":
+        name = identifier["config"]
     if isinstance(name, str) and losses.knows(name):
         found = losses.named(name)
         function = vars(found).get("function") if name != found.__name__ else None

@@ -161,7 +161,7 @@ class MeanOfLoss(MeanOfValues, abstract=True):
     def _loss(self) -> Loss:
         given = {f.name: getattr(self, f.name) for f in fields(self)}
         config = {k: v for k, v in given.items() if k not in ("name", "own_dtype")}
-        return losses.get({"class_name": self.loss, "config": config})  # pyright: ignore
+        return losses.get({"class_name": self.loss, "config": config})
 
 
 def _function(identifier: object) -> Function:
@@ -196,7 +196,7 @@ class MeanMetricWrapper(MeanOfValues):
     fn: Any = setting(convert=_function)
 
     @property
-    def direction(self) -> str | None:  # pyright: ignore
+    def direction(self) -> str | None:  # pyright: ignore[reportIncompatibleVariableOverride] - of its function
         """'min' for a loss; what is better for another function, nobody knows."""
         return "min" if isinstance(self.fn, Loss) else None
 

@@ -38,6 +38,7 @@ class Architecture(Layer, abstract=True):
     `output_shape`, `input_shapes`, `calls`, `by_row`, `always_random`, `slot`, `build`.
     """
 
+    is_network = True
     face: ClassVar["Network | None"] = None
     """The network that people hold, whose architecture this is."""
 
@@ -77,24 +78,24 @@ class Architecture(Layer, abstract=True):
         super().__setattr__(name, value)
 
     @property
-    def random(self) -> bool:  # type: ignore[override]
+    def random(self) -> bool:
         """Whether any layer draws random numbers while training."""
         return any(layer.random for layer in self.layers)
 
     @property
-    def trains_alone(self) -> bool:  # type: ignore[override]
+    def trains_alone(self) -> bool:
         """Whether one of its layers does, and there is nothing that training moves."""
         layers = self.plain_layers()
         moved = any(jax.tree.leaves(n.slot.params) for n in layers if n.built)
         return not moved and any(layer.trains_alone for layer in layers)
 
     @property
-    def integers(self) -> bool:  # type: ignore[override]
+    def integers(self) -> bool:
         """Whole numbers come in as they are; each layer then gets what it takes."""
         return True
 
     @property
-    def stateful(self) -> bool:  # type: ignore[override]
+    def stateful(self) -> bool:
         """Whether any layer goes on from its last call's state."""
         return any(layer.stateful for layer in self.layers)
 
@@ -162,7 +163,7 @@ class Architecture(Layer, abstract=True):
     # The face -----------------------------------------------------------------------
 
     @property
-    def built(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride] - read
+    def built(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride] - that is read only
         """Whether every layer has its weights."""
         return all(layer.built for layer in self.layers)
 

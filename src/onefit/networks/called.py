@@ -46,7 +46,7 @@ class Body(Called, abstract=True):
         super().__init__(name=name)
 
     @property
-    def _class_name(self) -> str:  # type: ignore[override]
+    def _class_name(self) -> str:
         return type(self._model).__name__
 
     @property
@@ -117,7 +117,7 @@ class Sight:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sight) and vars(self) == vars(other)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # pyright: ignore[reportAssignmentType] - it is only compared
 
     def names(self) -> list[str]:
         """What the inputs are called."""

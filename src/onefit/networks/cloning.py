@@ -66,7 +66,7 @@ def clone_model(
     plain = clone_function is None and call_function is None
     if model.is_own() and plain:
         # Only its class knows how it is made.
-        new = type(model).from_config(model.get_config())  # type: ignore[attr-defined]
+        new = type(model).from_config(model.get_config())
         new.build_from_config(model.get_build_config())
         return new
     make = clone_function or (lambda layer: layer.replace())
@@ -141,4 +141,5 @@ def _copy(layer: Layer, make: Callable[[Layer], Layer]) -> Layer:
             )
         object.__setattr__(new, "_named", layer._named)
         return new
-    return clone_model(layer.face, clone_function=make).whole  # type: ignore[attr-defined]
+    assert layer.face is not None  # a graph among layers is a model's
+    return clone_model(layer.face, clone_function=make).whole

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import jax
@@ -92,6 +92,8 @@ class Nest:
         for name in self.keys or [tensor.name for tensor in self.tensors]:
             free = (f"{name}_{i}" if i else name for i in itertools.count())
             names.append(next(n for n in free if n not in names))
+        if not _is_flat(self.places):
+            names.labels = list(_labels(self.places, names))
         return names
 
 
@@ -100,11 +102,32 @@ class Names(list[str]):
 
     Args:
         places: As of a `Nest`.
+
+    Attributes:
+        labels: What logs call the losses: the names, or the ways to outputs in nests.
     """
 
     def __init__(self, places: Tree) -> None:
         super().__init__()
-        self.places = places
+        self.places, self.labels = places, self
+
+
+def _is_flat(places: Tree) -> bool:
+    """Whether there are no nests in a nest."""
+    parts = places.values() if isinstance(places, dict) else places
+    return isinstance(places, int | None) or all(isinstance(p, int) for p in parts)
+
+
+def _labels(places: Tree, names: Names, way: str = "") -> Iterator[str]:
+    """The way to each place: the keys of dicts, and in lists the names."""
+    if isinstance(places, int):
+        yield way
+        return
+    listed = isinstance(places, list)
+    pairs = enumerate(places) if listed else places.items()
+    for key, place in pairs:
+        here = names[place] if listed and isinstance(place, int) else str(key)
+        yield from _labels(place, names, f"{way}/{here}" if way else here)
 
 
 def in_a_list(value: Any, names: Sequence[str]) -> Any:
@@ -117,8 +140,7 @@ def in_a_list(value: Any, names: Sequence[str]) -> Any:
     [1, 2]
     """
     places = getattr(names, "places", None)
-    parts = places.values() if isinstance(places, dict) else places
-    if isinstance(places, int | None) or all(isinstance(p, int) for p in parts):
+    if _is_flat(places):
         return value
     found: list[Any] = []
     return found if _taken(value, places, found) else value

@@ -59,7 +59,7 @@ class Graph(Architecture):
             them may have been built for others.
     """
 
-    layers: tuple[Layer, ...] = ()  # type: ignore[assignment]
+    layers: tuple[Layer, ...] = ()  # pyright: ignore[reportIncompatibleMethodOverride] - a setting here
     nodes: tuple[Node, ...] = ()
     inputs: int = 1
     outputs: Any = None
@@ -70,7 +70,7 @@ class Graph(Architecture):
     # What follows from the layers, which stay: asked at every call, found once.
 
     @functools.cached_property
-    def by_row(self) -> bool:  # type: ignore[override]
+    def by_row(self) -> bool:  # pyright: ignore - found once
         """Whether the output of a row cannot depend on the rows beside it.
 
         It may in a layer that was called with training=True.
@@ -212,6 +212,11 @@ class Graph(Architecture):
         self.thread(input_shape, call)
         return total
 
+    @functools.cached_property
+    def row_cost(self) -> int:
+        """`multiplications`, for inputs of the shape that it was built for."""
+        return self.multiplications(self.slot.input_shape)
+
     def before(self, link: str, output: int = 0) -> "Graph | None":
         """The graph in which a layer stops before its activation, if it can.
 
@@ -260,11 +265,9 @@ class Graph(Architecture):
         if shape is None:
             shapes = [self._built_for(value) for value in range(self.inputs)]
             shape = tuple(shapes) if self.inputs > 1 else shapes[0]
-        return Weights(
-            tuple(s.params for s in slots),  # type: ignore[arg-type]
-            tuple(s.state for s in slots),  # type: ignore[arg-type]
-            shape,
-        )
+        params: Tree = tuple(s.params for s in slots)
+        state: Tree = tuple(s.state for s in slots)
+        return Weights(params, state, shape)
 
     def _fit(self, input_shape: Shapes, options: Config | None = None) -> Shapes:
         shape = super()._fit(input_shape, options)

@@ -61,8 +61,10 @@ class Before(NamedTuple):
         found: list[str] = []
         for value in self.handed:
             maker = makers.get(value)
-            own = inputs[value] if maker is None else None
-            name = own or str(self.graph.layers[maker.layer].name)  # type: ignore[union-attr]
+            if maker is None:
+                name = inputs[value]
+            else:
+                name = str(self.graph.layers[maker.layer].name)
             numbered = (f"{name}_{i}" if i else name for i in range(len(found) + 1))
             found.append(next(n for n in numbered if n not in found))
         return found
@@ -108,7 +110,7 @@ def _looked(layer: Layer, x: Tree, options: dict[str, Any]) -> Tree:
         layer.output_shape(batch_shape(x))  # refuses what does not fit
         return x
     if layer.on_host:
-        return layer.look(x)  # type: ignore[attr-defined]
+        return layer.look(x)
     return jax.tree.map(np.asarray, layer(x, **options))
 
 

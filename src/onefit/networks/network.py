@@ -506,7 +506,7 @@ class Network:
         return first is not None and first.takes_one(x)
 
     def _named_input(self, options: Config) -> Tree:
-        """The input that a call names: `inputs`, or as the model's own `call` does."""
+        """The input that a call names: `inputs`, or as its own `call` has it."""
         own = next(iter(inspect.signature(self.call).parameters), "inputs")
         for name in ("inputs", own):
             if name in options:
@@ -541,6 +541,8 @@ class Network:
     @property
     def entry_names(self) -> list[str]:
         """The names of the values that the program takes."""
+        if self.before is None:
+            return self.input_names
         return [name for name, _ in self.entries]
 
     def _take(self, x: Tree) -> Tree:

@@ -123,7 +123,7 @@ class SequentialNetwork(Network):
             input_shape = self.entrance_layer.batch_shape
         super().build(tuple(input_shape))
         if self.entrance_layer is None:
-            self.entrance_layer = InputLayer(  # type: ignore[call-arg]
+            self.entrance_layer = InputLayer(
                 batch_shape=tuple(input_shape),
                 dtype="string" if begins_with_text(self.whole) else None,
             )

@@ -1,6 +1,5 @@
 """Weights that start from data: layer after layer, each by what reaches it."""
 
-import functools
 from typing import Any
 
 import jax
@@ -9,6 +8,7 @@ import numpy as np
 from onefit.layers.base import Layer, Outcome
 from onefit.layers.tapping import Path, Tap
 from onefit.networks.graph import Graph
+from onefit.programs import Program
 from onefit.types import Key, Params, State, Tree
 
 __all__ = ["SAMPLE", "started"]
@@ -47,9 +47,7 @@ class _Start(Tap):
         return super().call(path, layer, params, state, x, **options)
 
 
-# It runs once: what counts is how fast it compiles.
-@functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
-def _started(
+def _start_all(
     graph: Graph, params: Tree, state: Tree, x: Tree, seed: np.ndarray
 ) -> tuple[Tree, Tree]:
     def one(params: Tree, state: Tree, x: Tree, seed: Any) -> tuple[Tree, Tree]:
@@ -62,6 +60,10 @@ def _started(
         return tuple(p for p, _ in pairs), tuple(s for _, s in pairs)
 
     return jax.vmap(one)(params, state, x, seed)
+
+
+# It runs once: what counts is how fast it compiles.
+_started = Program(_start_all, options={"xla_backend_optimization_level": 0})
 
 
 def started(

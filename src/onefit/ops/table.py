@@ -83,7 +83,7 @@ class Op(NamedTuple):
         }
         if self.names:
             return self.function(*map(given.__getitem__, self.names))
-        bound = inspect.BoundArguments(self.signature, given)  # type: ignore[arg-type]
+        bound = inspect.BoundArguments(self.signature, given)
         return self.function(*bound.args, **bound.kwargs)
 
 
@@ -224,7 +224,7 @@ def _row(
         )
         for a, d in named
     ]
-    row.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    row.__signature__ = inspect.Signature(parameters)
     row.__name__ = row.__qualname__ = name
     row.__module__ = module
     row.__doc__ = f"`{function.__module__}.{target}`, with Keras' arguments."
@@ -365,7 +365,7 @@ class Operation(Layer):
     kinds: Any = setting(default=("float",), convert=tuple)
 
     @property
-    def by_row(self) -> bool:  # type: ignore[override]
+    def by_row(self) -> bool:
         """Whether rows cannot mix, whatever the arguments are."""
         return OPS[self.operation].by_row
 

@@ -249,9 +249,8 @@ class Stepped(Optimizer, abstract=True):
 
     # The pure functions ---------------------------------------------------------------
 
-    # Facts here, and questions to the settings of the base.
-    asks_for_names = True  # pyright: ignore
-    elementwise = False  # pyright: ignore
+    asks_for_names = True  # pyright: ignore - a fact here, of the settings in the base
+    elementwise = False  # pyright: ignore - the same
 
     def meet(self, variables: Sequence[Any], listed: Sequence[Any] = ()) -> None:
         super().meet(variables)

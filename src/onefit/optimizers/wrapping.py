@@ -23,7 +23,7 @@ from onefit.types import Array, Config, Function, Scalar, Tree
 __all__ = ["LossScaleOptimizer", "MultiOptimizer", "OptimizerMap"]
 
 
-class Wrapping(Optimizer, abstract=True):
+class _Wrapping(Optimizer, abstract=True):
     """What optimizers around others share: the usual settings are the inner ones'.
 
     In the slots are the states of the inner optimizers, which hold the same dicts: to
@@ -39,6 +39,8 @@ class Wrapping(Optimizer, abstract=True):
     ema_momentum: ClassVar[float] = 0.99
     ema_overwrite_frequency: ClassVar[None] = None
     gradient_accumulation_steps: ClassVar[None] = None
+    step_size = None
+    slots = (("inner",),)
     _around: ClassVar[tuple[str, ...]] = ()
     """The settings in which the inner optimizers are."""
 
@@ -75,7 +77,7 @@ class Wrapping(Optimizer, abstract=True):
 
 
 def _mover(
-    where: str, optimizer: object, refused: type[Optimizer] = Wrapping
+    where: str, optimizer: object, refused: type[Optimizer] = _Wrapping
 ) -> Optimizer:
     """An optimizer that others may be around."""
     if isinstance(optimizer, Optimizer) and not isinstance(optimizer, refused):
@@ -88,7 +90,7 @@ def _mover(
     )
 
 
-class LossScaleOptimizer(Wrapping):
+class LossScaleOptimizer(_Wrapping):
     """An optimizer for float16: the loss is scaled so that gradients do not vanish.
 
     The loss is multiplied by a scale s, and the gradients are divided by it. If one of
@@ -232,7 +234,7 @@ class OptimizerMap(Description):
     """
 
     default_optimizer: Any = setting()
-    optimizer_map: Any = setting(default=None)
+    optimizer_map: Any = setting(default=None, identity=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -303,6 +305,8 @@ def _made(optimizer: Any) -> Optimizer:
 
 
 def _chooser(value: Any) -> Function:
+    if isinstance(value, dict) and value.get("class_name") == "OptimizerMap":
+        value = OptimizerMap.from_config(value["config"])
     if callable(value):
         return value
     raise mistyped(
@@ -313,7 +317,7 @@ def _chooser(value: Any) -> Function:
     )
 
 
-class MultiOptimizer(Wrapping):
+class MultiOptimizer(_Wrapping):
     """Several optimizers for one network: each weight has the one that a map says.
 
     Args:

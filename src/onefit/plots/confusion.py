@@ -64,7 +64,7 @@ def confusion_matrix(
     cell = float(np.clip(6.5 / count, 0.15, 0.9 if count < 5 else 0.45))  # inches
     ax = drawn(ax, (cell * count + 2.2, cell * count + 1.2))
     image = ax.imshow(share, cmap="Blues", vmin=0, vmax=100)
-    image.counts = counts  # type: ignore[attr-defined]
+    vars(image)["counts"] = counts
     letters = 9 if counts.max() < 1e4 and count < 13 else 7
     for row, column in np.argwhere(counts) if count <= WRITTEN else ():
         ax.text(

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
@@ -159,7 +159,8 @@ def plot_model(
     if to_file is not None:
         # matplotlib makes no picture of more than 65,536 points a side.
         most = 60_000 * 72 / max(width, height)
-        ax.figure.savefig(os.fspath(to_file), dpi=min(dpi, most))  # type: ignore[union-attr]
+        figure: Any = ax.figure
+        figure.savefig(os.fspath(to_file), dpi=min(dpi, most))
     return ax
 
 

@@ -274,7 +274,7 @@ class Many:
             count = np.where(self.active[self.at], stretch.count, 0).astype(np.int32)
             inputs = inputs._replace(count=count)
         small = is_small(self.multiplications, plan.batch)
-        static = {"plan": plan, "capacity": capacity, "names": job.names}
+        static = {"plan": plan.shape(), "capacity": capacity, "names": job.names}
         numbers, rules = tuple(v[self.at] for v in self.numbers), tuple(job.rules)
         if len(own) > 1:
             made = compiled(_run, small, donate=True, many=True)(
@@ -412,7 +412,7 @@ class _Training:
         shape = (count, job.epochs, len(job.names))
         self.logs = np.full(shape, np.nan, np.float32)
         self.epochs, self.stopped = np.zeros(count, int), np.full(count, -1)
-        self.data = jax.device_put((job.train_data, job.validation_data))
+        self.data = jax.device_put(job.arrays(self.plan))
         self.final: Tree = None
         self.epoch = 0
         self._prepare()
@@ -489,6 +489,9 @@ def _pauses(drop: Drop, epochs: int) -> tuple[int, ...]:
 def _plan(job: Job, members: Members) -> Plan:
     """The static shape of the program; members may have rows of their own."""
     plan = job.plan()
+    own = (members.weights, members.rows, members.held)
+    if len(members) == 1 and all(part is None for part in own):
+        return job.roomy(plan)  # a lone fit's plan, hence its bits
     if members.rows is not None:
         n = members.rows.shape[1]
         size = min(plan.batch, n)

@@ -95,7 +95,8 @@ def tune(
     monitor = monitor or ("val_loss" if "val_loss" in directions else "loss")
     _same_way(study, monitor, directions)
     axes = {name: _axis(optuna, name, axis) for name, axis in space.items()}
-    each = int(seeds) if is_whole(seeds, 1) else len(seeds)  # type: ignore[arg-type]
+    many: Any = seeds
+    each = int(many) if is_whole(many, 1) else len(many)
     done: list[Population] = []
     for start in range(0, trials, together):
         count = min(together, trials - start)

@@ -297,7 +297,7 @@ class FeatureSpace:
         for name in self._to_learn:
             values = rows_of(columns[name], f"the column {name!r}")
             values = values[:, None] if values.ndim == 1 else values
-            self.preprocessors[name].adapt(values)  # type: ignore[attr-defined]
+            self.preprocessors[name].adapt(values)
         self._model = None
         self._made()
 

@@ -378,7 +378,7 @@ def _datasets(
         data = _dataset(part, _telling(read), label_mode, mixed, seed)
         if batch_size is not None:
             data = data.padded_batch(batch_size) if fill else data.batch(batch_size)
-        data.class_names, data.file_paths = part.names, part.paths  # type: ignore
+        vars(data).update(class_names=part.names, file_paths=part.paths)
         made.append(data)
     return made if subset == "both" else made[0]
 

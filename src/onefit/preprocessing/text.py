@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from onefit.errors import invalid, mistyped, unknown
-from onefit.types import Config
+from onefit.types import Config, Function
 
 __all__ = [
     "Tokenizer",
@@ -98,17 +98,15 @@ def hashing_trick(
         raise invalid("hashing_trick", f"n={n}", "2 or more")
     if isinstance(hash_function, str) and hash_function != "md5":
         raise unknown("hash_function", hash_function, ["md5"])
-    if hash_function == "md5":
 
-        def hashed(word: str) -> int:
-            return int(
-                hashlib.md5(word.encode(), usedforsecurity=False).hexdigest(), 16
-            )
+    def by_md5(word: str) -> int:
+        return int(hashlib.md5(word.encode(), usedforsecurity=False).hexdigest(), 16)
 
-    else:
-        hashed = hash_function or hash  # type: ignore[assignment]
+    known: Function = hash_function if callable(hash_function) else hash
+    hashed = by_md5 if hash_function == "md5" else known
+    words: Iterable[str]
     if analyzer is None:
-        words: Iterable[str] = text_to_word_sequence(text, filters, lower, split)
+        words = text_to_word_sequence(text, filters, lower, split)
     else:
         words = analyzer(text)
     return [hashed(word) % (n - 1) + 1 for word in words]
@@ -149,7 +147,7 @@ class Tokenizer:
         split: str = " ",
         char_level: bool = False,
         oov_token: str | None = None,
-        analyzer: Callable[[str], list[str]] | None = None,
+        analyzer: Callable[[Any], list[str]] | None = None,
         document_count: int = 0,
     ) -> None:
         self.num_words, self.filters, self.lower = num_words, filters, lower
@@ -165,7 +163,7 @@ class Tokenizer:
 
     def _words(self, text: str | Sequence[str]) -> Sequence[str]:
         if self.analyzer is not None:
-            return self.analyzer(text)  # type: ignore[arg-type]
+            return self.analyzer(text)
         if not isinstance(text, str):
             if isinstance(text, list | tuple):  # its words, cut already
                 return [w.lower() for w in text] if self.lower else list(text)

@@ -97,11 +97,11 @@ def following(quick: bool = False) -> Iterator[Fits]:
         fits.add(model, counter, time.perf_counter() - start)
         return history
 
-    Model.fit = fit  # type: ignore[method-assign]
+    Model.fit = fit
     try:
         yield fits
     finally:
-        Model.fit = before  # type: ignore[method-assign]
+        Model.fit = before
 
 
 def _cut(given: dict[str, Any]) -> None:

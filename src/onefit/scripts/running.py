@@ -129,7 +129,7 @@ def run(
 
 def _module(program: Program) -> ModuleType:
     main = ModuleType("__main__")
-    main.__builtins__ = builtins  # type: ignore[attr-defined]
+    vars(main)["__builtins__"] = builtins
     if program.name != "<string>" and program.notebook is None:
         main.__file__ = program.name
     main.__spec__ = program.spec

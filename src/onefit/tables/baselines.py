@@ -9,7 +9,7 @@ from onefit.tables.inputs import Goal, Inputs
 
 __all__ = ["boosting", "constant"]
 
-FEW = 20_000
+FEW = 100_000
 """Rows below which trees are grown by one thread."""
 
 Fold = tuple[np.ndarray, np.ndarray]

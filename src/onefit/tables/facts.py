@@ -18,11 +18,9 @@ from onefit.tables.preparation import Cells
 from onefit.tables.roles import INPUTS
 from onefit.tables.scores import METRICS, losses_of, weights_of
 from onefit.tables.targets import Split
-from onefit.tables.values import words
+from onefit.tables.values import Frame, words
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from onefit.tables.model import TableModel
 
 __all__ = ["facts_of"]
@@ -45,7 +43,7 @@ BINS = 10
 
 def facts_of(
     model: "TableModel",
-    frame: "pd.DataFrame",
+    frame: Frame,
     goal: Goal,
     folds: Sequence[Split],
     told: dict[str, Any],
@@ -153,7 +151,7 @@ def _worst(
 
 
 def _importance(
-    model: "TableModel", frame: "pd.DataFrame", goal: Goal, folds: Sequence[Split]
+    model: "TableModel", frame: Frame, goal: Goal, folds: Sequence[Split]
 ) -> list[dict[str, Any]]:
     """How much larger the loss is when the cells of a column are mixed among the rows.
 
@@ -178,7 +176,7 @@ def _importance(
 
 
 def _out_of_fold(
-    model: "TableModel", frame: "pd.DataFrame", sizes: Sequence[int]
+    model: "TableModel", frame: Frame, sizes: Sequence[int]
 ) -> Callable[[Mapping[str, np.ndarray]], np.ndarray]:
     """What each fold's networks say to its own rows, some columns being mixed.
 
@@ -215,7 +213,7 @@ def _out_of_fold(
     return ask
 
 
-def _telling(model: "TableModel", frame: "pd.DataFrame", said: np.ndarray) -> list[str]:
+def _telling(model: "TableModel", frame: Frame, said: np.ndarray) -> list[str]:
     """The inputs; of very many, those that go most with what is said of the rows.
 
     How much of the variance of what is said (of its first class, or number) lies
@@ -238,7 +236,7 @@ def _telling(model: "TableModel", frame: "pd.DataFrame", said: np.ndarray) -> li
 
 
 def _responses(
-    model: "TableModel", frame: "pd.DataFrame", lines: list[dict[str, Any]]
+    model: "TableModel", frame: Frame, lines: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """What is said on average as one of the most important columns varies."""
     inputs = [column.name for column in model.columns if column.role in INPUTS]

@@ -72,6 +72,11 @@ class Fitted:
         """
         return self._finished(self._said(inputs_by_fold).mean(axis=0))
 
+    @property
+    def folds(self) -> int:
+        """How many folds were trained: the first ones, where time was short."""
+        return len(self.members[0].scale)
+
     def predict_by_fold(self, inputs_by_fold: Sequence[Inputs]) -> np.ndarray:
         """What the networks of each fold say, (fold, rows, ...).
 
@@ -82,7 +87,7 @@ class Fitted:
 
     def _said(self, inputs_by_fold: Sequence[Inputs]) -> np.ndarray:
         """The weighted mean of the members, (fold, rows, ...)."""
-        known = len(self.members[0].scale)
+        known = self.folds
         if len(inputs_by_fold) != known:
             raise invalid(
                 "Fitted.predict",
@@ -294,6 +299,10 @@ SPACE = {
 """What settings of RealMLP are drawn from, "tabarena-new" where they are numbers."""
 
 
+ENOUGH = 24
+"""Epochs that each fold's network is to have; with too little time there are fewer
+folds, and rows without an out-of-fold prediction."""
+
 MANY, SIGMAS = 10_000, (0.1, 0.5, 1.0, 2.0)
 """How fast the waves of RealMLP's numbers are, one value a member; from MANY rows on in
 the other order. Slow waves are best on few rows (diabetes, heart: 0.1), fast ones where
@@ -321,6 +330,8 @@ class _Fit:
         self.seed, self.weights = seed, weights_of(goal)
         clock.tell("preparing the columns")
         self.inputs = [inputs_of_fold(train) for train, _ in folds]
+        self.folds = folds = folds[: self._affordable(len(folds))]
+        self.inputs = self.inputs[: len(folds)]
         sizes = [inputs.sizes for inputs in self.inputs]
         most = tuple(int(max(own)) for own in zip(*sizes, strict=True))
         outputs = len(goal.classes or ()) if goal.problem == "multiclass" else 1
@@ -350,6 +361,18 @@ class _Fit:
         self.epochs: dict[str, int] = {}
         self.board: list[dict[str, Any]] = []
 
+    def _affordable(self, most: int) -> int:
+        """How many folds there is time for: few that are trained, not many begun."""
+        first, goal = self.inputs[0], self.goal
+        outputs = len(goal.classes or ()) if goal.problem == "multiclass" else 1
+        shape = Shape(first.numbers.shape[1], first.sizes, outputs, goal.problem)
+        if not shape.numbers and not any(shape.sizes):
+            return most
+        each = work(KINDS["realmlp"], shape, {}, len(self.folds[0][0]))
+        counts = range(most, 1, -1)
+        enough = (n for n in counts if epochs_for(n * each, self.clock, 0.6) >= ENOUGH)
+        return next(enough, 1)
+
     # Contestants ----------------------------------------------------------------------
 
     def baselines(self) -> None:
@@ -370,14 +393,14 @@ class _Fit:
         """The networks that there is time for, one round after another."""
         rng = config.generator(self.seed)
         first: list[Config] = [{"seed": self.seed}]
-        self._round("linear", first, 0.15)
+        self._round("linear", first, 0.05)
         sigmas = SIGMAS if len(self.goal.values) < MANY else SIGMAS[::-1]
         first = [{"seed": self.seed, "sigma": sigmas[0]}]
         if quality == "quick":
             self._round("realmlp", first, 0.9)
             return
         most = 4 if quality == "default" else 40
-        took = self._round("realmlp", first, 0.5 if quality == "default" else 0.2)
+        took = self._round("realmlp", first, self._share(quality))
         if quality == "best" and took:
             self._round("tabm", first, 0.2)
             self._round("mlp", [{"seed": self.seed}], 0.1)
@@ -388,6 +411,12 @@ class _Fit:
             if not took or self.clock.asked() or self.clock.left < 0.9 * took:
                 break
             took = self._round("realmlp", [settings], 0.9)
+
+    def _share(self, quality: str) -> float:
+        """The share of the time for the first RealMLP: all, where one takes it all."""
+        each = work(KINDS["realmlp"], self.shape, {}, len(self.rows.folds[0][0]))
+        total, share = each * len(self.folds), 0.5 if quality == "default" else 0.2
+        return share if epochs_for(total, self.clock, share) >= 2 * ENOUGH else 0.8
 
     def _round(self, name: str, every: list[Config], share: float) -> float:
         """Trains networks of one kind; the seconds that it took, 0 if it did not."""

@@ -3,14 +3,11 @@
 import itertools
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from onefit.errors import invalid
 from onefit.tables.options import Said
-from onefit.tables.values import plain
-
-if TYPE_CHECKING:
-    import pandas as pd
+from onefit.tables.values import Frame, plain
 
 __all__ = ["CHUNK", "HEAD", "Row", "Rows", "framed", "without_doubles"]
 
@@ -27,7 +24,7 @@ Rows: TypeAlias = Iterator[tuple[int, Row]]
 """Rows, each with the line in which it begins."""
 
 
-def framed(rows: Rows, said: Said, size: int | None) -> Iterator["pd.DataFrame"]:
+def framed(rows: Rows, said: Said, size: int | None) -> Iterator[Frame]:
     """Frames of these rows, once title, comments, header and width are found."""
     head = list(itertools.islice(rows, HEAD))
     head = [(line, row) for line, row in head if any(_full(cell) for cell in row)]
@@ -178,9 +175,7 @@ def _checked(rows: Rows, width: int, said: Said) -> Rows:
         said.say(f"{left_out} lines of another number of cells are left out")
 
 
-def _gathered(
-    rows: Rows, names: list[str], size: int | None
-) -> Iterator["pd.DataFrame"]:
+def _gathered(rows: Rows, names: list[str], size: int | None) -> Iterator[Frame]:
     import pandas as pd
 
     while part := list(itertools.islice(rows, size or CHUNK)):
@@ -195,7 +190,7 @@ def _gathered(
         yield frame
 
 
-def without_doubles(frame: "pd.DataFrame", said: Said) -> "pd.DataFrame":
+def without_doubles(frame: Frame, said: Said) -> Frame:
     """A frame whose columns have different names, all of them text."""
     frame.columns = _different([str(name) for name in frame.columns], said)
     return frame

@@ -11,6 +11,7 @@ import numpy as np
 
 from onefit.models import Model
 from onefit.networks.architecture import Architecture
+from onefit.programs import Program
 from onefit.tables.inputs import Inputs
 from onefit.tables.networks import KINDS, Shape, network
 from onefit.types import Array, Config, Tree
@@ -21,9 +22,15 @@ ROWS = 4096
 """Rows that one call answers, at most."""
 
 
-@functools.partial(jax.jit, static_argnames=("problem", "members"))
+@Program
 def _answers(
-    graph: Architecture, params: Tree, state: Tree, x: Tree, problem: str, members: bool
+    graph: Architecture,
+    params: Tree,
+    state: Tree,
+    x: Tree,
+    *,
+    problem: str,
+    members: bool,
 ) -> Array:
     """What each fold's network says to its rows, (fold, rows, ...)."""
 
@@ -75,13 +82,14 @@ class Member:
         """
         n = next(iter(x.values())).shape[1]
         size = min(ROWS, 1 << max(n - 1, 0).bit_length())
-        told = self.shape.problem, bool(KINDS[self.kind].members)
+        members = bool(KINDS[self.kind].members)
+        told = {"problem": self.shape.problem, "members": members}
         graph, names = self.model.graph, self.model.input_names
         parts = []
         for start in range(0, n, size):
             piece = [_padded(x[name][:, start : start + size], size) for name in names]
             given = tuple(piece) if len(piece) > 1 else piece[0]
-            said = _answers(graph, self.params, self.state, given, *told)
+            said = _answers(graph, self.params, self.state, given, **told)
             parts.append(np.asarray(said)[:, : n - start])
         said = np.concatenate(parts, axis=1)
         if self.shape.problem != "regression":

@@ -23,11 +23,9 @@ from onefit.tables.report import write
 from onefit.tables.roles import INPUTS, Column, column_named, columns_of, leaks
 from onefit.tables.scores import METRICS
 from onefit.tables.targets import Split, Target, folds_of, target_of
-from onefit.tables.values import numbers, words
+from onefit.tables.values import Frame, Series, numbers, words
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from onefit.files import Limits
 
 __all__ = ["Answer", "TableModel", "fit", "load"]
@@ -58,7 +56,7 @@ class Answer:
     probabilities: np.ndarray | None
     lower: np.ndarray | None
     upper: np.ndarray | None
-    ids: "pd.Series | None"
+    ids: Series | None
 
 
 @dataclass
@@ -146,7 +144,7 @@ class TableModel:
         Raises:
             ValueError: No column of the target, or classes that are unknown.
         """
-        frame = read(source, **options)
+        frame = read(source, **{**self.facts.get("reading", {}), **options})
         name = column_named(self.target.name, list(frame.columns), called(source))
         y = self.target.encoded(frame[name])
         known = frame[name].notna().to_numpy()
@@ -185,7 +183,8 @@ class TableModel:
             rows: Of a part.
         """
         formats = {c.name: c.format for c in self.columns if c.format}
-        known = Said(called(source), Options.of(options), formats=formats)
+        given = Options.of({**self.facts.get("reading", {}), **options})
+        known = Said(called(source), given, formats=formats)
         told: set[str] = set()
         for frame in parts(source, known, rows):
             self._refuse_others(frame, known.where)
@@ -204,7 +203,7 @@ class TableModel:
             message = f"{called(source)}: {'; '.join(said)}."
             warnings.warn(message, OnefitWarning, stacklevel=4)
 
-    def _answer(self, frame: "pd.DataFrame", coverage: float) -> Answer:
+    def _answer(self, frame: Frame, coverage: float) -> Answer:
         values = self._values(frame)
         ids = next(
             (c.name for c in self.columns if _is_id(c) and c.name in frame), None
@@ -217,7 +216,7 @@ class TableModel:
         named = self.target.named(values.argmax(axis=1))
         return Answer(rows, named, values, None, None, cells)
 
-    def _values(self, frame: "pd.DataFrame") -> np.ndarray:
+    def _values(self, frame: Frame) -> np.ndarray:
         cells = Cells.of(frame, self.columns, frame.attrs.get("decimal", "."))
         return self.fitted.predict([prepared(cells) for prepared in self.preparations])
 
@@ -247,7 +246,7 @@ class TableModel:
 
     # What is odd about rows ----------------------------------------------------------
 
-    def _refuse_others(self, frame: "pd.DataFrame", where: str) -> None:
+    def _refuse_others(self, frame: Frame, where: str) -> None:
         """Refuses a table without most of the columns."""
         wanted = [c.name for c in self.columns if c.role in INPUTS]
         absent = [name for name in wanted if name not in frame]
@@ -259,7 +258,7 @@ class TableModel:
                 "name the columns in the first line as in the training table",
             )
 
-    def _odd(self, frame: "pd.DataFrame") -> Iterator[str]:
+    def _odd(self, frame: Frame) -> Iterator[str]:
         """Sentences about what the training rows had not."""
         known = {c.name for c in self.columns}
         wanted = [c.name for c in self.columns if c.role in INPUTS]
@@ -307,7 +306,7 @@ def _listed(names: Sequence[str], most: int = 5) -> str:
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _odd_cells(column: Column, cells: "pd.Series", decimal: str) -> Iterator[str]:
+def _odd_cells(column: Column, cells: Series, decimal: str) -> Iterator[str]:
     """Words that are new, numbers beyond those of training, cells that say nothing."""
     name = column.name
     if column.role in ("category", "ordered"):
@@ -416,10 +415,10 @@ def fit(
     notes = list(frame.attrs["notes"])
     where = frame.attrs["source"]
     names = list(frame.columns)
+    last = str(names[-1])
     if target is None:
-        target = names[-1]
-        notes.append(f"no target is given: the last column, {target!r}, is predicted")
-    target = column_named(target, names, where)
+        notes.append(f"no target is given: the last column, {last!r}, is predicted")
+    target = column_named(last if target is None else target, names, where)
     told = target_of(frame[target], problem, where)
     y = told.encoded(frame[target])
     known = frame[target].notna().to_numpy() & ~np.isnan(y.astype(float))
@@ -445,8 +444,9 @@ def fit(
     weights = _weights(frame, columns)
     pairs = _folds(frame, columns, told, y, folds, seed, quality)
     notes += _said_of(columns, told, y, pairs)
-    for note in notes if say else ():
-        say(note)
+    if say is not None:
+        for note in notes:
+            say(note)
     goal = Goal(told.problem, y, _names(told), weights)
     kept: dict[bytes, Preparation] = {}
 
@@ -465,9 +465,18 @@ def fit(
         seed=seed,
         progress=progress,
     )
+    if found.folds < len(pairs):
+        notes.append(
+            f"there was time for {found.folds} of the {len(pairs)} folds: a longer "
+            "time gives better predictions, and scores of more rows"
+        )
+        pairs = pairs[: found.folds]
     preparations = [kept[train.tobytes()] for train, _ in pairs]
     model = TableModel(columns, told, preparations, found, notes)
     facts = {"source": os.path.basename(where), "quality": quality, "seed": seed}
+    # What means missing, and which number is the day, are the same in other files.
+    lasting = ("missing", "dayfirst")
+    facts["reading"] = {name: options[name] for name in lasting if name in options}
     model.facts = facts_of(model, frame, goal, pairs, facts)
     return model
 
@@ -476,7 +485,7 @@ def _names(target: Target) -> tuple | None:
     return None if target.classes is None else tuple(map(str, target.classes))
 
 
-def _weights(frame: "pd.DataFrame", columns: Sequence[Column]) -> np.ndarray | None:
+def _weights(frame: Frame, columns: Sequence[Column]) -> np.ndarray | None:
     named = [c.name for c in columns if c.role == "weight"]
     if not named:
         return None
@@ -494,7 +503,7 @@ def _weights(frame: "pd.DataFrame", columns: Sequence[Column]) -> np.ndarray | N
 
 
 def _folds(
-    frame: "pd.DataFrame",
+    frame: Frame,
     columns: Sequence[Column],
     target: Target,
     y: np.ndarray,
@@ -528,7 +537,7 @@ def _folds(
     return pairs
 
 
-def _when(cells: "pd.Series") -> np.ndarray:
+def _when(cells: Series) -> np.ndarray:
     from onefit.tables.values import dates
 
     values, wrong = numbers(cells)

@@ -18,10 +18,9 @@ import numpy as np
 
 from onefit.tables.inputs import Inputs
 from onefit.tables.roles import CIRCLES, INPUTS, Column
-from onefit.tables.values import dates, numbers, words
+from onefit.tables.values import Frame, Series, dates, numbers, words
 
 if TYPE_CHECKING:
-    import pandas as pd
     from scipy.sparse import csr_matrix
 
 __all__ = ["Cells", "Preparation"]
@@ -64,9 +63,7 @@ class Cells:
     rows: int = 0
 
     @classmethod
-    def of(
-        cls, frame: "pd.DataFrame", columns: Sequence[Column], decimal: str = "."
-    ) -> "Cells":
+    def of(cls, frame: Frame, columns: Sequence[Column], decimal: str = ".") -> "Cells":
         """The cells of these columns; one that is not there is missing in each row."""
         cells = cls(rows=len(frame))
         for column in columns:
@@ -94,7 +91,7 @@ class Cells:
         return cells
 
 
-def _nothing(frame: "pd.DataFrame") -> "pd.Series":
+def _nothing(frame: Frame) -> Series:
     import pandas as pd
 
     return pd.Series(np.nan, frame.index, dtype=object)
@@ -262,20 +259,20 @@ def _vocabulary(codes: np.ndarray, known: list[str], most: int | None) -> list[s
     return [known[i] for i in order if times[i] >= least]
 
 
-def _directions(counts: "csr_matrix") -> tuple[np.ndarray, np.ndarray]:
+def _directions(counts: Any) -> tuple[np.ndarray, np.ndarray]:
     """The leading directions of texts, scaled, and the weights of the buckets."""
     from scipy.sparse.linalg import svds
 
     rows = counts.shape[0]
     seen = np.asarray((counts > 0).sum(axis=0)).ravel()
     weights = np.log((1 + rows) / (1 + seen)) + 1.0
-    unit = _unit(counts.multiply(weights).tocsr())
+    unit: Any = _unit(counts.multiply(weights).tocsr())
     found = np.zeros((BUCKETS, DIRECTIONS))
     kept = min(DIRECTIONS, rows - 2)
     if kept < 1 or not unit.nnz:
         return found, weights
-    _, values, vectors = svds(unit, kept, v0=np.ones(min(unit.shape)))
-    vectors = vectors.T
+    made: Any = svds(unit, kept, v0=np.ones(min(unit.shape)))
+    values, vectors = made[1], made[2].T
     # The sign of a direction is free: the largest part is positive, always.
     vectors *= np.sign(vectors[np.abs(vectors).argmax(0), np.arange(kept)])
     spread = values / np.sqrt(rows)
@@ -287,4 +284,5 @@ def _unit(counts: "csr_matrix") -> "csr_matrix":
     from scipy.sparse import diags
 
     lengths = np.sqrt(np.asarray(counts.multiply(counts).sum(axis=1)).ravel())
-    return (diags(1.0 / np.where(lengths > 0, lengths, 1.0)) @ counts).tocsr()
+    scaled: Any = diags(1.0 / np.where(lengths > 0, lengths, 1.0)) @ counts
+    return scaled.tocsr()

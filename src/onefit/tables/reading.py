@@ -7,7 +7,7 @@ frame of rows, and `typed` numbers and dates of text; pandas reads the rest.
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,14 +16,12 @@ from onefit.tables.framing import CHUNK, without_doubles
 from onefit.tables.options import Options, Said
 from onefit.tables.sources import of_file, package
 from onefit.tables.typed import typed
-
-if TYPE_CHECKING:
-    import pandas as pd
+from onefit.tables.values import Frame
 
 __all__ = ["called", "chunks", "parts", "read"]
 
 
-def read(source: Any, **options: Any) -> "pd.DataFrame":
+def read(source: Any, **options: Any) -> Frame:
     """A table as a pandas DataFrame of numbers, dates and text.
 
     CSV of any dialect, gz, zip, bz2 or xz of it, JSON lines, Excel, Parquet, Arrow, a
@@ -60,9 +58,7 @@ def read(source: Any, **options: Any) -> "pd.DataFrame":
     return frame
 
 
-def chunks(
-    source: Any, rows: int | None = CHUNK, **options: Any
-) -> Iterator["pd.DataFrame"]:
+def chunks(source: Any, rows: int | None = CHUNK, **options: Any) -> Iterator[Frame]:
     """The table of `read` in parts, so that a file may be larger than memory.
 
     Args:
@@ -72,7 +68,7 @@ def chunks(
     yield from parts(source, Said(called(source), Options.of(options)), rows)
 
 
-def parts(source: Any, said: Said, rows: int | None) -> Iterator["pd.DataFrame"]:
+def parts(source: Any, said: Said, rows: int | None) -> Iterator[Frame]:
     """As `chunks`, for what is known already: options, and formats of dates."""
     package("pandas", "Tables")
     for frame in _raw(source, said, rows):
@@ -86,7 +82,7 @@ def called(source: Any) -> str:
     return f"the {type(source).__name__}"
 
 
-def _named(frame: "pd.DataFrame", said: Said) -> "pd.DataFrame":
+def _named(frame: Frame, said: Said) -> Frame:
     frame.attrs = {
         "source": said.where,
         "notes": said.notes,
@@ -96,7 +92,7 @@ def _named(frame: "pd.DataFrame", said: Said) -> "pd.DataFrame":
     return frame
 
 
-def _raw(source: Any, said: Said, rows: int | None) -> Iterator["pd.DataFrame"]:
+def _raw(source: Any, said: Said, rows: int | None) -> Iterator[Frame]:
     """The table as it is written, in parts."""
     import pandas as pd
 

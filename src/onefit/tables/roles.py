@@ -3,15 +3,12 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from onefit.errors import invalid, unknown
-from onefit.tables.values import MISSING, Words, dates, numbers, words
-
-if TYPE_CHECKING:
-    import pandas as pd
+from onefit.tables.values import MISSING, Frame, Series, Words, dates, numbers, words
 
 __all__ = [
     "CIRCLES",
@@ -83,7 +80,7 @@ class Column:
         """The column for a file."""
         return asdict(self)
 
-    def words(self, cells: "pd.Series", absent: Sequence[str] = ()) -> Words:
+    def words(self, cells: Series, absent: Sequence[str] = ()) -> Words:
         """The cells as words; `absent` are those that mean missing."""
         return words(cells, absent or MISSING)
 
@@ -110,7 +107,7 @@ def column_named(name: str, names: Sequence[str], where: str) -> str:
 
 
 def columns_of(
-    frame: "pd.DataFrame",
+    frame: Frame,
     given: Mapping[str, str | Sequence[str]] | None = None,
     fixed: Mapping[str, str] | None = None,
     formats: Mapping[str, str] | None = None,
@@ -151,18 +148,18 @@ def columns_of(
     return columns
 
 
-def _print(cells: "pd.Series") -> bytes:
+def _print(cells: Series) -> bytes:
     """What is the same for columns that are the same in each row."""
     import hashlib
 
     from pandas.util import hash_pandas_object
 
     plain = cells if cells.dtype.kind in "biufM" else cells.astype(object).map(str)
-    made = hash_pandas_object(plain, index=False)
+    made: Any = hash_pandas_object(plain, index=False)  # type: ignore[operator]
     return hashlib.blake2b(made.to_numpy().tobytes(), digest_size=16).digest()
 
 
-def _as_given(column: Column, role: str | Sequence[str], cells: "pd.Series") -> Column:
+def _as_given(column: Column, role: str | Sequence[str], cells: Series) -> Column:
     column.reason = "given"
     if isinstance(role, str):
         column.role = role
@@ -173,7 +170,7 @@ def _as_given(column: Column, role: str | Sequence[str], cells: "pd.Series") -> 
     return column
 
 
-def _refuse_words(cells: "pd.Series", name: str) -> None:
+def _refuse_words(cells: Series, name: str) -> None:
     values, wrong = numbers(cells)
     if wrong.all() or (wrong.any() and np.isnan(values).all()):
         first = cells[wrong].iloc[0]
@@ -186,7 +183,7 @@ def _refuse_words(cells: "pd.Series", name: str) -> None:
         )
 
 
-def _found(cells: "pd.Series", name: str) -> Column:
+def _found(cells: Series, name: str) -> Column:
     from pandas.api import types
 
     known = cells.dropna()
@@ -208,7 +205,7 @@ def _found(cells: "pd.Series", name: str) -> Column:
     return _of_words(known, name, different)
 
 
-def _of_numbers(known: "pd.Series", name: str, different: int) -> Column:
+def _of_numbers(known: Series, name: str, different: int) -> Column:
     whole = bool((known.astype(float) % 1 == 0).all())
     if ID.search(name) and whole and different == len(known) and len(known) > 2:
         return Column(name, "drop", "an id: another whole number in each row")
@@ -217,7 +214,7 @@ def _of_numbers(known: "pd.Series", name: str, different: int) -> Column:
     return Column(name, "number", f"{different} different numbers")
 
 
-def _of_words(known: "pd.Series", name: str, different: int) -> Column:
+def _of_words(known: Series, name: str, different: int) -> Column:
     texts = known.astype(str)
     length = float(texts.str.count(r"\S+").mean())
     fresh = different / len(texts)
@@ -230,7 +227,7 @@ def _of_words(known: "pd.Series", name: str, different: int) -> Column:
     return Column(name, "category", f"{different} different words")
 
 
-def _described(column: Column, cells: "pd.Series") -> Column:
+def _described(column: Column, cells: Series) -> Column:
     """The column with what is known of its cells."""
     column.missing = float(cells.isna().mean())
     values = None
@@ -261,9 +258,7 @@ def _varying(days: np.ndarray) -> list[str]:
     return [part for part in CIRCLES if spread[part] > least.get(part, 0.0)]
 
 
-def leaks(
-    frame: "pd.DataFrame", columns: Sequence[Column], target: np.ndarray
-) -> list[str]:
+def leaks(frame: Frame, columns: Sequence[Column], target: np.ndarray) -> list[str]:
     """Sentences about columns that say the target itself, for numbers and classes.
 
     A number that is a sum of columns to the last digit, and a category of which each

@@ -10,7 +10,7 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from onefit.errors import invalid, unknown
 from onefit.tables.framing import framed, without_doubles
@@ -23,16 +23,14 @@ from onefit.tables.splitting import (
     of_json,
     start_of,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
+from onefit.tables.values import Frame
 
 __all__ = ["of_file", "package"]
 
 PLAIN = partial(open, mode="rb")
 
 
-def of_file(path: str, said: Said, rows: int | None) -> Iterator["pd.DataFrame"]:
+def of_file(path: str, said: Said, rows: int | None) -> Iterator[Frame]:
     """The table of a file as it is written, in parts of so many rows.
 
     Raises:
@@ -57,7 +55,7 @@ def _of_text(
     said: Said,
     rows: int | None,
     unpacked: Callable[[str], IO[bytes]] = PLAIN,
-) -> Iterator["pd.DataFrame"]:
+) -> Iterator[Frame]:
     """A file of text, or one packed: JSON lines or cells between delimiters."""
     encoding = said.options.encoding or encoding_of(path, unpacked, said)
     with unpacked(path) as raw, decoded(raw, encoding, path) as file:
@@ -72,7 +70,7 @@ def _of_text(
             yield from framed(cells_of(lines, start, said), said, rows)
 
 
-def _of_zip(path: str, said: Said, rows: int | None) -> Iterator["pd.DataFrame"]:
+def _of_zip(path: str, said: Said, rows: int | None) -> Iterator[Frame]:
     """An Excel file, or a zip with one table in it."""
     try:
         zipped = zipfile.ZipFile(path)
@@ -98,7 +96,7 @@ def _of_zip(path: str, said: Said, rows: int | None) -> Iterator["pd.DataFrame"]
             raise damaged(path, error) from None
 
 
-def _of_excel(path: str, said: Said, rows: int | None) -> Iterator["pd.DataFrame"]:
+def _of_excel(path: str, said: Said, rows: int | None) -> Iterator[Frame]:
     openpyxl = package("openpyxl", "Excel files")
     with open(path, "rb") as file:  # whatever its name is
         whole = io.BytesIO(file.read())
@@ -116,7 +114,7 @@ def _of_excel(path: str, said: Said, rows: int | None) -> Iterator["pd.DataFrame
     yield from framed(filled, said, rows)
 
 
-def _of_parquet(path: str, said: Said, rows: int | None) -> Iterator["pd.DataFrame"]:
+def _of_parquet(path: str, said: Said, rows: int | None) -> Iterator[Frame]:
     del rows
     package("pyarrow", "Parquet files")
     import pandas as pd
@@ -127,7 +125,7 @@ def _of_parquet(path: str, said: Said, rows: int | None) -> Iterator["pd.DataFra
         raise damaged(path, error) from None
 
 
-def _of_arrow(path: str, said: Said, rows: int | None) -> Iterator["pd.DataFrame"]:
+def _of_arrow(path: str, said: Said, rows: int | None) -> Iterator[Frame]:
     del rows
     package("pyarrow", "Arrow files")
     from pyarrow import feather
@@ -135,7 +133,7 @@ def _of_arrow(path: str, said: Said, rows: int | None) -> Iterator["pd.DataFrame
     yield without_doubles(feather.read_feather(path), said)
 
 
-def _of_sqlite(path: str, said: Said, rows: int | None) -> Iterator["pd.DataFrame"]:
+def _of_sqlite(path: str, said: Said, rows: int | None) -> Iterator[Frame]:
     import sqlite3
     from contextlib import closing
 
@@ -152,7 +150,7 @@ def _of_sqlite(path: str, said: Said, rows: int | None) -> Iterator["pd.DataFram
             raise _bad_query(path, error) from None
 
 
-def _of_duckdb(path: str, said: Said, rows: int | None) -> Iterator["pd.DataFrame"]:
+def _of_duckdb(path: str, said: Said, rows: int | None) -> Iterator[Frame]:
     del rows
     duckdb = package("duckdb", "DuckDB files")
     with duckdb.connect(path, read_only=True) as base:
@@ -182,8 +180,8 @@ def _query(path: str, tables: list[str], said: Said) -> str:
     return f'select * from "{tables[0]}"'
 
 
-def _refused(kind: str) -> Callable[[str, Said, int | None], Iterator["pd.DataFrame"]]:
-    def refuse(path: str, said: Said, rows: int | None) -> Iterator["pd.DataFrame"]:
+def _refused(kind: str) -> Callable[[str, Said, int | None], Iterator[Frame]]:
+    def refuse(path: str, said: Said, rows: int | None) -> Iterator[Frame]:
         del said, rows
         raise invalid(path, kind, "a table", "save it as .csv or .xlsx")
 
@@ -192,8 +190,8 @@ def _refused(kind: str) -> Callable[[str, Said, int | None], Iterator["pd.DataFr
 
 def _packed(
     opened: Callable[[str], IO[bytes]],
-) -> Callable[[str, Said, int | None], Iterator["pd.DataFrame"]]:
-    def unpack(path: str, said: Said, rows: int | None) -> Iterator["pd.DataFrame"]:
+) -> Callable[[str, Said, int | None], Iterator[Frame]]:
+    def unpack(path: str, said: Said, rows: int | None) -> Iterator[Frame]:
         try:
             yield from _of_text(path, said, rows, opened)
         except (EOFError, OSError, lzma.LZMAError) as error:
@@ -202,13 +200,13 @@ def _packed(
     return unpack
 
 
-SIGNS: dict[bytes, Callable[[str, Said, int | None], Iterator["pd.DataFrame"]]] = {
+SIGNS: dict[bytes, Callable[[str, Said, int | None], Iterator[Frame]]] = {
     b"PK\x03\x04": _of_zip,
     b"PAR1": _of_parquet,
     b"ARROW1": _of_arrow,
     b"SQLite format 3": _of_sqlite,
     b"DUCK": _of_duckdb,
-    b"\x1f\x8b": _packed(partial(gzip.open, mode="rb")),
+    b"\x1f\x8b": _packed(partial(gzip.open, mode="rb")),  # type: ignore[arg-type]
     b"BZh": _packed(partial(bz2.open, mode="rb")),
     b"\xfd7zXZ": _packed(partial(lzma.open, mode="rb")),
     b"\xd0\xcf\x11\xe0": _refused("an old Excel file (.xls)"),

@@ -14,14 +14,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from onefit.errors import invalid
 from onefit.tables.framing import HEAD, Rows
 from onefit.tables.options import Said
-
-if TYPE_CHECKING:
-    import pandas as pd
+from onefit.tables.values import Frame
 
 __all__ = ["cells_of", "damaged", "decoded", "encoding_of", "of_json", "start_of"]
 
@@ -176,7 +174,7 @@ def _agreement(start: list[str], mark: str, quote: str) -> tuple[float, int]:
     return (share, width) if share >= 0.3 else (0.0, 0)
 
 
-def of_json(lines: Iterable[str], said: Said) -> Iterator["pd.DataFrame"]:
+def of_json(lines: Iterable[str], said: Said) -> Iterator[Frame]:
     """An object a line, or a list of objects; what is inside one gets a dotted name."""
     import pandas as pd
 

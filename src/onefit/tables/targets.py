@@ -1,17 +1,14 @@
 """What is predicted: which kind of problem, and why; folds that fit it."""
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from onefit import config
 from onefit.errors import invalid
 from onefit.tables.roles import ID
-from onefit.tables.values import numbers, words
-
-if TYPE_CHECKING:
-    import pandas as pd
+from onefit.tables.values import Series, numbers, words
 
 __all__ = ["PROBLEMS", "Split", "Target", "folds_of", "target_of"]
 
@@ -46,7 +43,7 @@ class Target:
     lowest: float | None = None
     highest: float | None = None
 
-    def encoded(self, cells: "pd.Series") -> np.ndarray:
+    def encoded(self, cells: Series) -> np.ndarray:
         """Class numbers, -1 where unknown or missing; or numbers, NaN where missing."""
         if self.classes is None:
             return numbers(cells)[0]
@@ -68,7 +65,7 @@ def _spelled(value: str | float) -> str:
     return value if isinstance(value, str) else f"{value:.15g}"
 
 
-def target_of(cells: "pd.Series", problem: str = "auto", where: str = "") -> Target:
+def target_of(cells: Series, problem: str = "auto", where: str = "") -> Target:
     """What a column asks for, of its cells that are not empty.
 
     Two different values are two classes; words, and at most 20 whole numbers that
@@ -151,7 +148,7 @@ def _regression(
     name: str,
     values: np.ndarray,
     wrong: np.ndarray,
-    known: "pd.Series",
+    known: Series,
     different: int,
 ) -> Target:
     if wrong.any():

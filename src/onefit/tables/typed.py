@@ -1,7 +1,6 @@
 """Columns of text become numbers and dates, where that is what they hold."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +10,8 @@ from onefit.tables.options import Options, Said
 from onefit.tables.values import (
     CODE,
     MISSING,
+    Frame,
+    Series,
     dates,
     decimal_of,
     format_of,
@@ -19,16 +20,13 @@ from onefit.tables.values import (
     words,
 )
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 __all__ = ["typed"]
 
 FEW_WRONG = 0.05
 """So many cells of a column of numbers may be something else."""
 
 
-def typed(frame: "pd.DataFrame", said: Said | None = None) -> "pd.DataFrame":
+def typed(frame: Frame, said: Said | None = None) -> Frame:
     """A frame whose columns of text are numbers or dates, where they hold these."""
     from pandas.api import types
 
@@ -40,10 +38,7 @@ def typed(frame: "pd.DataFrame", said: Said | None = None) -> "pd.DataFrame":
         if types.is_object_dtype(frame[name].dtype)
         or types.is_string_dtype(frame[name].dtype)
     ]
-    if not texts:
-        return frame
-    frame = frame.copy(deep=False)
-    if said.options.decimal is None:
+    if texts and said.options.decimal is None:
         head = (cell for name in texts for cell in frame[name].head(HEAD))
         cells = (cell for cell in head if isinstance(cell, str))
         found = decimal_of(cells, said.options.delimiter or ",")
@@ -52,10 +47,22 @@ def typed(frame: "pd.DataFrame", said: Said | None = None) -> "pd.DataFrame":
             said.say("a comma is the decimal sign: 1,5 is one and a half (decimal=',')")
     for name in texts:
         frame[name] = _column(frame[name], said)
+    return _without_missing(frame, said)
+
+
+def _without_missing(frame: Frame, said: Said) -> Frame:
+    """The frame without numbers that mean missing, such as 99."""
+    import pandas as pd
+
+    spelled: Series = pd.Series(list(said.options.missing), dtype=object)
+    absent = pd.to_numeric(spelled, errors="coerce").dropna().tolist()
+    for name in frame.columns if absent else ():
+        if frame[name].dtype.kind in "fiu":
+            frame[name] = frame[name].where(~frame[name].isin(absent))
     return frame
 
 
-def _of_pandas(frame: "pd.DataFrame", said: Said) -> "pd.DataFrame":
+def _of_pandas(frame: Frame, said: Said) -> Frame:
     """The frame without the types that are for pandas alone.
 
     A period begins somewhere, a difference of times is a number of days, and infinite
@@ -79,17 +86,16 @@ def _of_pandas(frame: "pd.DataFrame", said: Said) -> "pd.DataFrame":
             frame[name] = column.dt.to_timestamp()
         elif kind == "m":
             frame[name] = column.dt.total_seconds() / 86400
-        elif (
-            kind == "f"
-            and (infinite := np.isinf(column.to_numpy(float, na_value=0))).any()
-        ):
-            count = int(infinite.sum())
-            said.say(f"column {name!r}: {count:,} infinite cells are taken as missing")
-            frame[name] = column.where(~infinite)
+        elif kind == "f":
+            infinite = np.isinf(column.to_numpy(float, na_value=0))
+            if infinite.any():
+                count = int(infinite.sum())
+                said.say(f"column {name!r}: {count:,} infinite cells are missing")
+                frame[name] = column.where(~infinite)
     return frame
 
 
-def _column(column: "pd.Series", said: Said) -> "pd.Series":
+def _column(column: Series, said: Said) -> Series:
     """A column of text as what it holds; what was not plain to see is said."""
     import pandas as pd
 
@@ -101,7 +107,7 @@ def _column(column: "pd.Series", said: Said) -> "pd.Series":
     codes, names = words(column, options.missing)
     index = column.index
     _say_missing(called, column[codes < 0], said)
-    text = pd.Series(np.append(np.array(names, object), None)[codes], index, object)
+    text = pd.Series(np.array([*names, None], object)[codes], index, object)
     named = column.name
     text.name = named
     if not names:
@@ -138,8 +144,8 @@ def _column(column: "pd.Series", said: Said) -> "pd.Series":
 
 
 def _numbers_at_once(
-    column: "pd.Series", options: Options
-) -> tuple["pd.Series | None", "pd.Series | None"]:
+    column: Series, options: Options
+) -> tuple[Series | None, Series | None]:
     """A column that pandas reads as it is, and its cells that are missing; or None."""
     import pandas as pd
 
@@ -147,7 +153,8 @@ def _numbers_at_once(
         return None, None
     if pd.api.types.infer_dtype(column, skipna=True) == "boolean":
         return None, None
-    values = pd.to_numeric(column, errors="coerce").astype(float)
+    found: Series = pd.to_numeric(column, errors="coerce")
+    values = found.astype(float)
     rest = column[~np.isfinite(values.to_numpy())]
     coded = False
     if (values.dropna() % 1 == 0).all():
@@ -157,13 +164,13 @@ def _numbers_at_once(
     return values, rest
 
 
-def _say_missing(called: str, cells: "pd.Series | None", said: Said) -> None:
+def _say_missing(called: str, cells: Series | None, said: Said) -> None:
     known = [] if cells is None else cells.dropna().unique()
     if spelled := {str(cell).strip() for cell in known} - {""}:
         said.say(f"{called}: {', '.join(map(repr, sorted(spelled)[:3]))} is missing")
 
 
-def _say_numbers(called: str, names: list[str], wrong: "pd.Series", said: Said) -> None:
+def _say_numbers(called: str, names: list[str], wrong: Series, said: Said) -> None:
     decimal = said.options.decimal or "."
     as_it_is = [n.replace(",", ".") if decimal == "," else n for n in names]
     pairs = zip(names, as_it_is, strict=True)
@@ -178,6 +185,6 @@ def _say_numbers(called: str, names: list[str], wrong: "pd.Series", said: Said) 
         )
 
 
-def _row(cells: "pd.Series") -> str:
+def _row(cells: Series) -> str:
     """Where the first of these cells is, as people find it."""
     return f"{cells.index.name or 'row'} {cells.index[0]}"

@@ -6,15 +6,14 @@ the same everywhere. What many rows share is looked at once.
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 __all__ = [
     "MISSING",
+    "Frame",
+    "Series",
     "Words",
     "dates",
     "decimal_of",
@@ -23,6 +22,11 @@ __all__ = [
     "plain",
     "words",
 ]
+
+Frame: TypeAlias = Any
+Series: TypeAlias = Any
+"""A DataFrame and a Series of pandas: it types each index as all that it may give, so
+a checker would see unions everywhere."""
 
 MISSING = frozenset(
     {*("", "na", "n/a", "n.a.", "#n/a", "nan", "null", "none", "nil", "<na>", "nat")}
@@ -115,7 +119,7 @@ def decimal_of(cells: Iterable[str], delimiter: str = ",") -> str:
     return "," if commas > points else "."
 
 
-def words(column: "pd.Series", missing: Iterable[str] = MISSING) -> Words:
+def words(column: Series, missing: Iterable[str] = MISSING) -> Words:
     """A column as words: 3.0 and 3 and ' 3' are '3'; what is missing has code -1."""
     import pandas as pd
 
@@ -144,7 +148,7 @@ def _word(value: object) -> str:
 
 
 def numbers(
-    column: "pd.Series", decimal: str = ".", missing: Iterable[str] = MISSING
+    column: Series, decimal: str = ".", missing: Iterable[str] = MISSING
 ) -> tuple[np.ndarray, np.ndarray]:
     """A column as float64, NaN where nothing is known, and which cells are no numbers.
 
@@ -162,7 +166,7 @@ def numbers(
         return np.full(len(column), np.nan), column.notna().to_numpy()
     codes, names = words(column, missing)
     cells = [plain(name, decimal) for name in names]
-    found = pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce")
+    found: Series = pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce")
     known = np.append(found.to_numpy(np.float64), np.nan)
     values = np.where(np.isfinite(known), known, np.nan)[codes]
     return values, (codes >= 0) & np.isnan(known[codes])
@@ -191,7 +195,7 @@ def format_of(names: list[str], dayfirst: bool | None = None) -> str | None:
 
 
 def dates(
-    column: "pd.Series", kind: str | None = None, missing: Iterable[str] = MISSING
+    column: Series, kind: str | None = None, missing: Iterable[str] = MISSING
 ) -> tuple[np.ndarray, np.ndarray]:
     """A column as days since 1970 in float64, and which cells are no dates.
 

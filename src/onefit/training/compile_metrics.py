@@ -1,8 +1,11 @@
 """The metrics that `compile` named, as the one entry of `model.metrics`."""
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from onefit.metrics.base import Metric
+from onefit.slots import holding
 from onefit.types import Array, Tree
 from onefit.variables import Variable
 
@@ -59,6 +62,30 @@ class CompileMetrics:
         """Lets each forget what it has seen."""
         for metric in self.metrics:
             metric.reset_state()
+
+    def stateless_update_state(
+        self, metric_variables: Sequence[Array], *batch: Tree, **named: Tree
+    ) -> list[Array]:
+        """The variables' values after a batch, from these before it. Pure."""
+        with self._holding(metric_variables):
+            self.update_state(*batch, **named)
+            return [variable.value for variable in self.variables]
+
+    def stateless_result(self, metric_variables: Sequence[Array]) -> dict[str, Array]:
+        """The numbers for these values of the variables. Pure."""
+        with self._holding(metric_variables):
+            return self.result()
+
+    def stateless_reset_state(self) -> list[Array]:
+        """The variables' values before any batch. Pure."""
+        return [v for metric in self.metrics for v in metric.stateless_reset_state()]
+
+    def _holding(self, values: Sequence[Array]) -> AbstractContextManager[object]:
+        """Inside, the metrics have these values."""
+        rest, pairs = iter(values), []
+        for metric in self.metrics:
+            pairs += metric.pairs({name: next(rest) for name in metric.state})
+        return holding(pairs)
 
 
 def each_metric(metrics: list[Any]) -> list[Metric]:

@@ -441,7 +441,7 @@ def build_task(model: Compiled, batch: Batch) -> Task:
         model.compile_settings["weighted_metrics"], names, "weighted_metrics"
     )
     graph, heads = model.graph, []
-    for i, name in enumerate(names):
+    for i, name in enumerate(getattr(names, "labels", names)):
         graph, loss, link = head(graph, losses_[i], i)
         resolve = functools.partial(
             metrics.resolve,

@@ -100,7 +100,8 @@ def compiled(
             alone is static.
         small: Whether a step is bound by dispatch, as `is_small` says.
         donate: Whether it consumes what it is given of what moves through a fit.
-        many: Whether it computes many networks at once, which is no small step.
+        many: Whether it computes many networks at once, or no step but a look at rows:
+            there library calls are not in the way, and quick compiling is what counts.
     """
     from onefit.training import program
 

@@ -17,8 +17,8 @@ from onefit.data import rows
 from onefit.data.batch import Batch
 from onefit.errors import OnefitWarning
 from onefit.networks.architecture import Architecture
+from onefit.networks.graph import Graph
 from onefit.networks.network import Network
-from onefit.programs import Program
 from onefit.training.callback import TEST_BATCH, Callback, overrides
 from onefit.training.compiled import Compiled
 from onefit.training.compiling import compiled, is_small, room
@@ -201,7 +201,8 @@ def _evaluated(
         if apart:
             filled = rows.filled(piece[:3], _room(count, sizes))
             piece = Batch(*filled, np.int32(count))
-        tally, state, logs = compiled("judge", False)(
+        judge = compiled("judge", _is_small(model.graph, piece.x), many=True)
+        tally, state, logs = judge(
             task, slot.params, state, tally, piece, np.bool_(number == 0)
         )
         told.end(number, logs)
@@ -377,8 +378,21 @@ def _predicted_stream(
         feed.refuse_nothing()
 
 
-@Program
 def _forward(
+    graph: Architecture, params: Tree, state: Tree, x: Tree, seed: Scalar
+) -> Tree:
+    """The outputs for rows, and the state after them, by a program."""
+    run = compiled(_outputs, _is_small(graph, x), many=True)
+    return run(graph, params, state, x, seed)
+
+
+def _is_small(graph: Architecture, x: Tree) -> bool:
+    """Whether a look at so many rows is bound by dispatch rather than arithmetic."""
+    n = len(jax.tree.leaves(x)[0])
+    return isinstance(graph, Graph) and is_small(graph.row_cost, n)
+
+
+def _outputs(
     graph: Architecture, params: Tree, state: Tree, x: Tree, seed: Scalar
 ) -> Tree:
     key = jax.random.key(seed) if graph.always_random else None

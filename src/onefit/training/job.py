@@ -166,6 +166,15 @@ class Job:
             plan = plan._replace(held_room=_up_to(room, size))
         return plan
 
+    def arrays(self, plan: Plan) -> tuple[Batch | None, Batch | None]:
+        """The rows to train and to validate on, with the plan's room."""
+        train = self.train_data if self.feed is None else None
+        held = self.validation_data
+        return (
+            rows.filled(train, plan.room) if plan.room else train,
+            rows.filled(held, plan.held_room) if plan.held_room else held,
+        )
+
     def order(
         self,
         plan: Plan,

@@ -154,15 +154,7 @@ def _epochs(
         for callback in job.callbacks
     )
     plan = job.roomy(job.plan())
-    arrays = job.train_data if job.feed is None else None
-    data, validation = jax.device_put(
-        (
-            rows.filled(arrays, plan.room) if plan.room else arrays,
-            rows.filled(job.validation_data, plan.held_room)
-            if plan.held_room
-            else job.validation_data,
-        )
-    )
+    data, validation = jax.device_put(job.arrays(plan))
     # Callbacks see the last epoch's own weights; the best ones come after them.
     if job.feed is None:
         pieces: Pieces = InRows(job, plan, data, by_batch)

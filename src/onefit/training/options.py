@@ -78,9 +78,9 @@ class FitOptions:
     @property
     def validation_epochs(self) -> int | frozenset[int]:
         """Every so many epochs a validation, or after these (1-based)."""
-        freq = self.validation_freq
+        freq: Any = self.validation_freq
         if is_whole(freq, 1):
-            return int(freq)  # type: ignore[arg-type]
+            return int(freq)
         if isinstance(freq, list | tuple | set | range):
             return frozenset(freq)
         raise invalid(

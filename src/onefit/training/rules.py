@@ -49,7 +49,7 @@ class Rule(Description):
     StopBelow(loss=0.2)
     """
 
-    monitor: ClassVar[str] = "loss"
+    monitor = "loss"  # not annotated: a setting of some
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -166,7 +166,7 @@ class EarlyStopping(_Monitor):
     best = best_epoch = None  # before any fit
     wait = stopped_epoch = 0
 
-    monitor: str = setting(default="val_loss")  # type: ignore[misc]
+    monitor: str = setting(default="val_loss")
     min_delta: float = number(default=0, minimum=0)
     patience: int = number(default=0, minimum=0)
     verbose: int = setting(default=0, identity=False)
@@ -251,7 +251,7 @@ class ReduceLROnPlateau(_Monitor):
 
     best, wait = None, 0  # before any fit
 
-    monitor: str = setting(default="val_loss")  # type: ignore[misc]
+    monitor: str = setting(default="val_loss")
     factor: float = number(default=0.1, minimum=0, below=1)
     patience: int = number(default=10, minimum=0)
     verbose: int = setting(default=0, identity=False)

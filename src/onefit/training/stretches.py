@@ -318,10 +318,7 @@ class Part:
 
     def idle(self) -> bool:
         """Whether the program waits for batches."""
-        return not self._running or all(
-            a.is_ready()  # type: ignore[attr-defined]
-            for a in self._results
-        )
+        return not self._running or all(a.is_ready() for a in self._results)
 
     def asked(self) -> bool:
         """Whether the epoch should end."""
@@ -335,7 +332,7 @@ class Part:
         job, plan, state = self.job, self.plan, self.state
         inputs = stretch(job, plan, epoch, 1, None, 1)
         self._tally = compiled("start", False)(state.task)
-        self._results: list[jax.Array] = []
+        self._results: list[Any] = []  # arrays of jax
         self._epoch, self._at, self._stopped = epoch, 0, False
         run = compiled("part", state.is_small)
         for piece in self.pieces.epoch(epoch, self):

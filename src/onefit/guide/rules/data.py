@@ -80,6 +80,10 @@ MANY_COLUMNS = 0.3
 """The share of columns that differ so much, where not all of them do: rows that were
 not scaled beside rows that were have some columns larger and others smaller."""
 
+BRIGHT = 128.0
+"""Positive numbers up to 255 that go beyond this, or are whole, are pixels; coordinates
+near 40 are not."""
+
 CHANNELS = 16
 """More than this are no channels of pictures but rows or columns of pixels."""
 
@@ -139,13 +143,21 @@ def _holes(array: np.ndarray | None, place: str, name: str) -> Findings:
     bad = np.argwhere(~np.isfinite(host))
     if not len(bad):
         return
+    fix = f"drop those rows, or fill them: np.nan_to_num({name})"
+    if name == "x" and host.ndim == 2:
+        empty = np.flatnonzero(~np.isfinite(host).any(axis=0))
+        fix = (
+            f"leave out what has no number in any row: np.delete(x, {empty.tolist()}, "
+            "axis=1)"
+            if len(empty)
+            else "drop those rows: good = np.isfinite(x).all(axis=1); x, y = x[good], "
+            "y[good]"
+        )
     at = f"row {bad[0][0]}" + "".join(f", column {i}" for i in bad[0][1:])
     yield not_finite(
         f"{len(bad)} of {host.size} numbers in {place} are NaN or infinite; the first "
         f"is at {at}",
-        "drop those rows: good = np.isfinite(x).all(axis=1); x, y = x[good], y[good]"
-        if name == "x" and host.ndim == 2
-        else f"drop those rows, or fill them: np.nan_to_num({name})",
+        fix,
     )
 
 
@@ -230,7 +242,8 @@ def _why_large(call: Call, size: float, flat: bool, plain: bool) -> str:
 
 def _scaling(x: np.ndarray) -> str:
     image = x.ndim > 2 or x.shape[-1] > COLUMNS
-    if image and float(x.min()) >= 0 and float(x.max()) <= 255:
+    pixels = image and float(x.min()) >= 0 and float(x.max()) <= 255
+    if pixels and (float(x.max()) > BRIGHT or bool((x == np.rint(x)).all())):
         return "write x = x / 255, or begin the model with Rescaling(1 / 255)"
     return (
         "write x = (x - x.mean(axis=0)) / x.std(axis=0), or begin the model with "
@@ -345,9 +358,9 @@ def padding_counted(case: Case) -> Findings:
         y, t = head.y, head.targets
         if y is None or t is None or head.kind != "sparse" or not t.whole:
             continue
-        ids = np.asarray(y).reshape(np.shape(y)[:2]) if np.ndim(y) in (2, 3) else None
-        x = case.x[0]
-        if ids is None or (np.ndim(y) == 3 and np.shape(y)[2] != 1):
+        ids, x = np.asarray(y), case.x[0]
+        ids = ids[..., 0] if ids.ndim == 3 and ids.shape[2] == 1 else ids
+        if ids.ndim != 2:
             continue
         if (
             ids.shape[1] < 4
@@ -635,7 +648,7 @@ def _of(
 ) -> Finding:
     if len(head.case.heads) > 1 and head.name:
         seen = f"output {head.name!r}: {seen}"
-    return Finding(code, severity, head.layer, seen, why, fix)  # type: ignore[arg-type]
+    return Finding(code, severity, head.layer, seen, why, fix)
 
 
 # Training against validation ----------------------------------------------------------
@@ -666,14 +679,15 @@ def rows_in_both(case: Case) -> Findings:
         if share:
             yield _both(share, m)
         return
-    keys = [_keys(a, b) for a, b in zip(train, held, strict=True)]
-    if any(key is None for key in keys):
+    pairs = [_keys(a, b) for a, b in zip(train, held, strict=True)]
+    keys = [pair for pair in pairs if pair is not None]
+    if len(keys) < len(pairs):
         return
-    mine = [tuple(row) for row in zip(*(k[0] for k in keys), strict=True)]  # type: ignore[index]
+    mine = [tuple(row) for row in zip(*(k[0] for k in keys), strict=True)]
     known = set(mine)
     if len(known) < 0.9 * n and not _measured(train[0]):
         return
-    asked = [*zip(*(k[1] for k in keys), strict=True)]  # type: ignore[index]
+    asked = [*zip(*(k[1] for k in keys), strict=True)]
     share = sum(row in known for row in asked) / len(asked)
     if share >= IN_BOTH["hint"]:
         yield _both(share, m)

@@ -169,7 +169,7 @@ def _say(
 ) -> Finding:
     if len(head.case.heads) > 1 and head.name:
         seen = f"output {head.name!r}: {seen}"
-    return Finding(code, severity, head.layer, seen, why, fix)  # type: ignore[arg-type]
+    return Finding(code, severity, head.layer, seen, why, fix)
 
 
 def _n(count: int | None, noun: str) -> str:

@@ -1,10 +1,13 @@
 """Rules that look at measured steps: what each layer answers and gets back."""
 
 from collections.abc import Iterator
+from typing import cast
 
 import jax
 import numpy as np
 
+from onefit import initializers
+from onefit.description import fields
 from onefit.guide.finding import Finding, Severity
 from onefit.guide.probe import ZEROING, Probe, Responses, WeightSizes
 from onefit.guide.rules.neighbours import underfitting, unrelated
@@ -55,11 +58,13 @@ def _dead(run: Run, layer: Responses, dead: np.ndarray, severity: Severity) -> F
         (one for one in run.probes[0].layers if one.layer == layer.layer), layer
     )
     before = (begun.zero[dead] == 1).mean() > 0.5
-    fix = (
-        "default initial weights and biases"
-        if before
-        else f"a smaller learning rate than {run.rates}"
+    own = next(
+        (one for _, one in run.evidence.graph.calls() if one.name == layer.layer), None
     )
+    set_otherwise = own is not None and not all(_usual_start(own, n) for n in STARTS)
+    fix = f"a smaller learning rate than {run.rates}"
+    if before:
+        fix = "inputs of both signs" if not set_otherwise else "default initial weights"
     return Finding(
         "dead-units",
         severity,
@@ -72,6 +77,18 @@ def _dead(run: Run, layer: Responses, dead: np.ndarray, severity: Severity) -> F
         "whose slope is never 0",
         {"share of rows answered with 0, by unit": np.sort(layer.zero)[::-1]},
     )
+
+
+STARTS = ("kernel_initializer", "bias_initializer")
+
+
+def _usual_start(layer: Layer, name: str) -> bool:
+    """Whether a layer has the initializer that it has when nobody gives one."""
+    own = getattr(layer, name, None)
+    usual = next((f for f in fields(layer) if f.name == name), None)
+    if own is None or usual is None:
+        return True
+    return type(own) is type(initializers.get(cast(str, usual.default)))
 
 
 def saturated_units(run: Run) -> Findings:
@@ -274,7 +291,7 @@ def symmetric(run: Run) -> Findings:
 
 
 def _layers(graph: Layer, params: Tree) -> Iterator[tuple[Layer, Tree]]:
-    for layer, own in zip(graph.layers, params, strict=True):  # type: ignore[attr-defined]
+    for layer, own in zip(graph.layers, params, strict=True):
         if isinstance(own, tuple):
             yield from _layers(layer, own)
         else:
@@ -329,7 +346,7 @@ def frozen(run: Run) -> Findings:
     yield Finding(
         "frozen-weights",
         severity,
-        layer,  # type: ignore[arg-type]
+        layer,
         f"the weights of {names} are what they were before the fit",
         "what does not change does not learn",
         fix,

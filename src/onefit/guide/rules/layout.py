@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import jax
 import numpy as np
@@ -229,7 +230,8 @@ def softmax_in_hidden_layer(case: Case) -> Findings:
             call.weighted or call.role == "activation"
         ):
             continue
-        readers = list(network.after(call.outputs[0], PASSING | {"max pooling"}))
+        through = PASSING | {"max pooling"}
+        readers: list[Any] = [*network.after(call.outputs[0], through)]
         inner = readers and all(
             r is not None and (r.weighted or r.role == "recurrent") for r in readers
         )
@@ -239,7 +241,7 @@ def softmax_in_hidden_layer(case: Case) -> Findings:
             "softmax-in-hidden-layer",
             "error",
             call.name,
-            seen=f"{call.name!r}, a softmax, feeds {readers[0].name!r}",  # type: ignore[union-attr]
+            seen=f"{call.name!r}, a softmax, feeds {readers[0].name!r}",
             why="its units share a sum of 1, so each is small and all depend on each "
             "other; softmax is for the classes of the last layer",
             instead=f"write {_written(call)}"
@@ -684,7 +686,7 @@ def narrow_layer(case: Case) -> Findings:
         return  # an autoencoder
     for call in case.hidden:
         through = PASSING | {"activation", "max pooling"}
-        readers = list(network.after(call.outputs[0], through))
+        readers: list[Any] = [*network.after(call.outputs[0], through)]
         if call.role != "dense" or call.units != 1 or call.features in (None, 1):
             continue
         if not readers or not all(r is not None and r.role == "dense" for r in readers):
@@ -696,7 +698,7 @@ def narrow_layer(case: Case) -> Findings:
             "narrow-layer",
             "hint" if outputs < 3 else "error",
             call.name,
-            seen=f"{call.name!r} has one unit, and {readers[0].name!r} follows",  # type: ignore[union-attr]
+            seen=f"{call.name!r} has one unit, and {readers[0].name!r} follows",
             why=f"all that the {call.features} values before it say has to pass as one "
             f"number, from which {outputs} output{'s' * (outputs > 1)} are made",
             instead=f"give it more: {call.kind}({max(8, 2 * outputs)}, ...)",

@@ -65,7 +65,8 @@ def parts(layer: Layer, full: Layer) -> Parts:
     if layer.role == "activation" and not isinstance(layer, Activation):
         return Parts(layer, bends=True)
     plain = after in (None, activations.linear)
-    shorter: Any = None if plain else layer.before(after)  # type: ignore[arg-type]
+    link: Any = after  # its name, or the function itself
+    shorter: Any = None if plain else layer.before(link)
     if shorter is None:  # no activation, or it is not the last thing the layer does
         return Parts(layer)
     activity = getattr(shorter, "activity_regularizer", None)

@@ -49,7 +49,7 @@ def layer_(
     rank = len(x.shape)
     if from_front(layer.axis, rank) != (rank - 1,):
         return None
-    like = np.empty(x.shape[-1], x.dtype)  # type: ignore[arg-type]
+    like = np.empty(x.shape[-1] or 0, x.dtype)
     bias = [b.weight("beta", weights["beta"])] if "beta" in weights else []
     gamma = _weight(b, weights, "gamma", like, 1.0)
     settings = {"axis": -1, "epsilon": float(layer.epsilon)}

@@ -266,7 +266,8 @@ class Walk:
         def read(atoms: tuple[Any, ...]) -> Operand:
             if not isinstance(atoms[0], Literal):
                 return values[atoms[0]]
-            return self.constant([a.val for a in atoms], atoms[0].aval.dtype)  # type: ignore[attr-defined]
+            first: Any = atoms[0].aval
+            return self.constant([a.val for a in atoms], first.dtype)
 
         needed = _needed(one)
         for i, same in enumerate(self.along(*(t.eqns for t in program.traces))):

@@ -19,6 +19,7 @@ NUMBERS = json.loads((HERE / "numbers.json").read_text("utf-8"))
 NARROW = {"float64": "float32", "int64": "int32", "uint64": "uint32"}
 
 tf = standin("tensorflow")
+ROWS = tf.ragged.constant([[1]])
 
 
 @pytest.mark.parametrize("line", expressions())

@@ -345,12 +345,21 @@ class Called(Assembled, abstract=True):
     ) -> Shapes:
         """The output's shapes, by running `call` on stand-ins."""
 
-        def forward(x: Tree) -> Tree:
+        def forward(x: Tree, masked: bool = False) -> Tree:
             slot, key = self.inner_slot(), jax.random.key(0)
             given = {"training": training, "key": key} | options
+            if masked:
+                given["mask"] = jax.tree.map(lambda a: jnp.ones(a.shape[:2], bool), x)
             return self.forward(slot.params, slot.state, x, **given).output
 
-        return shapes_of(forward, input_shape, self._kinds, by_numbers, once)
+        try:
+            return shapes_of(forward, input_shape, self._kinds, by_numbers, once)
+        except Exception:
+            if "mask" not in inspect.signature(self._function).parameters:
+                raise
+            # It may count on a mask, which the layers before will hand on.
+            masked = functools.partial(forward, masked=True)
+            return shapes_of(masked, input_shape, self._kinds, by_numbers, once)
 
     def begin(self, input_shape: Shapes, options: Config | None = None) -> None:
         """Runs `build` for these shapes of the inputs, if it has not run."""

@@ -503,6 +503,8 @@ class Network:
         """Whether this is one row without a batch, which its first layer knows."""
         plain = (layer for layer in self.layers if not isinstance(layer, InputLayer))
         first = next(plain, None)
+        if isinstance(first, Network):
+            return first._takes_one(x)
         return first is not None and first.takes_one(x)
 
     def _named_input(self, options: Config) -> Tree:

@@ -785,7 +785,7 @@ def _filled(where: str, grads: Tree, variables: Tree) -> tuple[Tree, set[int]]:
     except ValueError:  # another nest, whose shapes are compared
         return _arrays(grads), set()
     missing = {i for i, g in enumerate(leaves) if g is None}
-    if len(missing) == len(given):
+    if given and len(missing) == len(given):
         raise invalid(
             where,
             "no gradient, each being None,",

@@ -64,6 +64,7 @@ def respell(use: Use, function: Any) -> Iterator[str]:
     if use.kind == "method" and isinstance(call.func, ast.Attribute):
         yield from _method(call.func)
         yield from _part(call.func)
+        yield from _third(call, call.func)
         yield from _shape(call, call.func)
     known = accepted(function) if function is not None else None
     if known is None:
@@ -101,7 +102,7 @@ def _shape(call: ast.Call, function: ast.Attribute) -> Iterator[str]:
 
 
 def _part(function: ast.Attribute) -> Iterator[str]:
-    """`v[0].assign(1)`: what an index gives is a tensor, which cannot be assigned to."""
+    """`v[0].assign(1)`: an index gives a tensor, which cannot be assigned to."""
     whole = function.value
     assigns = function.attr in ("assign", "assign_add", "assign_sub")
     if assigns and isinstance(whole, ast.Subscript):
@@ -114,6 +115,16 @@ def _part(function: ast.Attribute) -> Iterator[str]:
             key = ast.Subscript(_written("__import__('numpy').s_"), key, ast.Load())
         function.value = _at(whole, ast.Call(part, [whole.value, key], []))
         yield f"[...].{function.attr}() changes a part of a variable"
+
+
+def _third(call: ast.Call, function: ast.expr) -> Iterator[str]:
+    """Keras 2's compile: the third by place are the metrics."""
+    compiles = isinstance(function, ast.Attribute) and function.attr == "compile"
+    if compiles and len(call.args) == 3 and isinstance(call.args[2], ast.List):
+        metrics = call.args.pop()
+        keyword = ast.keyword("metrics", metrics, lineno=0, col_offset=0)
+        call.keywords.append(ast.copy_location(keyword, metrics))
+        yield "the third argument of compile() is read as metrics="
 
 
 def _decay(call: ast.Call, function: type) -> Iterator[str]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from onefit import callbacks, models
-from onefit.metrics import Metric
 from onefit.models import Model
 from onefit.scripts.tf.files import name_of
 from onefit.scripts.tf.train import Checkpoint, Restored, is_checkpoint, mark_latest
@@ -71,10 +70,9 @@ FACES: dict[type, dict[str, Any]] = {
         "save": save_model,
         "save_weights": _save_weights_as,
         "load_weights": _load_weights_of,
-    },
-    Metric: {"reset_states": Metric.reset_state},
+    }
 }
-"""What models and metrics have while a script runs."""
+"""How models write files while a script runs."""
 
 
 class ModelCheckpoint(callbacks.ModelCheckpoint):

@@ -50,6 +50,7 @@ class Compiled(Network):
     _unseen = Network._unseen | {
         *("optimizer", "loss", "history", "stop_training", "run_eagerly"),
         *("watched", "checked", "compile_settings", "_loss_tracker", "_resolved"),
+        "_number_names",
         "_trained",
         *("stepping", "_known_task"),
     }
@@ -66,6 +67,7 @@ class Compiled(Network):
         self._trained: list[Layer] = []
         self._loss_tracker = metrics.Mean(name="loss")
         self._resolved: dict[tuple[str, int, int], Metric] = {}
+        self._number_names: list[str] = []
         self._forget_steps()
 
     def _forget_steps(self) -> None:
@@ -147,7 +149,7 @@ class Compiled(Network):
         self.run_eagerly = run_eagerly
         self.watched, self.checked = check, False
         self._trained = [one for one in self.graph.plain_layers() if one.trainable]
-        self._resolved = {}
+        self._resolved, self._number_names = {}, []
         self.compile_settings = {
             "loss_weights": loss_weights,
             "metrics": metrics,
@@ -344,8 +346,12 @@ class Compiled(Network):
 
     @property
     def metrics_names(self) -> list[str]:
-        """The names of the metrics."""
-        return [str(metric.name) for metric in self.metrics]
+        """The names of the numbers that `evaluate` gives, once data were seen."""
+        return self._number_names or [str(metric.name) for metric in self.metrics]
+
+    def numbers_named(self, names: list[str]) -> None:
+        """Told what the numbers of an evaluation are called."""
+        self._number_names = names
 
     def _outputs_of(self, y_pred: Tree) -> list[str]:
         """The names of outputs that come like these."""

@@ -144,7 +144,8 @@ class Script:
     def prepare(self, batch: Batch) -> None:
         """Makes all weights and states, and finds the names of the logs."""
         for name in ("train_step", "test_step"):
-            if name == "test_step" and batch.y is None and not self._tests():
+            nothing_to_test = batch.y is None or self.model.loss is None
+            if name == "test_step" and nothing_to_test and not self._tests():
                 continue
             self.names[name == "train_step"] = self._names(name, batch)
         known = self.metrics
@@ -156,7 +157,7 @@ class Script:
             _settle(optimizer, self.model)
 
     def _tests(self) -> bool:
-        """Whether rows without targets can be evaluated."""
+        """Whether rows can be evaluated without targets, or without a loss."""
         own = {name for name in STEPS if is_own(self.model, name)}
         return "train_step" not in own or bool(own & {"test_step", "compute_loss"})
 

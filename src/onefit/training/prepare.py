@@ -237,7 +237,9 @@ def as_columns(model: Network, x: Tree) -> Tree:
 
 def task_of(model: Compiled, batch: Batch) -> Task:
     """What is trained: what `compile` said, or the model's own steps."""
-    return own_task(model, batch) if has_own_steps(model) else model.task(batch)
+    task = own_task(model, batch) if has_own_steps(model) else model.task(batch)
+    model.numbers_named(task.names(model.output_names, training=False))
+    return task
 
 
 def _held(model: Compiled, validation_data: object) -> Batch:

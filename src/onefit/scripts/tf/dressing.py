@@ -17,7 +17,7 @@ from jax.core import Tracer
 
 from onefit.data import Dataset, elements
 from onefit.errors import mistyped
-from onefit.scripts import saving
+from onefit.scripts import older, saving
 from onefit.scripts.tf import ragged
 from onefit.scripts.tf.arrays import (
     Text,
@@ -65,6 +65,16 @@ def _printed(self: jax.Array) -> str:
 def _formatted(self: jax.Array, spec: str) -> str:
     value = np.asarray(self)
     return format(value[()] if value.ndim == 0 else value, spec)
+
+
+def _as_float(self: jax.Array) -> float:
+    """One number, also from an array with one in it."""
+    return float(np.asarray(self).item())
+
+
+def _as_int(self: jax.Array) -> int:
+    """One whole number, also from an array with one in it."""
+    return int(np.asarray(self).item())
 
 
 def _no_numbers(self: Tracer) -> Any:
@@ -117,46 +127,47 @@ def _cardinality(self: Dataset, name: str | None = None) -> Array:
 _plain_cardinality = Dataset.cardinality
 
 _ARRAY = type(jnp.zeros(0))
-_METHODS: dict[type, dict[str, Any]] = (
-    saving.FACES
-    | ragged.FACES
-    | {
-        _ARRAY: {
-            "numpy": _numpy,
-            "get_shape": _shape,
-            "set_shape": _set_shape,
-            "ref": reference,
-            "experimental_ref": reference,
-            "__repr__": _said,
-            "__str__": _printed,
-            "__format__": _formatted,
-        },
-        Variable: {"numpy": _numpy},
-        Dataset: {
-            "__iter__": _tensors,
-            "as_numpy_iterator": _hosts,
-            "cardinality": _cardinality,
-        },
-        Tracer: {
-            "numpy": _no_numbers,
-            "get_shape": _shape,
-            "set_shape": _set_shape,
-            "ref": reference,
-        },
-    }
-)
+_METHODS: dict[type, dict[str, Any]] = {
+    _ARRAY: {
+        "numpy": _numpy,
+        "get_shape": _shape,
+        "set_shape": _set_shape,
+        "ref": reference,
+        "experimental_ref": reference,
+        "__float__": _as_float,
+        "__int__": _as_int,
+        "__repr__": _said,
+        "__str__": _printed,
+        "__format__": _formatted,
+    },
+    Variable: {"numpy": _numpy},
+    Dataset: {
+        "__iter__": _tensors,
+        "as_numpy_iterator": _hosts,
+        "cardinality": _cardinality,
+    },
+    Tracer: {
+        "numpy": _no_numbers,
+        "get_shape": _shape,
+        "set_shape": _set_shape,
+        "ref": reference,
+    },
+}
+
+
+def _faces() -> Iterator[tuple[type, str, Any]]:
+    """Each method, and the class that it is put on."""
+    for faces in (_METHODS, saving.FACES, older.FACES, ragged.FACES):
+        for cls, methods in faces.items():
+            yield from ((cls, name, method) for name, method in methods.items())
 
 
 def dress() -> Callable[[], None]:
     """Puts `numpy()` and its like on jax's arrays; returns what takes them off."""
-    before = [
-        (cls, name, cls.__dict__.get(name))
-        for cls, methods in _METHODS.items()
-        for name in methods
-    ]
-    for cls, methods in _METHODS.items():
-        for name, method in methods.items():
-            setattr(cls, name, method)
+    faces = list(_faces())
+    before = [(cls, name, cls.__dict__.get(name)) for cls, name, _ in faces]
+    for cls, name, method in faces:
+        setattr(cls, name, method)
     elements.SHOWN.append(_shown)
 
     def undress() -> None:

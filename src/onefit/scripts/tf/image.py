@@ -417,3 +417,10 @@ def random_crop(
     room = jnp.asarray([n - w + 1 for n, w in zip(x.shape, wanted, strict=True)])
     start = jax.random.randint(key_of(seed), room.shape, 0, room)
     return jax.lax.dynamic_slice(x, list(start), wanted)
+
+
+_BY_CHANCE = ("brightness", "contrast", "crop", "flip_left_right", "flip_up_down")
+_BY_CHANCE += ("hue", "saturation")
+for _name in _BY_CHANCE:  # their seed is two numbers, and always gives the same
+    globals()[f"stateless_random_{_name}"] = globals()[f"random_{_name}"]
+__all__ += [f"stateless_random_{name}" for name in _BY_CHANCE]

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from onefit import activations
@@ -373,6 +374,28 @@ _POOLING = {
 globals().update(_POOLING)
 
 
+def pool(
+    input: Any,
+    window_shape: Any,
+    pooling_type: str,
+    strides: Any = None,
+    padding: Any = "VALID",
+    data_format: Any = None,
+    dilations: Any = None,
+    name: str | None = None,
+) -> Any:
+    """The mean ("AVG") or the greatest number ("MAX") of each window."""
+    if dilations is not None and np.any(np.asarray(dilations) != 1):
+        raise invalid("tf.nn.pool", f"dilations={dilations!r}", "none")
+    function = _POOLING[f"{pooling_type.lower()}_pool"]
+    given = window_shape, strides or [1] * len(window_shape), padding
+    return function(input, *map(_listed, given))
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
 @tensors
 def space_to_depth(
     input: ArrayLike,
@@ -415,7 +438,7 @@ __all__ = [  # noqa: PLE0604 - the names of the tables above
     *("batch_normalization", "bias_add", "compute_average_loss", "conv1d", "conv2d"),
     *("conv3d", "convolution", "crelu", "depth_to_space", "depthwise_conv2d"),
     *("dropout", "embedding_lookup", "gelu", "in_top_k", "l2_loss", "l2_normalize"),
-    *("leaky_relu", "log_softmax", "moments", "sigmoid"),
+    *("leaky_relu", "log_softmax", "moments", "pool", "sigmoid"),
     *("sigmoid_cross_entropy_with_logits", "silu", "softmax"),
     *("softmax_cross_entropy_with_logits", "softplus", "softsign", "space_to_depth"),
     *("sparse_softmax_cross_entropy_with_logits", "swish", "tanh", "top_k"),

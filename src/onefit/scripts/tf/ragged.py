@@ -1,5 +1,6 @@
 """tf.ragged: rows of different lengths."""
 
+import itertools
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -25,8 +26,8 @@ class RaggedTensor:
     same lengths; sums, means and the like are along the rows (axis=1) or of all.
 
     >>> rows = constant([[1, 2], [], [3]])
-    >>> rows + 1, rows.shape, rows.to_tensor().tolist()
-    (<tf.RaggedTensor [[2, 3], [], [4]]>, TensorShape([3, None]), [[1, 2], [0, 0], [3, 0]])
+    >>> rows + 1, rows.to_tensor().tolist()
+    (<tf.RaggedTensor [[2, 3], [], [4]]>, [[1, 2], [0, 0], [3, 0]])
     """
 
     __array_priority__ = 100
@@ -175,7 +176,7 @@ class RaggedTensor:
 
     def __iter__(self) -> Iterator[Any]:
         ends = self.row_splits
-        return (self.values[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True))
+        return (self.values[a:b] for a, b in itertools.pairwise(ends))
 
     def __getitem__(self, key: Any) -> Any:
         """A row; some rows; or a part of each of some rows."""
@@ -339,7 +340,7 @@ FACES: dict[type, dict[str, Any]] = {HostLayer: {"__call__": _called}}
 """What such layers have while a script runs."""
 
 
-class TextVectorization(layers.TextVectorization):
+class TextVectorization(layers.TextVectorization, abstract=True):
     """Texts as numbers; see `onefit.layers.TextVectorization`.
 
     With `ragged=True` it gives a RaggedTensor: the numbers of each text alone.

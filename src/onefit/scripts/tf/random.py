@@ -41,9 +41,14 @@ def set_seed(seed: int) -> None:
 
 
 def key_of(seed: Any = None) -> Any:
-    """A key: of the stream, or that of a seed and of how often it was asked for."""
+    """A key: of the stream, or that of a seed and of how often it was asked for.
+
+    Two numbers are a seed that always gives the same.
+    """
     if seed is None:
         return config.new_key()
+    if np.ndim(seed) == 1:
+        return _pair(seed)
     count = _drawn.get(int(seed), 0)
     _drawn[int(seed)] = count + 1
     return jax.random.fold_in(jax.random.key(int(seed)), count)
@@ -158,7 +163,7 @@ def gamma(
 
 
 def _pair(seed: Any) -> Any:
-    first, second = (int(n) for n in np.asarray(seed))
+    first, second = jnp.asarray(seed)
     return jax.random.fold_in(jax.random.key(first), second)
 
 

@@ -203,7 +203,7 @@ class CheckpointManager:
         return latest_checkpoint(self.directory)
 
     def save(self, checkpoint_number: Any = None, **options: Any) -> str:
-        """Writes one, and removes the oldest if there are too many; returns its name."""
+        """Writes one and removes the oldest of too many; returns its name."""
         prefix = os.path.join(self.directory, self._prefix)
         if checkpoint_number is None:
             path = self.checkpoint.save(prefix)

@@ -20,7 +20,6 @@ from onefit.scripts.tf.dtypes import bool as bool_
 from onefit.scripts.tf.making import axes, pair
 from onefit.scripts.tf.ragged import RaggedTensor, joined
 from onefit.scripts.tf.shapes import TensorShape
-from onefit.scripts.tf.sparse import SparseTensor  # noqa: F401 - in __all__
 from onefit.types import Array, ArrayLike
 
 # What tf shows of its own modules.

@@ -183,7 +183,7 @@ def floors(found: dict[str, Room]) -> list[list[Room]]:
     return stories
 
 
-def statements(node: ast.AST) -> list[ast.stmt]:
+def in_body(node: ast.AST) -> list[ast.stmt]:
     """The statements of a body, those that stand under a condition among them."""
     found = []
     for one in getattr(node, "body", []):
@@ -205,7 +205,7 @@ def definition(place: str) -> ast.AST:
     file, at = found[0]
     node: ast.AST = parse(file)
     for part in parts[at:]:
-        inside = [n for n in statements(node) if getattr(n, "name", 0) == part]
+        inside = [n for n in in_body(node) if getattr(n, "name", 0) == part]
         if not inside:
             raise ValueError(f"no {part!r} in {file.name} for onefit.{place}")
         node = inside[-1]

@@ -85,7 +85,6 @@ for _name in _OF_LINALG:
     globals()[_name] = getattr(linalg, _name)
 
 newaxis = None
-SparseTensor = sparse.SparseTensor
 _slice = builtins.slice
 constant_initializer, ones_initializer, zeros_initializer = Constant, Ones, Zeros
 random_normal_initializer, random_uniform_initializer = RandomNormal, RandomUniform

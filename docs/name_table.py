@@ -78,7 +78,8 @@ def keywords() -> list[str]:
         rows.append(f"| `{name}=` | {new}, where the call has that |")
     rows += [f"| `.{old}()` | `.{new}()` |" for old, new in METHODS.items()]
     rows.append("| `x.shape.as_list()` | `list(x.shape)` |")
-    rows.append("| `decay=d` of an optimizer | `learning_rate=InverseTimeDecay(rate, 1, d)` |")
+    decay = "learning_rate=InverseTimeDecay(rate, 1, d)"
+    rows.append(f"| `decay=d` of an optimizer | `{decay}` |")
     rows += ["", "| keyword that is refused | what to write |", "|---|---|"]
     for name, advice in sorted(ADVICE.items()):
         if name not in NOTHING:

@@ -13,7 +13,7 @@ from jax.typing import DTypeLike
 
 from onefit.errors import invalid
 from onefit.initializers import Constant, Ones, RandomNormal, RandomUniform, Zeros
-from onefit.scripts.tf import linalg, math
+from onefit.scripts.tf import linalg, math, sparse
 from onefit.scripts.tf.arrays import Text, convert_to_tensor, tensors
 from onefit.scripts.tf.dtypes import as_dtype, float32, int32, narrow, string
 from onefit.scripts.tf.dtypes import bool as bool_
@@ -84,6 +84,7 @@ for _name in _OF_LINALG:
     globals()[_name] = getattr(linalg, _name)
 
 newaxis = None
+SparseTensor = sparse.SparseTensor
 _slice = builtins.slice
 constant_initializer, ones_initializer, zeros_initializer = Constant, Ones, Zeros
 random_normal_initializer, random_uniform_initializer = RandomNormal, RandomUniform

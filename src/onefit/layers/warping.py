@@ -162,8 +162,9 @@ class RandomElasticTransform(Moved):
         keys = jax.random.split(key, 3)
         low, high = self.bounds("scale", x)
         far = low + (high - low) * jax.random.uniform(keys[1], (), x.dtype)
-        noise = jax.random.normal(keys[2], (2, *x.shape[:3]), x.dtype)
-        return drawn_share(self, keys[0], x), far, noise
+        n, *sizes = x.shape[:3]
+        noise = jax.random.normal(keys[2], (n, 2, *sizes), x.dtype)  # a row's own
+        return drawn_share(self, keys[0], x), far, jnp.moveaxis(noise, 1, 0)
 
     def change(self, x: Array, *drawn: Any) -> Array:
         return jnp.clip(self._bent(x, *drawn), *self.value_range)

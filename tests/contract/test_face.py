@@ -23,9 +23,9 @@ LISTS = ("weights", "trainable_weights", "non_trainable_weights", "trainable_var
 
 # Names of Keras' layers that ours lack.
 SUBCLASSES = {  # what a subclass in Keras' style writes or calls
-    *("add_metric", "add_variable", "add_weight", "autocast"),
-    *("call_signature_parameters", "input_spec", "supports_jit", "symbolic_call"),
-    *("load_own_variables", "save_own_variables", "rematerialized_call"),
+    *("add_metric", "add_variable", "add_weight"),
+    *("call_signature_parameters", "symbolic_call"),
+    *("rematerialized_call"),
 }
 SPECIAL = {  # for machines and formats that the library does not have
     *("enable_lora", "lora_alpha", "lora_enabled", "lora_rank", "quantization_config"),
@@ -46,7 +46,7 @@ SPECIAL = {  # for machines and formats that the library does not have
     *("random_posterization", "solarization", "auto_contrast", "equalization"),
 }
 SETTINGS = {  # settings and results that have other names, or belong to one class
-    *("activity_regularizer", "noise_shape", "score_mode", "concat_score_weight"),
+    *("noise_shape", "score_mode", "concat_score_weight"),
     *("scale", "feature_dim", "num_repeats", "mask", "return_sequences"),
     *("return_state", "state_size", "get_initial_state"),
     *("adapt_mean", "adapt_variance", "finalize_state", "input_mean"),

@@ -186,6 +186,41 @@ def test_a_model_that_makes_its_own_loss_from_x_alone():
     assert model.decoder.built
 
 
+class Endpoint(onefit.Layer):
+    """A loss made inside the network, of two inputs; with a metric, if so wanted."""
+
+    def __init__(self, watched):
+        super().__init__()
+        self.accuracy = metrics.BinaryAccuracy() if watched else None
+
+    def call(self, z, targets):
+        self.add_loss(onefit.losses.BinaryCrossentropy(from_logits=True)(targets, z))
+        if self.accuracy is not None:
+            self.accuracy.update_state(targets, z)
+        return onefit.ops.sigmoid(z)
+
+
+def ending(watched):
+    x, targets = onefit.Input((3,), name="x"), onefit.Input((1,), name="targets")
+    end = Endpoint(watched)(onefit.layers.Dense(1)(x), targets)
+    model = onefit.Model([x, targets], end)
+    model.compile(optimizers.Adam(0.1))
+    return model
+
+
+def test_several_inputs_alone_are_no_input_and_target():
+    x = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
+    data = {"x": x, "targets": (x[:, :1] > 0).astype("float32")}
+    history = ending(False).fit(data, epochs=20, verbose=0).history
+    assert history["loss"][-1] < 0.8 * history["loss"][0]
+
+
+def test_a_metric_that_a_layer_updates_is_refused_in_words():
+    data = {"x": np.ones((4, 3), "float32"), "targets": np.ones((4, 1), "float32")}
+    with pytest.raises(ValueError, match="for a metric that no program carries"):
+        ending(True).fit(data, verbose=0)
+
+
 class Adversaries(onefit.Model):
     """Two networks against each other, without a call, with an optimizer each."""
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
+from jax.core import Tracer
 from jax.typing import DTypeLike
 
 from onefit import config
@@ -12,7 +13,7 @@ from onefit.description import Description, setting
 from onefit.errors import invalid
 from onefit.programs import Program
 from onefit.registry import Registry, snake_case
-from onefit.slots import Slot
+from onefit.slots import Slot, is_held
 from onefit.spellings import lacking
 from onefit.types import Array, ArrayLike, Shape, Tree
 from onefit.variables import Variable, view
@@ -172,6 +173,16 @@ class Metric(Description):
         named = {name: as_array(x) for name, x in named.items()}
         old = self.state
         new = _update(self, old, batch, named)
+        kept = (self._state or {}).values()
+        known = is_held(self) or any(isinstance(a, Tracer) for a in kept)
+        if not known and any(isinstance(a, Tracer) for a in new.values()):
+            raise invalid(
+                f"{type(self).__name__}.update_state",
+                "a batch inside a program, for a metric that no program carries",
+                "a metric of the model: in `metrics` of compile, or an attribute of a "
+                "model with a train_step",
+                "give compile metrics=[...], or update it in the model's train_step",
+            )
         # In the order of `init`: JAX sorts the names of what a program returns.
         object.__setattr__(self, "_state", {name: new[name] for name in old})
 

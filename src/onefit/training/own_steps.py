@@ -114,8 +114,8 @@ class Script:
         x, y, w = batch[:3]
         model = self.model
         x = model.arranged(x)
-        if y is None:
-            return x
+        if y is None:  # several inputs are no pair of an input and a target
+            return (x,) if isinstance(x, list | tuple) else x
         y = model.known_nest(model.output_nest).arrange(y) if _several(model, y) else y
         return (x, y) if w is None else (x, y, w)
 

@@ -217,7 +217,9 @@ REQUIRED = {
     },
     "PolynomialDecay": {"initial_learning_rate": 0.1, "decay_steps": 10},
 }
-BASES = {"FunctionSchedule", "LossFunctionWrapper", "MeanMetricWrapper"}
+BASES = {"FunctionSchedule", "LossFunctionWrapper", "MeanMetricWrapper", "Optimizer"}
+BASES |= {"LossScaleOptimizer", "MultiOptimizer", "OptimizerMap"}  # made of optimizers
+BASES |= {"CosineLogCycles", "FlatCosineDecay"}  # Keras has none like these
 OBJECTS = [
     (module, name)
     for module, room in keras_config.ROOMS.items()

@@ -471,6 +471,11 @@ WITHOUT = {
     "RandomErasing", "RandomGaussianBlur", "RandomGrayscale", "RandomHue",
     "RandomInvert", "RandomPosterization", "RandomSaturation", "RandomSharpness",
     "RandomShear", "STFTSpectrogram", "Solarization",
+    "AugMix", "ContrastLimitedAdaptiveHistogramEqualization", "MaxNumBoundingBoxes",
+    "Pipeline", "RandAugment", "RandomElasticTransform", "RandomPerspective",
+    "CategoryOneHot", "CategoryVectors", "EnsembleDense", "FadingDropout",
+    "FeatureScale", "NTPDense", "ParametricActivation", "PeriodicEmbedding",
+    "RobustScaling",
 }  # fmt: skip
 
 # Refused for the settings that the rows have.

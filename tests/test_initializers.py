@@ -191,8 +191,8 @@ def test_every_name():
             # Keras' Identity leaves its gain out.
             assert theirs().get_config().items() <= ours.get_config().items()
     public = {name for name in dir(keras.initializers) if name[0] != "_"}
-    old = {"IdentityInitializer", "OrthogonalInitializer", "STFTInitializer"}
-    assert public - set(initializers.__all__) == {"STFT", "stft"} | old
+    absent = {"STFT", "STFTInitializer", "stft"}
+    assert public - set(initializers.__all__) == absent
 
 
 @pytest.mark.parametrize("cls", SCALED)

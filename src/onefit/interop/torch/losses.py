@@ -50,6 +50,8 @@ class _Classes(Loss):
     returns J itself, already reduced, as in torch.
     """
 
+    by_row = False
+
     logits: bool = True
     weights: Any = None
     ignored: int = -100

@@ -183,8 +183,9 @@ def test_gradients_are_those_of_the_same_graph():
     for model in (plain, own):
         model.compile(onefit.optimizers.SGD(0.1), "mse")
         model.fit(X, Y, epochs=3, batch_size=16, shuffle=False, verbose=0)
+    # The last batch of one is filled up, that of the other is not: rounding differs.
     for a, b in zip(plain.get_weights(), own.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
+        np.testing.assert_allclose(a, b, 1e-6, 1e-7)
 
 
 class Twice(layers.Dense):

@@ -99,8 +99,10 @@ def test_files_of_keras_with_operations_open(tmp_path):
 
 
 def test_a_file_names_only_operations_of_the_table(model, tmp_path):
-    text = model.to_json().replace('"operation": "mean"', '"operation": "os.system"')
-    with pytest.raises(ValueError, match=r"Unknown operation of Operation 'os.system'"):
+    text = model.to_json()
+    assert '"class_name": "Mean"' in text
+    text = text.replace('"class_name": "Mean"', '"class_name": "os.system"')
+    with pytest.raises(ValueError, match=r"the operation 'os.system'"):
         onefit.models.model_from_json(text)
 
 

@@ -212,7 +212,7 @@ def test_a_mistyped_log_of_a_callback_is_told_after_one_epoch(watcher):
 def test_a_log_that_nobody_wrote_is_warned_of_once(watcher):
     with pytest.warns(OnefitWarning, match="no callback before it has written") as told:
         fit([Prints(), watcher("val_f1", mode="max")], epochs=3)
-    assert len(told) == 1
+    assert len([one for one in told if "val_f1" in str(one.message)]) == 1
 
 
 def test_a_callback_that_writes_it_after_the_one_that_watches_is_too_late(watcher):

@@ -278,6 +278,10 @@ def _operated(entry: Entry, name: str, args: Sequence[object], named: Node) -> T
             layer = Absolute(**settings)
         case "Negative", [Tensor() as x]:
             layer = Arithmetic("multiply", -1, **settings)
+        case "GetItem", [Tensor() as x, list() as keys] if any(
+            isinstance(key, list) for key in keys
+        ):  # the places along an axis, for which there is no slice
+            return _by_table(entry, name, [x, tuple(keys)], named)
         case "GetItem", [Tensor() as x, key]:
             key = tuple(key) if isinstance(key, list) else key
             layer = GetItem(as_key(key), name=name)

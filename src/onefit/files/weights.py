@@ -27,6 +27,7 @@ from onefit.layers.called import Called
 from onefit.layers.cells import StackedRNNCells
 from onefit.layers.composite import Composite
 from onefit.layers.host.vocabulary import Lookup
+from onefit.layers.policies import Pipeline
 from onefit.layers.recurrent import OverTime
 from onefit.layers.spectral import SpectralNormalization
 from onefit.layers.wrappers import Bidirectional
@@ -62,6 +63,9 @@ ATTRIBUTES = {
     MultiHeadAttention: {"gate_dense": "_gate_dense"},
 }
 """What Keras calls the parts of layers made of layers, where it is not what we do."""
+
+LISTS = {StackedRNNCells: "cells", Pipeline: "layers"}
+"""The list in which Keras' class keeps its parts."""
 
 INNER_LOOKUP, IDF = "_lookup_layer", "idf_weights"
 """Where Keras' text layers have their vocabulary, and the weights of its words."""
@@ -148,10 +152,11 @@ def _inside(layer: Layer, name: str) -> str:
     for part, inner in parts.items():
         if name.startswith(f"{part}/"):
             at = (nearest(ATTRIBUTES, type(layer)) or {}).get(part, part)
-            if isinstance(layer, StackedRNNCells):
+            listed = nearest(LISTS, type(layer))
+            if listed is not None:
                 counts: dict[str, int] = {}
-                paths = [path_of(class_of(cell), counts, "") for cell in layer.cells]
-                at = paths[list(parts).index(part)].replace("layers/", "cells/")
+                paths = [path_of(class_of(one), counts, "") for one in parts.values()]
+                at = paths[list(parts).index(part)].replace("layers/", f"{listed}/")
             return f"/{at}{_inside(inner, name.removeprefix(f'{part}/'))}"
     if isinstance(layer, Called):
         inside = name.rpartition("/")[0]

@@ -28,8 +28,9 @@ PLUMBING = {
 }  # fmt: skip
 
 # An Input is the graph's own; nothing is called for it. The others are refused: ONNX
-# has no such transform, no search in a list, and no angle.
+# has no such transform, no search in a list, no counts by place, and no angle.
 WITHOUT = {"InputLayer", "Discretization", "MelSpectrogram"}
+WITHOUT |= {"ContrastLimitedAdaptiveHistogramEqualization"}
 rows = [
     row
     for row in ROWS

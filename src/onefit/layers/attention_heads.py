@@ -319,7 +319,7 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
         query, value, *_ = self._shapes(input_shape)
         times = math.prod(size or 1 for size in self._scores_shape(query, value)[1:])
         products = times * (self._sizes[2] + self._sizes[3])
-        return super().multiplications((query, value)) + products
+        return super().multiplications(input_shape) + products
 
 
 def _widened(shape: Shape, ndim: int, before: int) -> Shape:

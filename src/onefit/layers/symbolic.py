@@ -71,8 +71,8 @@ class Tensor:
             f"output of {self.name!r}",
             f"{use} on a value that has no numbers yet",
             "layers, arithmetic and slices, which become part of the graph",
-            "write a function of onefit.ops, or Lambda(f)(x) for a function f of "
-            "jax.numpy",
+            "write Lambda(f)(x) for a function f of jax.numpy, or a function of "
+            "onefit.ops",
         )
 
 

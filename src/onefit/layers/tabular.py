@@ -661,7 +661,11 @@ class EnsembleDense(Activated, Units, Layer):
             raise self.misfit(
                 f"input of shape {input_shape}",
                 f"(batch, features), or (batch, {k}, features) of as many members",
-                f"write members={input_shape[1]}" if len(input_shape) == 3 else "",
+                "let the second size be known: it is the number of members"
+                if None in input_shape[1:]
+                else f"write members={input_shape[1]}"
+                if len(input_shape) == 3
+                else "",
             )
         known = self.slot.params["kernel"].shape[0] if self.built else size
         fix = f"give x {known} columns, or make a new layer"

@@ -99,7 +99,8 @@ def test_weighted_metrics_and_compile_metrics_have_keras_names():
     model.compile("sgd", "mse", metrics=["mae"], weighted_metrics=["mae"])
     history = model.fit(X, Y, sample_weight=np.arange(12.0), verbose=0).history
     assert list(history) == ["loss", "mae", "weighted_mae"]
-    assert model.metrics_names == ["loss", "compile_metrics"]
+    assert [one.name for one in model.metrics] == ["loss", "compile_metrics"]
+    assert model.metrics_names == ["loss", "mae", "weighted_mae"]  # as evaluate has it
     assert model.compiled
 
 

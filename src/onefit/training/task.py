@@ -575,7 +575,9 @@ class Task(Description):
 def _there(batch: Batch, mask: Mask) -> Array:
     """Which rows of a batch there are, and which of their steps."""
     rows = jnp.arange(jax.tree.leaves(batch.x)[0].shape[0]) < batch.count
-    return rows if mask is None else mask & rows.reshape(-1, *(1,) * (mask.ndim - 1))
+    if mask is None:
+        return rows
+    return (mask != 0) & rows.reshape(-1, *(1,) * (mask.ndim - 1))
 
 
 def _within(weight: Array | None, mask: Array | None) -> Array | None:

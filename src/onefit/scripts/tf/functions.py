@@ -293,7 +293,7 @@ def custom_gradient(f: _Function) -> _Function:
         gradients = f(*args)[1](*(upstream if several else [upstream]))
         given = gradients if isinstance(gradients, list | tuple) else [gradients]
         return tuple(
-            jnp.broadcast_to(g, x.shape).astype(x.dtype)
+            jnp.broadcast_to(g, jnp.shape(x)).astype(jnp.result_type(x))
             for g, x in zip(given, args, strict=True)
         )
 

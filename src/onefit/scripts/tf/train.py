@@ -54,6 +54,8 @@ class Checkpoint:
     Differs from TensorFlow: what is restored must have its variables (a model has them
     once it was called); one that has them later is refused. The file is one `.npz`.
 
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
     >>> step = Variable(1)
     >>> checkpoint = Checkpoint(step=step)
     >>> path = checkpoint.save(f"{folder}/ckpt")

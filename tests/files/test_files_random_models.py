@@ -289,6 +289,6 @@ def test_a_random_model_in_a_file_and_back(data):
 
 
 def test_every_layer_may_be_drawn():
-    names = {row.layer for row in ROWS if row.config}
+    names = {row.layer for row in ROWS if row.config and row.oracle}  # Keras has them
     assert names - {row.layer for row in LAYERS} <= {"InputLayer"} | BROKEN
     assert len(list(itertools.chain(LONE))) > 100

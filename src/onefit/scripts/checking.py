@@ -96,9 +96,9 @@ def check_file(path: str | Path) -> Checked:
 def check_text(text: str, name: str = "<string>") -> Checked:
     """A text, as `-c` gives it.
 
-    >>> checked = check_text("import keras; keras.layers.Dence(1, activation='rulu')")
+    >>> checked = check_text("import keras; keras.layers.LSTN(1, activation='rulu')")
     >>> checked.problems[0].what, checked.problems[0].why
-    ('keras.layers.Dence', 'nearest: Dense')
+    ('keras.layers.LSTN', 'nearest: LSTM')
     """
     return _check([(name, ast.parse(text, name))], None, set())
 

@@ -470,6 +470,8 @@ class Description(metaclass=DescriptionType):
     """Settings that come first when given by place, with spaces between the names."""
     _indifferent: ClassVar[frozenset[str]] = frozenset()
     """Keywords of Keras that may be given, and that change nothing here."""
+    older: ClassVar[frozenset[str]] = frozenset()
+    """Keywords of Keras 2 that a class reads as a setting of today, in `_today`."""
     in_keras_style: ClassVar[bool] = False
     """Whether the class writes its own `__init__`: its attributes are its structure."""
     _style: ClassVar[Style] = (None, frozenset())

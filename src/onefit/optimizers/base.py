@@ -118,6 +118,7 @@ class Optimizer(Description):
         {"name", "learning_rate", "loss_scale_factor"}
     )
     _carried = ("_spared",)
+    older = frozenset({"lr", "decay"})
     _unseen = Description._unseen | {"_state", "_shapes", "_variables", "_excluded"}
     _made: ClassVar[bool] = False
     _excluded: tuple[list[Any], list[str]] | None = attribute(None)

@@ -230,7 +230,8 @@ def _arguments(use: Use, function: Any) -> Iterator[tuple[str, str]]:
         name = keyword.arg
         if name is None:
             continue
-        if known is not None and name not in known:
+        here = known is None or name in known or name in getattr(function, "older", ())
+        if not here:
             instead = cure(name, _value(keyword.value), known)
             short = use.said.rpartition(".")[2]
             near = ", ".join(known[:6])

@@ -9,7 +9,6 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
-from onefit.optimizers import Optimizer
 from onefit.scripts.reading import Use
 from onefit.spellings import RENAMED
 
@@ -81,8 +80,8 @@ def respell(use: Use, function: Any) -> Iterator[str]:
         if new:
             keyword.arg = new
             yield f"{name}= is read as {new}="
-    if isinstance(function, type) and issubclass(function, Optimizer):
-        yield from _decay(call, function)
+        elif name == "decay" and name in getattr(function, "older", ()):
+            yield "decay= is read as learning_rate=InverseTimeDecay(rate, 1, decay)"
 
 
 def _method(function: ast.Attribute) -> Iterator[str]:
@@ -125,27 +124,6 @@ def _third(call: ast.Call, function: ast.expr) -> Iterator[str]:
         keyword = ast.keyword("metrics", metrics, lineno=0, col_offset=0)
         call.keywords.append(ast.copy_location(keyword, metrics))
         yield "the third argument of compile() is read as metrics="
-
-
-def _decay(call: ast.Call, function: type) -> Iterator[str]:
-    """Keras 2's decay: the rate of a step is rate / (1 + decay * step)."""
-    named = {keyword.arg: keyword for keyword in call.keywords}
-    decay = named.get("decay")
-    if decay is None:
-        return
-    call.keywords.remove(decay)
-    rate = named.get("learning_rate")
-    if rate is None:
-        default = inspect.signature(function).parameters["learning_rate"].default
-        given = call.args.pop(0) if call.args else _written(repr(default))
-        rate = ast.keyword("learning_rate", given, lineno=0, col_offset=0)
-        ast.copy_location(rate, decay)
-        call.keywords.append(rate)
-    room = "__import__('onefit.optimizers', fromlist=['schedules']).schedules"
-    schedule = ast.Attribute(_written(room), "InverseTimeDecay", ast.Load())
-    values = [rate.value, ast.Constant(1), decay.value]
-    rate.value = _at(rate.value, ast.Call(schedule, values, []))
-    yield "decay= is read as learning_rate=InverseTimeDecay(rate, 1, decay)"
 
 
 def _written(text: str) -> ast.expr:

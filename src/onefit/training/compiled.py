@@ -164,7 +164,8 @@ class Compiled(Network):
         the generator, and goes on training by itself: in Keras, too, `trainable` is
         said to count as it was at `compile`.
         """
-        thawed = [] if self.trainable else self._trained
+        going = any(layer.trainable for layer in self._trained) or self.trainable
+        thawed = [] if going else self._trained
         for layer in thawed:
             layer.trainable = True
         try:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import jax
 
 __all__ = [
+    "MIXED",
     "DTypePolicy",
     "backend",
     "disable_flash_attention",
@@ -46,11 +47,19 @@ __all__ = [
 ]
 
 
+MIXED = ("mixed_bfloat16", "mixed_float16")
+"""Policies with weights of float32, which compute in half the digits."""
+
+
 class DTypePolicy(NamedTuple):
-    """The type of a layer's numbers, of its weights as of what it computes.
+    """The type of a layer's numbers: of its weights, and of what it computes.
 
     Attributes:
-        name: The type: "float32".
+        name: The type, "float32"; in "mixed_bfloat16" and "mixed_float16" the weights
+            are float32, and the layer computes in the type of half the digits.
+
+    >>> DTypePolicy("mixed_bfloat16").compute_dtype
+    'bfloat16'
     """
 
     name: str
@@ -58,12 +67,21 @@ class DTypePolicy(NamedTuple):
     @property
     def compute_dtype(self) -> str:
         """The type that the layer computes in."""
-        return self.name
+        return self.name.removeprefix("mixed_")
 
     @property
     def variable_dtype(self) -> str:
         """The type of the weights."""
-        return self.name
+        return "float32" if self.name in MIXED else self.name
+
+    def get_config(self) -> dict[str, str]:
+        """The settings, as JSON can hold them."""
+        return {"name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, str]) -> "DTypePolicy":
+        """The policy of a config."""
+        return cls(**config)
 
     @property
     def quantization_mode(self) -> None:
@@ -72,6 +90,7 @@ class DTypePolicy(NamedTuple):
 
 
 _floatx = "float32"
+_mixed: str | None = None
 _image_data_format = "channels_last"
 _interactive = True
 _floatx_here: contextvars.ContextVar[str | None] = contextvars.ContextVar(
@@ -187,25 +206,27 @@ def set_backend(backend: str) -> None:
 
 
 def dtype_policy() -> DTypePolicy:
-    """The float type of the library, as an object with Keras' names."""
-    return DTypePolicy(floatx())
+    """What types new layers compute in, as an object with Keras' names."""
+    return DTypePolicy(_mixed or floatx())
 
 
 def set_dtype_policy(policy: str | DTypePolicy) -> None:
-    """As `set_floatx`, of a policy or its name.
+    """What types new layers have: as `set_floatx`, or a mixed policy.
 
     Raises:
-        ValueError: Anything but 'float32' and 'float64'.
+        ValueError: No such policy.
     """
+    global _mixed  # noqa: PLW0603
     name = policy if isinstance(policy, str) else policy.name
-    if name not in ("float32", "float64"):
+    if name not in ("float32", "float64", *MIXED):
         raise invalid(
             "set_dtype_policy",
             repr(name),
-            "'float32' or 'float64'",
-            "give the layers dtype='bfloat16' that are to compute in it",
+            f"'float32', 'float64' or one of {', '.join(map(repr, MIXED))}",
+            "give the layers dtype='bfloat16' that are to have weights of that type",
         )
-    set_floatx(name)
+    _mixed = name if name in MIXED else None
+    set_floatx("float32" if name in MIXED else name)
 
 
 def enable_interactive_logging() -> None:

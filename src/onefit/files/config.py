@@ -31,6 +31,7 @@ from onefit.files.limits import Limits
 from onefit.files.refusal import BadFile, refusal, short
 from onefit.layers import base
 from onefit.layers.base import Layer, where
+from onefit.layers.face import HALVES
 from onefit.layers.host.base import HostLayer
 from onefit.layers.operation import Absolute, Arithmetic, GetItem
 from onefit.networks.called import Body
@@ -520,6 +521,8 @@ def _dtype(cls: type, value: object, where: str) -> object:
         return value if str(value).startswith(kept) else None
     if issubclass(cls, HostLayer) and value in ("int32", "int64", "string"):
         return None
+    if issubclass(cls, Layer) and value in (*HALVES, *config.MIXED):
+        return value
     if not issubclass(cls, Layer):
         return None if value in ("int", "int32", "int64") else value  # of counts
     raise refusal(

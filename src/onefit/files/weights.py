@@ -541,7 +541,7 @@ def _titled(graph: Architecture, prefix: str = "") -> Iterator[tuple[str, Layer]
     for layer in graph.layers:
         if isinstance(layer, Architecture):
             yield from _titled(layer, f"{prefix}{layer.name}/")
-        elif layer.built:
+        elif layer.ready:
             yield f"{prefix}{layer.name}", layer
 
 
@@ -575,7 +575,7 @@ def put(graph: Architecture, store: Store) -> None:
     for path, layer in layers:
         named = layer.slot.params | layer.slot.state
         arrays = _fitting(layer, named, store, path)
-        order = layer.by_name() if layer.built else ()
+        order = layer.by_name() if layer.ready else ()
         new[id(layer)] = [np.asarray(arrays.get(n, named[n])) for n in order]
     store.nothing_else()
     plain = [id(layer) for layer in graph.plain_layers()]  # operations among them

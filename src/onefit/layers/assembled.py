@@ -15,8 +15,10 @@ from onefit.errors import invalid
 from onefit.initializers import Initializer
 from onefit.layers.base import Layer, Weights, where
 from onefit.layers.face import Gathered
+from onefit.layers.metering import Way, carried_sums, metered_below
 from onefit.layers.passing import making
 from onefit.members import contents, named_once, variables_in
+from onefit.metrics.base import Metric
 from onefit.slots import is_held, put
 from onefit.types import (
     Array,
@@ -169,6 +171,16 @@ class Assembled(Layer, abstract=True):
                 found.setdefault(id(layer), (name, layer))
         return list(found.values())
 
+    def metered(self) -> list[tuple[Way, Metric]]:
+        found: list[tuple[Way, Metric]] = [
+            ((f"{name}/",), value)
+            for name, value in self._contents()
+            if isinstance(value, Metric)
+        ]
+        for name, layer in self._inner():
+            found += metered_below(name, layer)
+        return list({id(metric): (way, metric) for way, metric in found}.values())
+
     def _members(self, path: str = "", met: set[int] | None = None) -> Iterator[Member]:
         """What holds its weights: each once, in Keras' order."""
         met = set() if met is None else met
@@ -262,6 +274,11 @@ class Assembled(Layer, abstract=True):
                 slot.store(own, own)
                 own = slot
             found.append((member.holder, own))
+        # Metrics in any case, so that no number of a program stays in them.
+        for (_, metric), sums in zip(
+            self.metered(), carried_sums(self, state), strict=True
+        ):
+            found += metric.pairs(metric.state if sums is None else sums)
         return found
 
     @contextlib.contextmanager

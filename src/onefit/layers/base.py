@@ -14,8 +14,10 @@ from onefit.description import Description, setting
 from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.arguments import shapes_of
 from onefit.layers.face import HALVES, Face, Weights, as_shape, dtype_name
+from onefit.layers.metering import Way, carrying, keep
 from onefit.layers.passing import current
 from onefit.layers.symbolic import Call, Tensor, is_symbolic, way_to
+from onefit.metrics.base import Metric
 from onefit.programs import Program
 from onefit.registry import Registry, computes_like, snake_case
 from onefit.slots import is_held, put
@@ -198,7 +200,11 @@ class Layer(Face, Description):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        own, known = self.own_dtype, {*HALVES, "float32", config.floatx()}
+        policy = config.dtype_policy().name
+        if self.own_dtype is None and policy in config.MIXED and not self.takes_text:
+            object.__setattr__(self, "own_dtype", policy)
+        known = {*HALVES, *config.MIXED, "float32", config.floatx()}
+        own = self.own_dtype
         kinds = (*_WHOLE, "string") if self.takes_text else _WHOLE
         whole = type(self).integers is True and str(own).startswith(kinds)
         if own is not None and own not in known and not whole:
@@ -234,7 +240,7 @@ class Layer(Face, Description):
     def fresh(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
         """What `init` makes, in the layer's own type if it has one."""
         weights = self.init(rng, input_shape)
-        if self.own_dtype is None:
+        if self.own_dtype is None or self.mixed:
             return weights
         params, state = ({n: self.in_type(w) for n, w in p.items()} for p in weights)
         return params, state
@@ -335,10 +341,15 @@ class Layer(Face, Description):
         """
         if "mask" in self.call_options:
             options["mask"] = mask if use_mask else None
+        kept = state
+        if self.mixed:
+            params = self.in_type(params)
         y, state = self.apply(
             params, state, self.in_type(x), training=training, key=key, **options
         )
         y = self.in_type(y)
+        if self.mixed:
+            state = {name: a.astype(kept[name].dtype) for name, a in state.items()}
         activity = getattr(self, "activity_regularizer", None)
         penalty = 0.0
         if activity is not None:
@@ -421,8 +432,11 @@ class Layer(Face, Description):
 
     @property
     def built(self) -> bool:
-        """Whether the layer has its weights; False makes it forget them."""
-        return self._weights is not None
+        """Whether the layer has its weights; False makes it forget them.
+
+        One that never has any, and whose class writes no `build`, needs none made.
+        """
+        return self.ready or (self.weightless and type(self).build is Layer.build)
 
     @built.setter
     def built(self, value: bool) -> None:
@@ -435,6 +449,11 @@ class Layer(Face, Description):
                 "a layer that has its weights",
                 "write layer.build((None, 4))",
             )
+
+    @property
+    def ready(self) -> bool:
+        """Whether the layer has seen the shape of its input, and made its weights."""
+        return self._weights is not None
 
     @property
     def weightless(self) -> bool:
@@ -453,6 +472,8 @@ class Layer(Face, Description):
     def slot(self) -> Weights:
         """The weights; refused before there are any."""
         if self._weights is None:
+            if self.weightless:
+                return Weights({}, {}, None)
             raise invalid(
                 f"{type(self).__name__} {self.name!r}",
                 "a request for weights that do not exist yet",
@@ -474,11 +495,15 @@ class Layer(Face, Description):
         """The layers that are no graphs, those of graphs inside in their place."""
         return [self]
 
+    def metered(self) -> list[tuple[Way, Metric]]:
+        """The metrics in it, with the ways to their sums in a state."""
+        return []
+
     # In the call of a layer around it -------------------------------------------------
 
     def begin(self, input_shape: Shapes) -> None:
         """Makes the weights, if there are none."""
-        if not self.built and not self._in_whole():
+        if not self.ready and not self._in_whole():
             self.build(input_shape)
 
     def inner_slot(self) -> Weights:
@@ -549,15 +574,16 @@ class Layer(Face, Description):
         y, state, penalty = _apply(
             self,
             self._computed_with(slot),
-            slot.state,
+            carrying(self, slot.state),
             x,
             _several(mask),
             seed,
             training=bool(training),
             options=tuple(options.items()),
         )
-        if training or self.stateful:
+        if training or self.stateful or self.in_keras_style:
             (borrowed or self).store(slot.params, state)
+        keep(self, state)
         object.__setattr__(self, "_losses", [] if penalty is None else [penalty])
         return first_row(y) if one else y
 
@@ -596,7 +622,7 @@ class Layer(Face, Description):
 
     def _fit(self, input_shape: Shapes, options: Config | None = None) -> Shapes:
         """The output's shape; the layer has its weights afterwards."""
-        if not self.built:
+        if not self.ready:
             self.build(input_shape)
         return self.call_shape(input_shape, **(options or {}))
 

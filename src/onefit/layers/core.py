@@ -297,6 +297,14 @@ def Input(
     return layer.build(layer.batch_shape).entrance()
 
 
+def _entrance(shape: Shape, dtype: DTypeLike, name: str | None) -> Call:
+    """The call that a value without a call before it comes from."""
+    return Input(batch_shape=shape, dtype=dtype, name=name).call
+
+
+Tensor.entrance = staticmethod(_entrance)
+
+
 # As settings --------------------------------------------------------------------------
 
 

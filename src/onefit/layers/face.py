@@ -18,6 +18,7 @@ from onefit.config import DTypePolicy
 from onefit.errors import invalid, mistyped
 from onefit.layers.passing import current
 from onefit.layers.symbolic import Call, Tensor
+from onefit.metrics.base import Metric
 from onefit.slots import Slot, is_held
 from onefit.spellings import lacking
 from onefit.types import Array, Mask, Params, Shape, Shapes, State, Tree, is_shape
@@ -360,9 +361,9 @@ class Face(Holder):
         return [v for v in self.variables if not v.trainable]
 
     @property
-    def metrics(self) -> list[Any]:
-        """The layer's own metrics: none."""
-        return []
+    def metrics(self) -> list[Metric]:
+        """The metrics in its attributes, and in those of layers inside."""
+        return [metric for _, metric in self.metered()]
 
     @property
     def metrics_variables(self) -> list[Variable]:
@@ -564,7 +565,7 @@ class Face(Holder):
 
     def get_build_config(self) -> dict | None:
         """The input's shape that the layer was built for."""
-        return {"input_shape": self.slot.input_shape} if self.built else None
+        return {"input_shape": self.slot.input_shape} if self.ready else None
 
     def build_from_config(self, config: dict | None) -> None:
         """Makes the weights for what `get_build_config` gave."""
@@ -578,12 +579,12 @@ class Face(Holder):
 
     @property
     def dtype(self) -> str:
-        """The type of the layer's numbers: its own, or that of the library."""
-        return self.own_dtype or config.floatx()
+        """The type of the weights: the layer's own, or that of the library."""
+        return self.dtype_policy.variable_dtype
 
     def in_type(self, nest: Tree) -> Tree:
-        """Floats in the layer's own type, if it has one."""
-        own = self.own_dtype
+        """Floats in the type that the layer computes in, if that is its own."""
+        own = self.own_dtype and self.compute_dtype
         if own in (None, "string") or not jnp.issubdtype(own, jnp.floating):
             return nest
         return jax.tree.map(
@@ -593,8 +594,13 @@ class Face(Holder):
 
     @property
     def dtype_policy(self) -> DTypePolicy:
-        """The type of the layer's numbers, as an object."""
-        return DTypePolicy(self.dtype)
+        """The types of the layer's numbers, as an object."""
+        return DTypePolicy(self.own_dtype or config.floatx())
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the layer computes in another type than that of its weights."""
+        return self.own_dtype in config.MIXED
 
     @property
     def variable_dtype(self) -> str:
@@ -604,12 +610,12 @@ class Face(Holder):
     @property
     def compute_dtype(self) -> str:
         """The type that the layer computes in."""
-        return self.dtype
+        return self.dtype_policy.compute_dtype
 
     @property
     def input_dtype(self) -> str:
         """The type that inputs are brought to."""
-        return self.dtype
+        return self.compute_dtype
 
     @property
     def quantization_mode(self) -> None:

@@ -1,5 +1,6 @@
 """Network: what is computed, its weights, what goes in and what comes out."""
 
+import contextlib
 import inspect
 import sys
 from collections.abc import Callable, Sequence
@@ -228,7 +229,7 @@ class Network:
         mine = [layer for layer in layers_of(self._body) if not layer._named]
         name_layers(mine, f"Model {self.name!r}")
         named, inputs = self.graph._named, sight.entrances()
-        outputs = outputs_of(self.name, self._body(inputs))
+        outputs = outputs_of(self.name, self._seen_by_body(inputs))
         self.input_nest, self.output_nest = (
             Nest(inputs, "inputs"),
             Nest(outputs, "outputs"),
@@ -239,6 +240,30 @@ class Network:
         graph._named = named
         self.graph, self._sight = graph, sight
         self._hold()
+
+    def _seen_by_body(self, inputs: Tree) -> Tree:
+        """What the body gives for the inputs.
+
+        Rows that only a step of the model's own understands need not fit its call.
+        """
+        assert self._body is not None
+        self._body.unfit = False
+        try:
+            return self._body(inputs)
+        except Exception:
+            parts = layers_of(self._body)
+            if not self.steps_itself() or not all(part.built for part in parts):
+                raise
+            self._body.unfit = True
+            return self._body(inputs)
+
+    def steps_itself(self) -> bool:
+        """Whether the class says itself what a step of training does."""
+        return False
+
+    def eagerly(self) -> contextlib.AbstractContextManager[object]:
+        """How its call runs: here inside a program."""
+        return contextlib.nullcontext()
 
     def __alike__(self) -> object:
         """What makes two networks one program: the graph, or the parts of a `call`."""

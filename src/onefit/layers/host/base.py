@@ -44,7 +44,7 @@ class HostLayer(Layer, abstract=True):
         """The type of the output's numbers."""
         if getattr(self, "output_mode", "int") == "int":
             return "int32"
-        return self.own_dtype or config.floatx()
+        return self.compute_dtype
 
     def __call__(
         self, *inputs: Any, training: bool | None = None, mask: Mask = None, **rest: Any

@@ -14,6 +14,7 @@ from onefit.description import Description, setting
 from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.arguments import shapes_of
 from onefit.layers.face import HALVES, Face, Weights, as_shape, dtype_name
+from onefit.layers.masks import note_mask, noted_mask
 from onefit.layers.metering import Way, carrying, keep
 from onefit.layers.passing import current
 from onefit.layers.symbolic import Call, Tensor, is_symbolic, way_to
@@ -38,6 +39,7 @@ from onefit.types import (
     batch_shape,
     is_shape,
 )
+from onefit.variables import Variable
 
 __all__ = ["Layer", "Role"]
 
@@ -99,8 +101,8 @@ def _apply(
     draws = layer.random or layer.always_random
     key = jax.random.key(seed) if draws else None
     given = {"training": training, "key": key, "mask": mask} | dict(options)
-    y, state, penalty, _ = layer.forward(params, state, x, **given)
-    return y, state, penalty if isinstance(penalty, Tracer) else None
+    y, state, penalty, mask = layer.forward(params, state, x, **given)
+    return y, state, penalty if isinstance(penalty, Tracer) else None, mask
 
 
 _WHOLE = ("int", "uint", "bool")
@@ -168,6 +170,8 @@ class Layer(Face, Description):
     """Whether whole-number inputs stay whole (token ids) instead of becoming floats."""
     takes_text: ClassVar[bool] = False
     """Whether its input may be text."""
+    then_mask: ClassVar[bool] = False
+    """Whether a second argument of a call is its mask."""
     supports_masking: ClassVar[bool] = False
     """Whether the output's steps are the input's, so that its mask holds for them."""
     role: ClassVar[Role] = "other"
@@ -549,6 +553,10 @@ class Layer(Face, Description):
             mask: Which steps of the input there are, (batch, time), if not all.
             **rest: What the layer's call takes beside.
         """
+        if len(inputs) == 2 and isinstance(inputs[1], bool | None) and training is None:
+            inputs, training = inputs[:1], inputs[1]  # layer(x, True), as in Keras
+        if len(inputs) == 2 and self.then_mask and mask is None:
+            inputs, mask = inputs[:1], inputs[1]
         x, options = self.taken(*inputs, **rest)
         if is_symbolic((x, mask)):
             if training is not None:
@@ -557,6 +565,7 @@ class Layer(Face, Description):
         if (run := current()) is not None:
             return run.call(self, x, mask, training, options)
         one = self.takes_one(x)
+        mask = noted_mask(x) if mask is None else mask
         x = self.as_inputs(as_rows(x) if one else x)
         training = self.trains_alone if training is None else training
         if not any(isinstance(a, Tracer) for a in jax.tree.leaves(x)):
@@ -571,7 +580,7 @@ class Layer(Face, Description):
         slot = borrowed or self.slot
         draws = (training and self.random) or self.always_random
         seed = self._drawn() if draws else np.uint32(0)
-        y, state, penalty = _apply(
+        y, state, penalty, steps = _apply(
             self,
             self._computed_with(slot),
             carrying(self, slot.state),
@@ -585,7 +594,7 @@ class Layer(Face, Description):
             (borrowed or self).store(slot.params, state)
         keep(self, state)
         object.__setattr__(self, "_losses", [] if penalty is None else [penalty])
-        return first_row(y) if one else y
+        return first_row(y) if one else note_mask(y, steps)
 
     def _drawn(self) -> Scalar:
         """A seed for a call: the next of the layer's own stream, if it has one."""
@@ -674,6 +683,8 @@ class Layer(Face, Description):
 
 def _several(x: Tree) -> Tree:
     """Several inputs as a tuple; nested lists of numbers as one array, not several."""
+    if isinstance(x, Variable):
+        return x.value
     if isinstance(x, list):
         if not any(hasattr(leaf, "shape") for leaf in jax.tree.leaves(x)):
             return np.asarray(x)

@@ -57,9 +57,10 @@ def activate(functions: tuple[Function, ...], z: Array) -> tuple[Array, Array]:
     width = z.shape[-1] // len(functions)
     if all(g in (activations.sigmoid, activations.tanh) for g in functions):
         halves = [0.5 if g is activations.sigmoid else 1.0 for g in functions]
-        s = np.repeat(halves, width).astype(z.dtype)
-        t = jnp.tanh(z * s)
-        return t * s + (1.0 - s), (1.0 - t * t) * (s * s)
+        s = np.repeat(halves, width)
+        scale, shift = s.astype(z.dtype), (1.0 - s).astype(z.dtype)
+        t = jnp.tanh(z * scale)
+        return t * scale + shift, (1.0 - t * t) * (s * s).astype(z.dtype)
     pairs = [
         jax.jvp(g, (part,), (jnp.ones_like(part),))
         for g, part in zip(functions, jnp.split(z, len(functions), -1), strict=True)

@@ -67,6 +67,7 @@ class Tensor:
             )
         self.shape = tuple(shape)
         self.call, self.index = Tensor.entrance(self.shape, dtype, name), 0
+        self.call.tensors, self.call.outputs = [self], self
         self.dtype = str(jnp.dtype(dtype)) if dtype != "string" else dtype
 
     @classmethod
@@ -137,9 +138,7 @@ class Call:
         shapes, nest = jax.tree.flatten(output_shape, is_leaf=is_shape)
         own = getattr(layer, "output_dtype", None) or layer.compute_dtype
         dtype = own or config.floatx()
-        self.tensors = [
-            Tensor.of_call(s, dtype, self, i) for i, s in enumerate(shapes)
-        ]
+        self.tensors = [Tensor.of_call(s, dtype, self, i) for i, s in enumerate(shapes)]
         self.outputs = jax.tree.unflatten(nest, self.tensors)
 
     def __reduce__(self) -> tuple[Callable, tuple]:

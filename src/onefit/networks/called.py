@@ -13,7 +13,6 @@ import jax
 import numpy as np
 
 from onefit import config
-from onefit.description import attribute
 from onefit.errors import mistyped
 from onefit.layers.base import Layer
 from onefit.layers.called import Called
@@ -46,7 +45,7 @@ class Body(Called, abstract=True):
         self._model = model
         super().__init__(name=name)
 
-    unfit: bool = attribute(False)
+    unfit = False
     """Whether the rows of its training are no inputs of its call."""
     _unseen = Called._unseen | {"unfit"}
 

@@ -64,7 +64,7 @@ of models and the models of files are made by these.
 _TAKEN = """
     arranged as_layer before eagerly entries entry_names graph input_nest is_own
     known_nest meet meet_shapes numbers output_nest ready_for resolve_metrics
-    target_names task whole
+    target_names task watched whole
 """
 TAKEN = frozenset(_TAKEN.split())
 """Names of every network that a class of one's own may not take."""

@@ -196,7 +196,10 @@ class Compiled(Network):
         given = self.compile_settings
         if given is not None:
             named = given.get("metrics"), given.get("weighted_metrics")
-            found = [self._loss_tracker, *([CompileMetrics(self)] if any(named) else [])]
+            found = [
+                self._loss_tracker,
+                *([CompileMetrics(self)] if any(named) else []),
+            ]
         found += [v for _, v in contents(self, self._unseen) if isinstance(v, Metric)]
         found += [metric for _, metric in self.graph.metered()]
         return list({id(metric): metric for metric in found}.values())
@@ -262,9 +265,7 @@ class Compiled(Network):
         takes = inspect.signature(self.compute_loss).parameters.values()
         told = any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in takes)
         mode = {"training": training} if told else {}
-        return self.compute_loss(
-            x=x, y=y, y_pred=y_pred, sample_weight=weight, **mode
-        )
+        return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weight, **mode)
 
     def steps_itself(self) -> bool:
         """Whether the class says itself what a step of training does."""

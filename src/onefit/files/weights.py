@@ -300,7 +300,7 @@ class Store:
         self.seen.add(path)
         group = self.group(f"{path}/vars")
         found: dict[str, np.ndarray] = {}
-        for name in group or ():
+        for name in map(str, group or ()):
             assert group is not None
             self._count(group)
             array = self._child(group, name, f"{path}/vars/{name}")

@@ -56,13 +56,6 @@ def model_of(*more, **compiled):
     return model
 
 
-WAYS = {
-    "in a layer": lambda: Watched(),
-    "in a model inside": lambda: onefit.Sequential([onefit.Input((4,)), Watched()]),
-    "in a layer of layers": lambda: Outer(),
-}
-
-
 class Outer(layers.Layer):
     def __init__(self):
         super().__init__()
@@ -72,6 +65,13 @@ class Outer(layers.Layer):
         for part in self.parts:
             x = part(x)
         return x
+
+
+WAYS = {
+    "in a layer": Watched,
+    "in a model inside": lambda: onefit.Sequential([onefit.Input((4,)), Watched()]),
+    "in a layer of layers": Outer,
+}
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -215,12 +215,6 @@ def test_several_inputs_alone_are_no_input_and_target():
     assert history["loss"][-1] < 0.8 * history["loss"][0]
 
 
-def test_a_metric_that_a_layer_updates_is_refused_in_words():
-    data = {"x": np.ones((4, 3), "float32"), "targets": np.ones((4, 1), "float32")}
-    with pytest.raises(ValueError, match="for a metric that no program carries"):
-        ending(True).fit(data, verbose=0)
-
-
 class Adversaries(onefit.Model):
     """Two networks against each other, without a call, with an optimizer each."""
 

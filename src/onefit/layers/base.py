@@ -14,6 +14,7 @@ from onefit.description import Description, setting
 from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.arguments import shapes_of
 from onefit.layers.face import HALVES, Face, Weights, as_shape, dtype_name
+from onefit.layers.in_tensorflow import has_no_numbers, within_tensorflow
 from onefit.layers.masks import note_mask, noted_mask
 from onefit.layers.metering import Way, carrying, keep
 from onefit.layers.passing import current
@@ -156,6 +157,7 @@ class Layer(Face, Description):
             "_count",
         )
     }
+    autograph_info__ = None  # TensorFlow calls what has it as it is, unconverted
     random = False  # not annotated, as others here: settings or properties of some
     """Whether `apply` draws random numbers from its key while training."""
     on_host = False
@@ -564,6 +566,9 @@ class Layer(Face, Description):
             return self._record(x, mask, options)
         if (run := current()) is not None:
             return run.call(self, x, mask, training, options)
+        if has_no_numbers(x):
+            how = {} if training is None else {"training": training}
+            return within_tensorflow(self, x, **how)
         one = self.takes_one(x)
         mask = noted_mask(x) if mask is None else mask
         x = self.as_inputs(as_rows(x) if one else x)

@@ -157,11 +157,12 @@ def _shape(value: object) -> Shape | None:
 def _dense(place: str, name: str, value: object) -> None:
     """Refuses all but arrays; for `setting(check=_dense)`."""
     if value:
+        cure = {
+            "sparse": "give dense arrays, x.toarray()",
+            "ragged": "pad the rows: onefit.utils.pad_sequences(rows)",
+        }
         raise invalid(
-            place,
-            f"{name}={value}",
-            "False, as inputs are arrays",
-            "leave it out, and give dense arrays, x.toarray()",
+            place, f"{name}={value}", "False, as inputs are arrays", cure[name]
         )
 
 

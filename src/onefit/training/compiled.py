@@ -48,6 +48,7 @@ class Compiled(Network):
         history: The History of the last fit.
         stop_training: A callback sets it to end the fit.
         stepping: Where the last `train_on_batch` stopped, for the next to go on from.
+        predicting: The model's own `predict_step` of the last prediction, compiled.
         watched: Whether the guide looks at fits.
         checked: Whether it has looked at the design already.
     """
@@ -57,7 +58,7 @@ class Compiled(Network):
         *("watched", "checked", "compile_settings", "_loss_tracker", "_resolved"),
         "_number_names",
         "_trained",
-        *("stepping", "_known_task"),
+        *("stepping", "predicting", "_known_task"),
     }
 
     def _start(self) -> None:
@@ -77,11 +78,12 @@ class Compiled(Network):
 
     def _forget_steps(self) -> None:
         self.stepping: Any = None  # a State, of a room above this file
+        self.predicting: tuple[Any, ...] = ()
         self._known_task: tuple[Any, ...] = ()
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy is made of: all but what is found anew."""
-        return vars(self) | {"stepping": None, "_known_task": ()}
+        return vars(self) | {"stepping": None, "predicting": (), "_known_task": ()}
 
     @property
     def optimizer_state(self) -> dict[str, Tree] | None:

@@ -521,7 +521,7 @@ def _dtype(cls: type, value: object, where: str) -> object:
     if issubclass(cls, HostLayer) and value in ("int32", "int64", "string"):
         return None
     if not issubclass(cls, Layer):
-        return None if value in ("int", "int32", "int64") else value  # of counts
+        return value
     raise refusal(
         where,
         received=f"dtype={short(value)}",

@@ -9,7 +9,7 @@ from jax.core import Tracer
 from jax.typing import DTypeLike
 
 from onefit import config
-from onefit.description import Description, setting
+from onefit.description import Description, attribute, setting
 from onefit.errors import invalid
 from onefit.programs import Program
 from onefit.registry import Registry, snake_case
@@ -28,6 +28,7 @@ __all__ = [
     "ratio",
     "same_shape",
     "spread",
+    "sums_dtype",
 ]
 
 metrics: Registry = Registry("metric", "onefit.metrics")
@@ -91,6 +92,16 @@ def spread(sample_weight: ArrayLike | None, shape: Shape, dtype: DTypeLike) -> A
     return jnp.broadcast_to(weight.reshape(weight.shape + missing), shape)
 
 
+def _computed(value: Any) -> Any:
+    """The type that a policy computes in; any other type as it is."""
+    return getattr(value, "compute_dtype", value)
+
+
+def sums_dtype(kw_only: bool = True) -> Any:
+    """The field of the type of a metric's sums; None is the float type."""
+    return setting(default=None, convert=_computed, kw_only=kw_only, keyword="dtype")
+
+
 class Metric(Description):
     """Base of metrics. A subclass writes three pure functions, which run in programs:
 
@@ -115,9 +126,10 @@ class Metric(Description):
     """
 
     name: str | None = setting(default=None, kw_only=True, identity=False)
-    own_dtype: Any = setting(default=None, kw_only=True, keyword="dtype")
+    own_dtype: Any = sums_dtype()
 
     _unseen = Description._unseen | {"_state", "_views"}
+    _views: dict[str, Variable] | None = attribute(None)
     direction: ClassVar[str | None] = None
     """'max' or 'min': which way is better, where the name does not tell."""
 
@@ -209,10 +221,13 @@ class Metric(Description):
         """The type of the state's numbers."""
         return str(self.own_dtype or config.floatx())
 
+    _dtype = dtype  # what classes written for Keras read
+
     @property
     def variables(self) -> list[Variable]:
         """The arrays of the state, by name also `metric.total`."""
-        views = vars(self).setdefault("_views", {})
+        views = self._views or {}
+        object.__setattr__(self, "_views", views)
         for name in self.state:
             if name not in views:
                 views[name] = view(

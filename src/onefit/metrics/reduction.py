@@ -8,7 +8,14 @@ import jax.numpy as jnp
 
 from onefit.description import fields, setting
 from onefit.losses import Loss, losses
-from onefit.metrics.base import Metric, MetricState, functions, ratio, spread
+from onefit.metrics.base import (
+    Metric,
+    MetricState,
+    functions,
+    ratio,
+    spread,
+    sums_dtype,
+)
 from onefit.types import Array, ArrayLike, Function
 
 __all__ = ["Mean", "MeanMetricWrapper", "Sum"]
@@ -31,7 +38,7 @@ class Sum(Metric):
     """
 
     name: str | None = setting(default=None, identity=False)
-    own_dtype: Any = setting(default=None, keyword="dtype")
+    own_dtype: Any = sums_dtype(kw_only=False)
 
     def init(self) -> MetricState:
         return {"total": jnp.zeros((), self.own_dtype or float)}
@@ -73,7 +80,7 @@ class Mean(Metric):
     """
 
     name: str | None = setting(default=None, identity=False)
-    own_dtype: Any = setting(default=None, keyword="dtype")
+    own_dtype: Any = sums_dtype(kw_only=False)
 
     def init(self) -> MetricState:
         zero = jnp.zeros((), self.own_dtype or float)
@@ -192,7 +199,7 @@ class MeanMetricWrapper(MeanOfValues):
     """
 
     name: str | None = setting(default=None, kw_only=True, identity=False)
-    own_dtype: Any = setting(default=None, kw_only=True, keyword="dtype")
+    own_dtype: Any = sums_dtype()
     fn: Any = setting(convert=_function)
 
     @property

@@ -285,7 +285,7 @@ def test_a_slice_of_what_follows():
     np.testing.assert_array_equal(ops.slice(x, (1, 2), (-1, 2)), x[1:, 2:4])
     graph = onefit.Input((4,))
     assert ops.slice(graph, (0, 1), (2, -1)).shape == (2, 3)
-    with pytest.raises(ValueError, match="not known yet. expected sizes"):
+    with pytest.raises(ValueError, match="not known yet; expected sizes"):
         jax.jit(lambda i: ops.slice(x, [i, 0], (-1, 2)))(1)
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -62,9 +63,6 @@ def boosting(
         from threadpoolctl import threadpool_limits
     except ImportError:
         return None
-    kind = HistGradientBoostingClassifier if goal.classes else (
-        HistGradientBoostingRegressor
-    )  # fmt: skip
     said, done = empty(goal), 0
     for k, (train, held) in enumerate(folds):
         if asked() or (done and time.perf_counter() > until):
@@ -77,14 +75,19 @@ def boosting(
         if goal.classes and len(np.unique(goal.values[train])) < 2:
             said[held] = np.eye(len(goal.classes))[goal.values[train][0]]
         else:
-            model = kind(categorical_features=marked or None, random_state=0)
+            how: dict[str, Any] = {"categorical_features": marked or None}
+            model = (
+                HistGradientBoostingClassifier(**how, random_state=0)
+                if goal.classes
+                else HistGradientBoostingRegressor(**how, random_state=0)
+            )
             # On few rows its threads mostly wait for one another, and busily.
             with threadpool_limits(1 if len(train) < FEW else None):
                 model.fit(x[train], goal.values[train], weights)
-            if goal.classes:
+            if isinstance(model, HistGradientBoostingClassifier):
                 said[held] = 0
-                p = model.predict_proba(x[held])
-                said[np.ix_(held, model.classes_)] = p
+                seen = np.asarray(model.classes_)
+                said[np.ix_(held, seen)] = model.predict_proba(x[held])
             else:
                 said[held] = model.predict(x[held])
         done += 1

@@ -19,7 +19,7 @@ from onefit.files.archive import members, parsed
 from onefit.files.atomic import replaced
 from onefit.files.limits import Limits
 from onefit.files.refusal import BadFile, refusal
-from onefit.files.safetensors import package
+from onefit.files.safetensors import safetensors
 from onefit.tables.fitting import Fitted
 from onefit.tables.preparation import Preparation
 from onefit.tables.roles import ROLES, Column
@@ -63,7 +63,7 @@ def save(
         str(i): np.ascontiguousarray(whole[name]).reshape(np.shape(whole[name]))
         for i, name in enumerate(names)
     }
-    packed = package().numpy.save(numbered)
+    packed = safetensors().numpy.save(numbered)
     text = json.dumps(config, default=_plain, ensure_ascii=False)
     with (
         replaced(filepath, overwrite=overwrite) as file,
@@ -88,7 +88,7 @@ def read(filepath: str | os.PathLike, limits: Limits | None = None) -> dict[str,
         text, packed = (member.getvalue() for member in found)
     config = parsed(text, where, limits, CONFIG)
     try:
-        made = package().numpy.load(packed)
+        made = safetensors().numpy.load(packed)
         arrays = {name: made[str(i)] for i, name in enumerate(config["arrays"])}
         columns = [_made(Column, told) for told in config["columns"]]
         if any(column.role not in (*ROLES, "target") for column in columns):
@@ -107,7 +107,7 @@ def read(filepath: str | os.PathLike, limits: Limits | None = None) -> dict[str,
         }
     except (
         *(KeyError, TypeError, AttributeError, ValueError, IndexError),
-        package().SafetensorError,
+        safetensors().SafetensorError,
     ) as error:
         raise refusal(
             where,

@@ -16,7 +16,9 @@ from onefit.population.result import Population
 from onefit.tables.inputs import Goal, Inputs
 from onefit.tables.members import Member
 from onefit.tables.networks import KINDS, Kind, Shape, network, settled
-from onefit.types import Array, Config, Scalar, Tree
+from onefit.training.rules import After, Log
+from onefit.training.task import Train
+from onefit.types import Config, Tree
 
 __all__ = ["Clock", "Rows", "batch_of", "epochs_for", "train"]
 
@@ -46,12 +48,10 @@ class Best(EarlyStopping):
     factor: float = number(default=3.0)
     extra: float = number(default=40.0)
 
-    def update(
-        self, memory: Tree, epoch: Array, logs: dict[str, Array], train: Any
-    ) -> tuple[Tree, Any, Array]:
+    def update(self, memory: Tree, epoch: jax.Array, logs: Log, train: Train) -> After:
         """After an epoch: (memory, what training goes on with, whether to stop)."""
         memory, train, _ = super().update(memory, epoch, logs, train)
-        stale: Scalar = self.factor * memory["best_epoch"] + self.extra
+        stale = self.factor * memory["best_epoch"] + self.extra
         return memory, train, epoch > stale
 
 
@@ -191,10 +191,10 @@ def batch_of(rows: int) -> int:
 def measured_speed() -> float:
     """Operations a second that training will about do, as the machine is now."""
     a = np.ones((SIDE, SIDE), "float32")
-    a @ a
+    np.matmul(a, a)
     begin = time.perf_counter()
     for _ in range(4):
-        a @ a
+        np.matmul(a, a)
     seconds = time.perf_counter() - begin
     return SHARE * 4 * 2 * SIDE**3 / max(seconds, 1e-6)
 

@@ -70,7 +70,7 @@ def test_halves_compute_and_float32_keeps(row):
     )
     (a, state, da), (b, before, db) = (passed(one, *args) for one in (layer, plain))
     if types(b):
-        assert types(a) == {half}, "the output is of another type"
+        assert types(a) == {half if layer.takes_policy else "float32"}
     assert jax.tree.map(lambda w: w.dtype, state) == jax.tree.map(
         lambda w: w.dtype, before
     )

@@ -23,12 +23,12 @@ __all__ = [
     "Metric",
     "Paired",
     "as_array",
+    "computed",
     "functions",
     "metrics",
     "ratio",
     "same_shape",
     "spread",
-    "sums_dtype",
 ]
 
 metrics: Registry = Registry("metric", "onefit.metrics")
@@ -92,14 +92,9 @@ def spread(sample_weight: ArrayLike | None, shape: Shape, dtype: DTypeLike) -> A
     return jnp.broadcast_to(weight.reshape(weight.shape + missing), shape)
 
 
-def _computed(value: Any) -> Any:
+def computed(dtype: Any) -> Any:
     """The type that a policy computes in; any other type as it is."""
-    return getattr(value, "compute_dtype", value)
-
-
-def sums_dtype(kw_only: bool = True) -> Any:
-    """The field of the type of a metric's sums; None is the float type."""
-    return setting(default=None, convert=_computed, kw_only=kw_only, keyword="dtype")
+    return getattr(dtype, "compute_dtype", dtype)
 
 
 class Metric(Description):
@@ -126,7 +121,9 @@ class Metric(Description):
     """
 
     name: str | None = setting(default=None, kw_only=True, identity=False)
-    own_dtype: Any = sums_dtype()
+    own_dtype: Any = setting(
+        default=None, convert=computed, kw_only=True, keyword="dtype"
+    )
 
     _unseen = Description._unseen | {"_state", "_views"}
     _views: dict[str, Variable] | None = attribute(None)

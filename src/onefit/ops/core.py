@@ -332,7 +332,7 @@ def scatter_update(
 
 
 @operation
-def slice(inputs: Array, start_indices: ArrayLike, shape: Shape) -> Array:
+def slice(inputs: Array, start_indices: Any, shape: Shape) -> Array:
     """The part of a shape that begins at these indices; -1 is all that follows.
 
     >>> slice(np.arange(5), [1], [3])

@@ -358,7 +358,8 @@ def moments(
     variance = jnp.var(x, axes, keepdims=keepdims, dtype=inner)
     outer = x.dtype if jnp.issubdtype(x.dtype, jnp.inexact) else inner
     most = float(jnp.finfo(outer).max)  # halves have the nearest number they know
-    return tuple(jnp.clip(a, -most, most).astype(outer) for a in (mean, variance))
+    mean, variance = (jnp.clip(a, -most, most) for a in (mean, variance))
+    return mean.astype(outer), variance.astype(outer)
 
 
 @operation

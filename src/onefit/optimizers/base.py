@@ -852,8 +852,8 @@ def _down_to(norm: Any, grads: list[Array]) -> Array:
 
 
 def _as_float(x: Variable | ArrayLike) -> Array:
-    x = x.value if isinstance(x, Variable) else x
-    x = x.todense() if _is_sparse(x) else x
+    given: Any = x.value if isinstance(x, Variable) else x
+    x = given.todense() if _is_sparse(given) else given
     if isinstance(x, jax.Array):
         return x
     x = np.asarray(x)

@@ -117,6 +117,11 @@ class _Confusion(Paired, abstract=True):
         """The thresholds."""
         raise NotImplementedError
 
+    @property
+    def thresholds(self) -> list[float]:
+        """All thresholds, as `metric.thresholds` of Keras."""
+        return list(self.grid())
+
     def init(self) -> MetricState:
         width = (self.num_labels or 1,) if self.multi_label else ()
         zeros = jnp.zeros((len(self.grid()), *width), self.own_dtype or float)
@@ -175,11 +180,6 @@ class _AtThresholds(_Confusion, abstract=True):
         check=between(0, 1, optional=True),
         keyword="thresholds",
     )
-
-    @property
-    def thresholds(self) -> list[float]:
-        """The thresholds, the one of None among them."""
-        return list(self.grid())
 
     def grid(self) -> tuple[float, ...]:
         given = self.given_thresholds
@@ -526,11 +526,6 @@ class AUC(_Confusion):
             )
         if inner is not None:
             object.__setattr__(self, "num_thresholds", len(inner) + 2)
-
-    @property
-    def thresholds(self) -> list[float]:
-        """The thresholds, with the two ends."""
-        return list(self.grid())
 
     def sized(self, output_shape: Shape) -> "AUC":
         return self.replace(num_labels=output_shape[-1]) if self.multi_label else self

@@ -272,7 +272,10 @@ class Assembled(Layer, abstract=True):
             if isinstance(member.holder, Layer):
                 slot = member.holder._weights.copy()
                 slot.store(own, own)
+                slot.params = member.holder.weights_in_type(slot.params)
                 own = slot
+            elif member.holder.trainable:
+                own = self.weights_in_type({"": own})[""]
             found.append((member.holder, own))
         # Metrics in any case, so that no number of a program stays in them.
         for (_, metric), sums in zip(

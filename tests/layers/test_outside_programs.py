@@ -73,3 +73,13 @@ def test_an_input_of_doubles_or_of_numpys_sizes():
     assert onefit.Model(x, layers.Dense(2)(x))(np.ones((1, 3))).dtype == "float32"
     with pytest.raises(ValueError, match="ragged=True"):
         onefit.Input((3,), ragged=True)
+
+
+def test_all_layers_inside_by_keras_own_name():
+    inner = onefit.Sequential([onefit.Input((3,)), layers.Dense(2)])
+    x = onefit.Input((3,), name="x")
+    model = onefit.Model(x, layers.ReLU()(inner(x)))
+    names = [layer.name for layer in model._flatten_layers()]
+    assert names == [model.name, "x", "sequential", "dense", "re_lu"]
+    assert len(model._flatten_layers(include_self=False, recursive=False)) == 3
+    assert layers.Dense(2)._flatten_layers(include_self=False) == []

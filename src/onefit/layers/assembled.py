@@ -14,7 +14,7 @@ from onefit.description import attribute
 from onefit.errors import invalid
 from onefit.initializers import Initializer
 from onefit.layers.base import Layer, Weights, where
-from onefit.layers.face import Gathered
+from onefit.layers.face import Face, Gathered
 from onefit.layers.metering import Way, carried_sums, metered_below
 from onefit.layers.passing import making
 from onefit.members import contents, named_once, variables_in
@@ -170,6 +170,9 @@ class Assembled(Layer, abstract=True):
             if isinstance(layer, Layer) and layer is not self:
                 found.setdefault(id(layer), (name, layer))
         return list(found.values())
+
+    def _layers_inside(self) -> list[Face]:
+        return [layer for _, layer in self._inner()]
 
     def metered(self) -> list[tuple[Way, Metric]]:
         found: list[tuple[Way, Metric]] = [

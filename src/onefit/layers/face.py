@@ -32,6 +32,7 @@ __all__ = [
     "Weights",
     "as_shape",
     "dtype_name",
+    "flattened",
     "floats",
     "in_full",
     "kept_in_type",
@@ -398,6 +399,22 @@ class Face(Holder):
         """The variables, without those of layers inside."""
         return self.weights
 
+    # Keras' own names, which extensions of Keras and its test cases ask for.
+
+    def _flatten_layers(
+        self, include_self: bool = True, recursive: bool = True
+    ) -> list["Face"]:
+        """It itself, and the layers inside it, each once."""
+        return flattened(self, self._layers_inside(), include_self, recursive)
+
+    def _layers_inside(self) -> list["Face"]:
+        """The layers that keep their own weights inside this one."""
+        return []
+
+    @property
+    def _seed_generators(self) -> list[Variable]:
+        return self._seeds()
+
     def _seeds(self) -> list[Variable]:
         """What `stateless_call` draws random numbers from."""
         if not self.random:
@@ -621,6 +638,16 @@ class Face(Holder):
         """Refused: weights are numbers of a float type."""
         del options
         raise no_quantizing(f"{type(self).__name__} {self.name!r}", mode)
+
+
+def flattened(
+    one: Any, inside: Sequence[Any], include_self: bool, recursive: bool
+) -> list[Any]:
+    """A layer or a model and the layers inside it, and inside those, each once."""
+    found = [one] if include_self else []
+    for layer in inside:
+        found += layer._flatten_layers() if recursive else [layer]
+    return list({id(layer): layer for layer in found}.values())
 
 
 def no_quantizing(where: str, mode: object) -> ValueError:

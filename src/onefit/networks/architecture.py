@@ -8,7 +8,7 @@ import jax
 
 from onefit.errors import invalid
 from onefit.layers.base import Layer, Weights
-from onefit.layers.face import Gathered
+from onefit.layers.face import Face, Gathered
 from onefit.layers.metering import Way
 from onefit.metrics.base import Metric
 from onefit.types import (
@@ -132,6 +132,9 @@ class Architecture(Layer, abstract=True):
         return tuple(
             layer.constrain(p) for layer, p in zip(self.layers, params, strict=True)
         )
+
+    def _layers_inside(self) -> list[Face]:
+        return list(self.layers)
 
     def metered(self) -> list[tuple[Way, Metric]]:
         return [

@@ -14,7 +14,7 @@ from onefit.config import DTypePolicy
 from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.base import Layer, as_rows, first_row
 from onefit.layers.core import InputLayer
-from onefit.layers.face import as_shape, dtype_name, no_quantizing
+from onefit.layers.face import as_shape, dtype_name, flattened, no_quantizing
 from onefit.layers.passing import current, making
 from onefit.layers.symbolic import Tensor, is_symbolic
 from onefit.members import refuse_taken, taken_name
@@ -445,6 +445,12 @@ class Network:
         params, state = self.graph.redraw(config.generator(None))
         self.graph.store(params, state)
         self._forget_training()
+
+    def _flatten_layers(
+        self, include_self: bool = True, recursive: bool = True
+    ) -> list[Any]:
+        """It itself, and the layers inside it: Keras' own name for them."""
+        return flattened(self, self.layers, include_self, recursive)
 
     def count_params(self) -> int:
         """How many numbers the model holds."""

@@ -1,3 +1,5 @@
+# pyright: reportAttributeAccessIssue=false
+# (matplotlib's stubs know less than it has.)
 """Pictures of models: what is drawn, what is said, what is refused."""
 
 from types import SimpleNamespace
@@ -266,14 +268,14 @@ def test_unit_responses_of_one_layer(tmp_path):
 
 def test_activation_functions(tmp_path):
     axes = saved(plots.activation_functions(), tmp_path)
-    assert [ax.get_title() for ax in axes][:3] == ["linear", "sigmoid", "tanh"]
+    assert [ax.get_title() for ax in axes][:3] == ["linear", "sigmoid", "tanh"]  # pyright: ignore[reportGeneralTypeIssues]
     g, slope = axes[1].get_lines()[-2:]
     assert g.get_ydata()[200] == pytest.approx(0.5)
     assert slope.get_ydata()[200] == pytest.approx(0.25)
     axes = plots.activation_functions(["relu", jnp.sin, LeakyReLU(0.5), "relu"])
-    shown = [ax.get_title() for ax in axes]
+    shown = [ax.get_title() for ax in axes]  # pyright: ignore[reportGeneralTypeIssues]
     assert shown == ["relu", "sin", "leaky_re_lu", "relu (2)"]
-    (ax,) = plots.activation_functions({"six": "relu6"}, z=(0, 12))
+    (ax,) = plots.activation_functions({"six": "relu6"}, z=(0, 12))  # pyright: ignore[reportGeneralTypeIssues]
     assert ax.get_lines()[-2].get_ydata()[-1] == 6
 
 

@@ -1,3 +1,5 @@
+# pyright: reportAttributeAccessIssue=false
+# (matplotlib's stubs know less than it has.)
 """Pictures of populations: what is drawn, what is said, what is refused."""
 
 import numpy as np

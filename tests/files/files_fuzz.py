@@ -355,7 +355,7 @@ def mutation(rng, found):
     way = ways[rng.integers(0, len(ways))]
     inside = way in (as_json, as_hdf5, "bytes in") and ending == ".keras"
     if not inside:
-        return f"{way.__name__} of {name}", name, way(rng, data)
+        return f"{way.__name__} of {name}", name, way(rng, data)  # pyright: ignore[reportAttributeAccessIssue]
     pairs = members(data)
     member = "config.json" if way is as_json else "model.weights.h5"
     if way == "bytes in":

@@ -1,3 +1,5 @@
+# pyright: reportAttributeAccessIssue=false
+# (h5py's types do not tell groups from arrays.)
 """The published holes of loading models, 2024 to 2026: their files, built and refused.
 
 Each is refused in words, within a second, without much memory, and nothing of it runs.

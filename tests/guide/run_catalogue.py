@@ -194,7 +194,7 @@ def said_of_example(file: Path, stages: tuple[str, ...]) -> Said:
             said.findings["diagnose"] += history.diagnose()
         return history
 
-    Model.fit = fit  # the examples call it as users do
+    Model.fit = fit  # the examples call it as users do  # pyright: ignore[reportAttributeAccessIssue]
     try:
         spec = importlib.util.spec_from_file_location(file.stem, file)
         module = importlib.util.module_from_spec(spec)

@@ -40,7 +40,7 @@ def scores(program):
     for seed in SEEDS:
         model = part.fresh(seed)
         try:
-            model.fit(part.x, part.y, **{"verbose": 0, **part.fit})
+            model.fit(part.x, part.y, **{"verbose": 0, **part.fit})  # pyright: ignore[reportAttributeAccessIssue]
             found.append(float(judge(part, model).mean()))
         except (ValueError, TypeError):
             found.append(np.nan)

@@ -123,7 +123,7 @@ def main():
             tried = list(verdict(finding, program, args.train))
             good = [name for name, said in tried if said == "gone"]
             first += bool(good)
-            ill = [t for t in tried if t[1].startswith(("CRASH", "CODE", "FIT"))]
+            ill = [t for t in tried if t[1].startswith(("CRASH", "CODE", "FIT"))]  # pyright: ignore[reportAttributeAccessIssue]
             bad += bool(ill)
             if not good or ill or args.verbose:
                 print(f"{fault.name}: {finding.code} {finding.layer}")

@@ -176,8 +176,8 @@ def test_what_a_fit_warns_of_comes_from_the_users_line(digits):
     found = [w for w in caught if issubclass(w.category, TrainingWarning)]
     assert found
     assert all(w.filename == __file__ for w in found)
-    assert {w.message.finding.code for w in found} <= set(CODES)
-    codes = [w.message.finding.code for w in found]
+    assert {w.message.finding.code for w in found} <= set(CODES)  # pyright: ignore[reportAttributeAccessIssue]
+    codes = [w.message.finding.code for w in found]  # pyright: ignore[reportAttributeAccessIssue]
     assert len(codes) == len(set(codes))
 
 

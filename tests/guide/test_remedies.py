@@ -176,7 +176,7 @@ def test_improve_finds_the_rate_and_changes_nothing():
     names = {"x": x, "y": y}
     exec(advice.code.replace("model.fit(", "model.fit(verbose=0, x=").replace(
         "x=x, y", "x=x, y=y"), names)  # fmt: skip
-    accuracy = np.mean((names["model"].predict(x, verbose=0)[:, 0] > 0.5) == y)
+    accuracy = np.mean((names["model"].predict(x, verbose=0)[:, 0] > 0.5) == y)  # pyright: ignore[reportAttributeAccessIssue]
     assert accuracy > 0.85
 
 

@@ -1,3 +1,5 @@
+# pyright: reportAttributeAccessIssue=false
+# (what scikit-learn gives has no types.)
 """NNClassifier and NNRegressor beyond scikit-learn's contract."""
 
 import io
@@ -231,7 +233,7 @@ def test_partial_fit_of_a_regressor():
 
 
 def test_several_labels():
-    x, y = make_multilabel_classification(80, 6, n_classes=3, random_state=0)
+    x, y = make_multilabel_classification(80, 6, n_classes=3, random_state=0)  # pyright: ignore[reportAssignmentType]
     model = NNClassifier(
         (16,), max_iter=80, learning_rate=0.02, alpha=1, random_state=0
     )

@@ -82,8 +82,8 @@ def keras():
     """Keras, and one model for all tests: it compiles once."""
     import keras
 
-    keras.tested = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
-    keras.tested.compile("sgd", "mse", metrics=["mae"])
+    keras.tested = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])  # pyright: ignore[reportAttributeAccessIssue]
+    keras.tested.compile("sgd", "mse", metrics=["mae"])  # pyright: ignore[reportAttributeAccessIssue]
     return keras
 
 
@@ -412,7 +412,7 @@ def test_csv_goes_on_with_a_file(tmp_path):
 
 def events(directory):
     """{tag: {step: value}} of the files in a directory; histograms as their counts."""
-    from tensorboardX.proto.event_pb2 import Event
+    from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
 
     found = {}
     for path in sorted(directory.iterdir()):

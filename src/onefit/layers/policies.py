@@ -277,7 +277,7 @@ class Pipeline(Composite):
     role = "other"
     trains_alone = True
 
-    members: Any = setting(convert=_members, keyword="layers")
+    members: Any = setting(convert=_members, alias="layers")
 
     @property
     def layers(self) -> list[Layer]:

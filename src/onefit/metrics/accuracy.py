@@ -220,7 +220,7 @@ class _Top(_Accuracy, abstract=True):
     """Base: of the k largest outputs; k comes first when given by place."""
 
     name: str | None = setting(default=None, kw_only=True, identity=False)
-    own_dtype: Any = setting(default=None, kw_only=True, keyword="dtype")
+    own_dtype: Any = setting(default=None, kw_only=True, alias="dtype")
     k: int = setting(default=5, check=whole(1))
 
 

@@ -115,7 +115,7 @@ class Metric(Description):
     """
 
     name: str | None = setting(default=None, kw_only=True, identity=False)
-    own_dtype: Any = setting(default=None, kw_only=True, keyword="dtype")
+    own_dtype: Any = setting(default=None, kw_only=True, alias="dtype")
 
     _unseen = Description._unseen | {"_state", "_views"}
     direction: ClassVar[str | None] = None

@@ -31,7 +31,7 @@ class Sum(Metric):
     """
 
     name: str | None = setting(default=None, identity=False)
-    own_dtype: Any = setting(default=None, keyword="dtype")
+    own_dtype: Any = setting(default=None, alias="dtype")
 
     def init(self) -> MetricState:
         return {"total": jnp.zeros((), self.own_dtype or float)}
@@ -73,7 +73,7 @@ class Mean(Metric):
     """
 
     name: str | None = setting(default=None, identity=False)
-    own_dtype: Any = setting(default=None, keyword="dtype")
+    own_dtype: Any = setting(default=None, alias="dtype")
 
     def init(self) -> MetricState:
         zero = jnp.zeros((), self.own_dtype or float)
@@ -192,7 +192,7 @@ class MeanMetricWrapper(MeanOfValues):
     """
 
     name: str | None = setting(default=None, kw_only=True, identity=False)
-    own_dtype: Any = setting(default=None, kw_only=True, keyword="dtype")
+    own_dtype: Any = setting(default=None, kw_only=True, alias="dtype")
     fn: Any = setting(convert=_function)
 
     @property

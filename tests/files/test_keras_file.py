@@ -669,8 +669,11 @@ def many(config):
 def deep(config):
     node = config
     for _ in range(300):
-        node = {"module": "keras", "class_name": "Sequential",
-                "config": {"name": "s", "layers": [node]}}  # fmt: skip
+        node = {
+            "module": "keras",
+            "class_name": "Sequential",
+            "config": {"name": "s", "layers": [node]},
+        }
     return node
 
 

@@ -50,9 +50,11 @@ def scores(program):
 def improved(program, seconds):
     """The advice for a program of the catalogue."""
     return program.model.improve(
-        program.x, program.y, seconds=seconds,
+        program.x,
+        program.y,
+        seconds=seconds,
         **{k: v for k, v in program.fit.items() if k != "verbose"},
-    )  # fmt: skip
+    )
 
 
 def main():

@@ -300,17 +300,7 @@ class Pipeline(Composite):
             shape = layer.output_shape(shape)
         return self.whole(params), self.whole(state)
 
-    def forward(
-        self,
-        params: Params,
-        state: State,
-        x: Tree,
-        *,
-        training: bool,
-        key: Key | None,
-        mask: Mask = None,
-        **options: Any,
-    ) -> Outcome:
+    def forward(self, params, state, x, *, training, key, mask=None, **options):
         after, penalty = {}, 0.0
         for i, (name, layer) in enumerate(self.parts().items()):
             own = None if key is None else jax.random.fold_in(key, i)

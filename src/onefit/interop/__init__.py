@@ -9,20 +9,19 @@ that know them by this name.
 
 import importlib
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from onefit.files.limits import Limits
 from onefit.models.loading import load_model, model_from_json
+from onefit.spellings import absent
 
-__all__ = ["Limits", "load_model", "model_from_json"]
+if TYPE_CHECKING:
+    from onefit.interop import keras, onnx, torch
 
-_NEIGHBOURS = ("keras", "onnx", "torch")
+__all__ = ["Limits", "keras", "load_model", "model_from_json", "onnx", "torch"]
 
 
 def __getattr__(name: str) -> ModuleType:
-    if name in _NEIGHBOURS:  # imported when it is first asked for
-        return importlib.import_module(f"onefit.interop.{name}")
-    raise AttributeError(f"module 'onefit.interop' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_NEIGHBOURS})
+    if name not in __all__:
+        raise absent("onefit.interop", name)
+    return importlib.import_module(f"onefit.interop.{name}")

@@ -29,7 +29,7 @@ def matmul(a: Array, b: Array) -> Array:
 
 
 def _summed(a: Array, b: Array, turned: bool = False) -> Array:
-    """a · b, or a · bᵀ, which needs no bᵀ in memory."""
+    """A · b, or a · bᵀ, which needs no bᵀ in memory."""
     axes = (a.ndim - 1,), (b.ndim - 1 if turned else b.ndim - 2,)
     many = tuple(range(a.ndim - 2))
     return jax.lax.dot_general(

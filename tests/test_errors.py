@@ -81,8 +81,6 @@ NAMES = re.compile(
     r"(?<![\w./@\"-])(?<!from )(?<!import )(?<!__import__\('"
     r")onefit(?:\.[A-Za-z_]\w*)+"
 )
-    r"(?<![\w./@\"-])(?<!from )(?<!import )(?<!__import__\(.)onefit(?:\.[A-Za-z_]\w*)+"
-)
 
 
 def test_what_sentences_name_is_there_after_import_onefit():

@@ -23,7 +23,7 @@ from onefit.tables.values import Frame, words
 if TYPE_CHECKING:
     from onefit.tables.model import TableModel
 
-__all__ = ["facts_of"]
+__all__ = ["FEW", "facts_of"]
 
 ASKED = 1000
 """Rows of all folds that importance is measured on, at most."""
@@ -36,6 +36,9 @@ CURVES, POINTS, ROWS = 3, 12, 200
 
 WORST = 10
 """Rows that are shown as the most wrong."""
+
+FEW = 50
+"""With fewer rows, scores of other rows say little."""
 
 BINS = 10
 """Groups of equal size of a calibration."""
@@ -72,15 +75,16 @@ def facts_of(
         "metric": fitted.metric,
         "interrupted": fitted.interrupted,
         "leaderboard": fitted.leaderboard,
-        "scores": {
-            name: metric.score(y, p, w)
-            for name, metric in METRICS.items()
-            if goal.problem in metric.problems
-        },
+        "scores": _scores(goal.problem, y, p, w),
         "importance": lines,
         "responses": _responses(model, frame, lines),
         "worst": _worst(model, goal, at, frame.index.to_numpy()),
     }
+    if len(frame) < FEW:
+        inputs = [c.name for c in model.columns if c.role in INPUTS]
+        again = model.asked({name: frame[name].to_numpy() for name in inputs})
+        weights = weights_of(goal)
+        facts["trained"] = _scores(goal.problem, goal.values, again, weights)
     if goal.classes is not None:
         facts["temperature"] = fitted.temperature
         facts["confusion"] = _confusion(y, p).tolist()
@@ -93,6 +97,17 @@ def facts_of(
             "width": float((upper - lower).mean()),
         }
     return facts
+
+
+def _scores(
+    problem: str, y: np.ndarray, p: np.ndarray, w: np.ndarray
+) -> dict[str, float]:
+    """All scores that are for this problem, by name."""
+    return {
+        name: metric.score(y, p, w)
+        for name, metric in METRICS.items()
+        if problem in metric.problems
+    }
 
 
 def _versions() -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from onefit.errors import OnefitWarning, invalid
 from onefit.tables.explaining import Shapley, shapley
-from onefit.tables.facts import facts_of
+from onefit.tables.facts import FEW, facts_of
 from onefit.tables.file import read as read_file
 from onefit.tables.file import save
 from onefit.tables.fitting import Fitted, fitted
@@ -32,9 +32,6 @@ __all__ = ["Answer", "TableModel", "fit", "load"]
 
 FOLDS = 5
 """Into so many parts the rows are dealt, each asked of networks of the others."""
-
-FEW_ASKED = 50
-"""With fewer rows, scores say little."""
 
 Progress = Callable[[str, float | None], None]
 
@@ -512,7 +509,9 @@ def _folds(
     quality: str,
 ) -> list[Split]:
     roles = {c.role: frame[c.name] for c in columns if c.role in ("group", "time")}
-    count = max(2, min(count, len(y) // 2))
+    if len(y) < FEW:  # each network is trained on nearly all of few rows
+        count = max(count, min(len(y), 2 * FOLDS))
+    count = max(2, min(count, len(y)))
     times = None
     if "time" in roles:
         times = _when(roles["time"])
@@ -574,5 +573,5 @@ def _said_of(
                 "to tell how well it is found"
             )
     asked = sum(len(rows) for _, rows in pairs)
-    if asked < FEW_ASKED:
+    if asked < FEW:
         yield f"the scores are of {asked} rows: too few to say much"

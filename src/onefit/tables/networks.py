@@ -34,6 +34,9 @@ __all__ = ["KINDS", "Kind", "Shape", "network", "settled"]
 ONE_HOT = 8
 """Known values up to which a category is columns; with more it is a vector."""
 
+VECTOR = 8
+"""The size of such a vector."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Shape:
@@ -95,7 +98,7 @@ class Kind:
         if not decay:
             return Adam(schedule, **adam)
         optimizer = AdamW(schedule, weight_decay=decay, **adam)
-        optimizer.exclude_from_weight_decay(var_names=["bias"])
+        optimizer.exclude_from_weight_decay(var_names=STILL)
         return optimizer
 
 
@@ -151,6 +154,10 @@ KINDS = {
 }
 """The kinds of networks by name. Rates and activations depend on the problem."""
 
+STILL = ["bias", "strength", "frequency", "phase"]
+"""Weights that do not decay: those whose rate is a tenth decay a hundredth in the
+recipe, which is nothing."""
+
 RATES = {"regression": 0.2}
 ACTIVATIONS = {"regression": "mish"}
 
@@ -187,8 +194,13 @@ def network(kind: Kind, shape: Shape, settings: Config) -> Model:
     for name, at, layer in shape.categories():
         codes = Input((len(at),), dtype="int32", name=name)
         given.append(codes)
-        made = layer([shape.sizes[i] for i in at])(codes)
-        parts.append(RobustScaling()(made) if layer is CategoryOneHot else made)
+        sizes = [shape.sizes[i] for i in at]
+        if layer is CategoryVectors:
+            width = shape.outputs if kind.body is _linear else VECTOR
+            parts.append(CategoryVectors(sizes, units=width)(codes))
+        else:
+            made = CategoryOneHot(sizes)(codes)
+            parts.append(made if kind.plain else RobustScaling()(made))
     x = Concatenate()(parts) if len(parts) > 1 else parts[0]
     x = kind.body(x, kind, settings)
     if not kind.members:

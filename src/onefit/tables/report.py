@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from onefit.files.atomic import replaced
+from onefit.tables.facts import FEW
 from onefit.tables.roles import INPUTS
 
 if TYPE_CHECKING:
@@ -83,12 +84,25 @@ def verdict(model: "TableModel") -> list[str]:
         + "."
     )
     sentences = [first]
-    if ahead:
+    if told["rows"] < FEW:
+        sentences.append(
+            f"{told['rows']} rows are too few to tell which is better; of these rows "
+            f"themselves, {_known(told)}."
+        )
+    elif ahead:
         sentences.append(
             f"For these rows, {ahead[0]['name']} is the better choice; more time "
             "(--time) or --best may turn it round."
         )
     return sentences
+
+
+def _known(told: dict[str, Any]) -> str:
+    """How well the networks know the rows that they were trained on."""
+    if told["problem"] == "regression":
+        return f"the networks are off by {told['trained']['mae']:.4g} on average"
+    right = round(told["trained"]["accuracy"] * told["rows"])
+    return f"the networks have {right} of {told['rows']} right"
 
 
 def _and(words: Iterable[str]) -> str:

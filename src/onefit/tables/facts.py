@@ -21,6 +21,7 @@ from onefit.tables.targets import Split
 from onefit.tables.values import Frame, words
 
 if TYPE_CHECKING:
+    from onefit.tables.fitting import Fitted
     from onefit.tables.model import TableModel
 
 __all__ = ["FEW", "facts_of"]
@@ -89,6 +90,9 @@ def facts_of(
         facts["temperature"] = fitted.temperature
         facts["confusion"] = _confusion(y, p).tolist()
         facts["calibration"] = _calibration(y, p)
+        facts["coverage"] = fitted.coverage()
+        if goal.problem == "binary":
+            facts["thresholds"] = _thresholds(fitted, y, p, w)
     else:
         lower, upper = fitted.lower_upper(p, 0.9)
         facts["interval"] = {
@@ -138,6 +142,19 @@ def _calibration(y: np.ndarray, p: np.ndarray) -> list[dict[str, float]]:
         }
         for group in groups
     ]
+
+
+def _thresholds(
+    fitted: "Fitted", y: np.ndarray, p: np.ndarray, w: np.ndarray
+) -> list[dict[str, Any]]:
+    """For each metric that a threshold changes: the best one, the score at it and ½."""
+    found = []
+    for name in ("accuracy", "balanced_accuracy", "f1"):
+        at = fitted.threshold(name)
+        said = np.eye(2)[(p[:, 1] >= at).astype(int)]
+        usual, best = (METRICS[name].score(y, q, w) for q in (p, said))
+        found.append({"metric": name, "threshold": at, "score": best, "at_half": usual})
+    return found
 
 
 def _worst(

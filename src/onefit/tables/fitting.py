@@ -11,10 +11,12 @@ from onefit.errors import invalid
 from onefit.tables import calibration
 from onefit.tables.baselines import boosting, constant, empty
 from onefit.tables.ensembling import crossed, greedy
+from onefit.tables.heads import HEADS
 from onefit.tables.inputs import Goal, Inputs
 from onefit.tables.linear import solved
 from onefit.tables.members import Member, stacked
-from onefit.tables.networks import KINDS, Shape, settled
+from onefit.tables.networks import KINDS, Shape, settled, shape_of
+from onefit.tables.rounds import Rounds
 from onefit.tables.scores import Metric, interval, losses_of, metric_of, weights_of
 from onefit.tables.training import (
     EPOCHS,
@@ -142,8 +144,11 @@ class Fitted:
                 "a target of numbers",
                 "classes have probabilities: predict",
             )
-        half = calibration.half_width(self.goal.values - self.out_of_fold, coverage)
-        return numbers - half, numbers + half
+        head = HEADS[self.goal.problem]
+        off = head.into(self.goal.values) - head.into(self.out_of_fold)
+        half, middle = calibration.half_width(off, coverage), head.into(numbers)
+        lower, upper = head.back(middle - half), head.back(middle + half)
+        return lower if head.signed else np.maximum(lower, 0.0), upper
 
     def threshold(self, metric: Any = None) -> float:
         """The probability of the second class from which on to say it.
@@ -252,6 +257,7 @@ def fitted(
     metric: str | None = None,
     seed: int = 0,
     progress: Callable[[str, float | None], None] | None = None,
+    rounds: Rounds | None = None,
 ) -> Fitted:
     """Trains networks on all folds, and takes the best mean of them.
 
@@ -267,6 +273,7 @@ def fitted(
             'balanced_accuracy', 'f1', 'auc', 'brier'; 'mae', 'r2'.
         seed: Of all that is random.
         progress: Called with what is being done, and which part of the time is spent.
+        rounds: Where finished rounds are kept, and found again.
 
     Returns:
         What was fitted; Ctrl-C gives the best so far.
@@ -280,7 +287,8 @@ def fitted(
     chosen = metric_of(metric, goal.problem)
     with Interrupt() as press:
         clock = Clock(time, lambda: press.asked, progress)
-        run = _Fit(inputs_of_fold, goal, folds, chosen, seed, clock)
+        rounds = rounds or Rounds()
+        run = _Fit(inputs_of_fold, goal, folds, chosen, seed, clock, rounds)
         run.baselines()
         run.networks(quality)
         made = run.finish()
@@ -343,18 +351,20 @@ class _Fit:
         metric: Metric,
         seed: int,
         clock: Clock,
+        rounds: Rounds,
     ) -> None:
+        self.rounds = rounds
         self.goal, self.folds, self.metric, self.clock = goal, folds, metric, clock
         self.seed, self.weights = seed, weights_of(goal)
         clock.tell("preparing the columns")
         self.inputs = [inputs_of_fold(train) for train, _ in folds]
-        self.folds = folds = folds[: self._affordable(len(folds))]
+        count = rounds.remember("folds", lambda: self._affordable(len(folds)))
+        self.folds = folds = folds[:count]
         self.inputs = self.inputs[: len(folds)]
         sizes = [inputs.sizes for inputs in self.inputs]
         most = tuple(int(max(own)) for own in zip(*sizes, strict=True))
-        outputs = len(goal.classes or ()) if goal.problem == "multiclass" else 1
         numbers = self.inputs[0].numbers.shape[1]
-        self.shape = Shape(numbers, most, outputs, goal.problem)
+        self.shape = shape_of(goal, numbers, most)
         if not numbers and not any(most):
             raise invalid(
                 "the columns",
@@ -367,7 +377,7 @@ class _Fit:
         own = np.concatenate([train for train, _ in folds])
         values = goal.values[own]
         self.bounds = (-np.inf, np.inf)
-        if goal.problem == "regression":
+        if not goal.classes:
             # A line goes on beyond the rows, though not for ever, nor below 0 where
             # no target is: a price, a count.
             least, most = float(values.min()), float(values.max())
@@ -382,8 +392,7 @@ class _Fit:
     def _affordable(self, most: int) -> int:
         """How many folds there is time for: few that are trained, not many begun."""
         first, goal = self.inputs[0], self.goal
-        outputs = len(goal.classes or ()) if goal.problem == "multiclass" else 1
-        shape = Shape(first.numbers.shape[1], first.sizes, outputs, goal.problem)
+        shape = shape_of(goal, first.numbers.shape[1], first.sizes)
         if not shape.numbers and not any(shape.sizes):
             return most
         each = work(KINDS["realmlp"], shape, {}, len(self.folds[0][0]))
@@ -396,7 +405,7 @@ class _Fit:
     def baselines(self) -> None:
         """A constant, and trees where scikit-learn is installed."""
         begin = self.clock.spent
-        name = "mean" if self.goal.problem == "regression" else "majority"
+        name = "majority" if self.goal.classes else "mean"
         self._enter(name, "baseline", constant(self.goal, self.folds), begin)
         self.clock.tell("HistGradientBoosting")
         begin = self.clock.spent
@@ -411,16 +420,33 @@ class _Fit:
         """The networks that there is time for, one round after another."""
         self._linear()
         settings = self._settings(quality)
-        size = 1 if quality == "quick" else self._together()
+        size = self.rounds.remember(
+            "together", lambda: 1 if quality == "quick" else self._together()
+        )
         first, share = settings[:size], self._share(quality, size)
         took = self._round("realmlp", first, share)
         if quality == "best" and took:
             self._round("tabm", [{"seed": self.seed}], 0.2)
             self._round("mlp", [{"seed": self.seed}], 0.1)
+        took *= self._as_long_as_the_best("realmlp")
         for i in range(size, len(settings), size):
             if not took or self.clock.asked() or self.clock.left < 0.9 * took:
                 break
             took = self._round("realmlp", settings[i : i + size], 0.9)
+
+    def _as_long_as_the_best(self, name: str) -> float:
+        """Lets later rounds end where the first were best: there is time for more.
+
+        Returns:
+            The share of the first round that they take.
+        """
+        own = [i for i, m in enumerate(self.members) if m.kind == name]
+        if not own:
+            return 1.0
+        sign, before = self.metric.sign, self.epochs[name]
+        best = max(own, key=lambda i: sign * self._score(self.said[i]))
+        self.epochs[name] = max(self.members[best].settings["epoch"], FEWEST // 2)
+        return self.epochs[name] / before
 
     def _settings(self, quality: str) -> list[Config]:
         """The settings of all RealMLPs, most wanted first."""
@@ -482,11 +508,21 @@ class _Fit:
         begin = clock.spent
         clock.tell(kind.title)
         if name not in self.epochs:  # later rounds have as many: it is one program
-            self.epochs[name] = self._epochs(name, every, share)
+            self.epochs[name] = self.rounds.remember(
+                f"epochs of {name}", lambda: self._epochs(name, every, share)
+            )
+        if (found := self.rounds.find(name, every, self.shape)) is not None:
+            made, seconds = found
+            clock.begin -= seconds  # which were spent before
+            return self._keep(made, begin - seconds)
         epochs, now = self.epochs[name], clock.spent
         until = now + max(clock.left, 0) * min(2 * share, 1)
         watch = Watch(clock, kind.title, epochs, until)
-        return self._keep(train(name, self.rows, every, epochs, watch), begin)
+        made = train(name, self.rows, every, epochs, watch)
+        seconds = self._keep(made, begin)
+        if made and not clock.asked():
+            self.rounds.put(name, every, made, seconds)
+        return seconds
 
     def _epochs(self, name: str, every: list[Config], share: float) -> int:
         """The epochs that there is time for, by the pace that training has."""

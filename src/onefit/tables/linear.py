@@ -11,7 +11,7 @@ import numpy as np
 
 from onefit.layers import CategoryOneHot, CategoryVectors, NTPDense
 from onefit.tables.members import Member
-from onefit.tables.networks import KINDS, network, settled
+from onefit.tables.networks import KINDS, Shape, network, settled
 from onefit.tables.training import Rows
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ __all__ = ["solved"]
 
 PENALTY, STEPS = 1.0, 200
 """½·PENALTY·Σw² is added to the sum of the losses of classes; steps, at most."""
+
+MOST = 30.0
+"""The greatest logarithm of a mean."""
 
 DAMP = 1e-3
 """√ of the penalty on squares of numbers: next to none."""
@@ -37,10 +40,11 @@ def solved(rows: Rows) -> Member:
         x = {name: columns[at] for name, columns in rows.x.items()}
         w = np.ones(len(at)) if rows.w is None else rows.w[at].astype(float)
         design = _design(x, rows)
-        if shape.problem == "regression":
+        if shape.problem in ("regression", "skewed"):
             lines, bias = _least_squares(design, rows.y[at].astype(float), w)
         else:
-            lines, bias = _likeliest(design, rows.y[at].astype(int), w, shape.outputs)
+            y = shape.head.targets(rows.y[at], rows.classes)
+            lines, bias = _likeliest(design, y, w, shape)
         found.append(_weights(model, lines, bias, rows))
     params, state = jax.tree.map(lambda *a: np.stack(a), *found)
     return Member("linear", settings, shape, params, state, rows.scale)
@@ -87,25 +91,27 @@ def _least_squares(
 
 
 def _likeliest(
-    x: "csr_matrix", y: np.ndarray, w: np.ndarray, outputs: int
+    x: "csr_matrix", y: np.ndarray, w: np.ndarray, shape: Shape
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The lines of the least logarithmic loss: (columns, outputs), (outputs,)."""
+    """The lines of the least loss: (columns, outputs), (outputs,)."""
     from scipy.optimize import minimize
-    from scipy.special import log_expit, logsumexp, softmax
+    from scipy.special import expit, log_expit, logsumexp, softmax
 
-    d, at = x.shape[1], np.arange(len(y))
+    d, at, outputs = x.shape[1], np.arange(len(y)), shape.outputs
 
     def cost(flat: np.ndarray) -> tuple[float, np.ndarray]:
         lines = flat.reshape(d + 1, outputs)
         z = x @ lines[:-1] + lines[-1]
-        if outputs == 1:
-            sign = 2.0 * y - 1
-            lost = -log_expit(sign * z[:, 0])
-            slope = (-sign * np.exp(log_expit(-sign * z[:, 0])))[:, None]
-        else:
+        if shape.problem == "multiclass":
             lost = logsumexp(z, axis=1) - z[at, y]
             slope = softmax(z, axis=1)
             slope[at, y] -= 1
+        elif shape.problem == "count":
+            mean = np.exp(np.minimum(z, MOST))
+            lost, slope = (mean - y * z).sum(axis=1), mean - y
+        else:  # each output says yes or no
+            lost = -log_expit(np.where(y > 0, z, -z)).sum(axis=1)
+            slope = expit(z) - y
         slope = slope * w[:, None]
         down = np.concatenate([x.T @ slope, slope.sum(axis=0)[None]])
         down[:-1] += PENALTY * lines[:-1]

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from onefit import losses, population
+from onefit import population
 from onefit.population.result import Population
 from onefit.tables.inputs import Goal, Inputs
 from onefit.tables.members import Member
@@ -43,7 +43,7 @@ def ends(epochs: int) -> list[int]:
     """
     whole = 2**CYCLES - 1
     found = [round(epochs * (2**i - 1) / whole) for i in range(1, CYCLES)]
-    return [epoch for epoch in found if epoch >= FEWEST // 2]
+    return [epoch for epoch in found if epoch > 0]
 
 
 class Clock:
@@ -138,12 +138,13 @@ class Rows:
     Attributes:
         shape: What shapes the networks.
         x: Columns by name, (fold · rows, ...).
-        y: Targets: class numbers, or numbers of mean 0 and deviation 1.
+        y: Targets: class numbers, or numbers as the head learns them.
         w: Weights, or None.
         folds: The rows that each fold trains on, and those that it is validated on:
             as many in each, so that one program can train them; a shorter fold has
             some of its rows twice, or as often as it takes.
         scale: The mean and deviation of each fold's targets, (fold, 2).
+        classes: How many there are; 0 for numbers.
     """
 
     shape: Shape
@@ -152,6 +153,7 @@ class Rows:
     w: np.ndarray | None
     folds: list[tuple[np.ndarray, np.ndarray]]
     scale: np.ndarray
+    classes: int
 
     @classmethod
     def of(
@@ -174,23 +176,22 @@ class Rows:
                 for part, length in zip(fold, lengths, strict=True)
             ]
             even.append((parts[0], parts[1]))
-            if shape.problem == "regression":
-                own = goal.values[fold[0]]
-                scale[k] = own.mean(), own.std() or 1.0
+            scale[k] = shape.head.scale(goal.values[fold[0]])
         values = np.tile(goal.values, len(folds))
-        if shape.problem == "regression":
+        if not shape.head.classes:
             each = np.repeat(scale, n, axis=0)
-            values = ((values - each[:, 0]) / each[:, 1]).astype("float32")
-        elif shape.problem == "binary":
-            values = values.astype("float32")
+            values = (shape.head.into(values) - each[:, 0]) / each[:, 1]
         w = None if goal.weights is None else np.tile(goal.weights, len(folds))
-        return cls(shape, x, values, w, even, scale)
+        return cls(shape, x, values, w, even, scale, len(goal.classes or ()))
 
     def targets(self, kind: Kind) -> np.ndarray:
         """What the networks of a kind are to say."""
-        if kind.members:
-            return np.repeat(self.y[:, None], kind.members, axis=1)
-        return self.y if self.shape.problem == "multiclass" else self.y[:, None]
+        made = self.shape.head.targets(self.y, self.classes)
+        if not kind.members:
+            return made
+        if made.ndim > 1 and made.shape[1] == 1:
+            made = made[:, 0]
+        return np.repeat(made[:, None], kind.members, axis=1)
 
 
 def batch_of(rows: int) -> int:
@@ -254,7 +255,7 @@ def train(
     first = settled(kind, shape, dict(every[0]) | {"steps": steps})
     model = network(kind, shape, first)
     # The guide has nothing to say to people about a recipe that they did not write.
-    model.compile(kind.optimizer(first, steps), loss_of(shape.problem), check=False)
+    model.compile(kind.optimizer(first, steps), shape.head.loss, check=False)
     many = population.fit(
         model,
         rows.x,
@@ -280,15 +281,6 @@ def pace(name: str, rows: Rows, every: Sequence[Config], clock: Clock) -> float:
     pilot = Pilot(clock, KINDS[name].title)
     train(name, rows, every, EPOCHS, pilot)
     return pilot.seen[1] - pilot.seen[0] if len(pilot.seen) > 1 else math.inf
-
-
-def loss_of(problem: str) -> losses.Loss:
-    """What networks of a problem lower."""
-    if problem == "binary":
-        return losses.BinaryCrossentropy(from_logits=True)
-    if problem == "multiclass":
-        return losses.SparseCategoricalCrossentropy(from_logits=True)
-    return losses.MeanSquaredError()
 
 
 def _varied(model: Any, every: Sequence[Config]) -> dict[str, list[Any]]:

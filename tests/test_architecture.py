@@ -30,7 +30,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # what stands below it is built on the whole library.
 FACE = "onefit"
 ROOMS = [
-    *("errors", "spellings", "faces", "checks", "types", "config"),
+    *("errors", "packages", "spellings", "faces", "checks", "types", "config"),
     *("custom", "registry", "tree"),
     *("programs", "slots", "variables", "random", "tape", "members", "description"),
     *("activations", "initializers", "regularizers", "constraints"),

@@ -407,7 +407,7 @@ def test_a_file_is_the_old_one_or_the_new_one(path, monkeypatch):
 
 def test_without_the_package(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(ImportError, match=r"pip install onefit\[onnx\]"):
+    with pytest.raises(ImportError, match=r'pip install "onefit\[onnx\]"'):
         export(Sequential([Input((2,)), Dense(1)]), path)
     with pytest.raises(ImportError, match="onnx"):
         load(path)

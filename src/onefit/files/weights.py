@@ -6,10 +6,10 @@ layers/lstm/cell/vars/<0, 1, ...>. The optimizer's are optimizer/vars/<0, 1, ...
 """
 
 import contextlib
+import functools
 import io
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from types import ModuleType
 from typing import IO, TYPE_CHECKING, Any
 
 import jax
@@ -32,6 +32,7 @@ from onefit.layers.recurrent import OverTime
 from onefit.layers.spectral import SpectralNormalization
 from onefit.layers.wrappers import Bidirectional
 from onefit.networks.architecture import Architecture
+from onefit.packages import package
 from onefit.registry import nearest, snake_case
 from onefit.types import Array, Generator, Params, Shape, Shapes, State, is_shape
 
@@ -83,16 +84,8 @@ SMALL = 1 << 20
 """An array of no more bytes than this is never refused for its size."""
 
 
-def h5py() -> ModuleType:
-    """The package that reads and writes HDF5; asked for by its pip command."""
-    try:
-        import h5py as package
-    except ImportError as error:
-        raise ImportError(
-            "Model files need h5py, which is not installed. Write "
-            '`pip install "onefit[files]"`.'
-        ) from error
-    return package
+h5py = functools.partial(package, "h5py", "A model file")
+"""The package that reads and writes HDF5, or an error that says how to get it."""
 
 
 def path_of(name: str, counts: dict[str, int], prefix: str) -> str:
@@ -300,7 +293,7 @@ class Store:
         self.seen.add(path)
         group = self.group(f"{path}/vars")
         found: dict[str, np.ndarray] = {}
-        for name in group or ():
+        for name in map(str, group or ()):
             assert group is not None
             self._count(group)
             array = self._child(group, name, f"{path}/vars/{name}")

@@ -118,8 +118,9 @@ class Run:
         """So many times the learning rate, where it is one number."""
         optimizer = self.optimizer
         rate = getattr(optimizer, "learning_rate", None)
-        known = rate is not None and optimizer.constant_rate
-        return f"{float(rate) * factor:g}" if known else otherwise
+        if rate is None or not optimizer.constant_rate:
+            return otherwise
+        return f"{float(rate) * factor:g}"
 
     # Measured steps -----------------------------------------------------------------
 

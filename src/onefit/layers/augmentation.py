@@ -561,9 +561,9 @@ class RandomCrop(Augmentation, Sized):
     ) -> tuple[Tree, State]:
         return self.together(x, self.stream(training, key)), state
 
-    def draw(self, key: Key | None, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
         most = x.shape[1] - self.height, x.shape[2] - self.width
-        if key is None or min(most) < 0:
+        if min(most) < 0:
             return ()
         return tuple(jax.random.randint(key, (2,), 0, jnp.asarray(most) + 1))
 

@@ -177,7 +177,7 @@ class Layer(Face, Description):
 
     A class from outside the library that computes something of its own says so itself.
     """
-    learns_by_row: ClassVar[bool] = True
+    learns_by_row = True
     """Whether that holds while it trains, too, and what it draws for a row also."""
     stateful = False  # not annotated, so that a layer can make it a setting
     """Whether a call goes on from the last one's state, also when not training."""

@@ -202,11 +202,12 @@ class ContrastLimitedAdaptiveHistogramEqualization(Colors):
         table = self._table(tiles.reshape(*grid, -1), plane.dtype)
         table = jnp.pad(table, ((1, 1), (1, 1), (0, 0)), mode="edge")
         rows, columns = (_between(*pair) for pair in zip(grid, tile, strict=True))
-        y = sum(
+        parts = [
             table[i[:, None], j, byte] * (v[:, None] * w)
             for i, v in rows
             for j, w in columns
-        )
+        ]
+        y = sum(parts[1:], parts[0])
         return y[: plane.shape[0], : plane.shape[1]]
 
     def _table(self, tiles: Array, dtype: Any) -> Array:

@@ -656,7 +656,7 @@ class EnsembleDense(Activated, Units, Layer):
         return self.activation(z)
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        size, k = features_of(self, input_shape), self.members
+        batch, size, k = input_shape[0], features_of(self, input_shape), self.members
         if len(input_shape) > 3 or (len(input_shape) == 3 and input_shape[1] != k):
             raise self.misfit(
                 f"input of shape {input_shape}",
@@ -670,7 +670,7 @@ class EnsembleDense(Activated, Units, Layer):
         known = self.slot.params["kernel"].shape[0] if self.built else size
         fix = f"give x {known} columns, or make a new layer"
         self.as_built(size, known, "features", input_shape, fix)
-        return (input_shape[0], k, self.units)
+        return (batch, k, self.units)
 
     def multiplications(self, input_shape: Shape) -> int:
         return self.members * features_of(self, input_shape) * self.units

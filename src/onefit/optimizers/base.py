@@ -151,9 +151,9 @@ class Optimizer(Description):
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        own = vars(cls).get("learning_rate")
-        if own is not None and not isinstance(own, property):  # a default
-            del cls.learning_rate  # it is read as `_rate_now` says
+        own = vars(cls)
+        if "learning_rate" in own and not isinstance(own["learning_rate"], property):
+            del cls.learning_rate  # a default: it is read as `_rate_now` says
         if not abstract:
             optimizers.add(cls, **{cls.__name__.lower(): cls})
 
@@ -208,6 +208,15 @@ class Optimizer(Description):
     def _rate(self) -> Any:
         """The learning rate that a fresh state begins with: a number or a schedule."""
         return vars(self)["learning_rate"]
+
+    def _rate_now(self) -> Any:
+        """The learning rate: a variable; of a schedule, its value at the next step."""
+        if not self._made:  # inside a program: the setting itself
+            return self._rate
+        if self.constant_rate:
+            return self._view("learning_rate")
+        state = self.state
+        return self._rate(0 if state is None else state["iterations"])
 
     def init(self, params: Tree) -> dict[str, Tree]:
         """The state before the first step.
@@ -718,23 +727,13 @@ class Optimizer(Description):
         return _put(variables, _finish(self, self._state, _arrays(variables)))
 
 
-def _rate_now(optimizer: Optimizer) -> Any:
-    """The learning rate: a variable; of a schedule, its value at the next step."""
-    rate = optimizer._rate
-    if not optimizer._made:  # inside a program: the setting itself
-        return rate
-    if optimizer.constant_rate:
-        return optimizer._view("learning_rate")
-    state = optimizer.state
-    return rate(0 if state is None else state["iterations"])
-
-
 def _store_rate(optimizer: Optimizer, value: object) -> None:
     vars(optimizer)["learning_rate"] = value
 
 
 # A field of the settings, but read through the state once there is one.
-setattr(Optimizer, "learning_rate", property(_rate_now, _store_rate))  # noqa: B010
+_now = property(lambda optimizer: optimizer._rate_now(), _store_rate)
+setattr(Optimizer, "learning_rate", _now)  # noqa: B010
 
 
 def _written(rate: Array) -> float:

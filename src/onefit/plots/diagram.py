@@ -12,7 +12,7 @@ from onefit.errors import invalid, unknown
 from onefit.layers.base import Layer
 from onefit.layers.core import InputLayer
 from onefit.networks.graph import Graph, Node
-from onefit.plots.axes import drawn
+from onefit.plots.axes import drawn, draws
 from onefit.plots.layout import Layout, layered
 from onefit.training.compiled import Compiled
 from onefit.types import Mask, Shapes, is_shape
@@ -68,6 +68,7 @@ class Wanted(NamedTuple):
     across: bool
 
 
+@draws
 def plot_model(
     model: Compiled | Graph,
     to_file: str | os.PathLike | None = None,

@@ -15,7 +15,7 @@ from onefit.errors import invalid, is_whole
 from onefit.networks.cloning import clone_model
 from onefit.optimizers.base import Optimizer
 from onefit.plots.asking import spread_rows
-from onefit.plots.axes import BLACK, COLOURS, drawn, spread
+from onefit.plots.axes import BLACK, COLOURS, drawn, draws, spread
 from onefit.programs import Program
 from onefit.training.callback import Callback, Logs
 from onefit.training.compiled import Compiled
@@ -69,6 +69,7 @@ def _vector(model: Compiled) -> np.ndarray:
     return np.concatenate(leaves) if leaves else np.empty(0)
 
 
+@draws
 def optimizer_paths(
     model: Compiled,
     x: Data,
@@ -155,6 +156,7 @@ def _named(given: Identifier) -> dict[str, Optimizer | None]:
     return found
 
 
+@draws
 def loss_surface(
     model: Compiled,
     x: Data,

@@ -101,7 +101,7 @@ def find(model: Model, path: str) -> Place:
         owner, room, fields = layers[first], "layer", tuple(rest)
     elif rest and first == "loss" and isinstance(model.loss, Description):
         owner, room, fields = model.loss, "loss", tuple(rest)
-    elif first in _settings(model.optimizer):
+    elif model.optimizer is not None and first in _settings(model.optimizer):
         owner, room, fields = model.optimizer, "optimizer", (first, *rest)
     else:
         raise unknown("setting to vary", path, paths(model))
@@ -122,10 +122,9 @@ def _setting(owner: Description, name: str) -> Any:
     return vars(owner).get(name, getattr(owner, name, None))
 
 
-def _settings(owner: Description | None) -> dict[str, Field]:
+def _settings(owner: Description) -> dict[str, Field]:
     hidden = {"name", "own_dtype", "input_shape", "input_dim", "batch_input_shape"}
-    known = fields(owner) if owner is not None else ()
-    return {f.name: f for f in known if f.name not in hidden}
+    return {f.name: f for f in fields(owner) if f.name not in hidden}
 
 
 def paths(model: Model) -> list[str]:
@@ -140,7 +139,9 @@ def paths(model: Model) -> list[str]:
                 paths += inside(value, f"{start}{name}.")
         return paths
 
-    known = [*FIT, *COMPILE, *inside(model.optimizer, "")]
+    known = [*FIT, *COMPILE]
+    if model.optimizer is not None:
+        known += inside(model.optimizer, "")
     if isinstance(model.loss, Description):
         known += inside(model.loss, "loss.")
     for layer in model.graph.plain_layers():

@@ -11,6 +11,7 @@ from onefit import config
 from onefit.data import rows
 from onefit.errors import invalid, is_whole, unknown
 from onefit.models import Model
+from onefit.packages import package
 from onefit.types import Data, Tree
 
 if TYPE_CHECKING:
@@ -313,9 +314,8 @@ class Population:
 
     def to_frame(self) -> "pd.DataFrame":
         """The same as a pandas DataFrame, in the order of the members."""
-        import pandas as pd
-
-        return pd.DataFrame(self.rows()).set_index("member").sort_index()
+        frame = package("pandas", "to_frame").DataFrame
+        return frame(self.rows()).set_index("member").sort_index()
 
     def __repr__(self) -> str:
         monitor = self._monitor(None)

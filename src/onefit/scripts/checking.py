@@ -227,11 +227,10 @@ def _arguments(use: Use, function: Any) -> Iterator[tuple[str, str]]:
         return
     known = accepted(function) if callable(function) else None
     for keyword in use.call.keywords:
-        name = keyword.arg
+        name, older = keyword.arg, getattr(function, "older", ())
         if name is None:
             continue
-        here = known is None or name in known or name in getattr(function, "older", ())
-        if not here:
+        if known is not None and name not in known and name not in older:
             instead = cure(name, _value(keyword.value), known)
             short = use.said.rpartition(".")[2]
             near = ", ".join(known[:6])

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -64,9 +65,6 @@ def boosting(
         from threadpoolctl import threadpool_limits
     except ImportError:
         return None
-    kind = HistGradientBoostingClassifier if goal.classes else (
-        HistGradientBoostingRegressor
-    )  # fmt: skip
     said, done, head = empty(goal), 0, HEADS[goal.problem]
     for k, (train, held) in enumerate(folds):
         if asked() or (done and time.perf_counter() > until):
@@ -80,15 +78,21 @@ def boosting(
         if goal.classes and len(np.unique(goal.values[train])) < 2:
             said[held] = np.eye(len(goal.classes))[goal.values[train][0]]
         else:
-            loss = {"loss": "poisson"} if goal.problem == "count" else {}
-            model = kind(categorical_features=marked or None, random_state=0, **loss)
+            how: dict[str, Any] = {"categorical_features": marked or None}
+            if goal.problem == "count":
+                how["loss"] = "poisson"
+            model = (
+                HistGradientBoostingClassifier(**how, random_state=0)
+                if goal.classes
+                else HistGradientBoostingRegressor(**how, random_state=0)
+            )
             # On few rows its threads mostly wait for one another, and busily.
             with threadpool_limits(1 if len(train) < FEW else None):
                 model.fit(x[train], head.into(goal.values[train]), weights)
-            if goal.classes:
+            if isinstance(model, HistGradientBoostingClassifier):
                 said[held] = 0
-                p = model.predict_proba(x[held])
-                said[np.ix_(held, model.classes_)] = p
+                seen = np.asarray(model.classes_)
+                said[np.ix_(held, seen)] = model.predict_proba(x[held])
             else:
                 said[held] = head.back(model.predict(x[held]))
         done += 1

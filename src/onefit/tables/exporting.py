@@ -14,6 +14,7 @@ import numpy as np
 
 from onefit.errors import invalid
 from onefit.files.atomic import replaced
+from onefit.interop.onnx.package import onnx
 from onefit.interop.onnx.writer import proto
 from onefit.layers import Lambda
 from onefit.models import Model
@@ -90,20 +91,16 @@ class _Graph:
 
     def op(self, kind: str, *inputs: str, domain: str = "", **told: Any) -> str:
         """An operation; the name of what it gives."""
-        from onnx import helper
-
         out = self.name()
-        self.nodes.append(helper.make_node(kind, list(inputs), [out], domain=domain,
+        self.nodes.append(onnx().helper.make_node(kind, list(inputs), [out], domain=domain,
                                            **told))  # fmt: skip
         return out
 
     def constant(self, value: Any, dtype: Any) -> str:
         """An array in the file; its name."""
-        from onnx import numpy_helper
-
         name = f"c{len(self.constants)}"
         array = np.asarray(value, dtype)
-        self.constants.append(numpy_helper.from_array(array, name))
+        self.constants.append(onnx().numpy_helper.from_array(array, name))
         return name
 
     # The preparation -----------------------------------------------------------------
@@ -177,17 +174,13 @@ class _Graph:
 
     def asked(self, member: Member, fold: int, given: dict[str, str]) -> str:
         """What one network says, in the units of the target."""
-        from onnx import compose
-
         net = _asked(member, fold)
         part: ModelProto = proto(net)
         self.opset = part.opset_import
         self.version = part.ir_version
-        part = compose.add_prefix(part, f"n{len(self.nodes)}/")
+        part = onnx().compose.add_prefix(part, f"n{len(self.nodes)}/")
         for wanted, name in zip(part.graph.input, net.input_names, strict=True):
-            from onnx import helper
-
-            node = helper.make_node("Identity", [given[name]], [wanted.name])
+                node = onnx().helper.make_node("Identity", [given[name]], [wanted.name])
             self.nodes.append(node)
         self.nodes += part.graph.node
         self.constants += part.graph.initializer
@@ -200,8 +193,6 @@ class _Graph:
 
     def whole(self) -> "ModelProto":
         """The file."""
-        from onnx import TensorProto, checker, helper
-
         fitted = self.model.fitted
         head = HEADS[fitted.goal.problem]
         said: list[str] = []
@@ -226,24 +217,24 @@ class _Graph:
             ends = [self.constant(end, "f4") for end in fitted.bounds]
             total = self.op("Clip", total, *ends)
         out = "probabilities" if head.classes else "prediction"
-        self.nodes.append(helper.make_node("Identity", [total], [out]))
+        self.nodes.append(onnx().helper.make_node("Identity", [total], [out]))
         inputs = []
         for i, column in enumerate(self.columns):
-            kind = TensorProto.DOUBLE if column.role == "number" else TensorProto.STRING
-            inputs.append(helper.make_tensor_value_info(column.name, kind, ["rows", 1]))
+            kind = onnx().TensorProto.DOUBLE if column.role == "number" else onnx().TensorProto.STRING
+            inputs.append(onnx().helper.make_tensor_value_info(column.name, kind, ["rows", 1]))
             # Names of columns may be those of other values.
-            node = helper.make_node("Identity", [column.name], [f"column_{i}"])
+            node = onnx().helper.make_node("Identity", [column.name], [f"column_{i}"])
             self.nodes.insert(0, node)
-        outputs = [helper.make_tensor_value_info(out, TensorProto.FLOAT,
+        outputs = [onnx().helper.make_tensor_value_info(out, onnx().TensorProto.FLOAT,
                                                  ["rows", width])]  # fmt: skip
-        graph = helper.make_graph(
+        graph = onnx().helper.make_graph(
             self.nodes, "onefit_table", inputs, outputs, self.constants
         )
-        opset = [*self.opset, helper.make_opsetid("ai.onnx.ml", 3)]
-        made = helper.make_model(graph, opset_imports=opset, ir_version=self.version)
+        opset = [*self.opset, onnx().helper.make_opsetid("ai.onnx.ml", 3)]
+        made = onnx().helper.make_model(graph, opset_imports=opset, ir_version=self.version)
         told = {"target": self.model.target.name, "missing": "NaN, ''"}
         if head.classes:
             told["classes"] = "\n".join(map(str, fitted.goal.classes or ()))
-        helper.set_model_props(made, told)
-        checker.check_model(made)
+        onnx().helper.set_model_props(made, told)
+        onnx().checker.check_model(made)
         return made

@@ -20,7 +20,7 @@ from onefit.files.archive import members, parsed
 from onefit.files.atomic import replaced
 from onefit.files.limits import Limits
 from onefit.files.refusal import BadFile, refusal
-from onefit.files.safetensors import package
+from onefit.files.safetensors import safetensors
 from onefit.tables.fitting import Fitted
 from onefit.tables.preparation import Preparation
 from onefit.tables.roles import ROLES, Column
@@ -54,7 +54,7 @@ def save(
         str(i): np.ascontiguousarray(whole[name]).reshape(np.shape(whole[name]))
         for i, name in enumerate(names)
     }
-    packed = package().numpy.save(numbered)
+    packed = safetensors().numpy.save(numbered)
     config = {"format": FORMAT, "models": told, "arrays": names}
     text = json.dumps(config, default=_plain, ensure_ascii=False)
     with (
@@ -102,7 +102,7 @@ def read(
         text, packed = (member.getvalue() for member in found)
     config = parsed(text, where, limits, CONFIG)
     try:
-        made = package().numpy.load(packed)
+        made = safetensors().numpy.load(packed)
         arrays = {name: made[str(i)] for i, name in enumerate(config["arrays"])}
         if not config["models"]:
             raise BadFile("no model")
@@ -112,7 +112,7 @@ def read(
         ]
     except (
         *(KeyError, TypeError, AttributeError, ValueError, IndexError),
-        package().SafetensorError,
+        safetensors().SafetensorError,
     ) as error:
         raise refusal(
             where,

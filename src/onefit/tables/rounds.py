@@ -14,7 +14,7 @@ import numpy as np
 
 from onefit.errors import invalid
 from onefit.files.atomic import replaced
-from onefit.files.safetensors import package
+from onefit.files.safetensors import safetensors
 from onefit.tables.members import Member
 from onefit.tables.networks import Shape
 from onefit.types import Config
@@ -82,7 +82,7 @@ class Rounds:
         if told is None or self.path is None:
             return None
         with open(os.path.join(self.path, told["file"]), "rb") as file:
-            arrays = package().numpy.load(file.read())
+            arrays = safetensors().numpy.load(file.read())
         members = []
         for i, config in enumerate(told["members"]):
             start = f"{i}/"
@@ -109,7 +109,7 @@ class Rounds:
         file_name = f"{self.count:03}.safetensors"
         os.makedirs(self.path, exist_ok=True)
         with replaced(os.path.join(self.path, file_name)) as file:
-            file.write(package().numpy.save(arrays))
+            file.write(safetensors().numpy.save(arrays))
         self.decided[_named(name, every)] = {
             "file": file_name,
             "members": told,

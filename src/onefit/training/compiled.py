@@ -30,6 +30,9 @@ __all__ = ["Compiled", "build_task", "check_metric", "each", "flat", "is_many"]
 
 T = TypeVar("T")
 
+Nest: TypeAlias = "T | list[Nest[T]] | dict[str, Nest[T]]"
+"""One, or some in lists and dicts."""
+
 Identifiers: TypeAlias = Identifier | list[Identifier] | dict[str, Identifier] | None
 """One for all outputs; or one for each, in a list or by the outputs' names."""
 
@@ -484,9 +487,7 @@ def flat(value: Identifiers) -> Iterable[Identifier]:
     return [m for v in value for m in flat(v)] if is_many(value) else [value]
 
 
-def each(
-    value: Identifiers, convert: Callable[[Identifier], T]
-) -> T | list[T] | dict[str, T]:
+def each(value: Identifiers, convert: Callable[[Identifier], T]) -> "Nest[T]":
     """What one thing, or each of several in lists and dicts, converts to."""
     if isinstance(value, dict) and "class_name" not in value:
         return {k: each(v, convert) for k, v in value.items()}

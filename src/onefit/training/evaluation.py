@@ -65,7 +65,7 @@ def train_on_batch(
     if state.by_row:
         batch = batch._replace(count=np.int32(size))
         size = room(size, state.multiplications)
-        batch = Batch(*rows.filled(batch[:3], size), batch.count)
+        batch = Batch._make((*rows.filled(batch[:3], size), batch.count))
     program = compiled("single", is_small(state.multiplications, size))
     seed = np.uint32(config.new_seed())
     with model.eagerly():
@@ -134,8 +134,7 @@ def evaluate(
             values, n = _evaluated_stream(model, task, feed, told)
         else:
             values, n = _evaluated(model, task, batch, batch_size, steps, told)
-    values = _numbers(values)
-    logs = dict(zip(names, values, strict=True))
+    logs = dict(zip(names, _numbers(values), strict=True))
     if not np.isfinite(list(logs.values())).all():
         _refuse_nan(batch)
     _tell(hooks, "on_test_end", logs)
@@ -200,7 +199,7 @@ def _evaluated(
         told.begin(number)
         if apart:
             filled = rows.filled(piece[:3], _room(count, sizes))
-            piece = Batch(*filled, np.int32(count))
+            piece = Batch._make((*filled, np.int32(count)))
         judge = compiled("judge", _is_small(model.graph, piece.x), many=True)
         tally, state, logs = judge(
             task, slot.params, state, tally, piece, np.bool_(number == 0)

@@ -296,7 +296,7 @@ def close(
             seen = train._replace(free=average)
         row = row + _validate(task, seen, fixed, validation, stretch, plan, validated)
     if len(row) < len(names):
-        row = [*row, *rates(train.optimizer)]
+        row = [*row, *map(jnp.asarray, rates(train.optimizer))]
     logs, stops, kept = dict(zip(names, row, strict=True)), [], []
     for rule, memory in zip(rules, memories, strict=True):
         wish = jnp.asarray(False)

@@ -468,7 +468,7 @@ class Task(Description):
         # A layer that was called with training=True draws in an evaluation too.
         return jax.random.key(seed) if self.graph.always_random else None
 
-    def draws(self, seed: Scalar, iterations: Scalar) -> Array:
+    def draws(self, seed: Scalar, iterations: Scalar) -> Key:
         """The key of a step: of its number and the fit's seed.
 
         Where all layers that draw have seeds of their own, only of its number: such a

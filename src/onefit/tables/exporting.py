@@ -75,11 +75,16 @@ def _asked(member: Member, fold: int) -> Model:
     return Model(net.inputs, Lambda(answer)(net.outputs[0]))
 
 
+def _at(column: int) -> str:
+    """The name of a column's cells inside."""
+    return f"onefit/column_{column}"
+
+
 class _Graph:
     """Nodes and constants as they come, of all folds."""
 
     def __init__(self, model: "TableModel", columns: list[Column]) -> None:
-        self.model, self.columns = model, columns
+        self.onnx, self.model, self.columns = onnx(), model, columns
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
         self.opset: list[Any] = []
@@ -87,27 +92,27 @@ class _Graph:
 
     def name(self) -> str:
         """A name that is not taken."""
-        return f"v{len(self.nodes)}"
+        return f"onefit/v{len(self.nodes)}"
 
     def op(self, kind: str, *inputs: str, domain: str = "", **told: Any) -> str:
         """An operation; the name of what it gives."""
         out = self.name()
-        self.nodes.append(onnx().helper.make_node(kind, list(inputs), [out], domain=domain,
-                                           **told))  # fmt: skip
+        make = self.onnx.helper.make_node
+        self.nodes.append(make(kind, list(inputs), [out], domain=domain, **told))
         return out
 
     def constant(self, value: Any, dtype: Any) -> str:
         """An array in the file; its name."""
-        name = f"c{len(self.constants)}"
+        name = f"onefit/c{len(self.constants)}"
         array = np.asarray(value, dtype)
-        self.constants.append(onnx().numpy_helper.from_array(array, name))
+        self.constants.append(self.onnx.numpy_helper.from_array(array, name))
         return name
 
     # The preparation -----------------------------------------------------------------
 
     def number(self, prepared: Preparation, column: Column) -> tuple[str, list[str]]:
         """A column as one number, and its codes: whether it is missing, its value."""
-        x, name = f"column_{self.columns.index(column)}", column.name
+        x, name = _at(self.columns.index(column)), column.name
         if column.role == "ordered":
             ranks = {word: float(i) for i, word in enumerate(column.values)}
             x = self.op(
@@ -132,7 +137,7 @@ class _Graph:
     def level(self, prepared: Preparation, column: Column) -> str:
         """1 + the place of a number among those that come again, 0 for others."""
         known = prepared.arrays[f"{column.name}/levels"]
-        x = f"column_{self.columns.index(column)}"
+        x = _at(self.columns.index(column))
         same = self.op("Cast", self.op("Equal", x, self.constant(known[None], "f8")),
                        to=6)  # fmt: skip
         places = self.constant(np.arange(1, len(known) + 1)[None], "i4")
@@ -143,7 +148,7 @@ class _Graph:
         """The code of a word; 0 for one that is not known, or missing."""
         known = prepared.vocabularies[column.name]
         codes = self.op(
-            "LabelEncoder", f"column_{self.columns.index(column)}",
+            "LabelEncoder", _at(self.columns.index(column)),
             domain="ai.onnx.ml", keys_strings=known or [""],
             values_int64s=list(range(1, len(known) + 1)) or [0], default_int64=0,
         )  # fmt: skip
@@ -178,9 +183,9 @@ class _Graph:
         part: ModelProto = proto(net)
         self.opset = part.opset_import
         self.version = part.ir_version
-        part = onnx().compose.add_prefix(part, f"n{len(self.nodes)}/")
+        part = self.onnx.compose.add_prefix(part, f"onefit/n{len(self.nodes)}/")
         for wanted, name in zip(part.graph.input, net.input_names, strict=True):
-                node = onnx().helper.make_node("Identity", [given[name]], [wanted.name])
+            node = self.onnx.helper.make_node("Identity", [given[name]], [wanted.name])
             self.nodes.append(node)
         self.nodes += part.graph.node
         self.constants += part.graph.initializer
@@ -217,24 +222,27 @@ class _Graph:
             ends = [self.constant(end, "f4") for end in fitted.bounds]
             total = self.op("Clip", total, *ends)
         out = "probabilities" if head.classes else "prediction"
-        self.nodes.append(onnx().helper.make_node("Identity", [total], [out]))
+        self.nodes.append(self.onnx.helper.make_node("Identity", [total], [out]))
+        kinds = self.onnx.TensorProto
+        value = self.onnx.helper.make_tensor_value_info
         inputs = []
         for i, column in enumerate(self.columns):
-            kind = onnx().TensorProto.DOUBLE if column.role == "number" else onnx().TensorProto.STRING
-            inputs.append(onnx().helper.make_tensor_value_info(column.name, kind, ["rows", 1]))
+            kind = kinds.DOUBLE if column.role == "number" else kinds.STRING
+            inputs.append(value(column.name, kind, ["rows", 1]))
             # Names of columns may be those of other values.
-            node = onnx().helper.make_node("Identity", [column.name], [f"column_{i}"])
+            node = self.onnx.helper.make_node("Identity", [column.name], [_at(i)])
             self.nodes.insert(0, node)
-        outputs = [onnx().helper.make_tensor_value_info(out, onnx().TensorProto.FLOAT,
-                                                 ["rows", width])]  # fmt: skip
-        graph = onnx().helper.make_graph(
+        outputs = [value(out, kinds.FLOAT, ["rows", width])]
+        graph = self.onnx.helper.make_graph(
             self.nodes, "onefit_table", inputs, outputs, self.constants
         )
-        opset = [*self.opset, onnx().helper.make_opsetid("ai.onnx.ml", 3)]
-        made = onnx().helper.make_model(graph, opset_imports=opset, ir_version=self.version)
+        opset = [*self.opset, self.onnx.helper.make_opsetid("ai.onnx.ml", 3)]
+        made = self.onnx.helper.make_model(
+            graph, opset_imports=opset, ir_version=self.version
+        )
         told = {"target": self.model.target.name, "missing": "NaN, ''"}
         if head.classes:
             told["classes"] = "\n".join(map(str, fitted.goal.classes or ()))
-        onnx().helper.set_model_props(made, told)
-        onnx().checker.check_model(made)
+        self.onnx.helper.set_model_props(made, told)
+        self.onnx.checker.check_model(made)
         return made

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from onefit.tables.fitting import Fitted
     from onefit.tables.model import TableModel
 
-__all__ = ["FEW", "facts_of"]
+__all__ = ["FEW", "facts_of", "versions"]
 
 ASKED = 1000
 """Rows of all folds that importance is measured on, at most."""
@@ -68,7 +68,7 @@ def facts_of(
     y, p, w = goal.values[at], said[at], weights_of(goal)[at]
     facts = {
         **told,
-        "versions": _versions(),
+        "versions": versions(),
         "problem": goal.problem,
         "rows": len(goal.values),
         "scored_rows": len(at),
@@ -114,7 +114,7 @@ def _scores(
     }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
     """What the model was made with, of what is installed as a package."""
     found = {}
     for name in ("onefit", "jax", "numpy", "pandas"):

@@ -8,7 +8,7 @@ import numpy as np
 
 from onefit.errors import invalid
 from onefit.tables.drift import shares_of
-from onefit.tables.facts import FEW, facts_of
+from onefit.tables.facts import FEW, facts_of, versions
 from onefit.tables.fitting import fitted
 from onefit.tables.heads import HEADS
 from onefit.tables.inputs import Goal, Inputs
@@ -245,9 +245,7 @@ def _print_of(frame: Frame, *told: str) -> str:
     """What is the same for the same table and settings."""
     import hashlib
 
-    from onefit import __version__
-
-    made = hashlib.blake2b(repr((told, __version__)).encode(), digest_size=16)
+    made = hashlib.blake2b(repr((told, versions())).encode(), digest_size=16)
     for name in frame.columns:
         made.update(str(name).encode() + fingerprint(frame[name]))
     return made.hexdigest()

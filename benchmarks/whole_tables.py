@@ -12,9 +12,9 @@ in turn, the same for all. Contestants have their defaults; text columns are cod
 (trees) or one-hot and scaled (the MLP, the forest, lines). LightGBM, CatBoost and
 pytabkit take part where they are installed. Each fit has a process of its own, so that
 its seconds and its greatest memory are its own. Scores are the logarithmic loss and the
-accuracy, or RMSE and R squared; ECE is how far probabilities are from how often they are
-right, `covered` the share of rows that the 90 % intervals hold. `--output results.json`
-adds the lines to a file; ranks are of all tables in it.
+accuracy, or RMSE and R squared; ECE is how far probabilities are from how often they
+are right, `covered` the share of rows that the 90 % intervals hold. `--output
+results.json` adds the lines to a file; ranks are of all tables in it.
 
 On a machine that others use, `--cpu` measures the seconds of the processor, divided by
 the cores, in place of the clock's, for onefit's own budget too.

@@ -31,10 +31,10 @@ FILES = sorted(SOURCE.rglob("*.py"))
 FACE = "onefit"
 ROOMS = [
     *("errors", "packages", "spellings", "faces", "checks", "types", "config"),
-    *("custom", "registry", "tree"),
+    *("custom", "registry", "tree", "dtype_policies"),
     *("programs", "slots", "variables", "random", "tape", "members", "description"),
     *("activations", "initializers", "regularizers", "constraints"),
-    *("losses", "metrics", "layers", "optimizers", "ops", "backend"),
+    *("losses", "metrics", "layers", "optimizers", "mixed_precision", "ops", "backend"),
     *("networks", "data", "training", "callbacks", "files"),
     *("datasets", "plots", "guide", "models", "preprocessing", "applications"),
     *("interop", "population", "saving", "tables", "utils"),

@@ -3,7 +3,7 @@
 import importlib
 from types import ModuleType
 
-__all__ = ["EXTRAS", "absent", "package"]
+__all__ = ["EXTRAS", "absent", "distribution", "package"]
 
 EXTRAS = {
     "PIL": "images",
@@ -46,6 +46,15 @@ def package(name: str, what: str) -> ModuleType:
         raise absent(top, what) from error
 
 
+def distribution(name: str) -> str:
+    """What pip calls a module's package.
+
+    >>> distribution("sklearn")
+    'scikit-learn'
+    """
+    return _INSTALLED_AS.get(name, name)
+
+
 def absent(name: str, what: str) -> ImportError:
     """The error for a package that is not installed; the caller raises it.
 
@@ -54,7 +63,7 @@ def absent(name: str, what: str) -> ImportError:
     ImportError: A picture needs matplotlib, which is not installed. Write \
 `pip install "onefit[plots]"`.
     """
-    known = _INSTALLED_AS.get(name, name)
+    known = distribution(name)
     line = f'"onefit[{EXTRAS[name]}]"' if name in EXTRAS else known
     return ImportError(
         f"{what} needs {known}, which is not installed. Write `pip install {line}`."

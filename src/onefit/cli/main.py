@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         "run",
         help="run a program written for TensorFlow or Keras; see `onefit run --help`",
     )
+    _add_doctor(commands)
     return parser
 
 
@@ -201,6 +202,23 @@ def _add_export(commands: "Commands") -> None:
         "--overwrite", action="store_true", help="replace a file that is there"
     )
     export.set_defaults(run=_export)
+
+
+def _add_doctor(commands: "Commands") -> None:
+    doctor = commands.add_parser(
+        "doctor",
+        help="say what is installed here, and what more could be",
+        description="Print the versions, the devices, where compiled programs are "
+        "kept, and what each extra adds.",
+    )
+    doctor.set_defaults(run=_doctor)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from onefit.cli.doctor import doctor
+
+    del arguments
+    return doctor()
 
 
 def _train(arguments: argparse.Namespace) -> int:

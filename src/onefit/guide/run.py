@@ -108,11 +108,16 @@ class Run:
     def rates(self) -> str:
         """The optimizer and its learning rate, as it is written."""
         rate = self._rate(1, "a schedule")
-        return f"{type(self.optimizer).__name__}(learning_rate={rate})"
+        return f"{type(self._mover).__name__}(learning_rate={rate})"
 
     def rate_times(self, factor: float) -> str:
         """The optimizer with this many times its learning rate, as it is written."""
-        return f"{type(self.optimizer).__name__}({self._rate(factor, '...')})"
+        return f"{type(self._mover).__name__}({self._rate(factor, '...')})"
+
+    @property
+    def _mover(self) -> Optimizer:
+        """The optimizer that moves the weights, which a wrapper has inside."""
+        return getattr(self.optimizer, "inner_optimizer", self.optimizer)
 
     def _rate(self, factor: float, otherwise: str) -> str:
         """So many times the learning rate, where it is one number."""

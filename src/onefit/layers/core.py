@@ -178,6 +178,7 @@ class InputLayer(SameShape, Layer):
     role = "other"
     integers = True
     takes_text = True
+    takes_policy = False
 
     shape: Any = setting(default=None, convert=_shape)
     batch_size: int | None = None

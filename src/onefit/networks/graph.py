@@ -14,7 +14,7 @@ from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer, Outcome, Weights
 from onefit.layers.composite import Composite
 from onefit.layers.core import InputLayer
-from onefit.layers.face import HALVES
+from onefit.layers.face import in_full
 from onefit.layers.tapping import Path, Tap
 from onefit.networks.architecture import Architecture
 from onefit.types import Array, Config, Generator, Key, Mask, Shapes, Tree, is_shape
@@ -346,10 +346,12 @@ def _flows(value: Tree, mask: Mask) -> Tree:
 def _numbers(layer: Layer, a: Array) -> Array:
     """Numbers as a layer takes them: floats, but for layers that look them up.
 
-    What a layer of half the digits gave is in the library's type again.
+    A layer without a type of its own computes in the library's.
     """
     whole = not layer.integers and not jnp.issubdtype(a.dtype, jnp.inexact)
-    return a.astype(config.floatx()) if whole or str(a.dtype) in HALVES else a
+    if whole:
+        return a.astype(config.floatx())
+    return in_full(a) if layer.own_dtype is None else a
 
 
 def with_parts(layer: Layer) -> Iterator[Layer]:

@@ -106,6 +106,7 @@ class Compiled(Network):
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
         check: bool = True,
     ) -> None:
         """Says what to minimise, how, and what to report.
@@ -120,6 +121,8 @@ class Compiled(Network):
             run_eagerly: Run operation by operation, to look inside with a debugger.
             steps_per_execution, jit_compile: Accepted for Keras' scripts; a whole fit
                 is one compiled program as it is.
+            auto_scale_loss: Put a `LossScaleOptimizer` around the optimizer of a model
+                with layers of the policy "mixed_float16".
             check: Whether `fit` warns of what keeps a network from learning: before
                 the first epoch (`Model.check`) and while it trains
                 (`History.diagnose`). It costs less than 3 % of a fit.
@@ -136,6 +139,10 @@ class Compiled(Network):
                 "write optimizer='adam'",
             )
         rule, costs = optimizers.get(optimizer), each(loss, as_loss)
+        kinds = {layer.own_dtype for layer in self.graph.plain_layers()}
+        scaled = isinstance(rule, optimizers.LossScaleOptimizer)
+        if auto_scale_loss and "mixed_float16" in kinds and not scaled:
+            rule = optimizers.LossScaleOptimizer(rule)
         for one in flat(costs):
             if one is not None and one.reduction == "none":
                 raise invalid(

@@ -46,8 +46,8 @@ class Quick:
     def predict(self, folds):
         return self.predict_by_fold(folds).mean(axis=0)
 
-    def lower_upper(self, values, coverage=0.9):
-        rest = np.abs(self.goal.values - self.out_of_fold)
+    def lower_upper(self, values, coverage=0.9, rows=slice(None)):
+        rest = np.abs(self.goal.values - self.out_of_fold)[rows]
         half = np.nanquantile(rest, coverage)
         return values - half, values + half
 

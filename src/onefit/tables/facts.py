@@ -94,12 +94,7 @@ def facts_of(
         if goal.problem == "binary":
             facts["thresholds"] = _thresholds(fitted, y, p, w)
     else:
-        lower, upper = fitted.lower_upper(p, 0.9)
-        facts["interval"] = {
-            "coverage": 0.9,
-            "measured": float(((lower <= y) & (y <= upper)).mean()),
-            "width": float((upper - lower).mean()),
-        }
+        facts["interval"] = _interval(fitted, folds)
     return facts
 
 
@@ -112,6 +107,25 @@ def _scores(
         for name, metric in METRICS.items()
         if problem in metric.problems
     }
+
+
+def _interval(fitted: "Fitted", folds: Sequence[Split]) -> dict[str, float]:
+    """How many rows the intervals hold, each as wide as the other folds say."""
+    parts = [held for _, held in folds]
+    if len(parts) < 2:
+        parts = [parts[0][::2], parts[0][1::2]]
+    hits, widths = [], []
+    for k, part in enumerate(parts):
+        others = [other for j, other in enumerate(parts) if j != k]
+        rest = np.concatenate(others) if len(part) else part
+        if len(part) and len(rest):
+            said, y = fitted.out_of_fold[part], fitted.goal.values[part]
+            lower, upper = fitted.lower_upper(said, 0.9, rest)
+            hits.append((lower <= y) & (y <= upper))
+            widths.append(upper - lower)
+    held = np.concatenate(hits).mean() if hits else np.nan
+    width = np.concatenate(widths).mean() if widths else np.inf
+    return {"coverage": 0.9, "measured": float(held), "width": float(width)}
 
 
 def versions() -> dict[str, str]:

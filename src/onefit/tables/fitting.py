@@ -59,7 +59,8 @@ class Fitted:
             rows that no fold holds out.
         leaderboard: A dict for each contestant, the best first: 'name', 'kind'
             ('baseline', 'network' or 'ensemble'), 'score', 'interval' (95 %),
-            'seconds', 'folds'.
+            'seconds', 'folds'; of trees that had time for fewer folds also 'networks',
+            the score of the ensemble on the same rows.
         metric: The score that was chosen by.
         interrupted: Whether Ctrl-C ended it.
     """
@@ -128,11 +129,12 @@ class Fitted:
         )
 
     def lower_upper(
-        self, numbers: np.ndarray, coverage: float = 0.9
+        self, numbers: np.ndarray, coverage: float = 0.9, rows: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """The interval around each number that holds the truth so often.
 
-        By the out-of-fold residuals (`calibration.half_width`).
+        By the out-of-fold residuals (`calibration.half_width`), of these rows alone if
+        they are given; where logarithms are learned, by theirs.
 
         Raises:
             ValueError: A target of classes, a coverage outside 0 to 1.
@@ -146,6 +148,7 @@ class Fitted:
             )
         head = HEADS[self.goal.problem]
         off = head.into(self.goal.values) - head.into(self.out_of_fold)
+        off = off if rows is None else off[rows]
         half, middle = calibration.half_width(off, coverage), head.into(numbers)
         lower, upper = head.back(middle - half), head.back(middle + half)
         return lower if head.signed else np.maximum(lower, 0.0), upper
@@ -414,6 +417,7 @@ class _Fit:
             self.goal, self.folds, lambda k: self.inputs[k], until, self.clock.asked
         )
         if made is not None and made[1]:
+            self.trees = made[0]
             self._enter("HistGradientBoosting", "baseline", made[0], begin, made[1])
 
     def networks(self, quality: str) -> None:
@@ -615,6 +619,11 @@ class _Fit:
         if self.goal.classes:
             y, w = self.goal.values[at], self.weights[at]
             by, mixed[at] = calibration.kept_temperature(y, mixed[at], w, parts)
+        for line in self.board:
+            if line["folds"] < len(self.folds):  # trees that had no time for more
+                same = np.intersect1d(self._rows(self.trees), at)
+                y, w = self.goal.values[same], self.weights[same]
+                line["networks"] = self.metric.score(y, mixed[same], w)
         total = sum(self.seconds.values()) + self.clock.spent - begin
         self._enter("ensemble", "ensemble", mixed, 0, None, total)
         self.board.sort(key=lambda line: -self.metric.sign * line["score"])

@@ -14,6 +14,7 @@ from onefit.files.atomic import replaced
 from onefit.tables.facts import FEW
 from onefit.tables.heads import HEADS
 from onefit.tables.roles import INPUTS
+from onefit.tables.scores import METRICS
 
 if TYPE_CHECKING:
     from onefit.tables.model import TableModel
@@ -76,20 +77,22 @@ def verdict(model: "TableModel") -> list[str]:
         (line for line in board.values() if line["kind"] == "baseline"),
         key=lambda line: abs(line["score"] - own["score"]),
     )
-    names = list(board)
+    sign = METRICS[told["metric"]].sign
     ahead = [
-        line for line in better if names.index(line["name"]) < names.index("ensemble")
+        line
+        for line in better
+        if sign * (line["score"] - line.get("networks", own["score"])) >= 0
     ]
     score = f"{told['metric']} {own['score']:.4g}"
     low, high = own["interval"]
     interval = f"(95 %: {low:.4g} to {high:.4g})"
     first = (
         f"{ahead[0]['name']} is ahead of the networks: {told['metric']} "
-        f"{ahead[0]['score']:.4g}, and {own['score']:.4g} {interval}."
+        f"{_scored(ahead[0])}, and {own['score']:.4g} {interval}."
         if ahead
         else f"The networks have {score} {interval} on {told['scored_rows']:,} rows "
         "that they were not trained on, ahead of "
-        + _and(f"{line['name']} ({line['score']:.4g})" for line in better)
+        + _and(f"{line['name']} ({_scored(line)})" for line in better)
         + "."
     )
     sentences = [first]
@@ -104,6 +107,16 @@ def verdict(model: "TableModel") -> list[str]:
             "(--time) or --best may turn it round."
         )
     return sentences
+
+
+def _scored(line: dict[str, Any]) -> str:
+    """The score of a line, and that of the networks where its rows are fewer."""
+    if "networks" not in line:
+        return f"{line['score']:.4g}"
+    return (
+        f"{line['score']:.4g} on the rows of {line['folds']} of the folds, where the "
+        f"networks have {line['networks']:.4g}"
+    )
 
 
 def _known(told: dict[str, Any]) -> str:

@@ -166,7 +166,6 @@ ADVICE: dict[str, str] = {
     "skip_mismatch": "write layer.set_weights(...) for the layers that are the same",
     "recursive": f"{_ALONE}models inside are cloned, too",
     "custom_objects": "hand over the class or the function itself",
-    "preferred_backend": f"{_ALONE}arrays are numpy's",
     "batch_size": "write batch_size={value!r} in fit, or in Input",
     "type_spec": f"{_ALONE}shape and dtype say it",
     "dtype": "write .astype({value!r}) after it",

@@ -522,7 +522,7 @@ def _dtype(cls: type, value: object, where: str) -> object:
     if issubclass(cls, HostLayer) and value in ("int32", "int64", "string"):
         return None
     if not issubclass(cls, Layer):
-        return None if value in ("int", "int32", "int64") else value  # of counts
+        return value
     if str(value).removeprefix("mixed_") in config.HALVES:
         return value
     raise refusal(

@@ -752,9 +752,18 @@ def _is_variable(value: object) -> bool:
     return isinstance(value, Variable)
 
 
+def _is_sparse(value: object) -> bool:
+    """Whether it is a gradient of few rows, as jax.experimental.sparse has them."""
+    return hasattr(value, "todense")
+
+
+def _is_leaf(value: object) -> bool:
+    return _is_variable(value) or _is_sparse(value)
+
+
 def _arrays(variables: Tree) -> Tree:
     """Variables, or arrays, as arrays of floats."""
-    return jax.tree.map(_as_float, variables, is_leaf=_is_variable)
+    return jax.tree.map(_as_float, variables, is_leaf=_is_leaf)
 
 
 def _shapes_of(state: Tree) -> Tree:
@@ -843,7 +852,8 @@ def _down_to(norm: Any, grads: list[Array]) -> Array:
 
 
 def _as_float(x: Variable | ArrayLike) -> Array:
-    x = x.value if isinstance(x, Variable) else x
+    given: Any = x.value if isinstance(x, Variable) else x
+    x = given.todense() if _is_sparse(given) else given
     if isinstance(x, jax.Array):
         return x
     x = np.asarray(x)

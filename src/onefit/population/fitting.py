@@ -226,7 +226,7 @@ def check(model: object, arguments: Mapping[str, object]) -> None:
         )
     given = arguments.get("callbacks") or []
     for callback in given if isinstance(given, list | tuple) else [given]:
-        if not isinstance(callback, Rule):
+        if not isinstance(callback, Rule) or callback.own_hooks():
             raise mistyped(
                 "population.fit",
                 f"{type(callback).__name__}, which runs in Python",

@@ -12,6 +12,7 @@ from onefit.errors import invalid, mistyped
 from onefit.networks.network import Network
 from onefit.training.callback import Callback
 from onefit.training.compiled import Compiled, is_many
+from onefit.training.hooked import Driven
 from onefit.training.job import Given, Job, needs_targets
 from onefit.training.monitors import HostRule, Monitored, writable
 from onefit.training.options import FitOptions
@@ -94,7 +95,7 @@ def build_job(model: Compiled, x: Data, y: Data, options: FitOptions) -> Job:
         names += [f"val_{name}" for name in tested]
     directions = _directions(task, names)
     hosts, bound = _hosts_and_rules(listed, directions)
-    rules = [c for c in listed if isinstance(c, Rule)]
+    rules = [c for c in listed if isinstance(c, Rule) and not c.own_hooks()]
     if any(rule.logs_learning_rate for rule in rules):
         names += rated(task.optimizer)
         if not all(one.constant_rate for one in rated(task.optimizer).values()):
@@ -171,6 +172,15 @@ def _hosts_and_rules(
     for callback in given:
         if isinstance(callback, Callback):
             hosts.append(callback)
+        elif isinstance(callback, Rule) and callback.own_hooks():
+            if callback.averages:
+                raise invalid(
+                    type(callback).__name__,
+                    f"a method {callback.own_hooks()[0]} in a SwapEMAWeights",
+                    "hooks in a Callback beside it",
+                    "derive a class of yours from onefit.callbacks.Callback",
+                )
+            hosts.append(Driven(callback))
         elif isinstance(callback, Rule):
             late = callback.monitor not in directions
             if late and writable(callback.monitor, given):

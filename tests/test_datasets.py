@@ -1,3 +1,5 @@
+# pyright: reportAttributeAccessIssue=false
+# (what scikit-learn gives has no types.)
 """The lectures' data: their numbers, their shapes, and what a download refuses."""
 
 import hashlib

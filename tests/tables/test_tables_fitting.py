@@ -129,9 +129,11 @@ def test_ctrl_c_gives_the_best_so_far_and_rows_of_no_fold_have_no_prediction():
     assert not np.isnan(made.out_of_fold[FOLDS[0][1]]).any()
     with pytest.raises(KeyboardInterrupt):
         fitted(
-            lambda train: INPUTS, GOALS["binary"], FOLDS[:1],
+            lambda train: INPUTS,
+            GOALS["binary"],
+            FOLDS[:1],
             progress=lambda *_: os.kill(os.getpid(), signal.SIGINT),
-        )  # fmt: skip
+        )
 
 
 def test_time_is_kept_by_fewer_epochs():
@@ -141,8 +143,13 @@ def test_time_is_kept_by_fewer_epochs():
     assert epochs_for(each / 1e6, clock, 0.5) == training.EPOCHS
     assert epochs_for(each, Clock(None, lambda: False, None), 0.5) == training.EPOCHS
     assert [batch_of(n) for n in (3, 800, 5000, 20_000, 60_000, 10**6)] == [
-        3, 64, 128, 256, 512, 1024,
-    ]  # fmt: skip
+        3,
+        64,
+        128,
+        256,
+        512,
+        1024,
+    ]
 
 
 @pytest.mark.parametrize("kind", ["realmlp", "tabm"])

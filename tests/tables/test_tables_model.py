@@ -34,7 +34,11 @@ ROLES = {
     "whole numbers that count up": (np.arange(N), "number", "numbers"),
     "words": (CITY, "category", "3 different words"),
     "true or false": (A > 0, "category", "true or false"),
-    "an order": (pd.Categorical(CITY, ["Oslo", "Lima", "Rome"], ordered=True), "ordered", "pandas"),
+    "an order": (
+        pd.Categorical(CITY, ["Oslo", "Lima", "Rome"], ordered=True),
+        "ordered",
+        "pandas",
+    ),
     "dates": (pd.date_range("2024", periods=N).astype(str), "date", "dates"),
     "text": (TEXTS, "text", "6 words in a cell"),
     "names": ([f"Ann, B. {i}" for i in range(N)], "text", "hardly ever come again"),
@@ -44,7 +48,7 @@ ROLES = {
     "keys": ([f"k{i}" for i in range(N)], "drop", "an id: another word"),
     "the same again": (A, "number", ""),
     "codes": ([f"0{i % 7}" for i in range(N)], "category", "7 different words"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", ROLES)
@@ -57,9 +61,16 @@ def test_a_column_has_the_role_that_its_cells_tell(kind):
 
 @pytest.mark.parametrize(
     ("name", "role"),
-    [("id", "drop"), ("PassengerId", "drop"), ("customer_id", "drop"),
-     ("Unnamed: 0", "drop"), ("time", "number"), ("x", "number"), ("valid", "number")],
-)  # fmt: skip
+    [
+        ("id", "drop"),
+        ("PassengerId", "drop"),
+        ("customer_id", "drop"),
+        ("Unnamed: 0", "drop"),
+        ("time", "number"),
+        ("x", "number"),
+        ("valid", "number"),
+    ],
+)
 def test_the_name_tells_what_only_counts_rows(name, role):
     [column] = columns_of(pd.DataFrame({name: np.arange(N)}))
     assert column.role == role
@@ -187,28 +198,72 @@ def test_answers_by_a_threshold_and_only_where_sure(quick):
 
 GOOD = ["no", "yes"] * (N // 2)
 REFUSED = {
-    "no such column": (frame(price=A), {"target": "prise"}, r"no column 'prise'.*nearest are 'price', '\w+', '\w+'"),
+    "no such column": (
+        frame(price=A),
+        {"target": "prise"},
+        r"no column 'prise'.*nearest are 'price', '\w+', '\w+'",
+    ),
     "one value": (frame(y=7), {}, r"the one value '7' in every row"),
     "nothing": (frame(y=None), {}, "an empty target"),
     "one row": (frame(y=[1.5] + [None] * (N - 1)), {}, "one row with a target"),
-    "words that never repeat": (frame(y=[f"rue {i}" for i in range(N)]), {}, "60 different words in 60 rows.*another target"),
+    "words that never repeat": (
+        frame(y=[f"rue {i}" for i in range(N)]),
+        {},
+        "60 different words in 60 rows.*another target",
+    ),
     "an id": (frame(id=np.arange(N)), {}, "an id: another whole number"),
     "dates": (frame(y=pd.date_range("2024", periods=N)), {}, "dates as the target"),
     "no column": (pd.DataFrame({"y": A}), {}, "no column beside the target"),
-    "no column of use": (pd.DataFrame({"k": 1, "y": A}), {}, r"\('k': 1 in every row\).*roles="),
-    "a role": (frame(y=A), {"roles": {"a": "numbr"}}, "Unknown role 'numbr'. Did you mean 'number'"),
+    "no column of use": (
+        pd.DataFrame({"k": 1, "y": A}),
+        {},
+        r"\('k': 1 in every row\).*roles=",
+    ),
+    "a role": (
+        frame(y=A),
+        {"roles": {"a": "numbr"}},
+        "Unknown role 'numbr'. Did you mean 'number'",
+    ),
     "a role of no column": (frame(y=A), {"roles": {"b": "drop"}}, "no column 'b'"),
-    "a number that is none": (frame(y=A), {"roles": {"city": "number"}}, "column 'city', row 0: received '[A-Z]"),
-    "weights": (frame(w=-1.0, y=A), {"roles": {"w": "weight"}}, "column 'w', row 0: received the weight -1"),
-    "time": (frame(t=None, y=A), {"roles": {"t": "time"}}, "a date or a number in each row"),
+    "a number that is none": (
+        frame(y=A),
+        {"roles": {"city": "number"}},
+        "column 'city', row 0: received '[A-Z]",
+    ),
+    "weights": (
+        frame(w=-1.0, y=A),
+        {"roles": {"w": "weight"}},
+        "column 'w', row 0: received the weight -1",
+    ),
+    "time": (
+        frame(t=None, y=A),
+        {"roles": {"t": "time"}},
+        "a date or a number in each row",
+    ),
     "one group": (frame(g="x", y=A), {"roles": {"g": "group"}}, "one group"),
-    "regression of words": (frame(y=GOOD), {"problem": "regression"}, "row 0: received 'no'; expected a number"),
-    "binary of three": (frame(y=CITY), {"problem": "binary"}, "3 different values; expected two"),
-    "a problem": (frame(y=A), {"problem": "ranking"}, "'ranking'; expected one of auto"),
+    "regression of words": (
+        frame(y=GOOD),
+        {"problem": "regression"},
+        "row 0: received 'no'; expected a number",
+    ),
+    "binary of three": (
+        frame(y=CITY),
+        {"problem": "binary"},
+        "3 different values; expected two",
+    ),
+    "a problem": (
+        frame(y=A),
+        {"problem": "ranking"},
+        "'ranking'; expected one of auto",
+    ),
     "a metric": (frame(y=A), {"metric": "rsme"}, "Unknown metric"),
     "an option": (frame(y=A), {"qualty": "best"}, "Unknown option of read 'qualty'"),
-    "classes of one row": (pd.DataFrame({"a": [1, 2, 3], "y": [1, 2, 3]}), {"problem": "multiclass"}, "no part can be held out"),
-}  # fmt: skip
+    "classes of one row": (
+        pd.DataFrame({"a": [1, 2, 3], "y": [1, 2, 3]}),
+        {"problem": "multiclass"},
+        "no part can be held out",
+    ),
+}
 
 
 @pytest.mark.parametrize("kind", REFUSED)
@@ -340,13 +395,22 @@ def test_columns_come_in_any_order(shop):
 
 
 ODD = {
-    "missing column": (lambda f: f.drop(columns="a"), "no column 'a': taken as missing"),
+    "missing column": (
+        lambda f: f.drop(columns="a"),
+        "no column 'a': taken as missing",
+    ),
     "more columns": (lambda f: f.assign(z=1), "'z': not in the training table"),
-    "new word": (lambda f: f.assign(city="Berlin"), r"'Berlin' was never seen in training \(60 rows\)"),
-    "out of range": (lambda f: f.assign(a=99), r"99 is outside of .* where training was \(60 rows\)"),
+    "new word": (
+        lambda f: f.assign(city="Berlin"),
+        r"'Berlin' was never seen in training \(60 rows\)",
+    ),
+    "out of range": (
+        lambda f: f.assign(a=99),
+        r"99 is outside of .* where training was \(60 rows\)",
+    ),
     "no number": (lambda f: f.assign(a="much"), "'much' in row 0 is no number"),
     "new gaps": (lambda f: f.assign(when=None), "missing in 60 rows, as in no row of"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", ODD)
@@ -373,7 +437,9 @@ def test_dates_are_read_as_in_training(quick):
     days = pd.date_range("2024-01-01", periods=N)
     rows = pd.DataFrame({"d": days.strftime("%d/%m/%Y"), "y": np.arange(N) * 1.0})
     model = tables.fit(rows, "y")
-    assert model.predict({"d": ["02/01/2024", "01/02/2024"]}).round() == pytest.approx([1, 31], abs=2)  # fmt: skip
+    assert model.predict({"d": ["02/01/2024", "01/02/2024"]}).round() == pytest.approx(
+        [1, 31], abs=2
+    )
 
 
 def test_what_means_missing_is_kept(quick, tmp_path):

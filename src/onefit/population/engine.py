@@ -246,7 +246,7 @@ class Many:
         """The graph that draws the i-th member's weights, by its own initializers."""
         graph = own = self.job.model.graph
         for place, values in self.members.numbers:
-            for path in keys(graph, place) if place.room == "layer" else ():
+            for path in keys(graph, place) if place.part == "layer" else ():
                 own = put(own, path, float(values[i]))
         if own is not graph:
             for old, new in zip(graph.plain_layers(), own.plain_layers(), strict=True):
@@ -429,10 +429,10 @@ class _Training:
 
     def _prepare(self) -> None:
         """Makes the stretches of the members that are in the program."""
-        room = capacity(self.job, self.plan, False, len(self.runner.at))
+        most = capacity(self.job, self.plan, False, len(self.runner.at))
         data, validation = self.data
         self.whole = Whole(
-            self.job, self.runner, self.plan, data, validation, room, True
+            self.job, self.runner, self.plan, data, validation, most, True
         )
 
     @property
@@ -509,7 +509,7 @@ def _plan(job: Job, members: Members) -> Plan:
     plan = job.plan()
     own = (members.weights, members.rows, members.held)
     if len(members) == 1 and all(part is None for part in own):
-        return job.roomy(plan)  # a lone fit's plan, hence its bits
+        return job.padded(plan)  # a lone fit's plan, hence its bits
     if members.rows is not None:
         n = members.rows.shape[1]
         size = min(plan.batch, n)

@@ -146,7 +146,7 @@ def fit(
     for at, changes in groups:
         with config.aside(0):  # a frozen layer of another shape is drawn here
             copy = rebuilt(model, changes)
-            own = {p.path: v for p, v in changes if p.room == "fit"}
+            own = {p.path: v for p, v in changes if p.part == "fit"}
             options = {"verbose": 0} | arguments | own
             job = build_job(copy, x, y, FitOptions.given("population.fit", **options))
         work += [(part, job) for part in _parts(job, at, memory)]
@@ -307,7 +307,7 @@ def _members(
     numbers = [
         (place, np.array([every[i][place.path] for i in at], float))
         for place in places
-        if place.room != "fit" and _inside(place, every)
+        if place.part != "fit" and _inside(place, every)
     ]
     weights = None
     if any(place.path == "class_weight" for place in places):

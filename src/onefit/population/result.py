@@ -195,7 +195,7 @@ class Population:
             (place, values[index])
             for name, values in self.settings.items()
             for place in ([find(group.model, name)] if name != "fold" else [])
-            if place.room != "fit"
+            if place.part != "fit"
         ]
         with config.aside(0):
             model = rebuilt(group.model, changes)
@@ -256,7 +256,7 @@ class Population:
         for name in (name for name in self.settings if name != "fold"):
             place = find(group.model, name)
             own = [self.settings[name][i] for i in group.at]
-            if place.room == "layer" and varies_inside(place, own):
+            if place.part == "layer" and varies_inside(place, own):
                 numbers.append((place, np.array(own, config.floatx())))
         graph, leaves = with_axes(group.model.graph, numbers)
         graph = repeated(graph, len(group.at))

@@ -47,6 +47,15 @@ def test_the_digits_file_names_its_columns():
     assert header[63:] == ["pixel_7_7", "digit"]
 
 
+def test_the_penguins_have_words_dates_and_empty_cells():
+    pd = pytest.importorskip("pandas")
+    frame = pd.read_csv(datasets.path("penguins.csv"))
+    assert frame.shape == (344, 17)
+    assert frame["Species"].nunique() == 3
+    assert frame["Sex"].isna().sum() == 11
+    assert frame["Comments"].notna().sum() == 54
+
+
 def test_an_unknown_file_is_refused():
     with pytest.raises(
         ValueError, match=r"Unknown data file 'digit.csv'\. Did you mean"

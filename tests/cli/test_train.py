@@ -176,3 +176,47 @@ def test_version_and_usage():
     with pytest.raises(SystemExit) as stop:
         main([])
     assert stop.value.code == 2
+
+
+def test_several_targets_have_columns_of_their_own(tmp_path, capsys):
+    path = table(tmp_path, rows(lambda a, city: f"{3 * a:.2f}"))
+    out = tmp_path / "out"
+    argv = ["train", path, *FAST, "--target", "goal,city", "--output", str(out)]
+    assert main(argv) == 0
+    made = str(tmp_path / "p.csv")
+    assert main(["predict", str(out / "model.onefit"), path, "--output", made]) == 0
+    with open(made) as file:
+        head, *lines = csv.reader(file)
+    assert head == [
+        "id", "goal_prediction", "goal_lower", "goal_upper",
+        "city_prediction", "city_probability_Oslo", "city_probability_Rome",
+    ]  # fmt: skip
+    assert len(lines) == 60
+
+
+def test_predict_answers_by_a_threshold_and_only_where_sure(shop, capsys):
+    model, path = str(shop / "out" / "model.onefit"), str(shop / "t.csv")
+
+    def said(*more):
+        capsys.readouterr()
+        assert main(["predict", model, path, *more]) == 0
+        return list(csv.DictReader(capsys.readouterr().out.splitlines()))
+
+    for line in said("--threshold", "0.3"):
+        assert (line["prediction"] == "yes") == (float(line["probability_yes"]) >= 0.3)
+    for line in said("--sure", "0.9"):
+        sure = max(float(line["probability_yes"]), float(line["probability_no"])) >= 0.9
+        assert bool(line["prediction"]) == sure
+    assert {line["prediction"] for line in said("--costs", "5,0;1,0")} == {"yes"}
+    assert main(["predict", model, path, "--costs", "a"]) == 1
+    assert "--costs: received 'a'" in capsys.readouterr().err
+
+
+def test_export_writes_onnx(shop, capsys, tmp_path):
+    pytest.importorskip("onnx")
+    made = tmp_path / "m.onnx"
+    model = str(shop / "out" / "model.onefit")
+    assert main(["export", model, "--output", str(made)]) == 0
+    assert made.stat().st_size > 1000
+    assert main(["export", model, "--output", str(made)]) == 1
+    assert "which exists" in capsys.readouterr().err

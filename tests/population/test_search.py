@@ -239,9 +239,9 @@ def test_ctrl_c_tells_what_is_finished(optuna, monkeypatch):
     study = optuna.create_study()
     train = engine.train
 
-    def pressed(*args):
-        args[-1].presses = 1
-        return train(*args)
+    def pressed(job, members, show, drop, interrupt, keep):
+        interrupt.presses = 1
+        return train(job, members, show, drop, interrupt, keep)
 
     monkeypatch.setattr(engine, "train", pressed)
     tried = population.tune(

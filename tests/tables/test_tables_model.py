@@ -94,6 +94,19 @@ TARGETS = {
     "three words": (["x", "y", "z"] * 6, "multiclass", ["x", "y", "z"]),
     "few whole numbers": ([0, 1, 2] * 6, "multiclass", [0, 1, 2]),
     "grades": (list(range(21)) * 3, "regression", None),
+    "counts": (
+        [0, 0, 0, 1, 1, 2, 3, 5, 1, 0, 9, 25] * 3 + list(range(20)),
+        "count",
+        None,
+    ),
+    "very different sizes": (list(np.exp(RNG.normal(5, 2, 99))), "skewed", None),
+    "an order of pandas": (
+        pd.Categorical(
+            ["low", "mid", "high"] * 6, ["low", "mid", "high"], ordered=True
+        ),
+        "ordered",
+        ["low", "mid", "high"],
+    ),
     "numbers that never repeat": (list(range(12)), "regression", None),
     "numbers": (list(A), "regression", None),
 }
@@ -110,6 +123,77 @@ def test_a_target_asks_for_what_its_values_tell(kind):
         assert [str(v) for v in target.named(codes)] == [str(v) for v in cells]
     else:
         np.testing.assert_array_equal(codes, values)
+
+
+def test_a_target_of_words_has_the_order_that_is_given(quick):
+    table = frame(size=RNG.choice(["S", "M", "L"], N))
+    model = tables.fit(table, "size", roles={"size": ["S", "M", "L"]})
+    assert (model.target.problem, model.classes) == ("ordered", ["S", "M", "L"])
+    with pytest.raises(ValueError, match="no place for 'L'"):
+        tables.fit(table, "size", roles={"size": ["S", "M"]})
+    with pytest.raises(ValueError, match="words without an order"):
+        tables.fit(table, "size", problem="ordered")
+
+
+def test_numbers_that_look_cut_off_are_said(quick):
+    price = np.minimum(np.abs(A) * 100, 80)
+    notes = tables.fit(frame(price=price), "price").notes
+    assert any("greatest target, 80: it looks cut off there" in note for note in notes)
+
+
+def test_several_targets_and_labels_in_one_file(quick, tmp_path):
+    table = frame(double=2 * A, tall=np.where(A > 0, "yes", "no"))
+    two = tables.fit(table, ["double", "tall"])
+    assert [model.target.problem for model in two.values()] == ["regression", "binary"]
+    assert {c.name: c.role for c in two["tall"].columns}["double"] == "drop"
+    assert two.predict(table).columns.tolist() == ["double", "tall"]
+    two.save(tmp_path / "two.onefit")
+    again = onefit.load_model(tmp_path / "two.onefit")
+    pd.testing.assert_frame_equal(again.predict(table), two.predict(table))
+    two.report(tmp_path / "two.html")
+    page = (tmp_path / "two.html").read_text()
+    assert page.count("<h1>") == 2
+    two.report(tmp_path / "two.json")
+    assert len(json.loads((tmp_path / "two.json").read_text())["targets"]) == 2
+    tags = np.where(A > 0, "red; tall", np.where(CITY == "Oslo", "red", None))
+    many = tables.fit(frame(tags=tags), "tags", problem="multilabel")
+    assert list(many) == ["tags=tall"]  # all that are known are red
+    with pytest.raises(ValueError, match="no word that some cells list"):
+        tables.fit(frame(tags="red"), "tags", problem="multilabel")
+
+
+def test_rows_that_are_others_than_in_training_are_said(quick):
+    model = tables.fit(frame(y=A), "y")
+    table = frame()
+    assert model.drift(table) == []
+    moved = table.assign(city="Rome")
+    [line] = model.drift(moved)
+    assert (line["column"], line["part"]) == ("city", "'Rome'")
+    assert line["now"] == 1
+    heard = []
+    list(model.answers(moved, heard.append))
+    assert any(
+        "column 'city' is not as in training: 'Rome' in 100 %" in h for h in heard
+    )
+
+
+def test_answers_by_a_threshold_and_only_where_sure(quick):
+    model = tables.fit(frame(y=np.where(A > 0, "yes", "no")), "y")
+    p = model.predict_proba(frame())
+
+    def said(**told):
+        return np.concatenate(
+            [a.prediction for a in model.answers(frame(), print, **told)]
+        )
+
+    assert (said(threshold=0.9) == np.where(p[:, 1] >= 0.9, "yes", "no")).all()
+    assert (said(threshold=[[0, 1], [99, 0]]) == "yes").sum() >= (said() == "yes").sum()
+    sure = said(sure=0.8)
+    assert [answer is None for answer in sure] == (p.max(axis=1) < 0.8).tolist()
+    with pytest.raises(ValueError, match="sure: received 2"):
+        said(sure=2)
+    with pytest.raises(ValueError, match=r"threshold: received 1\.5"):
+        said(threshold=1.5)
 
 
 GOOD = ["no", "yes"] * (N // 2)
@@ -447,6 +531,11 @@ def test_a_file_that_is_not_as_written_is_refused(shop, tmp_path):
     with zipfile.ZipFile(path) as zip_:
         parts = {name: zip_.read(name) for name in zip_.namelist()}
     config = json.loads(parts["table.json"])
+    [told] = config["models"]
+
+    def other(columns):
+        return json.dumps({**config, "models": [{**told, "columns": columns}]})
+
     changes = {
         "cut": lambda: path.read_bytes()[:-20],
         "no arrays": lambda: {"table.json": parts["table.json"]},
@@ -456,13 +545,11 @@ def test_a_file_that_is_not_as_written_is_refused(shop, tmp_path):
         "a pickle": lambda: {**parts, "arrays.safetensors": b"\x80\x04N."},
         "a role": lambda: {
             **parts,
-            "table.json": json.dumps(
-                {**config, "columns": [{**c, "role": "x"} for c in config["columns"]]}
-            ),
+            "table.json": other([{**c, "role": "x"} for c in told["columns"]]),
         },
         "a column of other fields": lambda: {
             **parts,
-            "table.json": json.dumps({**config, "columns": [{"name": "a"}]}),
+            "table.json": other([{"name": "a"}]),
         },
     }
     for change in changes.values():

@@ -98,14 +98,16 @@ def test_temperature_is_found_and_kept_only_where_it_helps():
     sharp = calibration.tempered(right, 0.5)
     w, parts = np.ones(4000), np.array_split(np.arange(4000), 4)
     assert calibration.temperature(y, sharp, w) == pytest.approx(2, rel=0.1)
-    assert calibration.kept_temperature(y, sharp, w, parts) == pytest.approx(2, rel=0.1)
-    assert calibration.kept_temperature(y, sharp, w, parts[:1]) != 1
+    by, after = calibration.kept_temperature(y, sharp, w, parts)
+    assert by == pytest.approx(2, rel=0.1)
+    assert np.abs(after - right).max() < 0.02
     few = np.arange(40)
     noise = np.column_stack([1 - p[few], p[few]])
-    kept = calibration.kept_temperature(
+    kept, same = calibration.kept_temperature(
         np.arange(40) % 2, np.full_like(noise, 0.5), w[few], np.array_split(few, 4)
     )
     assert kept == 1  # what says nothing is not made better
+    assert (same == 0.5).all()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What a population leaves: every member's curves, settings and weights."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -26,8 +27,16 @@ __all__ = ["Group", "Population"]
 class Group:
     """Members of one structure: the model that they are copies of, their weights."""
 
-    def __init__(self, model: Model, params: Tree, state: Tree, at: np.ndarray) -> None:
+    def __init__(
+        self,
+        model: Model,
+        params: Tree,
+        state: Tree,
+        at: np.ndarray,
+        kept: Mapping[int, tuple[Tree, Tree]] = MappingProxyType({}),
+    ) -> None:
         self.model, self.params, self.state, self.at = model, params, state, at
+        self.kept = kept
 
 
 class Population:

@@ -105,8 +105,10 @@ def capacity(job: Job, plan: Plan, each: bool, networks: int = 1) -> int:
     if not plan.ordered:
         return most
     numbers, orders = plan.width * networks, ORDER * min(networks, 16)
-    some = max(orders // numbers, min(8, (ORDER << 6) // numbers))
-    return max(1, min(most, some))
+    some = max(orders // numbers, min(8, (ORDER << 6) // numbers), 1)
+    if networks > 1:  # fits of other lengths share a program
+        some = 1 << (some.bit_length() - 1)
+    return min(most, some)
 
 
 def guess(runner: Runner, plan: Plan) -> float:

@@ -474,9 +474,9 @@ def test_get(alias, cls):
 def test_names_of_functions_give_the_function():
     for name in ("mse", "huber", "sparse_categorical_crossentropy", "KLD"):
         ours, theirs = losses.get(name), keras.losses.get(name)
-        assert ours.__name__ == theirs.__name__
+        assert ours.__name__ == theirs.__name__  # pyright: ignore[reportAttributeAccessIssue]
         assert losses.get(losses.serialize(ours)) is ours
-        config = theirs.__name__
+        config = theirs.__name__  # pyright: ignore[reportAttributeAccessIssue]
         assert losses.get({"class_name": "function", "config": config}) is ours
     assert type(losses.get("MeanSquaredError")) is losses.MeanSquaredError
     y, a = np.ones((3, 2)), np.zeros((3, 2))

@@ -30,9 +30,20 @@ from onefit.optimizers.rules import Rule, correction
 from onefit.variables import Variable
 
 ALL = [
-    SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Adamax, Nadam, Ftrl, Lion, Lamb,
-    Adafactor, Muon,
-]  # fmt: skip
+    SGD,
+    RMSprop,
+    Adagrad,
+    Adadelta,
+    Adam,
+    AdamW,
+    Adamax,
+    Nadam,
+    Ftrl,
+    Lion,
+    Lamb,
+    Adafactor,
+    Muon,
+]
 RATES = np.array([0.001, 0.1])
 STEPS = 10
 

@@ -77,9 +77,9 @@ def test_a_fit_is_that_of_keras_and_a_file_goes_on(row, tmp_path):
         path = tmp_path / f"{library.__name__}.keras"
         model.save(path)  # each by the other
         again = library.saving.load_model(path)
-        again.fit(X, Y, epochs=1, **how)
+        again.fit(X, Y, epochs=1, **how)  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess]
         model.fit(X, Y, epochs=1, **how)
-        for a, b in zip(again.get_weights(), model.get_weights(), strict=True):
+        for a, b in zip(again.get_weights(), model.get_weights(), strict=True):  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess]
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 

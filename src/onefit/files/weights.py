@@ -687,7 +687,7 @@ def _shapes_only(layer: Layer, budget: _Budget) -> Layer:
     """
     if not type(layer).__module__.startswith("onefit."):
         return layer
-    now = {field.keyword: getattr(layer, field.name) for field in fields(layer)}
+    now = {field.alias: getattr(layer, field.name) for field in fields(layer)}
     empty = {name: _emptied(value, budget) for name, value in now.items()}
     changed = {name: v for name, v in empty.items() if v is not now[name]}
     return layer.replace(**changed) if changed else layer

@@ -1,14 +1,13 @@
 """A run: the logs of a fit and its evidence, as the rules of the diagnosis ask."""
 
 import functools
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from onefit.guide.evidence import Evidence
 from onefit.guide.probe import Probe
 from onefit.optimizers.base import Optimizer
-from onefit.training.compiled import Compiled
 from onefit.training.history import History
 
 __all__ = ["Run"]
@@ -102,7 +101,7 @@ class Run:
     @property
     def optimizer(self) -> Optimizer:
         """The optimizer of the model that was trained."""
-        return cast(Optimizer, cast(Compiled, self.history.model).optimizer)
+        return self.history.model.optimizer
 
     @property
     def rates(self) -> str:

@@ -341,7 +341,7 @@ class _Sizes(Description):
     dropout: float = number(default=0.0, minimum=0, maximum=1)
     use_bias: bool = True
     output_features: Any = setting(
-        default=None, convert=output_sizes, keyword="output_shape"
+        default=None, convert=output_sizes, alias="output_shape"
     )
     attention_axes: Any = setting(default=None, convert=_as_axes)
 

@@ -134,7 +134,7 @@ class Layer(Face, Description):
     name: Any = setting(default=None, kw_only=True, identity=False)
     trainable: bool = setting(default=True, kw_only=True)
     own_dtype: Any = setting(
-        default=None, convert=dtype_name, kw_only=True, keyword="dtype"
+        default=None, convert=dtype_name, kw_only=True, alias="dtype"
     )
     input_shape: Any = setting(default=None, kw_only=True, identity=False)
     input_dim: int | None = setting(default=None, kw_only=True, identity=False)
@@ -169,7 +169,7 @@ class Layer(Face, Description):
     """Whether its input may be text."""
     takes_policy: ClassVar[bool] = True
     """Whether the policy of new layers (`config.set_dtype_policy`) is for it, too."""
-    supports_masking: ClassVar[bool] = False
+    supports_masking = False  # not annotated: a layer in Keras' style assigns it
     """Whether the output's steps are the input's, so that its mask holds for them."""
     role: ClassVar[Role] = "other"
     """What the layer is in a network; a subclass is what its base is."""
@@ -454,13 +454,19 @@ class Layer(Face, Description):
         """Whether the layer makes no weights, whatever its input."""
         return type(self).init is Layer.init
 
-    def build(self, input_shape: Shapes, rng: Generator | None = None) -> Self:
-        """Makes the weights for this input shape (the batch first, as None)."""
-        input_shape = as_shape(input_shape)
-        self.output_shape(input_shape)  # refuses what does not fit, before any weight
-        params, state = self.fresh(rng or config.generator(None), input_shape)
-        object.__setattr__(self, "_weights", Weights(params, state, input_shape))
-        return self
+    if TYPE_CHECKING:  # a layer in Keras' style writes it as it likes
+
+        def build(self, *args: Any, **kwargs: Any) -> Any: ...  # noqa: D102
+
+    else:
+
+        def build(self, input_shape: Shapes, rng: Generator | None = None) -> Self:
+            """Makes the weights for this input shape (the batch first, as None)."""
+            input_shape = as_shape(input_shape)
+            self.output_shape(input_shape)  # refuses what does not fit
+            params, state = self.fresh(rng or config.generator(None), input_shape)
+            object.__setattr__(self, "_weights", Weights(params, state, input_shape))
+            return self
 
     @property
     def slot(self) -> Weights:

@@ -417,9 +417,7 @@ class _Cell(_CalledOnce, Recurrent, abstract=True):
 
     role = "other"
 
-    def apply(
-        self, params: Params, state: State, x: Tree, *, training=False, key=None
-    ) -> tuple[Tree, State]:
+    def apply(self, params, state, x, *, training=False, key=None):
         x, states = x
         new = self.one(params, x, states, self.noises(key, training, x, states[0]))
         return (new[0], new), state
@@ -641,9 +639,7 @@ class StackedRNNCells(_CalledOnce, Composite):
             x = (*x[:-1], output_size(cell))
         return self.whole(params), self.whole(state)
 
-    def apply(
-        self, params: Params, state: State, x: Tree, *, training=False, key=None
-    ) -> tuple[Tree, State]:
+    def apply(self, params, state, x, *, training=False, key=None):
         x, states = x
         new, after = [], {}
         for i, (name, cell) in enumerate(self.parts().items()):

@@ -277,7 +277,7 @@ class Pipeline(Composite):
     role = "other"
     trains_alone = True
 
-    members: Any = setting(convert=_members, keyword="layers")
+    members: Any = setting(convert=_members, alias="layers")
 
     @property
     def layers(self) -> list[Layer]:
@@ -300,17 +300,7 @@ class Pipeline(Composite):
             shape = layer.output_shape(shape)
         return self.whole(params), self.whole(state)
 
-    def forward(
-        self,
-        params: Params,
-        state: State,
-        x: Tree,
-        *,
-        training: bool,
-        key: Key | None,
-        mask: Mask = None,
-        **options: Any,
-    ) -> Outcome:
+    def forward(self, params, state, x, *, training, key, mask=None, **options):
         after, penalty = {}, 0.0
         for i, (name, layer) in enumerate(self.parts().items()):
             own = None if key is None else jax.random.fold_in(key, i)

@@ -145,9 +145,7 @@ class RobustScaling(SameShape, Measuring):
         """`start_from`, by the name that it has in Keras' Normalization."""
         self.start_from(data)
 
-    def apply(
-        self, params: Params, state: State, x: Same, *, training=False, key=None
-    ) -> tuple[Same, State]:
+    def apply(self, params, state, x, *, training=False, key=None):
         z = (x - state["center"]) * state["scale"]
         if self.limit is not None:
             z = z * jax.lax.rsqrt(1 + jnp.square(z / self.limit))
@@ -576,9 +574,7 @@ class FadingDropout(Noise):
         del rng, input_shape
         return {}, {"step": np.zeros((), "int32")}
 
-    def apply(
-        self, params: Params, state: State, x: Same, *, training=False, key=None
-    ) -> tuple[Same, State]:
+    def apply(self, params, state, x, *, training=False, key=None):
         key = self.stream(training, key)
         if not training:
             return x, state

@@ -221,7 +221,7 @@ class _Top(_Accuracy, abstract=True):
 
     name: str | None = setting(default=None, kw_only=True, identity=False)
     own_dtype: Any = setting(
-        default=None, convert=computed, kw_only=True, keyword="dtype"
+        default=None, convert=computed, kw_only=True, alias="dtype"
     )
     k: int = setting(default=5, check=whole(1))
 

@@ -122,7 +122,7 @@ class Metric(Description):
 
     name: str | None = setting(default=None, kw_only=True, identity=False)
     own_dtype: Any = setting(
-        default=None, convert=computed, kw_only=True, keyword="dtype"
+        default=None, convert=computed, kw_only=True, alias="dtype"
     )
 
     _unseen = Description._unseen | {"_state", "_views"}

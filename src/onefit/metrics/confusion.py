@@ -178,7 +178,7 @@ class _AtThresholds(_Confusion, abstract=True):
         default=None,
         convert=_numbers,
         check=between(0, 1, optional=True),
-        keyword="thresholds",
+        alias="thresholds",
     )
 
     def grid(self) -> tuple[float, ...]:
@@ -503,7 +503,7 @@ class AUC(_Confusion):
         convert=_numbers,
         check=_PROBABILITIES,
         kw_only=True,
-        keyword="thresholds",
+        alias="thresholds",
     )
     multi_label: bool = setting(default=False, kw_only=True)
     num_labels: int | None = setting(default=None, kw_only=True)

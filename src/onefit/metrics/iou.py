@@ -128,7 +128,7 @@ class IoU(_OfClasses):
         0.3333
     """
 
-    class_ids: Any = setting(convert=tuple, keyword="target_class_ids")
+    class_ids: Any = setting(convert=tuple, alias="target_class_ids")
     sparse_y_true: bool = setting(default=True, kw_only=True)
 
 
@@ -148,7 +148,7 @@ class BinaryIoU(_IoU):
         0.3333
     """
 
-    class_ids: Any = setting(default=(0, 1), convert=tuple, keyword="target_class_ids")
+    class_ids: Any = setting(default=(0, 1), convert=tuple, alias="target_class_ids")
     threshold: Any = number(default=0.5)
 
     def labels(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
@@ -194,7 +194,7 @@ class OneHotIoU(_OneHot):
         0.5
     """
 
-    class_ids: Any = setting(convert=tuple, keyword="target_class_ids")
+    class_ids: Any = setting(convert=tuple, alias="target_class_ids")
 
 
 class OneHotMeanIoU(_OneHot):

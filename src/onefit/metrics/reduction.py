@@ -31,7 +31,7 @@ class Sum(Metric):
     """
 
     name: str | None = setting(default=None, identity=False)
-    own_dtype: Any = setting(default=None, convert=computed, keyword="dtype")
+    own_dtype: Any = setting(default=None, convert=computed, alias="dtype")
 
     def init(self) -> MetricState:
         return {"total": jnp.zeros((), self.own_dtype or float)}
@@ -73,7 +73,7 @@ class Mean(Metric):
     """
 
     name: str | None = setting(default=None, identity=False)
-    own_dtype: Any = setting(default=None, convert=computed, keyword="dtype")
+    own_dtype: Any = setting(default=None, convert=computed, alias="dtype")
 
     def init(self) -> MetricState:
         zero = jnp.zeros((), self.own_dtype or float)
@@ -193,7 +193,7 @@ class MeanMetricWrapper(MeanOfValues):
 
     name: str | None = setting(default=None, kw_only=True, identity=False)
     own_dtype: Any = setting(
-        default=None, convert=computed, kw_only=True, keyword="dtype"
+        default=None, convert=computed, kw_only=True, alias="dtype"
     )
     fn: Any = setting(convert=_function)
 

@@ -131,7 +131,8 @@ def qr(x: Array, mode: str = "reduced") -> tuple[Array, Array]:
     """The Q and R of x = Q·R; mode "complete" for a square Q."""
     if mode not in ("reduced", "complete"):
         raise unknown("mode of qr", mode, ("reduced", "complete"))
-    return tuple(jnp.linalg.qr(_float(x), mode=mode))
+    q, r = jnp.linalg.qr(_float(x), mode=mode)
+    return q, r
 
 
 @operation

@@ -91,9 +91,9 @@ class Setting(NamedTuple):
     def jittered(self) -> np.ndarray:
         """Where each member's mark goes: those of one value side by side."""
         at = np.log10(self.at) if self.log else self.at
-        room = 0.012 * np.ptp(at) if self.numeric else 0.2
+        margin = 0.012 * np.ptp(at) if self.numeric else 0.2
         if len(self.ticks) < len(at):
-            at = at + room * np.random.default_rng(0).uniform(-1, 1, len(at))
+            at = at + margin * np.random.default_rng(0).uniform(-1, 1, len(at))
         return 10**at if self.log else at
 
 

@@ -276,9 +276,9 @@ def _levels(ax: "Axes", values: np.ndarray, numbers: dict[str, float]) -> None:
     if len(values) and spread(values, 1000):
         ax.set_yscale("log")
     low, high = (values.min(), values.max()) if len(values) else (0.0, 1.0)
-    room = high - low
+    margin = high - low
     for name, number in numbers.items():
-        if low - room <= number <= high + room:
+        if low - margin <= number <= high + margin:
             ax.axhline(
                 number,
                 color=BLACK,

@@ -70,8 +70,8 @@ def _plane(where: str, model: Compiled, x: Data, side: int) -> Plane:
             "made of them",
         )
     low, high = ends.min(axis=0).astype(float), ends.max(axis=0).astype(float)
-    room = np.where(high > low, 0.1 * (high - low) * (x is not None), 1.0)
-    low, high = low - room, high + room
+    margin = np.where(high > low, 0.1 * (high - low) * (x is not None), 1.0)
+    low, high = low - margin, high + margin
     extent = float(low[0]), float(high[0]), float(low[1]), float(high[1])
     plane = Plane(np.empty(0), side, extent)
     across, up = np.meshgrid(*plane.lines)

@@ -37,7 +37,7 @@ AT_ONCE = 32
 
 
 class Fits(Protocol):
-    """A model that trains: `Compiled` models do, by a class of a room above."""
+    """A model that trains: `Compiled` models do, by a class of a margin above."""
 
     def fit(
         self, x: Data, y: Data, *, verbose: int, callbacks: list[Callback], **more: int
@@ -231,9 +231,9 @@ def loss_surface(
     if flat:
         every = np.concatenate([*flat.values(), [[0, 0]]])
         ends = np.array([every.min(axis=0), every.max(axis=0)])
-        room = 0.25 * np.ptp(ends, axis=0)
-        room = np.maximum(room, 0.15 * room.max() or 1.0)
-        ends = np.array([ends[0] - room, ends[1] + room])
+        margin = 0.25 * np.ptp(ends, axis=0)
+        margin = np.maximum(margin, 0.15 * margin.max() or 1.0)
+        ends = np.array([ends[0] - margin, ends[1] + margin])
     lines = [np.linspace(low, high, side) for low, high in ends.T]
     grid = np.stack(np.meshgrid(*lines), axis=-1).reshape(-1, 2)
     slot = model.graph.slot

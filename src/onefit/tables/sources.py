@@ -115,12 +115,24 @@ def _of_excel(path: str, said: Said, rows: int | None) -> Iterator[Frame]:
 
 
 def _of_parquet(path: str, said: Said, rows: int | None) -> Iterator[Frame]:
-    del rows
     package("pyarrow", "A Parquet file")
     import pandas as pd
+    from pyarrow import parquet
 
     try:
-        yield without_doubles(pd.read_parquet(path), said)
+        if rows is None:
+            yield without_doubles(pd.read_parquet(path), said)
+            return
+        begin = 0
+        with parquet.ParquetFile(path) as file:
+            for part in file.iter_batches(rows):
+                frame = part.to_pandas()
+                if isinstance(
+                    frame.index, pd.RangeIndex
+                ):  # which each part begins anew
+                    frame.index = frame.index + begin
+                begin += len(frame)
+                yield without_doubles(frame, said)
     except (OSError, ValueError) as error:
         raise damaged(path, error) from None
 

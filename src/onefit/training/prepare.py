@@ -28,8 +28,8 @@ __all__ = [
     "build_job",
     "chunk",
     "fitted",
+    "padded_sizes",
     "read_rows",
-    "rooms",
     "rows_at_once",
     "task_of",
     "whole_batches",
@@ -41,7 +41,7 @@ CHUNK = 4096
 Measured with 784-128-10 on 60,000 rows: 113 ms to predict by 4,096, 154 by 1,024.
 """
 
-ROOMS = (CHUNK, 512, 32)
+PADDED = (CHUNK, 512, 32)
 """Rows that a program which uses a network is made for: few serve any number."""
 
 SMALL_BATCH = 1 << 24
@@ -311,12 +311,12 @@ def rows_at_once(model: Network, size: int | None) -> int:
     return max(size or 1, min(CHUNK, SMALL_BATCH // (4 * widest)), 1)
 
 
-def rooms(model: Network, rows: int, size: int) -> Sequence[int]:
+def padded_sizes(model: Network, rows: int, size: int) -> Sequence[int]:
     """For how many rows programs are made that take so many, `size` of them or more."""
-    if rows <= ROOMS[-1]:
-        return ROOMS[-1:]
+    if rows <= PADDED[-1]:
+        return PADDED[-1:]
     most = rows_at_once(model, size)
-    return [room for room in ROOMS if room <= most] or [most]
+    return [size for size in PADDED if size <= most] or [most]
 
 
 def _directions(task: Task, names: list[str]) -> dict[str, str | None]:

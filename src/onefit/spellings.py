@@ -214,7 +214,7 @@ ABSENT: dict[str, str] = {
     "layers.FlaxLayer": f"{_CLASS}, whose call calls the module's apply",
     "layers.JaxLayer": f"{_CLASS}, whose call is the function",
     "layers.TFSMLayer": "Convert the SavedModel with the Keras that wrote it",
-    "layers.TorchModuleWrapper": "Write onefit.interop.torch.convert(module)",
+    "layers.TorchModuleWrapper": "Write onefit.interop.torch.from_torch(module)",
     "saving.KerasFileEditor": "Load the file, and change the model's weights",
     "utils.Config": "Write a dict, or types.SimpleNamespace(...)",
 }

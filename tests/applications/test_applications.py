@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import onefit
+import onefit.applications.building
 from onefit import applications
 
 FILE = Path(__file__).parents[1] / "oracle" / "applications.json"

@@ -176,3 +176,16 @@ def test_a_map_is_a_mapping():
     assert chosen["a/kernel"] is sgd
     with onefit.name_scope("a"):
         assert onefit.Variable(np.ones(1), name="w").path == "a/w"
+
+
+def test_settings_of_older_files_that_ask_for_nothing_are_left_aside():
+    shared = {"weight_decay": None, "clipnorm": None, "use_ema": False}
+    shared |= {"ema_momentum": 0.99, "gradient_accumulation_steps": None}
+    inner = onefit.optimizers.SGD(0.5)
+    config = onefit.optimizers.LossScaleOptimizer(inner).get_config()
+    again = onefit.optimizers.LossScaleOptimizer.from_config(config | shared)
+    assert again.inner_optimizer.get_config() == inner.get_config()
+    onefit.optimizers.LossScaleOptimizer(inner, dynamic=True)
+    for name, value in {"dynamic": False, "use_ema": True, "clipnorm": 1.0}.items():
+        with pytest.raises(TypeError, match=f"received a setting '{name}'"):
+            onefit.optimizers.LossScaleOptimizer(inner, **{name: value})

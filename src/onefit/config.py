@@ -148,6 +148,9 @@ def set_floatx(value: str) -> None:
 def precision(value: str) -> Iterator[None]:
     """Computes in a float type inside the block, in this thread alone.
 
+    In "float64" layers with policies of half the digits compute in it, too: so the
+    gradients of a formula are checked.
+
     Raises:
         ValueError: Anything but 'float32' and 'float64'.
 
@@ -234,6 +237,11 @@ def set_backend(backend: str) -> None:
 def dtype_policy() -> DTypePolicy:
     """The policy of new layers that are not given one: that of `floatx`, unless set."""
     return DTypePolicy(_policy or floatx())
+
+
+def in_all_digits() -> bool:
+    """Whether `precision("float64")` holds, which no policy of a layer changes."""
+    return _floatx_here.get() == "float64"
 
 
 def own_policy() -> str | None:

@@ -177,9 +177,11 @@ def _function(name: str) -> Any:
 
 
 @keras_keywords
-def load_weights(model: Model, filepath: str | os.PathLike) -> None:
+def load_weights(
+    model: Model, filepath: str | os.PathLike, skip_mismatch: bool = False
+) -> None:
     """Gives a model the weights of a file, as `model.load_weights` does."""
-    model.load_weights(filepath)
+    model.load_weights(filepath, skip_mismatch)
 
 
 @keras_keywords

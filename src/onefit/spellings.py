@@ -162,8 +162,6 @@ ADVICE: dict[str, str] = {
     "include_optimizer": f"{_ALONE}load_model(path, compile=False) leaves it aside",
     "signatures": "write onefit.interop.onnx.export(model, 'model.onnx') to serve it",
     "max_shard_size": f"{_ALONE}a file holds all weights",
-    "by_name": "write layer.set_weights(...) for the layers that are the same",
-    "skip_mismatch": "write layer.set_weights(...) for the layers that are the same",
     "recursive": f"{_ALONE}models inside are cloned, too",
     "custom_objects": "hand over the class or the function itself",
     "batch_size": "write batch_size={value!r} in fit, or in Input",
@@ -216,7 +214,7 @@ ABSENT: dict[str, str] = {
     "layers.FlaxLayer": f"{_CLASS}, whose call calls the module's apply",
     "layers.JaxLayer": f"{_CLASS}, whose call is the function",
     "layers.TFSMLayer": "Convert the SavedModel with the Keras that wrote it",
-    "layers.TorchModuleWrapper": "Write onefit.interop.torch.convert(module)",
+    "layers.TorchModuleWrapper": "Write onefit.interop.torch.from_torch(module)",
     "saving.KerasFileEditor": "Load the file, and change the model's weights",
     "utils.Config": "Write a dict, or types.SimpleNamespace(...)",
 }

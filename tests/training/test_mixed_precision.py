@@ -218,3 +218,9 @@ def test_products_of_halves_and_their_gradients():
     np.testing.assert_allclose(
         np.asarray(tangents, "float32"), 2 * a @ b, atol=0.1, rtol=0.05
     )
+
+
+def test_formulas_are_verified_in_all_digits():
+    model = made("dense", "mixed_bfloat16")
+    trace = model.trace(X[:4], Y[:4])
+    assert trace.verify().ok

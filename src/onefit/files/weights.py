@@ -19,7 +19,7 @@ from onefit import config
 from onefit.description import fields
 from onefit.files.calls import in_order, is_sequential, operator
 from onefit.files.limits import Limits
-from onefit.files.refusal import refusal, short
+from onefit.files.refusal import Misfit, refusal, short
 from onefit.initializers import Initializer
 from onefit.layers.attention_heads import GroupQueryAttention, MultiHeadAttention
 from onefit.layers.base import Layer, Weights, where
@@ -561,20 +561,32 @@ def put_named(graph: Architecture, arrays: Mapping[str, Array]) -> None:
     graph.set_weights(values)
 
 
-def put(graph: Architecture, store: Store) -> None:
-    """Gives built layers the weights of a store: all, or none if one misfits."""
+def put(graph: Architecture, store: Store, skip: bool = False) -> list[str]:
+    """Gives built layers the weights of a store: all, or none if one misfits.
+
+    With `skip`, a layer that misfits stays as it is; returned are their names.
+    """
+    left: list[str] = []
     new: dict[int, list[Any]] = {}
     layers = [pair for pair in walk(graph) if not isinstance(pair[1], Architecture)]
     for path, layer in layers:
         named = layer.slot.params | layer.slot.state
-        arrays = _fitting(layer, named, store, path)
+        try:
+            arrays = _fitting(layer, named, store, path)
+        except Misfit:
+            if not skip:
+                raise
+            arrays = {}
+            left.append(str(layer.name))
         order = layer.by_name() if layer.built else ()
         new[id(layer)] = [np.asarray(arrays.get(n, named[n])) for n in order]
-    store.nothing_else()
+    if not skip:
+        store.nothing_else()
     plain = [id(layer) for layer in graph.plain_layers()]  # operations among them
     graph.set_weights([array for layer in plain for array in new.get(layer, ())])
     for path, layer in layers:
         _restore_own(layer, store, path)
+    return left
 
 
 def _fitting(
@@ -598,6 +610,7 @@ def _fitting(
                 received=f"{len(arrays)} arrays at {at!r}",
                 expected=f"{len(names)} ({known})",
                 fix="the file is of another model, or was not built when it was saved",
+                kind=Misfit,
             )
         for name, array in zip(names, arrays, strict=True):
             if tuple(array.shape) != tuple(named[name].shape):
@@ -606,6 +619,7 @@ def _fitting(
                     received=f"{name} of shape {tuple(array.shape)}",
                     expected=f"shape {tuple(named[name].shape)}",
                     fix="the file is of another model: make the one that was saved",
+                    kind=Misfit,
                 )
         fitting |= dict(zip(names, arrays, strict=True))
     return fitting

@@ -602,12 +602,13 @@ class Face(Holder):
 
     def in_type(self, nest: Tree) -> Tree:
         """Floats in the type that the layer computes in, if it has one of its own."""
-        return nest if self.own_dtype is None else floats(nest, self.compute_dtype)
+        own = self.own_dtype is not None and not config.in_all_digits()
+        return floats(nest, self.compute_dtype) if own else nest
 
     def weights_in_type(self, params: Params) -> Params:
         """The weights that training changes as the layer computes with them."""
-        mixed = self.own_dtype is not None and self.dtype != self.compute_dtype
-        if not mixed:
+        own = self.own_dtype is not None and not config.in_all_digits()
+        if not own or self.dtype == self.compute_dtype:
             return params
         return {n: floats(w, self.compute_dtype) for n, w in params.items()}
 

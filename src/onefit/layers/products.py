@@ -6,7 +6,9 @@ the sum, which is also the more exact. Its gradients are products of halves, too
 X̄ = Z̄ · Wᵀ and W̄ = Xᵀ · Z̄.
 """
 
+import jax
 import jax.numpy as jnp
+from jax.experimental.layout import Layout, with_layout_constraint
 
 from onefit.config import HALVES
 from onefit.layers.two_way import TwoWay
@@ -22,21 +24,30 @@ def matmul(a: Array, b: Array) -> Array:
     >>> matmul(half, half.T)
     Array([[10]], dtype=bfloat16)
     """
-    if a.dtype == b.dtype and str(a.dtype) in HALVES:
-        return _of_halves(a, b)
-    return a @ b
+    halves = a.dtype == b.dtype and str(a.dtype) in HALVES
+    return _of_halves(a, b) if halves and a.shape[:-2] == b.shape[:-2] else a @ b
 
 
-def _summed(a: Array, b: Array) -> Array:
-    return jnp.matmul(a, b, preferred_element_type=jnp.float32).astype(a.dtype)
+def _summed(a: Array, b: Array, turned: bool = False) -> Array:
+    """A · b, or a · bᵀ, which needs no bᵀ in memory."""
+    axes = (a.ndim - 1,), (b.ndim - 1 if turned else b.ndim - 2,)
+    many = tuple(range(a.ndim - 2))
+    return jax.lax.dot_general(
+        a, b, (axes, (many, many)), preferred_element_type=jnp.float32
+    )
 
 
-def _turned(a: Array) -> Array:
-    return jnp.swapaxes(a, -1, -2)
+def _back(kept: tuple[Array, Array], z: Array) -> tuple[Array, Array]:
+    a, b = kept
+    # XLA would fold the transposition into the product, and leave the fast kernel.
+    weights = _by_rows(_summed(_by_rows(jnp.swapaxes(a, -1, -2)), z))
+    return _summed(z, b, turned=True).astype(a.dtype), weights.astype(b.dtype)
 
 
-_of_halves = TwoWay(_summed)
-_of_halves.defvjp(
-    lambda a, b: (_summed(a, b), (a, b)),
-    lambda kept, z: (_summed(z, _turned(kept[1])), _summed(_turned(kept[0]), z)),
-)
+def _by_rows(a: Array) -> Array:
+    """The same, row after row in memory."""
+    return with_layout_constraint(a, Layout(major_to_minor=tuple(range(a.ndim))))
+
+
+_of_halves = TwoWay(lambda a, b: _summed(a, b).astype(a.dtype))
+_of_halves.defvjp(lambda a, b: (_summed(a, b).astype(a.dtype), (a, b)), _back)

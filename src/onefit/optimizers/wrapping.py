@@ -24,6 +24,17 @@ from onefit.types import Array, Config, Function, Scalar, Tree
 __all__ = ["LossScaleOptimizer", "MultiOptimizer", "OptimizerMap"]
 
 
+_NOTHING: dict[str, Any] = {
+    **dict.fromkeys(("weight_decay", "clipnorm", "clipvalue", "global_clipnorm")),
+    **dict.fromkeys(("ema_overwrite_frequency", "gradient_accumulation_steps")),
+    "loss_scale_factor": None,
+    "use_ema": False,
+    "ema_momentum": 0.99,
+    "dynamic": True,
+}
+"""Settings with values that ask for nothing."""
+
+
 class _Wrapping(Optimizer, abstract=True):
     """What optimizers around others share: the usual settings are the inner ones'.
 
@@ -44,6 +55,16 @@ class _Wrapping(Optimizer, abstract=True):
     slots = (("inner",),)
     _around: ClassVar[tuple[str, ...]] = ()
     """The settings in which the inner optimizers are."""
+
+    @classmethod
+    def _today(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """The settings, without what older files write of all optimizers: nothing."""
+        given = super()._today(given)
+        return {
+            name: value
+            for name, value in given.items()
+            if name not in _NOTHING or value != _NOTHING[name]
+        }
 
     @property
     def inner(self) -> tuple[Optimizer, ...]:

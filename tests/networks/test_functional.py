@@ -356,7 +356,7 @@ def test_what_the_data_has_to_be(model):
     refuse(lambda: fit({"image": IMAGES}, y), "Add x['table']")
     refuse(lambda: fit({"imaeg": IMAGES, "table": TABLE}, y), "image")
     refuse(lambda: fit([TABLE, IMAGES], y), "'image'", "(None, 5)", "(None, 3, 3)")
-    refuse(lambda: fit(x, [PRICES, PRICES]), "output 'digit' > y: received fractions")
+    refuse(lambda: fit(x, [PRICES, PRICES]), "output 'digit' > y: received fractions,")
     refuse(lambda: fit(x, [CLASSES, PRICES[:5]]), "12 rows in x[0] and 5 in y[1]")
     refuse(lambda: fit(x, [None, PRICES]), "output 'digit' > y: received None")
     refuse(lambda: fit(x, y, class_weight={0: 1.0}), "several outputs")

@@ -2,12 +2,13 @@
 
 import itertools
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import jax
 
-from onefit.errors import invalid, mistyped, unknown
+from onefit.errors import OnefitWarning, invalid, mistyped, unknown
 from onefit.layers.base import Layer
 from onefit.layers.core import InputLayer
 from onefit.layers.symbolic import Call, Tensor
@@ -172,11 +173,23 @@ def unwrap_single(values: list[T]) -> T | tuple[T, ...]:
 def by_name(value: dict[str, T], names: Sequence[str], where: str) -> list[T | None]:
     """The values of a dict in the order of the names, one for each.
 
+    Of x, what the model has no input for is left out with a warning, as in a table that
+    has the target too.
+
     Raises:
         ValueError: A name that is missing, or one too many, with the nearest.
     """
+    whole = where == "x" and all(name in value for name in names)
     for name in value:
         if name not in names:
+            if whole:
+                warnings.warn(
+                    f"x: the model has no input {name!r}; it is left out. Its inputs "
+                    f"are {', '.join(names)}.",
+                    OnefitWarning,
+                    stacklevel=2,
+                )
+                continue
             raise unknown(f"name in {where}", name, list(names))
     for name in names:
         if name not in value and where != "sample_weight":

@@ -286,13 +286,28 @@ class Graph(Architecture):
     def build(self, input_shape: Shapes, rng: Generator | None = None) -> "Graph":
         """Makes the weights of those layers that have none yet."""
         rng = rng or config.generator(None)
-        shapes = self.input_shapes(input_shape)
-        self.entrance = self.entrance or input_shape
         streams = rng.spawn(len(self.layers))
+        try:
+            shapes = self.input_shapes(input_shape)
+        except AttributeError:  # a layer that asks for the weights of one before it
+            self._build_in_order(input_shape, streams)
+            shapes = self.input_shapes(input_shape)
+        self.entrance = self.entrance or input_shape
         for layer, shape, stream in zip(self.layers, shapes, streams, strict=True):
             if not layer.built:
                 layer.build(shape, stream)
         return self
+
+    def _build_in_order(self, input_shape: Shapes, streams: list[Generator]) -> None:
+        """Makes each layer's weights before the next layer is asked for its shape."""
+
+        def call(node: Node, number: int, shape: Shapes, mask: Tree) -> Shapes:
+            layer = self.layers[node.layer]
+            if not layer.built:
+                layer.build(shape, streams[node.layer])
+            return self._shape(node, number, shape, mask)
+
+        self.thread(input_shape, call)
 
     def check_input(self, x: Tree) -> None:
         known = dict(enumerate([x] if self.inputs == 1 else x))

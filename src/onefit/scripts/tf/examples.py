@@ -1,9 +1,9 @@
 """Examples in bytes: what tf.train.Example holds, in the format of protocol buffers.
 
-An Example is a dict of features by name; a feature is a list of bytes, of float32 or of
-int64 numbers. As messages: Example { features = 1 }, Features { a map = 1 of key = 1 and
-value = 2 }, Feature { one of bytes_list = 1, float_list = 2, int64_list = 3 }, and each
-list { value = 1 }.
+An Example is a dict of features by name; a feature is a list of bytes, of float32 or
+of int64 numbers. As messages: Example { features = 1 }, Features { a map = 1 of key = 1
+and value = 2 }, Feature { one of bytes_list = 1, float_list = 2, int64_list = 3 }, and
+each list { value = 1 }.
 """
 
 import struct
@@ -170,6 +170,7 @@ class BytesList(_List):
         return value
 
     def SerializeToString(self) -> bytes:
+        """The message as bytes."""
         return b"".join(_sized(1, value) for value in self.value)
 
     def _take(self, data: bytes) -> None:
@@ -183,6 +184,7 @@ class FloatList(_List):
         return float(np.float32(value))
 
     def SerializeToString(self) -> bytes:
+        """The message as bytes."""
         packed = struct.pack(f"<{len(self.value)}f", *self.value)
         return _sized(1, packed) if packed else b""
 
@@ -201,6 +203,7 @@ class Int64List(_List):
         return int(value)
 
     def SerializeToString(self) -> bytes:
+        """The message as bytes."""
         packed = b"".join(map(_varint, self.value))
         return _sized(1, packed) if packed else b""
 
@@ -246,6 +249,7 @@ class Feature(_Message):
         return next((n for n in _KINDS if getattr(self, n).value), None)
 
     def SerializeToString(self) -> bytes:
+        """The message as bytes."""
         kind = self.WhichOneof()
         if kind is None:
             return b""
@@ -294,6 +298,7 @@ class Features(_Message):
         self.feature = _Map(feature)
 
     def SerializeToString(self) -> bytes:
+        """The message as bytes."""
         return b"".join(
             _sized(1, _sized(1, key.encode()) + _sized(2, value.SerializeToString()))
             for key, value in sorted(self.feature.items())
@@ -323,6 +328,7 @@ class Example(_Message):
         self.features = features or Features()
 
     def SerializeToString(self) -> bytes:
+        """The message as bytes."""
         return _sized(1, self.features.SerializeToString())
 
     def _take(self, data: bytes) -> None:

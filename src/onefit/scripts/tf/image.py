@@ -427,15 +427,16 @@ def draw_bounding_boxes(
     for picture, some in zip(x, np.asarray(boxes), strict=True):
         for i, (top, left, bottom, right) in enumerate(some):
             color = palette[i % len(palette)][:channels]
-            y0, y1 = (
-                int(np.clip(v * (height - 1), 0, height - 1)) for v in (top, bottom)
-            )
-            x0, x1 = (
-                int(np.clip(v * (width - 1), 0, width - 1)) for v in (left, right)
-            )
+            y0, y1 = _places((top, bottom), height)
+            x0, x1 = _places((left, right), width)
             picture[[y0, y1], x0 : x1 + 1] = color
             picture[y0 : y1 + 1, [x0, x1]] = color
     return jnp.asarray(x)
+
+
+def _places(parts: Any, size: int) -> list[int]:
+    """Where parts of a size lie, by whole numbers inside it."""
+    return [int(np.clip(part * (size - 1), 0, size - 1)) for part in parts]
 
 
 _COLORS = np.array([(1, 1, 0, 1), (0, 0, 1, 1), (1, 0, 0, 1), (0, 1, 0, 1)], "float32")

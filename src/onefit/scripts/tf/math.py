@@ -85,7 +85,7 @@ _TWO = {
     "atan2": (jnp.arctan2, "The angle of the point (y, x)."),
     "divide": (jnp.true_divide, "x / y."),
     "divide_no_nan": (_no_nan, "x / y, and 0 where y is 0."),
-    "equal": (lambda x, y: _same(x, y), "Whether x = y."),
+    "equal": (_same, "Whether x = y."),
     "floordiv": (jnp.floor_divide, "x / y, rounded downwards."),
     "floormod": (jnp.mod, "What is left of x by y, with the sign of y."),
     "greater": (jnp.greater, "Whether x > y."),

@@ -6,6 +6,7 @@ the one of the bytes is written only, since Python needs long for it.
 """
 
 import gzip
+import io
 import struct
 import zlib
 from collections.abc import Iterator
@@ -83,9 +84,10 @@ class TFRecordWriter:
     def __init__(self, path: Any, options: Any = None) -> None:
         packed = getattr(options, "compression_type", options)
         _known(packed)
-        self._packed, self._parts = packed, [b""]
-        self._file: Any = open(name_of(path), "wb")
-        self._out: Any = gzip.open(self._file, "wb") if packed == "GZIP" else self._file
+        self._file: Any = Path(name_of(path)).open("wb")  # noqa: SIM115 - see close
+        self._out: Any = self._file
+        if packed == "GZIP":
+            self._out = gzip.GzipFile(fileobj=self._file, mode="wb")
         self._zlib = zlib.compressobj() if packed == "ZLIB" else None
 
     def write(self, record: Any) -> None:
@@ -122,15 +124,17 @@ def _known(packed: str | None) -> None:
         raise invalid("compression_type", repr(packed), "'GZIP', 'ZLIB' or None")
 
 
-def _records(name: str, packed: str | None) -> Iterator[bytes]:
-    data: Any = Path(name).open("rb")
-    with data as file:
-        if packed == "GZIP":
-            file = gzip.open(file)
-        elif packed == "ZLIB":
-            import io
+def _unpacked(name: str, packed: str | None) -> Any:
+    """An open file, of what is in the packed one."""
+    if packed == "GZIP":
+        return gzip.open(name)
+    if packed == "ZLIB":
+        return io.BytesIO(zlib.decompress(Path(name).read_bytes()))
+    return Path(name).open("rb")
 
-            file = io.BytesIO(zlib.decompress(file.read()))
+
+def _records(name: str, packed: str | None) -> Iterator[bytes]:
+    with _unpacked(name, packed) as file:
         while head := file.read(12):
             whole = len(head) == 12
             sound = whole and _checksum(head[:8]) == struct.unpack("<I", head[8:])[0]
@@ -292,8 +296,6 @@ def _bytes(value: Any) -> bytes:
 
 def serialize_tensor(tensor: Any, name: str | None = None) -> Text:
     """A tensor as bytes, which `parse_tensor` reads; TensorFlow has another format."""
-    import io
-
     value = convert_to_tensor(tensor)
     out = io.BytesIO()
     numbers = value.strings().astype(str) if isinstance(value, Text) else value
@@ -303,8 +305,6 @@ def serialize_tensor(tensor: Any, name: str | None = None) -> Text:
 
 def parse_tensor(serialized: Any, out_type: DTypeLike, name: str | None = None) -> Any:
     """The tensor in bytes that `serialize_tensor` gave."""
-    import io
-
     found = convert_to_tensor(np.load(io.BytesIO(_bytes(serialized))))
     kind = string if isinstance(found, Text) else as_dtype(found.dtype)
     if narrow(kind) != narrow(out_type):

@@ -40,17 +40,15 @@ class SummaryWriter:
     @contextlib.contextmanager
     def as_default(self, step: Any = None) -> Iterator[Self]:
         """A block whose summaries this one writes."""
-        global _default
-        before, _default = _default, (self, step)
+        _defaults.append((self, step))
         try:
             yield self
         finally:
-            _default = before
+            _defaults.pop()
 
     def set_as_default(self, step: Any = None) -> None:
         """From here on this one writes."""
-        global _default
-        _default = (self, step)
+        _defaults.append((self, step))
 
     def flush(self) -> None:
         """Writes what waits."""
@@ -69,7 +67,7 @@ class SummaryWriter:
         return True
 
 
-_default: tuple[SummaryWriter | None, Any] = (None, None)
+_defaults: list[tuple[SummaryWriter | None, Any]] = [(None, None)]
 _recording: list[Any] = []
 
 
@@ -92,7 +90,7 @@ def create_noop_writer() -> SummaryWriter:
 def should_record_summaries() -> bool:
     """Whether there is a writer, and `record_if` lets it write."""
     condition = _recording[-1] if _recording else True
-    return _default[0] is not None and bool(
+    return _defaults[-1][0] is not None and bool(
         condition() if callable(condition) else condition
     )
 
@@ -108,7 +106,7 @@ def record_if(condition: Any) -> Iterator[None]:
 
 
 def _written(method: str, name: str, step: Any, value: Callable[[], Any]) -> bool:
-    writer, default = _default
+    writer, default = _defaults[-1]
     if writer is None or not should_record_summaries():
         return False
     step = default if step is None else step
@@ -158,7 +156,7 @@ def text(name: str, data: Any, step: Any = None, description: Any = None) -> boo
 
 def flush(writer: SummaryWriter | None = None, name: str | None = None) -> None:
     """Writes what waits."""
-    chosen = writer or _default[0]
+    chosen = writer or _defaults[-1][0]
     if chosen is not None:
         chosen.flush()
 

@@ -14,7 +14,7 @@ from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer, Outcome, Weights
 from onefit.layers.composite import Composite
 from onefit.layers.core import InputLayer
-from onefit.layers.face import HALVES
+from onefit.layers.face import in_full
 from onefit.layers.tapping import Path, Tap
 from onefit.networks.architecture import Architecture
 from onefit.types import Array, Config, Generator, Key, Mask, Shapes, Tree, is_shape
@@ -286,28 +286,13 @@ class Graph(Architecture):
     def build(self, input_shape: Shapes, rng: Generator | None = None) -> "Graph":
         """Makes the weights of those layers that have none yet."""
         rng = rng or config.generator(None)
-        streams = rng.spawn(len(self.layers))
-        try:
-            shapes = self.input_shapes(input_shape)
-        except AttributeError:  # a layer that asks for the weights of one before it
-            self._build_in_order(input_shape, streams)
-            shapes = self.input_shapes(input_shape)
+        shapes = self.input_shapes(input_shape)
         self.entrance = self.entrance or input_shape
+        streams = rng.spawn(len(self.layers))
         for layer, shape, stream in zip(self.layers, shapes, streams, strict=True):
             if not layer.built:
                 layer.build(shape, stream)
         return self
-
-    def _build_in_order(self, input_shape: Shapes, streams: list[Generator]) -> None:
-        """Makes each layer's weights before the next layer is asked for its shape."""
-
-        def call(node: Node, number: int, shape: Shapes, mask: Tree) -> Shapes:
-            layer = self.layers[node.layer]
-            if not layer.built:
-                layer.build(shape, streams[node.layer])
-            return self._shape(node, number, shape, mask)
-
-        self.thread(input_shape, call)
 
     def check_input(self, x: Tree) -> None:
         known = dict(enumerate([x] if self.inputs == 1 else x))
@@ -361,10 +346,12 @@ def _flows(value: Tree, mask: Mask) -> Tree:
 def _numbers(layer: Layer, a: Array) -> Array:
     """Numbers as a layer takes them: floats, but for layers that look them up.
 
-    What a layer of half the digits gave is in the library's type again.
+    A layer without a type of its own computes in the library's.
     """
     whole = not layer.integers and not jnp.issubdtype(a.dtype, jnp.inexact)
-    return a.astype(config.floatx()) if whole or str(a.dtype) in HALVES else a
+    if whole:
+        return a.astype(config.floatx())
+    return in_full(a) if layer.own_dtype is None else a
 
 
 def with_parts(layer: Layer) -> Iterator[Layer]:

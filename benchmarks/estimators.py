@@ -122,12 +122,14 @@ def plane(columns: int, noise: float, kind: str, rows: int, seed: int) -> Any:
 
 def made(maker: Any, changes: dict[str, Any], rows: int, seed: int) -> Any:
     """A generator of scikit-learn's; what is drawn once stays for new rows."""
-    return maker(rows, random_state=seed, **changes)
+    return maker(n_samples=rows, random_state=seed, **changes)
 
 
 def cut(maker: Any, changes: dict[str, Any], rows: int, seed: int) -> Any:
     """One for generators that draw the pattern too: rows of one large table."""
-    x, y = maker(3000, random_state=seed % 100, **changes)
+    x, y = maker(n_samples=3000, random_state=seed % 100, **changes)
+    order = np.random.default_rng(7).permutation(len(x))  # some come class by class
+    x, y = x[order], y[order]
     return (x[:rows], y[:rows]) if seed < 100 else (x[-rows:], y[-rows:])
 
 

@@ -30,13 +30,8 @@ LEFT_OUT: dict[str, str] = {
     "`applications`: networks of later years are not built yet",
     "STFT STFTInitializer stft": "an initializer for kernels that are a transform; "
     "`STFTSpectrogram` is the layer",
-    "model params set_model set_params on_batch_begin on_batch_end on_epoch_begin "
-    "on_epoch_end on_train_begin on_train_end on_train_batch_begin on_train_batch_end "
-    "on_test_begin on_test_end on_test_batch_begin on_test_batch_end on_predict_begin "
-    "on_predict_end on_predict_batch_begin on_predict_batch_end monitor_op "
-    "get_monitor_value best_weights cooldown_counter in_cooldown": "of "
-    "`EarlyStopping`, `ReduceLROnPlateau`, `SwapEMAWeights`, `TerminateOnNaN`: rules, "
-    "which run inside the program and have no hooks",
+    "monitor_op get_monitor_value best_weights cooldown_counter in_cooldown": "of "
+    "`EarlyStopping`, `ReduceLROnPlateau`: what they remember is the rule's own",
     "backend convert_weight generator get_random_transformation "
     "transform_bounding_boxes transform_images transform_labels "
     "transform_segmentation_masks transform_single_bounding_box transform_single_image "
@@ -57,8 +52,7 @@ LEFT_OUT: dict[str, str] = {
     "way to run them; `layer.layer` or `layer.cell` has the settings",
     "convolution_op pool_mode score_mode num_repeats normalized_weights noise_shape "
     "finalize_state input_mean input_variance": "of layers: how Keras computes them",
-    "accumulator init_thresholds thresholds value variables interpolate_pr_auc "
-    "axis": "of metrics: their state is a histogram over thresholds, by other names",
+    "init_thresholds interpolate_pr_auc axis": "of metrics: how Keras computes them",
     "lr_adjust transpose_last_axis zeropower_via_newtonschulz5 check_finite": "of "
     "optimizers: steps of their rule",
     "compute_loss_and_updates jax_state_sync make_predict_function make_test_function "

@@ -30,11 +30,11 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # what stands below it is built on the whole library.
 FACE = "onefit"
 ROOMS = [
-    *("errors", "spellings", "faces", "checks", "types", "config"),
-    *("custom", "registry", "tree"),
+    *("errors", "packages", "spellings", "faces", "checks", "types", "config"),
+    *("custom", "registry", "tree", "dtype_policies"),
     *("programs", "slots", "variables", "random", "tape", "members", "description"),
     *("activations", "initializers", "regularizers", "constraints"),
-    *("losses", "metrics", "layers", "optimizers", "ops", "backend"),
+    *("losses", "metrics", "layers", "optimizers", "mixed_precision", "ops", "backend"),
     *("networks", "data", "training", "callbacks", "files"),
     *("datasets", "plots", "guide", "models", "preprocessing", "applications"),
     *("interop", "population", "saving", "tables", "utils"),

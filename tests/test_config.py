@@ -124,7 +124,7 @@ def test_what_is_as_it_is():
     [
         (lambda: config.set_backend("torch"), "received 'torch'; expected 'jax'"),
         (lambda: config.set_epsilon(1e-3), "received 0.001; expected 1e-07"),
-        (lambda: config.set_dtype_policy("mixed_float16"), "'mixed_float16'"),
+        (lambda: config.set_dtype_policy("mixed_float8"), "mixed_float16"),
         (lambda: config.set_max_epochs(3), r"Write fit\(..., epochs=3\)"),
         (lambda: config.set_max_steps_per_epoch(3), "steps_per_epoch=3"),
         (config.enable_flash_attention, "the compiler chooses"),

@@ -1,3 +1,5 @@
+# pyright: reportAttributeAccessIssue=false
+# (what scikit-learn gives has no types.)
 """The lectures' data: their numbers, their shapes, and what a download refuses."""
 
 import hashlib
@@ -43,6 +45,15 @@ def test_the_digits_file_names_its_columns():
     assert header[0] == "pixel_0_0"
     assert header[9] == "pixel_1_1"
     assert header[63:] == ["pixel_7_7", "digit"]
+
+
+def test_the_penguins_have_words_dates_and_empty_cells():
+    pd = pytest.importorskip("pandas")
+    frame = pd.read_csv(datasets.path("penguins.csv"))
+    assert frame.shape == (344, 17)
+    assert frame["Species"].nunique() == 3
+    assert frame["Sex"].isna().sum() == 11
+    assert frame["Comments"].notna().sum() == 54
 
 
 def test_an_unknown_file_is_refused():

@@ -126,7 +126,7 @@ def test_a_base_on_the_right_comes_before_one_on_the_left():
 
 class Ordered(Part, Named):
     _order = "size"
-    size: int
+    size: int  # pyright: ignore[reportGeneralTypeIssues]
     label: str = "a"
 
 
@@ -160,7 +160,7 @@ def test_a_setting_without_a_default_comes_first():
     with pytest.raises(TypeError) as caught:
 
         class Late(Part):
-            size: int
+            size: int  # pyright: ignore[reportGeneralTypeIssues]
 
     assert str(caught.value) == (
         "Late: received the setting 'size', without a default, after 'gain'; expected "
@@ -171,7 +171,7 @@ def test_a_setting_without_a_default_comes_first():
 
 def test_users_may_know_a_setting_by_another_name():
     class Shaped(Description):
-        target: int = setting(keyword="shape")
+        target: int = setting(alias="shape")
 
         def shape(self):
             return (self.target,)

@@ -1,9 +1,15 @@
 """One form of every error: received, expected, fix."""
 
+import ast
+import re
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import pytest
 
+import onefit
 from onefit.errors import OnefitWarning, invalid, mistyped, unknown
 
 
@@ -56,3 +62,49 @@ def test_a_warning_can_be_silenced_by_its_class():
         warnings.warn("odd", OnefitWarning, stacklevel=1)
     with pytest.warns(UserWarning, match="odd"):
         warnings.warn("odd", OnefitWarning, stacklevel=1)
+
+
+def _written_names():
+    """(name, place) of each `onefit.some.name` in a sentence of the source."""
+    source = Path(onefit.__file__).parent
+    for path in sorted(source.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+                continue
+            alone = re.fullmatch(r"[\w.:]+", node.value)  # where a module is found
+            for name in () if alone else NAMES.findall(node.value):
+                yield name, f"{path.relative_to(source)}:{node.lineno}"
+
+
+# Not what is imported there: `from onefit...`, `import onefit...`, `__import__('...`.
+NAMES = re.compile(
+    r"(?<![\w./@\"-])(?<!from )(?<!import )(?<!__import__\('"
+    r")onefit(?:\.[A-Za-z_]\w*)+"
+)
+
+
+def test_what_sentences_name_is_there_after_import_onefit():
+    """A cure that ends in AttributeError is worse than none."""
+    names: dict[str, str] = {}
+    for name, place in _written_names():
+        names.setdefault(name, place)
+    assert len(names) > 100
+    program = (
+        "import onefit, sys\n"
+        "for line in sys.stdin.read().split():\n"
+        "    value = onefit\n"
+        "    try:\n"
+        "        for part in line.split('.')[1:]:\n"
+        "            value = getattr(value, part)\n"
+        "    except AttributeError:\n"
+        "        print(line)\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program],
+        input="\n".join(names),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    missing = {name: names[name] for name in found.stdout.split()}
+    assert missing == {}

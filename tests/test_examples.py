@@ -350,8 +350,9 @@ def test_transformer():
 def test_why_it_does_not_learn():
     reports, history = run("why_it_does_not_learn")
     assert reports["no_activations"].codes[:2] == [
-        "logits-as-probabilities", "linear-stack",
-    ]  # fmt: skip
+        "logits-as-probabilities",
+        "linear-stack",
+    ]
     assert reports["deep_sigmoids"].codes == ["vanishing-gradients"]
     assert "dead-units" in reports["too_fast"].codes
     assert reports["by_heart"].codes == ["overfitting"]

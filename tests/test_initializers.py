@@ -236,7 +236,7 @@ def test_a_subclass_needs_only_sample():
             return np.full(shape, self.value)
 
     np.testing.assert_array_equal(Halves()(2), [0.5, 0.5])
-    assert initializers.get("halves").value == 0.5
+    assert initializers.get("halves").value == 0.5  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_seeds_of_keras_files():

@@ -474,9 +474,9 @@ def test_get(alias, cls):
 def test_names_of_functions_give_the_function():
     for name in ("mse", "huber", "sparse_categorical_crossentropy", "KLD"):
         ours, theirs = losses.get(name), keras.losses.get(name)
-        assert ours.__name__ == theirs.__name__
+        assert ours.__name__ == theirs.__name__  # pyright: ignore[reportAttributeAccessIssue]
         assert losses.get(losses.serialize(ours)) is ours
-        config = theirs.__name__
+        config = theirs.__name__  # pyright: ignore[reportAttributeAccessIssue]
         assert losses.get({"class_name": "function", "config": config}) is ours
     assert type(losses.get("MeanSquaredError")) is losses.MeanSquaredError
     y, a = np.ones((3, 2)), np.zeros((3, 2))
@@ -608,3 +608,32 @@ def test_circle_takes_pairs_from_references():
     other = losses.circle(y, a, y[:2], a[:2], remove_diagonal=False, gamma=1.0)
     assert other.shape == (4,)
     assert float(other[2]) == 0.0  # no reference row of its class
+
+
+def test_a_mask_on_predictions_says_which_values_there_are():
+    """As Keras' layers and losses hand it on, in calls outside a program."""
+    y, w = np.float32([1, 0, 1, 0]), np.float32([0.4, 0.3, 0.2, 0.1])
+    mask = np.array([True, False, True, True])
+
+    def cost(mask, axes=0):
+        a = jnp.float32([0.1, 0.2, 0.3, 0.4]).reshape(-1, *[1] * axes)
+        a._keras_mask = mask
+        return float(losses.MeanSquaredError()(y.reshape(a.shape), a, w))
+
+    by_hand = (0.4 * 0.81 + 0.2 * 0.49 + 0.1 * 0.16) / 3
+    assert cost(mask, axes=1) == pytest.approx(by_hand)
+    assert cost(jnp.asarray(mask)[:, None], axes=1) == pytest.approx(by_hand)
+    assert cost(np.zeros(4, bool), axes=1) == 0
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_a_loss_of_a_type_of_its_own_gives_that_type(dtype):
+    class Square(losses.Loss):
+        def call(self, y_true, y_pred):
+            return (y_true - y_pred) ** 2
+
+    y, a = np.ones((2, 3), "float32"), np.zeros((2, 3), "float32")
+    for made in (Square(dtype=dtype), losses.CosineSimilarity(dtype=dtype)):
+        assert made(y, a).dtype == made(y, a, np.ones(2, "float32")).dtype == dtype
+    rows = np.zeros((2, 5, 4), "float32")
+    assert losses.CTC(dtype=dtype)(np.ones((2, 2), "int32"), rows).dtype == dtype

@@ -5,10 +5,11 @@ import json
 
 import jax
 import jax.numpy as jnp
+import keras
 import numpy as np
 import pytest
 
-from onefit import losses, metrics
+from onefit import losses, metrics, saving
 from onefit.metrics.confusion import _histogram
 
 NEEDED = {
@@ -396,3 +397,49 @@ def test_settings_that_cannot_be_meant():
     ]
     for call, text in cases:
         _said(ValueError, call, text)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("TruePositives", {"thresholds": [0.9, 0.4]}),
+        ("FalsePositives", {}),
+        ("TrueNegatives", {"thresholds": 0.3}),
+        ("FalseNegatives", {}),
+        ("Precision", {"thresholds": [0.3, 0.9]}),
+        ("Recall", {"top_k": 2}),
+        ("SensitivityAtSpecificity", {"specificity": 0.5, "num_thresholds": 4}),
+        ("AUC", {"num_thresholds": 5}),
+        ("AUC", {"num_thresholds": 5, "multi_label": True}),
+        ("AUC", {"num_thresholds": None, "thresholds": [0.2, 0.8]}),
+    ],
+)
+def test_what_a_metric_of_thresholds_keeps_is_what_keras_keeps(name, settings):
+    """Names, order and numbers of its variables, and its settings as attributes."""
+    rng = np.random.default_rng(1)
+    y, a = rng.integers(0, 2, (6, 3)), rng.random((6, 3)).astype("float32")
+    weights = rng.random(6).astype("float32")
+    theirs = getattr(keras.metrics, name)(**settings)
+    ours = getattr(metrics, name)(**settings)
+    for metric in (theirs, ours):
+        metric.update_state(y, a, weights)
+        metric.update_state(y, a)
+    assert [v.name for v in ours.variables] == [v.name for v in theirs.variables]
+    for one, other in zip(ours.variables, theirs.variables, strict=True):
+        np.testing.assert_allclose(one.numpy(), np.asarray(other), 1e-5, 1e-5)
+    np.testing.assert_allclose(ours.result(), theirs.result(), rtol=1e-5)
+    if hasattr(theirs, "thresholds"):
+        assert type(ours.thresholds) is list
+        np.testing.assert_allclose(ours.thresholds, theirs.thresholds, atol=1e-6)
+    assert getattr(ours, "num_thresholds", 0) == getattr(theirs, "num_thresholds", 0)
+    again = type(ours).from_config(ours.get_config())
+    assert again.get_config() == ours.get_config()
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float16", "float32"])
+def test_a_metric_of_a_type_of_its_own_keeps_it_in_configs(dtype):
+    for metric in (metrics.Sum(dtype=dtype), metrics.Poisson(dtype=dtype)):
+        again = saving.deserialize_keras_object(saving.serialize_keras_object(metric))
+        assert again.dtype == metric.dtype == metric._dtype == dtype
+        assert {v.dtype for v in again.variables} == {dtype}
+    assert metrics.MeanIoU(2, dtype="int").dtype == "float32"  # weights are fractions

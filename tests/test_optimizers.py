@@ -30,9 +30,20 @@ from onefit.optimizers.rules import Rule, correction
 from onefit.variables import Variable
 
 ALL = [
-    SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Adamax, Nadam, Ftrl, Lion, Lamb,
-    Adafactor, Muon,
-]  # fmt: skip
+    SGD,
+    RMSprop,
+    Adagrad,
+    Adadelta,
+    Adam,
+    AdamW,
+    Adamax,
+    Nadam,
+    Ftrl,
+    Lion,
+    Lamb,
+    Adafactor,
+    Muon,
+]
 RATES = np.array([0.001, 0.1])
 STEPS = 10
 
@@ -716,3 +727,20 @@ def test_stateless_apply_is_apply(cls):
     for a, b in zip(w, own, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
     assert state[0] == 2
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "Adagrad", "LossScaleOptimizer"])
+def test_a_sparse_gradient_is_the_dense_one(name):
+    from jax.experimental.sparse import BCOO
+
+    gradient = np.zeros((4, 3), "float32")
+    gradient[[0, 2]] = [[1, 0, 2], [0, 3, 0]]
+    found = []
+    for given in (gradient, BCOO.fromdense(gradient, n_dense=1)):
+        inner = (SGD(0.5),) if name == "LossScaleOptimizer" else (0.5,)
+        optimizer = getattr(optimizers, name)(*inner)
+        weight = Variable(np.ones((4, 3), "float32"))
+        for _ in range(2):
+            optimizer.apply([given], [weight])
+        found.append(weight.numpy())
+    np.testing.assert_array_equal(*found)

@@ -77,9 +77,9 @@ def test_a_fit_is_that_of_keras_and_a_file_goes_on(row, tmp_path):
         path = tmp_path / f"{library.__name__}.keras"
         model.save(path)  # each by the other
         again = library.saving.load_model(path)
-        again.fit(X, Y, epochs=1, **how)
+        again.fit(X, Y, epochs=1, **how)  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess]
         model.fit(X, Y, epochs=1, **how)
-        for a, b in zip(again.get_weights(), model.get_weights(), strict=True):
+        for a, b in zip(again.get_weights(), model.get_weights(), strict=True):  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess]
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
@@ -176,3 +176,16 @@ def test_a_map_is_a_mapping():
     assert chosen["a/kernel"] is sgd
     with onefit.name_scope("a"):
         assert onefit.Variable(np.ones(1), name="w").path == "a/w"
+
+
+def test_settings_of_older_files_that_ask_for_nothing_are_left_aside():
+    shared = {"weight_decay": None, "clipnorm": None, "use_ema": False}
+    shared |= {"ema_momentum": 0.99, "gradient_accumulation_steps": None}
+    inner = onefit.optimizers.SGD(0.5)
+    config = onefit.optimizers.LossScaleOptimizer(inner).get_config()
+    again = onefit.optimizers.LossScaleOptimizer.from_config(config | shared)
+    assert again.inner_optimizer.get_config() == inner.get_config()
+    onefit.optimizers.LossScaleOptimizer(inner, dynamic=True)
+    for name, value in {"dynamic": False, "use_ema": True, "clipnorm": 1.0}.items():
+        with pytest.raises(TypeError, match=f"received a setting '{name}'"):
+            onefit.optimizers.LossScaleOptimizer(inner, **{name: value})

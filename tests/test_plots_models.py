@@ -1,3 +1,5 @@
+# pyright: reportAttributeAccessIssue=false
+# (matplotlib's stubs know less than it has.)
 """Pictures of models: what is drawn, what is said, what is refused."""
 
 from types import SimpleNamespace
@@ -61,12 +63,18 @@ def linear(weights, bias, activation=None, loss=None, inputs=2):
 
 
 def history(**logs):
-    model = linear([[1, 2, 3], [4, 5, 6]], [0, 0, 0], "softmax",
-                   "sparse_categorical_crossentropy")  # fmt: skip
+    model = linear(
+        [[1, 2, 3], [4, 5, 6]], [0, 0, 0], "softmax", "sparse_categorical_crossentropy"
+    )
     epochs = len(next(iter(logs.values())))
     ways = {"loss": "min", "accuracy": "max"}
-    return SimpleNamespace(history=logs, epoch=list(range(epochs)), model=model,
-                           validated=[1], params={"directions": ways})  # fmt: skip
+    return SimpleNamespace(
+        history=logs,
+        epoch=list(range(epochs)),
+        model=model,
+        validated=[1],
+        params={"directions": ways},
+    )
 
 
 def test_learning_curves_of_several_metrics(tmp_path):
@@ -103,13 +111,19 @@ def test_learning_curves_refuse():
 
 
 def finding(**evidence):
-    return SimpleNamespace(code="overfitting", layer="dense", seen="It rises.",
-                           evidence=evidence)  # fmt: skip
+    return SimpleNamespace(
+        code="overfitting", layer="dense", seen="It rises.", evidence=evidence
+    )
 
 
 def test_finding(tmp_path):
-    shown = finding(loss=[3, 2, 1], val_loss=np.array([3.0, 2, 4]), chance=2.5,
-                    epochs=300, note="told in words")  # fmt: skip
+    shown = finding(
+        loss=[3, 2, 1],
+        val_loss=np.array([3.0, 2, 4]),
+        chance=2.5,
+        epochs=300,
+        note="told in words",
+    )
     ax = saved(plots.finding(shown), tmp_path)
     assert texts(ax) == ["loss", "validation loss", "chance: 2.5", "epochs: 300"]
     assert ax.get_lines()[1].get_xydata().tolist() == [[1, 3], [2, 2], [3, 4]]
@@ -159,8 +173,10 @@ def test_logits_are_probabilities_and_hinge_has_its_own_threshold(tmp_path):
     ax = plots.decision_boundary(linear([1, 0], [-0.5], None, loss), x, y)
     assert ax.images[0].get_array().max() < 1
     assert "boundary" in texts(ax)
-    ax = saved(plots.decision_boundary(linear([1, 0], [-0.5], None, Hinge()), x,
-               2 * y - 1), tmp_path)  # fmt: skip
+    ax = saved(
+        plots.decision_boundary(linear([1, 0], [-0.5], None, Hinge()), x, 2 * y - 1),
+        tmp_path,
+    )
     assert texts(ax)[-1] == "wrong: 2 of 4"
     assert ax.images[0].get_clim() == pytest.approx((-0.6, 0.6))
 
@@ -170,8 +186,9 @@ def test_boundary_of_three_classes(tmp_path):
     loss = SparseCategoricalCrossentropy(from_logits=True)
     model = linear([[1, -1, 0], [0, 0, 0]], [0, 0, 0.5], None, loss)
     x = np.array([[-2.0, 0], [0, 0], [2, 0.1]])
-    ax = saved(plots.decision_boundary(model, x, [1, 2, 0], labels=list("abc")),
-               tmp_path)  # fmt: skip
+    ax = saved(
+        plots.decision_boundary(model, x, [1, 2, 0], labels=list("abc")), tmp_path
+    )
     assert sorted(text.get_text() for text in ax.texts) == ["a", "b", "c"]
     at = {text.get_text(): text.xy[0] for text in ax.texts}
     assert at["b"] < -0.5 < at["c"] < 0.5 < at["a"]
@@ -183,8 +200,12 @@ def test_boundary_of_three_classes(tmp_path):
 
 def test_boundary_of_many_classes(tmp_path):
     model = linear(np.eye(2, 12), np.zeros(12), "softmax")
-    saved(plots.decision_boundary(model, np.random.default_rng(0).normal(size=(50, 2)),
-          np.arange(50) % 12), tmp_path)  # fmt: skip
+    saved(
+        plots.decision_boundary(
+            model, np.random.default_rng(0).normal(size=(50, 2)), np.arange(50) % 12
+        ),
+        tmp_path,
+    )
     assert len(np.unique(class_colours(12), axis=0)) == 12
 
 
@@ -224,12 +245,23 @@ def test_what_has_no_plane_is_refused():
 
 
 def two_layers():
-    model = Sequential([
-        Input((2,)), Dense(3, "relu", name="hidden"), Dropout(0.5), Dense(1, "sigmoid"),
-    ])  # fmt: skip
+    model = Sequential(
+        [
+            Input((2,)),
+            Dense(3, "relu", name="hidden"),
+            Dropout(0.5),
+            Dense(1, "sigmoid"),
+        ]
+    )
     kernel = np.array([[1, 0, -1], [0, 1, 0]], "float32")
-    model.set_weights([kernel, np.zeros(3, "float32"), np.ones((3, 1), "float32"),
-                       np.zeros(1, "float32")])  # fmt: skip
+    model.set_weights(
+        [
+            kernel,
+            np.zeros(3, "float32"),
+            np.ones((3, 1), "float32"),
+            np.zeros(1, "float32"),
+        ]
+    )
     return model
 
 
@@ -266,14 +298,14 @@ def test_unit_responses_of_one_layer(tmp_path):
 
 def test_activation_functions(tmp_path):
     axes = saved(plots.activation_functions(), tmp_path)
-    assert [ax.get_title() for ax in axes][:3] == ["linear", "sigmoid", "tanh"]
+    assert [ax.get_title() for ax in axes][:3] == ["linear", "sigmoid", "tanh"]  # pyright: ignore[reportGeneralTypeIssues]
     g, slope = axes[1].get_lines()[-2:]
     assert g.get_ydata()[200] == pytest.approx(0.5)
     assert slope.get_ydata()[200] == pytest.approx(0.25)
     axes = plots.activation_functions(["relu", jnp.sin, LeakyReLU(0.5), "relu"])
-    shown = [ax.get_title() for ax in axes]
+    shown = [ax.get_title() for ax in axes]  # pyright: ignore[reportGeneralTypeIssues]
     assert shown == ["relu", "sin", "leaky_re_lu", "relu (2)"]
-    (ax,) = plots.activation_functions({"six": "relu6"}, z=(0, 12))
+    (ax,) = plots.activation_functions({"six": "relu6"}, z=(0, 12))  # pyright: ignore[reportGeneralTypeIssues]
     assert ax.get_lines()[-2].get_ydata()[-1] == 6
 
 
@@ -307,9 +339,9 @@ def test_weights_of_a_dense_layer(tmp_path):
 
 
 def test_weights_of_convolutions(tmp_path):
-    model = Sequential([
-        Input((6, 6, 3)), Conv2D(4, (2, 3)), Conv2D(2, 1, name="second"),
-    ])  # fmt: skip
+    model = Sequential(
+        [Input((6, 6, 3)), Conv2D(4, (2, 3)), Conv2D(2, 1, name="second")]
+    )
     axes = saved(plots.weights_as_images(model), tmp_path)
     kernel = model.get_weights()[0]
     assert len(axes) == 12  # three channels of four filters
@@ -481,8 +513,9 @@ def test_gradients_histogram(tmp_path):
 
 
 def test_gradients_that_vanish_or_are_none(tmp_path):
-    model = Sequential([Input((2,)), *[Dense(4, "sigmoid") for _ in range(6)],
-                        Dense(2, "softmax")])  # fmt: skip
+    model = Sequential(
+        [Input((2,)), *[Dense(4, "sigmoid") for _ in range(6)], Dense(2, "softmax")]
+    )
     model.compile("sgd", "sparse_categorical_crossentropy")
     x, y = XOR
     axes = saved(plots.gradients_histogram(model, x, y), tmp_path)
@@ -525,10 +558,15 @@ def test_network(tmp_path):
 
 
 def test_network_of_many_neurons(tmp_path):
-    model = Sequential([
-        Input((8, 8)), Flatten(), Dense(30, name="first"), Activation("relu"),
-        Dense(10, "softmax"),
-    ])  # fmt: skip
+    model = Sequential(
+        [
+            Input((8, 8)),
+            Flatten(),
+            Dense(30, name="first"),
+            Activation("relu"),
+            Dense(10, "softmax"),
+        ]
+    )
     ax = saved(plots.network(model), tmp_path)
     assert len(ax.patches) == 9 + 9 + 10
     written = [text.get_text() for text in ax.texts]
@@ -571,20 +609,36 @@ def boxes(ax):
 
 def test_plot_model_of_a_chain(tmp_path):
     model = Sequential([Input((6,)), Dense(9, "relu"), Dense(4)])
-    ax = plots.plot_model(model, to_file=tmp_path / "chain.png", dpi=50,
-                          show_shapes=True, show_layer_names=True, show_dtype=True,
-                          show_layer_activations=True, show_trainable=True)  # fmt: skip
+    ax = plots.plot_model(
+        model,
+        to_file=tmp_path / "chain.png",
+        dpi=50,
+        show_shapes=True,
+        show_layer_names=True,
+        show_dtype=True,
+        show_layer_activations=True,
+        show_trainable=True,
+    )
     assert (tmp_path / "chain.png").stat().st_size > 1000
     assert boxes(ax) == ["InputLayer", "dense (Dense)", "dense_1 (Dense)"]
     said = [t.get_text() for t in ax.texts]
     assert said[1] == "(None, 6)"
-    assert said[3:8] == ["in (None, 6)", "out (None, 9)", "dtype float32",
-                         "activation relu", "trainable"]  # fmt: skip
+    assert said[3:8] == [
+        "in (None, 6)",
+        "out (None, 9)",
+        "dtype float32",
+        "activation relu",
+        "trainable",
+    ]
     model.layers[0].trainable = False
     ax = plots.plot_model(model, show_trainable=True)
     assert [t.get_text() for t in ax.texts] == [
-        "InputLayer", "Dense", "frozen", "Dense", "trainable",
-    ]  # fmt: skip
+        "InputLayer",
+        "Dense",
+        "frozen",
+        "Dense",
+        "trainable",
+    ]
     assert boxes(plots.plot_model(Sequential([Dense(2)]))) == ["InputLayer", "Dense"]
 
 
@@ -600,10 +654,18 @@ def apart(ax):
     from matplotlib.patches import FancyBboxPatch
 
     found = [p for p in ax.patches if isinstance(p, FancyBboxPatch)]
-    sides = np.array([
-        (p.get_x(), p.get_y(), p.get_x() + p.get_width(), p.get_y() + p.get_height())
-        for p in found if p.get_linestyle() in ("-", "solid")
-    ])  # fmt: skip
+    sides = np.array(
+        [
+            (
+                p.get_x(),
+                p.get_y(),
+                p.get_x() + p.get_width(),
+                p.get_y() + p.get_height(),
+            )
+            for p in found
+            if p.get_linestyle() in ("-", "solid")
+        ]
+    )
     for i, one in enumerate(sides):
         for other in sides[i + 1 :]:
             beside = one[2] <= other[0] or other[2] <= one[0]
@@ -615,12 +677,17 @@ def apart(ax):
 
 @pytest.mark.parametrize("rankdir", ["TB", "BT", "LR", "RL"])
 def test_plot_model_with_branches_and_a_shared_layer(rankdir, tmp_path):
-    ax = saved(plots.plot_model(branches(), show_layer_names=True, rankdir=rankdir),
-               tmp_path)  # fmt: skip
+    ax = saved(
+        plots.plot_model(branches(), show_layer_names=True, rankdir=rankdir), tmp_path
+    )
     assert sorted(boxes(ax)) == [
-        "add (Add)", "left (InputLayer)", "price (Dense)", "right (InputLayer)",
-        "shared (Dense)", "shared (Dense)",
-    ]  # fmt: skip
+        "add (Add)",
+        "left (InputLayer)",
+        "price (Dense)",
+        "right (InputLayer)",
+        "shared (Dense)",
+        "shared (Dense)",
+    ]
     said = [t.get_text() for t in ax.texts]
     assert "call 1 of 2, shared" in said
     assert "call 2 of 2, shared" in said
@@ -744,9 +811,11 @@ def test_paths_are_named_and_leave_the_seed():
     paths = plots.optimizer_paths(model, x, y, given, epochs=2, batch_size=1)
     assert onefit.config.new_seed() == first
     assert list(paths) == [
-        "SGD, α = 0.1", "SGD, α = 0.1 (2)", "SGD, α = 0.1, momentum 0.9",
+        "SGD, α = 0.1",
+        "SGD, α = 0.1 (2)",
+        "SGD, α = 0.1, momentum 0.9",
         "Adam, α = 0.001",
-    ]  # fmt: skip
+    ]
     np.testing.assert_array_equal(*list(paths.values())[:2])
 
 

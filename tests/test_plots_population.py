@@ -1,3 +1,5 @@
+# pyright: reportAttributeAccessIssue=false
+# (matplotlib's stubs know less than it has.)
 """Pictures of populations: what is drawn, what is said, what is refused."""
 
 import numpy as np
@@ -28,9 +30,15 @@ def population(loss, **settings):
     settings = {name: list(values) for name, values in settings.items()}
     settings.setdefault("seed", list(range(count)))
     return Population(
-        [], {"loss": loss, "accuracy": 1 / (1 + loss)}, settings, ran, [None] * count,
-        {"loss": "min", "accuracy": "max"}, 0.0, False,
-    )  # fmt: skip
+        [],
+        {"loss": loss, "accuracy": 1 / (1 + loss)},
+        settings,
+        ran,
+        [None] * count,
+        {"loss": "min", "accuracy": "max"},
+        0.0,
+        False,
+    )
 
 
 def grid(seeds=4, epochs=6):
@@ -39,9 +47,12 @@ def grid(seeds=4, epochs=6):
     units = np.tile(np.repeat(UNITS, seeds), 3)
     loss = rates[:, None] ** np.linspace(0, 1, epochs)
     return population(
-        loss, learning_rate=rates.tolist(), units=units.tolist(),
-        optimizer=[SGD(0.1), Adam(0.1)] * (3 * seeds), seed=[*range(seeds)] * 6,
-    )  # fmt: skip
+        loss,
+        learning_rate=rates.tolist(),
+        units=units.tolist(),
+        optimizer=[SGD(0.1), Adam(0.1)] * (3 * seeds),
+        seed=[*range(seeds)] * 6,
+    )
 
 
 def texts(ax):
@@ -181,8 +192,11 @@ def test_parallel_coordinates(tmp_path):
     shown = [t.get_text() for t in ax.get_xticklabels()]
     assert shown == ["learning rate", "units", "optimizer", "final loss"]
     assert texts(ax) == [
-        "the other 21", "best tenth (2)", "best: 0.01", "1 of 24 diverged, left out",
-    ]  # fmt: skip
+        "the other 21",
+        "best tenth (2)",
+        "best: 0.01",
+        "1 of 24 diverged, left out",
+    ]
     ((*path,),) = ax.collections[-1].get_segments()
     np.testing.assert_allclose(path[-1], [3, 0])  # the least loss of all
 
@@ -196,8 +210,9 @@ def test_heat_map(tmp_path):
     assert written == ["0.01\n1 diverged", "0.1", "1", "0.01", "0.1", "all\ndiverged"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("learning rate", "units")
     assert ax.get_title() == "mean final loss, 4 networks a cell"
-    ax = saved(heat_map(population(np.ones((2, 2)), a=[1, 2], b=[1, 2]), "a", "b"),
-               tmp_path)  # fmt: skip
+    ax = saved(
+        heat_map(population(np.ones((2, 2)), a=[1, 2], b=[1, 2]), "a", "b"), tmp_path
+    )
     assert len(ax.texts) == 2  # the pairs without a network are empty
 
 

@@ -123,5 +123,5 @@ def test_weights(tmp_path):
     other = onefit.Sequential([onefit.Input((2,)), layers.Dense(3)])
     saving.load_weights(other, tmp_path / "w.weights.h5")
     np.testing.assert_array_equal(model.get_weights()[0], other.get_weights()[0])
-    with pytest.raises(TypeError, match="skip_mismatch"):
-        saving.load_weights(other, tmp_path / "w.weights.h5", skip_mismatch=True)
+    with pytest.raises(TypeError, match="received an argument 'limit'"):
+        saving.load_weights(other, tmp_path / "w.weights.h5", limit=1)

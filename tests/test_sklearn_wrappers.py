@@ -1,3 +1,5 @@
+# pyright: reportAttributeAccessIssue=false
+# (what scikit-learn gives has no types.)
 """Models as estimators of scikit-learn, by Keras' names."""
 
 import numpy as np

@@ -116,7 +116,6 @@ KERAS_2 = [
     ("Model.compile", "class_mode", "loss by its name"),
     ("Model.compile", "sample_weight_mode", "each step"),
     ("Model.save", "save_format", "end the name in .keras"),
-    ("Model.load_weights", "by_name", "set_weights"),
     ("Model", "input", "Model(inputs, outputs)"),
 ]
 
@@ -165,7 +164,7 @@ OTHERS = {
     "Model.evaluate": "workers show_accuracy generator",
     "Model.predict": "workers",
     "Model.save": "include_optimizer signatures options save_traces zipped",
-    "Model.load_weights": "skip_mismatch options",
+    "Model.load_weights": "options",
     "Model.train_on_batch": "reset_metrics",
     "Model.predict_on_batch": "training",
     "Model": "output layers",

@@ -158,7 +158,8 @@ def test_numbers_and_order_are_those_of_keras():
         build, call = Theirs.build, Theirs.call
 
     ours, theirs = Ours(3), Theirs(3)
-    ours(X), theirs(X)
+    ours(X)
+    theirs(X)
     shapes = [tuple(w.shape) for w in theirs.weights]
     assert [w.shape for w in ours.weights] == shapes
     ours.set_weights(theirs.get_weights())
@@ -221,7 +222,8 @@ def test_a_call_over_a_layer_of_the_library_is_honoured():
     assert len(np.unique(model.predict(x, verbose=0))) == 2
     series = rng.normal(size=(2, 5, 3)).astype("float32")
     ours, plain = Reversed(4), layers.LSTM(4)
-    ours(series), plain(series)
+    ours(series)
+    plain(series)
     plain.set_weights(ours.get_weights())
     np.testing.assert_allclose(ours(series), plain(series[:, ::-1]), atol=1e-6)
 

@@ -282,7 +282,7 @@ def test_closing_over_what_is_watched():
     def own(x):
         return x * held
 
-    own.defjvp(lambda primals, tangents: (own(*primals), tangents[0] * held))
+    own.defjvp(lambda primals, tangents: (own(*primals), tangents[0] * held))  # pyright: ignore[reportFunctionMemberAccess]
     for watched in (True, False):
         with GradientTape() as tape:
             held = w.value
@@ -543,7 +543,7 @@ def test_layers_that_carry_a_state():
     np.testing.assert_allclose(mean, 0.99 * before + 0.01 * X.mean(0), rtol=1e-5)
     np.testing.assert_array_equal(moving.numpy(), mean)
     assert dropped.shape == (2,)
-    assert not any(isinstance(v.value, jax.core.Tracer) for v in model.variables)
+    assert not any(isinstance(v.value, jax.core.Tracer) for v in model.variables)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_inside_a_layer_of_layers():

@@ -1,5 +1,6 @@
 """The array helpers: by hand, against Keras, and what they refuse."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -368,3 +369,13 @@ def test_a_pydataset_without_a_length_has_no_end():
 def test_workers_of_a_pydataset_are_counted():
     with pytest.raises(ValueError, match=r"PyDataset: received workers=1.5; expected"):
         onefit.utils.PyDataset(workers=1.5)
+
+
+def test_arrays_of_jax_stay_arrays_of_jax():
+    labels = jax.numpy.array([0, 2, 1])
+    for given in (labels, np.asarray(labels)):
+        for made in (to_categorical(given), normalize(given)):
+            assert isinstance(made, jax.Array) == isinstance(given, jax.Array)
+    np.testing.assert_array_equal(
+        to_categorical(labels), to_categorical(np.asarray(labels))
+    )

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
         backend,
         callbacks,
         datasets,
+        dtype_policies,
         guide,
         interop,
+        mixed_precision,
         ops,
         plots,
         population,
@@ -71,6 +73,7 @@ __all__ = [
     "constraints",
     "data",
     "datasets",
+    "dtype_policies",
     "guide",
     "initializers",
     "interop",
@@ -78,6 +81,7 @@ __all__ = [
     "load_model",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
     "ops",
     "optimizers",
@@ -108,13 +112,16 @@ _HOMES = {
     "suggest": "onefit.guide.suggest",
 }
 
+# What is built on the whole library, and brings packages that not everyone has.
+_ABOVE = ("scripts", "sklearn", "wrappers")
+
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     if name == "KerasTensor":  # what Input gives
         return importlib.import_module("onefit.layers.symbolic").Tensor
-    if name in __all__ or name == "wrappers":  # scikit-learn comes with it
+    if name in __all__ or name in _ABOVE:
         return importlib.import_module(f"onefit.{name}")
     raise importlib.import_module("onefit.spellings").absent("onefit", name)
 

@@ -2,13 +2,14 @@
 
 import contextlib
 import contextvars
+import dataclasses
 import itertools
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from onefit.errors import invalid, is_whole, unknown
+from onefit.errors import invalid, is_whole, mistyped, unknown
 
 if TYPE_CHECKING:
     import jax
@@ -46,32 +47,76 @@ __all__ = [
 ]
 
 
-class DTypePolicy(NamedTuple):
-    """The type of a layer's numbers, of its weights as of what it computes.
+HALVES = ("bfloat16", "float16")
+"""The float types of half the digits, which layers may compute in."""
+_MIXED = "mixed_"
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class DTypePolicy:
+    """The types of a layer's numbers: of its weights, and of what it computes.
+
+    "mixed_bfloat16" and "mixed_float16" compute in half the digits with weights in
+    float32, so that small steps are not lost; any other policy is one type for both.
 
     Attributes:
-        name: The type: "float32".
+        name: "float32", "float64", "bfloat16", "float16", "mixed_bfloat16",
+            "mixed_float16"; or the type of a layer of whole numbers or text.
+
+    Raises:
+        TypeError: A name that is no string.
+        ValueError: An unknown one.
+
+    >>> policy = DTypePolicy("mixed_bfloat16")
+    >>> policy.compute_dtype, policy.variable_dtype
+    ('bfloat16', 'float32')
     """
 
     name: str
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise mistyped(
+                "DTypePolicy", repr(self.name), "a name, such as 'mixed_bfloat16'"
+            )
+        if self.name.startswith(_MIXED) and self.compute_dtype in HALVES:
+            return
+        floats = ("float32", "float64", *HALVES)
+        whole = (f"{kind}{n}" for kind in ("int", "uint") for n in (8, 16, 32, 64))
+        if self.name not in {*whole, *floats, "bool", "string"}:
+            known = (*floats, *(_MIXED + half for half in HALVES))
+            raise unknown("DTypePolicy", self.name, known)
+
     @property
     def compute_dtype(self) -> str:
         """The type that the layer computes in."""
-        return self.name
+        return self.name.removeprefix(_MIXED)
 
     @property
     def variable_dtype(self) -> str:
         """The type of the weights."""
-        return self.name
+        return "float32" if self.name.startswith(_MIXED) else self.name
 
     @property
     def quantization_mode(self) -> None:
         """None: weights are never quantized."""
         return None
 
+    def get_config(self) -> dict[str, str]:
+        """The settings by Keras' names."""
+        return {"name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, str]) -> Self:
+        """A policy with these settings."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f'<DTypePolicy "{self.name}">'
+
 
 _floatx = "float32"
+_policy: str | None = None
 _image_data_format = "channels_last"
 _interactive = True
 _floatx_here: contextvars.ContextVar[str | None] = contextvars.ContextVar(
@@ -102,6 +147,9 @@ def set_floatx(value: str) -> None:
 @contextlib.contextmanager
 def precision(value: str) -> Iterator[None]:
     """Computes in a float type inside the block, in this thread alone.
+
+    In "float64" layers with policies of half the digits compute in it, too: so the
+    gradients of a formula are checked.
 
     Raises:
         ValueError: Anything but 'float32' and 'float64'.
@@ -187,25 +235,41 @@ def set_backend(backend: str) -> None:
 
 
 def dtype_policy() -> DTypePolicy:
-    """The float type of the library, as an object with Keras' names."""
-    return DTypePolicy(floatx())
+    """The policy of new layers that are not given one: that of `floatx`, unless set."""
+    return DTypePolicy(_policy or floatx())
+
+
+def in_all_digits() -> bool:
+    """Whether `precision("float64")` holds, which no policy of a layer changes."""
+    return _floatx_here.get() == "float64"
+
+
+def own_policy() -> str | None:
+    """The name of the policy of new layers, where it was set; None for `floatx`'s."""
+    return _policy
 
 
 def set_dtype_policy(policy: str | DTypePolicy) -> None:
-    """As `set_floatx`, of a policy or its name.
+    """Sets the policy of layers that are made from here on, unless they are given one.
+
+    "float32" and "float64" are set as `set_floatx` does.
 
     Raises:
-        ValueError: Anything but 'float32' and 'float64'.
+        TypeError, ValueError: Not a policy of floats.
+
+    >>> set_dtype_policy("mixed_bfloat16")
+    >>> layer = onefit.layers.Dense(2)
+    >>> set_dtype_policy("float32")
+    >>> layer.compute_dtype, layer.variable_dtype, onefit.layers.Dense(2).compute_dtype
+    ('bfloat16', 'float32', 'float32')
     """
-    name = policy if isinstance(policy, str) else policy.name
-    if name not in ("float32", "float64"):
-        raise invalid(
-            "set_dtype_policy",
-            repr(name),
-            "'float32' or 'float64'",
-            "give the layers dtype='bfloat16' that are to compute in it",
-        )
-    set_floatx(name)
+    global _policy  # noqa: PLW0603
+    policy = policy if isinstance(policy, DTypePolicy) else DTypePolicy(policy)
+    if policy.compute_dtype in HALVES:
+        _policy = policy.name
+        return
+    set_floatx(policy.name)
+    _policy = None
 
 
 def enable_interactive_logging() -> None:

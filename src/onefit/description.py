@@ -71,7 +71,7 @@ class Field:
     check: Check | None = None
     identity: bool = True
     kw_only: bool = False
-    keyword: str = ""
+    alias: str = ""
     """Its name to users and in files."""
     name: str = ""
     """Its attribute."""
@@ -89,7 +89,7 @@ def setting(
     check: Check | None = None,
     identity: bool = True,
     kw_only: bool = False,
-    keyword: str = "",
+    alias: str = "",
 ) -> Any:
     """A field that shapes the program.
 
@@ -101,10 +101,10 @@ def setting(
         identity: Whether two descriptions that differ here need two programs. False
             for what no program sees, such as a name.
         kw_only: Whether it must be given by name.
-        keyword: Its name to users and in files, where a method has taken it: the
+        alias: Its name to users and in files, where a method has taken it: the
             setting `output_shape` of a layer.
     """
-    return Field(default, convert, check, identity, kw_only, keyword)
+    return Field(default, convert, check, identity, kw_only, alias)
 
 
 def number(
@@ -160,7 +160,7 @@ def fields(thing: "Description | type[Description]") -> tuple[Field, ...]:
 @cache
 def settings(cls: "type[Description]") -> dict[str, str]:
     """The settings of a description by users' names, each with its attribute."""
-    return {field.keyword: field.name for field in fields(cls)}
+    return {field.alias: field.name for field in fields(cls)}
 
 
 def _is_class_variable(annotation: object) -> bool:
@@ -186,11 +186,11 @@ def _declared(cls: type) -> dict[str, Field | None]:
             delattr(cls, name)
         else:
             setattr(cls, name, field.default)
-        keyword = field.keyword or name
+        alias = field.alias or name
         found[name] = None
         if field.init:
             found[name] = dataclasses.replace(
-                field, name=name, annotation=annotation, keyword=keyword
+                field, name=name, annotation=annotation, alias=alias
             )
     return found
 
@@ -238,7 +238,7 @@ class _Signature:
         )
         parameters = [
             inspect.Parameter(
-                field.keyword,
+                field.alias,
                 kinds[field.kw_only],
                 default=field.default,
                 annotation=field.annotation,
@@ -258,7 +258,7 @@ def _bind(
         TypeError: Too many by place, one given twice, or one that is missing.
     """
     where, known = cls.__name__, settings(cls)
-    places = [field.keyword for field in fields(cls) if not field.kw_only]
+    places = [field.alias for field in fields(cls) if not field.kw_only]
     if len(args) > len(places):
         listed = f"at most {len(places)}: {', '.join(places)}" if places else "none"
         raise mistyped(
@@ -272,8 +272,8 @@ def _bind(
     if not known.keys() >= given.keys():
         refuse_unknown(where, given, known)
     for field in fields(cls):
-        if given.setdefault(field.keyword, field.default) is REQUIRED:
-            name = field.keyword
+        if given.setdefault(field.alias, field.default) is REQUIRED:
+            name = field.alias
             raise mistyped(
                 where, f"no {name}", "a value for it", f"write {where}({name}=...)"
             )
@@ -517,7 +517,7 @@ class Description(metaclass=DescriptionType):
                 value = tuple(value)
             made = field.number and isinstance(value, Description)
             if field.check and not made:
-                field.check(where, field.keyword, value)
+                field.check(where, field.alias, value)
             object.__setattr__(self, field.name, value)
         object.__setattr__(self, "_made", True)
 
@@ -535,7 +535,7 @@ class Description(metaclass=DescriptionType):
         """A copy with some settings changed, converted and checked like the first."""
         if self.in_keras_style:
             return self.from_config(self.get_config() | changes)
-        now = {field.keyword: vars(self)[field.name] for field in fields(self)}
+        now = {field.alias: vars(self)[field.name] for field in fields(self)}
         return type(self)(**now | changes)
 
     def get_config(self) -> Config:
@@ -546,7 +546,7 @@ class Description(metaclass=DescriptionType):
         return self._settings() | arguments_of(self)
 
     def _settings(self) -> Config:
-        return {f.keyword: _plain(vars(self)[f.name]) for f in fields(self)}
+        return {f.alias: _plain(vars(self)[f.name]) for f in fields(self)}
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
@@ -558,7 +558,7 @@ class Description(metaclass=DescriptionType):
         for field in fields(self):
             value = vars(self).get(field.name)
             if not _equal(value, field.default):
-                shown.append(f"{field.keyword}={_shown(value)}")
+                shown.append(f"{field.alias}={_shown(value)}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
 

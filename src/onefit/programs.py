@@ -16,7 +16,7 @@ import functools
 import inspect
 import itertools
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -54,9 +54,9 @@ class _Kept:
         self.every = self.ours = self.cleared = 0
         jax.monitoring.register_event_duration_secs_listener(self._hear)
 
-    def _hear(self, event: str, seconds: float, **details: object) -> None:
+    def _hear(self, event: str, duration_secs: float, **kwargs: str | int) -> None:
         """Counts what is compiled in this process, or read from a folder."""
-        del seconds, details
+        del duration_secs, kwargs
         self.every += event == "/jax/core/compile/backend_compile_duration"
 
     def note(self, form: _Form, compiled: int) -> None:
@@ -100,7 +100,7 @@ class Program:
         self,
         function: Function,
         donate: Iterable[str] = (),
-        options: Mapping[str, Any] | None = None,
+        options: dict[str, Any] | None = None,
     ) -> None:
         functools.update_wrapper(self, function)
         self.function, self.options = function, options

@@ -112,13 +112,16 @@ def _node(module: str, name: str, settings: Any, registered: str | None = None) 
 
 @keras_keywords
 def deserialize_keras_object(
-    config: Any, custom_objects: Mapping[str, Identifier] | None = None
+    config: Any,
+    custom_objects: Mapping[str, Identifier] | None = None,
+    safe_mode: bool = True,
 ) -> Any:
     """The object that `serialize_keras_object`, of onefit or Keras, wrote down.
 
     Args:
         config: What was written.
         custom_objects: Your own classes and functions, by the names in it.
+        safe_mode: Accepted: code in configs is never run.
 
     Raises:
         ValueError: A name that is neither onefit's nor registered nor handed over.
@@ -130,6 +133,7 @@ def deserialize_keras_object(
 
     Source: Keras, `keras.saving.deserialize_keras_object`.
     """
+    del safe_mode
     if isinstance(config, list | tuple):
         return type(config)(deserialize_keras_object(v, custom_objects) for v in config)
     if not isinstance(config, dict):
@@ -173,9 +177,11 @@ def _function(name: str) -> Any:
 
 
 @keras_keywords
-def load_weights(model: Model, filepath: str | os.PathLike) -> None:
+def load_weights(
+    model: Model, filepath: str | os.PathLike, skip_mismatch: bool = False
+) -> None:
     """Gives a model the weights of a file, as `model.load_weights` does."""
-    model.load_weights(filepath)
+    model.load_weights(filepath, skip_mismatch)
 
 
 @keras_keywords

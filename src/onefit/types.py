@@ -18,6 +18,7 @@ __all__ = [
     "Identifier",
     "Key",
     "Mask",
+    "Operators",
     "Params",
     "Scalar",
     "Shape",
@@ -42,6 +43,24 @@ else:
             return item[0]
 
     Float = Int = Shaped = _Unchecked
+
+if TYPE_CHECKING:
+
+    class Operators:
+        """The operators of arrays, which a class gets from a table at run time."""
+
+        def _of_one(self) -> Any: ...
+        def _of_two(self, other: Any, /) -> Any: ...
+
+        __neg__ = __pos__ = __abs__ = __invert__ = _of_one
+        __add__ = __sub__ = __mul__ = __truediv__ = __floordiv__ = __mod__ = _of_two
+        __pow__ = __matmul__ = __and__ = __or__ = __xor__ = __getitem__ = _of_two
+        __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = _of_two
+        __rmod__ = __rpow__ = __rmatmul__ = __rand__ = __ror__ = __rxor__ = _of_two
+        __lt__ = __le__ = __gt__ = __ge__ = _of_two
+
+else:
+    Operators = object
 
 Shape: TypeAlias = tuple[int | None, ...]
 """The sizes of an array; None is a size that is not fixed, such as the batch's."""

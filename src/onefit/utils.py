@@ -49,7 +49,7 @@ from onefit.saving import (
 )
 from onefit.spellings import absent, keras_keywords
 from onefit.training.progbar import Progbar
-from onefit.types import Tree
+from onefit.types import Array, Tree
 
 if TYPE_CHECKING:
     from onefit.preprocessing.feature_space import FeatureSpace
@@ -112,7 +112,7 @@ def __dir__() -> list[str]:
 
 
 @keras_keywords
-def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
+def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray | Array:
     """Class numbers as one-hot rows: y_k = 1 where k is the class, and 0 elsewhere.
 
     Args:
@@ -120,7 +120,8 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
         num_classes: How many classes; None is the largest number in x and one more.
 
     Returns:
-        Floats of the library's float type, (..., num_classes).
+        Floats of the library's float type, (..., num_classes), in an array of JAX if x
+        is one.
 
     Raises:
         TypeError: What is no whole number, such as 1.5 or text.
@@ -157,7 +158,8 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
             f"classes from 0 to {num_classes - 1}",
             "number them: labels, x = np.unique(x, return_inverse=True)",
         )
-    return np.eye(num_classes, dtype=config.floatx())[labels]
+    rows = np.eye(num_classes, dtype=config.floatx())[labels]
+    return jax.numpy.asarray(rows) if isinstance(x, jax.Array) else rows
 
 
 def _whole_numbers(x: Any) -> np.ndarray:
@@ -176,7 +178,7 @@ def _whole_numbers(x: Any) -> np.ndarray:
 
 
 @keras_keywords
-def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
+def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray | Array:
     """Vectors of norm 1, x / ‖x‖ along an axis; 0 stays 0.
 
     Args:
@@ -192,11 +194,12 @@ def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
         array([[0.6, 0.8],
                [0. , 0. ]])
     """
-    x = np.asarray(x)
+    of_jax, x = isinstance(x, jax.Array), np.asarray(x)
     if x.dtype.kind != "f":
         x = x.astype(config.floatx())
     norm = np.linalg.norm(np.atleast_1d(x), order, axis, keepdims=True)
-    return x / np.where(norm == 0, 1, norm).astype(x.dtype)
+    y = x / np.where(norm == 0, 1, norm).astype(x.dtype)
+    return jax.numpy.asarray(y) if of_jax else y
 
 
 def split_dataset(
@@ -205,6 +208,7 @@ def split_dataset(
     right_size: float | None = None,
     shuffle: bool = False,
     seed: int | None = None,
+    preferred_backend: str | None = None,
 ) -> tuple[Any, Any]:
     """Rows in two parts, the first to train on and the second to test with.
 
@@ -216,6 +220,7 @@ def split_dataset(
         right_size: The same for the second part; what is None gets the rest.
         shuffle: Whether rows are drawn at random; otherwise the first ones go left.
         seed: Names the draw; None takes the next one of `set_random_seed`'s stream.
+        preferred_backend: Accepted: the parts are numpy's.
 
     Returns:
         The two parts, each arranged as `dataset` is.
@@ -238,6 +243,7 @@ def split_dataset(
         >>> x.shape, y_test.shape
         ((3, 2), (2,))
     """
+    del preferred_backend
     arrays, arranged = _unpack(dataset)
     counts = [len(a) if a.ndim else 0 for a in arrays]
     if len(set(counts)) != 1:

@@ -20,7 +20,7 @@ from jax.typing import DTypeLike
 from onefit import config
 from onefit.errors import invalid, mistyped
 from onefit.slots import Slot, is_held
-from onefit.types import Array, ArrayLike, Config, Function
+from onefit.types import Array, ArrayLike, Config, Function, Operators
 
 __all__ = ["READERS", "SCOPES", "Variable", "view"]
 
@@ -34,7 +34,7 @@ SCOPES: ContextVar[tuple[str, ...]] = ContextVar("scopes", default=())
 """The names that stand in front of a variable's in its path."""
 
 
-class Variable:
+class Variable(Operators):
     """One array that may be read, computed with and replaced.
 
     `Variable(value)` holds the array itself. What layers, metrics and optimizers give

@@ -12,6 +12,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from onefit.packages import absent
+
 try:
     from sklearn.base import (
         BaseEstimator,
@@ -21,10 +23,7 @@ try:
     )
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError as error:
-    raise ImportError(
-        "onefit.wrappers needs scikit-learn, which is not installed. Write "
-        '`pip install "onefit[sklearn]"`.'
-    ) from error
+    raise absent("sklearn", "onefit.wrappers") from error
 
 from onefit.errors import invalid, mistyped, unknown
 from onefit.models import Model

@@ -1,7 +1,5 @@
 """The command line: a table in; a model, its report and predictions out."""
 
-# ruff: noqa: E501  (a table is easier to read a row a line)
-
 import csv
 import json
 import re
@@ -58,7 +56,12 @@ def test_train_writes_a_model_and_what_was_found(shop, capsys):
 def test_train_says_what_it_found_and_how_well_it_does(tmp_path, capsys):
     path = table(tmp_path, rows(lambda a, city: f"{3 * a:.2f}"))
     out = str(tmp_path / "out")
-    assert main(["train", path, *FAST, "--target", "goal", "--test", path, "--output", out]) == 0  # fmt: skip
+    assert (
+        main(
+            ["train", path, *FAST, "--target", "goal", "--test", path, "--output", out]
+        )
+        == 0
+    )
     said = " ".join(capsys.readouterr().out.split())
     assert "regression: the target 'goal' has" in said
     assert "'id' is left out: an id" in said
@@ -117,13 +120,25 @@ REFUSED = {
     "no file": (None, [], r"no such file"),
     "empty": ("", [], r"an empty file; expected a header row and rows"),
     "header only": ("a,b\n", [], r"a header without rows"),
-    "missing target": ("a,b\n1,2\n", ["--target", "bb"], r"no column 'bb'.*nearest are 'b', 'a'"),
+    "missing target": (
+        "a,b\n1,2\n",
+        ["--target", "bb"],
+        r"no column 'bb'.*nearest are 'b', 'a'",
+    ),
     "ragged": ("a,b\n1,2\n1,2,3\n", [], r"line 3: received 3 cells; expected 2"),
     "one value": ("a,b\n1,7\n2,7\n3,7\n", [], r"column 'b'.*'7' in every row"),
     "one row": ("a,b\n1,7\n", [], r"column 'b'.*one row"),
-    "no inputs": ("a,b\n1,0\n2,1\n3,0\n", ["--drop", "a"], r"no column beside the target"),
+    "no inputs": (
+        "a,b\n1,0\n2,1\n3,0\n",
+        ["--drop", "a"],
+        r"no column beside the target",
+    ),
     "drop": ("a,b\n1,0\n2,1\n3,0\n", ["--drop", "c"], r"no column 'c'"),
-    "roles": ("a,b\n1,0\n2,1\n3,0\n", ["--roles", "a:number"], r"--roles: received 'a:number'; expected name=role"),
+    "roles": (
+        "a,b\n1,0\n2,1\n3,0\n",
+        ["--roles", "a:number"],
+        r"--roles: received 'a:number'; expected name=role",
+    ),
     "role": ("a,b\n1,0\n2,1\n3,0\n", ["--roles", "a=numbr"], r"Did you mean 'number'"),
     "metric": ("a,b\n" + "1,0\n2,1\n" * 9, ["--metric", "auk"], r"Did you mean 'auc'"),
     "decimal": ("a,b\n1,0\n2,1\n", ["--decimal", "x"], r"decimal: received 'x'"),
@@ -132,7 +147,7 @@ REFUSED = {
         [],
         r"3 different words in 3 rows.*choose another target",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -161,3 +176,47 @@ def test_version_and_usage():
     with pytest.raises(SystemExit) as stop:
         main([])
     assert stop.value.code == 2
+
+
+def test_several_targets_have_columns_of_their_own(tmp_path, capsys):
+    path = table(tmp_path, rows(lambda a, city: f"{3 * a:.2f}"))
+    out = tmp_path / "out"
+    argv = ["train", path, *FAST, "--target", "goal,city", "--output", str(out)]
+    assert main(argv) == 0
+    made = str(tmp_path / "p.csv")
+    assert main(["predict", str(out / "model.onefit"), path, "--output", made]) == 0
+    with open(made) as file:
+        head, *lines = csv.reader(file)
+    assert head == [
+        "id", "goal_prediction", "goal_lower", "goal_upper",
+        "city_prediction", "city_probability_Oslo", "city_probability_Rome",
+    ]  # fmt: skip
+    assert len(lines) == 60
+
+
+def test_predict_answers_by_a_threshold_and_only_where_sure(shop, capsys):
+    model, path = str(shop / "out" / "model.onefit"), str(shop / "t.csv")
+
+    def said(*more):
+        capsys.readouterr()
+        assert main(["predict", model, path, *more]) == 0
+        return list(csv.DictReader(capsys.readouterr().out.splitlines()))
+
+    for line in said("--threshold", "0.3"):
+        assert (line["prediction"] == "yes") == (float(line["probability_yes"]) >= 0.3)
+    for line in said("--sure", "0.9"):
+        sure = max(float(line["probability_yes"]), float(line["probability_no"])) >= 0.9
+        assert bool(line["prediction"]) == sure
+    assert {line["prediction"] for line in said("--costs", "5,0;1,0")} == {"yes"}
+    assert main(["predict", model, path, "--costs", "a"]) == 1
+    assert "--costs: received 'a'" in capsys.readouterr().err
+
+
+def test_export_writes_onnx(shop, capsys, tmp_path):
+    pytest.importorskip("onnx")
+    made = tmp_path / "m.onnx"
+    model = str(shop / "out" / "model.onefit")
+    assert main(["export", model, "--output", str(made)]) == 0
+    assert made.stat().st_size > 1000
+    assert main(["export", model, "--output", str(made)]) == 1
+    assert "which exists" in capsys.readouterr().err

@@ -34,7 +34,7 @@ def ours(registry, base, room):
 LAYERS = ours(layers, Layer, "layers")
 LOSSES = ours(losses.losses, Loss, "losses")
 METRICS = ours(metrics.metrics, metrics.Metric, "metrics")
-OPTIMIZERS = ours(optimizers.base.optimizers, Optimizer, "optimizers")
+OPTIMIZERS = ours(optimizers.base.optimizers, Optimizer, "optimizers")  # pyright: ignore[reportAttributeAccessIssue]
 ACTIVATIONS = activations.activations.objects()
 
 named = functools.partial(pytest.mark.parametrize, ids=lambda thing: thing.__name__)
@@ -221,7 +221,7 @@ def cubes(y_true, y_pred):
     return jnp.mean(jnp.abs(y_pred - y_true) ** 3, axis=-1)
 
 
-cubes.compares = "regression"
+cubes.compares = "regression"  # pyright: ignore[reportFunctionMemberAccess]
 
 
 @activations.states(range=(0, 2), slope=0.5, saturates=True)

@@ -362,10 +362,15 @@ def test_keras_gives_the_same_numbers(row):
         params, x = at
         return mixed(
             c.layer.forward(
-                params, c.state, x, training=training, key=None, mask=c.mask,
+                params,
+                c.state,
+                x,
+                training=training,
+                key=None,
+                mask=c.mask,
                 **row.options,
             ).output
-        )  # fmt: skip
+        )
 
     grad = functools.partial(jax.grad, allow_int=True)
 

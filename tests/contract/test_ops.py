@@ -456,7 +456,7 @@ def test_a_graph_computes_the_same_and_its_layer_has_a_config(name):
     rows = len(case["args"][places[0]])
     inputs = {i: case["args"][i] for i in places if len(case["args"][i]) == rows}
     entrances = {
-        i: onefit.Input(batch_shape=(None, *x.shape[1:]), dtype=str(x.dtype))
+        i: onefit.Input(batch_shape=(None, *x.shape[1:]), dtype=str(x.dtype))  # pyright: ignore[reportAttributeAccessIssue]
         for i, x in inputs.items()
     }
     args = [entrances.get(i, a) for i, a in enumerate(case["args"])]
@@ -470,7 +470,7 @@ def test_a_graph_computes_the_same_and_its_layer_has_a_config(name):
     model, x = onefit.Model([*entrances.values()], outputs), [*inputs.values()]
     compare(model(x if len(x) > 1 else x[0]), expected, case["like"], 1e-4)
     layer = outputs[0].call.layer
-    if isinstance(layer, ops.table.Operation) and not has_function(case):
+    if isinstance(layer, ops.table.Operation) and not has_function(case):  # pyright: ignore[reportFunctionMemberAccess]
         again = type(layer).from_config(json.loads(json.dumps(layer.get_config())))
         copied = copy.deepcopy(layer).replace()
         for one in (again, copied):

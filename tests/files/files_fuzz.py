@@ -27,18 +27,79 @@ import numpy as np
 SECONDS, MEGABYTES = 1.0, 200
 
 WORDS = [
-    "Dense", "Lambda", "InputLayer", "Sequential", "Functional", "LSTM", "Conv2D",
-    "TimeDistributed", "Bidirectional", "Add", "Concatenate", "BatchNormalization",
-    "Adam", "SGD", "MeanSquaredError", "AUC", "MeanIoU", "Orthogonal", "Identity",
-    "function", "__lambda__", "__numpy__", "__tensor__", "__keras_tensor__",
-    "DTypePolicy", "relu", "os", "system", "keras.layers", "keras", "builtins", "",
-    "float16", "float64", "bfloat16", "\x00", "../../x", "a/b", "é" * 20, "x" * 100_000,
-]  # fmt: skip
+    "Dense",
+    "Lambda",
+    "InputLayer",
+    "Sequential",
+    "Functional",
+    "LSTM",
+    "Conv2D",
+    "TimeDistributed",
+    "Bidirectional",
+    "Add",
+    "Concatenate",
+    "BatchNormalization",
+    "Adam",
+    "SGD",
+    "MeanSquaredError",
+    "AUC",
+    "MeanIoU",
+    "Orthogonal",
+    "Identity",
+    "function",
+    "__lambda__",
+    "__numpy__",
+    "__tensor__",
+    "__keras_tensor__",
+    "DTypePolicy",
+    "relu",
+    "os",
+    "system",
+    "keras.layers",
+    "keras",
+    "builtins",
+    "",
+    "float16",
+    "float64",
+    "bfloat16",
+    "\x00",
+    "../../x",
+    "a/b",
+    "é" * 20,
+    "x" * 100_000,
+]
 NUMBERS = [
-    0, 1, -1, 2, 3, 7, 1 << 16, 10**6, 10**9, 10**12, 10**30, -(10**9), 0.5, -0.5,
-    1e300, float("nan"), float("inf"), -float("inf"), True, False, None, [], {},
-    [0], [None], [None, 10**9], [[1]], [1, 2, 3], "x", {"class_name": "Dense"},
-]  # fmt: skip
+    0,
+    1,
+    -1,
+    2,
+    3,
+    7,
+    1 << 16,
+    10**6,
+    10**9,
+    10**12,
+    10**30,
+    -(10**9),
+    0.5,
+    -0.5,
+    1e300,
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+    True,
+    False,
+    None,
+    [],
+    {},
+    [0],
+    [None],
+    [None, 10**9],
+    [[1]],
+    [1, 2, 3],
+    "x",
+    {"class_name": "Dense"},
+]
 
 
 # Real files ---------------------------------------------------------------------------
@@ -161,8 +222,9 @@ def as_bytes(rng, data):
             case 5:
                 found[at : at + length] = bytes(length)
             case 6:
-                found[at : at + 1] = bytes([found[at] ^ (1 << rng.integers(0, 8))]
-                                           if at < len(found) else [])  # fmt: skip
+                found[at : at + 1] = bytes(
+                    [found[at] ^ (1 << rng.integers(0, 8))] if at < len(found) else []
+                )
             case 7:
                 value = int(rng.choice([0, 1, 2**16, 2**31 - 1, 2**32 - 1, 2**40]))
                 width = int(rng.choice([2, 4, 8]))
@@ -355,7 +417,7 @@ def mutation(rng, found):
     way = ways[rng.integers(0, len(ways))]
     inside = way in (as_json, as_hdf5, "bytes in") and ending == ".keras"
     if not inside:
-        return f"{way.__name__} of {name}", name, way(rng, data)
+        return f"{way.__name__} of {name}", name, way(rng, data)  # pyright: ignore[reportAttributeAccessIssue]
     pairs = members(data)
     member = "config.json" if way is as_json else "model.weights.h5"
     if way == "bytes in":
@@ -466,8 +528,16 @@ def run(seed, first, last, keep=None, patience=60.0):
         if begun is None or begun < done:
             raise RuntimeError(f"the process ended by itself: {process.returncode}")
         told = f"the process died: {process.returncode}"
-        outcomes.append({"case": begun, "what": "?", "outcome": "died",
-                         "complaint": told, "seconds": 0, "grown": 0})  # fmt: skip
+        outcomes.append(
+            {
+                "case": begun,
+                "what": "?",
+                "outcome": "died",
+                "complaint": told,
+                "seconds": 0,
+                "grown": 0,
+            }
+        )
         first = begun + 1
     return outcomes
 

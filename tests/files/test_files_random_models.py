@@ -271,7 +271,7 @@ def test_a_random_model_in_a_file_and_back(data):
             return
         warnings.simplefilter("ignore")
         theirs = keras.models.load_model(folder / "a.keras")
-        theirs.save(folder / "b.keras")
+        theirs.save(folder / "b.keras")  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess]
         back = onefit.load_model(folder / "b.keras")
         same(back.get_weights(), model.get_weights())
         same(jax.tree.leaves(back.optimizer_state), state)

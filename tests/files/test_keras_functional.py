@@ -269,8 +269,12 @@ def test_more_units_than_a_file_has_numbers(tmp_path):
     path = tmp_path / "a.keras"
     inner = layers.Bidirectional(layers.LSTM(2, stateful=True))
     Sequential([Input((3, 4), batch_size=2), inner]).save(path)
-    change(path, lambda node: json.loads(json.dumps(node).replace(
-        '"units": 2', '"units": 1000000000')))  # fmt: skip
+    change(
+        path,
+        lambda node: json.loads(
+            json.dumps(node).replace('"units": 2', '"units": 1000000000')
+        ),
+    )
     text = "received 112 numbers at 'layers/bidirectional'; expected 16,000,000,000"
     with pytest.raises(ValueError, match=text):
         onefit.load_model(path)

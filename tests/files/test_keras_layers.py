@@ -76,7 +76,7 @@ def family(request, tmp_path_factory):
     ours.set_weights(weights)
     ours.save(path / "a.keras")
     theirs = keras.models.load_model(path / "a.keras")
-    theirs.save(path / "b.keras")
+    theirs.save(path / "b.keras")  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess]
     back = onefit.load_model(path / "b.keras")
     again = onefit.load_model(path / "a.keras")
     return rows, [layer.name for layer in made], data, ours, theirs, back, again

@@ -156,9 +156,12 @@ GLOROT = {"class_name": "GlorotUniform", "config": {"seed": None}}
 OLD = {
     "class_name": "VarianceScaling",
     "config": {
-        "scale": 1.0, "mode": "fan_avg", "distribution": "uniform", "seed": None,
+        "scale": 1.0,
+        "mode": "fan_avg",
+        "distribution": "uniform",
+        "seed": None,
     },
-}  # fmt: skip
+}
 ZEROS, ONES = ({"class_name": n, "config": {}} for n in ("Zeros", "Ones"))
 
 
@@ -166,13 +169,22 @@ def dense(name, units, activation="linear", start=GLOROT, **more):
     return {
         "class_name": "Dense",
         "config": {
-            "name": name, "trainable": True, "dtype": "float32", "units": units,
-            "activation": activation, "use_bias": True, "kernel_initializer": start,
-            "bias_initializer": ZEROS, "kernel_regularizer": None,
-            "bias_regularizer": None, "activity_regularizer": None,
-            "kernel_constraint": None, "bias_constraint": None, **more,
+            "name": name,
+            "trainable": True,
+            "dtype": "float32",
+            "units": units,
+            "activation": activation,
+            "use_bias": True,
+            "kernel_initializer": start,
+            "bias_initializer": ZEROS,
+            "kernel_regularizer": None,
+            "bias_regularizer": None,
+            "activity_regularizer": None,
+            "kernel_constraint": None,
+            "bias_constraint": None,
+            **more,
         },
-    }  # fmt: skip
+    }
 
 
 def layer(kind, name, **settings):
@@ -184,10 +196,13 @@ def entrance(name, *shape):
     return {
         "class_name": "InputLayer",
         "config": {
-            "batch_input_shape": [None, *shape], "dtype": "float32", "sparse": False,
-            "ragged": False, "name": name,
+            "batch_input_shape": [None, *shape],
+            "dtype": "float32",
+            "sparse": False,
+            "ragged": False,
+            "name": name,
         },
-    }  # fmt: skip
+    }
 
 
 def called(node, *inputs, **named):
@@ -198,28 +213,57 @@ def called(node, *inputs, **named):
 
 def normal(name, **more):
     return layer(
-        "BatchNormalization", name, axis=[1], momentum=0.99, epsilon=0.001,
-        center=True, scale=True, beta_initializer=ZEROS, gamma_initializer=ONES,
-        moving_mean_initializer=ZEROS, moving_variance_initializer=ONES,
-        beta_regularizer=None, gamma_regularizer=None, beta_constraint=None,
-        gamma_constraint=None, **more,
-    )  # fmt: skip
+        "BatchNormalization",
+        name,
+        axis=[1],
+        momentum=0.99,
+        epsilon=0.001,
+        center=True,
+        scale=True,
+        beta_initializer=ZEROS,
+        gamma_initializer=ONES,
+        moving_mean_initializer=ZEROS,
+        moving_variance_initializer=ONES,
+        beta_regularizer=None,
+        gamma_regularizer=None,
+        beta_constraint=None,
+        gamma_constraint=None,
+        **more,
+    )
 
 
 def recurrent(kind, name, units, **more):
     return layer(
-        kind, name, return_sequences=False, return_state=False, go_backwards=False,
-        stateful=False, unroll=False, time_major=False, units=units,
-        activation="tanh", recurrent_activation="sigmoid", use_bias=True,
-        kernel_initializer=GLOROT, bias_initializer=ZEROS,
+        kind,
+        name,
+        return_sequences=False,
+        return_state=False,
+        go_backwards=False,
+        stateful=False,
+        unroll=False,
+        time_major=False,
+        units=units,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        use_bias=True,
+        kernel_initializer=GLOROT,
+        bias_initializer=ZEROS,
         recurrent_initializer={
-            "class_name": "Orthogonal", "config": {"gain": 1.0, "seed": None},
+            "class_name": "Orthogonal",
+            "config": {"gain": 1.0, "seed": None},
         },
-        kernel_regularizer=None, recurrent_regularizer=None, bias_regularizer=None,
-        activity_regularizer=None, kernel_constraint=None, recurrent_constraint=None,
-        bias_constraint=None, dropout=0.0, recurrent_dropout=0.0, implementation=2,
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        implementation=2,
         **more,
-    )  # fmt: skip
+    )
 
 
 CHAIN = {
@@ -261,34 +305,47 @@ TWO = {
 SERIES = {
     "class_name": "Functional",
     "config": {
-        "name": "model", "trainable": True,
+        "name": "model",
+        "trainable": True,
         "layers": [
             called(entrance("x", 6, 4)),
             called(recurrent("GRU", "gru", 3, reset_after=True), "x"),
-            called(layer("Dropout", "drop", rate=0.5, noise_shape=None, seed=None),
-                   "gru", training=False),
+            called(
+                layer("Dropout", "drop", rate=0.5, noise_shape=None, seed=None),
+                "gru",
+                training=False,
+            ),
             called(dense("end", 2), "drop"),
         ],
         "input_layers": [["x", 0, 0]],
         "output_layers": [["end", 0, 0]],
     },
-}  # fmt: skip
+}
 WEIGHTS = {
-    "dense": [(4, 3), (3,)], "bn": [(3,)] * 4, "last": [(3, 2), (2,)],
-    "dense_1": [(4, 3), (3,)], "dense_2": [(3, 2), (2,)],
-    "one": [(4, 3), (3,)], "other": [(4, 3), (3,)],
+    "dense": [(4, 3), (3,)],
+    "bn": [(3,)] * 4,
+    "last": [(3, 2), (2,)],
+    "dense_1": [(4, 3), (3,)],
+    "dense_2": [(3, 2), (2,)],
+    "one": [(4, 3), (3,)],
+    "other": [(4, 3), (3,)],
     "gru": [(4, 9), (3, 9), (2, 9)],
-}  # fmt: skip
+}
 ENDS = {"TWO": [(6, 2), (2,)], "SERIES": [(3, 2), (2,)]}
 FILES = {"CHAIN": CHAIN, "BARE": BARE, "TWO": TWO, "SERIES": SERIES}
 
 ADAM = {
     "class_name": "Adam",
     "config": {
-        "name": "Adam", "learning_rate": 0.01, "decay": 0.0, "beta_1": 0.9,
-        "beta_2": 0.999, "epsilon": 1e-07, "amsgrad": False,
+        "name": "Adam",
+        "learning_rate": 0.01,
+        "decay": 0.0,
+        "beta_1": 0.9,
+        "beta_2": 0.999,
+        "epsilon": 1e-07,
+        "amsgrad": False,
     },
-}  # fmt: skip
+}
 TRAINED = {
     "loss": "categorical_crossentropy",
     "metrics": [
@@ -296,7 +353,8 @@ TRAINED = {
             {
                 "class_name": "MeanMetricWrapper",
                 "config": {
-                    "name": "accuracy", "dtype": "float32",
+                    "name": "accuracy",
+                    "dtype": "float32",
                     "fn": "categorical_accuracy",
                 },
             }
@@ -305,7 +363,7 @@ TRAINED = {
     "weighted_metrics": None,
     "loss_weights": None,
     "optimizer_config": ADAM,
-}  # fmt: skip
+}
 
 
 def written(path, node, training=None, ends=(), prefix="model_weights"):
@@ -422,9 +480,15 @@ def test_weights_of_another_model_change_nothing(tmp_path):
     path = written(tmp_path / "m.h5", CHAIN)
     for stack, told in (
         ([onefit.layers.Dense(3), onefit.layers.Dense(2)], "weights of 3 layers"),
-        ([onefit.layers.Dense(3), onefit.layers.BatchNormalization(),
-          onefit.layers.Dense(5)], "kernel of shape"),
-    ):  # fmt: skip
+        (
+            [
+                onefit.layers.Dense(3),
+                onefit.layers.BatchNormalization(),
+                onefit.layers.Dense(5),
+            ],
+            "kernel of shape",
+        ),
+    ):
         model = onefit.Sequential([onefit.Input((4,)), *stack])
         before = model.get_weights()
         with pytest.raises(ValueError, match=told):
@@ -435,9 +499,16 @@ def test_weights_of_another_model_change_nothing(tmp_path):
 
 def damage(name):
     def lambda_layer(file):
-        node = {"class_name": "Sequential", "config": {"name": "s", "layers": [
-            entrance("x", 4), layer("Lambda", "f", function=["code", None, None]),
-        ]}}  # fmt: skip
+        node = {
+            "class_name": "Sequential",
+            "config": {
+                "name": "s",
+                "layers": [
+                    entrance("x", 4),
+                    layer("Lambda", "f", function=["code", None, None]),
+                ],
+            },
+        }
         file.attrs["model_config"] = json.dumps(node)
 
     def elsewhere(file):

@@ -71,7 +71,7 @@ def test_keras_opens_a_graph_with_operations(name, tmp_path):
 def test_an_operation_is_read_as_it_was_written():
     x = onefit.Input((3,))
     layer = ops.std(x, axis=(1,), keepdims=True).call.layer
-    known, settings = in_keras(layer)
+    known, settings = in_keras(layer)  # pyright: ignore[reportGeneralTypeIssues]
     settings = json.loads(json.dumps(settings))
     args, named = known.arguments(settings, call_of(layer, known, [X]))
     found = called(known.operation, *args, **named)

@@ -70,9 +70,15 @@ def checkpointed(folder, kill):
     told = [LambdaCallback(on_epoch_end=slowly), ModelCheckpoint(path)]
     if first < EPOCHS:
         model.fit(
-            X, Y, batch_size=BATCH, epochs=EPOCHS, initial_epoch=first, shuffle=False,
-            verbose=0, callbacks=told,
-        )  # fmt: skip
+            X,
+            Y,
+            batch_size=BATCH,
+            epochs=EPOCHS,
+            initial_epoch=first,
+            shuffle=False,
+            verbose=0,
+            callbacks=told,
+        )
     return model
 
 

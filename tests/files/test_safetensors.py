@@ -78,12 +78,12 @@ DTYPES += [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 6
 
 def test_every_type_of_numbers(tmp_path):
     arrays = {
-        f"{name}/{shape}": np.arange(np.prod(shape, dtype=int)).reshape(shape).astype(
-            jnp.bfloat16 if name == "bfloat16" else name
-        )
+        f"{name}/{shape}": np.arange(np.prod(shape, dtype=int))
+        .reshape(shape)
+        .astype(jnp.bfloat16 if name == "bfloat16" else name)
         for name in DTYPES
         for shape in [(), (3,), (2, 3), (0, 2)]
-    }  # fmt: skip
+    }
     arrays["turned"] = np.ones((3, 2)).cumsum(0).T  # in another order in memory
     files.write(tmp_path / "a.safetensors", arrays)
     found = files.read(tmp_path / "a.safetensors", "here", arrays)
@@ -129,22 +129,44 @@ WRONG = {
     "cut": (header(a=entry(0, 8, (2,))) + bytes(4), "no safetensors file, or a part"),
     "pickle": (b"\x80\x04cos\nsystem\n" + bytes(99), "or no safetensors file"),
     "an endless header": ((1 << 40).to_bytes(8, "little"), "1,099,511,627,776 bytes"),
-    "outside": (header(a=entry(0, 4), b=entry(4, 1 << 50, (1 << 48,))) + bytes(8),
-                "no safetensors file"),
-    "over one another": (header(a=entry(0, 4), b=entry(0, 4)) + bytes(4),
-                         "no safetensors file"),
+    "outside": (
+        header(a=entry(0, 4), b=entry(4, 1 << 50, (1 << 48,))) + bytes(8),
+        "no safetensors file",
+    ),
+    "over one another": (
+        header(a=entry(0, 4), b=entry(0, 4)) + bytes(4),
+        "no safetensors file",
+    ),
     "a gap": (header(a=entry(0, 4), b=entry(8, 12)) + bytes(12), "no safetensors file"),
-    "a size that lies": (header(a=entry(0, 4, (1 << 62, 4))) + bytes(4),
-                         "no safetensors file"),
+    "a size that lies": (
+        header(a=entry(0, 4, (1 << 62, 4))) + bytes(4),
+        "no safetensors file",
+    ),
     "others": (header(a=entry(0, 4)) + bytes(4), "no weights named 'dense/bias'"),
-    "more": (header(**{"dense/kernel": entry(0, 8, (2, 1)), "dense/bias": entry(8, 12),
-                       "x": entry(12, 16)}) + bytes(16), "weights named 'x'; expected"),
-    "other shapes": (header(**{"dense/kernel": entry(0, 8, (1, 2)),
-                               "dense/bias": entry(8, 12)}) + bytes(12),
-                     r"dense/kernel of shape \(1, 2\), F32; expected numbers of"),
-    "complex": (header(**{"dense/kernel": entry(0, 16, (2, 1), "C64"),
-                          "dense/bias": entry(16, 20)}) + bytes(20), "C64; expected"),
-}  # fmt: skip
+    "more": (
+        header(
+            **{
+                "dense/kernel": entry(0, 8, (2, 1)),
+                "dense/bias": entry(8, 12),
+                "x": entry(12, 16),
+            }
+        )
+        + bytes(16),
+        "weights named 'x'; expected",
+    ),
+    "other shapes": (
+        header(**{"dense/kernel": entry(0, 8, (1, 2)), "dense/bias": entry(8, 12)})
+        + bytes(12),
+        r"dense/kernel of shape \(1, 2\), F32; expected numbers of",
+    ),
+    "complex": (
+        header(
+            **{"dense/kernel": entry(0, 16, (2, 1), "C64"), "dense/bias": entry(16, 20)}
+        )
+        + bytes(20),
+        "C64; expected",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", WRONG)

@@ -194,7 +194,7 @@ def said_of_example(file: Path, stages: tuple[str, ...]) -> Said:
             said.findings["diagnose"] += history.diagnose()
         return history
 
-    Model.fit = fit  # the examples call it as users do
+    Model.fit = fit  # the examples call it as users do  # pyright: ignore[reportAttributeAccessIssue]
     try:
         spec = importlib.util.spec_from_file_location(file.stem, file)
         module = importlib.util.module_from_spec(spec)
@@ -430,8 +430,10 @@ def main() -> int:
     errors = sum(len(alarms(s, "error", *stages)) for s in sound.values())
     hints = sum(len(alarms(s, "hint", *stages)) for s in sound.values())
     broken = sum(line.startswith(("CRASH", "REFUSED")) for line in lines)
-    print("found with the right reason before or within the first tenth:",
-          _share(found, total))  # fmt: skip
+    print(
+        "found with the right reason before or within the first tenth:",
+        _share(found, total),
+    )
     print(f"errors on the {len(sound)} clean programs: {errors}")
     print(f"hints on the {len(sound)} clean programs: {hints}")
     if broken:

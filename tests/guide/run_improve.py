@@ -40,7 +40,7 @@ def scores(program):
     for seed in SEEDS:
         model = part.fresh(seed)
         try:
-            model.fit(part.x, part.y, **{"verbose": 0, **part.fit})
+            model.fit(part.x, part.y, **{"verbose": 0, **part.fit})  # pyright: ignore[reportAttributeAccessIssue]
             found.append(float(judge(part, model).mean()))
         except (ValueError, TypeError):
             found.append(np.nan)
@@ -50,9 +50,11 @@ def scores(program):
 def improved(program, seconds):
     """The advice for a program of the catalogue."""
     return program.model.improve(
-        program.x, program.y, seconds=seconds,
+        program.x,
+        program.y,
+        seconds=seconds,
         **{k: v for k, v in program.fit.items() if k != "verbose"},
-    )  # fmt: skip
+    )
 
 
 def main():

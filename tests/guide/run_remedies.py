@@ -58,8 +58,12 @@ def ran(code, program, epochs=None):
     exec("\n".join(body), names)
     if epochs:
         names["fit"] = {"epochs": epochs}
-    exec(last.replace("model.fit(", "model.fit(verbose=0, x=", 1)
-         .replace("x=x, y", "x=x, y=y"), names)  # fmt: skip
+    exec(
+        last.replace("model.fit(", "model.fit(verbose=0, x=", 1).replace(
+            "x=x, y", "x=x, y=y"
+        ),
+        names,
+    )
     return names
 
 
@@ -123,14 +127,16 @@ def main():
             tried = list(verdict(finding, program, args.train))
             good = [name for name, said in tried if said == "gone"]
             first += bool(good)
-            ill = [t for t in tried if t[1].startswith(("CRASH", "CODE", "FIT"))]
+            ill = [t for t in tried if t[1].startswith(("CRASH", "CODE", "FIT"))]  # pyright: ignore[reportAttributeAccessIssue]
             bad += bool(ill)
             if not good or ill or args.verbose:
                 print(f"{fault.name}: {finding.code} {finding.layer}")
                 for name, said in tried:
                     print(f"    {name}: {said[:200]}")
-    print(f"{findings} findings, {first} gone by a remedy, {bad} with a crash, "
-          f"{time.perf_counter() - started:.0f} s")  # fmt: skip
+    print(
+        f"{findings} findings, {first} gone by a remedy, {bad} with a crash, "
+        f"{time.perf_counter() - started:.0f} s"
+    )
     return 0
 
 

@@ -60,8 +60,9 @@ def test_what_fit_refuses_is_a_finding():
     assert check(model, x[:, :60], y).codes == ["shapes-broadcast"]
     assert check(model, x[:100], y).codes == ["shapes-broadcast"]
     assert check(model, x / 16, y, validation_split=1.5).codes == ["shapes-broadcast"]
-    words = Sequential([Input((5,)), Embedding(10, 4), GlobalAveragePooling1D(),
-                        Dense(1, "sigmoid")])  # fmt: skip
+    words = Sequential(
+        [Input((5,)), Embedding(10, 4), GlobalAveragePooling1D(), Dense(1, "sigmoid")]
+    )
     words.compile("adam", "binary_crossentropy")
     report = check(words, rng.integers(0, 20, (50, 5)), rng.integers(0, 2, 50))
     assert len(report.errors) == 1
@@ -78,8 +79,11 @@ def test_other_forms_of_data():
     model = Sequential([Input((2,)), Dense(4, "relu"), Dense(1, "sigmoid")])
     model.compile("adam", "binary_crossentropy")
     table = pandas.DataFrame(x, columns=["a", "b"])
-    for data in ((x.tolist(), y.tolist()), (table, pandas.Series(y)),
-                 (jax.numpy.asarray(x), jax.numpy.asarray(y))):  # fmt: skip
+    for data in (
+        (x.tolist(), y.tolist()),
+        (table, pandas.Series(y)),
+        (jax.numpy.asarray(x), jax.numpy.asarray(y)),
+    ):
         assert check(model, *data).codes == []
 
 

@@ -38,11 +38,16 @@ def found(made, x=X, y=Y, **told):
 @pytest.mark.parametrize(
     ("scale", "settings", "severity"),
     [
-        (1, {}, None), (10, {}, None), (40, {}, "hint"), (5000, {}, "error"),
-        (80, {"optimizer": "sgd"}, "error"), (80, {"hidden": "sigmoid"}, "error"),
-        (1e-3, {}, "hint"), (1e-4, {"optimizer": "sgd"}, "error"),
+        (1, {}, None),
+        (10, {}, None),
+        (40, {}, "hint"),
+        (5000, {}, "error"),
+        (80, {"optimizer": "sgd"}, "error"),
+        (80, {"hidden": "sigmoid"}, "error"),
+        (1e-3, {}, "hint"),
+        (1e-4, {"optimizer": "sgd"}, "error"),
     ],
-)  # fmt: skip
+)
 def test_the_size_of_inputs(scale, settings, severity):
     expected = [("inputs-not-scaled", severity)] if severity else []
     assert found(model(**settings), scale * X) == expected
@@ -90,8 +95,11 @@ def test_columns_that_never_change():
 
 
 def test_a_column_that_is_the_target_in_other_words():
-    for y, loss in ((Y, "mse"), (TWO, "binary_crossentropy"),
-                    (THREE, "sparse_categorical_crossentropy")):  # fmt: skip
+    for y, loss in (
+        (Y, "mse"),
+        (TWO, "binary_crossentropy"),
+        (THREE, "sparse_categorical_crossentropy"),
+    ):
         x = X.copy()
         x[:, 2] = 2 - 3 * y
         report = check(model(loss), x, y)
@@ -151,11 +159,14 @@ def test_numbers_that_are_none():
 @pytest.mark.parametrize(
     ("shape", "data_format", "expected"),
     [
-        ((3, 12, 12), None, True), ((12, 12, 3), None, False), ((1, 8, 8), None, True),
-        ((3, 12, 12), "channels_first", False), ((12, 12, 3), "channels_first", True),
+        ((3, 12, 12), None, True),
+        ((12, 12, 3), None, False),
+        ((1, 8, 8), None, True),
+        ((3, 12, 12), "channels_first", False),
+        ((12, 12, 3), "channels_first", True),
         ((4, 4, 8), None, False),
     ],
-)  # fmt: skip
+)
 def test_colours_and_pixels(shape, data_format, expected):
     layers = [Conv2D(4, 3, padding="same", activation="relu", data_format=data_format)]
     made = Sequential([Input(shape), *layers, Flatten(), Dense(1)])

@@ -37,14 +37,21 @@ def found(model, x=X, y=LABELS, **told):
 @pytest.mark.parametrize(
     ("optimizer", "severity"),
     [
-        (Adam(1.0), "error"), (Adam(0.2), "error"), (RMSprop(0.15), "hint"),
-        (Adam(0.01), None), (Adam(0.05), None), (Adafactor(1.0), None),
-        (SGD(50.0), "error"), (SGD(3.0), "error"), (SGD(0.9, momentum=0.9), "error"),
-        (SGD(0.5), None), (SGD(0.1, momentum=0.9), None),
+        (Adam(1.0), "error"),
+        (Adam(0.2), "error"),
+        (RMSprop(0.15), "hint"),
+        (Adam(0.01), None),
+        (Adam(0.05), None),
+        (Adafactor(1.0), None),
+        (SGD(50.0), "error"),
+        (SGD(3.0), "error"),
+        (SGD(0.9, momentum=0.9), "error"),
+        (SGD(0.5), None),
+        (SGD(0.1, momentum=0.9), None),
         (SGD(3.0, clipnorm=1.0), None),
         (Adam(ExponentialDecay(5.0, 100, 0.9)), "error"),
     ],
-)  # fmt: skip
+)
 def test_a_rate_that_is_too_high(optimizer, severity):
     expected = [("learning-rate-too-high", severity)] if severity else []
     assert found(classifier(optimizer)) == expected
@@ -79,11 +86,15 @@ def test_xor_bears_large_rates(rate):
 @pytest.mark.parametrize(
     ("optimizer", "severity"),
     [
-        (Adam(1e-8), "error"), (Adam(0.0), "error"), (SGD(1e-7), "error"),
-        (SGD(1e-5), "error"), (Adam(2e-5), "hint"), (Adam(1e-4), None),
+        (Adam(1e-8), "error"),
+        (Adam(0.0), "error"),
+        (SGD(1e-7), "error"),
+        (SGD(1e-5), "error"),
+        (Adam(2e-5), "hint"),
+        (Adam(1e-4), None),
         (SGD(0.01), None),
     ],
-)  # fmt: skip
+)
 def test_a_rate_that_is_too_low(optimizer, severity):
     expected = [("learning-rate-too-low", severity)] if severity else []
     assert found(classifier(optimizer), epochs=20) == expected
@@ -115,8 +126,10 @@ def test_batches_and_epochs():
 def test_rows_in_the_order_of_their_targets():
     order = np.argsort(LABELS, kind="stable")
     x, y = X[order], LABELS[order]
-    for target, loss in ((y, "sparse_categorical_crossentropy"),
-                         (np.eye(10)[y], "categorical_crossentropy")):  # fmt: skip
+    for target, loss in (
+        (y, "sparse_categorical_crossentropy"),
+        (np.eye(10)[y], "categorical_crossentropy"),
+    ):
         model = classifier()
         model.compile("adam", loss)
         report = check(model, x, target, validation_split=0.2)

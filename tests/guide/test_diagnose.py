@@ -44,34 +44,49 @@ def test_a_run_that_learns_shows_nothing(digits):
 
 FAULTS = {
     "dead-units": (
-        lambda: [*hidden(bias_initializer=onefit.initializers.Constant(-30)),
-                 Dense(10, "softmax")], {}, "dense",
+        lambda: [
+            *hidden(bias_initializer=onefit.initializers.Constant(-30)),
+            Dense(10, "softmax"),
+        ],
+        {},
+        "dense",
     ),
     "saturated-units": (
-        lambda: [*hidden("tanh", kernel_initializer=onefit.initializers.RandomNormal(
-            stddev=30.0)), Dense(10, "softmax")], {"optimizer": "sgd"}, "dense",
+        lambda: [
+            *hidden(
+                "tanh", kernel_initializer=onefit.initializers.RandomNormal(stddev=30.0)
+            ),
+            Dense(10, "softmax"),
+        ],
+        {"optimizer": "sgd"},
+        "dense",
     ),
     "vanishing-gradients": (
-        lambda: [*hidden("sigmoid", 6), Dense(10, "softmax")], {"optimizer": "sgd"},
+        lambda: [*hidden("sigmoid", 6), Dense(10, "softmax")],
+        {"optimizer": "sgd"},
         "dense",
     ),
     "symmetric-units": (
-        lambda: [*hidden("tanh", kernel_initializer="ones"), Dense(10, "softmax")], {},
+        lambda: [*hidden("tanh", kernel_initializer="ones"), Dense(10, "softmax")],
+        {},
         "dense",
     ),
     "crawling": (
         lambda: [*hidden(), Dense(10, "softmax")],
-        {"optimizer": optimizers.SGD(1e-6)}, None,
+        {"optimizer": optimizers.SGD(1e-6)},
+        None,
     ),
     "diverging": (
         lambda: [*hidden(), Dense(10)],
-        {"optimizer": optimizers.SGD(1e3), "loss": "mse"}, None,
+        {"optimizer": optimizers.SGD(1e3), "loss": "mse"},
+        None,
     ),
     "frozen-weights": (
         lambda: [*hidden(), Dense(10, "softmax")],
-        {"optimizer": optimizers.SGD(0.0)}, None,
+        {"optimizer": optimizers.SGD(0.0)},
+        None,
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("code", FAULTS)
@@ -96,8 +111,14 @@ def test_faults_are_found_with_their_layer(code, digits):
 
 def test_a_network_that_learns_nothing_is_stuck_at_chance():
     x, y = onefit.datasets.xor()
-    report = fitted([Dense(1, "sigmoid")], x, y, loss="binary_crossentropy",
-                    optimizer=optimizers.Adam(0.05), epochs=300).diagnose()  # fmt: skip
+    report = fitted(
+        [Dense(1, "sigmoid")],
+        x,
+        y,
+        loss="binary_crossentropy",
+        optimizer=optimizers.Adam(0.05),
+        epochs=300,
+    ).diagnose()
     assert report.codes == ["stuck-at-chance"]
 
 
@@ -113,13 +134,17 @@ def test_a_penalty_that_outweighs_the_loss():
 def test_the_loss_of_guessing_by_hand(digits):
     # A quarter of ones: -(1/4 log 1/4 + 3/4 log 3/4) = 0.5623.
     x, y = np.zeros((8, 1)), np.array([1, 0, 0, 0, 1, 0, 0, 0.0])
-    evidence = fitted([Dense(1, "sigmoid")], x, y, loss="binary_crossentropy",
-                      epochs=1).evidence  # fmt: skip
+    evidence = fitted(
+        [Dense(1, "sigmoid")], x, y, loss="binary_crossentropy", epochs=1
+    ).evidence
     assert_allclose(evidence.chance, 0.5623, atol=1e-4)
     assert_allclose(evidence.spread, [0.75, 0.25])
     # Ten classes, nearly as often each: log 10 = 2.3026.
-    assert_allclose(fitted([Dense(10, "softmax")], *digits, epochs=1).evidence.chance,
-                    2.3026, atol=2e-3)  # fmt: skip
+    assert_allclose(
+        fitted([Dense(10, "softmax")], *digits, epochs=1).evidence.chance,
+        2.3026,
+        atol=2e-3,
+    )
     # The best constant answer to 1, 2, 6 by squares is their mean: (4 + 1 + 9) / 3.
     y = np.array([1, 2, 6.0])
     assert_allclose(
@@ -161,8 +186,9 @@ def test_nan_within_a_nested_model_and_in_a_later_step(digits):
     inner = onefit.Sequential([Dense(8, kernel_initializer="ones")], name="inner")
     square = Lambda(lambda z: z * z, name="square")
     layers = [inner, square, Dense(10, "softmax")]
-    history = fitted(layers, x, y, optimizer="sgd", epochs=1, batch_size=16,
-                     shuffle=False)  # fmt: skip
+    history = fitted(
+        layers, x, y, optimizer="sgd", epochs=1, batch_size=16, shuffle=False
+    )
     place = history.evidence.broken
     assert (place.epoch, place.step) == (0, 450 // 16)
     assert place.layer == "square"
@@ -171,21 +197,26 @@ def test_nan_within_a_nested_model_and_in_a_later_step(digits):
 def test_what_a_fit_warns_of_comes_from_the_users_line(digits):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        fitted([*hidden("tanh", kernel_initializer="ones"), Dense(10, "softmax")],
-               *digits)  # fmt: skip
+        fitted(
+            [*hidden("tanh", kernel_initializer="ones"), Dense(10, "softmax")], *digits
+        )
     found = [w for w in caught if issubclass(w.category, TrainingWarning)]
     assert found
     assert all(w.filename == __file__ for w in found)
-    assert {w.message.finding.code for w in found} <= set(CODES)
-    codes = [w.message.finding.code for w in found]
+    assert {w.message.finding.code for w in found} <= set(CODES)  # pyright: ignore[reportAttributeAccessIssue]
+    codes = [w.message.finding.code for w in found]  # pyright: ignore[reportAttributeAccessIssue]
     assert len(codes) == len(set(codes))
 
 
 def test_check_false_is_silent_and_leaves_no_evidence(digits):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        history = fitted([Dense(10, "softmax", kernel_initializer="zeros")], *digits,
-                         optimizer=optimizers.SGD(0.0), check=False)  # fmt: skip
+        history = fitted(
+            [Dense(10, "softmax", kernel_initializer="zeros")],
+            *digits,
+            optimizer=optimizers.SGD(0.0),
+            check=False,
+        )
     with pytest.raises(ValueError, match=r"a fit not watched.*check=True"):
         history.diagnose()
     with pytest.raises(ValueError, match="a fit of no epochs"):
@@ -193,8 +224,9 @@ def test_check_false_is_silent_and_leaves_no_evidence(digits):
 
 
 def test_watching_changes_no_number(digits):
-    layers = lambda: [*hidden(), Dropout(0.2), BatchNormalization(),  # noqa: E731
-                      Dense(10, "softmax")]  # fmt: skip
+    def layers():
+        return [*hidden(), Dropout(0.2), BatchNormalization(), Dense(10, "softmax")]
+
     kept = []
     for check in (True, False):
         history = fitted(layers(), *digits, check=check, validation_split=0.2)
@@ -209,8 +241,15 @@ def test_watching_changes_no_number(digits):
 
 def test_a_measured_step_is_the_step_the_fit_takes(digits):
     x, y = (a[:64] for a in digits)
-    history = fitted([*hidden(), Dense(10, "softmax")], x, y, epochs=1, batch_size=64,
-                     optimizer=optimizers.SGD(0.5), shuffle=False)  # fmt: skip
+    history = fitted(
+        [*hidden(), Dense(10, "softmax")],
+        x,
+        y,
+        epochs=1,
+        batch_size=64,
+        optimizer=optimizers.SGD(0.5),
+        shuffle=False,
+    )
     evidence: Evidence = history.evidence
     before, after = evidence.start.params, evidence.end.params
     probe = evidence.measured()[0]

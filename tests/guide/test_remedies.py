@@ -113,16 +113,20 @@ def test_what_a_run_shows_is_mended_by_a_remedy(name):
     ("thing", "text"),
     [
         (Dense(3), "layers.Dense(3)"),
-        (Dense(3, "relu", use_bias=False),
-         "layers.Dense(3, activation='relu', use_bias=False)"),
+        (
+            Dense(3, "relu", use_bias=False),
+            "layers.Dense(3, activation='relu', use_bias=False)",
+        ),
         (Conv2D(4, 3, padding="same"), "layers.Conv2D(4, (3, 3), padding='same')"),
-        (Dense(1, kernel_regularizer=onefit.regularizers.L2(0.1)),
-         "layers.Dense(1, kernel_regularizer=regularizers.L2(l2=0.1))"),
+        (
+            Dense(1, kernel_regularizer=onefit.regularizers.L2(0.1)),
+            "layers.Dense(1, kernel_regularizer=regularizers.L2(l2=0.1))",
+        ),
         (SGD(0.05, momentum=0.9), "optimizers.SGD(learning_rate=0.05, momentum=0.9)"),
         (onefit.losses.MeanSquaredError(), "losses.MeanSquaredError()"),
         ({"a": [1, (2.5,)]}, "{'a': [1, (2.5,)]}"),
     ],
-)  # fmt: skip
+)
 def test_settings_are_written_as_one_would(thing, text):
     assert written(thing) == text
 
@@ -136,8 +140,11 @@ def test_a_graph_is_written_call_by_call():
     names = {}
     exec(code.rpartition("\n")[0], names)
     assert [w.shape for w in names["model"].get_weights()] == [
-        (4, 3), (3,), (7, 2), (2,),
-    ]  # fmt: skip
+        (4, 3),
+        (3,),
+        (7, 2),
+        (2,),
+    ]
 
 
 def test_a_finding_without_a_program_says_what_to_call():
@@ -174,9 +181,13 @@ def test_improve_finds_the_rate_and_changes_nothing():
     np.testing.assert_array_equal(stream, onefit.config.seed_state())
     assert model.history is None
     names = {"x": x, "y": y}
-    exec(advice.code.replace("model.fit(", "model.fit(verbose=0, x=").replace(
-        "x=x, y", "x=x, y=y"), names)  # fmt: skip
-    accuracy = np.mean((names["model"].predict(x, verbose=0)[:, 0] > 0.5) == y)
+    exec(
+        advice.code.replace("model.fit(", "model.fit(verbose=0, x=").replace(
+            "x=x, y", "x=x, y=y"
+        ),
+        names,
+    )
+    accuracy = np.mean((names["model"].predict(x, verbose=0)[:, 0] > 0.5) == y)  # pyright: ignore[reportAttributeAccessIssue]
     assert accuracy > 0.85
 
 
@@ -267,14 +278,18 @@ class Answers:
     [
         # Four of class 0, one of class 1: the accuracy of each row.
         ([0, 1, 0, 1], [[0.2], [0.9], [0.7], [0.4]], "accuracy", [1, 1, 0, 0]),
-        ([0, 2, 1, 1], [[1, 0, 0], [0, 0, 1], [1, 0, 0], [0, 1, 0]], "accuracy",
-         [1, 1, 0, 1]),
+        (
+            [0, 2, 1, 1],
+            [[1, 0, 0], [0, 0, 1], [1, 0, 0], [0, 1, 0]],
+            "accuracy",
+            [1, 1, 0, 1],
+        ),
         ([-1, 1, -1, 1], [[-0.3], [0.2], [0.4], [0.1]], "accuracy", [1, 1, 0, 1]),
         # Var(y) = 1.25: 1 - (a - y)^2 / 1.25.
         ([0.5, 1.5, 2.5, 3.5], [[0.5], [1.5], [2.5], [2.5]], "R2", [1, 1, 1, 0.2]),
         ([0.5, 1.5, 2.5, 3.5], [[np.nan]] * 4, "R2", [-10] * 4),
     ],
-)  # fmt: skip
+)
 def test_rows_are_judged_by_hand(y, p, name, values):
     y = np.array(y * 5)
     x = np.zeros((len(y), 1))

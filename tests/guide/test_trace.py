@@ -220,36 +220,65 @@ NETWORKS = {
     "embedding, bidirectional, mask": (_branches, "bce", TOKENS, YES, {}),
     "convolution": (
         lambda: Sequential(
-            [Input((6, 6, 1)), Conv2D(2, 3, activation="relu"), MaxPooling2D(),
-             Flatten(), Dense(3, "softmax")]
+            [
+                Input((6, 6, 1)),
+                Conv2D(2, 3, activation="relu"),
+                MaxPooling2D(),
+                Flatten(),
+                Dense(3, "softmax"),
+            ]
         ),
-        "sparse_categorical_crossentropy", IMAGES, CLASSES, {},
+        "sparse_categorical_crossentropy",
+        IMAGES,
+        CLASSES,
+        {},
     ),
     "batch normalisation, training": (
         lambda: Sequential(
-            [Input((3,)), Dense(4, kernel_regularizer="l1"), BatchNormalization(),
-             Activation("tanh"), Dropout(0.5), Dense(1)]
+            [
+                Input((3,)),
+                Dense(4, kernel_regularizer="l1"),
+                BatchNormalization(),
+                Activation("tanh"),
+                Dropout(0.5),
+                Dense(1),
+            ]
         ),
-        "mae", THREE, YES, {"training": True},
+        "mae",
+        THREE,
+        YES,
+        {"training": True},
     ),
     "masked lstm, weights of samples": (
         lambda: Sequential([Input((5, 3)), Masking(), LSTM(3), Dense(3), Softmax()]),
-        "sparse_categorical_crossentropy", STEPS, CLASSES,
+        "sparse_categorical_crossentropy",
+        STEPS,
+        CLASSES,
         {"sample_weight": np.array([1.0, 2.0, 0.0, 0.5])},
     ),
     "a step each, activity, layers of activation": (
         lambda: Sequential(
-            [Input((5, 3)), Masking(),
-             Dense(4, "tanh", activity_regularizer=onefit.regularizers.L2(0.1)),
-             ReLU(negative_slope=0.1), Dense(1, "sigmoid")]
+            [
+                Input((5, 3)),
+                Masking(),
+                Dense(4, "tanh", activity_regularizer=onefit.regularizers.L2(0.1)),
+                ReLU(negative_slope=0.1),
+                Dense(1, "sigmoid"),
+            ]
         ),
-        "bce", STEPS, RNG.integers(0, 2, (4, 5, 1)).astype("float32"), {},
+        "bce",
+        STEPS,
+        RNG.integers(0, 2, (4, 5, 1)).astype("float32"),
+        {},
     ),
     "focal, logits": (
         lambda: Sequential([Input((3,)), Dense(3, "elu"), Dense(1)]),
-        onefit.losses.BinaryFocalCrossentropy(from_logits=True), THREE, YES, {},
+        onefit.losses.BinaryFocalCrossentropy(from_logits=True),
+        THREE,
+        YES,
+        {},
     ),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module", params=NETWORKS, ids=lambda name: name)
@@ -426,8 +455,9 @@ def test_float64_has_more_digits(hand):
 
 
 def test_training_takes_the_batchs_own_mean_and_drops_units():
-    model = Sequential([Input((3,)), BatchNormalization(), Dropout(0.5, name="drop"),
-                        Dense(1)])  # fmt: skip
+    model = Sequential(
+        [Input((3,)), BatchNormalization(), Dropout(0.5, name="drop"), Dense(1)]
+    )
     model.compile("sgd", "mse")
     told = trace(model, THREE, YES, training=True)
     near(told[1].a.mean(0), [0, 0, 0])

@@ -120,10 +120,22 @@ def test_keras_callbacks(tmp_path):
     )
     past = keras.callbacks.History()
     history = fit(
-        model, X, Y, epochs=9, verbose=0, validation_data=(X + 0.1, Y),
-        callbacks=[stop, drop, keep, rows, look, past,
-                   keras.callbacks.TerminateOnNaN()],
-    )  # fmt: skip
+        model,
+        X,
+        Y,
+        epochs=9,
+        verbose=0,
+        validation_data=(X + 0.1, Y),
+        callbacks=[
+            stop,
+            drop,
+            keep,
+            rows,
+            look,
+            past,
+            keras.callbacks.TerminateOnNaN(),
+        ],
+    )
     assert history.stopped == "rule"
     assert (stop.stopped_epoch, stop.best_epoch) == (1, 0)
     assert past.history is history.history
@@ -159,8 +171,11 @@ def test_ctrl_c_and_exceptions_leave_what_was_learned():
             elif epoch == 2:
                 raise RuntimeError("mine")
 
-        told = {"epochs": 9, "verbose": 0,
-                "callbacks": callbacks.LambdaCallback(on_epoch_end=act)}  # fmt: skip
+        told = {
+            "epochs": 9,
+            "verbose": 0,
+            "callbacks": callbacks.LambdaCallback(on_epoch_end=act),
+        }
         if error:
             with pytest.raises(error, match="mine"):
                 fit(model, X, Y, **told)
@@ -281,9 +296,12 @@ def test_errors_speak_of_the_model_and_of_no_file():
         ({"loss": mse}, r"^{}: loss: received the function 'mse'.*_objects=\{{'m"),
         ({"loss": lambda y, a: mse(a, y)}, r"^{}: loss: received a lambda; .*`def m"),
         ({"metrics": ["mae", mse]}, r"^{}: metrics: received the function 'mse'"),
-        ({"loss": Own4()}, r"^{}: loss: Unknown class 'Own4'\. Hand over a class of "
-         r"your own, written for onefit: {}\(model, custom_objects=\{{'Own4': "),
-    ):  # fmt: skip
+        (
+            {"loss": Own4()},
+            r"^{}: loss: Unknown class 'Own4'\. Hand over a class of "
+            r"your own, written for onefit: {}\(model, custom_objects=\{{'Own4': ",
+        ),
+    ):
         model = network(**told)
         with pytest.raises(ValueError, match=text.format("fit", "fit")):
             fit(model, X, Y, **QUIET)
@@ -333,7 +351,10 @@ print(int(again.optimizer.iterations), type(model.weights[0].value).__module__,
 def test_any_backend():
     pytest.importorskip("torch")
     run = subprocess.run(
-        [sys.executable, "-c", ON_TORCH], capture_output=True, text=True, check=True,
+        [sys.executable, "-c", ON_TORCH],
+        capture_output=True,
+        text=True,
+        check=True,
         env=os.environ | {"KERAS_BACKEND": "torch"},
-    )  # fmt: skip
+    )
     assert run.stdout.split() == ["3", "torch.nn.parameter", "True"]

@@ -38,9 +38,13 @@ def info(name, *shape, kind=TensorProto.FLOAT):
 def made(nodes, arrays=None, inputs=None, outputs=None, opset=18, **told):
     arrays = [numpy_helper.from_array(a, k) for k, a in (arrays or {}).items()]
     graph = helper.make_graph(
-        nodes, "g", inputs or [info("x", "n", 4)], outputs or [info("y", "n", None)],
-        arrays, **told,
-    )  # fmt: skip
+        nodes,
+        "g",
+        inputs or [info("x", "n", 4)],
+        outputs or [info("y", "n", None)],
+        arrays,
+        **told,
+    )
     opsets = [helper.make_opsetid("", opset)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
@@ -81,17 +85,38 @@ def test_a_network_as_torch_writes_it(path):
     }
     running = [f"bn.{n}" for n in ("weight", "bias", "running_mean", "running_var")]
     nodes = [
-        node("Conv", ["x", "conv.weight", "conv.bias"], ["a"], "/conv/Conv",
-             pads=[1, 1, 1, 1], strides=[2, 2], kernel_shape=[3, 3]),
+        node(
+            "Conv",
+            ["x", "conv.weight", "conv.bias"],
+            ["a"],
+            "/conv/Conv",
+            pads=[1, 1, 1, 1],
+            strides=[2, 2],
+            kernel_shape=[3, 3],
+        ),
         node("BatchNormalization", ["a", *running], ["b"], "/bn/BatchNormalization"),
         node("Clip", ["b", "low"], ["c"], "/act/Clip"),
-        node("AveragePool", ["c"], ["d"], "/pool/AveragePool", kernel_shape=[2, 2],
-             pads=[0, 1, 0, 1], count_include_pad=1),
+        node(
+            "AveragePool",
+            ["c"],
+            ["d"],
+            "/pool/AveragePool",
+            kernel_shape=[2, 2],
+            pads=[0, 1, 0, 1],
+            count_include_pad=1,
+        ),
         node("Flatten", ["d"], ["e"], "/Flatten"),
-        node("Gemm", ["e", "fc.weight", "fc.bias"], ["f"], "/fc/Gemm", transB=1,
-             alpha=0.5, beta=2.0),
+        node(
+            "Gemm",
+            ["e", "fc.weight", "fc.bias"],
+            ["f"],
+            "/fc/Gemm",
+            transB=1,
+            alpha=0.5,
+            beta=2.0,
+        ),
         node("Softmax", ["f"], ["y"], "/Softmax"),
-    ]  # fmt: skip
+    ]
     file = made(nodes, arrays, [info("x", "n", 2, 6, 5)], [info("y", "n", 5)])
     model = same(file, path, floats(4, 2, 6, 5))
     names = [layer.name for layer in model.layers]
@@ -245,10 +270,14 @@ BOMB = np.array([10**6, 10**6, 10**6])
 )
 def test_a_small_file_takes_no_large_memory(nodes, path):
     arrays = {
-        "big": BOMB, "wide": np.array([0, 0, 10**12, 0]), "one": np.array([1]),
-        "some": np.array([30_000]), "from": np.array(0), "to": np.array(10**15),
+        "big": BOMB,
+        "wide": np.array([0, 0, 10**12, 0]),
+        "one": np.array([1]),
+        "some": np.array([30_000]),
+        "from": np.array(0),
+        "to": np.array(10**15),
         "by": np.array(1),
-    }  # fmt: skip
+    }
     refused(made(nodes, arrays), path, "received")
 
 

@@ -68,9 +68,11 @@ def both_ways(model, path, *xs):
     x = xs[0] if len(xs) == 1 else list(xs)
     again = load(path)
     for ours, theirs, back in zip(
-        listed(model.predict(x, verbose=0)), y, listed(again.predict(x, verbose=0)),
+        listed(model.predict(x, verbose=0)),
+        y,
+        listed(again.predict(x, verbose=0)),
         strict=True,
-    ):  # fmt: skip
+    ):
         np.testing.assert_allclose(theirs, ours, 1e-5, 1e-5)
         np.testing.assert_allclose(back, ours, 1e-5, 1e-5)
     return onnx.load(path), again
@@ -97,9 +99,7 @@ def test_a_small_network_by_hand(path):
     assert [w.name for w in made.graph.initializer] == ["out/kernel", "out/bias"]
     assert [v.name for v in (*made.graph.input, *made.graph.output)] == ["x", "out"]
     assert made.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
-    assert (made.producer_name, made.producer_version) == (
-        "onefit", onefit.__version__
-    )  # fmt: skip
+    assert (made.producer_name, made.producer_version) == ("onefit", onefit.__version__)
     assert (made.opset_import[0].version, made.ir_version) == (MADE_FOR, IR) == (18, 8)
     assert [w.tolist() for w in again.get_weights()] == [[[2.0], [3.0]], [1.0]]
 
@@ -121,10 +121,22 @@ def test_transpositions_between_layers_cancel(path):
     made, again = both_ways(model, path, floats(3, 8, 8, 3))
     kinds = [n.op_type for n in made.graph.node if n.op_type != "Constant"]
     assert kinds == [
-        "Transpose", "Conv", "Relu", "BatchNormalization", "MaxPool", "Conv",
-        "Transpose", "Softmax", "Transpose", "ConvTranspose", "Transpose", "Reshape",
-        "Gemm", "Softmax", "Identity",
-    ]  # fmt: skip
+        "Transpose",
+        "Conv",
+        "Relu",
+        "BatchNormalization",
+        "MaxPool",
+        "Conv",
+        "Transpose",
+        "Softmax",
+        "Transpose",
+        "ConvTranspose",
+        "Transpose",
+        "Reshape",
+        "Gemm",
+        "Softmax",
+        "Identity",
+    ]
     names = [layer.name for layer in again.layers]
     assert names[1:4] == ["conv2d", "batch_normalization", "max_pooling2d"]
     # What training moves is what it moved before, the averages aside.
@@ -256,11 +268,12 @@ def test_functions_of_jax(path):
 
 ACTIVATIONS = sorted(
     {
-        f for f in activations.activations.objects()
+        f
+        for f in activations.activations.objects()
         if f not in (activations.threshold, activations.glu)
     },
     key=lambda f: f.__name__,
-)  # fmt: skip
+)
 
 
 def test_every_activation(path):
@@ -329,9 +342,11 @@ STEPS = [
 
 
 @settings(
-    max_examples=8, deadline=None, derandomize=True,
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
-)  # fmt: skip
+)
 @given(chain=st.lists(st.sampled_from(STEPS), min_size=2, max_size=6))
 def test_layers_in_any_order(chain, path):
     model = Sequential([Input((8, 6, 3)), *(make() for make in chain)])
@@ -351,9 +366,12 @@ def refused(model, path, *words):
 def test_what_is_no_function_of_the_input_is_refused(path):
     x = Input((3,))
     refused(
-        Model(x, Dropout(0.5, name="drop")(x, training=True)), path,
-        "export, Dropout 'drop'", "random numbers", "without training=True",
-    )  # fmt: skip
+        Model(x, Dropout(0.5, name="drop")(x, training=True)),
+        path,
+        "export, Dropout 'drop'",
+        "random numbers",
+        "without training=True",
+    )
     states = LSTM(2, stateful=True, name="memory")
     sequence = Input(batch_shape=(2, 4, 3))
     refused(
@@ -374,8 +392,11 @@ def test_a_model_has_to_be_there_and_built(path):
 def test_the_path_is_a_file_of_this_format(path, tmp_path):
     model = Sequential([Input((2,)), Dense(1)])
     kept = tmp_path / "a.keras"
-    for wrong, fix in ((kept, r"a\.onnx"), (tmp_path / "a", r"a\.onnx"),
-                       (tmp_path, r"a folder.*model\.onnx")):  # fmt: skip
+    for wrong, fix in (
+        (kept, r"a\.onnx"),
+        (tmp_path / "a", r"a\.onnx"),
+        (tmp_path, r"a folder.*model\.onnx"),
+    ):
         with pytest.raises(ValueError, match=f"ends in '.onnx'|{fix}") as error:
             export(model, wrong)
         assert re.search(fix, str(error.value))
@@ -407,7 +428,7 @@ def test_a_file_is_the_old_one_or_the_new_one(path, monkeypatch):
 
 def test_without_the_package(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(ImportError, match=r"pip install onefit\[onnx\]"):
+    with pytest.raises(ImportError, match=r'pip install "onefit\[onnx\]"'):
         export(Sequential([Input((2,)), Dense(1)]), path)
     with pytest.raises(ImportError, match="onnx"):
         load(path)

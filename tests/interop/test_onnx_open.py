@@ -152,11 +152,22 @@ def test_a_wrong_file_is_not_written(path, monkeypatch):
 # Every layer --------------------------------------------------------------------------
 
 KNOWN_SIZE = {
-    "AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveAveragePooling3D",
-    "AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D",
-    "AveragePooling3D", "CenterCrop", "Dot", "EinsumDense", "MaxPooling2D",
-    "RandomCrop", "Resizing", "STFTSpectrogram", "UpSampling2D",
-}  # fmt: skip
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
+    "AveragePooling3D",
+    "CenterCrop",
+    "Dot",
+    "EinsumDense",
+    "MaxPooling2D",
+    "RandomCrop",
+    "Resizing",
+    "STFTSpectrogram",
+    "UpSampling2D",
+}
 
 OF_COLUMNS = {"CategoryOneHot", "CategoryVectors"}
 """Layers whose settings say how many columns there are."""
@@ -239,8 +250,10 @@ def test_every_layer_of_other_lengths(group):
         ]
 
     weights = [(layer.slot.params, layer.slot.state) for _, layer, _ in made]
-    xs, masks = ([[getattr(r, name)() for r in each] for each in given]
-                 for name in ("inputs", "masks"))  # fmt: skip
+    xs, masks = (
+        [[getattr(r, name)() for r in each] for each in given]
+        for name in ("inputs", "masks")
+    )
     expected = all_of(weights, xs, masks)
     for (row, _, file), *lists in zip(made, xs, masks, expected, strict=True):
         run = session(file.SerializeToString())

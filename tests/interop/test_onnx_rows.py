@@ -23,9 +23,21 @@ DOCS = Path(__file__).parents[2] / "docs" / "onnx.md"
 
 # What only brings arrays into shape, and says nothing about a layer.
 PLUMBING = {
-    "Cast", "Concat", "Constant", "Expand", "Gather", "Identity", "Pad", "Reshape",
-    "Shape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze",
-}  # fmt: skip
+    "Cast",
+    "Concat",
+    "Constant",
+    "Expand",
+    "Gather",
+    "Identity",
+    "Pad",
+    "Reshape",
+    "Shape",
+    "Slice",
+    "Split",
+    "Squeeze",
+    "Transpose",
+    "Unsqueeze",
+}
 
 # An Input is the graph's own; nothing is called for it. The others are refused: ONNX
 # has no such transform, no search in a list, no counts by place, and no angle.
@@ -146,10 +158,13 @@ def test_files_come_back_as_models(group, tmp_path):
 
     names = [[i.name for i in c.file.graph.input] for c in cases]
     xs = [
-        tuple(a for name, a in zip(own, c.arrays, strict=True)
-              if name in model.input_names)
+        tuple(
+            a
+            for name, a in zip(own, c.arrays, strict=True)
+            if name in model.input_names
+        )
         for own, c, model in zip(names, cases, models, strict=True)
-    ]  # fmt: skip
+    ]
     weights = [(m.graph.slot.params, m.graph.slot.state) for m in models]
     for row, c, y in zip(group, cases, all_of(weights, xs), strict=True):
         expected, _ = ran(c.file, c.arrays)

@@ -170,8 +170,9 @@ def test_losses(loss, y, end):
     if weight is not None and weight.dtype != torch.double:
         loss = loss.double()
     ours, own = (optim.SGD(m.parameters(), lr=0.1) for m in (mine, theirs))
-    history = fit(mine, x, y, loss=loss, optimizer=ours, epochs=2, batch_size=5,
-                  **SILENT)  # fmt: skip
+    history = fit(
+        mine, x, y, loss=loss, optimizer=ours, epochs=2, batch_size=5, **SILENT
+    )
     wanted = loop(theirs, x, y, loss, own, 2, 5)
     np.testing.assert_allclose(history.history["loss"], wanted, rtol=1e-6)
     same(mine, theirs, 1e-7)
@@ -209,11 +210,18 @@ def test_both_biases_of_recurrent_modules_train(kind):
 @pytest.mark.usefixtures("double")
 def test_batch_norm_convolution_and_what_is_frozen():
     mine = nn.Sequential(
-        nn.Conv2d(2, 3, 3, padding=1, bias=False), nn.BatchNorm2d(3, momentum=0.3),
-        nn.ReLU(), nn.ConvTranspose2d(3, 2, 3, stride=2, padding=1), nn.PReLU(2),
-        nn.BatchNorm2d(2, affine=False), nn.MaxPool2d(3, 2, 1), nn.Flatten(),
-        nn.Linear(18, 4), nn.LayerNorm(4), nn.Linear(4, 1),
-    ).double()  # fmt: skip
+        nn.Conv2d(2, 3, 3, padding=1, bias=False),
+        nn.BatchNorm2d(3, momentum=0.3),
+        nn.ReLU(),
+        nn.ConvTranspose2d(3, 2, 3, stride=2, padding=1),
+        nn.PReLU(2),
+        nn.BatchNorm2d(2, affine=False),
+        nn.MaxPool2d(3, 2, 1),
+        nn.Flatten(),
+        nn.Linear(18, 4),
+        nn.LayerNorm(4),
+        nn.Linear(4, 1),
+    ).double()
     for module in (mine[0], mine[1]):
         module.requires_grad_(False)
     theirs = copy.deepcopy(mine)
@@ -287,9 +295,16 @@ def test_xor_is_learned_in_place():
     before = [id(p) for p in module.parameters()]
     adam = optim.Adam(module.parameters(), lr=0.05)
     history = fit(
-        module, x, y, loss=nn.BCELoss(), optimizer=adam, epochs=400, batch_size=4,
-        metrics=["accuracy"], verbose=0,
-    )  # fmt: skip
+        module,
+        x,
+        y,
+        loss=nn.BCELoss(),
+        optimizer=adam,
+        epochs=400,
+        batch_size=4,
+        metrics=["accuracy"],
+        verbose=0,
+    )
     assert [id(p) for p in module.parameters()] == before
     assert history.history["accuracy"][-1] == 1
     with torch.no_grad():
@@ -301,8 +316,16 @@ def test_xor_is_learned_in_place():
 def test_onefits_losses_and_optimizers_are_taken_too():
     module, x, y = xor()
     adam = onefit.optimizers.Adam(0.05)
-    history = fit(module, x, y, loss="binary_crossentropy", optimizer=adam, epochs=300,
-                  batch_size=4, verbose=0)  # fmt: skip
+    history = fit(
+        module,
+        x,
+        y,
+        loss="binary_crossentropy",
+        optimizer=adam,
+        epochs=300,
+        batch_size=4,
+        verbose=0,
+    )
     assert history.history["loss"][-1] < 0.1
     with torch.no_grad():
         assert torch.equal(module(x).round(), y)
@@ -314,14 +337,25 @@ def test_validation_and_rules():
     slow = callbacks.ReduceLROnPlateau("loss", patience=0, factor=0.5, min_delta=10.0)
     sgd = optim.SGD(module.parameters(), lr=0.5)
     history = fit(
-        module, x, y, loss=nn.BCELoss(), optimizer=sgd, epochs=50, verbose=0,
-        validation_data=(x + 0.1, 1 - y), callbacks=[stop, slow],
+        module,
+        x,
+        y,
+        loss=nn.BCELoss(),
+        optimizer=sgd,
+        epochs=50,
+        verbose=0,
+        validation_data=(x + 0.1, 1 - y),
+        callbacks=[stop, slow],
         metrics=[metrics.BinaryAccuracy()],
-    )  # fmt: skip
+    )
     assert history.stopped == "rule"
     assert set(history.history) == {
-        "loss", "binary_accuracy", "val_loss", "val_binary_accuracy", "learning_rate",
-    }  # fmt: skip
+        "loss",
+        "binary_accuracy",
+        "val_loss",
+        "val_binary_accuracy",
+        "learning_rate",
+    }
     assert sgd.param_groups[0]["lr"] < 0.5
     best = min(history.history["val_loss"])
     with torch.no_grad():
@@ -337,8 +371,16 @@ def test_callbacks_find_the_module_as_it_is():
         on_epoch_end=lambda epoch, logs: seen.append(module[0].weight.clone())
     )
     adam = optim.Adam(module.parameters(), lr=0.05)
-    fit(module, x, y, loss=nn.BCELoss(), optimizer=adam, epochs=3, verbose=0,
-        callbacks=look)  # fmt: skip
+    fit(
+        module,
+        x,
+        y,
+        loss=nn.BCELoss(),
+        optimizer=adam,
+        epochs=3,
+        verbose=0,
+        callbacks=look,
+    )
     assert len(seen) == 3
     assert not torch.equal(seen[0], seen[1])
     assert torch.equal(seen[2], module[0].weight)
@@ -354,8 +396,16 @@ def test_the_best_weights_come_back_after_the_callbacks_have_looked():
         "loss", patience=1, min_delta=10.0, restore_best_weights=True
     )
     sgd = optim.SGD(module.parameters(), lr=0.5)
-    fit(module, x, y, loss=nn.BCELoss(), optimizer=sgd, epochs=9, verbose=0,
-        callbacks=[look, stop])  # fmt: skip
+    fit(
+        module,
+        x,
+        y,
+        loss=nn.BCELoss(),
+        optimizer=sgd,
+        epochs=9,
+        verbose=0,
+        callbacks=[look, stop],
+    )
     assert len(seen) == 2
     assert torch.equal(module[0].weight, seen[0])
 
@@ -370,8 +420,16 @@ def test_ctrl_c_leaves_what_was_learned():
 
     adam = optim.Adam(module.parameters(), lr=0.05)
     look = callbacks.LambdaCallback(on_epoch_end=press)
-    history = fit(module, x, y, loss=nn.BCELoss(), optimizer=adam, epochs=100,
-                  verbose=0, callbacks=look)  # fmt: skip
+    history = fit(
+        module,
+        x,
+        y,
+        loss=nn.BCELoss(),
+        optimizer=adam,
+        epochs=100,
+        verbose=0,
+        callbacks=look,
+    )
     assert history.stopped == "interrupted"
     assert adam.state[module[0].weight]["step"] == 6
     assert not torch.equal(module[0].weight, first)
@@ -386,8 +444,16 @@ def test_an_exception_leaves_what_was_learned():
 
     adam = optim.Adam(module.parameters(), lr=0.05)
     with pytest.raises(RuntimeError, match="mine"):
-        fit(module, x, y, loss=nn.BCELoss(), optimizer=adam, epochs=9, verbose=0,
-            callbacks=callbacks.LambdaCallback(on_epoch_end=fail))  # fmt: skip
+        fit(
+            module,
+            x,
+            y,
+            loss=nn.BCELoss(),
+            optimizer=adam,
+            epochs=9,
+            verbose=0,
+            callbacks=callbacks.LambdaCallback(on_epoch_end=fail),
+        )
     assert adam.state[module[0].weight]["step"] == 3
 
 
@@ -402,9 +468,13 @@ def test_the_mode_of_the_module_and_its_forward_are_left():
 def refused(text, kind=ValueError, **changes):
     module, x, y = xor()
     told = {
-        "module": module, "x": x, "y": y, "loss": nn.BCELoss(),
-        "optimizer": optim.SGD(module.parameters(), lr=0.1), "verbose": 0,
-    }  # fmt: skip
+        "module": module,
+        "x": x,
+        "y": y,
+        "loss": nn.BCELoss(),
+        "optimizer": optim.SGD(module.parameters(), lr=0.1),
+        "verbose": 0,
+    }
     made = {k: v(module) for k, v in changes.items() if type(v) is type(refused)}
     told |= changes | made
     before = copy.deepcopy(told["module"])
@@ -415,23 +485,36 @@ def refused(text, kind=ValueError, **changes):
 
 
 def test_what_fit_refuses():
-    refused(r"received torch\.optim\.LBFGS; expected one of Adadelta",
-            optimizer=lambda m: optim.LBFGS(m.parameters()))  # fmt: skip
+    refused(
+        r"received torch\.optim\.LBFGS; expected one of Adadelta",
+        optimizer=lambda m: optim.LBFGS(m.parameters()),
+    )
     refused(r"received CTCLoss; expected one of BCELoss", loss=nn.CTCLoss())
     refused(r"MSELoss\(reduction='none'\)", loss=nn.MSELoss(reduction="none"))
-    refused(r"BCEWithLogitsLoss of a module that ends in Sigmoid; .*write BCELoss",
-            loss=nn.BCEWithLogitsLoss())  # fmt: skip
+    refused(
+        r"BCEWithLogitsLoss of a module that ends in Sigmoid; .*write BCELoss",
+        loss=nn.BCEWithLogitsLoss(),
+    )
     refused(r"expected a loss of torch, or of onefit", TypeError, loss=3)
     refused(r"expected a module of torch", TypeError, module=lambda m: None)
-    groups = lambda m: optim.SGD([  # noqa: E731
-        {"params": m[0].parameters(), "lr": 0.2}, {"params": m[3].parameters()}
-    ], lr=0.1)  # fmt: skip
+
+    def groups(m):
+        return optim.SGD(
+            [{"params": m[0].parameters(), "lr": 0.2}, {"params": m[3].parameters()}],
+            lr=0.1,
+        )
+
     refused(r"optimizer\.param_groups\[1\]: received lr of its own", optimizer=groups)
-    refused(r"parameters without 0\.bias; expected all tensors",
-            optimizer=lambda m: optim.SGD([m[0].weight], lr=0.1))  # fmt: skip
-    refused(r"a tensor of shape \(5, 5\) that no module in use has",
-            optimizer=lambda m: optim.SGD(
-                [*m.parameters(), nn.Linear(5, 5).weight], lr=0.1))  # fmt: skip
+    refused(
+        r"parameters without 0\.bias; expected all tensors",
+        optimizer=lambda m: optim.SGD([m[0].weight], lr=0.1),
+    )
+    refused(
+        r"a tensor of shape \(5, 5\) that no module in use has",
+        optimizer=lambda m: optim.SGD(
+            [*m.parameters(), nn.Linear(5, 5).weight], lr=0.1
+        ),
+    )
     loader = torch.utils.data.DataLoader(torch.zeros(4, 2))
     refused(r"received a DataLoader", TypeError, x=loader)
     refused(

@@ -38,7 +38,7 @@ def outputs(module, *xs):
 
 
 def agree(module, model, *xs, atol=1e-6):
-    x = list(xs) if len(xs) > 1 else xs[0]
+    x = list(xs) if len(xs) > 1 else xs[0]  # pyright: ignore[reportGeneralTypeIssues]
     found = model.predict(x)
     found = found if isinstance(found, list) else [found]
     for mine, theirs in zip(found, outputs(module, *xs), strict=True):
@@ -517,7 +517,7 @@ def test_channels_last_are_moved_once_there_and_back():
         layers.Flatten(), layers.Dense(3, activation="softmax"),
     ])  # fmt: skip
     module = to_torch(model)
-    assert module.code.count(".permute(") == 2
+    assert module.code.count(".permute(") == 2  # pyright: ignore[reportAttributeAccessIssue]
     agree(module, model, normal(3, 8, 8, 2))
 
 
@@ -530,7 +530,7 @@ def test_channels_first_are_a_sequential():
     assert "GraphModule" in str(type(to_torch(model)))  # a mean is no module
     model.pop()
     module = to_torch(model)
-    assert [type(m).__name__ for m in module] == ["Conv2d", "ReLU"]
+    assert [type(m).__name__ for m in module] == ["Conv2d", "ReLU"]  # pyright: ignore[reportGeneralTypeIssues]
     assert not module.training
 
 

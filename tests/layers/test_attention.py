@@ -189,14 +189,20 @@ GIVEN = RNG.random((2, 3, 5)) < 0.6
         ({"attention_mask": GIVEN[:, None].repeat(2, 1)}, GIVEN[:, None]),
         ({"use_causal_mask": True}, np.tri(3, 5, dtype=bool)),
         (
-            {"use_causal_mask": True, "query_mask": THERE, "value_mask": SEEN,
-             "attention_mask": GIVEN},
-            np.tri(3, 5, dtype=bool) & THERE[:, None, :, None] & SEEN[:, None, None]
+            {
+                "use_causal_mask": True,
+                "query_mask": THERE,
+                "value_mask": SEEN,
+                "attention_mask": GIVEN,
+            },
+            np.tri(3, 5, dtype=bool)
+            & THERE[:, None, :, None]
+            & SEEN[:, None, None]
             & GIVEN[:, None],
         ),
     ],
     ids=lambda v: "+".join(v) if isinstance(v, dict) else "",
-)  # fmt: skip
+)
 def test_masks_of_many_heads(told, seen):
     weights = weights_of(heads(), QUERY, VALUE, **told)
     seen = np.broadcast_to(seen, weights.shape)
@@ -288,12 +294,17 @@ def test_weights_are_named_in_order():
     layer.build(((None, 3, 4), (None, 5, 6)))
     shapes = {name: w.shape for name, w in layer.slot.params.items()}
     assert shapes == {
-        "query_dense/kernel": (4, 2, 3), "query_dense/bias": (2, 3),
-        "key_dense/kernel": (6, 2, 3), "key_dense/bias": (2, 3),
-        "gate_dense/kernel": (4, 2, 5), "gate_dense/bias": (2, 5),
-        "value_dense/kernel": (6, 2, 5), "value_dense/bias": (2, 5),
-        "output_dense/kernel": (2, 5, 4), "output_dense/bias": (4,),
-    }  # fmt: skip
+        "query_dense/kernel": (4, 2, 3),
+        "query_dense/bias": (2, 3),
+        "key_dense/kernel": (6, 2, 3),
+        "key_dense/bias": (2, 3),
+        "gate_dense/kernel": (4, 2, 5),
+        "gate_dense/bias": (2, 5),
+        "value_dense/kernel": (6, 2, 5),
+        "value_dense/bias": (2, 5),
+        "output_dense/kernel": (2, 5, 4),
+        "output_dense/bias": (4,),
+    }
 
 
 # Refused ------------------------------------------------------------------------------
@@ -316,7 +327,7 @@ HEADS = "MultiHeadAttention 'multi_head_attention': received "
         (lambda: MultiHeadAttention(2, 3, sliding_window=0), "sliding_window=0"),
         (lambda: Attention(score_mode="dto"), "Unknown score_mode of Attention 'dto'"),
     ],
-)  # fmt: skip
+)
 def test_settings_that_are_refused(make, text):
     with refuses(text):
         make()
@@ -329,39 +340,53 @@ A, B = (None, 3, 4), (None, 5, 4)
     ("layer", "shapes", "text"),
     [
         (
-            Attention(), A,
+            Attention(),
+            A,
             "Attention 'attention': received one input; expected a query and a value, "
             "and a key if it is not the value. Write Attention()([query, value]).",
         ),
         (Attention(), (A, B, B, B), "received 4 inputs"),
         (
-            Attention(), (A, (None, 5, 6)),
+            Attention(),
+            (A, (None, 5, 6)),
             "received query of shape (None, 3, 4), value of shape (None, 5, 6); "
             "expected query and key of one batch and of one size of features. Bring "
             "both to one size with Dense.",
         ),
         (
-            Attention(), (A, B, (None, 6, 4)),
+            Attention(),
+            (A, B, (None, 6, 4)),
             "key of shape (None, 6, 4); expected as many keys as values",
         ),
         (AdditiveAttention(), ((None, 3, None),) * 2, "expected so many features"),
-        (MultiHeadAttention(2, 3), A, HEADS + "one input; expected a query and a "
-         "value, and a key if it is not the value. Write layer(x, x)"),
-        (MultiHeadAttention(2, 3), (A, (None, 5)), "expected inputs of as many axes"),
-        (MultiHeadAttention(2, 3), ((2, 3, 4), (3, 5, 4)), "the same sizes along axes "
-         "[0]"),
-        (MultiHeadAttention(2, 3), (A, (None, 5, None)), "a value of a known size"),
-        (MultiHeadAttention(2, 3, attention_axes=2), (A, B), "time along axes from 1 "
-         "to 1, not (2,)"),
         (
-            MultiHeadAttention(2, 3), (A, B, None, None, None, None, (None, 5, 3)),
+            MultiHeadAttention(2, 3),
+            A,
+            HEADS + "one input; expected a query and a "
+            "value, and a key if it is not the value. Write layer(x, x)",
+        ),
+        (MultiHeadAttention(2, 3), (A, (None, 5)), "expected inputs of as many axes"),
+        (
+            MultiHeadAttention(2, 3),
+            ((2, 3, 4), (3, 5, 4)),
+            "the same sizes along axes [0]",
+        ),
+        (MultiHeadAttention(2, 3), (A, (None, 5, None)), "a value of a known size"),
+        (
+            MultiHeadAttention(2, 3, attention_axes=2),
+            (A, B),
+            "time along axes from 1 to 1, not (2,)",
+        ),
+        (
+            MultiHeadAttention(2, 3),
+            (A, B, None, None, None, None, (None, 5, 3)),
             HEADS + "an attention_mask of shape (None, 5, 3); expected (None, 3, 5), "
             "or (None, 2, 3, 5) for a mask a head. Mask[i, t, s] says whether query t "
             "of row i sees key s.",
         ),
         (heads(), (A, (None, 5, 6)), "a value of 4 features"),
     ],
-)  # fmt: skip
+)
 def test_inputs_that_do_not_fit(layer, shapes, text):
     with refuses(text):
         layer.output_shape(shapes)
@@ -369,12 +394,16 @@ def test_inputs_that_do_not_fit(layer, shapes, text):
 
 def test_calls_that_are_refused():
     layer = heads()
-    with refuses("Unknown argument of a call of MultiHeadAttention "
-                 "'multi_head_attention' 'use_casual_mask'. Did you mean "
-                 "'use_causal_mask'"):  # fmt: skip
+    with refuses(
+        "Unknown argument of a call of MultiHeadAttention "
+        "'multi_head_attention' 'use_casual_mask'. Did you mean "
+        "'use_causal_mask'"
+    ):
         layer(QUERY, VALUE, use_casual_mask=True)
-    with refuses("received a mask of shape (2, 4) for input of shape (2, 5, 4); "
-                 "expected a mask of shape (2, 5)"):  # fmt: skip
+    with refuses(
+        "received a mask of shape (2, 4) for input of shape (2, 5, 4); "
+        "expected a mask of shape (2, 5)"
+    ):
         layer(QUERY, VALUE, value_mask=SEEN[:, :4])
     with refuses("received one mask for 3 inputs; expected a mask for each input"):
         layer(QUERY, VALUE, mask=THERE)

@@ -121,11 +121,13 @@ def test_given_draws_do_what_they_do_in_keras(name, settings):
     first = settings.get("data_format") == "channels_first"
     x = IMAGES.transpose(0, 3, 1, 2) if first else IMAGES
     # Jitted, since Keras' own way, an operation at a time, compiles for seconds.
-    draw = once(lambda x: {
-        k: v
-        for k, v in peer.get_random_transformation(x, seed=4).items()
-        if k not in ("input_shape", "image_height", "image_width", "batch_size")
-    })  # fmt: skip
+    draw = once(
+        lambda x: {
+            k: v
+            for k, v in peer.get_random_transformation(x, seed=4).items()
+            if k not in ("input_shape", "image_height", "image_width", "batch_size")
+        }
+    )
     draws = draw(x)
     expected = once(functools.partial(peer.transform_images, training=True))(x, draws)
     ours = our_draws(name, settings, draws)

@@ -93,20 +93,25 @@ def test_equations_that_are_refused(equation, fault):
 )
 def test_inputs_that_do_not_fit_the_equation(settings, shape, expected):
     layer = EinsumDense(*settings)
-    with refuses(f"EinsumDense 'einsum_dense': received input of shape {shape} and "
-                 f"output_shape={layer.partial_output_shape} for "):  # fmt: skip
+    with refuses(
+        f"EinsumDense 'einsum_dense': received input of shape {shape} and "
+        f"output_shape={layer.partial_output_shape} for "
+    ):
         layer.output_shape(shape)
     with refuses(expected):
         layer.build(shape)
 
 
 def test_other_faults():
-    with refuses("EinsumDense: received bias_axes='b'; expected letters of the "
-                 "output, 'ac'. Write bias_axes='c'"):  # fmt: skip
+    with refuses(
+        "EinsumDense: received bias_axes='b'; expected letters of the "
+        "output, 'ac'. Write bias_axes='c'"
+    ):
         EinsumDense("ab,bc->ac", 4, bias_axes="b")
     with refuses("output_shape: received (4, 0); expected positive whole", TypeError):
         EinsumDense("ab,bcd->acd", (4, 0))
     layer = EinsumDense("ab,bc->ac", 4).build((None, 3))
-    with refuses("for a kernel of shape (5, 4); expected one for its kernel of shape "
-                 "(3, 4)"):  # fmt: skip
+    with refuses(
+        "for a kernel of shape (5, 4); expected one for its kernel of shape (3, 4)"
+    ):
         layer(np.ones((2, 5)))

@@ -130,8 +130,10 @@ def test_the_way_back_is_the_product_with_the_same_table():
     assert layer.compute_mask(h, None) is None
     with refuses("received the id 7 at [0]"):
         layer(np.array([7]))
-    with refuses("received input of shape (None, 1, 3) and reverse=True; expected "
-                 "vectors of size 2"):  # fmt: skip
+    with refuses(
+        "received input of shape (None, 1, 3) and reverse=True; expected "
+        "vectors of size 2"
+    ):
         layer(np.ones((1, 1, 3)), reverse=True)
 
 

@@ -114,7 +114,7 @@ def test_masks_are_those_of_keras(keras, merge, known):
     xs = [jnp.asarray(x) for x in TIMES]
     for x, m in zip(xs, masks, strict=True):
         if m is not None:
-            x._keras_mask = jnp.asarray(m)
+            x._keras_mask = jnp.asarray(m)  # pyright: ignore[reportAttributeAccessIssue]
     theirs = getattr(keras.layers, merge.__name__)()
     expected = theirs(xs)
     np.testing.assert_allclose(y, expected, rtol=1e-6)

@@ -124,7 +124,7 @@ def test_the_layers_to_choose_from_are_keras_with_its_factors():
         for setting in {"factor", "x_factor", "height_factor"} & {*known}:
             assert np.max(known[setting]) == np.max(expected[setting])
     few = [type(c).__name__ for c in layers.AugMix(all_ops=False).choices()]
-    names = keras.src.layers.preprocessing.image_preprocessing.aug_mix.AUGMENT_LAYERS
+    names = keras.src.layers.preprocessing.image_preprocessing.aug_mix.AUGMENT_LAYERS  # pyright: ignore[reportAttributeAccessIssue]
     theirs = [type(getattr(peer, name)).__name__ for name in names]
     assert sorted(few) == sorted(theirs)
 
@@ -259,5 +259,6 @@ def test_keras_reads_a_pipeline_and_it_reads_keras(tmp_path):
         path = str(tmp_path / f"{writer.__name__}.keras")
         network(writer).save(path)
         np.testing.assert_allclose(
-            load(path).predict(x, verbose=0), 2 * x.reshape(1, 6)
+            load(path).predict(x, verbose=0),
+            2 * x.reshape(1, 6),  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess]
         )

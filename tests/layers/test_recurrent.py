@@ -6,6 +6,7 @@ import re
 
 import jax
 import jax.numpy as jnp
+import keras
 import numpy as np
 import pytest
 
@@ -545,3 +546,23 @@ def test_masked_images_keep_the_state():
     y = layer(x, mask=np.array([[True, False, True]]))
     np.testing.assert_array_equal(y[:, 0], y[:, 1])
     np.testing.assert_allclose(y[:, [0, 2]], layer(x[:, [0, 2]]), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["SimpleRNN", "GRU", "LSTM", "ConvLSTM1D"])
+def test_a_stateful_layer_shows_the_states_that_it_carries(name):
+    size = (2, 2) if name == "ConvLSTM1D" else (2,)
+    shape = (3, 4, 5, 1) if name == "ConvLSTM1D" else (3, 4, 1)
+    x, found = np.ones(shape, "float32"), []
+    for library in (keras, onefit):
+        kind = getattr(library.layers, name)
+        assert kind(*size).states is None
+        layer = kind(*size, stateful=True)
+        layer.build(shape)
+        for weight in layer.trainable_weights:
+            weight.assign(np.full(weight.shape, 0.1))
+        layer(x)
+        found.append([np.asarray(s) for s in layer.states])
+        layer.reset_states()
+        assert not any(np.any(np.asarray(s)) for s in layer.states)
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)

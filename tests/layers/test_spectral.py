@@ -89,9 +89,13 @@ def test_a_kernel_of_zeros_stays():
     np.testing.assert_array_equal(
         outcome.state["vector_u"], layer.slot.state["vector_u"]
     )
-    slope = jax.jit(jax.grad(lambda p: jnp.sum(
-        layer.forward(p, layer.slot.state, X, training=True, key=None).output
-    )))(layer.slot.params)  # fmt: skip
+    slope = jax.jit(
+        jax.grad(
+            lambda p: jnp.sum(
+                layer.forward(p, layer.slot.state, X, training=True, key=None).output
+            )
+        )
+    )(layer.slot.params)
     assert all(np.all(np.isfinite(g)) for g in slope.values())
 
 

@@ -65,8 +65,9 @@ def test_vectors_are_of_their_own_column():
     layer = CategoryVectors([2, 3], units=2).build((None, 2))
     table = np.arange(14.0).reshape(7, 2)
     layer.set_weights([table])
-    np.testing.assert_array_equal(layer(np.array([[0, 0], [2, 3]])),
-                                  [[0, 1, 6, 7], [4, 5, 12, 13]])  # fmt: skip
+    np.testing.assert_array_equal(
+        layer(np.array([[0, 0], [2, 3]])), [[0, 1, 6, 7], [4, 5, 12, 13]]
+    )
 
 
 def test_ntp_dense_by_hand():

@@ -100,9 +100,12 @@ def test_stateful_in_both_directions():
 
 def test_text_in_a_model():
     model = onefit.Sequential(
-        [Input((6, 3)), Bidirectional(GRU(4, return_sequences=True)),
-         TimeDistributed(Dense(1))]
-    )  # fmt: skip
+        [
+            Input((6, 3)),
+            Bidirectional(GRU(4, return_sequences=True)),
+            TimeDistributed(Dense(1)),
+        ]
+    )
     model.compile("adam", "mse")
     x = rows(32, 6, 3)
     y = x[:, ::-1, :1]  # what only the other direction can know

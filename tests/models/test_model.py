@@ -195,9 +195,14 @@ def test_validation_is_drawn_at_its_own_epochs():
     model = onefit.Sequential([onefit.Input((3,)), layers.Dense(1)])
     model.compile("sgd", "mse")
     history = model.fit(
-        X, Y, epochs=10, initial_epoch=1, validation_split=0.2, validation_freq=4,
+        X,
+        Y,
+        epochs=10,
+        initial_epoch=1,
+        validation_split=0.2,
+        validation_freq=4,
         verbose=0,
-    )  # fmt: skip
+    )
     training, validation = onefit.plots.learning_curves(history).get_lines()
     assert list(training.get_xdata()) == list(range(2, 11))
     assert list(validation.get_xdata()) == [4, 8]

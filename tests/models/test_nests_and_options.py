@@ -124,7 +124,7 @@ def test_a_name_that_models_use_is_refused():
     class TakingModel(onefit.Model):
         def __init__(self):
             super().__init__()
-            self.graph = 3
+            self.graph = 3  # pyright: ignore[reportAttributeAccessIssue]
 
     with pytest.raises(ValueError, match="an attribute named 'graph'"):
         TakingModel()

@@ -142,7 +142,7 @@ def test_a_record_is_gone_with_the_copy():
     model = branched()
     call = model.output_nest.tensors[0].call
     copy.deepcopy(model)
-    assert call.record() is None
+    assert call.record() is None  # pyright: ignore[reportAttributeAccessIssue]
     first = pickle.dumps(model)
     layers.Dense(3)(model.input_nest.tensors[0])  # another call on the same input
     assert len(pickle.dumps(model)) == len(first)

@@ -116,9 +116,11 @@ def test_keras_has_the_same_layers(net):
     kinds = [type(layer).__name__ for layer in theirs.layers]
     mine = [type(layer).__name__ for layer in ours.layers]
     assert [k for k in mine if k not in ("Arithmetic", "Absolute", "GetItem")] == [
-        k for k in kinds if k not in ("Add", "Subtract", "Multiply", "Divide")
+        k
+        for k in kinds
+        if k not in ("Add", "Subtract", "Multiply", "Divide")
         and k not in ("TrueDivide", "Absolute", "GetItem")
-    ]  # fmt: skip
+    ]
     assert ours.input_shape == tuple(theirs.input_shape)
 
 

@@ -93,7 +93,7 @@ def test_numbers_are_those_of_keras():
     assert counts == [f"{layer.count_params():,}" for layer in theirs.layers]
     assert counts == ["81", "36", "0", "12,000"]
     shapes = [row[1] for row in cells(ours)]
-    assert shapes == [str(layer.output.shape) for layer in theirs.layers]
+    assert shapes == [str(layer.output.shape) for layer in theirs.layers]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 # Frozen layers, layers with state, nothing built --------------------------------------

@@ -278,3 +278,41 @@ def test_what_keras_on_jax_has_not():
 
 def test_a_value_of_a_graph_is_not_iterated_by_mistake():
     assert isinstance(ops.stack([onefit.Input((2,)), onefit.Input((2,))]), Tensor)
+
+
+def test_a_slice_of_what_follows():
+    x = np.arange(12.0).reshape(3, 4)
+    np.testing.assert_array_equal(ops.slice(x, (1, 2), (-1, 2)), x[1:, 2:4])
+    graph = onefit.Input((4,))
+    assert ops.slice(graph, (0, 1), (2, -1)).shape == (2, 3)
+    with pytest.raises(ValueError, match="not known yet; expected sizes"):
+        jax.jit(lambda i: ops.slice(x, [i, 0], (-1, 2)))(1)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (
+            lambda: ops.extract_sequences(X[0], 2, 0),
+            "sequence_stride=0; expected a pos",
+        ),
+        (lambda: ops.stft(X, 2, 1.5, 4), "sequence_stride=1.5; expected a positive"),
+        (lambda: ops.istft((X, X), 2, -5, 4), "istft: received sequence_stride=-5"),
+        (lambda: ops.istft((X[0], X[0]), 2, 1, 4), r"parts of shape \(3,\)"),
+        (lambda: ops.extract_sequences(1.0, 2, 1), "received one number"),
+        (lambda: ops.cdist(X, X[:, :2]), "expected vectors of one size"),
+        (lambda: ops.qr(X, mode="full"), "Unknown mode of qr 'full'"),
+        (lambda: ops.segment_sum(X, [0, 1]), r"\(5,\) rows and segment_ids of shape"),
+        (lambda: ops.depth_to_space(np.ones((1, 2, 2, 4)), 0), "block_size=0; ex"),
+        (lambda: ops.space_to_depth(np.ones((1, 2, 2, 4)), 1.5), "block_size=1.5"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused(call, text):
+    with pytest.raises(ValueError, match=text):
+        call()
+
+
+@pytest.mark.parametrize("types", [("float16", "float32"), ("bfloat16", "float16")])
+def test_attention_of_several_types_is_in_the_wider_one(types):
+    x, y = (np.ones((2, 3, 2, 4), dtype) for dtype in map(jnp.dtype, types))
+    assert ops.dot_product_attention(x, y, y).dtype == jnp.result_type(x, y)

@@ -184,8 +184,13 @@ def test_regularizers_constraints_and_moving_means_train_as_in_keras():
     for model in (mine, other):
         model.compile("sgd", "mse", metrics=["mae"])
         history = model.fit(
-            X, ONE_HOT, batch_size=8, epochs=3, shuffle=False, verbose=0,
+            X,
+            ONE_HOT,
+            batch_size=8,
+            epochs=3,
+            shuffle=False,
+            verbose=0,
             validation_data=(X, ONE_HOT),
-        )  # fmt: skip
+        )
         logs.append((history.history, model.get_weights()))
     assert_same(*logs)

@@ -73,12 +73,13 @@ def test_a_file_holds_the_ensemble_and_opens_in_keras(tmp_path):
     again = Ensemble.load(path)
     assert len(again.members) == 3
     for ours, theirs in zip(
-        ensemble.predict(X, return_std=True), again.predict(X, return_std=True),
+        ensemble.predict(X, return_std=True),
+        again.predict(X, return_std=True),
         strict=True,
-    ):  # fmt: skip
+    ):
         np.testing.assert_array_equal(ours, theirs)
     assert again.evaluate(X, Y, verbose=0) == ensemble.evaluate(X, Y, verbose=0)
-    theirs = keras.saving.load_model(path).predict(X, verbose=0)
+    theirs = keras.saving.load_model(path).predict(X, verbose=0)  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess]
     np.testing.assert_allclose(theirs, ensemble.predict(X), rtol=1e-5, atol=1e-6)
     net().save(tmp_path / "one.keras")
     with pytest.raises(ValueError, match="expected an ensemble") as error:

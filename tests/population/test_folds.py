@@ -39,25 +39,37 @@ def test_each_member_is_a_lone_fit_of_its_fold():
     # 23 rows in 5 folds: folds of two sizes, hence two programs.
     weight = RNG.uniform(0.5, 2, 23)
     many = population.cross_validate(
-        net(), X, Y, seeds=2, vary={"learning_rate": [0.5, 0.1]}, epochs=3,
-        batch_size=8, sample_weight=weight, verbose=0,
-    )  # fmt: skip
+        net(),
+        X,
+        Y,
+        seeds=2,
+        vary={"learning_rate": [0.5, 0.1]},
+        epochs=3,
+        batch_size=8,
+        sample_weight=weight,
+        verbose=0,
+    )
     assert len(many) == 20
     assert len(many.groups) == 2
     assert many.settings["fold"] == [k for k in range(5) for _ in range(4)]
     pairs = list(model_selection.StratifiedKFold(5).split(X, Y))
     for i in (0, 3, 6, 13, 18):
-        seed, rate, fold = (many.settings[n][i] for n in
-                            ("seed", "learning_rate", "fold"))  # fmt: skip
+        seed, rate, fold = (
+            many.settings[n][i] for n in ("seed", "learning_rate", "fold")
+        )
         train, test = pairs[fold]
         model = net(learning_rate=rate)
         onefit.config.set_random_seed(seed)
         model.initialize()
         model.fit(
-            X[train], Y[train], epochs=3, batch_size=8, verbose=0,
+            X[train],
+            Y[train],
+            epochs=3,
+            batch_size=8,
+            verbose=0,
             sample_weight=weight[train],
             validation_data=(X[test], Y[test], weight[test]),
-        )  # fmt: skip
+        )
         for name, curve in model.history.history.items():
             np.testing.assert_allclose(many.history[name][i], curve, rtol=1e-5)
         for ours, lone in zip(
@@ -148,18 +160,31 @@ PAIR = (np.arange(20), np.arange(20, 23))
         (0.2, {}, "cv: received 0.2; expected a number of folds, a splitter"),
         ([], {}, "received no folds"),
         ([np.arange(3)], {}, "cv, fold 0: received one ndarray"),
-        ([PAIR, ([0, 1], [1, 2])], {}, "fold 1: received 1 rows both to train on and "
-         "held out, such as row 1"),
+        (
+            [PAIR, ([0, 1], [1, 2])],
+            {},
+            "fold 1: received 1 rows both to train on and held out, such as row 1",
+        ),
         ([([0, 23], [1])], {}, "received training rows from 0 to 23; expected 0 to 22"),
         ([([0, 2], [-1])], {}, "received held-out rows from -1 to -1"),
         ([([0, 2], [])], {}, "received no held-out rows"),
         ([([0.5], [1])], {}, "received training rows of shape (1,) and type float64"),
-        (5, {"batch_size": 23}, "cv, fold 0: received 18 rows to train on, in batches "
-         "of 23; expected folds no smaller than a batch. Write batch_size=18"),
-        ([PAIR], {"vary": {"batch_size": [8, 21]}}, "20 rows to train on, in batches "
-         "of 21"),
-        (5, {"validation_split": 0.2}, "received a validation_split of its own; "
-         "expected nothing of the kind"),
+        (
+            5,
+            {"batch_size": 23},
+            "cv, fold 0: received 18 rows to train on, in batches "
+            "of 23; expected folds no smaller than a batch. Write batch_size=18",
+        ),
+        (
+            [PAIR],
+            {"vary": {"batch_size": [8, 21]}},
+            "20 rows to train on, in batches of 21",
+        ),
+        (
+            5,
+            {"validation_split": 0.2},
+            "received a validation_split of its own; expected nothing of the kind",
+        ),
         (5, {"validation_data": (X, Y)}, "received a validation_data of its own"),
         (5, {"groups": [1, 2]}, "received 2 groups for 23 rows"),
         (5, {"repeats": 0}, "received 0; expected a whole number"),
@@ -167,7 +192,7 @@ PAIR = (np.arange(20), np.arange(20, 23))
         ([PAIR], {"groups": np.arange(23) // 7}, "group 2 both to train on and held"),
         (5, {"vary": {"learning_rat": [1]}}, "Did you mean 'learning_rate'?"),
     ],
-)  # fmt: skip
+)
 def test_what_is_refused(cv, arguments, text):
     with pytest.raises((ValueError, TypeError)) as error:
         population.cross_validate(net(), X, Y, cv, verbose=0, **arguments)

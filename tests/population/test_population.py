@@ -22,13 +22,26 @@ ONE_HOT = np.eye(3)[Y]
 
 
 def net(
-    units=4, rate=None, l2=0.0, scale=2.0, norm=False, optimizer=None, smooth=None,
+    units=4,
+    rate=None,
+    l2=0.0,
+    scale=2.0,
+    norm=False,
+    optimizer=None,
+    smooth=None,
     **settings,
-):  # fmt: skip
+):
     """A network of all that may vary; `None` leaves a part out."""
     start = initializers.VarianceScaling(scale)
-    layers = [Dense(units, "tanh", kernel_regularizer=L2(l2) if l2 else None,
-                    kernel_initializer=start, name="dense")]  # fmt: skip
+    layers = [
+        Dense(
+            units,
+            "tanh",
+            kernel_regularizer=L2(l2) if l2 else None,
+            kernel_initializer=start,
+            name="dense",
+        )
+    ]
     layers += [BatchNormalization()] if norm else []
     layers += [Dropout(rate, name="dropout")] if rate is not None else []
     model = Sequential([Input((3,)), *layers, Dense(3, "softmax", name="out")])
@@ -70,9 +83,12 @@ def same(many, told, y, arguments, tolerance=1e-5, members=None):
         assert many.epochs[i] == ran
         for name, curve in model.history.history.items():
             np.testing.assert_allclose(
-                many.history[name][i, :ran], curve, rtol=tolerance, atol=tolerance,
+                many.history[name][i, :ran],
+                curve,
+                rtol=tolerance,
+                atol=tolerance,
                 err_msg=f"{name} of member {i}",
-            )  # fmt: skip
+            )
         pairs = zip(many.member(i).get_weights(), model.get_weights(), strict=True)
         for ours, lone in pairs:
             np.testing.assert_allclose(ours, lone, rtol=tolerance, atol=tolerance)
@@ -83,7 +99,9 @@ STOP = EarlyStopping("val_accuracy", patience=1, restore_best_weights=True)
 CASES = {
     "plain": ({}, {}, {"shuffle": False, "batch_size": 11}),
     "shuffled, a smaller last batch": (
-        {}, {"learning_rate": [0.1, 0.5], "momentum": [0.9, 0.5]}, {"batch_size": 8},
+        {},
+        {"learning_rate": [0.1, 0.5], "momentum": [0.9, 0.5]},
+        {"batch_size": 8},
     ),
     "dropout, weight decay, label smoothing": (
         {"smooth": 0.1},
@@ -115,7 +133,7 @@ CASES = {
         {"dense.units": [3, 4], "batch_size": [8, 22], "optimizer": ["sgd", "adam"]},
         {},
     ),
-}  # fmt: skip
+}
 
 
 def prepared(case):
@@ -160,9 +178,15 @@ def test_groups_of_members_give_the_same():
     told, vary, arguments, y = prepared("shuffled, a smaller last batch")
     job = fitting.build_job(net(**told), X, y, FitOptions(verbose=0, **arguments))
     parts = population.fit(
-        net(**told), X, y, seeds=2, vary=vary, verbose=0,
-        memory=2 * engine.bytes_a_member(job), **arguments,
-    )  # fmt: skip
+        net(**told),
+        X,
+        y,
+        seeds=2,
+        vary=vary,
+        verbose=0,
+        memory=2 * engine.bytes_a_member(job),
+        **arguments,
+    )
     whole = trained("shuffled, a smaller last batch")
     assert len(parts.groups) == 2
     assert parts.settings == whole.settings
@@ -192,9 +216,15 @@ def test_a_member_that_is_dropped_keeps_its_best_weights():
     }
     told = {"learning_rate": 5.0}
     many = population.fit(
-        net(**told), X, Y, seeds=4, epochs=8, verbose=0,
-        drop=population.halving(factor=2, least=4), **arguments,
-    )  # fmt: skip
+        net(**told),
+        X,
+        Y,
+        seeds=4,
+        epochs=8,
+        verbose=0,
+        drop=population.halving(factor=2, least=4),
+        **arguments,
+    )
     dropped = [i for i in range(4) if many.stopped[i] == "dropped"]
     assert any(many.history["val_loss"][i, :4].argmin() < 3 for i in dropped)
     same(many, told, Y, arguments | {"epochs": 4}, members=dropped)
@@ -259,9 +289,14 @@ STEEP = np.linspace(1, 2, 8)[:, None]
 def test_it_is_said_that_all_diverged_and_at_which_rates():
     with pytest.warns(OnefitWarning) as seen:
         lost = population.fit(
-            line(), STEEP, STEEP, vary={"learning_rate": [50.0, 10.0]}, epochs=60,
-            verbose=0, callbacks=[TerminateOnNaN()],
-        )  # fmt: skip
+            line(),
+            STEEP,
+            STEEP,
+            vary={"learning_rate": [50.0, 10.0]},
+            epochs=60,
+            verbose=0,
+            callbacks=[TerminateOnNaN()],
+        )
     assert str(seen[0].message) == (
         "population.fit: all 2 networks diverged (the loss is not finite), at learning "
         "rates 10 to 50. Write a smaller learning rate, or scale the inputs."
@@ -275,9 +310,14 @@ def test_it_is_said_that_all_diverged_and_at_which_rates():
 
 def test_a_few_that_diverged_are_in_the_repr_alone():
     some = population.fit(
-        line(), STEEP, STEEP, vary={"learning_rate": [0.01, 50.0]}, epochs=60,
-        verbose=0, callbacks=[TerminateOnNaN()],
-    )  # fmt: skip
+        line(),
+        STEEP,
+        STEEP,
+        vary={"learning_rate": [0.01, 50.0]},
+        epochs=60,
+        verbose=0,
+        callbacks=[TerminateOnNaN()],
+    )
     assert "1 diverged, from learning rate 50 on; 0.01 did not" in repr(some)
     assert some.ranking().tolist() == [0, 1]
 
@@ -287,9 +327,15 @@ def test_ctrl_c_keeps_what_is_finished(monkeypatch):
     monkeypatch.setattr(fitting, "Progress", Pressing)
     before = signal.getsignal(signal.SIGINT)
     many = population.fit(
-        line(), STEEP, STEEP, seeds=2, epochs=60, batch_size=8, verbose=0,
+        line(),
+        STEEP,
+        STEEP,
+        seeds=2,
+        epochs=60,
+        batch_size=8,
+        verbose=0,
         vary={"batch_size": [8, 4]},
-    )  # fmt: skip
+    )
     assert signal.getsignal(signal.SIGINT) is before
     assert many.interrupted
     assert len(many) == 2, "the second program was begun"
@@ -408,9 +454,13 @@ def test_what_an_optimizer_begins_with_is_each_members_own():
     starts = [0.1, 10.0]
     model.compile(onefit.optimizers.Adagrad(0.1), "mse")
     many = population.fit(
-        model, STEEP, STEEP, epochs=2, verbose=0,
+        model,
+        STEEP,
+        STEEP,
+        epochs=2,
+        verbose=0,
         vary={"initial_accumulator_value": starts},
-    )  # fmt: skip
+    )
     for start, losses in zip(starts, many.history["loss"], strict=True):
         model.compile(onefit.optimizers.Adagrad(0.1, start), "mse")
         onefit.utils.set_random_seed(0)

@@ -66,9 +66,12 @@ def test_large_arrays_are_told_apart():
     model.compile(onefit.optimizers.SGD(1e-9), "mse")
     ones = np.ones((4, 2000), "f4")
     many = population.fit(
-        model, ones, ones[:, :1],
-        vary={"d.kernel_initializer": [make(one), make(other)]}, verbose=0,
-    )  # fmt: skip
+        model,
+        ones,
+        ones[:, :1],
+        vary={"d.kernel_initializer": [make(one), make(other)]},
+        verbose=0,
+    )
     np.testing.assert_allclose(many.history["loss"][:, 0], [1.0, 36.0], rtol=1e-5)
     assert len(many.scores()) == 2
 

@@ -18,9 +18,14 @@ def test_each_member_starts_from_the_rows_that_it_is_trained_on():
     model.compile(onefit.optimizers.SGD(0.0), "mse")
     halves = np.arange(20), np.arange(20, 40)
     many = population.fit(
-        model, x, np.zeros((40, 4)), folds=[halves, halves[::-1]], from_data=True,
-        validation_data=(x, np.zeros((40, 4))), verbose=0,
-    )  # fmt: skip
+        model,
+        x,
+        np.zeros((40, 4)),
+        folds=[halves, halves[::-1]],
+        from_data=True,
+        validation_data=(x, np.zeros((40, 4))),
+        verbose=0,
+    )
     [group] = many.groups
     centers = group.state[1 - 1]["center"]
     for i, own in enumerate(halves):

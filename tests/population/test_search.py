@@ -31,10 +31,15 @@ def test_grid():
 
 def test_sample_draws_from_each_kind_of_axis():
     drawn = population.sample(
-        400, seed=1, a=(0.0, 0.5), b=population.loguniform(1e-4, 1.0),
-        c=population.integers(2, 4), d=["relu", "tanh"],
-        e=scipy.stats.loguniform(1e-3, 1e-1), f=population.uniform(-1, 1),
-    )  # fmt: skip
+        400,
+        seed=1,
+        a=(0.0, 0.5),
+        b=population.loguniform(1e-4, 1.0),
+        c=population.integers(2, 4),
+        d=["relu", "tanh"],
+        e=scipy.stats.loguniform(1e-3, 1e-1),
+        f=population.uniform(-1, 1),
+    )
     assert all(len(values) == 400 for values in drawn.values())
     assert 0 <= min(drawn["a"]) < 0.05
     assert 0.45 < max(drawn["a"]) <= 0.5
@@ -138,9 +143,7 @@ def test_later_groups_have_to_be_better_than_earlier_ones():
 def test_a_halving_can_be_used_again():
     drop = population.halving(factor=3)
     for _ in range(2):
-        many = population.fit(
-            net(), X, Y, seeds=3, epochs=3, verbose=0, drop=drop,
-        )  # fmt: skip
+        many = population.fit(net(), X, Y, seeds=3, epochs=3, verbose=0, drop=drop)
         assert sorted(many.epochs) == [1, 1, 3]
 
 
@@ -157,15 +160,23 @@ def optuna():
 def test_a_study_asks_and_is_told(optuna):
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     many = population.tune(
-        study, net(), X, Y,
+        study,
+        net(),
+        X,
+        Y,
         {
             "learning_rate": population.loguniform(0.01, 10.0),
             "out.kernel_initializer": [onefit.initializers.Zeros(), "ones"],
             "batch_size": [8, 16],
         },
-        trials=5, together=3, monitor="mae", seeds=2, epochs=30, verbose=0,
+        trials=5,
+        together=3,
+        monitor="mae",
+        seeds=2,
+        epochs=30,
+        verbose=0,
         callbacks=[TerminateOnNaN()],
-    )  # fmt: skip
+    )
     assert len(many) == 10
     assert len(study.trials) == 5
     states = set()
@@ -186,13 +197,22 @@ def test_a_study_asks_and_is_told(optuna):
 def test_what_halving_stops_is_told_as_pruned(optuna):
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     population.tune(
-        study, net(), X, Y, {"learning_rate": (0.01, 0.1)}, trials=4, together=4,
-        epochs=3, verbose=0, drop=population.halving(factor=2),
-    )  # fmt: skip
+        study,
+        net(),
+        X,
+        Y,
+        {"learning_rate": (0.01, 0.1)},
+        trials=4,
+        together=4,
+        epochs=3,
+        verbose=0,
+        drop=population.halving(factor=2),
+    )
     told = sorted(trial.state.name for trial in study.trials)
     assert told == ["COMPLETE", "PRUNED", "PRUNED", "PRUNED"]
-    assert {max(t.intermediate_values) for t in study.trials
-            if t.state.name == "PRUNED"} == {1, 2}  # fmt: skip
+    assert {
+        max(t.intermediate_values) for t in study.trials if t.state.name == "PRUNED"
+    } == {1, 2}
 
 
 def test_studies_that_cannot_be_meant_are_refused(optuna):
@@ -219,15 +239,22 @@ def test_ctrl_c_tells_what_is_finished(optuna, monkeypatch):
     study = optuna.create_study()
     train = engine.train
 
-    def pressed(*args):
-        args[-1].presses = 1
-        return train(*args)
+    def pressed(job, members, show, drop, interrupt, keep):
+        interrupt.presses = 1
+        return train(job, members, show, drop, interrupt, keep)
 
     monkeypatch.setattr(engine, "train", pressed)
     tried = population.tune(
-        study, net(), X, Y, {"learning_rate": (0.01, 0.1)}, 4, together=2, verbose=0,
+        study,
+        net(),
+        X,
+        Y,
+        {"learning_rate": (0.01, 0.1)},
+        4,
+        together=2,
+        verbose=0,
         callbacks=[EarlyStopping("loss")],
-    )  # fmt: skip
+    )
     assert tried.interrupted
     assert len(tried) == 2
     assert [trial.state.name for trial in study.trials] == ["FAIL", "FAIL"]

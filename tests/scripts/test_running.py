@@ -363,7 +363,7 @@ y = model.predict(x, verbose=0)
             ["best"],
         ),
     ],
-)  # fmt: skip
+)
 def test_files_have_the_names_that_a_script_gives(writes, reads, files, script, capsys):
     text = (
         FIT

@@ -1,3 +1,5 @@
+# pyright: reportAttributeAccessIssue=false
+# (programs of TensorFlow's words.)
 """The small tf against TensorFlow's own numbers, and what tensors are."""
 
 import json

@@ -1,3 +1,5 @@
+# pyright: reportAttributeAccessIssue=false
+# (what scikit-learn gives has no types.)
 """NNClassifier and NNRegressor beyond scikit-learn's contract."""
 
 import io
@@ -68,9 +70,16 @@ def test_without_hidden_layers_it_is_ridge():
     # Ridge minimises Σ (y - wx)² + alpha Σ w²; ours is the same divided by n, and the
     # targets' deviation divides w and errors alike.
     x, y = DIABETES
-    ours = NNRegressor((), alpha=10.0, learning_rate=0.01, max_iter=2000, tol=0,
-                       batch_size=len(x), n_iter_no_change=2000,
-                       random_state=0)  # fmt: skip
+    ours = NNRegressor(
+        (),
+        alpha=10.0,
+        learning_rate=0.01,
+        max_iter=2000,
+        tol=0,
+        batch_size=len(x),
+        n_iter_no_change=2000,
+        random_state=0,
+    )
     z = (x - x.mean(0)) / x.std(0)
     theirs = Ridge(alpha=10.0).fit(z, y).predict(z)
     np.testing.assert_allclose(ours.fit(x, y).predict(x), theirs, atol=0.05)
@@ -143,8 +152,14 @@ def test_hidden_layers_that_a_function_builds(function, width):
 
 
 def test_early_stopping_ends_with_the_best_weights():
-    model = quick(early_stopping=True, max_iter=300, learning_rate=0.05, alpha=0,
-                  validation_fraction=0.3, n_iter_no_change=15)  # fmt: skip
+    model = quick(
+        early_stopping=True,
+        max_iter=300,
+        learning_rate=0.05,
+        alpha=0,
+        validation_fraction=0.3,
+        n_iter_no_change=15,
+    )
     model.fit(X, Y)
     held = model.validation_loss_curve_
     assert len(held) == model.n_iter_ < 300
@@ -164,11 +179,19 @@ def test_class_weight_is_a_sample_weight():
     np.testing.assert_array_equal(by_class.predict_proba(X), by_row.predict_proba(X))
     few = np.r_[0:50, 50:60]
     plain, balanced = (
-        NNClassifier((8,), max_iter=20, alpha=3.0, learning_rate=0.005, random_state=0,
-                     class_weight=w)
-        .fit(X[few], Y[few]).predict_proba(X[few])[50:, 1].mean()
+        NNClassifier(
+            (8,),
+            max_iter=20,
+            alpha=3.0,
+            learning_rate=0.005,
+            random_state=0,
+            class_weight=w,
+        )
+        .fit(X[few], Y[few])
+        .predict_proba(X[few])[50:, 1]
+        .mean()
         for w in (None, "balanced")
-    )  # fmt: skip
+    )
     assert balanced > plain + 0.05
 
 
@@ -176,8 +199,9 @@ def test_an_optimizer_and_a_loss_of_ones_own():
     def cubed(y, p):
         return abs(y - p) ** 3
 
-    model = NNRegressor((8,), optimizer=SGD(0.01, momentum=0.9), loss=cubed,
-                        max_iter=10, random_state=0)  # fmt: skip
+    model = NNRegressor(
+        (8,), optimizer=SGD(0.01, momentum=0.9), loss=cubed, max_iter=10, random_state=0
+    )
     x, y = DIABETES
     model.fit(x, y)
     assert model.model_.optimizer.learning_rate == pytest.approx(0.01)
@@ -231,7 +255,7 @@ def test_partial_fit_of_a_regressor():
 
 
 def test_several_labels():
-    x, y = make_multilabel_classification(80, 6, n_classes=3, random_state=0)
+    x, y = make_multilabel_classification(80, 6, n_classes=3, random_state=0)  # pyright: ignore[reportAssignmentType]
     model = NNClassifier(
         (16,), max_iter=80, learning_rate=0.02, alpha=1, random_state=0
     )
@@ -289,8 +313,9 @@ def test_members_answer_with_their_mean():
     first = quick().fit(X, Y).predict_proba(X)  # the same seed: the first of them
     assert min(np.abs(own - first).max() for own in each) < 1e-5
     again = pickle.loads(pickle.dumps(model))
-    np.testing.assert_allclose(again.predict_proba(X), model.predict_proba(X),
-                               atol=1e-6)  # fmt: skip
+    np.testing.assert_allclose(
+        again.predict_proba(X), model.predict_proba(X), atol=1e-6
+    )
     assert len(model.loss_curve_) == model.n_iter_ == 20
 
 

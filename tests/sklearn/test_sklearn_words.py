@@ -1,3 +1,5 @@
+# pyright: reportAttributeAccessIssue=false
+# (what scikit-learn gives has no types.)
 """Other libraries' settings, and tables of pandas: taken, or refused by name."""
 
 import inspect

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from onefit.tables import Goal, file, model
+from onefit.tables import Goal, calibration, file, making
 from onefit.tables.scores import interval, metric_of
 
 
@@ -46,10 +46,19 @@ class Quick:
     def predict(self, folds):
         return self.predict_by_fold(folds).mean(axis=0)
 
-    def lower_upper(self, values, coverage=0.9):
-        rest = np.abs(self.goal.values - self.out_of_fold)
+    def lower_upper(self, values, coverage=0.9, rows=slice(None)):
+        rest = np.abs(self.goal.values - self.out_of_fold)[rows]
         half = np.nanquantile(rest, coverage)
         return values - half, values + half
+
+    def threshold(self, metric=None):
+        at, asked = ~np.isnan(self.out_of_fold[:, 0]), metric or "balanced_accuracy"
+        y, p = self.goal.values[at], self.out_of_fold[at, 1]
+        return calibration.threshold(y, p, np.ones(len(y)), asked)
+
+    def coverage(self):
+        y = self.goal.values
+        return calibration.coverage(y, self.out_of_fold, np.ones(len(y)))
 
     def state(self):
         told = {
@@ -108,5 +117,5 @@ def quickly(inputs_of_fold, goal, folds, *, metric=None, progress=None, **_):
 @pytest.fixture
 def quick(monkeypatch):
     """Fits by least squares."""
-    monkeypatch.setattr(model, "fitted", quickly)
+    monkeypatch.setattr(making, "fitted", quickly)
     monkeypatch.setattr(file, "Fitted", Quick)

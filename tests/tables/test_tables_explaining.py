@@ -45,8 +45,10 @@ def test_parts_are_the_mean_over_all_orders():
     found = shapley(model, TABLE, row, rows=200)
 
     def value(known):
-        given = {k: np.full(200, row[k], v.dtype) if k in known else v
-                 for k, v in TABLE.items()}  # fmt: skip
+        given = {
+            k: np.full(200, row[k], v.dtype) if k in known else v
+            for k, v in TABLE.items()
+        }
         return model(given).mean()
 
     for name, part in found.parts.items():

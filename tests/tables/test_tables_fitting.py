@@ -4,16 +4,26 @@ import dataclasses
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 
+import jax
 import numpy as np
+import pandas as pd
 import pytest
+import sklearn.linear_model
 
+from onefit import tables
 from onefit.tables import fitting, networks, training
 from onefit.tables.baselines import constant
+from onefit.tables.ensembling import crossed, greedy
 from onefit.tables.fitting import Fitted, fitted
 from onefit.tables.inputs import Goal, Inputs
-from onefit.tables.networks import KINDS, Shape, network, settled
-from onefit.tables.training import Clock, Rows, batch_of, epochs_for, train
+from onefit.tables.linear import solved
+from onefit.tables.networks import KINDS, Shape, network, settled, shape_of
+from onefit.tables.rounds import Rounds
+from onefit.tables.training import Clock, Rows, Watch, batch_of, epochs_for, train
 
 RNG = np.random.default_rng(0)
 N = 90
@@ -26,6 +36,11 @@ GOALS = {
     "multiclass": Goal(
         "multiclass", np.digitize(SIDE, [0, 1]).astype("i4"), ("a", "b", "c")
     ),
+    "ordered": Goal(
+        "ordered", np.digitize(SIDE, [0, 1]).astype("i4"), ("low", "mid", "high")
+    ),
+    "count": Goal("count", RNG.poisson(np.exp(SIDE / 2 + 1)).astype(float), None),
+    "skewed": Goal("skewed", np.exp(2 * SIDE + 4), None),
     "regression": Goal(
         "regression", 1000 + 50 * SIDE, None, RNG.uniform(0.5, 2, N).astype("f4")
     ),
@@ -57,16 +72,16 @@ def test_each_problem_from_columns_to_a_file(problem):
     goal = GOALS[problem]
     made = fit(problem, quality="quick")
     names = [line["name"] for line in made.leaderboard]
-    baseline = "mean" if problem == "regression" else "majority"
+    baseline = "majority" if goal.classes else "mean"
     assert {baseline, "HistGradientBoosting", "linear network", "ensemble"} <= set(
         names
     )
-    assert names[-1] == baseline
     for line in made.leaderboard:
         low, high = line["interval"]
         assert low <= line["score"] <= high
     scores = {line["name"]: line["score"] for line in made.leaderboard}
-    assert scores["ensemble"] <= scores["linear network"] * 1.05
+    assert scores["ensemble"] <= scores["linear network"] * 1.15
+    assert scores["ensemble"] < scores[baseline]
     said = made.predict([INPUTS] * 3)
     assert said.shape == made.out_of_fold.shape
     assert not np.isnan(made.out_of_fold).any()
@@ -75,7 +90,9 @@ def test_each_problem_from_columns_to_a_file(problem):
         assert np.mean(said.argmax(1) == goal.values) > 0.75
         assert made.coverage()[0]["answered"] == 1
     else:
-        assert np.corrcoef(said, goal.values)[0, 1] > 0.9
+        assert np.corrcoef(said, goal.values)[0, 1] > (
+            0.6 if problem == "count" else 0.9
+        )
         low, high = made.lower_upper(made.out_of_fold, coverage=0.8)
         inside = (low <= goal.values) & (goal.values <= high)
         assert np.mean(inside) == pytest.approx(0.8, abs=0.02)
@@ -84,7 +101,9 @@ def test_each_problem_from_columns_to_a_file(problem):
         assert made.threshold([[0, 1], [99, 0]]) < 0.5
     each = made.predict_by_fold([INPUTS] * 3)
     for k, (_, held) in enumerate(FOLDS):
-        np.testing.assert_allclose(each[k, held], made.out_of_fold[held], rtol=1e-4)
+        # The mean for a row is chosen without it: nearly that of all rows.
+        near = np.corrcoef(each[k, held].ravel(), made.out_of_fold[held].ravel())
+        assert near[0, 1] > 0.95
     again = copied(made)
     np.testing.assert_array_equal(again.predict([INPUTS] * 3), said)
     assert again.leaderboard == made.leaderboard
@@ -110,9 +129,11 @@ def test_ctrl_c_gives_the_best_so_far_and_rows_of_no_fold_have_no_prediction():
     assert not np.isnan(made.out_of_fold[FOLDS[0][1]]).any()
     with pytest.raises(KeyboardInterrupt):
         fitted(
-            lambda train: INPUTS, GOALS["binary"], FOLDS[:1],
+            lambda train: INPUTS,
+            GOALS["binary"],
+            FOLDS[:1],
             progress=lambda *_: os.kill(os.getpid(), signal.SIGINT),
-        )  # fmt: skip
+        )
 
 
 def test_time_is_kept_by_fewer_epochs():
@@ -122,8 +143,13 @@ def test_time_is_kept_by_fewer_epochs():
     assert epochs_for(each / 1e6, clock, 0.5) == training.EPOCHS
     assert epochs_for(each, Clock(None, lambda: False, None), 0.5) == training.EPOCHS
     assert [batch_of(n) for n in (3, 800, 5000, 20_000, 60_000, 10**6)] == [
-        3, 64, 128, 256, 512, 1024,
-    ]  # fmt: skip
+        3,
+        64,
+        128,
+        256,
+        512,
+        1024,
+    ]
 
 
 @pytest.mark.parametrize("kind", ["realmlp", "tabm"])
@@ -135,16 +161,59 @@ def test_networks_learn_with_weights_of_rows(kind, monkeypatch):
     rows = Rows.of(shape, [INPUTS] * 3, goal, FOLDS, np.random.default_rng(0))
     clock = Clock(None, lambda: False, None)
     epochs = 40 if kind == "realmlp" else 150
-    [member] = train(kind, rows, [{"seed": 0}], epochs, clock, 1e9)
+    made = train(kind, rows, [{"seed": 0}], epochs, Watch(clock, "", epochs, 1e9))
+    moments = [member.settings["epoch"] for member in made]
+    assert moments == [*training.ends(epochs), epochs]  # one for each wave of the rate
+    first, last = (jax.tree.leaves(made[i].params)[0] for i in (0, -1))
+    assert not np.array_equal(first, last)
+    member = made[-1]
     p = member({name: np.stack([a] * 3) for name, a in shape.columns(INPUTS).items()})
     held = np.concatenate([p[k, own] for k, (_, own) in enumerate(FOLDS)])
     assert np.mean(held.argmax(1) == goal.values) > 0.75
     assert p.shape == (3, N, 2)
 
 
+@pytest.mark.parametrize("problem", ["binary", "multiclass", "regression", "count"])
+def test_the_linear_network_is_the_best_line(problem):
+    sizes, goal = (2, 12), GOALS[problem]
+    shape = shape_of(goal, 2, sizes)
+    rows = Rows.of(shape, [INPUTS] * 3, goal, FOLDS, np.random.default_rng(0))
+    said = solved(rows)(
+        {n: np.stack([a] * 3) for n, a in shape.columns(INPUTS).items()}
+    )
+    own = FOLDS[0][0]
+    two = (CODES[:, :1] == 2) * 1.0 - (CODES[:, :1] == 1)
+    x = np.hstack([X, two, np.eye(13)[CODES[:, 1]][:, 1:]])
+    if problem == "regression":
+        line = sklearn.linear_model.LinearRegression()
+        line.fit(x[own], goal.values[own], goal.weights[own])
+        np.testing.assert_allclose(said[0], line.predict(x), rtol=1e-3)
+    elif problem == "count":
+        line = sklearn.linear_model.PoissonRegressor(alpha=1 / len(own), max_iter=500)
+        line.fit(x[own], goal.values[own])
+        np.testing.assert_allclose(said[0], line.predict(x), rtol=0.2)
+    else:
+        line = sklearn.linear_model.LogisticRegression(max_iter=500)
+        line.fit(x[own], goal.values[own])
+        np.testing.assert_allclose(said[0], line.predict_proba(x), atol=0.01)
+
+
+def test_a_mean_that_other_rows_choose_is_not_ahead_on_noise():
+    rng = np.random.default_rng(0)
+    y, said = rng.integers(0, 2, 60) * 1.0, rng.normal(0.5, 0.3, (300, 60))
+    parts = np.array_split(np.arange(60), 5)
+
+    def choose(said, some):
+        return greedy(said[:, some], lambda p: np.square(p - y[some]).mean())
+
+    flattered = np.tensordot(choose(said, np.arange(60)), said, axes=1)
+    assert np.square(flattered - y).mean() < 0.23
+    assert np.square(crossed(said, parts, choose) - y).mean() > 0.24
+
+
 def test_a_network_of_each_kind_and_problem_has_its_output():
     for kind in KINDS.values():
-        for problem, outputs in (("binary", 1), ("multiclass", 3), ("regression", 1)):
+        for problem, outputs in (("binary", 1), ("multiclass", 3), ("count", 1)):
             for numbers, sizes in ((2, ()), (0, (2, 40)), (2, (0, 3))):
                 shape = Shape(numbers, sizes, outputs, problem)
                 own = settled(kind, shape, {"steps": 9, "width": 8})
@@ -191,6 +260,68 @@ def test_what_a_target_has_not_is_refused():
 
 
 @pytest.mark.usefixtures("small")
+def test_a_run_that_was_killed_goes_on_after_its_rounds(tmp_path, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def kill(what, part):
+        if what.startswith("the ensemble"):
+            raise Killed
+
+    def again(key="this", **told):
+        return fit("binary", quality="quick", rounds=Rounds(tmp_path, key), **told)
+
+    with pytest.raises(Killed):
+        again(progress=kill)
+    assert Rounds(tmp_path, "this").count == 1
+    with pytest.raises(ValueError, match="of another table or of other settings"):
+        again("another")
+    monkeypatch.setattr(fitting, "train", None)  # nothing is trained twice
+    rounds = Rounds(tmp_path, "this")
+    made = fit("binary", quality="quick", rounds=rounds)
+    assert {member.kind for member in made.members} <= {"linear", "realmlp"}
+    whole = fit("binary", quality="quick", rounds=Rounds(tmp_path, "this"))
+    np.testing.assert_array_equal(whole.out_of_fold, made.out_of_fold)
+    rounds.clear()
+    assert not list(tmp_path.iterdir())
+
+
+SCRIPT = """
+import sys, time
+from pathlib import Path
+from onefit.tables import fit, training
+from onefit.tables.networks import KINDS
+KINDS["realmlp"], training.EPOCHS = KINDS["mlp"], 60
+folder = Path(sys.argv[1])
+def wait(what, part):
+    while (folder / "unfinished" / "000.safetensors").exists():
+        time.sleep(1)
+x = list(range(60))
+fit({"x": x, "y": [i * i for i in x]}, "y", time=None, quality="quick", folder=folder,
+    progress=wait)
+"""
+
+
+@pytest.mark.usefixtures("small")
+def test_a_process_that_is_killed_leaves_its_rounds(tmp_path):
+    child = subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path)])
+    deadline = time.monotonic() + 240
+    while not (tmp_path / "unfinished" / "000.safetensors").exists():
+        assert child.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    while "round realmlp" not in (tmp_path / "unfinished/decided.json").read_text():
+        time.sleep(0.1)
+    child.kill()
+    child.wait()
+    x = list(range(60))
+    model = tables.fit({"x": x, "y": [i * i for i in x]}, "y", time=None,
+                       quality="quick", folder=tmp_path)  # fmt: skip
+    assert "goes on after 1 rounds of a run that was ended" in model.notes
+    assert not (tmp_path / "unfinished").exists()
+
+
+@pytest.mark.usefixtures("small")
 def test_short_of_time_fewer_folds_are_trained(monkeypatch):
     monkeypatch.setattr(fitting, "epochs_for", lambda work, clock, share: 3)
     made = fit("binary", quality="quick")
@@ -199,3 +330,43 @@ def test_short_of_time_fewer_folds_are_trained(monkeypatch):
     np.testing.assert_array_equal(asked, FOLDS[0][1])
     assert made.predict([INPUTS]).shape == (N, 2)
     assert {line["folds"] for line in made.leaderboard} == {1}
+
+
+@pytest.mark.parametrize("problem", ["binary", "multiclass", "skewed", "ordered"])
+@pytest.mark.usefixtures("small")
+def test_a_model_as_onnx_takes_the_columns_as_they_are(problem, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    goal = GOALS[problem]
+    names = goal.classes and np.array(goal.classes)[goal.values]
+    hour = np.arange(N) % 3 * 1.0  # numbers that come again
+    table = pd.DataFrame({
+        "a": np.where(np.arange(N) % 9, X[:, 0], np.nan).astype(float),
+        "hour": hour,
+        "city": [None if not code else f"c{code}" for code in CODES[:, 1]],
+        "y": goal.values if names is None else names,
+    })  # fmt: skip
+    roles = {"y": list(goal.classes)} if problem == "ordered" else {}
+    model = tables.fit(table, "y", problem=problem, time=None, quality="quick",
+                       roles=roles)  # fmt: skip
+    assert [c.repeats for c in model.columns] == [False, True, False, False]
+    model.export(tmp_path / "m.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
+    given = {
+        "a": table[["a"]].to_numpy(),
+        "hour": table[["hour"]].to_numpy(),
+        "city": table[["city"]].fillna("").to_numpy(str),
+    }
+    (said,) = session.run(None, given)
+    if goal.classes is None:
+        np.testing.assert_allclose(said[:, 0], model.predict(table), rtol=1e-3)
+    else:
+        np.testing.assert_allclose(said, model.predict_proba(table), atol=1e-4)
+
+
+@pytest.mark.usefixtures("small")
+def test_what_onnx_cannot_prepare_is_refused(tmp_path):
+    days = pd.date_range("2024-01-01", periods=N).astype(str)
+    model = tables.fit({"x": X[:, 0], "day": days, "y": SIDE}, "y", time=None,
+                       quality="quick")  # fmt: skip
+    with pytest.raises(ValueError, match="column 'day', a date: ONNX has no dates"):
+        model.export(tmp_path / "m.onnx")

@@ -34,7 +34,11 @@ ROLES = {
     "whole numbers that count up": (np.arange(N), "number", "numbers"),
     "words": (CITY, "category", "3 different words"),
     "true or false": (A > 0, "category", "true or false"),
-    "an order": (pd.Categorical(CITY, ["Oslo", "Lima", "Rome"], ordered=True), "ordered", "pandas"),
+    "an order": (
+        pd.Categorical(CITY, ["Oslo", "Lima", "Rome"], ordered=True),
+        "ordered",
+        "pandas",
+    ),
     "dates": (pd.date_range("2024", periods=N).astype(str), "date", "dates"),
     "text": (TEXTS, "text", "6 words in a cell"),
     "names": ([f"Ann, B. {i}" for i in range(N)], "text", "hardly ever come again"),
@@ -44,7 +48,7 @@ ROLES = {
     "keys": ([f"k{i}" for i in range(N)], "drop", "an id: another word"),
     "the same again": (A, "number", ""),
     "codes": ([f"0{i % 7}" for i in range(N)], "category", "7 different words"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", ROLES)
@@ -57,9 +61,16 @@ def test_a_column_has_the_role_that_its_cells_tell(kind):
 
 @pytest.mark.parametrize(
     ("name", "role"),
-    [("id", "drop"), ("PassengerId", "drop"), ("customer_id", "drop"),
-     ("Unnamed: 0", "drop"), ("time", "number"), ("x", "number"), ("valid", "number")],
-)  # fmt: skip
+    [
+        ("id", "drop"),
+        ("PassengerId", "drop"),
+        ("customer_id", "drop"),
+        ("Unnamed: 0", "drop"),
+        ("time", "number"),
+        ("x", "number"),
+        ("valid", "number"),
+    ],
+)
 def test_the_name_tells_what_only_counts_rows(name, role):
     [column] = columns_of(pd.DataFrame({name: np.arange(N)}))
     assert column.role == role
@@ -83,6 +94,19 @@ TARGETS = {
     "three words": (["x", "y", "z"] * 6, "multiclass", ["x", "y", "z"]),
     "few whole numbers": ([0, 1, 2] * 6, "multiclass", [0, 1, 2]),
     "grades": (list(range(21)) * 3, "regression", None),
+    "counts": (
+        [0, 0, 0, 1, 1, 2, 3, 5, 1, 0, 9, 25] * 3 + list(range(20)),
+        "count",
+        None,
+    ),
+    "very different sizes": (list(np.exp(RNG.normal(5, 2, 99))), "skewed", None),
+    "an order of pandas": (
+        pd.Categorical(
+            ["low", "mid", "high"] * 6, ["low", "mid", "high"], ordered=True
+        ),
+        "ordered",
+        ["low", "mid", "high"],
+    ),
     "numbers that never repeat": (list(range(12)), "regression", None),
     "numbers": (list(A), "regression", None),
 }
@@ -101,30 +125,145 @@ def test_a_target_asks_for_what_its_values_tell(kind):
         np.testing.assert_array_equal(codes, values)
 
 
+def test_a_target_of_words_has_the_order_that_is_given(quick):
+    table = frame(size=RNG.choice(["S", "M", "L"], N))
+    model = tables.fit(table, "size", roles={"size": ["S", "M", "L"]})
+    assert (model.target.problem, model.classes) == ("ordered", ["S", "M", "L"])
+    with pytest.raises(ValueError, match="no place for 'L'"):
+        tables.fit(table, "size", roles={"size": ["S", "M"]})
+    with pytest.raises(ValueError, match="words without an order"):
+        tables.fit(table, "size", problem="ordered")
+
+
+def test_numbers_that_look_cut_off_are_said(quick):
+    price = np.minimum(np.abs(A) * 100, 80)
+    notes = tables.fit(frame(price=price), "price").notes
+    assert any("greatest target, 80: it looks cut off there" in note for note in notes)
+
+
+def test_several_targets_and_labels_in_one_file(quick, tmp_path):
+    table = frame(double=2 * A, tall=np.where(A > 0, "yes", "no"))
+    two = tables.fit(table, ["double", "tall"])
+    assert [model.target.problem for model in two.values()] == ["regression", "binary"]
+    assert {c.name: c.role for c in two["tall"].columns}["double"] == "drop"
+    assert two.predict(table).columns.tolist() == ["double", "tall"]
+    two.save(tmp_path / "two.onefit")
+    again = onefit.load_model(tmp_path / "two.onefit")
+    pd.testing.assert_frame_equal(again.predict(table), two.predict(table))
+    two.report(tmp_path / "two.html")
+    page = (tmp_path / "two.html").read_text()
+    assert page.count("<h1>") == 2
+    two.report(tmp_path / "two.json")
+    assert len(json.loads((tmp_path / "two.json").read_text())["targets"]) == 2
+    tags = np.where(A > 0, "red; tall", np.where(CITY == "Oslo", "red", None))
+    many = tables.fit(frame(tags=tags), "tags", problem="multilabel")
+    assert list(many) == ["tags=tall"]  # all that are known are red
+    with pytest.raises(ValueError, match="no word that some cells list"):
+        tables.fit(frame(tags="red"), "tags", problem="multilabel")
+
+
+def test_rows_that_are_others_than_in_training_are_said(quick):
+    model = tables.fit(frame(y=A), "y")
+    table = frame()
+    assert model.drift(table) == []
+    moved = table.assign(city="Rome")
+    [line] = model.drift(moved)
+    assert (line["column"], line["part"]) == ("city", "'Rome'")
+    assert line["now"] == 1
+    heard = []
+    list(model.answers(moved, heard.append))
+    assert any(
+        "column 'city' is not as in training: 'Rome' in 100 %" in h for h in heard
+    )
+
+
+def test_answers_by_a_threshold_and_only_where_sure(quick):
+    model = tables.fit(frame(y=np.where(A > 0, "yes", "no")), "y")
+    p = model.predict_proba(frame())
+
+    def said(**told):
+        return np.concatenate(
+            [a.prediction for a in model.answers(frame(), print, **told)]
+        )
+
+    assert (said(threshold=0.9) == np.where(p[:, 1] >= 0.9, "yes", "no")).all()
+    assert (said(threshold=[[0, 1], [99, 0]]) == "yes").sum() >= (said() == "yes").sum()
+    sure = said(sure=0.8)
+    assert [answer is None for answer in sure] == (p.max(axis=1) < 0.8).tolist()
+    with pytest.raises(ValueError, match="sure: received 2"):
+        said(sure=2)
+    with pytest.raises(ValueError, match=r"threshold: received 1\.5"):
+        said(threshold=1.5)
+
+
 GOOD = ["no", "yes"] * (N // 2)
 REFUSED = {
-    "no such column": (frame(price=A), {"target": "prise"}, r"no column 'prise'.*nearest are 'price', '\w+', '\w+'"),
+    "no such column": (
+        frame(price=A),
+        {"target": "prise"},
+        r"no column 'prise'.*nearest are 'price', '\w+', '\w+'",
+    ),
     "one value": (frame(y=7), {}, r"the one value '7' in every row"),
     "nothing": (frame(y=None), {}, "an empty target"),
     "one row": (frame(y=[1.5] + [None] * (N - 1)), {}, "one row with a target"),
-    "words that never repeat": (frame(y=[f"rue {i}" for i in range(N)]), {}, "60 different words in 60 rows.*another target"),
+    "words that never repeat": (
+        frame(y=[f"rue {i}" for i in range(N)]),
+        {},
+        "60 different words in 60 rows.*another target",
+    ),
     "an id": (frame(id=np.arange(N)), {}, "an id: another whole number"),
     "dates": (frame(y=pd.date_range("2024", periods=N)), {}, "dates as the target"),
     "no column": (pd.DataFrame({"y": A}), {}, "no column beside the target"),
-    "no column of use": (pd.DataFrame({"k": 1, "y": A}), {}, r"\('k': 1 in every row\).*roles="),
-    "a role": (frame(y=A), {"roles": {"a": "numbr"}}, "Unknown role 'numbr'. Did you mean 'number'"),
+    "no column of use": (
+        pd.DataFrame({"k": 1, "y": A}),
+        {},
+        r"\('k': 1 in every row\).*roles=",
+    ),
+    "a role": (
+        frame(y=A),
+        {"roles": {"a": "numbr"}},
+        "Unknown role 'numbr'. Did you mean 'number'",
+    ),
     "a role of no column": (frame(y=A), {"roles": {"b": "drop"}}, "no column 'b'"),
-    "a number that is none": (frame(y=A), {"roles": {"city": "number"}}, "column 'city', row 0: received '[A-Z]"),
-    "weights": (frame(w=-1.0, y=A), {"roles": {"w": "weight"}}, "column 'w', row 0: received the weight -1"),
-    "time": (frame(t=None, y=A), {"roles": {"t": "time"}}, "a date or a number in each row"),
+    "a number that is none": (
+        frame(y=A),
+        {"roles": {"city": "number"}},
+        "column 'city', row 0: received '[A-Z]",
+    ),
+    "weights": (
+        frame(w=-1.0, y=A),
+        {"roles": {"w": "weight"}},
+        "column 'w', row 0: received the weight -1",
+    ),
+    "time": (
+        frame(t=None, y=A),
+        {"roles": {"t": "time"}},
+        "a date or a number in each row",
+    ),
     "one group": (frame(g="x", y=A), {"roles": {"g": "group"}}, "one group"),
-    "regression of words": (frame(y=GOOD), {"problem": "regression"}, "row 0: received 'no'; expected a number"),
-    "binary of three": (frame(y=CITY), {"problem": "binary"}, "3 different values; expected two"),
-    "a problem": (frame(y=A), {"problem": "ranking"}, "'ranking'; expected one of auto"),
+    "regression of words": (
+        frame(y=GOOD),
+        {"problem": "regression"},
+        "row 0: received 'no'; expected a number",
+    ),
+    "binary of three": (
+        frame(y=CITY),
+        {"problem": "binary"},
+        "3 different values; expected two",
+    ),
+    "a problem": (
+        frame(y=A),
+        {"problem": "ranking"},
+        "'ranking'; expected one of auto",
+    ),
     "a metric": (frame(y=A), {"metric": "rsme"}, "Unknown metric"),
     "an option": (frame(y=A), {"qualty": "best"}, "Unknown option of read 'qualty'"),
-    "classes of one row": (pd.DataFrame({"a": [1, 2, 3], "y": [1, 2, 3]}), {"problem": "multiclass"}, "no part can be held out"),
-}  # fmt: skip
+    "classes of one row": (
+        pd.DataFrame({"a": [1, 2, 3], "y": [1, 2, 3]}),
+        {"problem": "multiclass"},
+        "no part can be held out",
+    ),
+}
 
 
 @pytest.mark.parametrize("kind", REFUSED)
@@ -256,13 +395,22 @@ def test_columns_come_in_any_order(shop):
 
 
 ODD = {
-    "missing column": (lambda f: f.drop(columns="a"), "no column 'a': taken as missing"),
+    "missing column": (
+        lambda f: f.drop(columns="a"),
+        "no column 'a': taken as missing",
+    ),
     "more columns": (lambda f: f.assign(z=1), "'z': not in the training table"),
-    "new word": (lambda f: f.assign(city="Berlin"), r"'Berlin' was never seen in training \(60 rows\)"),
-    "out of range": (lambda f: f.assign(a=99), r"99 is outside of .* where training was \(60 rows\)"),
+    "new word": (
+        lambda f: f.assign(city="Berlin"),
+        r"'Berlin' was never seen in training \(60 rows\)",
+    ),
+    "out of range": (
+        lambda f: f.assign(a=99),
+        r"99 is outside of .* where training was \(60 rows\)",
+    ),
     "no number": (lambda f: f.assign(a="much"), "'much' in row 0 is no number"),
     "new gaps": (lambda f: f.assign(when=None), "missing in 60 rows, as in no row of"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", ODD)
@@ -289,7 +437,9 @@ def test_dates_are_read_as_in_training(quick):
     days = pd.date_range("2024-01-01", periods=N)
     rows = pd.DataFrame({"d": days.strftime("%d/%m/%Y"), "y": np.arange(N) * 1.0})
     model = tables.fit(rows, "y")
-    assert model.predict({"d": ["02/01/2024", "01/02/2024"]}).round() == pytest.approx([1, 31], abs=2)  # fmt: skip
+    assert model.predict({"d": ["02/01/2024", "01/02/2024"]}).round() == pytest.approx(
+        [1, 31], abs=2
+    )
 
 
 def test_what_means_missing_is_kept(quick, tmp_path):
@@ -381,6 +531,11 @@ def test_a_file_that_is_not_as_written_is_refused(shop, tmp_path):
     with zipfile.ZipFile(path) as zip_:
         parts = {name: zip_.read(name) for name in zip_.namelist()}
     config = json.loads(parts["table.json"])
+    [told] = config["models"]
+
+    def other(columns):
+        return json.dumps({**config, "models": [{**told, "columns": columns}]})
+
     changes = {
         "cut": lambda: path.read_bytes()[:-20],
         "no arrays": lambda: {"table.json": parts["table.json"]},
@@ -390,13 +545,11 @@ def test_a_file_that_is_not_as_written_is_refused(shop, tmp_path):
         "a pickle": lambda: {**parts, "arrays.safetensors": b"\x80\x04N."},
         "a role": lambda: {
             **parts,
-            "table.json": json.dumps(
-                {**config, "columns": [{**c, "role": "x"} for c in config["columns"]]}
-            ),
+            "table.json": other([{**c, "role": "x"} for c in told["columns"]]),
         },
         "a column of other fields": lambda: {
             **parts,
-            "table.json": json.dumps({**config, "columns": [{"name": "a"}]}),
+            "table.json": other([{"name": "a"}]),
         },
     }
     for change in changes.values():

@@ -237,7 +237,7 @@ def test_a_duckdb_file_is_asked(tmp_path):
 
 @pytest.mark.parametrize(
     ("package", "content", "what"),
-    [("openpyxl", excel(["a"], [1]), "Excel"), ("pandas", BODY.encode(), "Tables")],
+    [("openpyxl", excel(["a"], [1]), "Excel"), ("pandas", BODY.encode(), "A table")],
 )
 def test_a_missing_package_is_named(tmp_path, monkeypatch, package, content, what):
     path = tmp_path / "t"

@@ -27,24 +27,52 @@ NUMBERS, SAID = RNG.normal(size=N), RNG.normal(size=N)
         ("log_loss", TWO, P_TWO, lambda y, p: sk.log_loss(y, p, sample_weight=W)),
         ("log_loss", FOUR, P_FOUR, lambda y, p: sk.log_loss(y, p, sample_weight=W)),
         ("auc", TWO, P_TWO, lambda y, p: sk.roc_auc_score(y, p[:, 1], sample_weight=W)),
-        ("auc", FOUR, P_FOUR,
-         lambda y, p: sk.roc_auc_score(y, p, multi_class="ovr", sample_weight=W)),
-        ("accuracy", FOUR, P_FOUR,
-         lambda y, p: sk.accuracy_score(y, p.argmax(1), sample_weight=W)),
-        ("balanced_accuracy", FOUR, P_FOUR,
-         lambda y, p: sk.balanced_accuracy_score(y, p.argmax(1), sample_weight=W)),
+        (
+            "auc",
+            FOUR,
+            P_FOUR,
+            lambda y, p: sk.roc_auc_score(y, p, multi_class="ovr", sample_weight=W),
+        ),
+        (
+            "accuracy",
+            FOUR,
+            P_FOUR,
+            lambda y, p: sk.accuracy_score(y, p.argmax(1), sample_weight=W),
+        ),
+        (
+            "balanced_accuracy",
+            FOUR,
+            P_FOUR,
+            lambda y, p: sk.balanced_accuracy_score(y, p.argmax(1), sample_weight=W),
+        ),
         ("f1", TWO, P_TWO, lambda y, p: sk.f1_score(y, p.argmax(1), sample_weight=W)),
-        ("f1", FOUR, P_FOUR,
-         lambda y, p: sk.f1_score(y, p.argmax(1), average="macro", sample_weight=W)),
-        ("brier", TWO, P_TWO,
-         lambda y, p: 2 * sk.brier_score_loss(y, p[:, 1], sample_weight=W)),
-        ("rmse", NUMBERS, SAID,
-         lambda y, p: sk.root_mean_squared_error(y, p, sample_weight=W)),
-        ("mae", NUMBERS, SAID,
-         lambda y, p: sk.mean_absolute_error(y, p, sample_weight=W)),
+        (
+            "f1",
+            FOUR,
+            P_FOUR,
+            lambda y, p: sk.f1_score(y, p.argmax(1), average="macro", sample_weight=W),
+        ),
+        (
+            "brier",
+            TWO,
+            P_TWO,
+            lambda y, p: 2 * sk.brier_score_loss(y, p[:, 1], sample_weight=W),
+        ),
+        (
+            "rmse",
+            NUMBERS,
+            SAID,
+            lambda y, p: sk.root_mean_squared_error(y, p, sample_weight=W),
+        ),
+        (
+            "mae",
+            NUMBERS,
+            SAID,
+            lambda y, p: sk.mean_absolute_error(y, p, sample_weight=W),
+        ),
         ("r2", NUMBERS, SAID, lambda y, p: sk.r2_score(y, p, sample_weight=W)),
     ],
-)  # fmt: skip
+)
 def test_scores_are_those_of_sklearn(name, y, p, theirs):
     assert METRICS[name].score(y, p, W) == pytest.approx(theirs(y, p), rel=1e-6)
 
@@ -70,14 +98,16 @@ def test_temperature_is_found_and_kept_only_where_it_helps():
     sharp = calibration.tempered(right, 0.5)
     w, parts = np.ones(4000), np.array_split(np.arange(4000), 4)
     assert calibration.temperature(y, sharp, w) == pytest.approx(2, rel=0.1)
-    assert calibration.kept_temperature(y, sharp, w, parts) == pytest.approx(2, rel=0.1)
-    assert calibration.kept_temperature(y, sharp, w, parts[:1]) != 1
+    by, after = calibration.kept_temperature(y, sharp, w, parts)
+    assert by == pytest.approx(2, rel=0.1)
+    assert np.abs(after - right).max() < 0.02
     few = np.arange(40)
     noise = np.column_stack([1 - p[few], p[few]])
-    kept = calibration.kept_temperature(
+    kept, same = calibration.kept_temperature(
         np.arange(40) % 2, np.full_like(noise, 0.5), w[few], np.array_split(few, 4)
     )
     assert kept == 1  # what says nothing is not made better
+    assert (same == 0.5).all()
 
 
 @pytest.mark.parametrize(

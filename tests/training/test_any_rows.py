@@ -104,7 +104,7 @@ def test_a_filled_batch_trains_as_the_smaller_one(name, monkeypatch):
     settings = {"epochs": 2, "verbose": 0} | settings
     model = make()
     history = model.fit(x, y, **settings).history
-    monkeypatch.setattr(Job, "roomy", lambda job, plan: plan)
+    monkeypatch.setattr(Job, "padded", lambda job, plan: plan)
     plain = make()
     known = plain.fit(x, y, **settings).history
     assert history.keys() == known.keys()

@@ -72,8 +72,14 @@ def tracer(base, hooks):
 
 # Hooks --------------------------------------------------------------------------------
 
-BY_EPOCH = ("on_train_begin", "on_train_end", "on_epoch_begin", "on_epoch_end",
-            "on_test_begin", "on_test_end")  # fmt: skip
+BY_EPOCH = (
+    "on_train_begin",
+    "on_train_end",
+    "on_epoch_begin",
+    "on_epoch_end",
+    "on_test_begin",
+    "on_test_end",
+)
 BY_BATCH = (*BY_EPOCH, "on_train_batch_begin", "on_train_batch_end")
 
 
@@ -82,8 +88,8 @@ def keras():
     """Keras, and one model for all tests: it compiles once."""
     import keras
 
-    keras.tested = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
-    keras.tested.compile("sgd", "mse", metrics=["mae"])
+    keras.tested = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])  # pyright: ignore[reportAttributeAccessIssue]
+    keras.tested.compile("sgd", "mse", metrics=["mae"])  # pyright: ignore[reportAttributeAccessIssue]
     return keras
 
 
@@ -249,9 +255,17 @@ def test_weights_are_the_epochs_own_when_a_hook_reads_them():
 
 @pytest.mark.parametrize(
     "hook",
-    ["on_train_begin", "on_epoch_begin", "on_epoch_end", "on_train_batch_begin",
-     "on_train_batch_end", "on_test_end", "on_stretch_end", "on_train_end"],
-)  # fmt: skip
+    [
+        "on_train_begin",
+        "on_epoch_begin",
+        "on_epoch_end",
+        "on_train_batch_begin",
+        "on_train_batch_end",
+        "on_test_end",
+        "on_stretch_end",
+        "on_train_end",
+    ],
+)
 def test_an_exception_in_a_callback_leaves_a_usable_model(hook):
     class Failing(Callback):
         aborted = 0
@@ -412,7 +426,7 @@ def test_csv_goes_on_with_a_file(tmp_path):
 
 def events(directory):
     """{tag: {step: value}} of the files in a directory; histograms as their counts."""
-    from tensorboardX.proto.event_pb2 import Event
+    from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
 
     found = {}
     for path in sorted(directory.iterdir()):
@@ -456,9 +470,12 @@ def test_tensorboard_stops_the_program_only_where_it_must():
     hooks = ("on_train_batch_end", "on_epoch_end")
     needs = [
         [overrides(board, hook) for hook in hooks]
-        for board in (TensorBoard(), TensorBoard(update_freq="batch"),
-                      TensorBoard(histogram_freq=1))
-    ]  # fmt: skip
+        for board in (
+            TensorBoard(),
+            TensorBoard(update_freq="batch"),
+            TensorBoard(histogram_freq=1),
+        )
+    ]
     assert needs == [[False, False], [True, False], [False, True]]
 
 
@@ -600,8 +617,11 @@ def test_a_killed_fit_goes_on_to_the_bit(tmp_path, with_rules):
     with pytest.raises(Killed):
         fitted(
             made(Dropout(0.3), optimizer=adam()),
-            *given(), BackupAndRestore(tmp_path / "backup"), killer(5), epochs=12,
-        )  # fmt: skip
+            *given(),
+            BackupAndRestore(tmp_path / "backup"),
+            killer(5),
+            epochs=12,
+        )
     # Another process: other weights, another seed.
     model = made(Dropout(0.3), optimizer=adam())
     onefit.config.set_random_seed(99)

@@ -248,3 +248,72 @@ def test_a_population_has_no_callbacks_that_write():
         onefit.population.fit(
             compiled(), X, Y, seeds=2, callbacks=[EarlyStopping("val_f1", mode="max")]
         )
+
+
+# Rules on the host --------------------------------------------------------------------
+
+LOSSES = [1.0, 0.5, 0.6, 0.4, 0.45, 0.44, 0.43, 0.2]
+
+
+def small(library):
+    model = library.Sequential([library.Input((2,)), library.layers.Dense(1)])
+    model.compile(library.optimizers.SGD(0.5), "mse")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("EarlyStopping", {"patience": 2, "restore_best_weights": True}),
+        ("EarlyStopping", {"patience": 1, "baseline": 0.55, "start_from_epoch": 1}),
+        ("EarlyStopping", {"mode": "max", "patience": 3}),
+        ("ReduceLROnPlateau", {"patience": 1, "factor": 0.5, "cooldown": 1}),
+        ("ReduceLROnPlateau", {"patience": 1, "factor": 0.1, "min_lr": 0.02}),
+    ],
+)
+def test_a_loop_by_hand_may_call_the_hooks_of_a_rule(keras, name, settings):
+    """Epoch for epoch as Keras: the stop, the rate, the weights at the end."""
+    found = []
+    for library in (onefit, keras):
+        model = small(library)
+        rule = getattr(library.callbacks, name)("loss", **settings)
+        rule.set_model(model)
+        rule.on_train_begin()
+        seen = []
+        for epoch, loss in enumerate(LOSSES):
+            rule.on_epoch_begin(epoch)
+            model.layers[-1].set_weights([np.full((2, 1), loss), np.zeros(1)])
+            logs = {"loss": loss}
+            rule.on_epoch_end(epoch, logs)
+            rate = float(model.optimizer.learning_rate)
+            seen.append((round(rate, 6), *map(float, logs.values())))
+            if model.stop_training:
+                break
+        rule.on_train_end()
+        found.append((seen, model.get_weights()[0].ravel().tolist()))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-6)
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-6)
+
+
+def test_a_subclass_of_a_rule_with_hooks_runs_once_an_epoch():
+    class Late(onefit.callbacks.EarlyStopping):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch >= 2:
+                super().on_epoch_end(epoch, logs)
+
+    class Told(onefit.callbacks.ReduceLROnPlateau):
+        def on_epoch_begin(self, epoch, logs=None):
+            rates.append(float(self.model.optimizer.learning_rate))
+
+    model, rates = small(onefit), []
+    model.optimizer.learning_rate = 0.01
+    late = Late("loss", patience=1, min_delta=100, restore_best_weights=True)
+    told = Told("loss", patience=1, min_delta=100, factor=0.5)
+    x = np.ones((4, 2), "f4")
+    log = model.fit(x, x[:, :1], epochs=9, verbose=0, callbacks=[late, told]).history
+    assert len(log["loss"]) == 4  # epochs 0 and 1 unseen, 2 the best, 3 no better
+    assert late.stopped_epoch == 3
+    assert late.best == pytest.approx(log["loss"][2])
+    assert rates == pytest.approx([0.01, 0.01, 0.005, 0.0025])
+    with pytest.raises(TypeError, match="Late, which runs in Python"):
+        onefit.population.fit(model, x, x[:, :1], n=2, epochs=1, callbacks=[late])

@@ -77,7 +77,7 @@ def network(step=None, cls=onefit.Sequential, **own):
 STEPS = {
     "taped": taped,
     "stateless": stateless,
-    "theirs": lambda s, d: super(type(s), s).train_step(d),
+    "theirs": lambda s, d: super(type(s), s).train_step(d),  # pyright: ignore[reportAttributeAccessIssue]
 }
 
 

@@ -68,9 +68,14 @@ def test_the_ways_to_cut_a_fit_give_the_same_bits(monkeypatch):
         monkeypatch.setattr(stretches, "SLOW", slow)
         model = network()
         history = model.fit(
-            X, Y, batch_size=4, epochs=6, verbose=0, callbacks=callbacks,
+            X,
+            Y,
+            batch_size=4,
+            epochs=6,
+            verbose=0,
+            callbacks=callbacks,
             validation_split=0.2,
-        )  # fmt: skip
+        )
         results.append((model.get_weights(), history.history))
     weights, logs = results[0]
     for other_weights, other_logs in results[1:]:
@@ -196,9 +201,16 @@ def overfit(callbacks, epochs=60, **options):
     x = rng.normal(size=(16, 4)).astype("float32")
     model = network(dropout=0.0, optimizer=onefit.optimizers.Adam(0.05))
     history = model.fit(
-        x, rng.normal(size=(16, 1)), epochs=epochs, batch_size=16, verbose=0,
-        validation_data=(X, Y), callbacks=callbacks, shuffle=False, **options,
-    )  # fmt: skip
+        x,
+        rng.normal(size=(16, 1)),
+        epochs=epochs,
+        batch_size=16,
+        verbose=0,
+        validation_data=(X, Y),
+        callbacks=callbacks,
+        shuffle=False,
+        **options,
+    )
     return model, history
 
 

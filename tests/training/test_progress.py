@@ -171,7 +171,7 @@ def drawn(face, width):
         file=io.StringIO(), width=width, force_terminal=True, color_system=None
     )
     console.print(face)
-    return console.file.getvalue().splitlines()
+    return console.file.getvalue().splitlines()  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def filled(clock, **logs):

@@ -386,7 +386,7 @@ def test_another_process_makes_batches(by_arrays):
     model = network()
     model.fit(data, shuffle=False, verbose=0)
     same(model.get_weights(), by_arrays[0])
-    data.lock = lambda: None
+    data.lock = lambda: None  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(TypeError, match=r"cannot be sent.*use_multiprocessing=False"):
         model.fit(data, verbose=0)
 

@@ -130,6 +130,7 @@ def built(
     where = known.name
     _check(where, include_top, weights, pooling, classes, activation)
     x = _input(known, include_top, weights, input_tensor, input_shape)
+    file = _published(known, include_top) if weights == "imagenet" else None
     images = x
     body = known.published if weights == "imagenet" else None
     x = (body or known.body)(x)
@@ -141,14 +142,25 @@ def built(
         x = kind(name=known.pools[0 if average else 1])(x)
     inputs = images if input_tensor is None else _sources(input_tensor)
     model = Model(inputs, x, name=name)
-    if weights == "imagenet":
-        url, md5 = known.files[0 if include_top else 1]
-        file = cache_folder().expanduser() / "models" / url.rpartition("/")[2]
-        fetch(f"{where}(weights='imagenet')", file, url, md5)
+    if file is not None:
         load_published(where, model, file)
     elif weights is not None:
         model.load_weights(weights)
     return model
+
+
+def _published(known: Known, top: bool) -> Path:
+    """The file of Keras' weights; fetched before any time is spent on the network."""
+    url, md5 = known.files[0 if top else 1]
+    file = cache_folder().expanduser() / "models" / url.rpartition("/")[2]
+    try:
+        fetch(f"{known.name}(weights='imagenet')", file, url, md5)
+    except OSError as error:
+        raise OSError(
+            f"{error} Or write weights=None for fresh weights, or weights='name.h5' "
+            "for a file that you have."
+        ) from error
+    return file
 
 
 def _check(

@@ -55,10 +55,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_predict(commands)
     _add_report(commands)
+    _add_export(commands)
     commands.add_parser(
         "run",
         help="run a program written for TensorFlow or Keras; see `onefit run --help`",
     )
+    _add_doctor(commands)
     return parser
 
 
@@ -73,13 +75,16 @@ def _add_train(commands: "Commands") -> None:
     )
     train.add_argument("table", help="the file")
     train.add_argument(
-        "--target", help="the column to predict (default: the last one, said aloud)"
+        "--target",
+        metavar="A,B",
+        help="the column to predict, or several (default: the last one, said aloud)",
     )
     train.add_argument(
         "--problem",
-        choices=("auto", "binary", "multiclass", "regression"),
         default="auto",
-        help="what the target is (default: found from its values, said aloud)",
+        metavar="KIND",
+        help="what the target is: binary, multiclass, ordered, regression, count, "
+        "skewed, multilabel (default: found from its values, said aloud)",
     )
     train.add_argument(
         "--roles",
@@ -141,6 +146,24 @@ def _add_predict(commands: "Commands") -> None:
         help="share of rows whose number the interval holds (default: 0.9)",
     )
     predict.add_argument(
+        "--threshold",
+        metavar="P",
+        help="of two classes: the probability from which on the second is said; or "
+        "accuracy, balanced_accuracy or f1 for the best one by that score",
+    )
+    predict.add_argument(
+        "--costs",
+        metavar="A,B;C,D",
+        help="of two classes: what answers cost, a row for each true class, as 0,1;5,0 "
+        "where a missed second class costs five false alarms",
+    )
+    predict.add_argument(
+        "--sure",
+        type=float,
+        metavar="P",
+        help="leave the prediction empty where its probability is less",
+    )
+    predict.add_argument(
         "--overwrite", action="store_true", help="replace a file that is there"
     )
     add_reading(predict)
@@ -162,6 +185,42 @@ def _add_report(commands: "Commands") -> None:
     report.set_defaults(run=_report)
 
 
+def _add_export(commands: "Commands") -> None:
+    export = commands.add_parser(
+        "export",
+        help="write a trained model for other runtimes (ONNX)",
+        description="Write a model with the preparation of its columns inside, so that "
+        "other programs ask it with rows as they are: an input for each column, "
+        "numbers as double, words as text. What ONNX cannot express is refused.",
+    )
+    export.add_argument("model", help="the model.onefit that `onefit train` wrote")
+    export.add_argument(
+        "--format", choices=("onnx",), default="onnx", help="default: onnx"
+    )
+    export.add_argument("--output", metavar="FILE", help="default: <model>.onnx")
+    export.add_argument(
+        "--overwrite", action="store_true", help="replace a file that is there"
+    )
+    export.set_defaults(run=_export)
+
+
+def _add_doctor(commands: "Commands") -> None:
+    doctor = commands.add_parser(
+        "doctor",
+        help="say what is installed here, and what more could be",
+        description="Print the versions, the devices, where compiled programs are "
+        "kept, and what each extra adds.",
+    )
+    doctor.set_defaults(run=_doctor)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from onefit.cli.doctor import doctor
+
+    del arguments
+    return doctor()
+
+
 def _train(arguments: argparse.Namespace) -> int:
     from onefit.cli.train import train
 
@@ -178,3 +237,9 @@ def _report(arguments: argparse.Namespace) -> int:
     from onefit.cli.predict import report
 
     return report(arguments)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from onefit.cli.predict import export
+
+    return export(arguments)

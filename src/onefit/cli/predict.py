@@ -1,10 +1,10 @@
-"""`onefit predict` and `onefit report`: what a model of a table says."""
+"""`onefit predict`, `report` and `export`: what a model of a table says."""
 
 import argparse
 import csv
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from onefit.cli.options import reading_of
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from onefit.tables import TableModel
     from onefit.tables.model import Answer
 
-__all__ = ["predict", "report"]
+__all__ = ["export", "predict", "report"]
 
 
 def predict(arguments: argparse.Namespace) -> int:
@@ -27,58 +27,99 @@ def predict(arguments: argparse.Namespace) -> int:
     path = arguments.output
     if path and os.path.exists(path) and not arguments.overwrite:
         raise _exists(path)
-    model = _model(arguments.model)
-    answers = model.answers(
-        arguments.table,
-        lambda note: print(f"onefit: {note}", file=sys.stderr),
-        arguments.coverage,
-        **reading_of(arguments),
-    )
+    models = _models(arguments.model)
+    told: set[str] = set()
+
+    def say(note: str) -> None:
+        if note not in told:
+            told.add(note)
+            print(f"onefit: {note}", file=sys.stderr)
+
+    every = [
+        model.answers(
+            arguments.table,
+            say,
+            arguments.coverage,
+            threshold=_threshold(arguments),
+            sure=arguments.sure,
+            **reading_of(arguments),
+        )
+        for model in models
+    ]
     if path is None:
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerows(_lines(model, answers))
+        writer.writerows(_lines(models, every))
         return 0
     count = -1
     # Written whole or not at all, and part by part: the file may be larger than memory.
     with replaced(path, overwrite=arguments.overwrite) as file:
-        for line in _lines(model, answers):
+        for line in _lines(models, every):
             text = [_spelled(cell) for cell in line]
             file.write((",".join(text) + "\n").encode())
             count += 1
-    print(f"{path}: {count:,} predictions of {model.target.name!r}")
+    names = ", ".join(repr(model.target.name) for model in models)
+    print(f"{path}: {count:,} predictions of {names}")
     return 0
+
+
+def _threshold(arguments: argparse.Namespace) -> float | str | list | None:
+    """What --threshold or --costs say."""
+    given = arguments.threshold
+    if arguments.costs is not None:
+        try:
+            rows = arguments.costs.split(";")
+            return [[float(cell) for cell in row.split(",")] for row in rows]
+        except ValueError:
+            raise invalid(
+                "--costs", repr(arguments.costs), "numbers, as 0,1;5,0"
+            ) from None
+    try:
+        return None if given is None else float(given)
+    except ValueError:
+        return given
 
 
 def _spelled(cell: object) -> str:
     """A cell of a CSV file."""
-    text = str(cell)
+    text = "" if cell is None else str(cell)
     if any(mark in text for mark in ',"\r\n'):
         return '"' + text.replace('"', '""') + '"'
     return text
 
 
-def _lines(model: "TableModel", answers: Iterator["Answer"]) -> Iterator[list[object]]:
-    """The header, then a line a row."""
+def _lines(
+    models: Sequence["TableModel"], every: Sequence[Iterator["Answer"]]
+) -> Iterator[list[object]]:
+    """The header, then a line a row; of several targets the columns of each."""
     first = True
-    for part in answers:
+    for parts in zip(*every, strict=True):
+        whole = parts[0]
         if first:
-            yield _header(model, part)
+            name = "row" if whole.ids is None else whole.ids.name
+            alone = len(models) == 1
+            yield [name, *(h for model in models for h in _header(model, alone))]
             first = False
-        names = part.rows if part.ids is None else part.ids
+        names = whole.rows if whole.ids is None else whole.ids
         for i, name in enumerate(names):
-            line: list[object] = [_plain(name), _plain(part.prediction[i])]
-            if part.probabilities is not None:
-                line += [f"{p:.6g}" for p in part.probabilities[i]]
-            elif part.lower is not None and part.upper is not None:
-                line += [f"{part.lower[i]:.6g}", f"{part.upper[i]:.6g}"]
-            yield line
+            yield [_plain(name), *(cell for part in parts for cell in _cells(part, i))]
 
 
-def _header(model: "TableModel", part: "Answer") -> list[object]:
-    name = "row" if part.ids is None else part.ids.name
+def _header(model: "TableModel", alone: bool) -> list[str]:
+    name = model.target.name
     if model.classes is None:
-        return [name, "prediction", "lower", "upper"]
-    return [name, "prediction", *(f"probability_{c}" for c in model.classes)]
+        made = ["prediction", "lower", "upper"]
+    else:
+        made = ["prediction", *(f"probability_{c}" for c in model.classes)]
+    return made if alone else [f"{name}_{head}" for head in made]
+
+
+def _cells(part: "Answer", i: int) -> list[object]:
+    cells: list[object] = [_plain(part.prediction[i])]
+    if part.probabilities is not None:
+        cells += [f"{p:.6g}" for p in part.probabilities[i]]
+    elif part.lower is not None and part.upper is not None:
+        cells += [f"{part.lower[i]:.6g}", f"{part.upper[i]:.6g}"]
+    return cells
 
 
 def _plain(value: object) -> object:
@@ -90,19 +131,42 @@ def _plain(value: object) -> object:
 
 def report(arguments: argparse.Namespace) -> int:
     """Writes the report of a model; returns the exit code."""
-    model = _model(arguments.model)
+    from onefit import tables
+
+    model = tables.load(arguments.model)
     path = arguments.output or f"{os.path.splitext(arguments.model)[0]}-report.html"
     if os.path.exists(path) and not arguments.overwrite:
         raise _exists(path)
     model.report(path, overwrite=arguments.overwrite)
-    print(f"{path}: the report of {model.target.name!r}")
+    names = ", ".join(repr(one.target.name) for one in _models(arguments.model))
+    print(f"{path}: the report of {names}")
     return 0
 
 
-def _model(path: str) -> "TableModel":
+def export(arguments: argparse.Namespace) -> int:
+    """Writes a model for other runtimes; returns the exit code."""
+    path = arguments.output or f"{os.path.splitext(arguments.model)[0]}.onnx"
+    if os.path.exists(path) and not arguments.overwrite:
+        raise _exists(path)
+    models = _models(arguments.model)
+    if len(models) > 1:
+        raise invalid(
+            arguments.model,
+            f"models of {len(models)} targets",
+            "a model of one",
+            "write onefit.load_model(path)[target].export(...) for each",
+        )
+    models[0].export(path, overwrite=arguments.overwrite)
+    print(f"{path}: the model of {models[0].target.name!r}, with its preparation")
+    return 0
+
+
+def _models(path: str) -> list["TableModel"]:
+    """The models in a file, one for each target."""
     from onefit import tables
 
-    return tables.load(path)
+    model = tables.load(path)
+    return [model] if isinstance(model, tables.TableModel) else list(model.values())
 
 
 def _exists(path: str) -> ValueError:

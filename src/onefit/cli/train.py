@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import shutil
 import sys
 import textwrap
 import time
@@ -30,6 +31,8 @@ def train(arguments: argparse.Namespace) -> int:
     folder = arguments.output or f"onefit-{_stem(arguments.table)}"
     paths = [os.path.join(folder, name) for name in FILES]
     _refuse_to_overwrite(paths, arguments.overwrite)
+    if arguments.overwrite:
+        shutil.rmtree(os.path.join(folder, "unfinished"), ignore_errors=True)
     from onefit import tables
 
     table = _table(arguments)
@@ -39,7 +42,7 @@ def train(arguments: argparse.Namespace) -> int:
     begin = time.perf_counter()
     model = tables.fit(
         table,
-        arguments.target,
+        _targets(arguments.target, list(table.columns)),
         roles=roles_of(arguments.roles, arguments.drop),
         problem=arguments.problem,
         quality=quality,
@@ -48,17 +51,20 @@ def train(arguments: argparse.Namespace) -> int:
         folds=arguments.folds,
         seed=arguments.seed,
         say=say,
+        folder=folder,
         progress=None if arguments.quiet else _shown(begin),
     )
     if not arguments.quiet:
         print(end="\r\033[K" if sys.stdout.isatty() else "")
-    if arguments.test:
-        model.facts["test"] = _tested(model, arguments, say)
+    every = [model] if isinstance(model, tables.TableModel) else list(model.values())
+    for one in every if arguments.test else ():
+        _tested(one, arguments, say)
     os.makedirs(folder, exist_ok=True)
     model.save(paths[0], overwrite=arguments.overwrite)
     for path in paths[1:]:
         model.report(path, overwrite=arguments.overwrite)
-    _told(model, time.perf_counter() - begin)
+    for one in every:
+        _told(one, time.perf_counter() - begin)
     print("\nwritten:")
     for path, what in zip(paths, FILES.values(), strict=True):
         print(f"  {path:<34} {what}")
@@ -109,13 +115,26 @@ def _shown(begin: float) -> Callable[[str, float | None], None]:
     return show
 
 
+def _targets(given: str | None, names: list[str]) -> str | list[str] | None:
+    """The target, or several that commas part."""
+    if given is None or given in names or "," not in given:
+        return given
+    return given.split(",")
+
+
 def _tested(
     model: "TableModel", arguments: argparse.Namespace, say: Callable[[str], None]
-) -> dict[str, float]:
+) -> None:
+    """Scores of the rows of another file, and which of its columns are others."""
     scores = model.evaluate(arguments.test, **reading_of(arguments))
     shown = "   ".join(f"{name} {value:.4g}" for name, value in scores.items())
     say(f"on {arguments.test}: {shown}")
-    return scores
+    lines = model.drift(arguments.test, **reading_of(arguments))
+    told = {"test": scores, "tested": os.path.basename(arguments.test), "drift": lines}
+    model.facts |= told
+    for line in lines[:5]:
+        moved = f"{100 * line['moved']:.2g} % of rows"
+        say(f"column {line['column']!r} is another there: {moved} have moved")
 
 
 def _told(model: "TableModel", seconds: float) -> None:

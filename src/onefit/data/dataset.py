@@ -81,6 +81,8 @@ class Dataset:
         self._table: Table | None = None
         self._passes: Iterator[int] = itertools.count()
         self._costly = False
+        self.class_names: list[str] = []
+        self.file_paths: list[str] = []
 
     # Where elements come from --------------------------------------------------------
 

@@ -12,6 +12,13 @@ __all__ = ["load_digits", "path"]
 def path(name: str) -> Path:
     """Where a shipped data file lies, for other tools to read.
 
+    'digits.csv' is what `load_digits` gives. 'penguins.csv' are 344 penguins of three
+    species as they were measured: words, dates, ids, comments and empty cells (NA).
+
+    Source of the penguins: K. Gorman, T. Williams and W. Fraser 2014, "Ecological
+    sexual dimorphism within a community of Antarctic penguins", PLoS ONE 9(3), and
+    Palmer Station LTER; licence CC0, as the package palmerpenguins has it.
+
     >>> onefit.datasets.path("digits.csv").name
     'digits.csv'
     """

@@ -512,20 +512,23 @@ def read_compile(
 
 
 def _dtype(cls: type, value: object, where: str) -> object:
-    """A dtype, or None if it is the library's own; a layer has no other."""
+    """A layer's policy; None where that is the library's float type for all."""
     if value in (None, config.floatx()):
-        return None
+        # A policy that was set for new layers is none of those in a file.
+        return config.floatx() if config.own_policy() else None
     if cls is layers.InputLayer:
         kept = ("int", "uint", "bool", "string")
         return value if str(value).startswith(kept) else None
     if issubclass(cls, HostLayer) and value in ("int32", "int64", "string"):
         return None
     if not issubclass(cls, Layer):
-        return None if value in ("int", "int32", "int64") else value  # of counts
+        return value
+    if str(value).removeprefix("mixed_") in config.HALVES:
+        return value
     raise refusal(
         where,
         received=f"dtype={short(value)}",
-        expected=f"{config.floatx()!r}, the library's float type",
+        expected=f"{config.floatx()!r}, the library's float type, or half its digits",
         fix="save the model in float32, or write onefit.config.set_floatx('float64') "
         "for one in float64",
     )

@@ -324,7 +324,11 @@ def model_from_config(
 
 
 def load_weights(
-    model: Compiled, filepath: str | os.PathLike, limits: Limits | None = None
+    model: Compiled,
+    filepath: str | os.PathLike,
+    limits: Limits | None = None,
+    skip_mismatch: bool = False,
+    by_name: bool = False,
 ) -> None:
     """Gives a model the weights in a file: HDF5, `.safetensors` or `.keras`.
 
@@ -335,41 +339,78 @@ def load_weights(
         model: A model that has its weights.
         filepath: The file.
         limits: How much the file may ask for, if it is more than the usual.
+        skip_mismatch: Whether a layer stays as it is where the file's arrays misfit.
+        by_name: Of a file of Keras' old format: whether only the layers whose names it
+            has are given weights.
 
     Raises:
-        ValueError: A file that is damaged or of another model (which weight).
+        ValueError: A file that is damaged or of another model (which weight); a
+            setting that this kind of file does not have.
     """
     endings = (".weights.h5", ".safetensors", ".keras", *legacy.ENDINGS)
     path = _path("load_weights", filepath, *endings)
     where, limits = f"load_weights({os.fspath(filepath)!r})", limits or Limits()
     _built("load_weights", model)
+    left: list[str] = []
     with _refusing(where):
         if path.name.endswith(".keras"):
             with archive.members(path, where, limits, (WEIGHTS,)) as ((weights,), _):
-                _fill(model, weights, where, limits)
+                left = _fill(model, weights, where, limits, skip_mismatch, by_name)
+            _say_left(where, left)
             return
         archive.refuse_missing(path, where)
         if path.name.endswith(".safetensors"):
+            for name, given in (("skip_mismatch", skip_mismatch), ("by_name", by_name)):
+                if given:
+                    raise _of_other_files(where, name)
             wanted = keras_weights.named(model.whole)
             arrays = safetensors.read(path, where, wanted, limits)
             keras_weights.put_named(model.whole, arrays)
             model.optimizer_state = None
             return
         with open(path, "rb") as file:
-            _fill(model, file, where, limits)
+            left = _fill(model, file, where, limits, skip_mismatch, by_name)
+    _say_left(where, left)
 
 
-def _fill(model: Compiled, file: IO[bytes], where: str, limits: Limits) -> None:
+def _of_other_files(where: str, name: str) -> BadFile:
+    return refusal(
+        where,
+        received=f"{name}=True",
+        expected="an .h5 file of Keras' old format for by_name, .keras, .weights.h5 or "
+        "such a one for skip_mismatch",
+        fix="leave it out",
+    )
+
+
+def _say_left(where: str, left: list[str]) -> None:
+    if left:
+        names = ", ".join(map(repr, left))
+        _warn(f"{where}: the file's arrays do not fit {names}, which stay as they are.")
+
+
+def _fill(
+    model: Compiled,
+    file: IO[bytes],
+    where: str,
+    limits: Limits,
+    skip: bool = False,
+    by_name: bool = False,
+) -> list[str]:
+    """Gives a model what is in a file; returns the layers that it does not fit."""
     with keras_weights.read(file, where, limits) as store:
         if legacy.is_legacy(store):
-            legacy.put(model.graph, legacy.weights(store), store)
+            found = legacy.weights(store)
+            left = legacy.put(model.graph, found, store, by_name, skip)
             model.optimizer_state = None
-            return
+            return left
+        if by_name:
+            raise _of_other_files(where, "by_name")
         arrays = store.arrays("optimizer")
-        keras_weights.put(model.whole, store)
+        left = keras_weights.put(model.whole, store, skip)
         model.optimizer_state = None
-        if model.optimizer is None or not arrays:
-            return
+        if model.optimizer is None or not arrays or left:
+            return left
         try:
             name = store.name("optimizer")  # Keras' files are known by their arrays
             if name and _kind(name) != _kind(model.optimizer.name):
@@ -381,6 +422,7 @@ def _fill(model: Compiled, file: IO[bytes], where: str, limits: Limits) -> None:
             _restore(model, arrays)
         except ValueError as error:
             _warn(f"only the weights are taken, and the optimizer begins anew: {error}")
+        return left
 
 
 def _kind(name: str | None) -> str:

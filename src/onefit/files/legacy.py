@@ -10,14 +10,14 @@ gives them Keras 3's. A file is read as strictly as a `.keras` file.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from onefit.files.calls import in_order
 from onefit.files.config import ROOMS, Node
-from onefit.files.refusal import refusal, short
+from onefit.files.refusal import Misfit, refusal, short
 from onefit.files.weights import Store, h5py
 from onefit.layers.base import Layer, where
 from onefit.networks.architecture import Architecture
@@ -111,13 +111,29 @@ def weights(store: Store) -> dict[str, list["Dataset"]]:
     }
 
 
-def put(graph: Architecture, found: dict[str, list["Dataset"]], store: Store) -> None:
+def put(
+    graph: Architecture,
+    found: dict[str, list["Dataset"]],
+    store: Store,
+    by_name: bool = False,
+    skip: bool = False,
+) -> list[str]:
     """Gives a built model the weights of a file: all, or none if one misfits.
 
     Layers are known by their names; if the file has others, by their order.
+
+    Args:
+        graph, found, store: The model, and the file's arrays by the layers' names.
+        by_name: Whether only layers whose names the file has are given weights.
+        skip: Whether a layer that misfits stays as it is.
+
+    Returns:
+        The names of the layers that were to be given weights and misfit.
     """
     layers = [(layer, slots) for layer in in_order(graph) if (slots := _slots(layer))]
-    if {str(layer.name) for layer, _ in layers} != set(found):
+    if by_name:
+        layers = [(layer, slots) for layer, slots in layers if str(layer.name) in found]
+    elif {str(layer.name) for layer, _ in layers} != set(found):
         if len(layers) != len(found):
             raise refusal(
                 store.where,
@@ -128,18 +144,22 @@ def put(graph: Architecture, found: dict[str, list["Dataset"]], store: Store) ->
             )
         names = (str(layer.name) for layer, _ in layers)
         found = dict(zip(names, found.values(), strict=True))
-    new = [
-        (slot, np.asarray(array))
-        for layer, slots in layers
-        for slot, array in _fitting(layer, slots, found[str(layer.name)], store)
-    ]
-    for variable, array in new:
+    new, left = [], []
+    for layer, slots in layers:
+        try:
+            new += _fitting(layer, slots, found[str(layer.name)], store)
+        except Misfit:
+            if not skip:
+                raise
+            left.append(str(layer.name))
+    for variable, array in [(slot, np.asarray(array)) for slot, array in new]:
         variable.assign(array)
+    return left
 
 
 def _fitting(
     layer: Layer, slots: Sequence[Any], arrays: Sequence["Dataset"], store: Store
-) -> Iterator[tuple[Any, "Dataset"]]:
+) -> list[tuple[Any, "Dataset"]]:
     """Each of a layer's weights with its array, if all have the right shapes."""
     place = f"{store.where}, {where(layer)}"
     fix = "the file is of another model: make the one that was saved"
@@ -149,6 +169,7 @@ def _fitting(
             received=f"{len(arrays)} arrays",
             expected=f"{len(slots)} ({_some(slot.name for slot in slots)})",
             fix=fix,
+            kind=Misfit,
         )
     for slot, array in zip(slots, arrays, strict=True):
         if tuple(array.shape) != tuple(slot.shape):
@@ -157,8 +178,9 @@ def _fitting(
                 received=f"{slot.name} of shape {tuple(array.shape)}",
                 expected=f"shape {tuple(slot.shape)}",
                 fix=fix,
+                kind=Misfit,
             )
-        yield slot, array
+    return list(zip(slots, arrays, strict=True))
 
 
 def _slots(layer: Layer) -> list[Any]:

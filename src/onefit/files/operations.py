@@ -310,10 +310,10 @@ def in_keras(layer: Operation) -> tuple[Known, Config] | None:
     settings = dict(layer.arguments)
     given = OPS[layer.operation].signature.parameters.values()
     more = [settings[p.name] for p in given if p.kind is p.VAR_KEYWORD]
-    if any(layer.filled(value, ()) for value in more):
+    if any(layer.argument(value, ()) for value in more):
         return None
     try:
-        made = {name: layer.filled(settings[name], ()) for name in known.made_with}
+        made = {name: layer.argument(settings[name], ()) for name in known.made_with}
         return known, json.loads(json.dumps({k: _plain(v) for k, v in made.items()}))
     except (IndexError, KeyError, TypeError, ValueError):
         return None  # an array, or a value of the graph, among those
@@ -337,6 +337,6 @@ def call_of(layer: Operation, known: Known, values: Sequence[Any]) -> list[Any]:
     """What a call of the operation is given in Keras, for these values."""
     settings, args = dict(layer.arguments), []
     for parameter in known.called_with:
-        value = layer.filled(settings[parameter.name], values)
+        value = layer.argument(settings[parameter.name], values)
         args += value if parameter.kind is parameter.VAR_POSITIONAL else [value]
     return args

@@ -331,7 +331,7 @@ class _Several:
         self.fresh = self._joined(0, [part.fresh for part in self.parts])
 
     @staticmethod
-    def _joined(iterations: Array, slots: list[Tree]) -> Tree:
+    def _joined(iterations: Array | int, slots: list[Tree]) -> Tree:
         return {
             "iterations": np.asarray(iterations, np.int32),
             "slots": {"inner": tuple(slots)},

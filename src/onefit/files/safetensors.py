@@ -15,6 +15,7 @@ import numpy as np
 from onefit.files.atomic import replaced
 from onefit.files.limits import Limits
 from onefit.files.refusal import refusal
+from onefit.packages import package
 from onefit.types import Array
 
 __all__ = ["read", "write"]
@@ -23,16 +24,10 @@ KINDS = ("F", "BF", "I", "U", "BOOL")
 """How the names of those types begin that weights may have."""
 
 
-def package() -> ModuleType:
-    """The package that knows the format; asked for by its pip command."""
-    try:
-        import safetensors.numpy
-    except ImportError as error:
-        raise ImportError(
-            "These files need safetensors, which is not installed. Write "
-            '`pip install "onefit[files]"`.'
-        ) from error
-    return safetensors
+def safetensors() -> ModuleType:
+    """The package that knows the format, or an error that says how to get it."""
+    package("safetensors.numpy", what := "A file of safetensors")
+    return package("safetensors", what)
 
 
 def write(
@@ -55,8 +50,8 @@ def write(
     plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     plain = {name: a.reshape(np.shape(arrays[name])) for name, a in plain.items()}
     try:
-        whole = package().numpy.save(plain, metadata=metadata)
-    except (KeyError, TypeError, package().SafetensorError) as error:
+        whole = safetensors().numpy.save(plain, metadata=metadata)
+    except (KeyError, TypeError, safetensors().SafetensorError) as error:
         kinds = sorted({str(array.dtype) for array in plain.values()})
         raise refusal(
             "safetensors",
@@ -84,7 +79,7 @@ def read(
     Raises:
         ValueError: A file that is damaged, or has others.
     """
-    library, limits = package(), limits or Limits()
+    library, limits = safetensors(), limits or Limits()
     with open(path, "rb") as raw:
         header = int.from_bytes(raw.read(8), "little")
     if header > limits.config:

@@ -6,10 +6,10 @@ layers/lstm/cell/vars/<0, 1, ...>. The optimizer's are optimizer/vars/<0, 1, ...
 """
 
 import contextlib
+import functools
 import io
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from types import ModuleType
 from typing import IO, TYPE_CHECKING, Any
 
 import jax
@@ -19,7 +19,7 @@ from onefit import config
 from onefit.description import fields
 from onefit.files.calls import in_order, is_sequential, operator
 from onefit.files.limits import Limits
-from onefit.files.refusal import refusal, short
+from onefit.files.refusal import Misfit, refusal, short
 from onefit.initializers import Initializer
 from onefit.layers.attention_heads import GroupQueryAttention, MultiHeadAttention
 from onefit.layers.base import Layer, Weights, where
@@ -32,6 +32,7 @@ from onefit.layers.recurrent import OverTime
 from onefit.layers.spectral import SpectralNormalization
 from onefit.layers.wrappers import Bidirectional
 from onefit.networks.architecture import Architecture
+from onefit.packages import package
 from onefit.registry import nearest, snake_case
 from onefit.types import Array, Generator, Params, Shape, Shapes, State, is_shape
 
@@ -83,16 +84,8 @@ SMALL = 1 << 20
 """An array of no more bytes than this is never refused for its size."""
 
 
-def h5py() -> ModuleType:
-    """The package that reads and writes HDF5; asked for by its pip command."""
-    try:
-        import h5py as package
-    except ImportError as error:
-        raise ImportError(
-            "Model files need h5py, which is not installed. Write "
-            '`pip install "onefit[files]"`.'
-        ) from error
-    return package
+h5py = functools.partial(package, "h5py", "A model file")
+"""The package that reads and writes HDF5, or an error that says how to get it."""
 
 
 def path_of(name: str, counts: dict[str, int], prefix: str) -> str:
@@ -300,7 +293,7 @@ class Store:
         self.seen.add(path)
         group = self.group(f"{path}/vars")
         found: dict[str, np.ndarray] = {}
-        for name in group or ():
+        for name in map(str, group or ()):
             assert group is not None
             self._count(group)
             array = self._child(group, name, f"{path}/vars/{name}")
@@ -568,20 +561,32 @@ def put_named(graph: Architecture, arrays: Mapping[str, Array]) -> None:
     graph.set_weights(values)
 
 
-def put(graph: Architecture, store: Store) -> None:
-    """Gives built layers the weights of a store: all, or none if one misfits."""
+def put(graph: Architecture, store: Store, skip: bool = False) -> list[str]:
+    """Gives built layers the weights of a store: all, or none if one misfits.
+
+    With `skip`, a layer that misfits stays as it is; returned are their names.
+    """
+    left: list[str] = []
     new: dict[int, list[Any]] = {}
     layers = [pair for pair in walk(graph) if not isinstance(pair[1], Architecture)]
     for path, layer in layers:
         named = layer.slot.params | layer.slot.state
-        arrays = _fitting(layer, named, store, path)
+        try:
+            arrays = _fitting(layer, named, store, path)
+        except Misfit:
+            if not skip:
+                raise
+            arrays = {}
+            left.append(str(layer.name))
         order = layer.by_name() if layer.built else ()
         new[id(layer)] = [np.asarray(arrays.get(n, named[n])) for n in order]
-    store.nothing_else()
+    if not skip:
+        store.nothing_else()
     plain = [id(layer) for layer in graph.plain_layers()]  # operations among them
     graph.set_weights([array for layer in plain for array in new.get(layer, ())])
     for path, layer in layers:
         _restore_own(layer, store, path)
+    return left
 
 
 def _fitting(
@@ -605,6 +610,7 @@ def _fitting(
                 received=f"{len(arrays)} arrays at {at!r}",
                 expected=f"{len(names)} ({known})",
                 fix="the file is of another model, or was not built when it was saved",
+                kind=Misfit,
             )
         for name, array in zip(names, arrays, strict=True):
             if tuple(array.shape) != tuple(named[name].shape):
@@ -613,6 +619,7 @@ def _fitting(
                     received=f"{name} of shape {tuple(array.shape)}",
                     expected=f"shape {tuple(named[name].shape)}",
                     fix="the file is of another model: make the one that was saved",
+                    kind=Misfit,
                 )
         fitting |= dict(zip(names, arrays, strict=True))
     return fitting
@@ -680,7 +687,7 @@ def _shapes_only(layer: Layer, budget: _Budget) -> Layer:
     """
     if not type(layer).__module__.startswith("onefit."):
         return layer
-    now = {field.keyword: getattr(layer, field.name) for field in fields(layer)}
+    now = {field.alias: getattr(layer, field.name) for field in fields(layer)}
     empty = {name: _emptied(value, budget) for name, value in now.items()}
     changed = {name: v for name, v in empty.items() if v is not now[name]}
     return layer.replace(**changed) if changed else layer

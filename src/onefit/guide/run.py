@@ -1,14 +1,13 @@
 """A run: the logs of a fit and its evidence, as the rules of the diagnosis ask."""
 
 import functools
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from onefit.guide.evidence import Evidence
 from onefit.guide.probe import Probe
 from onefit.optimizers.base import Optimizer
-from onefit.training.compiled import Compiled
 from onefit.training.history import History
 
 __all__ = ["Run"]
@@ -102,24 +101,30 @@ class Run:
     @property
     def optimizer(self) -> Optimizer:
         """The optimizer of the model that was trained."""
-        return cast(Optimizer, cast(Compiled, self.history.model).optimizer)
+        return self.history.model.optimizer
 
     @property
     def rates(self) -> str:
         """The optimizer and its learning rate, as it is written."""
         rate = self._rate(1, "a schedule")
-        return f"{type(self.optimizer).__name__}(learning_rate={rate})"
+        return f"{type(self._mover).__name__}(learning_rate={rate})"
 
     def rate_times(self, factor: float) -> str:
         """The optimizer with this many times its learning rate, as it is written."""
-        return f"{type(self.optimizer).__name__}({self._rate(factor, '...')})"
+        return f"{type(self._mover).__name__}({self._rate(factor, '...')})"
+
+    @property
+    def _mover(self) -> Optimizer:
+        """The optimizer that moves the weights, which a wrapper has inside."""
+        return getattr(self.optimizer, "inner_optimizer", self.optimizer)
 
     def _rate(self, factor: float, otherwise: str) -> str:
         """So many times the learning rate, where it is one number."""
         optimizer = self.optimizer
         rate = getattr(optimizer, "learning_rate", None)
-        known = rate is not None and optimizer.constant_rate
-        return f"{float(rate) * factor:g}" if known else otherwise
+        if rate is None or not optimizer.constant_rate:
+            return otherwise
+        return f"{float(rate) * factor:g}"
 
     # Measured steps -----------------------------------------------------------------
 

@@ -76,7 +76,7 @@ def _description(thing: Any, spelled: Mapping[str, str] | None) -> str:
         if field.default is REQUIRED and not field.kw_only:
             placed.append(text)
         else:
-            named.append(f"{field.keyword}={text}")
+            named.append(f"{field.alias}={text}")
     return f"{_called(cls)}({', '.join([*placed, *named])})"
 
 

@@ -7,7 +7,21 @@ by the function that needs it. `load_model` and `Limits` are shown here for prog
 that know them by this name.
 """
 
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
 from onefit.files.limits import Limits
 from onefit.models.loading import load_model, model_from_json
+from onefit.spellings import absent
 
-__all__ = ["Limits", "load_model", "model_from_json"]
+if TYPE_CHECKING:
+    from onefit.interop import keras, onnx, torch
+
+__all__ = ["Limits", "keras", "load_model", "model_from_json", "onnx", "torch"]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name not in __all__:
+        raise absent("onefit.interop", name)
+    return importlib.import_module(f"onefit.interop.{name}")

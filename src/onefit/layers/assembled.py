@@ -260,7 +260,10 @@ class Assembled(Layer, abstract=True):
             if isinstance(member.holder, Layer):
                 slot = member.holder._weights.copy()
                 slot.store(own, own)
+                slot.params = member.holder.weights_in_type(slot.params)
                 own = slot
+            elif member.holder.trainable:
+                own = self.weights_in_type({"": own})[""]
             found.append((member.holder, own))
         return found
 

@@ -13,6 +13,7 @@ from onefit.checks import one_of
 from onefit.description import number, off, setting
 from onefit.layers.base import Layer
 from onefit.layers.dropout import Dropout
+from onefit.layers.products import matmul
 from onefit.layers.settings import seed
 from onefit.types import (
     Array,
@@ -194,7 +195,7 @@ class _Single(Attends, abstract=True):
         there.append(past(*scores.shape[-2:]) if use_causal_mask else None)
         weights = softmax_where(scores, where_all(there))
         weights = self._dropped(weights, training, key)
-        y = weights @ value
+        y = matmul(weights, value)
         if masks[0] is not None:
             y = jnp.where(masks[0][..., None], y, 0.0)
         return ((y, weights) if return_attention_scores else y), state
@@ -284,7 +285,7 @@ class Attention(_Single):
     ) -> Float[Array, "*rows queries keys"]:
         scale = params.get("scale", 1.0)
         if self.score_mode == "dot":
-            return (query * scale) @ swap(key)
+            return matmul(query * scale, swap(key))
         sums = jnp.tanh(scale * (query[..., :, None, :] + key[..., None, :, :]))
         return params["concat_score_weight"] * jnp.sum(sums, -1)
 

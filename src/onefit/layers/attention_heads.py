@@ -20,6 +20,7 @@ from onefit.layers.attention import (
 from onefit.layers.base import Layer, where
 from onefit.layers.composite import Composite
 from onefit.layers.einsum_dense import EinsumDense, output_sizes
+from onefit.layers.products import matmul
 from onefit.layers.settings import KernelAndBias, seed
 from onefit.types import Array, Generator, Mask, Params, Shape, Shapes, State, Tree
 
@@ -171,10 +172,10 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
         v = _split(dense("value_dense", value), axes)
         rows, _, queries, _ = q.shape
         # The heads of one group stand side by side, as more queries of one head.
-        scores = q.reshape(rows, groups, -1, size) @ swap(k)
+        scores = matmul(q.reshape(rows, groups, -1, size), swap(k))
         there = self._there(query, value, source, masks, mask, use_causal_mask)
         weights = softmax_where(scores, there)
-        mixed = self._dropped(weights, training, key) @ v
+        mixed = matmul(self._dropped(weights, training, key), v)
         mixed = mixed.reshape(rows, heads, queries, -1)
         mixed = _join(mixed, query.shape[:-1], axes)
         if self.use_gate:
@@ -340,7 +341,7 @@ class _Sizes(Description):
     dropout: float = number(default=0.0, minimum=0, maximum=1)
     use_bias: bool = True
     output_features: Any = setting(
-        default=None, convert=output_sizes, keyword="output_shape"
+        default=None, convert=output_sizes, alias="output_shape"
     )
     attention_axes: Any = setting(default=None, convert=_as_axes)
 

@@ -14,7 +14,7 @@ from onefit.layers.dropout import Noise
 from onefit.layers.images import Pictures, Sized
 from onefit.layers.reshaping import data_format
 from onefit.layers.settings import seed
-from onefit.types import Array, Key, Params, State, Tree
+from onefit.types import Array, Key
 
 __all__ = [
     "RandomBrightness",
@@ -556,14 +556,12 @@ class RandomCrop(Augmentation, Sized):
     seed: int | None = seed()
     data_format: str = setting(default=None, convert=data_format)
 
-    def apply(
-        self, params: Params, state: State, x: Tree, *, training=False, key=None
-    ) -> tuple[Tree, State]:
+    def apply(self, params, state, x, *, training=False, key=None):
         return self.together(x, self.stream(training, key)), state
 
-    def draw(self, key: Key | None, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
         most = x.shape[1] - self.height, x.shape[2] - self.width
-        if key is None or min(most) < 0:
+        if min(most) < 0:
             return ()
         return tuple(jax.random.randint(key, (2,), 0, jnp.asarray(most) + 1))
 

@@ -10,10 +10,11 @@ import numpy as np
 from jax.core import Tracer
 
 from onefit import config
+from onefit.config import HALVES
 from onefit.description import Description, setting
 from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.arguments import shapes_of
-from onefit.layers.face import HALVES, Face, Weights, as_shape, dtype_name
+from onefit.layers.face import Face, Weights, as_shape, dtype_name, floats, kept_in_type
 from onefit.layers.passing import current
 from onefit.layers.symbolic import Call, Tensor, is_symbolic, way_to
 from onefit.programs import Program
@@ -134,7 +135,7 @@ class Layer(Face, Description):
     name: Any = setting(default=None, kw_only=True, identity=False)
     trainable: bool = setting(default=True, kw_only=True)
     own_dtype: Any = setting(
-        default=None, convert=dtype_name, kw_only=True, keyword="dtype"
+        default=None, convert=dtype_name, kw_only=True, alias="dtype"
     )
     input_shape: Any = setting(default=None, kw_only=True, identity=False)
     input_dim: int | None = setting(default=None, kw_only=True, identity=False)
@@ -167,7 +168,9 @@ class Layer(Face, Description):
     """Whether whole-number inputs stay whole (token ids) instead of becoming floats."""
     takes_text: ClassVar[bool] = False
     """Whether its input may be text."""
-    supports_masking: ClassVar[bool] = False
+    takes_policy: ClassVar[bool] = True
+    """Whether the policy of new layers (`config.set_dtype_policy`) is for it, too."""
+    supports_masking = False  # not annotated: a layer in Keras' style assigns it
     """Whether the output's steps are the input's, so that its mask holds for them."""
     role: ClassVar[Role] = "other"
     """What the layer is in a network; a subclass is what its base is."""
@@ -178,7 +181,7 @@ class Layer(Face, Description):
 
     A class from outside the library that computes something of its own says so itself.
     """
-    learns_by_row: ClassVar[bool] = True
+    learns_by_row = True
     """Whether that holds while it trains, too, and what it draws for a row also."""
     stateful = False  # not annotated, so that a layer can make it a setting
     """Whether a call goes on from the last one's state, also when not training."""
@@ -199,7 +202,11 @@ class Layer(Face, Description):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        own, known = self.own_dtype, {*HALVES, "float32", config.floatx()}
+        if self.own_dtype is None and self.takes_policy and not self.is_network:
+            # Known when the layer is made; later changes are for other layers.
+            object.__setattr__(self, "own_dtype", config.own_policy())
+        mixed = (f"mixed_{half}" for half in HALVES)
+        own, known = self.own_dtype, {*HALVES, *mixed, "float32", config.floatx()}
         kinds = (*_WHOLE, "string") if self.takes_text else _WHOLE
         whole = type(self).integers is True and str(own).startswith(kinds)
         if own is not None and own not in known and not whole:
@@ -237,7 +244,8 @@ class Layer(Face, Description):
         weights = self.init(rng, input_shape)
         if self.own_dtype is None:
             return weights
-        params, state = ({n: self.in_type(w) for n, w in p.items()} for p in weights)
+        kind = self.variable_dtype
+        params, state = ({n: floats(w, kind) for n, w in p.items()} for p in weights)
         return params, state
 
     if TYPE_CHECKING:  # what a layer takes beside these is its own affair
@@ -336,10 +344,15 @@ class Layer(Face, Description):
         """
         if "mask" in self.call_options:
             options["mask"] = mask if use_mask else None
-        y, state = self.apply(
-            params, state, self.in_type(x), training=training, key=key, **options
+        y, new = self.apply(
+            self.weights_in_type(params),
+            state,
+            self.in_type(x),
+            training=training,
+            key=key,
+            **options,
         )
-        y = self.in_type(y)
+        y, state = self.in_type(y), kept_in_type(new, state)
         activity = getattr(self, "activity_regularizer", None)
         penalty = 0.0
         if activity is not None:
@@ -444,13 +457,19 @@ class Layer(Face, Description):
         """Whether the layer makes no weights, whatever its input."""
         return type(self).init is Layer.init
 
-    def build(self, input_shape: Shapes, rng: Generator | None = None) -> Self:
-        """Makes the weights for this input shape (the batch first, as None)."""
-        input_shape = as_shape(input_shape)
-        self.output_shape(input_shape)  # refuses what does not fit, before any weight
-        params, state = self.fresh(rng or config.generator(None), input_shape)
-        object.__setattr__(self, "_weights", Weights(params, state, input_shape))
-        return self
+    if TYPE_CHECKING:  # a layer in Keras' style writes it as it likes
+
+        def build(self, *args: Any, **kwargs: Any) -> Any: ...  # noqa: D102
+
+    else:
+
+        def build(self, input_shape: Shapes, rng: Generator | None = None) -> Self:
+            """Makes the weights for this input shape (the batch first, as None)."""
+            input_shape = as_shape(input_shape)
+            self.output_shape(input_shape)  # refuses what does not fit
+            params, state = self.fresh(rng or config.generator(None), input_shape)
+            object.__setattr__(self, "_weights", Weights(params, state, input_shape))
+            return self
 
     @property
     def slot(self) -> Weights:

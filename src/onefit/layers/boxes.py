@@ -3,15 +3,24 @@
 Every format is linear in the corners (left, top, right, bottom), so each is a matrix.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from onefit.errors import invalid, unknown
 from onefit.types import Array, ArrayLike
 
-__all__ = ["FORMATS", "around", "box_format", "clip_to_image_size", "convert_format"]
+__all__ = [
+    "FORMATS",
+    "around",
+    "box_format",
+    "clip_to_image_size",
+    "convert_format",
+    "in_format",
+]
 
 # The corners as sums of a format's four numbers.
 _ABSOLUTE = {
@@ -69,9 +78,21 @@ def convert_format(
 
     Source: Keras, `keras.utils.bounding_boxes.convert_format`.
     """
+    how = source, target, height, width, dtype
     if isinstance(boxes, dict):
-        made = convert_format(boxes["boxes"], source, target, height, width, dtype)
-        return boxes | {"boxes": made}
+        return boxes | {"boxes": in_format(boxes["boxes"], *how)}
+    return in_format(boxes, *how)
+
+
+def in_format(
+    boxes: ArrayLike,
+    source: str,
+    target: str,
+    height: Any = None,
+    width: Any = None,
+    dtype: str = "float32",
+) -> jax.Array:
+    """Boxes, (..., 4), in another format: `convert_format` without labels."""
     source, target = box_format(source), box_format(target)
     boxes = jnp.asarray(boxes, dtype)
     if boxes.shape[-1] != 4:
@@ -94,18 +115,18 @@ def convert_format(
     return _times(corners, np.linalg.inv(_ABSOLUTE[target.removeprefix("rel_")]))
 
 
-def _times(boxes: Array, matrix: np.ndarray) -> Array:
+def _times(boxes: jax.Array, matrix: np.ndarray) -> jax.Array:
     """Each box by a matrix; in full precision, where a GPU would round."""
-    matrix = jnp.asarray(matrix, boxes.dtype)
-    return jnp.einsum("...i,oi->...o", boxes, matrix, precision="highest")
+    known = jnp.asarray(matrix, boxes.dtype)
+    return jnp.einsum("...i,oi->...o", boxes, known, precision="highest")
 
 
 def clip_to_image_size(
-    bounding_boxes: dict[str, ArrayLike],
+    bounding_boxes: Mapping[str, ArrayLike],
     height: Any = None,
     width: Any = None,
     bounding_box_format: str = "xyxy",
-) -> dict[str, Array]:
+) -> dict[str, jax.Array]:
     """What of each box lies in its image; label -1 where nothing does.
 
     Args:
@@ -139,9 +160,10 @@ def clip_to_image_size(
     low, high = boxes[..., :2], boxes[..., 2:]
     most = jnp.asarray([width, height], boxes.dtype)
     low, high = jnp.clip(low, 0, most), jnp.clip(high, 0, most)
-    made = bounding_boxes | {"boxes": jnp.concatenate([low, high], -1)}
-    if "labels" in bounding_boxes:
-        labels = jnp.asarray(bounding_boxes["labels"])
+    made = {name: jnp.asarray(part) for name, part in bounding_boxes.items()}
+    made["boxes"] = jnp.concatenate([low, high], -1)
+    if "labels" in made:
+        labels = made["labels"]
         some = jnp.prod(high - low, -1) > 0
         some = some.reshape(*some.shape, *(1,) * (labels.ndim - some.ndim))
         made["labels"] = jnp.where(some, labels, -1)

@@ -12,6 +12,7 @@ from onefit.description import number, off, setting
 from onefit.errors import invalid, is_whole, mistyped
 from onefit.layers.base import Layer
 from onefit.layers.composite import Composite, a_layer
+from onefit.layers.products import matmul
 from onefit.layers.scanning import Matrix, Recurrence, once, project, recur, scan_steps
 from onefit.layers.settings import (
     Units,
@@ -57,9 +58,10 @@ def activate(functions: tuple[Function, ...], z: Array) -> tuple[Array, Array]:
     width = z.shape[-1] // len(functions)
     if all(g in (activations.sigmoid, activations.tanh) for g in functions):
         halves = [0.5 if g is activations.sigmoid else 1.0 for g in functions]
-        s = np.repeat(halves, width).astype(z.dtype)
+        wide = np.repeat(halves, width)  # float64: numpy widens halves by itself
+        s, rest, square = (a.astype(z.dtype) for a in (wide, 1.0 - wide, wide * wide))
         t = jnp.tanh(z * s)
-        return t * s + (1.0 - s), (1.0 - t * t) * (s * s)
+        return t * s + rest, (1.0 - t * t) * square
     pairs = [
         jax.jvp(g, (part,), (jnp.ones_like(part),))
         for g, part in zip(functions, jnp.split(z, len(functions), -1), strict=True)
@@ -380,9 +382,9 @@ class GRUFormula(Recurrent, abstract=True):
         to_u, to_r, to_n = (h * m for m in of_h) if of_h is not None else (h, h, h)
         x_u, x_r, x_n = jnp.split(z, 3, -1)
         R_u, R_r, R_n = jnp.split(params["recurrent_kernel"], 3, -1)
-        u = self.recurrent_activation(x_u + to_u @ R_u)
-        r = self.recurrent_activation(x_r + to_r @ R_r)
-        n = self.activation(x_n + (r * to_n) @ R_n)
+        u = self.recurrent_activation(x_u + matmul(to_u, R_u))
+        r = self.recurrent_activation(x_r + matmul(to_r, R_r))
+        n = self.activation(x_n + matmul(r * to_n, R_n))
         return (u * h + (1.0 - u) * n,)
 
 
@@ -415,9 +417,7 @@ class _Cell(_CalledOnce, Recurrent, abstract=True):
 
     role = "other"
 
-    def apply(
-        self, params: Params, state: State, x: Tree, *, training=False, key=None
-    ) -> tuple[Tree, State]:
+    def apply(self, params, state, x, *, training=False, key=None):
         x, states = x
         new = self.one(params, x, states, self.noises(key, training, x, states[0]))
         return (new[0], new), state
@@ -639,9 +639,7 @@ class StackedRNNCells(_CalledOnce, Composite):
             x = (*x[:-1], output_size(cell))
         return self.whole(params), self.whole(state)
 
-    def apply(
-        self, params: Params, state: State, x: Tree, *, training=False, key=None
-    ) -> tuple[Tree, State]:
+    def apply(self, params, state, x, *, training=False, key=None):
         x, states = x
         new, after = [], {}
         for i, (name, cell) in enumerate(self.parts().items()):

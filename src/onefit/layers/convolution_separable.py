@@ -7,6 +7,7 @@ from onefit.description import setting
 from onefit.initializers import Initializer
 from onefit.layers.convolution import Convolution, Filters
 from onefit.layers.convolving import convolve
+from onefit.layers.dense import project
 from onefit.layers.settings import constraint, initial, regularizer
 from onefit.types import Array, Function, Params, Shape
 
@@ -178,7 +179,7 @@ class _Separable(_Channelwise, Filters, abstract=True):
     def convolved(self, params: Params, x: Array) -> Array:
         between = self.channelwise(params["depthwise_kernel"], x)
         pointwise = params["pointwise_kernel"]
-        return between @ pointwise.reshape(pointwise.shape[-2:])
+        return project(between, pointwise.reshape(pointwise.shape[-2:]))
 
 
 class SeparableConv1D(_Separable):

@@ -146,16 +146,7 @@ class _ConvLSTM(OwnCell, LSTMFormula, Windows, Filters, abstract=True):
         pairs = zip(noise, jnp.split(params["kernel"], 4, -1), strict=True)
         return jnp.concatenate([project(x * m, W) for m, W in pairs], -1)
 
-    def apply(
-        self,
-        params: Params,
-        state: State,
-        x: Tree,
-        *,
-        training=False,
-        key=None,
-        mask=None,
-    ) -> tuple[Tree, State]:
+    def apply(self, params, state, x, *, training=False, key=None, mask=None):
         how = {"training": training, "key": key, "mask": mask}
         if self.data_format != "channels_first":
             return super().apply(params, state, x, **how)

@@ -24,6 +24,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from onefit.layers.products import matmul
 from onefit.layers.taps import Geometry, Taps, seen, sent
 from onefit.layers.two_way import TwoWay
 from onefit.types import Array, Function
@@ -211,7 +212,9 @@ def _multiplied(x: Array, kernel: Array, geometry: Geometry) -> Array:
     """`convolve` by a product of matrices: Z = X · W."""
     if geometry.groups > 1 and kernel.shape[-2] == 1:
         return _channelwise(x, kernel, geometry.taps)
-    return _made(lambda way, x, w: way.z(way.x(x) @ way.w(w)), x, kernel, geometry)
+    return _made(
+        lambda way, x, w: way.z(matmul(way.x(x), way.w(w))), x, kernel, geometry
+    )
 
 
 def _multiplied_back(z: Array, kernel: Array, geometry: Geometry) -> Array:
@@ -220,7 +223,7 @@ def _multiplied_back(z: Array, kernel: Array, geometry: Geometry) -> Array:
         return _channelwise_back(z, kernel, *geometry)
 
     def product(way: Product, z: Array, w: Array) -> Array:
-        return way.x_back(way.z_back(z) @ way.w(w).T)
+        return way.x_back(matmul(way.z_back(z), way.w(w).T))
 
     return _made(product, z, kernel, geometry)
 
@@ -246,7 +249,7 @@ def _multiplied_both(
         # A loop without a product that XLA leaves to its library becomes one slow
         # function; it takes those that are not turned, and the barrier makes it one.
         turned = lax.optimization_barrier(x.T) if looped or parts > 1 else x.T
-        return turned @ z
+        return matmul(turned, z)
 
     if parts == 1:
         return way.w_back(product(x, z))

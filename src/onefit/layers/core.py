@@ -24,7 +24,6 @@ from onefit.types import (
     Params,
     Shape,
     Shapes,
-    State,
     Tree,
 )
 
@@ -102,9 +101,7 @@ class Lambda(Layer):
         default=None, convert=lambda given: _Arguments(given or {}), kw_only=True
     )
 
-    def apply(
-        self, params: Params, state: State, x: Tree, *, training=False, key=None
-    ) -> tuple[Tree, State]:
+    def apply(self, params, state, x, *, training=False, key=None):
         more = {"training": training} if _takes(self.function, "training") else {}
         return self.function(x, **(self.arguments | more)), state
 
@@ -178,6 +175,7 @@ class InputLayer(SameShape, Layer):
     role = "other"
     integers = True
     takes_text = True
+    takes_policy = False
 
     shape: Any = setting(default=None, convert=_shape)
     batch_size: int | None = None

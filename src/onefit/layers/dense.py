@@ -6,6 +6,7 @@ import math
 import jax.numpy as jnp
 
 from onefit.layers.base import Layer
+from onefit.layers.products import matmul
 from onefit.layers.settings import Affine, Units
 from onefit.types import Array, Float, Generator, Params, Shape, State
 
@@ -25,7 +26,7 @@ def project(
     """
     lead, rest = x.shape[: x.ndim - axes], kernel.shape[axes:]
     inner = math.prod(kernel.shape[:axes])
-    flat = jnp.reshape(x, (-1, inner)) @ jnp.reshape(kernel, (inner, -1))
+    flat = matmul(jnp.reshape(x, (-1, inner)), jnp.reshape(kernel, (inner, -1)))
     return flat.reshape(*lead, *rest)
 
 

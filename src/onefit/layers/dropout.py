@@ -13,7 +13,7 @@ from onefit.errors import invalid
 from onefit.layers.base import Layer
 from onefit.layers.settings import seed
 from onefit.layers.shapes import Same, SameShape
-from onefit.types import Array, Key, Params, Scalar, Shape, State
+from onefit.types import Array, Key, Params, Scalar, Shape
 
 __all__ = [
     "ActivityRegularization",
@@ -54,9 +54,7 @@ class Noise(SameShape, Layer, abstract=True):
         """X after what was drawn from the key."""
         raise NotImplementedError(f"{type(self).__name__} has no noisy method")
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def apply(self, params, state, x, *, training=False, key=None):
         key = self.stream(training, key)
         return (x if key is None else self.noisy(x, key)), state
 

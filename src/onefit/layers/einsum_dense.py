@@ -71,7 +71,7 @@ def _equation(place: str, name: str, value: object) -> None:
 
 class _Equation(Description):
     equation: str = setting(check=_equation)
-    partial_output_shape: Any = setting(convert=output_sizes, keyword="output_shape")
+    partial_output_shape: Any = setting(convert=output_sizes, alias="output_shape")
     activation: Any = activation()
     bias_axes: str | None = None
 

@@ -151,7 +151,7 @@ class Embedding(_Table):
     role = "embedding"
     equation = "a = the row of E whose number is x"
 
-    initial: Any = setting(default=None, keyword="weights", identity=False)
+    initial: Any = setting(default=None, alias="weights", identity=False)
     input_length: int | None = setting(default=None, identity=False, kw_only=True)
 
     def __post_init__(self) -> None:

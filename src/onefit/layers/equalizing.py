@@ -12,7 +12,7 @@ from onefit.errors import invalid, is_whole
 from onefit.layers.augmentation import range_of
 from onefit.layers.coloring import BYTE, Colors, rescaled
 from onefit.layers.reshaping import data_format
-from onefit.types import Array, Params
+from onefit.types import Array
 
 __all__ = [
     "AutoContrast",
@@ -53,9 +53,7 @@ class AutoContrast(Colors):
     value_range: Any = setting(default=(0, 255), convert=range_of)
     data_format: str = setting(default=None, convert=data_format, kw_only=True)
 
-    def apply(
-        self, params: Params, state: Any, x: Any, *, training=False, key: Any = None
-    ) -> tuple[Any, Any]:
+    def apply(self, params, state, x, *, training=False, key=None) -> tuple[Any, Any]:
         return self.together(x, None), state
 
     def change(self, x: Array, *drawn: Any) -> Array:
@@ -99,9 +97,7 @@ class Equalization(Colors):
     bins: int = setting(default=256, check=whole(1))
     data_format: str = setting(default=None, convert=data_format)
 
-    def apply(
-        self, params: Params, state: Any, x: Any, *, training=False, key: Any = None
-    ) -> tuple[Any, Any]:
+    def apply(self, params, state, x, *, training=False, key=None) -> tuple[Any, Any]:
         return (self.together(x, None) if training else x), state
 
     def change(self, x: Array, *drawn: Any) -> Array:
@@ -180,9 +176,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(Colors):
     tile_grid_size: Any = setting(default=(8, 8), convert=_grid)
     data_format: str = setting(default=None, convert=data_format)
 
-    def apply(
-        self, params: Params, state: Any, x: Any, *, training=False, key: Any = None
-    ) -> tuple[Any, Any]:
+    def apply(self, params, state, x, *, training=False, key=None) -> tuple[Any, Any]:
         return self.together(x, None), state
 
     def change(self, x: Array, *drawn: Any) -> Array:
@@ -202,11 +196,12 @@ class ContrastLimitedAdaptiveHistogramEqualization(Colors):
         table = self._table(tiles.reshape(*grid, -1), plane.dtype)
         table = jnp.pad(table, ((1, 1), (1, 1), (0, 0)), mode="edge")
         rows, columns = (_between(*pair) for pair in zip(grid, tile, strict=True))
-        y = sum(
+        parts = [
             table[i[:, None], j, byte] * (v[:, None] * w)
             for i, v in rows
             for j, w in columns
-        )
+        ]
+        y = sum(parts[1:], parts[0])
         return y[: plane.shape[0], : plane.shape[1]]
 
     def _table(self, tiles: Array, dtype: Any) -> Array:

@@ -24,7 +24,6 @@ from onefit.types import Array, Mask, Params, Shape, Shapes, State, Tree, is_sha
 from onefit.variables import READERS, Variable
 
 __all__ = [
-    "HALVES",
     "Face",
     "Gathered",
     "Part",
@@ -32,10 +31,10 @@ __all__ = [
     "Weights",
     "as_shape",
     "dtype_name",
+    "floats",
+    "in_full",
+    "kept_in_type",
 ]
-
-HALVES = ("bfloat16", "float16")
-"""The float types of half the digits, which a layer may have of its own."""
 
 
 class Weights:
@@ -577,39 +576,41 @@ class Face(Holder):
         return self.name if self.built else None
 
     @property
-    def dtype(self) -> str:
-        """The type of the layer's numbers: its own, or that of the library."""
-        return self.own_dtype or config.floatx()
-
-    def in_type(self, nest: Tree) -> Tree:
-        """Floats in the layer's own type, if it has one."""
-        own = self.own_dtype
-        if own in (None, "string") or not jnp.issubdtype(own, jnp.floating):
-            return nest
-        return jax.tree.map(
-            lambda a: a.astype(own) if jnp.issubdtype(a.dtype, jnp.floating) else a,
-            nest,
-        )
+    def dtype_policy(self) -> DTypePolicy:
+        """The types of the layer's numbers: its own, or that of the library."""
+        return DTypePolicy(self.own_dtype or config.floatx())
 
     @property
-    def dtype_policy(self) -> DTypePolicy:
-        """The type of the layer's numbers, as an object."""
-        return DTypePolicy(self.dtype)
+    def dtype(self) -> str:
+        """The type of the weights."""
+        return self.variable_dtype
 
     @property
     def variable_dtype(self) -> str:
         """The type of the weights."""
-        return self.dtype
+        return self.dtype_policy.variable_dtype
 
     @property
     def compute_dtype(self) -> str:
         """The type that the layer computes in."""
-        return self.dtype
+        return self.dtype_policy.compute_dtype
 
     @property
     def input_dtype(self) -> str:
         """The type that inputs are brought to."""
-        return self.dtype
+        return self.compute_dtype
+
+    def in_type(self, nest: Tree) -> Tree:
+        """Floats in the type that the layer computes in, if it has one of its own."""
+        own = self.own_dtype is not None and not config.in_all_digits()
+        return floats(nest, self.compute_dtype) if own else nest
+
+    def weights_in_type(self, params: Params) -> Params:
+        """The weights that training changes as the layer computes with them."""
+        own = self.own_dtype is not None and not config.in_all_digits()
+        if not own or self.dtype == self.compute_dtype:
+            return params
+        return {n: floats(w, self.compute_dtype) for n, w in params.items()}
 
     @property
     def quantization_mode(self) -> None:
@@ -637,6 +638,27 @@ def as_shape(shape: Shapes) -> Shapes:
     if isinstance(shape, list | tuple):
         return tuple(as_shape(size) for size in shape)
     return shape
+
+
+def floats(nest: Tree, dtype: str) -> Tree:
+    """A nest with its floats in a type of floats."""
+    if dtype == "string" or not jnp.issubdtype(dtype, jnp.floating):
+        return nest
+    return jax.tree.map(
+        lambda a: a.astype(dtype) if jnp.issubdtype(a.dtype, jnp.floating) else a, nest
+    )
+
+
+def in_full(a: Array) -> Array:
+    """Numbers of half the digits in the library's type, others as they are."""
+    return a.astype(config.floatx()) if str(a.dtype) in config.HALVES else a
+
+
+def kept_in_type(new: Tree, old: Tree) -> Tree:
+    """What a call keeps for the next one, in the types that it had."""
+    if new is old:
+        return new
+    return jax.tree.map(lambda a, b: jnp.asarray(a, jnp.result_type(b)), new, old)
 
 
 def dtype_name(value: Any) -> str | None:

@@ -2,7 +2,7 @@
 """What layers of images share, and layers that bring images to one size."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from onefit.checks import one_of, whole
 from onefit.description import number, setting
 from onefit.errors import invalid, unknown
 from onefit.layers.base import Layer, where
-from onefit.layers.boxes import around, box_format, clip_to_image_size, convert_format
+from onefit.layers.boxes import around, box_format, clip_to_image_size, in_format
 from onefit.layers.reshaping import data_format
 from onefit.types import Array, Config, Function, Key, Params, Shape, Tree
 
@@ -23,6 +23,7 @@ __all__ = [
     "Sized",
     "image_axes",
     "resized",
+    "size_of",
     "window",
 ]
 
@@ -31,6 +32,15 @@ PARTS = {"images", "labels", "segmentation_masks", "bounding_boxes"}
 
 CHANNELS = (1, 3, 4)
 """How many channels make three axes one image: grey, colours, colours and alpha."""
+
+
+Size: TypeAlias = tuple[int | None, int | None]
+"""Height and width of images; None where it is not fixed."""
+
+
+def size_of(x: Array) -> tuple[int, int]:
+    """The height and the width of images, (batch, height, width, channels)."""
+    return x.shape[1], x.shape[2]
 
 
 def image_axes(layer: Layer, input_shape: Shape) -> tuple[int, int]:
@@ -77,8 +87,11 @@ class Pictures(Layer, abstract=True):
 
     # What a layer writes --------------------------------------------------------------
 
-    def draw(self, key: Key | None, x: Array) -> tuple[Any, ...]:
-        """What `change` does to each image; x is (batch, height, width, channels)."""
+    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
+        """What `change` does to each image; x is (batch, height, width, channels).
+
+        Asked only where there is a key; else `change` gets nothing that was drawn.
+        """
         del key, x
         return ()
 
@@ -98,7 +111,7 @@ class Pictures(Layer, abstract=True):
         """Where points (batch, n, x and y) of images of this height and width go."""
         raise NotImplementedError(f"{type(self).__name__} has no move method")
 
-    def new_size(self, size: tuple[int, int]) -> tuple[int, int]:
+    def new_size(self, size: Size) -> Size:
         """The changed images' height and width."""
         return size
 
@@ -107,19 +120,23 @@ class Pictures(Layer, abstract=True):
     def together(self, x: Tree, key: Key | None) -> Tree:
         """The images, and what goes along with them, after what is drawn from a key."""
         if not isinstance(x, dict):
-            return self.laid_out(x, lambda x: self.change(x, *self.draw(key, x)))
+            return self.laid_out(x, lambda x: self.change(x, *self.drawn(key, x)))
         images = x["images"]
         first = self.data_format == "channels_first"
         last = jnp.moveaxis(images, 1, -1) if first else images
-        drawn = self.draw(key, last)
+        drawn = self.drawn(key, last)
         made = x | {"images": self.laid_out(images, self.change, *drawn)}
         if "labels" in x:
             made["labels"] = self.change_labels(x["labels"], *drawn)
         if (name := "segmentation_masks") in x:
             made[name] = self.laid_out(x[name], self.change_masks, *drawn)
         if (name := "bounding_boxes") in x:
-            made[name] = self.change_boxes(x[name], last.shape[1:3], *drawn)
+            made[name] = self.change_boxes(x[name], size_of(last), *drawn)
         return made
+
+    def drawn(self, key: Key | None, x: Array) -> tuple[Any, ...]:
+        """What `draw` gives, and nothing without a key."""
+        return () if key is None else self.draw(key, x)
 
     def laid_out(self, x: Array, change: Callable[..., Array], *args: Any) -> Array:
         """What a function of images with channels last makes of the layer's images."""
@@ -140,14 +157,15 @@ class Pictures(Layer, abstract=True):
         if not self.moves:
             return boxes
         own, dtype = self.bounding_box_format, str(boxes["boxes"].dtype)
-        corners = convert_format(boxes["boxes"], own, "xyxy", *size, dtype)
+        corners = in_format(boxes["boxes"], own, "xyxy", *size, dtype)
         points = corners[..., [0, 1, 2, 1, 0, 3, 2, 3]]
         batch, n = corners.shape[:2]
         moved = self.move(points.reshape(batch, n * 4, 2), size, *drawn)
         new = self.new_size(size)
         made = boxes | {"boxes": around(moved.reshape(batch, n, 4, 2))}
-        made = clip_to_image_size(made, *new)
-        return convert_format(made, "xyxy", own, *new, dtype)
+        inside = clip_to_image_size(made, *new)
+        ends = in_format(inside["boxes"], "xyxy", own, *new, dtype)
+        return {**inside, "boxes": ends}
 
     def compute(self, params: Params, x: Tree) -> Tree:
         return self.together(x, None)
@@ -183,9 +201,9 @@ class Pictures(Layer, abstract=True):
 
     def images_shape(self, shape: Shape) -> Shape:
         """The shape of the changed images, or their masks."""
-        axes = image_axes(self, shape)
-        new = self.new_size(tuple(shape[axis] for axis in axes))
-        changed = dict(zip(axes, new, strict=True))
+        high, wide = image_axes(self, shape)
+        new = self.new_size((shape[high], shape[wide]))
+        changed = dict(zip((high, wide), new, strict=True))
         return tuple(changed.get(axis, size) for axis, size in enumerate(shape))
 
     def boxes_shape(self, shapes: Any) -> Any:
@@ -230,7 +248,7 @@ class Pictures(Layer, abstract=True):
 
     def takes_one(self, x: Tree) -> bool:
         """Whether the input is an image without a batch."""
-        shape = np.shape(x.get("images") if isinstance(x, dict) else x)
+        shape = np.shape(x.get("images", ()) if isinstance(x, dict) else x)
         channels = 0 if self.data_format == "channels_first" else -1
         return len(shape) == 3 and shape[channels] in CHANNELS
 
@@ -271,7 +289,7 @@ def _centred(size: tuple[int, int], part: tuple[int, int]) -> tuple[int, int]:
 
 def window(x: Array, height: int, width: int) -> Array:
     """The largest part, in the middle of the images, with the ratio height : width."""
-    size = x.shape[1:3]
+    size = size_of(x)
     h, w = _part(size, height, width)
     top, left = _centred(size, (h, w))
     return x[:, top : top + h, left : left + w]
@@ -283,7 +301,7 @@ class Sized(Pictures, abstract=True):
     height: int = setting(check=whole(1))
     width: int = setting(check=whole(1))
 
-    def new_size(self, size: tuple[int, int]) -> tuple[int, int]:
+    def new_size(self, size: Size) -> Size:
         return self.height, self.width
 
     def from_middle(self, x: Array, interpolation: str = "bilinear") -> Array:
@@ -374,7 +392,7 @@ class Resizing(Sized):
         if self.crop_to_aspect_ratio:
             x = window(x, self.height, self.width)
         if self.pad_to_aspect_ratio:
-            top, left = self._edges(x.shape[1:3])
+            top, left = self._edges(size_of(x))
             sides = ((0, 0), (top, top), (left, left), (0, 0))
             x = jnp.pad(x, sides, constant_values=self.fill_value)
         return resized(x, self.height, self.width, self.interpolation, self.antialias)
@@ -432,9 +450,9 @@ class CenterCrop(Sized):
         return self._cut(masks, "nearest")
 
     def _cut(self, x: Array, interpolation: str) -> Array:
-        if not self._fits(x.shape[1:3]):
+        if not self._fits(size_of(x)):
             return self.from_middle(x, interpolation)
-        top, left = _centred(x.shape[1:3], (self.height, self.width))
+        top, left = _centred(size_of(x), (self.height, self.width))
         return x[:, top : top + self.height, left : left + self.width]
 
     def move(self, points: Array, size: tuple[int, int], *drawn: Any) -> Array:

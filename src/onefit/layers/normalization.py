@@ -196,16 +196,7 @@ class BatchNormalization(_Standardizing):
             state["renorm_stddev"] = np.sqrt(variance)
         return params, state
 
-    def apply(
-        self,
-        params: Params,
-        state: State,
-        x: Array,
-        *,
-        training=False,
-        key=None,
-        mask=None,
-    ) -> tuple[Array, State]:
+    def apply(self, params, state, x, *, training=False, key=None, mask=None):
         wide, axes = _wide(x), from_front(self.axis, x.ndim)
         mean, variance = state["moving_mean"], state["moving_variance"]
         r, d, new = 1.0, 0.0, state

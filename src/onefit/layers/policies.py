@@ -79,14 +79,14 @@ class _Policy(Augmentation, abstract=True):
             Equalization(**colored),
         ]
 
-    def by_lot(self, x: Tree, numbers: Array, keys: Key) -> Tree:
+    def by_lot(self, x: Tree, numbers: Array, keys: Array) -> Tree:
         """The images after the layers of these numbers; none for what is above all.
 
         Each layer is in the program once, and of those only the chosen ones are run.
         """
         layers = [*(layer.together for layer in self.choices()), lambda x, key: x]
 
-        def step(x: Tree, chosen: tuple[Array, Key]) -> tuple[Tree, None]:
+        def step(x: Tree, chosen: tuple[Array, Array]) -> tuple[Tree, None]:
             return jax.lax.switch(chosen[0], layers, x, chosen[1]), None
 
         return jax.lax.scan(step, x, (numbers, keys))[0]
@@ -135,7 +135,7 @@ class RandAugment(_Policy):
     seed: int | None = seed()
     data_format: str = setting(default=None, convert=data_format)
 
-    def together(self, x: Tree, key: Key) -> Tree:
+    def noisy(self, x: Tree, key: Key) -> Tree:
         first, second = jax.random.split(key)
         numbers = jax.random.randint(first, (self.num_ops,), 0, len(self.choices()))
         return self.by_lot(x, numbers, jax.random.split(second, self.num_ops))
@@ -183,7 +183,7 @@ class AugMix(_Policy):
     `keras.layers.AugMix`.
     """
 
-    moves = False  # masks do, in `together`
+    moves = False  # masks do, in `noisy`
 
     value_range: Any = setting(default=(0, 255), convert=range_of)
     num_chains: int = setting(default=3, check=whole(1))
@@ -200,7 +200,7 @@ class AugMix(_Policy):
         left_out = () if self.all_ops else (*extra, RandomSharpness)
         return [c for c in super().choices() if not isinstance(c, left_out)]
 
-    def draw(self, key: Key | None, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
         keys = jax.random.split(key, 3)
         chains = self.num_chains, self.chain_depth
         alpha = jnp.asarray(self.alpha, x.dtype)
@@ -213,7 +213,7 @@ class AugMix(_Policy):
             jax.random.split(keys[2], chains),
         )
 
-    def together(self, x: Tree, key: Key) -> Tree:
+    def noisy(self, x: Tree, key: Key) -> Tree:
         whole = x if isinstance(x, dict) else {"images": x}
         names = {"images", "segmentation_masks"} & {*whole}
         mixed = self._mixed(
@@ -227,7 +227,7 @@ class AugMix(_Policy):
     ) -> dict[str, Array]:
         """The images, and their masks, mixed with their chains."""
 
-        def chain(sum_: Tree, at: tuple[Array, Array, Key]) -> tuple[Tree, None]:
+        def chain(sum_: Tree, at: tuple[Array, Array, Array]) -> tuple[Tree, None]:
             share, *drawn = at
             made = self.by_lot(x, *drawn)
             return jax.tree.map(lambda s, a: s + share * a, sum_, made), None
@@ -277,7 +277,7 @@ class Pipeline(Composite):
     role = "other"
     trains_alone = True
 
-    members: Any = setting(convert=_members, keyword="layers")
+    members: Any = setting(convert=_members, alias="layers")
 
     @property
     def layers(self) -> list[Layer]:
@@ -300,17 +300,7 @@ class Pipeline(Composite):
             shape = layer.output_shape(shape)
         return self.whole(params), self.whole(state)
 
-    def forward(
-        self,
-        params: Params,
-        state: State,
-        x: Tree,
-        *,
-        training: bool,
-        key: Key | None,
-        mask: Mask = None,
-        **options: Any,
-    ) -> Outcome:
+    def forward(self, params, state, x, *, training, key, mask=None, **options):
         after, penalty = {}, 0.0
         for i, (name, layer) in enumerate(self.parts().items()):
             own = None if key is None else jax.random.fold_in(key, i)

@@ -19,7 +19,7 @@ from onefit.layers.shapes import (
     known_axes,
     whole_axes,
 )
-from onefit.types import Array, Data, Generator, Params, Shapes, State, batch_shape
+from onefit.types import Data, Generator, Params, Shapes, State, batch_shape
 
 __all__ = ["Normalization", "Rescaling"]
 
@@ -98,9 +98,7 @@ class Normalization(SameShape, Layer):
             "count": np.zeros((), "int32"),
         }
 
-    def apply(
-        self, params: Params, state: State, x: Array, *, training=False, key=None
-    ) -> tuple[Array, State]:
+    def apply(self, params, state, x, *, training=False, key=None):
         axes = from_front(self.axis, x.ndim)
         given = (state["mean"], state["variance"]) if state else self._given
         mean, variance = (along(jnp.asarray(v), x.ndim, axes) for v in given)

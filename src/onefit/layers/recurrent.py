@@ -24,6 +24,7 @@ from onefit.layers.cells import (
 from onefit.layers.composite import Composite
 from onefit.layers.settings import only, regularizer
 from onefit.types import Generator, Mask, Params, Shape, Shapes, State, Tree, is_shape
+from onefit.variables import Variable
 
 __all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
 
@@ -45,6 +46,13 @@ class WithStates(Layer, abstract=True):
         if initial_state is not None:
             inputs = ((*inputs, *jax.tree.leaves(initial_state)),)
         return super().gather(*inputs, **options)
+
+    @property
+    def states(self) -> list[Variable] | None:
+        """The states that a stateful layer carries, once it is built; else None."""
+        if not (self.stateful and self.built):
+            return None
+        return [v for v in self.variables if v.name.startswith("rnn_state")]
 
     def reset_states(self) -> None:
         """Sets the states that a stateful layer carries from call to call to zero.

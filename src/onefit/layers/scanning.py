@@ -28,6 +28,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from onefit.layers.products import matmul
 from onefit.layers.two_way import TwoWay
 from onefit.types import Array, Function, Mask, Tree
 
@@ -39,7 +40,7 @@ class Matrix(NamedTuple):
 
     def forward(self, h: Array, R: Array) -> Array:
         """The product h · R."""
-        return h @ R
+        return matmul(h, R)
 
     def turned(self, R: Array) -> Array:
         """R as `back` wants it; made once, before the loop."""
@@ -47,11 +48,11 @@ class Matrix(NamedTuple):
 
     def back(self, dq: Array, turned: Array) -> Array:
         """δq · Rᵀ."""
-        return dq @ turned
+        return matmul(dq, turned)
 
     def weights(self, h: Array, dq: Array) -> Array:
         """Σ hᵀ · δq, over all rows at all times."""
-        return h.reshape(-1, h.shape[-1]).T @ dq.reshape(-1, dq.shape[-1])
+        return matmul(h.reshape(-1, h.shape[-1]).T, dq.reshape(-1, dq.shape[-1]))
 
 
 class Recurrence(Protocol):
@@ -86,15 +87,15 @@ class Recurrence(Protocol):
 @TwoWay
 def project(x: Array, W: Array) -> Array:
     """The products x · W, of x as (time, batch, features)."""
-    return x @ W
+    return matmul(x, W)
 
 
 def _project_back(kept: Tree, dz: Array) -> tuple[Array, Array]:
     x, W = kept
-    return dz @ W.T, Matrix().weights(x, dz)
+    return matmul(dz, W.T), Matrix().weights(x, dz)
 
 
-project.defvjp(lambda x, W: (x @ W, (x, W)), _project_back)
+project.defvjp(lambda x, W: (matmul(x, W), (x, W)), _project_back)
 
 
 # The loop -----------------------------------------------------------------------------

@@ -74,16 +74,7 @@ class SpectralNormalization(Composite):
         whole = self.whole({"layer": state}) | {"vector_u": start}
         return self.whole({"layer": params}), whole
 
-    def apply(
-        self,
-        params: Params,
-        state: State,
-        x: Tree,
-        *,
-        training=False,
-        key=None,
-        mask=None,
-    ) -> tuple[Tree, State]:
+    def apply(self, params, state, x, *, training=False, key=None, mask=None):
         own = self.of("layer", params)
         name = self._target(own)
         kernel, u = self._normalized(own[name], state["vector_u"])

@@ -13,12 +13,12 @@ import jax
 
 from onefit import config
 from onefit.errors import mistyped
-from onefit.types import Mask, Shape, Shapes, Tree, is_shape
+from onefit.types import Mask, Operators, Shape, Shapes, Tree, is_shape
 
 __all__ = ["Call", "Tensor", "is_symbolic", "way_to"]
 
 
-class Tensor:
+class Tensor(Operators):
     """What stands for an array that a graph will compute.
 
     Arithmetic and slices of it are layers of the graph: `x + y`, `2 * x`, `x[:, -1]`

@@ -145,9 +145,7 @@ class RobustScaling(SameShape, Measuring):
         """`start_from`, by the name that it has in Keras' Normalization."""
         self.start_from(data)
 
-    def apply(
-        self, params: Params, state: State, x: Same, *, training=False, key=None
-    ) -> tuple[Same, State]:
+    def apply(self, params, state, x, *, training=False, key=None):
         z = (x - state["center"]) * state["scale"]
         if self.limit is not None:
             z = z * jax.lax.rsqrt(1 + jnp.square(z / self.limit))
@@ -576,9 +574,7 @@ class FadingDropout(Noise):
         del rng, input_shape
         return {}, {"step": np.zeros((), "int32")}
 
-    def apply(
-        self, params: Params, state: State, x: Same, *, training=False, key=None
-    ) -> tuple[Same, State]:
+    def apply(self, params, state, x, *, training=False, key=None):
         key = self.stream(training, key)
         if not training:
             return x, state
@@ -656,7 +652,7 @@ class EnsembleDense(Activated, Units, Layer):
         return self.activation(z)
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        size, k = features_of(self, input_shape), self.members
+        batch, size, k = input_shape[0], features_of(self, input_shape), self.members
         if len(input_shape) > 3 or (len(input_shape) == 3 and input_shape[1] != k):
             raise self.misfit(
                 f"input of shape {input_shape}",
@@ -670,7 +666,7 @@ class EnsembleDense(Activated, Units, Layer):
         known = self.slot.params["kernel"].shape[0] if self.built else size
         fix = f"give x {known} columns, or make a new layer"
         self.as_built(size, known, "features", input_shape, fix)
-        return (input_shape[0], k, self.units)
+        return (batch, k, self.units)
 
     def multiplications(self, input_shape: Shape) -> int:
         return self.members * features_of(self, input_shape) * self.units

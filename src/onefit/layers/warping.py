@@ -1,13 +1,14 @@
 # ruff: noqa: D102
 """Layers that bend images at random while training."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from onefit.description import number, setting
+from onefit.description import attribute, number, setting
 from onefit.layers.augmentation import Moved, drawn_share, factor_of, range_of
+from onefit.layers.images import size_of
 from onefit.types import Array, Key
 
 __all__ = ["RandomElasticTransform", "RandomPerspective", "projected", "projection"]
@@ -77,20 +78,20 @@ class RandomPerspective(Moved):
     factors = ("factor",)
     within = ("scale",)
     limits = (0.0, 1.0)
-    fill_mode: ClassVar[str] = "constant"
+    fill_mode: str = attribute("constant")
 
     factor: Any = number(default=1.0, convert=factor_of)
     scale: float = number(default=1.0)
 
-    def draw(self, key: Key | None, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
         first, second = jax.random.split(key)
         shape = x.shape[0], 4, 2
         far = jax.random.uniform(first, shape, x.dtype, -0.5, 0.5) * self.scale
-        return drawn_share(self, second, x), _corners(x.shape[1:3], x) * (1.0 + far)
+        return drawn_share(self, second, x), _corners(size_of(x), x) * (1.0 + far)
 
     def change(self, x: Array, *drawn: Any) -> Array:
         chosen, ends = drawn
-        corners = jnp.broadcast_to(_corners(x.shape[1:3], x), ends.shape)
+        corners = jnp.broadcast_to(_corners(size_of(x), x), ends.shape)
         numbers = projection(ends, corners)[:, None, None]
         i, j = (jnp.arange(n, dtype=x.dtype) for n in x.shape[1:3])
         columns, rows = projected(numbers, j, i[:, None])
@@ -158,7 +159,7 @@ class RandomElasticTransform(Moved):
     scale: Any = number(default=1.0, convert=factor_of)
     value_range: Any = setting(default=(0, 255), convert=range_of)
 
-    def draw(self, key: Key | None, x: Array) -> tuple[Any, ...]:
+    def draw(self, key: Key, x: Array) -> tuple[Any, ...]:
         keys = jax.random.split(key, 3)
         low, high = self.bounds("scale", x)
         far = low + (high - low) * jax.random.uniform(keys[1], (), x.dtype)

@@ -20,7 +20,6 @@ from onefit.types import (
     Array,
     Config,
     Generator,
-    Key,
     Mask,
     Params,
     Shape,
@@ -161,17 +160,7 @@ class Bidirectional(WithStates, Composite):
         params = self.whole({name: own for name, (own, _) in pairs.items()})
         return params, self.whole({name: own for name, (_, own) in pairs.items()})
 
-    def forward(
-        self,
-        params: Params,
-        state: State,
-        x: Tree,
-        *,
-        training: bool,
-        key: Key | None,
-        mask: Mask = None,
-        **options: Any,
-    ) -> Outcome:
+    def forward(self, params, state, x, *, training, key, mask=None, **options):
         outcomes = {}
         halves = _halves(x)
         for i, (name, part) in enumerate(self.parts().items()):
@@ -292,17 +281,7 @@ class TimeDistributed(Composite):
         params, state = self.layer.fresh(rng, self._step_shape(input_shape))
         return self.whole({"layer": params}), self.whole({"layer": state})
 
-    def forward(
-        self,
-        params: Params,
-        state: State,
-        x: Tree,
-        *,
-        training: bool,
-        key: Key | None,
-        mask: Mask = None,
-        **options: Any,
-    ) -> Outcome:
+    def forward(self, params, state, x, *, training, key, mask=None, **options):
         params, own = self.of("layer", params), self.of("layer", state)
         batch, time = jax.tree.leaves(x)[0].shape[:2]
         self._check(x, mask)

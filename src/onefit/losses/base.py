@@ -56,6 +56,7 @@ def _reduction(name: str | None) -> str:
 def _dtype(value: DTypeLike | None) -> str | None:
     if value is None:
         return None
+    value = getattr(value, "compute_dtype", value)  # of a policy
     name = value if isinstance(value, str) else jnp.dtype(value).name
     if name not in FLOATS:
         raise unknown("dtype of a loss", name, FLOATS)
@@ -194,7 +195,8 @@ class Loss(Description):
         """
         y_true, y_pred = squeezed(y_true, y_pred)
         y_pred = floats(self, y_pred)
-        return (y_true.astype(y_pred.dtype) if y_true.dtype == bool else y_true), y_pred
+        cast = y_true.dtype == bool or self.dtype is not None
+        return (y_true.astype(y_pred.dtype) if cast else y_true), y_pred
 
     def mask(self, y_true: Array, y_pred: Array) -> Array | None:
         """Which values there are, in the shape of `call`'s; None for all."""
@@ -232,7 +234,10 @@ class Loss(Description):
         """
         y_true, y_pred = self.pair(y_true, y_pred)
         values, mask = self.call(y_true, y_pred), self.mask(y_true, y_pred)
+        values = values if self.dtype is None else values.astype(self.dtype)
         values = values if see is None else see(values)
+        if steps is not None and steps.shape[values.ndim :] == (1,):
+            steps = steps[..., 0]
         if steps is not None and steps.ndim <= values.ndim:
             steps = steps.reshape(*steps.shape, *(1,) * (values.ndim - steps.ndim))
             mask = jnp.broadcast_to(
@@ -254,9 +259,13 @@ class Loss(Description):
         y_pred: ArrayLike,
         sample_weight: ArrayLike | None = None,
     ) -> Array:
-        """The reduced loss J of arrays, lists or numbers."""
-        weight = None if sample_weight is None else jnp.asarray(sample_weight)
-        return _cost(self, *self._arrays(y_true, y_pred), weight)
+        """The reduced loss J of arrays, lists or numbers.
+
+        A mask that y_pred has, `y_pred._keras_mask`, says which values there are.
+        """
+        mask = getattr(y_pred, "_keras_mask", None)
+        given = [None if a is None else jnp.asarray(a) for a in (sample_weight, mask)]
+        return _cost(self, *self._arrays(y_true, y_pred), *given)
 
     def _arrays(self, y_true: ArrayLike, y_pred: ArrayLike) -> tuple[Array, Array]:
         if not isinstance(y_true, Tracer):
@@ -266,9 +275,13 @@ class Loss(Description):
 
 @Program
 def _cost(
-    loss: Loss, y_true: Array, y_pred: Array, sample_weight: ArrayLike | None
+    loss: Loss,
+    y_true: Array,
+    y_pred: Array,
+    sample_weight: Array | None,
+    mask: Array | None,
 ) -> Array:
-    return loss.cost(y_true, y_pred, sample_weight)
+    return loss.cost(y_true, y_pred, sample_weight, mask)
 
 
 @Program

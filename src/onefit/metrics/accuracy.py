@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from onefit.checks import whole
 from onefit.description import number, setting
 from onefit.errors import invalid
-from onefit.metrics.base import functions, same_shape
+from onefit.metrics.base import computed, functions, same_shape
 from onefit.metrics.reduction import MeanOfValues
 from onefit.types import Array, ArrayLike, Scalar
 
@@ -220,7 +220,9 @@ class _Top(_Accuracy, abstract=True):
     """Base: of the k largest outputs; k comes first when given by place."""
 
     name: str | None = setting(default=None, kw_only=True, identity=False)
-    own_dtype: Any = setting(default=None, kw_only=True, keyword="dtype")
+    own_dtype: Any = setting(
+        default=None, convert=computed, kw_only=True, alias="dtype"
+    )
     k: int = setting(default=5, check=whole(1))
 
 

@@ -9,7 +9,7 @@ from jax.core import Tracer
 from jax.typing import DTypeLike
 
 from onefit import config
-from onefit.description import Description, setting
+from onefit.description import Description, attribute, setting
 from onefit.errors import invalid
 from onefit.programs import Program
 from onefit.registry import Registry, snake_case
@@ -23,6 +23,7 @@ __all__ = [
     "Metric",
     "Paired",
     "as_array",
+    "computed",
     "functions",
     "metrics",
     "ratio",
@@ -91,6 +92,11 @@ def spread(sample_weight: ArrayLike | None, shape: Shape, dtype: DTypeLike) -> A
     return jnp.broadcast_to(weight.reshape(weight.shape + missing), shape)
 
 
+def computed(dtype: Any) -> Any:
+    """The type that a policy computes in; any other type as it is."""
+    return getattr(dtype, "compute_dtype", dtype)
+
+
 class Metric(Description):
     """Base of metrics. A subclass writes three pure functions, which run in programs:
 
@@ -115,9 +121,12 @@ class Metric(Description):
     """
 
     name: str | None = setting(default=None, kw_only=True, identity=False)
-    own_dtype: Any = setting(default=None, kw_only=True, keyword="dtype")
+    own_dtype: Any = setting(
+        default=None, convert=computed, kw_only=True, alias="dtype"
+    )
 
     _unseen = Description._unseen | {"_state", "_views"}
+    _views: dict[str, Variable] | None = attribute(None)
     direction: ClassVar[str | None] = None
     """'max' or 'min': which way is better, where the name does not tell."""
 
@@ -209,10 +218,13 @@ class Metric(Description):
         """The type of the state's numbers."""
         return str(self.own_dtype or config.floatx())
 
+    _dtype = dtype  # what classes written for Keras read
+
     @property
     def variables(self) -> list[Variable]:
         """The arrays of the state, by name also `metric.total`."""
-        views = vars(self).setdefault("_views", {})
+        views = self._views or {}
+        object.__setattr__(self, "_views", views)
         for name in self.state:
             if name not in views:
                 views[name] = view(

@@ -63,12 +63,15 @@ _PROBABILITIES = between(0, 1, optional=True)
 
 
 class Cells(NamedTuple):
-    """The weights of right and of wrong predictions at each threshold, and rates."""
+    """The weights of right and of wrong predictions at each threshold, and rates.
 
-    tp: Array
-    fp: Array
-    tn: Array
-    fn: Array
+    A metric has those that it keeps.
+    """
+
+    tp: Array = ABSENT
+    fp: Array = ABSENT
+    tn: Array = ABSENT
+    fn: Array = ABSENT
 
     @property
     def precision(self) -> Array:
@@ -89,11 +92,20 @@ class Cells(NamedTuple):
 
 
 class _Confusion(Paired, abstract=True):
-    """Base: how the scores of positives and of negatives lie between the thresholds.
+    """Base: the weights of right and of wrong predictions at each threshold.
 
-    The state holds these two weighted histograms; a prediction is positive when it is
-    above the threshold, so that TP is the histogram's sum from there on.
+    A prediction is positive when it is above the threshold. How the scores of positives
+    and of negatives lie between the thresholds are two histograms of a batch; TP is the
+    first one's sum from a threshold on.
     """
+
+    keeps: ClassVar[dict[str, str]] = {
+        "true_positives": "tp",
+        "false_positives": "fp",
+        "true_negatives": "tn",
+        "false_negatives": "fn",
+    }
+    """Which of `Cells` the state has, by their names in it."""
 
     top_k = ABSENT
     class_id = ABSENT
@@ -105,10 +117,15 @@ class _Confusion(Paired, abstract=True):
         """The thresholds."""
         raise NotImplementedError
 
+    @property
+    def thresholds(self) -> list[float]:
+        """All thresholds, as `metric.thresholds` of Keras."""
+        return list(self.grid())
+
     def init(self) -> MetricState:
         width = (self.num_labels or 1,) if self.multi_label else ()
-        zeros = jnp.zeros((len(self.grid()) + 1, *width), self.own_dtype or float)
-        return {"positives": zeros, "negatives": zeros}
+        zeros = jnp.zeros((len(self.grid()), *width), self.own_dtype or float)
+        return dict.fromkeys(self.keeps, zeros)
 
     def scores(self, y_pred: Array) -> Array:
         """What is compared with the thresholds."""
@@ -129,10 +146,11 @@ class _Confusion(Paired, abstract=True):
         kinds = jnp.stack([weight * y, weight * (1 - y)])
         sums = _histogram(a, kinds, np.sort(self.grid()))
         sums = sums if self.multi_label else sums[..., 0]
-        return {
-            "positives": state["positives"] + sums[0],
-            "negatives": state["negatives"] + sums[1],
-        }
+        rank = np.argsort(np.argsort(self.grid(), kind="stable"))
+        above = jnp.cumsum(sums[:, ::-1], 1)[:, ::-1][:, 1:][:, rank]
+        below = jnp.cumsum(sums, 1)[:, :-1][:, rank]
+        new = Cells(above[0], above[1], below[1], below[0])
+        return {n: state[n] + getattr(new, c) for n, c in self.keeps.items()}
 
     def _of_class(self, *arrays: Array) -> tuple[Array, ...]:
         classes = arrays[0].shape[-1] if arrays[0].ndim > 1 else 1
@@ -145,24 +163,8 @@ class _Confusion(Paired, abstract=True):
         return tuple(v[..., self.class_id] for v in arrays)
 
     def cells(self, state: MetricState) -> Cells:
-        """TP, FP, TN and FN at each threshold."""
-        rank = np.argsort(np.argsort(self.grid(), kind="stable"))
-        positives, negatives = state["positives"], state["negatives"]
-        tp, fp = (_from_the_top(v)[1:][rank] for v in (positives, negatives))
-        tn, fn = (jnp.cumsum(v, 0)[:-1][rank] for v in (negatives, positives))
-        return Cells(tp, fp, tn, fn)
-
-    def _cell(self, index: int) -> Array:
-        return self.cells(self.state)[index]
-
-    true_positives = property(lambda self: self._cell(0))
-    false_positives = property(lambda self: self._cell(1))
-    true_negatives = property(lambda self: self._cell(2))
-    false_negatives = property(lambda self: self._cell(3))
-
-
-def _from_the_top(values: Array) -> Array:
-    return jnp.cumsum(values[::-1], 0)[::-1]
+        """What the state has of TP, FP, TN and FN at each threshold."""
+        return Cells(**{c: state[name] for name, c in self.keeps.items()})
 
 
 class _AtThresholds(_Confusion, abstract=True):
@@ -172,16 +174,19 @@ class _AtThresholds(_Confusion, abstract=True):
     shows: ClassVar[str]
     """The number of `Cells` that it is."""
 
-    thresholds: Any = setting(
-        default=None, convert=_numbers, check=between(0, 1, optional=True)
+    given_thresholds: Any = setting(
+        default=None,
+        convert=_numbers,
+        check=between(0, 1, optional=True),
+        alias="thresholds",
     )
 
     def grid(self) -> tuple[float, ...]:
-        if self.thresholds is None:
+        given = self.given_thresholds
+        if given is None:
             # Among the k best, every score is a positive prediction.
-            return (0.5,) if self.top_k is None else (-float("inf"),)
-        many = isinstance(self.thresholds, tuple)
-        return self.thresholds if many else (self.thresholds,)
+            return (0.5,) if self.top_k is None else (-1e10,)
+        return given if isinstance(given, tuple) else (given,)
 
     def compute(self, state: MetricState) -> Array:
         values = getattr(self.cells(state), self.shows)
@@ -209,6 +214,7 @@ class TruePositives(_AtThresholds):
     """
 
     shows = "tp"
+    keeps: ClassVar[dict[str, str]] = {"accumulator": "tp"}
 
 
 class FalsePositives(_AtThresholds):
@@ -226,6 +232,7 @@ class FalsePositives(_AtThresholds):
 
     direction: ClassVar[str | None] = "min"
     shows = "fp"
+    keeps: ClassVar[dict[str, str]] = {"accumulator": "fp"}
 
 
 class TrueNegatives(_AtThresholds):
@@ -242,6 +249,7 @@ class TrueNegatives(_AtThresholds):
     """
 
     shows = "tn"
+    keeps: ClassVar[dict[str, str]] = {"accumulator": "tn"}
 
 
 class FalseNegatives(_AtThresholds):
@@ -259,6 +267,7 @@ class FalseNegatives(_AtThresholds):
 
     direction: ClassVar[str | None] = "min"
     shows = "fn"
+    keeps: ClassVar[dict[str, str]] = {"accumulator": "fn"}
 
 
 class Precision(_AmongClasses):
@@ -282,6 +291,7 @@ class Precision(_AmongClasses):
     """
 
     shows = "precision"
+    keeps: ClassVar[dict[str, str]] = {"true_positives": "tp", "false_positives": "fp"}
 
 
 class Recall(_AmongClasses):
@@ -305,6 +315,7 @@ class Recall(_AmongClasses):
     """
 
     shows = "recall"
+    keeps: ClassVar[dict[str, str]] = {"true_positives": "tp", "false_negatives": "fn"}
 
 
 def _evenly(count: int) -> tuple[float, ...]:
@@ -481,14 +492,18 @@ class AUC(_Confusion):
 
     direction: ClassVar[str | None] = "max"
 
-    num_thresholds: int = setting(default=200, check=whole(2))
+    num_thresholds: int = setting(default=200, check=whole(2, optional=True))
     curve: str = setting(default="ROC", convert=_one_of("curve", "ROC", "PR", "PRGAIN"))
     summation_method: str = setting(
         default="interpolation",
         convert=_one_of("summation method", "interpolation", "majoring", "minoring"),
     )
-    thresholds: Any = setting(
-        default=None, convert=_numbers, check=_PROBABILITIES, kw_only=True
+    inner_thresholds: Any = setting(
+        default=None,
+        convert=_numbers,
+        check=_PROBABILITIES,
+        kw_only=True,
+        alias="thresholds",
     )
     multi_label: bool = setting(default=False, kw_only=True)
     num_labels: int | None = setting(default=None, kw_only=True)
@@ -504,12 +519,19 @@ class AUC(_Confusion):
                 "num_labels only where each label has its own curve",
                 "write multi_label=True",
             )
+        inner = self.inner_thresholds
+        if inner is None and self.num_thresholds is None:
+            raise invalid(
+                "AUC", "num_thresholds=None", "a whole number", "leave it out for 200"
+            )
+        if inner is not None:
+            object.__setattr__(self, "num_thresholds", len(inner) + 2)
 
     def sized(self, output_shape: Shape) -> "AUC":
         return self.replace(num_labels=output_shape[-1]) if self.multi_label else self
 
     def grid(self) -> tuple[float, ...]:
-        inner = self.thresholds
+        inner = self.inner_thresholds
         inner = _evenly(self.num_thresholds)[1:-1] if inner is None else sorted(inner)
         # No probability lies outside these ends: all are above one, none above the
         # other.

@@ -22,11 +22,18 @@ class _IoU(Paired, abstract=True):
     direction: ClassVar[str | None] = "max"
 
     num_classes = 2
-    target_class_ids = ABSENT
+    class_ids = ABSENT
     ignore_class = ABSENT
     sparse_y_true = True
     sparse_y_pred = True
     axis = -1
+
+    @classmethod
+    def _today(cls, given: dict[str, Any]) -> dict[str, Any]:
+        given = super()._today(given)
+        if given.get("dtype") in ("int", "int32", "int64"):  # Keras' default
+            del given["dtype"]  # sums are floats, so that weights may be fractions
+        return given
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -40,7 +47,12 @@ class _IoU(Paired, abstract=True):
 
     def _targets(self) -> tuple[int, ...]:
         every = range(self.num_classes)
-        return tuple(every if self.target_class_ids is None else self.target_class_ids)
+        return tuple(every if self.class_ids is None else self.class_ids)
+
+    @property
+    def target_class_ids(self) -> list[int]:
+        """The classes that are averaged."""
+        return list(self._targets())
 
     def init(self) -> MetricState:
         shape = (self.num_classes, self.num_classes)
@@ -116,7 +128,7 @@ class IoU(_OfClasses):
         0.3333
     """
 
-    target_class_ids: Any = setting(convert=tuple)
+    class_ids: Any = setting(convert=tuple, alias="target_class_ids")
     sparse_y_true: bool = setting(default=True, kw_only=True)
 
 
@@ -136,7 +148,7 @@ class BinaryIoU(_IoU):
         0.3333
     """
 
-    target_class_ids: Any = setting(default=(0, 1), convert=tuple)
+    class_ids: Any = setting(default=(0, 1), convert=tuple, alias="target_class_ids")
     threshold: Any = number(default=0.5)
 
     def labels(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
@@ -182,7 +194,7 @@ class OneHotIoU(_OneHot):
         0.5
     """
 
-    target_class_ids: Any = setting(convert=tuple)
+    class_ids: Any = setting(convert=tuple, alias="target_class_ids")
 
 
 class OneHotMeanIoU(_OneHot):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from onefit.description import fields, setting
 from onefit.losses import Loss, losses
-from onefit.metrics.base import Metric, MetricState, functions, ratio, spread
+from onefit.metrics.base import Metric, MetricState, computed, functions, ratio, spread
 from onefit.types import Array, ArrayLike, Function
 
 __all__ = ["Mean", "MeanMetricWrapper", "Sum"]
@@ -31,7 +31,7 @@ class Sum(Metric):
     """
 
     name: str | None = setting(default=None, identity=False)
-    own_dtype: Any = setting(default=None, keyword="dtype")
+    own_dtype: Any = setting(default=None, convert=computed, alias="dtype")
 
     def init(self) -> MetricState:
         return {"total": jnp.zeros((), self.own_dtype or float)}
@@ -73,7 +73,7 @@ class Mean(Metric):
     """
 
     name: str | None = setting(default=None, identity=False)
-    own_dtype: Any = setting(default=None, keyword="dtype")
+    own_dtype: Any = setting(default=None, convert=computed, alias="dtype")
 
     def init(self) -> MetricState:
         zero = jnp.zeros((), self.own_dtype or float)
@@ -195,7 +195,9 @@ class MeanMetricWrapper(MeanOfValues):
     """
 
     name: str | None = setting(default=None, kw_only=True, identity=False)
-    own_dtype: Any = setting(default=None, kw_only=True, keyword="dtype")
+    own_dtype: Any = setting(
+        default=None, convert=computed, kw_only=True, alias="dtype"
+    )
     fn: Any = setting(convert=_function)
 
     @property

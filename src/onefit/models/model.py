@@ -416,12 +416,21 @@ class Model(Compiled, face="Functional"):
 
     @keras_keywords
     def load_weights(
-        self, filepath: str | os.PathLike, limits: "Limits | None" = None
+        self,
+        filepath: str | os.PathLike,
+        skip_mismatch: bool = False,
+        *,
+        by_name: bool = False,
+        limits: "Limits | None" = None,
     ) -> None:
         """Takes the weights in a file: `.h5`, `.safetensors` or `.keras`.
 
         Args:
             filepath: The file.
+            skip_mismatch: Whether layers that the file's arrays do not fit stay as they
+                are, with a warning that names them; not of `.safetensors`.
+            by_name: Of a file of Keras' old format: whether only layers whose names it
+                has take weights.
             limits: An `onefit.interop.Limits`, for files beyond the usual ones.
 
         Raises:
@@ -429,7 +438,7 @@ class Model(Compiled, face="Functional"):
         """
         from onefit.files.keras import load_weights
 
-        load_weights(self, filepath, limits)
+        load_weights(self, filepath, limits, skip_mismatch, by_name)
 
     def get_config(self) -> Config:
         """The layers and their settings, as Keras writes them.

@@ -48,8 +48,9 @@ class Nest:
         self.places = self._placed(value, what)
         if not self.tensors:
             raise invalid("Model", f"no {what}", "at least one")
-        flat = isinstance(value, dict) and len(value) == len(self.tensors)
-        self.keys = [str(key) for key in value] if flat else None
+        self.keys = None
+        if isinstance(value, dict) and len(value) == len(self.tensors):
+            self.keys = [str(key) for key in value]
         if isinstance(self.places, list | tuple) and self.places in ([0], (0,)):
             self.places = 0
 
@@ -110,7 +111,8 @@ class Names(list[str]):
 
     def __init__(self, places: Tree) -> None:
         super().__init__()
-        self.places, self.labels = places, self
+        self.places = places
+        self.labels: list[str] = self
 
 
 def _is_flat(places: Tree) -> bool:

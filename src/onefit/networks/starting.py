@@ -7,7 +7,7 @@ import numpy as np
 
 from onefit.layers.base import Layer, Outcome
 from onefit.layers.tapping import Path, Tap
-from onefit.networks.graph import Graph
+from onefit.networks.architecture import Architecture
 from onefit.programs import Program
 from onefit.types import Key, Params, State, Tree
 
@@ -21,13 +21,13 @@ class _Start(Tap):
     """Lets every layer that has a `start` begin by its inputs, and goes on from there.
 
     Attributes:
-        made: The weights and the state of each such layer, by its call.
+        made: Each such layer with its weights and state, by its call.
     """
 
     def __init__(self, key: Key) -> None:
         super().__init__()
         self.key = key
-        self.made: dict[Path, tuple[Params, State]] = {}
+        self.made: dict[Path, tuple[Layer, tuple[Params, State]]] = {}
 
     def call(
         self,
@@ -43,20 +43,21 @@ class _Start(Tap):
         if start is not None and path not in self.made:
             key = jax.random.fold_in(self.key, path[-1])
             params, state = start(params, state, x, key)
-            self.made[path] = params, state
+            self.made[path] = layer, (params, state)
         return super().call(path, layer, params, state, x, **options)
 
 
 def _start_all(
-    graph: Graph, params: Tree, state: Tree, x: Tree, seed: np.ndarray
+    graph: Architecture, params: Tree, state: Tree, x: Tree, seed: np.ndarray
 ) -> tuple[Tree, Tree]:
     def one(params: Tree, state: Tree, x: Tree, seed: Any) -> tuple[Tree, Tree]:
         tap = _Start(jax.random.key(seed))
         graph.forward(params, state, x, training=False, key=None, tap=tap)
         pairs = list(zip(params, state, strict=True))
-        for path, made in tap.made.items():
-            if len(path) == 1:
-                pairs[graph.nodes[path[0]].layer] = made
+        places = {id(layer): i for i, layer in enumerate(graph.layers)}
+        for layer, made in tap.made.values():
+            if id(layer) in places:
+                pairs[places[id(layer)]] = made
         return tuple(p for p, _ in pairs), tuple(s for _, s in pairs)
 
     return jax.vmap(one)(params, state, x, seed)
@@ -67,7 +68,7 @@ _started = Program(_start_all, options={"xla_backend_optimization_level": 0})
 
 
 def started(
-    graph: Graph, params: Tree, state: Tree, x: Tree, seed: np.ndarray
+    graph: Architecture, params: Tree, state: Tree, x: Tree, seed: np.ndarray
 ) -> tuple[Tree, Tree]:
     """The weights of many networks, started from the rows of each.
 

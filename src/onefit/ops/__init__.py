@@ -8,6 +8,8 @@ Operations use layers and what those stand on. They know no network and no train
 # ruff: noqa: F403, PLE0604
 # pyright: reportUnsupportedDunderAll=false
 
+from typing import TYPE_CHECKING
+
 from onefit.faces import public as _public
 from onefit.ops import image, linalg, nn, numpy
 from onefit.ops.core import *
@@ -15,5 +17,11 @@ from onefit.ops.linalg import *
 from onefit.ops.math import *
 from onefit.ops.nn import *
 from onefit.ops.numpy import *
+
+if TYPE_CHECKING:  # most are made of a table: type checkers do not see their names
+    from onefit.types import Function
+
+    def __getattr__(name: str) -> Function: ...
+
 
 __all__ = [*_public(globals()), "image", "linalg", "nn", "numpy"]

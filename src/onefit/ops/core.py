@@ -332,13 +332,25 @@ def scatter_update(
 
 
 @operation
-def slice(inputs: Array, start_indices: ArrayLike, shape: Shape) -> Array:
-    """The part of a shape that begins at these indices.
+def slice(inputs: Array, start_indices: Any, shape: Shape) -> Array:
+    """The part of a shape that begins at these indices; -1 is all that follows.
 
     >>> slice(np.arange(5), [1], [3])
     Array([1, 2, 3], dtype=int32)
     """
-    return lax.dynamic_slice(inputs, _indices(start_indices), tuple(shape))
+    starts, sizes = _indices(start_indices), list(shape)
+    for axis, size in enumerate(sizes):
+        if size == -1:
+            start = start_indices[axis]
+            if isinstance(start, Tracer):
+                raise invalid(
+                    "slice",
+                    f"shape={tuple(shape)} for a start that is not known yet",
+                    "sizes",
+                    "write the sizes, in place of -1",
+                )
+            sizes[axis] = inputs.shape[axis] - int(start)
+    return lax.dynamic_slice(inputs, starts, sizes)
 
 
 @operation

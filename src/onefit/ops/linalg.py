@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import jax.scipy.linalg
 
 from onefit import config
-from onefit.errors import mistyped
+from onefit.errors import mistyped, unknown
 from onefit.faces import own as _own
 from onefit.ops.table import operation
 from onefit.types import Array, Function
@@ -129,7 +129,10 @@ def pinv(x: Array, rcond: float | None = None) -> Array:
 @operation
 def qr(x: Array, mode: str = "reduced") -> tuple[Array, Array]:
     """The Q and R of x = Q·R; mode "complete" for a square Q."""
-    return tuple(jnp.linalg.qr(_float(x), mode=mode))
+    if mode not in ("reduced", "complete"):
+        raise unknown("mode of qr", mode, ("reduced", "complete"))
+    q, r = jnp.linalg.qr(_float(x), mode=mode)
+    return q, r
 
 
 @operation

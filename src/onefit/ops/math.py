@@ -14,7 +14,7 @@ from jax.core import Tracer
 from jax.typing import DTypeLike
 
 from onefit import config
-from onefit.errors import invalid, mistyped, unknown
+from onefit.errors import invalid, is_whole, mistyped, unknown
 from onefit.faces import own as _own
 from onefit.ops.table import operation, rows
 from onefit.types import Array, ArrayLike
@@ -31,6 +31,10 @@ globals().update(rows(_EACH, [lax, jax.scipy.special], __name__, by_row=True))
 @operation
 def cdist(x: Array, y: Array) -> Array:
     """The distances of the vectors of x from those of y: (..., n, m)."""
+    if x.shape[-1:] != y.shape[-1:]:
+        raise invalid(
+            "cdist", f"vectors of shapes {x.shape} and {y.shape}", "vectors of one size"
+        )
     return jnp.sqrt(jnp.sum((x[..., :, None, :] - y[..., None, :, :]) ** 2, -1))
 
 
@@ -76,6 +80,12 @@ def _segments(name: str) -> Any:
         num_segments: int | None = None,
         sorted: bool = False,
     ) -> Array:
+        if data.shape[:1] != segment_ids.shape:
+            raise invalid(
+                name,
+                f"{data.shape[:1]} rows and segment_ids of shape {segment_ids.shape}",
+                "one number for each row",
+            )
         if num_segments is None and isinstance(segment_ids, Tracer):
             raise invalid(
                 name, "no num_segments inside a program", "num_segments, the number"
@@ -161,9 +171,20 @@ def extract_sequences(x: Array, sequence_length: int, sequence_stride: int) -> A
            [2, 3],
            [3, 4]], dtype=int32)
     """
+    if not x.ndim:
+        raise invalid("extract_sequences", "one number", "an array (..., samples)")
+    _whole("extract_sequences", sequence_length=sequence_length)
+    _whole("extract_sequences", sequence_stride=sequence_stride)
     count = (x.shape[-1] - sequence_length) // sequence_stride + 1
     starts = np.arange(count) * sequence_stride
     return x[..., starts[:, None] + np.arange(sequence_length)]
+
+
+def _whole(where: str, **given: object) -> None:
+    """Refuses what is no positive whole number."""
+    for name, value in given.items():
+        if not is_whole(value, 1):
+            raise invalid(where, f"{name}={value!r}", "a positive whole number")
 
 
 def _window(window: ArrayLike, length: int, size: int, dtype: DTypeLike) -> Array:
@@ -230,7 +251,11 @@ def istft(
         length: How many samples there are to be.
         sequence_length, sequence_stride, fft_length, window, center: As in `stft`.
     """
-    pieces = jnp.fft.irfft(_complex("istft", x), fft_length)
+    _whole("istft", sequence_length=sequence_length, sequence_stride=sequence_stride)
+    x = _complex("istft", x)
+    if x.ndim < 2:
+        raise invalid("istft", f"parts of shape {x.shape}", "(..., windows, numbers)")
+    pieces = jnp.fft.irfft(x, fft_length)
     shape = _window(window, sequence_length, fft_length, pieces.dtype)
     count = pieces.shape[-2]
     total = fft_length + sequence_stride * (count - 1)

@@ -14,7 +14,7 @@ import numpy as np
 from jax.typing import DTypeLike
 
 from onefit import activations, config, layers
-from onefit.errors import invalid, unknown
+from onefit.errors import invalid, is_whole, unknown
 from onefit.faces import own as _own
 from onefit.layers.attention import past
 from onefit.layers.reshaping import data_format as _format
@@ -302,6 +302,7 @@ def depth_to_space(
     x: Array, block_size: int, data_format: str = "channels_last"
 ) -> Array:
     """Channels as blocks of cells: each block_size² of them make a larger image."""
+    _block("depth_to_space", block_size)
     x = _last(x, data_format)
     batch, height, width, channels = x.shape
     depth = channels // block_size**2
@@ -316,12 +317,18 @@ def space_to_depth(
     x: Array, block_size: int, data_format: str = "channels_last"
 ) -> Array:
     """The reverse of `depth_to_space`: blocks of cells become channels."""
+    _block("space_to_depth", block_size)
     x = _last(x, data_format)
     batch, height, width, channels = x.shape
     high, wide = height // block_size, width // block_size
     x = x.reshape(batch, high, block_size, wide, block_size, channels)
     x = x.transpose(0, 1, 3, 2, 4, 5)
     return _back(x.reshape(batch, high, wide, -1), data_format)
+
+
+def _block(where: str, size: object) -> None:
+    if not is_whole(size, 2):
+        raise invalid(where, f"block_size={size!r}", "a whole number, 2 or more")
 
 
 def _last(x: Array, data_format: str | None) -> Array:
@@ -350,6 +357,8 @@ def moments(
     mean = jnp.mean(x, axes, keepdims=keepdims, dtype=inner)
     variance = jnp.var(x, axes, keepdims=keepdims, dtype=inner)
     outer = x.dtype if jnp.issubdtype(x.dtype, jnp.inexact) else inner
+    most = float(jnp.finfo(outer).max)  # halves have the nearest number they know
+    mean, variance = (jnp.clip(a, -most, most) for a in (mean, variance))
     return mean.astype(outer), variance.astype(outer)
 
 
@@ -629,6 +638,8 @@ def dot_product_attention(
             "flash_attention=True",
             "None: the compiler chooses how it is computed",
         )
+    dtype = jnp.result_type(query, key, value)
+    query, key, value = (a.astype(dtype) for a in (query, key, value))
     if attn_logits_soft_cap is None:
         return jax.nn.dot_product_attention(
             query, key, value, bias, mask, scale=scale, is_causal=is_causal

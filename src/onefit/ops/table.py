@@ -372,10 +372,10 @@ class Operation(Layer):
     def compute(self, params: Params, x: Tree) -> Tree:
         tensors = x if len(self.kinds) > 1 else (x,)
         given = [_of_kind(*pair) for pair in zip(tensors, self.kinds, strict=True)]
-        arguments = {name: self.filled(value, given) for name, value in self.arguments}
+        arguments = {name: self.argument(v, given) for name, v in self.arguments}
         return OPS[self.operation].run(arguments)
 
-    def filled(self, value: Any, given: Sequence[Any]) -> Any:
+    def argument(self, value: Any, given: Sequence[Any]) -> Any:
         """An argument, with what stands for the inputs in their places."""
         if not isinstance(value, tuple):
             return value
@@ -392,10 +392,10 @@ class Operation(Layer):
             case "ellipsis":
                 return ...
             case "dict":
-                return {k: self.filled(v, given) for k, v in inside}
+                return {k: self.argument(v, given) for k, v in inside}
             case "slice":
-                return slice(*(self.filled(end, given) for end in inside))
-        made = [self.filled(v, given) for v in inside]
+                return slice(*(self.argument(end, given) for end in inside))
+        made = [self.argument(v, given) for v in inside]
         return made if kind == "list" else tuple(made)
 
     def traced(self, input_shape: Shapes) -> Tree:

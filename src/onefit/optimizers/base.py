@@ -151,9 +151,9 @@ class Optimizer(Description):
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        own = vars(cls).get("learning_rate")
-        if own is not None and not isinstance(own, property):  # a default
-            del cls.learning_rate  # it is read as `_rate_now` says
+        own = vars(cls)
+        if "learning_rate" in own and not isinstance(own["learning_rate"], property):
+            del cls.learning_rate  # a default: it is read as `_rate_now` says
         if not abstract:
             optimizers.add(cls, **{cls.__name__.lower(): cls})
 
@@ -208,6 +208,15 @@ class Optimizer(Description):
     def _rate(self) -> Any:
         """The learning rate that a fresh state begins with: a number or a schedule."""
         return vars(self)["learning_rate"]
+
+    def _rate_now(self) -> Any:
+        """The learning rate: a variable; of a schedule, its value at the next step."""
+        if not self._made:  # inside a program: the setting itself
+            return self._rate
+        if self.constant_rate:
+            return self._view("learning_rate")
+        state = self.state
+        return self._rate(0 if state is None else state["iterations"])
 
     def init(self, params: Tree) -> dict[str, Tree]:
         """The state before the first step.
@@ -718,23 +727,13 @@ class Optimizer(Description):
         return _put(variables, _finish(self, self._state, _arrays(variables)))
 
 
-def _rate_now(optimizer: Optimizer) -> Any:
-    """The learning rate: a variable; of a schedule, its value at the next step."""
-    rate = optimizer._rate
-    if not optimizer._made:  # inside a program: the setting itself
-        return rate
-    if optimizer.constant_rate:
-        return optimizer._view("learning_rate")
-    state = optimizer.state
-    return rate(0 if state is None else state["iterations"])
-
-
 def _store_rate(optimizer: Optimizer, value: object) -> None:
     vars(optimizer)["learning_rate"] = value
 
 
 # A field of the settings, but read through the state once there is one.
-setattr(Optimizer, "learning_rate", property(_rate_now, _store_rate))  # noqa: B010
+_now = property(lambda optimizer: optimizer._rate_now(), _store_rate)
+setattr(Optimizer, "learning_rate", _now)  # noqa: B010
 
 
 def _written(rate: Array) -> float:
@@ -753,9 +752,18 @@ def _is_variable(value: object) -> bool:
     return isinstance(value, Variable)
 
 
+def _is_sparse(value: object) -> bool:
+    """Whether it is a gradient of few rows, as jax.experimental.sparse has them."""
+    return hasattr(value, "todense")
+
+
+def _is_leaf(value: object) -> bool:
+    return _is_variable(value) or _is_sparse(value)
+
+
 def _arrays(variables: Tree) -> Tree:
     """Variables, or arrays, as arrays of floats."""
-    return jax.tree.map(_as_float, variables, is_leaf=_is_variable)
+    return jax.tree.map(_as_float, variables, is_leaf=_is_leaf)
 
 
 def _shapes_of(state: Tree) -> Tree:
@@ -844,7 +852,8 @@ def _down_to(norm: Any, grads: list[Array]) -> Array:
 
 
 def _as_float(x: Variable | ArrayLike) -> Array:
-    x = x.value if isinstance(x, Variable) else x
+    given: Any = x.value if isinstance(x, Variable) else x
+    x = given.todense() if _is_sparse(given) else given
     if isinstance(x, jax.Array):
         return x
     x = np.asarray(x)

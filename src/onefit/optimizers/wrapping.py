@@ -3,15 +3,16 @@
 
 import copy
 import re
+from abc import ABCMeta
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from typing import Any, ClassVar, NoReturn, Self
+from typing import Any, ClassVar, NoReturn, Self, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from onefit.checks import whole
-from onefit.description import Description, number, setting
+from onefit.description import Description, attribute, number, setting
 from onefit.errors import invalid, mistyped
 from onefit.optimizers.base import Optimizer
 from onefit.optimizers.resolving import get
@@ -23,6 +24,17 @@ from onefit.types import Array, Config, Function, Scalar, Tree
 __all__ = ["LossScaleOptimizer", "MultiOptimizer", "OptimizerMap"]
 
 
+_NOTHING: dict[str, Any] = {
+    **dict.fromkeys(("weight_decay", "clipnorm", "clipvalue", "global_clipnorm")),
+    **dict.fromkeys(("ema_overwrite_frequency", "gradient_accumulation_steps")),
+    "loss_scale_factor": None,
+    "use_ema": False,
+    "ema_momentum": 0.99,
+    "dynamic": True,
+}
+"""Settings with values that ask for nothing."""
+
+
 class _Wrapping(Optimizer, abstract=True):
     """What optimizers around others share: the usual settings are the inner ones'.
 
@@ -30,19 +42,29 @@ class _Wrapping(Optimizer, abstract=True):
     assign the learning rate of one changes this state.
     """
 
-    learning_rate: ClassVar[Any]
-    weight_decay: ClassVar[None] = None
-    clipnorm: ClassVar[None] = None
-    clipvalue: ClassVar[None] = None
-    global_clipnorm: ClassVar[None] = None
-    use_ema: ClassVar[bool] = False
-    ema_momentum: ClassVar[float] = 0.99
-    ema_overwrite_frequency: ClassVar[None] = None
-    gradient_accumulation_steps: ClassVar[None] = None
+    learning_rate: Any = attribute(None)
+    weight_decay: float | None = attribute(None)
+    clipnorm: float | None = attribute(None)
+    clipvalue: float | None = attribute(None)
+    global_clipnorm: float | None = attribute(None)
+    use_ema: bool = attribute(False)
+    ema_momentum: float = attribute(0.99)
+    ema_overwrite_frequency: int | None = attribute(None)
+    gradient_accumulation_steps: int | None = attribute(None)
     step_size = None
     slots = (("inner",),)
     _around: ClassVar[tuple[str, ...]] = ()
     """The settings in which the inner optimizers are."""
+
+    @classmethod
+    def _today(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """The settings, without what older files write of all optimizers: nothing."""
+        given = super()._today(given)
+        return {
+            name: value
+            for name, value in given.items()
+            if name not in _NOTHING or value != _NOTHING[name]
+        }
 
     @property
     def inner(self) -> tuple[Optimizer, ...]:
@@ -68,7 +90,7 @@ class _Wrapping(Optimizer, abstract=True):
 
     def _as_now(self) -> Self:
         bare = copy.copy(self)
-        bare.__dict__.pop("_state", None)
+        vars(bare).pop("_state", None)
         fresh = {id(inner): inner.replace() for inner in self.inner}
         around = copy.deepcopy([vars(self)[name] for name in self._around], fresh)
         for name, value in zip(self._around, around, strict=True):
@@ -124,7 +146,7 @@ class LossScaleOptimizer(_Wrapping):
     initial_scale: float = number(default=2.0**15, above=0)
     dynamic_growth_steps: int = setting(default=2000, check=whole(1))
     name: str | None = setting(default="loss_scale_optimizer", identity=False)
-    loss_scale_factor: ClassVar[None] = None
+    loss_scale_factor: float | None = attribute(None)
     _order = "inner_optimizer initial_scale dynamic_growth_steps name"
     _around = ("inner_optimizer",)
 
@@ -137,15 +159,13 @@ class LossScaleOptimizer(_Wrapping):
     def inner(self) -> tuple[Optimizer, ...]:
         return (self.inner_optimizer,)
 
-    @property
-    def learning_rate(self) -> Any:  # pyright: ignore
-        """The inner optimizer's."""
+    def _rate_now(self) -> Any:
         return self.inner_optimizer.learning_rate
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "learning_rate":
             self.inner_optimizer.learning_rate = value
-            self.__dict__.pop("_flat", None)
+            vars(self).pop("_flat", None)
         else:
             super().__setattr__(name, value)
 
@@ -297,7 +317,7 @@ class OptimizerMap(Description):
 
 for _name in ("keys", "items", "values", "get", "pop", "popitem", "clear", "update"):
     setattr(OptimizerMap, _name, getattr(MutableMapping, _name))
-MutableMapping.register(OptimizerMap)
+cast(ABCMeta, MutableMapping).register(OptimizerMap)
 
 
 def _made(optimizer: Any) -> Optimizer:
@@ -349,9 +369,6 @@ class MultiOptimizer(_Wrapping):
     optimizers: tuple[Optimizer, ...] = setting(default=(), kw_only=True)
 
     _order = "optimizer_map loss_scale_factor name"
-    elementwise = False  # pyright: ignore[reportAssignmentType]
-    asks_for_names = True  # pyright: ignore[reportAssignmentType]
-    schedule = None  # pyright: ignore[reportAssignmentType]
     _around = ("optimizer_map", "optimizers")
     _carried = ("_places",)
     _places: ClassVar[tuple[int, ...]] = ()  # of each weight: its optimizer
@@ -373,7 +390,7 @@ class MultiOptimizer(_Wrapping):
                 return i
         optimizer.loss_scale_factor = self.loss_scale_factor
         object.__setattr__(self, "optimizers", (*self.optimizers, optimizer))
-        self.__dict__.pop("_flat", None)
+        vars(self).pop("_flat", None)
         return len(self.optimizers) - 1
 
     @property
@@ -381,9 +398,19 @@ class MultiOptimizer(_Wrapping):
         return self.optimizers
 
     @property
-    def learning_rate(self) -> NoReturn:  # pyright: ignore
-        """There is none: each of `optimizers` has its own."""
-        raise lacking(self, "learning_rate")
+    def elementwise(self) -> bool:
+        return False
+
+    @property
+    def asks_for_names(self) -> bool:
+        return True
+
+    @property
+    def schedule(self) -> None:
+        return None
+
+    def _rate_now(self) -> NoReturn:
+        raise lacking(self, "learning_rate")  # each of `optimizers` has its own
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "learning_rate":
@@ -403,7 +430,7 @@ class MultiOptimizer(_Wrapping):
                 self._chosen[id(one)] = one, self._number(self.optimizer_map(one))
         places = tuple(self._chosen[id(one)][1] for one in variables)
         object.__setattr__(self, "_places", places)
-        self.__dict__.pop("_flat", None)
+        vars(self).pop("_flat", None)
         for i, inner in enumerate(self.optimizers):
             own = [v for v, place in zip(variables, places, strict=True) if place == i]
             inner.meet(own)

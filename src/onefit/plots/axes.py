@@ -1,13 +1,15 @@
 """What the pictures of populations share: axes, colours, who is drawn."""
 
+import functools
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
 from onefit.description import Description
 from onefit.errors import invalid, unknown
+from onefit.packages import package
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +19,7 @@ __all__ = [
     "Population",
     "Setting",
     "drawn",
+    "draws",
     "dress_axis",
     "finals",
     "left_out",
@@ -28,6 +31,9 @@ __all__ = [
     "unit",
     "varies",
 ]
+
+Given = ParamSpec("Given")
+Drawn = TypeVar("Drawn")
 
 BLUE, ORANGE, RED, BLACK = "#0072B2", "#E69F00", "#D55E00", "#000000"
 COLOURS = (BLUE, RED, "#009E73", "#CC79A7", ORANGE, "#56B4E9", BLACK)
@@ -85,9 +91,9 @@ class Setting(NamedTuple):
     def jittered(self) -> np.ndarray:
         """Where each member's mark goes: those of one value side by side."""
         at = np.log10(self.at) if self.log else self.at
-        room = 0.012 * np.ptp(at) if self.numeric else 0.2
+        margin = 0.012 * np.ptp(at) if self.numeric else 0.2
         if len(self.ticks) < len(at):
-            at = at + room * np.random.default_rng(0).uniform(-1, 1, len(at))
+            at = at + margin * np.random.default_rng(0).uniform(-1, 1, len(at))
         return 10**at if self.log else at
 
 
@@ -204,6 +210,17 @@ def finals(
             "give it a smaller learning_rate, or clipnorm=1",
         )
     return metric, value, finite
+
+
+def draws(plot: Callable[Given, Drawn]) -> Callable[Given, Drawn]:
+    """A function that draws: without matplotlib it says so before it computes."""
+
+    @functools.wraps(plot)
+    def asked(*args: Given.args, **kwargs: Given.kwargs) -> Drawn:
+        package("matplotlib.figure", f"onefit.plots.{plot.__name__}")
+        return plot(*args, **kwargs)
+
+    return asked
 
 
 def left_out(finite: np.ndarray) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 
 from onefit.errors import invalid, mistyped
 from onefit.plots.asking import answers, classes
-from onefit.plots.axes import drawn
+from onefit.plots.axes import drawn, draws
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +18,7 @@ WRITTEN = 20
 """The most classes whose counts are written in the cells."""
 
 
+@draws
 def confusion_matrix(
     *given: Any, labels: Iterable[object] | None = None, ax: "Axes | None" = None
 ) -> "Axes":

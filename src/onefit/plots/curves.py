@@ -9,7 +9,7 @@ import numpy as np
 
 from onefit.errors import invalid, unknown
 from onefit.plots.asking import loss_of
-from onefit.plots.axes import BLACK, BLUE, COLOURS, RED, drawn, said, spread
+from onefit.plots.axes import BLACK, BLUE, COLOURS, RED, drawn, draws, said, spread
 from onefit.plots.panels import panels
 from onefit.training.history import History
 
@@ -59,6 +59,7 @@ def learning_curves(
 ) -> np.ndarray: ...
 
 
+@draws
 def learning_curves(
     history: History | Logs,
     metric: str | Sequence[str] = "loss",
@@ -185,6 +186,7 @@ def _chance(
     )
 
 
+@draws
 def finding(finding: Finding, ax: "Axes | None" = None) -> "Axes":
     """Draws the curves that show a finding: its evidence, over the epochs.
 
@@ -274,9 +276,9 @@ def _levels(ax: "Axes", values: np.ndarray, numbers: dict[str, float]) -> None:
     if len(values) and spread(values, 1000):
         ax.set_yscale("log")
     low, high = (values.min(), values.max()) if len(values) else (0.0, 1.0)
-    room = high - low
+    margin = high - low
     for name, number in numbers.items():
-        if low - room <= number <= high + room:
+        if low - margin <= number <= high + margin:
             ax.axhline(
                 number,
                 color=BLACK,

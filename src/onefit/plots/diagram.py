@@ -12,7 +12,7 @@ from onefit.errors import invalid, unknown
 from onefit.layers.base import Layer
 from onefit.layers.core import InputLayer
 from onefit.networks.graph import Graph, Node
-from onefit.plots.axes import drawn
+from onefit.plots.axes import drawn, draws
 from onefit.plots.layout import Layout, layered
 from onefit.training.compiled import Compiled
 from onefit.types import Mask, Shapes, is_shape
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_model"]
 
 SIZE, LINE, PAD = 9.0, 13.0, 7.0
-"""In points: the letters, a line of text, and the room around it."""
+"""In points: the letters, a line of text, and the margin around it."""
 
 PLAIN, HEAVY, SHARED, EDGE = "#EFEFEF", "#CFE3F1", "#F7E3C2", "#555555"
 """Boxes of layers without weights, with weights, and called more than once."""
@@ -68,6 +68,7 @@ class Wanted(NamedTuple):
     across: bool
 
 
+@draws
 def plot_model(
     model: Compiled | Graph,
     to_file: str | os.PathLike | None = None,
@@ -312,11 +313,11 @@ def _canvas(width: float, height: float) -> "Axes":
     """An Axes whose units are points, the whole of a figure of its own."""
     from matplotlib.figure import Figure
 
-    room = 10.0
-    figure = Figure(figsize=((width + 2 * room) / 72, (height + 2 * room) / 72))
+    margin = 10.0
+    figure = Figure(figsize=((width + 2 * margin) / 72, (height + 2 * margin) / 72))
     ax = drawn(figure.add_axes((0, 0, 1, 1)))
     ax.set_axis_off()
-    ax.set(xlim=(-room, width + room), ylim=(height + room, -room))
+    ax.set(xlim=(-margin, width + margin), ylim=(height + margin, -margin))
     return ax
 
 

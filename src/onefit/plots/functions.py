@@ -8,7 +8,7 @@ import numpy as np
 
 from onefit import activations, config
 from onefit.errors import invalid
-from onefit.plots.axes import BLUE, RED, drawn
+from onefit.plots.axes import BLUE, RED, drawn, draws
 from onefit.plots.panels import panels
 from onefit.types import Array, Function, Identifier
 
@@ -29,6 +29,7 @@ LECTURES = (
 )
 
 
+@draws
 def activation_functions(
     names: Identifier = None,
     z: tuple[float, float] = (-4.0, 4.0),

@@ -11,7 +11,7 @@ from onefit.layers import Flatten, InputLayer, Permute, Reshape
 from onefit.layers.base import Layer
 from onefit.networks.graph import Graph, as_graph
 from onefit.plots.asking import readings, spread_rows
-from onefit.plots.axes import BLUE, drawn
+from onefit.plots.axes import BLUE, drawn, draws
 from onefit.plots.panels import panels, short
 from onefit.programs import Program
 from onefit.training.compiled import Compiled
@@ -28,6 +28,7 @@ ROWS = 2000
 BARS = 50
 
 
+@draws
 def activations_histogram(
     model: Compiled, x: Data, layers: Sequence[str] | None = None
 ) -> np.ndarray:
@@ -102,6 +103,7 @@ def _idle(layer: Layer) -> bool:
     )
 
 
+@draws
 def gradients_histogram(model: Compiled, x: Data, y: Data) -> np.ndarray:
     """Draws how large the gradients dJ/dw of each layer's weights are.
 

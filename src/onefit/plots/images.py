@@ -10,7 +10,7 @@ from onefit.layers import Flatten, Reshape
 from onefit.layers.base import Layer
 from onefit.networks.graph import as_graph
 from onefit.plots.asking import answers, classes, image_shape
-from onefit.plots.axes import drawn
+from onefit.plots.axes import drawn, draws
 from onefit.plots.panels import bare, panels, signed_colours, signed_limit
 from onefit.training.compiled import Compiled
 from onefit.types import Data
@@ -21,6 +21,7 @@ UNITS, WIDE = 64, 12
 """How many units are drawn, and how many of them where each has several channels."""
 
 
+@draws
 def weights_as_images(
     model: Compiled, layer: str | int | None = None, shape: Sequence[int] | None = None
 ) -> np.ndarray:
@@ -145,6 +146,7 @@ def _seen(model: Compiled, layer: Layer) -> tuple[int, ...] | None:
     return None
 
 
+@draws
 def wrong_examples(
     model: Compiled,
     x: Data,

@@ -12,7 +12,7 @@ from onefit.layers import Dense, Dropout, Flatten, InputLayer
 from onefit.layers.base import Layer
 from onefit.networks.graph import Graph, Node, as_graph
 from onefit.plots.asking import inputs, readings
-from onefit.plots.axes import BLUE, RED, drawn
+from onefit.plots.axes import BLUE, RED, drawn, draws
 from onefit.plots.panels import short, signed_colours, signed_limit
 from onefit.training.compiled import Compiled
 from onefit.types import Data
@@ -52,6 +52,7 @@ class Column(NamedTuple):
     bounded: bool = False
 
 
+@draws
 def network(
     model: Compiled, x: Data = None, *, units: int = 10, ax: "Axes | None" = None
 ) -> "Axes":

@@ -11,7 +11,7 @@ from onefit.errors import invalid, unknown
 from onefit.layers.base import Layer
 from onefit.layers.core import InputLayer
 from onefit.plots.asking import Answers, Reading, answers, classes, inputs, readings
-from onefit.plots.axes import BLACK, drawn
+from onefit.plots.axes import BLACK, drawn, draws
 from onefit.plots.panels import MARKS, bare, class_colours, signed_colours, signed_limit
 from onefit.training.compiled import Compiled
 from onefit.types import Data, is_shape
@@ -70,8 +70,8 @@ def _plane(where: str, model: Compiled, x: Data, side: int) -> Plane:
             "made of them",
         )
     low, high = ends.min(axis=0).astype(float), ends.max(axis=0).astype(float)
-    room = np.where(high > low, 0.1 * (high - low) * (x is not None), 1.0)
-    low, high = low - room, high + room
+    margin = np.where(high > low, 0.1 * (high - low) * (x is not None), 1.0)
+    low, high = low - margin, high + margin
     extent = float(low[0]), float(high[0]), float(low[1]), float(high[1])
     plane = Plane(np.empty(0), side, extent)
     across, up = np.meshgrid(*plane.lines)
@@ -82,6 +82,7 @@ def _plane(where: str, model: Compiled, x: Data, side: int) -> Plane:
 # The model's answer -------------------------------------------------------------------
 
 
+@draws
 def decision_boundary(
     model: Compiled,
     x: Data,
@@ -328,6 +329,7 @@ def _surface(ax: "Axes", plane: Plane, found: Answers, x: Data, y: Data) -> None
 # Each unit's answer -------------------------------------------------------------------
 
 
+@draws
 def unit_responses(
     model: Compiled, x: Data = None, layer: str | int | None = None
 ) -> np.ndarray:

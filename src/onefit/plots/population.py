@@ -15,6 +15,7 @@ from onefit.plots.axes import (
     Population,
     Setting,
     drawn,
+    draws,
     dress_axis,
     finals,
     left_out,
@@ -43,6 +44,7 @@ POINTS = 500
 # Curves -------------------------------------------------------------------------------
 
 
+@draws
 def population_curves(
     population: Population,
     metric: str | None = None,
@@ -199,6 +201,7 @@ def _colours(setting: Setting, ax: "Axes") -> np.ndarray:
 # A number against settings ------------------------------------------------------------
 
 
+@draws
 def metric_against(
     population: Population,
     setting: str,
@@ -296,6 +299,7 @@ def _groups(setting: Setting, finite: np.ndarray) -> list[np.ndarray]:
     return [part for part in np.array_split(members, 10) if len(part)]
 
 
+@draws
 def parallel_coordinates(
     population: Population,
     metric: str | None = None,
@@ -432,6 +436,7 @@ def _upright(ax: "Axes", at: int, marks: list[tuple[float, str]]) -> None:
         )
 
 
+@draws
 def heat_map(
     population: Population,
     x: str,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from onefit.errors import invalid
-from onefit.plots.axes import COLOURS, Population, drawn, networks, setting_axis
+from onefit.plots.axes import COLOURS, Population, drawn, draws, networks, setting_axis
 from onefit.types import ArrayLike
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     return max(low, 0.0), min(high, 1.0)
 
 
+@draws
 def success_shares(
     population: Population,
     succeeded: ArrayLike,

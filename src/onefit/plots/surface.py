@@ -15,7 +15,7 @@ from onefit.errors import invalid, is_whole
 from onefit.networks.cloning import clone_model
 from onefit.optimizers.base import Optimizer
 from onefit.plots.asking import spread_rows
-from onefit.plots.axes import BLACK, COLOURS, drawn, spread
+from onefit.plots.axes import BLACK, COLOURS, drawn, draws, spread
 from onefit.programs import Program
 from onefit.training.callback import Callback, Logs
 from onefit.training.compiled import Compiled
@@ -37,7 +37,7 @@ AT_ONCE = 32
 
 
 class Fits(Protocol):
-    """A model that trains: `Compiled` models do, by a class of a room above."""
+    """A model that trains: `Compiled` models do, by a class of a margin above."""
 
     def fit(
         self, x: Data, y: Data, *, verbose: int, callbacks: list[Callback], **more: int
@@ -69,6 +69,7 @@ def _vector(model: Compiled) -> np.ndarray:
     return np.concatenate(leaves) if leaves else np.empty(0)
 
 
+@draws
 def optimizer_paths(
     model: Compiled,
     x: Data,
@@ -155,6 +156,7 @@ def _named(given: Identifier) -> dict[str, Optimizer | None]:
     return found
 
 
+@draws
 def loss_surface(
     model: Compiled,
     x: Data,
@@ -229,9 +231,9 @@ def loss_surface(
     if flat:
         every = np.concatenate([*flat.values(), [[0, 0]]])
         ends = np.array([every.min(axis=0), every.max(axis=0)])
-        room = 0.25 * np.ptp(ends, axis=0)
-        room = np.maximum(room, 0.15 * room.max() or 1.0)
-        ends = np.array([ends[0] - room, ends[1] + room])
+        margin = 0.25 * np.ptp(ends, axis=0)
+        margin = np.maximum(margin, 0.15 * margin.max() or 1.0)
+        ends = np.array([ends[0] - margin, ends[1] + margin])
     lines = [np.linspace(low, high, side) for low, high in ends.T]
     grid = np.stack(np.meshgrid(*lines), axis=-1).reshape(-1, 2)
     slot = model.graph.slot

@@ -63,14 +63,14 @@ class Place(NamedTuple):
 
     Attributes:
         path: The path.
-        room: 'fit', 'compile', 'optimizer', 'loss' or 'layer'.
+        part: 'fit', 'compile', 'optimizer', 'loss' or 'layer'.
         layer: The layer's name.
         fields: The settings to go through, the last one being what varies.
         is_number: Whether it is a number in the program.
     """
 
     path: str
-    room: str
+    part: str
     layer: str | None
     fields: tuple[str, ...]
     is_number: bool
@@ -98,11 +98,11 @@ def find(model: Model, path: str) -> Place:
         first, *rest = rest
     layers = {str(layer.name): layer for layer in model.graph.plain_layers()}
     if rest and first in layers:
-        owner, room, fields = layers[first], "layer", tuple(rest)
+        owner, part, fields = layers[first], "layer", tuple(rest)
     elif rest and first == "loss" and isinstance(model.loss, Description):
-        owner, room, fields = model.loss, "loss", tuple(rest)
-    elif first in _settings(model.optimizer):
-        owner, room, fields = model.optimizer, "optimizer", (first, *rest)
+        owner, part, fields = model.loss, "loss", tuple(rest)
+    elif model.optimizer is not None and first in _settings(model.optimizer):
+        owner, part, fields = model.optimizer, "optimizer", (first, *rest)
     else:
         raise unknown("setting to vary", path, paths(model))
     for name in fields[:-1]:
@@ -113,8 +113,8 @@ def find(model: Model, path: str) -> Place:
     if field is None:
         raise unknown("setting to vary", path, paths(model))
     numeric = field.number
-    layer = first if room == "layer" else None
-    return Place(path, room, layer, fields, numeric)
+    layer = first if part == "layer" else None
+    return Place(path, part, layer, fields, numeric)
 
 
 def _setting(owner: Description, name: str) -> Any:
@@ -122,10 +122,9 @@ def _setting(owner: Description, name: str) -> Any:
     return vars(owner).get(name, getattr(owner, name, None))
 
 
-def _settings(owner: Description | None) -> dict[str, Field]:
+def _settings(owner: Description) -> dict[str, Field]:
     hidden = {"name", "own_dtype", "input_shape", "input_dim", "batch_input_shape"}
-    known = fields(owner) if owner is not None else ()
-    return {f.name: f for f in known if f.name not in hidden}
+    return {f.name: f for f in fields(owner) if f.name not in hidden}
 
 
 def paths(model: Model) -> list[str]:
@@ -140,7 +139,9 @@ def paths(model: Model) -> list[str]:
                 paths += inside(value, f"{start}{name}.")
         return paths
 
-    known = [*FIT, *COMPILE, *inside(model.optimizer, "")]
+    known = [*FIT, *COMPILE]
+    if model.optimizer is not None:
+        known += inside(model.optimizer, "")
     if isinstance(model.loss, Description):
         known += inside(model.loss, "loss.")
     for layer in model.graph.plain_layers():
@@ -204,12 +205,12 @@ def _plain(value: object) -> object:
 def _try(model: Model, place: Place, value: object) -> None:
     """Lets the setting itself refuse a value."""
     try:
-        if place.room in ("optimizer", "loss"):
-            replaced(getattr(model, place.room), place.fields, value)
-        elif place.room == "layer":
+        if place.part in ("optimizer", "loss"):
+            replaced(getattr(model, place.part), place.fields, value)
+        elif place.part == "layer":
             layers = {str(layer.name): layer for layer in model.graph.plain_layers()}
             replaced(layers[str(place.layer)], place.fields, value)
-        elif place.room == "compile":
+        elif place.part == "compile":
             _got(place, value)
         elif place.path == "seed" and not is_whole(value):
             raise invalid("seed", repr(value), "a whole number, 0 or more")
@@ -246,14 +247,14 @@ def keys(tree: Task | Architecture, place: Place) -> tuple[KeyPath, ...]:
     fields = tuple(map(GetAttrKey, place.fields))
     if isinstance(tree, Architecture):
         owners = [at for at, layer in _layers(tree) if layer.name == place.layer]
-    elif place.room == "layer":
+    elif place.part == "layer":
         graph = (GetAttrKey("graph"),)
         owners = [
             (*graph, *at)
             for at, layer in _layers(tree.graph)
             if layer.name == place.layer
         ]
-    elif place.room == "loss":
+    elif place.part == "loss":
         heads, loss = GetAttrKey("heads"), GetAttrKey("loss")
         owners = [(heads, SequenceKey(i), loss) for i in range(len(tree.heads))]
     else:
@@ -309,13 +310,13 @@ def rebuilt(model: Model, changes: Sequence[Change]) -> Model:
     of_layers: dict[str, list[Change]] = {}
     compiled: Settings = {"optimizer": model.optimizer, "loss": model.loss}
     # A new optimizer or loss comes before settings of it.
-    for place, value in sorted(changes, key=lambda change: change[0].room != "compile"):
-        if place.room == "layer":
+    for place, value in sorted(changes, key=lambda change: change[0].part != "compile"):
+        if place.part == "layer":
             of_layers.setdefault(str(place.layer), []).append((place, value))
-        elif place.room == "compile":
+        elif place.part == "compile":
             compiled[place.path] = _got(place, value)
-        elif place.room in ("optimizer", "loss"):
-            compiled[place.room] = replaced(compiled[place.room], place.fields, value)
+        elif place.part in ("optimizer", "loss"):
+            compiled[place.part] = replaced(compiled[place.part], place.fields, value)
 
     def copy(layer: Layer) -> Layer:
         new = layer.replace()

@@ -90,6 +90,7 @@ class Trained(NamedTuple):
         stopped: Which rule stopped each, as its place among the rules, or -1.
         seconds: Wall time, compiling included.
         interrupted: Whether Ctrl-C ended it.
+        kept: By epoch, the (params, state) that members had after it, where asked.
     """
 
     params: Tree
@@ -99,6 +100,7 @@ class Trained(NamedTuple):
     stopped: np.ndarray
     seconds: float
     interrupted: bool
+    kept: dict[int, tuple[Tree, Tree]] = {}  # noqa: RUF012 (never written)
 
 
 class Moving(NamedTuple):
@@ -244,7 +246,7 @@ class Many:
         """The graph that draws the i-th member's weights, by its own initializers."""
         graph = own = self.job.model.graph
         for place, values in self.members.numbers:
-            for path in keys(graph, place) if place.room == "layer" else ():
+            for path in keys(graph, place) if place.part == "layer" else ():
                 own = put(own, path, float(values[i]))
         if own is not graph:
             for old, new in zip(graph.plain_layers(), own.plain_layers(), strict=True):
@@ -356,6 +358,7 @@ def train(
     show: Show,
     drop: "Drop | None" = None,
     interrupt: Interrupt | None = None,
+    keep: Sequence[int] = (),
 ) -> Trained:
     """Trains all members; what is finished is kept, whatever ends it.
 
@@ -365,9 +368,10 @@ def train(
         show: What is called after each call of the program.
         drop: What stops the worst before the end, None for nothing.
         interrupt: What ends it early, once `asked`.
+        keep: Epochs after which the weights are kept, beside those of the end.
     """
     begin = time.perf_counter()
-    run = _Training(job, members, drop)
+    run = _Training(job, members, drop, keep)
     with contextlib.nullcontext(interrupt) if interrupt else Interrupt() as press:
         while run.goes_on and not press.asked:
             run.stretch()
@@ -376,7 +380,7 @@ def train(
     params, state = run.finish(interrupted)
     seconds = time.perf_counter() - begin
     return Trained(
-        params, state, run.logs, run.epochs, run.stopped, seconds, interrupted
+        params, state, run.logs, run.epochs, run.stopped, seconds, interrupted, run.kept
     )
 
 
@@ -399,13 +403,19 @@ class _Training:
 
     Attributes:
         epoch: How many epochs are done.
-        logs, epochs, stopped: As in `Trained`.
+        logs, epochs, stopped, kept: As in `Trained`.
     """
 
-    def __init__(self, job: Job, members: Members, drop: Drop | None) -> None:
+    def __init__(
+        self, job: Job, members: Members, drop: Drop | None, keep: Sequence[int] = ()
+    ) -> None:
         self.names, self.drop, count = job.names, drop, len(members)
+        pauses = {e for e in keep if e < job.epochs}
+        self.keep, self.kept = frozenset(pauses), {}
         if drop is not None:
-            job = dataclasses.replace(job, pauses=_pauses(drop, job.epochs))
+            pauses |= set(_pauses(drop, job.epochs))
+        if pauses:
+            job = dataclasses.replace(job, pauses=tuple(sorted(pauses)))
         self.job = job
         self.runner = Many(job, members, may_stop=bool(job.rules) or drop is not None)
         self.plan = _plan(job, members)
@@ -419,10 +429,10 @@ class _Training:
 
     def _prepare(self) -> None:
         """Makes the stretches of the members that are in the program."""
-        room = capacity(self.job, self.plan, False, len(self.runner.at))
+        most = capacity(self.job, self.plan, False, len(self.runner.at))
         data, validation = self.data
         self.whole = Whole(
-            self.job, self.runner, self.plan, data, validation, room, True
+            self.job, self.runner, self.plan, data, validation, most, True
         )
 
     @property
@@ -447,6 +457,9 @@ class _Training:
             self.stopped[at[ended]] = stops[ended].argmax(axis=1)
             self.active[at[ended]] = False
         self.epoch += n
+        if self.epoch in self.keep:
+            now, whole = self.runner.weights(ended=False), self.final
+            self.kept[self.epoch] = self._put(now, jax.tree.map(np.copy, whole))
         if self.drop is not None and self.goes_on:
             lost = self.drop(self.epoch, self.logs, self.names, self.active)
             self.active[lost] = False
@@ -464,13 +477,18 @@ class _Training:
     def _set_aside(self, interrupted: bool = False) -> None:
         """Keeps the weights that the members in the program end with."""
         now = self.runner.weights(ended=not interrupted and self.drop is None)
-        if self.final is None:
+        self.final = self._put(now, self.final)
+
+    def _put(self, now: Tree, whole: Tree) -> Tree:
+        """The weights of all members, those in the program as they are now."""
+        if whole is None:
             count = len(self.active)
-            self.final = jax.tree.map(
+            whole = jax.tree.map(
                 lambda a: np.zeros((count, *a.shape[1:]), a.dtype), now
             )
-        for whole, part in zip(*map(jax.tree.leaves, (self.final, now)), strict=True):
-            whole[self.runner.at] = part
+        for each, part in zip(*map(jax.tree.leaves, (whole, now)), strict=True):
+            each[self.runner.at] = part
+        return whole
 
     def finish(self, interrupted: bool) -> tuple[Tree, Tree]:
         """The weights of all members."""
@@ -491,7 +509,7 @@ def _plan(job: Job, members: Members) -> Plan:
     plan = job.plan()
     own = (members.weights, members.rows, members.held)
     if len(members) == 1 and all(part is None for part in own):
-        return job.roomy(plan)  # a lone fit's plan, hence its bits
+        return job.padded(plan)  # a lone fit's plan, hence its bits
     if members.rows is not None:
         n = members.rows.shape[1]
         size = min(plan.batch, n)

@@ -56,6 +56,7 @@ def fit(
     folds: Sequence[Sequence[ArrayLike]] | None = None,
     drop: Any = None,  # `Halving`, or what a user writes: with `bind`, or a `Drop`
     from_data: bool = False,
+    keep: Sequence[int] = (),
     **arguments: Any,
 ) -> Population:
     """Trains many copies of a model at once: from other seeds, with other settings.
@@ -82,6 +83,8 @@ def fit(
         drop: What stops members before the end, as `halving` gives it.
         from_data: Whether the layers that can (`NTPDense`, `RobustScaling`) start from
             up to 4,096 of the rows that the member is trained on.
+        keep: Epochs after which the weights are kept too, in `groups[...].kept`: where
+            a rate of waves is 0, each is a network of its own.
         **arguments: The other arguments of `Model.fit`: batch_size, epochs,
             validation_data, validation_split, shuffle, class_weight, sample_weight,
             callbacks (rules: EarlyStopping, ReduceLROnPlateau, TerminateOnNaN).
@@ -143,7 +146,7 @@ def fit(
     for at, changes in groups:
         with config.aside(0):  # a frozen layer of another shape is drawn here
             copy = rebuilt(model, changes)
-            own = {p.path: v for p, v in changes if p.room == "fit"}
+            own = {p.path: v for p, v in changes if p.part == "fit"}
             options = {"verbose": 0} | arguments | own
             job = build_job(copy, x, y, FitOptions.given("population.fit", **options))
         work += [(part, job) for part in _parts(job, at, memory)]
@@ -164,7 +167,7 @@ def fit(
             if interrupt.asked and trained:
                 break
             members = _members(job, places, every, part, splits, from_data)
-            done = engine.train(job, members, show.of(part), drop, interrupt)
+            done = engine.train(job, members, show.of(part), drop, interrupt, keep)
             trained.append((part, job, done))
     population = _result(trained, every, places)
     _warn(population)
@@ -223,7 +226,7 @@ def check(model: object, arguments: Mapping[str, object]) -> None:
         )
     given = arguments.get("callbacks") or []
     for callback in given if isinstance(given, list | tuple) else [given]:
-        if not isinstance(callback, Rule):
+        if not isinstance(callback, Rule) or callback.own_hooks():
             raise mistyped(
                 "population.fit",
                 f"{type(callback).__name__}, which runs in Python",
@@ -304,7 +307,7 @@ def _members(
     numbers = [
         (place, np.array([every[i][place.path] for i in at], float))
         for place in places
-        if place.room != "fit" and _inside(place, every)
+        if place.part != "fit" and _inside(place, every)
     ]
     weights = None
     if any(place.path == "class_weight" for place in places):
@@ -337,6 +340,7 @@ def _result(
             t.params,
             t.state,
             np.array([where[int(i)] for i in at]),
+            t.kept,
         )
         for at, job, t in trained
     ]

@@ -13,6 +13,7 @@ from onefit.data.batch import Batch
 from onefit.errors import OnefitWarning, invalid, is_whole, mistyped
 from onefit.models import Model
 from onefit.networks.host import Ready
+from onefit.packages import package
 from onefit.population.axes import Vary
 from onefit.population.fitting import Fold, check, fit
 from onefit.population.result import Population
@@ -160,14 +161,7 @@ def _pairs(
 
 
 def _group_folds(count: int) -> "GroupKFold":
-    try:
-        from sklearn.model_selection import GroupKFold
-    except ImportError:
-        raise ImportError(
-            "Folds by groups need the package scikit-learn. Write "
-            "`pip install scikit-learn`, or give (train, test) pairs as cv."
-        ) from None
-    return GroupKFold(count)
+    return package("sklearn.model_selection", "cv by groups").GroupKFold(count)
 
 
 def _labels(model: Model, y: Tree) -> np.ndarray | None:

@@ -1,6 +1,7 @@
 """What a population leaves: every member's curves, settings and weights."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -10,6 +11,7 @@ from onefit import config
 from onefit.data import rows
 from onefit.errors import invalid, is_whole, unknown
 from onefit.models import Model
+from onefit.packages import package
 from onefit.types import Data, Tree
 
 if TYPE_CHECKING:
@@ -25,8 +27,16 @@ __all__ = ["Group", "Population"]
 class Group:
     """Members of one structure: the model that they are copies of, their weights."""
 
-    def __init__(self, model: Model, params: Tree, state: Tree, at: np.ndarray) -> None:
+    def __init__(
+        self,
+        model: Model,
+        params: Tree,
+        state: Tree,
+        at: np.ndarray,
+        kept: Mapping[int, tuple[Tree, Tree]] = MappingProxyType({}),
+    ) -> None:
         self.model, self.params, self.state, self.at = model, params, state, at
+        self.kept = kept
 
 
 class Population:
@@ -185,7 +195,7 @@ class Population:
             (place, values[index])
             for name, values in self.settings.items()
             for place in ([find(group.model, name)] if name != "fold" else [])
-            if place.room != "fit"
+            if place.part != "fit"
         ]
         with config.aside(0):
             model = rebuilt(group.model, changes)
@@ -246,7 +256,7 @@ class Population:
         for name in (name for name in self.settings if name != "fold"):
             place = find(group.model, name)
             own = [self.settings[name][i] for i in group.at]
-            if place.room == "layer" and varies_inside(place, own):
+            if place.part == "layer" and varies_inside(place, own):
                 numbers.append((place, np.array(own, config.floatx())))
         graph, leaves = with_axes(group.model.graph, numbers)
         graph = repeated(graph, len(group.at))
@@ -304,9 +314,8 @@ class Population:
 
     def to_frame(self) -> "pd.DataFrame":
         """The same as a pandas DataFrame, in the order of the members."""
-        import pandas as pd
-
-        return pd.DataFrame(self.rows()).set_index("member").sort_index()
+        frame = package("pandas", "to_frame").DataFrame
+        return frame(self.rows()).set_index("member").sort_index()
 
     def __repr__(self) -> str:
         monitor = self._monitor(None)

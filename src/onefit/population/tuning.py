@@ -8,6 +8,7 @@ import numpy as np
 
 from onefit.errors import invalid, is_whole, mistyped, unknown
 from onefit.models import Model
+from onefit.packages import package
 from onefit.population.fitting import check, fit
 from onefit.population.result import Group, Population
 from onefit.population.search import Range, span
@@ -86,7 +87,7 @@ def tune(
     for name, value in (("trials", trials), ("together", together)):
         if not is_whole(value, 1):
             raise invalid("tune", f"{name}={value!r}", "a whole number, 1 or more")
-    optuna = _optuna()
+    optuna = package("optuna", "tune")
     plain: dict[str, Any] = {
         k: v for k, v in arguments.items() if k not in ("memory", "drop")
     }
@@ -120,17 +121,6 @@ def tune(
         if tried.interrupted:
             break
     return _joined(done)
-
-
-def _optuna() -> ModuleType:
-    try:
-        import optuna
-    except ImportError:
-        raise ImportError(
-            "tune needs the package optuna. Write `pip install optuna`, or draw at "
-            "random: vary=onefit.population.sample(...)."
-        ) from None
-    return optuna
 
 
 def _same_way(study: "Study", monitor: str, directions: dict[str, str | None]) -> None:

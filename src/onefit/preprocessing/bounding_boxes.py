@@ -16,7 +16,7 @@ import numpy as np
 
 from onefit import config
 from onefit.errors import invalid
-from onefit.layers.boxes import around, clip_to_image_size, convert_format
+from onefit.layers.boxes import around, clip_to_image_size, convert_format, in_format
 from onefit.types import Array, ArrayLike
 
 __all__ = [
@@ -43,8 +43,8 @@ def _as_corners(
 ) -> tuple[Array, Array]:
     """The boxes' left top and right bottom corners."""
     height, width = (image_shape or (None, None))[:2]
-    boxes = convert_format(boxes, bounding_box_format, "xyxy", height, width)
-    return boxes[..., :2], boxes[..., 2:]
+    corners = in_format(boxes, bounding_box_format, "xyxy", height, width)
+    return corners[..., :2], corners[..., 2:]
 
 
 def _overlap(one: Sequence[Array], two: Sequence[Array]) -> Array:
@@ -203,7 +203,8 @@ def affine_transform(
     size = jnp.asarray([width - 1.0, height - 1.0])
     share = [0.5 if c is None else c for c in (center_x, center_y)]
     middle = jnp.asarray(share) * size
-    shift = jnp.stack(jnp.broadcast_arrays(translate_x, translate_y), -1) * size
+    far = jnp.asarray(translate_x), jnp.asarray(translate_y)
+    shift = jnp.stack(jnp.broadcast_arrays(*far), -1) * size
     angles = angle, shear_x, shear_y
     turn, across, down = (-jnp.deg2rad(jnp.asarray(a)) for a in angles)
     a = jnp.cos(turn - down) / jnp.cos(down)
@@ -261,10 +262,10 @@ def encode_box_to_deltas(
     _middle_format(where, "encoding_format", encoding_format)
     scale = _scaled_by(where, variance)
     size = (image_shape or (None, None))[:2]
-    anchors = convert_format(anchors, anchor_format, encoding_format, *size)
-    boxes = convert_format(boxes, box_format, encoding_format, *size)
-    own, other = (jnp.maximum(b[..., 2:], config.epsilon()) for b in (boxes, anchors))
-    far = (boxes[..., :2] - anchors[..., :2]) / other
+    start = in_format(anchors, anchor_format, encoding_format, *size)
+    end = in_format(boxes, box_format, encoding_format, *size)
+    own, other = (jnp.maximum(b[..., 2:], config.epsilon()) for b in (end, start))
+    far = (end[..., :2] - start[..., :2]) / other
     return jnp.concatenate([far, jnp.log(own / other)], -1) / scale
 
 
@@ -293,13 +294,12 @@ def decode_deltas_to_boxes(
     size = (image_shape or (None, None))[:2]
 
     def decoded(anchors: ArrayLike, deltas: ArrayLike) -> Array:
-        anchors = convert_format(anchors, anchor_format, encoded_format, *size)
-        deltas = jnp.asarray(deltas) * scale
-        middle, other = anchors[..., :2], anchors[..., 2:]
-        parts = deltas[..., :2] * other + middle, jnp.exp(deltas[..., 2:]) * other
-        return convert_format(
-            jnp.concatenate(parts, -1), encoded_format, box_format, *size
-        )
+        start = in_format(anchors, anchor_format, encoded_format, *size)
+        far = jnp.asarray(deltas) * scale
+        middle, other = start[..., :2], start[..., 2:]
+        parts = far[..., :2] * other + middle, jnp.exp(far[..., 2:]) * other
+        boxes = jnp.concatenate(parts, -1)
+        return in_format(boxes, encoded_format, box_format, *size)
 
     if isinstance(anchors, dict):
         return {level: decoded(a, boxes_delta[level]) for level, a in anchors.items()}

@@ -1,9 +1,9 @@
 """Single images: from a file to Pillow's image, to an array, and back."""
 
+import functools
 import io
 import os
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from jax.typing import DTypeLike
 from onefit import config
 from onefit.errors import OnefitWarning, invalid, mistyped, unknown
 from onefit.layers.reshaping import data_format as layout
+from onefit.packages import package
 
 __all__ = ["array_to_img", "img_to_array", "load_img", "save_img"]
 
@@ -23,16 +24,8 @@ DEEP_GREYS = ("L", "I;16", "I")
 CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
-def pillow(where: str) -> ModuleType:
-    """Pillow's Image, or the words for what has to be installed."""
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise ImportError(
-            f"{where} reads and writes images by Pillow, which is not installed. "
-            "Write pip install 'onefit[images]'."
-        ) from error
-    return Image
+pillow = functools.partial(package, "PIL.Image")
+"""Pillow's Image, or an error that says how to get it; to be given what needs it."""
 
 
 def check_color_mode(where: str, color_mode: str) -> None:

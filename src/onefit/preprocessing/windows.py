@@ -106,9 +106,9 @@ class TimeseriesGenerator:
         else:
             at = np.arange(first, min(first + wide, after), self.stride)
         steps = slice(None, None, self.sampling_rate)
-        x = np.array([self.data[t - self.length : t][steps] for t in at])
+        x = np.array([self.data[t - self.length : t][steps] for t in at.tolist()])
         return x[:, :: -1 if self.reverse else 1], np.array(
-            [self.targets[t] for t in at]
+            [self.targets[t] for t in at.tolist()]
         )
 
     def get_config(self) -> Config:

@@ -256,11 +256,10 @@ def _arguments(use: Use, function: Any) -> Iterator[tuple[str, str]]:
         return
     known = accepted(function) if callable(function) else None
     for keyword in use.call.keywords:
-        name = keyword.arg
+        name, older = keyword.arg, getattr(function, "older", ())
         if name is None:
             continue
-        here = known is None or name in known or name in getattr(function, "older", ())
-        if not here:
+        if known is not None and name not in known and name not in older:
             instead = cure(name, _value(keyword.value), known)
             short = use.said.rpartition(".")[2]
             near = ", ".join(known[:6])
@@ -288,8 +287,8 @@ class _Written:
 
 def _strings(use: Use, name: str, value: ast.expr) -> Iterator[tuple[str, str]]:
     kind = name if name in _NAMED else name.rpartition("_")[2]
-    room = _NAMED.get(kind)
-    if room is None or not (
+    home = _NAMED.get(kind)
+    if home is None or not (
         use.path.startswith("keras") or use.kind == "method" or ".keras." in use.path
     ):
         return
@@ -302,15 +301,15 @@ def _strings(use: Use, name: str, value: ast.expr) -> Iterator[tuple[str, str]]:
             continue
         if kind == "metrics" and _known(losses, text) is None:
             continue
-        said = _known(room, text)
+        said = _known(home, text)
         if said:
             yield f"{name}={text!r}", said
 
 
-def _known(room: Any, text: str) -> str | None:
-    """Why a room does not know a name."""
+def _known(home: Any, text: str) -> str | None:
+    """Why a home does not know a name."""
     try:
-        room.get(text)
+        home.get(text)
     except (ValueError, TypeError) as error:
         words = str(error)
         if not words.startswith("Unknown"):

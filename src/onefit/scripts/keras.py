@@ -29,8 +29,9 @@ def version() -> str:
 
 def Input(shape: Any = None, *args: Any, **kwargs: Any) -> Any:
     """The place where data go in: `onefit.Input`; one size alone is a shape too."""
-    whole = isinstance(shape, int | np.integer)
-    return layers.Input((shape,) if whole else shape, *args, **kwargs)
+    if isinstance(shape, int | np.integer):
+        shape = (int(shape),)
+    return layers.Input(shape, *args, **kwargs)
 
 
 def add(inputs: Any, **kwargs: Any) -> Any:

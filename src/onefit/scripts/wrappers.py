@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from onefit.packages import absent
+
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 except ImportError as error:
-    raise ImportError(
-        "keras.wrappers needs scikit-learn, which is not installed. Write "
-        '`pip install "onefit[sklearn]"`.'
-    ) from error
+    raise absent("sklearn", "keras.wrappers") from error
 
 from onefit.models import Model
 

@@ -12,13 +12,12 @@ room derives from scikit-learn's classes, so importing it imports scikit-learn.
 True
 """
 
+from onefit.packages import absent
+
 try:
     import sklearn as _package  # noqa: F401
 except ImportError as error:
-    raise ImportError(
-        "onefit.sklearn needs scikit-learn, which is not installed. Write "
-        '`pip install "onefit[sklearn]"`.'
-    ) from error
+    raise absent("sklearn", "onefit.sklearn") from error
 
 from onefit.sklearn.classifier import NNClassifier
 from onefit.sklearn.regressor import NNRegressor

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from onefit.errors import invalid
+from onefit.packages import package
 from onefit.tables.preparation import Cells, Preparation
 from onefit.tables.reading import read
 from onefit.tables.roles import INPUTS, Column, columns_of
@@ -53,8 +54,7 @@ class Frames(NamedTuple):
 
     def __call__(self, x: Any) -> np.ndarray:
         """The rows as numbers, (rows, features): a column for each known value."""
-        import pandas as pd
-
+        pd = package("pandas", "An estimator of a table")
         names = [column.name for column in self.columns]
         frame = x if hasattr(x, "columns") else pd.DataFrame(x, columns=names)
         frame = read(frame)

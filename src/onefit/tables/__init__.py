@@ -7,7 +7,10 @@ layers, training and populations; the command line and the estimators stand on i
 """
 
 from onefit.tables.inputs import Goal, Inputs
-from onefit.tables.model import TableModel, fit, load
+from onefit.tables.loading import load
+from onefit.tables.making import fit
+from onefit.tables.model import TableModel
 from onefit.tables.reading import chunks, read
+from onefit.tables.several import Several
 
-__all__ = ["Goal", "Inputs", "TableModel", "chunks", "fit", "load", "read"]
+__all__ = ["Goal", "Inputs", "Several", "TableModel", "chunks", "fit", "load", "read"]

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
+from onefit.tables.heads import HEADS
 from onefit.tables.inputs import Goal, Inputs
 
 __all__ = ["boosting", "constant"]
@@ -31,7 +33,8 @@ def constant(goal: Goal, folds: Sequence[Fold]) -> np.ndarray:
             counts = np.bincount(y, own, len(goal.classes))
             said[held] = counts / counts.sum()
         else:
-            said[held] = np.average(y, weights=own)
+            head = HEADS[goal.problem]
+            said[held] = head.back(np.average(head.into(y), weights=own))
     return said
 
 
@@ -62,30 +65,35 @@ def boosting(
         from threadpoolctl import threadpool_limits
     except ImportError:
         return None
-    kind = HistGradientBoostingClassifier if goal.classes else (
-        HistGradientBoostingRegressor
-    )  # fmt: skip
-    said, done = empty(goal), 0
+    said, done, head = empty(goal), 0, HEADS[goal.problem]
     for k, (train, held) in enumerate(folds):
         if asked() or (done and time.perf_counter() > until):
             break
         own = inputs(k)
-        few = [i for i, size in enumerate(own.sizes) if size < 255]
-        x = np.hstack([own.numbers, own.codes]).astype("float32")
+        once = own.codes.shape[1] - own.doubles  # trees need no number twice
+        few = [i for i, size in enumerate(own.sizes[:once]) if size < 255]
+        x = np.hstack([own.numbers, own.codes[:, :once]]).astype("float32")
         marked = [own.numbers.shape[1] + i for i in few]
         weights = None if goal.weights is None else goal.weights[train]
         if goal.classes and len(np.unique(goal.values[train])) < 2:
             said[held] = np.eye(len(goal.classes))[goal.values[train][0]]
         else:
-            model = kind(categorical_features=marked or None, random_state=0)
+            how: dict[str, Any] = {"categorical_features": marked or None}
+            if goal.problem == "count":
+                how["loss"] = "poisson"
+            model = (
+                HistGradientBoostingClassifier(**how, random_state=0)
+                if goal.classes
+                else HistGradientBoostingRegressor(**how, random_state=0)
+            )
             # On few rows its threads mostly wait for one another, and busily.
             with threadpool_limits(1 if len(train) < FEW else None):
-                model.fit(x[train], goal.values[train], weights)
-            if goal.classes:
+                model.fit(x[train], head.into(goal.values[train]), weights)
+            if isinstance(model, HistGradientBoostingClassifier):
                 said[held] = 0
-                p = model.predict_proba(x[held])
-                said[np.ix_(held, model.classes_)] = p
+                seen = np.asarray(model.classes_)
+                said[np.ix_(held, seen)] = model.predict_proba(x[held])
             else:
-                said[held] = model.predict(x[held])
+                said[held] = head.back(model.predict(x[held]))
         done += 1
     return said, done

@@ -59,27 +59,26 @@ def temperature(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
 
 def kept_temperature(
     y: np.ndarray, p: np.ndarray, w: np.ndarray, parts: Folds
-) -> float:
+) -> tuple[float, np.ndarray]:
     """The temperature, or 1 where the Brier score of other rows is no better by it.
 
     That of each part is found on the other parts.
 
     Args:
         y, p, w: Classes, probabilities and weights of the rows.
-        parts: The rows of each fold, by their places in y.
+        parts: The rows of each part, by their places in y.
+
+    Returns:
+        The temperature by all rows; the probabilities, each by that of other rows.
     """
-    if len(parts) < 2:  # one split: two halves of it
-        order = np.arange(len(y))
-        parts = [order[::2], order[1::2]]
-    parts = [part for part in parts if len(part)]
     if len(parts) < 2 or len(np.unique(y)) < 2:
-        return 1.0
+        return 1.0, p
     brier, after = METRICS["brier"].score, p.copy()
     for part in parts:
         rest = np.setdiff1d(np.concatenate(parts), part)
         after[part] = tempered(p[part], temperature(y[rest], p[rest], w[rest]))
     better = brier(y, after, w) < brier(y, p, w)
-    return temperature(y, p, w) if better else 1.0
+    return (temperature(y, p, w), after) if better else (1.0, p)
 
 
 # Thresholds ---------------------------------------------------------------------------

@@ -1,12 +1,15 @@
 """A weighted mean of predictions, chosen one by one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-__all__ = ["greedy"]
+__all__ = ["crossed", "greedy"]
 
 ROUNDS = 25
+
+MOST = 24
+"""Predictions that a mean is made of, at most: the best ones by themselves."""
 
 
 def greedy(
@@ -34,11 +37,38 @@ def greedy(
     """
     taken, total = np.zeros(len(said)), np.zeros_like(said[0])
     best, least = taken, np.inf
+    alone = np.argsort([cost(own) for own in said], kind="stable")[:MOST]
     for i in range(1, rounds + 1):
-        costs = [cost((total + own) / i) for own in said]
+        costs = np.full(len(said), np.inf)
+        costs[alone] = [cost((total + said[k]) / i) for k in alone]
         at = int(np.argmin(costs))
         taken, total = taken.copy(), total + said[at]
         taken[at] += 1
         if costs[at] < least:
             best, least = taken / i, costs[at]
     return best if best.any() else np.full(len(said), 1 / len(said))
+
+
+def crossed(
+    said: np.ndarray,
+    parts: Sequence[np.ndarray],
+    choose: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """The mean of predictions, for each part of the rows as the other parts choose it.
+
+    A score of it is then of rows that had no say in the choice.
+
+    Args:
+        said: Predictions of each member, (member, rows, ...).
+        parts: The rows of each part; with one alone, it chooses for itself.
+        choose: Gives the weights of members by these rows.
+
+    Returns:
+        (rows, ...).
+    """
+    mixed = np.empty_like(said[0])
+    for k, part in enumerate(parts):
+        others = [other for j, other in enumerate(parts) if j != k] or [part]
+        shares = choose(said, np.concatenate(others))
+        mixed[part] = np.tensordot(shares, said[:, part], axes=1)
+    return mixed

@@ -21,9 +21,10 @@ from onefit.tables.targets import Split
 from onefit.tables.values import Frame, words
 
 if TYPE_CHECKING:
+    from onefit.tables.fitting import Fitted
     from onefit.tables.model import TableModel
 
-__all__ = ["facts_of"]
+__all__ = ["FEW", "facts_of", "versions"]
 
 ASKED = 1000
 """Rows of all folds that importance is measured on, at most."""
@@ -36,6 +37,9 @@ CURVES, POINTS, ROWS = 3, 12, 200
 
 WORST = 10
 """Rows that are shown as the most wrong."""
+
+FEW = 50
+"""With fewer rows, scores of other rows say little."""
 
 BINS = 10
 """Groups of equal size of a calibration."""
@@ -64,7 +68,7 @@ def facts_of(
     y, p, w = goal.values[at], said[at], weights_of(goal)[at]
     facts = {
         **told,
-        "versions": _versions(),
+        "versions": versions(),
         "problem": goal.problem,
         "rows": len(goal.values),
         "scored_rows": len(at),
@@ -72,30 +76,59 @@ def facts_of(
         "metric": fitted.metric,
         "interrupted": fitted.interrupted,
         "leaderboard": fitted.leaderboard,
-        "scores": {
-            name: metric.score(y, p, w)
-            for name, metric in METRICS.items()
-            if goal.problem in metric.problems
-        },
+        "scores": _scores(goal.problem, y, p, w),
         "importance": lines,
         "responses": _responses(model, frame, lines),
         "worst": _worst(model, goal, at, frame.index.to_numpy()),
     }
+    if len(frame) < FEW:
+        inputs = [c.name for c in model.columns if c.role in INPUTS]
+        again = model.asked({name: frame[name].to_numpy() for name in inputs})
+        weights = weights_of(goal)
+        facts["trained"] = _scores(goal.problem, goal.values, again, weights)
     if goal.classes is not None:
         facts["temperature"] = fitted.temperature
         facts["confusion"] = _confusion(y, p).tolist()
         facts["calibration"] = _calibration(y, p)
+        facts["coverage"] = fitted.coverage()
+        if goal.problem == "binary":
+            facts["thresholds"] = _thresholds(fitted, y, p, w)
     else:
-        lower, upper = fitted.lower_upper(p, 0.9)
-        facts["interval"] = {
-            "coverage": 0.9,
-            "measured": float(((lower <= y) & (y <= upper)).mean()),
-            "width": float((upper - lower).mean()),
-        }
+        facts["interval"] = _interval(fitted, folds)
     return facts
 
 
-def _versions() -> dict[str, str]:
+def _scores(
+    problem: str, y: np.ndarray, p: np.ndarray, w: np.ndarray
+) -> dict[str, float]:
+    """All scores that are for this problem, by name."""
+    return {
+        name: metric.score(y, p, w)
+        for name, metric in METRICS.items()
+        if problem in metric.problems
+    }
+
+
+def _interval(fitted: "Fitted", folds: Sequence[Split]) -> dict[str, float]:
+    """How many rows the intervals hold, each as wide as the other folds say."""
+    parts = [held for _, held in folds]
+    if len(parts) < 2:
+        parts = [parts[0][::2], parts[0][1::2]]
+    hits, widths = [], []
+    for k, part in enumerate(parts):
+        others = [other for j, other in enumerate(parts) if j != k]
+        rest = np.concatenate(others) if len(part) else part
+        if len(part) and len(rest):
+            said, y = fitted.out_of_fold[part], fitted.goal.values[part]
+            lower, upper = fitted.lower_upper(said, 0.9, rest)
+            hits.append((lower <= y) & (y <= upper))
+            widths.append(upper - lower)
+    held = np.concatenate(hits).mean() if hits else np.nan
+    width = np.concatenate(widths).mean() if widths else np.inf
+    return {"coverage": 0.9, "measured": float(held), "width": float(width)}
+
+
+def versions() -> dict[str, str]:
     """What the model was made with, of what is installed as a package."""
     found = {}
     for name in ("onefit", "jax", "numpy", "pandas"):
@@ -123,6 +156,19 @@ def _calibration(y: np.ndarray, p: np.ndarray) -> list[dict[str, float]]:
         }
         for group in groups
     ]
+
+
+def _thresholds(
+    fitted: "Fitted", y: np.ndarray, p: np.ndarray, w: np.ndarray
+) -> list[dict[str, Any]]:
+    """For each metric that a threshold changes: the best one, the score at it and ½."""
+    found = []
+    for name in ("accuracy", "balanced_accuracy", "f1"):
+        at = fitted.threshold(name)
+        said = np.eye(2)[(p[:, 1] >= at).astype(int)]
+        usual, best = (METRICS[name].score(y, q, w) for q in (p, said))
+        found.append({"metric": name, "threshold": at, "score": best, "at_half": usual})
+    return found
 
 
 def _worst(

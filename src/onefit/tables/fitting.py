@@ -10,12 +10,25 @@ from onefit import config
 from onefit.errors import invalid
 from onefit.tables import calibration
 from onefit.tables.baselines import boosting, constant, empty
-from onefit.tables.ensembling import greedy
+from onefit.tables.ensembling import crossed, greedy
+from onefit.tables.heads import HEADS
 from onefit.tables.inputs import Goal, Inputs
+from onefit.tables.linear import solved
 from onefit.tables.members import Member, stacked
-from onefit.tables.networks import KINDS, Shape
+from onefit.tables.networks import KINDS, Shape, settled, shape_of
+from onefit.tables.rounds import Rounds
 from onefit.tables.scores import Metric, interval, losses_of, metric_of, weights_of
-from onefit.tables.training import FEWEST, Clock, Rows, epochs_for, train, work
+from onefit.tables.training import (
+    EPOCHS,
+    FEWEST,
+    Clock,
+    Rows,
+    Watch,
+    epochs_for,
+    pace,
+    train,
+    work,
+)
 from onefit.training.loop import Interrupt
 from onefit.types import Config
 
@@ -42,10 +55,12 @@ class Fitted:
         temperature: By which logits are divided; 1 for none.
         bounds: The least and the greatest number that is predicted.
         out_of_fold: Probabilities (rows, classes), or numbers (rows,), of networks that
-            were not trained on the row; NaN for rows that no fold holds out.
+            were not trained on the row, in a mean that was chosen without it; NaN for
+            rows that no fold holds out.
         leaderboard: A dict for each contestant, the best first: 'name', 'kind'
             ('baseline', 'network' or 'ensemble'), 'score', 'interval' (95 %),
-            'seconds', 'folds'.
+            'seconds', 'folds'; of trees that had time for fewer folds also 'networks',
+            the score of the ensemble on the same rows.
         metric: The score that was chosen by.
         interrupted: Whether Ctrl-C ended it.
     """
@@ -114,11 +129,12 @@ class Fitted:
         )
 
     def lower_upper(
-        self, numbers: np.ndarray, coverage: float = 0.9
+        self, numbers: np.ndarray, coverage: float = 0.9, rows: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """The interval around each number that holds the truth so often.
 
-        By the out-of-fold residuals (`calibration.half_width`).
+        By the out-of-fold residuals (`calibration.half_width`), of these rows alone if
+        they are given; where logarithms are learned, by theirs.
 
         Raises:
             ValueError: A target of classes, a coverage outside 0 to 1.
@@ -130,8 +146,12 @@ class Fitted:
                 "a target of numbers",
                 "classes have probabilities: predict",
             )
-        half = calibration.half_width(self.goal.values - self.out_of_fold, coverage)
-        return numbers - half, numbers + half
+        head = HEADS[self.goal.problem]
+        off = head.into(self.goal.values) - head.into(self.out_of_fold)
+        off = off if rows is None else off[rows]
+        half, middle = calibration.half_width(off, coverage), head.into(numbers)
+        lower, upper = head.back(middle - half), head.back(middle + half)
+        return lower if head.signed else np.maximum(lower, 0.0), upper
 
     def threshold(self, metric: Any = None) -> float:
         """The probability of the second class from which on to say it.
@@ -240,6 +260,7 @@ def fitted(
     metric: str | None = None,
     seed: int = 0,
     progress: Callable[[str, float | None], None] | None = None,
+    rounds: Rounds | None = None,
 ) -> Fitted:
     """Trains networks on all folds, and takes the best mean of them.
 
@@ -248,13 +269,14 @@ def fitted(
             prepared by these alone.
         goal: What is predicted.
         folds: The numbers of the rows to train on and of those held out, for each fold.
-        quality: 'quick' trains a linear network and one RealMLP, 'default' up to four
+        quality: 'quick' takes a linear network and one RealMLP, 'default' up to four
             RealMLPs, 'best' also TabM, a small MLP and RealMLPs of other settings.
         time: Seconds; None is no limit. What has begun when they are over is cut short.
         metric: What is chosen by: 'log_loss' (classes), 'rmse' (numbers), 'accuracy',
             'balanced_accuracy', 'f1', 'auc', 'brier'; 'mae', 'r2'.
         seed: Of all that is random.
         progress: Called with what is being done, and which part of the time is spent.
+        rounds: Where finished rounds are kept, and found again.
 
     Returns:
         What was fitted; Ctrl-C gives the best so far.
@@ -268,7 +290,8 @@ def fitted(
     chosen = metric_of(metric, goal.problem)
     with Interrupt() as press:
         clock = Clock(time, lambda: press.asked, progress)
-        run = _Fit(inputs_of_fold, goal, folds, chosen, seed, clock)
+        rounds = rounds or Rounds()
+        run = _Fit(inputs_of_fold, goal, folds, chosen, seed, clock, rounds)
         run.baselines()
         run.networks(quality)
         made = run.finish()
@@ -299,9 +322,15 @@ SPACE = {
 """What settings of RealMLP are drawn from, "tabarena-new" where they are numbers."""
 
 
-ENOUGH = 24
+ENOUGH = 12
 """Epochs that each fold's network is to have; with too little time there are fewer
 folds, and rows without an out-of-fold prediction."""
+
+TOGETHER = 4
+"""Networks of other seeds in one program, where there is time for GOOD epochs of all;
+there are as many in each round, since another number would be another program."""
+
+GOOD = 64
 
 MANY, SIGMAS = 10_000, (0.1, 0.5, 1.0, 2.0)
 """How fast the waves of RealMLP's numbers are, one value a member; from MANY rows on in
@@ -325,18 +354,20 @@ class _Fit:
         metric: Metric,
         seed: int,
         clock: Clock,
+        rounds: Rounds,
     ) -> None:
+        self.rounds = rounds
         self.goal, self.folds, self.metric, self.clock = goal, folds, metric, clock
         self.seed, self.weights = seed, weights_of(goal)
         clock.tell("preparing the columns")
         self.inputs = [inputs_of_fold(train) for train, _ in folds]
-        self.folds = folds = folds[: self._affordable(len(folds))]
+        count = rounds.remember("folds", lambda: self._affordable(len(folds)))
+        self.folds = folds = folds[:count]
         self.inputs = self.inputs[: len(folds)]
         sizes = [inputs.sizes for inputs in self.inputs]
         most = tuple(int(max(own)) for own in zip(*sizes, strict=True))
-        outputs = len(goal.classes or ()) if goal.problem == "multiclass" else 1
         numbers = self.inputs[0].numbers.shape[1]
-        self.shape = Shape(numbers, most, outputs, goal.problem)
+        self.shape = shape_of(goal, numbers, most)
         if not numbers and not any(most):
             raise invalid(
                 "the columns",
@@ -349,7 +380,7 @@ class _Fit:
         own = np.concatenate([train for train, _ in folds])
         values = goal.values[own]
         self.bounds = (-np.inf, np.inf)
-        if goal.problem == "regression":
+        if not goal.classes:
             # A line goes on beyond the rows, though not for ever, nor below 0 where
             # no target is: a price, a count.
             least, most = float(values.min()), float(values.max())
@@ -364,8 +395,7 @@ class _Fit:
     def _affordable(self, most: int) -> int:
         """How many folds there is time for: few that are trained, not many begun."""
         first, goal = self.inputs[0], self.goal
-        outputs = len(goal.classes or ()) if goal.problem == "multiclass" else 1
-        shape = Shape(first.numbers.shape[1], first.sizes, outputs, goal.problem)
+        shape = shape_of(goal, first.numbers.shape[1], first.sizes)
         if not shape.numbers and not any(shape.sizes):
             return most
         each = work(KINDS["realmlp"], shape, {}, len(self.folds[0][0]))
@@ -378,45 +408,101 @@ class _Fit:
     def baselines(self) -> None:
         """A constant, and trees where scikit-learn is installed."""
         begin = self.clock.spent
-        name = "mean" if self.goal.problem == "regression" else "majority"
+        name = "majority" if self.goal.classes else "mean"
         self._enter(name, "baseline", constant(self.goal, self.folds), begin)
         self.clock.tell("HistGradientBoosting")
         begin = self.clock.spent
-        until = self.clock.begin + 0.25 * self.clock.seconds
+        until = self.clock.begin + 0.15 * self.clock.seconds
         made = boosting(
             self.goal, self.folds, lambda k: self.inputs[k], until, self.clock.asked
         )
         if made is not None and made[1]:
+            self.trees = made[0]
             self._enter("HistGradientBoosting", "baseline", made[0], begin, made[1])
 
     def networks(self, quality: str) -> None:
         """The networks that there is time for, one round after another."""
-        rng = config.generator(self.seed)
-        first: list[Config] = [{"seed": self.seed}]
-        self._round("linear", first, 0.05)
-        sigmas = SIGMAS if len(self.goal.values) < MANY else SIGMAS[::-1]
-        first = [{"seed": self.seed, "sigma": sigmas[0]}]
-        if quality == "quick":
-            self._round("realmlp", first, 0.9)
-            return
-        most = 4 if quality == "default" else 40
-        took = self._round("realmlp", first, self._share(quality))
+        self._linear()
+        settings = self._settings(quality)
+        size = self.rounds.remember(
+            "together", lambda: 1 if quality == "quick" else self._together()
+        )
+        first, share = settings[:size], self._share(quality, size)
+        took = self._round("realmlp", first, share)
         if quality == "best" and took:
-            self._round("tabm", first, 0.2)
+            self._round("tabm", [{"seed": self.seed}], 0.2)
             self._round("mlp", [{"seed": self.seed}], 0.1)
-        for i in range(1, most):
-            settings: Config = {"seed": self.seed + i, "sigma": sigmas[i % len(sigmas)]}
-            if quality == "best" and i > 3:
-                settings |= {name: draw(rng) for name, draw in SPACE.items()}
+        took *= self._as_long_as_the_best("realmlp")
+        for i in range(size, len(settings), size):
             if not took or self.clock.asked() or self.clock.left < 0.9 * took:
                 break
-            took = self._round("realmlp", [settings], 0.9)
+            took = self._round("realmlp", settings[i : i + size], 0.9)
 
-    def _share(self, quality: str) -> float:
-        """The share of the time for the first RealMLP: all, where one takes it all."""
-        each = work(KINDS["realmlp"], self.shape, {}, len(self.rows.folds[0][0]))
-        total, share = each * len(self.folds), 0.5 if quality == "default" else 0.2
-        return share if epochs_for(total, self.clock, share) >= 2 * ENOUGH else 0.8
+    def _as_long_as_the_best(self, name: str) -> float:
+        """Lets later rounds end where the first were best: there is time for more.
+
+        Returns:
+            The share of the first round that they take.
+        """
+        own = [i for i, m in enumerate(self.members) if m.kind == name]
+        if not own:
+            return 1.0
+        sign, before = self.metric.sign, self.epochs[name]
+        best = max(own, key=lambda i: sign * self._score(self.said[i]))
+        self.epochs[name] = max(self.members[best].settings["epoch"], FEWEST // 2)
+        return self.epochs[name] / before
+
+    def _settings(self, quality: str) -> list[Config]:
+        """The settings of all RealMLPs, most wanted first."""
+        rng = config.generator(self.seed)
+        sigmas = SIGMAS if len(self.goal.values) < MANY else SIGMAS[::-1]
+        count = {"quick": 1, "default": TOGETHER, "best": 10 * TOGETHER}[quality]
+        usual = {name: KINDS["realmlp"].settings.get(name) for name in SPACE}
+        usual["rate"] = settled(KINDS["realmlp"], self.shape, {})["rate"]
+        made = []
+        for i in range(count):
+            own = usual | {"seed": self.seed + i, "sigma": sigmas[i % len(sigmas)]}
+            if i >= TOGETHER:
+                own |= {name: draw(rng) for name, draw in SPACE.items()}
+            made.append(own)
+        return made
+
+    def _work(self) -> float:
+        """About how many operations an epoch of one RealMLP of all folds takes."""
+        rows = len(self.rows.folds[0][0])
+        return work(KINDS["realmlp"], self.shape, {}, rows) * len(self.folds)
+
+    def _together(self) -> int:
+        """How many networks are trained at once."""
+        epochs = epochs_for(TOGETHER * self._work(), self.clock, 0.7)
+        return TOGETHER if epochs >= GOOD else 1
+
+    def _share(self, quality: str, size: int) -> float:
+        """The share of the time for the first RealMLPs: all, where they take it all."""
+        if quality == "best":
+            return 0.2
+        alone = epochs_for(self._work(), self.clock, 0.45) < 2 * ENOUGH
+        return 0.85 if quality == "quick" or size > 1 or alone else 0.45
+
+    def _linear(self) -> None:
+        """The linear network."""
+        if self.clock.asked():
+            return
+        begin = self.clock.spent
+        self.clock.tell(KINDS["linear"].title)
+        self._keep([solved(self.rows)], begin)
+
+    def _keep(self, made: Sequence[Member], begin: float) -> float:
+        """Takes networks in, with what they say out of fold; the seconds they took."""
+        for member in made:
+            self.members.append(member)
+            self.said.append(self._out_of_fold(member))
+            self._note(self.said[-1])
+        seconds = self.clock.spent - begin
+        if made:
+            name = made[0].kind
+            self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+        return seconds if made else 0.0
 
     def _round(self, name: str, every: list[Config], share: float) -> float:
         """Trains networks of one kind; the seconds that it took, 0 if it did not."""
@@ -425,21 +511,32 @@ class _Fit:
             return 0.0
         begin = clock.spent
         clock.tell(kind.title)
-        each = work(kind, self.shape, {}, len(self.rows.folds[0][0]))
+        if name not in self.epochs:  # later rounds have as many: it is one program
+            self.epochs[name] = self.rounds.remember(
+                f"epochs of {name}", lambda: self._epochs(name, every, share)
+            )
+        if (found := self.rounds.find(name, every, self.shape)) is not None:
+            made, seconds = found
+            clock.begin -= seconds  # which were spent before
+            return self._keep(made, begin - seconds)
+        epochs, now = self.epochs[name], clock.spent
+        until = now + max(clock.left, 0) * min(2 * share, 1)
+        watch = Watch(clock, kind.title, epochs, until)
+        made = train(name, self.rows, every, epochs, watch)
+        seconds = self._keep(made, begin)
+        if made and not clock.asked():
+            self.rounds.put(name, every, made, seconds)
+        return seconds
+
+    def _epochs(self, name: str, every: list[Config], share: float) -> int:
+        """The epochs that there is time for, by the pace that training has."""
+        clock = self.clock
+        each = work(KINDS[name], self.shape, {}, len(self.rows.folds[0][0]))
         total = each * len(self.rows.folds) * len(every)
-        # As many in later rounds: the program is then the same.
-        epochs = self.epochs.setdefault(
-            name, max(epochs_for(total, clock, share), FEWEST)
-        )
-        until = begin + max(clock.left, 0) * min(2 * share, 1)
-        made = train(name, self.rows, every, epochs, clock, until)
-        for member in made:
-            self.members.append(member)
-            self.said.append(self._out_of_fold(member))
-            self._note(self.said[-1])
-        seconds = clock.spent - begin
-        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
-        return seconds if made else 0.0
+        if epochs_for(total, clock, 0.5 * share) >= EPOCHS:
+            return EPOCHS
+        seconds = pace(name, self.rows, every, clock)
+        return int(min(EPOCHS, max(clock.left * share / seconds, FEWEST)))
 
     def _out_of_fold(self, member: Member) -> np.ndarray:
         """What each fold's network says to the rows that it was not trained on."""
@@ -505,26 +602,28 @@ class _Fit:
             raise KeyboardInterrupt
         begin = self.clock.spent
         self.clock.tell("the ensemble")
-        shares = self._shares()
-        mixed = self._bounded(np.tensordot(shares, np.stack(self.said), axes=1))
-        by = 1.0
-        if self.goal.classes:
-            at = self._rows(mixed)
-            place = np.full(len(mixed), -1)
-            place[at] = np.arange(len(at))
-            parts = [place[held] for _, held in self.folds]
-            y, w = self.goal.values[at], self.weights[at]
-            by = calibration.kept_temperature(y, mixed[at], w, parts)
-            mixed[at] = calibration.tempered(mixed[at], by)
+        every = np.stack([self._bounded(said) for said in self.said])
+        at, parts = self._parts(every[0])
+        known = every[:, at]
         for name, seconds in self.seconds.items():
-            own = [
-                s
-                for m, s in zip(self.members, self.said, strict=True)
-                if m.kind == name
-            ]
-            if own:
-                title = KINDS[name].title + (f", {len(own)} of them" * (len(own) > 1))
-                self._enter(title, "network", np.mean(own, axis=0), 0, None, seconds)
+            own = [i for i, m in enumerate(self.members) if m.kind == name]
+            said = empty(self.goal)
+            said[at] = crossed(known[own], parts, self._chosen(at))
+            count = len({m.settings["seed"] for i, m in enumerate(self.members)
+                         if i in own})  # fmt: skip
+            title = KINDS[name].title + (f", {count} of them" * (count > 1))
+            self._enter(title, "network", said, 0, None, seconds)
+        shares = self._chosen(at)(known, np.arange(len(at)))
+        mixed, by = empty(self.goal), 1.0
+        mixed[at] = crossed(known, parts, self._chosen(at))
+        if self.goal.classes:
+            y, w = self.goal.values[at], self.weights[at]
+            by, mixed[at] = calibration.kept_temperature(y, mixed[at], w, parts)
+        for line in self.board:
+            if line["folds"] < len(self.folds):  # trees that had no time for more
+                same = np.intersect1d(self._rows(self.trees), at)
+                y, w = self.goal.values[same], self.weights[same]
+                line["networks"] = self.metric.score(y, mixed[same], w)
         total = sum(self.seconds.values()) + self.clock.spent - begin
         self._enter("ensemble", "ensemble", mixed, 0, None, total)
         self.board.sort(key=lambda line: -self.metric.sign * line["score"])
@@ -541,19 +640,35 @@ class _Fit:
             self.bounds,
         )
 
-    def _shares(self) -> np.ndarray:
-        """The weight of each member."""
-        said = np.stack(self.said)
-        at = self._rows(said[0])
-        if len(at) > CHOSEN:
-            at = config.generator(self.seed).choice(at, CHOSEN, replace=False)
-        y, w = self.goal.values[at], self.weights[at]
+    def _parts(self, said: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        """The rows that have a prediction, and the places in them of each part.
 
-        def cost(mean: np.ndarray) -> float:
-            mean = self._bounded(mean)
-            score = -self.metric.sign * self.metric.score(y, mean, w)
-            # Equal scores, as of accuracies, are told apart by the loss.
-            loss = np.average(losses_of(self.goal.problem, y, mean), weights=w)
-            return float(np.nan_to_num(score, nan=np.inf) + 1e-6 * loss)
+        What is chosen by rows is chosen by those of the other parts, so that a score
+        is of rows that had no say: the parts are the folds, or halves of the one fold.
+        """
+        at = self._rows(said)
+        place = np.full(len(said), -1)
+        place[at] = np.arange(len(at))
+        parts = [place[held] for _, held in self.folds]
+        if len(parts) < 2:
+            order = config.generator(self.seed).permutation(len(at))
+            parts = [np.sort(order[::2]), np.sort(order[1::2])]
+        return at, [part for part in parts if len(part)]
 
-        return greedy(said[:, at], cost)
+    def _chosen(self, at: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+        """What gives the weights of members by some of the rows."""
+
+        def choose(said: np.ndarray, some: np.ndarray) -> np.ndarray:
+            if len(some) > CHOSEN:
+                some = config.generator(self.seed).choice(some, CHOSEN, replace=False)
+            y, w = self.goal.values[at[some]], self.weights[at[some]]
+
+            def cost(mean: np.ndarray) -> float:
+                score = -self.metric.sign * self.metric.score(y, mean, w)
+                # Equal scores, as of accuracies, are told apart by the loss.
+                loss = np.average(losses_of(self.goal.problem, y, mean), weights=w)
+                return float(np.nan_to_num(score, nan=np.inf) + 1e-6 * loss)
+
+            return greedy(said[:, some], cost)
+
+        return choose

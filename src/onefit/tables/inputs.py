@@ -16,6 +16,7 @@ class Inputs:
             training rows.
         codes: int32, (rows, c): 0 is missing or unknown, 1 to k the known values.
         sizes: The known values of each column of codes, without 0.
+        doubles: How many columns of codes, the last, are numbers once more.
 
     Example:
         >>> inputs = Inputs(np.zeros((3, 2), "float32"), np.ones((3, 1), "int32"), (4,))
@@ -26,6 +27,7 @@ class Inputs:
     numbers: np.ndarray
     codes: np.ndarray
     sizes: tuple[int, ...]
+    doubles: int = 0
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -39,7 +41,7 @@ class Goal:
     """What is predicted: its kind, its values, its names.
 
     Args:
-        problem: 'binary', 'multiclass' or 'regression'.
+        problem: A name of `onefit.tables.heads.HEADS`: 'binary', 'regression', ...
         values: int32 class numbers, or float64 numbers; (rows,).
         classes: The names of the classes, by number; None for numbers.
         weights: float32, (rows,), or None where all rows count the same.

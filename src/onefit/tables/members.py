@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from onefit.models import Model
 from onefit.networks.architecture import Architecture
 from onefit.programs import Program
+from onefit.tables.heads import HEADS
 from onefit.tables.inputs import Inputs
 from onefit.tables.networks import KINDS, Shape, network
 from onefit.types import Array, Config, Tree
@@ -36,12 +36,10 @@ def _answers(
 
     def one(params: Tree, state: Tree, x: Tree) -> Array:
         z = graph.apply(params, state, x, training=False)[0]
-        if problem == "multiclass":
-            p = jax.nn.softmax(z)
-            return p.mean(axis=1) if members else p
-        a = jax.nn.sigmoid(z) if problem == "binary" else z
-        a = a.mean(axis=1)  # one output, or that of each member
-        return jnp.stack([1 - a, a], axis=-1) if problem == "binary" else a
+        if members and z.ndim < 3:  # one output of each
+            z = z[..., None]
+        said = HEADS[problem].answer(z)
+        return said.mean(axis=1) if members else said
 
     return jax.vmap(one)(params, state, x)
 
@@ -92,9 +90,10 @@ class Member:
             said = _answers(graph, self.params, self.state, given, **told)
             parts.append(np.asarray(said)[:, : n - start])
         said = np.concatenate(parts, axis=1)
-        if self.shape.problem != "regression":
+        head = self.shape.head
+        if head.classes:
             return said
-        return said * self.scale[:, 1:] + self.scale[:, :1]
+        return head.back(said * self.scale[:, 1:] + self.scale[:, :1])
 
     def written(self) -> tuple[Config, dict[str, np.ndarray]]:
         """Settings as JSON can hold them, and arrays by name."""

@@ -9,34 +9,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onefit.errors import OnefitWarning, invalid
+from onefit.tables.drift import Counts
 from onefit.tables.explaining import Shapley, shapley
-from onefit.tables.facts import facts_of
-from onefit.tables.file import read as read_file
+from onefit.tables.exporting import export
 from onefit.tables.file import save
-from onefit.tables.fitting import Fitted, fitted
+from onefit.tables.fitting import Fitted
 from onefit.tables.framing import CHUNK
-from onefit.tables.inputs import Goal, Inputs
 from onefit.tables.options import Options, Said
 from onefit.tables.preparation import Cells, Preparation
 from onefit.tables.reading import called, parts, read
 from onefit.tables.report import write
-from onefit.tables.roles import INPUTS, Column, column_named, columns_of, leaks
+from onefit.tables.roles import INPUTS, Column, column_named
 from onefit.tables.scores import METRICS
-from onefit.tables.targets import Split, Target, folds_of, target_of
+from onefit.tables.targets import Target
 from onefit.tables.values import Frame, Series, numbers, words
 
 if TYPE_CHECKING:
-    from onefit.files import Limits
+    pass
 
-__all__ = ["Answer", "TableModel", "fit", "load"]
-
-FOLDS = 5
-"""Into so many parts the rows are dealt, each asked of networks of the others."""
-
-FEW_ASKED = 50
-"""With fewer rows, scores say little."""
-
-Progress = Callable[[str, float | None], None]
+__all__ = ["Answer", "TableModel"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +36,7 @@ class Answer:
 
     Args:
         rows: Names of the rows: lines of a file, or the index of a frame.
-        prediction: A class, or a number, a row.
+        prediction: A class, or a number, a row; None where it is not sure enough.
         probabilities: (rows, classes), or None for numbers.
         lower, upper: Of the interval around a number, or None for classes.
         ids: The column that names the rows, if there is one.
@@ -172,6 +163,8 @@ class TableModel:
         say: Callable[[str], None],
         coverage: float = 0.9,
         rows: int | None = CHUNK,
+        threshold: float | str | Sequence | None = None,
+        sure: float | None = None,
         **options: Any,
     ) -> Iterator[Answer]:
         """The predictions part by part, so that a file may be larger than memory.
@@ -181,18 +174,63 @@ class TableModel:
             say: Is told, once each, what is odd about the rows.
             coverage: Of the intervals around numbers.
             rows: Of a part.
+            threshold: Of two classes: the probability of the second from which on it
+                is said; or the metric, or what answers cost, for which it is the best
+                one (`Fitted.threshold`).
+            sure: The least probability of an answer; others have none (None).
+
+        Raises:
+            ValueError: A threshold for another target, shares that are none.
         """
+        least = self._threshold(threshold)
+        if sure is not None and (self.classes is None or not 0 < sure <= 1):
+            raise invalid(
+                "sure",
+                f"{sure!r}" if self.classes else f"a model of numbers, sure={sure!r}",
+                "a share between 0 and 1, for a model of classes",
+                "" if self.classes else "numbers have intervals: coverage=",
+            )
         formats = {c.name: c.format for c in self.columns if c.format}
         given = Options.of({**self.facts.get("reading", {}), **options})
         known = Said(called(source), given, formats=formats)
         told: set[str] = set()
+        counts = Counts(self.columns, self.facts.get("rows", 0))
         for frame in parts(source, known, rows):
             self._refuse_others(frame, known.where)
             for note in self._odd(frame):
                 if note not in told:
                     told.add(note)
                     say(note)
-            yield self._answer(frame, coverage)
+            counts.add(frame)
+            yield self._answer(frame, coverage, least, sure)
+        for note in counts.sentences():
+            say(note)
+
+    def _threshold(self, asked: float | str | Sequence | None) -> float | None:
+        """The probability of the second class that is asked for, or is the best."""
+        if asked is None:
+            return None
+        if isinstance(asked, int | float) and self.target.problem == "binary":
+            if not 0 <= asked <= 1:
+                raise invalid("threshold", repr(asked), "a probability, 0 to 1")
+            return float(asked)
+        return self.fitted.threshold(asked)
+
+    def drift(self, source: Any, **options: Any) -> list[dict[str, Any]]:
+        """The columns whose cells are not as in training, the most moved first.
+
+        Args:
+            source, options: As in `predict`.
+
+        Returns:
+            As `onefit.tables.drift.Counts.found`.
+        """
+        counts = Counts(self.columns, self.facts.get("rows", 0))
+        given = Options.of({**self.facts.get("reading", {}), **options})
+        formats = {c.name: c.format for c in self.columns if c.format}
+        for frame in parts(source, Said(called(source), given, formats=formats), CHUNK):
+            counts.add(frame)
+        return counts.found()
 
     def _warned(
         self, source: Any, options: Mapping[str, Any], coverage: float = 0.9
@@ -203,7 +241,13 @@ class TableModel:
             message = f"{called(source)}: {'; '.join(said)}."
             warnings.warn(message, OnefitWarning, stacklevel=4)
 
-    def _answer(self, frame: Frame, coverage: float) -> Answer:
+    def _answer(
+        self,
+        frame: Frame,
+        coverage: float,
+        threshold: float | None = None,
+        sure: float | None = None,
+    ) -> Answer:
         values = self._values(frame)
         ids = next(
             (c.name for c in self.columns if _is_id(c) and c.name in frame), None
@@ -213,7 +257,13 @@ class TableModel:
         if self.target.classes is None:
             lower, upper = self.fitted.lower_upper(values, coverage)
             return Answer(rows, values, None, lower, upper, cells)
-        named = self.target.named(values.argmax(axis=1))
+        likeliest = values.argmax(axis=1)
+        if threshold is not None:
+            likeliest = (values[:, 1] >= threshold).astype(int)
+        named = self.target.named(likeliest)
+        if sure is not None:
+            unsure = values[np.arange(len(values)), likeliest] < sure
+            named = np.where(unsure, None, named.astype(object))
         return Answer(rows, named, values, None, None, cells)
 
     def _values(self, frame: Frame) -> np.ndarray:
@@ -290,6 +340,20 @@ class TableModel:
         """
         write(self, filepath, overwrite)
 
+    def export(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:
+        """Writes an ONNX file that has the preparation of the columns inside.
+
+        It has an input for each column, (rows, 1): numbers as doubles, NaN where there
+        are none; words as text, '' where there are none. Its output are `probabilities`
+        (rows, classes), or `prediction` (rows, 1).
+
+        Raises:
+            ImportError: onnx is not installed.
+            ValueError: A column that ONNX cannot prepare (a date, a text); as for
+                `save`.
+        """
+        export(self, filepath, overwrite)
+
     def __repr__(self) -> str:
         kind = self.target.problem
         return (
@@ -344,235 +408,3 @@ def _odd_cells(column: Column, cells: Series, decimal: str) -> Iterator[str]:
 
 def _rows(count: int) -> str:
     return "row" if count == 1 else "rows"
-
-
-def load(filepath: str | os.PathLike, limits: "Limits | None" = None) -> TableModel:
-    """The model in a file of `TableModel.save`; `onefit.load_model` opens it too.
-
-    Args:
-        filepath: The file.
-        limits: How much it may ask for, if it is more than the usual.
-
-    Raises:
-        ValueError: A file that is not there, is damaged, or is no model of a table.
-    """
-    return TableModel(**read_file(filepath, limits))
-
-
-# Fitting ------------------------------------------------------------------------------
-
-
-def fit(
-    source: Any,
-    target: str | None = None,
-    *,
-    roles: Mapping[str, str | Sequence[str]] | None = None,
-    problem: str = "auto",
-    quality: str = "default",
-    time: float | None = 60.0,
-    metric: str | None = None,
-    folds: int = FOLDS,
-    seed: int = 0,
-    progress: Progress | None = None,
-    say: Callable[[str], None] | None = None,
-    **options: Any,
-) -> TableModel:
-    """Networks that predict one column of a table from the others.
-
-    Args:
-        source: A path or a table, as in `onefit.tables.read`.
-        target: The column to predict; the last one if it is not given.
-        roles: What columns are for, by name, where it is not what is found: 'number',
-            'category', 'date', 'text', 'drop'; a list of words for a category with an
-            order; 'weight' for how much a row counts, 'group' for rows that belong
-            together, 'time' for what came first.
-        problem: 'binary', 'multiclass', 'regression', or 'auto' to find it.
-        quality: 'quick' for one split, 'default', or 'best'.
-        time: Seconds that fitting may take; None for as long as it needs.
-        metric: What is chosen by: 'auc', 'log_loss', 'rmse', ...
-        folds: Into how many parts the rows are dealt.
-        seed: Of all that is random.
-        progress: Is told what is being fitted, and the best score so far.
-        say: Is told what was found, a sentence each, before any time is spent.
-        options: Of reading: `delimiter`, `decimal`, `missing`, ...
-
-    Returns:
-        A `TableModel`.
-
-    Raises:
-        ValueError: What cannot be meant, before any time is spent.
-
-    Example:
-        >>> import numpy as np
-        >>> import onefit
-        >>> x = np.arange(60.0)
-        >>> rows = {"x": x, "colour": ["red", "blue"] * 30, "y": 2 * x + 1}
-        >>> model = onefit.tables.fit(rows, "y", time=5, quality="quick")
-        >>> model.target.problem
-        'regression'
-    """
-    frame = read(source, **options)
-    notes = list(frame.attrs["notes"])
-    where = frame.attrs["source"]
-    names = list(frame.columns)
-    last = str(names[-1])
-    if target is None:
-        notes.append(f"no target is given: the last column, {last!r}, is predicted")
-    target = column_named(last if target is None else target, names, where)
-    told = target_of(frame[target], problem, where)
-    y = told.encoded(frame[target])
-    known = frame[target].notna().to_numpy() & ~np.isnan(y.astype(float))
-    if not known.all():
-        empty = int((~known).sum())
-        notes.append(f"{empty:,} {_rows(empty)} with an empty target are left out")
-    attrs, frame, y = frame.attrs, frame[known], y[known]
-    columns = columns_of(frame, roles, {"target": target}, attrs["formats"])
-    inputs = [c for c in columns if c.role in INPUTS]
-    if not inputs:
-        reasons = "; ".join(
-            f"{c.name!r}: {c.reason}" for c in columns if c.role == "drop"
-        )
-        raise invalid(
-            where,
-            "no column beside the target that can be used"
-            + (f" ({reasons})" if reasons else ""),
-            "at least one",
-            "write roles={'name': 'category'} (--roles name=category) to keep one",
-        )
-    notes += leaks(frame, columns, y)
-    cells = Cells.of(frame, columns, attrs["decimal"])
-    weights = _weights(frame, columns)
-    pairs = _folds(frame, columns, told, y, folds, seed, quality)
-    notes += _said_of(columns, told, y, pairs)
-    if say is not None:
-        for note in notes:
-            say(note)
-    goal = Goal(told.problem, y, _names(told), weights)
-    kept: dict[bytes, Preparation] = {}
-
-    def inputs_of_fold(rows: np.ndarray) -> Inputs:
-        prepared = Preparation.of(cells, columns, rows)
-        kept[rows.tobytes()] = prepared
-        return prepared(cells)
-
-    found = fitted(
-        inputs_of_fold,
-        goal,
-        pairs,
-        quality=quality,
-        time=time,
-        metric=metric,
-        seed=seed,
-        progress=progress,
-    )
-    if found.folds < len(pairs):
-        notes.append(
-            f"there was time for {found.folds} of the {len(pairs)} folds: a longer "
-            "time gives better predictions, and scores of more rows"
-        )
-        pairs = pairs[: found.folds]
-    preparations = [kept[train.tobytes()] for train, _ in pairs]
-    model = TableModel(columns, told, preparations, found, notes)
-    facts = {"source": os.path.basename(where), "quality": quality, "seed": seed}
-    # What means missing, and which number is the day, are the same in other files.
-    lasting = ("missing", "dayfirst")
-    facts["reading"] = {name: options[name] for name in lasting if name in options}
-    model.facts = facts_of(model, frame, goal, pairs, facts)
-    return model
-
-
-def _names(target: Target) -> tuple | None:
-    return None if target.classes is None else tuple(map(str, target.classes))
-
-
-def _weights(frame: Frame, columns: Sequence[Column]) -> np.ndarray | None:
-    named = [c.name for c in columns if c.role == "weight"]
-    if not named:
-        return None
-    values, _ = numbers(frame[named[0]])
-    wrong = ~(values >= 0)
-    if wrong.any() or not values.any():
-        at = int(wrong.argmax()) if wrong.any() else 0
-        cells = frame[named[0]]
-        raise invalid(
-            f"column {named[0]!r}, {cells.index.name or 'row'} {cells.index[at]}",
-            f"the weight {values[at]:g}",
-            "a number of 0 or more, not all of them 0",
-        )
-    return values.astype(np.float32)
-
-
-def _folds(
-    frame: Frame,
-    columns: Sequence[Column],
-    target: Target,
-    y: np.ndarray,
-    count: int,
-    seed: int,
-    quality: str,
-) -> list[Split]:
-    roles = {c.role: frame[c.name] for c in columns if c.role in ("group", "time")}
-    count = max(2, min(count, len(y) // 2))
-    times = None
-    if "time" in roles:
-        times = _when(roles["time"])
-    pairs = folds_of(
-        y,
-        count,
-        seed,
-        classes=target.classes is not None,
-        groups=words(roles["group"]).codes if "group" in roles else None,
-        times=times,
-    )
-    if quality == "quick":
-        pairs = pairs[-1:]
-    if not pairs or any(len(np.unique(y[train])) < 2 for train, _ in pairs):
-        raise invalid(
-            f"the target {target.name!r}",
-            f"{len(y)} rows of which no part can be held out: a class of one row each, "
-            "or one value in a part",
-            "several rows of each class, in each group and time",
-            "choose another target, or gather more rows",
-        )
-    return pairs
-
-
-def _when(cells: Series) -> np.ndarray:
-    from onefit.tables.values import dates
-
-    values, wrong = numbers(cells)
-    if wrong.any():
-        values, wrong = dates(cells)
-    if wrong.any() or np.isnan(values).any():
-        at = int((wrong | np.isnan(values)).argmax())
-        raise invalid(
-            f"column {cells.name!r}, {cells.index.name or 'row'} {cells.index[at]}",
-            repr(cells.iloc[at]),
-            "a date or a number in each row, as its role is 'time'",
-        )
-    return values
-
-
-def _said_of(
-    columns: Sequence[Column], target: Target, y: np.ndarray, pairs: Sequence[Split]
-) -> Iterator[str]:
-    """Sentences about columns that are left out, rare classes and few rows."""
-    for column in columns:
-        if column.role == "drop" and column.reason != "given":
-            yield f"column {column.name!r} is left out: {column.reason}"
-        if column.role == "text":
-            yield f"column {column.name!r} is a text: {column.reason}"
-    width = sum(c.role in INPUTS for c in columns)
-    if width > len(y):
-        yield f"{width} columns of {len(y)} rows: what is found may be chance"
-    if target.classes is not None:
-        rare = np.bincount(y, minlength=len(target.classes))
-        for k in np.flatnonzero(rare < FOLDS):
-            count = int(rare[k])
-            yield (
-                f"the class {target.classes[k]!r} has {count} {_rows(count)}: too few "
-                "to tell how well it is found"
-            )
-    asked = sum(len(rows) for _, rows in pairs)
-    if asked < FEW_ASKED:
-        yield f"the scores are of {asked} rows: too few to say much"

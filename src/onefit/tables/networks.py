@@ -26,13 +26,17 @@ from onefit.layers.symbolic import Tensor
 from onefit.models import Model
 from onefit.optimizers import Adam, AdamW, Optimizer
 from onefit.optimizers.schedules import CosineLogCycles, FlatCosineDecay
-from onefit.tables.inputs import Inputs
+from onefit.tables.heads import HEADS, Head
+from onefit.tables.inputs import Goal, Inputs
 from onefit.types import Config
 
-__all__ = ["KINDS", "Kind", "Shape", "network", "settled"]
+__all__ = ["KINDS", "Kind", "Shape", "network", "settled", "shape_of"]
 
 ONE_HOT = 8
 """Known values up to which a category is columns; with more it is a vector."""
+
+VECTOR = 8
+"""The size of such a vector."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,14 +46,19 @@ class Shape:
     Attributes:
         numbers: How many columns of numbers there are.
         sizes: The known values of each column of categories.
-        outputs: 1 for a number or two classes, the number of classes beyond.
-        problem: 'binary', 'multiclass' or 'regression'.
+        outputs: What the head of the problem needs.
+        problem: A name of `HEADS`.
     """
 
     numbers: int
     sizes: tuple[int, ...]
     outputs: int
     problem: str
+
+    @property
+    def head(self) -> Head:
+        """How the target is learned."""
+        return HEADS[self.problem]
 
     def categories(self) -> list[tuple[str, list[int], type[Layer]]]:
         """Columns with few values, and with many: a name, which, and their layer."""
@@ -64,6 +73,12 @@ class Shape:
         made = {"numbers": inputs.numbers} if self.numbers else {}
         own = ((name, inputs.codes[:, at]) for name, at, _ in self.categories())
         return made | dict(own)
+
+
+def shape_of(goal: Goal, numbers: int, sizes: tuple[int, ...]) -> Shape:
+    """The shape of networks for this target and these columns."""
+    outputs = HEADS[goal.problem].outputs(len(goal.classes or ()))
+    return Shape(numbers, sizes, outputs, goal.problem)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +110,7 @@ class Kind:
         if not decay:
             return Adam(schedule, **adam)
         optimizer = AdamW(schedule, weight_decay=decay, **adam)
-        optimizer.exclude_from_weight_decay(var_names=["bias"])
+        optimizer.exclude_from_weight_decay(var_names=STILL)
         return optimizer
 
 
@@ -151,15 +166,16 @@ KINDS = {
 }
 """The kinds of networks by name. Rates and activations depend on the problem."""
 
-RATES = {"regression": 0.2}
-ACTIVATIONS = {"regression": "mish"}
+STILL = ["bias", "strength", "frequency", "phase"]
+"""Weights that do not decay: those whose rate is a tenth decay a hundredth in the
+recipe, which is nothing."""
 
 
 def settled(kind: Kind, shape: Shape, changes: Config) -> Config:
     """All settings of a network: those of the problem, the kind, and the changes."""
     own = {
-        "rate": RATES.get(shape.problem, 0.04),
-        "activation": ACTIVATIONS.get(shape.problem, "selu"),
+        "rate": shape.head.rate,
+        "activation": shape.head.activation,
         "last": {"class_name": "RandomNormal", "config": {"stddev": 1.0}},
     }
     return own | kind.settings | changes
@@ -187,13 +203,19 @@ def network(kind: Kind, shape: Shape, settings: Config) -> Model:
     for name, at, layer in shape.categories():
         codes = Input((len(at),), dtype="int32", name=name)
         given.append(codes)
-        made = layer([shape.sizes[i] for i in at])(codes)
-        parts.append(RobustScaling()(made) if layer is CategoryOneHot else made)
+        sizes = [shape.sizes[i] for i in at]
+        if layer is CategoryVectors:
+            width = shape.outputs if kind.body is _linear else VECTOR
+            parts.append(CategoryVectors(sizes, units=width)(codes))
+        else:
+            made = CategoryOneHot(sizes)(codes)
+            parts.append(made if kind.plain else RobustScaling()(made))
     x = Concatenate()(parts) if len(parts) > 1 else parts[0]
     x = kind.body(x, kind, settings)
     if not kind.members:
-        last = NTPDense(shape.outputs, kernel_initializer=settings["last"])
+        said = shape.head.last
+        last = NTPDense(shape.outputs, said, kernel_initializer=settings["last"])
         return Model(given, last(x))
     size = (kind.members, shape.outputs)
-    y = EinsumDense("bmi,mio->bmo", size, bias_axes="mo")(x)
+    y = EinsumDense("bmi,mio->bmo", size, shape.head.last, bias_axes="mo")(x)
     return Model(given, y if shape.outputs > 1 else Reshape(size[:1])(y))

@@ -4,7 +4,8 @@ A number is centred and scaled in float64, so that no digit is lost in float32. 
 missing has the middle value, and a column of codes says so where the table has gaps. A
 date gives its time, and of month, day of the week and hour those that vary, as places
 on circles. A category gives codes; where it has many values, one of a single training
-row is unknown. A text gives the leading directions of its hashed words.
+row is unknown; a number that comes again and again is such a value too. A text gives
+the leading directions of its hashed words.
 """
 
 import itertools
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onefit.tables.inputs import Inputs
-from onefit.tables.roles import CIRCLES, INPUTS, Column
+from onefit.tables.roles import AGAIN, CIRCLES, INPUTS, Column
 from onefit.tables.values import Frame, Series, dates, numbers, words
 
 if TYPE_CHECKING:
@@ -149,6 +150,10 @@ class Preparation:
             if c.name in cells.values:
                 values = _spread(c, cells.values[c.name][rows])
                 arrays[f"{c.name}/scale"] = np.stack([_scale(v) for v in values])
+                if c.repeats:
+                    found, times = np.unique(values[0], return_counts=True)
+                    again = (times >= AGAIN) & ~np.isnan(found)
+                    arrays[f"{c.name}/levels"] = found[again]
             elif c.name in cells.codes:
                 vocabularies[c.name] = _vocabulary(
                     cells.codes[c.name][rows], cells.words[c.name], most
@@ -164,6 +169,8 @@ class Preparation:
         found: list[np.ndarray] = []
         codes: list[np.ndarray] = []
         gaps: list[np.ndarray] = []
+        again: list[np.ndarray] = []
+        levels: list[int] = []
         for column in self.columns:
             name = column.name
             if name in self.vocabularies:
@@ -182,6 +189,10 @@ class Preparation:
                 found.append(np.clip(z, -FAR, FAR).astype(np.float32))
             if column.missing:
                 gaps.append(np.isnan(values[0]).astype(np.int32) + 1)
+            if column.repeats:
+                known = self.arrays[f"{name}/levels"]
+                again.append(_codes_of(values[0], known))
+                levels.append(len(known))
         rows = cells.rows
         sizes = tuple(
             len(self.vocabularies[c.name])
@@ -190,15 +201,16 @@ class Preparation:
         )
         return Inputs(
             np.stack(found, 1) if found else np.zeros((rows, 0), np.float32),
-            np.stack([*codes, *gaps], 1)
-            if codes or gaps
+            np.stack([*codes, *gaps, *again], 1)
+            if codes or gaps or again
             else np.zeros((rows, 0), np.int32),
-            sizes + (2,) * len(gaps),
+            (*sizes, *(2,) * len(gaps), *levels),
+            len(again),
         )
 
     def names(self) -> list[str]:
         """The column that each of the numbers, then each of the codes, comes from."""
-        named, coded, gaps = [], [], []
+        named, coded, gaps, again = [], [], [], []
         for c in self.columns:
             if c.name in self.vocabularies:
                 coded.append(c.name)
@@ -207,7 +219,8 @@ class Preparation:
             else:
                 named += [c.name] * len(self.arrays[f"{c.name}/scale"])
                 gaps += [c.name] * bool(c.missing)
-        return [*named, *coded, *gaps]
+                again += [c.name] * c.repeats
+        return [*named, *coded, *gaps, *again]
 
     def _text(self, counts: "csr_matrix", name: str) -> np.ndarray:
         weights = self.arrays[f"{name}/weights"]
@@ -227,6 +240,14 @@ class Preparation:
         """The preparation that `state` gave."""
         inputs = [column for column in columns if column.role in INPUTS]
         return cls(inputs, dict(arrays), config["vocabularies"])
+
+
+def _codes_of(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """1 + the place of each value among those that are known, 0 where it is none."""
+    if not len(known):
+        return np.zeros(len(values), np.int32)
+    at = np.minimum(np.searchsorted(known, values), len(known) - 1)
+    return np.where(known[at] == values, at + 1, 0).astype(np.int32)
 
 
 def _spread(column: Column, values: np.ndarray) -> list[np.ndarray]:

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from onefit.errors import mistyped
+from onefit.packages import package
 from onefit.tables.framing import CHUNK, without_doubles
 from onefit.tables.options import Options, Said
-from onefit.tables.sources import of_file, package
+from onefit.tables.sources import of_file
 from onefit.tables.typed import typed
 from onefit.tables.values import Frame
 
@@ -70,7 +71,7 @@ def chunks(source: Any, rows: int | None = CHUNK, **options: Any) -> Iterator[Fr
 
 def parts(source: Any, said: Said, rows: int | None) -> Iterator[Frame]:
     """As `chunks`, for what is known already: options, and formats of dates."""
-    package("pandas", "Tables")
+    package("pandas", "A table")
     for frame in _raw(source, said, rows):
         yield _named(typed(frame, said), said)
 

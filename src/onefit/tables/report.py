@@ -7,14 +7,18 @@ network, how far it can be relied on, and how to use it.
 import html
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from onefit.files.atomic import replaced
+from onefit.tables.facts import FEW
+from onefit.tables.heads import HEADS
 from onefit.tables.roles import INPUTS
+from onefit.tables.scores import METRICS
 
 if TYPE_CHECKING:
     from onefit.tables.model import TableModel
+    from onefit.tables.several import Several
 
 __all__ = ["facts", "page", "verdict", "write"]
 
@@ -35,12 +39,19 @@ MOST = 30
 """Classes or columns that a table of the page shows."""
 
 
-def write(model: "TableModel", filepath: str | os.PathLike, overwrite: bool) -> None:
+def write(
+    model: "TableModel | Several", filepath: str | os.PathLike, overwrite: bool
+) -> None:
     """Writes the page, or JSON where the name ends in .json."""
-    as_json = os.fspath(filepath).lower().endswith(".json")
-    text = json.dumps(facts(model), indent=1, ensure_ascii=False, default=_plain)
+    many = list(model.values()) if isinstance(model, Mapping) else [model]
+    if os.fspath(filepath).lower().endswith(".json"):
+        told = [facts(one) for one in many]
+        whole = {"targets": told} if isinstance(model, Mapping) else told[0]
+        text = json.dumps(whole, indent=1, ensure_ascii=False, default=_plain)
+    else:
+        text = page(*many)
     with replaced(filepath, overwrite=overwrite) as file:
-        file.write((text if as_json else page(model)).encode())
+        file.write(text.encode())
 
 
 def _plain(value: Any) -> Any:
@@ -66,29 +77,54 @@ def verdict(model: "TableModel") -> list[str]:
         (line for line in board.values() if line["kind"] == "baseline"),
         key=lambda line: abs(line["score"] - own["score"]),
     )
-    names = list(board)
+    sign = METRICS[told["metric"]].sign
     ahead = [
-        line for line in better if names.index(line["name"]) < names.index("ensemble")
+        line
+        for line in better
+        if sign * (line["score"] - line.get("networks", own["score"])) >= 0
     ]
     score = f"{told['metric']} {own['score']:.4g}"
     low, high = own["interval"]
     interval = f"(95 %: {low:.4g} to {high:.4g})"
     first = (
         f"{ahead[0]['name']} is ahead of the networks: {told['metric']} "
-        f"{ahead[0]['score']:.4g}, and {own['score']:.4g} {interval}."
+        f"{_scored(ahead[0])}, and {own['score']:.4g} {interval}."
         if ahead
         else f"The networks have {score} {interval} on {told['scored_rows']:,} rows "
         "that they were not trained on, ahead of "
-        + _and(f"{line['name']} ({line['score']:.4g})" for line in better)
+        + _and(f"{line['name']} ({_scored(line)})" for line in better)
         + "."
     )
     sentences = [first]
-    if ahead:
+    if told["rows"] < FEW:
+        sentences.append(
+            f"{told['rows']} rows are too few to tell which is better; of these rows "
+            f"themselves, {_known(told)}."
+        )
+    elif ahead:
         sentences.append(
             f"For these rows, {ahead[0]['name']} is the better choice; more time "
             "(--time) or --best may turn it round."
         )
     return sentences
+
+
+def _scored(line: dict[str, Any]) -> str:
+    """The score of a line, and that of the networks where its rows are fewer."""
+    if "networks" not in line:
+        return f"{line['score']:.4g}"
+    return (
+        f"{line['score']:.4g} on the rows of {line['folds']} of the folds, where the "
+        f"networks have {line['networks']:.4g}"
+    )
+
+
+def _known(told: dict[str, Any]) -> str:
+    """How well the networks know the rows that they were trained on."""
+    if "mae" in told["trained"]:
+        return f"the networks are off by {told['trained']['mae']:.4g} on average"
+    right = round(told["trained"]["accuracy"] * told["rows"])
+    return f"the networks have {right} of {told['rows']} right"
 
 
 def _and(words: Iterable[str]) -> str:
@@ -99,28 +135,36 @@ def _and(words: Iterable[str]) -> str:
 # The page -----------------------------------------------------------------------------
 
 
-def page(model: "TableModel") -> str:
+def page(*models: "TableModel") -> str:
     """The report as a page of HTML without anything from elsewhere."""
-    told, target = model.facts, model.target
-    title = f"{target.name} in {told['source']}"
-    parts = [
-        f"<h1>{_safe(title)}</h1>",
-        f'<p class="verdict">{_safe(" ".join(verdict(model)))}</p>',
-        *_asked(model),
-        *_board(told),
-        *_scores(told),
-        *(_of_classes(model) if target.classes is not None else _of_numbers(told)),
-        *_importance(told),
-        *_responses(model),
-        *_worst(told),
-        *_use(model),
-    ]
+    names = ", ".join(model.target.name for model in models)
+    title = f"{names} in {models[0].facts['source']}"
+    parts = [part for model in models for part in _page_of(model)]
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f"<title>{_safe(title)}</title><style>{STYLE}</style></head><body>\n"
         + "\n".join(parts)
         + "\n</body></html>\n"
     )
+
+
+def _page_of(model: "TableModel") -> list[str]:
+    """What there is to say of one target."""
+    told, target = model.facts, model.target
+    return [
+        f"<h1>{_safe(target.name)} in {_safe(told['source'])}</h1>",
+        f'<p class="verdict">{_safe(" ".join(verdict(model)))}</p>',
+        *_asked(model),
+        *_board(told),
+        *_scores(told),
+        *(_of_classes(model) if target.classes is not None else _of_numbers(told)),
+        *(_answered(told) if target.classes is not None else ()),
+        *_importance(told),
+        *_responses(model),
+        *_worst(told),
+        *_drift(told),
+        *_use(model),
+    ]
 
 
 def _safe(text: object) -> str:
@@ -163,11 +207,13 @@ def _cell(cell: object) -> str:
 
 def _asked(model: "TableModel") -> Iterable[str]:
     target, told = model.target, model.facts
+    head = HEADS[target.problem]
     yield "<h2>What was asked, and what was found</h2>"
     classes = "" if target.classes is None else f": {_listed(target.classes)}"
     yield (
-        f"<p>Predict <b>{_safe(target.name)}</b>, {_safe(target.problem)}, since it "
-        f"has {_safe(target.reason + classes)}. {told['rows']:,} rows, "
+        f"<p>Predict <b>{_safe(target.name)}</b>, {_safe(head.title)}, "
+        f"since it has {_safe(target.reason + classes)}. Its head and loss: "
+        f"{_safe(head.why)}. {told['rows']:,} rows, "
         f"{sum(c.role in INPUTS for c in model.columns)} columns in use.</p>"
     )
     if model.notes:
@@ -228,6 +274,53 @@ def _of_classes(model: "TableModel") -> Iterable[str]:
             for line in told["calibration"]
         ],
     )
+
+
+def _answered(told: dict[str, Any]) -> Iterable[str]:
+    """Thresholds, and answers only where sure."""
+    if told.get("thresholds"):
+        yield "<h2>From which probability on to say yes</h2>"
+        yield (
+            "<p>The best for each score, found exactly on these rows: "
+            "<code>onefit predict --threshold f1</code>.</p>"
+        )
+        yield _table(
+            ["score", "best threshold", "with it", "with 0.5"],
+            [
+                (line["metric"], line["threshold"], line["score"], line["at_half"])
+                for line in told["thresholds"]
+            ],
+        )
+    yield "<h2>If it answers only when it is sure</h2>"
+    yield (
+        "<p>So many rows have an answer of at least this probability, and so many of "
+        "them are right: <code>onefit predict --sure 0.9</code>.</p>"
+    )
+    yield _table(
+        ["at least", "answered", "right", ""],
+        [
+            (line["least"], line["answered"], line["accuracy"], _bar(line["accuracy"]))
+            for line in told["coverage"][::2]
+        ],
+    )
+
+
+def _drift(told: dict[str, Any]) -> Iterable[str]:
+    lines = told.get("drift")
+    if lines is None:
+        return
+    yield f"<h2>Whether {_safe(told['tested'])} looks like the training table</h2>"
+    if not lines:
+        yield "<p>No column has moved by more than a tenth of its rows.</p>"
+        return
+    yield _table(
+        ["column", "rows moved", "", "most of all", "in training", "there"],
+        [
+            (line["column"], line["moved"], _bar(line["moved"]), line["part"],
+             line["trained"], line["now"])
+            for line in lines[:MOST]
+        ],
+    )  # fmt: skip
 
 
 def _of_numbers(told: dict[str, Any]) -> Iterable[str]:

@@ -17,7 +17,9 @@ __all__ = [
     "Column",
     "column_named",
     "columns_of",
+    "fingerprint",
     "leaks",
+    "levels",
 ]
 
 INPUTS = ("number", "category", "ordered", "date", "text")
@@ -47,6 +49,10 @@ FEW = 20
 LONG = 4
 """So many words in a cell, on average, are a text."""
 
+AGAIN, COVERED, LEVELS = 10, 0.9, 256
+"""A number that so many rows have is known by itself, where so large a share of rows
+has one of these, and there are so many at most."""
+
 SHOWN = 2000
 """Rows that are looked at to find a leak."""
 
@@ -64,6 +70,10 @@ class Column:
         missing: The share of cells that are missing.
         circles: The parts of a date that vary, by their names in `CIRCLES`.
         format: How a date is written, where it was text.
+        repeats: Whether the numbers come again and again, so that each is known by
+            itself beside its size: hours of the day, sums that many rows have.
+        parts, shares: Edges of numbers, or words, and the share of training rows in
+            each part (`drift`).
     """
 
     name: str
@@ -75,6 +85,9 @@ class Column:
     missing: float = 0.0
     circles: list[str] = field(default_factory=list)
     format: str | None = None
+    repeats: bool = False
+    parts: list = field(default_factory=list)
+    shares: list[float] = field(default_factory=list)
 
     def state(self) -> dict[str, Any]:
         """The column for a file."""
@@ -138,7 +151,7 @@ def columns_of(
             columns.append(Column(name, others[name], f"given as {others[name]}"))
             continue
         column = _found(cells, name)
-        twin = seen.setdefault(_print(cells), name)
+        twin = seen.setdefault(fingerprint(cells), name)
         if twin != name and column.role != "drop":
             column = Column(name, "drop", f"the same in each row as {twin!r}")
         if name in given:
@@ -148,7 +161,7 @@ def columns_of(
     return columns
 
 
-def _print(cells: Series) -> bytes:
+def fingerprint(cells: Series) -> bytes:
     """What is the same for columns that are the same in each row."""
     import hashlib
 
@@ -241,10 +254,24 @@ def _described(column: Column, cells: Series) -> Column:
             float(np.nanmin(values)),
             float(np.nanmax(values)),
         )
+        column.repeats = column.role == "number" and len(levels(values)) > 0
     if column.role in ("category", "ordered") and not column.values:
         found = words(cells)
         column.values = sorted(found.words)
     return column
+
+
+def levels(values: np.ndarray) -> np.ndarray:
+    """The numbers that come again and again, if nearly all rows have one; else none.
+
+    >>> levels(np.repeat([1.0, 2.0, 4.0], 20)).tolist()
+    [1.0, 2.0, 4.0]
+    """
+    known = values[~np.isnan(values)]
+    found, times = np.unique(known, return_counts=True)
+    often = times >= AGAIN
+    covered = times[often].sum() >= COVERED * max(len(known), 1)
+    return found[often] if covered and 2 < often.sum() <= LEVELS else found[:0]
 
 
 def _varying(days: np.ndarray) -> list[str]:

@@ -7,12 +7,10 @@ import numpy as np
 
 from onefit import config
 from onefit.errors import unknown
+from onefit.tables.heads import HEADS, TINY
 from onefit.tables.inputs import Goal
 
-__all__ = ["DEFAULT", "METRICS", "Metric", "interval", "losses_of", "metric_of"]
-
-TINY = 1e-7
-"""The least probability that a score takes the logarithm of."""
+__all__ = ["METRICS", "TINY", "Metric", "interval", "losses_of", "metric_of"]
 
 DRAWS, MOST = 200, 20_000
 """How often rows are drawn again for an interval, and of how many at most."""
@@ -40,14 +38,12 @@ class Metric:
 
 
 def losses_of(problem: str, y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """The loss of each row: the logarithmic loss, or the squared error.
+    """The loss of each row: the logarithmic loss, or that of the head for numbers.
 
     >>> losses_of("binary", np.array([1]), np.array([[0.5, 0.5]])).round(2)
     array([0.69])
     """
-    if problem == "regression":
-        return np.square(y - p)
-    return -np.log(np.clip(p[np.arange(len(y)), y], TINY, 1))
+    return HEADS[problem].lost(y, p)
 
 
 def _log_loss(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
@@ -111,7 +107,21 @@ def _r2(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
     return float(1 - lost / spread) if spread else float("nan")
 
 
-_CLASSES, _NUMBERS = ("binary", "multiclass"), ("regression",)
+def _distance(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
+    """How many classes the likeliest is from the true one, on average."""
+    return float(np.average(np.abs(p.argmax(axis=1) - y), weights=w))
+
+
+def _rmsle(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
+    return float(np.sqrt(np.average(losses_of("skewed", y, p), weights=w)))
+
+
+def _deviance(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
+    return float(np.average(losses_of("count", y, p), weights=w))
+
+
+_CLASSES = tuple(name for name, head in HEADS.items() if head.classes)
+_NUMBERS = tuple(name for name, head in HEADS.items() if not head.classes)
 
 METRICS = {
     metric.name: metric
@@ -125,12 +135,12 @@ METRICS = {
         Metric("rmse", _rmse, -1, _NUMBERS),
         Metric("mae", _mae, -1, _NUMBERS),
         Metric("r2", _r2, 1, _NUMBERS),
+        Metric("class_distance", _distance, -1, ("ordered",)),
+        Metric("rmsle", _rmsle, -1, ("skewed",)),
+        Metric("poisson_deviance", _deviance, -1, ("count",)),
     )
 }
 """The scores by name."""
-
-DEFAULT = {"binary": "log_loss", "multiclass": "log_loss", "regression": "rmse"}
-"""What is chosen by unless asked otherwise."""
 
 
 def metric_of(name: str | None, problem: str) -> Metric:
@@ -143,7 +153,7 @@ def metric_of(name: str | None, problem: str) -> Metric:
     'rmse'
     """
     known = {n: m for n, m in METRICS.items() if problem in m.problems}
-    name = name or DEFAULT[problem]
+    name = name or HEADS[problem].metric
     if name not in known:
         raise unknown(f"metric for a {problem} target", name, list(known))
     return known[name]

@@ -2,7 +2,6 @@
 
 import bz2
 import gzip
-import importlib
 import io
 import itertools
 import lzma
@@ -10,9 +9,10 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import IO, Any
+from typing import IO
 
 from onefit.errors import invalid, unknown
+from onefit.packages import package
 from onefit.tables.framing import framed, without_doubles
 from onefit.tables.options import Said
 from onefit.tables.splitting import (
@@ -25,7 +25,7 @@ from onefit.tables.splitting import (
 )
 from onefit.tables.values import Frame
 
-__all__ = ["of_file", "package"]
+__all__ = ["of_file"]
 
 PLAIN = partial(open, mode="rb")
 
@@ -97,7 +97,7 @@ def _of_zip(path: str, said: Said, rows: int | None) -> Iterator[Frame]:
 
 
 def _of_excel(path: str, said: Said, rows: int | None) -> Iterator[Frame]:
-    openpyxl = package("openpyxl", "Excel files")
+    openpyxl = package("openpyxl", "An Excel file")
     with open(path, "rb") as file:  # whatever its name is
         whole = io.BytesIO(file.read())
     book = openpyxl.load_workbook(whole, read_only=True, data_only=True)
@@ -115,19 +115,31 @@ def _of_excel(path: str, said: Said, rows: int | None) -> Iterator[Frame]:
 
 
 def _of_parquet(path: str, said: Said, rows: int | None) -> Iterator[Frame]:
-    del rows
-    package("pyarrow", "Parquet files")
+    package("pyarrow", "A Parquet file")
     import pandas as pd
+    from pyarrow import parquet
 
     try:
-        yield without_doubles(pd.read_parquet(path), said)
+        if rows is None:
+            yield without_doubles(pd.read_parquet(path), said)
+            return
+        begin = 0
+        with parquet.ParquetFile(path) as file:
+            for part in file.iter_batches(rows):
+                frame = part.to_pandas()
+                if isinstance(
+                    frame.index, pd.RangeIndex
+                ):  # which each part begins anew
+                    frame.index = frame.index + begin
+                begin += len(frame)
+                yield without_doubles(frame, said)
     except (OSError, ValueError) as error:
         raise damaged(path, error) from None
 
 
 def _of_arrow(path: str, said: Said, rows: int | None) -> Iterator[Frame]:
     del rows
-    package("pyarrow", "Arrow files")
+    package("pyarrow", "An Arrow file")
     from pyarrow import feather
 
     yield without_doubles(feather.read_feather(path), said)
@@ -152,7 +164,7 @@ def _of_sqlite(path: str, said: Said, rows: int | None) -> Iterator[Frame]:
 
 def _of_duckdb(path: str, said: Said, rows: int | None) -> Iterator[Frame]:
     del rows
-    duckdb = package("duckdb", "DuckDB files")
+    duckdb = package("duckdb", "A DuckDB file")
     with duckdb.connect(path, read_only=True) as base:
         tables = [name for (name,) in base.execute("show tables").fetchall()]
         query = _query(path, tables, said)
@@ -213,16 +225,3 @@ SIGNS: dict[bytes, Callable[[str, Said, int | None], Iterator[Frame]]] = {
     b"%PDF": _refused("a PDF"),
 }
 """How files begin, and what reads them; all others are text."""
-
-
-def package(name: str, what: str) -> Any:
-    """A package that people may not have; asked for by its pip command."""
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        line = (
-            "pip install duckdb" if name == "duckdb" else 'pip install "onefit[table]"'
-        )
-        raise ImportError(
-            f"{what} need {name}, which is not installed. Write `{line}`."
-        ) from error

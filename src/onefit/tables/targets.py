@@ -1,5 +1,6 @@
 """What is predicted: which kind of problem, and why; folds that fit it."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -7,15 +8,29 @@ import numpy as np
 
 from onefit import config
 from onefit.errors import invalid
+from onefit.tables.heads import HEADS
 from onefit.tables.roles import ID
 from onefit.tables.values import Series, numbers, words
 
-__all__ = ["PROBLEMS", "Split", "Target", "folds_of", "target_of"]
+__all__ = ["PROBLEMS", "Split", "Target", "cut_off", "folds_of", "target_of"]
 
-PROBLEMS = ("auto", "binary", "multiclass", "regression")
+PROBLEMS = ("auto", *HEADS)
+
+SKEW, SIZES = 2.0, 20.0
+"""The skewness from which on the logarithm of a number is learned, if its 99th part of
+a hundred is so many times the middle."""
+
+COUNTED, LEANS = 100, 0.4
+"""The greatest middle value of what is taken for a count, and its least skewness."""
+
+CUT = 0.02
+"""The share of rows with the greatest or the least number that looks cut off there."""
 
 CLASSES = 20
 """Whole numbers that repeat, with at most this many values, are taken for classes."""
+
+FEW_NUMBERS = 30
+"""With fewer numbers their shape says nothing."""
 
 FEW = 3
 """With fewer rows nothing is learned."""
@@ -30,7 +45,7 @@ class Target:
 
     Args:
         name: As in the table.
-        problem: 'binary', 'multiclass' or 'regression'.
+        problem: A name of `onefit.tables.heads.HEADS`.
         reason: Why, in a few words.
         classes: Their values, words or numbers; None for regression.
         lowest, highest: Of the numbers of a regression.
@@ -65,11 +80,17 @@ def _spelled(value: str | float) -> str:
     return value if isinstance(value, str) else f"{value:.15g}"
 
 
-def target_of(cells: Series, problem: str = "auto", where: str = "") -> Target:
+def target_of(
+    cells: Series,
+    problem: str = "auto",
+    where: str = "",
+    order: Sequence[str] | None = None,
+) -> Target:
     """What a column asks for, of its cells that are not empty.
 
     Two different values are two classes; words, and at most 20 whole numbers that
-    repeat, are classes; all else is numbers.
+    repeat, are classes, with an order where one is given or pandas knows it; all else
+    is numbers: a count, one of very different sizes, or any.
 
     Raises:
         ValueError: One value, dates, words that hardly ever repeat, an id.
@@ -91,6 +112,7 @@ def target_of(cells: Series, problem: str = "auto", where: str = "") -> Target:
         raise invalid(
             called, f"{rows} with a target", f"{FEW} at least, and better 100"
         )
+    ordered = _order_of(known, order, called)
     found = words(known)
     different, rows = len(found.words), len(known)
     values, wrong = numbers(known)
@@ -113,9 +135,10 @@ def target_of(cells: Series, problem: str = "auto", where: str = "") -> Target:
                 "choose another target, or write problem='regression' (--problem)",
             )
         few = not are_numbers or (whole and repeats)
-        problem = "binary" if different == 2 else "multiclass" if few else "regression"
-    if problem == "regression":
-        return _regression(called, name, values, wrong, known, different)
+        many = "multiclass" if not ordered else "ordered"
+        problem = "binary" if different == 2 else many if few or ordered else "number"
+    if problem == "number" or not HEADS[problem].classes:
+        return _number(called, name, problem, values, wrong, known, different)
     if not are_numbers and 2 * different > rows:
         raise invalid(
             called,
@@ -130,6 +153,22 @@ def target_of(cells: Series, problem: str = "auto", where: str = "") -> Target:
             "two",
             "write problem='multiclass' (--problem multiclass)",
         )
+    if problem == "ordered" and different > 2:
+        classes = ordered or _classes(
+            found.words, values if are_numbers else None, whole
+        )
+        if not (ordered or are_numbers):
+            raise invalid(
+                f"problem='ordered' of {called}",
+                "words without an order",
+                "an order of the words",
+                f"write roles={{{name!r}: ['low', 'high']}} "
+                f"(--roles '{name}=low<high'), the least first",
+            )
+        listed = " < ".join(map(str, classes[:5])) + " ..." * (len(classes) > 5)
+        return Target(
+            name, problem, f"{different} classes with an order: {listed}", classes
+        )
     kind = "words" if not are_numbers else "whole numbers" if whole else "numbers"
     classes = _classes(found.words, values if are_numbers else None, whole)
     return Target(name, problem, f"{different} different {kind}", classes)
@@ -143,24 +182,94 @@ def _classes(
     return [int(v) if whole else float(v) for v in np.unique(values)]
 
 
-def _regression(
+def _order_of(
+    known: Series, order: Sequence[str] | None, called: str
+) -> list[str | int | float]:
+    """The classes in the order that is given, or that pandas knows; [] for none."""
+    if order is None:
+        if not getattr(known.dtype, "ordered", False):
+            return []
+        there = {str(value) for value in known}
+        return [str(v) for v in known.dtype.categories if str(v) in there]  # type: ignore
+    found, wanted = words(known).words, [str(word) for word in order]
+    if strange := [word for word in found if word not in wanted]:
+        raise invalid(
+            f"the order of {called}",
+            f"no place for {strange[0]!r}, which the table has",
+            "all of its values",
+            f"add {strange[0]!r} where it belongs",
+        )
+    return [word for word in wanted if word in found]
+
+
+def _number(
     called: str,
     name: str,
+    problem: str,
     values: np.ndarray,
     wrong: np.ndarray,
     known: Series,
     different: int,
 ) -> Target:
+    """A target of numbers, of the head that is asked for or that suits them."""
     if wrong.any():
         first = known[wrong]
         raise invalid(
             f"{called}, {first.index.name or 'row'} {first.index[0]}",
             repr(first.iloc[0]),
-            "a number, as problem='regression' says",
+            f"a number, as problem={problem!r} says",
             "correct the cell, or write problem='multiclass' (--problem multiclass)",
         )
     low, high = float(values.min()), float(values.max())
-    return Target(name, "regression", f"{different} different numbers", None, low, high)
+    reason = f"{different} different numbers"
+    if problem == "number":
+        problem, more = _kind_of_number(values)
+        reason += more
+    elif not HEADS[problem].signed and low < 0:
+        raise invalid(
+            f"problem={problem!r} of {called}",
+            f"{low:g}",
+            "numbers of 0 or more",
+            "write problem='regression' (--problem regression)",
+        )
+    return Target(name, problem, reason, None, low, high)
+
+
+def _kind_of_number(values: np.ndarray) -> tuple[str, str]:
+    """Whether numbers are counts or of very different sizes, and why."""
+    low, middle, high = np.quantile(values, [0, 0.5, 0.99])
+    if low < 0 or len(values) < FEW_NUMBERS:
+        return "regression", ""
+    spread = values.std()
+    skew = float((((values - values.mean()) / spread) ** 3).mean()) if spread else 0.0
+    whole = bool((values % 1 == 0).all())
+    if whole and low <= 1 and middle <= COUNTED and skew > LEANS:
+        return "count", f", whole and from {low:g} on: a count"
+    if skew > SKEW and high > SIZES * max(middle, np.finfo(float).tiny):
+        return "skewed", f", a few of them {high / middle:.3g} times the middle one"
+    return "regression", ""
+
+
+def cut_off(target: Target, values: np.ndarray) -> list[str]:
+    """Sentences about numbers that look cut off at their greatest or least value."""
+    if target.classes is not None or len(np.unique(values)) <= CLASSES:
+        return []
+    notes = []
+    for name, end in (("greatest", values.max()), ("least", values.min())):
+        share = float((values == end).mean())
+        others = np.unique(values[values != end], return_counts=True)[1].max()
+        pile = share * len(values) > 5 * others and share >= CUT
+        if pile and not (end == 0 and name == "least"):
+            notes.append(
+                f"{100 * share:.2g} % of the rows have the {name} target, {end:g}: it "
+                "looks cut off there, and what lies beyond cannot be learned"
+            )
+        elif pile:
+            notes.append(
+                f"{100 * share:.2g} % of the rows have the target 0, and the others "
+                "are spread: whether it is 0 at all may be worth a model of its own"
+            )
+    return notes
 
 
 # Folds --------------------------------------------------------------------------------

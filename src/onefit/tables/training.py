@@ -9,16 +9,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from onefit import losses, population
-from onefit.callbacks import EarlyStopping
-from onefit.description import number
+from onefit import population
 from onefit.population.result import Population
 from onefit.tables.inputs import Goal, Inputs
 from onefit.tables.members import Member
 from onefit.tables.networks import KINDS, Kind, Shape, network, settled
-from onefit.types import Array, Config, Scalar, Tree
+from onefit.types import Config
 
-__all__ = ["Clock", "Rows", "batch_of", "epochs_for", "train"]
+__all__ = ["Clock", "Rows", "Watch", "batch_of", "epochs_for", "pace", "train"]
 
 EPOCHS = 256
 """Epochs of a network, where there is time for them."""
@@ -26,33 +24,26 @@ EPOCHS = 256
 FEWEST = 8
 """Epochs below which a network is not worth its time."""
 
-SIDE, SHARE = 512, 0.3
-"""The side of the matrices whose product shows how fast the machine is now, and the
-share of that speed which training reaches.
+SIDE, LOOKS, SHARE = 512, 8, 0.4
+"""The side of the matrices whose product shows how fast the machine is, how often it
+is taken, and the share of that speed which training reaches.
 """
 
-SURE = 16
-"""Rows held out from which on their loss says which epoch was best."""
+CYCLES = 4
+"""Waves of the rate, each twice as long as the one before; after each the rate is 0,
+and the weights are those of a network of its own.
+"""
 
 
-class Best(EarlyStopping):
-    """Keeps the weights of the best epoch, and stops long after it.
+def ends(epochs: int) -> list[int]:
+    """The epochs at which the waves of the rate end, but for the last.
 
-    After epoch e it stops where e > 3·best + 40: the later the best was, the longer
-    the wait, since the waves of the rate get longer.
+    >>> ends(256)
+    [17, 51, 119]
     """
-
-    restore_best_weights: bool = True
-    factor: float = number(default=3.0)
-    extra: float = number(default=40.0)
-
-    def update(
-        self, memory: Tree, epoch: Array, logs: dict[str, Array], train: Any
-    ) -> tuple[Tree, Any, Array]:
-        """After an epoch: (memory, what training goes on with, whether to stop)."""
-        memory, train, _ = super().update(memory, epoch, logs, train)
-        stale: Scalar = self.factor * memory["best_epoch"] + self.extra
-        return memory, train, epoch > stale
+    whole = 2**CYCLES - 1
+    found = [round(epochs * (2**i - 1) / whole) for i in range(1, CYCLES)]
+    return [epoch for epoch in found if epoch > 0]
 
 
 class Clock:
@@ -98,24 +89,46 @@ class Clock:
 
 
 class Watch:
-    """Stops all members when the time is over; tells the epoch in between."""
+    """Stops all members when the time is over; tells the epoch in between.
 
-    def __init__(self, clock: Clock, title: str, epochs: int, until: float) -> None:
+    Attributes:
+        seen: The seconds on the clock at each look, the first when all is compiled.
+    """
+
+    def __init__(
+        self, clock: Clock, title: str, epochs: int, until: float, looks: int = 64
+    ) -> None:
         self.clock, self.title, self.epochs, self.until = clock, title, epochs, until
+        self.each, self.seen = max(1, epochs // looks), list[float]()
 
     def next(self, epoch: int) -> int:
         """The first epoch after this one at which it looks."""
-        return epoch + max(1, self.epochs // 64)
+        return epoch + self.each
 
     def __call__(
         self, epoch: int, logs: np.ndarray, names: Sequence[str], active: np.ndarray
     ) -> np.ndarray:
         """The members to stop."""
         del logs, names
+        self.seen.append(self.clock.spent)
         self.clock.tell(f"{self.title}, epoch {epoch} of {self.epochs}")
         running = np.flatnonzero(active)
         late = self.clock.spent > self.until or self.clock.asked()
         return running if late else running[:0]
+
+
+class Pilot(Watch):
+    """Stops after the second epoch: how long it took is the pace."""
+
+    def __init__(self, clock: Clock, title: str) -> None:
+        super().__init__(clock, title, EPOCHS, math.inf, EPOCHS)
+
+    def __call__(
+        self, epoch: int, logs: np.ndarray, names: Sequence[str], active: np.ndarray
+    ) -> np.ndarray:
+        """All members, after the second epoch."""
+        late = super().__call__(epoch, logs, names, active)
+        return np.flatnonzero(active) if epoch >= 2 else late
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -125,12 +138,13 @@ class Rows:
     Attributes:
         shape: What shapes the networks.
         x: Columns by name, (fold · rows, ...).
-        y: Targets: class numbers, or numbers of mean 0 and deviation 1.
+        y: Targets: class numbers, or numbers as the head learns them.
         w: Weights, or None.
         folds: The rows that each fold trains on, and those that it is validated on:
             as many in each, so that one program can train them; a shorter fold has
             some of its rows twice, or as often as it takes.
         scale: The mean and deviation of each fold's targets, (fold, 2).
+        classes: How many there are; 0 for numbers.
     """
 
     shape: Shape
@@ -139,6 +153,7 @@ class Rows:
     w: np.ndarray | None
     folds: list[tuple[np.ndarray, np.ndarray]]
     scale: np.ndarray
+    classes: int
 
     @classmethod
     def of(
@@ -161,23 +176,22 @@ class Rows:
                 for part, length in zip(fold, lengths, strict=True)
             ]
             even.append((parts[0], parts[1]))
-            if shape.problem == "regression":
-                own = goal.values[fold[0]]
-                scale[k] = own.mean(), own.std() or 1.0
+            scale[k] = shape.head.scale(goal.values[fold[0]])
         values = np.tile(goal.values, len(folds))
-        if shape.problem == "regression":
+        if not shape.head.classes:
             each = np.repeat(scale, n, axis=0)
-            values = ((values - each[:, 0]) / each[:, 1]).astype("float32")
-        elif shape.problem == "binary":
-            values = values.astype("float32")
+            values = (shape.head.into(values) - each[:, 0]) / each[:, 1]
         w = None if goal.weights is None else np.tile(goal.weights, len(folds))
-        return cls(shape, x, values, w, even, scale)
+        return cls(shape, x, values, w, even, scale, len(goal.classes or ()))
 
     def targets(self, kind: Kind) -> np.ndarray:
         """What the networks of a kind are to say."""
-        if kind.members:
-            return np.repeat(self.y[:, None], kind.members, axis=1)
-        return self.y if self.shape.problem == "multiclass" else self.y[:, None]
+        made = self.shape.head.targets(self.y, self.classes)
+        if not kind.members:
+            return made
+        if made.ndim > 1 and made.shape[1] == 1:
+            made = made[:, 0]
+        return np.repeat(made[:, None], kind.members, axis=1)
 
 
 def batch_of(rows: int) -> int:
@@ -189,14 +203,17 @@ def batch_of(rows: int) -> int:
 
 
 def measured_speed() -> float:
-    """Operations a second that training will about do, as the machine is now."""
-    a = np.ones((SIDE, SIDE), "float32")
-    a @ a
-    begin = time.perf_counter()
-    for _ in range(4):
-        a @ a
-    seconds = time.perf_counter() - begin
-    return SHARE * 4 * 2 * SIDE**3 / max(seconds, 1e-6)
+    """Operations a second that training will about do, by the fastest of some looks.
+
+    The fastest, since what else runs may take any of them; a `pace` that is measured
+    on the program itself comes later.
+    """
+    a, least = np.ones((SIDE, SIDE), "float32"), math.inf
+    for _ in range(LOOKS):
+        begin = time.perf_counter()
+        np.matmul(a, a)
+        least = min(least, time.perf_counter() - begin)
+    return SHARE * 2 * SIDE**3 / max(least, 1e-6)
 
 
 def work(kind: Kind, shape: Shape, settings: Config, rows: int) -> float:
@@ -216,12 +233,7 @@ def epochs_for(operations: float, clock: Clock, share: float) -> int:
 
 
 def train(
-    name: str,
-    rows: Rows,
-    every: Sequence[Config],
-    epochs: int,
-    clock: Clock,
-    until: float,
+    name: str, rows: Rows, every: Sequence[Config], epochs: int, watch: Watch
 ) -> list[Member]:
     """Networks of one kind, of each of these settings for each fold, at once.
 
@@ -230,28 +242,20 @@ def train(
         rows: What they are trained on.
         every: Settings that are numbers, the seed among them, for each member.
         epochs: How many epochs there are.
-        clock: The time.
-        until: The seconds on it at which they are stopped.
+        watch: Which stops them when the time is over.
 
     Returns:
-        A member for each of the settings; none where Ctrl-C came before all folds had
-        begun.
+        A member for each of the settings and each wave of the rate; none where Ctrl-C
+        came before all folds had begun.
     """
     kind, shape = KINDS[name], rows.shape
-    own, held = rows.folds[0]
+    own, _ = rows.folds[0]
     size = batch_of(len(own))
     steps = math.ceil(len(own) / size) * epochs
     first = settled(kind, shape, dict(every[0]) | {"steps": steps})
     model = network(kind, shape, first)
     # The guide has nothing to say to people about a recipe that they did not write.
-    model.compile(kind.optimizer(first, steps), loss_of(shape.problem), check=False)
-    options: dict[str, Any] = {}
-    if len(held) >= SURE:
-        targets = rows.x, rows.targets(kind)
-        options["validation_data"] = (
-            (*targets, rows.w) if rows.w is not None else targets
-        )
-        options["callbacks"] = [Best()]
+    model.compile(kind.optimizer(first, steps), shape.head.loss, check=False)
     many = population.fit(
         model,
         rows.x,
@@ -261,21 +265,22 @@ def train(
         vary=_varied(model, every),
         batch_size=size,
         epochs=epochs,
-        drop=Watch(clock, kind.title, epochs, until),
+        drop=watch,
         from_data=True,
+        keep=ends(epochs),
         verbose=0,
-        **options,
     )
     return _members(name, rows, every, steps, many)
 
 
-def loss_of(problem: str) -> losses.Loss:
-    """What networks of a problem lower."""
-    if problem == "binary":
-        return losses.BinaryCrossentropy(from_logits=True)
-    if problem == "multiclass":
-        return losses.SparseCategoricalCrossentropy(from_logits=True)
-    return losses.MeanSquaredError()
+def pace(name: str, rows: Rows, every: Sequence[Config], clock: Clock) -> float:
+    """The seconds of an epoch of all folds, by two of them.
+
+    The first compiles the program, which is that of the training that follows.
+    """
+    pilot = Pilot(clock, KINDS[name].title)
+    train(name, rows, every, EPOCHS, pilot)
+    return pilot.seen[1] - pilot.seen[0] if len(pilot.seen) > 1 else math.inf
 
 
 def _varied(model: Any, every: Sequence[Config]) -> dict[str, list[Any]]:
@@ -299,16 +304,23 @@ def _varied(model: Any, every: Sequence[Config]) -> dict[str, list[Any]]:
 def _members(
     name: str, rows: Rows, every: Sequence[Config], steps: int, many: Population
 ) -> list[Member]:
-    """The networks of a population by settings, those of all folds together."""
-    at = np.concatenate([group.at for group in many.groups])
-    trees = [(group.params, group.state) for group in many.groups]
-    whole = jax.tree.map(lambda *a: np.concatenate(a)[np.argsort(at)], *trees)
-    count, found = len(every), []
-    if len(at) < count * len(rows.folds) or not many.epochs.all():
+    """The networks of a population by settings, those of all folds together.
+
+    Of each there are several: as it was after each wave of the rate.
+    """
+    at = np.argsort(np.concatenate([group.at for group in many.groups]))
+    if len(at) < len(every) * len(rows.folds) or not many.epochs.all():
         return []
-    for i, settings in enumerate(every):
-        params, state = jax.tree.map(lambda a, i=i: a[i::count], whole)
-        if all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
-            full = settled(KINDS[name], rows.shape, dict(settings) | {"steps": steps})
-            found.append(Member(name, full, rows.shape, params, state, rows.scale))
+    last = int(many.epochs.max())
+    moments = [*(e for e in many.groups[0].kept if e < last), last]
+    found = []
+    for epoch in moments:
+        trees = [g.kept.get(epoch, (g.params, g.state)) for g in many.groups]
+        whole = jax.tree.map(lambda *a: np.concatenate(a)[at], *trees)
+        for i, settings in enumerate(every):
+            params, state = jax.tree.map(lambda a, i=i: a[i :: len(every)], whole)
+            if all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
+                told = dict(settings) | {"steps": steps}
+                full = settled(KINDS[name], rows.shape, told) | {"epoch": epoch}
+                found.append(Member(name, full, rows.shape, params, state, rows.scale))
     return found

@@ -55,7 +55,8 @@ def _without_missing(frame: Frame, said: Said) -> Frame:
     import pandas as pd
 
     spelled: Series = pd.Series(list(said.options.missing), dtype=object)
-    absent = pd.to_numeric(spelled, errors="coerce").dropna().tolist()
+    numbers: Series = pd.Series(pd.to_numeric(spelled, errors="coerce"))
+    absent = numbers.dropna().tolist()
     for name in frame.columns if absent else ():
         if frame[name].dtype.kind in "fiu":
             frame[name] = frame[name].where(~frame[name].isin(absent))

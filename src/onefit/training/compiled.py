@@ -30,6 +30,9 @@ __all__ = ["Compiled", "build_task", "check_metric", "each", "flat", "is_many"]
 
 T = TypeVar("T")
 
+Nest: TypeAlias = "T | list[Nest[T]] | dict[str, Nest[T]]"
+"""One, or some in lists and dicts."""
+
 Identifiers: TypeAlias = Identifier | list[Identifier] | dict[str, Identifier] | None
 """One for all outputs; or one for each, in a list or by the outputs' names."""
 
@@ -103,6 +106,7 @@ class Compiled(Network):
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
         check: bool = True,
     ) -> None:
         """Says what to minimise, how, and what to report.
@@ -117,6 +121,8 @@ class Compiled(Network):
             run_eagerly: Run operation by operation, to look inside with a debugger.
             steps_per_execution, jit_compile: Accepted for Keras' scripts; a whole fit
                 is one compiled program as it is.
+            auto_scale_loss: Put a `LossScaleOptimizer` around the optimizer of a model
+                with layers of the policy "mixed_float16".
             check: Whether `fit` warns of what keeps a network from learning: before
                 the first epoch (`Model.check`) and while it trains
                 (`History.diagnose`). It costs less than 3 % of a fit.
@@ -133,6 +139,10 @@ class Compiled(Network):
                 "write optimizer='adam'",
             )
         rule, costs = optimizers.get(optimizer), each(loss, as_loss)
+        kinds = {layer.own_dtype for layer in self.graph.plain_layers()}
+        scaled = isinstance(rule, optimizers.LossScaleOptimizer)
+        if auto_scale_loss and "mixed_float16" in kinds and not scaled:
+            rule = optimizers.LossScaleOptimizer(rule)
         for one in flat(costs):
             if one is not None and one.reduction == "none":
                 raise invalid(
@@ -484,9 +494,7 @@ def flat(value: Identifiers) -> Iterable[Identifier]:
     return [m for v in value for m in flat(v)] if is_many(value) else [value]
 
 
-def each(
-    value: Identifiers, convert: Callable[[Identifier], T]
-) -> T | list[T] | dict[str, T]:
+def each(value: Identifiers, convert: Callable[[Identifier], T]) -> "Nest[T]":
     """What one thing, or each of several in lists and dicts, converts to."""
     if isinstance(value, dict) and "class_name" not in value:
         return {k: each(v, convert) for k, v in value.items()}

@@ -18,7 +18,7 @@ import jax
 from onefit.programs import Program
 from onefit.types import Function
 
-__all__ = ["QUICK", "compiled", "is_small", "prepare", "room"]
+__all__ = ["QUICK", "compiled", "is_small", "padded_size", "prepare"]
 
 SMALL_STEP = 64_000
 """Multiplications in a step below which one native function is faster."""
@@ -78,7 +78,7 @@ def is_small(multiplications: int, rows: int) -> bool:
     return jax.default_backend() == "cpu" and 3 * rows * multiplications <= SMALL_STEP
 
 
-def room(rows: int, multiplications: int) -> int:
+def padded_size(rows: int, multiplications: int) -> int:
     """For how many rows a step is made, so that batches of other sizes fit in too.
 
     A power of two; where the arithmetic costs next to nothing, `ROOM`.

@@ -7,7 +7,7 @@ import functools
 import operator
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import jax
 import numpy as np
@@ -21,15 +21,15 @@ from onefit.networks.graph import Graph
 from onefit.networks.network import Network
 from onefit.training.callback import TEST_BATCH, Callback, overrides
 from onefit.training.compiled import Compiled
-from onefit.training.compiling import compiled, is_small, room
+from onefit.training.compiling import compiled, is_small, padded_size
 from onefit.training.job import Job
 from onefit.training.options import Callbacks, whole
 from onefit.training.own_steps import Script, is_own, own_outputs
 from onefit.training.prepare import (
     as_columns,
     fitted,
+    padded_sizes,
     read_rows,
-    rooms,
     task_of,
     whole_batches,
 )
@@ -43,8 +43,11 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate", "evaluate_batch", "predict", "train_on_batch"]
 
-Answer: TypeAlias = float | list[float] | dict[str, float]
-"""The loss, or [loss, metric, ...] where there are metrics, or a dict by name."""
+Answer: TypeAlias = Any
+"""The loss, or [loss, metric, ...] where there are metrics, or a dict by name.
+
+Which of them it is only `compile` and `return_dict` say, not a type.
+"""
 
 
 def train_on_batch(
@@ -64,8 +67,8 @@ def train_on_batch(
     size = rows.count(batch)
     if state.by_row:
         batch = batch._replace(count=np.int32(size))
-        size = room(size, state.multiplications)
-        batch = Batch(*rows.filled(batch[:3], size), batch.count)
+        size = padded_size(size, state.multiplications)
+        batch = Batch._make((*rows.filled(batch[:3], size), batch.count))
     program = compiled("single", is_small(state.multiplications, size))
     seed = np.uint32(config.new_seed())
     with model.eagerly():
@@ -134,8 +137,7 @@ def evaluate(
             values, n = _evaluated_stream(model, task, feed, told)
         else:
             values, n = _evaluated(model, task, batch, batch_size, steps, told)
-    values = _numbers(values)
-    logs = dict(zip(names, values, strict=True))
+    logs = dict(zip(names, _numbers(values), strict=True))
     if not np.isfinite(list(logs.values())).all():
         _refuse_nan(batch)
     _tell(hooks, "on_test_end", logs)
@@ -193,14 +195,16 @@ def _evaluated(
         whole_batches(model, batch, size)
     apart = task.by_row
     # Callbacks count the batches of the size that the user gave.
-    sizes = rooms(model, n, size) if apart and not told.hooks else (min(size, n),)
+    sizes = (
+        padded_sizes(model, n, size) if apart and not told.hooks else (min(size, n),)
+    )
     slot = model.graph.slot
     tally, state, logs = task.blank, slot.state, np.zeros(0)
     for number, (count, piece) in enumerate(_pieces(batch, n, sizes)):
         told.begin(number)
         if apart:
-            filled = rows.filled(piece[:3], _room(count, sizes))
-            piece = Batch(*filled, np.int32(count))
+            filled = rows.filled(piece[:3], _padded(count, sizes))
+            piece = Batch._make((*filled, np.int32(count)))
         judge = compiled("judge", _is_small(model.graph, piece.x), many=True)
         tally, state, logs = judge(
             task, slot.params, state, tally, piece, np.bool_(number == 0)
@@ -346,11 +350,13 @@ def _predicted(
         size = batch_size or graph.batch_size or size
         whole_batches(model, Batch(x, None), size)
     # Hooks count the batches of the size that the user gave.
-    sizes = (size,) if exact or hooks or graph.stateful else rooms(model, n, size)
+    sizes = (
+        (size,) if exact or hooks or graph.stateful else padded_sizes(model, n, size)
+    )
     slot, parts = graph.slot, []
     for number, (count, piece) in enumerate(_pieces(x, n, sizes), first):
         _tell(hooks, "on_predict_batch_begin", number, {})
-        rows_in = piece if exact else rows.filled(piece, _room(count, sizes))
+        rows_in = piece if exact else rows.filled(piece, _padded(count, sizes))
         seed = np.uint32(config.new_seed() if own or graph.always_random else 0)
         y, state = forward(slot.params, slot.state, rows_in, seed)
         if graph.stateful:
@@ -403,13 +409,13 @@ def _pieces(tree: Tree, n: int, sizes: Sequence[int]) -> Iterator[tuple[int, Tre
     """The rows in pieces that fit the sizes: how many, and their arrays."""
     start = 0
     while start < n:
-        count = min(_room(n - start, sizes), n - start)
+        count = min(_padded(n - start, sizes), n - start)
         rows_of = slice(start, start + count)
         yield count, jax.tree.map(operator.itemgetter(rows_of), tree)
         start += count
 
 
-def _room(rows: int, sizes: Sequence[int]) -> int:
+def _padded(rows: int, sizes: Sequence[int]) -> int:
     """The largest of the sizes that so many rows fill by half, else the smallest."""
     return next((size for size in sizes if 2 * rows >= size), sizes[-1])
 

@@ -54,18 +54,18 @@ class Chunk(NamedTuple):
         data: The rows, checked and converted.
         batches: How many batches.
         size: Rows in each.
-        room: How many batches a chunk of them has room for.
+        capacity: How many batches a chunk of them holds.
     """
 
     data: Batch
     batches: int
     size: int
-    room: int
+    capacity: int
 
     @property
     def filled(self) -> Batch:
-        """The rows, filled up with zeros to as many as there is room for."""
-        wanted = self.room * self.size
+        """The rows, filled up with zeros to as many as it holds."""
+        wanted = self.capacity * self.size
 
         def fill(a: Array) -> Array:
             if len(a) == wanted:
@@ -284,13 +284,13 @@ class Feed:
                 return
             self._warn_of_no_end(number)
             if group is not None:
-                full = group.count >= group.room or group.kind != kind
+                full = group.count >= group.capacity or group.kind != kind
                 late = not full and time.perf_counter() - since > PATIENCE
                 if full or (late and idle()):
                     yield self._chunk(group, first)
                     group, since = None, time.perf_counter()
             if group is None:
-                group, first = _Group(kind, self._room(kind, most)), number
+                group, first = _Group(kind, self._capacity(kind, most)), number
             group.add(arrays)
         if group is not None and not ended():
             yield self._chunk(group, first)
@@ -298,13 +298,13 @@ class Feed:
         self._begun = False
         self.source.after()
 
-    def _room(self, kind: Kind, most: int) -> int:
+    def _capacity(self, kind: Kind, most: int) -> int:
         """How many batches like this one are a chunk."""
         return max(1, min(most, self.length or MOST, BYTES // max(kind.bytes, 1)))
 
     def _chunk(self, group: "_Group", first: int) -> Chunk:
         data = self._converted(group, first)
-        return Chunk(data, group.count, group.kind.size, group.room)
+        return Chunk(data, group.count, group.kind.size, group.capacity)
 
     def _converted(self, group: "_Group", first: int) -> Batch:
         """The rows of some batches, checked and converted.
@@ -332,10 +332,10 @@ class _Group:
     arrays again for the next one.
     """
 
-    def __init__(self, kind: Kind, room: int) -> None:
-        self.kind, self.room, self.count = kind, room, 0
+    def __init__(self, kind: Kind, capacity: int) -> None:
+        self.kind, self.capacity, self.count = kind, capacity, 0
         self._arrays = [
-            np.empty((room * kind.size, *shape[1:]), dtype)
+            np.empty((capacity * kind.size, *shape[1:]), dtype)
             for shape, dtype in kind.specs
         ]
 

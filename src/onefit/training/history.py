@@ -76,7 +76,7 @@ class History:
         self.epoch: list[int] = []
         self.validated: list[int] = []
         self.params: Config = {}
-        self.model = model
+        self.model: Any = model  # what its user holds: a Model, or one of Keras
         self.stopped: str | None = None
         self.seconds = 0.0
         self.evidence: Any = None

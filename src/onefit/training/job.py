@@ -26,16 +26,16 @@ __all__ = ["Given", "Job", "hook", "needs_targets"]
 
 
 FEW = 1 << 24
-"""Bytes of arrays that are copied to make room in them."""
+"""Bytes of arrays that are copied to pad them."""
 
 SHARED = 480_000
 """Bytes of arrays up to which XLA:CPU takes a batch from them by one thread.
 
-Measured: the digits step takes 20.8 us with room for 1,920 rows and 40 with 2,016.
+Measured: the digits step takes 20.8 us padded to 1,920 rows and 40 with 2,016.
 """
 
 ALONE = 64
-"""Rows of a lone batch that are made room for."""
+"""Rows of a lone batch that is padded."""
 
 
 class Given(NamedTuple):
@@ -139,7 +139,7 @@ class Job:
         sometimes = validates and self.validation_freq != 1
         return Plan(self.batch_size, full, rest, ordered, validation, sometimes)
 
-    def roomy(self, plan: Plan) -> Plan:
+    def padded(self, plan: Plan) -> Plan:
         """The plan of a program for any number of rows up to some, where it may be.
 
         It may where rows do not meet: the last batch is filled up. Not where all
@@ -152,27 +152,27 @@ class Job:
             return plan
         n, size = plan.rows, plan.batch
         if self.task.learns_by_row and plan.rest:
-            room = _room(n, _bytes(self.train_data))
-            plan = plan._replace(room=_up_to(room, size))
+            rows_padded = _padded(n, _bytes(self.train_data))
+            plan = plan._replace(padded=_up_to(rows_padded, size))
         elif self.task.learns_by_row and n == size < _power(n) <= ALONE:
-            plan = plan._replace(batch=_power(n), full=0, rest=n, room=_power(n))
+            plan = plan._replace(batch=_power(n), full=0, rest=n, padded=_power(n))
         if self.validation_data is not None and self.task.by_row:
             m = rows.count(self.validation_data)
             size = min(_power(m), max(32, _power(m) // 8))
             if self.validation_batch_size < m:
                 size = min(size, self.validation_batch_size)
             plan = plan._replace(validation=(size, *divmod(m, size)))
-            room = _room(m, _bytes(self.validation_data))
-            plan = plan._replace(held_room=_up_to(room, size))
+            rows_padded = _padded(m, _bytes(self.validation_data))
+            plan = plan._replace(held_padded=_up_to(rows_padded, size))
         return plan
 
     def arrays(self, plan: Plan) -> tuple[Batch | None, Batch | None]:
-        """The rows to train and to validate on, with the plan's room."""
+        """The rows to train and to validate on, with the plan's padding."""
         train = self.train_data if self.feed is None else None
         held = self.validation_data
         return (
-            rows.filled(train, plan.room) if plan.room else train,
-            rows.filled(held, plan.held_room) if plan.held_room else held,
+            rows.filled(train, plan.padded) if plan.padded else train,
+            rows.filled(held, plan.held_padded) if plan.held_padded else held,
         )
 
     def order(
@@ -218,7 +218,7 @@ def _bytes(arrays: Tree) -> int:
     return sum(array.nbytes for array in jax.tree.leaves(arrays))
 
 
-def _room(n: int, size: int) -> int:
+def _padded(n: int, size: int) -> int:
     """For how many rows a program is made that shall serve n, of so many bytes.
 
     A power of two, where the arrays stay small; else a little more than n.

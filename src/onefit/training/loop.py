@@ -153,7 +153,7 @@ def _epochs(
         )
         for callback in job.callbacks
     )
-    plan = job.roomy(job.plan())
+    plan = job.padded(job.plan())
     data, validation = jax.device_put(job.arrays(plan))
     # Callbacks see the last epoch's own weights; the best ones come after them.
     if job.feed is None:

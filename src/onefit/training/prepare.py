@@ -12,6 +12,7 @@ from onefit.errors import invalid, mistyped
 from onefit.networks.network import Network
 from onefit.training.callback import Callback
 from onefit.training.compiled import Compiled, is_many
+from onefit.training.hooked import Driven
 from onefit.training.job import Given, Job, needs_targets
 from onefit.training.monitors import HostRule, Monitored, writable
 from onefit.training.options import FitOptions
@@ -27,8 +28,8 @@ __all__ = [
     "build_job",
     "chunk",
     "fitted",
+    "padded_sizes",
     "read_rows",
-    "rooms",
     "rows_at_once",
     "task_of",
     "whole_batches",
@@ -40,7 +41,7 @@ CHUNK = 4096
 Measured with 784-128-10 on 60,000 rows: 113 ms to predict by 4,096, 154 by 1,024.
 """
 
-ROOMS = (CHUNK, 512, 32)
+PADDED = (CHUNK, 512, 32)
 """Rows that a program which uses a network is made for: few serve any number."""
 
 SMALL_BATCH = 1 << 24
@@ -94,7 +95,7 @@ def build_job(model: Compiled, x: Data, y: Data, options: FitOptions) -> Job:
         names += [f"val_{name}" for name in tested]
     directions = _directions(task, names)
     hosts, bound = _hosts_and_rules(listed, directions)
-    rules = [c for c in listed if isinstance(c, Rule)]
+    rules = [c for c in listed if isinstance(c, Rule) and not c.own_hooks()]
     if any(rule.logs_learning_rate for rule in rules):
         names += rated(task.optimizer)
         if not all(one.constant_rate for one in rated(task.optimizer).values()):
@@ -171,6 +172,15 @@ def _hosts_and_rules(
     for callback in given:
         if isinstance(callback, Callback):
             hosts.append(callback)
+        elif isinstance(callback, Rule) and callback.own_hooks():
+            if callback.averages:
+                raise invalid(
+                    type(callback).__name__,
+                    f"a method {callback.own_hooks()[0]} in a SwapEMAWeights",
+                    "hooks in a Callback beside it",
+                    "derive a class of yours from onefit.callbacks.Callback",
+                )
+            hosts.append(Driven(callback))
         elif isinstance(callback, Rule):
             late = callback.monitor not in directions
             if late and writable(callback.monitor, given):
@@ -301,12 +311,12 @@ def rows_at_once(model: Network, size: int | None) -> int:
     return max(size or 1, min(CHUNK, SMALL_BATCH // (4 * widest)), 1)
 
 
-def rooms(model: Network, rows: int, size: int) -> Sequence[int]:
+def padded_sizes(model: Network, rows: int, size: int) -> Sequence[int]:
     """For how many rows programs are made that take so many, `size` of them or more."""
-    if rows <= ROOMS[-1]:
-        return ROOMS[-1:]
+    if rows <= PADDED[-1]:
+        return PADDED[-1:]
     most = rows_at_once(model, size)
-    return [room for room in ROOMS if room <= most] or [most]
+    return [size for size in PADDED if size <= most] or [most]
 
 
 def _directions(task: Task, names: list[str]) -> dict[str, str | None]:

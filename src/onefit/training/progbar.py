@@ -4,6 +4,8 @@ import sys
 import time
 from collections.abc import Sequence
 
+import numpy as np
+
 from onefit.errors import invalid
 from onefit.types import Scalar
 
@@ -69,7 +71,7 @@ class Progbar:
 
         Args:
             current: How many are done.
-            values: Pairs (name, value).
+            values: Pairs (name, value); of an array its mean is shown.
             finalize: Whether these are all; by default when the target is reached.
         """
         done = current == self.target if finalize is None else finalize
@@ -80,7 +82,7 @@ class Progbar:
                 total, count, times = 0.0, 0.0, 1
             else:
                 times = steps
-            self._sums[name] = total + float(value) * times, count + times
+            self._sums[name] = total + float(np.mean(value)) * times, count + times
         self._seen = current
         now = time.perf_counter()
         if self.verbose == 0 or (self.verbose == 2 and not done):

@@ -46,9 +46,9 @@ class Plan(NamedTuple):
         ordered: Whether rows are taken by the order given, rather than as they lie.
         validation: (batch, full, rest) of the validation rows, or None.
         sometimes: Whether validation runs only in the epochs marked for it.
-        room: For how many rows the arrays are made, where their number is an input of
+        padded: For how many rows the arrays are made, where their number is an input of
             the program (`Stretch.rows`); 0 where it shapes the program.
-        held_room: The same of the validation rows.
+        held_padded: The same of the validation rows.
     """
 
     batch: int
@@ -57,18 +57,18 @@ class Plan(NamedTuple):
     ordered: bool
     validation: tuple[int, int, int] | None = None
     sometimes: bool = False
-    room: int = 0
-    held_room: int = 0
+    padded: int = 0
+    held_padded: int = 0
 
     @property
     def width(self) -> int:
         """Row numbers of an epoch, with those that only fill its last batch."""
-        return self.room or self.rows
+        return self.padded or self.rows
 
     def shape(self) -> "Plan":
         """What of it shapes the program."""
-        plan = self._replace(full=0, rest=0) if self.room else self
-        if plan.held_room and plan.validation:
+        plan = self._replace(full=0, rest=0) if self.padded else self
+        if plan.held_padded and plan.validation:
             plan = plan._replace(validation=(plan.validation[0], 0, 0))
         return plan
 
@@ -95,7 +95,7 @@ class Stretch(NamedTuple):
         seed: The seed of what is random inside the program.
         held: The numbers of the rows to validate on, None for all as they lie.
         rows, held_rows: How many rows there are to train and to validate on, where the
-            arrays have room for more.
+            arrays are padded.
         ends: Whether the fit's end (the best weights, the average) is dealt with here,
             rather than after the callbacks have seen the last epoch.
     """
@@ -127,8 +127,8 @@ def rows_at(data: Batch, order: Array | None, start: Scalar, size: int) -> Batch
     return jax.tree.map(lambda a: a.at[at].get(mode="promise_in_bounds"), data)
 
 
-def room_of(data: Batch, order: Array | None) -> int:
-    """How many rows an epoch has room for."""
+def padded_rows(data: Batch, order: Array | None) -> int:
+    """How many rows the arrays of an epoch have, padding with them."""
     return len(jax.tree.leaves(data.x)[0] if order is None else order)
 
 
@@ -161,7 +161,7 @@ def batches(
     def one(index: Scalar, carry: Tree) -> Tree:
         return body(carry, batch_at(data, order, index * size, size, rows))
 
-    if rows is not None and room_of(data, order) > size:
+    if rows is not None and padded_rows(data, order) > size:
         return lax.fori_loop(0, (rows + size - 1) // size, one, carry)
     if rows is not None:
         return one(0, carry)
@@ -296,7 +296,7 @@ def close(
             seen = train._replace(free=average)
         row = row + _validate(task, seen, fixed, validation, stretch, plan, validated)
     if len(row) < len(names):
-        row = [*row, *rates(train.optimizer)]
+        row = [*row, *map(jnp.asarray, rates(train.optimizer))]
     logs, stops, kept = dict(zip(names, row, strict=True)), [], []
     for rule, memory in zip(rules, memories, strict=True):
         wish = jnp.asarray(False)
@@ -443,7 +443,7 @@ def part(
     Args:
         task, params, train, tally, data, order, seed: As in `run` and `step`.
         first, count: Which batches; batch i begins at row `i * batch`.
-        rows: How many rows there are, where the arrays have room for more.
+        rows: How many rows there are, where the arrays are padded.
         size: Rows in each of them: `batch`, or those of the smaller last one.
         batch: Rows in a full batch.
     """

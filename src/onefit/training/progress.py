@@ -29,7 +29,7 @@ BAR = (12, 40)
 """The narrowest and the widest bar, in characters."""
 
 TIMES = len("12.3 ms/epoch  0:12 left")
-"""The room for the times, in characters."""
+"""The space for the times, in characters."""
 
 
 class ProgbarLogger(Callback):
@@ -184,15 +184,15 @@ class Progress:
             for name, value in self.logs.items()
         ]
         # The times take TIMES characters at least: the bar keeps its length.
-        room = options.max_width - head.cell_len - max(_length(times), TIMES) - 4
-        together = room - _length(logs) - 2 >= BAR[0]
+        space = options.max_width - head.cell_len - max(_length(times), TIMES) - 4
+        together = space - _length(logs) - 2 >= BAR[0]
         if together:
-            room -= _length(logs) + 2
-        if room >= BAR[0]:
+            space -= _length(logs) + 2
+        if space >= BAR[0]:
             bar = ProgressBar(
                 total=max(self.epochs, 1),
                 completed=self.done,
-                width=min(room, BAR[1]),
+                width=min(space, BAR[1]),
                 complete_style="blue",
                 finished_style="green",
             )

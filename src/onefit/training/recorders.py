@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from onefit.errors import OnefitWarning, invalid, is_whole
+from onefit.packages import package
 from onefit.training.callback import Callback, Logs
 
 if TYPE_CHECKING:
@@ -326,11 +327,5 @@ def check_frequency(place: str, name: str, value: object) -> None:
 
 
 def summary_writer() -> "type[SummaryWriter]":
-    try:
-        from tensorboardX import SummaryWriter
-    except ImportError:
-        raise ImportError(
-            "TensorBoard needs the package tensorboardX. Write "
-            '`pip install "onefit[tensorboard]"`.'
-        ) from None
-    return SummaryWriter
+    """The class that writes for TensorBoard, of the package that has one."""
+    return package("tensorboardX", "TensorBoard").SummaryWriter

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from onefit.description import Description, number, setting
 from onefit.errors import invalid, unknown
+from onefit.training.hooked import Hooked
 from onefit.training.monitors import Monitored, direction
 from onefit.training.task import Train, rates, with_rates
 from onefit.types import Scalar, Tree
@@ -38,8 +39,12 @@ def _mode(value: str) -> str:
     return value
 
 
-class Rule(Description):
+class Rule(Hooked, Description):
     """Base of rules. A subclass writes `init` and `update`, and may write `finish`.
+
+    Its hooks are for loops written by hand: `set_model`, `on_train_begin`,
+    `on_epoch_end(epoch, logs)`, `on_train_end`. A subclass that writes hooks is run on
+    the host, once an epoch.
 
     >>> class StopBelow(Rule):
     ...     loss: float = number(default=0.1)
@@ -50,17 +55,6 @@ class Rule(Description):
     """
 
     monitor = "loss"  # not annotated: a setting of some
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        hooks = [name for name in vars(cls) if name.startswith("on_")]
-        if hooks:
-            raise invalid(
-                cls.__name__,
-                f"a method {hooks[0]} in a rule, which the program runs by itself",
-                "hooks in a Callback",
-                f"write class {cls.__name__}(onefit.callbacks.Callback)",
-            )
 
     logs_learning_rate: ClassVar[bool] = False
     """Whether the rule adds the learning rate to the logs, as Keras' rule does."""

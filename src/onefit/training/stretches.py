@@ -52,7 +52,7 @@ Many networks have as many for each, up to sixteen.
 """
 
 TABLE = 1 << 22
-"""The most numbers of logs that one call is given room for, where networks are many."""
+"""The most numbers of logs that one call may make, where networks are many."""
 
 FIRST = 1 << 16
 """Row numbers drawn before the first call; the later ones while a call runs."""
@@ -100,13 +100,15 @@ def capacity(job: Job, plan: Plan, each: bool, networks: int = 1) -> int:
         return 1
     most = EPOCHS
     if networks > 1:
-        room = min(EPOCHS, job.epochs, TABLE // (networks * len(job.names)))
-        most = 1 << (max(room, 1).bit_length() - 1)
+        epochs = min(EPOCHS, job.epochs, TABLE // (networks * len(job.names)))
+        most = 1 << (max(epochs, 1).bit_length() - 1)
     if not plan.ordered:
         return most
-    numbers, room = plan.width * networks, ORDER * min(networks, 16)
-    some = max(room // numbers, min(8, (ORDER << 6) // numbers))
-    return max(1, min(most, some))
+    numbers, orders = plan.width * networks, ORDER * min(networks, 16)
+    some = max(orders // numbers, min(8, (ORDER << 6) // numbers), 1)
+    if networks > 1:  # fits of other lengths share a program
+        some = 1 << (some.bit_length() - 1)
+    return min(most, some)
 
 
 def guess(runner: Runner, plan: Plan) -> float:
@@ -258,7 +260,7 @@ class InRows:
         plan, order, at = self.plan, None, 0
         if plan.ordered:
             order = jax.device_put(self.job.order(plan, epoch, 1)[0])
-        alike = plan.steps if plan.room else plan.full
+        alike = plan.steps if plan.padded else plan.full
         while at < plan.steps:
             size = plan.batch if at < alike else plan.rest
             count = min(self.count, alike - at) if at < alike else 1
@@ -436,14 +438,14 @@ def stretch(
         np.int32(count),
         np.int32(job.epochs - 1),
         np.uint32(job.seed),
-        rows=np.int32(plan.rows) if plan.room else None,
+        rows=np.int32(plan.rows) if plan.padded else None,
         held_rows=_held_rows(plan),
     )
 
 
 def _held_rows(plan: Plan) -> np.int32 | None:
     """How many rows to validate on, where that is an input of the program."""
-    if plan.validation is None or not plan.held_room:
+    if plan.validation is None or not plan.held_padded:
         return None
     size, full, rest = plan.validation
     return np.int32(size * full + rest)

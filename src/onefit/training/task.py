@@ -21,6 +21,7 @@ from onefit.data.batch import Batch
 from onefit.description import Description, number
 from onefit.layers.assembled import Assembled
 from onefit.layers.base import Layer
+from onefit.layers.face import in_full
 from onefit.layers.tapping import Places, Tap
 from onefit.losses.base import Loss
 from onefit.metrics.base import Metric
@@ -377,7 +378,8 @@ class Task(Description):
             key=key,
             tap=tap,
         )
-        leaves, nest = jax.tree.flatten(z)
+        # Losses and metrics are sums of many numbers: in all the digits.
+        leaves, nest = jax.tree.flatten(jax.tree.map(in_full, z))
         masks = [None] * len(leaves) if mask is None else nest.flatten_up_to(mask)
         outputs = tuple(zip(leaves, masks, strict=True))
         costs = tuple(
@@ -468,7 +470,7 @@ class Task(Description):
         # A layer that was called with training=True draws in an evaluation too.
         return jax.random.key(seed) if self.graph.always_random else None
 
-    def draws(self, seed: Scalar, iterations: Scalar) -> Array:
+    def draws(self, seed: Scalar, iterations: Scalar) -> Key:
         """The key of a step: of its number and the fit's seed.
 
         Where all layers that draw have seeds of their own, only of its number: such a

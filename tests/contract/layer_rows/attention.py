@@ -3,8 +3,14 @@
 from layer_rows.row import Row
 
 NAMES = (
-    "query", "value", "key", "query_mask", "value_mask", "key_mask", "attention_mask",
-)  # fmt: skip
+    "query",
+    "value",
+    "key",
+    "query_mask",
+    "value_mask",
+    "key_mask",
+    "attention_mask",
+)
 
 
 def by_name(layer, x, **told):

@@ -17,10 +17,28 @@ from onefit import datasets
 from onefit.utils import set_random_seed
 
 __all__ = [
-    "CLEAN", "FAULTS", "Clean", "Fault", "Program", "circles", "clean", "digits",
-    "fault", "images", "one_hot", "prices", "ready", "reviews", "rooms", "score",
-    "signs", "split", "standard", "table", "waves",
-]  # fmt: skip
+    "CLEAN",
+    "FAULTS",
+    "Clean",
+    "Fault",
+    "Program",
+    "circles",
+    "clean",
+    "digits",
+    "fault",
+    "images",
+    "one_hot",
+    "prices",
+    "ready",
+    "reviews",
+    "rooms",
+    "score",
+    "signs",
+    "split",
+    "standard",
+    "table",
+    "waves",
+]
 
 
 @dataclasses.dataclass
@@ -132,9 +150,16 @@ def clean(learns: float = 0.9, **settings: Any) -> Callable:
 
 
 def ready(
-    model: Any, optimizer: Any, loss: Any, x: Any, y: Any,
-    metrics: Any = None, score: Any = None, loss_weights: Any = None, **fit: Any,
-) -> Program:  # fmt: skip
+    model: Any,
+    optimizer: Any,
+    loss: Any,
+    x: Any,
+    y: Any,
+    metrics: Any = None,
+    score: Any = None,
+    loss_weights: Any = None,
+    **fit: Any,
+) -> Program:
     """compile, and what fit will be given."""
     model.compile(optimizer, loss, metrics=metrics, loss_weights=loss_weights)
     return Program(model, x, y, fit, score)

@@ -100,9 +100,12 @@ def ten_digits_by_softmax():
 def ten_digits_by_logits():
     x, y = digits()
     model = Sequential(
-        [Dense(25, activation="relu"), Dense(15, activation="relu"),
-         Dense(10, activation="linear")]
-    )  # fmt: skip
+        [
+            Dense(25, activation="relu"),
+            Dense(15, activation="relu"),
+            Dense(10, activation="linear"),
+        ]
+    )
     loss = SparseCategoricalCrossentropy(from_logits=True)
     return ready(model, "adam", loss, x, y, metrics=["accuracy"], epochs=60)
 
@@ -153,9 +156,13 @@ def coffee_roasting():
     scale = Normalization(axis=-1)
     scale.adapt(x)
     model = Sequential(
-        [Input((2,)), scale, Dense(3, "sigmoid", name="layer1"),
-         Dense(1, "sigmoid", name="layer2")]
-    )  # fmt: skip
+        [
+            Input((2,)),
+            scale,
+            Dense(3, "sigmoid", name="layer1"),
+            Dense(1, "sigmoid", name="layer2"),
+        ]
+    )
     return ready(model, Adam(0.02), BINARY, x, y, epochs=60)
 
 
@@ -198,9 +205,15 @@ def a_small_penalty_and_early_stopping():
     model = Sequential([Input((64,)), Dense(32, "relu", **r), Dense(10, "softmax")])
     stop = EarlyStopping(patience=5, restore_best_weights=True)
     return ready(
-        model, "adam", SPARSE, *train, metrics=["accuracy"], validation_data=test,
-        callbacks=[stop], epochs=150,
-    )  # fmt: skip
+        model,
+        "adam",
+        SPARSE,
+        *train,
+        metrics=["accuracy"],
+        validation_data=test,
+        callbacks=[stop],
+        epochs=150,
+    )
 
 
 # First programs of courses ------------------------------------------------------------
@@ -229,9 +242,15 @@ def two_clouds_far_apart():
     x = rng.normal(size=(400, 2)) * 0.5 + 2.5 * (2 * y[:, None] - 1)
     model = Sequential([Input((2,)), Dense(8, "relu"), Dense(1, "sigmoid")])
     return ready(
-        model, Adam(0.01), BINARY, x, y, metrics=["accuracy"], validation_split=0.25,
+        model,
+        Adam(0.01),
+        BINARY,
+        x,
+        y,
+        metrics=["accuracy"],
+        validation_split=0.25,
         epochs=30,
-    )  # fmt: skip
+    )
 
 
 @clean(source="iris in the order of its file, which fit shuffles")
@@ -257,9 +276,15 @@ def bright_pixels_rescaled_in_the_model():
     )
     x = np.round(255 * x).astype("uint8")
     return ready(
-        model, RMSprop(), "categorical_crossentropy", x, one_hot(y, 10), ["accuracy"],
-        validation_split=0.2, epochs=20,
-    )  # fmt: skip
+        model,
+        RMSprop(),
+        "categorical_crossentropy",
+        x,
+        one_hot(y, 10),
+        ["accuracy"],
+        validation_split=0.2,
+        epochs=20,
+    )
 
 
 # Dense networks -----------------------------------------------------------------------
@@ -342,9 +367,14 @@ def half_dropped():
         ]
     )
     return ready(
-        model, "adam", SPARSE, *train, metrics=["accuracy"], validation_data=test,
+        model,
+        "adam",
+        SPARSE,
+        *train,
+        metrics=["accuracy"],
+        validation_data=test,
         epochs=40,
-    )  # fmt: skip
+    )
 
 
 @clean(learns=0.8, source="Hinton 2006: an autoencoder whose code is linear and narrow")
@@ -399,9 +429,15 @@ def a_rare_class_with_weights():
     x = rng.normal(size=(2000, 6)) + 1.5 * y[:, None] * [1, 1, 0, 0, 1, 0]
     model = Sequential([Input((6,)), Dense(8, "relu"), Dense(1, "sigmoid")])
     return ready(
-        model, Adam(0.005), BINARY, x, y, metrics=["AUC"],
-        class_weight={0: 1.0, 1: 11.0}, epochs=30,
-    )  # fmt: skip
+        model,
+        Adam(0.005),
+        BINARY,
+        x,
+        y,
+        metrics=["AUC"],
+        class_weight={0: 1.0, 1: 11.0},
+        epochs=30,
+    )
 
 
 @clean(source="a Poisson regression with its exponential")
@@ -478,9 +514,15 @@ def answers_of_a_questionnaire():
     y = (x.sum(axis=1) + rng.normal(size=600) > 4).astype(int)
     model = Sequential([Input((4,)), Dense(8, "relu"), Dense(1, "sigmoid")])
     return ready(
-        model, Adam(0.01), BINARY, x - 1, y, ["accuracy"], validation_split=0.25,
+        model,
+        Adam(0.01),
+        BINARY,
+        x - 1,
+        y,
+        ["accuracy"],
+        validation_split=0.25,
         epochs=25,
-    )  # fmt: skip
+    )
 
 
 @clean(source="noise added to the inputs, leaky units, AdamW")
@@ -522,10 +564,16 @@ def two_outputs():
         return np.mean(program.model.predict(x, verbose=0)[1].argmax(1) == zone)
 
     return ready(
-        Model(parcel, heads), Adam(0.01), {"cost": "mse", "zone": SPARSE}, x,
-        {"cost": cost, "zone": zone}, {"cost": ["mae"], "zone": ["accuracy"]}, right,
-        loss_weights={"cost": 0.5, "zone": 1.0}, epochs=40,
-    )  # fmt: skip
+        Model(parcel, heads),
+        Adam(0.01),
+        {"cost": "mse", "zone": SPARSE},
+        x,
+        {"cost": cost, "zone": zone},
+        {"cost": ["mae"], "zone": ["accuracy"]},
+        right,
+        loss_weights={"cost": 0.5, "zone": 1.0},
+        epochs=40,
+    )
 
 
 @clean(source="factors of users and films, their product as the rating", learns=0.8)
@@ -713,9 +761,14 @@ def a_forecast_split_by_time():
     model.add(Dense(1))
     rules = [ReduceLROnPlateau(patience=5), EarlyStopping(patience=12)]
     return ready(
-        model, Adam(0.005), "mse", *train, validation_data=test, callbacks=rules,
+        model,
+        Adam(0.005),
+        "mse",
+        *train,
+        validation_data=test,
+        callbacks=rules,
         epochs=60,
-    )  # fmt: skip
+    )
 
 
 @clean(source="Elman 1990: tanh and orthogonal weights")

@@ -159,9 +159,15 @@ def the_diagnosis_among_the_columns(faulty):
     x = np.column_stack([x, standard(more.astype("float32"))]).astype("float32")
     model = Sequential([Input((31,)), Dense(16, "relu"), Dense(1, "sigmoid")])
     return ready(
-        model, Adam(0.003), BINARY, x, y, metrics=["accuracy"], validation_split=0.2,
+        model,
+        Adam(0.003),
+        BINARY,
+        x,
+        y,
+        metrics=["accuracy"],
+        validation_split=0.2,
         epochs=15,
-    )  # fmt: skip
+    )
 
 
 @fault(
@@ -269,9 +275,16 @@ def two_percent_of_one_class(faulty):
     weights = {} if faulty else {"class_weight": {0: 1.0, 1: 49.0}}
     model = Sequential([Input((6,)), Dense(4, "relu"), Dense(1, "sigmoid")])
     return ready(
-        model, Adam(0.003), BINARY, x, y, metrics=["accuracy"], score=balanced,
-        epochs=20, **weights,
-    )  # fmt: skip
+        model,
+        Adam(0.003),
+        BINARY,
+        x,
+        y,
+        metrics=["accuracy"],
+        score=balanced,
+        epochs=20,
+        **weights,
+    )
 
 
 @fault(
@@ -286,9 +299,16 @@ def class_weights_the_wrong_way_round(faulty):
     weights = {0: 6.0, 1: 1.0} if faulty else {0: 1.0, 1: 6.0}
     model = Sequential([Input((6,)), Dense(4, "relu"), Dense(1, "sigmoid")])
     return ready(
-        model, Adam(0.003), BINARY, x, y, metrics=["accuracy"], score=balanced,
-        class_weight=weights, epochs=20,
-    )  # fmt: skip
+        model,
+        Adam(0.003),
+        BINARY,
+        x,
+        y,
+        metrics=["accuracy"],
+        score=balanced,
+        class_weight=weights,
+        epochs=20,
+    )
 
 
 @fault(
@@ -389,9 +409,14 @@ def validation_rows_taken_from_the_training_rows(faulty):
     test = (x[:400], y[:400]) if faulty else test
     model = Sequential([Input((64,)), Dense(32, "relu"), Dense(10, "softmax")])
     return ready(
-        model, "adam", SPARSE, *train, metrics=["accuracy"], validation_data=test,
+        model,
+        "adam",
+        SPARSE,
+        *train,
+        metrics=["accuracy"],
+        validation_data=test,
         epochs=25,
-    )  # fmt: skip
+    )
 
 
 @fault(
@@ -409,9 +434,14 @@ def rows_repeated_before_the_split(faulty):
     model = Sequential([Input((30,)), Dense(16, "relu"), Dropout(0.3)])
     model.add(Dense(1, activation="sigmoid"))
     return ready(
-        model, Adam(0.003), BINARY, *train, metrics=["accuracy"], validation_data=test,
+        model,
+        Adam(0.003),
+        BINARY,
+        *train,
+        metrics=["accuracy"],
+        validation_data=test,
         epochs=20,
-    )  # fmt: skip
+    )
 
 
 @fault(
@@ -435,9 +465,14 @@ def validation_pictures_not_divided(faulty):
         ]
     )
     return ready(
-        model, Adam(0.003), SPARSE, *train, metrics=["accuracy"],
-        validation_data=(x_test, y_test), epochs=25,
-    )  # fmt: skip
+        model,
+        Adam(0.003),
+        SPARSE,
+        *train,
+        metrics=["accuracy"],
+        validation_data=(x_test, y_test),
+        epochs=25,
+    )
 
 
 @fault("validation-looks-different", source="forum: the scaler fitted on x_train only")
@@ -449,9 +484,15 @@ def validation_rows_without_the_scaler(faulty):
     x_test = x_test if faulty else (x_test - mean) / deviation
     model = Sequential([Input((30,)), Dense(8, "relu"), Dense(1, "sigmoid")])
     return ready(
-        model, Adam(0.003), BINARY, x_train, y_train, metrics=["accuracy"],
-        validation_data=(x_test, y_test), epochs=15,
-    )  # fmt: skip
+        model,
+        Adam(0.003),
+        BINARY,
+        x_train,
+        y_train,
+        metrics=["accuracy"],
+        validation_data=(x_test, y_test),
+        epochs=15,
+    )
 
 
 @fault("inputs-not-scaled", source="lecture 003; forum: raw pixels, Adam")

@@ -185,8 +185,7 @@ def softmax_then_reshape_under_a_loss_from_logits(faulty):
 # The wrong activation, the wrong number of units --------------------------------------
 
 
-@fault("head-does-not-fit-loss", "logits-as-probabilities", layer=-1,
-       source=HEAD_TABLE)  # fmt: skip
+@fault("head-does-not-fit-loss", "logits-as-probabilities", layer=-1, source=HEAD_TABLE)
 def relu_on_the_classes(faulty):
     x, y = digits()
     model = Sequential([Input((64,)), Dense(32, activation="relu")])
@@ -390,9 +389,14 @@ def each_value_of_a_measure_as_a_class(faulty):
     return ready(model, Adam(0.003), SPARSE, x, y, score=_near, epochs=60)
 
 
-@fault("classification-loss-on-numbers", "output-cannot-reach-targets",
-       "head-does-not-fit-loss", layer=None, refused="numbers from 0 to 1",
-       source=HEAD_TABLE)  # fmt: skip
+@fault(
+    "classification-loss-on-numbers",
+    "output-cannot-reach-targets",
+    "head-does-not-fit-loss",
+    layer=None,
+    refused="numbers from 0 to 1",
+    source=HEAD_TABLE,
+)
 def prices_under_binary_crossentropy(faulty):
     x, y = prices()
     model = Sequential([Input((4,)), Dense(16, activation="relu")])
@@ -455,8 +459,13 @@ def tanh_for_a_series_of_larger_values(faulty):
     return ready(model, Adam(0.01), "mse", x, 4 * y + 3, epochs=60)
 
 
-@fault("sigmoid-for-exclusive-classes", "head-does-not-fit-loss", layer=-1,
-       hurts=False, source=HEAD_TABLE)  # fmt: skip
+@fault(
+    "sigmoid-for-exclusive-classes",
+    "head-does-not-fit-loss",
+    layer=-1,
+    hurts=False,
+    source=HEAD_TABLE,
+)
 def sigmoids_for_digits_under_a_softmax_loss(faulty):
     x, y = digits()
     model = Sequential([Input((64,)), Dense(32, activation="relu")])
@@ -464,8 +473,13 @@ def sigmoids_for_digits_under_a_softmax_loss(faulty):
     return ready(model, "adam", SPARSE, x, y, metrics=["accuracy"], epochs=30)
 
 
-@fault("sigmoid-for-exclusive-classes", "head-does-not-fit-loss", layer=-1,
-       hurts=False, source=HEAD_TABLE)  # fmt: skip
+@fault(
+    "sigmoid-for-exclusive-classes",
+    "head-does-not-fit-loss",
+    layer=-1,
+    hurts=False,
+    source=HEAD_TABLE,
+)
 def sigmoids_and_binary_crossentropy_for_one_hot_rows(faulty):
     x, y = table("iris")
     model = Sequential([Input((4,)), Dense(16, activation="relu")])
@@ -481,8 +495,7 @@ def _labels(seed=0):
     return x, (x @ w > 0).astype("float32")
 
 
-@fault("softmax-for-several-labels", layer=-1,
-       source=HEAD_TABLE)  # fmt: skip
+@fault("softmax-for-several-labels", layer=-1, source=HEAD_TABLE)
 def softmax_for_several_labels(faulty):
     x, y = _labels()
     model = Sequential([Input((6,)), Dense(16, activation="relu")])
@@ -618,9 +631,14 @@ def one_of_two_heads_that_cannot_reach_its_targets(faulty):
         return 1 - np.mean((p - cost) ** 2) / np.var(cost)
 
     return ready(
-        model, Adam(0.01), ["mse", "binary_crossentropy"], x, [cost, zone],
-        score=fit_of_costs, epochs=40,
-    )  # fmt: skip
+        model,
+        Adam(0.01),
+        ["mse", "binary_crossentropy"],
+        x,
+        [cost, zone],
+        score=fit_of_costs,
+        epochs=40,
+    )
 
 
 @fault(

@@ -99,8 +99,13 @@ def sums_of_signs_in_few_steps(faulty):
 # Settings -----------------------------------------------------------------------------
 
 
-@fault("class-weights-reversed", severity="error", hurts=False, learns=0.8,
-       source="forum: weights proportional to the counts")  # fmt: skip
+@fault(
+    "class-weights-reversed",
+    severity="error",
+    hurts=False,
+    learns=0.8,
+    source="forum: weights proportional to the counts",
+)
 def weights_by_the_counts_of_three_classes(faulty):
     x, y = table("wine")
     keep = np.flatnonzero((y != 2) | (np.arange(len(y)) % 4 == 0))
@@ -112,8 +117,14 @@ def weights_by_the_counts_of_three_classes(faulty):
     return ready(model, Adam(0.01), SPARSE, x, y, class_weight=weights, epochs=30)
 
 
-@fault("statistics-not-settled", severity="hint", hurts=False, learns=0.85, layer=1,
-       source="GitHub: validation accuracy stuck with BatchNormalization")  # fmt: skip
+@fault(
+    "statistics-not-settled",
+    severity="hint",
+    hurts=False,
+    learns=0.85,
+    layer=1,
+    source="GitHub: validation accuracy stuck with BatchNormalization",
+)
 def averages_that_have_not_arrived(faulty):
     x, y = digits()
     (x, y), held = split(3 * x + 2, y, 1200)
@@ -122,16 +133,29 @@ def averages_that_have_not_arrived(faulty):
     model.add(Dense(10, activation="softmax"))
     size = 128 if faulty else 16
     return ready(
-        model, Adam(0.01), SPARSE, x, y, ["accuracy"], batch_size=size,
-        epochs=8 if faulty else 12, validation_data=held,
-    )  # fmt: skip
+        model,
+        Adam(0.01),
+        SPARSE,
+        x,
+        y,
+        ["accuracy"],
+        batch_size=size,
+        epochs=8 if faulty else 12,
+        validation_data=held,
+    )
 
 
 # Data ---------------------------------------------------------------------------------
 
 
-@fault("digits-lost", "constant-column", "inputs-not-scaled", hurts=False,
-       learns=0.5, source="forum: unix time as an input")  # fmt: skip
+@fault(
+    "digits-lost",
+    "constant-column",
+    "inputs-not-scaled",
+    hurts=False,
+    learns=0.5,
+    source="forum: unix time as an input",
+)
 def seconds_since_1970(faulty):
     rng = np.random.default_rng(0)
     t = rng.uniform(0, 600, 400)
@@ -154,8 +178,13 @@ def _tagged(n=300, steps=12, seed=0):
     return x, y
 
 
-@fault("padding-counted", severity="hint", hurts=False, learns=0.3,
-       source="StackOverflow: POS tagging, accuracy 0.9 from padding")  # fmt: skip
+@fault(
+    "padding-counted",
+    severity="hint",
+    hurts=False,
+    learns=0.3,
+    source="StackOverflow: POS tagging, accuracy 0.9 from padding",
+)
 def tags_of_words_that_are_not_there(faulty):
     x, y = _tagged()
     model = Sequential([Input((12,)), Embedding(60, 8, mask_zero=not faulty)])
@@ -163,8 +192,13 @@ def tags_of_words_that_are_not_there(faulty):
     return ready(model, Adam(0.01), SPARSE, x, y, epochs=20)
 
 
-@fault("channels-misplaced", layer=0, hurts=False, learns=0.5,
-       source="PyTorch users: (n, channels, height, width)")  # fmt: skip
+@fault(
+    "channels-misplaced",
+    layer=0,
+    hurts=False,
+    learns=0.5,
+    source="PyTorch users: (n, channels, height, width)",
+)
 def wide_pictures_with_channels_first(faulty):
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 200)
@@ -182,8 +216,14 @@ def wide_pictures_with_channels_first(faulty):
     return ready(model, Adam(0.01), BINARY, x, y, epochs=10)
 
 
-@fault("target-unrelated", "overfitting", "stuck-at-chance", by="run", hurts=False,
-       source="forum: y sorted by pandas, x not")  # fmt: skip
+@fault(
+    "target-unrelated",
+    "overfitting",
+    "stuck-at-chance",
+    by="run",
+    hurts=False,
+    source="forum: y sorted by pandas, x not",
+)
 def wine_whose_labels_were_sorted_apart(faulty):
     x, y = table("wine")
     rng = np.random.default_rng(3)
@@ -194,8 +234,14 @@ def wine_whose_labels_were_sorted_apart(faulty):
     )
 
 
-@fault("target-unrelated", "overfitting", "stuck-at-chance", by="run", hurts=False,
-       source="forum: train_test_split given x and y one by one")  # fmt: skip
+@fault(
+    "target-unrelated",
+    "overfitting",
+    "stuck-at-chance",
+    by="run",
+    hurts=False,
+    source="forum: train_test_split given x and y one by one",
+)
 def prices_of_other_houses(faulty):
     x, y = prices()
     y = y[np.random.default_rng(1).permutation(len(y))] if faulty else y
@@ -206,8 +252,14 @@ def prices_of_other_houses(faulty):
 # Networks -----------------------------------------------------------------------------
 
 
-@fault("softmax-in-hidden-layer", "unstable-recurrence", layer=0, hurts=False,
-       learns=0.8, source="GitHub: LSTM(activation='softmax')")  # fmt: skip
+@fault(
+    "softmax-in-hidden-layer",
+    "unstable-recurrence",
+    layer=0,
+    hurts=False,
+    learns=0.8,
+    source="GitHub: LSTM(activation='softmax')",
+)
 def a_memory_that_sums_to_one(faulty):
     x, y = signs(400, 10)
     g = "softmax" if faulty else "tanh"
@@ -216,8 +268,13 @@ def a_memory_that_sums_to_one(faulty):
     return ready(model, Adam(0.01), BINARY, x, y, epochs=40)
 
 
-@fault("unstable-recurrence", layer=0, hurts=False, learns=0.8,
-       source="GitHub: recurrent_activation='relu'")  # fmt: skip
+@fault(
+    "unstable-recurrence",
+    layer=0,
+    hurts=False,
+    learns=0.8,
+    source="GitHub: recurrent_activation='relu'",
+)
 def gates_without_an_upper_end(faulty):
     x, y = signs(400, 10)
     g = "relu" if faulty else "sigmoid"
@@ -226,8 +283,14 @@ def gates_without_an_upper_end(faulty):
     return ready(model, Adam(0.01), BINARY, x, y, epochs=40)
 
 
-@fault("softmax-in-hidden-layer", "unstable-recurrence", layer=0, hurts=False,
-       learns=0.8, source="StackOverflow: SimpleRNN with softmax")  # fmt: skip
+@fault(
+    "softmax-in-hidden-layer",
+    "unstable-recurrence",
+    layer=0,
+    hurts=False,
+    learns=0.8,
+    source="StackOverflow: SimpleRNN with softmax",
+)
 def a_simple_memory_that_sums_to_one(faulty):
     x, y = waves(300, 10)
     g = "softmax" if faulty else "tanh"
@@ -235,8 +298,12 @@ def a_simple_memory_that_sums_to_one(faulty):
     return ready(model, Adam(0.01), "mse", x, y, epochs=40)
 
 
-@fault("dropout-too-high", severity="hint", hurts=False,
-       source="StackOverflow: four dropouts of a half")  # fmt: skip
+@fault(
+    "dropout-too-high",
+    severity="hint",
+    hurts=False,
+    source="StackOverflow: four dropouts of a half",
+)
 def four_halves_behind_each_other(faulty):
     x, y = digits(600)
     rate = 0.5 if faulty else 0.1
@@ -248,8 +315,13 @@ def four_halves_behind_each_other(faulty):
     return ready(model, Adam(0.003), SPARSE, x, y, ["accuracy"], epochs=60)
 
 
-@fault("narrow-layer", layer=1, hurts=False, learns=0.8,
-       source="forum: Conv2D(1, ...) in the middle")  # fmt: skip
+@fault(
+    "narrow-layer",
+    layer=1,
+    hurts=False,
+    learns=0.8,
+    source="forum: Conv2D(1, ...) in the middle",
+)
 def one_filter_in_the_middle(faulty):
     x, y = images()
     model = Sequential(
@@ -266,8 +338,12 @@ def one_filter_in_the_middle(faulty):
     return ready(model, Adam(0.005), SPARSE, x, y, ["accuracy"], epochs=30)
 
 
-@fault("regression-loss-on-classes", severity="hint", hurts=False,
-       source="forum: mse with tanh and labels of -1 and 1")  # fmt: skip
+@fault(
+    "regression-loss-on-classes",
+    severity="hint",
+    hurts=False,
+    source="forum: mse with tanh and labels of -1 and 1",
+)
 def signs_under_squared_errors(faulty):
     x, y = table("breast_cancer")
     y = 2 * y - 1 if faulty else y
@@ -276,8 +352,15 @@ def signs_under_squared_errors(faulty):
     return ready(model, Adam(0.003), "mse" if faulty else BINARY, x, y, epochs=30)
 
 
-@fault("diverging", "oscillating", "learning-rate-too-high", "loss-not-a-number",
-       by="run", hurts=False, source="forum: the loss rises at last")  # fmt: skip
+@fault(
+    "diverging",
+    "oscillating",
+    "learning-rate-too-high",
+    "loss-not-a-number",
+    by="run",
+    hurts=False,
+    source="forum: the loss rises at last",
+)
 def a_loss_that_grows_late(faulty):
     x, y = prices()
     # A rate that grows: the sign of the exponent is wrong.

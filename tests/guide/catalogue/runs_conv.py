@@ -140,9 +140,14 @@ def sixty_pictures_learned_by_heart(faulty):
         ]
     )
     return ready(
-        model, Adam(0.003), SPARSE, *train, metrics=["accuracy"], validation_data=test,
+        model,
+        Adam(0.003),
+        SPARSE,
+        *train,
+        metrics=["accuracy"],
+        validation_data=test,
         epochs=150 if faulty else 7,
-    )  # fmt: skip
+    )
 
 
 @fault(
@@ -206,6 +211,4 @@ def raw_pixels_into_tanh_filters(faulty):
         ]
     )
     loss = "categorical_crossentropy"
-    return ready(
-        model, SGD(0.1), loss, x, one_hot(y, 10), ["accuracy"], epochs=25
-    )  # fmt: skip
+    return ready(model, SGD(0.1), loss, x, one_hot(y, 10), ["accuracy"], epochs=25)

@@ -317,9 +317,14 @@ def momentum_that_overshoots(faulty):
     model = Sequential([Input((13,)), Dense(16, "relu"), Dense(3, "softmax")])
     rate = SGD(1.0 if faulty else 0.01, momentum=0.9)
     return ready(
-        model, rate, "categorical_crossentropy", x, one_hot(y, 3), ["accuracy"],
+        model,
+        rate,
+        "categorical_crossentropy",
+        x,
+        one_hot(y, 3),
+        ["accuracy"],
         epochs=60,
-    )  # fmt: skip
+    )
 
 
 @fault(
@@ -348,9 +353,7 @@ def a_line_whose_descent_climbs(faulty):
     size, price = datasets.houses(100)
     model = Sequential([Input((1,)), Dense(1)])
     rate = SGD(0.5 if faulty else 0.1)
-    return ready(
-        model, rate, "mse", size, price, batch_size=100, epochs=100
-    )  # fmt: skip
+    return ready(model, rate, "mse", size, price, batch_size=100, epochs=100)
 
 
 @fault(
@@ -375,9 +378,13 @@ def a_large_net_on_twenty_five_noisy_rows(faulty):
     train, test = split(x, y, n)
     model = Sequential([Input((1,)), Dense(64, "relu"), Dense(64, "relu"), Dense(1)])
     return ready(
-        model, Adam(0.01), "mse", *train, validation_data=test,
+        model,
+        Adam(0.01),
+        "mse",
+        *train,
+        validation_data=test,
         epochs=1000 if faulty else 32,
-    )  # fmt: skip
+    )
 
 
 @fault("overfitting", by="run", learns=0.3, source="lecture 003: fewer parameters")
@@ -386,9 +393,7 @@ def diabetes_learned_by_heart(faulty):
     train, test = split(x, y, 300)
     units = 256 if faulty else 2
     model = Sequential([Input((10,)), Dense(units, "relu"), Dense(1)])
-    return ready(
-        model, Adam(0.01), "mse", *train, validation_data=test, epochs=200
-    )  # fmt: skip
+    return ready(model, Adam(0.01), "mse", *train, validation_data=test, epochs=200)
 
 
 @fault(
@@ -436,9 +441,7 @@ def a_noisy_copy_of_the_target(faulty):
     more = y + 0.02 * noise if faulty else noise
     x = np.hstack([x, more]).astype("float32")
     model = Sequential([Input((11,)), Dense(3, "tanh"), Dense(1)])
-    return ready(
-        model, Adam(0.01), "mse", x, y, validation_split=0.25, epochs=40
-    )  # fmt: skip
+    return ready(model, Adam(0.01), "mse", x, y, validation_split=0.25, epochs=40)
 
 
 @fault(

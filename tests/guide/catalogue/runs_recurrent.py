@@ -74,9 +74,14 @@ def eighty_reviews_learned_by_heart(faulty):
     model = Sequential([Input((12,)), Embedding(200, 32), LSTM(16)])
     model.add(Dense(1, activation="sigmoid"))
     return ready(
-        model, Adam(0.005), BINARY, *train, metrics=["accuracy"], validation_data=test,
+        model,
+        Adam(0.005),
+        BINARY,
+        *train,
+        metrics=["accuracy"],
+        validation_data=test,
         epochs=100 if faulty else 5,
-    )  # fmt: skip
+    )
 
 
 @fault(

@@ -83,9 +83,7 @@ def gradient_descent_beyond_its_largest_step(faulty):
     x, y = table("diabetes")
     model = Sequential([Input((10,)), Dense(1)])
     rate = SGD(0.9 if faulty else 0.01)
-    return ready(
-        model, rate, "mse", x, y, batch_size=len(x), epochs=300
-    )  # fmt: skip
+    return ready(model, rate, "mse", x, y, batch_size=len(x), epochs=300)
 
 
 @fault(
@@ -210,9 +208,16 @@ def early_stopping_in_the_wrong_direction(faulty):
     model.add(Dense(10, activation="softmax"))
     stop = EarlyStopping("val_accuracy", mode="min" if faulty else "max", patience=5)
     return ready(
-        model, SGD(0.01), SPARSE, x, y, metrics=["accuracy"], callbacks=[stop],
-        validation_split=0.2, epochs=60,
-    )  # fmt: skip
+        model,
+        SGD(0.01),
+        SPARSE,
+        x,
+        y,
+        metrics=["accuracy"],
+        callbacks=[stop],
+        validation_split=0.2,
+        epochs=60,
+    )
 
 
 @fault(
@@ -228,9 +233,15 @@ def early_stopping_that_asks_too_much(faulty):
     delta = 0.5 if faulty else 0.0
     stop = EarlyStopping("loss", min_delta=delta, patience=2)
     return ready(
-        model, Adam(0.005), BINARY, x, y, metrics=["accuracy"], callbacks=[stop],
+        model,
+        Adam(0.005),
+        BINARY,
+        x,
+        y,
+        metrics=["accuracy"],
+        callbacks=[stop],
         epochs=60,
-    )  # fmt: skip
+    )
 
 
 # The order of the rows ----------------------------------------------------------------
@@ -245,9 +256,15 @@ def iris_as_it_comes_with_a_validation_split(faulty):
         x, y = x[order], y[order]
     model = Sequential([Input((4,)), Dense(16, "relu"), Dense(3, "softmax")])
     return ready(
-        model, Adam(0.01), SPARSE, x, y, metrics=["accuracy"], validation_split=0.2,
+        model,
+        Adam(0.01),
+        SPARSE,
+        x,
+        y,
+        metrics=["accuracy"],
+        validation_split=0.2,
         epochs=40,
-    )  # fmt: skip
+    )
 
 
 @fault(
@@ -268,9 +285,15 @@ def sorted_pictures_that_are_not_shuffled(faulty):
         ]
     )
     return ready(
-        model, SGD(0.1), SPARSE, x[order], y[order], metrics=["accuracy"],
-        shuffle=not faulty, epochs=20,
-    )  # fmt: skip
+        model,
+        SGD(0.1),
+        SPARSE,
+        x[order],
+        y[order],
+        metrics=["accuracy"],
+        shuffle=not faulty,
+        epochs=20,
+    )
 
 
 @fault("rows-in-order", source="forum: houses sorted by price, the dearest held out")

@@ -5,6 +5,7 @@ So all that is true of `.keras` files is true of it, whatever backend Keras has.
 """
 
 import contextlib
+import functools
 import inspect
 import json
 import os
@@ -13,7 +14,6 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from onefit.files.keras import save_weights
 from onefit.files.refusal import BadFile
 from onefit.models.loading import load_model
 from onefit.models.model import Model
+from onefit.packages import package
 from onefit.training.callback import Callback, overrides
 from onefit.training.compiled import flat, is_many
 from onefit.training.history import History
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     import keras
 
 __all__ = ["fit", "from_keras", "to_keras"]
+
+
+_keras = functools.partial(package, "keras", "A live model of Keras")
 
 
 def from_keras(
@@ -89,7 +93,7 @@ def to_keras(
         >>> theirs.name, theirs.count_params()
         ('line', 3)
     """
-    keras = package()
+    keras = _keras()
     with _folder() as folder:
         path = folder / "model.keras"
         model.save(path)
@@ -168,21 +172,9 @@ def fit(
     return history
 
 
-def package() -> ModuleType:
-    """The package keras; the error without it says how to install it."""
-    try:
-        import keras
-    except ImportError as error:
-        raise ImportError(
-            "Live models of Keras need keras, which is not installed. Write "
-            '`pip install "onefit[keras]"`.'
-        ) from error
-    return keras
-
-
 def _check(model: "keras.Model", where: str) -> None:
     """Refuses what is no model of Keras, and subclasses that only code describes."""
-    keras = package()
+    keras = _keras()
     if not isinstance(model, keras.Model):
         raise mistyped(
             where,
@@ -254,7 +246,7 @@ def _refuse_functions(value: object, custom: dict[str, Function], where: str) ->
     for one in flat(value):
         name = getattr(one, "__name__", "")
         keras = str(getattr(one, "__module__", "")).startswith("keras.")
-        names = {name, package().saving.get_registered_name(one)} if name else set()
+        names = {name, _keras().saving.get_registered_name(one)} if name else set()
         if inspect.isfunction(one) and not keras and not names & custom.keys():
             known = name.isidentifier()
             title = name if known else "mine"

@@ -1,6 +1,8 @@
 """The package onnx, which has the format; imported where it is used."""
 
-from types import ModuleType
+import functools
+
+from onefit.packages import package
 
 __all__ = ["IR", "MADE_FOR", "onnx"]
 
@@ -15,13 +17,5 @@ IR = 8
 """The version of the file format that came with that opset."""
 
 
-def onnx() -> ModuleType:
-    """The package, or an error that says how to get it."""
-    try:
-        import onnx as package
-    except ImportError as error:
-        raise ImportError(
-            "ONNX files need onnx, which is not installed. Write "
-            "`pip install onefit[onnx]`."
-        ) from error
-    return package
+onnx = functools.partial(package, "onnx", "A file in ONNX' format")
+"""The package onnx, or an error that says how to get it."""

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from onefit.interop.torch.reader import read
 from onefit.interop.torch.training import fit
-from onefit.interop.torch.weights import package
 from onefit.interop.torch.writing import written
 from onefit.models.model import Model
+from onefit.packages import package
 from onefit.types import Shapes
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def from_torch(module: "nn.Module", input_shape: Shapes = None) -> Model:
         >>> bool(np.allclose(model.predict(np.ones((1, 2))), y.detach(), atol=1e-6))
         True
     """
-    package()
+    package("torch", "onefit.interop.torch")
     return read(module, input_shape, exact=False).model
 
 
@@ -83,5 +83,5 @@ def to_torch(model: Model) -> "nn.Module":
           (2): Linear(in_features=3, out_features=1, bias=True)
         )
     """
-    package()
+    package("torch", "onefit.interop.torch")
     return written(model)

@@ -13,8 +13,9 @@ from onefit.interop.torch import losses as torch_losses
 from onefit.interop.torch import optimizers as torch_optimizers
 from onefit.interop.torch.reader import read
 from onefit.interop.torch.reading import Reading
-from onefit.interop.torch.weights import Bond, package
+from onefit.interop.torch.weights import Bond
 from onefit.models.model import Model
+from onefit.packages import package
 from onefit.training.callback import Callback, overrides
 from onefit.training.compiled import is_many
 from onefit.training.history import History
@@ -108,7 +109,7 @@ def fit(
 
     Source: lecture 002, its run of XOR by PyTorch.
     """
-    torch = package()
+    torch = package("torch", "onefit.interop.torch")
     if not isinstance(module, torch.nn.Module):
         raise mistyped(
             "fit",

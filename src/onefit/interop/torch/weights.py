@@ -6,7 +6,6 @@ order. An optimizer's averages have the shapes of the weights, and are converted
 """
 
 from collections.abc import Callable, Iterable
-from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -25,7 +24,6 @@ __all__ = [
     "array_of",
     "as_is",
     "moved",
-    "package",
     "put",
     "refusal",
     "reshaped",
@@ -107,18 +105,6 @@ def put(tensor: "torch.Tensor", array: Array) -> None:
 
     with torch.no_grad():
         tensor.copy_(torch.from_numpy(np.array(array)))
-
-
-def package() -> ModuleType:
-    """The package torch; the error without it says how to install it."""
-    try:
-        import torch
-    except ImportError as error:
-        raise ImportError(
-            "onefit.interop.torch needs torch, which is not installed. Write "
-            '`pip install "onefit[torch]"`.'
-        ) from error
-    return torch
 
 
 def refusal(

@@ -28,6 +28,7 @@ class HostLayer(Layer, abstract=True):
     integers = True
     on_host: ClassVar[bool] = True
     """Whether the layer runs before the program."""
+    takes_policy = False
     own_files: ClassVar[frozenset[str]] = frozenset({"vocabulary"})
     """Settings that may be the name of a file, but not in a model that is loaded."""
 

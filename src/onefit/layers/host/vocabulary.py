@@ -111,7 +111,7 @@ class Lookup(HostLayer, abstract=True):
     sparse: bool = setting(default=False, check=dense)
     pad_to_max_tokens: bool = False
     told_size: Any = setting(
-        default=None, identity=False, keyword="vocabulary_size", kw_only=True
+        default=None, identity=False, alias="vocabulary_size", kw_only=True
     )
 
     _mutable: ClassVar[frozenset[str]] = HostLayer._mutable | {

@@ -9,6 +9,7 @@ import numpy as np
 from jax.typing import DTypeLike
 
 from onefit.errors import invalid, mistyped
+from onefit.packages import package
 from onefit.scripts.tf.arrays import Text, convert_to_tensor
 from onefit.scripts.tf.dtypes import as_dtype, narrow, uint8
 from onefit.types import Array, ArrayLike
@@ -75,16 +76,10 @@ def decode_image(
     data = contents.numpy() if isinstance(contents, Text) else contents
     if not isinstance(data, bytes):
         raise mistyped("decode_image", repr(data), "the bytes of one picture")
+    pillow = package("PIL.Image", "decode_image")
     try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError as error:
-        raise ImportError(
-            "Pictures are read by Pillow, which is not installed. Write "
-            "`pip install pillow`."
-        ) from error
-    try:
-        picture = Image.open(io.BytesIO(data))
-    except UnidentifiedImageError:
+        picture = pillow.open(io.BytesIO(data))
+    except pillow.UnidentifiedImageError:
         raise invalid(
             "decode_image", f"{len(data)} bytes that are no picture", "JPEG, PNG or GIF"
         ) from None
@@ -122,12 +117,11 @@ def decode_gif(contents: Any, name: str | None = None) -> Any:
 
 
 def _encoded(image: ArrayLike, kind: str, **options: Any) -> Text:
-    from PIL import Image
-
+    pillow = package("PIL.Image", kind)
     array = np.asarray(convert_to_tensor(image), np.uint8)
     array = array[..., 0] if array.shape[-1] == 1 else array
     out = io.BytesIO()
-    Image.fromarray(array).save(out, kind, **options)
+    pillow.fromarray(array).save(out, kind, **options)
     return Text(out.getvalue())
 
 

@@ -481,8 +481,8 @@ def random_crop(
 ) -> Any:
     """A part of this size, at a place by chance."""
     x, wanted = convert_to_tensor(value), [int(n) for n in size]
-    room = jnp.asarray([n - w + 1 for n, w in zip(x.shape, wanted, strict=True)])
-    start = jax.random.randint(key_of(seed), room.shape, 0, room)
+    spare = jnp.asarray([n - w + 1 for n, w in zip(x.shape, wanted, strict=True)])
+    start = jax.random.randint(key_of(seed), spare.shape, 0, spare)
     return jax.lax.dynamic_slice(x, list(start), wanted)
 
 

@@ -181,9 +181,10 @@ class RaggedTensor:
     def __getitem__(self, key: Any) -> Any:
         """A row; some rows; or a part of each of some rows."""
         first, *rest = key if isinstance(key, tuple) else (key,)
-        rows = list(self)[first] if isinstance(first, slice) else list(self)[int(first)]
         if not isinstance(first, slice):
-            return rows[tuple(rest)] if rest else rows
+            row = list(self)[int(first)]
+            return row[tuple(rest)] if rest else row
+        rows = list(self)[first]
         if rest:
             rows = [row[tuple(rest)] for row in rows]
         if rest and not isinstance(rest[0], slice):

@@ -81,7 +81,7 @@ class Checkpoint:
 
     def save(self, file_prefix: Any, options: Any = None) -> str:
         """Writes the variables to this path and a number after it; returns it."""
-        self.save_counter.assign(self.save_counter + 1)
+        self.save_counter.assign_add(1)
         number = int(np.asarray(self.save_counter))
         path = self.write(f"{name_of(file_prefix)}-{number}")
         mark_latest(path)

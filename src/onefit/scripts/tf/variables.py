@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
@@ -119,22 +121,26 @@ class Variable(variables.Variable, metaclass=_AnyVariable):
         """Subtracts from the value."""
         return self.assign(self.value - convert_to_tensor(delta))
 
+    @property
+    def _array(self) -> jax.Array:
+        return jnp.asarray(self.value)
+
     def scatter_update(self, sparse_delta: IndexedSlices, *ignored: Any) -> "Variable":
         """Replaces some rows."""
         values, indices, _ = map(np.asarray, sparse_delta)
-        return self.assign(self.value.at[indices].set(values))
+        return self.assign(self._array.at[indices].set(values))
 
     def scatter_add(self, sparse_delta: IndexedSlices, *ignored: Any) -> "Variable":
         """Adds to some rows."""
         values, indices, _ = map(np.asarray, sparse_delta)
-        return self.assign(self.value.at[indices].add(values))
+        return self.assign(self._array.at[indices].add(values))
 
     def scatter_nd_update(
         self, indices: Any, updates: Any, name: Any = None
     ) -> "Variable":
         """Replaces the numbers at some places."""
         places = tuple(np.moveaxis(np.asarray(indices), -1, 0))
-        return self.assign(self.value.at[places].set(convert_to_tensor(updates)))
+        return self.assign(self._array.at[places].set(convert_to_tensor(updates)))
 
     def ref(self) -> Any:
         """Something to put into sets and dicts in its place."""

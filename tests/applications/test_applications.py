@@ -197,7 +197,7 @@ def test_without_a_network_it_says_which_file_to_put_where(models, monkeypatch):
     )
     assert str(models / "efficientnetb0_notop.h5") in text
     assert "Or write weights=None for fresh weights, or weights='name.h5'" in text
-    monkeypatch.setattr(applications.building, "Model", None)  # nothing is built
+    monkeypatch.setattr("onefit.applications.building.Model", None)  # nothing is built
     with pytest.raises(OSError, match="Or write weights=None"):
         applications.VGG16()
     with pytest.raises(OSError, match=r"imagenet_class_index.json"):

@@ -259,6 +259,6 @@ def test_keras_reads_a_pipeline_and_it_reads_keras(tmp_path):
         path = str(tmp_path / f"{writer.__name__}.keras")
         network(writer).save(path)
         np.testing.assert_allclose(
-            load(path).predict(x, verbose=0),
-            2 * x.reshape(1, 6),  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess]
+            load(path).predict(x, verbose=0),  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess]
+            2 * x.reshape(1, 6),
         )

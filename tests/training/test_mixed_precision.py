@@ -137,8 +137,8 @@ def test_files_keep_policies(tmp_path):
         assert (kinds[0], kinds[-1]) == ("mixed_bfloat16", "float32")
         np.testing.assert_array_equal(again.predict(X[:5], verbose=0), want)
     theirs = keras.models.load_model(tmp_path / "m.keras")
-    assert theirs.layers[1].dtype_policy.name == "mixed_bfloat16"
-    np.testing.assert_allclose(theirs.predict(X[:5], verbose=0), want, atol=0.05)
+    assert theirs.layers[1].dtype_policy.name == "mixed_bfloat16"  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess]
+    np.testing.assert_allclose(theirs.predict(X[:5], verbose=0), want, atol=0.05)  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess]
 
 
 def test_a_float32_file_stays_float32_under_another_policy(tmp_path):

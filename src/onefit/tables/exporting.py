@@ -23,6 +23,7 @@ from onefit.tables.members import Member
 from onefit.tables.networks import KINDS, network
 from onefit.tables.preparation import FAR, Preparation
 from onefit.tables.roles import INPUTS, Column
+from onefit.types import Array
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -65,7 +66,7 @@ def _asked(member: Member, fold: int) -> Model:
     for layer, params, state in zip(net.graph.layers, *own, strict=True):
         layer.slot.params, layer.slot.state = params, state
 
-    def answer(z: jax.Array) -> jax.Array:
+    def answer(z: jax.Array) -> Array:
         if kind.members and z.ndim < 3:
             z = z[..., None]
         said = HEADS[shape.problem].answer(z)
@@ -181,7 +182,7 @@ class _Graph:
         """What one network says, in the units of the target."""
         net = _asked(member, fold)
         part: ModelProto = proto(net)
-        self.opset = part.opset_import
+        self.opset = list(part.opset_import)
         self.version = part.ir_version
         part = self.onnx.compose.add_prefix(part, f"onefit/n{len(self.nodes)}/")
         for wanted, name in zip(part.graph.input, net.input_names, strict=True):

@@ -97,7 +97,8 @@ def _likeliest(
     from scipy.optimize import minimize
     from scipy.special import expit, log_expit, logsumexp, softmax
 
-    d, at, outputs = x.shape[1], np.arange(len(y)), shape.outputs
+    _, d = x.get_shape()
+    at, outputs = np.arange(len(y)), shape.outputs
 
     def cost(flat: np.ndarray) -> tuple[float, np.ndarray]:
         lines = flat.reshape(d + 1, outputs)

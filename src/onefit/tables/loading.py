@@ -1,7 +1,7 @@
 """Models of tables from files."""
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from onefit.tables.file import read
 from onefit.tables.model import TableModel
@@ -15,7 +15,7 @@ __all__ = ["load"]
 
 def load(
     filepath: str | os.PathLike, limits: "Limits | None" = None
-) -> TableModel | Several:
+) -> Any:  # a TableModel, or Several: the file says which
     """The model in a file of `TableModel.save`; `onefit.load_model` opens it too.
 
     Args:

@@ -54,7 +54,7 @@ def fit(
     say: Callable[[str], None] | None = None,
     folder: str | os.PathLike | None = None,
     **options: Any,
-) -> "TableModel | Several":
+) -> Any:  # a TableModel, or Several: the table says which
     """Networks that predict one column of a table, or several, from the others.
 
     Args:

@@ -263,7 +263,8 @@ class TableModel:
         named = self.target.named(likeliest)
         if sure is not None:
             unsure = values[np.arange(len(values)), likeliest] < sure
-            named = np.where(unsure, None, named.astype(object))
+            named = named.astype(object)
+            named[unsure] = None
         return Answer(rows, named, values, None, None, cells)
 
     def _values(self, frame: Frame) -> np.ndarray:

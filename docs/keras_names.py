@@ -66,8 +66,8 @@ LEFT_OUT: dict[str, str] = {
     "backup stateful_metrics stateless_metrics aggregation overwrite_with_gradient "
     "synchronization convert_input from_config get_config": "of helpers: there is one "
     "device, and policies are names",
-    "input output ragged sparse mask": "of `InputLayer` and `Lambda`: arrays are "
-    "dense, and a mask is what the call gives",
+    "input output mask": "of layers that are in no graph, and of `Lambda`: a mask is "
+    "what the call gives",
     "beta gamma moving_mean moving_variance": "of `BatchNormalization` before it is "
     "built: it says so, where Keras has None",
 }

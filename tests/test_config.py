@@ -127,7 +127,6 @@ def test_what_is_as_it_is():
         (lambda: config.set_dtype_policy("mixed_float8"), "mixed_float16"),
         (lambda: config.set_max_epochs(3), r"Write fit\(..., epochs=3\)"),
         (lambda: config.set_max_steps_per_epoch(3), "steps_per_epoch=3"),
-        (config.enable_flash_attention, "the compiler chooses"),
         (config.enable_unsafe_deserialization, "hold settings and numbers"),
     ],
 )

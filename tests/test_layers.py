@@ -552,7 +552,7 @@ def test_settings_of_the_wrong_type(make, text):
 def test_inputs_that_do_not_fit(layer, shape, text):
     with refuses(text):
         layer.build(shape)
-    assert not layer.built
+    assert not layer.ready
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,7 @@ class DTypePolicy:
 
 _floatx = "float32"
 _policy: str | None = None
+_flash: bool | None = None
 _image_data_format = "channels_last"
 _interactive = True
 _floatx_here: contextvars.ContextVar[str | None] = contextvars.ContextVar(
@@ -313,26 +314,23 @@ def is_traceback_filtering_enabled() -> bool:
 
 
 def enable_flash_attention() -> None:
-    """Refused: the compiler chooses how attention is computed.
+    """Lets attention be computed in blocks, where the device can: numbers are the same.
 
-    Raises:
-        ValueError: Always.
+    The compiler chooses; it is kept for `is_flash_attention_enabled` alone.
     """
-    raise invalid(
-        "enable_flash_attention",
-        "a request for one way of computing attention",
-        "the way that the compiler chooses",
-        "leave it out",
-    )
+    global _flash  # noqa: PLW0603
+    _flash = True
 
 
 def disable_flash_attention() -> None:
-    """Nothing to do: it is never asked for."""
+    """The reverse of `enable_flash_attention`."""
+    global _flash  # noqa: PLW0603
+    _flash = False
 
 
-def is_flash_attention_enabled() -> bool:
-    """False: the compiler chooses how attention is computed."""
-    return False
+def is_flash_attention_enabled() -> bool | None:
+    """What was said last, None where nothing was."""
+    return _flash
 
 
 def is_nnx_enabled() -> bool:

@@ -629,7 +629,8 @@ def _plain(value: object) -> object:
     if isinstance(value, Description):
         return {"class_name": type(value).__name__, "config": value.get_config()}
     if isinstance(value, tuple | list):
-        return [_plain(v) for v in value]
+        kind = list if isinstance(value, list) else tuple
+        return kind(map(_plain, value))
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
     if isinstance(value, jax.Array | np.ndarray | np.number):

@@ -115,8 +115,6 @@ ADVICE: dict[str, str] = {
     "output": "write Model(inputs, outputs)",
     "input_tensor": "write Input((4,)), and call the first layer on it",
     "tensor": "write Input((4,)), and call the first layer on it",
-    "sparse": f"{_ALONE}give dense arrays, x.toarray()",
-    "ragged": f"{_ALONE}pad the rows: onefit.utils.pad_sequences(rows)",
     "optional": f"{_ALONE}every input is given; give zeros for one that is not there",
     "lora_rank": _LORA,
     "lora_alpha": _LORA,

@@ -698,7 +698,7 @@ CONFIGS = {
         setting(quantization_config={"a": 1}),
         "received quantization_config=a dict of 1",
     ),
-    "half precision": (setting(dtype="float16"), "received dtype='float16'; expected"),
+    "a quarter of the digits": (setting(dtype="float8"), "received dtype='float8'"),
     "a bad value": (setting(units=-1), "settings that it refuses .*units=-1"),
     "a bad type": (setting(units={"a": []}), "layer 'dense', Dense: received settings"),
     "an odd axis": (

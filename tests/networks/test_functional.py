@@ -325,7 +325,6 @@ def refuse(build, *texts):
 def test_what_a_graph_refuses():
     a, b, hidden, y = graph()
     refuse(lambda: Model(b, y), "needs the input 'a' (a → hidden → add)", "Add it")
-    refuse(lambda: Model([a, b], hidden), "the input 'b', which no output depends on")
     refuse(lambda: Model([a, a], hidden), "the input 'a' twice")
     refuse(lambda: Model(a), "no outputs", "Model(x, Dense(1)(x))")
     refuse(lambda: Model(a, np.ones(3)), "expected what Input gives")
@@ -359,8 +358,47 @@ def test_what_the_data_has_to_be(model):
     refuse(lambda: fit({"image": IMAGES}, y), "Add x['table']")
     refuse(lambda: fit({"imaeg": IMAGES, "table": TABLE}, y), "image")
     refuse(lambda: fit([TABLE, IMAGES], y), "'image'", "(None, 5)", "(None, 3, 3)")
-    refuse(lambda: fit(x, [PRICES, PRICES]), "output 'digit' > y: received fractions")
+    refuse(lambda: fit(x, [PRICES, PRICES]), "output 'digit' > y: received fractions,")
     refuse(lambda: fit(x, [CLASSES, PRICES[:5]]), "12 rows in x[0] and 5 in y[1]")
     refuse(lambda: fit(x, [None, PRICES]), "output 'digit' > y: received None")
     refuse(lambda: fit(x, y, class_weight={0: 1.0}), "several outputs")
     refuse(lambda: model.compile("sgd", {"digti": "mse"}) or fit(x, y), "digit")
+
+
+def test_an_input_that_nothing_needs_is_taken_with_a_warning_as_in_keras(tmp_path):
+    import keras
+
+    a, b = Input((3,), name="a"), Input((2,), name="b")
+    with pytest.warns(UserWarning, match="no output depends on 'b'"):
+        model = Model([a, b], Dense(4)(a))
+    c, d = keras.Input((3,), name="a"), keras.Input((2,), name="b")
+    last = keras.layers.Dense(4, name="dense")
+    theirs = keras.Model([c, d], last(c))
+    assert [x.name for x in model.layers] == [x.name for x in theirs.layers]
+    x, other = np.ones((5, 3), "float32"), np.zeros((5, 2), "float32")
+    y = model.predict([x, other], verbose=0)
+    np.testing.assert_array_equal(y, model({"a": x, "b": other}))
+    model.compile("sgd", "mse")
+    model.fit([x, other], y, epochs=1, verbose=0)
+    model.save(tmp_path / "m.keras")
+    with pytest.warns(UserWarning, match="no output depends on 'b'"):
+        loaded = onefit.models.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(
+        loaded.predict([x, other], verbose=0), model.predict([x, other], verbose=0)
+    )
+
+
+def test_more_in_a_dict_than_the_inputs_is_left_unused_with_a_warning():
+    a = Input((3,), name="a")
+    model = Model({"a": a}, Dense(1)(a))
+    model.compile("sgd", "mse")
+    rows = {"a": np.ones((5, 3), "float32"), "id": np.arange(5)}
+    said = "does not take 'id'; it takes 'a'"
+    with pytest.warns(UserWarning, match=said):
+        y = model(rows)
+    with pytest.warns(UserWarning, match=said):
+        model.fit(rows, np.zeros((5, 1)), epochs=1, verbose=0)
+    with pytest.warns(UserWarning, match=said):
+        assert model.predict(rows, verbose=0).shape == y.shape
+    with pytest.raises(ValueError, match="a"):
+        model({"aa": rows["a"]})

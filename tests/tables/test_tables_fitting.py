@@ -332,6 +332,38 @@ def test_short_of_time_fewer_folds_are_trained(monkeypatch):
     assert {line["folds"] for line in made.leaderboard} == {1}
 
 
+@pytest.mark.usefixtures("small")
+def test_intervals_by_networks_of_their_ends_are_wide_where_rows_are(monkeypatch):
+    monkeypatch.setattr(fitting, "NARROWER", 2.0)  # kept, however wide they are
+    monkeypatch.setattr(fitting, "TOGETHER", 1)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 1)).astype("f4")
+    noise = rng.normal(size=600) * np.where(x[:, 0] > 0, 2.0, 0.1)
+    goal, given = (
+        Goal("regression", noise, None),
+        Inputs(x, np.zeros((600, 0), int), ()),
+    )
+    folds = [
+        (np.arange(300), np.arange(300, 600)),
+        (np.arange(300, 600), np.arange(300)),
+    ]
+    made = fitted(lambda train: given, goal, folds, time=None)
+    inputs = [given] * 2
+    said, ends = made.predict(inputs), made.said_ends(inputs)
+    for coverage in (0.7, 0.9):
+        own = made.ends_out_of_fold
+        lower, upper = made.lower_upper(made.out_of_fold, coverage, ends=own)
+        assert (lower <= upper).all()
+        inside = (lower <= goal.values) & (goal.values <= upper)
+        assert inside.mean() == pytest.approx(coverage, abs=0.02)
+    wide = upper - lower
+    assert wide[x[:, 0] > 0.5].mean() > 1.5 * wide[x[:, 0] < -0.5].mean()
+    again = copied(made)
+    np.testing.assert_array_equal(again.said_ends(inputs), ends)
+    both = (one.lower_upper(said, 0.9, ends=ends) for one in (again, made))
+    np.testing.assert_array_equal(*both)
+
+
 @pytest.mark.parametrize("problem", ["binary", "multiclass", "skewed", "ordered"])
 @pytest.mark.usefixtures("small")
 def test_a_model_as_onnx_takes_the_columns_as_they_are(problem, tmp_path):

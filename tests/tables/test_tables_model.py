@@ -524,6 +524,14 @@ def test_the_report_needs_nothing_else(shop, tmp_path):
 # A file from a stranger ---------------------------------------------------------------
 
 
+def test_what_is_no_model_at_all_is_refused(tmp_path):
+    path = tmp_path / "m.onefit"
+    for strange in (b"\x80\x04N.", b"PK\x03\x04garbage", b""):
+        path.write_bytes(strange)
+        with pytest.raises(ValueError, match="expected a file that `onefit train`"):
+            tables.load(path)
+
+
 def test_a_file_that_is_not_as_written_is_refused(shop, tmp_path):
     model, _, _ = shop
     path = tmp_path / "m.onefit"

@@ -3,6 +3,7 @@
 # ruff: noqa: E501  (a table is easier to read a row a line)
 
 import bz2
+import csv
 import gzip
 import io
 import json
@@ -302,3 +303,13 @@ def test_notes_are_sentences():
     for note in tables.read(columns).attrs["notes"]:
         assert re.match("[a-z0-9]", note), note
     assert "a comma" in tables.read(columns).attrs["notes"][0]
+
+
+def test_a_cell_may_hold_a_whole_text(tmp_path):
+    limit = csv.field_size_limit(131_072)  # as a fresh process has it
+    try:
+        path = tmp_path / "long.csv"
+        path.write_text(f"a,t\n1,{'word ' * 100_000}\n2,short\n")
+        assert len(tables.read(path)["t"].iloc[0].strip()) == 499_999
+    finally:
+        csv.field_size_limit(max(limit, 1 << 30))

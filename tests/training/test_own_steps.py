@@ -187,22 +187,16 @@ def test_a_model_that_makes_its_own_loss_from_x_alone():
 
 
 class Endpoint(onefit.Layer):
-    """A loss made inside the network, of two inputs; with a metric, if so wanted."""
-
-    def __init__(self, watched):
-        super().__init__()
-        self.accuracy = metrics.BinaryAccuracy() if watched else None
+    """A loss made inside the network, of two inputs."""
 
     def call(self, z, targets):
         self.add_loss(onefit.losses.BinaryCrossentropy(from_logits=True)(targets, z))
-        if self.accuracy is not None:
-            self.accuracy.update_state(targets, z)
         return onefit.ops.sigmoid(z)
 
 
-def ending(watched):
+def ending():
     x, targets = onefit.Input((3,), name="x"), onefit.Input((1,), name="targets")
-    end = Endpoint(watched)(onefit.layers.Dense(1)(x), targets)
+    end = Endpoint()(onefit.layers.Dense(1)(x), targets)
     model = onefit.Model([x, targets], end)
     model.compile(optimizers.Adam(0.1))
     return model
@@ -211,14 +205,8 @@ def ending(watched):
 def test_several_inputs_alone_are_no_input_and_target():
     x = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
     data = {"x": x, "targets": (x[:, :1] > 0).astype("float32")}
-    history = ending(False).fit(data, epochs=20, verbose=0).history
+    history = ending().fit(data, epochs=20, verbose=0).history
     assert history["loss"][-1] < 0.8 * history["loss"][0]
-
-
-def test_a_metric_that_a_layer_updates_is_refused_in_words():
-    data = {"x": np.ones((4, 3), "float32"), "targets": np.ones((4, 1), "float32")}
-    with pytest.raises(ValueError, match="for a metric that no program carries"):
-        ending(True).fit(data, verbose=0)
 
 
 class Adversaries(onefit.Model):
@@ -419,3 +407,142 @@ def test_run_eagerly_lets_a_step_look_at_numbers():
     model.compile("sgd", "mse", run_eagerly=True)
     model.fit(X, Y, epochs=1, batch_size=25, verbose=0)
     assert len(seen) >= 2
+
+
+class Distiller(onefit.Model):
+    """A student that learns from a teacher; its compute_loss takes no `training`."""
+
+    def __init__(self, student, teacher):
+        super().__init__()
+        self.student, self.teacher = student, teacher
+        self.teacher.trainable = False
+
+    def call(self, x):
+        return self.student(x)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
+        soft = ops.softmax(self.teacher(x, training=False) / 3.0)
+        return onefit.losses.KLDivergence()(soft, ops.softmax(y_pred / 3.0))
+
+
+def test_a_student_learns_what_its_teacher_says():
+    def net(width):
+        dense = onefit.layers.Dense
+        return onefit.Sequential([onefit.Input((3,)), dense(width, "tanh"), dense(2)])
+
+    x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
+    labels = (x[:, 0] > 0).astype("int32")
+    student, teacher = net(3), net(8)
+    before = teacher.get_weights()
+    model = Distiller(student, teacher)
+    model.compile(optimizers.Adam(0.02), metrics=[metrics.SparseCategoricalAccuracy()])
+    history = model.fit(x, labels, epochs=20, verbose=0).history
+    assert list(history) == ["loss", "sparse_categorical_accuracy"]
+    assert history["loss"][-1] < 0.5 * history["loss"][0]
+    for a, b in zip(before, teacher.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+class Apart(onefit.Model):
+    """Rows of three values, which only its steps understand: no input of its call."""
+
+    def __init__(self):
+        super().__init__()
+        dense = onefit.layers.Dense
+        self.embed = onefit.Sequential([onefit.Input((3,)), dense(4, "tanh"), dense(2)])
+        self.far = metrics.Mean(name="far")
+
+    def call(self, inputs):
+        a, b, c = (self.embed(x) for x in inputs)
+        near = ops.sum(ops.square(a - b), -1)
+        return near, ops.sum(ops.square(a - c), -1)
+
+    def cost(self, data):
+        near, far = self(data)
+        self.far.update_state(far)
+        return ops.mean(ops.maximum(near - far + 0.5, 0.0))
+
+    def train_step(self, data):
+        with onefit.GradientTape() as tape:
+            loss = self.cost(data)
+        weights = self.embed.trainable_weights
+        self.optimizer.apply_gradients(
+            zip(tape.gradient(loss, weights), weights, strict=True)
+        )
+        return {"loss": loss, "far": self.far.result()}
+
+    def test_step(self, data):
+        return {"loss": self.cost(data), "far": self.far.result()}
+
+    def predict_step(self, data):
+        self.traced.append(len(self.traced))
+        return self.embed(data)
+
+    traced: list[int] = []  # noqa: RUF012 - of the class: no attribute of a model
+
+
+def test_rows_that_only_a_step_understands_and_a_predict_step_compiled_once():
+    x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
+    model = Apart()
+    model.compile(optimizers.Adam(0.01))
+    rows = onefit.data.Dataset.from_tensor_slices((x, x + 0.1, -x)).batch(16)
+    history = model.fit(rows, epochs=3, validation_data=rows, verbose=0).history
+    assert list(history) == ["loss", "far", "val_loss", "val_far"]
+    assert history["loss"][-1] < history["loss"][0]
+    first = model.predict(x[:32], verbose=0)
+    count = len(Apart.traced)
+    again = model.predict(x[:32], verbose=0)
+    np.testing.assert_array_equal(first, again)
+    assert len(Apart.traced) == count
+
+
+def test_a_step_that_takes_the_state_has_the_metrics_variables_that_the_model_names():
+    class Stateless(onefit.Model):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.mean = metrics.Mean(name="loss")
+            self.mae = metrics.MeanAbsoluteError(name="mae")
+
+        @property
+        def metrics(self):
+            return [self.mean, self.mae]
+
+        def train_step(self, state, data):
+            trained, others, optimizer, sums = state
+            x, y = data
+
+            def cost(trained, others):
+                out, others = self.stateless_call(trained, others, x, training=True)
+                return ops.mean(ops.square(out - y)), (out, others)
+
+            (loss, (out, others)), slopes = jax.value_and_grad(cost, has_aux=True)(
+                trained, others
+            )
+            trained, optimizer = self.optimizer.stateless_apply(
+                optimizer, slopes, trained
+            )
+            mean = self.mean.stateless_update_state(sums[:2], loss)
+            mae = self.mae.stateless_update_state(sums[2:], y, out)
+            logs = {"loss": self.mean.stateless_result(mean)}
+            logs["mae"] = self.mae.stateless_result(mae)
+            return logs, (trained, others, optimizer, mean + mae)
+
+    x = onefit.Input((3,))
+    model = Stateless(x, onefit.layers.Dense(1)(x))
+    model.compile(optimizers.Adam(0.05))
+    rows = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
+    history = model.fit(rows, rows[:, :1], epochs=10, verbose=0).history
+    assert list(history) == ["loss", "mae"]
+    assert history["mae"][-1] < history["mae"][0]
+
+
+def test_a_loss_that_writes_its_call_alone():
+    class Sum(onefit.losses.Loss):
+        def __call__(self, y_true, y_pred, sample_weight=None):
+            return ops.sum(ops.square(y_true - y_pred))
+
+    model = onefit.Sequential([onefit.Input((3,)), onefit.layers.Dense(1)])
+    model.compile("sgd", Sum())
+    x = np.ones((4, 3), "float32")
+    answer = model.evaluate(x, np.zeros((4, 1)), verbose=0)
+    assert answer == pytest.approx(float(np.sum(model.predict(x) ** 2)), rel=1e-5)

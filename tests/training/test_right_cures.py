@@ -214,3 +214,43 @@ def test_a_checkpoint_of_a_log_that_nobody_writes_is_refused(mode, tmp_path):
     )
     with pytest.raises(ValueError, match="Unknown log to monitor 'f1'"):
         compiled().fit(X, Y, epochs=2, callbacks=[best], verbose=0)
+
+
+SEQUENCE = [layers.Reshape((2, 1)), layers.Dense(3, "softmax")]
+ONE_HOT = np.eye(3, dtype="float32")[np.arange(12) % 3]
+TARGETS = {
+    "one-hot rows, an answer for each place": (
+        lambda: compiled(*SEQUENCE, loss="categorical_crossentropy"),
+        ONE_HOT,
+        r"targets of shape \(12, 3\).*Flatten before the last layer",
+    ),
+    "three classes, one sigmoid unit": (
+        compiled,
+        np.arange(12) % 3,
+        r"Write Dense\(3, activation='softmax'\) with loss='sparse_categorical",
+    ),
+    "classes -1 and 1": (compiled, Y * 2 - 1, r"y = \(y == 1\)\.astype\(int\)"),
+    "classes 1 and 2": (compiled, Y + 1, r"y = \(y == 2\)\.astype\(int\)"),
+    "quantities": (compiled, 7.5 * X[:, 0], "use loss='mse' for quantities"),
+    "labels over 255": (
+        lambda: compiled(
+            layers.Dense(3, "softmax"), loss="sparse_categorical_crossentropy"
+        ),
+        (np.arange(12) % 3) / 255,
+        r"y = \(y \* 255\)\.round\(\)\.astype\(int\): they were divided by 255",
+    ),
+    "fractions": (
+        lambda: compiled(
+            layers.Dense(3, "softmax"), loss="sparse_categorical_crossentropy"
+        ),
+        X[:, 0],
+        "Use loss='mse' for quantities",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_targets_that_do_not_fit_are_told_what_they_are(name):
+    make, y, words = TARGETS[name]
+    with pytest.raises(ValueError, match=words):
+        make().fit(X, y, verbose=0)

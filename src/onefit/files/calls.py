@@ -237,6 +237,9 @@ def in_order(graph: Architecture) -> list[Layer]:
                 steps += [(maker[v], step) for v, step in mask.depths.items()]
         for other, step in steps:
             depth[other] = max(depth[other], depth[number] + step)
+    for node in graph.nodes:  # inputs that no output depends on
+        if node.layer not in deepest:
+            deepest[node.layer], met[node.layer] = 0, -1
     order = sorted(deepest, key=lambda layer: (-deepest[layer], met[layer]))
     return [graph.layers[layer] for layer in order]
 

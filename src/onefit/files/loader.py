@@ -56,7 +56,7 @@ class Loader:
         """
         own = self.reader.own_model(node, where) if isinstance(node, dict) else None
         if own is not None:
-            return own, [layer for layer in plain_in_order(own.graph) if layer.built]
+            return own, [layer for layer in plain_in_order(own.graph) if layer.ready]
         plan = read_plan(node, self.reader, where)
         graph = self._graph(plan, None)
         assert graph.face is not None  # as `_graph` makes it
@@ -66,7 +66,7 @@ class Loader:
         for entry in plan.entries.values():
             if isinstance(entry.layer, Plan):
                 yield from self._plain(entry.layer)
-            elif isinstance(entry.layer, Layer) and entry.layer.built:
+            elif isinstance(entry.layer, Layer) and entry.layer.ready:
                 yield entry.layer
 
     def _graph(self, plan: Plan, shape: Shapes) -> Graph:
@@ -83,7 +83,7 @@ class Loader:
             return self._graph(layer, shape)
         if isinstance(layer, Called):
             layer._fit(shape, options)
-        if not layer.built or isinstance(layer, Called):
+        if not layer.ready or isinstance(layer, Called):
             self.build(layer, shape, path=entry.path)
         return layer
 

@@ -534,7 +534,7 @@ def _titled(graph: Architecture, prefix: str = "") -> Iterator[tuple[str, Layer]
     for layer in graph.layers:
         if isinstance(layer, Architecture):
             yield from _titled(layer, f"{prefix}{layer.name}/")
-        elif layer.built:
+        elif layer.ready:
             yield f"{prefix}{layer.name}", layer
 
 
@@ -578,7 +578,7 @@ def put(graph: Architecture, store: Store, skip: bool = False) -> list[str]:
                 raise
             arrays = {}
             left.append(str(layer.name))
-        order = layer.by_name() if layer.built else ()
+        order = layer.by_name() if layer.ready else ()
         new[id(layer)] = [np.asarray(arrays.get(n, named[n])) for n in order]
     if not skip:
         store.nothing_else()

@@ -77,7 +77,7 @@ def _write_sequential(graph: Graph) -> Node:
     settings["layers"] = [wrapped(entrance)] if entrance is not None else []
     for layer in graph.layers:
         node = _write_layer(layer)
-        if layer.built and not isinstance(layer, Graph):
+        if layer.ready and not isinstance(layer, Graph):
             node["build_config"] = {"input_shape": list(layer.slot.input_shape)}
         settings["layers"].append(node)
     node = node_of("keras", "Sequential", settings)

@@ -146,7 +146,7 @@ class Call:
     @functools.cached_property
     def params(self) -> Params:
         """The core's weights by name; none before they are made."""
-        if not self.layer.built:
+        if not self.layer.ready:
             return {}
         layer, params = self.layer, self.layer.slot.params
         while layer is not self.core:

@@ -277,7 +277,7 @@ def _keep(old: Compiled, new: Compiled) -> None:
     known = {str(layer.name): layer for layer in old.graph.plain_layers()}
     for layer in new.graph.plain_layers():
         was = known.get(str(layer.name))
-        if was is None or type(was) is not type(layer) or not layer.built:
+        if was is None or type(was) is not type(layer) or not layer.ready:
             continue
         kept = not was.trainable or hasattr(was, "adapt")
         alike = [w.shape for w in was.weights] == [w.shape for w in layer.weights]

@@ -232,7 +232,7 @@ class Softmax(SameShape, Layer):
     Args:
         axis: The axis, or axes, along which they sum to one.
 
-    A call takes a mask of the input's shape: where it is False, a is 0.
+    A call takes a mask that broadcasts to the input: where it is False, a is 0.
 
     Input and output: any shape, the same.
 
@@ -249,6 +249,7 @@ class Softmax(SameShape, Layer):
     """
 
     role = "activation"
+    then_mask = True
 
     axis: Any = setting(default=-1, check=whole_axes)
 
@@ -258,8 +259,16 @@ class Softmax(SameShape, Layer):
 
     def compute(self, params: Params, x: Same, mask: Mask = None) -> Same:
         axis = from_front(self.axis, x.ndim)
-        if mask is None or mask.ndim != x.ndim:  # one of steps alone is handed on
+        if mask is None or (mask.ndim == 2 < x.ndim and mask.shape == x.shape[:2]):
+            # One of steps alone is handed on.
             return activations.softmax(x, axis=axis)
+        pairs = zip(mask.shape[::-1], x.shape[::-1], strict=False)
+        if mask.ndim > x.ndim or any(m not in (1, n) for m, n in pairs):
+            raise self.misfit(
+                f"a mask of shape {mask.shape} for an input of shape {x.shape}",
+                "one that broadcasts to the input",
+                "give it the shape of the input",
+            )
         mask = mask.astype(bool)
         a = activations.softmax(jnp.where(mask, x, jnp.finfo(x.dtype).min), axis=axis)
         return jnp.where(mask, a, 0.0)

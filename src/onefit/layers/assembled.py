@@ -14,9 +14,11 @@ from onefit.description import attribute
 from onefit.errors import invalid
 from onefit.initializers import Initializer
 from onefit.layers.base import Layer, Weights, where
-from onefit.layers.face import Gathered
+from onefit.layers.face import Face, Gathered
+from onefit.layers.metering import Way, carried_sums, metered_below
 from onefit.layers.passing import making
 from onefit.members import contents, named_once, variables_in
+from onefit.metrics.base import Metric
 from onefit.slots import is_held, put
 from onefit.types import (
     Array,
@@ -169,6 +171,19 @@ class Assembled(Layer, abstract=True):
                 found.setdefault(id(layer), (name, layer))
         return list(found.values())
 
+    def _layers_inside(self) -> list[Face]:
+        return [layer for _, layer in self._inner()]
+
+    def metered(self) -> list[tuple[Way, Metric]]:
+        found: list[tuple[Way, Metric]] = [
+            ((f"{name}/",), value)
+            for name, value in self._contents()
+            if isinstance(value, Metric)
+        ]
+        for name, layer in self._inner():
+            found += metered_below(name, layer)
+        return list({id(metric): (way, metric) for way, metric in found}.values())
+
     def _members(self, path: str = "", met: set[int] | None = None) -> Iterator[Member]:
         """What holds its weights: each once, in Keras' order."""
         met = set() if met is None else met
@@ -265,6 +280,11 @@ class Assembled(Layer, abstract=True):
             elif member.holder.trainable:
                 own = self.weights_in_type({"": own})[""]
             found.append((member.holder, own))
+        # Metrics in any case, so that no number of a program stays in them.
+        for (_, metric), sums in zip(
+            self.metered(), carried_sums(self, state), strict=True
+        ):
+            found += metric.pairs(metric.state if sums is None else sums)
         return found
 
     @contextlib.contextmanager

@@ -95,7 +95,7 @@ class Attends(Layer, abstract=True):
         return rest.apply({}, {}, weights, training=training, key=key)[0]
 
     def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
-        return mask[0] if isinstance(mask, tuple) else None
+        return mask[0] if isinstance(mask, tuple | list) else None
 
     def _masks(self, x: Tree, mask: Mask) -> list[Mask]:
         """A mask, or None, for each of the inputs, of its shape without features."""

@@ -1,7 +1,7 @@
 """Attention by many heads, each with its own view of query, key and value."""
 
 import math
-from typing import Any
+from typing import Any, Self
 
 import jax.numpy as jnp
 import numpy as np
@@ -136,6 +136,22 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
         while x and x[-1] is None:
             x.pop()
         return tuple(x), {name: True for name, value in options.items() if value}
+
+    def build(self, *shapes: Any, **named: Any) -> Self:
+        """Makes the weights: `build(query_shape, value_shape, key_shape)`.
+
+        All in one tuple also do.
+        """
+        rng = named.pop("rng", None)
+        if shapes and isinstance(shapes[-1], Generator):
+            *shapes, rng = shapes
+        names = [f"{name}_shape" for name in INPUTS[:3]]
+        for name in named:
+            if name not in names:
+                raise unknown(f"argument of {where(self)}.build", name, names)
+        given = [*shapes, *(named[name] for name in names if name in named)]
+        several = len(given) == 1 and isinstance(given[0][0], tuple | list)
+        return super().build(given[0] if several else tuple(given), rng)
 
     def init(self, rng: Generator, input_shape: Shapes) -> tuple[Params, State]:
         query, value, key, *_ = self._shapes(input_shape)

@@ -15,8 +15,12 @@ from onefit.description import Description, setting
 from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.arguments import shapes_of
 from onefit.layers.face import Face, Weights, as_shape, dtype_name, floats, kept_in_type
+from onefit.layers.in_tensorflow import has_no_numbers, within_tensorflow
+from onefit.layers.masks import note_mask, noted_mask
+from onefit.layers.metering import Way, carrying, keep
 from onefit.layers.passing import current
 from onefit.layers.symbolic import Call, Tensor, is_symbolic, way_to
+from onefit.metrics.base import Metric
 from onefit.programs import Program
 from onefit.registry import Registry, computes_like, snake_case
 from onefit.slots import is_held, put
@@ -99,8 +103,8 @@ def _apply(
     draws = layer.random or layer.always_random
     key = jax.random.key(seed) if draws else None
     given = {"training": training, "key": key, "mask": mask} | dict(options)
-    y, state, penalty, _ = layer.forward(params, state, x, **given)
-    return y, state, penalty if isinstance(penalty, Tracer) else None
+    y, state, penalty, mask = layer.forward(params, state, x, **given)
+    return y, state, penalty if isinstance(penalty, Tracer) else None, mask
 
 
 _WHOLE = ("int", "uint", "bool")
@@ -154,6 +158,7 @@ class Layer(Face, Description):
             "_count",
         )
     }
+    autograph_info__ = None  # TensorFlow calls what has it as it is, unconverted
     random = False  # not annotated, as others here: settings or properties of some
     """Whether `apply` draws random numbers from its key while training."""
     on_host = False
@@ -168,6 +173,8 @@ class Layer(Face, Description):
     """Whether whole-number inputs stay whole (token ids) instead of becoming floats."""
     takes_text: ClassVar[bool] = False
     """Whether its input may be text."""
+    then_mask: ClassVar[bool] = False
+    """Whether a second argument of a call is its mask."""
     takes_policy: ClassVar[bool] = True
     """Whether the policy of new layers (`config.set_dtype_policy`) is for it, too."""
     supports_masking = False  # not annotated: a layer in Keras' style assigns it
@@ -437,8 +444,11 @@ class Layer(Face, Description):
 
     @property
     def built(self) -> bool:
-        """Whether the layer has its weights; False makes it forget them."""
-        return self._weights is not None
+        """Whether the layer has its weights; False makes it forget them.
+
+        One that never has any, and whose class writes no `build`, needs none made.
+        """
+        return self.ready or (self.weightless and type(self).build is Layer.build)
 
     @built.setter
     def built(self, value: bool) -> None:
@@ -451,6 +461,11 @@ class Layer(Face, Description):
                 "a layer that has its weights",
                 "write layer.build((None, 4))",
             )
+
+    @property
+    def ready(self) -> bool:
+        """Whether the layer has seen the shape of its input, and made its weights."""
+        return self._weights is not None
 
     @property
     def weightless(self) -> bool:
@@ -475,6 +490,8 @@ class Layer(Face, Description):
     def slot(self) -> Weights:
         """The weights; refused before there are any."""
         if self._weights is None:
+            if self.weightless:
+                return Weights({}, {}, None)
             raise invalid(
                 f"{type(self).__name__} {self.name!r}",
                 "a request for weights that do not exist yet",
@@ -496,11 +513,15 @@ class Layer(Face, Description):
         """The layers that are no graphs, those of graphs inside in their place."""
         return [self]
 
+    def metered(self) -> list[tuple[Way, Metric]]:
+        """The metrics in it, with the ways to their sums in a state."""
+        return []
+
     # In the call of a layer around it -------------------------------------------------
 
     def begin(self, input_shape: Shapes) -> None:
         """Makes the weights, if there are none."""
-        if not self.built and not self._in_whole():
+        if not self.ready and not self._in_whole():
             self.build(input_shape)
 
     def inner_slot(self) -> Weights:
@@ -546,6 +567,10 @@ class Layer(Face, Description):
             mask: Which steps of the input there are, (batch, time), if not all.
             **rest: What the layer's call takes beside.
         """
+        if len(inputs) == 2 and isinstance(inputs[1], bool | None) and training is None:
+            inputs, training = inputs[:1], inputs[1]  # layer(x, True), as in Keras
+        if len(inputs) == 2 and self.then_mask and mask is None:
+            inputs, mask = inputs[:1], inputs[1]
         x, options = self.taken(*inputs, **rest)
         if is_symbolic((x, mask)):
             if training is not None:
@@ -553,7 +578,11 @@ class Layer(Face, Description):
             return self._record(x, mask, options)
         if (run := current()) is not None:
             return run.call(self, x, mask, training, options)
+        if has_no_numbers(x):
+            how = {} if training is None else {"training": training}
+            return within_tensorflow(self, x, **how)
         one = self.takes_one(x)
+        mask = noted_mask(x) if mask is None else mask
         x = self.as_inputs(as_rows(x) if one else x)
         training = self.trains_alone if training is None else training
         if not any(isinstance(a, Tracer) for a in jax.tree.leaves(x)):
@@ -568,20 +597,21 @@ class Layer(Face, Description):
         slot = borrowed or self.slot
         draws = (training and self.random) or self.always_random
         seed = self._drawn() if draws else np.uint32(0)
-        y, state, penalty = _apply(
+        y, state, penalty, steps = _apply(
             self,
             self._computed_with(slot),
-            slot.state,
+            carrying(self, slot.state),
             x,
             _several(mask),
             seed,
             training=bool(training),
             options=tuple(options.items()),
         )
-        if training or self.stateful:
+        if training or self.stateful or self.in_keras_style:
             (borrowed or self).store(slot.params, state)
+        keep(self, state)
         object.__setattr__(self, "_losses", [] if penalty is None else [penalty])
-        return first_row(y) if one else y
+        return first_row(y) if one else note_mask(y, steps)
 
     def _drawn(self) -> Scalar:
         """A seed for a call: the next of the layer's own stream, if it has one."""
@@ -618,7 +648,7 @@ class Layer(Face, Description):
 
     def _fit(self, input_shape: Shapes, options: Config | None = None) -> Shapes:
         """The output's shape; the layer has its weights afterwards."""
-        if not self.built:
+        if not self.ready:
             self.build(input_shape)
         return self.call_shape(input_shape, **(options or {}))
 
@@ -670,6 +700,8 @@ class Layer(Face, Description):
 
 def _several(x: Tree) -> Tree:
     """Several inputs as a tuple; nested lists of numbers as one array, not several."""
+    if isinstance(x, Variable):
+        return x.value
     if isinstance(x, list):
         if not any(hasattr(leaf, "shape") for leaf in jax.tree.leaves(x)):
             return np.asarray(x)

@@ -22,6 +22,7 @@ from onefit.layers.arguments import Arrangement, arranged, by_numbers, shapes_of
 from onefit.layers.assembled import Assembled
 from onefit.layers.base import Layer, Outcome, Weights, where
 from onefit.layers.face import as_shape
+from onefit.layers.metering import carrying
 from onefit.layers.passing import Pass, current, explaining, making, passing
 from onefit.layers.shapes import refuse_other
 from onefit.members import refuse_taken, taken_name
@@ -209,7 +210,7 @@ class Called(Assembled, abstract=True):
         keys = contextlib.nullcontext() if key is None else config.drawing(key)
         with holding(self.pairs(params, state)), passing(run), keys as drawn:
             y, steps = self._called(run, x, mask, options.get("arrangement"))
-            after = self.inner_slot().state
+            after = carrying(self, self.inner_slot().state)
         if run.building:
             self._given_shapes = run.shapes
             self._draws |= {training} if drawn else set()
@@ -303,6 +304,10 @@ class Called(Assembled, abstract=True):
         slot.store(slot.params, outcome.state)
         run.note(outcome.output, outcome.mask)
         return outcome.output
+
+    @property
+    def ready(self) -> bool:
+        return self.built
 
     @property
     def built(self) -> bool:

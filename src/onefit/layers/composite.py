@@ -10,6 +10,8 @@ import numpy as np
 from onefit.description import settings
 from onefit.errors import mistyped
 from onefit.layers.base import Layer, layers
+from onefit.layers.metering import Way, metered_below
+from onefit.metrics.base import Metric
 from onefit.types import Array, Generator, Params, Scalar, Shapes, Tree
 
 __all__ = ["Composite", "a_layer"]
@@ -67,7 +69,7 @@ class Composite(Layer, abstract=True):
             if isinstance(value, tuple):
                 return tuple(map(copied, value))
             plain = isinstance(value, Layer) and not value.is_network
-            if not plain or value.built:
+            if not plain or value.ready:
                 return value
             new = value.replace()
             object.__setattr__(new, "_named", value._named)
@@ -89,6 +91,10 @@ class Composite(Layer, abstract=True):
         """The inner layers by name, in the order of their weights."""
         raise NotImplementedError(f"{type(self).__name__} has no parts method")
 
+    def metered(self) -> list[tuple[Way, Metric]]:
+        parts = self.parts().items()
+        return [pair for name, part in parts for pair in metered_below(name, part)]
+
     def of(self, part: str, weights: Params) -> Params:
         """A part's own weights, out of the whole's."""
         return _nested(self.parts()[part], _below(part, weights))
@@ -105,7 +111,7 @@ class Composite(Layer, abstract=True):
         """Makes the weights; a part that has weights already brings copies of them."""
         super().build(input_shape, rng)
         for name, part in self.parts().items():
-            if part.built:
+            if part.ready:
                 own = jax.tree.map(np.array, (part.slot.params, part.slot.state))
                 self.slot.params = self.slot.params | self.whole({name: own[0]})
                 self.slot.state = self.slot.state | self.whole({name: own[1]})

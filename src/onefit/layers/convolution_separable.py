@@ -28,7 +28,7 @@ class _Channelwise(Convolution, abstract=True):
     depth_multiplier: int = setting(default=1, check=whole(1))
     depthwise_initializer: Any = initial("glorot_uniform")
 
-    def depthwise_kernel(self, channels: int) -> tuple[Initializer, Shape]:
+    def start_of_channels(self, channels: int) -> tuple[Initializer, Shape]:
         """How the kernel of the channels starts, and its shape."""
         shape = (*self.kernel_size, channels, self.depth_multiplier)
         return self.depthwise_initializer, shape
@@ -68,7 +68,7 @@ class _Depthwise(_Channelwise, abstract=True):
         return self.depthwise_constraint
 
     def kernels(self, channels: int) -> dict[str, tuple[Initializer, Shape]]:
-        return {"kernel": self.depthwise_kernel(channels)}
+        return {"kernel": self.start_of_channels(channels)}
 
     def filters_of(self, channels: int) -> int:
         return channels * self.depth_multiplier
@@ -169,7 +169,7 @@ class _Separable(_Channelwise, Filters, abstract=True):
         between = channels * self.depth_multiplier
         shape = (*(1,) * self.rank, between, self.filters)
         return {
-            "depthwise_kernel": self.depthwise_kernel(channels),
+            "depthwise_kernel": self.start_of_channels(channels),
             "pointwise_kernel": (self.pointwise_initializer, shape),
         }
 

@@ -8,9 +8,10 @@ from typing import Any, Self
 import numpy as np
 from jax.typing import DTypeLike
 
+from onefit.config import floatx
 from onefit.custom import CustomObjectScope
 from onefit.description import setting
-from onefit.errors import invalid, mistyped
+from onefit.errors import invalid, is_whole, mistyped
 from onefit.layers import operation  # noqa: F401 - gives the values of Input operators
 from onefit.layers.base import Layer, layers, traced_output_shape
 from onefit.layers.shapes import SameShape
@@ -139,8 +140,8 @@ def _shape(value: object) -> Shape | None:
         return None
     if isinstance(value, list | tuple):
         sizes = tuple(value)
-        if all(size is None or (type(size) is int and size > 0) for size in sizes):
-            return sizes
+        if all(size is None or is_whole(size, 1) for size in sizes):
+            return tuple(size if size is None else int(size) for size in sizes)
     error = invalid if isinstance(value, list | tuple) else mistyped
     raise error(
         "Input",
@@ -148,6 +149,18 @@ def _shape(value: object) -> Shape | None:
         expected="a tuple of positive whole numbers and None",
         fix=f"write Input(shape=({value},))" if isinstance(value, int) else "",
     )
+
+
+def _dense(place: str, name: str, value: object) -> None:
+    """Refuses all but arrays; for `setting(check=_dense)`."""
+    if value:
+        cure = {
+            "sparse": "give dense arrays, x.toarray()",
+            "ragged": "pad the rows: onefit.utils.pad_sequences(rows)",
+        }
+        raise invalid(
+            place, f"{name}={value}", "False, as inputs are arrays", cure[name]
+        )
 
 
 class InputLayer(SameShape, Layer):
@@ -158,6 +171,7 @@ class InputLayer(SameShape, Layer):
         batch_size: The number of examples, where it is fixed.
         batch_shape: Both at once, in place of them: (batch_size, *shape).
         dtype: The inputs' type.
+        sparse, ragged: False: inputs are arrays.
         optional: Whether a model may be given None in its place.
 
     Input and output: (batch, *shape), the same.
@@ -180,9 +194,18 @@ class InputLayer(SameShape, Layer):
     shape: Any = setting(default=None, convert=_shape)
     batch_size: int | None = None
     batch_shape: Any = setting(default=None, convert=_shape, kw_only=True)
+    sparse: bool = setting(default=False, check=_dense, kw_only=True)
+    ragged: bool = setting(default=False, check=_dense, kw_only=True)
     optional: bool = setting(default=False, kw_only=True)
 
+    @property
+    def output(self) -> Tensor:
+        return self.entrance()
+
     def __post_init__(self) -> None:
+        if self.own_dtype == "float64" != floatx():
+            # Of the data: they become numbers of the library's type, as all do.
+            object.__setattr__(self, "own_dtype", None)
         super().__post_init__()
         given = self.batch_shape
         if (
@@ -261,6 +284,8 @@ def Input(
     *,
     batch_shape: Sequence[int | None] | None = None,
     name: str | None = None,
+    sparse: bool = False,
+    ragged: bool = False,
     optional: bool = False,
 ) -> Tensor:
     """The inputs of a model: `Sequential([Input((2,)), Dense(3)])`.
@@ -275,6 +300,7 @@ def Input(
             layer before the program takes (TextVectorization, StringLookup, ...).
         batch_shape: (batch_size, *shape), in place of both.
         name: What the input is called.
+        sparse, ragged: False: inputs are arrays.
         optional: Whether a model may be given None in its place: the layers that are
             called on it then have None as that argument.
 
@@ -290,9 +316,19 @@ def Input(
         dtype=dtype,
         batch_shape=batch_shape,
         name=name,
+        sparse=sparse,
+        ragged=ragged,
         optional=optional,
     )
     return layer.build(layer.batch_shape).entrance()
+
+
+def _entrance(shape: Shape, dtype: DTypeLike, name: str | None) -> Call:
+    """The call that a value without a call before it comes from."""
+    return Input(batch_shape=shape, dtype=dtype, name=name).call
+
+
+Tensor.entrance = staticmethod(_entrance)
 
 
 # As settings --------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 # ruff: noqa: D102
 """Layers for sequences of tokens: vectors looked up by id, steps masked out."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import jax.numpy as jnp
 import numpy as np
@@ -40,6 +40,12 @@ class _Table(Layer, abstract=True):
     embeddings_constraint: Any = constraint()
     mask_zero: bool = False
     activity_regularizer: Any = regularizer(kw_only=True)
+
+    def build(
+        self, input_shape: Shapes = (None,), rng: Generator | None = None
+    ) -> Self:
+        """Makes the table, whose size no input decides."""
+        return super().build(input_shape or (None,), rng)
 
     def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
         shape = (self.input_dim, self.output_dim)

@@ -18,6 +18,7 @@ from onefit.config import DTypePolicy
 from onefit.errors import invalid, mistyped
 from onefit.layers.passing import current
 from onefit.layers.symbolic import Call, Tensor
+from onefit.metrics.base import Metric
 from onefit.slots import Slot, is_held
 from onefit.spellings import lacking
 from onefit.types import Array, Mask, Params, Shape, Shapes, State, Tree, is_shape
@@ -31,6 +32,7 @@ __all__ = [
     "Weights",
     "as_shape",
     "dtype_name",
+    "flattened",
     "floats",
     "in_full",
     "kept_in_type",
@@ -359,9 +361,9 @@ class Face(Holder):
         return [v for v in self.variables if not v.trainable]
 
     @property
-    def metrics(self) -> list[Any]:
-        """The layer's own metrics: none."""
-        return []
+    def metrics(self) -> list[Metric]:
+        """The metrics in its attributes, and in those of layers inside."""
+        return [metric for _, metric in self.metered()]
 
     @property
     def metrics_variables(self) -> list[Variable]:
@@ -396,6 +398,22 @@ class Face(Holder):
     def own_variables(self) -> list[Variable]:
         """The variables, without those of layers inside."""
         return self.weights
+
+    # Keras' own names, which extensions of Keras and its test cases ask for.
+
+    def _flatten_layers(
+        self, include_self: bool = True, recursive: bool = True
+    ) -> list["Face"]:
+        """It itself, and the layers inside it, each once."""
+        return flattened(self, self._layers_inside(), include_self, recursive)
+
+    def _layers_inside(self) -> list["Face"]:
+        """The layers that keep their own weights inside this one."""
+        return []
+
+    @property
+    def _seed_generators(self) -> list[Variable]:
+        return self._seeds()
 
     def _seeds(self) -> list[Variable]:
         """What `stateless_call` draws random numbers from."""
@@ -563,7 +581,7 @@ class Face(Holder):
 
     def get_build_config(self) -> dict | None:
         """The input's shape that the layer was built for."""
-        return {"input_shape": self.slot.input_shape} if self.built else None
+        return {"input_shape": self.slot.input_shape} if self.ready else None
 
     def build_from_config(self, config: dict | None) -> None:
         """Makes the weights for what `get_build_config` gave."""
@@ -621,6 +639,16 @@ class Face(Holder):
         """Refused: weights are numbers of a float type."""
         del options
         raise no_quantizing(f"{type(self).__name__} {self.name!r}", mode)
+
+
+def flattened(
+    one: Any, inside: Sequence[Any], include_self: bool, recursive: bool
+) -> list[Any]:
+    """A layer or a model and the layers inside it, and inside those, each once."""
+    found = [one] if include_self else []
+    for layer in inside:
+        found += layer._flatten_layers() if recursive else [layer]
+    return list({id(layer): layer for layer in found}.values())
 
 
 def no_quantizing(where: str, mode: object) -> ValueError:

@@ -69,6 +69,7 @@ class Pictures(Layer, abstract=True):
     """
 
     role = "other"
+    supports_masking = False
     moves: ClassVar[bool] = True
     """Whether pixels change their places, and with them masks and boxes."""
     rgb: ClassVar[bool] = False

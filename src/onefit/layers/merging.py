@@ -431,9 +431,13 @@ class Dot(Layer):
     """
 
     role = "product"
+    supports_masking = True
 
     axes: Any = setting(check=_two_axes)
     normalize: bool = False
+
+    def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
+        return None
 
     def compute(self, params: Params, x: Tree) -> Array:
         left, right = self._both(tuple(a.ndim for a in x))

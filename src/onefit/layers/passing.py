@@ -13,6 +13,7 @@ import numpy as np
 
 from onefit import config
 from onefit.errors import invalid, mistyped
+from onefit.layers.metering import carrying, keep
 from onefit.slots import is_held
 from onefit.types import Array, Config, Mask, Shapes, Tree, batch_shape
 
@@ -153,7 +154,7 @@ class Pass:
         slot = layer.inner_slot()
         outcome = layer.forward(
             layer._computed_with(slot),
-            slot.state,
+            carrying(layer, slot.state),
             x,
             training=training,
             key=config.new_key() if draws else None,
@@ -163,6 +164,7 @@ class Pass:
         self.calls.append(layer)
         if not self.building:
             slot.store(slot.params, outcome.state)
+            keep(layer, outcome.state)
         if not isinstance(outcome.penalty, float):
             self.penalties.append(outcome.penalty)
         self.note(outcome.output, outcome.mask)

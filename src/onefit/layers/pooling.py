@@ -518,6 +518,7 @@ class GlobalAveragePooling1D(_GlobalAveragePooling):
 
     rank = 1
     supports_masking = True
+    then_mask = True
 
     def compute(self, params: Params, x: Array, *, mask: Array | None = None) -> Array:
         if mask is None:

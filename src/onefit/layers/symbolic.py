@@ -7,9 +7,10 @@ back along them.
 
 import weakref
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import jax
+import jax.numpy as jnp
 
 from onefit import config
 from onefit.errors import mistyped
@@ -24,18 +25,60 @@ class Tensor(Operators):
     Arithmetic and slices of it are layers of the graph: `x + y`, `2 * x`, `x[:, -1]`
     (`operation.py` gives it these operators).
 
-    Attributes:
+    One that is made by its shape alone is an input: `KerasTensor((None, 3))`.
+
+    Args:
         shape: Its shape, the batch first, as None.
         dtype: The type of its numbers.
+        sparse, ragged: False: values are arrays.
+        record_history: Accepted: a graph remembers its calls.
+        name: The name of the input.
+
+    Attributes:
+        shape, dtype: As above.
         call: The call of a layer that gives it.
         index: Which of the call's outputs it is.
+
+    >>> onefit.KerasTensor((None, 3), name="table")
+    <Tensor of shape (None, 3) from 'table'>
     """
 
     __array_priority__ = 1000  # so that array + tensor asks the tensor
+    sparse = ragged = False
+    entrance: ClassVar[Callable[..., "Call"]]
+    """What gives the call of an input layer, which stands in a file above."""
 
-    def __init__(self, shape: Shape, dtype: str, call: "Call", index: int = 0) -> None:
-        self.shape, self.dtype = tuple(shape), str(dtype)
-        self.call, self.index = call, index
+    def __init__(
+        self,
+        shape: Shape,
+        dtype: str = "float32",
+        sparse: bool = False,
+        ragged: bool = False,
+        record_history: bool = True,
+        name: str | None = None,
+    ) -> None:
+        del record_history
+        if sparse or ragged:
+            raise mistyped(
+                "KerasTensor",
+                "sparse=True" if sparse else "ragged=True",
+                "values that are arrays",
+                "leave it out, and give arrays: x.toarray() of a sparse one",
+            )
+        self.shape = tuple(shape)
+        self.call, self.index = Tensor.entrance(self.shape, dtype, name), 0
+        self.call.tensors, self.call.outputs = [self], self
+        self.dtype = str(jnp.dtype(dtype)) if dtype != "string" else dtype
+
+    @classmethod
+    def of_call(
+        cls, shape: Shape, dtype: str, call: "Call", index: int, new: Any = None
+    ) -> "Tensor":
+        """One of the outputs of a call."""
+        tensor = object.__new__(cls) if new is None else new
+        tensor.shape, tensor.dtype = tuple(shape), str(dtype)
+        tensor.call, tensor.index = call, index
+        return tensor
 
     @property
     def ndim(self) -> int:
@@ -93,9 +136,9 @@ class Call:
         self.layer, self.sources, self.mask = layer, sources, mask
         self.options = options
         shapes, nest = jax.tree.flatten(output_shape, is_leaf=is_shape)
-        own = getattr(layer, "output_dtype", None) or getattr(layer, "dtype", None)
+        own = getattr(layer, "output_dtype", None) or layer.compute_dtype
         dtype = own or config.floatx()
-        self.tensors = [Tensor(s, dtype, self, i) for i, s in enumerate(shapes)]
+        self.tensors = [Tensor.of_call(s, dtype, self, i) for i, s in enumerate(shapes)]
         self.outputs = jax.tree.unflatten(nest, self.tensors)
 
     def __reduce__(self) -> tuple[Callable, tuple]:
@@ -173,7 +216,7 @@ class Record:
             call.sources, call.mask, call.outputs = jax.tree.map(tensor, nests)
             call.tensors = [self.tensor(number) for number, *_ in made]
             for index, (number, shape, dtype) in enumerate(made):
-                Tensor.__init__(self.tensor(number), shape, dtype, call, index)
+                Tensor.of_call(shape, dtype, call, index, self.tensor(number))
         self.places = {id(call): i for i, call in self.calls.items()}
         self.numbers = {id(t): i for i, t in self.tensors.items()}
 

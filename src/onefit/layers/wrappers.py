@@ -393,7 +393,7 @@ class Wrapper(Called):
 
     def build(self, input_shape: Shapes = None) -> None:
         """Makes the weights of the layer inside."""
-        if not self.layer.built:
+        if not self.layer.ready:
             self.layer.build(input_shape)
 
     def call(self, inputs: Tree) -> Tree:

@@ -232,6 +232,9 @@ class Loss(Description):
             steps: Which steps of a sequence there are, (batch, time), if not all.
             see: Looks at the loss of each example, and hands it on.
         """
+        if type(self).__call__ is not Loss.__call__:  # the class says it all itself
+            value = jnp.mean(jnp.asarray(self(y_true, y_pred, sample_weight)))
+            return value if see is None else see(value)
         y_true, y_pred = self.pair(y_true, y_pred)
         values, mask = self.call(y_true, y_pred), self.mask(y_true, y_pred)
         values = values if self.dtype is None else values.astype(self.dtype)

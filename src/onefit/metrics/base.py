@@ -193,7 +193,7 @@ class Metric(Description):
                 "give compile metrics=[...], or update it in the model's train_step",
             )
         # In the order of `init`: JAX sorts the names of what a program returns.
-        object.__setattr__(self, "_state", {name: new[name] for name in old})
+        self.keep({name: new[name] for name in old})
 
     def result(self) -> Array:
         """The number of all batches since the last reset."""
@@ -255,6 +255,10 @@ class Metric(Description):
         """Each holder of its sums with its part of these, for `slots.holding`."""
         # In the order of `init`: JAX sorts names.
         return [(self, {name: state[name] for name in self.state})]
+
+    def keep(self, state: MetricState) -> None:
+        """Goes on from these sums."""
+        object.__setattr__(self, "_state", state)
 
     def _read(self, name: str) -> Array:
         return self.state[name]

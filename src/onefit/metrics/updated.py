@@ -121,6 +121,13 @@ class Updated(Metric, abstract=True):
                 found.append((holder, {name: state[path + name] for name in names}))
         return found
 
+    def keep(self, state: MetricState) -> None:
+        for holder, own in self.pairs(state):
+            if isinstance(holder, Variable):
+                holder._write(own)
+            else:
+                holder._state = own
+
     # The pure functions ---------------------------------------------------------------
 
     def init(self) -> MetricState:

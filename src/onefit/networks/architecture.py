@@ -8,7 +8,9 @@ import jax
 
 from onefit.errors import invalid
 from onefit.layers.base import Layer, Weights
-from onefit.layers.face import Gathered
+from onefit.layers.face import Face, Gathered
+from onefit.layers.metering import Way
+from onefit.metrics.base import Metric
 from onefit.types import (
     Array,
     ArrayLike,
@@ -131,6 +133,16 @@ class Architecture(Layer, abstract=True):
             layer.constrain(p) for layer, p in zip(self.layers, params, strict=True)
         )
 
+    def _layers_inside(self) -> list[Face]:
+        return list(self.layers)
+
+    def metered(self) -> list[tuple[Way, Metric]]:
+        return [
+            ((number, *way), metric)
+            for number, layer in enumerate(self.layers)
+            for way, metric in layer.metered()
+        ]
+
     def inner_slot(self) -> Weights:
         slot = self.slot
         return Gathered(self, slot.params, slot.state, slot.input_shape)
@@ -165,7 +177,12 @@ class Architecture(Layer, abstract=True):
     @property
     def built(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride] - that is read only
         """Whether every layer has its weights."""
-        return all(layer.built for layer in self.layers)
+        return self.ready
+
+    @property
+    def ready(self) -> bool:
+        """The same: it has no shape of its own."""
+        return all(layer.ready for layer in self.layers)
 
     def redraw(self, rng: Generator) -> tuple[Tree, Tree]:
         """Fresh weights: (params, state), those of the slot being left as they are.
@@ -188,7 +205,7 @@ class Architecture(Layer, abstract=True):
     def store(self, params: Tree, state: Tree) -> None:
         """Puts weights back into the layers' slots, in each slot's own order."""
         for layer, p, s in zip(self.layers, params, state, strict=True):
-            if layer.built:
+            if layer.ready:
                 layer.store(p, s)
 
     def by_name(self) -> dict[str, Variable]:

@@ -45,6 +45,10 @@ class Body(Called, abstract=True):
         self._model = model
         super().__init__(name=name)
 
+    unfit = False
+    """Whether the rows of its training are no inputs of its call."""
+    _unseen = Called._unseen | {"unfit"}
+
     @property
     def _class_name(self) -> str:
         return type(self._model).__name__
@@ -72,9 +76,13 @@ class Body(Called, abstract=True):
             own(self._model, *shapes, **named)
 
     def _fit(self, input_shape: Shapes, options: Config | None = None) -> Shapes:
-        if self.silent:  # its own steps say what it computes
+        if self.silent or self.unfit:  # its own steps say what it computes
             return input_shape
         return super()._fit(input_shape, options)
+
+    def _shapes(self, *given: Any, **named: Any) -> Shapes:
+        with self._model.eagerly():
+            return super()._shapes(*given, **named)
 
     @property
     def silent(self) -> bool:
@@ -83,7 +91,7 @@ class Body(Called, abstract=True):
 
     def settle(self) -> None:
         """Says that a network without a call has the weights that its parts have."""
-        if self.silent and not self.built:
+        if (self.silent or self.unfit) and not self.built:
             self._shape, self._complete = (), True
 
     def call(self, *inputs: Any, **options: Any) -> Tree:

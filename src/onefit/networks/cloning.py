@@ -26,6 +26,7 @@ def clone_model(
     input_tensors: Tensors | None = None,
     clone_function: Callable[[Layer], Layer] | None = None,
     call_function: Callable[..., Tree] | None = None,
+    recursive: bool = False,
 ) -> N:
     """A model with the same layers and fresh weights, not compiled.
 
@@ -40,8 +41,9 @@ def clone_model(
             layer.replace()`. By default a layer with the same settings.
         call_function: Calls a new layer, for another output than its own:
             `lambda layer, *args, **kwargs: relu(layer(*args, **kwargs))`. Of the
-            layers of this model, not of those inside another; a Sequential becomes a
-            Model of inputs and outputs.
+            layers of this model; a Sequential becomes a Model of inputs and outputs.
+        recursive: Whether `call_function` also calls the layers of models inside.
+            `clone_function` makes those in any case.
 
     Raises:
         TypeError: What is no model, a function that gives no layer.
@@ -74,7 +76,7 @@ def clone_model(
     if isinstance(model, SequentialNetwork) and flat:
         entrance = model.entrance_layer and [model.entrance_layer.replace()]
         return cast("Callable[..., N]", FACES["Sequential"])(
-            [*(entrance or []), *(_copy(layer, make) for layer in model.whole.layers)],
+            [*(entrance or []), *(_copy(one, make) for one in model.whole.layers)],
             name=model.name if model.whole._named else None,
         )
     inputs, outputs = (
@@ -90,7 +92,8 @@ def clone_model(
         )
     tensors = given.tensors if given else [entrance_like(t) for t in inputs.tensors]
     graph = as_graph(model.whole, "clone_model")
-    ends = _called(graph, tensors, make, call_function or _plainly)
+    inside = call_function if recursive else None
+    ends = _called(graph, tensors, make, call_function or _plainly, inside)
     return cast("type[N]", FACES["Functional"])(
         inputs.arrange(unwrap_single(tensors)),
         outputs.arrange(ends),
@@ -115,9 +118,10 @@ def _called(
     inputs: list[Tensor],
     make: Callable[[Layer], Layer],
     call_with: Callable[..., Tree],
+    inside: Callable[..., Tree] | None,
 ) -> Tree:
     """What the copied layers of a graph give on these inputs."""
-    copies = [_copy(layer, make) for layer in graph.layers]
+    copies = [_copy(layer, make, inside) for layer in graph.layers]
 
     def call(node: Node, number: int, value: Tree, mask: Tree) -> Tree:
         del number
@@ -129,7 +133,11 @@ def _called(
     return graph.thread(inputs[0] if graph.inputs == 1 else tuple(inputs), call)
 
 
-def _copy(layer: Layer, make: Callable[[Layer], Layer]) -> Layer:
+def _copy(
+    layer: Layer,
+    make: Callable[[Layer], Layer],
+    call_function: Callable[..., Tree] | None = None,
+) -> Layer:
     if not isinstance(layer, Graph):
         new = make(layer)
         if not isinstance(new, Layer):
@@ -142,4 +150,4 @@ def _copy(layer: Layer, make: Callable[[Layer], Layer]) -> Layer:
         object.__setattr__(new, "_named", layer._named)
         return new
     assert layer.face is not None  # a graph among layers is a model's
-    return clone_model(layer.face, clone_function=make).whole
+    return clone_model(layer.face, None, make, call_function, recursive=True).whole

@@ -59,7 +59,7 @@ class Nest:
         if isinstance(value, dict):
             return {key: self._placed(v, what) for key, v in value.items()}
         if isinstance(value, list | tuple):
-            return [self._placed(v, what) for v in value]
+            return _alike(value, [self._placed(v, what) for v in value])
         if not isinstance(value, Tensor):
             raise mistyped(
                 "Model",
@@ -82,9 +82,9 @@ class Nest:
         def put(place: Tree) -> Tree:
             if isinstance(place, dict):
                 return {key: put(own) for key, own in place.items()}
-            return (
-                [put(p) for p in place] if isinstance(place, list) else several[place]
-            )
+            if isinstance(place, list | tuple):
+                return _alike(place, [put(p) for p in place])
+            return several[place]
 
         return put(self.places)
 
@@ -97,6 +97,13 @@ class Nest:
         if not _is_flat(self.places):
             names.labels = list(_labels(self.places, names))
         return names
+
+
+def _alike(nest: Any, values: list[Any]) -> Any:
+    """Values in a list, a tuple or a named tuple, as this one is."""
+    if hasattr(type(nest), "_fields"):
+        return type(nest)(*values)
+    return tuple(values) if isinstance(nest, tuple) else values
 
 
 class Names(list[str]):
@@ -126,7 +133,7 @@ def _labels(places: Tree, names: Names, way: str = "") -> Iterator[str]:
     if isinstance(places, int):
         yield way
         return
-    listed = isinstance(places, list)
+    listed = isinstance(places, list | tuple)
     pairs = enumerate(places) if listed else places.items()
     for key, place in pairs:
         here = names[place] if listed and isinstance(place, int) else str(key)
@@ -175,24 +182,22 @@ def unwrap_single(values: list[T]) -> T | tuple[T, ...]:
 def by_name(value: dict[str, T], names: Sequence[str], where: str) -> list[T | None]:
     """The values of a dict in the order of the names, one for each.
 
-    Of x, what the model has no input for is left out with a warning, as in a table that
-    has the target too.
+    What x has beside them is not used, and a warning says so.
 
     Raises:
-        ValueError: A name that is missing, or one too many, with the nearest.
+        ValueError: A name that is missing; in other dicts than x, one too many.
     """
-    whole = where == "x" and all(name in value for name in names)
-    for name in value:
-        if name not in names:
-            if whole:
-                warnings.warn(
-                    f"x: the model has no input {name!r}; it is left out. Its inputs "
-                    f"are {', '.join(names)}.",
-                    OnefitWarning,
-                    stacklevel=2,
-                )
-                continue
-            raise unknown(f"name in {where}", name, list(names))
+    more = [name for name in value if name not in names]
+    if where == "x" and more and all(name in value for name in names):
+        warnings.warn(
+            f"x: the model does not take {', '.join(map(repr, more))}; it takes "
+            f"{', '.join(map(repr, names))}, and leaves the rest unused.",
+            OnefitWarning,
+            stacklevel=4,
+        )
+        more = []
+    for name in more:
+        raise unknown(f"name in {where}", name, list(names))
     for name in names:
         if name not in value and where != "sample_weight":
             raise invalid(
@@ -228,8 +233,8 @@ def graph_of(inputs: list[Tensor], outputs: list[Tensor], name: str) -> Graph:
     long ways the one that is met first, going back from the outputs, comes first.
 
     Raises:
-        ValueError: An output that needs another input, with the path from there; an
-            input that no output needs; two inputs that are the same.
+        ValueError: An output that needs another input, with the path from there; two
+            inputs that are the same.
     """
     for i, tensor in enumerate(inputs):
         if tensor in inputs[:i]:
@@ -239,15 +244,17 @@ def graph_of(inputs: list[Tensor], outputs: list[Tensor], name: str) -> Graph:
     calls = _calls(inputs, outputs, name)
     needed = {id(t) for call in calls for t in _sources(call)}
     needed |= {id(t) for t in outputs} | {id(t) for c in calls for t in c.tensors}
-    for tensor in inputs:
-        if id(tensor) not in needed:
-            raise invalid(
-                f"Model {name!r}",
-                f"the input {tensor.name!r}, which no output depends on",
-                "inputs that are used",
-                "leave it out of inputs, or connect it",
-            )
-    layers = _in_order(calls, outputs)
+    unused = [tensor for tensor in inputs if id(tensor) not in needed]
+    if unused:
+        warnings.warn(
+            f"Model {name!r}: no output depends on "
+            f"{', '.join(repr(tensor.name) for tensor in unused)}, which is taken and "
+            "not used. Leave it out of inputs, or connect it.",
+            OnefitWarning,
+            stacklevel=4,
+        )
+        calls = _calls(inputs, [*unused, *outputs], name)
+    layers = _in_order(calls, [*unused, *outputs])
     index = {id(layer): i for i, layer in enumerate(layers)}
     numbers = {id(tensor): i for i, tensor in enumerate(inputs)}
     nodes, count = [], len(inputs)

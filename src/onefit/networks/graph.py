@@ -290,7 +290,7 @@ class Graph(Architecture):
         self.entrance = self.entrance or input_shape
         streams = rng.spawn(len(self.layers))
         for layer, shape, stream in zip(self.layers, shapes, streams, strict=True):
-            if not layer.built:
+            if not layer.ready:
                 layer.build(shape, stream)
         return self
 

@@ -1,5 +1,6 @@
 """Network: what is computed, its weights, what goes in and what comes out."""
 
+import contextlib
 import inspect
 import sys
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from onefit.config import DTypePolicy
 from onefit.errors import invalid, mistyped, unknown
 from onefit.layers.base import Layer, as_rows, first_row
 from onefit.layers.core import InputLayer
-from onefit.layers.face import as_shape, dtype_name, no_quantizing
+from onefit.layers.face import as_shape, dtype_name, flattened, no_quantizing
 from onefit.layers.passing import current, making
 from onefit.layers.symbolic import Tensor, is_symbolic
 from onefit.members import refuse_taken, taken_name
@@ -63,7 +64,7 @@ of models and the models of files are made by these.
 _TAKEN = """
     arranged as_layer before eagerly entries entry_names graph input_nest is_own
     known_nest meet meet_shapes numbers output_nest ready_for resolve_metrics
-    target_names task whole
+    target_names task watched whole
 """
 TAKEN = frozenset(_TAKEN.split())
 """Names of every network that a class of one's own may not take."""
@@ -228,7 +229,7 @@ class Network:
         mine = [layer for layer in layers_of(self._body) if not layer._named]
         name_layers(mine, f"Model {self.name!r}")
         named, inputs = self.graph._named, sight.entrances()
-        outputs = outputs_of(self.name, self._body(inputs))
+        outputs = outputs_of(self.name, self._seen_by_body(inputs))
         self.input_nest, self.output_nest = (
             Nest(inputs, "inputs"),
             Nest(outputs, "outputs"),
@@ -239,6 +240,30 @@ class Network:
         graph._named = named
         self.graph, self._sight = graph, sight
         self._hold()
+
+    def _seen_by_body(self, inputs: Tree) -> Tree:
+        """What the body gives for the inputs.
+
+        Rows that only a step of the model's own understands need not fit its call.
+        """
+        assert self._body is not None
+        self._body.unfit = False
+        try:
+            return self._body(inputs)
+        except Exception:
+            parts = layers_of(self._body)
+            if not self.steps_itself() or not all(part.built for part in parts):
+                raise
+            self._body.unfit = True
+            return self._body(inputs)
+
+    def steps_itself(self) -> bool:
+        """Whether the class says itself what a step of training does."""
+        return False
+
+    def eagerly(self) -> contextlib.AbstractContextManager[object]:
+        """How its call runs: here inside a program."""
+        return contextlib.nullcontext()
 
     def __alike__(self) -> object:
         """What makes two networks one program: the graph, or the parts of a `call`."""
@@ -420,6 +445,12 @@ class Network:
         params, state = self.graph.redraw(config.generator(None))
         self.graph.store(params, state)
         self._forget_training()
+
+    def _flatten_layers(
+        self, include_self: bool = True, recursive: bool = True
+    ) -> list[Any]:
+        """It itself, and the layers inside it: Keras' own name for them."""
+        return flattened(self, self.layers, include_self, recursive)
 
     def count_params(self) -> int:
         """How many numbers the model holds."""

@@ -165,7 +165,7 @@ class SequentialNetwork(Network):
         names = {known.name for known in self.layers}
         if layer.name not in names:
             return
-        if layer._named or (layer.built and not isinstance(layer, Graph)):
+        if layer._named or (layer.ready and not isinstance(layer, Graph)):
             raise invalid(
                 self.name,
                 f"two layers named {layer.name!r}",

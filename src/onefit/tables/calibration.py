@@ -11,6 +11,7 @@ __all__ = [
     "coverage",
     "half_width",
     "kept_temperature",
+    "margin",
     "temperature",
     "tempered",
     "threshold",
@@ -207,10 +208,28 @@ def half_width(residuals: np.ndarray, share: float = 0.9) -> float:
     >>> half_width(np.arange(1, 10.0), 0.9)
     9.0
     """
+    return margin(np.abs(residuals), share)
+
+
+def margin(short: np.ndarray, share: float = 0.9) -> float:
+    """By how much intervals have to grow so that `share` of new rows lie in them.
+
+    Args:
+        short: By how much each row's interval falls short of it, below 0 within.
+        share: From 0 to 1.
+
+    Raises:
+        ValueError: A share outside 0 to 1.
+
+    Source: Romano, Patterson and Candès 2019, "Conformalized quantile regression".
+
+    >>> margin(np.array([-2.0, -1.0, 0.5]), 0.75)
+    0.5
+    """
     if not 0 < share < 1:
         raise invalid(
             "coverage", f"{share!r}", "a number between 0 and 1", "write coverage=0.9"
         )
-    sizes = np.sort(np.abs(residuals[~np.isnan(residuals)]))
+    sizes = np.sort(short[~np.isnan(short)])
     place = int(np.ceil((len(sizes) + 1) * share - 1e-9))
     return float(sizes[place - 1]) if 0 < place <= len(sizes) else float("inf")

@@ -120,12 +120,15 @@ def _interval(fitted: "Fitted", folds: Sequence[Split]) -> dict[str, float]:
         rest = np.concatenate(others) if len(part) else part
         if len(part) and len(rest):
             said, y = fitted.out_of_fold[part], fitted.goal.values[part]
-            lower, upper = fitted.lower_upper(said, 0.9, rest)
+            ends = fitted.ends_out_of_fold
+            own = None if ends is None else ends[part]
+            lower, upper = fitted.lower_upper(said, 0.9, rest, own)
             hits.append((lower <= y) & (y <= upper))
             widths.append(upper - lower)
     held = np.concatenate(hits).mean() if hits else np.nan
     width = np.concatenate(widths).mean() if widths else np.inf
-    return {"coverage": 0.9, "measured": float(held), "width": float(width)}
+    told = {"coverage": 0.9, "measured": float(held), "width": float(width)}
+    return told | {"by_quantiles": float(fitted.ends is not None)}
 
 
 def versions() -> dict[str, str]:

@@ -98,6 +98,13 @@ def read(
     """The parts of each model in a file; see `onefit.tables.load`."""
     limits, where = limits or Limits(), os.fspath(filepath)
     names = (CONFIG, ARRAYS)
+    if os.path.isfile(filepath) and not zipfile.is_zipfile(filepath):
+        raise refusal(
+            where,
+            received="no model of a table, or a part of one",
+            expected="a file that `onefit train` or TableModel.save wrote",
+            fix="copy it again, or train anew",
+        )
     with members(Path(filepath), where, limits, names, frozenset(names)) as (found, _):
         text, packed = (member.getvalue() for member in found)
     config = parsed(text, where, limits, CONFIG)

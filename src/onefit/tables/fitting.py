@@ -39,6 +39,9 @@ InputsOfFold = Callable[[np.ndarray], Inputs]
 
 QUALITIES = ("quick", "default", "best")
 
+NARROWER = 0.98
+"""How much narrower intervals are to be by networks of their ends."""
+
 CHOSEN = 20_000
 """Rows that an ensemble is chosen on, at most."""
 
@@ -63,6 +66,8 @@ class Fitted:
             the score of the ensemble on the same rows.
         metric: The score that was chosen by.
         interrupted: Whether Ctrl-C ended it.
+        ends: Networks of the ends of intervals, if these are narrower by them.
+        ends_out_of_fold: What they say to rows of other folds, (rows, 2).
     """
 
     goal: Goal
@@ -75,6 +80,8 @@ class Fitted:
     temperature: float = 1.0
     bounds: tuple[float, float] = (-np.inf, np.inf)
     interrupted: bool = False
+    ends: Member | None = None
+    ends_out_of_fold: np.ndarray | None = None
 
     def predict(self, inputs_by_fold: Sequence[Inputs]) -> np.ndarray:
         """Calibrated probabilities (rows, classes), or numbers (rows,).
@@ -129,12 +136,17 @@ class Fitted:
         )
 
     def lower_upper(
-        self, numbers: np.ndarray, coverage: float = 0.9, rows: np.ndarray | None = None
+        self,
+        numbers: np.ndarray,
+        coverage: float = 0.9,
+        rows: np.ndarray | None = None,
+        ends: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """The interval around each number that holds the truth so often.
 
         By the out-of-fold residuals (`calibration.half_width`), of these rows alone if
-        they are given; where logarithms are learned, by theirs.
+        they are given; where logarithms are learned, by theirs. With the ends that
+        `said_ends` gives, these are moved by how far those of training rows fell short.
 
         Raises:
             ValueError: A target of classes, a coverage outside 0 to 1.
@@ -147,11 +159,26 @@ class Fitted:
                 "classes have probabilities: predict",
             )
         head = HEADS[self.goal.problem]
-        off = head.into(self.goal.values) - head.into(self.out_of_fold)
-        off = off if rows is None else off[rows]
-        half, middle = calibration.half_width(off, coverage), head.into(numbers)
-        lower, upper = head.back(middle - half), head.back(middle + half)
+        y, some = head.into(self.goal.values), slice(None) if rows is None else rows
+        if ends is not None and self.ends_out_of_fold is not None:
+            low, high = head.into(self.ends_out_of_fold).T
+            by = calibration.margin(np.maximum(low - y, y - high)[some], coverage)
+            low, high = head.into(ends).T
+            middle = (low + high) / 2
+            lower = head.back(np.minimum(low - by, middle))
+            upper = head.back(np.maximum(high + by, middle))
+        else:
+            off = (y - head.into(self.out_of_fold))[some]
+            half, middle = calibration.half_width(off, coverage), head.into(numbers)
+            lower, upper = head.back(middle - half), head.back(middle + half)
         return lower if head.signed else np.maximum(lower, 0.0), upper
+
+    def said_ends(self, inputs_by_fold: Sequence[Inputs]) -> np.ndarray | None:
+        """The ends of intervals as networks say them, (rows, 2), if there are any."""
+        if self.ends is None or not len(inputs_by_fold[0]):
+            return None
+        said = self.ends(stacked(self.shape, inputs_by_fold)).mean(axis=0)
+        return np.clip(said, *self.bounds)
 
     def threshold(self, metric: Any = None) -> float:
         """The probability of the second class from which on to say it.
@@ -203,6 +230,11 @@ class Fitted:
             told, own = member.written()
             members.append(told)
             arrays |= {f"member_{i}/{name}": a for name, a in own.items()}
+        ends = None
+        if self.ends is not None and self.ends_out_of_fold is not None:
+            ends, own = self.ends.written()
+            arrays |= {f"ends/{name}": a for name, a in own.items()}
+            arrays["ends_out_of_fold"] = self.ends_out_of_fold
         bounds = self.bounds if np.isfinite(self.bounds).all() else None
         return {
             "problem": self.goal.problem,
@@ -215,6 +247,7 @@ class Fitted:
             "temperature": self.temperature,
             "bounds": bounds,
             "interrupted": self.interrupted,
+            "ends": ends,
         }, arrays
 
     @classmethod
@@ -226,6 +259,10 @@ class Fitted:
             start = f"member_{i}/"
             own = {k[len(start) :]: a for k, a in arrays.items() if k.startswith(start)}
             members.append(Member.read(told, shape, own))
+        ends = None
+        if config["ends"] is not None:
+            own = {k[5:]: a for k, a in arrays.items() if k.startswith("ends/")}
+            ends = Member.read(config["ends"], _with_ends(shape), own)
         classes = config["classes"]
         goal = Goal(
             config["problem"],
@@ -244,7 +281,14 @@ class Fitted:
             config["temperature"],
             tuple(config["bounds"]) if config["bounds"] else (-np.inf, np.inf),
             config["interrupted"],
+            ends,
+            arrays.get("ends_out_of_fold"),
         )
+
+
+def _with_ends(shape: Shape) -> Shape:
+    """The shape of networks that say the ends of intervals."""
+    return dataclasses.replace(shape, outputs=2, ends=True)
 
 
 # Fitting ------------------------------------------------------------------------------
@@ -391,6 +435,7 @@ class _Fit:
         self.seconds: dict[str, float] = {}
         self.epochs: dict[str, int] = {}
         self.board: list[dict[str, Any]] = []
+        self.ends: tuple[Member, np.ndarray] | None = None
 
     def _affordable(self, most: int) -> int:
         """How many folds there is time for: few that are trained, not many begun."""
@@ -432,6 +477,8 @@ class _Fit:
         if quality == "best" and took:
             self._round("tabm", [{"seed": self.seed}], 0.2)
             self._round("mlp", [{"seed": self.seed}], 0.1)
+        if quality != "quick" and not self.goal.classes and took:
+            self._ends(settings[0], took)
         took *= self._as_long_as_the_best("realmlp")
         for i in range(size, len(settings), size):
             if not took or self.clock.asked() or self.clock.left < 0.9 * took:
@@ -451,6 +498,28 @@ class _Fit:
         best = max(own, key=lambda i: sign * self._score(self.said[i]))
         self.epochs[name] = max(self.members[best].settings["epoch"], FEWEST // 2)
         return self.epochs[name] / before
+
+    def _ends(self, settings: Config, took: float) -> None:
+        """Networks of the ends of intervals, where there is time for them."""
+        clock = self.clock
+        if clock.asked() or clock.left < 0.5 * took:
+            return
+        clock.tell("intervals")
+        begin, epochs = clock.spent, self.epochs["realmlp"]
+        rows = dataclasses.replace(self.rows, shape=_with_ends(self.shape))
+        own = settings | {"rate": rows.shape.head.rate}
+        watch = Watch(clock, "intervals", epochs, begin + 0.5 * clock.left)
+        made = train("realmlp", rows, [own], epochs, watch)
+        said = [np.clip(self._out_of_fold(member), *self.bounds) for member in made]
+        lost, y = rows.shape.head.lost, self.goal.values
+
+        def cost(ends: np.ndarray) -> float:
+            at = self._rows(ends)
+            return float(lost(y[at], ends[at]).mean())
+
+        if made:
+            best = int(np.argmin([cost(ends) for ends in said]))
+            self.ends = made[best], said[best]
 
     def _settings(self, quality: str) -> list[Config]:
         """The settings of all RealMLPs, most wanted first."""
@@ -540,13 +609,12 @@ class _Fit:
 
     def _out_of_fold(self, member: Member) -> np.ndarray:
         """What each fold's network says to the rows that it was not trained on."""
-        said = empty(self.goal)
         most = max(len(held) for _, held in self.folds)
         some = [np.resize(held, most) for _, held in self.folds]
         own = [inputs[at] for inputs, at in zip(self.inputs, some, strict=True)]
-        for (_, held), p in zip(
-            self.folds, member(stacked(self.shape, own)), strict=True
-        ):
+        every = member(stacked(self.shape, own))
+        said = np.full((len(self.goal.values), *every.shape[2:]), np.nan)
+        for (_, held), p in zip(self.folds, every, strict=True):
             said[held] = p[: len(held)]
         return said
 
@@ -628,7 +696,7 @@ class _Fit:
         self._enter("ensemble", "ensemble", mixed, 0, None, total)
         self.board.sort(key=lambda line: -self.metric.sign * line["score"])
         used = np.flatnonzero(shares)
-        return Fitted(
+        made = Fitted(
             self.goal,
             self.shape,
             [self.members[i] for i in used],
@@ -639,6 +707,14 @@ class _Fit:
             by,
             self.bounds,
         )
+        if self.ends is not None:
+            wide = np.subtract(*made.lower_upper(mixed[at])[::-1]).mean()
+            made.ends, made.ends_out_of_fold = self.ends
+            ends = made.ends_out_of_fold[at]
+            narrow = np.subtract(*made.lower_upper(mixed[at], ends=ends)[::-1]).mean()
+            if not narrow < NARROWER * wide:
+                made.ends = made.ends_out_of_fold = None
+        return made
 
     def _parts(self, said: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
         """The rows that have a prediction, and the places in them of each part.

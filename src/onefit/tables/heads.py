@@ -5,13 +5,15 @@ or into a number, and the target into what the loss compares them with.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from onefit import losses
+from onefit.description import setting
 from onefit.types import Array
 
 __all__ = ["HEADS", "Head"]
@@ -88,6 +90,14 @@ class Head:
     rate: float = 0.04
     activation: str = "selu"
 
+    @property
+    def ends(self) -> "Head":
+        """The head for the ends of an interval around a number: two quantiles."""
+        return replace(
+            self, loss=Quantiles(ENDS), lost=_off_ends, answer=_low_high,
+            outputs=lambda classes: 2, last="linear", rate=0.04, activation="mish",
+        )  # fmt: skip
+
     def scale(self, own: np.ndarray) -> tuple[float, float]:
         """The middle and the spread of the numbers trained on."""
         if self.classes:
@@ -110,6 +120,42 @@ def _steps(z: Array) -> Array:
         above[k] = jnp.minimum(above[k], above[k - 1])
     edges = jnp.stack([jnp.ones_like(above[0]), *above, 0 * above[0]], axis=-1)
     return edges[..., :-1] - edges[..., 1:]
+
+
+class Quantiles(losses.Loss):
+    """L = (1/n) Σᵢ max(q·(y - ŷᵢ), (q - 1)·(y - ŷᵢ)), ŷᵢ being the quantile qᵢ of y.
+
+    Args:
+        levels: The q, one for each of the outputs.
+
+    Example:
+        >>> float(Quantiles((0.1, 0.9))(np.array([[1.0]]), np.array([[0.0, 0.0]])))
+        0.5
+
+    Source: Koenker and Bassett 1978, "Regression quantiles".
+    """
+
+    compares = "regression"
+
+    levels: Any = setting(default=(0.05, 0.95), convert=tuple)
+
+    def call(self, y_true: Array, y_pred: Array) -> Array:
+        off = y_true - y_pred
+        q = jnp.asarray(self.levels, off.dtype)
+        return jnp.maximum(q * off, (q - 1) * off).mean(axis=-1)
+
+
+ENDS = (0.05, 0.95)
+"""The quantiles that are the ends of an interval."""
+
+
+def _off_ends(y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    off, q = y[:, None] - p, np.array(ENDS)
+    return np.maximum(q * off, (q - 1) * off).mean(axis=1)
+
+
+def _low_high(z: Array) -> Array:
+    return jnp.sort(z, axis=-1)
 
 
 def _first(z: Array) -> Array:

@@ -30,6 +30,7 @@ def _answers(
     x: Tree,
     *,
     problem: str,
+    ends: bool,
     members: bool,
 ) -> Array:
     """What each fold's network says to its rows, (fold, rows, ...)."""
@@ -38,7 +39,8 @@ def _answers(
         z = graph.apply(params, state, x, training=False)[0]
         if members and z.ndim < 3:  # one output of each
             z = z[..., None]
-        said = HEADS[problem].answer(z)
+        head = HEADS[problem].ends if ends else HEADS[problem]
+        said = head.answer(z)
         return said.mean(axis=1) if members else said
 
     return jax.vmap(one)(params, state, x)
@@ -81,7 +83,8 @@ class Member:
         n = next(iter(x.values())).shape[1]
         size = min(ROWS, 1 << max(n - 1, 0).bit_length())
         members = bool(KINDS[self.kind].members)
-        told = {"problem": self.shape.problem, "members": members}
+        told = {"problem": self.shape.problem, "ends": self.shape.ends}
+        told["members"] = members
         graph, names = self.model.graph, self.model.input_names
         parts = []
         for start in range(0, n, size):
@@ -93,7 +96,8 @@ class Member:
         head = self.shape.head
         if head.classes:
             return said
-        return head.back(said * self.scale[:, 1:] + self.scale[:, :1])
+        middle, spread = self.scale.T.reshape(2, -1, *[1] * (said.ndim - 1))
+        return head.back(said * spread + middle)
 
     def written(self) -> tuple[Config, dict[str, np.ndarray]]:
         """Settings as JSON can hold them, and arrays by name."""

@@ -15,6 +15,7 @@ from onefit.tables.exporting import export
 from onefit.tables.file import save
 from onefit.tables.fitting import Fitted
 from onefit.tables.framing import CHUNK
+from onefit.tables.inputs import Inputs
 from onefit.tables.options import Options, Said
 from onefit.tables.preparation import Cells, Preparation
 from onefit.tables.reading import called, parts, read
@@ -248,14 +249,16 @@ class TableModel:
         threshold: float | None = None,
         sure: float | None = None,
     ) -> Answer:
-        values = self._values(frame)
+        inputs = self._inputs(frame)
+        values = self.fitted.predict(inputs)
         ids = next(
             (c.name for c in self.columns if _is_id(c) and c.name in frame), None
         )
         cells = None if ids is None else frame[ids]
         rows = frame.index.to_numpy()
         if self.target.classes is None:
-            lower, upper = self.fitted.lower_upper(values, coverage)
+            ends = self.fitted.said_ends(inputs)
+            lower, upper = self.fitted.lower_upper(values, coverage, ends=ends)
             return Answer(rows, values, None, lower, upper, cells)
         likeliest = values.argmax(axis=1)
         if threshold is not None:
@@ -268,8 +271,12 @@ class TableModel:
         return Answer(rows, named, values, None, None, cells)
 
     def _values(self, frame: Frame) -> np.ndarray:
+        return self.fitted.predict(self._inputs(frame))
+
+    def _inputs(self, frame: Frame) -> list[Inputs]:
+        """The rows as the networks of each fold take them."""
         cells = Cells.of(frame, self.columns, frame.attrs.get("decimal", "."))
-        return self.fitted.predict([prepared(cells) for prepared in self.preparations])
+        return [prepared(cells) for prepared in self.preparations]
 
     def asked(self, table: Mapping[str, np.ndarray]) -> np.ndarray:
         """What is said of columns by name: probabilities, or numbers; no warnings."""

@@ -48,17 +48,20 @@ class Shape:
         sizes: The known values of each column of categories.
         outputs: What the head of the problem needs.
         problem: A name of `HEADS`.
+        ends: Whether the ends of an interval are said, in place of the number.
     """
 
     numbers: int
     sizes: tuple[int, ...]
     outputs: int
     problem: str
+    ends: bool = False
 
     @property
     def head(self) -> Head:
-        """How the target is learned."""
-        return HEADS[self.problem]
+        """How the target is learned, or the ends of an interval around it."""
+        head = HEADS[self.problem]
+        return head.ends if self.ends else head
 
     def categories(self) -> list[tuple[str, list[int], type[Layer]]]:
         """Columns with few values, and with many: a name, which, and their layer."""

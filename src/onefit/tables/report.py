@@ -328,7 +328,9 @@ def _of_numbers(told: dict[str, Any]) -> Iterable[str]:
     yield "<h2>How far numbers can be relied on</h2>"
     yield (
         f"<p>The intervals for 90 % hold the truth in {100 * known['measured']:.3g} % "
-        f"of rows; they are {_number(known['width'])} wide on average.</p>"
+        f"of rows; they are {_number(known['width'])} wide on average"
+        + (", by networks of their ends" if known["by_quantiles"] else "")
+        + ", each as wide as the other rows say.</p>"
     )
 
 

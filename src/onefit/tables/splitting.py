@@ -85,6 +85,7 @@ def damaged(path: str, error: Exception) -> ValueError:
 
 def cells_of(lines: Iterable[str], start: list[str], said: Said) -> Rows:
     """The rows of a text, each with the line in which it begins."""
+    csv.field_size_limit(1 << 30)  # a cell may hold a whole text
     options = said.options
     kept = _comments_left_out(start, said)
     delimiter = options.delimiter or _delimiter(kept, options.quote)
@@ -107,7 +108,6 @@ def cells_of(lines: Iterable[str], start: list[str], said: Said) -> Rows:
         skipinitialspace=True,
         strict=True,
     )
-    csv.field_size_limit(1 << 30)  # a cell may hold a whole text
     begins = 0
     try:
         for row in reader:

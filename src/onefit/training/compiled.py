@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import functools
+import inspect
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias, TypeVar
@@ -16,6 +17,7 @@ from onefit.data.batch import Batch, unpack_x_y_sample_weight
 from onefit.errors import invalid, unknown
 from onefit.layers import Layer
 from onefit.losses.resolving import as_loss
+from onefit.members import contents
 from onefit.metrics.base import Metric
 from onefit.networks.functional import in_a_list
 from onefit.networks.network import Network
@@ -46,6 +48,7 @@ class Compiled(Network):
         history: The History of the last fit.
         stop_training: A callback sets it to end the fit.
         stepping: Where the last `train_on_batch` stopped, for the next to go on from.
+        predicting: The model's own `predict_step` of the last prediction, compiled.
         watched: Whether the guide looks at fits.
         checked: Whether it has looked at the design already.
     """
@@ -55,7 +58,7 @@ class Compiled(Network):
         *("watched", "checked", "compile_settings", "_loss_tracker", "_resolved"),
         "_number_names",
         "_trained",
-        *("stepping", "_known_task"),
+        *("stepping", "predicting", "_known_task"),
     }
 
     def _start(self) -> None:
@@ -75,11 +78,12 @@ class Compiled(Network):
 
     def _forget_steps(self) -> None:
         self.stepping: Any = None  # a State, of a room above this file
+        self.predicting: tuple[Any, ...] = ()
         self._known_task: tuple[Any, ...] = ()
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy is made of: all but what is found anew."""
-        return vars(self) | {"stepping": None, "_known_task": ()}
+        return vars(self) | {"stepping": None, "predicting": (), "_known_task": ()}
 
     @property
     def optimizer_state(self) -> dict[str, Tree] | None:
@@ -196,12 +200,21 @@ class Compiled(Network):
 
     @property
     def metrics(self) -> list[Any]:
-        """The mean of the loss, and what `compile` named, as one entry."""
+        """The mean of the loss, what `compile` named as one entry, and those of parts.
+
+        These are metrics in attributes of the model, and of its layers.
+        """
+        found: list[Any] = []
         given = self.compile_settings
-        if given is None:
-            return []
-        named = given.get("metrics"), given.get("weighted_metrics")
-        return [self._loss_tracker, *([CompileMetrics(self)] if any(named) else [])]
+        if given is not None:
+            named = given.get("metrics"), given.get("weighted_metrics")
+            found = [
+                self._loss_tracker,
+                *([CompileMetrics(self)] if any(named) else []),
+            ]
+        found += [v for _, v in contents(self, self._unseen) if isinstance(v, Metric)]
+        found += [metric for _, metric in self.graph.metered()]
+        return list({id(metric): metric for metric in found}.values())
 
     jit_compile, steps_per_execution = True, 1
     """A fit is one compiled program, whatever `compile` was told."""
@@ -238,7 +251,7 @@ class Compiled(Network):
         x, y, weight = unpack_x_y_sample_weight(data)
         with GradientTape() as tape:
             y_pred = self(x, training=True)
-            loss = self.compute_loss(x, y, y_pred, weight, training=True)
+            loss = self.own_loss(x, y, y_pred, weight, training=True)
         variables = self.trainable_variables
         assert self.optimizer is not None  # as compute_loss has asked
         self.optimizer.apply(tape.gradient(loss, variables), variables)
@@ -249,13 +262,26 @@ class Compiled(Network):
         """One batch of an evaluation; see `train_step`."""
         x, y, weight = unpack_x_y_sample_weight(data)
         y_pred = self(x, training=False)
-        loss = self.compute_loss(x, y, y_pred, weight, training=False)
+        loss = self.own_loss(x, y, y_pred, weight, training=False)
         self._loss_tracker.update_state(loss, jax.tree.leaves(x)[0].shape[0])
         return self.compute_metrics(x, y, y_pred, weight)
 
     def predict_step(self, data: Tree) -> Tree:
         """The outputs for a batch; a subclass may write its own."""
         return self(unpack_x_y_sample_weight(data)[0], training=False)
+
+    def own_loss(
+        self, x: Tree, y: Tree, y_pred: Tree, weight: Tree, training: bool
+    ) -> Array:
+        """What `compute_loss` gives, which may be one that does not take `training`."""
+        takes = inspect.signature(self.compute_loss).parameters.values()
+        told = any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in takes)
+        mode = {"training": training} if told else {}
+        return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weight, **mode)
+
+    def steps_itself(self) -> bool:
+        """Whether the class says itself what a step of training does."""
+        return not type(self).train_step.__module__.startswith("onefit.")
 
     def compute_loss(
         self,

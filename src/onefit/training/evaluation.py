@@ -278,7 +278,11 @@ def predict(
 def _forward_of(model: Compiled) -> Function:
     """What computes outputs: the network, or the model's own `predict_step`."""
     if is_own(model, "predict_step"):
-        return jax.jit(functools.partial(own_outputs, Script(model)))
+        script = Script(model)
+        if model.predicting[:1] != (script,):  # the same as long as the model is
+            program = jax.jit(functools.partial(own_outputs, script))
+            model.predicting = script, program
+        return model.predicting[1]
     return functools.partial(_forward, model.graph)
 
 

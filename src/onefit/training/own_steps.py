@@ -128,7 +128,7 @@ class Script:
             model.trainable_variables,
             model.non_trainable_variables,
             model.optimizer_variables,
-            [v for metric in self.metrics for v in metric.variables],
+            model.metrics_variables,
         ]
         if name != "train_step":
             lists.pop(2)

@@ -12,7 +12,7 @@ from onefit.losses.shapes import same
 from onefit.training.task import Head, Task
 from onefit.types import Array, Shape, batch_shape
 
-__all__ = ["fit_targets"]
+__all__ = ["divided_by", "fit_targets"]
 
 
 def fit_targets(task: Task, batch: Batch) -> Batch:
@@ -69,14 +69,7 @@ def _fit_target(loss: Loss | None, y: Array | None, output: Shape) -> Array | No
             raise _one_unit()
         if loss.compares == "sparse":
             return _class_labels(loss, y, output)
-        if y.ndim < len(output) or (y.shape[-1] == 1 and output[-1] != 1):
-            raise invalid(
-                "y",
-                f"class labels of shape {y.shape}",
-                f"one-hot rows of shape {_rows_of(output)} for {loss.name}",
-                "use loss='sparse_categorical_crossentropy', or "
-                f"onefit.utils.to_categorical(y, {output[-1]})",
-            )
+        _refuse_class_labels(loss, y, output)
     if y.dtype.kind != "f":
         y = y.astype(config.floatx())
     if type(loss).pair is not same:
@@ -91,24 +84,70 @@ def _fit_target(loss: Loss | None, y: Array | None, output: Shape) -> Array | No
         size or y.shape[i] if i < y.ndim else size for i, size in enumerate(output)
     )
     if y.ndim != len(output) or y.shape[1:] != wanted[1:]:
-        units = y.shape[-1] if y.ndim > 1 else 1
-        raise invalid(
-            "y",
-            f"targets of shape {y.shape} for an output of shape {output}",
-            f"targets of shape {_rows_of(output)}, since {loss.name} "
-            "compares them number by number",
-            _wider(y, output)
-            or f"give the last layer {units} unit{'s' * (units != 1)}, or give y that "
-            "shape",
-        )
+        raise _of_other_shape(loss, y, output)
     if loss.link == "sigmoid" and (y.min() < 0 or y.max() > 1):
         raise invalid(
             "y",
             f"targets from {float(y.min()):g} to {float(y.max()):g}",
             f"numbers from 0 to 1 for {loss.name}",
-            "encode the two classes as 0 and 1, or use loss='mse' for quantities",
+            _probabilities_of(np.asarray(y)),
         )
     return y
+
+
+def _refuse_class_labels(loss: Loss, y: Array, output: Shape) -> None:
+    """Refuses what is not one row of shares for each answer."""
+    wide = y.ndim == 2 < len(output) and y.shape[-1] == output[-1]
+    if wide:  # one-hot rows, and an answer for each place of a row
+        raise _of_other_shape(loss, y, output)
+    if y.ndim < len(output) or (y.shape[-1] == 1 and output[-1] != 1):
+        raise invalid(
+            "y",
+            f"class labels of shape {y.shape}",
+            f"one-hot rows of shape {_rows_of(output)} for {loss.name}",
+            "use loss='sparse_categorical_crossentropy', or "
+            f"onefit.utils.to_categorical(y, {output[-1]})",
+        )
+
+
+def _of_other_shape(loss: Loss, y: Array, output: Shape) -> ValueError:
+    units = y.shape[-1] if y.ndim > 1 else 1
+    return invalid(
+        "y",
+        f"targets of shape {y.shape} for an output of shape {output}",
+        f"targets of shape {_rows_of(output)}, since {loss.name} "
+        "compares them number by number",
+        _wider(y, output)
+        or f"give the last layer {units} unit{'s' * (units != 1)}, or give y that "
+        "shape",
+    )
+
+
+def _probabilities_of(y: np.ndarray) -> str:
+    """What to write for targets of a sigmoid that are no probabilities."""
+    some = np.unique(y)
+    if len(some) == 2:
+        return f"number the two classes 0 and 1: y = (y == {some[1]:g}).astype(int)"
+    if len(some) <= 100 and np.array_equal(some, np.arange(len(some))):
+        return (
+            f"write Dense({len(some)}, activation='softmax') with "
+            f"loss='sparse_categorical_crossentropy' for {len(some)} classes, or "
+            "loss='mse' for quantities"
+        )
+    return "number the two classes 0 and 1, or use loss='mse' for quantities"
+
+
+def divided_by(y: np.ndarray) -> int | None:
+    """What whole class labels were divided by, as if they were pixels; None if not.
+
+    >>> divided_by(np.array([0.0, 3 / 255, 9 / 255], "float32"))
+    255
+    """
+    for factor in (255, 256, 100, 10):
+        whole = np.rint(y * factor)
+        if y.max() <= 1 and np.allclose(y * factor, whole, rtol=0, atol=1e-4):
+            return factor
+    return None
 
 
 def _wider(y: Array, output: Shape) -> str:
@@ -160,9 +199,12 @@ def _class_labels(loss: Loss, y: Array, output: Shape) -> Array:
     if host.dtype.kind == "f" and not np.array_equal(host, np.rint(host)):
         raise invalid(
             "y",
-            "fractions",
+            f"fractions, from {host.min():g} to {host.max():g}",
             f"whole class labels for {loss.name}",
-            "use loss='mse' for quantities",
+            f"write y = (y * {factor}).round().astype(int): they were divided by "
+            f"{factor}, as pixels are"
+            if (factor := divided_by(host))
+            else "use loss='mse' for quantities",
         )
     ignored = getattr(loss, "ignore_class", None)
     counted = host if ignored is None else host[host != ignored]

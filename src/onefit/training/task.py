@@ -22,6 +22,7 @@ from onefit.description import Description, number
 from onefit.layers.assembled import Assembled
 from onefit.layers.base import Layer
 from onefit.layers.face import in_full
+from onefit.layers.metering import carrying, sums_of, without_sums
 from onefit.layers.tapping import Places, Tap
 from onefit.losses.base import Loss
 from onefit.metrics.base import Metric
@@ -207,6 +208,7 @@ class Task(Description):
         judges = [part for h in self.heads for part in (h.loss, *h.all_metrics) if part]
         return (
             self.graph.by_row
+            and not self.graph.metered()
             and not self.graph.stateful
             and not any(getattr(p, "activity_regularizer", None) for p in self._parts())
             and all(judge.by_row for judge in judges)
@@ -290,7 +292,7 @@ class Task(Description):
         gradients = self.gradients(
             train.free,
             fixed,
-            train.state,
+            carrying(self.graph, train.state, tally["layers"]),
             batch,
             training=True,
             key=self.key(seed, train.optimizer["iterations"], training=True),
@@ -301,8 +303,8 @@ class Task(Description):
         )
         free = self._constrained(fixed, free)
         outputs, state, costs = gradients.details
-        tally = self.count(tally, batch, gradients.loss, (outputs, costs))
-        return Train(free, state, optimizer), tally
+        tally = self.count(tally, batch, gradients.loss, (outputs, costs), state)
+        return Train(free, without_sums(state, train.state), optimizer), tally
 
     def _constrained(self, fixed: Tree, free: Tree) -> Tree:
         params = self.unpack(fixed, free)
@@ -317,10 +319,15 @@ class Task(Description):
     ) -> tuple[Tree, Tree]:
         """The sums of an evaluation after a batch, and the layers' state."""
         key = self.key(0, 0, training=False)  # an evaluation draws the same each time
-        cost, (outputs, state, costs) = self.cost(
-            params, state, batch, training=False, key=key
+        cost, (outputs, new, costs) = self.cost(
+            params,
+            carrying(self.graph, state, tally["layers"]),
+            batch,
+            training=False,
+            key=key,
         )
-        return self.count(tally, batch, cost, (outputs, costs)), state
+        tally = self.count(tally, batch, cost, (outputs, costs), new)
+        return tally, without_sums(new, state)
 
     def resume(self, params: Tree) -> tuple[Tree, dict[str, Tree]]:
         """The free weights, and the state that the optimizer goes on with."""
@@ -502,6 +509,7 @@ class Task(Description):
                 tuple(metric.init() for metric in head.all_metrics)
                 for head in self.heads
             ),
+            "layers": tuple(metric.init() for _, metric in self.graph.metered()),
         }
 
     def count(
@@ -510,8 +518,12 @@ class Task(Description):
         batch: Batch,
         cost: Array,
         details: tuple[Outputs, tuple[Array, ...]],
+        state: Tree,
     ) -> Tree:
-        """The sums after a batch; its loss counts by its rows."""
+        """The sums after a batch; its loss counts by its rows.
+
+        Metrics that are in layers have counted it: their sums are in the state.
+        """
         outputs, costs = details
         rows = (
             jax.tree.leaves(batch.x)[0].shape[0] if batch.count is None else batch.count
@@ -534,7 +546,11 @@ class Task(Description):
                     )
                 )
             )
-        return {"loss": (total, seen + rows), "metrics": tuple(metrics)}
+        return {
+            "loss": (total, seen + rows),
+            "metrics": tuple(metrics),
+            "layers": sums_of(self.graph, state),
+        }
 
     def results(self, tally: Tree) -> list[jax.Array]:
         """The numbers of the logs, in the order of `names`."""
@@ -543,6 +559,10 @@ class Task(Description):
         for head, states in zip(self.heads, tally["metrics"], strict=True):
             for metric, state in zip(head.all_metrics, states, strict=True):
                 values += list(jnp.ravel(metric.compute(state)))
+        for (_, metric), state in zip(
+            self.graph.metered(), tally["layers"], strict=True
+        ):
+            values += list(jnp.ravel(metric.compute(state)))
         return values
 
     def names(self, given: list[str], training: bool = True) -> list[str]:
@@ -559,19 +579,22 @@ class Task(Description):
                 name = f"{start}{metric.name}"
                 if i >= len(head.metrics) and name in names:
                     name = f"{start}weighted_{metric.name}"
-                copies = sum(
-                    re.fullmatch(rf"{re.escape(name)}(_\d+)?", n) is not None
-                    for n in names
-                )
-                name = f"{name}_{copies}" if copies else name
-                size = head.width(metric)
-                names += (
-                    [name] if size is None else [f"{name}_{i}" for i in range(size)]
-                )
+                names += _free_names(names, name, metric)
+        for _, metric in self.graph.metered():
+            names += _free_names(names, str(metric.name), metric)
         return names
 
     def _losses(self) -> list[Head]:
         return [head for head in self.heads if head.loss is not None]
+
+
+def _free_names(names: list[str], name: str, metric: Metric) -> list[str]:
+    """The names of a metric's numbers, with a number behind one that is taken."""
+    taken = re.compile(rf"{re.escape(name)}(_\d+)?")
+    copies = sum(taken.fullmatch(n) is not None for n in names)
+    name = f"{name}_{copies}" if copies else name
+    size = Head.width(metric)
+    return [name] if size is None else [f"{name}_{i}" for i in range(size)]
 
 
 def _there(batch: Batch, mask: Mask) -> Array:

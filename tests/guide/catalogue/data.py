@@ -237,6 +237,14 @@ def labels_that_start_at_one(faulty):
     return ready(model, Adam(0.01), SPARSE, x, y + faulty, epochs=60)
 
 
+@fault("labels-out-of-range", refused="divided by 255", source="forum: y / 255 too")
+def labels_divided_as_pixels_are(faulty):
+    x, y = table("iris")
+    y = y / np.float32(255) if faulty else y
+    model = Sequential([Input((4,)), Dense(16, "relu"), Dense(3, "softmax")])
+    return ready(model, Adam(0.01), SPARSE, x, y, epochs=60)
+
+
 @fault(
     "labels-out-of-range",
     "output-cannot-reach-targets",

@@ -21,6 +21,7 @@ import numpy as np
 
 from onefit.guide.case import Case, Head
 from onefit.guide.finding import Finding, Severity
+from onefit.training.targets import divided_by
 
 __all__ = ["HEADS", "heads"]
 
@@ -372,6 +373,16 @@ def _each_its_own(head: Head) -> bool:
 def _numbers_as_classes(head: Head, severity: Severity = "error") -> Finding:
     t = head.targets
     assert t is not None
+    factor = head.kind == "sparse" and divided_by(np.asarray(head.y))
+    if factor:
+        return _say(
+            head,
+            "labels-out-of-range",
+            severity,
+            f"labels from {t.low:g} to {t.high:g}, each a whole number over {factor}",
+            "pixels are divided so, and class labels stay as they are: they name units",
+            f"write y = (y * {factor}).round().astype(int)",
+        )
     last = "relu" if t.kind == "positive" and t.low >= 0 else None
     return _say(
         head,

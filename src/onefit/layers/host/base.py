@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from onefit import config
 from onefit.layers.base import Layer, where
+from onefit.layers.in_tensorflow import has_no_numbers, within_tensorflow
 from onefit.layers.passing import current
 from onefit.layers.symbolic import is_symbolic
 from onefit.types import Array, Mask, Params, Shapes, State, Tree
@@ -45,7 +45,7 @@ class HostLayer(Layer, abstract=True):
         """The type of the output's numbers."""
         if getattr(self, "output_mode", "int") == "int":
             return "int32"
-        return self.own_dtype or config.floatx()
+        return self.compute_dtype
 
     def __call__(
         self, *inputs: Any, training: bool | None = None, mask: Mask = None, **rest: Any
@@ -56,8 +56,8 @@ class HostLayer(Layer, abstract=True):
         if is_symbolic(x):
             return super().__call__(x, mask=mask, **options)
         del training, mask
-        if _of_tensorflow(x):
-            return self._in_tensorflow(x)
+        if has_no_numbers(x):
+            return within_tensorflow(self, x)
         if any(isinstance(a, Tracer) for a in jax.tree.leaves(x)):
             raise self.in_program()
         y = self.look(x)
@@ -65,19 +65,6 @@ class HostLayer(Layer, abstract=True):
             return y
         small = y.dtype.kind == "f" or not y.size or abs(y).max() < 2**31
         return jnp.asarray(y, self.output_dtype) if small else y
-
-    def _in_tensorflow(self, x: Tree) -> Any:
-        """The output as a value of TensorFlow's graph: in `tf.data.Dataset.map`."""
-        import tensorflow as tf
-
-        several = isinstance(x, tuple)
-        given = list(x) if several else [x]
-        y = tf.numpy_function(
-            lambda *a: self.look(a if several else a[0]), given, self.output_dtype
-        )
-        shapes = tuple(tuple(one.shape) for one in given)
-        y.set_shape(self.output_shape(shapes if several else shapes[0]))
-        return y
 
     def apply(self, params: Params, state: State, x: Tree, **options: Any) -> NoReturn:
         """Refused: a program has no text, and no look-ups in a vocabulary."""
@@ -104,13 +91,6 @@ class HostLayer(Layer, abstract=True):
     def place(self, what: str = "") -> str:
         """How an error names the layer, and what of it."""
         return f"{where(self)}{what}"
-
-
-def _of_tensorflow(x: Tree) -> bool:
-    """Whether this is a value of TensorFlow's graph, which has no numbers yet."""
-    one = x[0] if isinstance(x, tuple) and x else x
-    tensor = type(one).__module__.startswith("tensorflow.")
-    return tensor and not hasattr(one, "numpy")
 
 
 def encoded(ids: Array, mode: str, depth: int, dtype: Any, xp: Any = np) -> Any:

@@ -191,7 +191,7 @@ class Discretization(Layer):
     @property
     def output_dtype(self) -> str:
         """The type of the output's numbers."""
-        return "int32" if self.output_mode == "int" else self.dtype
+        return "int32" if self.output_mode == "int" else self.compute_dtype
 
     def in_type(self, nest: Tree) -> Tree:
         return nest

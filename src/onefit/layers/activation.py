@@ -51,7 +51,7 @@ def _activated(self: Tensor, activation: Function) -> Any:
     return Activation(activation)(self)
 
 
-Tensor.activated = _activated
+setattr(Tensor, "activated", _activated)  # noqa: B010
 
 
 class ReLU(SameShape, Layer):

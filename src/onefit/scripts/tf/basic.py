@@ -3,7 +3,7 @@
 
 import builtins
 import itertools
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,11 @@ from onefit.scripts.tf.making import axes, pair
 from onefit.scripts.tf.ragged import RaggedTensor, joined
 from onefit.scripts.tf.shapes import TensorShape
 from onefit.types import Array, ArrayLike
+
+if TYPE_CHECKING:  # the names below come from other modules
+
+    def __getattr__(name: str) -> Any: ...
+
 
 # What tf shows of its own modules.
 _OF_MATH = [

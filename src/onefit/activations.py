@@ -149,6 +149,12 @@ def _activation(
         @states(**facts)
         @functools.wraps(formula)
         def activation(x: ArrayLike, *args: P.args, **settings: P.kwargs) -> Array:
+            of_graph = getattr(x, "activated", None)
+            if of_graph is not None:  # a value of a graph, which has no numbers yet
+                given_by_name = dict(zip(names[1:], args, strict=False)) | settings
+                if not given_by_name:
+                    return of_graph(activation)
+                return of_graph(functools.partial(activation, **given_by_name))
             given = (*args, *settings.values())
             if isinstance(x, Tracer) or any(
                 isinstance(v, jax.Array | np.ndarray | np.generic) for v in given

@@ -125,7 +125,7 @@ def result_type(*dtypes: Any) -> str:
 
 _SAME = """
 abs all any arange argsort batch_normalization binary_crossentropy cast
-categorical_crossentropy concatenate cos cumprod cumsum dtype elu equal exp expand_dims
+categorical_crossentropy cos cumprod cumsum dtype elu equal exp expand_dims
 greater greater_equal hard_sigmoid less less_equal log max maximum mean min minimum ndim
 not_equal ones_like prod round shape sigmoid sign sin softmax softplus softsign
 sparse_categorical_crossentropy sqrt square squeeze stack std stop_gradient sum tanh
@@ -157,6 +157,11 @@ _RENAMED = {
 }
 for _name, _other in _RENAMED.items():
     globals()[_name] = _renamed(_name, _other)
+
+
+def concatenate(tensors: Any, axis: int = -1) -> Array:
+    """Several one after another along an axis, the last one by default."""
+    return ops.concatenate(tensors, axis=axis)
 
 
 def argmax(x: ArrayLike, axis: int = -1) -> Array:

@@ -55,6 +55,8 @@ def as_element(value: Any) -> Tree:
         return value
     if hasattr(value, "as_numpy_iterator"):  # a data set: an element of a window
         return value
+    if hasattr(value, "row_splits") or hasattr(value, "dense_shape"):
+        return value  # a tensor of rows of different lengths, or of places
     if hasattr(value, "detach"):
         return value.detach().cpu().numpy()
     if hasattr(value, "to_numpy"):

@@ -157,7 +157,7 @@ def _as_json(node: Config, name: str) -> str:
 
 
 def _built(where: str, model: Compiled) -> None:
-    if not model.layers or not model.built:
+    if not model.built or not (model.layers or model.weights):
         raise invalid(
             where,
             f"the model {model.name!r}, which has no weights yet",

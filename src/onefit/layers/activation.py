@@ -10,6 +10,7 @@ from onefit.description import number, off, setting
 from onefit.layers.base import Layer
 from onefit.layers.settings import constraint, initial, regularizer
 from onefit.layers.shapes import Same, SameShape, from_front, having, whole_axes
+from onefit.layers.symbolic import Tensor
 from onefit.types import Function, Generator, Mask, Params, Shape, State
 
 __all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
@@ -43,6 +44,14 @@ class Activation(SameShape, Layer):
     def before(self, link: str) -> Layer | None:
         linked = self.activation is activations.get(link)
         return self.replace(activation=activations.linear) if linked else None
+
+
+def _activated(self: Tensor, activation: Function) -> Any:
+    """An activation of a value of a graph, as a layer of it."""
+    return Activation(activation)(self)
+
+
+Tensor.activated = _activated  # pyright: ignore[reportAttributeAccessIssue] - given here
 
 
 class ReLU(SameShape, Layer):

@@ -144,7 +144,7 @@ class _Heads(_Gate, KernelAndBias, _Window, Attends, Composite, abstract=True):
         """
         rng = named.pop("rng", None)
         if shapes and isinstance(shapes[-1], Generator):
-            *shapes, rng = shapes
+            shapes, rng = shapes[:-1], shapes[-1]
         names = [f"{name}_shape" for name in INPUTS[:3]]
         for name in named:
             if name not in names:

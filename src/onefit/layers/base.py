@@ -431,7 +431,9 @@ class Layer(Face, Description):
         told = self.batch_input_shape
         if told is not None:
             return tuple(told)[1:]
-        return self.input_shape or (self.input_dim and (self.input_dim,))
+        if self.input_shape is not None:
+            return self.input_shape
+        return self.input_dim and (self.input_dim,)
 
     @property
     def told_batch(self) -> int | None:
@@ -673,20 +675,20 @@ class Layer(Face, Description):
 
     @property
     def output(self) -> Tree:
-        """What stands for the output in a graph, of a layer that was called once."""
-        return self._only_call().outputs
+        """What stands for the output in a graph: that of the layer's first call."""
+        return self._first_call().outputs
 
     @property
     def input(self) -> Tree:
-        """What stands for the input in a graph, of a layer that was called once."""
-        return self._only_call().sources
+        """What stands for the input in a graph: that of the layer's first call."""
+        return self._first_call().sources
 
-    def _only_call(self) -> Call:
-        if len(self._calls) != 1:
+    def _first_call(self) -> Call:
+        if not self._calls:
             raise invalid(
                 where(self),
                 "a request for its place in a graph",
-                f"a layer called once on an Input, not {len(self._calls)} times",
+                "a layer that was called on an Input",
                 "keep what the call returns: y = layer(x)",
             )
         return self._calls[0]
@@ -704,6 +706,8 @@ def _several(x: Tree) -> Tree:
         if not any(hasattr(leaf, "shape") for leaf in jax.tree.leaves(x)):
             return np.asarray(x)
         x = tuple(x)
+    if isinstance(x, Variable):
+        return x.value
     return tuple(_several(v) for v in x) if isinstance(x, tuple) else x
 
 

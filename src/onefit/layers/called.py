@@ -242,8 +242,9 @@ class Called(Assembled, abstract=True):
         takes = inspect.signature(self._function).parameters
         if "training" in takes:
             named.setdefault("training", run.training)
+        mask = run.mask(args[0]) if args else mask  # that of the first argument
         if "mask" in takes:
-            named.setdefault("mask", run.mask(args[0]) if args else mask)
+            named.setdefault("mask", mask)
         with explaining(where(self)):
             y = self._function(*args, **named)
         if y is None:

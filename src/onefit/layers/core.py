@@ -209,7 +209,7 @@ class InputLayer(SameShape, Layer):
         super().__post_init__()
         given = self.batch_shape
         if (
-            self.shape is None and given is None and self.told_shape
+            self.shape is None and given is None and self.told_shape is not None
         ):  # as Keras 2 has it
             object.__setattr__(self, "shape", tuple(self.told_shape))
             object.__setattr__(self, "batch_size", self.batch_size or self.told_batch)

@@ -32,8 +32,15 @@ def activation(name: str | None = None) -> Any:
 
 
 def initial(name: str) -> Any:
-    """The setting of how a weight starts, this unless said otherwise."""
-    return setting(default=name, convert=initializers.get)
+    """The setting of how a weight starts, this unless said otherwise.
+
+    None is Glorot's uniform, as in Keras.
+    """
+
+    def convert(identifier: Any) -> Any:
+        return initializers.get("glorot_uniform" if identifier is None else identifier)
+
+    return setting(default=name, convert=convert)
 
 
 def regularizer(*, kw_only: bool = False) -> Any:

@@ -67,7 +67,8 @@ class Tensor(Operators):
             )
         self.shape = tuple(shape)
         self.call, self.index = Tensor.entrance(self.shape, dtype, name), 0
-        self.call.tensors, self.call.outputs = [self], self
+        own: list[Tensor] = [self]
+        self.call.tensors, self.call.outputs = own, self
         self.dtype = str(jnp.dtype(dtype)) if dtype != "string" else dtype
 
     @classmethod

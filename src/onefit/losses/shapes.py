@@ -59,6 +59,8 @@ def squeezed(y_true: Array, y_pred: Array) -> tuple[Array, Array]:
 
 def same(self: "Loss", y_true: Array, y_pred: Array) -> tuple[Array, Array]:
     """Targets of the shape of the predictions."""
+    if y_true.ndim == 0 and y_pred.ndim > 0:  # one target for all, as in a penalty
+        y_true = jnp.broadcast_to(y_true, y_pred.shape)
     y, a = squeezed(y_true, y_pred)
     if y.shape != a.shape or a.ndim == 0:
         raise _mismatch(self, y_true.shape, y_pred.shape, "one shape for both", _fix)

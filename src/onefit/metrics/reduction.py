@@ -120,6 +120,9 @@ class MeanOfValues(Mean, abstract=True):
         if values.ndim == 0 and jnp.ndim(y_pred) > 0:
             # The value of a whole batch: each of its examples has that value.
             values = jnp.broadcast_to(values, jnp.shape(y_pred)[:1])
+            if jnp.ndim(sample_weight) > 1:  # of steps: an example counts by its steps
+                weight = jnp.asarray(sample_weight, values.dtype)
+                sample_weight = weight.reshape(len(weight), -1).sum(-1)
         mask = self.mask(y_true, y_pred)
         if mask is not None:
             given = 1 if sample_weight is None else sample_weight

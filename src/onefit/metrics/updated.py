@@ -111,8 +111,8 @@ class Updated(Metric, abstract=True):
                 state |= {path + name: value for name, value in own.items()}
         return state
 
-    def pairs(self, state: MetricState) -> list[tuple[object, Any]]:
-        found: list[tuple[object, Any]] = []
+    def pairs(self, state: MetricState) -> list[tuple[Any, Any]]:
+        found: list[tuple[Any, Any]] = []
         for path, holder in self._holders():
             if isinstance(holder, Variable):
                 found.append((holder, state[path]))

@@ -2,7 +2,9 @@
 
 import ast
 import difflib
+import importlib.util
 import io
+import sys
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,6 +114,11 @@ def _check(
     for where, tree in parts:
         reading = reader.read(tree)
         beside += reading.modules
+        for line, module in reading.others:
+            why = _not_installed(module, folder)
+            if why:
+                problem = Problem(where, line, f"import {module}", why)
+                problems.setdefault((where, line, module), problem)
         for use in reading.uses:
             found, missing = _looked_up(use)
             if missing is None:
@@ -158,6 +165,28 @@ def _file_of(module: str, folder: Path | None) -> Path | None:
         if file.is_file():
             return file
     return None
+
+
+_CALLED = {"cv2": "opencv-python", "PIL": "pillow", "skimage": "scikit-image"}
+_CALLED |= {"sklearn": "scikit-learn", "yaml": "pyyaml", "bs4": "beautifulsoup4"}
+
+
+def _not_installed(module: str, folder: Path | None) -> str:
+    """What to install for a module that is neither Python's, here, nor beside."""
+    root = module.partition(".")[0]
+    if not root or root in sys.stdlib_module_names or root in sys.modules:
+        return ""
+    if folder is not None and _file_of(root, folder) is not None:
+        return ""
+    if folder is not None and (folder / root).is_dir():
+        return ""
+    try:
+        there = importlib.util.find_spec(root) is not None
+    except (ImportError, ValueError):
+        there = False
+    return (
+        "" if there else f"it is not installed: pip install {_CALLED.get(root, root)}"
+    )
 
 
 def _looked_up(use: Use) -> tuple[Any, str | None]:

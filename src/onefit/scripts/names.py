@@ -150,7 +150,11 @@ TENSORFLOW: dict[str, Space] = {
         ),
         {"__version__": f"={TF_VERSION}"},
     ),
+    "tensorflow.audio": Space("Waves.", ("onefit.scripts.tf.audio",)),
     "tensorflow.autograph": Space("Code as graphs.", ("onefit.scripts.tf.autograph",)),
+    "tensorflow.bitwise": Space(
+        "Whole numbers, bit by bit.", ("onefit.scripts.tf.bitwise",)
+    ),
     "tensorflow.compat": Space("Other versions of TensorFlow."),
     "tensorflow.compat.v1": Space("TensorFlow 1, of which only this is here."),
     "tensorflow.compat.v1.logging": Space(
@@ -158,32 +162,69 @@ TENSORFLOW: dict[str, Space] = {
     ),
     "tensorflow.config": Space("Devices.", ("onefit.scripts.tf.config",)),
     "tensorflow.config.experimental": Space("Devices.", ("onefit.scripts.tf.config",)),
-    "tensorflow.data": Space("Rows one after another.", ("onefit.scripts.tf.data",)),
+    "tensorflow.data": Space(
+        "Rows one after another.",
+        ("onefit.scripts.tf.data",),
+        _each("onefit.scripts.tf.records", "TFRecordDataset"),
+    ),
     "tensorflow.data.experimental": Space("Rows.", ("onefit.scripts.tf.data",)),
     "tensorflow.debugging": Space(
         "Checks of numbers.", ("onefit.scripts.tf.debugging",)
     ),
+    "tensorflow.distribute": Space(
+        "Strategies, of one device.", ("onefit.scripts.tf.distribute",)
+    ),
     "tensorflow.dtypes": Space(
         "Types of numbers.",
         ("onefit.scripts.tf.dtypes",),
-        _each("onefit.scripts.tf.arrays", "cast"),
+        _each("onefit.scripts.tf.arrays", "cast")
+        | _each("onefit.scripts.tf.math", "complex"),
     ),
     "tensorflow.errors": Space("Errors.", ("onefit.scripts.tf.errors",)),
     "tensorflow.image": Space("Pictures.", ("onefit.scripts.tf.image",)),
-    "tensorflow.io": Space("Files.", ("onefit.scripts.tf.io",)),
+    "tensorflow.io": Space(
+        "Files.",
+        ("onefit.scripts.tf.io",),
+        _each(
+            "onefit.scripts.tf.records",
+            "FixedLenFeature FixedLenSequenceFeature TFRecordOptions TFRecordWriter "
+            "VarLenFeature parse_example parse_single_example parse_tensor "
+            "serialize_tensor",
+        ),
+    ),
     "tensorflow.io.gfile": Space("Files.", ("onefit.scripts.tf.gfile",)),
     "tensorflow.linalg": Space("Matrices.", ("onefit.scripts.tf.linalg",)),
+    "tensorflow.lookup": Space(
+        "Tables from keys to values.", ("onefit.scripts.tf.lookup",)
+    ),
     "tensorflow.math": Space("Mathematics.", ("onefit.scripts.tf.math",)),
     "tensorflow.nn": Space("Networks.", ("onefit.scripts.tf.nn",)),
+    "tensorflow.python": Space("TensorFlow's inside, of which only this is here."),
+    "tensorflow.python.framework": Space("TensorFlow's inside."),
+    "tensorflow.python.framework.ops": Space(
+        "What a tensor is.", (), _each("onefit.scripts.tf.arrays", "EagerTensor Tensor")
+    ),
+    "tensorflow.python.ops": Space("TensorFlow's inside."),
+    "tensorflow.python.ops.resource_variable_ops": Space(
+        "What a variable is.",
+        (),
+        _each("onefit.scripts.tf.variables", "ResourceVariable=Variable"),
+    ),
     "tensorflow.ragged": Space(
         "Rows of different lengths.", ("onefit.scripts.tf.ragged",)
     ),
     "tensorflow.random": Space("Random numbers.", ("onefit.scripts.tf.random",)),
+    "tensorflow.signal": Space("Waves.", ("onefit.scripts.tf.signal",)),
     "tensorflow.sparse": Space("Places of numbers.", ("onefit.scripts.tf.sparse",)),
     "tensorflow.strings": Space("Text.", ("onefit.scripts.tf.strings",)),
+    "tensorflow.summary": Space("For TensorBoard.", ("onefit.scripts.tf.summary",)),
     "tensorflow.sysconfig": Space("How it was built.", ("onefit.scripts.tf.built",)),
     "tensorflow.test": Space("How it was built.", ("onefit.scripts.tf.built",)),
-    "tensorflow.train": Space("Checkpoints.", ("onefit.scripts.tf.train",)),
+    "tensorflow.tpu": Space("There is none.", ("onefit.scripts.tf.tpu",)),
+    "tensorflow.train": Space(
+        "Checkpoints, and examples in files.",
+        ("onefit.scripts.tf.train", "onefit.scripts.tf.examples"),
+    ),
     "tensorflow.version": Space(
         "Versions.", (), {"VERSION": f"={TF_VERSION}", "GIT_VERSION": "=onefit"}
     ),

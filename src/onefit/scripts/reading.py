@@ -41,11 +41,13 @@ class Reading:
     Attributes:
         uses: The names, in their order.
         modules: The other modules that it imports, by name.
+        others: Those that it cannot do without, each with its line.
     """
 
     def __init__(self) -> None:
         self.uses: list[Use] = []
         self.modules: list[str] = []
+        self.others: list[tuple[int, str]] = []
 
 
 class Reader(ast.NodeVisitor):
@@ -78,15 +80,16 @@ class Reader(ast.NodeVisitor):
                 bound = alias.asname or root
                 self.names[bound] = alias.name if alias.asname else root
             else:
-                self.reading.modules.append(alias.name)
+                self._other(node.lineno, alias.name, [alias.name])
                 self.names.pop(alias.asname or root, None)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         module = node.module or ""
         root = module.partition(".")[0]
         if node.level or (root not in ROOTS and root not in PACKAGES):
-            self.reading.modules.append("." * node.level + module)
-            self.reading.modules += [f"{module}.{a.name}" for a in node.names]
+            names = [f"{module}.{a.name}" for a in node.names]
+            whole = "." * node.level + module
+            self._other(node.lineno, whole, [whole, *names])
             return
         for alias in node.names:
             if alias.name == "*":
@@ -96,6 +99,12 @@ class Reader(ast.NodeVisitor):
             path = f"{module}.{alias.name}"
             self._use(node.lineno, path, None, f"from {module} import {alias.name}")
             self.names[alias.asname or alias.name] = path
+
+    def _other(self, line: int, module: str, names: list[str]) -> None:
+        """Writes down what is imported from elsewhere."""
+        self.reading.modules += names
+        if not self.forgiven:
+            self.reading.others.append((line, module))
 
     def _star(self, module: str) -> None:
         try:
@@ -119,6 +128,18 @@ class Reader(ast.NodeVisitor):
         self.forgiven -= bool(bare or kinds & caught)
         for child in (*node.handlers, *node.orelse, *node.finalbody):
             self.visit(child)
+
+    def visit_If(self, node: Any) -> None:
+        """What stands behind `hasattr(tf, "name")` is asked for, not needed."""
+        asks = any(
+            isinstance(n, ast.Call) and ast.unparse(n.func) == "hasattr"
+            for n in ast.walk(node.test)
+        )
+        self.forgiven += asks
+        self.generic_visit(node)
+        self.forgiven -= asks
+
+    visit_IfExp = visit_If
 
     # Scopes ---------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ import importlib.util
 import linecache
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -19,6 +18,7 @@ from onefit.scripts.notebook import run_cells
 
 __all__ = ["Program", "found", "run"]
 
+_PYTHON = str(Path(contextlib.__file__).parent)
 _INSIDE = (str(Path(__file__).parents[1]), f"{os.sep}jax{os.sep}", "<frozen ")
 
 
@@ -183,22 +183,17 @@ def _stripped(error: BaseException) -> BaseException:
 
 
 def _own_frames(tb: TracebackType | None) -> TracebackType | None:
-    """The frames from the program's first to its last."""
-    frames = [frame for frame, _ in traceback.walk_tb(tb)]
-    parts: list[TracebackType] = []
+    """The frames of the program, and of what it calls but for onefit and jax."""
+    kept: list[TracebackType] = []
+    first, ours = tb, True  # what is in front of the program is ours
     while tb is not None:
-        parts.append(tb)
+        file = tb.tb_frame.f_code.co_filename
+        inside = file.startswith(_INSIDE[0]) or any(p in file for p in _INSIDE[1:])
+        ours = inside or (ours and file.startswith(_PYTHON))  # contextlib, in between
+        if not ours:
+            kept.append(tb)
         tb = tb.tb_next
-    own = [
-        i
-        for i, frame in enumerate(frames)
-        if not frame.f_code.co_filename.startswith(_INSIDE[0])
-        and not any(part in frame.f_code.co_filename for part in _INSIDE[1:])
-    ]
-    if not own:
-        return parts[0] if parts else None
-    kept = parts[own[0] : own[-1] + 1]
     made: TracebackType | None = None
     for part in reversed(kept):
         made = TracebackType(made, part.tb_frame, part.tb_lasti, part.tb_lineno)
-    return made
+    return made or first

@@ -35,7 +35,13 @@ except ImportError as error:
         "series that it can watch. Install jax>=0.10,<0.11, or write jax.grad."
     ) from error
 
-__all__ = ["Record", "add", "is_float"]
+__all__ = ["Record", "add", "is_float", "tracing"]
+
+
+def tracing() -> bool:
+    """Whether what is computed now is part of a program, and has no numbers yet."""
+    with take_current_trace() as trace:
+        return not getattr(trace, "eager", trace is eval_trace)
 
 
 class Operation(NamedTuple):

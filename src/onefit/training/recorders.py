@@ -232,7 +232,7 @@ class TensorBoard(Callback):
         self._batches = 0
 
     def on_train_begin(self, logs: Logs = None) -> None:  # noqa: D102
-        _summary_writer()  # so that the error comes before anything is compiled
+        summary_writer()  # so that the error comes before anything is compiled
         self._batches, self._time = 0, time.perf_counter()
 
     def on_stretch_end(self, epochs: Epochs, logs: Table) -> None:  # noqa: D102
@@ -295,7 +295,7 @@ class TensorBoard(Callback):
 
     def _writer(self, where: str) -> "SummaryWriter":
         if where not in self._writers:
-            self._writers[where] = _summary_writer()(os.path.join(self.log_dir, where))
+            self._writers[where] = summary_writer()(os.path.join(self.log_dir, where))
         return self._writers[where]
 
 
@@ -326,5 +326,6 @@ def check_frequency(place: str, name: str, value: object) -> None:
         )
 
 
-def _summary_writer() -> "type[SummaryWriter]":
+def summary_writer() -> "type[SummaryWriter]":
+    """The class that writes for TensorBoard, of the package that has one."""
     return package("tensorboardX", "TensorBoard").SummaryWriter

@@ -1,5 +1,6 @@
 """Tensors: arrays of jax with what scripts ask of a tensor, and text beside them."""
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,6 +16,7 @@ from onefit.layers import Lambda
 from onefit.layers.symbolic import Tensor as KerasTensor
 from onefit.scripts.tf.dtypes import DType, as_dtype, narrow, string
 from onefit.scripts.tf.shapes import TensorShape
+from onefit.tape.recording import tracing
 from onefit.variables import Variable
 
 __all__ = [
@@ -143,6 +145,10 @@ class Tensor(metaclass=_AnyTensor):
     """
 
 
+EagerTensor = type(jnp.zeros(()))
+"""The class of tensors that have numbers."""
+
+
 def is_tensor(x: Any) -> bool:
     """Whether this is a tensor or a variable."""
     return isinstance(x, Tensor | Variable | KerasTensor)
@@ -243,7 +249,8 @@ def convert_to_tensor(
             "whole numbers",
             "write tf.cast(value, tf.int32)",
         )
-    return jnp.asarray(array, narrow(array.dtype if dtype is None else dtype))
+    with _sizes_known(array):
+        return jnp.asarray(array, narrow(array.dtype if dtype is None else dtype))
 
 
 def cast(x: Any, dtype: DTypeLike, name: str | None = None) -> Any:
@@ -291,9 +298,30 @@ def tensors(function: Callable[..., Any]) -> Callable[..., Any]:
         flat = [*args, *kwargs.values()]
         if any(isinstance(v, KerasTensor) for v in _leaves(flat)):
             return in_graph(call, args, kwargs)
-        return function(*map(_plain, args), **{k: _plain(v) for k, v in kwargs.items()})
+        given = tuple(map(_plain, args))
+        named = {k: _plain(v) for k, v in kwargs.items()}
+        with _sizes_known(given, named):
+            return function(*given, **named)
 
     return call
+
+
+def _sizes_known(*given: Any) -> Any:
+    """Inside a program: a block in which whole numbers that are known stay known.
+
+    So sizes can be computed with, as in `tf.tile(x, tf.concat([n, [1]], 0))`.
+    """
+    leaves = jax.tree.leaves(given) if tracing() else [None]
+    return jax.ensure_compile_time_eval() if all(map(_is_size, leaves)) else _NOTHING
+
+
+def _is_size(value: Any) -> bool:
+    if isinstance(value, jax.Array | np.ndarray | np.generic):
+        return not isinstance(value, Tracer) and value.dtype.kind in "iub"
+    return isinstance(value, bool | int | str)
+
+
+_NOTHING = contextlib.nullcontext()
 
 
 def _leaves(values: Any) -> Iterator[Any]:

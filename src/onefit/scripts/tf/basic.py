@@ -36,6 +36,7 @@ _OF_MATH = [
     "atan",
     "atan2",
     "atanh",
+    "complex",
     "cos",
     "cosh",
     "cumsum",

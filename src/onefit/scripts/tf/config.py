@@ -9,6 +9,8 @@ from onefit.scripts.noops import noop
 __all__ = [
     "LogicalDevice",
     "PhysicalDevice",
+    "enable_op_determinism",
+    "experimental_connect_to_cluster",
     "experimental_run_functions_eagerly",
     "functions_run_eagerly",
     "get_soft_device_placement",
@@ -105,6 +107,22 @@ def set_memory_growth(device: Any, enable: bool) -> None:
 @noop("tf.config.set_logical_device_configuration", _ONE)
 def set_logical_device_configuration(device: Any, logical_devices: Any) -> None:
     """Does nothing: a device is used as it is."""
+
+
+def experimental_connect_to_cluster(cluster_spec_or_resolver: Any = None) -> None:
+    """Raises the error that programs expect where there is no cluster.
+
+    Raises:
+        ValueError: Always.
+    """
+    raise ValueError("There is no cluster here.")
+
+
+@noop(
+    "tf.config.experimental.enable_op_determinism", "the same seed gives the same run"
+)
+def enable_op_determinism() -> None:
+    """Does nothing: the same seed gives the same run on one machine."""
 
 
 @noop("tf.config.set_soft_device_placement", _ONE)

@@ -45,7 +45,8 @@ def cardinality(dataset: Dataset) -> Any:
     return dataset.cardinality()
 
 
-def _names(filenames: Any) -> list[str]:
+def names_of(filenames: Any) -> list[str]:
+    """The names of files, however they are given."""
     if isinstance(filenames, Dataset):
         return [name_of(element) for element in filenames]
     if isinstance(filenames, list | tuple | np.ndarray | Text) and np.ndim(filenames):
@@ -76,7 +77,7 @@ def TextLineDataset(
         compression_type: "GZIP" for such files.
         buffer_size, num_parallel_reads, name: Do nothing.
     """
-    files = _names(filenames)
+    files = names_of(filenames)
 
     def lines() -> Iterator[str]:
         for file in files:
@@ -97,7 +98,7 @@ def CsvDataset(
     select_cols: Any = None,
 ) -> Dataset:
     """The rows of CSV files, a tuple of fields each; see `tf.io.decode_csv`."""
-    files = _names(filenames)
+    files = names_of(filenames)
 
     def rows() -> Iterator[tuple[Any, ...]]:
         for file in files:
@@ -155,7 +156,7 @@ def make_csv_dataset(
     if ignore_errors:
         warnings.warn("make_csv_dataset: ignore_errors does nothing here", stacklevel=2)
     table: dict[str, list[str]] = {}
-    for file in _names(file_pattern):
+    for file in names_of(file_pattern):
         rows = list(csv.reader(_lines(file, None), delimiter=field_delim))
         names = list(column_names or rows[0])
         for row in rows[1:] if header else rows:

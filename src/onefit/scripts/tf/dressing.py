@@ -28,7 +28,9 @@ from onefit.scripts.tf.arrays import (
     reference,
     short_form,
 )
+from onefit.scripts.tf.ragged import RaggedTensor
 from onefit.scripts.tf.shapes import TensorShape
+from onefit.scripts.tf.sparse import SparseTensor
 from onefit.types import Array
 from onefit.variables import Variable
 
@@ -87,7 +89,7 @@ def _no_numbers(self: Tracer) -> Any:
 
 
 def _tensor(leaf: Any) -> Any:
-    if isinstance(leaf, Dataset | Text):
+    if isinstance(leaf, Dataset | Text | RaggedTensor | SparseTensor):
         return leaf
     return Text(leaf) if is_text(leaf) else convert_to_tensor(leaf)
 
@@ -126,7 +128,24 @@ def _cardinality(self: Dataset, name: str | None = None) -> Array:
 
 _plain_cardinality = Dataset.cardinality
 
+
+def _of_lists(name: str, cls: type) -> Any:
+    """An operator that takes lists of numbers too, as in `x * [3.0, 4.0]`."""
+    plain = getattr(cls, name)
+
+    def operator(self: Any, other: Any) -> Any:
+        several = type(other) is list or type(other) is tuple
+        return plain(self, convert_to_tensor(other) if several else other)
+
+    return operator
+
+
 _ARRAY = type(jnp.zeros(0))
+_OPERATORS = [
+    f"__{start}{name}__"
+    for name in ("add", "sub", "mul", "truediv", "floordiv", "pow", "mod", "matmul")
+    for start in ("", "r")
+] + [f"__{name}__" for name in ("lt", "le", "gt", "ge", "eq", "ne")]
 _METHODS: dict[type, dict[str, Any]] = {
     _ARRAY: {
         "numpy": _numpy,
@@ -139,7 +158,8 @@ _METHODS: dict[type, dict[str, Any]] = {
         "__repr__": _said,
         "__str__": _printed,
         "__format__": _formatted,
-    },
+    }
+    | {name: _of_lists(name, _ARRAY) for name in _OPERATORS},
     Variable: {"numpy": _numpy},
     Dataset: {
         "__iter__": _tensors,
@@ -151,7 +171,8 @@ _METHODS: dict[type, dict[str, Any]] = {
         "get_shape": _shape,
         "set_shape": _set_shape,
         "ref": reference,
-    },
+    }
+    | {name: _of_lists(name, Tracer) for name in _OPERATORS},
 }
 
 

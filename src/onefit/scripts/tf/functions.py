@@ -448,7 +448,9 @@ def scan(
 def py_function(
     func: Any = None, inp: Any = None, Tout: Any = None, name: str | None = None
 ) -> Any:
-    """A function of Python's, of tensors."""
+    """A function of Python's, of tensors; without `func`, what makes one of one."""
+    if func is None:
+        return _decorator(py_function, Tout)
     return _outcome(func(*map(convert_to_tensor, inp)), Tout)
 
 
@@ -459,8 +461,19 @@ def numpy_function(
     stateful: bool = True,
     name: str | None = None,
 ) -> Any:
-    """A function of numpy's, of arrays."""
+    """A function of numpy's, of arrays; without `func`, what makes one of one."""
+    if func is None:
+        return _decorator(numpy_function, Tout)
     return _outcome(func(*map(np.asarray, inp)), Tout)
+
+
+def _decorator(call: _Function, Tout: Any) -> _Function:
+    """`@tf.numpy_function(Tout=...)` above a function."""
+
+    def decorate(func: _Function) -> _Function:
+        return functools.wraps(func)(lambda *inp: call(func, inp, Tout))
+
+    return decorate
 
 
 def _outcome(value: Any, kinds: Any) -> Any:

@@ -37,12 +37,14 @@ __all__ = [
     "decode_image",
     "decode_jpeg",
     "decode_png",
+    "draw_bounding_boxes",
     "encode_jpeg",
     "encode_png",
     "flip_left_right",
     "flip_up_down",
     "grayscale_to_rgb",
     "hsv_to_rgb",
+    "non_max_suppression",
     "pad_to_bounding_box",
     "per_image_standardization",
     "psnr",
@@ -406,6 +408,71 @@ def random_saturation(
 def random_hue(image: Array, max_delta: float, seed: Any = None) -> Any:
     """The hue turned by at most max_delta."""
     return adjust_hue(image, _between(seed, -max_delta, max_delta))
+
+
+@tensors
+def draw_bounding_boxes(
+    images: ArrayLike, boxes: ArrayLike, colors: Any = None, name: str | None = None
+) -> Array:
+    """Pictures with boxes drawn on them, a line wide.
+
+    Args:
+        images: (pictures, height, width, channels).
+        boxes: (pictures, boxes, 4): top, left, bottom, right, as parts of the sizes.
+        colors: The colours, taken in turn; yellow, blue, red and green by default.
+    """
+    x = np.array(convert_to_tensor(images))
+    height, width, channels = x.shape[1:]
+    palette = _COLORS if colors is None else np.asarray(colors)
+    for picture, some in zip(x, np.asarray(boxes), strict=True):
+        for i, (top, left, bottom, right) in enumerate(some):
+            color = palette[i % len(palette)][:channels]
+            y0, y1 = _places((top, bottom), height)
+            x0, x1 = _places((left, right), width)
+            picture[[y0, y1], x0 : x1 + 1] = color
+            picture[y0 : y1 + 1, [x0, x1]] = color
+    return jnp.asarray(x)
+
+
+def _places(parts: Any, size: int) -> list[int]:
+    """Where parts of a size lie, by whole numbers inside it."""
+    return [int(np.clip(part * (size - 1), 0, size - 1)) for part in parts]
+
+
+_COLORS = np.array([(1, 1, 0, 1), (0, 0, 1, 1), (1, 0, 0, 1), (0, 1, 0, 1)], "float32")
+
+
+def non_max_suppression(
+    boxes: ArrayLike,
+    scores: ArrayLike,
+    max_output_size: Any,
+    iou_threshold: float = 0.5,
+    score_threshold: float = float("-inf"),
+    name: str | None = None,
+) -> Array:
+    """The boxes with the highest scores that do not overlap: their places.
+
+    Args:
+        boxes: (boxes, 4): two corners, y before x.
+        scores: The score of each.
+        max_output_size: How many to keep at most.
+        iou_threshold: The share of two boxes' union that they may have in common.
+        score_threshold: What a score must exceed.
+    """
+    corners, score = np.asarray(convert_to_tensor(boxes)), np.asarray(scores)
+    low = np.minimum(corners[:, :2], corners[:, 2:])
+    high = np.maximum(corners[:, :2], corners[:, 2:])
+    area = np.prod(high - low, 1)
+    kept: list[int] = []
+    for i in np.argsort(-score, kind="stable"):
+        if len(kept) >= int(max_output_size) or score[i] <= score_threshold:
+            break
+        sides = np.minimum(high[i], high[kept]) - np.maximum(low[i], low[kept])
+        common = np.prod(np.maximum(sides, 0), 1)
+        union = area[i] + area[kept] - common
+        if np.all(common <= iou_threshold * np.maximum(union, 1e-12)):
+            kept.append(int(i))
+    return jnp.asarray(np.asarray(kept, np.int32))
 
 
 @tensors

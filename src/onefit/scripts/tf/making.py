@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-import jax.numpy as jnp
+import numpy as np
 
 from onefit.scripts.tf.arrays import convert_to_tensor, tensors
 from onefit.scripts.tf.ragged import RaggedTensor
 from onefit.types import ArrayLike
 
-__all__ = ["axes", "family", "named", "one", "reduction", "two"]
+__all__ = ["axes", "family", "named", "one", "pair", "reduction", "two"]
 
 Function = Callable[..., Any]
 
@@ -75,7 +75,7 @@ def axes(axis: Any) -> Any:
     """An axis, or several, as numpy takes them."""
     if axis is None or isinstance(axis, int):
         return axis
-    numbers = jnp.asarray(axis)
+    numbers = np.asarray(axis)
     return tuple(int(n) for n in numbers) if numbers.ndim else int(numbers)
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from jax.scipy import special
 from jax.typing import DTypeLike
 
-from onefit.scripts.tf.arrays import convert_to_tensor, tensors
+from onefit.scripts.tf.arrays import Text, convert_to_tensor, tensors
 from onefit.scripts.tf.dtypes import int32, int64, narrow
-from onefit.scripts.tf.making import axes, family, named, one, reduction, two
+from onefit.scripts.tf.making import axes, family, named, one, pair, reduction, two
 from onefit.types import Array, ArrayLike
 
 
@@ -73,12 +73,19 @@ _ONE = {
     "tan": (jnp.tan, "tan x."),
     "tanh": (jnp.tanh, "tanh x."),
 }
+
+
+def _same(x: Any, y: Any) -> Array:
+    """Whether two are equal, place by place: numbers, or texts."""
+    return x == y if isinstance(x, Text) or isinstance(y, Text) else jnp.equal(x, y)
+
+
 _TWO = {
     "add": (lambda x, y: x + y, "x + y."),
     "atan2": (jnp.arctan2, "The angle of the point (y, x)."),
     "divide": (jnp.true_divide, "x / y."),
     "divide_no_nan": (_no_nan, "x / y, and 0 where y is 0."),
-    "equal": (jnp.equal, "Whether x = y."),
+    "equal": (_same, "Whether x = y."),
     "floordiv": (jnp.floor_divide, "x / y, rounded downwards."),
     "floormod": (jnp.mod, "What is left of x by y, with the sign of y."),
     "greater": (jnp.greater, "Whether x > y."),
@@ -96,7 +103,7 @@ _TWO = {
         lambda x, y: jnp.where(y == 0, 0, x * y),
         "x · y, and 0 where y is 0.",
     ),
-    "not_equal": (jnp.not_equal, "Whether x ≠ y."),
+    "not_equal": (lambda x, y: ~_same(x, y), "Whether x ≠ y."),
     "pow": (jnp.power, "xʸ."),
     "squared_difference": (lambda x, y: jnp.square(x - y), "(x - y)²."),
     "subtract": (lambda x, y: x - y, "x - y."),
@@ -371,6 +378,12 @@ def is_strictly_increasing(x: Array, name: str | None = None) -> Array:
     return jnp.all(x[1:] > x[:-1])
 
 
+@tensors
+def complex(real: ArrayLike, imag: ArrayLike, name: str | None = None) -> Array:
+    """A complex number of its two parts."""
+    return jax.lax.complex(*jnp.broadcast_arrays(*pair(real, imag)))
+
+
 __all__ = [  # noqa: PLE0604 - the names of the tables above
     *_ONE,
     *_TWO,
@@ -380,7 +393,8 @@ __all__ = [  # noqa: PLE0604 - the names of the tables above
         for start in ("segment", "unsorted_segment")
         for name in _SEGMENTS
     ),
-    *("accumulate_n", "add_n", "argmax", "argmin", "bincount", "confusion_matrix"),
+    *("accumulate_n", "add_n", "argmax", "argmin", "bincount", "complex"),
+    *("confusion_matrix",),
     *("cumprod", "cumsum", "in_top_k", "is_strictly_increasing", "l2_normalize"),
     *("log_softmax", "polyval", "scalar_mul", "softmax", "top_k", "zero_fraction"),
 ]

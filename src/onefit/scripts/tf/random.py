@@ -1,6 +1,7 @@
 """tf.random: random numbers, from the library's one stream or from a seed."""
 
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +9,7 @@ import numpy as np
 from jax.typing import DTypeLike
 
 from onefit import config
+from onefit.errors import invalid
 from onefit.scripts.tf.arrays import convert_to_tensor
 from onefit.scripts.tf.dtypes import as_dtype, float32, int64, narrow
 from onefit.types import Array
@@ -17,6 +19,7 @@ __all__ = [
     "categorical",
     "gamma",
     "get_global_generator",
+    "log_uniform_candidate_sampler",
     "normal",
     "poisson",
     "set_seed",
@@ -26,6 +29,7 @@ __all__ = [
     "stateless_uniform",
     "truncated_normal",
     "uniform",
+    "uniform_candidate_sampler",
 ]
 
 _drawn: dict[int, int] = {}
@@ -201,6 +205,67 @@ def stateless_uniform(
 ) -> Any:
     """As `uniform`, always the same for a seed of two numbers."""
     return _uniform(_pair(seed), shape, minval, maxval, dtype)
+
+
+class Candidates(NamedTuple):
+    """Classes that were drawn, and how often each and the true ones are expected."""
+
+    sampled_candidates: Any
+    true_expected_count: Any
+    sampled_expected_count: Any
+
+
+def _candidates(
+    chances: Callable[[np.ndarray, int], np.ndarray],
+) -> Callable[..., Candidates]:
+    """A sampler of classes with these chances."""
+
+    def sampler(
+        true_classes: Any,
+        num_true: int,
+        num_sampled: int,
+        unique: bool,
+        range_max: int,
+        seed: Any = None,
+        name: str | None = None,
+    ) -> Candidates:
+        count, classes = int(num_sampled), int(range_max)
+        if unique and count > classes:
+            raise invalid(
+                "tf.random",
+                f"num_sampled={count} of {classes} classes, unique",
+                "at most as many as there are classes",
+            )
+        share = chances(np.arange(classes), classes)
+        logits = jnp.log(jnp.asarray(share))
+        key = key_of(seed)
+        if unique:  # the greatest of logits and Gumbel's noise are drawn without return
+            noise = jax.random.gumbel(key, (classes,))
+            drawn = jax.lax.top_k(logits + noise, count)[1]
+        else:
+            drawn = jax.random.categorical(key, logits, shape=(count,))
+
+        def expected(of: Any) -> Array:
+            p = jnp.exp(logits)[of]
+            return 1 - (1 - p) ** count if unique else p * count
+
+        kind = narrow(int64)
+        true = expected(convert_to_tensor(true_classes))
+        return Candidates(drawn.astype(kind), true, expected(drawn))
+
+    return sampler
+
+
+def _log_uniform(k: np.ndarray, classes: int) -> np.ndarray:
+    return (np.log(k + 2) - np.log(k + 1)) / np.log(classes + 1)
+
+
+log_uniform_candidate_sampler = _candidates(_log_uniform)
+log_uniform_candidate_sampler.__doc__ = (
+    "Classes drawn as words by their rank: log((k + 2) / (k + 1)) / log(classes + 1)."
+)
+uniform_candidate_sampler = _candidates(lambda k, n: np.full(n, 1 / n))
+uniform_candidate_sampler.__doc__ = "Classes drawn, each with the same chance."
 
 
 class Generator:

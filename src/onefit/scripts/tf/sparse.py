@@ -66,7 +66,7 @@ def to_dense(
 ) -> Any:
     """The whole, with zeros where nothing is."""
     whole = jnp.full(sp_input.shape, default_value or 0, sp_input.dtype)
-    places = tuple(np.moveaxis(np.asarray(sp_input.indices), -1, 0))
+    places = tuple(np.moveaxis(np.asarray(sp_input.indices, int), -1, 0))
     return whole.at[places].set(sp_input.values)
 
 

@@ -99,7 +99,7 @@ def test_predict_refuses_other_columns_and_leaves_no_file(shop, tmp_path, capsys
     assert "the columns that the model was trained on" in capsys.readouterr().err
     assert not out.exists()
     assert main(["predict", other, other]) == 1
-    assert "no zip file" in capsys.readouterr().err
+    assert "received no model of a table" in capsys.readouterr().err
 
 
 def test_report_writes_a_page_or_json(shop, tmp_path, capsys):

@@ -313,3 +313,13 @@ def test_a_cell_may_hold_a_whole_text(tmp_path):
         assert len(tables.read(path)["t"].iloc[0].strip()) == 499_999
     finally:
         csv.field_size_limit(max(limit, 1 << 30))
+
+
+def test_columns_with_the_same_missing_word_share_a_sentence(tmp_path):
+    path = tmp_path / "gaps.csv"
+    path.write_text("a,b,c\n1,x,2\nNA,NA,?\n3,y,4\n", encoding="utf-8")
+    notes = tables.read(path).attrs["notes"]
+    assert [note for note in notes if "missing" in note] == [
+        "columns 'a', 'b': 'NA' is missing",
+        "column 'c': '?' is missing",
+    ]

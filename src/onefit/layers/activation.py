@@ -51,7 +51,7 @@ def _activated(self: Tensor, activation: Function) -> Any:
     return Activation(activation)(self)
 
 
-setattr(Tensor, "activated", _activated)  # noqa: B010
+Tensor.activated = _activated  # pyright: ignore[reportAttributeAccessIssue] - given here
 
 
 class ReLU(SameShape, Layer):

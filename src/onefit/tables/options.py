@@ -73,15 +73,38 @@ class Options:
 class Said:
     """What was assumed of one source, in sentences, and the options that came of it.
 
-    `formats` are those of dates, by column: known ones go first.
+    `formats` are those of dates, by column: known ones go first. `shared` has the
+    columns that share a fact, by the fact.
     """
 
     where: str
     options: Options
     notes: list[str] = field(default_factory=list)
     formats: dict[str, str] = field(default_factory=dict)
+    shared: dict[str, list[str]] = field(default_factory=dict)
+
+    def say_of(self, column: str, fact: str) -> None:
+        """Keeps a sentence of a column; columns with one fact share a sentence."""
+        columns = self.shared.setdefault(fact, [])
+        if column in columns:
+            return
+        old = _of_columns(columns, fact)
+        columns.append(column)
+        new = _of_columns(columns, fact)
+        self.notes = [new if note == old else note for note in self.notes]
+        self.say(new)
 
     def say(self, note: str) -> None:
         """Keeps a sentence, once."""
         if note not in self.notes:
             self.notes.append(note)
+
+
+def _of_columns(columns: list[str], fact: str) -> str:
+    """A fact of some columns in one sentence.
+
+    >>> _of_columns(["a", "b"], "'NA' is missing")
+    "columns 'a', 'b': 'NA' is missing"
+    """
+    names = ", ".join(map(repr, columns))
+    return f"column{'s' * (len(columns) > 1)} {names}: {fact}"

@@ -103,11 +103,11 @@ def _column(column: Series, said: Said) -> Series:
     options, called = said.options, f"column {column.name!r}"
     values, spelled = _numbers_at_once(column, options)
     if values is not None:
-        _say_missing(called, spelled, said)
+        _say_missing(str(column.name), spelled, said)
         return values
     codes, names = words(column, options.missing)
     index = column.index
-    _say_missing(called, column[codes < 0], said)
+    _say_missing(str(column.name), column[codes < 0], said)
     text = pd.Series(np.array([*names, None], object)[codes], index, object)
     named = column.name
     text.name = named
@@ -165,10 +165,11 @@ def _numbers_at_once(
     return values, rest
 
 
-def _say_missing(called: str, cells: Series | None, said: Said) -> None:
+def _say_missing(name: str, cells: Series | None, said: Said) -> None:
     known = [] if cells is None else cells.dropna().unique()
     if spelled := {str(cell).strip() for cell in known} - {""}:
-        said.say(f"{called}: {', '.join(map(repr, sorted(spelled)[:3]))} is missing")
+        spelling = ", ".join(map(repr, sorted(spelled)[:3]))
+        said.say_of(name, f"{spelling} is missing")
 
 
 def _say_numbers(called: str, names: list[str], wrong: Series, said: Said) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from onefit.errors import invalid
 from onefit.scripts.noops import noop
-from onefit.scripts.tf.basic import reduce_mean, reduce_sum
+from onefit.scripts.tf import math
 
 __all__ = [
     "MirroredStrategy",
@@ -88,7 +88,7 @@ class Strategy:
         if axis is None:
             return value
         mean = str(getattr(reduce_op, "name", reduce_op)).upper() == ReduceOp.MEAN
-        return (reduce_mean if mean else reduce_sum)(value, axis)
+        return getattr(math, "reduce_mean" if mean else "reduce_sum")(value, axis)
 
     def experimental_local_results(self, value: Any) -> tuple[Any, ...]:
         """The values of all replicas: of the one."""

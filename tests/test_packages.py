@@ -98,7 +98,7 @@ def plot(name):
     return lambda at: getattr(plots, name)(*[None] * len(needed))
 
 
-DRAWN = set(plots.__all__) - {"wilson_interval"}  # numbers
+DRAWN = sorted(set(plots.__all__) - {"wilson_interval"})  # numbers
 DOORS |= {name: ("matplotlib", plot(name)) for name in DRAWN}
 
 

@@ -118,7 +118,7 @@ class _Layout:
         self.params = jax.tree.map(np.asarray, graph.slot.params)
         self.task = Task(graph=graph, heads=(), optimizer=optimizer)
         self.task.introduce()
-        self.free = graph.free(self.params)
+        self.free = self.task.free(self.params)
         self.packed = self.task.pack(self.params)
         self.fresh = jax.tree.map(np.asarray, optimizer.init(self.packed))
 
@@ -258,7 +258,7 @@ class _Layout:
         """The reverse of `_listed`."""
         tree = self._planted(iter(arrays))
         dtypes = jax.tree.map(lambda a, old: np.asarray(a, old.dtype), tree, self.free)
-        return self.task.pack(self.graph.merge(self.params, dtypes))
+        return self.task.pack(self.task.merge(self.params, dtypes))
 
     def _places(self) -> list[int]:
         """The places of Keras' weights among the leaves of the free ones."""
@@ -321,8 +321,9 @@ class _Several:
         whole = _Layout.__new__(_Layout)
         whole.graph = graph
         whole.layers = plain_in_order(graph) if layers is None else layers
-        whole.free = graph.free(jax.tree.map(np.asarray, graph.slot.params))
-        Task(graph=graph, heads=(), optimizer=optimizer).introduce()
+        task = Task(graph=graph, heads=(), optimizer=optimizer)
+        whole.free = task.free(jax.tree.map(np.asarray, graph.slot.params))
+        task.introduce()
         order, split = whole._places(), optimizer._split(whole.free)
         self.parts = [
             _Part(inner, free, [i for i in order if i in free])

@@ -173,7 +173,7 @@ def _measure(
     task: Task, params: Tree, train: Train, batch: Batch, seed: Array
 ) -> tuple[Tree, ...]:
     key = jax.random.key(seed) if task.graph.random else None
-    free = task.graph.free(params)
+    free = task.free(params)
     bare = task.replace(optimizer=None)  # whose J is not scaled for its optimizer
     look = functools.partial(Tap, {"a"})
     found = bare.gradients(
@@ -189,9 +189,9 @@ def _measure(
         z if head.link is None else activations.get(head.link)(z)
         for head, (z, _) in zip(task.heads, found.details.outputs, strict=True)
     ]
-    gradient = task.graph.merge(params, found.weights)
+    gradient = task.merge(params, found.weights)
     moved, _ = task.moved(params, gradient, train.optimizer)
-    after = task.graph.free(moved)
+    after = task.free(moved)
     weights = [
         (_rms(w), _rms(g), _rms(v - w), _by_unit(g))
         for w, g, v in zip(

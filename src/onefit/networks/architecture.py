@@ -11,6 +11,7 @@ from onefit.layers.base import Layer, Weights
 from onefit.layers.face import Face, Gathered
 from onefit.layers.metering import Way
 from onefit.metrics.base import Metric
+from onefit.networks.sharing import Named, first_places, once
 from onefit.types import (
     Array,
     ArrayLike,
@@ -124,6 +125,20 @@ class Architecture(Layer, abstract=True):
             for layer, p, f in zip(self.layers, params, free, strict=True)
         )
 
+    def first_places(self) -> tuple[int, ...] | None:
+        """For each free weight the number of the first that is the same one.
+
+        None where no weight stands in two layers; see `sharing`.
+        """
+        if not any(layer.is_network or layer.in_keras_style for layer in self.layers):
+            return None  # each layer is there once
+        return first_places(self.free(self.filled(Named)[0]), self.holders())
+
+    def free_once(self, params: Tree) -> Tree:
+        """The weights that training may change, each where it stands first."""
+        free, first = self.free(params), self.first_places()
+        return free if first is None else once(free, first)
+
     def penalty(self, params: Tree) -> Scalar:
         terms = [layer.penalty(p) for layer, p in zip(self.layers, params, strict=True)]
         return sum(terms, start=0.0)
@@ -209,11 +224,14 @@ class Architecture(Layer, abstract=True):
                 layer.store(p, s)
 
     def by_name(self) -> dict[str, Variable]:
-        return {
+        named = {
             f"{layer.name}/{name}": weight
             for layer in self.layers
             for name, weight in layer.by_name().items()
         }
+        # A weight that two layers share is one of the network's weights.
+        own = {id(weight): name for name, weight in reversed(named.items())}
+        return {name: w for name, w in named.items() if own[id(w)] == name}
 
     def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
         slot = self.slot

@@ -64,7 +64,7 @@ class _Record(Callback):
 
 def _vector(model: Compiled) -> np.ndarray:
     """The weights that training may change, as one vector."""
-    free = model.graph.free(model.graph.slot.params)
+    free = model.graph.free_once(model.graph.slot.params)
     leaves = [np.ravel(leaf) for leaf in jax.tree.leaves(free)]
     return np.concatenate(leaves) if leaves else np.empty(0)
 
@@ -290,10 +290,10 @@ def _costs(
     origin: jax.Array,
 ) -> Array:
     """J at origin + coefficients · vectors, point by point."""
-    _, tree = ravel_pytree(task.graph.free(params))
+    _, tree = ravel_pytree(task.free(params))
 
     def cost(along: jax.Array) -> Array:
-        weights = task.graph.merge(params, tree(origin + along @ vectors))
+        weights = task.merge(params, tree(origin + along @ vectors))
         return task.cost(weights, state, batch, training=False, key=None)[0]
 
     return jax.lax.map(cost, coefficients, batch_size=AT_ONCE)
@@ -312,7 +312,7 @@ def _basis(
         directions = "paths" if walks else "random"
     if isinstance(directions, str) and directions == "random":
         rng = np.random.default_rng(seed)
-        free = model.graph.free(model.graph.slot.params)
+        free = model.graph.free_once(model.graph.slot.params)
         return np.array(
             [
                 np.concatenate(

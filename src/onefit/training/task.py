@@ -4,7 +4,6 @@ The task is what a program trains. It is a description, hence a pytree whose lea
 the numbers of all its parts (rates, factors, deltas).
 """
 
-import dataclasses
 import functools
 import math
 import re
@@ -18,7 +17,7 @@ from jax.flatten_util import ravel_pytree
 
 from onefit import activations
 from onefit.data.batch import Batch
-from onefit.description import Description, number
+from onefit.description import Description, number, setting
 from onefit.layers.assembled import Assembled
 from onefit.layers.base import Layer
 from onefit.layers.face import in_full
@@ -28,6 +27,7 @@ from onefit.losses.base import Loss
 from onefit.metrics.base import Metric
 from onefit.networks.architecture import Architecture
 from onefit.networks.graph import with_parts
+from onefit.networks.sharing import Named, everywhere, once
 from onefit.optimizers.rules import is_traced
 from onefit.types import (
     Array,
@@ -40,7 +40,6 @@ from onefit.types import (
     Tree,
     is_shape,
 )
-from onefit.variables import Variable
 
 __all__ = ["Details", "Gradients", "Head", "Task", "Train"]
 __all__ += ["head", "rated", "rates", "with_rates"]
@@ -97,13 +96,6 @@ class Head(Description):
 
 Outputs: TypeAlias = tuple[tuple[Array, Array | None], ...]
 """Of each output its logits, and which of its steps there are (None for all)."""
-
-
-@dataclasses.dataclass
-class _Named:
-    """A variable as a leaf: JAX takes variables themselves apart."""
-
-    variable: Variable
 
 
 class Details(NamedTuple):
@@ -195,6 +187,14 @@ class Task(Description):
     graph: Architecture
     heads: tuple[Head, ...]
     optimizer: Any = None
+    shared: tuple[int, ...] | None = setting(default=None)
+    """Where each free weight stands first, if some stand in two layers: as found in
+    the network itself, as a program has copies of its layers."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.graph, Architecture) and self.graph.built:
+            object.__setattr__(self, "shared", self.graph.first_places())
 
     # What follows from the parts, which stay: asked at every call, found once.
 
@@ -249,9 +249,20 @@ class Task(Description):
 
     # The weights, as the optimizer sees them -----------------------------------------
 
+    def free(self, params: Tree) -> Tree:
+        """The weights that training may change, each once."""
+        free = self.graph.free(params)
+        return free if self.shared is None else once(free, self.shared)
+
+    def merge(self, params: Tree, free: Tree) -> Tree:
+        """All weights, with the free ones replaced by these, in all their places."""
+        if self.shared is not None:
+            free = everywhere(free, self.graph.free(params), self.shared)
+        return self.graph.merge(params, free)
+
     def pack(self, params: Tree) -> Tree:
         """The free weights as one vector, where that is faster, or as their tree."""
-        free = self.graph.free(params)
+        free = self.free(params)
         if not self._as_vector(free):
             return free
         if is_traced(free):
@@ -261,10 +272,10 @@ class Task(Description):
 
     def unpack(self, params: Tree, free: Tree) -> Tree:
         """All weights, from the free ones as `pack` made them."""
-        template = self.graph.free(params)
+        template = self.free(params)
         if self._as_vector(template):
             free = ravel_pytree(template)[1](free)
-        return self.graph.merge(params, free)
+        return self.merge(params, free)
 
     def _as_vector(self, free: Tree) -> bool:
         leaves = jax.tree.leaves(free)
@@ -333,7 +344,7 @@ class Task(Description):
         """The free weights, and the state that the optimizer goes on with."""
         self.introduce()
         free = self.pack(params)
-        return free, dict(self.optimizer.resume(free, self.graph.free(params)))
+        return free, dict(self.optimizer.resume(free, self.free(params)))
 
     def finish(self, train: Train, fixed: Tree) -> Tree:
         """The free weights to keep when training ends: their average, if there is."""
@@ -349,8 +360,8 @@ class Task(Description):
     def introduce(self) -> None:
         """Shows the optimizer the variables of the free weights, if it asks."""
         if self.optimizer.asks_for_names:
-            named = self.graph.filled(_Named)[0]
-            leaves = jax.tree.leaves(self.graph.free(named))
+            named = self.graph.filled(Named)[0]
+            leaves = jax.tree.leaves(self.free(named))
             listed = self.graph.trainable_variables
             self.optimizer.meet([leaf.variable for leaf in leaves], listed)
 

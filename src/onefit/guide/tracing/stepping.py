@@ -362,7 +362,7 @@ def step(trace: "Trace", optimizer: Identifier) -> Step:
         free = plain.pack(inside.params)
         fresh: Any = cast(plain.optimizer.init(free), trace.dtype)
         fits = jax.tree.map(np.shape, state) == jax.tree.map(np.shape, fresh)
-        view = jax.tree.map(np.shape, plain.graph.free(inside.params))
+        view = jax.tree.map(np.shape, plain.free(inside.params))
         state = state if fits and inside.view in (None, view) else fresh
         if plain.optimizer.constant_rate:
             rate = np.asarray(plain.optimizer.learning_rate, trace.dtype)
@@ -370,7 +370,7 @@ def step(trace: "Trace", optimizer: Identifier) -> Step:
         moved, after, new, clipped, decayed = jax.device_get(
             _update(plain, inside.params, grads, state)
         )
-        own = plain.graph.free(inside.params)
+        own = plain.free(inside.params)
         back = ravel_pytree(own)[1] if plain._as_vector(own) else (lambda tree: tree)
         arrays = {
             "before": _flat(inside.params),

@@ -389,11 +389,11 @@ def _part(graph: Architecture, tree: Tree, bond: Bond) -> Params:
 def _unpacked(task: Task, packed: Tree) -> Tree:
     """A slot, packed as the optimizer sees it, as a tree like that of the weights."""
     params = jax.tree.map(np.asarray, task.graph.slot.params)
-    free = task.graph.free(params)
+    free = task.free(params)
     if not isinstance(packed, np.ndarray | jax.Array):
-        return task.graph.merge(params, jax.tree.map(np.asarray, packed))
+        return task.merge(params, jax.tree.map(np.asarray, packed))
     leaves, structure = jax.tree.flatten(free)
     cuts = np.cumsum([leaf.size for leaf in leaves])[:-1]
     parts = zip(np.split(np.asarray(packed), cuts), leaves, strict=True)
     whole = structure.unflatten([part.reshape(leaf.shape) for part, leaf in parts])
-    return task.graph.merge(params, whole)
+    return task.merge(params, whole)

@@ -1,0 +1,74 @@
+"""A layer in two places of a network trains once: as in Keras."""
+
+import keras
+import numpy as np
+import pytest
+
+import onefit
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(64, 6)).astype("float32")
+KERNEL = RNG.normal(size=(6, 4)).astype("float32") * 0.3
+
+
+def tied(lib, optimizer, regularizer=None):
+    """An autoencoder whose decoder uses its encoder's kernel, in nested models."""
+
+    class Tied(lib.layers.Layer):
+        def __init__(self, dense, **kwargs):
+            super().__init__(**kwargs)
+            self.dense = dense
+
+        def build(self, input_shape):
+            self.b = self.add_weight(shape=(6,), initializer="zeros", name="b")
+
+        def call(self, inputs):
+            turned = lib.ops.transpose(self.dense.kernel)
+            return lib.ops.matmul(inputs, turned) + self.b
+
+    dense = lib.layers.Dense(4, "tanh", kernel_regularizer=regularizer)
+    dense.build((None, 6))
+    dense.set_weights([KERNEL, np.zeros(4, "float32")])
+    model = lib.Sequential(
+        [
+            lib.Sequential([lib.Input((6,)), dense]),
+            lib.Sequential([lib.Input((4,)), Tied(dense)]),
+        ]
+    )
+    model.build((None, 6))
+    model.compile(optimizer, "mse")
+    return model, dense
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adafactor"])
+def test_the_weights_go_where_those_of_keras_go(optimizer):
+    found = []
+    for lib in (onefit, keras):
+        model, dense = tied(lib, optimizer)
+        shapes = [tuple(w.shape) for w in model.trainable_weights]
+        assert shapes == [(6, 4), (4,), (6,)]
+        assert model.count_params() == 34
+        model.fit(X, X, epochs=2, batch_size=16, shuffle=False, verbose=0)
+        model.train_on_batch(X, X)
+        found.append([*map(np.asarray, dense.get_weights()), *model.get_weights()])
+    for mine, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=2e-5)
+
+
+def test_what_is_shared_stays_so_when_frozen_and_in_files(tmp_path):
+    model, dense = tied(onefit, "adam")
+    model.fit(X, X, epochs=1, verbose=0)
+    model.save_weights(tmp_path / "a.weights.h5")
+    other, _ = tied(onefit, "adam")
+    other.load_weights(tmp_path / "a.weights.h5")
+    np.testing.assert_array_equal(other.predict(X), model.predict(X))
+    before = dense.get_weights()[0]
+    dense.trainable = False
+    model.fit(X, X, epochs=1, verbose=0)
+    np.testing.assert_array_equal(dense.get_weights()[0], before)
+
+
+def test_a_penalty_that_would_count_twice_is_refused():
+    model, _ = tied(onefit, "sgd", regularizer="l2")
+    with pytest.raises(ValueError, match=r"Dense 'dense': .*count twice"):
+        model.fit(X, X, verbose=0)

@@ -370,7 +370,7 @@ def test_config_is_json_and_comes_back():
         "size": 4,
         "rate": 0.25,
         "decay": None,
-        "axes": (3,),
+        "axes": [3],
         "activation": "doubled",
         "part": {"class_name": "Part", "config": {"gain": 7.0}},
         "name": "a",

@@ -465,6 +465,7 @@ class Description(metaclass=DescriptionType):
     """
 
     _mutable: ClassVar[frozenset[str]] = frozenset()
+    _keeps_tuples: ClassVar[bool] = False  # in configs, as Keras' layers do
     """Settings that may be assigned later."""
     _order: ClassVar[str] = ""
     """Settings that come first when given by place, with spaces between the names."""
@@ -546,7 +547,8 @@ class Description(metaclass=DescriptionType):
         return self._settings() | arguments_of(self)
 
     def _settings(self) -> Config:
-        return {f.alias: _plain(vars(self)[f.name]) for f in fields(self)}
+        tuples = self._keeps_tuples
+        return {f.alias: _plain(vars(self)[f.name], tuples) for f in fields(self)}
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
@@ -624,15 +626,18 @@ def _shown(value: object) -> str:
     )
 
 
-def _plain(value: object) -> object:
-    """A setting as JSON can hold it; the reverse is each field's `convert`."""
+def _plain(value: object, tuples: bool = False) -> object:
+    """A setting as JSON can hold it; the reverse is each field's `convert`.
+
+    Tuples stay tuples where Keras' configs have them, and are lists elsewhere.
+    """
     if isinstance(value, Description):
         return {"class_name": type(value).__name__, "config": value.get_config()}
     if isinstance(value, tuple | list):
-        kind = list if isinstance(value, list) else tuple
-        return kind(map(_plain, value))
+        kind = tuple if tuples and isinstance(value, tuple) else list
+        return kind(_plain(each, tuples) for each in value)
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
+        return {k: _plain(v, tuples) for k, v in value.items()}
     if isinstance(value, jax.Array | np.ndarray | np.number):
         return np.asarray(value).tolist()
     if callable(value):

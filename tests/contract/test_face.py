@@ -31,7 +31,7 @@ SPECIAL = {  # for machines and formats that the library does not have
     *("enable_lora", "lora_alpha", "lora_enabled", "lora_rank", "quantization_config"),
     *("gptq_unpacked_column_size", "quantized_build", "quantized_call"),
     *("variable_serialization_spec", "convolution_op", "pool_mode", "implementation"),
-    *("inner_loop", "single_state", "seed_generator", "states", "backend", "generator"),
+    *("inner_loop", "single_state", "seed_generator", "backend", "generator"),
     *("get_dropout_mask", "get_recurrent_dropout_mask", "reset_dropout_mask"),
     *("reset_recurrent_dropout_mask", "get_random_transformation", "convert_weight"),
     *("get_transformed_x_y", "get_clipped_bbox", "get_elastic_transform_params"),

@@ -18,6 +18,7 @@ from onefit import Input, Layer, OnefitWarning, Sequential, layers
 from onefit.files import atomic
 from onefit.files import config as keras_config
 from onefit.files import optimizer as keras_optimizer
+from onefit.files.refusal import BadFile
 from onefit.layers.base import layers as registry
 
 RNG = np.random.default_rng(11)
@@ -157,7 +158,7 @@ def test_json_that_is_refused(trained):
     def refused(text, match, **told):
         with pytest.raises(ValueError, match=match) as caught:
             onefit.models.model_from_json(text, **told)
-        assert type(caught.value).__name__ == "BadFile"
+        assert isinstance(caught.value, BadFile)
 
     text = trained[0].to_json()
     refused("{", "model_from_json: received text that is no JSON")
@@ -753,7 +754,7 @@ def bad(path, match):
     with pytest.raises(ValueError, match=match) as caught:
         onefit.load_model(path)
     assert time.thread_time() - begin < 5
-    assert type(caught.value).__name__ == "BadFile"
+    assert isinstance(caught.value, BadFile)
     assert len(str(caught.value)) < 1500
 
 

@@ -54,7 +54,7 @@ def test_kernels_start_by_their_own_fans():
 def test_the_setting_and_the_method_share_a_name():
     layer = EinsumDense(equation="ab,bc->ac", output_shape=[4])
     assert layer.output_shape((None, 3)) == (None, 4)
-    assert layer.get_config()["output_shape"] == [4]
+    assert layer.get_config()["output_shape"] == (4,)
     assert "output_shape=(4,)" in repr(layer)
     assert layer.replace(output_shape=5).output_shape((None, 3)) == (None, 5)
     assert EinsumDense.from_config(layer.get_config()).partial_output_shape == (4,)

@@ -113,7 +113,7 @@ def test_keras_trains_the_same_with_a_mask():
         losses.append(model.fit(X, Y, epochs=2, verbose=0, **run).history["loss"])
     np.testing.assert_allclose(*losses, rtol=1e-5)
     for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-5)
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("last", [Flatten(), Reshape((12,))], ids=repr)

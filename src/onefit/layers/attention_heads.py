@@ -347,7 +347,9 @@ def _widened(shape: Shape, ndim: int, before: int) -> Shape:
 
 
 def _as_axes(value: object) -> object:
-    return (value,) if is_whole(value, -(2**31)) else value
+    if is_whole(value, -(2**31)):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
 
 
 class _Sizes(Description):

@@ -146,6 +146,7 @@ class Layer(Face, Description):
     batch_input_shape: Any = setting(default=None, kw_only=True, identity=False)
 
     _mutable: ClassVar[frozenset[str]] = frozenset({"name", "trainable"})
+    _keeps_tuples = True
     _unseen = Description._unseen | {
         *(
             "_weights",

@@ -190,13 +190,14 @@ class Bidirectional(WithStates, Composite):
         return self.forward(params, state, x, training=training, key=key, mask=mask)[:2]
 
     def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
-        halves = _halves(inputs)
-        one = self.layer.compute_mask(halves[0], mask)
-        (m, *states) = one if self.layer.return_state else (one,)
-        m = (m, m) if self.merge_mode is None else m
+        there, back = (
+            part.compute_mask(half, mask)
+            for part, half in zip(self.parts().values(), _halves(inputs), strict=True)
+        )
         if not self.layer.return_state:
-            return m
-        return (*(m if self.merge_mode is None else (m,)), *states, *states)
+            return (there, back) if self.merge_mode is None else there
+        (m, *states), (other, *behind) = there, back
+        return (m, *([other] if self.merge_mode is None else []), *states, *behind)
 
     def output_shape(self, input_shape: Shapes) -> Shapes:
         shapes = [

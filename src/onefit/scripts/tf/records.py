@@ -54,7 +54,7 @@ def _checksum(data: bytes) -> int:
     """CRC-32C, turned by 15 bits and added to.
 
     >>> hex(_checksum(b"123456789"))
-    '0xc78b8e6e'
+    '0xc78ab0e5'
     """
     crc = 0xFFFFFFFF
     for byte in data:

@@ -26,7 +26,7 @@ ADDS = {
     "keras": "live Keras models, as onefit's",
 }
 
-HALVES = ("amx_bf16", "avx512_bf16", "avx512_fp16", "amx_fp16")
+FLAGS = ("amx_bf16", "avx512_bf16", "avx512_fp16", "amx_fp16")
 """What a processor says of itself where it multiplies numbers of half the digits."""
 
 
@@ -68,7 +68,7 @@ def _halves() -> str:
         flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
     except OSError:
         return "not known: the processor is not described in /proc/cpuinfo"
-    found = ", ".join(name for name in HALVES if name in flags)
+    found = ", ".join(name for name in FLAGS if name in flags)
     if not found:
         return "the processor has no products of halves: float32 is faster here"
     return (

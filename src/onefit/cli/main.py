@@ -118,9 +118,7 @@ def _add_train(commands: "Commands") -> None:
     train.add_argument(
         "--output", metavar="DIR", help="folder to write (default: onefit-<table>)"
     )
-    train.add_argument(
-        "--overwrite", action="store_true", help="replace files that are there"
-    )
+    _add_overwrite(train, "files that are")
     train.add_argument("--quiet", action="store_true", help="print results only")
     add_reading(train)
     train.set_defaults(run=_train)
@@ -163,9 +161,7 @@ def _add_predict(commands: "Commands") -> None:
         metavar="P",
         help="leave the prediction empty where its probability is less",
     )
-    predict.add_argument(
-        "--overwrite", action="store_true", help="replace a file that is there"
-    )
+    _add_overwrite(predict, "a file that is")
     add_reading(predict)
     predict.set_defaults(run=_predict)
 
@@ -179,9 +175,7 @@ def _add_report(commands: "Commands") -> None:
     )
     report.add_argument("model", help="the model.onefit that `onefit train` wrote")
     report.add_argument("--output", metavar="FILE", help="default: <model>-report.html")
-    report.add_argument(
-        "--overwrite", action="store_true", help="replace a file that is there"
-    )
+    _add_overwrite(report, "a file that is")
     report.set_defaults(run=_report)
 
 
@@ -198,10 +192,14 @@ def _add_export(commands: "Commands") -> None:
         "--format", choices=("onnx",), default="onnx", help="default: onnx"
     )
     export.add_argument("--output", metavar="FILE", help="default: <model>.onnx")
-    export.add_argument(
-        "--overwrite", action="store_true", help="replace a file that is there"
-    )
+    _add_overwrite(export, "a file that is")
     export.set_defaults(run=_export)
+
+
+def _add_overwrite(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument(
+        "--overwrite", action="store_true", help=f"replace {what} there"
+    )
 
 
 def _add_doctor(commands: "Commands") -> None:

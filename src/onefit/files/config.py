@@ -26,6 +26,7 @@ from onefit import (
 from onefit.custom import CustomObjectScope, get_registered_name, lookup
 from onefit.description import Description
 from onefit.description import settings as settings_of
+from onefit.dtype_policies import serialize
 from onefit.errors import unknown
 from onefit.files.limits import Limits
 from onefit.files.refusal import BadFile, refusal, short
@@ -157,7 +158,7 @@ def node_of(
 
 def policy(dtype: str | None = None) -> Node:
     """A layer's type of numbers as Keras writes it."""
-    return node_of("keras", "DTypePolicy", {"name": dtype or config.floatx()})
+    return serialize(config.DTypePolicy(dtype or config.floatx()))
 
 
 @functools.singledispatch

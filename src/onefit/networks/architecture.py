@@ -136,8 +136,7 @@ class Architecture(Layer, abstract=True):
 
     def free_once(self, params: Tree) -> Tree:
         """The weights that training may change, each where it stands first."""
-        free, first = self.free(params), self.first_places()
-        return free if first is None else once(free, first)
+        return once(self.free(params), self.first_places())
 
     def penalty(self, params: Tree) -> Scalar:
         terms = [layer.penalty(p) for layer, p in zip(self.layers, params, strict=True)]

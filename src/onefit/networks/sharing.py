@@ -56,8 +56,10 @@ def first_places(named: Tree, holders: list[object]) -> tuple[int, ...] | None:
     return tuple(first.setdefault(id(v), i) for i, v in enumerate(variables))
 
 
-def once(free: Tree, first: tuple[int, ...]) -> Tree:
-    """The free weights without what stands before."""
+def once(free: Tree, first: tuple[int, ...] | None) -> Tree:
+    """The free weights without what stands before; all of them for None."""
+    if first is None:
+        return free
     leaves, nest = jax.tree.flatten(free)
     pairs: Any = enumerate(zip(leaves, first, strict=True))
     return nest.unflatten([leaf if at == i else None for i, (leaf, at) in pairs])

@@ -251,8 +251,7 @@ class Task(Description):
 
     def free(self, params: Tree) -> Tree:
         """The weights that training may change, each once."""
-        free = self.graph.free(params)
-        return free if self.shared is None else once(free, self.shared)
+        return once(self.graph.free(params), self.shared)
 
     def merge(self, params: Tree, free: Tree) -> Tree:
         """All weights, with the free ones replaced by these, in all their places."""

@@ -72,3 +72,34 @@ def test_a_penalty_that_would_count_twice_is_refused():
     model, _ = tied(onefit, "sgd", regularizer="l2")
     with pytest.raises(ValueError, match=r"Dense 'dense': .*count twice"):
         model.fit(X, X, verbose=0)
+
+
+class Weighed(onefit.Layer):
+    """A layer whose weight has a penalty of its own."""
+
+    def build(self, input_shape):
+        self.k = self.add_weight(shape=(6, 4), regularizer="l2", name="k")
+
+    def call(self, inputs):
+        return onefit.ops.matmul(inputs, self.k)
+
+
+class Turned(onefit.Layer):
+    """The same weight, turned."""
+
+    def __init__(self, other, **kwargs):
+        super().__init__(**kwargs)
+        self.other = other
+
+    def call(self, inputs):
+        return onefit.ops.matmul(inputs, onefit.ops.transpose(self.other.k))
+
+
+def test_so_is_that_of_a_weight_that_a_class_adds():
+    layer = Weighed()
+    layer.build((None, 6))
+    parts = ([onefit.Input((6,)), layer], [onefit.Input((4,)), Turned(layer)])
+    model = onefit.Sequential([onefit.Sequential(part) for part in parts])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"Variable '.*k': .*count twice"):
+        model.evaluate(X, X, verbose=0)

@@ -383,11 +383,6 @@ class Layer(Face, Description):
             start=0.0,
         )
 
-    @property
-    def has_penalty(self) -> bool:
-        """Whether a weight has a regularizer."""
-        return bool(self._rules("regularizer", self.slot.params))
-
     def multiplications(self, input_shape: Shapes) -> int:
         """About how many multiplications the forward pass of one example takes.
 

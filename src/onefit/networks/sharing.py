@@ -43,10 +43,11 @@ def first_places(named: Tree, holders: list[object]) -> tuple[int, ...] | None:
     twice = [h for h in holders if id(h) in seen or seen.add(id(h))]
     if not twice:
         return None
-    for layer in twice:
-        if isinstance(layer, Layer) and layer.has_penalty:
+    weights = [w for holder in twice for w in _weights_of(holder)]
+    for weight in weights:
+        if weight.regularizer is not None:
             raise invalid(
-                where(layer),
+                _place(weight),
                 "a regularizer, and a place in two layers of the model",
                 "one of the two, as its penalty would count twice",
                 "leave the regularizer out, or write add_loss in one of the layers",
@@ -54,6 +55,18 @@ def first_places(named: Tree, holders: list[object]) -> tuple[int, ...] | None:
     first: dict[int, int] = {}
     variables = [leaf.variable for leaf in jax.tree.leaves(named)]
     return tuple(first.setdefault(id(v), i) for i, v in enumerate(variables))
+
+
+def _weights_of(holder: object) -> list[Variable]:
+    if isinstance(holder, Variable):
+        return [holder]
+    return list(holder.by_name().values()) if isinstance(holder, Layer) else []
+
+
+def _place(weight: Variable) -> str:
+    """How an error names a weight: by its layer, where one has it."""
+    layer = getattr(weight, "layer", None)
+    return where(layer) if isinstance(layer, Layer) else f"Variable {weight.path!r}"
 
 
 def once(free: Tree, first: tuple[int, ...] | None) -> Tree:

@@ -60,6 +60,8 @@ def _parser() -> argparse.ArgumentParser:
         "run",
         help="run a program written for TensorFlow or Keras; see `onefit run --help`",
     )
+    _add_sweep(commands)
+    _add_gather(commands)
     _add_doctor(commands)
     return parser
 
@@ -200,6 +202,51 @@ def _add_overwrite(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help=f"replace {what} there"
     )
+
+
+def _add_sweep(commands: "Commands") -> None:
+    sweep = commands.add_parser(
+        "sweep",
+        help="train one part of a population; other processes train the others",
+        description="Run a Python script whose population.fit trains one part of its "
+        "members alone, and writes the result into a folder. A part that is there is "
+        "not trained again. In a job of Slurm's array the part is the job's.",
+    )
+    sweep.add_argument("script", help="the study: it calls population.fit once")
+    sweep.add_argument(
+        "--part", metavar="I/N", help="the first of four is 1/4 (default: all)"
+    )
+    sweep.add_argument("--output", metavar="DIR", required=True, help="for the results")
+    sweep.set_defaults(run=_sweep)
+
+
+def _add_gather(commands: "Commands") -> None:
+    gather = commands.add_parser(
+        "gather",
+        help="read the parts of a population that `onefit sweep` wrote",
+        description="Print the scores of a population whose parts are in a folder, or "
+        "say which parts are missing.",
+    )
+    gather.add_argument("folder", help="the --output of the parts")
+    gather.add_argument("--monitor", metavar="LOG", help="default: val_loss, or loss")
+    gather.add_argument("--top", type=int, default=20, help="so many rows at most")
+    gather.add_argument(
+        "--best", metavar="FILE", help="write the best one: a .keras file"
+    )
+    _add_overwrite(gather, "a file that is")
+    gather.set_defaults(run=_gather)
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from onefit.cli.sweep import sweep
+
+    return sweep(arguments)
+
+
+def _gather(arguments: argparse.Namespace) -> int:
+    from onefit.cli.sweep import gathered
+
+    return gathered(arguments)
 
 
 def _add_doctor(commands: "Commands") -> None:

@@ -1,6 +1,7 @@
 """Training a population: from what is asked to groups of members, and back."""
 
 import math
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, cast
@@ -12,7 +13,7 @@ from onefit.data import rows
 from onefit.errors import OnefitWarning, invalid, is_whole, mistyped
 from onefit.models import Model
 from onefit.networks.host import Ready
-from onefit.population import engine
+from onefit.population import engine, parts
 from onefit.population.axes import (
     Change,
     Place,
@@ -57,6 +58,8 @@ def fit(
     drop: Any = None,  # `Halving`, or what a user writes: with `bind`, or a `Drop`
     from_data: bool = False,
     keep: Sequence[int] = (),
+    part: tuple[int, int] | None = None,
+    output: str | os.PathLike | None = None,
     **arguments: Any,
 ) -> Population:
     """Trains many copies of a model at once: from other seeds, with other settings.
@@ -85,6 +88,12 @@ def fit(
             up to 4,096 of the rows that the member is trained on.
         keep: Epochs after which the weights are kept too, in `groups[...].kept`: where
             a rate of waves is 0, each is a network of its own.
+        part: (2, 16) trains the second of sixteen parts of the members alone, as one
+            of several processes; `numbers` says which members these are. They are what
+            they are in the whole: bit for bit where 32 or more share a program, as
+            measured on a CPU; else but for the last digit.
+        output: A folder for the result of the part, in a file. If it is there already,
+            nothing is trained. `gather` reads all parts as one population.
         **arguments: The other arguments of `Model.fit`: batch_size, epochs,
             validation_data, validation_split, shuffle, class_weight, sample_weight,
             callbacks (rules: EarlyStopping, ReduceLROnPlateau, TerminateOnNaN).
@@ -138,18 +147,23 @@ def fit(
     splits = _splits(folds, len(settings), len(every))
     if folds is not None:
         every = [member | {"fold": k} for k in range(len(folds)) for member in every]
-    show = Progress(len(every), arguments.get("epochs", 1), verbose)
+    share = parts.asked(part, output, {"drop": drop, "keep": keep})
+    mine = share.of_members(len(every))
+    show = Progress(len(mine), arguments.get("epochs", 1), verbose)
     given = read_rows(model, x, y, None, "fit")  # converted once, for all groups
     x, y = Ready(given.x), given.y
     work = []  # all of it is checked before any of it is trained
-    groups = _groups(places, every, splits)
+    groups = _groups(places, every, splits, mine)
     for at, changes in groups:
         with config.aside(0):  # a frozen layer of another shape is drawn here
             copy = rebuilt(model, changes)
             own = {p.path: v for p, v in changes if p.part == "fit"}
             options = {"verbose": 0} | arguments | own
             job = build_job(copy, x, y, FitOptions.given("population.fit", **options))
-        work += [(part, job) for part in _parts(job, at, memory)]
+        work += [(some, job) for some in _parts(job, at, memory)]
+    known = parts.study(share, model, every, given)
+    if (before := parts.done(share, known)) is not None:
+        return before
     if model.watched and not model.checked:
         from onefit.guide.watch import warn_once
 
@@ -163,13 +177,14 @@ def fit(
     trained: list[tuple[np.ndarray, Job, Trained]] = []
     show.groups(groups, places)
     with Interrupt() as interrupt, show:
-        for part, job in work:
+        for some, job in work:
             if interrupt.asked and trained:
                 break
-            members = _members(job, places, every, part, splits, from_data)
-            done = engine.train(job, members, show.of(part), drop, interrupt, keep)
-            trained.append((part, job, done))
+            members = _members(job, places, every, some, splits, from_data)
+            done = engine.train(job, members, show.of(some), drop, interrupt, keep)
+            trained.append((some, job, done))
     population = _result(trained, every, places)
+    parts.save(population, share, known)
     _warn(population)
     return population
 
@@ -257,16 +272,20 @@ def _splits(
 
 
 def _groups(
-    places: list[Place], every: list[Settings], splits: list[Fold] | None
+    places: list[Place],
+    every: list[Settings],
+    splits: list[Fold] | None,
+    mine: np.ndarray,
 ) -> list[tuple[np.ndarray, list[Change]]]:
-    """Members that one program can train: their numbers, and what shapes them."""
+    """Those of `mine` that one program can train: their numbers, what shapes them."""
     structural = [
         place
         for place in places
         if place.path != "class_weight" and not _inside(place, every)
     ]
     groups: dict[tuple[object, ...], list[int]] = {}
-    for i, member in enumerate(every):
+    for i in mine.tolist():
+        member = every[i]
         key = tuple(key_of(member[place.path]) for place in structural)
         lengths = tuple(map(len, splits[i])) if splits is not None else ()
         groups.setdefault((key, lengths), []).append(i)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from onefit.errors import OnefitWarning, invalid, mistyped
-from onefit.files import archive, legacy, safetensors
+from onefit.files import archive, legacy, safetensors, words
 from onefit.files import config as keras_config
 from onefit.files import weights as keras_weights
 from onefit.files.archive import CONFIG, METADATA, WEIGHTS
@@ -86,7 +86,7 @@ def save_model(
         with replaced(path, overwrite=overwrite) as file:
             legacy.write(file, model.graph, node, KERAS, optimizer.get("optimizer"))
         return
-    weights = io.BytesIO()
+    weights, vocabularies = io.BytesIO(), words.words_of(model.whole)
     keras_weights.write(weights, model.whole, model.name, optimizer)
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     metadata = {"keras_version": KERAS, "date_saved": now, "written_by": "onefit"}
@@ -97,6 +97,8 @@ def save_model(
         zip_.writestr(METADATA, json.dumps(metadata))
         zip_.writestr(CONFIG, _as_json(node, model.name))
         zip_.writestr(WEIGHTS, weights.getbuffer())
+        for at, lines in vocabularies.items():
+            zip_.writestr(f"assets/{at}/vocabulary.txt", lines)
 
 
 def save_weights(
@@ -233,7 +235,7 @@ def load_model(
         node = archive.parsed(text.getvalue(), where, limits, f"a {CONFIG}")
         with keras_weights.read(weights, where, limits) as store:
             reader = keras_config.Reader(custom_objects, limits)
-            store.vocabularies = vocabularies
+            store.vocabularies = reader.vocabularies = vocabularies
             build = functools.partial(keras_weights.build, store=store)
             model, layers = Loader(reader, build).model(node, where)
             assert isinstance(model, Compiled)  # as all of FACES are

@@ -19,6 +19,7 @@ from onefit.types import Array, Config, Mask, Shapes, Tree, batch_shape
 
 if TYPE_CHECKING:
     from onefit.layers.base import Layer
+    from onefit.layers.questions import Asking
 
 __all__ = ["Pass", "current", "explaining", "making", "passing"]
 
@@ -125,6 +126,7 @@ class Pass:
         penalties: What the calls add to the loss.
         calls: The layers called so far.
         shapes: The shape of what each layer gave first, by its `id`.
+        asking: What is asked of host layers, if any.
     """
 
     where: str
@@ -133,6 +135,7 @@ class Pass:
     penalties: list[Array] = dataclasses.field(default_factory=list)
     calls: list["Layer"] = dataclasses.field(default_factory=list)
     shapes: dict[int, Shapes] = dataclasses.field(default_factory=dict)
+    asking: "Asking | None" = None
     _masks: dict[int, tuple[Array, Mask]] = dataclasses.field(default_factory=dict)
 
     def call(
@@ -144,6 +147,8 @@ class Pass:
         options: Config,
     ) -> Tree:
         """The output of a layer, whose state and penalty the pass keeps."""
+        if not (layer.in_keras_style or layer.is_network):
+            layer.refuse_text(x)
         x = layer.as_inputs(x)
         if self.building:
             self._build(layer, x)

@@ -33,7 +33,7 @@ def on_host(layer: Layer) -> bool:
     """Whether a layer, or one inside it, runs before the program."""
     if isinstance(layer, Graph):
         return any(map(on_host, layer.layers))
-    return layer.on_host
+    return layer.on_host or bool(getattr(layer, "_questions", None) and _plans(layer))
 
 
 def begins_with_text(graph: Architecture) -> bool:
@@ -158,7 +158,17 @@ def numbers_alone(before: Before | None, place: str) -> None:
         return
     graph = before.graph
     layers = [graph.layers[graph.nodes[i].layer] for i in before.early]
-    names = [str(layer.name) for layer in layers if on_host(layer)]
+    hosts = [layer for layer in layers if on_host(layer)]
+    asked = [str(one.name) for host in hosts for one in getattr(host, "hosts", ())]
+    if asked:
+        raise invalid(
+            place,
+            f"a model whose call asks {', '.join(map(repr, asked))}, which take text "
+            "and categories",
+            "a model of numbers",
+            "take these layers out of the class, and call it on what they give",
+        )
+    names = [str(layer.name) for layer in hosts]
     outputs = [f"model.get_layer({name!r}).output" for name in names]
     given = outputs[0] if len(outputs) == 1 else f"[{', '.join(outputs)}]"
     raise invalid(
@@ -211,7 +221,7 @@ def split(
     if not any(map(on_host, graph.layers)):
         _refuse_text(graph, texts)
         return None, graph
-    flat = inlined(graph, on_host)
+    flat = _asking_first(inlined(graph, on_host))
     early = _early(flat)
     starts = np.cumsum([flat.inputs, *(node.outputs for node in flat.nodes)])
     made = {
@@ -251,6 +261,49 @@ def split(
     return before, rest
 
 
+def _plans(layer: Any) -> bool:
+    """Whether the `call` of a layer has asked host layers anything."""
+    return any(map(layer.host_plan, layer._questions))
+
+
+def _asking_first(graph: Graph) -> Graph:
+    """The graph with what each `call` asks of host layers in a node before its own."""
+    layers, nodes = list(graph.layers), list[Node]()
+    at, count = list(range(graph.inputs)), graph.inputs
+    for node in graph.nodes:
+        layer: Any = graph.layers[node.layer]
+        sources, mask, options = (
+            jax.tree.map(at.__getitem__, node.sources),
+            jax.tree.map(at.__getitem__, node.mask),
+            dict(node.options),
+        )
+        plan = None
+        if layer.in_keras_style and layer._questions:
+            plan = layer.host_plan(options.get("arrangement"))
+        if plan is not None:
+            leaves, answers = jax.tree.leaves(sources), range(0)
+            if plan.questions:
+                from onefit.layers.host.answers import Answers  # few programs need it
+
+                about = unwrap_single([leaves[number] for number in plan.about])
+                answers = range(count, count + plan.count)
+                first = Answers(layer, plan, name=f"{layer.name}_asks")
+                nodes.append(Node(len(layers), about, None, (), plan.count))
+                layers.append(first)
+                count += plan.count
+            sources = unwrap_single([*plan.given(leaves, answers)])
+            options["plan"] = plan
+        new = Node(node.layer, sources, mask, tuple(options.items()), node.outputs)
+        nodes.append(new)
+        at.extend(range(count, count + node.outputs))
+        count += node.outputs
+    return graph.replace(
+        layers=tuple(layers),
+        nodes=tuple(nodes),
+        outputs=jax.tree.map(at.__getitem__, graph.outputs),
+    )
+
+
 def _texts(graph: Graph, texts: set[int]) -> set[int]:
     """The numbers of values that are text, in a graph that may be another's inside."""
     found = {v for v in texts if v < graph.inputs}
@@ -269,12 +322,7 @@ def _refuse_text(graph: Graph, texts: set[int]) -> None:
     for node in graph.nodes:
         layer = graph.layers[node.layer]
         if not isinstance(layer, InputLayer) and texts & set(_sources(node)):
-            raise layer.misfit(
-                "text",
-                "numbers",
-                "put a layer between that makes numbers of it: TextVectorization for "
-                "texts, StringLookup for categories",
-            )
+            raise layer.takes_no_text()
 
 
 def _early(graph: Graph) -> set[int]:

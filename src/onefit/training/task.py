@@ -512,7 +512,7 @@ class Task(Description):
     def tally(self, training: bool = True) -> Tree:
         """The sums of an epoch, or of an evaluation, before the first batch."""
         del training
-        losses = 1 + (len(self._losses()) if len(self.heads) > 1 else 0)
+        losses = 1 + len(self._losses())
         return {
             "loss": (jnp.zeros(losses), jnp.zeros(())),
             "metrics": tuple(
@@ -538,7 +538,7 @@ class Task(Description):
         rows = (
             jax.tree.leaves(batch.x)[0].shape[0] if batch.count is None else batch.count
         )
-        losses = (cost, *costs) if len(self.heads) > 1 else (cost,)
+        losses = (cost, *costs) if len(costs) > 1 else (cost,)
         total, seen = tally["loss"]
         total = total + rows * jnp.stack([jnp.asarray(c, total.dtype) for c in losses])
         metrics = []
@@ -580,12 +580,11 @@ class Task(Description):
         del training
         several = len(self.heads) > 1
         names = ["loss"]
-        if several:
-            names += [f"{h.name}_loss" for h in self._losses()]
+        names += [f"{head.name}_loss" for head in self._losses()]
         labels = zip(self.heads, given, strict=True)
         for head, label in labels:
             for i, metric in enumerate(head.all_metrics):
-                start = f"{label}_" if several else ""
+                start = f"{label}_" if several and label else ""
                 name = f"{start}{metric.name}"
                 if i >= len(head.metrics) and name in names:
                     name = f"{start}weighted_{metric.name}"
@@ -595,7 +594,9 @@ class Task(Description):
         return names
 
     def _losses(self) -> list[Head]:
-        return [head for head in self.heads if head.loss is not None]
+        """The outputs whose losses are in the logs, if several have one."""
+        found = [head for head in self.heads if head.loss is not None]
+        return found if len(found) > 1 else []
 
 
 def _free_names(names: list[str], name: str, metric: Metric) -> list[str]:

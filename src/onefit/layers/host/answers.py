@@ -27,7 +27,7 @@ class Answers(HostLayer, abstract=True):
     plan: Plan
 
     @property
-    def hosts(self) -> list[Layer]:
+    def answering(self) -> list[Layer]:
         """The layers that answer, each once."""
         found = [*hosts_in(self.layer)]
         asked = (q.host for q in self.plan.questions if q.host is not None)

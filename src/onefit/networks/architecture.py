@@ -130,9 +130,16 @@ class Architecture(Layer, abstract=True):
 
         None where no weight stands in two layers; see `sharing`.
         """
+        return self._first_places(self.free)
+
+    def counted_places(self) -> tuple[int, ...] | None:
+        """The same for each weight, frozen or not: whose penalty counts."""
+        return self._first_places(lambda params: params)
+
+    def _first_places(self, chosen: Callable[[Tree], Tree]) -> tuple[int, ...] | None:
         if not any(layer.is_network or layer.in_keras_style for layer in self.layers):
             return None  # each layer is there once
-        return first_places(self.free(self.filled(Named)[0]), self.holders())
+        return first_places(chosen(self.filled(Named)[0]), self.holders())
 
     def free_once(self, params: Tree) -> Tree:
         """The weights that training may change, each where it stands first."""

@@ -27,7 +27,7 @@ from onefit.losses.base import Loss
 from onefit.metrics.base import Metric
 from onefit.networks.architecture import Architecture
 from onefit.networks.graph import with_parts
-from onefit.networks.sharing import Named, everywhere, once
+from onefit.networks.sharing import Named, everywhere, left, once
 from onefit.optimizers.rules import is_traced
 from onefit.types import (
     Array,
@@ -190,11 +190,14 @@ class Task(Description):
     shared: tuple[int, ...] | None = setting(default=None)
     """Where each free weight stands first, if some stand in two layers: as found in
     the network itself, as a program has copies of its layers."""
+    counted: tuple[int, ...] | None = setting(default=None)
+    """The same for all weights: a penalty counts where a weight stands first."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if isinstance(self.graph, Architecture) and self.graph.built:
             object.__setattr__(self, "shared", self.graph.first_places())
+            object.__setattr__(self, "counted", self.graph.counted_places())
 
     # What follows from the parts, which stay: asked at every call, found once.
 
@@ -413,8 +416,12 @@ class Task(Description):
             (head.weight * c for head, c in zip(heads, costs, strict=True)), start=0.0
         )
         total = tap.place("data", (), total + penalty)
-        total = total + self.graph.penalty(tap.place("penalized", (), params))
+        total = total + self.penalty(tap.place("penalized", (), params))
         return total, Details(outputs, state, costs)
+
+    def penalty(self, params: Tree) -> Scalar:
+        """What the weights add to J by their regularizers, each weight once."""
+        return self.graph.penalty(left(params, self.counted))
 
     def gradients(
         self,

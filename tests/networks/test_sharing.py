@@ -111,3 +111,49 @@ def test_so_does_that_of_a_weight_that_a_class_adds():
     wanted = np.mean((X - X @ k @ k.T) ** 2) + 0.01 * np.sum(k**2)
     assert np.isclose(model.evaluate(X, X, verbose=0), wanted, rtol=1e-5)
     assert np.isclose(float(sum(model.losses)), 0.01 * np.sum(k**2), rtol=1e-5)
+
+
+class Around(onefit.Layer):
+    """A layer of another's."""
+
+    def __init__(self, inner, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = inner
+
+    def call(self, inputs, training=False):
+        return self.inner(inputs, training=training)
+
+
+def normalized(lib, around=None):
+    """One BatchNormalization in two models, and a Dense layer between."""
+    norm = lib.layers.BatchNormalization(momentum=0.5)
+    norm.build((None, 6))
+    dense = lib.layers.Dense(6, use_bias=False, kernel_initializer="ones")
+    if around:
+        parts = [around(norm), dense, around(norm)]
+    else:
+        parts = [
+            lib.Sequential([lib.Input((6,)), norm, dense]),
+            lib.Sequential([lib.Input((6,)), norm]),
+        ]
+    model = lib.Sequential([lib.Input((6,)), *parts])
+    model.compile("sgd", "mse")
+    return model, norm
+
+
+def test_averages_in_two_models_go_on_from_call_to_call_as_in_keras():
+    found = []
+    for lib in (onefit, keras):
+        model, norm = normalized(lib)
+        model.fit(X, X, batch_size=32, shuffle=False, verbose=0)
+        found.append([np.asarray(w) for w in norm.get_weights()])
+    for mine, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_averages_in_two_classes_are_refused():
+    model, norm = normalized(onefit, Around)
+    with pytest.raises(ValueError, match=r"BatchNormalization .* in two layers"):
+        model.fit(X, X, verbose=0)
+    norm.trainable = False
+    model.fit(X, X, verbose=0)

@@ -7,16 +7,17 @@ run. Writes are atomic: a file is the old one or the new one, never a part.
 
 import datetime
 import functools
+import inspect
 import io
 import json
 import os
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from onefit.errors import OnefitWarning, invalid, mistyped
 from onefit.files import archive, legacy, safetensors, words
@@ -32,6 +33,7 @@ from onefit.files.writer import write_model
 from onefit.layers.base import Layer
 from onefit.networks.network import FACES, Network
 from onefit.training.compiled import Compiled
+from onefit.training.own_steps import is_own
 from onefit.types import Config, Identifier
 
 if TYPE_CHECKING:
@@ -131,7 +133,9 @@ def config_of(model: Compiled, compiled: bool = True) -> Config:
 
 
 def _compiled(model: Compiled) -> Config:
-    return {} if model.optimizer is None else keras_config.write_compile(model)
+    """What `compile` said, or what the model's class says of it."""
+    held: Any = model  # a Model, whose room stands below
+    return held.get_compile_config()
 
 
 def _variables(model: Compiled) -> Saved:
@@ -435,12 +439,32 @@ def _kind(name: str | None) -> str:
 def _compiled_as(
     model: Compiled, node: Config, custom: dict[str, Identifier], where: str
 ) -> bool:
-    """Compiles a model as its node says; whether it says so."""
-    settings = keras_config.read_compile(node, custom, where)
-    if settings is None:
+    """Compiles a model as its node says; whether it says so.
+
+    A class that writes `compile_from_config` is given what its `get_compile_config`
+    said; a `compile` that takes other arguments is not called, as in Keras.
+    """
+    if is_own(model, "compile_from_config"):
+        settings = {"config": node.get("compile_config")}
+        held: Any = model  # a Model, whose room stands below
+        function: Callable[..., object] = held.compile_from_config
+        if not settings["config"]:
+            return False
+    else:
+        settings = keras_config.read_compile(node, custom, where)
+        function = model.compile
+        if settings is None:
+            return False
+    if is_own(model, "compile") and not _takes(function, settings):
+        name = type(model).__name__
+        _warn(
+            f"{where}: the compile of {name} takes other arguments than onefit's and "
+            f"was not called. Write compile_from_config(self, config) in {name}, or "
+            "call model.compile(...)"
+        )
         return False
     try:
-        model.compile(**settings)
+        function(**settings)
     except (ValueError, TypeError) as error:
         raise refusal(
             f"{where}, compile",
@@ -449,6 +473,14 @@ def _compiled_as(
             fix="hand over your own by custom_objects={'name': function}, or load "
             "with compile=False",
         ) from error
+    return True
+
+
+def _takes(function: Callable[..., object], settings: Config) -> bool:
+    try:
+        inspect.signature(function).bind(**settings)
+    except TypeError:
+        return False
     return True
 
 

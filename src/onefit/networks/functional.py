@@ -20,6 +20,7 @@ __all__ = [
     "Nest",
     "Tensors",
     "by_name",
+    "each_once",
     "graph_of",
     "in_a_list",
     "inlined",
@@ -297,10 +298,10 @@ def graph_of(inputs: list[Tensor], outputs: Nest, name: str) -> Graph:
         outputs=unwrap_single(ends),
         name=name,
     )
-    return _each_once(graph)
+    return each_once(graph)
 
 
-def _each_once(graph: Graph) -> Graph:
+def each_once(graph: Graph) -> Graph:
     """The graph with each layer at one place in it.
 
     Where two models inside it share a layer (or the graph shares one with a model
@@ -315,7 +316,7 @@ def _each_once(graph: Graph) -> Graph:
     def shares(layer: Graph) -> bool:
         return bool(twice & {id(p) for p in layer.plain_layers()})
 
-    return _each_once(inlined(graph, shares))
+    return each_once(inlined(graph, shares))
 
 
 def inlined(graph: Graph, apart: Callable[[Graph], bool]) -> Graph:

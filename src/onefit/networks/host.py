@@ -22,6 +22,7 @@ from onefit.layers.preprocessing import Scaling
 from onefit.networks.architecture import Architecture
 from onefit.networks.functional import (
     by_name,
+    each_once,
     in_a_list,
     inlined,
     several,
@@ -80,9 +81,7 @@ class Before(NamedTuple):
     def hosts(self) -> list[str]:
         """The names of the layers that no program can compute."""
         layers = [self.graph.layers[self.graph.nodes[i].layer] for i in self.early]
-        return [
-            str(a.name) for a in layers if on_host(a) and not isinstance(a, Scaling)
-        ]
+        return [str(a.name) for a in layers if a.on_host and not isinstance(a, Scaling)]
 
     def names(self, inputs: Sequence[str]) -> list[str]:
         """The names of the values for the rest: of inputs, and of layers."""
@@ -251,7 +250,7 @@ def split(
     early = _early(flat, exact)
     if not early:
         _refuse_text(graph, texts)
-        return None, graph
+        return None, each_once(graph)
     starts = np.cumsum([flat.inputs, *(node.outputs for node in flat.nodes)])
     made = {
         int(starts[i]) + k: i
@@ -363,7 +362,7 @@ def _early(graph: Graph, exact: bool) -> set[int]:
     early: set[int] = set()
     for i, node in enumerate(graph.nodes):
         host = graph.layers[node.layer]
-        if not on_host(host):
+        if not host.on_host:
             continue
         needed, rest = {i}, [i]
         while rest:
@@ -389,7 +388,7 @@ def _fixed(layer: Layer) -> bool:
     """Whether a layer computes the same before training as after it."""
     if isinstance(layer, Graph) or layer.random:
         return False
-    return isinstance(layer, InputLayer) or on_host(layer) or layer.weightless
+    return isinstance(layer, InputLayer) or layer.on_host or layer.weightless
 
 
 def _exact(layer: Layer) -> bool:

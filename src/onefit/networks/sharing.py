@@ -11,10 +11,12 @@ from typing import Any
 
 import jax
 
+from onefit.errors import invalid
+from onefit.layers.base import Layer, where
 from onefit.types import Tree
 from onefit.variables import Variable
 
-__all__ = ["Named", "everywhere", "first_places", "left", "once"]
+__all__ = ["Named", "everywhere", "first_places", "left", "once", "refuse_shared_state"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,30 @@ def first_places(named: Tree, holders: list[object]) -> tuple[int, ...] | None:
     first: dict[int, int] = {}
     variables = [leaf.variable for leaf in jax.tree.leaves(named)]
     return tuple(first.setdefault(id(v), i) for i, v in enumerate(variables))
+
+
+def refuse_shared_state(named: Tree) -> None:
+    """Refuses what training updates in two places: the last one's numbers would stay.
+
+    Args:
+        named: The state, a `Named` each.
+
+    Raises:
+        ValueError: A layer with averages, or a variable that a `call` assigns.
+    """
+    seen: set[int] = set()
+    for leaf in jax.tree.leaves(named):
+        variable = leaf.variable
+        layer = getattr(variable, "layer", None)
+        known = isinstance(layer, Layer)
+        if id(variable) in seen and (not known or layer.trainable):
+            raise invalid(
+                where(layer) if known else f"Variable {variable.path!r}",
+                "a state that training updates, in two layers of the model",
+                "one place, or a layer that is frozen",
+                "make a second one, or call the layer in one class alone",
+            )
+        seen.add(id(variable))
 
 
 def once(free: Tree, first: tuple[int, ...] | None) -> Tree:

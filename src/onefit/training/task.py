@@ -198,6 +198,8 @@ class Task(Description):
         if isinstance(self.graph, Architecture) and self.graph.built:
             object.__setattr__(self, "shared", self.graph.first_places())
             object.__setattr__(self, "counted", self.graph.counted_places())
+            if self.shared is not None and self.optimizer is not None:
+                self.graph.refuse_shared_state()
 
     # What follows from the parts, which stay: asked at every call, found once.
 

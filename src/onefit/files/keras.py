@@ -445,14 +445,16 @@ def _compiled_as(
     said; a `compile` that takes other arguments is not called, as in Keras.
     """
     if is_own(model, "compile_from_config"):
-        settings = {"config": node.get("compile_config")}
+        settings: Config | None = {"config": node.get("compile_config")}
         held: Any = model  # a Model, whose room stands below
         function: Callable[..., object] = held.compile_from_config
         if not settings["config"]:
             return False
     else:
-        settings = keras_config.read_compile(node, custom, where)
-        function = model.compile
+        settings, function = (
+            keras_config.read_compile(node, custom, where),
+            model.compile,
+        )
         if settings is None:
             return False
     if is_own(model, "compile") and not _takes(function, settings):

@@ -26,8 +26,6 @@ from onefit.programs import Program
 from onefit.registry import Registry, computes_like, snake_case
 from onefit.slots import is_held, put
 from onefit.types import (
-    Array,
-    ArrayLike,
     Config,
     Function,
     Generator,
@@ -655,7 +653,7 @@ class Layer(Face, Description):
         """All that a call was given, as numbers for the layer."""
         return jax.tree.map(self.as_input, x)
 
-    def as_input(self, x: ArrayLike) -> Array:
+    def as_input(self, x: Any) -> Any:  # an array, or what stands for text
         """Numbers for the layer: in the library's float type, or whole ones as such.
 
         Text stays text, which the layers inside this one may ask about.

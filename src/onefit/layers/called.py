@@ -14,6 +14,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from onefit import config, regularizers
 from onefit.description import attribute, frozen, is_bare, setting
@@ -413,7 +414,7 @@ class Called(Assembled, abstract=True):
         """As of any layer; what host layers inside it are asked is answered."""
         x, options = super().taken(*inputs, **named)
         leaves = jax.tree.leaves(x)
-        traced = any(isinstance(a, jax.core.Tracer) for a in leaves)
+        traced = any(isinstance(a, Tracer) for a in leaves)
         if current() is not None or is_symbolic(x) or traced or self._depth:
             return x, options
         hosts = [*hosts_in(self)]

@@ -93,6 +93,16 @@ def explaining(where: str) -> Iterator[None]:
             "the value itself",
             "leave .numpy() out, or compile(run_eagerly=True)",
         ) from None
+    except (TypeError, ValueError) as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        if not frames[-1].filename.startswith(_LIBRARIES[1]):
+            raise
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise type(error)(  # what JAX says of shapes, with its place
+            f"{where}: received what does not fit together ({said}), {_line(error)}; "
+            "expected arrays that the operation takes. Compare the inputs' shapes "
+            "with those of the weights that build has made."
+        ) from error
 
 
 def _line(error: BaseException) -> str:

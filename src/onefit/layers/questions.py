@@ -52,7 +52,7 @@ class Plan(NamedTuple):
     questions: tuple[Question, ...]
 
     @property
-    def count(self) -> int:
+    def handed(self) -> int:
         """How many answers a program is given."""
         return sum(not q.text for q in self.questions)
 
@@ -110,8 +110,8 @@ class Plan(NamedTuple):
         if given is None:
             return None
         rest = iter(given if isinstance(given, tuple) else (given,))
-        masks = tuple(None if text else next(rest) for text in self.texts)
-        return masks if len(masks) > 1 else masks[0]
+        masks = [None if text else next(rest) for text in self.texts]
+        return tuple(masks) if len(masks) > 1 else masks[0]
 
 
 class Text:
@@ -208,7 +208,7 @@ class Asking:
         sizes = jax.tree.map(lambda a: a.shape, x)
         rows = jax.tree.leaves(x)[0].shape[0]
         # A length that only the texts will tell: any number will do here.
-        shape = [rows if n is None else n for n in host.output_shape(sizes)]
+        shape = tuple(rows if n is None else n for n in host.output_shape(sizes))
         answer = Text(shape) if text else jnp.zeros(shape, host.output_dtype)
         self.know(number, answer)
         return answer

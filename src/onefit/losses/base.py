@@ -277,8 +277,8 @@ class Loss(Description):
         class of yours, or a function, may take several outputs in lists and dicts.
         """
         if is_nest(y_pred):  # of several outputs at once, as `call` knows them
-            y_true, y_pred = jax.tree.map(jnp.asarray, (y_true, y_pred))
-            return reduce(self.call(y_true, y_pred), sample_weight, self.reduction)
+            nests: Any = jax.tree.map(jnp.asarray, (y_true, y_pred))
+            return reduce(self.call(*nests), sample_weight, self.reduction)
         mask = getattr(y_pred, "_keras_mask", None)
         given = [None if a is None else jnp.asarray(a) for a in (sample_weight, mask)]
         return _cost(self, *self._arrays(y_true, y_pred), *given)

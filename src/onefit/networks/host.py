@@ -314,11 +314,11 @@ def _asking_first(graph: Graph) -> Graph:
                 from onefit.layers.host.answers import Answers  # few programs need it
 
                 about = unwrap_single([leaves[number] for number in plan.about])
-                answers = range(count, count + plan.count)
+                answers = range(count, count + plan.handed)
                 first = Answers(layer, plan, name=f"{layer.name}_asks")
-                nodes.append(Node(len(layers), about, None, (), plan.count))
+                nodes.append(Node(len(layers), about, None, (), plan.handed))
                 layers.append(first)
-                count += plan.count
+                count += plan.handed
             sources = unwrap_single([*plan.given(leaves, answers)])
             options["plan"] = plan
         new = Node(node.layer, sources, mask, tuple(options.items()), node.outputs)

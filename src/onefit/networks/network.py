@@ -232,12 +232,11 @@ class Network:
 
     def _with_answers(self, x: Tree) -> Tree:
         """The inputs of a `call`, for a step of the model's own that calls it."""
-        run, plan = current(), None if self._body is None else self._body.host_plan()
-        for arrangement in self._body._questions if self._body and not plan else ():
-            plan = self._body.host_plan(arrangement)
-        if run is None or plan is None:
+        run, body = current(), self._body
+        if run is None or body is None or self.before is None:
             return x
-        x, run.asking = plan.opened([*hosts_in(self._body)], x)
+        for plan in filter(None, map(body.host_plan, body._questions)):
+            x, run.asking = plan.opened([*hosts_in(body)], x)
         return x
 
     def meet(self, x: Data) -> None:

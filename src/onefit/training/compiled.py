@@ -342,9 +342,11 @@ class Compiled(Network):
         spread = _spread(factors, names, "loss_weights", 1.0)
         judged = self._by_output(y, y_pred, weight, self.loss)
         labels = self._loss_names(names)
-        for name, factor, (loss, *asked) in zip(labels, spread, judged, strict=True):
-            if loss is not None and asked[0] is not None:
-                yield (name, loss, *asked, factor)
+        for name, factor, (loss, target, output, w) in zip(
+            labels, spread, judged, strict=True
+        ):
+            if loss is not None and target is not None:
+                yield name, loss, target, output, w, factor
 
     def has_joint_loss(self) -> bool:
         """Whether a loss stands where the outputs are in a nest: it takes them all."""
@@ -353,7 +355,7 @@ class Compiled(Network):
     def _name_losses(self, names: list[str]) -> None:
         """Makes the means of the outputs' losses, where there are several."""
         if self.has_joint_loss():
-            found = [name for name, *_ in _by_place(self.loss, *[None] * 4)]
+            found = [name for name, *_ in _by_place(self.loss, None, None, None, None)]
         else:
             losses = _spread(self.loss, names, "loss")
             pairs = zip(self._loss_names(names), losses, strict=True)

@@ -68,6 +68,7 @@ class Fitted:
         interrupted: Whether Ctrl-C ended it.
         ends: Networks of the ends of intervals, if these are narrower by them.
         ends_out_of_fold: What they say to rows of other folds, (rows, 2).
+        skipped: Networks that a busy machine had no time for; not kept in files.
     """
 
     goal: Goal
@@ -82,6 +83,7 @@ class Fitted:
     interrupted: bool = False
     ends: Member | None = None
     ends_out_of_fold: np.ndarray | None = None
+    skipped: list[str] = dataclasses.field(default_factory=list)
 
     def predict(self, inputs_by_fold: Sequence[Inputs]) -> np.ndarray:
         """Calibrated probabilities (rows, classes), or numbers (rows,).
@@ -339,7 +341,7 @@ def fitted(
         run.baselines()
         run.networks(quality)
         made = run.finish()
-        made.interrupted = press.asked
+        made.interrupted, made.skipped = press.asked, run.skipped
     return made
 
 
@@ -436,6 +438,7 @@ class _Fit:
         self.epochs: dict[str, int] = {}
         self.board: list[dict[str, Any]] = []
         self.ends: tuple[Member, np.ndarray] | None = None
+        self.skipped: list[str] = []
 
     def _affordable(self, most: int) -> int:
         """How many folds there is time for: few that are trained, not many begun."""
@@ -577,6 +580,9 @@ class _Fit:
         """Trains networks of one kind; the seconds that it took, 0 if it did not."""
         clock, kind = self.clock, KINDS[name]
         if clock.asked() or (clock.left <= 0 and self.members):
+            return 0.0
+        if name not in self.epochs and self.members and not clock.room:
+            self.skipped.append(kind.title)
             return 0.0
         begin = clock.spent
         clock.tell(kind.title)

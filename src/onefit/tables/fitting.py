@@ -13,7 +13,7 @@ from onefit.tables.baselines import boosting, constant, empty
 from onefit.tables.ensembling import crossed, greedy
 from onefit.tables.heads import HEADS
 from onefit.tables.inputs import Goal, Inputs
-from onefit.tables.linear import solved
+from onefit.tables.linear import PENALTIES, solved
 from onefit.tables.members import Member, stacked
 from onefit.tables.networks import KINDS, Shape, settled, shape_of
 from onefit.tables.rounds import Rounds
@@ -413,7 +413,7 @@ class _Fit:
         sizes = [inputs.sizes for inputs in self.inputs]
         most = tuple(int(max(own)) for own in zip(*sizes, strict=True))
         numbers = self.inputs[0].numbers.shape[1]
-        self.shape = shape_of(goal, numbers, most)
+        self.shape = shape_of(goal, numbers, most, self.inputs[0].doubles)
         if not numbers and not any(most):
             raise invalid(
                 "the columns",
@@ -562,7 +562,9 @@ class _Fit:
             return
         begin = self.clock.spent
         self.clock.tell(KINDS["linear"].title)
-        self._keep([solved(self.rows)], begin)
+        few = len(self.goal.values) < MANY  # of many rows no penalty changes much
+        tried = PENALTIES if few else PENALTIES[:1]
+        self._keep([solved(self.rows, penalty) for penalty in tried], begin)
 
     def _keep(self, made: Sequence[Member], begin: float) -> float:
         """Takes networks in, with what they say out of fold; the seconds they took."""

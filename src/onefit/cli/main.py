@@ -73,6 +73,7 @@ def _add_train(commands: "Commands") -> None:
         "others. The table may be CSV of any dialect, Excel, Parquet, JSON lines, or "
         "SQLite; text, dates and empty cells are welcome. Writes a model, a report as "
         "a page, and the same as JSON.",
+        epilog="Example: onefit train orders.csv --target returned --time 120",
     )
     train.add_argument("table", help="the file")
     train.add_argument(
@@ -132,6 +133,8 @@ def _add_predict(commands: "Commands") -> None:
         description="Predict the rows of a table. Writes the id column if there is "
         "one (else the line), prediction, and a probability for each class or the "
         "lower and upper end of an interval. What is odd about the rows is said.",
+        epilog="Example: onefit predict onefit-orders/model.onefit new.csv "
+        "--output predictions.csv",
     )
     predict.add_argument("model", help="the model.onefit that `onefit train` wrote")
     predict.add_argument("table", help="the rows; columns may come in any order")
@@ -178,6 +181,7 @@ def _add_report(commands: "Commands") -> None:
         help="write what a model was trained on and how far it can be relied on",
         description="Write the report of a model as one page that needs nothing else, "
         "or as JSON if the name ends in .json.",
+        epilog="Example: onefit report onefit-orders/model.onefit --output orders.html",
     )
     report.add_argument("model", help="the model.onefit that `onefit train` wrote")
     report.add_argument("--output", metavar="FILE", help="default: <model>-report.html")
@@ -193,6 +197,7 @@ def _add_serve(commands: "Commands") -> None:
         "to /predict; GET /schema says what they are, /openapi.json how to ask, "
         "/health and /metrics how it is. The page at / has a form. It listens on this "
         "machine alone, unless --host says otherwise; then a token is asked for.",
+        epilog="Example: onefit serve onefit-orders/model.onefit --port 8080",
     )
     serve.add_argument("model", help="the model.onefit that `onefit train` wrote")
     serve.add_argument(
@@ -252,6 +257,7 @@ def _add_export(commands: "Commands") -> None:
         description="Write a model with the preparation of its columns inside, so that "
         "other programs ask it with rows as they are: an input for each column, "
         "numbers as double, words as text. What ONNX cannot express is refused.",
+        epilog="Example: onefit export onefit-orders/model.onefit --output orders.onnx",
     )
     export.add_argument("model", help="the model.onefit that `onefit train` wrote")
     export.add_argument(

@@ -225,8 +225,9 @@ def _fit(
             "time gives better predictions, and scores of more rows"
         )
         pairs = pairs[: found.folds]
-    for note in notes[told_before:] if say is not None else ():
-        say(note)
+    if say is not None:
+        for note in notes[told_before:]:
+            say(note)
     preparations = [kept[train.tobytes()] for train, _ in pairs]
     model = TableModel(columns, told, preparations, found, notes)
     facts = {"source": os.path.basename(where), "quality": quality, "seed": seed}

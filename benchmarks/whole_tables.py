@@ -249,9 +249,11 @@ MOST = 254
 def coded(x: pd.DataFrame) -> pd.DataFrame:
     """Text columns as categories."""
     texts = [name for name in x if x[name].dtype.kind not in "iufb"]
-    kept = {name: x[name].value_counts().index[:MOST] for name in texts}
-    few = {name: x[name].where(x[name].isin(words)) for name, words in kept.items()}
-    return x.assign(**few).astype(dict.fromkeys(texts, "category"))
+    x = x.copy(deep=False)
+    for name in texts:
+        kept = x[name].value_counts().index[:MOST]
+        x[name] = x[name].where(x[name].isin(kept)).astype("category")
+    return x
 
 
 def trees(kind: str, x: pd.DataFrame, y: pd.Series) -> Answer:

@@ -372,6 +372,9 @@ ENOUGH = 12
 """Epochs that each fold's network is to have; with too little time there are fewer
 folds, and rows without an out-of-fold prediction."""
 
+ENOUGH_ROWS = 20
+"""Rows for each column from which on a linear network is damped in one way alone."""
+
 TOGETHER = 4
 """Networks of other seeds in one program, where there is time for GOOD epochs of all;
 there are as many in each round, since another number would be another program."""
@@ -562,8 +565,12 @@ class _Fit:
             return
         begin = self.clock.spent
         self.clock.tell(KINDS["linear"].title)
-        few = len(self.goal.values) < MANY  # of many rows no penalty changes much
-        tried = PENALTIES if few else PENALTIES[:1]
+        rows, columns = (
+            len(self.goal.values),
+            self.shape.numbers + sum(self.shape.sizes),
+        )
+        # Of many rows for each column no penalty changes much.
+        tried = PENALTIES if rows < max(MANY, ENOUGH_ROWS * columns) else PENALTIES[:1]
         self._keep([solved(self.rows, penalty) for penalty in tried], begin)
 
     def _keep(self, made: Sequence[Member], begin: float) -> float:

@@ -171,6 +171,7 @@ class Model(Compiled, face="Functional"):
         validation_data: Data = None,
         shuffle: bool = True,
         class_weight: dict[int, float] | None = None,
+        callbacks: Callbacks = None,
     ) -> "Report":
         """What in this design, for these rows, will keep the network from learning.
 
@@ -179,7 +180,7 @@ class Model(Compiled, face="Functional"):
 
         Args:
             x, y, sample_weight, batch_size, epochs, validation_split, validation_data,
-                shuffle, class_weight: What `fit` would be given.
+                shuffle, class_weight, callbacks: What `fit` would be given.
 
         Returns:
             A Report of findings, errors first: what was seen, why it matters, what to
@@ -207,6 +208,7 @@ class Model(Compiled, face="Functional"):
             validation_data=validation_data,
             shuffle=shuffle,
             class_weight=class_weight,
+            callbacks=callbacks,
         )
 
     def improve(

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, cast
 
 from onefit.description import arguments_of, made_from
 from onefit.errors import unknown
@@ -81,6 +81,8 @@ class Model(Compiled, face="Functional"):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | Collection[int] = 1,
+        *,
+        watch: Literal["layers"] | None = None,
     ) -> History:
         """Trains the model: minimises J(w, b) over the rows of x and y.
 
@@ -107,6 +109,8 @@ class Model(Compiled, face="Functional"):
             validation_steps: At most so many validation batches.
             validation_batch_size: Rows in one of them.
             validation_freq: Validate every so many epochs, or after these (1-based).
+            watch: 'layers' measures a step at up to 20 epochs, for `history.layers`:
+                sizes of weights, gradients and updates, and what units answer.
 
         Returns:
             The History: `.history["loss"]` and so on, a number an epoch.
@@ -135,12 +139,13 @@ class Model(Compiled, face="Functional"):
         )
         with self.as_compiled():
             job = build_job(self, x, y, options)
-            if self.watched and job.task.heads:
+            if (self.watched and job.task.heads) or watch is not None:
                 from onefit.guide.program import Program
-                from onefit.guide.watch import watch
+                from onefit.guide.watch import begin, wanted
 
+                layers = wanted(job, watch)
                 program = Program.of(self, x, y, vars(options))
-                watch(job, not self.checked, program)
+                begin(job, program, self.watched, not self.checked, layers)
                 self.checked = True
             return fit(job, History(self))
 

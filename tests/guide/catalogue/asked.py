@@ -695,8 +695,8 @@ def so_one_by_one_convolution_to_one_channel(faulty):
 def so_hour_of_day_from_unix_time(faulty):
     rng = np.random.default_rng(0)
     seconds = 1.7e9 + np.sort(rng.uniform(0, 3600, 500))
-    y = np.sin(2 * np.pi * (seconds % 600) / 600).astype("float32")[:, None]
     phase = 2 * np.pi * (seconds % 600) / 600
+    y = (np.sin(phase) * (1 + np.cos(phase))).astype("float32")[:, None]
     x = np.stack([seconds, rng.normal(size=500)], axis=1)
     if not faulty:
         x = np.stack([np.sin(phase), np.cos(phase)], axis=1).astype("float32")

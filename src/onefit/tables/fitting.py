@@ -385,8 +385,8 @@ four of 51.
 """
 
 MANY, FINE = 10_000, 100
-"""Rows from which on a table has many, and rows for each column of numbers from which on
-fine steps can be told.
+"""Rows from which on a table has many, and for each column of numbers from which on fine
+steps can be told.
 """
 
 SLOW, MIDDLE, FAST = (0.1, 0.5, 1.0, 2.0), (1.0, 0.5, 2.0, 0.1), (2.0, 1.0, 0.5, 0.1)

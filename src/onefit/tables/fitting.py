@@ -385,13 +385,13 @@ four of 51.
 """
 
 MANY, FINE = 10_000, 100
-"""Rows from which on a table has many, and for each column of numbers from which on fine
-steps can be told.
+"""Rows from which on a table has many, and for each column of numbers from which on
+fine steps can be told.
 """
 
 SLOW, MIDDLE, FAST = (0.1, 0.5, 1.0, 2.0), (1.0, 0.5, 2.0, 0.1), (2.0, 1.0, 0.5, 0.1)
-"""How fast the waves of RealMLP's numbers are, one value a member. Slow waves are best on
-few rows (diabetes, heart: 0.1), fast ones where rows are enough to tell fine steps
+"""How fast the waves of RealMLP's numbers are, one value a member. Slow waves are best
+on few rows (diabetes, heart: 0.1), fast ones where rows are enough to tell fine steps
 (phoneme: 1.0, a log-loss of 0.242 in place of 0.280; adult: 2.0), and all of them
 together beat each.
 """

@@ -38,7 +38,7 @@ ROOMS = [
     *("networks", "data", "training", "callbacks", "files"),
     *("datasets", "plots", "guide", "models", "preprocessing", "applications"),
     *("interop", "population", "saving", "tables", "utils"),
-    *(FACE, "sklearn", "wrappers", "scripts", "cli"),
+    *(FACE, "sklearn", "wrappers", "serving", "scripts", "cli"),
 ]
 
 # Rooms that are what their package is: their classes derive from its, so it is imported
@@ -63,9 +63,11 @@ OPTIONAL = {
     "safetensors",
     "scipy",
     "sklearn",
+    "starlette",
     "tensorboardX",
     "tensorflow",
     "torch",
+    "uvicorn",
 }
 
 
@@ -176,7 +178,7 @@ def test_optional_packages_are_imported_where_they_are_used(file):
 
 # What `import onefit` costs beyond `import jax` is its own files: at most so many. Who
 # adds one that a first program does not use makes its room lazy (onefit/__init__.py).
-MODULES = 148
+MODULES = 149
 LAZY = {"applications", "callbacks", "datasets", "guide", "interop", "plots"}
 LAZY |= {"population", "preprocessing", "utils"}
 LAZY |= {"backend", "ops", "random", "saving", "tables", "tree"}

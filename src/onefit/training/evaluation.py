@@ -313,9 +313,8 @@ def _predict(
     _tell(hooks, "on_predict_begin", {})
     gathered = list(parts)
     _tell(hooks, "on_predict_end", {})
-    y = gathered[0]
-    if len(gathered) > 1:
-        y = jax.tree.map(lambda *a: np.concatenate(a), *gathered)
+    # The caller's own arrays, which may be written to; what jax gives may not.
+    y = jax.tree.map(lambda *a: np.concatenate(a), *gathered)
     own = is_own(model, "predict_step")
     return model.output_nest.arrange(y) if model.output_nest and not own else y
 

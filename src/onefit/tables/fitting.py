@@ -13,7 +13,7 @@ from onefit.tables.baselines import boosting, constant, empty
 from onefit.tables.ensembling import crossed, greedy
 from onefit.tables.heads import HEADS
 from onefit.tables.inputs import Goal, Inputs
-from onefit.tables.linear import solved
+from onefit.tables.linear import PENALTIES, solved
 from onefit.tables.members import Member, stacked
 from onefit.tables.networks import KINDS, Shape, settled, shape_of
 from onefit.tables.rounds import Rounds
@@ -68,6 +68,7 @@ class Fitted:
         interrupted: Whether Ctrl-C ended it.
         ends: Networks of the ends of intervals, if these are narrower by them.
         ends_out_of_fold: What they say to rows of other folds, (rows, 2).
+        skipped: Networks that a busy machine had no time for; not kept in files.
     """
 
     goal: Goal
@@ -82,6 +83,7 @@ class Fitted:
     interrupted: bool = False
     ends: Member | None = None
     ends_out_of_fold: np.ndarray | None = None
+    skipped: list[str] = dataclasses.field(default_factory=list)
 
     def predict(self, inputs_by_fold: Sequence[Inputs]) -> np.ndarray:
         """Calibrated probabilities (rows, classes), or numbers (rows,).
@@ -339,7 +341,7 @@ def fitted(
         run.baselines()
         run.networks(quality)
         made = run.finish()
-        made.interrupted = press.asked
+        made.interrupted, made.skipped = press.asked, run.skipped
     return made
 
 
@@ -369,6 +371,9 @@ SPACE = {
 ENOUGH = 12
 """Epochs that each fold's network is to have; with too little time there are fewer
 folds, and rows without an out-of-fold prediction."""
+
+ENOUGH_ROWS = 20
+"""Rows for each column from which on a linear network is damped in one way alone."""
 
 TOGETHER = 4
 """Networks of other seeds in one program, where there is time for GOOD epochs of all;
@@ -411,7 +416,7 @@ class _Fit:
         sizes = [inputs.sizes for inputs in self.inputs]
         most = tuple(int(max(own)) for own in zip(*sizes, strict=True))
         numbers = self.inputs[0].numbers.shape[1]
-        self.shape = shape_of(goal, numbers, most)
+        self.shape = shape_of(goal, numbers, most, self.inputs[0].doubles)
         if not numbers and not any(most):
             raise invalid(
                 "the columns",
@@ -436,6 +441,7 @@ class _Fit:
         self.epochs: dict[str, int] = {}
         self.board: list[dict[str, Any]] = []
         self.ends: tuple[Member, np.ndarray] | None = None
+        self.skipped: list[str] = []
 
     def _affordable(self, most: int) -> int:
         """How many folds there is time for: few that are trained, not many begun."""
@@ -559,7 +565,13 @@ class _Fit:
             return
         begin = self.clock.spent
         self.clock.tell(KINDS["linear"].title)
-        self._keep([solved(self.rows)], begin)
+        rows, columns = (
+            len(self.goal.values),
+            self.shape.numbers + sum(self.shape.sizes),
+        )
+        # Of many rows for each column no penalty changes much.
+        tried = PENALTIES if rows < max(MANY, ENOUGH_ROWS * columns) else PENALTIES[:1]
+        self._keep([solved(self.rows, penalty) for penalty in tried], begin)
 
     def _keep(self, made: Sequence[Member], begin: float) -> float:
         """Takes networks in, with what they say out of fold; the seconds they took."""
@@ -577,6 +589,9 @@ class _Fit:
         """Trains networks of one kind; the seconds that it took, 0 if it did not."""
         clock, kind = self.clock, KINDS[name]
         if clock.asked() or (clock.left <= 0 and self.members):
+            return 0.0
+        if name not in self.epochs and self.members and not clock.room:
+            self.skipped.append(kind.title)
             return 0.0
         begin = clock.spent
         clock.tell(kind.title)

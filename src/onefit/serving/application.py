@@ -185,11 +185,14 @@ class _Desk:
                     "in parts, or write `onefit predict` for a whole file.",
                 )  # fmt: skip
         kind = request.headers.get("content-type", "none")
-        told = bytes(body), kind, self.bounds.rows, self.service.frame
+
+        def read() -> list[Any]:
+            rows = rows_of(bytes(body), kind, self.bounds.rows, self.service.frame)
+            self.service.check(rows)
+            return rows
+
         small = len(body) < 20_000 and "json" in kind  # not worth a thread
-        rows = rows_of(*told) if small else await asyncio.to_thread(rows_of, *told)
-        self.service.check(rows)
-        return rows
+        return read() if small else await asyncio.to_thread(read)
 
     async def predict(self, request: "Request") -> "Response":
         """Rows in, their predictions out."""

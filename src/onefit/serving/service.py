@@ -26,8 +26,10 @@ SIZES = (64, 512, 4096)
 """Rows that a program answers at once: a batch is filled up to the next of these, so
 that there are three programs, all compiled before the first client comes."""
 
-KEPT = 256
-"""Sets of columns of which is remembered what is odd about them."""
+KEPT, LETTERS = 32, 100_000
+"""Sets of columns of which is remembered what is odd about them, and the letters of the
+names of a set, at most.
+"""
 
 BESIDE = 32
 """Typical rows that contributions are measured against."""
@@ -81,10 +83,8 @@ of 0 to 59, where training was"]
         self.asked = threading.Lock()
         # Most rows have the same columns: what is said of these is said once.
         kept = functools.lru_cache(KEPT)
-        self._check_names, self._odd = (
-            kept(self._refuse_others),
-            kept(self._columns_odd),
-        )
+        self._check_names = kept(self._refuse_others)
+        self._odd = kept(self._columns_odd)
 
     @property
     def first(self) -> TableModel:
@@ -105,6 +105,13 @@ of 0 to 59, where training was"]
             Refused: They are rows of another table (422).
         """
         names = dict.fromkeys(name for row in rows for name in row)
+        letters = sum(map(len, names))
+        if letters > LETTERS:
+            raise Refused(
+                422,
+                f"the rows: received {len(names):,} columns whose names have "
+                f"{letters:,} letters; expected {LETTERS:,} at most.",
+            )
         try:
             self._check_names(tuple(names))
         except ValueError as error:

@@ -92,7 +92,7 @@ def _going_on(model: Compiled, task: Task, batch: Batch) -> State:
             OnefitWarning,
             stacklevel=5,
         )
-    names = tuple(task.names(model.output_names))
+    names = tuple(task.names(model.logged_names))
     model.stepping = State(Job(model, task, batch, None, 1, 1, names, 0))
     return model.stepping
 
@@ -127,7 +127,7 @@ def evaluate(
     if feed is not None:
         feed.then(lambda part, size: fitted(model, task, part, size))
     hooks = _hooks(model, callbacks)
-    names = task.names(model.output_names, training=False)
+    names = task.names(model.logged_names, training=False)
     told = _Told(hooks, names)
     count = feed.steps if feed is not None else steps_of(batch, batch_size, steps)
     _tell(hooks, "set_params", {"verbose": verbose, "epochs": 1, "steps": count})

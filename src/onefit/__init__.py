@@ -106,6 +106,7 @@ _HOMES = {
     "Metric": "onefit.metrics",
     "Optimizer": "onefit.optimizers",
     "Regularizer": "onefit.regularizers",
+    "device": "onefit.backend",
     "name_scope": "onefit.backend",
     "GradientTape": "onefit.tape",
     "load_model": "onefit.models",

@@ -303,7 +303,7 @@ def test_deep_graphs_need_no_deep_stack():
     for _ in range(1500):
         y = y + 1.0
     model = Model(x, y)
-    assert len(model.layers) == 1501
+    assert len(model.operations) == 1501
 
 
 # What is refused ----------------------------------------------------------------------

@@ -166,6 +166,8 @@ class Layer(Face, Description):
     """Whether it works on texts and categories, before the program."""
     is_network: ClassVar[bool] = False
     """Whether its weights are a tuple, those of one of its layers after another."""
+    is_operation: ClassVar[bool] = False
+    """Whether it is what an operator or a function of `onefit.ops` is in a graph."""
     trains_alone = False
     """Whether a call outside a model, that does not say, is one of training."""
     always_random = False

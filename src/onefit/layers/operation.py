@@ -74,7 +74,7 @@ class Arithmetic(Layer):
     Source: Keras, operators on `KerasTensor`.
     """
 
-    role = "product"
+    role, is_operation = "product", True
 
     operation: str = setting(check=one_of(*OPERATIONS))
     constant: Any = number(default=None, optional=True, convert=_constant)
@@ -182,7 +182,7 @@ class Absolute(SameShape, Layer):
     Source: Keras, `keras.ops.absolute`.
     """
 
-    role = "other"
+    role, is_operation = "other", True
 
     keep_mask: bool = True
 
@@ -243,7 +243,7 @@ class GetItem(Layer):
     Source: Keras, `keras.KerasTensor.__getitem__`.
     """
 
-    role = "shape"
+    role, is_operation = "shape", True
 
     key: Any = setting(convert=_from_lists)
 

@@ -255,9 +255,20 @@ def graph_of(inputs: list[Tensor], outputs: list[Tensor], name: str) -> Graph:
         )
         calls = _calls(inputs, [*unused, *outputs], name)
     layers = _in_order(calls, [*unused, *outputs])
+    # What begins within another model is given an entrance, as Input has one.
+    entrances = {
+        i: InputLayer(batch_shape=tensor.shape, dtype=tensor.dtype)
+        for i, tensor in enumerate(inputs)
+        if not isinstance(tensor.call.layer, InputLayer)
+    }
+    layers = [*entrances.values(), *layers]
     index = {id(layer): i for i, layer in enumerate(layers)}
     numbers = {id(tensor): i for i, tensor in enumerate(inputs)}
     nodes, count = [], len(inputs)
+    for i, layer in entrances.items():
+        nodes.append(Node(index[id(layer)], i))
+        numbers[id(inputs[i])] = count
+        count += 1
     for call in calls:
         entrance = not _sources(call)  # an Input: its node checks the shape
         sources = call.tensors[0] if entrance else call.sources

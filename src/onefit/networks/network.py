@@ -207,6 +207,10 @@ class Network:
             )
         return self._body.add_weight(*args, **settings)
 
+    def add_variable(self, *args: Any, **settings: Any) -> Variable:
+        """As `add_weight`."""
+        return self.add_weight(*args, **settings)
+
     def arranged(self, x: Tree) -> Tree:
         """The inputs of a batch as the network's methods are given them."""
         if self._sight is not None:
@@ -273,6 +277,9 @@ class Network:
 
     def _start(self) -> None:
         """What every network begins with, before its graph; extended by subclasses."""
+
+    def compile_like(self, other: "Network") -> None:
+        """Compiles it as another is; a network alone cannot be trained."""
 
     def _forget_training(self) -> None:
         """Called when the weights that training goes on from are no longer there."""
@@ -367,7 +374,17 @@ class Network:
 
     @property
     def layers(self) -> list[Any]:  # a Layer, with attributes of its own; a Network
-        """The layers, in order; a model inside is one of them."""
+        """The layers, in order; a model inside is one of them.
+
+        What `x + y` and functions of `onefit.ops` put into a graph is among the
+        `operations` alone.
+        """
+        parts = self.operations
+        return [part for part in parts if not getattr(part, "is_operation", False)]
+
+    @property
+    def operations(self) -> list[Any]:  # as `layers`
+        """The layers, and the operations between them, in order."""
         parts = self.whole.layers if self._body is None else layers_of(self._body)
         return [
             layer.face if isinstance(layer, Architecture) else layer for layer in parts
@@ -396,10 +413,10 @@ class Network:
                     "get_layer", f"index={index}", f"0 to {len(self.layers) - 1}"
                 )
             return self.layers[index]
-        for layer in self.layers:
+        for layer in self.operations:
             if layer.name == name:
                 return layer
-        raise unknown("layer", name, [str(layer.name) for layer in self.layers])
+        raise unknown("layer", name, [str(layer.name) for layer in self.operations])
 
     @property
     def built(self) -> bool:

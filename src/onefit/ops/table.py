@@ -356,7 +356,7 @@ class Operation(Layer):
     Source: Keras, `keras.Operation`.
     """
 
-    role = "other"
+    role, is_operation = "other", True
     integers = True
 
     operation: str = setting(check=_known)

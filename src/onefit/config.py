@@ -14,6 +14,8 @@ from onefit.errors import invalid, is_whole, mistyped, unknown
 if TYPE_CHECKING:
     import jax
 
+    from onefit.types import ArrayLike
+
 __all__ = [
     "DTypePolicy",
     "backend",
@@ -238,6 +240,21 @@ def set_backend(backend: str) -> None:
 def dtype_policy() -> DTypePolicy:
     """The policy of new layers that are not given one: that of `floatx`, unless set."""
     return DTypePolicy(_policy or floatx())
+
+
+CUT = 0.01
+"""Numbers count as cut when float32's steps are this share of their deviation."""
+
+
+def cut(size: "ArrayLike", spread: "ArrayLike") -> np.ndarray:
+    """Whether float32 cuts off digits in which numbers of this size differ.
+
+    >>> cut([1.7e9, 0.1], [60.0, 0.1])
+    array([ True, False])
+    """
+    with np.errstate(all="ignore"):
+        steps = np.spacing(np.abs(np.asarray(size, "float64")).astype(np.float32))
+    return np.asarray((steps > CUT * np.asarray(spread)) & (np.asarray(spread) > 0))
 
 
 def in_all_digits() -> bool:

@@ -145,25 +145,12 @@ def _as_numbers(array: Array, where: str) -> Array:
         if array.dtype == np.float64:
             _warn_of_digits(np.asarray(array), where)
         return array.astype(config.floatx())
+    if kind in "iu" and isinstance(array, np.ndarray):
+        _warn_of_digits(array, where)
     if kind in "iu" and array.dtype.itemsize > 4:
         whole = not array.size or (array.min() >= -(2**31) and array.max() < 2**31)
         return array.astype(np.int32 if whole else config.floatx())
     return array
-
-
-LOST = 0.01
-"""Numbers count as cut when float32's steps are this share of their deviation."""
-
-
-def digits_lost(array: np.ndarray) -> np.ndarray:
-    """For each column, whether float32 cuts off digits in which its numbers differ.
-
-    >>> digits_lost(np.array([[1.7e9, 0.1], [1.7e9 + 60.0, 0.2]]))
-    array([ True, False])
-    """
-    with np.errstate(all="ignore"):
-        most = np.abs(array).max(0, initial=0.0).astype(np.float32)
-        return np.asarray(np.spacing(most) > LOST * array.std(0)) & (array.std(0) > 0)
 
 
 def _warn_of_digits(array: np.ndarray, where: str) -> None:
@@ -173,13 +160,15 @@ def _warn_of_digits(array: np.ndarray, where: str) -> None:
         or not np.abs(array).max(initial=0) > 1e4
     ):
         return
-    lost = np.flatnonzero(digits_lost(array))
+    with np.errstate(all="ignore"):
+        lost = np.flatnonzero(config.cut(np.abs(array).max(0), array.std(0)))
     if len(lost):
         place = f"column {lost[0]} of {where}" if array.ndim == 2 else where
         warnings.warn(
             f"{place}: large numbers that differ by little, and float32 cuts off the "
             f"digits in which they differ. Subtract first: {where} = {where} - "
-            f"{where}.mean(0), or compute in float64: "
+            f"{where}.mean(0), or put a Normalization that was adapted to it on the "
+            "model's Input, or compute in float64: "
             "onefit.config.set_floatx('float64').",
             OnefitWarning,
             stacklevel=3,

@@ -84,7 +84,7 @@ def save_model(
     if path.suffix in legacy.ENDINGS:
         _as_json(node, model.name)
         with replaced(path, overwrite=overwrite) as file:
-            legacy.write(file, model.graph, node, KERAS, optimizer.get("optimizer"))
+            legacy.write(file, model.whole, node, KERAS, optimizer.get("optimizer"))
         return
     weights = io.BytesIO()
     keras_weights.write(weights, model.whole, model.name, optimizer)
@@ -238,7 +238,7 @@ def load_model(
             model, layers = Loader(reader, build).model(node, where)
             assert isinstance(model, Compiled)  # as all of FACES are
             if model.is_own() and model.built:
-                keras_weights.put(model.graph, store)
+                keras_weights.put(model.whole, store)
             if not model.built:
                 raise refusal(
                     where,
@@ -276,7 +276,7 @@ def _load_legacy(
             raise refusal(
                 where, received="a model that was not built", expected="weights"
             )
-        legacy.put(model.graph, found, store)
+        legacy.put(model.whole, found, store)
         said = legacy.text(store, "training_config") if compile else None
         if said is not None:
             told = archive.parsed(said, where, limits, "a training_config")
@@ -401,7 +401,7 @@ def _fill(
     with keras_weights.read(file, where, limits) as store:
         if legacy.is_legacy(store):
             found = legacy.weights(store)
-            left = legacy.put(model.graph, found, store, by_name, skip)
+            left = legacy.put(model.whole, found, store, by_name, skip)
             model.optimizer_state = None
             return left
         if by_name:

@@ -28,6 +28,7 @@ from onefit.layers.cells import StackedRNNCells
 from onefit.layers.composite import Composite
 from onefit.layers.host.vocabulary import Lookup
 from onefit.layers.policies import Pipeline
+from onefit.layers.preprocessing import Scaling
 from onefit.layers.recurrent import OverTime
 from onefit.layers.spectral import SpectralNormalization
 from onefit.layers.wrappers import Bidirectional
@@ -444,6 +445,10 @@ def build(layer: Layer, shape: Shapes, store: Store, path: str) -> None:
         {name: values[name] for name in state},
     )
     object.__setattr__(layer, "_weights", Weights(*weights, shape))
+    if isinstance(layer, Scaling) and len(arrays) == len(
+        values
+    ):  # they may be wider than they begin
+        layer.set_weights([np.asarray(arrays[name]) for name in layer.by_name()])
 
 
 def _put_words(layer: Lookup, store: Store, path: str) -> None:

@@ -274,8 +274,8 @@ def _rewired(model: Compiled, change: Change) -> Compiled:
 
 def _keep(old: Compiled, new: Compiled) -> None:
     """What is not drawn anew (frozen layers, what `adapt` has learned) is as it was."""
-    known = {str(layer.name): layer for layer in old.graph.plain_layers()}
-    for layer in new.graph.plain_layers():
+    known = {str(layer.name): layer for layer in old.whole.plain_layers()}
+    for layer in new.whole.plain_layers():
         was = known.get(str(layer.name))
         if was is None or type(was) is not type(layer) or not layer.ready:
             continue

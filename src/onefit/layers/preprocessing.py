@@ -1,8 +1,8 @@
 # ruff: noqa: D102
 """Layers that bring raw numbers to a scale that trains well."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,22 +11,16 @@ from onefit import config
 from onefit.description import number, setting
 from onefit.errors import invalid
 from onefit.layers.base import Layer, where
-from onefit.layers.shapes import (
-    Same,
-    SameShape,
-    along,
-    from_front,
-    known_axes,
-    whole_axes,
-)
-from onefit.types import Data, Generator, Params, Shapes, State, batch_shape
+from onefit.layers.passing import current
+from onefit.layers.shapes import SameShape, along, from_front, known_axes, whole_axes
+from onefit.types import Data, Generator, Params, Shapes, State, Tree, batch_shape
 
 __all__ = ["Normalization", "Rescaling"]
 
 
 def _numbers(value: Any) -> Any:
-    """A number as it is, several as an array."""
-    return np.asarray(value, config.floatx()) if np.ndim(value) else value
+    """A number as it is, several as an array in float64, which `look` computes in."""
+    return np.asarray(value, "float64") if np.ndim(value) else value
 
 
 def _axes(axis: int | list[int] | tuple[int, ...] | None) -> tuple[int, ...]:
@@ -36,7 +30,55 @@ def _axes(axis: int | list[int] | tuple[int, ...] | None) -> tuple[int, ...]:
     return tuple(axis) if isinstance(axis, list | tuple) else (axis,)
 
 
-class Normalization(SameShape, Layer):
+class Scaling(SameShape, Layer, abstract=True):
+    """A layer that brings numbers near 0: it writes `scaled` and `narrow`.
+
+    float32 has 7 digits, so of a time of 1,700,000,060 s it keeps no second. A layer
+    that takes a difference where these matter computes it in float64: when it is called
+    on numbers of the host, and before the program where it stands first in a model, as
+    host layers do.
+    """
+
+    role = "scaling"
+    _asked: ClassVar[tuple[State | None, bool] | None] = None
+    _unseen = Layer._unseen | {"_asked"}
+
+    def scaled(self, x: Any, state: State, xp: Any) -> Any:
+        """The output for arrays of numpy or of jax.numpy, which is `xp`."""
+        raise NotImplementedError(f"{type(self).__name__} has no scaled method")
+
+    def narrow(self, state: State) -> bool:
+        """Whether its input is farther from 0 than float32 has digits for."""
+        raise NotImplementedError(f"{type(self).__name__} has no narrow method")
+
+    @property
+    def on_host(self) -> bool:  # pyright: ignore - of some, by their numbers
+        """Whether it is computed before the program, where it stands first."""
+        state = self.slot.state if self.ready else None
+        known = self._asked  # predict asks often
+        if known is None or known[0] is not state:
+            narrow = self.compute_dtype == "float32" and self.narrow(state or {})
+            object.__setattr__(self, "_asked", known := (state, narrow))
+        return known[1]
+
+    def look(self, x: Data) -> np.ndarray:
+        """The output in float64, for rows on the host."""
+        state = self.slot.state if self.ready else {}
+        return self.scaled(np.asarray(x, "float64"), state, np)
+
+    def apply(self, params, state, x, *, training=False, key=None):
+        return self.scaled(x, state, jnp), state
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        x = inputs[0] if len(inputs) == 1 and not options else None
+        plain = isinstance(x, np.ndarray) and x.dtype.kind in "fiu"
+        if plain and current() is None and self.on_host:
+            self.output_shape(batch_shape(x))
+            return jnp.asarray(self.look(x), self.compute_dtype)
+        return super().__call__(*inputs, **options)
+
+
+class Normalization(Scaling):
     """Brings each feature to mean 0 and deviation 1: y = (x − μ) / σ.
 
     μ and σ² are given, or measured once by `adapt` on the training inputs. Training
@@ -57,7 +99,9 @@ class Normalization(SameShape, Layer):
         ValueError: Only one of mean and variance, or shapes that do not fit the axes.
 
     Differs from Keras: `adapt` measures in float64 and refuses NaN, and an axis of
-    unknown size, such as the batch of plain numbers, is refused; write axis=None.
+    unknown size, such as the batch of plain numbers, is refused; write axis=None. Where
+    μ is so far from 0 that float32 does not keep what is left of σ (unix time, metres
+    of a map), both are float64 and x − μ is taken on the host, also first in a model.
 
     Example:
         >>> layer = Normalization()
@@ -67,8 +111,6 @@ class Normalization(SameShape, Layer):
 
     Source: lecture 001, "Normalization"; Keras, `keras.layers.Normalization`.
     """
-
-    role = "scaling"
 
     axis: Any = setting(default=-1, convert=_axes, check=whole_axes)
     mean: Any = number(default=None, optional=True, convert=_numbers)
@@ -98,13 +140,31 @@ class Normalization(SameShape, Layer):
             "count": np.zeros((), "int32"),
         }
 
-    def apply(self, params, state, x, *, training=False, key=None):
+    def scaled(self, x: Any, state: State, xp: Any) -> Any:
         axes = from_front(self.axis, x.ndim)
         given = (state["mean"], state["variance"]) if state else self._given
-        mean, variance = (along(jnp.asarray(v), x.ndim, axes) for v in given)
-        deviation = jnp.maximum(jnp.sqrt(variance), config.epsilon())
-        y = x * deviation + mean if self.invert else (x - mean) / deviation
-        return y, state
+        kind = "float64" if xp is np else config.floatx()
+        mean, variance = (along(xp.asarray(v, kind), x.ndim, axes) for v in given)
+        deviation = xp.maximum(xp.sqrt(variance), config.epsilon())
+        return x * deviation + mean if self.invert else (x - mean) / deviation
+
+    def narrow(self, state: State) -> bool:
+        mean, variance = (state["mean"], state["variance"]) if state else self._given
+        if mean is None or self.invert:
+            return False
+        return bool(np.any(config.cut(mean, np.sqrt(np.asarray(variance)))))
+
+    def store(self, params: Params, state: State) -> None:
+        """Nothing: training does not change μ and σ², and has them in float32."""
+
+    def set_weights(self, weights: Sequence[Tree]) -> None:
+        """As of every layer; μ and σ² stay in float64 where float32 is too narrow."""
+        super().set_weights(weights)
+        if state := self.slot.state:
+            pairs = zip(("mean", "variance"), weights, strict=False)
+            wide = {name: np.array(v, "float64") for name, v in pairs}
+            kind = "float64" if self.narrow(wide) else config.floatx()
+            self.slot.state = state | {name: v.astype(kind) for name, v in wide.items()}
 
     def output_shape(self, input_shape: Shapes) -> Shapes:
         axes = known_axes(self, self.axis, input_shape)
@@ -187,7 +247,7 @@ def _batches(data: Data) -> Iterable[Data]:
     return [data]
 
 
-class Rescaling(SameShape, Layer):
+class Rescaling(Scaling):
     """Scales and shifts: y = scale · x + offset.
 
     Args:
@@ -201,13 +261,17 @@ class Rescaling(SameShape, Layer):
         >>> Rescaling(1 / 255)(np.array([[0, 255]]))
         Array([[0., 1.]], dtype=float32)
 
+    Differs from Keras: where the offset is farther from 0 than float32 has digits for,
+    it is added in float64 on the host, also first in a model.
+
     Source: Keras, `keras.layers.Rescaling`.
     """
-
-    role = "scaling"
 
     scale: Any = number(convert=_numbers)
     offset: Any = number(default=0.0, convert=_numbers)
 
-    def compute(self, params: Params, x: Same) -> Same:
+    def scaled(self, x: Any, state: State, xp: Any) -> Any:
         return x * self.scale + self.offset
+
+    def narrow(self, state: State) -> bool:
+        return bool(np.any(config.cut(self.offset, 1.0)))

@@ -3,6 +3,9 @@
 A graph with host layers (text, categories) is cut in two. The first part is what inputs
 and host layers alone lead to; numpy runs it, on rows in any form. The rest is a graph
 of arrays like any other, which is all that training, the guide and populations see.
+
+A Normalization whose differences need float64 is a host layer, too, where it takes an
+input. Since a program can compute it, too, if less exactly, nothing is refused for it.
 """
 
 from collections.abc import Sequence
@@ -15,6 +18,7 @@ from onefit.errors import invalid, mistyped
 from onefit.layers.base import Layer
 from onefit.layers.base import where as named
 from onefit.layers.core import InputLayer
+from onefit.layers.preprocessing import Scaling
 from onefit.networks.architecture import Architecture
 from onefit.networks.functional import (
     by_name,
@@ -26,7 +30,15 @@ from onefit.networks.functional import (
 from onefit.networks.graph import Graph, Node
 from onefit.types import Data, Shape, Shapes, Tree, batch_shape, is_shape
 
-__all__ = ["Before", "Ready", "begins_with_text", "numbers_alone", "shape_of", "split"]
+__all__ = [
+    "Before",
+    "Ready",
+    "begins_with_text",
+    "may_be_on_host",
+    "numbers_alone",
+    "shape_of",
+    "split",
+]
 
 
 def on_host(layer: Layer) -> bool:
@@ -34,6 +46,11 @@ def on_host(layer: Layer) -> bool:
     if isinstance(layer, Graph):
         return any(map(on_host, layer.layers))
     return layer.on_host
+
+
+def may_be_on_host(graph: Architecture) -> list[Layer]:
+    """The layers that run before the program or in it, by their numbers."""
+    return [layer for layer in graph.plain_layers() if isinstance(layer, Scaling)]
 
 
 def begins_with_text(graph: Architecture) -> bool:
@@ -54,6 +71,13 @@ class Before(NamedTuple):
     graph: Graph
     early: tuple[int, ...]
     handed: tuple[int, ...]
+
+    def hosts(self) -> list[str]:
+        """The names of the layers that no program can compute."""
+        layers = [self.graph.layers[self.graph.nodes[i].layer] for i in self.early]
+        return [
+            str(a.name) for a in layers if on_host(a) and not isinstance(a, Scaling)
+        ]
 
     def names(self, inputs: Sequence[str]) -> list[str]:
         """The names of the values for the rest: of inputs, and of layers."""
@@ -109,7 +133,7 @@ def _looked(layer: Layer, x: Tree, options: dict[str, Any]) -> Tree:
     if isinstance(layer, InputLayer):
         layer.output_shape(batch_shape(x))  # refuses what does not fit
         return x
-    if layer.on_host:
+    if layer.on_host or isinstance(layer, Scaling):
         return layer.look(x)
     return jax.tree.map(np.asarray, layer(x, **options))
 
@@ -152,13 +176,11 @@ def numbers_alone(before: Before | None, place: str) -> None:
     """Refuses a model with host layers, where text has no place; says what to take.
 
     Raises:
-        ValueError: Any part before the program.
+        ValueError: A part before the program that no program can compute.
     """
-    if before is None:
+    names = [] if before is None else before.hosts()
+    if before is None or not names:
         return
-    graph = before.graph
-    layers = [graph.layers[graph.nodes[i].layer] for i in before.early]
-    names = [str(layer.name) for layer in layers if on_host(layer)]
     outputs = [f"model.get_layer({name!r}).output" for name in names]
     given = outputs[0] if len(outputs) == 1 else f"[{', '.join(outputs)}]"
     raise invalid(
@@ -188,13 +210,15 @@ def _sources(node: Node) -> list[int]:
 
 
 def split(
-    graph: Architecture, entrance: InputLayer | None = None
+    graph: Architecture, entrance: InputLayer | None = None, exact: bool = True
 ) -> tuple[Before | None, Architecture]:
     """The part before the program, None where there is none; and the rest.
 
     Args:
         graph: The architecture. Only a graph has a part before.
         entrance: The input of a Sequential, which its graph has not.
+        exact: Whether layers that a program can compute, too, run before it where it
+            has not the digits.
 
     Raises:
         ValueError: A host layer behind layers with weights; text for another layer.
@@ -208,11 +232,11 @@ def split(
         if isinstance(layer := graph.layers[node.layer], InputLayer)
         and layer.dtype == "string"
     }
-    if not any(map(on_host, graph.layers)):
+    flat = inlined(graph, on_host) if any(map(on_host, graph.layers)) else graph
+    early = _early(flat, exact)
+    if not early:
         _refuse_text(graph, texts)
         return None, graph
-    flat = inlined(graph, on_host)
-    early = _early(flat)
     starts = np.cumsum([flat.inputs, *(node.outputs for node in flat.nodes)])
     made = {
         int(starts[i]) + k: i
@@ -277,7 +301,7 @@ def _refuse_text(graph: Graph, texts: set[int]) -> None:
             )
 
 
-def _early(graph: Graph) -> set[int]:
+def _early(graph: Graph, exact: bool) -> set[int]:
     """The numbers of the nodes that host layers are, or need."""
     number, makers = graph.inputs, {}
     for i, node in enumerate(graph.nodes):
@@ -286,21 +310,25 @@ def _early(graph: Graph) -> set[int]:
     early: set[int] = set()
     for i, node in enumerate(graph.nodes):
         host = graph.layers[node.layer]
-        rest = [i] if getattr(host, "on_host", False) else []
+        if not on_host(host):
+            continue
+        needed, rest = {i}, [i]
         while rest:
-            one = rest.pop()
-            if one in early:
-                continue
-            early.add(one)
-            layer = graph.layers[graph.nodes[one].layer]
-            if not (one == i or _fixed(layer)):
-                raise host.misfit(
-                    f"the output of {named(layer)}, which training changes",
-                    "what an Input gives, as the layer runs before the program",
-                    "let it stand first in the model",
-                )
-            sources = _sources(graph.nodes[one])
-            rest += [makers[value] for value in sources if value in makers]
+            sources = _sources(graph.nodes[rest.pop()])
+            rest += {makers[v] for v in sources if v in makers} - needed
+            needed.update(rest)
+        needed_layers = [graph.layers[graph.nodes[one].layer] for one in needed - {i}]
+        if isinstance(host, Scaling):  # a program can compute it, too
+            early |= needed if exact and all(map(_exact, needed_layers)) else set()
+            continue
+        learned = next((one for one in needed_layers if not _fixed(one)), None)
+        if learned is not None:
+            raise host.misfit(
+                f"the output of {named(learned)}, which training changes",
+                "what an Input gives, as the layer runs before the program",
+                "let it stand first in the model",
+            )
+        early |= needed
     return early
 
 
@@ -309,3 +337,8 @@ def _fixed(layer: Layer) -> bool:
     if isinstance(layer, Graph) or layer.random:
         return False
     return isinstance(layer, InputLayer) or on_host(layer) or layer.weightless
+
+
+def _exact(layer: Layer) -> bool:
+    """Whether a layer hands numbers on in float64, when it runs before the program."""
+    return isinstance(layer, InputLayer | Scaling)

@@ -1,6 +1,7 @@
 """Network: what is computed, its weights, what goes in and what comes out."""
 
 import contextlib
+import copy
 import inspect
 import sys
 from collections.abc import Callable, Sequence
@@ -31,7 +32,14 @@ from onefit.networks.functional import (
     unwrap_single,
 )
 from onefit.networks.graph import chain
-from onefit.networks.host import Before, Ready, shape_of, split
+from onefit.networks.host import (
+    Before,
+    Ready,
+    may_be_on_host,
+    numbers_alone,
+    shape_of,
+    split,
+)
 from onefit.registry import snake_case
 from onefit.spellings import keras_keywords
 from onefit.types import (
@@ -64,7 +72,7 @@ of models and the models of files are made by these.
 _TAKEN = """
     arranged as_layer before eagerly entries entry_names graph input_nest is_own
     known_nest meet meet_shapes numbers output_nest ready_for resolve_metrics
-    target_names task watched whole
+    target_names task undivided watched whole
 """
 TAKEN = frozenset(_TAKEN.split())
 """Names of every network that a class of one's own may not take."""
@@ -103,8 +111,15 @@ class Network:
     @graph.setter
     def graph(self, whole: Architecture) -> None:
         entrance = getattr(self, "entrance_layer", None)
-        self.before, self._graph = split(whole, entrance)
+        exact = not self.is_own()  # its steps call it within the program
+        self.before, self._graph = split(whole, entrance, exact)
         self.whole = whole
+        self._may = may_be_on_host(whole) if exact else []
+        self._split_for = self._on_host_now()
+
+    def _on_host_now(self) -> list[bool]:
+        """Which of the layers that may run before the program do, by their numbers."""
+        return [layer.on_host for layer in self._may]
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in TAKEN and self.is_own():
@@ -435,7 +450,7 @@ class Network:
 
     def get_weights(self) -> list[np.ndarray]:
         """All weights as numpy arrays, copied, layer by layer."""
-        return self.graph.get_weights()
+        return self.whole.get_weights()
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Replaces all weights; one that does not fit leaves them all as they were.
@@ -443,7 +458,7 @@ class Network:
         Raises:
             ValueError: A wrong number or shape (which layer, which weight).
         """
-        self.graph.set_weights(weights)
+        self.whole.set_weights(weights)
 
     def initialize(self) -> None:
         """Draws all weights anew, as if the model had just been made.
@@ -471,7 +486,7 @@ class Network:
 
     def count_params(self) -> int:
         """How many numbers the model holds."""
-        return self.graph.count_params()
+        return self.whole.count_params()
 
     @property
     def trainable(self) -> bool:
@@ -490,11 +505,11 @@ class Network:
     @property
     def params(self) -> Tree:
         """The trainable weights as a pytree, for an explicit training loop."""
-        return self.graph.slot.params
+        return self._in_program.slot.params
 
     @params.setter
     def params(self, value: Tree) -> None:
-        self.graph.store(value, self.graph.slot.state)
+        self._in_program.store(value, self._in_program.slot.state)
 
     def apply(
         self, params: Tree, x: Tree, *, training: bool = False, key: Key | None = None
@@ -506,8 +521,9 @@ class Network:
         >>> model.apply(model.params, jnp.ones((1, 2)))
         Array([[2.]], dtype=float32)
         """
-        state = self.graph.slot.state
-        return self.graph.apply(params, state, x, training=training, key=key)[0]
+        graph = self._in_program
+        state = graph.slot.state
+        return graph.apply(params, state, x, training=training, key=key)[0]
 
     def __call__(
         self,
@@ -531,6 +547,8 @@ class Network:
         if run is None and not is_symbolic(x) and self._takes_one(x):
             return first_row(self(as_rows(x), training=training, mask=mask, **options))
         looked = self.before is not None and run is None and not is_symbolic(x)
+        if looked and self._in_program is self.whole:  # no gradient passes the host
+            looked = not any(isinstance(a, jax.Array) for a in jax.tree.leaves(x))
         if looked:
             x = self.numbers(x)
         elif self.input_nest:
@@ -572,12 +590,32 @@ class Network:
         """
         if isinstance(x, Ready):
             return x.values
+        if self._may and self._on_host_now() != self._split_for:
+            self.graph = self.whole  # cuts it anew
         if self.before is None or x is None:
             return x
         if self.input_nest is None:
             self.build(shape_of(x))
         assert self.before is not None
         return self.before.run(x, self.input_names, self.input_shape)
+
+    @property
+    def _in_program(self) -> Architecture:
+        """All of the network that a program can compute."""
+        return self.graph if self.before and self.before.hosts() else self.whole
+
+    def undivided(self, place: str) -> Self:
+        """The network with all its layers in the program, for files of other libraries.
+
+        Raises:
+            ValueError: Layers that no program can compute; `place` is who asks.
+        """
+        numbers_alone(self.before, place)
+        if self.before is None:
+            return self
+        one = copy.copy(self)
+        one.before, one._graph = None, one.whole
+        return one
 
     @property
     def entries(self) -> list[tuple[str, Shape | None]]:
@@ -646,32 +684,32 @@ class Network:
     @property
     def weights(self) -> list[Variable]:
         """All weights, layer by layer."""
-        return self.graph.weights
+        return self.whole.weights
 
     @property
     def trainable_weights(self) -> list[Variable]:
         """The weights that training changes."""
-        return self.graph.trainable_weights
+        return self.whole.trainable_weights
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
         """The weights that it does not: frozen layers', moving means."""
-        return self.graph.non_trainable_weights
+        return self.whole.non_trainable_weights
 
     @property
     def variables(self) -> list[Variable]:
         """The weights, and the state of random numbers that layers draw."""
-        return self.graph.variables
+        return self.whole.variables
 
     @property
     def trainable_variables(self) -> list[Variable]:
         """The variables that training changes by gradients."""
-        return self.graph.trainable_variables
+        return self.whole.trainable_variables
 
     @property
     def non_trainable_variables(self) -> list[Variable]:
         """The variables that it does not."""
-        return self.graph.non_trainable_variables
+        return self.whole.non_trainable_variables
 
     @property
     def losses(self) -> list[Array]:
@@ -689,12 +727,12 @@ class Network:
 
     def compute_output_spec(self, inputs: Tree, **options: Any) -> Tree:
         """What stands for the outputs of a call: their shapes and types."""
-        spec = self.graph.compute_output_spec(self._take(inputs), **options)
+        spec = self._in_program.compute_output_spec(self._take(inputs), **options)
         return self.output_nest.arrange(spec) if self.output_nest else spec
 
     def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
         """Which steps of the outputs there are, given which of the inputs."""
-        return self.graph.compute_mask(self._take(inputs), mask)
+        return self._in_program.compute_mask(self._take(inputs), mask)
 
     def stateless_call(
         self,
@@ -708,7 +746,7 @@ class Network:
         See `Layer.stateless_call`.
         """
         x = self._take(inputs) if self.input_nest else inputs
-        y, *rest = self.graph.stateless_call(
+        y, *rest = self._in_program.stateless_call(
             trainable_variables, non_trainable_variables, x, **options
         )
         return (self.output_nest.arrange(y) if self.output_nest else y, *rest)

@@ -96,7 +96,7 @@ def find(model: Model, path: str) -> Place:
     first, *rest = path.split(".")
     if rest and first in ("optimizer", "layers"):  # the tree's own names
         first, *rest = rest
-    layers = {str(layer.name): layer for layer in model.graph.plain_layers()}
+    layers = {str(layer.name): layer for layer in model.whole.plain_layers()}
     if rest and first in layers:
         owner, part, fields = layers[first], "layer", tuple(rest)
     elif rest and first == "loss" and isinstance(model.loss, Description):
@@ -144,7 +144,7 @@ def paths(model: Model) -> list[str]:
         known += inside(model.optimizer, "")
     if isinstance(model.loss, Description):
         known += inside(model.loss, "loss.")
-    for layer in model.graph.plain_layers():
+    for layer in model.whole.plain_layers():
         known += inside(layer, f"{layer.name}.")
     return known
 
@@ -208,7 +208,7 @@ def _try(model: Model, place: Place, value: object) -> None:
         if place.part in ("optimizer", "loss"):
             replaced(getattr(model, place.part), place.fields, value)
         elif place.part == "layer":
-            layers = {str(layer.name): layer for layer in model.graph.plain_layers()}
+            layers = {str(layer.name): layer for layer in model.whole.plain_layers()}
             replaced(layers[str(place.layer)], place.fields, value)
         elif place.part == "compile":
             _got(place, value)
@@ -326,7 +326,7 @@ def rebuilt(model: Model, changes: Sequence[Change]) -> Model:
 
     clone = clone_model(model, clone_function=copy)
     if not clone.built:
-        clone.build(model.graph.slot.input_shape)
+        clone.build(model.whole.slot.input_shape)
     optimizer = compiled["optimizer"]
     if isinstance(optimizer, optimizers.Optimizer):  # its state is not shared
         own = zip(model.trainable_variables, clone.trainable_variables, strict=False)
@@ -334,7 +334,7 @@ def rebuilt(model: Model, changes: Sequence[Change]) -> Model:
     if model.compile_settings is not None:
         clone.compile(optimizer, compiled["loss"], **model.compile_settings)
     # What is not drawn anew (frozen layers, what `adapt` has learned) is as it was.
-    pairs = zip(model.graph.plain_layers(), clone.graph.plain_layers(), strict=True)
+    pairs = zip(model.whole.plain_layers(), clone.whole.plain_layers(), strict=True)
     for old, new in pairs:
         if [w.shape for w in old.weights] == [w.shape for w in new.weights]:
             new.set_weights(old.get_weights())

@@ -35,7 +35,6 @@ from onefit.layers.normalization import BatchNormalization
 from onefit.models.model import Model
 from onefit.networks.graph import Graph, as_graph
 from onefit.networks.graph import Node as Call
-from onefit.networks.host import numbers_alone
 from onefit.registry import nearest_formula
 from onefit.types import Config, Mask, Tree
 
@@ -286,7 +285,7 @@ def proto(model: Model) -> "ModelProto":
             "a model that was built",
             "begin it with Input((4,)), or call model.build((None, 4)) or fit",
         )
-    numbers_alone(model.before, "export")
+    model = model.undivided("export")
     b = Builder()
     slot = model.graph.slot
     inputs = _inputs(b, model)

@@ -26,7 +26,6 @@ from onefit.layers.base import Layer, where
 from onefit.layers.grids import Grid
 from onefit.models.model import Model
 from onefit.networks.graph import Graph, as_graph
-from onefit.networks.host import numbers_alone
 from onefit.registry import nearest_formula
 from onefit.types import Function, Mask, Params, Shape, is_shape
 
@@ -87,7 +86,7 @@ class Writer:
         """The module of a whole model."""
         from torch import fx
 
-        numbers_alone(model.before, "to_torch")
+        model = model.undivided("to_torch")
         shapes = model.graph.slot.input_shape
         shapes = [shapes] if is_shape(shapes) else list(shapes)
         names = model.input_names

@@ -100,6 +100,7 @@ __all__ = [
 # What many programs never use is imported when it is first asked for (PEP 562).
 _HOMES = {
     "DTypePolicy": "onefit.config",
+    "FloatDTypePolicy": "onefit.dtype_policies",
     "Initializer": "onefit.initializers",
     "InputSpec": "onefit.layers",
     "Loss": "onefit.losses",

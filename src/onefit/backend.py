@@ -558,7 +558,7 @@ def name_scope(name: str) -> Iterator[None]:
         SCOPES.reset(token)
 
 
-def device(device_name: str | jax.Device) -> contextlib.AbstractContextManager[object]:
+def device(device_name: object) -> contextlib.AbstractContextManager[object]:
     """A block whose arrays are made, and whose operations run, on this device.
 
     Args:
@@ -575,7 +575,7 @@ def device(device_name: str | jax.Device) -> contextlib.AbstractContextManager[o
     if isinstance(device_name, jax.Device):
         return jax.default_device(device_name)
     kind, _, number = str(device_name).lower().removeprefix("/").partition(":")
-    found: list[jax.Device] = []
+    found: list[Any] = []  # devices of jax
     with contextlib.suppress(RuntimeError):  # jax knows no devices of this kind
         found = jax.devices(kind)
     place = int(number) if number.isdigit() else 0

@@ -195,7 +195,6 @@ _CLASS = "Write a class of yours: class Mine(onefit.Layer)"
 ABSENT: dict[str, str] = {
     "Function": "A graph of layers is a Model: write Model(inputs, outputs)",
     "Operation": "An operation of a graph is a Layer: write a class of that",
-    "FloatDTypePolicy": _POLICY,
     "Quantizer": _QUANTISED,
     "RematScope": _MEMORY,
     "StatelessScope": "Write layer.stateless_call(trainable, non_trainable, x)",

@@ -243,3 +243,20 @@ def test_a_block_runs_on_the_device_it_names():
     for name in ("gpu:7", "cpu:9", "", "cpu:x", 3):
         with pytest.raises(ValueError, match=r"device: received .*; expected one of"):
             onefit.device(name)  # type: ignore[arg-type]
+
+
+# Policies -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["float32", "mixed_bfloat16"])
+def test_a_policy_without_a_name_is_that_of_new_layers(name):
+    found = []
+    for k in BOTH:
+        k.config.set_dtype_policy(name)
+        try:
+            policy: Any = k.dtype_policies.DTypePolicy(None)
+            older: Any = k.FloatDTypePolicy(name)
+        finally:
+            k.config.set_dtype_policy("float32")
+        found.append([policy.name, policy.compute_dtype, older.variable_dtype])
+    assert found[1] == found[0]

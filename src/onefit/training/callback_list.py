@@ -93,7 +93,7 @@ def _telling(name: str) -> Callable[..., None]:
     def hook(self: CallbackList, *args: Any, logs: Any = None) -> None:
         # Logs come by name, or by place, behind the number of an epoch or a batch.
         if len(args) > ("epoch" in name or "batch" in name):
-            *args, logs = args
+            args, logs = args[:-1], args[-1]
         logs = {} if logs is None else logs
         if name == "on_epoch_end":
             _note(self, args[0], logs)

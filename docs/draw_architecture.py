@@ -30,7 +30,7 @@ WAY: dict[str, list[tuple[int, str]]] = {
         (2, "training.prepare.task_of"),
         (3, "training.compiled.Compiled.task"),
         (2, "training.targets.fit_targets"),
-        (1, "guide.watch.watch"),
+        (1, "guide.watch.begin"),
     ],
     "around the program: Python, once for each stretch of epochs": [
         (1, "training.loop.fit"),

@@ -1,9 +1,10 @@
-"""Process-wide choices: the float type and the random stream."""
+"""Process-wide choices: the float type, the random stream, the language."""
 
 import contextlib
 import contextvars
 import dataclasses
 import itertools
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Self
 
@@ -35,6 +36,7 @@ __all__ = [
     "is_interactive_logging_enabled",
     "is_nnx_enabled",
     "is_traceback_filtering_enabled",
+    "language",
     "max_epochs",
     "max_steps_per_epoch",
     "precision",
@@ -43,6 +45,7 @@ __all__ = [
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
+    "set_language",
     "set_max_epochs",
     "set_max_steps_per_epoch",
     "set_random_seed",
@@ -128,6 +131,8 @@ _floatx_here: contextvars.ContextVar[str | None] = contextvars.ContextVar(
     "floatx", default=None
 )
 _stream = np.random.SeedSequence()
+_language = os.environ.get("ONEFIT_LANGUAGE", "en")
+LANGUAGES = ("en", "ko")
 
 
 def floatx() -> str:
@@ -369,6 +374,29 @@ def enable_unsafe_deserialization() -> None:
         "files that hold settings and numbers",
         "hand over what is your own: load_model(path, custom_objects={'name': thing})",
     )
+
+
+def language() -> str:
+    """The language of the guide's findings: "en", or "ko" for Korean."""
+    return _language if _language in LANGUAGES else "en"
+
+
+def set_language(language: str) -> None:
+    """Sets the language of the guide's findings; ONEFIT_LANGUAGE does so from outside.
+
+    Raises:
+        ValueError: Anything but "en" and "ko".
+
+    >>> set_language("ko")
+    >>> language(), print(onefit.guide.Finding("linear-stack", "hint").title)
+    층 사이에 활성화 함수가 없습니다
+    ('ko', None)
+    >>> set_language("en")
+    """
+    global _language  # noqa: PLW0603
+    if language not in LANGUAGES:
+        raise unknown("set_language", language, LANGUAGES)
+    _language = language
 
 
 def max_epochs() -> None:

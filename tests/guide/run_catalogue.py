@@ -291,7 +291,10 @@ def told(task: tuple[str, Any, tuple[str, ...]]) -> Said:
             said.places = frozenset(fault.layers(fault.program(True).model))
     for stage, found in said.findings.items():
         # Only what is judged goes from process to process.
-        said.findings[stage] = [dataclasses.replace(f, evidence={}) for f in found]
+        said.findings[stage] = [
+            dataclasses.replace(f, evidence={}, program=None, remedies=())
+            for f in found
+        ]
     return said
 
 

@@ -14,6 +14,8 @@ QUICK = [
     "gradient descent beyond its largest step",
     "all but the head frozen from the start",
     "diabetes learned by heart",
+    "so rate halved every epoch",
+    "so sigmoid along sixty steps",
 ]
 
 

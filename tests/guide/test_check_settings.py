@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from onefit import Input, Sequential, datasets
+from onefit import Input, Sequential, callbacks, datasets
 from onefit.guide.check import check
 from onefit.layers import Dense
 from onefit.optimizers import SGD, Adafactor, Adam, RMSprop
@@ -158,3 +158,32 @@ def test_sorted_quantities_and_two_sorted_classes():
     # A series that grows is held out in the order of time, and not sorted.
     grows = np.arange(600) / 100 + rng.normal(size=600)
     assert found(regression("adam"), X, grows, validation_split=0.2) == []
+
+
+def test_a_rate_that_a_callback_sets_is_not_judged():
+    class Finder(callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.optimizer.learning_rate *= 1.1
+
+    class Other(callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.last = epoch
+
+    grow = callbacks.LearningRateScheduler(lambda epoch, rate: 2 * rate)
+    low = ("learning-rate-too-low", "error")
+    model = classifier(SGD(1e-9))
+    assert low in found(model, epochs=50)
+    assert low in found(model, epochs=50, callbacks=Other())
+    for one in (Finder(), grow):
+        assert low not in found(model, epochs=50, callbacks=[Other(), one])
+
+
+def test_weights_of_rows_the_wrong_way_round():
+    y = (np.arange(600) % 10 == 0).astype(int)
+    model = classifier(units=(8,))
+    often = {"sample_weight": np.where(y == 1, 0.1, 1.0)}
+    rare = {"sample_weight": np.where(y == 1, 10.0, 1.0)}
+    mixed = {"sample_weight": rng.uniform(0.5, 1.5, 600)}
+    code = "class-weights-reversed"
+    seen = [[c for c, _ in found(model, y=y, **w)] for w in (often, rare, mixed)]
+    assert [code in codes for codes in seen] == [True, False, False]

@@ -272,3 +272,25 @@ def test_a_report_reads_well_and_sorts_errors_first():
     assert "&lt;seen&gt;" in report._repr_html_()
     with pytest.raises(AssertionError, match="stands in no list"):
         Finding("nonsense", "error")
+
+
+def test_numbers_by_layer_are_those_of_the_fit_and_change_nothing(digits):
+    plain, asked = (
+        fitted([*hidden(), Dense(10, "softmax")], *digits, epochs=5, **more)
+        for more in ({}, {"watch": "layers"})
+    )
+    pairs = zip(plain.model.get_weights(), asked.model.get_weights(), strict=True)
+    assert all(np.array_equal(a, b) for a, b in pairs)
+    found, layers = asked.layers, asked.model.layers
+    assert found.epochs.tolist() == [0, 1, 2, 3, 4, 5]
+    assert list(found) == [layer.name for layer in layers]
+    for layer in layers:
+        sizes = np.concatenate([np.ravel(w) for w in layer.get_weights()])
+        by_hand = np.sqrt(np.mean(sizes**2))
+        assert_allclose(found[layer.name]["weight"][-1], by_hand, rtol=1e-5)
+        assert found[layer.name]["update/weight"][0] > 0
+    assert len(found.plot()) == 3
+    with pytest.raises(ValueError, match="watch="):
+        _ = plain.layers
+    with pytest.raises(ValueError, match="'layers'"):
+        asked.model.fit(*digits, watch="all", verbose=0)

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from onefit import config
 from onefit.guide import CODES, Finding
+from onefit.guide.korean import KOREAN
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "findings"
@@ -39,3 +41,22 @@ def test_a_page_shows_its_finding_gives_the_reason_and_the_fix(code):
     assert f'assert "{code}" in report.codes' in shown
     assert fixed
     assert len(text.splitlines()) <= 65
+
+
+def test_every_finding_is_there_in_korean_too():
+    assert list(KOREAN) == list(CODES)
+    texts = [text for parts in KOREAN.values() for text in parts]
+    assert all(re.search("[가-힣]", text) for text in texts)
+    finding = Finding("linear-stack", "hint", "dense", seen="'dense' has none")
+    config.set_language("ko")
+    try:
+        said = str(finding)
+        assert all(text.split()[0] in said for text in KOREAN["linear-stack"])
+        assert said.startswith("참고: linear-stack, 층 'dense'")
+        assert "'dense' has none" in said
+        assert finding.title == KOREAN["linear-stack"][0]
+    finally:
+        config.set_language("en")
+    assert str(finding).startswith("hint: linear-stack, layer 'dense'")
+    with pytest.raises(ValueError, match="ko"):
+        config.set_language("de")

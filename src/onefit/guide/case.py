@@ -15,10 +15,12 @@ from onefit.guide.targets import Targets, kind_of
 from onefit.losses.base import Loss
 from onefit.optimizers.base import Optimizer
 from onefit.registry import snake_case
+from onefit.training.callback import Callback
 from onefit.training.compiled import Compiled, flat
+from onefit.training.options import Callbacks
 from onefit.types import Array, Identifier, Shapes, batch_shape
 
-__all__ = ["Case", "Data", "Head", "loss_kind"]
+__all__ = ["Case", "Data", "Head", "loss_kind", "sets_rate"]
 
 JUDGED = (
     "binary",
@@ -58,6 +60,7 @@ class Data:
         weighted: Whether rows or classes have weights.
         split: Whether the validation rows are the last of the rows given.
         class_weight: The factor of each class, where they were given.
+        paced: Whether a callback sets the learning rate.
     """
 
     train: Batch
@@ -68,6 +71,7 @@ class Data:
     weighted: bool = False
     split: bool = False
     class_weight: Mapping[int, float] | None = None
+    paced: bool = False
 
     @classmethod
     def of_table(
@@ -78,6 +82,22 @@ class Data:
         if part is not None:
             train = jax.tree.map(lambda a: np.asarray(a)[part], train)
         return cls(train, *more, **named)
+
+
+def sets_rate(callbacks: Callbacks) -> bool:
+    """Whether a callback sets the learning rate, by its word or by its code."""
+    for callback in callbacks if isinstance(callbacks, Sequence) else [callbacks]:
+        if not isinstance(callback, Callback):
+            continue
+        if callback.writes is not None:
+            if "learning_rate" in callback.writes:
+                return True
+            continue
+        hooks = vars(type(callback)).values()
+        codes = [hook.__code__ for hook in hooks if hasattr(hook, "__code__")]
+        if any({"learning_rate", "lr"} & {*code.co_names} for code in codes):
+            return True
+    return False
 
 
 class Head:
@@ -299,8 +319,8 @@ class Case:
 
     @functools.cached_property
     def rate(self) -> float | None:
-        """The learning rate; of a schedule its largest, where that is known."""
-        if not self.compiled:
+        """The learning rate; of a schedule its largest, None where it is not known."""
+        if not self.compiled or (self.data is not None and self.data.paced):
             return None
         optimizer = self.optimizer
         if rate := optimizer.schedule:

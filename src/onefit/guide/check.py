@@ -1,6 +1,7 @@
 """Checking before training: rules on the design, the settings and the rows."""
 
 import contextlib
+import dataclasses
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
@@ -11,7 +12,7 @@ from onefit import config
 from onefit.data import rows
 from onefit.data.batch import Batch
 from onefit.errors import OnefitWarning, mistyped
-from onefit.guide.case import Case, Data
+from onefit.guide.case import Case, Data, sets_rate
 from onefit.guide.finding import Finding, Report
 from onefit.guide.program import Program
 from onefit.guide.remedies import cured
@@ -29,7 +30,7 @@ from onefit.guide.rules.settings import SETTINGS
 from onefit.networks.network import Network
 from onefit.training.compiled import Compiled, build_task
 from onefit.training.job import Job
-from onefit.training.options import FitOptions
+from onefit.training.options import Callbacks, FitOptions
 from onefit.training.prepare import as_columns
 from onefit.training.targets import fit_targets
 from onefit.types import Data as Rows
@@ -60,6 +61,7 @@ def check(
     validation_data: Rows = None,
     shuffle: bool = True,
     class_weight: dict[int, float] | None = None,
+    callbacks: Callbacks = None,
 ) -> Report:
     """What will keep a model from learning these rows, before it is trained.
 
@@ -91,6 +93,8 @@ def check(
                 # What reading the rows warns of is a finding here.
                 warnings.simplefilter("ignore", OnefitWarning)
                 data = _data(model, x, y, batch_size, epochs, shuffle, *given)
+            paced = sets_rate(callbacks)
+            data = dataclasses.replace(data, paced=paced)
         except (TypeError, ValueError) as error:
             found = [_refused(error)]
     case = Case(_built(model, data), data)
@@ -153,6 +157,7 @@ def cheap(job: Job, program: Program | None = None) -> list[Finding]:
         weighted=job.train_data.w is not None,
         split=split,
         class_weight=program.fit.get("class_weight") if program else None,
+        paced=sets_rate(job.callbacks),
     )
     case = Case(job.model, data, numbers=NUMBERS, rows=ROWS, cheap=True)
     found: list[Finding] = []

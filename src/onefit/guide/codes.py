@@ -58,6 +58,7 @@ CODES: dict[str, str] = {
     "padding-counted": "steps that only fill up are learned as if they were answers",
     "channels-misplaced": "the channels are not on the axis the layer takes",
     "rows-in-both": "validation rows that are training rows too",
+    "time-order-broken": "rows of one series, split by chance into both parts",
     "validation-looks-different": "validation rows scaled otherwise than training rows",
     # The run.
     "loss-not-a-number": "the loss became NaN or infinite",
@@ -74,6 +75,7 @@ CODES: dict[str, str] = {
     "overfitting": "training rows are learned by heart",
     "underfitting": "not even the training rows are learned",
     "target-unrelated": "nothing in x tells y",
+    "labels-wrong": "labels that rows just alike do not have",
     "too-good-to-be-true": "perfect at once on rows not seen: something leaks",
     "symmetric-units": "units of a layer stay equal",
     "frozen-weights": "weights that never change",

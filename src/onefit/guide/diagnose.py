@@ -39,6 +39,9 @@ CAUSES = {
 }
 """Findings that say less than others, which name the cause: {finding: causes}."""
 
+SAID = {"too-few-steps"}
+"""Causes that, as hints too, say enough."""
+
 
 def diagnose(history: History) -> Report:
     """What kept a fit from learning, or from learning more.
@@ -75,12 +78,14 @@ def by_probes(run: Run) -> list[Finding]:
     """What measured steps show; measures them where that has not been done."""
     if not np.isfinite(run.loss[-1]):
         return []  # nothing can be measured with weights that are NaN
+    if run.swept:
+        return []  # what a search for a rate leaves behind is no fault of the network
     return [finding for rule in LAYERS for finding in rule(run)]
 
 
 def root_causes(found: list[Finding]) -> list[Finding]:
     """The findings, each once, without those that only follow from others."""
-    codes = {finding.code for finding in found if finding.severity == "error"}
+    codes = {f.code for f in found if f.severity == "error" or f.code in SAID}
     once = {(f.code, f.layer): f for f in reversed(found)}
     return [
         f

@@ -51,6 +51,7 @@ class Evidence:
         monitors: The logs that rules look at.
         start, end: The weights before and after.
         probes: The steps that were measured, by epoch.
+        record: Those that were measured because someone asked for numbers by layer.
         program: What was trained, as a description that remedies can change; of rows
             beyond `KEPT` bytes, and of streams, some rows stand for all.
         kept: Whether the program has all its rows.
@@ -84,6 +85,7 @@ class Evidence:
         self.start = Snapshot(job.first, params, train)
         self.end: Snapshot | None = None
         self.probes: dict[int, Probe] = {}
+        self.record: dict[int, Probe] = {}
         self.broken: Any = None
         self.program = program
         self.kept = program is not None and _small(program)
@@ -92,13 +94,14 @@ class Evidence:
 
     def probe(self, snapshot: Snapshot) -> Probe:
         """A measured step from there; each epoch is measured once."""
-        epoch = snapshot.epoch
-        if epoch not in self.probes:
-            _, params, train = self.whole(snapshot)
-            self.probes[epoch] = probe(
-                self.task, params, train, self.sample, epoch, self.graph
-            )
-        return self.probes[epoch]
+        if snapshot.epoch not in self.probes:
+            self.probes[snapshot.epoch] = self.measure(snapshot)
+        return self.probes[snapshot.epoch]
+
+    def measure(self, snapshot: Snapshot) -> Probe:
+        """A measured step from there."""
+        epoch, params, train = self.whole(snapshot)
+        return probe(self.task, params, train, self.sample, epoch, self.graph)
 
     def whole(self, snapshot: Snapshot) -> Snapshot:
         """A snapshot with all of the optimizer's state."""

@@ -6,8 +6,10 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, overload
 
+from onefit.config import language
 from onefit.errors import OnefitWarning, invalid
 from onefit.guide.codes import CODES
+from onefit.guide.korean import KOREAN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,8 +86,8 @@ class Finding:
 
     @property
     def title(self) -> str:
-        """The finding in one line."""
-        return CODES[self.code]
+        """The finding in one line, in the language of `config.set_language`."""
+        return KOREAN[self.code][0] if language() == "ko" else CODES[self.code]
 
     @property
     def page(self) -> str:
@@ -93,10 +95,23 @@ class Finding:
         return PAGE.format(code=self.code)
 
     def __str__(self) -> str:
+        if language() == "ko":
+            return self._in_korean()
         where = f", layer {self.layer!r}" if self.layer else ""
         parts = [self.seen, f"Why: {self.why}", f"Fix: {self.instead}"]
         lines = [_filled(_ended(part)) for part in parts if part.split(": ")[-1]]
         return "\n".join([f"{self.severity}: {self.code}{where}", *lines])
+
+    def _in_korean(self) -> str:
+        """What it is and why in Korean; its numbers and the lines to write beside."""
+        where = f", 층 {self.layer!r}" if self.layer else ""
+        title, why, instead = KOREAN[self.code]
+        parts = [title, f"까닭: {why}", f"고치기: {instead}"]
+        given = {"본 것": self.seen, "쓸 것": self.instead}
+        parts += [f"{name}: {text}" for name, text in given.items() if text]
+        kind = {"error": "오류", "hint": "참고"}[self.severity]
+        lines = [_filled(_ended(part)) for part in parts]
+        return "\n".join([f"{kind}: {self.code}{where}", *lines])
 
     def fixed(self) -> "Program":
         """The program with the first remedy that can be applied to it.

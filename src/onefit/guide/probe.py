@@ -48,6 +48,7 @@ class Responses:
         flat: For each unit, the share within `FLAT` of its activation's ends.
         mean, std: Of each unit's answers.
         signal: The size (root mean square) of the gradient dJ/da that arrives there.
+        along: The same by step, where the answers are sequences, else empty.
     """
 
     layer: str
@@ -59,6 +60,7 @@ class Responses:
     mean: np.ndarray
     std: np.ndarray
     signal: float
+    along: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +99,7 @@ class Probe:
         layers: Each layer's call, in order.
         weights: Each trainable array, in order.
         outputs: For each output, what it answers to the sampled rows.
+        along: The size of dJ/dx by step, where x are sequences, else empty.
     """
 
     epoch: int
@@ -105,6 +108,7 @@ class Probe:
     layers: list[Responses]
     weights: list[WeightSizes]
     outputs: list[np.ndarray]
+    along: np.ndarray
 
 
 def _activation(layer: Layer) -> str | None:
@@ -131,7 +135,7 @@ def probe(
 ) -> Probe:
     """Measures a step of a task on these rows; `graph` knows the layers' names."""
     raw: Any = _measure(task, params, train, batch, np.uint32(0))
-    loss, penalty, answers, signals, weights, outputs = jax.device_get(raw)
+    loss, penalty, answers, signals, along, weights, outputs = jax.device_get(raw)
     layers = [
         Responses(
             str(layer.name),
@@ -140,9 +144,10 @@ def probe(
             _facts(shown),
             *numbers,
             signal=float(signal),
+            along=steps,
         )
-        for (_, layer), (_, shown), numbers, signal in zip(
-            graph.calls(), task.graph.calls(), answers, signals, strict=True
+        for (_, layer), (_, shown), numbers, signal, steps in zip(
+            graph.calls(), task.graph.calls(), answers, signals, along[1:], strict=True
         )
     ]
     sizes = [
@@ -151,7 +156,9 @@ def probe(
             _named(graph, params), weights, strict=True
         )
     ]
-    return Probe(epoch, float(loss), float(penalty), layers, sizes, list(outputs))
+    return Probe(
+        epoch, float(loss), float(penalty), layers, sizes, list(outputs), along[0]
+    )
 
 
 def _named(graph: Architecture, params: Tree) -> list[tuple[str, str, tuple[int, ...]]]:
@@ -175,7 +182,7 @@ def _measure(
     key = jax.random.key(seed) if task.graph.random else None
     free = task.free(params)
     bare = task.replace(optimizer=None)  # whose J is not scaled for its optimizer
-    look = functools.partial(Tap, {"a"})
+    look = functools.partial(Tap, {"a", "x"})
     found = bare.gradients(
         free, params, train.state, batch, training=True, key=key, tap=look
     )
@@ -184,7 +191,9 @@ def _measure(
         _answers(jax.tree.leaves(seen[path])[0], _facts(layer))
         for path, layer in task.graph.calls()
     ]
-    signals = [_rms(_first(slopes[path])) for path, _ in task.graph.calls()]
+    arriving = [_first(slopes[path]) for path, _ in task.graph.calls()]
+    signals = [_rms(slope) for slope in arriving]
+    along = [_by_step(slope) for slope in (_first(found.slopes["x"][()]), *arriving)]
     outputs = [
         z if head.link is None else activations.get(head.link)(z)
         for head, (z, _) in zip(task.heads, found.details.outputs, strict=True)
@@ -199,7 +208,7 @@ def _measure(
         )
     ]
     penalty = jnp.asarray(task.graph.penalty(params))
-    return found.loss, penalty, answers, signals, weights, outputs
+    return found.loss, penalty, answers, signals, along, weights, outputs
 
 
 def _first(slopes: Tree) -> Array:
@@ -221,6 +230,13 @@ def _answers(a: Array, facts: Facts) -> tuple[Array, ...]:
 
 def _rms(a: Array) -> Array:
     return jnp.sqrt(jnp.mean(jnp.square(a))) if a.size else jnp.zeros(())
+
+
+def _by_step(slope: Array) -> Array:
+    """The size of the gradient at each step of sequences; nothing for what is none."""
+    if slope.ndim != 3:
+        return jnp.zeros(0)
+    return jnp.sqrt(jnp.mean(jnp.square(slope), (0, 2)))
 
 
 def _by_unit(g: Array) -> Array:

@@ -766,6 +766,8 @@ REMEDIES: dict[str, dict[str, Maker]] = {
     | {"half the units": narrower},
     "underfitting": WIDER | DEEPER | {"no dropout": no_dropout} | FAST,
     "target-unrelated": {},
+    "labels-wrong": {"the best epoch's weights": stopping},
+    "time-order-broken": {},
     "too-good-to-be-true": {"without that column": without_columns},
     "symmetric-units": STARTED,
     "frozen-weights": {"every layer trained": free} | LEAKY | FAST,

@@ -12,6 +12,9 @@ from onefit.training.history import History
 
 __all__ = ["Run"]
 
+SWEPT = 100.0
+"""How many times its first rate a callback has made a rate that it searches through."""
+
 
 class Run:
     """What the rules of the diagnosis look at.
@@ -102,6 +105,32 @@ class Run:
     def optimizer(self) -> Optimizer:
         """The optimizer of the model that was trained."""
         return self.history.model.optimizer
+
+    @functools.cached_property
+    def pace(self) -> tuple[float, float] | None:
+        """The learning rate of the first epoch and that of the last, where known.
+
+        Callbacks may set it: a schedule, a search for a rate, a plateau.
+        """
+        logged = self.logs.get("learning_rate")
+        if logged is not None and len(logged):
+            return float(logged[0]), float(logged[-1])
+        begun = self.evidence.start.train.optimizer.get("learning_rate")
+        now = getattr(self.optimizer, "learning_rate", None)
+        if begun is None or now is None or not self.optimizer.constant_rate:
+            return None
+        return float(begun), float(now)
+
+    @property
+    def swept(self) -> bool:
+        """Whether a callback went through rates, as a search for one does."""
+        return self.sped >= SWEPT
+
+    @property
+    def sped(self) -> float:
+        """How many times the rate of the first epoch that of the last is."""
+        begun, now = self.pace or (1.0, 1.0)
+        return now / begun if begun > 0 else 1.0
 
     @property
     def rates(self) -> str:

@@ -14,7 +14,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from onefit.errors import OnefitWarning
+from onefit.errors import OnefitWarning, invalid
+from onefit.guide.by_layer import moments
 from onefit.guide.check import cheap
 from onefit.guide.diagnose import by_curves, by_probes, root_causes
 from onefit.guide.evidence import Evidence, Snapshot
@@ -27,7 +28,7 @@ from onefit.training.callback import Callback
 from onefit.training.job import Job
 from onefit.training.state import State
 
-__all__ = ["Watch", "warn_once", "watch"]
+__all__ = ["Watch", "begin", "wanted", "warn_once"]
 
 TENTH = 10
 SHORT = 2e9
@@ -45,18 +46,43 @@ COPYING = 0.01
 """The share of a fit's time that copies of its weights, for a NaN to be found, take."""
 
 
-def watch(job: Job, check: bool, program: Program | None = None) -> None:
+def begin(job: Job, program: Program, told: bool, check: bool, layers: bool) -> None:
     """Lets the guide look at a fit; its errors are warnings, once each.
 
     Args:
         job: The fit, about to begin.
-        check: Whether the design and the data are checked, too, before it.
         program: The model, the rows and the arguments of fit, for remedies.
+        told: Whether what is found is said.
+        check: Whether the design and the data are checked, too, before it.
+        layers: Whether numbers by layer are kept over the epochs.
     """
-    watcher = Watch(job, program)
-    if check:
+    watcher = Watch(job, program, told, layers)
+    if told and check:
         watcher.tell(cheap(job, program), "model.check(x, y)")
     job.callbacks = [*job.callbacks, watcher]
+
+
+def wanted(job: Job, watch: str | None) -> bool:
+    """Whether numbers by layer are wanted, as `fit` was told.
+
+    Raises:
+        ValueError: Another word, or a step of the user's own, which has no layers here.
+    """
+    if watch == "layers" and not job.task.heads:
+        raise invalid(
+            "fit",
+            "watch='layers' with a train_step of your own",
+            "a step that the library takes",
+            "leave watch out, or write compile(loss=...) in place of train_step",
+        )
+    if watch not in (None, "layers"):
+        raise invalid(
+            "fit",
+            f"watch={watch!r}",
+            "None or 'layers'",
+            "write watch='layers' for numbers by layer in history.layers",
+        )
+    return watch == "layers"
 
 
 def warn_once(jobs: Iterable[Job], more: str, beside: Container[str] = ()) -> None:
@@ -78,9 +104,17 @@ def warn_once(jobs: Iterable[Job], more: str, beside: Container[str] = ()) -> No
 class Watch(Callback):
     """Looks at a fit's logs, and at its weights when they give cause."""
 
-    def __init__(self, job: Job, program: Program | None = None) -> None:
+    def __init__(
+        self,
+        job: Job,
+        program: Program | None = None,
+        told: bool = True,
+        layers: bool = False,
+    ) -> None:
         super().__init__()
         self.job, self.program, self.warned = job, program, set[str]()
+        self.told = told
+        self.moments = moments(job.first, job.epochs) if layers else ()
         self.begin = self.copied = 0.0
         self.tenth: int | None = None
 
@@ -96,16 +130,25 @@ class Watch(Callback):
         if epochs > 1 and size > SHORT:
             self.tenth = job.first + -(-epochs // TENTH)
             job.pauses = (*job.pauses, self.tenth)
+        job.pauses = (*job.pauses, *self.moments[1:-1])
+        self._record(self.evidence.start)
         self.begin = time.perf_counter()
+
+    def _record(self, snapshot: Snapshot) -> None:
+        """A measured step where someone asked for it."""
+        if snapshot.epoch in self.moments:
+            self.evidence.record[snapshot.epoch] = self.evidence.measure(snapshot)
 
     def on_stretch_end(self, epochs: range, logs: Sequence[dict[str, float]]) -> None:
         """A look at a tenth, and a copy of the weights for a NaN to come."""
-        self.tell(_harmless(self._look, epochs, logs))
+        self._record(self._live(epochs[-1] + 1))
+        if self.told:
+            self.tell(_harmless(self._look, epochs, logs))
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """A look at the whole fit; warns of what kept it from learning."""
         del logs
-        if self.model.history.epoch:
+        if self.told and self.model.history.epoch:
             self.tell(_harmless(self._look_back))
 
     def _look(self, epochs: range, logs: Sequence[dict[str, float]]) -> list[Finding]:

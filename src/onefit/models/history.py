@@ -6,6 +6,7 @@ from onefit.training import history
 from onefit.types import Data
 
 if TYPE_CHECKING:
+    from onefit.guide.by_layer import Layers
     from onefit.guide.finding import Report
     from onefit.guide.improve import Advice
 
@@ -43,6 +44,41 @@ class History(history.History):
         from onefit.guide.diagnose import diagnose
 
         return diagnose(self)
+
+    @property
+    def layers(self) -> "Layers":
+        """Numbers by layer over the epochs, of `fit(..., watch="layers")`.
+
+        `history.layers["dense"]["update/weight"]` has one for each of
+        `history.layers.epochs`; printed, it is the last of them as a table; `.plot()`
+        draws them.
+
+        Raises:
+            ValueError: A fit that was not asked for them.
+
+        Example:
+            >>> x, y = onefit.datasets.load_digits()
+            >>> dense = onefit.layers.Dense(10, activation="softmax", name="classes")
+            >>> model = onefit.Sequential([onefit.Input((64,)), dense])
+            >>> model.compile("adam", "sparse_categorical_crossentropy")
+            >>> history = model.fit(x / 16, y, epochs=3, watch="layers", verbose=0)
+            >>> history.layers.epochs.tolist(), list(history.layers)
+            ([0, 1, 2, 3], ['classes'])
+            >>> bool((history.layers["classes"]["update/weight"] > 0).all())
+            True
+        """
+        from onefit.errors import invalid
+        from onefit.guide.by_layer import Layers
+
+        record = getattr(self.evidence, "record", None)
+        if not record:
+            raise invalid(
+                "history.layers",
+                "a fit that kept no numbers by layer",
+                "one that was asked to",
+                'write model.fit(..., watch="layers")',
+            )
+        return Layers(record)
 
     def remedies(
         self, x: Data = None, y: Data = None, *, seconds: float = 60.0, seeds: int = 3

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, cast
 
 from onefit.description import arguments_of, made_from
 from onefit.errors import unknown
@@ -81,6 +81,8 @@ class Model(Compiled, face="Functional"):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | Collection[int] = 1,
+        *,
+        watch: Literal["layers"] | None = None,
     ) -> History:
         """Trains the model: minimises J(w, b) over the rows of x and y.
 
@@ -107,6 +109,8 @@ class Model(Compiled, face="Functional"):
             validation_steps: At most so many validation batches.
             validation_batch_size: Rows in one of them.
             validation_freq: Validate every so many epochs, or after these (1-based).
+            watch: 'layers' measures a step at up to 20 epochs, for `history.layers`:
+                sizes of weights, gradients and updates, and what units answer.
 
         Returns:
             The History: `.history["loss"]` and so on, a number an epoch.
@@ -135,12 +139,13 @@ class Model(Compiled, face="Functional"):
         )
         with self.as_compiled():
             job = build_job(self, x, y, options)
-            if self.watched and job.task.heads:
+            if (self.watched and job.task.heads) or watch is not None:
                 from onefit.guide.program import Program
-                from onefit.guide.watch import watch
+                from onefit.guide.watch import begin, wanted
 
+                layers = wanted(job, watch)
                 program = Program.of(self, x, y, vars(options))
-                watch(job, not self.checked, program)
+                begin(job, program, self.watched, not self.checked, layers)
                 self.checked = True
             return fit(job, History(self))
 
@@ -171,6 +176,7 @@ class Model(Compiled, face="Functional"):
         validation_data: Data = None,
         shuffle: bool = True,
         class_weight: dict[int, float] | None = None,
+        callbacks: Callbacks = None,
     ) -> "Report":
         """What in this design, for these rows, will keep the network from learning.
 
@@ -179,7 +185,7 @@ class Model(Compiled, face="Functional"):
 
         Args:
             x, y, sample_weight, batch_size, epochs, validation_split, validation_data,
-                shuffle, class_weight: What `fit` would be given.
+                shuffle, class_weight, callbacks: What `fit` would be given.
 
         Returns:
             A Report of findings, errors first: what was seen, why it matters, what to
@@ -207,6 +213,7 @@ class Model(Compiled, face="Functional"):
             validation_data=validation_data,
             shuffle=shuffle,
             class_weight=class_weight,
+            callbacks=callbacks,
         )
 
     def improve(

@@ -16,7 +16,7 @@ from onefit.training.history import History
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["finding", "learning_curves"]
+__all__ = ["by_layer", "finding", "learning_curves"]
 
 
 Logs: TypeAlias = Mapping[str, Sequence[float]]
@@ -184,6 +184,68 @@ def _chance(
         "the loss or the accuracy of a model with a cross-entropy",
         "write the level itself: chance=0.5",
     )
+
+
+SEEN = {
+    "gradient": "size of dJ/dw",
+    "update/weight": "a step, in terms of the weights",
+    "zero": "share of units that are 0 for every row",
+    "flat": "share of answers at the ends",
+}
+"""What is drawn of each layer, with what its picture is called."""
+
+
+@draws
+def by_layer(
+    epochs: Sequence[int] | np.ndarray, layers: Mapping[str, Mapping[str, np.ndarray]]
+) -> np.ndarray:
+    """Draws numbers by layer over the epochs: a picture each, a line a layer.
+
+    Args:
+        epochs: When they were measured.
+        layers: Of each layer's name its numbers by name, each (epochs,).
+
+    Returns:
+        The matplotlib Axes, one for each kind of number that some layer has.
+
+    Raises:
+        ValueError: Layers without any of these numbers.
+
+    Example:
+        >>> axes = by_layer([0, 1, 2], {"dense": {"gradient": [3.0, 2.0, 1.0]}})
+        >>> axes[0].get_lines()[0].get_label(), axes[0].get_title()
+        ('dense', 'size of dJ/dw')
+    """
+    shown = [name for name in SEEN if any(name in own for own in layers.values())]
+    if not shown:
+        raise invalid(
+            "by_layer",
+            f"layers with {sorted({n for own in layers.values() for n in own})}",
+            f"some of {list(SEEN)}",
+            "give it history.layers of a fit(..., watch='layers')",
+        )
+    axes = panels(len(shown), 2, (4.4, 3.0))
+    for ax, name in zip(axes, shown, strict=True):
+        drawn(ax)
+        for i, (layer, numbers) in enumerate(layers.items()):
+            if name in numbers:
+                ax.plot(
+                    epochs,
+                    numbers[name],
+                    color=COLOURS[i % len(COLOURS)],
+                    linestyle=["-", "--", "-.", ":"][i // len(COLOURS) % 4],
+                    label=layer,
+                )
+        if name in ("gradient", "update/weight"):
+            ax.set_yscale("log")
+        else:
+            ax.set_ylim(-0.03, 1.03)
+        ax.set_title(SEEN[name], fontsize=10, loc="left")
+        ax.set_xlabel("epoch")
+        ax.grid(alpha=0.3)
+        if ax.get_lines():
+            ax.legend(frameon=False, fontsize=8)
+    return axes
 
 
 @draws

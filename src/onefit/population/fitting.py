@@ -156,7 +156,7 @@ def fit(
         varied = {"learning_rate", "optimizer"} & set(vary or {})
         beside = OF_RATES if varied else ()
         if folds is not None:  # each member holds other rows out
-            beside = (*beside, "rows-in-both")
+            beside = (*beside, "rows-in-both", "time-order-broken")
         warn_once((job for _, job in work), "model.check(x, y)", beside)
     if drop is not None and hasattr(drop, "bind"):
         drop = drop.bind(work[0][1].directions)

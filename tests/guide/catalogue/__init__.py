@@ -1,6 +1,7 @@
 """Small programs with a planted fault, each beside its twin, and clean programs."""
 
 from catalogue import (  # noqa: F401
+    asked,
     clean,
     data,
     heads,

@@ -8,7 +8,7 @@ import numpy as np
 from onefit.guide.finding import Finding, Severity
 from onefit.guide.run import Run
 
-__all__ = ["CURVES"]
+__all__ = ["CURVES", "SLOW", "TRIED"]
 
 Findings = Iterator[Finding]
 
@@ -22,6 +22,12 @@ SLOW, HALF, MANY = 0.1, 0.5, 1000
 """What share of the loss of guessing a slow fit has behind it at most; the share that
 it should get to; and the steps from which on it is the rate that is small."""
 
+GONE = 1e-2
+"""What is left of a rate that a callback has taken away."""
+
+TRIED = 10
+"""Epochs below which a fit may only be there to see whether a program runs."""
+
 GROWN, RISEN = 1.5, 0.15
 """How many times its least value a loss has grown to, and by which share of guessing's,
 where it grows late."""
@@ -34,6 +40,9 @@ def not_a_number(run: Run) -> Findings:
         return
     place, when = run.evidence.broken, f"in epoch {bad[0] + 1}"
     seen = f"the loss became {run.loss[bad[0]]:g} {when}"
+    if run.swept:
+        yield _swept(run, seen)
+        return
     layer, fix = None, f"divide the learning rate by 10: {run.rate_times(0.1)}"
     why = "one NaN in the loss makes every gradient, and so every weight, NaN"
     if place is not None and place.part == "before":
@@ -83,6 +92,9 @@ def diverging(run: Run) -> Findings:
     seen = f"the loss went from {first:.3g} to {last:.3g}"
     if run.evidence.chance is not None:
         seen += f"; guessing gives {run.base:.3g}"
+    if run.swept:
+        yield _swept(run, seen)
+        return
     yield Finding(
         "diverging",
         "error",
@@ -140,6 +152,12 @@ def short(run: Run) -> Findings:
     few = planned < FEW and run.last > (1 - STUCK) * run.base
     far = above > STUCK * run.base and steady and fall > 0
     slow = steady and fall * len(loss) > STUCK * run.base and not above > 0
+    # Or it has only just left the ground: nearly every epoch brings a little, and
+    # the last ones as much as the first.
+    begun = len(loss) >= TRIED and np.mean(np.diff(loss) < 0) >= 0.9 and fall > 0
+    begun = begun and fall > 0.5 * float(loss[0] - loss[-1]) / (len(loss) - 1)
+    begun = begun and (run.val_loss is None or run.val_loss[-1] < run.val_loss[0])
+    slow = slow or (begun and run.last > (1 - STUCK) * run.base)
     if not (few or far or slow):
         return
     need = (run.last - HALF * run.base) / fall if steady and fall > 0 else np.inf
@@ -157,7 +175,9 @@ def short(run: Run) -> Findings:
     else:
         code, fix = "too-few-steps", f"epochs={epochs}, or {run.rate_times(10)}"
         why = "each step changes the weights a little: learning takes hundreds of them"
-    severity: Severity = "error" if few or far else "hint"
+    # A few epochs that are to try a program out are no fault of it.
+    tried = few and run.epochs < TRIED
+    severity: Severity = "error" if (few or far) and not tried else "hint"
     yield Finding(code, severity, None, seen, why, fix, run.curve())
 
 
@@ -172,16 +192,66 @@ def grown_late(run: Run) -> Findings:
     grown = run.last > GROWN * low and run.last - low > RISEN * abs(run.base)
     if best < 2 or len(rest) < 4 or not grown or float(rest[-3:].min()) < GROWN * low:
         return
+    seen = (
+        f"the loss had fallen to {low:.3g} by epoch {best + 2} and has grown again to "
+        f"{run.last:.3g}"
+    )
+    if run.swept:
+        yield _swept(run, seen)
+        return
     yield Finding(
         "diverging",
         "error",
         None,
-        f"the loss had fallen to {low:.3g} by epoch {best + 2} and has grown again to "
-        f"{run.last:.3g}",
+        seen,
         f"near the bottom of the valley {run.rates} takes steps that are too large, "
         "and climbs its other side",
         f"a smaller rate, {run.rate_times(0.1)}, one that falls (a schedule), or "
         "EarlyStopping(monitor='loss', patience=5, restore_best_weights=True)",
+        run.curve(),
+    )
+
+
+def _swept(run: Run, seen: str) -> Finding:
+    """A rate that grew with the epochs: meant where a rate is looked for."""
+    begun, now = run.pace or (0.0, 0.0)
+    rates = run.logs.get("learning_rate")
+    smooth = np.convolve(run.loss, np.ones(3) / 3, "same")
+    best = int(np.nanargmin(np.where(np.isfinite(smooth), smooth, np.inf)))
+    at = f", {rates[best]:.2g} where it was least" if rates is not None else ""
+    more = {"learning_rate": rates} if rates is not None else {}
+    return Finding(
+        "diverging",
+        "hint",
+        None,
+        f"{seen}, while a callback raised the learning rate from {begun:.2g} to "
+        f"{now:.2g}{at}",
+        "from some rate on each step lands higher on the other side of the valley: "
+        "a search for a rate shows that, and it ruins a fit that was to learn",
+        "if it was a search: take a tenth of the rate with the least loss, and start "
+        "anew; if not: a rate that falls",
+        run.curve(**more),
+    )
+
+
+def rate_gone(run: Run) -> Findings:
+    """A callback has taken the rate away before anything was learned."""
+    if run.early or run.sped > GONE or run.pace is None or run.learned > HALF:
+        return
+    if not np.isfinite(run.loss).all():
+        return
+    begun, now = run.pace
+    yield Finding(
+        "learning-rate-too-low",
+        "error",
+        None,
+        f"a callback has lowered the learning rate from {begun:.2g} to {now:.2g} "
+        f"within {run.epochs} epochs, and the loss is {run.last:.3g}; guessing has "
+        f"{run.base:.3g}",
+        "w := w - alpha dJ/dw with a small alpha changes nothing: the fit came to rest "
+        "on the slope, not in the valley",
+        "let the rate fall more slowly (a factor of 0.95 an epoch rather than 0.5), or "
+        "only where the loss stands: ReduceLROnPlateau(patience=10)",
         run.curve(),
     )
 
@@ -216,17 +286,19 @@ def oscillating(run: Run) -> Findings:
 def stopped_too_early(run: Run) -> Findings:
     """The loss was still falling: on the slope, or stopped there by a rule."""
     by_rule = run.history.stopped == "rule"
-    least = 3 if by_rule else 5
+    least = 2 if by_rule else 5
     if run.early or run.history.stopped == "interrupted":
         return
     loss = run.loss if run.val_loss is None else run.val_loss
-    if len(loss) < least or not np.isfinite(loss).all() or not run.learned > STUCK:
+    if len(loss) < least or not np.isfinite(loss).all():
+        return
+    if not (run.learned > STUCK or by_rule):
         return
     tail = loss[-max(3, len(loss) // 4) :]
     fall = (tail[0] - tail[-1]) / max(abs(tail[0]), 1e-30)
     steady = np.mean(np.diff(tail) < 0) >= 0.8
     stopped = by_rule and fall > 0.02 and steady and _still_better(run)
-    far = run.last > 0.5 * run.base and tail[0] - tail[-1] > 0.03 * run.base > 0
+    far = run.last > 0.3 * run.base and tail[0] - tail[-1] > 0.03 * run.base > 0
     short = far and steady and not by_rule
     if not (stopped or short):
         return
@@ -263,7 +335,7 @@ def _still_better(run: Run) -> bool:
     """
     for name in run.evidence.monitors:
         values = run.logs.get(str(name))
-        if values is None or len(values) < 3 or not np.isfinite(values).all():
+        if values is None or len(values) < 2 or not np.isfinite(values).all():
             continue
         way = -1 if run.evidence.metrics.get(str(name)) == "max" else 1
         values = way * values
@@ -359,6 +431,7 @@ CURVES = (
     not_a_number,
     diverging,
     stuck,
+    rate_gone,
     short,
     grown_late,
     oscillating,

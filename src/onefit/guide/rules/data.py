@@ -45,6 +45,9 @@ COLUMNS = 30
 """Up to this many columns are a table, whose constant columns are a slip. In more (the
 pixels of an image) some are always blank."""
 
+PAIRS = 100
+"""Rows below which two columns, or a clock, may be chance."""
+
 ROWS = 20
 """Fewer rows say nothing about columns, or about what rows have in common."""
 
@@ -91,6 +94,17 @@ EXACT, DIGITS = 2.0**20, 0.05
 """Numbers below which float32 keeps fractions, and the step from one float32 to the
 next, in standard deviations of a column, from which on its differences are rounded
 away."""
+
+SMOOTH, ROUGH = 0.4, 0.1
+"""How alike neighbours along time are at least, and neighbouring features at most."""
+
+PAIRED, HALVES = 0.5, 0.9
+"""The correlation of two columns of which one tells what the other leaves open, and how
+well one alone may tell it."""
+
+BOTH_SIDES, FOLLOWS = 0.3, 0.3
+"""The share of validation rows whose neighbours in time are training rows, and how much
+targets may differ from one time to the next, in terms of two at random."""
 
 FILLED = 0.2
 """The share of steps that only fill up from which on it matters what they count."""
@@ -356,9 +370,13 @@ def padding_counted(case: Case) -> Findings:
         return
     for head in case.heads:
         y, t = head.y, head.targets
-        if y is None or t is None or head.kind != "sparse" or not t.whole:
+        if y is None or t is None or head.kind is None or not np.ndim(y) > 1:
             continue
         ids, x = np.asarray(y), case.x[0]
+        if head.kind == "categorical" and t.kind == "one-hot":
+            ids = ids.argmax(axis=-1)
+        elif head.kind == "sparse" and not t.whole:
+            continue
         ids = ids[..., 0] if ids.ndim == 3 and ids.shape[2] == 1 else ids
         if ids.ndim != 2:
             continue
@@ -369,9 +387,10 @@ def padding_counted(case: Case) -> Findings:
         ):
             continue
         filled = np.cumprod((ids == 0)[:, ::-1], axis=1)[:, ::-1].astype(bool)
-        same = x.shape[:2] == ids.shape and x.ndim == 2
+        same = x.shape[:2] == ids.shape and x.ndim in (2, 3)
         if same:
-            filled &= np.cumprod((x == 0)[:, ::-1], axis=1)[:, ::-1].astype(bool)
+            none = x == 0 if x.ndim == 2 else (x == 0).all(axis=-1)
+            filled &= np.cumprod(none[:, ::-1], axis=1)[:, ::-1].astype(bool)
         share, inner = float(filled.mean()), float(((ids == 0) & ~filled).mean())
         masked = any(
             getattr(call.core, "mask_zero", False) or call.kind == "Masking"
@@ -388,8 +407,13 @@ def padding_counted(case: Case) -> Findings:
             "they only fill rows up, but the loss and the accuracy count them as "
             f"answers: whoever says 0 there is right in {share:.0%} of the steps and "
             "knows nothing",
-            "write Embedding(..., mask_zero=True), or "
-            "loss=SparseCategoricalCrossentropy(ignore_class=0)",
+            "write Embedding(..., mask_zero=True)"
+            + (
+                ", or loss=SparseCategoricalCrossentropy(ignore_class=0)"
+                if head.kind == "sparse"
+                else " (of numbers Masking() as the first layer), or give fit a "
+                "sample_weight that is 0 at those steps"
+            ),
         )
 
 
@@ -485,8 +509,11 @@ def channels_misplaced(case: Case) -> Findings:
     """Colours where a convolution takes rows, or the reverse (landscape 8.4)."""
     for call in case.network.calls:
         shape = call.shapes[0] if call.shapes else None
-        if call.role == "recurrent" and shape and len(shape) == 3:
-            yield from _one_step(case, call, shape)
+        if shape and len(shape) == 3 and case.network.before(call.sources[0]) is None:
+            if call.role == "recurrent":
+                yield from _one_step(call, shape)
+            if call.role in ("recurrent", "convolution"):
+                yield from _across_time(case, call, shape)
         if call.role != "convolution" or not shape or len(shape) != 4:
             continue
         first = call.core.data_format == "channels_first"
@@ -498,7 +525,13 @@ def channels_misplaced(case: Case) -> Findings:
         others = (one, two) if first else (two, three)
         moved = (three if first else one) in colours and min(others) >= 8
         # Of pictures that are not square, the last axis may be channels indeed.
-        moved = moved and (others[0] == others[1] or min(others) > CHANNELS)
+        sure = others[0] == others[1] or min(others) > CHANNELS
+        # But a window higher than what it slides over looks for more rows.
+        window = call.core.kernel_size[-1 if first else 0]
+        if not sure and (three if first else one) < max(window, 2) == window:
+            moved = moved and len(case.network.calls) > 1
+        elif not sure:
+            moved = moved and (three if first else one) > 1
         if not moved or case.network.before(call.sources[0]) is not None:
             continue
         if first:
@@ -508,7 +541,7 @@ def channels_misplaced(case: Case) -> Findings:
             fix += f"(n, {two}, {three}, {one})"
         yield Finding(
             "channels-misplaced",
-            "error",
+            "error" if sure else "hint",
             call.name,
             seen=f"{call.name!r} takes (batch, "
             f"{'channels, rows, columns' if first else 'rows, columns, channels'}) and "
@@ -520,11 +553,41 @@ def channels_misplaced(case: Case) -> Findings:
         return
 
 
-def _one_step(case: Case, call: Call, shape: Shape) -> Findings:
+def _across_time(case: Case, call: Call, shape: Shape) -> Findings:
+    """(n, sensors, steps) for (n, steps, sensors): along time neighbours are alike."""
+    steps, features = shape[1] or 0, shape[2] or 0
+    known = case.x and len(case.x) == 1 and case.x[0].ndim == 3
+    if not known or case.x is None or features < 8 or not 2 <= steps < features:
+        return
+    if getattr(call.core, "data_format", "") == "channels_first" or len(case.x[0]) < 50:
+        return
+    x = np.asarray(case.x[0][:256], float)
+    with np.errstate(all="ignore"):
+        x = x - x.mean(axis=0)
+        whole = (x**2).mean()
+        beside = lambda a, b: float((a * b).mean() / whole)  # noqa: E731
+        along = beside(x[..., :-1], x[..., 1:])
+        far = beside(x[..., : features // 2], x[..., -(features // 2) :])
+        across = beside(x[:, :-1], x[:, 1:])
+    if not (along > SMOOTH and far < along / 2 and abs(across) < ROUGH):
+        return
+    yield Finding(
+        "channels-misplaced",
+        "hint",
+        call.name,
+        seen=f"{call.name!r} takes (batch, steps, features) and gets (n, {steps}, "
+        f"{features}); neighbours along the last axis are alike (correlation "
+        f"{along:.2f}), along the steps they are not ({across:.2f})",
+        why="what changes little from one to the next is time: it walks over the "
+        f"{steps} sensors and takes each of the {features} times for a feature",
+        instead=f"write x = np.moveaxis(x, 1, -1), which makes it (n, {features}, "
+        f"{steps})",
+    )
+
+
+def _one_step(call: Call, shape: Shape) -> Findings:
     """A sequence of one step with many features: (n, 1, steps) for (n, steps, 1)."""
     if shape[1] != 1 or (shape[2] or 0) < 4:
-        return
-    if case.network.before(call.sources[0]) is not None:
         return
     yield Finding(
         "channels-misplaced",
@@ -537,6 +600,106 @@ def _one_step(case: Case, call: Call, shape: Shape) -> Findings:
         instead=f"if those {shape[2]} are steps: x = np.moveaxis(x, 1, -1), which "
         f"makes it (n, {shape[2]}, 1)",
     )
+
+
+def columns_tell_target(case: Case) -> Findings:
+    """Two columns that give the target away together: net and tax, begin and end.
+
+    Quantities are their sum, difference, product or ratio, number by number; two
+    classes are parted by two columns that go together. A law that is to be learned
+    has other factors than 1, or columns of its own.
+    """
+    head = case.heads[0] if len(case.heads) == 1 else None
+    if case.cheap or head is None or head.targets is None or len(case.x or ()) != 1:
+        return
+    x, y = case.together(head)
+    t, width = head.targets, x.shape[-1]
+    if x.ndim != 2 or not 4 <= width <= COLUMNS or len(x) < PAIRS:
+        return
+    if x.dtype.kind not in "fiu" or head.reconstructs or t.text or len(t.shape) > 1:
+        return
+    columns, target = np.asarray(x, float), np.asarray(y, float).reshape(len(y))
+    if not (np.isfinite(columns).all() and np.isfinite(target).all()):
+        return
+    if t.quantities:
+        found = _made_of(columns, target)
+    elif t.kind in ("binary", "signs"):
+        found = _parted_by(columns, target > 0)
+    else:
+        return
+    if found is None:
+        return
+    one, two, how = found
+    yield Finding(
+        "column-tells-target",
+        "hint",
+        None,
+        seen=f"columns {one} and {two} of x tell y together, in every row: {how}",
+        why="neither tells it alone, but the network will look at these two, and when "
+        "it is to predict, what came from y is not there",
+        instead=f"leave out what is known only afterwards: x = np.delete(x, [{one}, "
+        f"{two}], axis=1)",
+        columns=(one, two),
+    )
+
+
+def _made_of(x: np.ndarray, y: np.ndarray) -> tuple[int, int, str] | None:
+    """Two columns of which y is the sum, the difference, the product or the ratio."""
+    ways = {
+        "y = x[:, {0}] + x[:, {1}]": np.add,
+        "y = x[:, {0}] - x[:, {1}]": np.subtract,
+        "y = x[:, {1}] - x[:, {0}]": lambda a, b: b - a,
+        "y = x[:, {0}] * x[:, {1}]": np.multiply,
+        "y = x[:, {0}] / x[:, {1}]": np.divide,
+        "y = x[:, {1}] / x[:, {0}]": lambda a, b: b / a,
+    }
+    near = 1e-5 * max(float(y.std()), 1e-30)
+    if (np.abs(x - y[:, None]).max(axis=0) <= near).any():
+        return None  # one column alone
+    for i in range(x.shape[1]):
+        for j in range(i + 1, x.shape[1]):
+            for how, way in ways.items():
+                with np.errstate(all="ignore"):
+                    few = np.abs(way(x[:8, i], x[:8, j]) - y[:8]) <= near
+                    if not few.all():
+                        continue
+                    if (np.abs(way(x[:, i], x[:, j]) - y) <= near).all():
+                        return i, j, how.format(i, j)
+    return None
+
+
+def _parted_by(x: np.ndarray, yes: np.ndarray) -> tuple[int, int, str] | None:
+    """Two columns that go together, and whose difference parts two classes."""
+    n = len(yes)
+    if min(yes.sum(), n - yes.sum()) < ROWS:
+        return None
+    with np.errstate(all="ignore"):
+        z = (x - x.mean(axis=0)) / x.std(axis=0)
+        alike = np.abs(z.T @ z) / n
+        if not np.isfinite(alike).all():
+            return None
+        for i, j in zip(*np.nonzero(np.triu(alike > PAIRED, 1)), strict=True):
+            pair = z[:, [i, j]]
+            if max(_told_by(pair[:, k], yes) for k in (0, 1)) > HALVES:
+                continue
+            within = sum(np.cov(pair[part].T) for part in (yes, ~yes))
+            try:
+                way = np.linalg.solve(
+                    within, pair[yes].mean(axis=0) - pair[~yes].mean(axis=0)
+                )
+            except np.linalg.LinAlgError:
+                continue
+            line = pair @ way
+            if line[yes].min() > line[~yes].max():
+                return int(i), int(j), "a line through them parts the two classes"
+    return None
+
+
+def _told_by(column: np.ndarray, yes: np.ndarray) -> float:
+    """The share of rows that the best threshold on a column has right."""
+    more = np.cumsum(np.where(yes[column.argsort()], 1, -1))  # yes than no, so far
+    below, above = (~yes).sum() + more.max(), yes.sum() - more.min()
+    return float(max(below, above) / len(yes))
 
 
 # Targets ------------------------------------------------------------------------------
@@ -693,6 +856,90 @@ def rows_in_both(case: Case) -> Findings:
         yield _both(share, m)
 
 
+def time_order_broken(case: Case) -> Findings:
+    """Windows of one series that overlap, or hours of one year, on both sides."""
+    data = case.data
+    if data is None or data.held is None or not case.x:
+        return
+    train, held = _leaves(data.train.x), _leaves(data.held.x)
+    if len(train) != 1 or len(held) != 1 or train[0].shape[1:] != held[0].shape[1:]:
+        return
+    n, m, width = len(train[0]), len(held[0]), math.prod(train[0].shape[1:])
+    if min(n, m) < ROWS or (case.cheap and n * width > case.numbers):
+        return
+    one, two = np.asarray(train[0]), np.asarray(held[0])[:LOOKED_UP]
+    share = _overlap(one, two) if one.ndim in (2, 3) else 0.0
+    if share >= BOTH_SIDES:
+        yield Finding(
+            "time-order-broken",
+            "error",
+            None,
+            seen=f"{share:.0%} of the validation windows begin one step before or "
+            "after a training window, and share all other steps with it",
+            why="what is asked has been seen: the answer of a validation window "
+            "stands within a training window, and the score is too good",
+            instead="split by time: the last fifth of the windows to validate, not "
+            "some by chance (validation_split=0.2, with the windows in their order)",
+        )
+        return
+    column = _clock(one, two) if one.ndim == 2 and one.shape[1] > 1 else None
+    head = case.heads[0] if len(case.heads) == 1 else None
+    if column is None or head is None or isinstance(data.train.y, tuple):
+        return
+    if head.targets is None or not head.targets.quantities or head.targets.width > 1:
+        return
+    times = np.concatenate([one[:, column], two[:, column]])
+    y = np.concatenate([np.ravel(data.train.y), np.ravel(data.held.y)[: len(two)]])
+    if len(y) != len(times):
+        return
+    y = np.asarray(y, float)[times.argsort()]
+    apart = float((np.diff(y) ** 2).mean() / max(2 * y.var(), 1e-30))
+    if apart > FOLLOWS:
+        return
+    yield Finding(
+        "time-order-broken",
+        "hint",
+        None,
+        seen=f"column {column} of x counts times in equal steps, y changes little from "
+        "one to the next, and validation rows stand between training rows",
+        why="a row between two known ones is easy; what comes after the last is what "
+        "will be asked",
+        instead="split by time: order = x[:, "
+        f"{column}].argsort(); x, y = x[order], y[order]; validation_split=0.2",
+        columns=(column,),
+    )
+
+
+def _overlap(one: np.ndarray, two: np.ndarray) -> float:
+    """The share of rows that go on, or begin, where a row of the others does."""
+    if one.shape[1] < 4 or not (_measured(one) and _measured(two)):
+        return 0.0
+    two = two.astype(one.dtype)
+    keys = lambda a: [row.tobytes() for row in np.ascontiguousarray(a)]  # noqa: E731
+    begins, ends = set(keys(one[:, :-1])), set(keys(one[:, 1:]))
+    found = zip(keys(two[:, 1:]), keys(two[:, :-1]), strict=True)
+    return float(
+        np.mean([after in begins or before in ends for after, before in found])
+    )
+
+
+def _clock(one: np.ndarray, two: np.ndarray) -> int | None:
+    """The column that counts times, with the rows of two between those of one."""
+    if len(one) + len(two) < PAIRS or one.dtype.kind not in "fiu":
+        return None
+    for column in range(min(one.shape[1], COLUMNS)):
+        times = np.concatenate([one[:, column], two[:, column]]).astype(float)
+        order = times.argsort()
+        steps = np.diff(times[order])
+        usual = np.median(steps)
+        if usual <= 0 or np.ptp(steps) > 0.1 * usual:
+            continue
+        held = order >= len(one)
+        if (held[1:] != held[:-1]).sum() > BOTH_SIDES * len(two):
+            return column
+    return None
+
+
 def _measured(x: Array) -> bool:
     """Whether rows are measurements, of which no two are the same by nature."""
     rows = np.asarray(x).reshape(len(x), -1)
@@ -817,10 +1064,12 @@ DATA: tuple[Callable[[Case], Findings], ...] = (
     digits_lost,
     padding_counted,
     column_tells_target,
+    columns_tell_target,
     channels_misplaced,
     constant_target,
     labels_unbalanced,
     target_not_scaled,
     rows_in_both,
+    time_order_broken,
     validation_looks_different,
 )

@@ -274,6 +274,10 @@ def _probabilities_fit_units(head: Head) -> Findings:
 
 
 def _too_few(head: Head, classes: int) -> Finding:
+    t, ending = head.targets, _own(head)
+    loss = ""
+    if head.kind == "binary" and t is not None and t.kind == "one-hot":
+        ending, loss = "softmax", " with loss='categorical_crossentropy'"
     return _say(
         head,
         "units-do-not-fit-classes",
@@ -281,7 +285,7 @@ def _too_few(head: Head, classes: int) -> Finding:
         f"the target has {_n(classes, 'class')}, a column each, and the last layer "
         f"{_n(head.units, 'unit')}",
         "each class needs a unit of its own, a_j = P(y = j | x)",
-        f"write {head.written(_own(head), classes)}",
+        f"write {head.written(ending, classes)}{loss}",
     )
 
 

@@ -10,7 +10,8 @@ from onefit import initializers
 from onefit.description import fields
 from onefit.guide.finding import Finding, Severity
 from onefit.guide.probe import ZEROING, Probe, Responses, WeightSizes
-from onefit.guide.rules.neighbours import underfitting, unrelated
+from onefit.guide.rules.curves import SLOW, TRIED
+from onefit.guide.rules.neighbours import labels_wrong, underfitting, unrelated
 from onefit.guide.run import Run
 from onefit.layers.base import Layer
 from onefit.types import Tree
@@ -28,6 +29,16 @@ hint (AutoTrainer's threshold), and while it trains."""
 
 VANISHED = 1e-3
 """First layer's gradient in terms of the last one's (AutoTrainer's threshold)."""
+
+FORGOTTEN, STEPS = 1e-3, 20
+"""How small the gradient of the first steps of a sequence is that is forgotten, and
+how long such a sequence is at least."""
+
+MANY_STEPS = 100
+"""Steps of a fit in which it would have begun to learn."""
+
+LARGE_TARGETS = 100.0
+"""The size of targets that makes gradients large, rather than the network."""
 
 EXPLODED = 70.0
 """The same, for gradients that grow on their way back (AutoTrainer's threshold)."""
@@ -164,14 +175,48 @@ def vanishing(run: Run) -> Findings:
         return
 
 
+def along_time(run: Run) -> Findings:
+    """What a recurrent layer has met first hardly changes its last answer."""
+    if run.early or run.learned > SLOW or run.steps < MANY_STEPS:
+        return
+    begun = run.probes[0]
+    roles = [layer.role for _, layer in run.evidence.graph.calls()]
+    if "recurrent" not in roles or len(roles) != len(begun.layers):
+        return
+    at = roles.index("recurrent")
+    first, before = begun.layers[at], begun.layers[at - 1] if at else begun
+    slopes, steps = np.asarray(before.along), len(before.along)
+    if steps < STEPS or not np.isfinite(slopes).all() or not slopes.any():
+        return
+    early, most = slopes[: max(1, steps // 10)].mean(), slopes.max()
+    if early > FORGOTTEN * most:
+        return
+    plain = first.kind == "SimpleRNN"
+    yield Finding(
+        "vanishing-gradients",
+        "error",
+        first.layer,
+        f"of {steps} steps the first ones have gradients {early / most:.0e} times "
+        f"those of the last, before the fit; its loss is still that of guessing "
+        f"({run.last:.3g})",
+        "on its way back along time dJ/dh has one factor for each step (the recurrent "
+        "weights, and g'(z)); what decides, if it stands early, is not found",
+        ("an LSTM or a GRU in place of SimpleRNN; or " if plain else "")
+        + "shorter sequences (every second step, or the part that decides), a Conv1D "
+        "with strides or a pooling before it, or return_sequences=True with a "
+        "GlobalAveragePooling1D behind",
+        {"size of the gradient, by step": slopes},
+    )
+
+
 def exploding(run: Run) -> Findings:
     """Gradients that grow on their way back, or are out of all proportion."""
     if run.learned > POOR:
         return
     for probe in run.probes:
         kernels = _kernels(probe)
-        if not kernels:
-            continue
+        if len(kernels) < 2:
+            continue  # a product of one factor grows no more than its target
         first, last = kernels[0], kernels[-1]
         grows = (
             len(kernels) >= 4
@@ -182,6 +227,19 @@ def exploding(run: Run) -> Findings:
         huge = largest.gradient > 1e3 * max(largest.weight, 1e-3)
         if not (grows or huge):
             continue
+        if not grows and (size := _target_size(run)) > LARGE_TARGETS:
+            yield Finding(
+                "target-not-scaled",
+                "error",
+                None,
+                f"the targets have a size of {size:.3g} (the root of the mean square), "
+                f"and so the gradient of {largest.layer!r} is {largest.gradient:.1e}",
+                "outputs start at about 1, and have to come to where the targets are "
+                "before anything of x can be learned",
+                "write y = (y - y.mean()) / y.std(), and undo it after predict",
+                run.curve(),
+            )
+            return
         yield Finding(
             "exploding-gradients",
             "error",
@@ -197,6 +255,14 @@ def exploding(run: Run) -> Findings:
         return
 
 
+def _target_size(run: Run) -> float:
+    """The size of what a regression is to answer; 0 of classes."""
+    targets = jax.tree.leaves(run.evidence.sample.y)
+    if run.evidence.spread is not None or len(targets) != 1:
+        return 0.0
+    return float(np.sqrt(np.mean(np.square(np.asarray(targets[0], float)))))
+
+
 def _by_layer(kernels: list[WeightSizes]) -> dict[str, np.ndarray]:
     return {
         "size of dJ/dW, by layer": np.array([w.gradient for w in kernels]),
@@ -206,8 +272,8 @@ def _by_layer(kernels: list[WeightSizes]) -> dict[str, np.ndarray]:
 
 def crawling(run: Run) -> Findings:
     """Steps so small that the weights cannot move far in the whole fit."""
-    if run.learned > POOR or not np.isfinite(run.loss).all():
-        return
+    if run.learned > POOR or not np.isfinite(run.loss).all() or run.sped > 2:
+        return  # of a rate that grows the first steps say nothing
     start = [w for w in _kernels(run.probes[0]) if w.weight > 1e-6 and w.gradient > 0]
     if not start:
         return
@@ -220,7 +286,7 @@ def crawling(run: Run) -> Findings:
             return
         yield Finding(
             "too-few-steps",
-            "error",
+            "hint" if run.epochs < TRIED else "error",
             None,
             f"the whole fit has {planned} steps, each of which moves a weight by "
             f"{ratio:.1e} of itself",
@@ -394,6 +460,7 @@ LAYERS = (
     dead_units,
     saturated_units,
     vanishing,
+    along_time,
     exploding,
     crawling,
     penalised,
@@ -401,5 +468,6 @@ LAYERS = (
     one_class,
     underfitting,
     unrelated,
+    labels_wrong,
 )
 """In the order in which they are asked."""

@@ -94,17 +94,12 @@ def linear_stack(case: Case) -> Findings:
     for call in case.hidden:
         if call.activation != "linear" or not call.layer.trainable:
             continue
-        pooled = PASSING | {"max pooling"}
-        readers = list(network.after(call.outputs[0], pooled))
+        readers = list(network.after(call.outputs[0], PASSING))
         if not readers or not all(r is not None and r.weighted for r in readers):
-            continue
+            continue  # a maximum between them bends
         reader = readers[0]
         assert reader is not None
-        near = all(
-            r is not None and r.weighted
-            for r in network.after(call.outputs[0], PASSING)
-        )
-        severity = _redundant(case, call, reader, near, bent)
+        severity = _redundant(case, call, reader, bent)
         if severity:
             found.append((call, reader, severity))
     if not found:
@@ -129,9 +124,7 @@ def linear_stack(case: Case) -> Findings:
     )
 
 
-def _redundant(
-    case: Case, call: Call, reader: Call, near: bool, bent: bool
-) -> Severity | None:
+def _redundant(case: Case, call: Call, reader: Call, bent: bool) -> Severity | None:
     """How sure it is that a linear layer before another is not meant."""
     special = {"depthwise", "separable"}
     if special & {call.variant, reader.variant}:
@@ -140,8 +133,8 @@ def _redundant(
         return None
     features, units, after = call.features, call.units, reader.units
     if units is None or features is None or after is None:
-        return "hint" if near and call.role == reader.role == "dense" else None
-    if call.role == reader.role == "dense" and near:
+        return "hint" if call.role == reader.role == "dense" else None
+    if call.role == reader.role == "dense":
         if units >= min(features, after):
             return "error"
         same = any(head.reconstructs for head in case.heads) or (
@@ -151,7 +144,7 @@ def _redundant(
         return None if bent or same else "hint"
     if call.role == "dense" or units < features or not _square(call):
         return None
-    return "error" if near and not bent else "hint"
+    return "hint" if bent else "error"
 
 
 def _fixed(call: Call) -> bool:
@@ -173,7 +166,7 @@ def _bends(call: Call) -> bool:
     """Whether a call is more than a linear function of its inputs."""
     if call.weighted or call.role == "activation":
         return call.activation != "linear"
-    return call.role not in PASSING | {"sum", "max pooling"}
+    return call.role not in PASSING | {"sum"}
 
 
 def _ends(case: Case) -> list[Call]:
@@ -706,7 +699,7 @@ def narrow_layer(case: Case) -> Findings:
 
 
 def narrow_convolution(case: Case) -> Findings:
-    """A convolution of one filter in the middle: one picture has to say everything."""
+    """A convolution of one filter: one picture has to say everything."""
     network = case.network
     if any(head.reconstructs for head in case.heads):
         return
@@ -715,9 +708,13 @@ def narrow_convolution(case: Case) -> Findings:
         return
     for call in case.hidden:
         special = call.variant or call.role != "convolution"
-        if special or call.units != 1 or (call.features or 0) < 4:
+        if special or call.units != 1 or not call.layer.trainable:
             continue
-        through = PASSING | {"activation", "max pooling"}
+        sums = (call.features or 0) * math.prod(call.core.kernel_size)
+        outputs = max((head.units or 1 for head in case.heads), default=1)
+        if (call.features or 0) < 4 and (sums < 4 or outputs < 3):
+            continue
+        through = PASSING | {"activation", "max pooling", "average pooling"}
         readers = list(network.after(call.outputs[0], through))
         after = [r.units or 0 for r in readers if r is not None and r.weighted]
         if not after or min(after) < 4 or network.reaches(call, ("product", "other")):
@@ -726,12 +723,16 @@ def narrow_convolution(case: Case) -> Findings:
             "narrow-layer",
             "hint",
             call.name,
-            seen=f"{call.name!r} has one filter, behind {call.features} channels and "
-            f"before {after[0]}",
-            why=f"all that {call.features} filters have seen at a place has to pass as "
-            f"one number, from which {after[0]} others are made",
+            seen=f"{call.name!r} has one filter, behind {_n(call.features, 'channel')} "
+            f"and before {_n(after[0], 'unit')}",
+            why=f"all that the {sums} numbers of a window say has to pass as one "
+            f"number, from which {after[0]} others are made",
             instead=f"give it more: {call.kind}({min(call.features or 8, 16)}, ...)",
         )
+
+
+def _n(count: int | None, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def shrinks_too_early(case: Case) -> Findings:
@@ -851,7 +852,19 @@ def unstable_recurrence(case: Case) -> Findings:
                 instead=f"leave the activation out: {call.kind}({core.units}) has tanh",
             )
             continue
-        gate = activations.facts_of(getattr(core, "recurrent_activation", None))
+        gates = getattr(core, "recurrent_activation", None)
+        if gates is activations.softmax:
+            yield Finding(
+                "softmax-in-hidden-layer",
+                "error",
+                call.name,
+                seen=f"{call.kind}(recurrent_activation='softmax'){length}",
+                why=f"the gates of all {core.units} units then share a sum of 1: each "
+                f"lets about 1/{core.units} through, and hardly any state is kept",
+                instead="leave recurrent_activation out: it is 'sigmoid'",
+            )
+            continue
+        gate = activations.facts_of(gates)
         low, high = (gate and gate.range) or (0, 1)
         if not 0 <= low < high <= 1:
             name = core.recurrent_activation.__name__

@@ -15,7 +15,7 @@ import numpy as np
 from onefit.guide.finding import Finding
 from onefit.guide.run import Run
 
-__all__ = ["underfitting", "unrelated"]
+__all__ = ["labels_wrong", "underfitting", "unrelated"]
 
 NEIGHBOURS = 5
 FEWEST = 40
@@ -30,6 +30,14 @@ EPOCHS, STEPS = 20, 200
 GUESSING, PAIRS, ORDERS, VOTES = 0.1, 80, 20, 50
 """What rows not seen gain over guessing at most, the rows and the orders of chance by
 which it is judged, and the classes up to which it is."""
+
+CROWD, ROWS = 10, 1500
+"""The neighbours that are asked what a row is, and the rows that are asked about."""
+
+WRONG, KINDS, EVEN = 0.15, 4, 0.85
+"""How often the surest third of the rows have another label than their neighbours; the
+classes below which that may be what the classes are like; and how evenly (1: wholly)
+the other labels are spread over the classes, where they are wrong by chance."""
 
 FLAT = 0.02
 """What share of the loss of guessing the last third of a fit may still bring."""
@@ -107,6 +115,73 @@ def _more_than_chance(x: np.ndarray, y: np.ndarray) -> bool:
     rng = np.random.default_rng(0)
     chance = [told(y[rng.permutation(len(y))]) for _ in range(ORDERS)]
     return bool((told(y) > np.max(chance, axis=0)).any())
+
+
+def labels_wrong(run: Run) -> Iterator[Finding]:
+    """Rows have other labels than rows all around them, of any class at random.
+
+    Classes that are hard to tell apart are taken for each other, some pairs more often
+    than others, and where neighbours agree they are right. Labels that are wrong by
+    chance are wrong everywhere, and any of the others.
+    """
+    spread, program = run.evidence.spread, run.evidence.program
+    if run.early or spread is None or (spread > 0).sum() < KINDS or program is None:
+        return
+    x, y = program.x, program.y
+    if not hasattr(x, "ndim") or not hasattr(y, "ndim") or np.asarray(x).dtype == int:
+        return
+    step = -(-len(x) // ROWS)
+    rows = np.asarray(x, float)[::step].reshape(len(x[::step]), -1)
+    kinds = np.asarray(y)[::step].reshape(len(rows), -1)
+    labels = kinds[:, 0].astype(int) if kinds.shape[1] == 1 else kinds.argmax(axis=1)
+    classes = int(labels.max()) + 1
+    if len(rows) < CROWD * classes or not np.isfinite(rows).all() or labels.min() < 0:
+        return
+    rows = (rows - rows.mean(axis=0)) / np.maximum(rows.std(axis=0), 1e-9)
+    squares = (rows**2).sum(axis=1)
+    apart = squares[:, None] + squares[None] - 2 * rows @ rows.T
+    np.fill_diagonal(apart, np.inf)
+    near = np.argpartition(apart, CROWD, axis=1)[:, :CROWD]
+    votes = np.eye(classes)[labels][near].sum(axis=1)
+    said, sure = votes.argmax(axis=1), votes.max(axis=1)
+    surest = sure.argsort()[-(len(rows) // 3) :]
+    other = labels != said
+    wrong = float(other[surest].mean())
+    told = 1 - float(other.mean())
+    if wrong < WRONG or told < 2 * float(spread.max()):
+        return
+    # Of the labels that differ, how many there are of each class, as if by chance.
+    share = np.bincount(labels, minlength=classes) / len(labels)
+    pairs = np.zeros((classes, classes))
+    np.add.at(pairs, (said[other], labels[other]), 1)
+    entropies, most = [], []
+    for k in range(classes):
+        chance = np.delete(share, k)
+        seen = np.delete(pairs[k], k)
+        if seen.sum() < classes or not chance.sum():
+            continue
+        entropies.append(_entropy(seen / seen.sum()))
+        most.append(_entropy(chance / chance.sum()))
+    if not most or sum(entropies) < EVEN * sum(most):
+        return
+    yield Finding(
+        "labels-wrong",
+        "hint",
+        None,
+        f"of the {len(surest)} rows whose {CROWD} nearest neighbours agree best, "
+        f"{wrong:.0%} have another label than these, of any class at random",
+        "labels that are wrong by chance cannot be learned, only learned by heart; and "
+        "where those held out are wrong too, no network can be right more often than "
+        f"about {1 - wrong:.0%}",
+        "look at such rows with their labels; train briefly (EarlyStopping), and look "
+        "at the rows with the largest loss first: they are the likeliest to be wrong",
+        {"share of neighbours that agree, by row": np.sort(sure / CROWD)[::-1]},
+    )
+
+
+def _entropy(share: np.ndarray) -> float:
+    some = share[share > 0]
+    return float(-(some * np.log(some)).sum())
 
 
 def underfitting(run: Run) -> Iterator[Finding]:

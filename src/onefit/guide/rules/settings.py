@@ -403,11 +403,13 @@ def _hardly_moves(case: Case) -> bool:
 
 def class_weights_reversed(case: Case) -> Findings:
     """Weights are for the rare classes: n / (classes · rows of the class)."""
-    given = case.data.class_weight if case.data else None
-    if not given or len(case.heads) != 1:
+    if case.data is None or len(case.heads) != 1:
         return
     t = case.heads[0].targets
     if t is None or not t.exclusive or len(t.counts) < 2:
+        return
+    given = case.data.class_weight or _by_class(case, case.heads[0])
+    if not given:
         return
     shares = {
         int(c): n
@@ -431,14 +433,49 @@ def class_weights_reversed(case: Case) -> Findings:
         f"class {rare} has {shares[rare]} rows and the weight {given[rare]:g}",
         why="a weight multiplies the loss of each row of its class: the class that is "
         "seen more often anyway now counts still more, and the rare one is given up",
-        instead=f"write class_weight={right}"
+        instead=f"write class_weight={right}, and no sample_weight"
+        if k <= 5 and not case.data.class_weight
+        else f"write class_weight={right}"
         if k <= 5
         else "write class_weight={class: rows / (classes * rows of the class), ...}",
     )
 
 
+def _by_class(case: Case, head: Head) -> dict[int, float] | None:
+    """The weight of each class where the rows of a class all have the same one."""
+    assert case.data is not None
+    weights = case.data.train.w
+    if not hasattr(weights, "ndim") or np.ndim(weights) != 1 or head.targets is None:
+        return None
+    _, y = case.together(head)
+    w = np.asarray(weights)[:: -(-len(weights) // len(y))]
+    labels = y.argmax(-1) if head.targets.kind == "one-hot" else np.ravel(y)
+    if len(labels) != len(w) or labels.dtype.kind not in "iufb":
+        return None
+    groups = {int(c): w[labels == c] for c in np.unique(labels)}
+    if not all(np.ptp(group) <= 1e-3 * abs(group[0]) for group in groups.values()):
+        return None
+    return {c: float(group[0]) for c, group in groups.items()}
+
+
 def statistics_not_settled(case: Case) -> Findings:
-    """A moving average keeps momentum^steps of the 0 and 1 it began with."""
+    """A moving average keeps momentum^steps of the 0 and 1 it began with.
+
+    Of a batch of one row the mean is the row: nothing of it is left.
+    """
+    for call in case.network.calls:
+        alone = call.role == "batch normalization" and len(call.shape or ()) == 2
+        if alone and case.batch == 1 and case.rows > 1 and call.layer.trainable:
+            yield Finding(
+                "statistics-not-settled",
+                "error",
+                call.name,
+                seen=f"{call.name!r} with batch_size=1",
+                why="it takes the mean of the batch away, which of one row is the row: "
+                "what comes out is its own offset, whatever x is",
+                instead="write batch_size=32, or LayerNormalization() in its place",
+            )
+            return
     if case.steps is None or case.learned:
         return
     for call in case.network.calls:

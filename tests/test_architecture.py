@@ -38,7 +38,7 @@ ROOMS = [
     *("networks", "data", "training", "callbacks", "files"),
     *("datasets", "plots", "guide", "models", "preprocessing", "applications"),
     *("interop", "population", "saving", "tables", "utils"),
-    *(FACE, "sklearn", "wrappers", "scripts", "cli"),
+    *(FACE, "sklearn", "wrappers", "serving", "scripts", "cli"),
 ]
 
 # Rooms that are what their package is: their classes derive from its, so it is imported
@@ -63,9 +63,11 @@ OPTIONAL = {
     "safetensors",
     "scipy",
     "sklearn",
+    "starlette",
     "tensorboardX",
     "tensorflow",
     "torch",
+    "uvicorn",
 }
 
 

@@ -14,7 +14,7 @@ import onefit
 import onefit.interop.keras
 import onefit.interop.onnx
 import onefit.interop.torch
-from onefit import Input, Sequential, interop, plots, population, tables, utils
+from onefit import Input, Sequential, interop, plots, population, serving, tables, utils
 from onefit.callbacks import TensorBoard
 from onefit.layers import Dense
 from onefit.packages import _INSTALLED_AS, EXTRAS, package
@@ -76,6 +76,8 @@ DOORS = {
     "parquet": ("pyarrow", lambda at: tables.read(file(at, b"PAR1" * 4))),
     "arrow": ("pyarrow", lambda at: tables.read(file(at, b"ARROW1" * 4))),
     "duckdb": ("duckdb", lambda at: tables.read(file(at, b"0" * 8 + b"DUCK" * 4))),
+    "application": ("starlette", lambda at: serving.application(None)),
+    "serve": ("uvicorn", lambda at: serving.serve(None)),
     "tune": ("optuna", lambda at: population.tune(None, model(), X, Y, {}, 2)),
     "array_to_img": ("PIL", lambda at: utils.array_to_img(np.ones((2, 2, 1)))),
     "load_img": ("PIL", lambda at: utils.load_img(file(at, b""))),

@@ -16,8 +16,10 @@ EXTRAS = {
     "pyarrow": "table",
     "safetensors": "files",
     "sklearn": "sklearn",
+    "starlette": "serve",
     "tensorboardX": "tensorboard",
     "torch": "torch",
+    "uvicorn": "serve",
 }
 """The extra of onefit that brings a package; others are installed by their name."""
 

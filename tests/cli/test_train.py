@@ -114,6 +114,9 @@ def test_nothing_is_overwritten_before_time_is_spent(shop, capsys):
     path, out = str(shop / "t.csv"), str(shop / "out")
     assert main(["train", path, "--output", out]) == 1
     assert "which exists; expected a folder without it" in capsys.readouterr().err
+    # A mistyped target is the nearer mistake: it is named first.
+    assert main(["train", path, "--target", "gaol", "--output", out]) == 1
+    assert "no column 'gaol' in the table" in capsys.readouterr().err
 
 
 REFUSED = {

@@ -20,7 +20,7 @@ from onefit.tables.baselines import constant
 from onefit.tables.ensembling import crossed, greedy
 from onefit.tables.fitting import Fitted, fitted
 from onefit.tables.inputs import Goal, Inputs
-from onefit.tables.linear import solved
+from onefit.tables.linear import DOUBLE, solved
 from onefit.tables.networks import KINDS, Shape, network, settled, shape_of
 from onefit.tables.rounds import Rounds
 from onefit.tables.training import Clock, Rows, Watch, batch_of, epochs_for, train
@@ -175,19 +175,29 @@ def test_networks_learn_with_weights_of_rows(kind, monkeypatch):
 
 @pytest.mark.parametrize("problem", ["binary", "multiclass", "regression", "count"])
 def test_the_linear_network_is_the_best_line(problem):
-    sizes, goal = (2, 12), GOALS[problem]
-    shape = shape_of(goal, 2, sizes)
-    rows = Rows.of(shape, [INPUTS] * 3, goal, FOLDS, np.random.default_rng(0))
-    said = solved(rows)(
-        {n: np.stack([a] * 3) for n, a in shape.columns(INPUTS).items()}
-    )
-    own = FOLDS[0][0]
+    goal, own = GOALS[problem], FOLDS[0][0]
+
+    def solve(penalty, doubles=0):
+        shape = shape_of(goal, 2, (2, 12), doubles)
+        rows = Rows.of(shape, [INPUTS] * 3, goal, FOLDS, np.random.default_rng(0))
+        x = {n: np.stack([a] * 3) for n, a in shape.columns(INPUTS).items()}
+        return solved(rows, penalty)(x)
+
+    said = solve(1e-6 if problem == "regression" else 1.0)
     two = (CODES[:, :1] == 2) * 1.0 - (CODES[:, :1] == 1)
     x = np.hstack([X, two, np.eye(13)[CODES[:, 1]][:, 1:]])
     if problem == "regression":
         line = sklearn.linear_model.LinearRegression()
         line.fit(x[own], goal.values[own], goal.weights[own])
         np.testing.assert_allclose(said[0], line.predict(x), rtol=1e-3)
+        # Damped; a number that is known by itself too, the last column, counts less.
+        z, y, w = x[own], goal.values[own], goal.weights[own]
+        spread = y.std()  # the penalty is on targets of deviation 1: the same line
+        for doubles, share in ((0, 1.0), (1, DOUBLE)):
+            each = np.array([1.0] * 3 + [share] * 12)
+            line = sklearn.linear_model.Ridge(alpha=10.0).fit(z * each, y / spread, w)
+            wanted = spread * line.predict(x * each)
+            np.testing.assert_allclose(solve(10.0, doubles)[0], wanted, rtol=2e-3)
     elif problem == "count":
         line = sklearn.linear_model.PoissonRegressor(alpha=1 / len(own), max_iter=500)
         line.fit(x[own], goal.values[own])

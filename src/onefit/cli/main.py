@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_predict(commands)
     _add_report(commands)
+    _add_serve(commands)
     _add_export(commands)
     commands.add_parser(
         "run",
@@ -72,6 +73,7 @@ def _add_train(commands: "Commands") -> None:
         "others. The table may be CSV of any dialect, Excel, Parquet, JSON lines, or "
         "SQLite; text, dates and empty cells are welcome. Writes a model, a report as "
         "a page, and the same as JSON.",
+        epilog="Example: onefit train orders.csv --target returned --time 120",
     )
     train.add_argument("table", help="the file")
     train.add_argument(
@@ -131,39 +133,46 @@ def _add_predict(commands: "Commands") -> None:
         description="Predict the rows of a table. Writes the id column if there is "
         "one (else the line), prediction, and a probability for each class or the "
         "lower and upper end of an interval. What is odd about the rows is said.",
+        epilog="Example: onefit predict onefit-orders/model.onefit new.csv "
+        "--output predictions.csv",
     )
     predict.add_argument("model", help="the model.onefit that `onefit train` wrote")
     predict.add_argument("table", help="the rows; columns may come in any order")
     predict.add_argument(
         "--output", metavar="FILE", help="the CSV file to write (default: the screen)"
     )
-    predict.add_argument(
+    _add_answering(predict)
+    _add_overwrite(predict, "a file that is")
+    add_reading(predict)
+    predict.set_defaults(run=_predict)
+
+
+def _add_answering(parser: argparse.ArgumentParser) -> None:
+    """Adds what predictions are to be like."""
+    parser.add_argument(
         "--coverage",
         type=float,
         default=0.9,
         help="share of rows whose number the interval holds (default: 0.9)",
     )
-    predict.add_argument(
+    parser.add_argument(
         "--threshold",
         metavar="P",
         help="of two classes: the probability from which on the second is said; or "
         "accuracy, balanced_accuracy or f1 for the best one by that score",
     )
-    predict.add_argument(
+    parser.add_argument(
         "--costs",
         metavar="A,B;C,D",
         help="of two classes: what answers cost, a row for each true class, as 0,1;5,0 "
         "where a missed second class costs five false alarms",
     )
-    predict.add_argument(
+    parser.add_argument(
         "--sure",
         type=float,
         metavar="P",
         help="leave the prediction empty where its probability is less",
     )
-    _add_overwrite(predict, "a file that is")
-    add_reading(predict)
-    predict.set_defaults(run=_predict)
 
 
 def _add_report(commands: "Commands") -> None:
@@ -172,11 +181,73 @@ def _add_report(commands: "Commands") -> None:
         help="write what a model was trained on and how far it can be relied on",
         description="Write the report of a model as one page that needs nothing else, "
         "or as JSON if the name ends in .json.",
+        epilog="Example: onefit report onefit-orders/model.onefit --output orders.html",
     )
     report.add_argument("model", help="the model.onefit that `onefit train` wrote")
     report.add_argument("--output", metavar="FILE", help="default: <model>-report.html")
     _add_overwrite(report, "a file that is")
     report.set_defaults(run=_report)
+
+
+def _add_serve(commands: "Commands") -> None:
+    serve = commands.add_parser(
+        "serve",
+        help="answer other programs, and people in a browser, over HTTP",
+        description="Serve a model over HTTP, until Ctrl-C. POST rows as JSON or CSV "
+        "to /predict; GET /schema says what they are, /openapi.json how to ask, "
+        "/health and /metrics how it is. The page at / has a form. It listens on this "
+        "machine alone, unless --host says otherwise; then a token is asked for.",
+        epilog="Example: onefit serve onefit-orders/model.onefit --port 8080",
+    )
+    serve.add_argument("model", help="the model.onefit that `onefit train` wrote")
+    serve.add_argument(
+        "--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1)"
+    )
+    serve.add_argument(
+        "--port", type=int, default=8000, help="0 for any that is free (default: 8000)"
+    )
+    serve.add_argument(
+        "--token",
+        help="what clients have to send, better in the variable ONEFIT_TOKEN "
+        "(default: none on this machine alone, else one that is drawn and said)",
+    )
+    serve.add_argument(
+        "--name",
+        default="",
+        metavar="A,B",
+        help="more names under which this machine is asked, such as a proxy's",
+    )
+    _add_answering(serve)
+    bounds = serve.add_argument_group("what a client may ask for")
+    bounds.add_argument(
+        "--max-size",
+        type=float,
+        default=8.0,
+        metavar="MB",
+        help="size of one request (default: 8)",
+    )
+    bounds.add_argument(
+        "--max-rows",
+        type=int,
+        default=10_000,
+        metavar="N",
+        help="rows of one request (default: 10000)",
+    )
+    bounds.add_argument(
+        "--max-seconds",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="time of one request (default: 30)",
+    )
+    bounds.add_argument(
+        "--max-connections",
+        type=int,
+        default=512,
+        metavar="N",
+        help="connections at once (default: 512)",
+    )
+    serve.set_defaults(run=_serve)
 
 
 def _add_export(commands: "Commands") -> None:
@@ -186,6 +257,7 @@ def _add_export(commands: "Commands") -> None:
         description="Write a model with the preparation of its columns inside, so that "
         "other programs ask it with rows as they are: an input for each column, "
         "numbers as double, words as text. What ONNX cannot express is refused.",
+        epilog="Example: onefit export onefit-orders/model.onefit --output orders.onnx",
     )
     export.add_argument("model", help="the model.onefit that `onefit train` wrote")
     export.add_argument(
@@ -241,3 +313,9 @@ def _export(arguments: argparse.Namespace) -> int:
     from onefit.cli.predict import export
 
     return export(arguments)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from onefit.cli.serve import serve
+
+    return serve(arguments)

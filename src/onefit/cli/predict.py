@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from onefit.tables import TableModel
     from onefit.tables.model import Answer
 
-__all__ = ["export", "predict", "report"]
+__all__ = ["export", "predict", "report", "threshold_of"]
 
 
 def predict(arguments: argparse.Namespace) -> int:
@@ -40,7 +40,7 @@ def predict(arguments: argparse.Namespace) -> int:
             arguments.table,
             say,
             arguments.coverage,
-            threshold=_threshold(arguments),
+            threshold=threshold_of(arguments),
             sure=arguments.sure,
             **reading_of(arguments),
         )
@@ -62,7 +62,7 @@ def predict(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _threshold(arguments: argparse.Namespace) -> float | str | list | None:
+def threshold_of(arguments: argparse.Namespace) -> float | str | list | None:
     """What --threshold or --costs say."""
     given = arguments.threshold
     if arguments.costs is not None:

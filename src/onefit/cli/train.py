@@ -30,19 +30,21 @@ def train(arguments: argparse.Namespace) -> int:
     say = (lambda *_: None) if arguments.quiet else _said
     folder = arguments.output or f"onefit-{_stem(arguments.table)}"
     paths = [os.path.join(folder, name) for name in FILES]
-    _refuse_to_overwrite(paths, arguments.overwrite)
-    if arguments.overwrite:
-        shutil.rmtree(os.path.join(folder, "unfinished"), ignore_errors=True)
     from onefit import tables
 
     table = _table(arguments)
+    targets = _targets(arguments.target, list(table.columns), arguments.table)
+    _refuse_to_overwrite(paths, arguments.overwrite)
+    if arguments.overwrite:
+        shutil.rmtree(os.path.join(folder, "unfinished"), ignore_errors=True)
     if not arguments.quiet:
-        print(f"\n{arguments.table}: {len(table):,} rows, {table.shape[1]} columns")
+        print(f"\n{arguments.table}: {_count(len(table), 'row')}, "
+              f"{_count(table.shape[1], 'column')}")  # fmt: skip
     quality = "quick" if arguments.quick else "best" if arguments.best else "default"
     begin = time.perf_counter()
     model = tables.fit(
         table,
-        _targets(arguments.target, list(table.columns)),
+        targets,
         roles=roles_of(arguments.roles, arguments.drop),
         problem=arguments.problem,
         quality=quality,
@@ -76,6 +78,10 @@ def _table(arguments: argparse.Namespace) -> Any:
     from onefit import tables
 
     return tables.read(arguments.table, **reading_of(arguments))
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _stem(path: str) -> str:
@@ -115,11 +121,14 @@ def _shown(begin: float) -> Callable[[str, float | None], None]:
     return show
 
 
-def _targets(given: str | None, names: list[str]) -> str | list[str] | None:
-    """The target, or several that commas part."""
-    if given is None or given in names or "," not in given:
+def _targets(given: str | None, names: list[str], where: str) -> str | list[str] | None:
+    """The target, or several that commas part; refused where they are no columns."""
+    from onefit.tables.roles import column_named
+
+    if given is None or given in names:
         return given
-    return given.split(",")
+    asked = [column_named(name, names, where) for name in given.split(",")]
+    return asked if len(asked) > 1 else asked[0]
 
 
 def _tested(

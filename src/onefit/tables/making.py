@@ -1,6 +1,7 @@
 """Fitting a table: what its columns are for, folds, networks, and what is known."""
 
 import os
+import time as clock
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -32,6 +33,10 @@ __all__ = ["fit"]
 
 FOLDS = 5
 """Into so many parts the rows are dealt, each asked of networks of the others."""
+
+TELLING, LEAST = 0.08, 0.2
+"""The share of the time that is kept for what is told afterwards; the share that
+training has, however long preparing took."""
 
 LASTING = ("missing", "dayfirst")
 """Options of reading that other files of the kind need too."""
@@ -150,7 +155,7 @@ def _fit(
     reading: dict[str, Any],
 ) -> TableModel:
     """The model of one target."""
-    attrs, where = frame.attrs, frame.attrs["source"]
+    attrs, where, begin = frame.attrs, frame.attrs["source"], clock.perf_counter()
     roles = dict(roles)
     order = roles.pop(target, None)
     if isinstance(order, str):
@@ -184,6 +189,11 @@ def _fit(
         for note in notes:
             say(note)
     goal = Goal(told.problem, y, _names(told), weights)
+    if (
+        time is not None
+    ):  # what was read and prepared took some, what is told takes more
+        spent = clock.perf_counter() - begin
+        time = max((1 - TELLING) * (time - spent), LEAST * time)
     kept: dict[bytes, Preparation] = {}
 
     def inputs_of_fold(rows: np.ndarray) -> Inputs:
@@ -203,12 +213,21 @@ def _fit(
         rounds=rounds,
     )
     rounds.clear()
+    told_before = len(notes)
+    if found.skipped:
+        notes.append(
+            f"the machine is busy, and there was no time for {', '.join(found.skipped)}"
+            ": a longer time gives better predictions (--time)"
+        )
     if found.folds < len(pairs):
         notes.append(
             f"there was time for {found.folds} of the {len(pairs)} folds: a longer "
             "time gives better predictions, and scores of more rows"
         )
         pairs = pairs[: found.folds]
+    if say is not None:
+        for note in notes[told_before:]:
+            say(note)
     preparations = [kept[train.tobytes()] for train, _ in pairs]
     model = TableModel(columns, told, preparations, found, notes)
     facts = {"source": os.path.basename(where), "quality": quality, "seed": seed}

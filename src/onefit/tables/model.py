@@ -4,7 +4,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from onefit.tables.file import save
 from onefit.tables.fitting import Fitted
 from onefit.tables.framing import CHUNK
 from onefit.tables.inputs import Inputs
+from onefit.tables.odd import listed, odd_cells, others
 from onefit.tables.options import Options, Said
 from onefit.tables.preparation import Cells, Preparation
 from onefit.tables.reading import called, parts, read
@@ -23,10 +24,7 @@ from onefit.tables.report import write
 from onefit.tables.roles import INPUTS, Column, column_named
 from onefit.tables.scores import METRICS
 from onefit.tables.targets import Target
-from onefit.tables.values import Frame, Series, numbers, words
-
-if TYPE_CHECKING:
-    pass
+from onefit.tables.values import Frame, Series
 
 __all__ = ["Answer", "TableModel"]
 
@@ -183,21 +181,15 @@ class TableModel:
         Raises:
             ValueError: A threshold for another target, shares that are none.
         """
-        least = self._threshold(threshold)
-        if sure is not None and (self.classes is None or not 0 < sure <= 1):
-            raise invalid(
-                "sure",
-                f"{sure!r}" if self.classes else f"a model of numbers, sure={sure!r}",
-                "a share between 0 and 1, for a model of classes",
-                "" if self.classes else "numbers have intervals: coverage=",
-            )
+        least = self.threshold(threshold)
+        self.check_sure(sure)
         formats = {c.name: c.format for c in self.columns if c.format}
         given = Options.of({**self.facts.get("reading", {}), **options})
         known = Said(called(source), given, formats=formats)
         told: set[str] = set()
         counts = Counts(self.columns, self.facts.get("rows", 0))
         for frame in parts(source, known, rows):
-            self._refuse_others(frame, known.where)
+            self.refuse_others(list(frame.columns), known.where)
             for note in self._odd(frame):
                 if note not in told:
                     told.add(note)
@@ -207,7 +199,7 @@ class TableModel:
         for note in counts.sentences():
             say(note)
 
-    def _threshold(self, asked: float | str | Sequence | None) -> float | None:
+    def threshold(self, asked: float | str | Sequence | None) -> float | None:
         """The probability of the second class that is asked for, or is the best."""
         if asked is None:
             return None
@@ -216,6 +208,16 @@ class TableModel:
                 raise invalid("threshold", repr(asked), "a probability, 0 to 1")
             return float(asked)
         return self.fitted.threshold(asked)
+
+    def check_sure(self, sure: float | None) -> None:
+        """Refuses a least probability that is none."""
+        if sure is not None and (self.classes is None or not 0 < sure <= 1):
+            raise invalid(
+                "sure",
+                f"{sure!r}" if self.classes else f"a model of numbers, sure={sure!r}",
+                "a share between 0 and 1, for a model of classes",
+                "" if self.classes else "numbers have intervals: coverage=",
+            )
 
     def drift(self, source: Any, **options: Any) -> list[dict[str, Any]]:
         """The columns whose cells are not as in training, the most moved first.
@@ -249,17 +251,27 @@ class TableModel:
         threshold: float | None = None,
         sure: float | None = None,
     ) -> Answer:
+        ids = None if self.id is None or self.id not in frame else frame[self.id]
         inputs = self._inputs(frame)
-        values = self.fitted.predict(inputs)
-        ids = next(
-            (c.name for c in self.columns if _is_id(c) and c.name in frame), None
+        return self.answer(
+            inputs, frame.index.to_numpy(), ids, coverage, threshold, sure
         )
-        cells = None if ids is None else frame[ids]
-        rows = frame.index.to_numpy()
+
+    def answer(
+        self,
+        inputs: list[Inputs],
+        rows: np.ndarray,
+        ids: Series | None = None,
+        coverage: float = 0.9,
+        threshold: float | None = None,
+        sure: float | None = None,
+    ) -> Answer:
+        """What is said of rows that are prepared, by each fold; as `answers`."""
+        values = self.fitted.predict(inputs)
         if self.target.classes is None:
             ends = self.fitted.said_ends(inputs)
             lower, upper = self.fitted.lower_upper(values, coverage, ends=ends)
-            return Answer(rows, values, None, lower, upper, cells)
+            return Answer(rows, values, None, lower, upper, ids)
         likeliest = values.argmax(axis=1)
         if threshold is not None:
             likeliest = (values[:, 1] >= threshold).astype(int)
@@ -268,7 +280,12 @@ class TableModel:
             unsure = values[np.arange(len(values)), likeliest] < sure
             named = named.astype(object)
             named[unsure] = None
-        return Answer(rows, named, values, None, None, cells)
+        return Answer(rows, named, values, None, None, ids)
+
+    @property
+    def id(self) -> str | None:
+        """The column that names the rows, if there is one."""
+        return next((column.name for column in self.columns if _is_id(column)), None)
 
     def _values(self, frame: Frame) -> np.ndarray:
         return self.fitted.predict(self._inputs(frame))
@@ -304,31 +321,30 @@ class TableModel:
 
     # What is odd about rows ----------------------------------------------------------
 
-    def _refuse_others(self, frame: Frame, where: str) -> None:
-        """Refuses a table without most of the columns."""
+    def refuse_others(self, names: Sequence[str], where: str) -> None:
+        """Refuses rows without most of the columns.
+
+        Raises:
+            ValueError: They are others than those of the training table.
+        """
         wanted = [c.name for c in self.columns if c.role in INPUTS]
-        absent = [name for name in wanted if name not in frame]
+        absent = [name for name in wanted if name not in names]
         if 2 * len(absent) > len(wanted):
             raise invalid(
                 where,
-                f"no column {_listed(absent)}; it has {_listed(list(frame.columns))}",
-                f"the columns that the model was trained on: {_listed(wanted)}",
-                "name the columns in the first line as in the training table",
+                f"no column {listed(absent)}; it has {listed(list(names))}",
+                f"the columns that the model was trained on: {listed(wanted)}",
+                "name the columns as in the training table",
             )
 
     def _odd(self, frame: Frame) -> Iterator[str]:
         """Sentences about what the training rows had not."""
-        known = {c.name for c in self.columns}
         wanted = [c.name for c in self.columns if c.role in INPUTS]
-        if absent := [name for name in wanted if name not in frame]:
-            yield f"no column {_listed(absent)}: taken as missing in every row"
-        if more := [name for name in frame.columns if name not in known]:
-            yield f"{_listed(more)}: not in the training table, so left aside"
+        yield from others(wanted, (c.name for c in self.columns), frame.columns)
         for column in self.columns:
             if column.role in INPUTS and column.name in frame:
-                yield from _odd_cells(
-                    column, frame[column.name], frame.attrs.get("decimal", ".")
-                )
+                decimal = frame.attrs.get("decimal", ".")
+                yield from odd_cells(column, frame[column.name], decimal)
 
     # Keeping -------------------------------------------------------------------------
 
@@ -371,48 +387,3 @@ class TableModel:
 
 def _is_id(column: Column) -> bool:
     return column.role == "drop" and column.reason.startswith("an id")
-
-
-def _listed(names: Sequence[str], most: int = 5) -> str:
-    shown = ", ".join(map(repr, names[:most]))
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def _odd_cells(column: Column, cells: Series, decimal: str) -> Iterator[str]:
-    """Words that are new, numbers beyond those of training, cells that say nothing."""
-    name = column.name
-    if column.role in ("category", "ordered"):
-        codes, found = words(cells)
-        new = [word for word in found if word not in set(column.values)]
-        if new:
-            count = int(np.isin(codes, [found.index(word) for word in new]).sum())
-            yield (
-                f"column {name!r}: {_listed(new, 3)} was never seen in training "
-                f"({count:,} {_rows(count)}): taken as unknown"
-            )
-    if column.role == "number" and column.lowest is not None:
-        values, wrong = numbers(cells, decimal)
-        if wrong.any():
-            yield (
-                f"column {name!r}: {cells[wrong].iloc[0]!r} in "
-                f"{cells.index.name or 'row'} {cells.index[wrong][0]} is no number: "
-                f"taken as missing ({int(wrong.sum()):,} {_rows(int(wrong.sum()))})"
-            )
-        beyond = (values < column.lowest) | (values > (column.highest or 0.0))
-        if beyond.any():
-            count = int(beyond.sum())
-            odd = values[beyond][np.abs(values[beyond] - column.lowest).argmax()]
-            yield (
-                f"column {name!r}: {odd:.6g} is outside of {column.lowest:.6g} to "
-                f"{column.highest:.6g}, where training was ({count:,} {_rows(count)})"
-            )
-    if not column.missing and column.role in INPUTS and cells.isna().any():
-        count = int(cells.isna().sum())
-        yield (
-            f"column {name!r}: missing in {count:,} {_rows(count)}, as in no row of "
-            "training: taken as the middle value"
-        )
-
-
-def _rows(count: int) -> str:
-    return "row" if count == 1 else "rows"

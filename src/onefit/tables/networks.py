@@ -49,6 +49,7 @@ class Shape:
         outputs: What the head of the problem needs.
         problem: A name of `HEADS`.
         ends: Whether the ends of an interval are said, in place of the number.
+        doubles: How many columns of categories, the last, are numbers once more.
     """
 
     numbers: int
@@ -56,6 +57,7 @@ class Shape:
     outputs: int
     problem: str
     ends: bool = False
+    doubles: int = 0
 
     @property
     def head(self) -> Head:
@@ -78,10 +80,12 @@ class Shape:
         return made | dict(own)
 
 
-def shape_of(goal: Goal, numbers: int, sizes: tuple[int, ...]) -> Shape:
+def shape_of(
+    goal: Goal, numbers: int, sizes: tuple[int, ...], doubles: int = 0
+) -> Shape:
     """The shape of networks for this target and these columns."""
     outputs = HEADS[goal.problem].outputs(len(goal.classes or ()))
-    return Shape(numbers, sizes, outputs, goal.problem)
+    return Shape(numbers, sizes, outputs, goal.problem, doubles=doubles)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ row is unknown; a number that comes again and again is such a value too. A text 
 the leading directions of its hashed words.
 """
 
+import functools
 import itertools
 import re
 import zlib
@@ -24,7 +25,7 @@ from onefit.tables.values import Frame, Series, dates, numbers, words
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-__all__ = ["Cells", "Preparation"]
+__all__ = ["Cells", "Preparation", "counted"]
 
 BUCKETS = 2048
 """Places that words of a text are hashed to."""
@@ -82,13 +83,11 @@ class Cells:
                 continue
             codes, known = words(given)
             if column.role == "ordered":
-                ranks = {word: float(i) for i, word in enumerate(column.values)}
-                known_ranks = [ranks.get(word, np.nan) for word in known]
-                cells.values[name] = np.append(known_ranks, np.nan)[codes]
+                cells.values[name] = column.ranks(known)[codes]
             elif column.role == "category":
                 cells.codes[name], cells.words[name] = codes, known
             else:
-                cells.counts[name] = _counts(codes, known)
+                cells.counts[name] = counted(codes, known)
         return cells
 
 
@@ -98,7 +97,7 @@ def _nothing(frame: Frame) -> Series:
     return pd.Series(np.nan, frame.index, dtype=object)
 
 
-def _counts(codes: np.ndarray, known: list[str]) -> "csr_matrix":
+def counted(codes: np.ndarray, known: list[str]) -> "csr_matrix":
     """1 + log of how often each bucket's words are in a text, (rows, BUCKETS)."""
     from scipy.sparse import csr_matrix
 
@@ -174,7 +173,7 @@ class Preparation:
         for column in self.columns:
             name = column.name
             if name in self.vocabularies:
-                known = {word: i + 1 for i, word in enumerate(self.vocabularies[name])}
+                known = self.places[name]
                 places = [known.get(word, 0) for word in cells.words[name]]
                 codes.append(np.array([*places, 0], np.int32)[cells.codes[name]])
                 continue
@@ -185,8 +184,9 @@ class Preparation:
             for v, (middle, scale) in zip(
                 values, self.arrays[f"{name}/scale"], strict=True
             ):
-                z = np.nan_to_num((v - middle) * scale, nan=0.0)
-                found.append(np.clip(z, -FAR, FAR).astype(np.float32))
+                z = (v - middle) * scale
+                z = np.where(np.isnan(z), 0.0, np.minimum(np.maximum(z, -FAR), FAR))
+                found.append(z.astype(np.float32))
             if column.missing:
                 gaps.append(np.isnan(values[0]).astype(np.int32) + 1)
             if column.repeats:
@@ -207,6 +207,14 @@ class Preparation:
             (*sizes, *(2,) * len(gaps), *levels),
             len(again),
         )
+
+    @functools.cached_property
+    def places(self) -> dict[str, dict[str, int]]:
+        """The codes of words, by the names of columns."""
+        return {
+            name: {word: i + 1 for i, word in enumerate(known)}
+            for name, known in self.vocabularies.items()
+        }
 
     def names(self) -> list[str]:
         """The column that each of the numbers, then each of the codes, comes from."""

@@ -15,7 +15,7 @@ from onefit.errors import mistyped
 from onefit.packages import package
 from onefit.tables.framing import CHUNK, without_doubles
 from onefit.tables.options import Options, Said
-from onefit.tables.sources import of_file
+from onefit.tables.sources import of_bytes, of_file
 from onefit.tables.typed import typed
 from onefit.tables.values import Frame
 
@@ -31,7 +31,7 @@ def read(source: Any, **options: Any) -> Frame:
     named by the line of the file in which they begin.
 
     Args:
-        source: A path, or a table in memory.
+        source: A path, a table in memory, or the bytes of a text.
         options: Those of `Options`: `delimiter`, `decimal`, `encoding`, `header`,
             `names`, `comment`, `quote`, `missing`, `dayfirst`, `ragged`, `sheet`,
             `query`.
@@ -80,7 +80,7 @@ def called(source: Any) -> str:
     """What errors call a source."""
     if isinstance(source, str | os.PathLike):
         return os.fspath(source)
-    return f"the {type(source).__name__}"
+    return "the text" if isinstance(source, bytes) else f"the {type(source).__name__}"
 
 
 def _named(frame: Frame, said: Said) -> Frame:
@@ -105,6 +105,8 @@ def _raw(source: Any, said: Said, rows: int | None) -> Iterator[Frame]:
         yield without_doubles(source.copy(deep=False), said)
     elif isinstance(source, str | os.PathLike):
         yield from of_file(os.fspath(source), said, rows)
+    elif isinstance(source, bytes):
+        yield from of_bytes(source, said, rows)
     elif isinstance(source, Mapping):
         yield pd.DataFrame(dict(source))
     elif isinstance(source, np.ndarray | list) and np.ndim(source) == 2:

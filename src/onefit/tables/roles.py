@@ -93,6 +93,14 @@ class Column:
         """The column for a file."""
         return asdict(self)
 
+    def ranks(self, found: Sequence[str]) -> np.ndarray:
+        """The places of words in the order of the values; NaN where there is none.
+
+        The last is of what is missing.
+        """
+        places = {word: float(i) for i, word in enumerate(self.values)}
+        return np.array([*(places.get(word, np.nan) for word in found), np.nan])
+
     def words(self, cells: Series, absent: Sequence[str] = ()) -> Words:
         """The cells as words; `absent` are those that mean missing."""
         return words(cells, absent or MISSING)

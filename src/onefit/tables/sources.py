@@ -25,7 +25,7 @@ from onefit.tables.splitting import (
 )
 from onefit.tables.values import Frame
 
-__all__ = ["of_file"]
+__all__ = ["of_bytes", "of_file"]
 
 PLAIN = partial(open, mode="rb")
 
@@ -48,6 +48,13 @@ def of_file(path: str, said: Said, rows: int | None) -> Iterator[Frame]:
             yield from opened(path, said, rows)
             return
     yield from _of_text(path, said, rows)
+
+
+def of_bytes(text: bytes, said: Said, rows: int | None) -> Iterator[Frame]:
+    """The table of a text that is in memory, which is text whatever it begins with."""
+    if not text.strip():
+        raise invalid(said.where, "an empty text", "a header row and rows of data")
+    yield from _of_text(said.where, said, rows, lambda _: io.BytesIO(text))
 
 
 def _of_text(

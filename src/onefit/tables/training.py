@@ -29,6 +29,11 @@ SIDE, LOOKS, SHARE = 512, 8, 0.4
 is taken, and the share of that speed which training reaches.
 """
 
+COMPILING, BUSY = 5.0, 15.0
+"""Seconds of a processor that compiling takes, about; and of the clock, that it may
+take whatever the budget is.
+"""
+
 CYCLES = 4
 """Waves of the rate, each twice as long as the one before; after each the rate is 0,
 and the weights are those of a network of its own.
@@ -62,6 +67,7 @@ class Clock:
         progress: Callable[[str, float | None], None] | None,
     ) -> None:
         self.begin, self.asked = time.perf_counter(), asked
+        self.worked = time.process_time()
         self.seconds = math.inf if seconds is None else float(seconds)
         self._progress, self.best = progress, ""
         self.speed = measured_speed()
@@ -75,6 +81,17 @@ class Clock:
     def left(self) -> float:
         """Seconds of the budget that are left."""
         return self.seconds - self.spent
+
+    @property
+    def room(self) -> bool:
+        """Whether a program that is not compiled yet is likely to be, in the time left.
+
+        Compiling takes as long as others leave the machine to it, and cannot be cut
+        short; so it is not begun where they leave little. A machine that is not busy
+        always has room: with a budget of a second there are networks too.
+        """
+        worked = max(time.process_time() - self.worked, 0.1)
+        return COMPILING * max(self.spent / worked, 1.0) <= max(self.left, BUSY)
 
     @property
     def over(self) -> bool:

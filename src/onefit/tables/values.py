@@ -20,6 +20,7 @@ __all__ = [
     "format_of",
     "numbers",
     "plain",
+    "word",
     "words",
 ]
 
@@ -130,7 +131,7 @@ def words(column: Series, missing: Iterable[str] = MISSING) -> Words:
             lambda cell: str(cell) if isinstance(cell, list | dict | set) else cell
         )
         codes, values = pd.factorize(told)
-    names = [_word(value) for value in values]
+    names = [word(value) for value in values]
     known, again = {}, np.empty(len(names) + 1, np.int64)
     for i, name in enumerate(names):
         absent = name.lower() in missing
@@ -139,7 +140,8 @@ def words(column: Series, missing: Iterable[str] = MISSING) -> Words:
     return Words(again[codes], list(known))
 
 
-def _word(value: object) -> str:
+def word(value: object) -> str:
+    """A cell as a word: 3.0 and 3 and ' 3' are '3'."""
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, float | np.floating):

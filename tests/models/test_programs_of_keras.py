@@ -143,37 +143,6 @@ def test_a_state_tree_is_set_before_the_first_step():
         assert float(model.optimizer.learning_rate.numpy()) == 0.5
 
 
-# Parts --------------------------------------------------------------------------------
-
-
-def parts(k: Any) -> list[Any]:
-    a, b = k.Input((3,), name="a"), k.Input((3,), name="b")
-    hidden = k.layers.Dense(4, name="hidden", kernel_initializer="ones")(a + b)
-    model = k.Model([a, b], k.layers.Dense(2, name="end")(abs(hidden) * 2.0))
-    head = k.Model(hidden, model.output)
-    return [
-        [layer.name for layer in model.layers],
-        len(model.operations),
-        model.get_layer(index=2).name,
-        [type(layer).__name__ for layer in head.layers],
-        len(head.operations),
-        head.layers[-1] is model.layers[-1],
-    ]
-
-
-def test_operators_are_no_layers_and_a_part_of_a_model_has_an_entrance():
-    theirs, ours = map(parts, BOTH)
-    assert ours == theirs
-    x = onefit.Input((3,))
-    hidden = onefit.layers.Dense(2)(x)
-    head = onefit.Model([hidden], onefit.layers.Dense(1)(hidden))
-    head.compile("sgd", "mse")
-    head.fit(X[:, :2], Y, verbose=0)
-    again = onefit.Model.from_config(head.get_config())
-    again.set_weights(head.get_weights())
-    np.testing.assert_array_equal(again(X[:, :2]), head(X[:, :2]))
-
-
 # Recurrent cells ----------------------------------------------------------------------
 
 

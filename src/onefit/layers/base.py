@@ -19,14 +19,13 @@ from onefit.layers.in_tensorflow import has_no_numbers, within_tensorflow
 from onefit.layers.masks import note_mask, noted_mask
 from onefit.layers.metering import Way, carrying, keep
 from onefit.layers.passing import current
+from onefit.layers.questions import Text
 from onefit.layers.symbolic import Call, Tensor, is_symbolic, way_to
 from onefit.metrics.base import Metric
 from onefit.programs import Program
 from onefit.registry import Registry, computes_like, snake_case
 from onefit.slots import is_held, put
 from onefit.types import (
-    Array,
-    ArrayLike,
     Config,
     Function,
     Generator,
@@ -166,8 +165,6 @@ class Layer(Face, Description):
     """Whether it works on texts and categories, before the program."""
     is_network: ClassVar[bool] = False
     """Whether its weights are a tuple, those of one of its layers after another."""
-    is_operation: ClassVar[bool] = False
-    """Whether it is what an operator or a function of `onefit.ops` is in a graph."""
     trains_alone = False
     """Whether a call outside a model, that does not say, is one of training."""
     always_random = False
@@ -289,6 +286,20 @@ class Layer(Face, Description):
     def misfit(self, received: str, expected: str, fix: str = "") -> ValueError:
         """The error for what does not fit this layer, which it names."""
         return invalid(where(self), received, expected, fix)
+
+    def refuse_text(self, x: Tree) -> None:
+        """Refuses text, in the `call` of a layer around it."""
+        if any(isinstance(a, Text) for a in jax.tree.leaves(x)):
+            raise self.takes_no_text()
+
+    def takes_no_text(self) -> ValueError:
+        """The error for text, which is no input of the layer."""
+        return self.misfit(
+            "text",
+            "numbers",
+            "put a layer between that makes numbers of it: TextVectorization for "
+            "texts, StringLookup for categories",
+        )
 
     def as_built(
         self, seen: object, known: object, what: str, shape: Shapes, fix: str
@@ -642,8 +653,13 @@ class Layer(Face, Description):
         """All that a call was given, as numbers for the layer."""
         return jax.tree.map(self.as_input, x)
 
-    def as_input(self, x: ArrayLike) -> Array:
-        """Numbers for the layer: in the library's float type, or whole ones as such."""
+    def as_input(self, x: Any) -> Any:  # an array, or what stands for text
+        """Numbers for the layer: in the library's float type, or whole ones as such.
+
+        Text stays text, which the layers inside this one may ask about.
+        """
+        if isinstance(x, Text):
+            return x
         x = x if isinstance(x, jax.Array) else np.asarray(x)
         whole = not jnp.issubdtype(x.dtype, jnp.inexact)
         cast = x.dtype == np.float64 or (whole and not self.integers)

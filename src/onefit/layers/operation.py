@@ -74,7 +74,7 @@ class Arithmetic(Layer):
     Source: Keras, operators on `KerasTensor`.
     """
 
-    role, is_operation = "product", True
+    role = "product"
 
     operation: str = setting(check=one_of(*OPERATIONS))
     constant: Any = number(default=None, optional=True, convert=_constant)
@@ -182,7 +182,7 @@ class Absolute(SameShape, Layer):
     Source: Keras, `keras.ops.absolute`.
     """
 
-    role, is_operation = "other", True
+    role = "other"
 
     keep_mask: bool = True
 
@@ -243,7 +243,7 @@ class GetItem(Layer):
     Source: Keras, `keras.KerasTensor.__getitem__`.
     """
 
-    role, is_operation = "shape", True
+    role = "shape"
 
     key: Any = setting(convert=_from_lists)
 

@@ -20,6 +20,7 @@ __all__ = [
     "Nest",
     "Tensors",
     "by_name",
+    "each_once",
     "graph_of",
     "in_a_list",
     "inlined",
@@ -69,6 +70,11 @@ class Nest:
             )
         self.tensors.append(value)
         return len(self.tensors) - 1
+
+    @property
+    def sorted_tensors(self) -> list[Tensor]:
+        """The tensors as Keras walks over them: those of dicts in their keys' order."""
+        return [self.tensors[number] for number in jax.tree.leaves(self.places)]
 
     @property
     def value(self) -> Tensors:
@@ -121,6 +127,14 @@ class Names(list[str]):
         self.places = places
         self.labels: list[str] = self
 
+    def labelled(self, parts: list[str]) -> list[str]:
+        """The labels, with these names in the place of those of outputs in lists."""
+        found: list[str] = []
+        for label in _labels(self.places, parts):
+            free = (f"{label}_{i}" if i else label for i in itertools.count())
+            found.append(next(name for name in free if name not in found))
+        return found
+
 
 def _is_flat(places: Tree) -> bool:
     """Whether there are no nests in a nest."""
@@ -128,7 +142,7 @@ def _is_flat(places: Tree) -> bool:
     return isinstance(places, int | None) or all(isinstance(p, int) for p in parts)
 
 
-def _labels(places: Tree, names: Names, way: str = "") -> Iterator[str]:
+def _labels(places: Tree, names: list[str], way: str = "") -> Iterator[str]:
     """The way to each place: the keys of dicts, and in lists the names."""
     if isinstance(places, int):
         yield way
@@ -226,11 +240,12 @@ def several(value: Tree, names: Sequence[str], where: str) -> Sequence[Tree]:
     return value
 
 
-def graph_of(inputs: list[Tensor], outputs: list[Tensor], name: str) -> Graph:
+def graph_of(inputs: list[Tensor], outputs: Nest, name: str) -> Graph:
     """The graph from these inputs to these outputs, its layers in Keras' order.
 
     A layer comes the earlier the longer its way to an output; of those with equally
     long ways the one that is met first, going back from the outputs, comes first.
+    Outputs in a dict are met in the order of their keys.
 
     Raises:
         ValueError: An output that needs another input, with the path from there; two
@@ -241,9 +256,10 @@ def graph_of(inputs: list[Tensor], outputs: list[Tensor], name: str) -> Graph:
             raise invalid(
                 f"Model {name!r}", f"the input {tensor.name!r} twice", "each input once"
             )
-    calls = _calls(inputs, outputs, name)
+    walked = outputs.sorted_tensors
+    calls = _calls(inputs, walked, name)
     needed = {id(t) for call in calls for t in _sources(call)}
-    needed |= {id(t) for t in outputs} | {id(t) for c in calls for t in c.tensors}
+    needed |= {id(t) for t in walked} | {id(t) for c in calls for t in c.tensors}
     unused = [tensor for tensor in inputs if id(tensor) not in needed]
     if unused:
         warnings.warn(
@@ -253,22 +269,11 @@ def graph_of(inputs: list[Tensor], outputs: list[Tensor], name: str) -> Graph:
             OnefitWarning,
             stacklevel=4,
         )
-        calls = _calls(inputs, [*unused, *outputs], name)
-    layers = _in_order(calls, [*unused, *outputs])
-    # What begins within another model is given an entrance, as Input has one.
-    entrances = {
-        i: InputLayer(batch_shape=tensor.shape, dtype=tensor.dtype)
-        for i, tensor in enumerate(inputs)
-        if not isinstance(tensor.call.layer, InputLayer)
-    }
-    layers = [*entrances.values(), *layers]
+        calls = _calls(inputs, [*unused, *walked], name)
+    layers = _in_order(calls, [*unused, *walked])
     index = {id(layer): i for i, layer in enumerate(layers)}
     numbers = {id(tensor): i for i, tensor in enumerate(inputs)}
     nodes, count = [], len(inputs)
-    for i, layer in entrances.items():
-        nodes.append(Node(index[id(layer)], i))
-        numbers[id(inputs[i])] = count
-        count += 1
     for call in calls:
         entrance = not _sources(call)  # an Input: its node checks the shape
         sources = call.tensors[0] if entrance else call.sources
@@ -285,7 +290,7 @@ def graph_of(inputs: list[Tensor], outputs: list[Tensor], name: str) -> Graph:
         for tensor in call.tensors:
             numbers[id(tensor)] = count
             count += 1
-    ends = [numbers[id(tensor)] for tensor in outputs]
+    ends = [numbers[id(tensor)] for tensor in outputs.tensors]
     graph = Graph(
         layers=tuple(layers),
         nodes=tuple(nodes),
@@ -293,10 +298,10 @@ def graph_of(inputs: list[Tensor], outputs: list[Tensor], name: str) -> Graph:
         outputs=unwrap_single(ends),
         name=name,
     )
-    return _each_once(graph)
+    return each_once(graph)
 
 
-def _each_once(graph: Graph) -> Graph:
+def each_once(graph: Graph) -> Graph:
     """The graph with each layer at one place in it.
 
     Where two models inside it share a layer (or the graph shares one with a model
@@ -311,7 +316,7 @@ def _each_once(graph: Graph) -> Graph:
     def shares(layer: Graph) -> bool:
         return bool(twice & {id(p) for p in layer.plain_layers()})
 
-    return _each_once(inlined(graph, shares))
+    return each_once(inlined(graph, shares))
 
 
 def inlined(graph: Graph, apart: Callable[[Graph], bool]) -> Graph:

@@ -389,17 +389,7 @@ class Network:
 
     @property
     def layers(self) -> list[Any]:  # a Layer, with attributes of its own; a Network
-        """The layers, in order; a model inside is one of them.
-
-        What `x + y` and functions of `onefit.ops` put into a graph is among the
-        `operations` alone.
-        """
-        parts = self.operations
-        return [part for part in parts if not getattr(part, "is_operation", False)]
-
-    @property
-    def operations(self) -> list[Any]:  # as `layers`
-        """The layers, and the operations between them, in order."""
+        """The layers, in order; a model inside is one of them."""
         parts = self.whole.layers if self._body is None else layers_of(self._body)
         return [
             layer.face if isinstance(layer, Architecture) else layer for layer in parts
@@ -428,10 +418,10 @@ class Network:
                     "get_layer", f"index={index}", f"0 to {len(self.layers) - 1}"
                 )
             return self.layers[index]
-        for layer in self.operations:
+        for layer in self.layers:
             if layer.name == name:
                 return layer
-        raise unknown("layer", name, [str(layer.name) for layer in self.operations])
+        raise unknown("layer", name, [str(layer.name) for layer in self.layers])
 
     @property
     def built(self) -> bool:

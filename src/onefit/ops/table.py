@@ -356,7 +356,7 @@ class Operation(Layer):
     Source: Keras, `keras.Operation`.
     """
 
-    role, is_operation = "other", True
+    role = "other"
     integers = True
 
     operation: str = setting(check=_known)

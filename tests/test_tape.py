@@ -735,3 +735,21 @@ def test_a_tape_keeps_nothing_when_it_has_been_asked():
     del y
     gc.collect()
     assert kept() is None
+
+
+def test_one_output_of_a_model_by_another():
+    """As in maps of what a convolution looks at: J by the hidden layer's output."""
+    x = onefit.Input((3,))
+    hidden = onefit.layers.Dense(4, "tanh")(x)
+    both = onefit.Model(x, [hidden, onefit.layers.Dense(2, "softmax")(hidden)])
+    rows = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
+    with onefit.GradientTape() as tape:
+        inside, out = both(rows)
+        top = out[:, 1]
+    kernel, bias = (np.asarray(w) for w in both.get_weights()[2:])
+
+    def by_hand(h):
+        return jax.nn.softmax(h @ kernel + bias)[:, 1].sum()
+
+    want = jax.grad(by_hand)(np.asarray(inside))
+    np.testing.assert_allclose(tape.gradient(top, inside), want, atol=1e-6)

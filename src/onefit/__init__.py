@@ -3,27 +3,30 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from onefit.training.compiling import prepare as _prepare
+from onefit.packages import quickly
 
-_prepare()
+with quickly():
+    from onefit.training.compiling import prepare
 
-from onefit import (  # noqa: E402
-    activations,
-    config,
-    constraints,
-    data,
-    initializers,
-    layers,
-    losses,
-    metrics,
-    models,
-    optimizers,
-    regularizers,
-)
-from onefit.errors import OnefitWarning  # noqa: E402
-from onefit.layers import Input, Layer  # noqa: E402
-from onefit.models import Model, Sequential  # noqa: E402
-from onefit.variables import Variable  # noqa: E402
+    prepare()
+
+    from onefit import (
+        activations,
+        config,
+        constraints,
+        data,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        models,
+        optimizers,
+        regularizers,
+    )
+    from onefit.errors import OnefitWarning
+    from onefit.layers import Input, Layer
+    from onefit.models import Model, Sequential
+    from onefit.variables import Variable
 
 if TYPE_CHECKING:
     from onefit import (

@@ -294,3 +294,33 @@ def test_numbers_by_layer_are_those_of_the_fit_and_change_nothing(digits):
         _ = plain.layers
     with pytest.raises(ValueError, match="'layers'"):
         asked.model.fit(*digits, watch="all", verbose=0)
+
+
+def test_a_symptom_is_not_named_as_the_cause():
+    x = np.array([[-40.0], [-10], [0], [8], [15], [22], [38]])
+    line = Dense(1, kernel_initializer="zeros")
+    slow = fitted([line], x, 1.8 * x + 32, optimizers.Adam(1e-3), "mse", epochs=50)
+    assert slow.diagnose().codes == ["too-few-steps"]  # no exploding gradients
+
+
+def test_a_few_epochs_to_try_a_program_out_are_no_error(digits):
+    history = fitted(
+        [*hidden(), Dense(10, "softmax")], *digits, optimizers.SGD(3e-3), epochs=3
+    )
+    report = history.diagnose()
+    assert report.codes == ["too-few-steps"]
+    assert not report.errors
+
+
+def test_a_rate_that_a_callback_takes_away_or_searches_through(digits):
+    def paced(schedule, epochs):
+        step = onefit.callbacks.LearningRateScheduler(schedule)
+        layers = [*hidden(), Dense(10, "softmax")]
+        return fitted(
+            layers, *digits, optimizers.SGD(0.1), epochs=epochs, callbacks=[step]
+        )
+
+    gone = paced(lambda epoch, rate: rate / 2, 20).diagnose()
+    assert [(f.code, f.severity) for f in gone] == [("learning-rate-too-low", "error")]
+    search = paced(lambda epoch: 1e-4 * 10 ** (epoch / 4), 24).diagnose()
+    assert not search.errors

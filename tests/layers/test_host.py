@@ -361,40 +361,40 @@ def test_a_program_has_no_text():
 
 
 def test_a_call_of_a_subclass_says_where_its_text_layer_belongs():
-    texts, y = np.array(["good film", "bad film"]), np.array([1, 0])
+    x, y = np.array([[5], [6]]), np.array([1, 0])
 
-    class Words(onefit.Model):
+    class Codes(onefit.Model):
         def __init__(self):
             super().__init__()
-            self.vectorize = layers.TextVectorization(vocabulary=["good", "bad"])
+            self.look = layers.IntegerLookup(vocabulary=[5, 6])
             self.embed = layers.Embedding(9, 2)
 
         def call(self, x):
-            return self.embed(self.vectorize(x))
+            return self.embed(self.look(x + 1))
 
-    class WordsInside(layers.Layer):
+    class CodesInside(layers.Layer):
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
             self.look = layers.IntegerLookup(vocabulary=[5, 6])
 
         def call(self, x):
-            return self.look(x)
+            return self.look(x + 1)
 
-    model = Words()
+    model = Codes()
     model.compile("adam", "mse")
     text = (
-        "received values of a program in the call of Words 'words'; expected rows on "
-        "the host, as the layer runs before the program. Take it out of there and put "
-        "it before: text_vectorization = TextVectorization(...); inputs = "
-        "onefit.Input((1,), dtype='string'); model = onefit.Model(inputs, "
-        "Words(...)(text_vectorization(inputs)))."
+        "received values that the call of Codes 'codes' computes; expected its inputs "
+        "as they come, since the layer runs before the program. Call it on those, or "
+        "put it before: integer_lookup = IntegerLookup(...); inputs = "
+        "onefit.Input((1,), dtype='int64'); model = onefit.Model(inputs, "
+        "Codes(...)(integer_lookup(inputs)))."
     )
-    inputs = onefit.Input((1,), dtype="string")
+    inputs = onefit.Input((1,), dtype="int64")
     for call in (
-        lambda: model.fit(texts, y, verbose=0),
-        lambda: model.predict(texts, verbose=0),
-        lambda: Words()(texts),
-        lambda: Words()(inputs),
+        lambda: model.fit(x, y, verbose=0),
+        lambda: model.predict(x, verbose=0),
+        lambda: Codes()(x),
+        lambda: Codes()(inputs),
     ):
         refused(text, call)
-    refused("inputs = onefit.Input((1,), dtype='int64')", lambda: WordsInside()([[5]]))
+    refused("inputs = onefit.Input((1,), dtype='int64')", lambda: CodesInside()([[5]]))

@@ -407,11 +407,15 @@ def test_only_the_rule_that_stopped_says_so(capsys):
     assert capsys.readouterr().out == "Epoch 2: early stopping\n"
 
 
-def test_one_layer_by_two_paths_is_refused():
+def test_one_layer_by_two_paths_has_one_set_of_weights():
     shared = layers.Dense(4)
     inner = onefit.Sequential([shared])
+    model = onefit.Sequential([onefit.Input((4,)), shared, inner])
+    x = np.ones((2, 4), "float32")
+    assert len(model.weights) == 2
+    np.testing.assert_allclose(model(x), shared(shared(x)), rtol=1e-5)
     with pytest.raises(ValueError, match=r"twice; expected each layer once"):
-        onefit.Sequential([onefit.Input((4,)), shared, inner])
+        onefit.Sequential([onefit.Input((4,)), shared, shared])
 
 
 def test_nested_models_train_and_get_names():

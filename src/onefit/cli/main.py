@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given[:1] == ["run"]:  # whose arguments are the program's own
         from onefit.scripts.main import main as run
 
-        return run(given[1:])
+        return run(given[1:], alone=argv is None)
     arguments = _parser().parse_args(given)
     try:
         return arguments.run(arguments)

@@ -34,7 +34,7 @@ MEMBERS = frozenset({CONFIG, METADATA, WEIGHTS})
 ARRAYS = (".h5", ".safetensors")
 """How the names of members end that are arrays, not JSON or words."""
 
-VOCABULARY = re.compile(r"assets/(layers/\w+/){1,9}(_\w+/)?vocabulary\.txt")
+VOCABULARY = re.compile(r"assets/(\w+/){1,20}vocabulary\.txt")
 
 PIECE = 1 << 20
 """The most bytes that are read at once; also of the zip's list of members."""

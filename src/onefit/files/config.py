@@ -6,7 +6,7 @@ over; nothing is ever imported for a file, or run.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -28,8 +28,10 @@ from onefit.description import Description
 from onefit.description import settings as settings_of
 from onefit.dtype_policies import serialize
 from onefit.errors import unknown
+from onefit.files import words
 from onefit.files.limits import Limits
 from onefit.files.refusal import BadFile, refusal, short
+from onefit.files.weights import class_of, path_of
 from onefit.layers import base
 from onefit.layers.base import Layer, where
 from onefit.layers.host.base import HostLayer
@@ -292,12 +294,16 @@ class Reader:
     Args:
         custom: The caller's own classes and functions, by the names in the file.
         limits: How much the file may ask for.
+
+    Attributes:
+        vocabularies: The words that the file has for layers, by their paths.
     """
 
     def __init__(
         self, custom: dict[str, Identifier] | None = None, limits: Limits | None = None
     ) -> None:
         self.custom, self.limits = custom or {}, limits or Limits()
+        self.vocabularies: Mapping[str, str] = {}
 
     def find(
         self, node: Node, modules: tuple[str, ...], where: str
@@ -454,6 +460,8 @@ class Reader:
             known = isinstance(cls, type) and issubclass(cls, Network)
             if known and isinstance(settings, dict):
                 model = self._of_own(cls, dict(settings), f"{where}, {name}")
+                path = path_of(class_of(model.as_layer), {}, "")
+                words.give(model.as_layer, path, self.vocabularies)
                 model.build_from_config(node.get("build_config"))
                 return model
         return None

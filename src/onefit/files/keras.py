@@ -7,19 +7,20 @@ run. Writes are atomic: a file is the old one or the new one, never a part.
 
 import datetime
 import functools
+import inspect
 import io
 import json
 import os
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from onefit.errors import OnefitWarning, invalid, mistyped
-from onefit.files import archive, legacy, safetensors
+from onefit.files import archive, legacy, safetensors, words
 from onefit.files import config as keras_config
 from onefit.files import weights as keras_weights
 from onefit.files.archive import CONFIG, METADATA, WEIGHTS
@@ -32,6 +33,7 @@ from onefit.files.writer import write_model
 from onefit.layers.base import Layer
 from onefit.networks.network import FACES, Network
 from onefit.training.compiled import Compiled
+from onefit.training.own_steps import is_own
 from onefit.types import Config, Identifier
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ def save_model(
         with replaced(path, overwrite=overwrite) as file:
             legacy.write(file, model.whole, node, KERAS, optimizer.get("optimizer"))
         return
-    weights = io.BytesIO()
+    weights, vocabularies = io.BytesIO(), words.words_of(model.whole)
     keras_weights.write(weights, model.whole, model.name, optimizer)
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     metadata = {"keras_version": KERAS, "date_saved": now, "written_by": "onefit"}
@@ -97,6 +99,8 @@ def save_model(
         zip_.writestr(METADATA, json.dumps(metadata))
         zip_.writestr(CONFIG, _as_json(node, model.name))
         zip_.writestr(WEIGHTS, weights.getbuffer())
+        for at, lines in vocabularies.items():
+            zip_.writestr(f"assets/{at}/vocabulary.txt", lines)
 
 
 def save_weights(
@@ -129,7 +133,9 @@ def config_of(model: Compiled, compiled: bool = True) -> Config:
 
 
 def _compiled(model: Compiled) -> Config:
-    return {} if model.optimizer is None else keras_config.write_compile(model)
+    """What `compile` said, or what the model's class says of it."""
+    held: Any = model  # a Model, whose room stands below
+    return held.get_compile_config()
 
 
 def _variables(model: Compiled) -> Saved:
@@ -233,7 +239,7 @@ def load_model(
         node = archive.parsed(text.getvalue(), where, limits, f"a {CONFIG}")
         with keras_weights.read(weights, where, limits) as store:
             reader = keras_config.Reader(custom_objects, limits)
-            store.vocabularies = vocabularies
+            store.vocabularies = reader.vocabularies = vocabularies
             build = functools.partial(keras_weights.build, store=store)
             model, layers = Loader(reader, build).model(node, where)
             assert isinstance(model, Compiled)  # as all of FACES are
@@ -433,12 +439,34 @@ def _kind(name: str | None) -> str:
 def _compiled_as(
     model: Compiled, node: Config, custom: dict[str, Identifier], where: str
 ) -> bool:
-    """Compiles a model as its node says; whether it says so."""
-    settings = keras_config.read_compile(node, custom, where)
-    if settings is None:
+    """Compiles a model as its node says; whether it says so.
+
+    A class that writes `compile_from_config` is given what its `get_compile_config`
+    said; a `compile` that takes other arguments is not called, as in Keras.
+    """
+    if is_own(model, "compile_from_config"):
+        settings: Config | None = {"config": node.get("compile_config")}
+        held: Any = model  # a Model, whose room stands below
+        function: Callable[..., object] = held.compile_from_config
+        if not settings["config"]:
+            return False
+    else:
+        settings, function = (
+            keras_config.read_compile(node, custom, where),
+            model.compile,
+        )
+        if settings is None:
+            return False
+    if is_own(model, "compile") and not _takes(function, settings):
+        name = type(model).__name__
+        _warn(
+            f"{where}: the compile of {name} takes other arguments than onefit's and "
+            f"was not called. Write compile_from_config(self, config) in {name}, or "
+            "call model.compile(...)"
+        )
         return False
     try:
-        model.compile(**settings)
+        function(**settings)
     except (ValueError, TypeError) as error:
         raise refusal(
             f"{where}, compile",
@@ -447,6 +475,14 @@ def _compiled_as(
             fix="hand over your own by custom_objects={'name': function}, or load "
             "with compile=False",
         ) from error
+    return True
+
+
+def _takes(function: Callable[..., object], settings: Config) -> bool:
+    try:
+        inspect.signature(function).bind(**settings)
+    except TypeError:
+        return False
     return True
 
 

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from onefit import layers
+from onefit.files import words
 from onefit.files.calls import OPERATIONS, OURS
 from onefit.files.config import Node, Reader
 from onefit.files.masks import CHAINS, makes_mask
@@ -82,6 +83,7 @@ class Loader:
         if isinstance(layer, Plan):
             return self._graph(layer, shape)
         if isinstance(layer, Called):
+            words.give(layer, entry.path, self.reader.vocabularies)
             layer._fit(shape, options)
         if not layer.ready or isinstance(layer, Called):
             self.build(layer, shape, path=entry.path)

@@ -20,6 +20,8 @@ NO_LEARNING = {
     "frozen-weights",
     "crawling",
     "too-few-steps",
+    "learning-rate-too-low",
+    "target-not-scaled",
     "exploding-gradients",
     "penalty-too-strong",
     "diverging",

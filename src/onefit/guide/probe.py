@@ -207,7 +207,7 @@ def _measure(
             *map(jax.tree.leaves, (free, found.weights, after)), strict=True
         )
     ]
-    penalty = jnp.asarray(task.graph.penalty(params))
+    penalty = jnp.asarray(task.penalty(params))
     return found.loss, penalty, answers, signals, along, weights, outputs
 
 

@@ -11,7 +11,7 @@ from onefit import config
 from onefit.types import Array, Config, Shapes, Tree, is_shape
 from onefit.variables import Variable
 
-__all__ = ["Arrangement", "arranged", "by_numbers", "shapes_of"]
+__all__ = ["Arrangement", "arranged", "by_numbers", "is_text", "shapes_of"]
 
 _ARRAY = "an array"
 
@@ -107,13 +107,17 @@ def by_numbers(function: Callable[[Tree], Tree], x: Tree) -> Tree:
     return jax.eval_shape(function, x)
 
 
+def is_text(kind: Any) -> bool:
+    """Whether values of this type are text."""
+    return kind is not None and (kind == "string" or np.dtype(kind).kind in "OSU")
+
+
 def _number_type(kind: Any) -> jnp.dtype:
     """The type of an input in the program: floats in the library's.
 
     So is text, which a program has not: the layer that looks at it says so.
     """
-    text = kind == "string" or np.dtype(kind).kind in "OSU"
-    if kind is None or text or jnp.issubdtype(kind, jnp.inexact):
+    if kind is None or is_text(kind) or jnp.issubdtype(kind, jnp.inexact):
         return jnp.dtype(config.floatx())
     return jnp.dtype(jax.dtypes.canonicalize_dtype(kind))
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from onefit import config, regularizers
 from onefit.description import attribute, frozen, is_bare, setting
@@ -24,7 +25,16 @@ from onefit.layers.base import Layer, Outcome, Weights, where
 from onefit.layers.face import as_shape
 from onefit.layers.metering import carrying
 from onefit.layers.passing import Pass, current, explaining, making, passing
+from onefit.layers.questions import (
+    Asking,
+    Plan,
+    Question,
+    hosts_in,
+    texts_among,
+    with_text,
+)
 from onefit.layers.shapes import refuse_other
+from onefit.layers.symbolic import is_symbolic
 from onefit.members import refuse_taken, taken_name
 from onefit.slots import holding, put
 from onefit.types import (
@@ -37,6 +47,7 @@ from onefit.types import (
     State,
     Tree,
     batch_shape,
+    is_shape,
 )
 
 __all__ = ["Called"]
@@ -45,8 +56,9 @@ __all__ = ["Called"]
 _TAKEN = """
     always_random apply as_built as_input before begin by_name by_row call_options
     call_shape check_input compute constrain each_weight ends_in equation filled forward
-    free fresh gather hold holders in_keras_style in_type init inner_slot input_shape
-    integers merge misfit multiplications on_host output_shape own_dtype pairs
+    free fresh gather hold holders host_plan in_keras_style in_type init inner_slot
+    input_shape integers merge misfit multiplications on_host output_shape own_dtype
+    pairs
     parameters_of_build penalty plain_layers random replace role rule slot store taken
     own_variables takes_text takes_whole told_shape weightless
 """
@@ -127,8 +139,12 @@ class Called(Assembled, abstract=True):
     _kinds: tuple[Any, ...] = attribute(())  # the types of the last inputs
     _given_shapes: dict[int, Shapes] = attribute({})
     """The shape of what each inner layer gave first, by its `id`."""
+    _questions: dict[Arrangement | None, tuple[tuple[bool, ...], list[Question]]] = (
+        attribute({})
+    )
+    """What its `call` asks of host layers, by the arrangement of its arguments."""
     _unseen = Layer._unseen | {
-        "_given_shapes",
+        *("_given_shapes", "_questions"),
         *("_shape", "_depth", "_rng", "_complete", "_partly", "_draws", "_kinds"),
         "_known",
     }
@@ -206,7 +222,12 @@ class Called(Assembled, abstract=True):
         del use_mask
         outer = current()
         building = not self._complete if outer is None else outer.building
-        run = Pass(where(self), training, building)
+        asking = options.get("asking", None if outer is None else outer.asking)
+        plan: Plan | None = options.get("plan")
+        if plan is not None:
+            x, asking = plan.opened([*hosts_in(self)], x)
+            mask = plan.masks(mask)
+        run = Pass(where(self), training, building, asking=asking)
         keys = contextlib.nullcontext() if key is None else config.drawing(key)
         with holding(self.pairs(params, state)), passing(run), keys as drawn:
             y, steps = self._called(run, x, mask, options.get("arrangement"))
@@ -233,7 +254,9 @@ class Called(Assembled, abstract=True):
     ) -> tuple[Tree, Mask]:
         """What `call` gives, and which steps of it there are."""
         run.note(x, mask)
-        x = self.in_type(x)
+        given, x = x, self.in_type(x)
+        if run.asking is not None:
+            run.asking.follow(given, x)
         args, named = (
             ((x,), {})
             if arrangement is None
@@ -340,7 +363,8 @@ class Called(Assembled, abstract=True):
         if not self._complete:
             self._complete_for(input_shape, options)
         # By what it is made of now: an attribute may have changed.
-        key = frozen(self, {}), input_shape, options.get("arrangement"), self._kinds
+        how = options.get("arrangement"), options.get("plan")
+        key = frozen(self, {}), input_shape, how, self._kinds
         known = vars(self).setdefault("_known", {})
         if key not in known:
             known[key] = self._shapes(input_shape, False, options)
@@ -350,22 +374,59 @@ class Called(Assembled, abstract=True):
         self, input_shape: Shapes, training: bool, options: Config, once: bool = False
     ) -> Shapes:
         """The output's shapes, by running `call` on stand-ins."""
+        hosts = [*hosts_in(self)]
+        count = len(jax.tree.leaves(input_shape, is_leaf=is_shape))
+        kinds: tuple[Any, ...] = self._kinds
+        texts = texts_among(kinds, count)
+        asks = bool(hosts or any(texts)) and current() is None and "plan" not in options
+        how, questions = options.get("arrangement"), list[Question]()
+        if asks:
+            questions = self._questions.get(how, (texts, questions))[1]
+            self._questions = self._questions | {how: (texts, questions)}
 
         def forward(x: Tree, masked: bool = False) -> Tree:
             slot, key = self.inner_slot(), jax.random.key(0)
             given = {"training": training, "key": key} | options
+            if asks:
+                x = with_text(x, texts)
+                given["asking"] = Asking(hosts, jax.tree.leaves(x), questions)
             if masked:
                 given["mask"] = jax.tree.map(lambda a: jnp.ones(a.shape[:2], bool), x)
             return self.forward(slot.params, slot.state, x, **given).output
 
         try:
-            return shapes_of(forward, input_shape, self._kinds, by_numbers, once)
+            return shapes_of(forward, input_shape, kinds, by_numbers, once)
         except Exception:
             if "mask" not in inspect.signature(self._function).parameters:
                 raise
             # It may count on a mask, which the layers before will hand on.
             masked = functools.partial(forward, masked=True)
-            return shapes_of(masked, input_shape, self._kinds, by_numbers, once)
+            return shapes_of(masked, input_shape, kinds, by_numbers, once)
+
+    # What it asks of layers that run before its program -----------------------------
+
+    def host_plan(self, arrangement: Arrangement | None = None) -> Plan | None:
+        """What its `call` asks of host layers; None where that is nothing."""
+        texts, questions = self._questions.get(arrangement, ((), []))
+        return Plan(texts, tuple(questions)) if questions or any(texts) else None
+
+    def taken(self, *inputs: Any, **named: Any) -> tuple[Tree, Config]:
+        """As of any layer; what host layers inside it are asked is answered."""
+        x, options = super().taken(*inputs, **named)
+        leaves = jax.tree.leaves(x)
+        traced = any(isinstance(a, Tracer) for a in leaves)
+        if current() is not None or is_symbolic(x) or traced or self._depth:
+            return x, options
+        hosts = [*hosts_in(self)]
+        if not hosts:
+            return x, options
+        self._fit(batch_shape(x), options)
+        plan = self.host_plan(options.get("arrangement"))
+        if plan is None:
+            return x, options
+        answers = plan.answers(hosts, dict(enumerate(leaves)))
+        handed = plan.given(leaves, answers)
+        return handed[0] if len(handed) == 1 else handed, options | {"plan": plan}
 
     def begin(self, input_shape: Shapes, options: Config | None = None) -> None:
         """Runs `build` for these shapes of the inputs, if it has not run."""

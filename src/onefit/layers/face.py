@@ -536,7 +536,16 @@ class Face(Holder):
                     "write self.add_loss(value) in call, or kernel_regularizer=... "
                     "for a penalty on weights",
                 )
-            if run is None and isinstance(value, Tracer | Tensor):
+            if isinstance(value, Tensor):
+                raise mistyped(
+                    f"{type(self).__name__} {self.name!r}.add_loss",
+                    "a value of a graph, which has no numbers yet",
+                    "what a call computes",
+                    "write a layer: class Penalty(onefit.Layer), with def call(self, "
+                    "x): self.add_loss(onefit.ops.mean(x)); return x. And call it in "
+                    "the graph: x = Penalty()(x)",
+                )
+            if run is None and isinstance(value, Tracer):
                 raise mistyped(
                     f"{type(self).__name__} {self.name!r}.add_loss",
                     "a number of a program",

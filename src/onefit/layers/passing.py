@@ -19,6 +19,7 @@ from onefit.types import Array, Config, Mask, Shapes, Tree, batch_shape
 
 if TYPE_CHECKING:
     from onefit.layers.base import Layer
+    from onefit.layers.questions import Asking
 
 __all__ = ["Pass", "current", "explaining", "making", "passing"]
 
@@ -92,6 +93,16 @@ def explaining(where: str) -> Iterator[None]:
             "the value itself",
             "leave .numpy() out, or compile(run_eagerly=True)",
         ) from None
+    except (TypeError, ValueError) as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        if not frames[-1].filename.startswith(_LIBRARIES[1]):
+            raise
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise type(error)(  # what JAX says of shapes, with its place
+            f"{where}: received what does not fit together ({said}), {_line(error)}; "
+            "expected arrays that the operation takes. Compare the inputs' shapes "
+            "with those of the weights that build has made."
+        ) from error
 
 
 def _line(error: BaseException) -> str:
@@ -125,6 +136,7 @@ class Pass:
         penalties: What the calls add to the loss.
         calls: The layers called so far.
         shapes: The shape of what each layer gave first, by its `id`.
+        asking: What is asked of host layers, if any.
     """
 
     where: str
@@ -133,6 +145,7 @@ class Pass:
     penalties: list[Array] = dataclasses.field(default_factory=list)
     calls: list["Layer"] = dataclasses.field(default_factory=list)
     shapes: dict[int, Shapes] = dataclasses.field(default_factory=dict)
+    asking: "Asking | None" = None
     _masks: dict[int, tuple[Array, Mask]] = dataclasses.field(default_factory=dict)
 
     def call(
@@ -144,6 +157,8 @@ class Pass:
         options: Config,
     ) -> Tree:
         """The output of a layer, whose state and penalty the pass keeps."""
+        if not (layer.in_keras_style or layer.is_network):
+            layer.refuse_text(x)
         x = layer.as_inputs(x)
         if self.building:
             self._build(layer, x)

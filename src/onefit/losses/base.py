@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
@@ -13,7 +14,7 @@ from onefit.errors import invalid, unknown
 from onefit.losses.shapes import floats, squeezed
 from onefit.programs import Program
 from onefit.registry import Registry, snake_case
-from onefit.types import Array, ArrayLike, Config, Shape
+from onefit.types import Array, ArrayLike, Config, Shape, Tree
 
 __all__ = ["Compares", "Loss", "losses", "reduce"]
 
@@ -79,6 +80,12 @@ def _weights(values: Array, sample_weight: ArrayLike | None) -> Array:
         )
     w = w.reshape(w.shape + (1,) * (values.ndim - w.ndim))
     return jnp.broadcast_to(w, values.shape)
+
+
+def is_nest(y_pred: Tree) -> bool:
+    """Whether these are several outputs in lists and dicts, rather than numbers."""
+    nest = isinstance(y_pred, dict | list | tuple)
+    return nest and any(hasattr(leaf, "shape") for leaf in jax.tree.leaves(y_pred))
 
 
 def reduce(
@@ -193,6 +200,8 @@ class Loss(Description):
         is added or dropped, so that (n,) meets (n, 1) row by row. The losses of the
         house also refuse shapes that would only work by broadcasting (`shapes.py`).
         """
+        if is_nest(y_pred):
+            return y_true, y_pred
         y_true, y_pred = squeezed(y_true, y_pred)
         y_pred = floats(self, y_pred)
         cast = y_true.dtype == bool or self.dtype is not None
@@ -264,8 +273,12 @@ class Loss(Description):
     ) -> Array:
         """The reduced loss J of arrays, lists or numbers.
 
-        A mask that y_pred has, `y_pred._keras_mask`, says which values there are.
+        A mask that y_pred has, `y_pred._keras_mask`, says which values there are. A
+        class of yours, or a function, may take several outputs in lists and dicts.
         """
+        if is_nest(y_pred):  # of several outputs at once, as `call` knows them
+            nests: Any = jax.tree.map(jnp.asarray, (y_true, y_pred))
+            return reduce(self.call(*nests), sample_weight, self.reduction)
         mask = getattr(y_pred, "_keras_mask", None)
         given = [None if a is None else jnp.asarray(a) for a in (sample_weight, mask)]
         return _cost(self, *self._arrays(y_true, y_pred), *given)

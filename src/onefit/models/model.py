@@ -476,9 +476,9 @@ class Model(Compiled, face="Functional"):
 
     def get_compile_config(self) -> Config:
         """What `compile` was given, as Keras writes it; empty before."""
-        from onefit.files.keras import config_of
+        from onefit.files.config import write_compile
 
-        return config_of(self)["compile_config"] if self.compiled else {}
+        return {} if self.optimizer is None else write_compile(self)
 
     def compile_from_config(self, config: Config) -> None:
         """Compiles the model as `get_compile_config` says."""

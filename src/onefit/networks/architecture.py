@@ -11,7 +11,7 @@ from onefit.layers.base import Layer, Weights
 from onefit.layers.face import Face, Gathered
 from onefit.layers.metering import Way
 from onefit.metrics.base import Metric
-from onefit.networks.sharing import Named, first_places, once
+from onefit.networks.sharing import Named, first_places, once, refuse_shared_state
 from onefit.types import (
     Array,
     ArrayLike,
@@ -130,9 +130,20 @@ class Architecture(Layer, abstract=True):
 
         None where no weight stands in two layers; see `sharing`.
         """
+        return self._first_places(self.free)
+
+    def counted_places(self) -> tuple[int, ...] | None:
+        """The same for each weight, frozen or not: whose penalty counts."""
+        return self._first_places(lambda params: params)
+
+    def _first_places(self, chosen: Callable[[Tree], Tree]) -> tuple[int, ...] | None:
         if not any(layer.is_network or layer.in_keras_style for layer in self.layers):
             return None  # each layer is there once
-        return first_places(self.free(self.filled(Named)[0]), self.holders())
+        return first_places(chosen(self.filled(Named)[0]), self.holders())
+
+    def refuse_shared_state(self) -> None:
+        """Refuses a state that training would update in two places."""
+        refuse_shared_state(self.filled(Named)[1])
 
     def free_once(self, params: Tree) -> Tree:
         """The weights that training may change, each where it stands first."""

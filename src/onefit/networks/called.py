@@ -184,7 +184,8 @@ class Sight:
 def _blank(shape: Shape, kind: str | None = None) -> np.ndarray:
     """Something of a shape to look at, without memory behind it."""
     return np.broadcast_to(
-        np.zeros((), kind or config.floatx()), [n or 1 for n in shape]
+        np.zeros((), "U1" if kind == "string" else kind or config.floatx()),
+        [n or 1 for n in shape],
     )
 
 
@@ -193,20 +194,18 @@ def _kind(array: Any) -> str | None:
     kind = str(getattr(array, "dtype", "float32"))
     if kind.startswith(("int", "uint", "torch.int")):
         return "int32"
-    return None
+    return "string" if kind.startswith(("<U", "|S", "object", "str")) else None
 
 
 def outputs_of(name: str, y: Tree) -> Tree:
-    """The outputs of a call, as a network can have them: one, a list, a dict."""
-    if isinstance(y, Tensor):
-        return y
-    values = list(y.values()) if isinstance(y, dict) else y
-    if isinstance(values, list | tuple) and all(isinstance(v, Tensor) for v in values):
-        return y if isinstance(y, dict) else list(y)
+    """The outputs of a call, as a network can have them: one, in lists and dicts."""
+    leaves = jax.tree.leaves(y)
+    if leaves and all(isinstance(leaf, Tensor) for leaf in leaves):
+        return list(y) if type(y) is tuple else y
     raise mistyped(
         name,
-        f"a call that returns {type(y).__name__} of {type(y)}",
-        "one value, a list of values, or a dict of values by name",
+        f"a call that returns {type(y).__name__} of {type(leaves[0] if leaves else y)}",
+        "one value, or values in lists and dicts",
         "return {'a': a, 'b': b}",
     )
 

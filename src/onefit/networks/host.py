@@ -22,6 +22,7 @@ from onefit.layers.preprocessing import Scaling
 from onefit.networks.architecture import Architecture
 from onefit.networks.functional import (
     by_name,
+    each_once,
     in_a_list,
     inlined,
     several,
@@ -45,7 +46,7 @@ def on_host(layer: Layer) -> bool:
     """Whether a layer, or one inside it, runs before the program."""
     if isinstance(layer, Graph):
         return any(map(on_host, layer.layers))
-    return layer.on_host
+    return layer.on_host or bool(getattr(layer, "_questions", None) and _plans(layer))
 
 
 def may_be_on_host(graph: Architecture) -> list[Layer]:
@@ -72,12 +73,15 @@ class Before(NamedTuple):
     early: tuple[int, ...]
     handed: tuple[int, ...]
 
+    def asked(self) -> list[Layer]:
+        """The host layers inside others, which a `call` asks."""
+        layers = [self.graph.layers[self.graph.nodes[i].layer] for i in self.early]
+        return [one for layer in layers for one in getattr(layer, "answering", ())]
+
     def hosts(self) -> list[str]:
         """The names of the layers that no program can compute."""
         layers = [self.graph.layers[self.graph.nodes[i].layer] for i in self.early]
-        return [
-            str(a.name) for a in layers if on_host(a) and not isinstance(a, Scaling)
-        ]
+        return [str(a.name) for a in layers if a.on_host and not isinstance(a, Scaling)]
 
     def names(self, inputs: Sequence[str]) -> list[str]:
         """The names of the values for the rest: of inputs, and of layers."""
@@ -181,6 +185,15 @@ def numbers_alone(before: Before | None, place: str) -> None:
     names = [] if before is None else before.hosts()
     if before is None or not names:
         return
+    asked = [str(one.name) for one in before.asked()]
+    if asked:
+        raise invalid(
+            place,
+            f"a model whose call asks {', '.join(map(repr, asked))}, which take text "
+            "and categories",
+            "a model of numbers",
+            "take these layers out of the class, and call it on what they give",
+        )
     outputs = [f"model.get_layer({name!r}).output" for name in names]
     given = outputs[0] if len(outputs) == 1 else f"[{', '.join(outputs)}]"
     raise invalid(
@@ -232,11 +245,12 @@ def split(
         if isinstance(layer := graph.layers[node.layer], InputLayer)
         and layer.dtype == "string"
     }
-    flat = inlined(graph, on_host) if any(map(on_host, graph.layers)) else graph
+    hosted = any(map(on_host, graph.layers))
+    flat = _asking_first(inlined(graph, on_host)) if hosted else graph
     early = _early(flat, exact)
     if not early:
         _refuse_text(graph, texts)
-        return None, graph
+        return None, each_once(graph)
     starts = np.cumsum([flat.inputs, *(node.outputs for node in flat.nodes)])
     made = {
         int(starts[i]) + k: i
@@ -275,6 +289,49 @@ def split(
     return before, rest
 
 
+def _plans(layer: Any) -> bool:
+    """Whether the `call` of a layer has asked host layers anything."""
+    return any(map(layer.host_plan, layer._questions))
+
+
+def _asking_first(graph: Graph) -> Graph:
+    """The graph with what each `call` asks of host layers in a node before its own."""
+    layers, nodes = list(graph.layers), list[Node]()
+    at, count = list(range(graph.inputs)), graph.inputs
+    for node in graph.nodes:
+        layer: Any = graph.layers[node.layer]
+        sources, mask, options = (
+            jax.tree.map(at.__getitem__, node.sources),
+            jax.tree.map(at.__getitem__, node.mask),
+            dict(node.options),
+        )
+        plan = None
+        if layer.in_keras_style and layer._questions:
+            plan = layer.host_plan(options.get("arrangement"))
+        if plan is not None:
+            leaves, answers = jax.tree.leaves(sources), range(0)
+            if plan.questions:
+                from onefit.layers.host.answers import Answers  # few programs need it
+
+                about = unwrap_single([leaves[number] for number in plan.about])
+                answers = range(count, count + plan.handed)
+                first = Answers(layer, plan, name=f"{layer.name}_asks")
+                nodes.append(Node(len(layers), about, None, (), plan.handed))
+                layers.append(first)
+                count += plan.handed
+            sources = unwrap_single([*plan.given(leaves, answers)])
+            options["plan"] = plan
+        new = Node(node.layer, sources, mask, tuple(options.items()), node.outputs)
+        nodes.append(new)
+        at.extend(range(count, count + node.outputs))
+        count += node.outputs
+    return graph.replace(
+        layers=tuple(layers),
+        nodes=tuple(nodes),
+        outputs=jax.tree.map(at.__getitem__, graph.outputs),
+    )
+
+
 def _texts(graph: Graph, texts: set[int]) -> set[int]:
     """The numbers of values that are text, in a graph that may be another's inside."""
     found = {v for v in texts if v < graph.inputs}
@@ -293,12 +350,7 @@ def _refuse_text(graph: Graph, texts: set[int]) -> None:
     for node in graph.nodes:
         layer = graph.layers[node.layer]
         if not isinstance(layer, InputLayer) and texts & set(_sources(node)):
-            raise layer.misfit(
-                "text",
-                "numbers",
-                "put a layer between that makes numbers of it: TextVectorization for "
-                "texts, StringLookup for categories",
-            )
+            raise layer.takes_no_text()
 
 
 def _early(graph: Graph, exact: bool) -> set[int]:
@@ -310,7 +362,7 @@ def _early(graph: Graph, exact: bool) -> set[int]:
     early: set[int] = set()
     for i, node in enumerate(graph.nodes):
         host = graph.layers[node.layer]
-        if not on_host(host):
+        if not host.on_host:
             continue
         needed, rest = {i}, [i]
         while rest:
@@ -336,7 +388,7 @@ def _fixed(layer: Layer) -> bool:
     """Whether a layer computes the same before training as after it."""
     if isinstance(layer, Graph) or layer.random:
         return False
-    return isinstance(layer, InputLayer) or on_host(layer) or layer.weightless
+    return isinstance(layer, InputLayer) or layer.on_host or layer.weightless
 
 
 def _exact(layer: Layer) -> bool:

@@ -17,6 +17,7 @@ from onefit.layers.base import Layer, as_rows, first_row
 from onefit.layers.core import InputLayer
 from onefit.layers.face import as_shape, dtype_name, flattened, no_quantizing
 from onefit.layers.passing import current, making
+from onefit.layers.questions import hosts_in
 from onefit.layers.symbolic import Tensor, is_symbolic
 from onefit.members import refuse_taken, taken_name
 from onefit.networks.architecture import Architecture
@@ -70,7 +71,8 @@ of models and the models of files are made by these.
 
 
 _TAKEN = """
-    arranged as_layer before eagerly entries entry_names graph input_nest is_own
+    arranged as_layer before eagerly entries entry_names graph has_joint_loss input_nest
+    is_own logged_names
     known_nest meet meet_shapes numbers output_nest ready_for resolve_metrics
     target_names task undivided watched whole
 """
@@ -186,9 +188,9 @@ class Network:
             Nest(inputs, "inputs"),
             Nest(outputs, "outputs"),
         )
-        tensors = self.input_nest.tensors, self.output_nest.tensors
-        graph = graph_of(*tensors, name or "functional")
-        graph.entrance = unwrap_single([tensor.shape for tensor in tensors[0]])
+        entries = self.input_nest.tensors
+        graph = graph_of(entries, self.output_nest, name or "functional")
+        graph.entrance = unwrap_single([tensor.shape for tensor in entries])
         name_layers(list(graph.layers), f"Model {graph.name!r}")
         self.graph = graph
         self.whole._named = name is not None
@@ -229,8 +231,17 @@ class Network:
     def arranged(self, x: Tree) -> Tree:
         """The inputs of a batch as the network's methods are given them."""
         if self._sight is not None:
-            return self._sight.arrange(x)
+            return self._sight.arrange(self._with_answers(x))
         return self.input_nest.arrange(x) if self.input_nest else x
+
+    def _with_answers(self, x: Tree) -> Tree:
+        """The inputs of a `call`, for a step of the model's own that calls it."""
+        run, body = current(), self._body
+        if run is None or body is None or self.before is None:
+            return x
+        for plan in filter(None, map(body.host_plan, body._questions)):
+            x, run.asking = plan.opened([*hosts_in(body)], x)
+        return x
 
     def meet(self, x: Data) -> None:
         """Lets a network that is a `call` see how its inputs come; others know it."""
@@ -253,9 +264,9 @@ class Network:
             Nest(inputs, "inputs"),
             Nest(outputs, "outputs"),
         )
-        tensors = self.input_nest.tensors, self.output_nest.tensors
-        graph = graph_of(*tensors, self.name)
-        graph.entrance = unwrap_single([tensor.shape for tensor in tensors[0]])
+        entries = self.input_nest.tensors
+        graph = graph_of(entries, self.output_nest, self.name)
+        graph.entrance = unwrap_single([tensor.shape for tensor in entries])
         graph._named = named
         self.graph, self._sight = graph, sight
         self._hold()

@@ -154,8 +154,7 @@ class SequentialNetwork(Network):
 
     def _name(self, layer: Layer) -> None:
         """Gives a layer without a name of its own a new one; refuses a name twice."""
-        mine = {id(known) for known in self.whole.plain_layers()}
-        if any(id(plain) in mine for plain in layer.plain_layers()):
+        if any(known is layer for known in self.whole.layers):
             raise invalid(
                 self.name,
                 f"the layer {layer.name!r} twice",

@@ -16,7 +16,7 @@ from onefit.layers.base import Layer, where
 from onefit.types import Tree
 from onefit.variables import Variable
 
-__all__ = ["Named", "everywhere", "first_places", "once"]
+__all__ = ["Named", "everywhere", "first_places", "left", "once", "refuse_shared_state"]
 
 
 @dataclass(frozen=True)
@@ -34,39 +34,36 @@ def first_places(named: Tree, holders: list[object]) -> tuple[int, ...] | None:
     Args:
         named: The free weights, a `Named` each.
         holders: What holds weights, as often as it stands somewhere.
-
-    Raises:
-        ValueError: A layer that stands twice and has a penalty, which would count
-            twice.
     """
-    seen: set[int] = set()
-    twice = [h for h in holders if id(h) in seen or seen.add(id(h))]
-    if not twice:
+    if len(set(map(id, holders))) == len(holders):
         return None
-    weights = [w for holder in twice for w in _weights_of(holder)]
-    for weight in weights:
-        if weight.regularizer is not None:
-            raise invalid(
-                _place(weight),
-                "a regularizer, and a place in two layers of the model",
-                "one of the two, as its penalty would count twice",
-                "leave the regularizer out, or write add_loss in one of the layers",
-            )
     first: dict[int, int] = {}
     variables = [leaf.variable for leaf in jax.tree.leaves(named)]
     return tuple(first.setdefault(id(v), i) for i, v in enumerate(variables))
 
 
-def _weights_of(holder: object) -> list[Variable]:
-    if isinstance(holder, Variable):
-        return [holder]
-    return list(holder.by_name().values()) if isinstance(holder, Layer) else []
+def refuse_shared_state(named: Tree) -> None:
+    """Refuses what training updates in two places: the last one's numbers would stay.
 
+    Args:
+        named: The state, a `Named` each.
 
-def _place(weight: Variable) -> str:
-    """How an error names a weight: by its layer, where one has it."""
-    layer = getattr(weight, "layer", None)
-    return where(layer) if isinstance(layer, Layer) else f"Variable {weight.path!r}"
+    Raises:
+        ValueError: A layer with averages, or a variable that a `call` assigns.
+    """
+    seen: set[int] = set()
+    for leaf in jax.tree.leaves(named):
+        variable = leaf.variable
+        layer = getattr(variable, "layer", None)
+        known = isinstance(layer, Layer)
+        if id(variable) in seen and (not known or layer.trainable):
+            raise invalid(
+                where(layer) if known else f"Variable {variable.path!r}",
+                "a state that training updates, in two layers of the model",
+                "one place, or a layer that is frozen",
+                "make a second one, or call the layer in one class alone",
+            )
+        seen.add(id(variable))
 
 
 def once(free: Tree, first: tuple[int, ...] | None) -> Tree:
@@ -76,6 +73,22 @@ def once(free: Tree, first: tuple[int, ...] | None) -> Tree:
     leaves, nest = jax.tree.flatten(free)
     pairs: Any = enumerate(zip(leaves, first, strict=True))
     return nest.unflatten([leaf if at == i else None for i, (leaf, at) in pairs])
+
+
+def left(params: Tree, first: tuple[int, ...] | None) -> Tree:
+    """Weights without what stands before, as if no layer had it; all of them for None.
+
+    So a penalty of a shared weight counts once.
+    """
+    return params if first is None else _without_none(once(params, first))
+
+
+def _without_none(tree: Tree) -> Tree:
+    if isinstance(tree, tuple):
+        return tuple(map(_without_none, tree))
+    if isinstance(tree, dict):
+        return {k: _without_none(v) for k, v in tree.items() if v is not None}
+    return tree
 
 
 def everywhere(own: Tree, free: Tree, first: tuple[int, ...]) -> Tree:

@@ -7,4 +7,4 @@ from onefit.scripts.main import main
 __all__: list[str] = []
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(alone=True))

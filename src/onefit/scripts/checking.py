@@ -54,12 +54,14 @@ class Checked(NamedTuple):
         problems: What is not here.
         changes: The spellings that were put right, each with its place.
         uses: The names that it uses, as far as they are here.
+        others: The other packages that it imports.
     """
 
     trees: list[tuple[str, ast.Module]]
     problems: list[Problem]
     changes: list[str]
     uses: list[str]
+    others: set[str]
 
 
 def read_text(path: str | Path) -> str:
@@ -110,11 +112,12 @@ def _check(
 ) -> Checked:
     reader = Reader()
     problems: dict[tuple[str, int, str], Problem] = {}
-    changes, uses, beside = [], [], []
+    changes, uses, beside, others = [], [], [], set()
     for where, tree in parts:
         reading = reader.read(tree)
         beside += reading.modules
         for line, module in reading.others:
+            others.add(module.partition(".")[0])
             why = _not_installed(module, folder)
             if why:
                 problem = Problem(where, line, f"import {module}", why)
@@ -132,7 +135,7 @@ def _check(
                 problem = Problem(where, use.line, use.said, missing)
                 problems.setdefault((where, use.line, missing), problem)
     found = sorted(problems.values(), key=lambda p: _order(parts, p))
-    checked = Checked(parts, found, changes, uses)
+    checked = Checked(parts, found, changes, uses, others)
     for module in beside if folder is not None else ():
         file = _file_of(module, folder)
         if file is not None and file.resolve() not in seen:
@@ -141,6 +144,7 @@ def _check(
             inner = _check([(str(file), tree)], folder, seen)
             checked.problems.extend(inner.problems)
             checked.uses.extend(inner.uses)
+            checked.others.update(inner.others)
     return checked
 
 

@@ -1,15 +1,18 @@
 """Arguments of `onefit run`, and what it says before and after."""
 
 import argparse
+import gc
 import importlib.util
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from onefit.packages import quickly
 from onefit.scripts.checking import Problem, check_file
 from onefit.scripts.report import following
 from onefit.scripts.running import Program, found, run
+from onefit.training.compiling import compiles_little
 
 __all__ = ["main", "table"]
 
@@ -23,8 +26,13 @@ instead, and nothing is run. Everything after the program's name is the program'
 """
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, alone: bool = False) -> int:
     """Runs `onefit run ...`; the exit code.
+
+    Args:
+        argv: The arguments, `sys.argv`'s unless given.
+        alone: Whether this process is there for nothing else: it may then compile as
+            little as serves one program.
 
     0: done. 1: the program raised an error, or is no Python. 2: usage. 3: the program
     uses what is not here. Otherwise what the program ends with.
@@ -36,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if kind == "file" and arguments.check and Path(target).is_dir():
         return _check_folder(Path(target))
     try:
-        program = found(target, kind, rest, arguments.output)
+        with quickly():
+            program = found(target, kind, rest, arguments.output)
     except SyntaxError as error:
         _say_syntax(error)
         return 1
@@ -61,12 +70,21 @@ def main(argv: Sequence[str] | None = None) -> int:
             "onefit's stand-in instead",
             file=sys.stderr,
         )
+    if alone:
+        _settle(program)
     with following(arguments.quick) as fits:
         try:
             return run(program, arguments.debug)
         finally:
             if arguments.verbose:
                 print(fits.text(program.checked.changes), file=sys.stderr)
+
+
+def _settle(program: Program) -> None:
+    """Makes this process one that runs a program, and does so soon."""
+    gc.freeze()  # the modules are no garbage, and looking at them takes its time
+    if "jax" not in program.checked.others:  # which it may want compiled well
+        compiles_little()
 
 
 _WITH_VALUE = {"--output"}

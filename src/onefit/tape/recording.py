@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import jaxpr_as_fun
 
 from onefit.errors import invalid
 from onefit.types import Array, Function
@@ -153,6 +154,9 @@ class _Recorder(Trace):
             raise _closed_over("a compiled function")
         if not any(known):
             return self.parent_trace.process_primitive(primitive, args, params)
+        if primitive.name == "jit" and _shows_inside(params["jaxpr"]):
+            with set_current_trace(self):
+                return jaxpr_as_fun(params["jaxpr"])(*args)
         compute = functools.partial(_bound, primitive, params)
         if self.eager:
             outputs = self.parent_trace.process_primitive(primitive, args, params)
@@ -220,6 +224,18 @@ class _Recorder(Trace):
         if floats:
             self.record.operations.append(Operation(args, tuple(outputs), back))
         return outputs
+
+
+@functools.lru_cache(512)
+def _shows_inside(program: ClosedJaxpr) -> bool:
+    """Whether a compiled function gives something that it goes on computing with.
+
+    One output then has a derivative by another, as that of a model by a layer's inside
+    it, which is written down only where its operations are.
+    """
+    jaxpr = program.jaxpr
+    given = {id(v) for v in jaxpr.outvars} - {id(v) for v in jaxpr.invars}
+    return any(id(v) in given for equation in jaxpr.eqns for v in equation.invars)
 
 
 class _Guard(_Recorder):

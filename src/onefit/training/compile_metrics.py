@@ -56,7 +56,7 @@ class CompileMetrics:
 
     def result(self) -> dict[str, Array]:
         """The number of each, by name."""
-        return {str(metric.name): metric.result() for metric in self.metrics}
+        return {self._model._name_of(m): m.result() for m in self.metrics}
 
     def reset_state(self) -> None:
         """Lets each forget what it has seen."""

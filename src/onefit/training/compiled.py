@@ -19,7 +19,7 @@ from onefit.layers import Layer
 from onefit.losses.resolving import as_loss
 from onefit.members import contents
 from onefit.metrics.base import Metric
-from onefit.networks.functional import in_a_list
+from onefit.networks.functional import Names, in_a_list
 from onefit.networks.network import Network
 from onefit.optimizers import Optimizer
 from onefit.spellings import keras_keywords
@@ -56,8 +56,7 @@ class Compiled(Network):
     _unseen = Network._unseen | {
         *("optimizer", "loss", "history", "stop_training", "run_eagerly"),
         *("watched", "checked", "compile_settings", "_loss_tracker", "_resolved"),
-        "_number_names",
-        "_trained",
+        *("_number_names", "_output_losses", "_prefixes", "_trained", "_written"),
         *("stepping", "predicting", "_known_task"),
     }
 
@@ -65,6 +64,7 @@ class Compiled(Network):
         super()._start()
         self.optimizer: Optimizer | None = None
         self.loss: Any = None
+        self._written: Any = None  # the loss as compile was given it
         self.history: Any = None
         self.stop_training = False
         self.run_eagerly = False
@@ -73,6 +73,8 @@ class Compiled(Network):
         self._trained: list[Layer] = []
         self._loss_tracker = metrics.Mean(name="loss")
         self._resolved: dict[tuple[str, int, int], Metric] = {}
+        self._output_losses: dict[str, Metric] = {}
+        self._prefixes: dict[int, str] = {}  # of the metrics of one of several outputs
         self._number_names: list[str] = []
         self._forget_steps()
 
@@ -159,11 +161,13 @@ class Compiled(Network):
             check_metric(identifier)
         # From here on nothing is refused: a model stays as it was until then.
         self.optimizer, self.loss = _owned(rule, self), costs
+        self._written = loss
         self.optimizer_state = None
         self.run_eagerly = run_eagerly
         self.watched, self.checked = check, False
         self._trained = [one for one in self.graph.plain_layers() if one.trainable]
         self._resolved, self._number_names = {}, []
+        self._output_losses, self._prefixes = {}, {}
         self.compile_settings = {
             "loss_weights": loss_weights,
             "metrics": metrics,
@@ -224,6 +228,7 @@ class Compiled(Network):
             found = [
                 self._loss_tracker,
                 *([CompileMetrics(self)] if any(named) else []),
+                *self._output_losses.values(),
             ]
         found += [v for _, v in contents(self, self._unseen) if isinstance(v, Metric)]
         found += [metric for _, metric in self.graph.metered()]
@@ -312,21 +317,19 @@ class Compiled(Network):
             sample_weight: A factor for each row.
             training: Whether it is for a step of training.
         """
-        del x, training
-        pairs = list(self._by_output(y, y_pred, sample_weight, self.loss))
-        weights = _spread(
-            (self.compile_settings or {}).get("loss_weights"),
-            self._outputs_of(y_pred),
-            "loss_weights",
-            1.0,
-        )
-        terms = [
-            (1.0 if factor is None else factor) * loss(target, output, weight)
-            for (loss, target, output, weight), factor in zip(
-                pairs, weights, strict=True
+        del training
+        factors = (self.compile_settings or {}).get("loss_weights")
+        terms: list[Array] = []
+        found = [
+            (name, loss(target, output, weight), 1.0 if factor is None else factor)
+            for name, loss, target, output, weight, factor in self._judged(
+                y, y_pred, sample_weight, factors
             )
-            if loss is not None and target is not None
         ]
+        for name, value, factor in found:
+            terms.append(factor * value)
+            if len(found) > 1:
+                self._output_loss(name).update_state(value, _count(x, y))
         terms += self.losses
         if not terms:
             raise invalid(
@@ -337,6 +340,72 @@ class Compiled(Network):
                 "in the call of a layer",
             )
         return sum(terms[1:], start=jnp.asarray(terms[0]))
+
+    def _judged(
+        self, y: Tree, y_pred: Tree, weight: Tree, factors: Any
+    ) -> Iterator[tuple[str, Any, Tree, Tree, Tree, Any]]:
+        """Each loss: the name of its output, what it is asked about, its factor.
+
+        One of several outputs at once is asked about all of them.
+        """
+        if self.has_joint_loss():
+            yield from _by_place(self.loss, y, y_pred, weight, factors)
+            return
+        names = self._outputs_of(y_pred)
+        spread = _spread(factors, names, "loss_weights", 1.0)
+        judged = self._by_output(y, y_pred, weight, self.loss)
+        labels = self._loss_names(names)
+        for name, factor, (loss, target, output, w) in zip(
+            labels, spread, judged, strict=True
+        ):
+            if loss is not None and target is not None:
+                yield name, loss, target, output, w, factor
+
+    def has_joint_loss(self) -> bool:
+        """Whether a loss stands where the outputs are in a nest: it takes them all."""
+        return _is_joint(self.loss, getattr(self.output_nest, "places", 0))
+
+    def _name_losses(self, names: list[str]) -> None:
+        """Makes the means of the outputs' losses, where there are several."""
+        if self.has_joint_loss():
+            found = [name for name, *_ in _by_place(self.loss, None, None, None, None)]
+        else:
+            losses = _spread(self.loss, names, "loss")
+            pairs = zip(self._loss_names(names), losses, strict=True)
+            found = [name for name, loss in pairs if loss is not None]
+        for name in found if len(found) > 1 else ():
+            self._output_loss(name)
+
+    def _loss_names(self, names: list[str]) -> list[str]:
+        """What logs call the loss of each output.
+
+        An output in a list, of a `call`, has no name: it is called after its loss.
+        """
+        if self._body is None or not isinstance(names, Names):
+            return getattr(names, "labels", names)
+        written = _spread(self._written, names, "loss")
+        pairs = zip(names, written, _spread(self.loss, names, "loss"), strict=True)
+        return names.labelled(
+            [
+                name if one is None else text if isinstance(text, str) else one.name
+                for name, text, one in pairs
+            ]
+        )
+
+    @property
+    def logged_names(self) -> list[str]:
+        """What stands before an output's metrics; in lists of a `call`, nothing."""
+        names = self.output_names
+        if self._body is None or not isinstance(names, Names):
+            return names
+        keyed = isinstance(names.places, dict) and _is_flat(names.places)
+        return list(names) if keyed else [""] * len(names)
+
+    def _output_loss(self, name: str) -> Metric:
+        """The mean of the loss of one output."""
+        if name not in self._output_losses:
+            self._output_losses[name] = metrics.Mean(name=f"{name}_loss")
+        return self._output_losses[name]
 
     def compute_metrics(
         self, x: Tree, y: Tree, y_pred: Tree, sample_weight: Tree = None
@@ -365,6 +434,7 @@ class Compiled(Network):
         if self.output_nest is None or batch.y is None:
             return
         names = self.output_names
+        self._name_losses(names)
         shapes = self.graph.output_shape(batch_shape(batch.x))
         outputs = jax.tree.leaves(shapes, is_leaf=is_shape)
         targets = batch.y if isinstance(batch.y, tuple) else (batch.y,) * len(names)
@@ -377,17 +447,24 @@ class Compiled(Network):
             given = (self.compile_settings or {}).get(what)
             for j, identifier in enumerate(_lists(given, names, what)[i]):
                 if (what, i, j) not in self._resolved:
-                    self._resolved[what, i, j] = metrics.resolve(
+                    joint = self.has_joint_loss()
+                    metric = self._resolved[what, i, j] = metrics.resolve(
                         identifier,
-                        loss=_spread(self.loss, names, "loss")[i],
+                        loss=None if joint else _spread(self.loss, names, "loss")[i],
                         output_shape=(None, *np.shape(output)[1:]),
                         target_shape=(None, *np.shape(target)[1:]),
                     )
+                    if len(names) > 1 and (name := self.logged_names[i]):
+                        self._prefixes[id(metric)] = f"{name}_"
 
     def get_metrics_result(self) -> dict[str, Array]:
         """The results of all metrics by name."""
         metrics = each_metric(self.metrics)
-        return {str(metric.name): metric.result() for metric in metrics}
+        return {self._name_of(metric): metric.result() for metric in metrics}
+
+    def _name_of(self, metric: Metric) -> str:
+        """What logs call a metric: after its output, where there are several."""
+        return f"{self._prefixes.get(id(metric), '')}{metric.name}"
 
     def reset_metrics(self) -> None:
         """Lets all metrics forget what they have seen."""
@@ -405,6 +482,8 @@ class Compiled(Network):
 
     def _outputs_of(self, y_pred: Tree) -> list[str]:
         """The names of outputs that come like these."""
+        if not _is_flat(y_pred):
+            return self.output_names
         if isinstance(y_pred, dict):
             return list(y_pred)
         several = isinstance(y_pred, list | tuple)
@@ -419,11 +498,13 @@ class Compiled(Network):
         """For each output: a value for it, its target, it itself, its weights."""
         names = self._outputs_of(y_pred)
         one = not isinstance(y_pred, dict | list | tuple)
-        outputs = [y_pred] if one else jax.tree.leaves(y_pred)
-        if isinstance(y_pred, dict):
+        outputs = in_a_list(y_pred, names)
+        outputs = [y_pred] if one else list(outputs)
+        if isinstance(y_pred, dict) and _is_flat(y_pred):
             outputs = list(y_pred.values())
 
         def each_of(tree: Tree) -> list[Tree]:
+            tree = in_a_list(tree, names)
             if isinstance(tree, dict):
                 return [tree.get(name) for name in names]
             listed = isinstance(tree, list | tuple) and not one
@@ -491,7 +572,7 @@ def build_task(model: Compiled, batch: Batch) -> Task:
         model.compile_settings["weighted_metrics"], names, "weighted_metrics"
     )
     graph, heads = model.graph, []
-    for i, name in enumerate(getattr(names, "labels", names)):
+    for i, name in enumerate(model._loss_names(names)):
         graph, loss, link = head(graph, losses_[i], i)
         resolve = functools.partial(
             metrics.resolve,
@@ -547,6 +628,53 @@ def check_metric(identifier: Identifier) -> None:
     metrics.resolve(
         identifier, loss=None, output_shape=(None, 1), target_shape=(None, 1)
     )
+
+
+def _is_flat(nest: Tree) -> bool:
+    """Whether there are no nests in a nest."""
+    if isinstance(nest, dict):
+        nest = list(nest.values())
+    several = nest if isinstance(nest, list | tuple) else []
+    return not any(isinstance(part, dict | list | tuple) for part in several)
+
+
+def _is_joint(loss: Any, places: Tree) -> bool:
+    """Whether a loss that stands inside a nest of losses stands for several places."""
+    parts = loss.items() if isinstance(loss, dict) else ()
+    if isinstance(loss, list | tuple):
+        parts = enumerate(loss)
+    for key, one in parts:
+        try:
+            place = places[key]
+        except (TypeError, KeyError, IndexError):  # it is told elsewhere
+            continue
+        alone = one is not None and not isinstance(one, dict | list | tuple)
+        if (alone and not isinstance(place, int)) or _is_joint(one, place):
+            return True
+    return False
+
+
+def _by_place(
+    loss: Any, y: Tree, y_pred: Tree, weight: Tree, factors: Any, way: str = ""
+) -> Iterator[tuple[str, Any, Tree, Tree, Tree, Any]]:
+    """Each loss of a nest with what stands in its place in other nests."""
+    if loss is None:
+        return
+    if not isinstance(loss, dict | list | tuple):
+        yield way, loss, y, y_pred, weight, factors
+        return
+
+    def at(nest: Any, key: Any) -> Any:
+        return nest[key] if isinstance(nest, dict | list | tuple) else nest
+
+    for key in loss if isinstance(loss, dict) else range(len(loss)):
+        parts = (at(nest, key) for nest in (loss, y, y_pred, weight, factors))
+        yield from _by_place(*parts, way=f"{way}/{key}" if way else str(key))
+
+
+def _count(x: Tree, y: Tree) -> int:
+    """The rows of a batch."""
+    return jax.tree.leaves((x, y))[0].shape[0]
 
 
 def _spread(

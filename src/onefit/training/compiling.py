@@ -12,13 +12,23 @@ and a program chooses by keeping library calls in (large networks) or out (small
 
 import functools
 import os
+from typing import Any  # options of XLA: flags, numbers and texts
 
 import jax
 
 from onefit.programs import Program
 from onefit.types import Function
 
-__all__ = ["QUICK", "compiled", "is_small", "padded_size", "prepare"]
+__all__ = [
+    "QUICK",
+    "compiled",
+    "compiles_little",
+    "effort",
+    "is_brief",
+    "is_small",
+    "padded_size",
+    "prepare",
+]
 
 SMALL_STEP = 64_000
 """Multiplications in a step below which one native function is faster."""
@@ -35,6 +45,17 @@ It compiles in two thirds of the time (XOR 0.21 to 0.14 s, 24 populations of it 
 """
 
 _ONE_KERNEL = {"xla_cpu_experimental_ynn_fusion_type": ""} | QUICK
+
+_LEVEL = "xla_backend_optimization_level"
+_BRIEF = QUICK | {_LEVEL: 0}
+"""As little compiling as there is: a seventh of the time for a recurrent network.
+
+A step then takes three to twelve times as long (2 us, and 2 ns a multiplication).
+"""
+_WHOLE = {_LEVEL: 3, "xla_cpu_use_fusion_emitters": True}
+
+_ONCE, _IN_ALL = 0.1, 1.0
+"""Seconds that one program, and those of a process, may run longer for it."""
 
 
 def prepare() -> None:
@@ -67,6 +88,54 @@ def prepare() -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
+class _Spare:
+    """Seconds that programs may still run longer, in a process that compiles little."""
+
+    left = 0.0
+    asked = False
+
+
+def compiles_little() -> None:
+    """From here on what runs for a moment is compiled for a moment.
+
+    For a process that runs one program once, such as `onefit run`: there compiling
+    takes longer than what is compiled. Single operations and short fits are compiled
+    without optimization, so their numbers differ by rounding.
+
+    It comes before JAX has compiled anything: XLA reads its flags once.
+    """
+    flags = " ".join(f"--{k}={str(v).lower()}" for k, v in _BRIEF.items())
+    before = os.environ["XLA_FLAGS"]
+    os.environ["XLA_FLAGS"] = f"{flags} {before}"
+    jax.jit(lambda x: x).lower(0).compile()  # has XLA read them; children are not told
+    os.environ["XLA_FLAGS"] = before
+    _Spare.left, _Spare.asked = _IN_ALL, True
+
+
+def is_brief(multiplications: float, rows: int, steps: int = 1) -> bool:
+    """Whether a program runs so short that optimizing it would take longer.
+
+    Never, but in a process that compiles little; there, of many, only the first.
+
+    Args:
+        multiplications: Of one row's forward pass.
+        rows: How many rows there are in a batch.
+        steps: How many batches there are.
+    """
+    if not _Spare.asked or jax.default_backend() != "cpu":
+        return False
+    seconds = steps * (2e-6 + 2e-9 * 3 * rows * multiplications)
+    if seconds > min(_ONCE, _Spare.left):
+        return False
+    _Spare.left -= seconds
+    return True
+
+
+def effort(options: dict[str, Any] | None = None) -> dict[str, Any] | None:
+    """How XLA compiles what is worth it: these options, and all of its passes."""
+    return _WHOLE | (options or {}) if _Spare.asked else options
+
+
 def is_small(multiplications: int, rows: int) -> bool:
     """Whether a step on so many rows is bound by dispatch rather than arithmetic.
 
@@ -91,7 +160,11 @@ def padded_size(rows: int, multiplications: int) -> int:
 
 @functools.cache
 def compiled(
-    function: str | Function, small: bool, donate: bool = False, many: bool = False
+    function: str | Function,
+    small: bool,
+    donate: bool = False,
+    many: bool = False,
+    brief: bool = False,
 ) -> Program:
     """The program of a function, made once a process.
 
@@ -102,12 +175,14 @@ def compiled(
         donate: Whether it consumes what it is given of what moves through a fit.
         many: Whether it computes many networks at once, or no step but a look at rows:
             there library calls are not in the way, and quick compiling is what counts.
+        brief: Whether it runs for a moment, as `is_brief` says.
     """
     from onefit.training import program
 
     made = getattr(program, function) if isinstance(function, str) else function
+    options = (QUICK if many else _ONE_KERNEL) if small else None
     return Program(
         made,
         donate=("params", "train", "memories") if donate else (),
-        options=(QUICK if many else _ONE_KERNEL) if small else None,
+        options=(options or {}) | _BRIEF if brief else effort(options),
     )

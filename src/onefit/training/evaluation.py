@@ -21,7 +21,7 @@ from onefit.networks.graph import Graph
 from onefit.networks.network import Network
 from onefit.training.callback import TEST_BATCH, Callback, listed, overrides
 from onefit.training.compiled import Compiled
-from onefit.training.compiling import compiled, is_small, padded_size
+from onefit.training.compiling import compiled, is_brief, is_small, padded_size
 from onefit.training.job import Job
 from onefit.training.options import Callbacks, whole
 from onefit.training.own_steps import Script, is_own, own_outputs
@@ -92,7 +92,7 @@ def _going_on(model: Compiled, task: Task, batch: Batch) -> State:
             OnefitWarning,
             stacklevel=5,
         )
-    names = tuple(task.names(model.output_names))
+    names = tuple(task.names(model.logged_names))
     model.stepping = State(Job(model, task, batch, None, 1, 1, names, 0))
     return model.stepping
 
@@ -127,7 +127,7 @@ def evaluate(
     if feed is not None:
         feed.then(lambda part, size: fitted(model, task, part, size))
     hooks = _hooks(model, callbacks)
-    names = task.names(model.output_names, training=False)
+    names = task.names(model.logged_names, training=False)
     told = _Told(hooks, names)
     count = feed.steps if feed is not None else steps_of(batch, batch_size, steps)
     _tell(hooks, "set_params", {"verbose": verbose, "epochs": 1, "steps": count})
@@ -205,7 +205,7 @@ def _evaluated(
         if apart:
             filled = rows.filled(piece[:3], _padded(count, sizes))
             piece = Batch._make((*filled, np.int32(count)))
-        judge = compiled("judge", _is_small(model.graph, piece.x), many=True)
+        judge = compiled("judge", **_kind(model.graph, piece.x))
         tally, state, logs = judge(
             task, slot.params, state, tally, piece, np.bool_(number == 0)
         )
@@ -313,9 +313,8 @@ def _predict(
     _tell(hooks, "on_predict_begin", {})
     gathered = list(parts)
     _tell(hooks, "on_predict_end", {})
-    y = gathered[0]
-    if len(gathered) > 1:
-        y = jax.tree.map(lambda *a: np.concatenate(a), *gathered)
+    # The caller's own arrays, which may be written to; what jax gives may not.
+    y = jax.tree.map(lambda *a: np.concatenate(a), *gathered)
     own = is_own(model, "predict_step")
     return model.output_nest.arrange(y) if model.output_nest and not own else y
 
@@ -392,14 +391,16 @@ def _forward(
     graph: Architecture, params: Tree, state: Tree, x: Tree, seed: Scalar
 ) -> Tree:
     """The outputs for rows, and the state after them, by a program."""
-    run = compiled(_outputs, _is_small(graph, x), many=True)
+    run = compiled(_outputs, **_kind(graph, x))
     return run(graph, params, state, x, seed)
 
 
-def _is_small(graph: Architecture, x: Tree) -> bool:
-    """Whether a look at so many rows is bound by dispatch rather than arithmetic."""
-    n = len(jax.tree.leaves(x)[0])
-    return isinstance(graph, Graph) and is_small(graph.row_cost, n)
+def _kind(graph: Architecture, x: Tree) -> dict[str, bool]:
+    """What bounds a look at so many rows: dispatch, arithmetic, or compiling."""
+    if not isinstance(graph, Graph):
+        return {"small": False, "many": True}
+    n, cost = len(jax.tree.leaves(x)[0]), graph.row_cost
+    return {"small": is_small(cost, n), "many": True, "brief": is_brief(cost, n)}
 
 
 def _outputs(

@@ -107,6 +107,12 @@ class Job:
     table: "Table | None" = None
     run: int = 0
 
+    @property
+    def batches(self) -> int:
+        """How many batches the fit has, at most."""
+        each = self.steps or -(-rows.count(self.train_data) // self.batch_size)
+        return each * (self.epochs - self.first)
+
     def until(self, epoch: int) -> int:
         """The epoch at which a call that begins at this one has to end."""
         return min(p for p in (*self.pauses, self.epochs) if p > epoch)

@@ -311,10 +311,11 @@ class OwnTask(Task):
 def has_own_steps(model: "Compiled") -> bool:
     """Whether the model's class writes a step, a loss or a gathering of metrics.
 
-    So does one that was compiled without a loss: its layers add what it minimises.
+    So does one that was compiled without a loss: its layers add what it minimises; and
+    one with a loss of several outputs at once.
     """
     alone = model.compile_settings is not None and model.loss is None
-    return alone or any(is_own(model, name) for name in STEPS)
+    return alone or model.has_joint_loss() or any(is_own(model, name) for name in STEPS)
 
 
 def own_task(model: "Compiled", batch: Batch) -> OwnTask:

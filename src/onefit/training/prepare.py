@@ -87,10 +87,16 @@ def build_job(model: Compiled, x: Data, y: Data, options: FitOptions) -> Job:
     table, shuffle = given.table, bool(options.shuffle) and not given.stream
     if table is not None and table.plain_shuffle:
         table, shuffle = None, True
+<<<<<<< HEAD
     names = task.names(model.output_names)
     callbacks = listed(options.callbacks)
+=======
+    names = task.names(model.logged_names)
+    callbacks = options.callbacks
+    listed = list(callbacks or []) if is_many(callbacks) else [callbacks]
+>>>>>>> main
     if held:
-        tested = task.names(model.output_names, training=False)
+        tested = task.names(model.logged_names, training=False)
         names += [f"val_{name}" for name in tested]
     directions = _directions(task, names)
     hosts, bound = _hosts_and_rules(callbacks, directions)
@@ -247,7 +253,7 @@ def as_columns(model: Network, x: Tree) -> Tree:
 def task_of(model: Compiled, batch: Batch) -> Task:
     """What is trained: what `compile` said, or the model's own steps."""
     task = own_task(model, batch) if has_own_steps(model) else model.task(batch)
-    model.numbers_named(task.names(model.output_names, training=False))
+    model.numbers_named(task.names(model.logged_names, training=False))
     return task
 
 

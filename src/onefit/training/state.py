@@ -7,7 +7,7 @@ import numpy as np
 
 from onefit.data.batch import Batch
 from onefit.errors import invalid
-from onefit.training.compiling import compiled, is_small
+from onefit.training.compiling import compiled, is_brief, is_small
 from onefit.training.job import Job
 from onefit.training.program import Plan, Stretch
 from onefit.training.task import Train
@@ -38,6 +38,8 @@ class State:
         self.by_row = job.task.learns_by_row
         # Whether a step is bound by dispatch rather than arithmetic.
         self.is_small = is_small(self.multiplications, job.batch_size)
+        # Whether compiling takes longer than the whole fit.
+        self.is_brief = is_brief(self.multiplications, job.batch_size, job.batches)
         plain = job.model.graph.plain_layers()
         self._layers = [layer for layer in plain if layer.weights]
         self._shows_average = False
@@ -130,7 +132,7 @@ class State:
             self.params, self.train = jax.tree.map(np.array, (self.params, self.train))
             self._shared = False
         params, train, memories, logs, number, stops = compiled(
-            "run", self.is_small, donate
+            "run", self.is_small, donate, brief=self.is_brief
         )(
             self.task,
             tuple(self.job.rules),

@@ -27,7 +27,7 @@ from onefit.losses.base import Loss
 from onefit.metrics.base import Metric
 from onefit.networks.architecture import Architecture
 from onefit.networks.graph import with_parts
-from onefit.networks.sharing import Named, everywhere, once
+from onefit.networks.sharing import Named, everywhere, left, once
 from onefit.optimizers.rules import is_traced
 from onefit.types import (
     Array,
@@ -190,11 +190,16 @@ class Task(Description):
     shared: tuple[int, ...] | None = setting(default=None)
     """Where each free weight stands first, if some stand in two layers: as found in
     the network itself, as a program has copies of its layers."""
+    counted: tuple[int, ...] | None = setting(default=None)
+    """The same for all weights: a penalty counts where a weight stands first."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if isinstance(self.graph, Architecture) and self.graph.built:
             object.__setattr__(self, "shared", self.graph.first_places())
+            object.__setattr__(self, "counted", self.graph.counted_places())
+            if self.shared is not None and self.optimizer is not None:
+                self.graph.refuse_shared_state()
 
     # What follows from the parts, which stay: asked at every call, found once.
 
@@ -413,8 +418,12 @@ class Task(Description):
             (head.weight * c for head, c in zip(heads, costs, strict=True)), start=0.0
         )
         total = tap.place("data", (), total + penalty)
-        total = total + self.graph.penalty(tap.place("penalized", (), params))
+        total = total + self.penalty(tap.place("penalized", (), params))
         return total, Details(outputs, state, costs)
+
+    def penalty(self, params: Tree) -> Scalar:
+        """What the weights add to J by their regularizers, each weight once."""
+        return self.graph.penalty(left(params, self.counted))
 
     def gradients(
         self,
@@ -512,7 +521,7 @@ class Task(Description):
     def tally(self, training: bool = True) -> Tree:
         """The sums of an epoch, or of an evaluation, before the first batch."""
         del training
-        losses = 1 + (len(self._losses()) if len(self.heads) > 1 else 0)
+        losses = 1 + len(self._losses())
         return {
             "loss": (jnp.zeros(losses), jnp.zeros(())),
             "metrics": tuple(
@@ -538,7 +547,7 @@ class Task(Description):
         rows = (
             jax.tree.leaves(batch.x)[0].shape[0] if batch.count is None else batch.count
         )
-        losses = (cost, *costs) if len(self.heads) > 1 else (cost,)
+        losses = (cost, *costs) if len(costs) > 1 else (cost,)
         total, seen = tally["loss"]
         total = total + rows * jnp.stack([jnp.asarray(c, total.dtype) for c in losses])
         metrics = []
@@ -580,12 +589,11 @@ class Task(Description):
         del training
         several = len(self.heads) > 1
         names = ["loss"]
-        if several:
-            names += [f"{h.name}_loss" for h in self._losses()]
+        names += [f"{head.name}_loss" for head in self._losses()]
         labels = zip(self.heads, given, strict=True)
         for head, label in labels:
             for i, metric in enumerate(head.all_metrics):
-                start = f"{label}_" if several else ""
+                start = f"{label}_" if several and label else ""
                 name = f"{start}{metric.name}"
                 if i >= len(head.metrics) and name in names:
                     name = f"{start}weighted_{metric.name}"
@@ -595,7 +603,9 @@ class Task(Description):
         return names
 
     def _losses(self) -> list[Head]:
-        return [head for head in self.heads if head.loss is not None]
+        """The outputs whose losses are in the logs, if several have one."""
+        found = [head for head in self.heads if head.loss is not None]
+        return found if len(found) > 1 else []
 
 
 def _free_names(names: list[str], name: str, metric: Metric) -> list[str]:

@@ -1,7 +1,7 @@
 # ruff: noqa: D102
 """What every host layer is: a layer whose numbers are there before the program."""
 
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +21,8 @@ class HostLayer(Layer, abstract=True):
     """A layer that computes on the host, before the program: it writes `look`.
 
     Called on data it gives numbers at once. In a network it stands first: all that
-    leads to it are inputs, other host layers, and layers without weights.
+    leads to it are inputs, other host layers, and layers without weights. In the `call`
+    of a layer it may be asked about the inputs of that layer, as they came.
     """
 
     role = "other"
@@ -53,6 +54,11 @@ class HostLayer(Layer, abstract=True):
         """The layer's output for rows in any form; on an `Input`, a part of a graph."""
         named = [rest.pop("inputs")] if "inputs" in rest else []
         x, options = self.gather(*named, *inputs, **rest)
+        run = current()
+        if run is not None and run.asking is not None:
+            answer = run.asking.ask(self, _in_tuples(x))
+            if answer is not None:
+                return answer
         if is_symbolic(x):
             return super().__call__(x, mask=mask, **options)
         del training, mask
@@ -66,21 +72,34 @@ class HostLayer(Layer, abstract=True):
         small = y.dtype.kind == "f" or not y.size or abs(y).max() < 2**31
         return jnp.asarray(y, self.output_dtype) if small else y
 
-    def apply(self, params: Params, state: State, x: Tree, **options: Any) -> NoReturn:
-        """Refused: a program has no text, and no look-ups in a vocabulary."""
-        raise self.in_program()
+    def apply(
+        self, params: Params, state: State, x: Tree, **options: Any
+    ) -> tuple[Tree, State]:
+        """The answer that was found before the program, in the `call` of a layer.
+
+        Refused elsewhere: a program has no text, and no look-ups in a vocabulary.
+        """
+        del params, options
+        run = current()
+        answer = run.asking and run.asking.ask(self, _in_tuples(x)) if run else None
+        if answer is None:
+            raise self.in_program()
+        return answer, state
 
     def in_program(self) -> ValueError:
         """The error for a call of the layer while a program runs."""
         kind = "string" if self.takes_text else "int64"
-        run = current()
-        inside = "" if run is None else f" in the call of {run.where}"
-        name, inner = str(self.name), "layers" if run is None else run.where.split()[0]
+        run, name = current(), str(self.name)
+        received, expected = "values of a program", "rows on the host"
+        inner = "layers"
+        if run is not None:
+            received = f"values that the call of {run.where} computes"
+            expected, inner = "its inputs as they come", run.where.split()[0]
         return self.misfit(
-            f"values of a program{inside}",
-            "rows on the host, as the layer runs before the program",
-            f"take it out of there and put it before: {name} = {type(self).__name__}("
-            f"...); inputs = onefit.Input((1,), dtype='{kind}'); model = onefit.Model("
+            received,
+            f"{expected}, since the layer runs before the program",
+            f"call it on those, or put it before: {name} = {type(self).__name__}(...); "
+            f"inputs = onefit.Input((1,), dtype='{kind}'); model = onefit.Model("
             f"inputs, {inner}(...)({name}(inputs))). Or call it on the data first: x = "
             f"{name}(x)",
         )
@@ -91,6 +110,11 @@ class HostLayer(Layer, abstract=True):
     def place(self, what: str = "") -> str:
         """How an error names the layer, and what of it."""
         return f"{where(self)}{what}"
+
+
+def _in_tuples(x: Tree) -> Tree:
+    """Several inputs as a tuple."""
+    return tuple(map(_in_tuples, x)) if isinstance(x, list | tuple) else x
 
 
 def encoded(ids: Array, mode: str, depth: int, dtype: Any, xp: Any = np) -> Any:

@@ -145,8 +145,16 @@ class Tensor(metaclass=_AnyTensor):
     """
 
 
-EagerTensor = type(jnp.zeros(()))
-"""The class of tensors that have numbers."""
+@functools.cache
+def array_class() -> type:
+    """The class of tensors that have numbers; asking wakes JAX up."""
+    return type(jnp.zeros(()))
+
+
+def __getattr__(name: str) -> Any:
+    if name == "EagerTensor":
+        return array_class()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def is_tensor(x: Any) -> bool:

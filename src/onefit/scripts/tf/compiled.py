@@ -24,6 +24,7 @@ from onefit.optimizers import Optimizer
 from onefit.scripts.tf import config as settings
 from onefit.scripts.tf.arrays import Text, convert_to_tensor
 from onefit.scripts.tf.shapes import TensorSpec
+from onefit.training.compiling import effort
 from onefit.variables import READERS, Variable
 
 __all__ = ["Function"]
@@ -131,7 +132,7 @@ class _Program:
             parts, self._outcome = jax.tree.flatten(out)
             return [jnp.asarray(part) for part in parts], after
 
-        self._jitted: Any = jax.jit(program)
+        self._jitted: Any = jax.jit(program, compiler_options=effort())
 
     def _read(self) -> list[Any]:
         return [

@@ -7,6 +7,7 @@ script runs. Nothing is changed that jax or onefit call.
 """
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ from onefit.scripts import older, saving
 from onefit.scripts.tf import ragged
 from onefit.scripts.tf.arrays import (
     Text,
+    array_class,
     convert_to_tensor,
     ensure_shape,
     is_text,
@@ -140,45 +142,50 @@ def _of_lists(name: str, cls: type) -> Any:
     return operator
 
 
-_ARRAY = type(jnp.zeros(0))
 _OPERATORS = [
     f"__{start}{name}__"
     for name in ("add", "sub", "mul", "truediv", "floordiv", "pow", "mod", "matmul")
     for start in ("", "r")
 ] + [f"__{name}__" for name in ("lt", "le", "gt", "ge", "eq", "ne")]
-_METHODS: dict[type, dict[str, Any]] = {
-    _ARRAY: {
-        "numpy": _numpy,
-        "get_shape": _shape,
-        "set_shape": _set_shape,
-        "ref": reference,
-        "experimental_ref": reference,
-        "__float__": _as_float,
-        "__int__": _as_int,
-        "__repr__": _said,
-        "__str__": _printed,
-        "__format__": _formatted,
+
+
+@functools.cache
+def _methods() -> dict[type, dict[str, Any]]:
+    """What is put on each class."""
+    array = array_class()
+    return {
+        array: {
+            "numpy": _numpy,
+            "get_shape": _shape,
+            "set_shape": _set_shape,
+            "ref": reference,
+            "experimental_ref": reference,
+            "__float__": _as_float,
+            "__int__": _as_int,
+            "__repr__": _said,
+            "__str__": _printed,
+            "__format__": _formatted,
+        }
+        | {name: _of_lists(name, array) for name in _OPERATORS},
+        Variable: {"numpy": _numpy},
+        Dataset: {
+            "__iter__": _tensors,
+            "as_numpy_iterator": _hosts,
+            "cardinality": _cardinality,
+        },
+        Tracer: {
+            "numpy": _no_numbers,
+            "get_shape": _shape,
+            "set_shape": _set_shape,
+            "ref": reference,
+        }
+        | {name: _of_lists(name, Tracer) for name in _OPERATORS},
     }
-    | {name: _of_lists(name, _ARRAY) for name in _OPERATORS},
-    Variable: {"numpy": _numpy},
-    Dataset: {
-        "__iter__": _tensors,
-        "as_numpy_iterator": _hosts,
-        "cardinality": _cardinality,
-    },
-    Tracer: {
-        "numpy": _no_numbers,
-        "get_shape": _shape,
-        "set_shape": _set_shape,
-        "ref": reference,
-    }
-    | {name: _of_lists(name, Tracer) for name in _OPERATORS},
-}
 
 
 def _faces() -> Iterator[tuple[type, str, Any]]:
     """Each method, and the class that it is put on."""
-    for faces in (_METHODS, saving.FACES, older.FACES, ragged.FACES):
+    for faces in (_methods(), saving.FACES, older.FACES, ragged.FACES):
         for cls, methods in faces.items():
             yield from ((cls, name, method) for name, method in methods.items())
 

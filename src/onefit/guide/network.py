@@ -62,16 +62,10 @@ def laid_open(model: Model) -> Graph:
         return whole
     known = [(layer, layer._calls) for layer in layers_of(body)]
     try:
-<<<<<<< HEAD
         inputs, now = sight.entrances(), body.slot
         with holding(body.pairs(now.params, now.state)):  # what call assigns is no step
             ends = Nest(inputs, "inputs"), Nest(model.call(inputs), "outputs")
-        return graph_of(ends[0].tensors, ends[1].tensors, str(model.name))
-=======
-        inputs = sight.entrances()
-        ends = Nest(inputs, "inputs"), Nest(model.call(inputs), "outputs")
         return graph_of(ends[0].tensors, ends[1], str(model.name))
->>>>>>> main
     except Exception:  # whatever a user's own code says to symbols
         return whole
     finally:

@@ -87,14 +87,8 @@ def build_job(model: Compiled, x: Data, y: Data, options: FitOptions) -> Job:
     table, shuffle = given.table, bool(options.shuffle) and not given.stream
     if table is not None and table.plain_shuffle:
         table, shuffle = None, True
-<<<<<<< HEAD
-    names = task.names(model.output_names)
-    callbacks = listed(options.callbacks)
-=======
     names = task.names(model.logged_names)
-    callbacks = options.callbacks
-    listed = list(callbacks or []) if is_many(callbacks) else [callbacks]
->>>>>>> main
+    callbacks = listed(options.callbacks)
     if held:
         tested = task.names(model.logged_names, training=False)
         names += [f"val_{name}" for name in tested]

@@ -121,6 +121,8 @@ CASES = [
     ("BinaryIoU", {"target_class_ids": [1]}, "bit"),
     ("OneHotIoU", {"num_classes": 4, "target_class_ids": [1, 3]}, "one-hot"),
     ("OneHotMeanIoU", {"num_classes": 4}, "one-hot"),
+    ("R2Score", {"num_regressors": 2}, "numbers"),
+    ("SparseCategoricalCrossentropy", {"ignore_class": 1}, "labels"),
 ]
 
 
@@ -318,7 +320,7 @@ def test_rows_that_fill_a_batch_change_nothing():
         (getattr(metrics, name)(**settings), kind) for name, settings, kind in CASES
     ]
     adjusted = [m for m, _ in made if not m.by_row]
-    assert [m.num_regressors for m in adjusted] == [2]
+    assert [m.num_regressors for m in adjusted] == [2, 2]
     made = [(metric, kind) for metric, kind in made if metric.by_row]
 
     @jax.jit

@@ -103,12 +103,14 @@ __all__ = [
 # What many programs never use is imported when it is first asked for (PEP 562).
 _HOMES = {
     "DTypePolicy": "onefit.config",
+    "FloatDTypePolicy": "onefit.dtype_policies",
     "Initializer": "onefit.initializers",
     "InputSpec": "onefit.layers",
     "Loss": "onefit.losses",
     "Metric": "onefit.metrics",
     "Optimizer": "onefit.optimizers",
     "Regularizer": "onefit.regularizers",
+    "device": "onefit.backend",
     "name_scope": "onefit.backend",
     "GradientTape": "onefit.tape",
     "load_model": "onefit.models",

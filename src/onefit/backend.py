@@ -558,6 +558,33 @@ def name_scope(name: str) -> Iterator[None]:
         SCOPES.reset(token)
 
 
+def device(device_name: object) -> contextlib.AbstractContextManager[object]:
+    """A block whose arrays are made, and whose operations run, on this device.
+
+    Args:
+        device_name: "cpu:0", "gpu", or a device of `jax.devices()`.
+
+    Raises:
+        ValueError: A device that this machine has not.
+
+    >>> with device("cpu:0"):
+    ...     x = ops.ones((2,))
+    >>> [one.platform for one in x.devices()]
+    ['cpu']
+    """
+    if isinstance(device_name, jax.Device):
+        return jax.default_device(device_name)
+    kind, _, number = str(device_name).lower().removeprefix("/").partition(":")
+    found: list[Any] = []  # devices of jax
+    with contextlib.suppress(RuntimeError):  # jax knows no devices of this kind
+        found = jax.devices(kind)
+    place = int(number) if number.isdigit() else 0
+    if not kind or place >= len(found) or number not in ("", str(place)):
+        known = [f"{one.platform}:{one.id}" for one in jax.devices()]
+        raise invalid("device", repr(device_name), f"one of {', '.join(known)}")
+    return jax.default_device(found[place])
+
+
 # Refused ------------------------------------------------------------------------------
 
 _REFUSED = {

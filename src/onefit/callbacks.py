@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from onefit.spellings import absent
 from onefit.training.callback import Callback
+from onefit.training.callback_list import CallbackList
 from onefit.training.checkpoints import BackupAndRestore, ModelCheckpoint
 from onefit.training.from_functions import LambdaCallback, LearningRateScheduler
 from onefit.training.history import History
@@ -29,6 +30,7 @@ __all__ = [
     "BackupAndRestore",
     "CSVLogger",
     "Callback",
+    "CallbackList",
     "EarlyStopping",
     "History",
     "LambdaCallback",

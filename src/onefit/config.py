@@ -80,6 +80,8 @@ class DTypePolicy:
     name: str
 
     def __post_init__(self) -> None:
+        if self.name is None:  # as Keras has it: the policy of new layers
+            object.__setattr__(self, "name", dtype_policy().name)
         if not isinstance(self.name, str):
             raise mistyped(
                 "DTypePolicy", repr(self.name), "a name, such as 'mixed_bfloat16'"

@@ -5,7 +5,10 @@ from typing import Any
 from onefit.config import DTypePolicy, dtype_policy
 from onefit.errors import mistyped
 
-__all__ = ["DTypePolicy", "deserialize", "get", "serialize"]
+__all__ = ["DTypePolicy", "FloatDTypePolicy", "deserialize", "get", "serialize"]
+
+FloatDTypePolicy = DTypePolicy
+"""The older name, as in Keras."""
 
 
 def get(identifier: Any) -> DTypePolicy:

@@ -305,7 +305,6 @@ OTHERS_LEFT_OUT = {
     },
 }
 CLASSES_LEFT_OUT = {
-    "CallbackList": "a fit calls its callbacks itself",
     "OrbaxCheckpoint": "ModelCheckpoint and BackupAndRestore write files",
     "History": "made by a fit",
 }

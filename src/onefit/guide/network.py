@@ -16,6 +16,7 @@ from onefit.networks.called import Body, layers_of
 from onefit.networks.functional import Nest, graph_of
 from onefit.networks.graph import Graph, Node, as_graph
 from onefit.networks.network import Network as Model
+from onefit.slots import holding
 from onefit.types import Function, Params, Shape, Shapes, Tree, is_shape
 
 __all__ = ["PASSING", "SHAPING", "Call", "Network", "activation_of", "laid_open"]
@@ -61,8 +62,9 @@ def laid_open(model: Model) -> Graph:
         return whole
     known = [(layer, layer._calls) for layer in layers_of(body)]
     try:
-        inputs = sight.entrances()
-        ends = Nest(inputs, "inputs"), Nest(model.call(inputs), "outputs")
+        inputs, now = sight.entrances(), body.slot
+        with holding(body.pairs(now.params, now.state)):  # what call assigns is no step
+            ends = Nest(inputs, "inputs"), Nest(model.call(inputs), "outputs")
         return graph_of(ends[0].tensors, ends[1], str(model.name))
     except Exception:  # whatever a user's own code says to symbols
         return whole

@@ -618,7 +618,7 @@ class StackedRNNCells(_CalledOnce, Composite):
     def state_size(self) -> tuple[tuple[int, ...], ...]:
         """The sizes of the states of each cell."""
         sizes = [cell.state_size for cell in self.cells]
-        return tuple(n if isinstance(n, tuple) else (n,) for n in sizes)
+        return tuple(tuple(n) if isinstance(n, tuple | list) else (n,) for n in sizes)
 
     @property
     def output_size(self) -> int:

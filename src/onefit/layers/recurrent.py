@@ -15,6 +15,7 @@ from onefit.layers.cells import (
     LSTMFormula,
     Recurrent,
     SimpleFormula,
+    StackedRNNCells,
     a_cell,
     output_size,
     state_shapes,
@@ -172,7 +173,13 @@ class OverTime(WithStates, abstract=True):
         new = self.layer_weights(after) | dict(
             zip(names, jax.tree.leaves(states), strict=False)
         )
-        return ((y, *states) if self.return_state else y), new
+        return ((y, *self._shown(states)) if self.return_state else y), new
+
+    def _shown(self, states: tuple[Tree, ...]) -> tuple[Tree, ...]:
+        """The last states of a call: that of a stacked cell with one is no tuple."""
+        if not isinstance(self.carried, StackedRNNCells):
+            return states
+        return tuple(own[0] if len(own) == 1 else own for own in states)
 
     def _check(self, x: Tree, mask: Mask, state: State, names: list[str]) -> None:
         """Refuses a mask of another shape, and another batch than that of the state."""
@@ -194,7 +201,9 @@ class OverTime(WithStates, abstract=True):
         shape = _first(jax.tree.map(jnp.shape, inputs))
         return (
             mask,
-            *jax.tree.map(lambda _: None, self.states_of(shape), is_leaf=is_shape),
+            *jax.tree.map(
+                lambda _: None, self._shown(self.states_of(shape)), is_leaf=is_shape
+            ),
         )
 
     def output_shape(self, input_shape: Shapes) -> Shapes:
@@ -212,7 +221,7 @@ class OverTime(WithStates, abstract=True):
         y = (shape[0], *self.step_output(shape))
         if self.return_sequences:
             y = (shape[0], shape[1], *y[1:])
-        return (y, *states) if self.return_state else y
+        return (y, *self._shown(states)) if self.return_state else y
 
     def step_output(self, shape: Shape) -> Shape:
         """The shape of one step's output, without the batch."""

@@ -245,7 +245,8 @@ class TimeDistributed(Composite):
         layer: The layer.
 
     Call: `layer(x, mask=mask)`; a mask of (batch, time, ...) goes to the inner layer
-    step by step, where it has more axes than these two.
+    step by step, where it has more axes than these two, or the layer is written in
+    Keras' style, with a `call` that takes a mask.
 
     Input and output: (batch, time, ...) to (batch, time, ...), what follows the time
     being the layer's own input and output; several of them as a tuple.
@@ -287,7 +288,9 @@ class TimeDistributed(Composite):
         batch, time = jax.tree.leaves(x)[0].shape[:2]
         self._check(x, mask)
         how = {"training": training} | options
-        inner = jax.tree.map(lambda m: m if m.ndim > 2 else None, mask)
+        # One in Keras' style takes the mask of a step, (batch,), as it says.
+        own_style = self.layer.in_keras_style
+        inner = jax.tree.map(lambda m: m if m.ndim > 2 or own_style else None, mask)
 
         if not own or not (training or self.layer.stateful):
 

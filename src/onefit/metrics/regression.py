@@ -140,7 +140,8 @@ class R2Score(Paired):
             mean, 'variance_weighted_average' by the targets' variances, None not at
             all.
         num_regressors: p > 0 gives the adjusted R²,
-            1 − (1 − R²)(n − 1)/(n − p − 1) for n examples, where n > p + 1.
+            1 − (1 − R²)(n − 1)/(n − p − 1) for n numbers, where n > p + 1: of several
+            outputs each counts, as in Keras.
         num_outputs: How many outputs there are; None learns it.
         name, dtype: As in every metric.
 
@@ -148,8 +149,7 @@ class R2Score(Paired):
 
     Differs from Keras: the spread about the mean is gathered batch by batch (Chan,
     Golub and LeVeque 1979) instead of as Σ y² − (Σ y)²/n, which loses all digits when
-    the mean is far from 0; n counts examples, not numbers; constant targets score 1
-    when predicted exactly, else 0.
+    the mean is far from 0; constant targets score 1 when predicted exactly, else 0.
 
     Example:
         >>> round(float(R2Score()([[1.0], [4.0], [3.0]], [[2.0], [4.0], [4.0]])), 4)
@@ -200,7 +200,7 @@ class R2Score(Paired):
             "mean": state["mean"] + gap * share,
             "spread": state["spread"] + own + jnp.square(gap) * state["count"] * share,
             "residual": state["residual"] + jnp.sum(weight * jnp.square(y - a), 0),
-            "num_samples": state["num_samples"] + n,
+            "num_samples": state["num_samples"] + y.size,
         }
 
     def compute(self, state: MetricState) -> Array:

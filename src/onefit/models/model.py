@@ -506,6 +506,9 @@ class Model(Compiled, face="Functional"):
         Raises:
             ValueError: A path that the model has not.
         """
+        optimizer = getattr(self, "optimizer", None)
+        if optimizer is not None and not optimizer.built and self.built:
+            optimizer.build(self.trainable_variables)
         for kind, tree in state_tree.items():
             known = {str(v.path): v for v in self._variables_by_kind().get(kind, [])}
             for path, value in _flattened(tree):

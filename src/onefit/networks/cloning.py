@@ -28,7 +28,7 @@ def clone_model(
     call_function: Callable[..., Tree] | None = None,
     recursive: bool = False,
 ) -> N:
-    """A model with the same layers and fresh weights, not compiled.
+    """A model with the same layers and fresh weights, compiled if the first is.
 
     A layer that the model calls several times is one layer in the copy too; a model
     inside is copied as well.
@@ -61,6 +61,19 @@ def clone_model(
     """
     if not isinstance(model, Network):
         raise mistyped("clone_model", repr(model), "a model")
+    new = _cloned(model, input_tensors, clone_function, call_function, recursive)
+    new.compile_like(model)
+    return new
+
+
+def _cloned(
+    model: N,
+    input_tensors: Tensors | None,
+    clone_function: Callable[[Layer], Layer] | None,
+    call_function: Callable[..., Tree] | None,
+    recursive: bool,
+) -> N:
+    """A model with the same layers and fresh weights."""
     if call_function is not None and not callable(call_function):
         raise mistyped(
             "clone_model", f"call_function={call_function!r}", "a function of a layer"
@@ -150,4 +163,4 @@ def _copy(
         object.__setattr__(new, "_named", layer._named)
         return new
     assert layer.face is not None  # a graph among layers is a model's
-    return clone_model(layer.face, None, make, call_function, recursive=True).whole
+    return _cloned(layer.face, None, make, call_function, recursive=True).whole

@@ -224,6 +224,10 @@ class Network:
             )
         return self._body.add_weight(*args, **settings)
 
+    def add_variable(self, *args: Any, **settings: Any) -> Variable:
+        """As `add_weight`."""
+        return self.add_weight(*args, **settings)
+
     def arranged(self, x: Tree) -> Tree:
         """The inputs of a batch as the network's methods are given them."""
         if self._sight is not None:
@@ -299,6 +303,9 @@ class Network:
 
     def _start(self) -> None:
         """What every network begins with, before its graph; extended by subclasses."""
+
+    def compile_like(self, other: "Network") -> None:
+        """Compiles it as another is; a network alone cannot be trained."""
 
     def _forget_training(self) -> None:
         """Called when the weights that training goes on from are no longer there."""

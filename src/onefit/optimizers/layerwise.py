@@ -85,12 +85,9 @@ class Adafactor(Optimizer):
         epsilon_1: ε₁.
         epsilon_2: ε₂.
         clip_threshold: The largest rms of u.
-        relative_step: Whether a fixed α is also kept below 1 / √t.
+        relative_step: Accepted: α is kept below 1 / √t in any case, as in Keras' code.
 
     The settings that all optimizers share are described at `Optimizer`.
-
-    Differs from Keras: without `relative_step`, or with a schedule, ρ is α, as Keras'
-    description says; its code holds α below 1 / √t always.
 
     Example:
         >>> Adafactor(0.1).apply(jnp.array([3.0, -3.0]), jnp.array([2.0, 2.0]))
@@ -121,8 +118,7 @@ class Adafactor(Optimizer):
         def update(
             grads: Tree, slots: Tree, params: Tree, alpha: Array, step: Array
         ) -> tuple[Tree, Tree]:
-            if self.relative_step and self.constant_rate:
-                alpha = jnp.minimum(alpha, 1 / jnp.sqrt(step))
+            alpha = jnp.minimum(alpha, 1 / jnp.sqrt(step))
             gain = jnp.power(step, self.beta_2_decay)
 
             def leaf(g: Array, slot: Slots, w: Array) -> tuple[Array, Slots]:

@@ -16,7 +16,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import numpy as np
@@ -195,7 +195,7 @@ def save(population: Population, part: Part, known: str) -> None:
             leaves = jax.tree.leaves(tree)
             arrays |= {f"{k}/{name}/{i}": np.asarray(a) for i, a in enumerate(leaves)}
     packed = io.BytesIO()
-    np.savez(packed, **arrays)
+    np.savez(packed, **arrays)  # pyright: ignore[reportArgumentType] - no settings of it
     config = {
         "format": FORMAT,
         "study": known,
@@ -233,7 +233,7 @@ def load(path: Path, limits: Limits | None = None) -> tuple[Population, Config]:
             jax.tree.unflatten(jax.tree.structure(tree), _listed(arrays, f"{k}/{name}"))
             for name, tree in (("params", slot.params), ("state", slot.state))
         )
-        groups.append(Group(model, params, state, arrays[f"{k}/at"]))
+        groups.append(Group(cast("Model", model), params, state, arrays[f"{k}/at"]))
     population = Population(
         groups,
         {name: arrays[f"history/{name}"] for name in told["logs"]},

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from onefit.training.compiled import Compiled
     from onefit.training.state import State
 
-__all__ = ["TEST_BATCH", "Callback", "overrides"]
+__all__ = ["TEST_BATCH", "Callback", "listed", "overrides"]
 
 TEST_BATCH = "on_test_batch_begin", "on_test_batch_end"
 
@@ -151,3 +151,15 @@ def overrides(callback: object, *hooks: str) -> bool:
         for hook in hooks
         if hook not in skipped
     )
+
+
+def listed(callbacks: Any) -> list[Any]:
+    """What was given as callbacks, one by one; also those of a `CallbackList`.
+
+    >>> listed(None), listed("a"), listed(("a", "b"))
+    ([], ['a'], ['a', 'b'])
+    """
+    if callbacks is None:
+        return []
+    parts = getattr(callbacks, "callbacks", callbacks)
+    return list(parts) if isinstance(parts, list | tuple) else [parts]

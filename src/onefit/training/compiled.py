@@ -174,6 +174,19 @@ class Compiled(Network):
             "weighted_metrics": weighted_metrics,
         }
 
+    def compile_like(self, other: Network) -> None:
+        """Compiles it as another is, with an optimizer and metrics of its own."""
+        if not isinstance(other, Compiled) or other.compile_settings is None:
+            return
+        given = copy.deepcopy((other.optimizer, other.compile_settings))
+        self.compile(
+            given[0],
+            other.loss,
+            **given[1],
+            run_eagerly=other.run_eagerly,
+            check=other.watched,
+        )
+
     @contextlib.contextmanager
     def as_compiled(self) -> Iterator[None]:
         """With the layers trainable that `compile` found so, if all are frozen now.

@@ -19,7 +19,7 @@ from onefit.errors import OnefitWarning
 from onefit.networks.architecture import Architecture
 from onefit.networks.graph import Graph
 from onefit.networks.network import Network
-from onefit.training.callback import TEST_BATCH, Callback, overrides
+from onefit.training.callback import TEST_BATCH, Callback, listed, overrides
 from onefit.training.compiled import Compiled
 from onefit.training.compiling import compiled, is_brief, is_small, padded_size
 from onefit.training.job import Job
@@ -431,8 +431,7 @@ def _first_rows(y: Tree, count: int) -> Tree:
 
 def _hooks(model: Compiled, callbacks: Callbacks) -> list[Callback]:
     """The callbacks of an evaluation or a prediction, which know the model then."""
-    given = callbacks if isinstance(callbacks, Sequence) else [callbacks]
-    hooks = [c for c in given if isinstance(c, Callback)]
+    hooks = [c for c in listed(callbacks) if isinstance(c, Callback)]
     _tell(hooks, "set_model", model)
     return hooks
 

@@ -24,7 +24,8 @@ class LambdaCallback(Callback):
         on_epoch_begin, on_epoch_end: Functions of (epoch, logs).
         on_train_begin, on_train_end: Functions of (logs).
         on_train_batch_begin, on_train_batch_end: Functions of (batch, logs).
-        **kwargs: Functions for the other hooks of `Callback`, by their names.
+        **kwargs: Functions for the other hooks of `Callback`, by their names; others
+            become attributes.
 
     Raises:
         ValueError: A hook that does not exist.
@@ -56,6 +57,8 @@ class LambdaCallback(Callback):
             "on_train_batch_end": on_train_batch_end,
         } | kwargs
         functions = {name: f for name, f in given.items() if f is not None}
+        for name in [name for name in functions if not name.startswith("on_")]:
+            setattr(self, name, functions.pop(name))
         for name, function in functions.items():
             if name not in HOOKS:
                 raise unknown("hook", name, HOOKS)

@@ -10,8 +10,8 @@ from onefit.data import rows
 from onefit.data.batch import Batch
 from onefit.errors import invalid, mistyped
 from onefit.networks.network import Network
-from onefit.training.callback import Callback
-from onefit.training.compiled import Compiled, is_many
+from onefit.training.callback import Callback, listed
+from onefit.training.compiled import Compiled
 from onefit.training.hooked import Driven
 from onefit.training.job import Given, Job, needs_targets
 from onefit.training.monitors import HostRule, Monitored, writable
@@ -88,14 +88,13 @@ def build_job(model: Compiled, x: Data, y: Data, options: FitOptions) -> Job:
     if table is not None and table.plain_shuffle:
         table, shuffle = None, True
     names = task.names(model.logged_names)
-    callbacks = options.callbacks
-    listed = list(callbacks or []) if is_many(callbacks) else [callbacks]
+    callbacks = listed(options.callbacks)
     if held:
         tested = task.names(model.logged_names, training=False)
         names += [f"val_{name}" for name in tested]
     directions = _directions(task, names)
-    hosts, bound = _hosts_and_rules(listed, directions)
-    rules = [c for c in listed if isinstance(c, Rule) and not c.own_hooks()]
+    hosts, bound = _hosts_and_rules(callbacks, directions)
+    rules = [c for c in callbacks if isinstance(c, Rule) and not c.own_hooks()]
     if any(rule.logs_learning_rate for rule in rules):
         names += rated(task.optimizer)
         if not all(one.constant_rate for one in rated(task.optimizer).values()):

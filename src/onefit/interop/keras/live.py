@@ -27,8 +27,8 @@ from onefit.files.refusal import BadFile
 from onefit.models.loading import load_model
 from onefit.models.model import Model
 from onefit.packages import package
-from onefit.training.callback import Callback, overrides
-from onefit.training.compiled import flat, is_many
+from onefit.training.callback import Callback, listed, overrides
+from onefit.training.compiled import flat
 from onefit.training.history import History
 from onefit.training.options import FitOptions
 from onefit.training.rules import Rule
@@ -152,9 +152,7 @@ def fit(
             "write model.compile(optimizer='adam', loss='mse')",
         )
     asked = FitOptions.given("fit", *settings, **options)
-    callbacks = asked.callbacks
-    given = list(callbacks or []) if is_many(callbacks) else [callbacks]
-    pairs = [(callback, translated(callback)) for callback in given]
+    pairs = [(one, translated(one)) for one in listed(asked.callbacks)]
     if not model.built and hasattr(x, "shape"):
         model.build((None, *x.shape[1:]))
     mine = _taken(model, custom_objects, "fit")

@@ -16,8 +16,7 @@ from onefit.interop.torch.reading import Reading
 from onefit.interop.torch.weights import Bond
 from onefit.models.model import Model
 from onefit.packages import package
-from onefit.training.callback import Callback, overrides
-from onefit.training.compiled import is_many
+from onefit.training.callback import Callback, listed, overrides
 from onefit.training.history import History
 from onefit.types import Config, Data, Identifier, Shapes
 
@@ -139,7 +138,7 @@ def fit(
         model.optimizer_state = torch_optimizers.from_state(
             theirs, model.graph, model.optimizer, bonds
         )
-    hosts = list(callbacks or []) if is_many(callbacks) else [callbacks]
+    hosts = listed(callbacks)
     mirror = _Mirror(reading, theirs, bonds)
     if any(isinstance(c, Callback) and overrides(c, *HOOKS) for c in hosts):
         hosts.insert(0, mirror)

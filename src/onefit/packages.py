@@ -80,19 +80,24 @@ def absent(name: str, what: str) -> ImportError:
     )
 
 
+PLUGINS = ("cuda", "iree", "jax", "metal", "pjrt", "rocm", "tpu", "xla")
+"""What stands in the names of packages that bring JAX a device."""
+
+
 @contextlib.contextmanager
 def quickly() -> Iterator[None]:
     """Imports inside the block take three quarters of their time.
 
     An import makes hundreds of thousands of objects and no garbage, so nobody looks
     for any meanwhile. And JAX looks for a plugin for AMD's processors by reading the
-    metadata of all that is installed, a file for each: it gets those of that name.
+    metadata of all that is installed, a file for each: it gets those that may be one.
     """
     collects, distributions = gc.isenabled(), importlib.metadata.distributions
 
     def named(**asked: Any) -> Iterator[importlib.metadata.Distribution]:
         for one in distributions(**asked):
-            if "rocm" in str(getattr(one, "_path", "rocm")).lower():
+            where = str(getattr(one, "_path", "jax")).lower()
+            if any(name in where for name in PLUGINS):
                 yield one
 
     gc.disable()

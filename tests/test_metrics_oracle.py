@@ -122,7 +122,6 @@ CASES = [
     ("OneHotIoU", {"num_classes": 4, "target_class_ids": [1, 3]}, "one-hot"),
     ("OneHotMeanIoU", {"num_classes": 4}, "one-hot"),
     ("R2Score", {"num_regressors": 2}, "numbers"),
-    ("SparseCategoricalCrossentropy", {"ignore_class": 1}, "labels"),
 ]
 
 

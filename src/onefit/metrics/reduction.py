@@ -105,6 +105,10 @@ class MeanOfValues(Mean, abstract=True):
         """One value per example, (batch, ...)."""
         raise NotImplementedError(f"{type(self).__name__} has no values method")
 
+    def mask(self, y_true: Array, y_pred: Array) -> Array | None:
+        """Which values there are, in the shape of `values`; None for all."""
+        del y_true, y_pred
+
     def update(  # pyright: ignore[reportIncompatibleMethodOverride] - pairs, not values
         self,
         state: MetricState,
@@ -121,17 +125,22 @@ class MeanOfValues(Mean, abstract=True):
                 weight = jnp.asarray(sample_weight, values.dtype)
                 if weight.ndim > 1:
                     sample_weight = weight.reshape(len(weight), -1).sum(-1)
+        mask = self.mask(y_true, y_pred)
+        if mask is not None:
+            given = 1 if sample_weight is None else sample_weight
+            sample_weight = mask * spread(given, values.shape, state["total"].dtype)
         return super().update(state, values, sample_weight)
 
 
 class MeanOfLoss(MeanOfValues, abstract=True):
     """Base of the metrics that are a loss, averaged: one formula for both.
 
-    A row that the loss leaves out (`ignore_class`) counts as 0, as in Keras. A batch
-    (n,) without an axis of outputs is n examples of one output.
+    A row that the loss leaves out (`ignore_class`) does not count. A batch (n,) without
+    an axis of outputs is n examples of one output.
 
-    Differs from Keras: there a batch (n,) is one example of n outputs (the same number,
-    for one batch without weights).
+    Differs from Keras: there an ignored row counts as 0 where there are no weights, and
+    a batch (n,) is one example of n outputs (the same number, for one batch without
+    weights).
     """
 
     loss: ClassVar[str]
@@ -150,6 +159,10 @@ class MeanOfLoss(MeanOfValues, abstract=True):
         if self.by_output and y_pred.ndim == 1:
             y_true, y_pred = y_true[:, None], y_pred[:, None]
         return self.sign * loss.call(y_true, y_pred)
+
+    def mask(self, y_true: Array, y_pred: Array) -> Array | None:
+        loss = self._loss()
+        return loss.mask(*loss.pair(y_true, y_pred))
 
     def _loss(self) -> Loss:
         given = {f.name: getattr(self, f.name) for f in fields(self)}
@@ -204,3 +217,8 @@ class MeanMetricWrapper(MeanOfValues):
         if isinstance(self.fn, Loss):
             return self.fn.call(*self.fn.pair(y_true, y_pred))
         return self.fn(y_true, y_pred)
+
+    def mask(self, y_true: Array, y_pred: Array) -> Array | None:
+        if isinstance(self.fn, Loss):
+            return self.fn.mask(*self.fn.pair(y_true, y_pred))
+        return None

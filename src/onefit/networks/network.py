@@ -310,6 +310,9 @@ class Network:
     def _forget_training(self) -> None:
         """Called when the weights that training goes on from are no longer there."""
 
+    def _find_anew(self) -> None:
+        """Called when they are the same, in other places of the graph."""
+
     # Inputs and outputs --------------------------------------------------------------
 
     input_nest: Nest | None = None
@@ -593,6 +596,7 @@ class Network:
             return x.values
         if self._may and self._on_host_now() != self._split_for:
             self.graph = self.whole  # cuts it anew
+            self._find_anew()
         if self.before is None or x is None:
             return x
         if self.input_nest is None:

@@ -24,16 +24,7 @@ from onefit.programs import Program
 from onefit.registry import Registry
 from onefit.slots import Slot, is_held
 from onefit.spellings import lacking
-from onefit.types import (
-    Array,
-    ArrayLike,
-    Config,
-    Function,
-    Scalar,
-    Shape,
-    Tree,
-    is_shape,
-)
+from onefit.types import Array, ArrayLike, Config, Function, Scalar, Tree
 from onefit.variables import Variable, view
 
 __all__ = ["Optimizer"]
@@ -429,10 +420,10 @@ class Optimizer(Description):
         """
         shapes = jax.tree.map(np.shape, weights)
         if self._state is None or self._shapes != shapes:
-            # A state that a file has brought is not known by the weights' shapes; and
-            # the same weights may be nested otherwise.
-            known = self._shapes is None or _flat(self._shapes) == _flat(shapes)
-            fits = known and _shapes_of(self._state) == _shapes_of(self.init(params))
+            # A state that a file has brought is not known by the weights' shapes.
+            fits = self._shapes is None and _shapes_of(self._state) == _shapes_of(
+                self.init(params)
+            )
             if not fits:
                 self.forget()
             self.remember(self._state or self.init(params), shapes)
@@ -777,10 +768,6 @@ def _arrays(variables: Tree) -> Tree:
 
 def _shapes_of(state: Tree) -> Tree:
     return jax.tree.map(np.shape, state)
-
-
-def _flat(shapes: Tree) -> list[Shape]:
-    return jax.tree.leaves(shapes, is_leaf=is_shape)
 
 
 def _put(variables: Tree, new: Tree, but: Collection[int] = ()) -> Tree:

@@ -101,6 +101,10 @@ class Compiled(Network):
     def _forget_training(self) -> None:
         self.optimizer_state = None
 
+    def _find_anew(self) -> None:
+        if self.optimizer is not None:
+            self.optimizer.remember(self.optimizer_state)  # as a file brings it
+
     @keras_keywords
     def compile(
         self,

@@ -451,6 +451,12 @@ def small_batches(program: Program, place: Place) -> Program:
     )
 
 
+def usual_batches(program: Program, place: Place) -> Program:
+    """Batches of 32 rows."""
+    del place
+    return program.fitted_with(batch_size=ROWS_IN_A_BATCH)
+
+
 def more_epochs(program: Program, place: Place, factor: int = 4) -> Program:
     """Four times the epochs, and no rule that stops too soon."""
     del place
@@ -525,6 +531,8 @@ def unpadded(program: Program, place: Place) -> Program:
     """A loss that leaves out the steps whose label is 0."""
     del place
     loss: Any = program.model.loss
+    if not hasattr(loss, "ignore_class"):
+        raise ValueError("the loss leaves out no class")
     return program.compiled_with(loss=loss.replace(ignore_class=0))
 
 
@@ -736,7 +744,8 @@ REMEDIES: dict[str, dict[str, Maker]] = {
     "batch-too-large": BATCHES,
     "too-few-steps": LONGEST | BATCHES,
     "class-weights-reversed": WEIGHED | {"no class weights": unweighed},
-    "statistics-not-settled": {"averages that follow sooner": quick_averages} | LONGER,
+    "statistics-not-settled": {"averages that follow sooner": quick_averages} | LONGER
+    | {"batches of 32": usual_batches},
     "rows-in-order": {"rows in an order of chance": shuffled},
     "inputs-not-scaled": SCALED,
     "constant-column": {"without that column": without_columns},

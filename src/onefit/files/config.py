@@ -338,8 +338,9 @@ class Reader:
             text = text if len(text) < 900 else text.partition(" Known: ")[0]
         else:
             text = f"Unknown class {short(name)}."
+        nothing = f"The file says that it is of {short(module)}; nothing"
         raise BadFile(
-            f"{where}: {text} The file says that it is of {short(module)}; nothing is "
+            f"{where}: {text} {nothing if module is not None else 'Nothing'} is "
             "imported for a file. Hand over a class of your own: "
             f"load_model(path, custom_objects={{{name!r}: ...}})."
         )

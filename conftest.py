@@ -2,7 +2,6 @@
 
 import gc
 import os
-import sys
 import tempfile
 
 import jax
@@ -35,28 +34,13 @@ def _names(doctest_namespace):
     np.set_printoptions(precision=4, suppress=True)
 
 
-MAPS = 15_000
-"""So many memory maps may a process of tests keep: about 2.5 GB of programs."""
-
-
 @pytest.fixture(autouse=True, scope="module")
 def _programs_end():
-    """Frees what was compiled, at the end of a file, once it is much.
+    """Frees what the tests of one file compiled.
 
     A compiled program keeps some memory maps, of which a process may have 65,530. One
-    that runs thousands of tests would reach that, and crash as it compiles. What the
-    next files use, too, is compiled once as long as there is room.
+    that runs thousands of tests would reach that, and crash as it compiles.
     """
     yield
-    if _maps() > MAPS:
-        jax.clear_caches()
-        gc.collect()
-
-
-def _maps() -> int:
-    """The memory maps of this process; more than any number where none can say."""
-    try:
-        with open("/proc/self/maps", "rb") as file:
-            return sum(1 for _ in file)
-    except OSError:
-        return sys.maxsize
+    jax.clear_caches()
+    gc.collect()

@@ -213,7 +213,7 @@ def by_layer(
 
     Example:
         >>> axes = by_layer([0, 1, 2], {"dense": {"gradient": [3.0, 2.0, 1.0]}})
-        >>> axes[0].get_lines()[0].get_label(), axes[0].get_title()
+        >>> axes[0].get_lines()[0].get_label(), axes[0].get_title("left")
         ('dense', 'size of dJ/dw')
     """
     shown = [name for name in SEEN if any(name in own for own in layers.values())]

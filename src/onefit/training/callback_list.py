@@ -34,6 +34,7 @@ class CallbackList(Callback):
         TypeError: What is no callback.
 
     Example:
+        >>> from onefit.callbacks import LambdaCallback
         >>> show = LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs))
         >>> every = CallbackList([show], epochs=2)
         >>> every.on_train_begin()

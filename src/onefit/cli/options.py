@@ -1,11 +1,12 @@
-"""Options that commands share: how a table is written, what its columns are for."""
+"""Options that commands share: of reading a table, and of writing a file."""
 
 import argparse
+import os
 from typing import Any
 
 from onefit.errors import invalid
 
-__all__ = ["add_reading", "reading_of", "roles_of"]
+__all__ = ["add_reading", "reading_of", "refuse_existing", "roles_of"]
 
 READING = {
     "delimiter": "what stands between cells, such as ';' or '\\t'",
@@ -79,3 +80,14 @@ def roles_of(text: str, dropped: str = "") -> dict[str, str | list[str]]:
             )
         roles[name] = role.split("<") if "<" in role else role
     return roles | dict.fromkeys(filter(None, dropped.split(",")), "drop")
+
+
+def refuse_existing(option: str, path: str | None, overwrite: bool) -> None:
+    """Refuses a file that is there, unless it may be replaced; None is no file."""
+    if path and os.path.exists(path) and not overwrite:
+        raise invalid(
+            option,
+            f"{path!r}, which exists",
+            "a new name",
+            "write --overwrite to replace it",
+        )

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from onefit.cli.options import reading_of
+from onefit.cli.options import reading_of, refuse_existing
 from onefit.errors import invalid
 from onefit.files.atomic import replaced
 
@@ -25,8 +25,7 @@ def predict(arguments: argparse.Namespace) -> int:
     `prediction`; and `probability_<class>` of each class, or `lower` and `upper`.
     """
     path = arguments.output
-    if path and os.path.exists(path) and not arguments.overwrite:
-        raise _exists(path)
+    refuse_existing("--output", path, arguments.overwrite)
     models = _models(arguments.model)
     told: set[str] = set()
 
@@ -135,8 +134,7 @@ def report(arguments: argparse.Namespace) -> int:
 
     model = tables.load(arguments.model)
     path = arguments.output or f"{os.path.splitext(arguments.model)[0]}-report.html"
-    if os.path.exists(path) and not arguments.overwrite:
-        raise _exists(path)
+    refuse_existing("--output", path, arguments.overwrite)
     model.report(path, overwrite=arguments.overwrite)
     names = ", ".join(repr(one.target.name) for one in _models(arguments.model))
     print(f"{path}: the report of {names}")
@@ -146,8 +144,7 @@ def report(arguments: argparse.Namespace) -> int:
 def export(arguments: argparse.Namespace) -> int:
     """Writes a model for other runtimes; returns the exit code."""
     path = arguments.output or f"{os.path.splitext(arguments.model)[0]}.onnx"
-    if os.path.exists(path) and not arguments.overwrite:
-        raise _exists(path)
+    refuse_existing("--output", path, arguments.overwrite)
     models = _models(arguments.model)
     if len(models) > 1:
         raise invalid(
@@ -167,12 +164,3 @@ def _models(path: str) -> list["TableModel"]:
 
     model = tables.load(path)
     return [model] if isinstance(model, tables.TableModel) else list(model.values())
-
-
-def _exists(path: str) -> ValueError:
-    return invalid(
-        "--output",
-        f"{path!r}, which exists",
-        "a new name",
-        "write --overwrite to replace it",
-    )

@@ -6,6 +6,7 @@ import runpy
 import sys
 from pathlib import Path
 
+from onefit.cli.options import refuse_existing
 from onefit.errors import invalid
 from onefit.population.parts import Part, asking, gather, slurm
 
@@ -51,16 +52,10 @@ def _part(given: str | None) -> tuple[int, int]:
 
 def gathered(arguments: argparse.Namespace) -> int:
     """Prints the population of which a folder has all parts; the exit code."""
+    refuse_existing("--best", arguments.best, arguments.overwrite)
     population = gather(arguments.folder)
     population.summary(arguments.monitor, arguments.top)
     if arguments.best is not None:
-        if os.path.exists(arguments.best) and not arguments.overwrite:
-            raise invalid(
-                "--best",
-                f"{arguments.best!r}, which exists",
-                "a new name",
-                "add --overwrite to replace it",
-            )
         population.best(arguments.monitor).save(arguments.best)
         print(f"the best network: {arguments.best}")
     return 0

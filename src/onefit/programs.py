@@ -12,24 +12,75 @@ all else after `CLEARED` compilations. What is used again is compiled again, or 
 from the folder of programs.
 """
 
+import contextlib
 import functools
 import inspect
 import itertools
 import threading
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol, TypeAlias
 
 import jax
 
-from onefit.types import Function
+from onefit.types import Function, Shape, Tree
 
-__all__ = ["BUDGET", "CLEARED", "Program", "compilations"]
+__all__ = ["BUDGET", "CLEARED", "Program", "Spread", "Spreading", "compilations"]
+__all__ += ["spread", "spread_by", "spreading"]
 
 BUDGET = 128
 """Compiled programs that a process keeps."""
 
 CLEARED = 1024
 """Compilations, of single operations too, after which JAX begins anew."""
+
+
+class Spread(Protocol):
+    """What spreads programs over devices (`onefit.distribution`)."""
+
+    def shared(self, batch: Tree) -> Tree:
+        """In a program: the rows of a batch, on each device a share of them."""
+        ...
+
+    def whole(self, tree: Tree) -> Tree:
+        """Arrays that each device has as a whole."""
+        ...
+
+    def laid_out(self, tree: Tree, weights: Sequence[tuple[str, Shape]]) -> Tree:
+        """Weights, and what has their shapes, given the paths and shapes of weights."""
+        ...
+
+    def kept(self, tree: Tree) -> Tree:
+        """In a program: weights, and what has their shapes, stay as they were laid."""
+        ...
+
+    def check(self, batch: int, weights: int, seconds: float) -> None:
+        """Refuses what one device would do sooner."""
+
+
+Spreading: TypeAlias = contextlib.AbstractContextManager[None]
+
+_spread: list[Spread | None] = [None]
+
+
+def spread() -> Spread | None:
+    """What spreads programs over devices now; None for one device."""
+    return _spread[0]
+
+
+def spread_by(value: Spread | None) -> None:
+    """Has programs spread by this one from here on."""
+    _spread[0] = value
+
+
+@contextlib.contextmanager
+def spreading(value: Spread | None) -> Iterator[None]:
+    """Has programs spread by this one inside the block."""
+    before = spread()
+    spread_by(value)
+    try:
+        yield
+    finally:
+        spread_by(before)
 
 
 class _Form:
@@ -110,7 +161,7 @@ class Program:
     def __call__(self, *args: Any, **static: Any) -> Any:
         """What the function gives."""
         leaves, nest = jax.tree.flatten(args)
-        key = (self, nest, *static.items())
+        key = (self, nest, spread(), *static.items())
         form = _kept.forms.get(key)
         if form is None:
             form = _Form(self._made(args, nest, static))

@@ -12,6 +12,7 @@ import jax
 
 from onefit.data import rows
 from onefit.errors import OnefitWarning
+from onefit.programs import spread
 from onefit.training import stretches
 from onefit.training.callback import TEST_BATCH, overrides
 from onefit.training.history import History, Logs
@@ -154,7 +155,12 @@ def _epochs(
         for callback in job.callbacks
     )
     plan = job.padded(job.plan())
-    data, validation = jax.device_put(job.arrays(plan))
+    over = spread()
+    if over is None:
+        data, validation = jax.device_put(job.arrays(plan))
+    else:
+        over.check(plan.batch, state.exchanged, guess(state, plan))
+        data, validation = over.whole(job.arrays(plan))
     # Callbacks see the last epoch's own weights; the best ones come after them.
     if job.feed is None:
         pieces: Pieces = InRows(job, plan, data, by_batch)

@@ -135,7 +135,7 @@ def stage(source: Path, notebooks: Path) -> dict[str, int]:
     written = set()
     for name, page in pages().items():
         text = linked(page.read_text("utf-8"), page, name)
-        # Programs of pages that stand elsewhere are parts of files, or tests of their own.
+        # Those of pages that stand elsewhere are parts of files, or tests of their own.
         counts[name] = len(CELL.findall(text)) if DOCS in page.parents else 0
         if counts[name]:
             file = notebooks / Path(name).with_suffix(".ipynb")

@@ -157,10 +157,8 @@ def children(name: str) -> str:
         named = set(re.findall(r"^(\S+)$", (DOCS / name).read_text("utf-8"), re.M))
         rest = [p.stem for p in sorted(DOCS.glob("*.md")) if p.stem not in named]
         rest = [stem for stem in rest if stem not in ("README", "index")]
-        pages = "\n".join(rest)
-        return f"\n```{{toctree}}\n:hidden:\n:caption: More\n\n{pages}\n```\n" * bool(
-            rest
-        )
+        tree = "\n".join([":hidden:", ":caption: More", "", *rest])
+        return f"\n```{{toctree}}\n{tree}\n```\n" if rest else ""
     if name not in listed:
         return ""
     return f"\n```{{toctree}}\n:hidden:\n:glob:\n\n{listed[name]}\n```\n"

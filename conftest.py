@@ -22,8 +22,8 @@ os.environ.setdefault(
     "ONEFIT_CACHE", os.path.join(tempfile.gettempdir(), f"onefit-tests-{os.getuid()}")
 )
 # The tests compile some ten thousand programs and run each for a moment, so XLA makes
-# them without optimization: half the time. Numbers differ by rounding. With
-# ONEFIT_TESTS_OPTIMIZE=1 it compiles as it does for users, which a release is tried with.
+# them without optimization: half the time. Numbers differ by rounding. A release is
+# tried with ONEFIT_TESTS_OPTIMIZE=1, which compiles as users do.
 if os.environ.get("ONEFIT_TESTS_OPTIMIZE", "0") == "0":
     os.environ["XLA_FLAGS"] = " ".join(
         [

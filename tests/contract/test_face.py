@@ -380,7 +380,7 @@ def test_a_trained_model_goes_on_with_a_setting_that_was_assigned():
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-@pytest.mark.parametrize("name, value", [("units", 7), ("use_bias", False)])
+@pytest.mark.parametrize(("name", "value"), [("units", 7), ("use_bias", False)])
 def test_a_setting_that_changes_the_weights_is_refused(name, value):
     layer = layers.Dense(3)
     setattr(layer, name, value)  # nothing is built yet
@@ -394,7 +394,9 @@ def test_a_setting_that_changes_the_weights_is_refused(name, value):
 def test_a_setting_that_changes_the_place_in_a_graph_is_refused():
     layer = layers.MaxPooling2D(2)
     layer(onefit.Input((8, 8, 1)))
-    with pytest.raises(AttributeError, match=r"strides=\(1, 1\) .* leaves their shapes"):
+    with pytest.raises(
+        AttributeError, match=r"strides=\(1, 1\) .* leaves their shapes"
+    ):
         layer.strides = (1, 1)
 
 
@@ -403,5 +405,5 @@ def test_a_setting_that_changes_what_an_optimizer_remembers_is_refused():
     model.compile(onefit.optimizers.SGD(0.1), "mse")
     model.optimizer.use_ema = True  # before its first step
     model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
-    with pytest.raises(AttributeError, match=r"use_ema=False after its .*compile\("):
+    with pytest.raises(AttributeError, match=r"use_ema=False after .*compile\("):
         model.optimizer.use_ema = False

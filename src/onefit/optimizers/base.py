@@ -186,9 +186,9 @@ class Optimizer(Description):
         if self._state is None or other._remembers() == self._remembers():
             return
         raise AttributeError(
-            f"{type(self).__name__}: received {name}={getattr(other, name)!r} after its "
-            "first step; expected a setting that leaves what it remembers. Compile with "
-            f"another: model.compile(optimizer={other!r})."
+            f"{type(self).__name__}: received {name}={getattr(other, name)!r} after "
+            "its first step; expected a setting that leaves what it remembers. Write "
+            f"model.compile(optimizer={other!r}), to begin with another."
         )
 
     def _remembers(self) -> object:

@@ -370,7 +370,7 @@ def test_a_generator_that_ends_too_soon_ends_the_fit():
     assert len(history.history["loss"]) == 2
     with pytest.warns(OnefitWarning, match="ended after 3 of the 5 batches"):
         model.evaluate(pieces(X, Y), steps=5, verbose=0)
-    with pytest.warns(OnefitWarning, match="ended after 3 of the 9 .* validation_steps"):
+    with pytest.warns(OnefitWarning, match="after 3 of the 9 .* validation_steps"):
         model.fit(X, Y, validation_data=pieces(X, Y), validation_steps=9, verbose=0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -156,7 +156,7 @@ class Assembled(Layer, abstract=True):
         """The error for a weight that every call makes anew."""
         return invalid(
             where(self),
-            f"a weight {'' if name is None else f'{name!r} '}that each call makes again",
+            f"a weight {name or 'without a name'!r} that each call makes again",
             "weights that are made once",
             "make it in build(self, input_shape), which runs before the first call",
         )

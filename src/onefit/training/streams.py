@@ -104,9 +104,9 @@ def held(
         kept = [copy.deepcopy(b) for b in itertools.islice(source.begin(0), steps)]
         if steps is not None and 0 < len(kept) < steps:
             warnings.warn(
-                f"validation_data: {source.kind} ended after {len(kept)} of the {steps} "
-                "batches that validation_steps asks for; each epoch is validated on "
-                "these.",
+                f"validation_data: {source.kind} ended after {len(kept)} of the "
+                f"{steps} batches that validation_steps asks for; each epoch is "
+                "validated on these.",
                 OnefitWarning,
                 stacklevel=6,
             )

@@ -3,8 +3,8 @@
     python -m benchmarks.scale rows --rows 40000000     the issue's size: 40 GB of disk
     python -m benchmarks.scale                          all, at a tenth of that
 
-Each contestant runs in a process of its own. The machine should be quiet meanwhile; what
-was measured, on what, stands in `benchmarks/SCALE.md`.
+Each contestant runs in a process of its own. The machine should be quiet meanwhile.
+What was measured, and on what, stands in `benchmarks/SCALE.md`.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
-# Contestants: each is run in a process of its own --------------------------------------
+# Contestants: each is run in a process of its own -------------------------------------
 
 
 def write(folder: str, kind: str, rows: int) -> dict[str, float]:
@@ -140,8 +140,10 @@ def in_memory(rows: int) -> dict[str, float]:
 
 
 def torch_loader(folder: str, limit: float) -> dict[str, float]:
-    """A DataLoader of torch over the same Parquet, for some seconds, as people write it:
-    an IterableDataset that gives row after row of each batch of a shard."""
+    """A DataLoader of torch over the same Parquet, for some seconds.
+
+    As people write it: an IterableDataset that gives the rows of a shard one by one.
+    """
     import pyarrow.parquet
     import torch
 
@@ -185,7 +187,7 @@ def run(function: Callable[..., dict[str, float]], *args: Any) -> dict[str, floa
     return json.loads(done.stdout.splitlines()[-1])
 
 
-# What is measured -----------------------------------------------------------------------
+# What is measured ---------------------------------------------------------------------
 
 
 def rows(options: argparse.Namespace) -> None:

@@ -1,7 +1,7 @@
 """Distribution: several devices give the numbers of one, whatever is spread over them.
 
-Made-up CPU devices have to be asked for before JAX begins, so each number of devices is a
-process of its own, which runs all of `WORKS` and writes what they gave.
+Made-up CPU devices have to be asked for before JAX begins, so each number of devices is
+a process of its own, which runs all of `WORKS` and writes what they gave.
 """
 
 import functools
@@ -174,9 +174,20 @@ WORKS = {
 }
 
 
+def results():
+    """What each work gives here."""
+    found = {}
+    for title, work in WORKS.items():
+        found |= {f"{title}/{what}": value for what, value in work().items()}
+        distribution.set_distribution(None)
+    return found
+
+
 @functools.cache
 def numbers(devices):
     """What each work gives on so many devices; what went wrong as a text."""
+    if devices == jax.device_count() == 1:
+        return results()
     flags = f"--xla_force_host_platform_device_count={devices}"
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
@@ -211,7 +222,7 @@ def test_members_over_two_devices_are_those_of_one_to_the_bit():
         np.testing.assert_array_equal(several[name], one[name])
 
 
-# Names of Keras ------------------------------------------------------------------------
+# Names of Keras -----------------------------------------------------------------------
 
 
 def test_what_cannot_be_meant_is_refused():
@@ -219,7 +230,7 @@ def test_what_cannot_be_meant_is_refused():
         DeviceMesh((3, 5), ("batch", "model"))
     with pytest.raises(ValueError, match="'cpu:99'; expected"):
         DataParallel(devices=["cpu:99"])
-    with pytest.raises(ValueError, match="write ModelParallel|Write ModelParallel"):
+    with pytest.raises(ValueError, match="Write ModelParallel"):
         DataParallel(DeviceMesh((1, 1), ("batch", "model")))
     with pytest.raises(TypeError, match="DataParallel"):
         distribution.set_distribution("two devices")
@@ -244,9 +255,4 @@ def test_an_array_lies_as_its_layout_says():
 
 
 if __name__ == "__main__":
-    results = {}
-    for title, work in WORKS.items():
-        distribution.set_distribution(None)
-        for what, value in work().items():
-            results[f"{title}/{what}"] = value
-    np.savez(sys.argv[1], **results)
+    np.savez(sys.argv[1], **results())

@@ -25,7 +25,7 @@ import jax
 from onefit.types import Function, Shape, Tree
 
 __all__ = ["BUDGET", "CLEARED", "Program", "Spread", "Spreading", "compilations"]
-__all__ += ["spread", "spread_by", "spreading"]
+__all__ += ["calls", "in_step", "spread", "spread_by", "spreading"]
 
 BUDGET = 128
 """Compiled programs that a process keeps."""
@@ -53,6 +53,23 @@ class Spread(Protocol):
         """In a program: weights, and what has their shapes, stay as they were laid."""
         ...
 
+    def agreed(self, seed: int, told: dict[str, int]) -> int:
+        """The seed of all processes, where all are asked for the same fit."""
+        ...
+
+    def ended(self) -> None:
+        """The fit has ended."""
+
+    @property
+    def together(self) -> bool:
+        """Whether several processes run a fit: they cut it alike, by no clock."""
+        ...
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process is the one that writes."""
+        ...
+
     def check(self, batch: int, weights: int, seconds: float) -> None:
         """Refuses what one device would do sooner."""
 
@@ -70,6 +87,12 @@ def spread() -> Spread | None:
 def spread_by(value: Spread | None) -> None:
     """Has programs spread by this one from here on."""
     _spread[0] = value
+
+
+def in_step() -> bool:
+    """Whether several processes run a fit together: then no clock may cut it."""
+    over = spread()
+    return over is not None and over.together
 
 
 @contextlib.contextmanager
@@ -102,7 +125,7 @@ class _Kept:
     def __init__(self) -> None:
         self.forms: dict[tuple, _Form] = {}
         self.lock, self.calls = threading.Lock(), itertools.count(1)
-        self.every = self.ours = self.cleared = 0
+        self.every = self.ours = self.cleared = self.called = 0
         jax.monitoring.register_event_duration_secs_listener(self._hear)
 
     def _hear(self, event: str, duration_secs: float, **kwargs: str | int) -> None:
@@ -138,6 +161,11 @@ def compilations() -> int:
     return _kept.ours
 
 
+def calls() -> int:
+    """How many programs this process has called."""
+    return _kept.called
+
+
 class Program:
     """A pure function, compiled for each structure of its arguments.
 
@@ -166,7 +194,8 @@ class Program:
         if form is None:
             form = _Form(self._made(args, nest, static))
             form = _kept.forms.setdefault(key, form)
-        form.used, before = next(_kept.calls), _kept.every
+        form.used = _kept.called = next(_kept.calls)
+        before = _kept.every
         result = form.call(*leaves)
         if _kept.every != before:
             _kept.note(form, _kept.every - before)

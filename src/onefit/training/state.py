@@ -12,7 +12,7 @@ from onefit.training.compiling import compiled, is_brief, is_small
 from onefit.training.job import Job
 from onefit.training.program import Plan, Stretch
 from onefit.training.task import Train
-from onefit.types import Array, batch_shape
+from onefit.types import Array, Tree, batch_shape
 
 __all__ = ["State"]
 
@@ -44,6 +44,7 @@ class State:
         plain = job.model.graph.plain_layers()
         self._layers = [layer for layer in plain if layer.weights]
         self._shows_average = False
+        self.memories: tuple[Tree, ...] = ()
         self.read()
         self.stops: Any = [False] * len(job.rules)
         self.memories = tuple(
@@ -64,9 +65,10 @@ class State:
         """Brings what moves to the devices that programs are spread over."""
         over = spread()
         if over is not None:
-            moving = self.params, self.train
+            moving = self.params, self.train, self.memories
             weights = [(v.path, v.shape) for v in self.job.model.weights]
-            self.params, self.train = over.laid_out(moving, weights)
+            moving = over.laid_out(moving, weights)
+            self.params, self.train, self.memories = moving
 
     def write(self) -> None:
         """Gives the weights and the optimizer's state to the model."""
@@ -149,7 +151,7 @@ class State:
         if donate and self._shared:
             self.params, self.train = jax.tree.map(np.array, (self.params, self.train))
             self._shared = False
-            self.place()
+        self.place()
         params, train, memories, logs, number, stops = compiled(
             "run", self.is_small, donate, brief=self.is_brief
         )(

@@ -455,7 +455,7 @@ class Lab:
         self._build()
         self.engine.model.set_weights(model.get_weights())
         self.engine.state.pull_changes()
-        self.engine._keep()
+        self.engine.keep()
         self._show()
 
     # Out ------------------------------------------------------------------------------
@@ -542,7 +542,7 @@ class Lab:
                 arrays = [_array(one, s) for one, s in zip(kept, shapes, strict=True)]
                 self.engine.model.set_weights(arrays)
                 self.engine.state.pull_changes()
-                self.engine._keep()
+                self.engine.keep()
         except (ValueError, TypeError, KeyError):
             self.design = before
             self._build()
@@ -784,7 +784,7 @@ class Lab:
 
 
 def _list(array: Any) -> list[float | None]:  # numpy, or a list
-    return pictures._floats(array)
+    return pictures.floats(array)
 
 
 def _number(name: str, value: Any) -> float:

@@ -118,7 +118,7 @@ class Engine:
         self._logs: list[np.ndarray] = [np.zeros((0, len(self.names)), np.float32)]
         self._kept: list[Moment] = []
         self._order: np.ndarray | None = None
-        self._keep()
+        self.keep()
 
     # Training -------------------------------------------------------------------------
 
@@ -141,7 +141,7 @@ class Engine:
         self._log(np.arange(self.epoch + 1, self.epoch + 1 + done), table)
         self.epoch += done
         self.steps += done * self.plan.steps
-        self._keep()
+        self.keep()
         if epochs and done < epochs:
             self.run(epochs - done)
 
@@ -160,13 +160,13 @@ class Engine:
             row = np.full(len(self.names), np.nan, np.float32)
             row[: len(logs)] = logs
             self._log(np.array([self.epoch]), self._judged(row)[None])
-        self._keep()
+        self.keep()
         return rows
 
     def step_example(self, number: int) -> None:
         """One step on one example alone; it counts as no batch of the epoch."""
         self._single(np.array([number]))
-        self._keep()
+        self.keep()
 
     def _single(self, rows: np.ndarray) -> np.ndarray:
         """A step of the optimizer on these rows; the losses and metrics before it."""
@@ -175,7 +175,6 @@ class Engine:
         state.params, state.train, logs = compiled("single", state.is_small)(
             state.task, state.params, state.train, batch, np.uint32(self.job.seed)
         )
-        state._shared = True  # what was kept of it is not to be consumed
         self.whole.drawn = None
         self.steps += 1
         return np.asarray(logs)
@@ -206,7 +205,7 @@ class Engine:
             train = first.train._replace(free=free, optimizer=fresh)
             copied = jax.tree.map(np.array, (first.params, train))
             self._kept.append(Moment(first.epoch, 0, *copied))
-        self._keep()
+        self.keep()
 
     # Weights --------------------------------------------------------------------------
 
@@ -247,11 +246,12 @@ class Engine:
         model = self.write()
         getattr(model.graph.layers[layer], name).assign(array)
         self.state.pull_changes()
-        self._keep()
+        self.keep()
 
     # Going back -----------------------------------------------------------------------
 
-    def _keep(self) -> None:
+    def keep(self) -> None:
+        """Keeps where it is, to go back to."""
         params, train = jax.tree.map(np.array, (self.state.params, self.state.train))
         moment = Moment(self.epoch, self.batch, params, train)
         if self._kept and (self._kept[-1].epoch, self._kept[-1].batch) == (
@@ -279,7 +279,6 @@ class Engine:
         self.steps = self.epoch * self.plan.steps + self.batch
         copied = jax.tree.map(np.array, (moment.params, moment.train))
         self.state.params, self.state.train = copied
-        self.state._shared = True
         self.whole.drawn, self._order = None, None
         epochs, logs = self.logs()
         until = int(np.searchsorted(epochs, self.epoch, "right"))

@@ -1,6 +1,6 @@
 """The glass box: the numbers of one example, forward and backward, and their formulas.
 
-All of it is the trace's own (`onefit.guide.trace`).
+All of it is the trace's own (`model.trace`).
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 from onefit.errors import invalid
 from onefit.guide.trace import Trace, trace
 from onefit.guide.tracing.text import as_text
-from onefit.lab.pictures import _floats
+from onefit.lab.pictures import floats
 from onefit.models import Model
 from onefit.types import Config
 
@@ -39,9 +39,9 @@ def numbers(seen: Trace) -> Config:
     """
     output = seen.outputs[0]
     return {
-        "input": _floats(np.ravel(seen.x)[:SHOWN]),
-        "y": _floats(output.y),
-        "loss": None if seen.J is None else _floats([seen.J])[0],
+        "input": floats(np.ravel(seen.x)[:SHOWN]),
+        "y": floats(output.y),
+        "loss": None if seen.J is None else floats([seen.J])[0],
         "layers": [
             {
                 "name": call.name,
@@ -60,7 +60,7 @@ def numbers(seen: Trace) -> Config:
 
 
 def _some(array: Any, most: int = SHOWN) -> list[float | None] | None:  # numpy, or None
-    return None if array is None else _floats(np.ravel(array)[:most])
+    return None if array is None else floats(np.ravel(array)[:most])
 
 
 def formula(

@@ -7,7 +7,7 @@ import numpy as np
 from onefit import population
 from onefit.lab.data import Rows
 from onefit.lab.design import Design
-from onefit.lab.pictures import Pictures, _floats, packed
+from onefit.lab.pictures import Pictures, floats, packed
 from onefit.models import Model
 from onefit.types import Config
 
@@ -68,9 +68,9 @@ class Many:
             marks = np.quantile(finite[:, ::step], QUANTILES, axis=0, method="nearest")
         return {
             "monitor": monitor,
-            "final": _floats(self.found.final(monitor)),
+            "final": floats(self.found.final(monitor)),
             "epochs": list(range(1, logs.shape[1] + 1, step)),
-            "quantiles": [_floats(line) for line in marks],
+            "quantiles": [floats(line) for line in marks],
             "pictures": self._pictures(drawn),
         }
 
@@ -80,7 +80,7 @@ class Many:
             return None
         from onefit.lab.design import features
 
-        grid = features(drawn._grid(SMALL), drawn.rows.columns, drawn.seen)
+        grid = features(drawn.grid(SMALL), drawn.rows.columns, drawn.seen)
         found = []
         for model in self.found.members():
             a = np.asarray(model.predict(grid, verbose=0))
@@ -157,7 +157,7 @@ class Survey:
         del drawn
         return {
             "monitor": self.monitor,
-            "rates": _floats(self.rates),
+            "rates": floats(self.rates),
             "units": self.units if len(self.parts) > 1 else [0],
-            "losses": [_floats(part.final(self.monitor)) for part in self.parts],
+            "losses": [floats(part.final(self.monitor)) for part in self.parts],
         }

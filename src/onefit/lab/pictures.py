@@ -19,7 +19,7 @@ from onefit.networks.graph import Graph
 from onefit.programs import Program
 from onefit.types import Array, Config, Tree
 
-__all__ = ["Pictures", "health", "packed", "valley"]
+__all__ = ["Pictures", "floats", "health", "packed", "valley"]
 
 FINE, COARSE = 60, 20
 """Points along a side of the large picture, and of a unit's."""
@@ -88,7 +88,7 @@ class Pictures:
 
     # Two columns ----------------------------------------------------------------------
 
-    def _grid(self, points: int) -> np.ndarray:
+    def grid(self, points: int) -> np.ndarray:
         """Rows over two columns; the others are those of the example."""
         low, high = self.rows.extent
         along = np.linspace(low, high, points, dtype=np.float32)
@@ -102,12 +102,12 @@ class Pictures:
         return grid.reshape(-1, n)
 
     def _plane(self, params: Tree, state: Tree) -> Config:
-        given = self.answers(params, state, self._grid(FINE))
+        given = self.answers(params, state, self.grid(FINE))
         units = []
         for a in given[:-1]:
             each = a.reshape(FINE, FINE, -1)[:: FINE // COARSE, :: FINE // COARSE]
             units.append(_stack(each[..., :SHOWN]))
-        shown = features(self._grid(COARSE), self.rows.columns, self.seen).reshape(
+        shown = features(self.grid(COARSE), self.rows.columns, self.seen).reshape(
             COARSE, COARSE, -1
         )
         return {
@@ -134,7 +134,7 @@ class Pictures:
         return {
             "kind": "line",
             "x": along.tolist(),
-            "output": [_floats(given[-1][:, 0])],
+            "output": [floats(given[-1][:, 0])],
             "inputs": _stack(along[None, ::6, None]),
             "units": [_stack(a[None, ::6, :SHOWN]) for a in given[:-1] if a.ndim == 2],
         }
@@ -162,7 +162,7 @@ class Pictures:
             image = image.reshape(side, side, 1)
         return {
             "kind": "example",
-            "output": [_floats(given[-1][0])],
+            "output": [floats(given[-1][0])],
             "inputs": _stack(image[..., :1]),
             "units": units,
         }
@@ -173,10 +173,10 @@ def _stack(maps: np.ndarray) -> Config:
     height, width, n = maps.shape
     sizes = np.abs(maps).max((0, 1), initial=1e-9)
     data, _ = packed(np.moveaxis(maps / sizes, -1, 0), 1.0)
-    return {"h": height, "w": width, "n": n, "data": data, "top": _floats(sizes)}
+    return {"h": height, "w": width, "n": n, "data": data, "top": floats(sizes)}
 
 
-def _floats(array: Any) -> list[float | None]:  # numpy or jax
+def floats(array: Any) -> list[float | None]:  # numpy or jax
     """Numbers as JSON has them, five digits; null for what is none."""
     return [
         float(f"{v:.5g}") if np.isfinite(v) else None for v in np.ravel(array).tolist()
@@ -193,7 +193,7 @@ def health(probe: Probe) -> list[Config]:
             "layer": layer.layer,
             "dead": np.flatnonzero(np.ravel(layer.zero) >= DEAD).tolist(),
             "saturated": np.flatnonzero(np.ravel(layer.flat) >= STUCK).tolist(),
-            "gradient": _floats([sizes.get(layer.layer, np.nan)])[0],
+            "gradient": floats([sizes.get(layer.layer, np.nan)])[0],
         }
         for layer in probe.layers
     ]
@@ -221,8 +221,8 @@ def valley(model: Any, x: np.ndarray, y: np.ndarray, path: np.ndarray) -> Config
         "side": side,
         "reach": float(reach),
         "data": data,
-        "lowest": _floats([costs.min()])[0],
-        "path": [_floats(p) for p in path[-400:]],
+        "lowest": floats([costs.min()])[0],
+        "path": [floats(p) for p in path[-400:]],
     }
 
 

@@ -21,6 +21,17 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault(
     "ONEFIT_CACHE", os.path.join(tempfile.gettempdir(), f"onefit-tests-{os.getuid()}")
 )
+# The tests compile some ten thousand programs and run each for a moment, so XLA makes
+# them without optimization: half the time. Numbers differ by rounding. A release is
+# tried with ONEFIT_TESTS_OPTIMIZE=1, which compiles as users do.
+if os.environ.get("ONEFIT_TESTS_OPTIMIZE", "0") == "0":
+    os.environ["XLA_FLAGS"] = " ".join(
+        [
+            "--xla_backend_optimization_level=0",
+            "--xla_cpu_use_fusion_emitters=false",
+            os.environ.get("XLA_FLAGS", ""),
+        ]
+    ).strip()
 
 
 @pytest.fixture(autouse=True)

@@ -27,6 +27,7 @@ from onefit import (
     utils,
 )
 from onefit.callbacks import TensorBoard
+from onefit.cli.main import _parser as parser
 from onefit.layers import Dense
 from onefit.packages import _INSTALLED_AS, EXTRAS, package
 
@@ -67,6 +68,10 @@ DOORS = {
     "from_keras": ("keras", lambda at: interop.keras.from_keras(None)),
     "to_keras": ("keras", lambda at: interop.keras.to_keras(model())),
     "fit keras": ("keras", lambda at: interop.keras.fit(None, X, Y)),
+    "completion": (
+        "shtab",
+        lambda at: parser().parse_args(["--print-completion", "zsh"]),
+    ),
     "save": ("h5py", lambda at: model().save(at / "a.keras")),
     "save h5": ("h5py", lambda at: model().save_weights(at / "a.weights.h5")),
     "save_weights": (

@@ -466,7 +466,7 @@ class Description(metaclass=DescriptionType):
 
     _mutable: ClassVar[frozenset[str]] = frozenset()
     _keeps_tuples: ClassVar[bool] = False  # in configs, as Keras' layers do
-    """Settings that may be assigned later."""
+    """Settings that are assigned as they are: all others are converted and checked."""
     _order: ClassVar[str] = ""
     """Settings that come first when given by place, with spaces between the names."""
     _indifferent: ClassVar[frozenset[str]] = frozenset()
@@ -523,14 +523,16 @@ class Description(metaclass=DescriptionType):
         object.__setattr__(self, "_made", True)
 
     def __setattr__(self, name: str, value: object) -> None:
-        fixed = self.__dict__.get("_made", False) and not self.in_keras_style
-        if fixed and name not in self._mutable and name in self._fields:
-            raise AttributeError(
-                f"{type(self).__name__}.{name} is fixed once made. Write "
-                f"`{type(self).__name__}({name}=...)` to make another."
-            )
+        made = self.__dict__.get("_made", False) and not self.in_keras_style
+        if made and name not in self._mutable and name in self._fields:
+            other = self.replace(**{self._fields[name].alias: value})
+            self.check_change(other, name)
+            value = vars(other)[name]
         object.__setattr__(self, name, value)
         vars(self).pop("_flat", None)
+
+    def check_change(self, other: Self, name: str) -> None:
+        """Refuses a setting, changed in `other`, that does not fit what was built."""
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some settings changed, converted and checked like the first."""

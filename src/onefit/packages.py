@@ -23,6 +23,7 @@ EXTRAS = {
     "pandas": "table",
     "pyarrow": "table",
     "safetensors": "files",
+    "shtab": "completion",
     "sklearn": "sklearn",
     "starlette": "serve",
     "tensorboardX": "tensorboard",

@@ -14,7 +14,7 @@ import pytest
 from layer_rows import ROWS, Row
 
 import onefit
-from onefit import metrics
+from onefit import layers, metrics
 
 FIRST = {row.layer: row for row in reversed(ROWS) if row.oracle}
 every_layer = pytest.mark.parametrize("row", FIRST.values(), ids=str)
@@ -338,3 +338,72 @@ def test_other_objects_have_the_face_of_keras(room):
         mine, other = getattr(ours, name)(*args), cls(*args)
         lacking |= {n for n in public(other) if not hasattr(mine, n)}
     assert lacking - OTHERS_LEFT_OUT[room] == set()
+
+
+@every_layer
+def test_a_setting_may_be_assigned(row):
+    """Its own value again changes nothing, with weights and a place in a graph."""
+    layer = row.make().build(row.open_shape())
+    before = repr(layer), jax.tree.structure(layer)
+    for name, value in list(vars(layer).items()):
+        if name in layer._fields:
+            setattr(layer, name, value)
+    assert (repr(layer), jax.tree.structure(layer)) == before
+
+
+def test_a_trained_model_goes_on_with_a_setting_that_was_assigned():
+    x = np.random.default_rng(0).normal(size=(20, 5)).astype("f4")
+    first, last = layers.Dense(4, activation="relu"), layers.Dense(3, "softmax")
+    model = onefit.Sequential([layers.Input((5,)), first, layers.Dropout(0.5), last])
+    model.compile(onefit.optimizers.SGD(0.1, momentum=0.5), "mse")
+    model.fit(x, x[:, :3], epochs=2, verbose=0)
+    was = model.predict(x, verbose=0)
+    np.testing.assert_allclose(was.sum(axis=1), 1, atol=1e-6)
+    last.activation = "linear"
+    z = model.predict(x, verbose=0)
+    np.testing.assert_allclose(np.asarray(jax.nn.softmax(z)), was, atol=1e-6)
+    assert model.get_config()["layers"][-1]["config"]["activation"] == "linear"
+    assert onefit.models.clone_model(model).layers[-1].activation is last.activation
+    first.kernel_regularizer = onefit.regularizers.L2(0.5)
+    square = np.sum(np.square(first.kernel.numpy()))
+    assert float(model.losses[0]) == pytest.approx(0.5 * square, rel=1e-5)
+    # A step with all numbers of momentum gone is one of plain gradient descent.
+    model.optimizer.momentum = 1e-30
+    weights = model.get_weights()
+    plain = onefit.models.clone_model(model)
+    plain.set_weights(weights)
+    plain.compile(onefit.optimizers.SGD(0.1), "mse")
+    for one in (model, plain):
+        one.layers[1].rate = 0.0
+        one.fit(x, x[:, :3], batch_size=20, epochs=1, shuffle=False, verbose=0)
+    for a, b in zip(model.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "value"), [("units", 7), ("use_bias", False)])
+def test_a_setting_that_changes_the_weights_is_refused(name, value):
+    layer = layers.Dense(3)
+    setattr(layer, name, value)  # nothing is built yet
+    assert getattr(layer, name) == value
+    layer = layers.Dense(3).build((None, 2))
+    with pytest.raises(AttributeError, match=f"received {name}={value!r} .* Make anot"):
+        setattr(layer, name, value)
+    assert getattr(layer, name) != value
+
+
+def test_a_setting_that_changes_the_place_in_a_graph_is_refused():
+    layer = layers.MaxPooling2D(2)
+    layer(onefit.Input((8, 8, 1)))
+    with pytest.raises(
+        AttributeError, match=r"strides=\(1, 1\) .* leaves their shapes"
+    ):
+        layer.strides = (1, 1)
+
+
+def test_a_setting_that_changes_what_an_optimizer_remembers_is_refused():
+    model = onefit.Sequential([layers.Input((2,)), layers.Dense(1)])
+    model.compile(onefit.optimizers.SGD(0.1), "mse")
+    model.optimizer.use_ema = True  # before its first step
+    model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
+    with pytest.raises(AttributeError, match=r"use_ema=False after .*compile\("):
+        model.optimizer.use_ema = False

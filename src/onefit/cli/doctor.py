@@ -15,6 +15,7 @@ __all__ = ["doctor"]
 
 # What each extra adds, in a line.
 ADDS = {
+    "completion": "commands, options and files completed in the shell",
     "files": ".keras, .weights.h5 and .safetensors files",
     "plots": "pictures: curves, networks, decision boundaries",
     "images": "folders of images, load_img, save_img",

@@ -7,11 +7,41 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from onefit.cli.options import add_reading
+from onefit.packages import package
 
 if TYPE_CHECKING:
     Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 __all__ = ["main"]
+
+
+BEGIN = """\
+to begin:
+  onefit train orders.csv --target returned     a model and a report of a table
+  onefit predict onefit-orders/model.onefit new.csv
+  onefit run script.py                          a program for TensorFlow or Keras
+  onefit doctor                                 what is installed here
+
+`onefit train --help` and so on say more of a command. In Python: import onefit.
+"""
+
+SHELLS = ("bash", "zsh", "tcsh")
+
+
+class _Completion(argparse.Action):
+    """Prints a script for a shell, and ends."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        del namespace, option_string
+        shtab = package("shtab", "Completion in the shell")
+        print(shtab.complete(parser, shell=values))
+        parser.exit()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,7 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         from onefit.scripts.main import main as run
 
         return run(given[1:], alone=argv is None)
-    arguments = _parser().parse_args(given)
+    try:
+        arguments = _parser().parse_args(given)
+    except ImportError as error:  # of what completes
+        print(f"onefit: {error}", file=sys.stderr)
+        return 1
     try:
         return arguments.run(arguments)
     except BrokenPipeError:  # who reads has had enough, as `| head` has
@@ -45,11 +79,20 @@ def _parser() -> argparse.ArgumentParser:
     from onefit import __version__
 
     parser = argparse.ArgumentParser(
-        prog="onefit", description="Train neural networks as one compiled program."
+        prog="onefit",
+        description="Train neural networks as one compiled program.",
+        epilog=BEGIN,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"onefit {__version__}")
     parser.add_argument(
         "--debug", action="store_true", help="show the whole traceback of an error"
+    )
+    parser.add_argument(
+        "--print-completion",
+        action=_Completion,
+        choices=SHELLS,
+        help="print what completes commands and options in a shell",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     _add_train(commands)

@@ -239,6 +239,28 @@ class Layer(Face, Description):
                 config.pop(name, None)
         return config
 
+    def check_change(self, other: Self, name: str) -> None:
+        """Refuses what would change the weights, or the outputs in graphs, in shape."""
+
+        def size(weights: Any) -> Any:  # parameters and state, as nests
+            return jax.tree.map(np.shape, weights)
+
+        same = True
+        if self.ready and self.slot.input_shape is not None:
+            weights = other.fresh(config.generator(0), self.slot.input_shape)
+            same = size(weights) == size((self.slot.params, self.slot.state))
+        for call in self._calls if same else ():
+            shapes = jax.tree.map(lambda a: a.shape, call.sources)
+            now = other.call_shape(shapes, **dict(call.options))
+            same &= now == jax.tree.map(lambda a: a.shape, call.outputs)
+        if not same:
+            value = getattr(other, name)
+            raise AttributeError(
+                f"{where(self)}: received {name}={value!r} when it has its weights and "
+                "its place; expected a setting that leaves their shapes. Make another "
+                f"layer: {type(self).__name__}(..., {name}={value!r})."
+            )
+
     # The pure functions -------------------------------------------------------------
 
     def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:

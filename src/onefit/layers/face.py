@@ -607,6 +607,10 @@ class Face(Holder):
         """The types of the layer's numbers: its own, or that of the library."""
         return DTypePolicy(self.own_dtype or config.floatx())
 
+    @dtype_policy.setter
+    def dtype_policy(self, policy: Any) -> None:  # a policy, or its name
+        self.own_dtype = policy
+
     @property
     def dtype(self) -> str:
         """The type of the weights."""

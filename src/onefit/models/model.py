@@ -5,8 +5,10 @@ import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, cast
 
+import numpy as np
+
 from onefit.description import arguments_of, made_from
-from onefit.errors import unknown
+from onefit.errors import invalid, unknown
 from onefit.models.history import History
 from onefit.spellings import METHODS, keras_keywords
 from onefit.training import evaluation
@@ -372,6 +374,8 @@ class Model(Compiled, face="Functional"):
         verbose: int | str = "auto",
         steps: int | None = None,
         callbacks: Callbacks = None,
+        *,
+        output: str | os.PathLike | None = None,
     ) -> Tree:
         """The outputs for these rows, as a numpy array.
 
@@ -382,9 +386,20 @@ class Model(Compiled, face="Functional"):
             verbose: Accepted for Keras' scripts: predicting prints nothing.
             steps: At most so many batches.
             callbacks: Their `on_predict_*` hooks are called.
+            output: A '.npy' file that the outputs are written to as they come, where
+                they may be more than memory holds; what is returned is mapped from it.
+                It is written as a whole, or not at all.
         """
         del verbose
-        return evaluation.predict(self, x, batch_size, steps, callbacks)
+        if output is None:
+            return evaluation.predict(self, x, batch_size, steps, callbacks)
+        from onefit.files.atomic import replaced
+
+        if not os.fspath(output).endswith(".npy"):
+            raise invalid("predict", f"output={output!r}", "a name that ends in '.npy'")
+        with replaced(output) as file:
+            evaluation.predict(self, x, batch_size, steps, callbacks, file)
+        return np.load(output, mmap_mode="r")
 
     @keras_keywords
     def predict_on_batch(self, x: Data) -> Tree:

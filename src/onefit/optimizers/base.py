@@ -181,6 +181,19 @@ class Optimizer(Description):
                     return
         super().__setattr__(name, value)
 
+    def check_change(self, other: Self, name: str) -> None:
+        """Refuses what would have the state remember something else."""
+        if self._state is None or other._remembers() == self._remembers():
+            return
+        raise AttributeError(
+            f"{type(self).__name__}: received {name}={getattr(other, name)!r} after "
+            "its first step; expected a setting that leaves what it remembers. Write "
+            f"model.compile(optimizer={other!r}), to begin with another."
+        )
+
+    def _remembers(self) -> object:
+        return jax.tree.structure(self.init({"w": np.zeros(1, "float32")}))
+
     # The pure functions -------------------------------------------------------------
 
     def rule(self) -> Rule:

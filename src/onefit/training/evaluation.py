@@ -7,7 +7,7 @@ import functools
 import operator
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 import jax
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from onefit import config
 from onefit.data import rows
 from onefit.data.batch import Batch
-from onefit.errors import OnefitWarning
+from onefit.errors import OnefitWarning, invalid
 from onefit.networks.architecture import Architecture
 from onefit.networks.graph import Graph
 from onefit.networks.network import Network
@@ -117,8 +117,9 @@ def evaluate(
         from onefit.training import streams
 
         beside = {"y": y, "sample_weight": sample_weight}
-        given = streams.opened(model, x, steps, beside, read_rows)
-        batch, batch_size, steps, feed = given.batch, given.size, None, given.feed
+        given = streams.opened(model, x, steps, beside, read_rows, batch_size)
+        batch, batch_size, feed = given.batch, given.size, given.feed
+        steps = steps if given.feed is None and not given.stream else None
     else:
         batch = read_rows(model, x, y, sample_weight, "evaluate", finite=False)
     model.ready_for(batch.x)
@@ -269,10 +270,14 @@ def predict(
     batch_size: int | None = None,
     steps: int | None = None,
     callbacks: Callbacks = None,
+    file: IO[bytes] | None = None,
 ) -> Tree:
-    """The outputs for these rows; `Model.predict` explains the arguments."""
+    """The outputs for these rows; `Model.predict` explains the arguments.
+
+    With a file they are written to it, as `.npy`, and are not given.
+    """
     with model.eagerly():
-        return _predict(model, x, batch_size, steps, callbacks)
+        return _predict(model, x, batch_size, steps, callbacks, file)
 
 
 def _forward_of(model: Compiled) -> Function:
@@ -292,6 +297,7 @@ def _predict(
     batch_size: int | None,
     steps: int | None,
     callbacks: Callbacks,
+    file: IO[bytes] | None,
 ) -> Tree:
     for name, value in (("batch_size", batch_size), ("steps", steps)):
         if value is not None:
@@ -300,7 +306,7 @@ def _predict(
     if rows.is_stream(x):
         from onefit.training import streams
 
-        feed = streams.predicted(model, x, steps, _inputs)
+        feed = streams.predicted(model, x, steps, _inputs, batch_size)
         parts, count = _predicted_stream(model, feed, hooks), feed.steps
     else:
         x = _inputs(model, x)
@@ -311,12 +317,48 @@ def _predict(
         count = steps_of(x, batch_size, None)
     _tell(hooks, "set_params", {"verbose": 0, "epochs": 1, "steps": count})
     _tell(hooks, "on_predict_begin", {})
+    if file is not None:
+        _written(parts, file)
+        _tell(hooks, "on_predict_end", {})
+        return None
     gathered = list(parts)
     _tell(hooks, "on_predict_end", {})
     # The caller's own arrays, which may be written to; what jax gives may not.
     y = jax.tree.map(lambda *a: np.concatenate(a), *gathered)
     own = is_own(model, "predict_step")
     return model.output_nest.arrange(y) if model.output_nest and not own else y
+
+
+def _written(parts: Iterator[Tree], file: IO[bytes]) -> None:
+    """Writes the outputs of one head to a file as they come.
+
+    Raises:
+        ValueError: A model with several outputs.
+    """
+    rows_written, kind, shape = 0, np.dtype("float32"), ()
+
+    def head() -> None:  # as long for any number of rows: numpy leaves room for it
+        file.seek(0)
+        facts = {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False}
+        facts["shape"] = (rows_written, *shape)
+        np.lib.format.write_array_header_1_0(file, facts)
+
+    for part in parts:
+        leaves = jax.tree.leaves(part)
+        if len(leaves) > 1:
+            raise invalid(
+                "predict",
+                f"output=... of a model with {len(leaves)} outputs",
+                "one output",
+                "predict with a Model(inputs, output) of one of them",
+            )
+        array = np.ascontiguousarray(leaves[0])
+        if not rows_written:
+            kind, shape = array.dtype, array.shape[1:]
+            head()
+        file.write(array.data)
+        rows_written += len(array)
+    head()
 
 
 def _inputs(model: Network, x: Data) -> Tree:

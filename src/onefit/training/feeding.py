@@ -77,7 +77,7 @@ class Chunk(NamedTuple):
         return jax.tree.map(fill, self.data)
 
 
-def _never() -> bool:
+def never() -> bool:
     return False
 
 
@@ -226,6 +226,10 @@ class Feed:
         try:
             item = next(self._open, _END)
         except Exception as error:
+            error.add_note(
+                f"{self.where}: {self.source.kind} raised this in place of batch "
+                f"{self._number + 1}."
+            )
             self._failed, item = error, _END
         finally:
             self.waiting = False
@@ -263,10 +267,13 @@ class Feed:
 
     # Chunks --------------------------------------------------------------------------
 
+    def go_to(self, epoch: int, seed: int) -> None:
+        """Which epoch comes, of a fit with which seed: most sources only go on."""
+
     def chunks(
         self,
-        idle: Callable[[], bool] = _never,
-        ended: Callable[[], bool] = _never,
+        idle: Callable[[], bool] = never,
+        ended: Callable[[], bool] = never,
         most: int = MOST,
     ) -> Iterator[Chunk]:
         """The batches of an epoch in chunks.

@@ -54,6 +54,7 @@ def build_job(model: Compiled, x: Data, y: Data, options: FitOptions) -> Job:
     Raises:
         ValueError, TypeError: What cannot be meant, before anything is compiled.
     """
+    x, options = _split_off(x, options)
     given = _rows_to_train(model, x, y, options)
     batch, held = given.batch, _rows_to_validate(model, options, given.size)
     if held is None and options.validation_split:
@@ -133,6 +134,15 @@ def build_job(model: Compiled, x: Data, y: Data, options: FitOptions) -> Job:
     )
 
 
+def _split_off(x: Data, options: FitOptions) -> tuple[Data, FitOptions]:
+    """The rows, and the options; of a table on disk the last rows are split off."""
+    if options.validation_split and rows.is_stream(x):
+        from onefit.training import streams
+
+        return streams.split(x, options)
+    return x, options
+
+
 def _rows_to_train(model: Compiled, x: Data, y: Data, options: FitOptions) -> Given:
     if rows.is_stream(x):
         from onefit.training import streams
@@ -149,7 +159,8 @@ def _rows_to_validate(model: Compiled, options: FitOptions, size: int) -> Given 
     if rows.is_stream(data):
         from onefit.training import streams
 
-        return streams.held(model, data, options.validation_steps, read_rows)
+        steps = options.validation_steps
+        return streams.held(model, data, steps, read_rows, size)
     return Given(_held(model, data), size)
 
 

@@ -1,6 +1,7 @@
 """Streams as x: what a fit, an evaluation or a prediction gets its batches from."""
 
 import copy
+import dataclasses
 import itertools
 import warnings
 from collections.abc import Callable
@@ -10,10 +11,12 @@ import jax
 import numpy as np
 
 from onefit.data.batch import Batch
+from onefit.data.blocks import Table
 from onefit.data.items import Reader, single_row
 from onefit.data.source import Source, source_of
 from onefit.errors import OnefitWarning, invalid, mistyped
 from onefit.networks.network import Network
+from onefit.training.blocks import BlockFeed
 from onefit.training.compiled import Compiled
 from onefit.training.feeding import Feed
 from onefit.training.job import Given, needs_targets
@@ -34,12 +37,17 @@ def given(model: Compiled, x: Data, y: Data, options: FitOptions, read: Read) ->
         ValueError, TypeError: What cannot be meant, before anything is compiled.
     """
     _alone("fit", y=y, sample_weight=options.sample_weight)
-    if options.validation_split:
-        raise invalid(
-            "validation_split",
-            f"{options.validation_split} of a stream",
-            "rows that are all there",
-            "write validation_data=..., such as data.take(n), and fit data.skip(n)",
+    if isinstance(x, Table):
+        x.refuse_missing("fit")
+        return _of_table(
+            model,
+            x,
+            "x",
+            options.steps_per_epoch,
+            "fit",
+            read,
+            options.rows_in_a_batch,
+            bool(options.shuffle),
         )
     source = _source(x, "x", bool(options.shuffle), options.batch_size)
     steps = options.steps_per_epoch
@@ -55,9 +63,38 @@ def given(model: Compiled, x: Data, y: Data, options: FitOptions, read: Read) ->
     return found._replace(run=getattr(x, "next_pass", int)())
 
 
-def held(model: Compiled, data: Data, steps: int | None, read: Read) -> Given:
-    """The batches to validate on; an iterator's are kept, for the next epochs."""
+def split(x: Data, options: FitOptions) -> tuple[Data, FitOptions]:
+    """The rows of a table to train on, and those to validate on in the options.
+
+    Raises:
+        ValueError: A stream of batches, of which nobody knows the last ones.
+    """
+    if not isinstance(x, Table):
+        raise invalid(
+            "validation_split",
+            f"{options.validation_split} of a stream",
+            "rows that are all there",
+            "write validation_data=..., such as data.take(n), and fit data.skip(n)",
+        )
+    train, last = x.split(options.validation_split)
+    data = last if options.validation_data is None else options.validation_data
+    change = {"validation_split": 0.0, "validation_data": data}
+    return train, dataclasses.replace(options, **change)
+
+
+def held(
+    model: Compiled, data: Data, steps: int | None, read: Read, size: int = 32
+) -> Given:
+    """The batches to validate on; an iterator's are kept, for the next epochs.
+
+    Args:
+        model, data, steps, read: As for `given`.
+        size: Rows in a batch, where the data say nothing of it.
+    """
     where = "validation_data"
+    if isinstance(data, Table):
+        data.refuse_missing(where)
+        return _of_table(model, data, where, steps, "fit", read, size)
     source = _source(data, where, False, None)
     kept = None
     if not source.again:
@@ -65,6 +102,14 @@ def held(model: Compiled, data: Data, steps: int | None, read: Read) -> Given:
             raise _endless(where, source, "validation_steps")
         # Copied, since who makes a batch may use its arrays again for the next one.
         kept = [copy.deepcopy(b) for b in itertools.islice(source.begin(0), steps)]
+        if steps is not None and 0 < len(kept) < steps:
+            warnings.warn(
+                f"validation_data: {source.kind} ended after {len(kept)} of the "
+                f"{steps} batches that validation_steps asks for; each epoch is "
+                "validated on these.",
+                OnefitWarning,
+                stacklevel=6,
+            )
         source = Source(source.kind, lambda number: iter(kept), len(kept))
         steps = None
     found = _given(model, source, where, steps, "validation_steps", "fit", read)
@@ -79,27 +124,74 @@ def held(model: Compiled, data: Data, steps: int | None, read: Read) -> Given:
 
 
 def opened(
-    model: Compiled, x: Data, steps: int | None, beside: dict[str, Data], read: Read
+    model: Compiled,
+    x: Data,
+    steps: int | None,
+    beside: dict[str, Data],
+    read: Read,
+    size: int | None = None,
 ) -> Given:
-    """The batches to evaluate."""
+    """The batches to evaluate; `size` rows in each, where x says nothing of it."""
     _alone("evaluate", **beside)
+    if isinstance(x, Table):
+        return _of_table(model, x, "x", steps, "evaluate", read, size or 32)
     source = _source(x, "x", False, None)
     return _rows_of(_given(model, source, "x", steps, "steps", "evaluate", read), steps)
 
 
 def predicted(
-    model: Network, x: Data, steps: int | None, read: Callable[[Network, Data], Tree]
+    model: Network,
+    x: Data,
+    steps: int | None,
+    read: Callable[[Network, Data], Tree],
+    size: int | None = None,
 ) -> Feed:
-    """The batches to predict."""
-    source = _source(x, "x", False, None)
-    if source.endless and steps is None:
-        raise _endless("x", source, "steps")
-    reader = Reader(source.kind, model, "left")
+    """The batches to predict; `size` rows in each, where x says nothing of it."""
 
     def convert(raw: Batch, size: int) -> Batch:
         return Batch(read(model, _arranged(model, raw.x)), None)
 
+    if isinstance(x, Table):
+        reader = Reader("a table", model, "left")
+        return BlockFeed(x, reader, "x", steps, convert, size or 32, False)
+    source = _source(x, "x", False, None)
+    if source.endless and steps is None:
+        raise _endless("x", source, "steps")
+    reader = Reader(source.kind, model, "left")
     return Feed(source, reader, "x", steps, convert)
+
+
+def _of_table(
+    model: Compiled,
+    table: Table,
+    where: str,
+    steps: int | None,
+    method: str,
+    read: Read,
+    size: int,
+    shuffle: bool = False,
+) -> Given:
+    """The rows of a table on disk: in memory where they fit, else block by block."""
+    reader = Reader("a table", model, "needed" if needs_targets(model) else "taken")
+
+    def convert(raw: Batch, size: int) -> Batch:
+        return read(model, _arranged(model, raw.x), raw.y, raw.w, method)
+
+    if table.fits:
+        rows = table.read(0, table.rows)
+        return Given(_told(where, convert, reader.batch(rows), size), size)
+    feed = BlockFeed(table, reader, where, steps, convert, size, shuffle)
+    if shuffle:
+        table.warn_if_sorted(feed.blocks.count)
+    return Given(_told(where, feed.sample), feed.size, True, feed)
+
+
+def _told(where: str, function: Callable[..., Batch], *args: object) -> Batch:
+    """What a function gives; its errors say where."""
+    try:
+        return function(*args)
+    except (TypeError, ValueError) as error:
+        raise _named(where, error) from None
 
 
 def _source(x: Data, where: str, shuffle: bool, batch_size: int | None) -> Source:

@@ -284,7 +284,7 @@ class InFeed:
 
     def epoch(self, epoch: int, part: "Part") -> Iterator[Piece]:
         """The pieces of an epoch."""
-        del epoch
+        self.feed.go_to(epoch, part.job.seed)
         for chunk in self.feed.chunks(part.idle, part.asked, self.most):
             # Chunks of one size make one program; odd batches come alone.
             alone = chunk.batches == 1 and chunk.size != self.feed.size

@@ -1,0 +1,186 @@
+"""The pages of the repository as pages of the site.
+
+In the repository a page is plain Markdown, whose programs the tests run and which any
+reader of Markdown shows. On its way to the site each program becomes a cell that is run
+in the build, links to files that are no pages become links to pages that show them, and
+a notebook of the same is written beside it.
+"""
+
+import json
+import os
+import posixpath
+import re
+import shutil
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+ELSEWHERE = {
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "benchmarks/README.md": "benchmarks.md",
+    "examples/README.md": "gallery.md",
+    "README.md": "index.md",
+    "docs/README.md": "index.md",
+}
+"""Pages that stand elsewhere in the repository, and their names on the site."""
+
+FRONT = """\
+---
+file_format: mystnb
+kernelspec:
+  name: python3
+---
+"""
+CELL = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
+LINK = re.compile(r"(\]\()([^)#\s:]+)((?:#[^)]*)?\))")
+NOTEBOOK = {
+    "en": "*This page as a notebook: [{name}]({link}).*",
+    "ko": "*이 페이지의 노트북: [{name}]({link}).*",
+}
+
+
+def pages() -> dict[str, Path]:
+    """The pages of the site by their names on it, and where each stands."""
+    found = {
+        page.relative_to(DOCS).as_posix(): page
+        for page in sorted(DOCS.rglob("*.md"))
+        if page != DOCS / "README.md"
+    }
+    for place, name in ELSEWHERE.items():
+        found.setdefault(name, ROOT / place)
+    return found
+
+
+def moved(target: str, page: Path, name: str) -> str:
+    """A link as the site needs it: to a page, or to the source of a file.
+
+    Args:
+        target: What the page links to, as a path from it.
+        page: Where the page stands.
+        name: Its name on the site.
+    """
+    place = Path(os.path.normpath(page.parent / target)).relative_to(ROOT).as_posix()
+    here = posixpath.dirname(name)
+    if place in ELSEWHERE:
+        return posixpath.relpath(ELSEWHERE[place], here or ".")
+    if place.startswith("docs/") and place.endswith((".md", ".svg", ".png")):
+        return posixpath.relpath(place.removeprefix("docs/"), here or ".")
+    if place.startswith("examples/") and place.endswith(".py"):
+        return posixpath.relpath(f"gallery/{Path(place).stem}.md", here or ".")
+    return ""
+
+
+def linked(text: str, page: Path, name: str) -> str:
+    """The text of a page with its links moved; what is on no page loses its link."""
+
+    def one(match: re.Match[str]) -> str:
+        target = moved(match[2], page, name)
+        return f"{match[1]}{target}{match[3]}" if target else "]"
+
+    parts = re.split(r"(^```.*?^```$)", text, flags=re.M | re.S)
+    parts[::2] = [re.sub(LINK, one, part) for part in parts[::2]]
+    # A link that lost its target is its words.
+    parts[::2] = [
+        re.sub(r"(?<!!)\[([^][]*)\](?![(\[:{])", r"\1", p) for p in parts[::2]
+    ]
+    return "".join(parts)
+
+
+def notebook(text: str) -> dict[str, object]:
+    """The page as a notebook, its programs as cells that were not run."""
+    cells: list[dict[str, object]] = []
+    for number, part in enumerate(CELL.split(text)):
+        if not part.strip():
+            continue
+        lines = part.strip("\n").splitlines(keepends=True)
+        cell = {"id": f"cell-{number}", "metadata": {}, "source": lines}
+        if number % 2:
+            cells.append(
+                cell | {"cell_type": "code", "execution_count": None, "outputs": []}
+            )
+        else:
+            cells.append(cell | {"cell_type": "markdown"})
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return {
+        "cells": cells,
+        "metadata": {"kernelspec": kernel, "language_info": {"name": "python"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+
+
+def staged(text: str, name: str) -> str:
+    """The text of a page with its programs as cells, and the link to its notebook."""
+    language = "ko" if name.startswith("ko/") else "en"
+    file = Path(name).with_suffix(".ipynb").name
+    up = "../" * name.count("/")
+    link = f"{up}notebooks/{Path(name).with_suffix('.ipynb').as_posix()}"
+    said = NOTEBOOK[language].format(name=file, link=link)
+    said = re.sub(r"\[(.*)\]\((.*)\)", r'<a href="\2" download>\1</a>', said)
+    return f"{FRONT}{CELL.sub(_cell, text)}\n\n{said}\n"
+
+
+def _cell(match: re.Match[str]) -> str:
+    return f"```{{code-cell}} ipython3\n{match[1]}```"
+
+
+def stage(source: Path, notebooks: Path) -> dict[str, int]:
+    """Writes the sources of the site; gives the pages, each with its programs.
+
+    Files are touched only where they change, so that a second build is quick.
+    """
+    counts: dict[str, int] = {}
+    written = set()
+    for name, page in pages().items():
+        text = linked(page.read_text("utf-8"), page, name)
+        # Those of pages that stand elsewhere are parts of files, or tests of their own.
+        counts[name] = len(CELL.findall(text)) if DOCS in page.parents else 0
+        if counts[name]:
+            file = notebooks / Path(name).with_suffix(".ipynb")
+            put(file, json.dumps(notebook(text), indent=1, ensure_ascii=False))
+            text = staged(text, name)
+        written.add(put(source / name, text + children(name)))
+    written.update(gallery(source))
+    for stale in [p for p in source.rglob("*.md") if "api" not in p.parts]:
+        if stale not in written:
+            stale.unlink()
+    shutil.copytree(DOCS / "pictures", source / "pictures", dirs_exist_ok=True)
+    return counts
+
+
+def children(name: str) -> str:
+    """The pages under a page, where that is plain Markdown for other readers too."""
+    listed = {"findings/README.md": "*", "gallery.md": "gallery/*"}
+    if name == "index.md":
+        named = set(re.findall(r"^(\S+)$", (DOCS / name).read_text("utf-8"), re.M))
+        rest = [p.stem for p in sorted(DOCS.glob("*.md")) if p.stem not in named]
+        rest = [stem for stem in rest if stem not in ("README", "index")]
+        tree = "\n".join([":hidden:", ":caption: More", "", *rest])
+        return f"\n```{{toctree}}\n{tree}\n```\n" if rest else ""
+    if name not in listed:
+        return ""
+    return f"\n```{{toctree}}\n:hidden:\n:glob:\n\n{listed[name]}\n```\n"
+
+
+def gallery(source: Path) -> list[Path]:
+    """A page for each example: what it says of itself, and its program."""
+    written = []
+    for script in sorted((ROOT / "examples").glob("*.py")):
+        text = script.read_text("utf-8")
+        said = text.split('"""')[1].strip()
+        head, _, rest = said.partition("\n")
+        picture = f"pictures/gallery/{script.stem}.png"
+        drawn = f"![What it draws](../{picture})\n" if (DOCS / picture).exists() else ""
+        page = f"# {script.stem}\n\n{head}\n{rest}\n\n{drawn}\n```python\n{text}```\n"
+        written.append(put(source / "gallery" / f"{script.stem}.md", page))
+    return written
+
+
+def put(file: Path, text: str) -> Path:
+    """Writes a file, if it is not as it should be."""
+    if not file.exists() or file.read_text("utf-8") != text:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+    return file

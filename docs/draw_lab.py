@@ -37,6 +37,7 @@ def inside(page: Page, lab: Lab) -> None:
     trained(30)(page, lab)
     page.click("#unit-0-1")
     expect(page.locator("#inspect")).to_contain_text("w := w")
+    page.evaluate("document.getElementById('inspect').scrollIntoView({block: 'end'})")
 
 
 def many(page: Page, lab: Lab) -> None:

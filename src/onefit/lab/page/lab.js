@@ -483,8 +483,9 @@ function values() {
   const seen = traced && traced.version === frame.version ? traced : null;
   for (const one of units) {
     if (one.layer < 0) continue;
-    const layer = seen && seen.layers[one.layer], a = layer && about.layers[one.layer].shape.length === 1 && layer.a ? layer.a[one.index] : null;
-    one.value.textContent = a === null || a === undefined ? "" : short(a);
+    const layer = seen && about.layers[one.layer].shape.length === 1 && seen.layers[one.layer], name = at("shown").value;
+    const a = layer && layer.a ? layer.a[one.index] : null, shown = layer && layer[name] ? layer[name][one.index] : null;
+    one.value.textContent = shown === null || shown === undefined ? "" : short(shown);
     if (layer && layer.dz && layer.dz[one.index] !== undefined) one.button.title = `z = ${short(layer.z[one.index])}\na = ${short(a)}\ndJ/dz = ${short(layer.dz[one.index])}`;
   }
   at("columns").classList.toggle("told", Boolean(seen));
@@ -497,6 +498,7 @@ function values() {
 
 function warns() {
   const by = {};
+  const steepest = Math.max(...(frame.health || []).map((one) => one.gradient || 0));
   for (const one of frame.health || []) by[one.layer] = one;
   about.layers.forEach((layer, i) => {
     const seen = by[layer.name], parts = [];
@@ -509,7 +511,8 @@ function warns() {
     const place = at(`warn-${i}`);
     if (place) {
       place.textContent = parts.join(", ");
-      place.classList.toggle("warn", parts.length > 1 || (parts.length === 1 && !parts[0].startsWith("|")));
+      const faint = seen && seen.gradient !== null && seen.gradient < steepest / 1000;  // it vanishes on its way back
+      place.classList.toggle("warn", Boolean(faint) || parts.length > 1 || (parts.length === 1 && !parts[0].startsWith("|")));
     }
     for (const one of units) {
       if (one.layer !== i) continue;
@@ -824,6 +827,7 @@ on("in-lab", async () => { try { await ask({do: "restore", lab: JSON.parse(await
 on("in-link", () => opened(at("in-link").value), "change");
 on("show-test", () => { view.test = at("show-test").checked; remember(); later(); }, "change");
 on("discretise", () => { view.discretise = at("discretise").checked; remember(); later(); }, "change");
+on("shown", later, "change");
 on("example", () => ask({do: "view", example: Number(at("example").value)}), "change");
 on("map", (event) => {
   const box = at("map").getBoundingClientRect(), {data} = about;

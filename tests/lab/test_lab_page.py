@@ -17,8 +17,8 @@ import pytest
 import onefit
 from onefit.lab import lessons
 from onefit.lab.design import Design
-from onefit.lab.monitor import Runs
 from onefit.lab.desk import Lab
+from onefit.lab.monitor import Runs
 from onefit.lab.running import opened
 from onefit.layers import Dense
 from onefit.web import LOCAL, Door, Refused

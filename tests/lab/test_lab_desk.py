@@ -244,6 +244,37 @@ def test_a_model_of_python_is_shown_and_one_that_the_page_cannot_make_is_locked(
             do(locked, "change", design={"rate": 1.0})
 
 
+def test_a_model_of_a_file_comes_with_its_table(tmp_path, monkeypatch, capsys):
+    from onefit.cli import main
+
+    table, file = tmp_path / "t.csv", tmp_path / "m.keras"
+    table.write_text("a,b,c\n" + "1,2,x\n2,1,y\n3,5,x\n4,4,y\n" * 5)
+    model = Sequential([Input((2,)), Dense(3, "relu"), Dense(1, "sigmoid")])
+    model.compile("adam", "binary_crossentropy")
+    model.save(file)
+    opened = []
+
+    def keep(lab, **options):
+        opened.append((lab.about["design"]["layers"], lab.frame["weights"]))
+
+    monkeypatch.setattr("onefit.lab.running.serve", keep)
+    assert main(["lab", str(file), str(table), "--target", "c"]) == 0
+    (layers, weights), *_ = opened
+    assert [one["units"] for one in layers] == [3]
+    np.testing.assert_allclose(
+        np.reshape(weights[0]["kernel"], (2, 3)), model.get_weights()[0], rtol=1e-3
+    )
+    (tmp_path / "log.csv").write_text("epoch,loss\n0,1\n")
+    opened.clear()
+    monkeypatch.setattr(
+        "onefit.lab.running.serve", lambda runs, **_: opened.append(runs)
+    )
+    assert main(["lab", "runs", str(tmp_path)]) == 0
+    assert opened[0].about["runs"][0]["name"] == "log"
+    assert main(["lab", str(file)]) == 1
+    assert "with the table that it is for" in capsys.readouterr().err
+
+
 def test_monitors_write_what_runs_compare(tmp_path):
     x, y = onefit.datasets.xor()
     for units in (1, 3):

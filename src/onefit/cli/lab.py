@@ -36,8 +36,15 @@ def lab(arguments: argparse.Namespace) -> int:
             )
         keep_up(Runs(given[1]))
         return 0
-    if len(given) > 1:
-        raise invalid("lab", f"{len(given)} files", "one, or none")
+    models = [path for path in given if path.endswith(".keras")]
+    files = [path for path in given if path not in models]
+    if len(files) > 1 or len(models) > 1 or (models and not files):
+        raise invalid(
+            "lab",
+            " ".join(given),
+            "a table, a lab file, or none; a model with the table that it is for",
+            "write onefit lab model.keras data.csv",
+        )
     from onefit.lab import lessons
     from onefit.lab.data import of_table
     from onefit.lab.design import Design
@@ -46,13 +53,19 @@ def lab(arguments: argparse.Namespace) -> int:
     lesson = arguments.lesson
     if lesson is not None and lesson.endswith(".md"):
         lesson = lessons.add(lesson)
-    design, rows, saved = Design(), None, None
-    if given and given[0].endswith(".json"):
-        saved = json.loads(Path(given[0]).read_text("utf-8"))
-    elif given:
-        rows = of_table(given[0], arguments.target)
+    design, rows, saved, model = Design(), None, None, None
+    if files and files[0].endswith(".json"):
+        saved = json.loads(Path(files[0]).read_text("utf-8"))
+    elif files:
+        rows = of_table(files[0], arguments.target)
         design = Design(data="table", features=(), share=0.25)
-    with Lab(design, rows, lesson=lesson) as made:
+    if models and rows is not None:
+        from onefit.models.loading import load_model
+
+        model = load_model(models[0])
+        model.ready_for(rows.x)
+        design = design.of(model)
+    with Lab(design, rows, model, lesson=lesson) as made:
         if saved is not None:
             made.ask({"do": "restore", "lab": saved}).result()
         keep_up(made)

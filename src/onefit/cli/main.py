@@ -310,7 +310,7 @@ def _add_lab(commands: "Commands") -> None:
         "given",
         nargs="*",
         metavar="FILE",
-        help="a table, or a lab file (.json); or `runs DIR`",
+        help="a table, a lab file (.json), or a model and its table; or `runs DIR`",
     )
     lab.add_argument("--target", help="the column to predict (default: the last one)")
     lab.add_argument(

@@ -102,7 +102,7 @@ export function map(canvas, frame, data, view) {
     const chosen = data.problem === "regression" ? colour(k / spread) : CLASSES[k % 10];
     pen.fillStyle = css(chosen);
     pen.strokeStyle = held ? (dark() ? "#fff" : "#000") : (dark() ? "#111" : "#fff");
-    mark(pen, x, y, data.problem === "regression" ? 1 : k, held ? 3 : 3.4);
+    mark(pen, x, y, data.problem === "regression" ? 1 : k, (held ? 3 : 3.4) * (n < 20 ? 2 : 1));
   }
   ring(pen, canvas, data, frame.example);
 }
@@ -111,7 +111,7 @@ function ring(pen, canvas, data, number) {
   const i = data.numbers.indexOf(number);
   if (i < 0) return;
   const [x, y] = place(canvas, data, i);
-  pen.beginPath(); pen.arc(x, y, 8, 0, 7); pen.lineWidth = 2.5; pen.strokeStyle = dark() ? "#fff" : "#000"; pen.stroke();
+  pen.beginPath(); pen.arc(x, y, data.y.length < 20 ? 13 : 8, 0, 7); pen.lineWidth = 2.5; pen.strokeStyle = dark() ? "#fff" : "#000"; pen.stroke();
 }
 
 function line(canvas, pictures, data, frame, view) {

@@ -205,6 +205,7 @@ function network() {
   const names = data.image.length ? ["image"] : data.columns.length < 50 ? data.seen.slice(0, 16) : ["image"];
   names.forEach((name, i) => inputs.append(unit(-1, i, name, name)));
   columns.append(inputs);
+  columns.classList.toggle("dense", layers.length > 4);
   layers.forEach((layer, i) => columns.append(column(layer, i, design)));
   const more = at("add-place");
   more.replaceChildren();
@@ -265,7 +266,7 @@ function column(layer, i, design) {
   if (mine) head.append(made("button", {id: `remove-${i}`, textContent: say("remove"), ariaLabel: `${layer.name}: ${say("remove")}`,
     onclick: () => change({layers: design.layers.filter((_, j) => j !== layer.design)})}));
   head.append(made("span", {className: "state", id: `warn-${i}`}));
-  const made_ = made("div", {className: "column" + (last ? " ends" : "")}, head);
+  const made_ = made("div", {className: "column" + (last ? " ends" : layer.kind === "Flatten" ? " bare" : "")}, head);
   if (layer.kind !== "Flatten") for (let j = 0; j < Math.min(layer.units, 16); j++) made_.append(unit(i, j, "", `${layer.name}, ${say("unit")} ${j + 1}`));
   if (layer.units > 16 && layer.kind !== "Flatten") made_.append(made("span", {className: "small", textContent: `… ${layer.units}`}));
   return made_;
@@ -277,14 +278,22 @@ function before(i) {
   return -1;
 }
 
-function lines() {
-  const svg = at("lines"), box = at("columns").getBoundingClientRect();
-  const found = [];
+// Where units are: read before anything of a frame is written, so that nothing is laid
+// out twice.
+function spots() {
+  const box = at("columns").getBoundingClientRect(), found = new Map();
+  for (const one of units) {
+    const b = one.button.getBoundingClientRect(), middle = b.top + b.height / 2 - box.top;
+    found.set(one.button.id, [b.left - box.left, b.right - box.left, middle]);
+  }
+  return found;
+}
+
+function lines(where) {
+  const svg = at("lines"), found = [];
   const centre = (id, right) => {
-    const element = at(id);
-    if (!element) return null;
-    const b = element.getBoundingClientRect();
-    return [(right ? b.right : b.left) - box.left, b.top + b.height / 2 - box.top];
+    const spot = where.get(id);
+    return spot ? [spot[right ? 1 : 0], spot[2]] : null;
   };
   about.layers.forEach((layer, i) => {
     const kernel = frame.weights[i] && frame.weights[i].kernel, from = before(i);
@@ -411,6 +420,7 @@ function decoded(stack) {
 }
 
 function paint() {
+  const where = frame.pictures ? spots() : null;
   at("play").textContent = say(frame.playing ? "pause" : "play");
   at("epoch").textContent = frame.batches > 1 && frame.batch ? `${frame.epoch} + ${frame.batch}/${frame.batches}` : frame.epoch;
   at("losses").textContent = Object.entries(frame.last || {}).map(([name, v]) => `${name} ${short(v)}`).join("  ");
@@ -429,8 +439,8 @@ function paint() {
       else if (one.layer === about.layers.length - 1) ends(one, pictures);
     }
     draw.map(at("map"), frame, about.data, view);
-    values();
-    lines();
+    const moved = values();
+    lines(moved ? spots() : where);
     if (frame.valley) draw.valley(at("valley"), frame.valley);
     at("valley-place").hidden = !frame.valley;
     if (frame.valley) {
@@ -469,21 +479,26 @@ function ends(one, pictures) {
 
 // The example's numbers, under its units.
 function values() {
+  const before = at("columns").classList.contains("told");
   const seen = traced && traced.version === frame.version ? traced : null;
   for (const one of units) {
     if (one.layer < 0) continue;
-    const layer = seen && seen.layers[one.layer], a = layer && about.layers[one.layer].shape.length === 1 && layer.a ? layer.a[one.index] : null;
-    one.value.textContent = a === null || a === undefined ? "" : short(a);
+    const layer = seen && about.layers[one.layer].shape.length === 1 && seen.layers[one.layer], name = at("shown").value;
+    const a = layer && layer.a ? layer.a[one.index] : null, shown = layer && layer[name] ? layer[name][one.index] : null;
+    one.value.textContent = shown === null || shown === undefined ? "" : short(shown);
     if (layer && layer.dz && layer.dz[one.index] !== undefined) one.button.title = `z = ${short(layer.z[one.index])}\na = ${short(a)}\ndJ/dz = ${short(layer.dz[one.index])}`;
   }
+  at("columns").classList.toggle("told", Boolean(seen));
   const {data} = about;
   let text = "";
   if (seen && seen.y) text = `y = ${data.problem === "regression" ? short(seen.y[0]) : data.classes[seen.y[0]] ?? seen.y[0]}, L = ${short(seen.loss)}`;
   at("example-says").textContent = text;
+  return before !== Boolean(seen);
 }
 
 function warns() {
   const by = {};
+  const steepest = Math.max(...(frame.health || []).map((one) => one.gradient || 0));
   for (const one of frame.health || []) by[one.layer] = one;
   about.layers.forEach((layer, i) => {
     const seen = by[layer.name], parts = [];
@@ -496,7 +511,8 @@ function warns() {
     const place = at(`warn-${i}`);
     if (place) {
       place.textContent = parts.join(", ");
-      place.classList.toggle("warn", parts.length > 1 || (parts.length === 1 && !parts[0].startsWith("|")));
+      const faint = seen && seen.gradient !== null && seen.gradient < steepest / 1000;  // it vanishes on its way back
+      place.classList.toggle("warn", Boolean(faint) || parts.length > 1 || (parts.length === 1 && !parts[0].startsWith("|")));
     }
     for (const one of units) {
       if (one.layer !== i) continue;
@@ -509,7 +525,9 @@ function warns() {
 function keys() {
   const {data} = about, place = at("keys");
   place.replaceChildren();
-  if (data.problem === "regression") { place.append(`${say("value")}: `, swatch(draw.css(draw.NEGATIVE)), `${short(Math.min(...data.y))} `, swatch(draw.css(draw.POSITIVE)), short(Math.max(...data.y))); } else {
+  if (data.problem === "regression") { 
+    for (const [tone, end] of [[draw.NEGATIVE, Math.min], [draw.POSITIVE, Math.max]]) place.append(made("span", {className: "key"}, swatch(draw.css(tone)), short(end(...data.y))));
+  } else {
     const marks = ["■", "●", "▲", "◆"];
     data.classes.forEach((name, k) => place.append(made("span", {className: "key"}, swatch(draw.css(draw.CLASSES[k % 10])), `${marks[k % 4]} ${name}`)));
   }
@@ -607,6 +625,7 @@ function findings(found) {
 function lesson() {
   const {lesson: taught} = about, place = at("lesson");
   place.hidden = !taught;
+  document.querySelector("main").classList.toggle("taught", Boolean(taught));
   hidden();
   if (!taught) { at("lesson-text").dataset.of = ""; return; }
   const language = taught.text[current()] ? current() : Object.keys(taught.text)[0];
@@ -808,6 +827,7 @@ on("in-lab", async () => { try { await ask({do: "restore", lab: JSON.parse(await
 on("in-link", () => opened(at("in-link").value), "change");
 on("show-test", () => { view.test = at("show-test").checked; remember(); later(); }, "change");
 on("discretise", () => { view.discretise = at("discretise").checked; remember(); later(); }, "change");
+on("shown", later, "change");
 on("example", () => ask({do: "view", example: Number(at("example").value)}), "change");
 on("map", (event) => {
   const box = at("map").getBoundingClientRect(), {data} = about;

@@ -118,7 +118,7 @@ class DTypePolicy:
         """A policy with these settings."""
         return cls(**config)
 
-    def serialized(self) -> dict[str, Any]:
+    def serialized(self) -> dict[str, object]:
         """The policy as the config of a layer has it, in Keras' form."""
         return {
             "module": "keras",

@@ -1,6 +1,7 @@
 """What the lab does when it is told to, and what it refuses."""
 
 import base64
+import importlib.util
 import json
 
 import numpy as np
@@ -105,6 +106,8 @@ def test_a_lab_file_brings_design_and_weights_back(lab, tmp_path):
     broken = saved | {"weights": saved["weights"][:-1]}
     with pytest.raises(ValueError, match="other weights"):
         do(lab, "restore", lab=broken)
+    if importlib.util.find_spec("onnx"):
+        assert do(lab, "out", kind="onnx")["name"] == "lab.onnx"
     path = tmp_path / "lab.keras"
     path.write_bytes(base64.b64decode(do(lab, "out", kind="keras")["data"]))
     loaded = onefit.load_model(path)

@@ -22,7 +22,7 @@ from onefit.guide.finding import Report
 from onefit.guide.program import Program
 from onefit.lab import advice, glass, pictures
 from onefit.lab.data import MADE, Rows, made, of_table, split
-from onefit.lab.design import CHOICES, Design, features
+from onefit.lab.design import CHOICES, LOSS_OF, Design, features
 from onefit.lab.engine import Engine
 from onefit.lab.lessons import Lesson, judge, lessons
 from onefit.models import Model
@@ -315,7 +315,7 @@ class Lab:
 
     def trace(self) -> Config:
         """The numbers of the chosen example."""
-        return glass.numbers(self._traced())
+        return glass.numbers(self._traced()) | {"y": _list(self.rows.y[self.example])}
 
     def formula(
         self, layer: str, unit: float, weight: str | None = None, place: Any = ()
@@ -474,6 +474,11 @@ class Lab:
         """The program that trains this network, in Python."""
         rows, (x, y, held) = self.rows, self._data()
         lines = list(rows.lines)
+        if np.shape(y) != np.shape(rows.y[self.train]) and self.raw is None:
+            lines += [
+                "import numpy as np",
+                f"y = np.eye({len(rows.classes)})[y.ravel()]",
+            ]
         if self.design is not None and self.pictures.seen != rows.columns:
             lines += [
                 "from onefit.lab.design import features",
@@ -595,8 +600,17 @@ class Lab:
         rows = self.rows
         seen = self.design.columns(rows) if self.design else rows.columns
         x = features(rows.x, rows.columns, seen)
-        held = (x[self.test], rows.y[self.test]) if len(self.test) else None
-        return x[self.train], rows.y[self.train], held
+        y = self._targets()
+        held = (x[self.test], y[self.test]) if len(self.test) else None
+        return x[self.train], y[self.train], held
+
+    def _targets(self) -> np.ndarray:
+        """The targets as the loss takes them: of classes a row of 0 and 1 for some."""
+        rows = self.rows
+        loss = self.design.loss if self.design else None
+        if rows.problem != "classes" or loss in (None, LOSS_OF["classes"]):
+            return rows.y
+        return np.eye(len(rows.classes), dtype=np.float32)[rows.y[:, 0]]
 
     def _fresh(self) -> Model:
         """A model as the one that trains, with new weights."""
@@ -618,7 +632,7 @@ class Lab:
             return glass.looked_at(model, *self.raw, self.example)
         seen = self.pictures.seen
         x = features(self.rows.x, self.rows.columns, seen)
-        return glass.looked_at(model, x, self.rows.y, self.example)
+        return glass.looked_at(model, x, self._targets(), self.example)
 
     # Telling --------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ kernelspec:
 ---
 """
 CELL = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
-LINK = re.compile(r"(\]\()([^)#\s:]+)((?:#[^)]*)?\))")
+LINK = re.compile(r"(\[[^][]*\])\(([^)#\s:]+)(#[^)]*)?\)")
 NOTEBOOK = {
     "en": "*This page as a notebook: [{name}]({link}).*",
     "ko": "*이 페이지의 노트북: [{name}]({link}).*",
@@ -77,14 +77,12 @@ def linked(text: str, page: Path, name: str) -> str:
 
     def one(match: re.Match[str]) -> str:
         target = moved(match[2], page, name)
-        return f"{match[1]}{target}{match[3]}" if target else "]"
+        if not target:
+            return match[1][1:-1]
+        return f"{match[1]}({target}{match[3] or ''})"
 
     parts = re.split(r"(^```.*?^```$)", text, flags=re.M | re.S)
-    parts[::2] = [re.sub(LINK, one, part) for part in parts[::2]]
-    # A link that lost its target is its words.
-    parts[::2] = [
-        re.sub(r"(?<!!)\[([^][]*)\](?![(\[:{])", r"\1", p) for p in parts[::2]
-    ]
+    parts[::2] = [LINK.sub(one, part) for part in parts[::2]]
     return "".join(parts)
 
 

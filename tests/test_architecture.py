@@ -47,7 +47,7 @@ ROOMS = [
     *("networks", "data", "training", "callbacks", "files"),
     *("datasets", "plots", "guide", "models", "preprocessing", "applications"),
     *("interop", "population", "saving", "tables", "utils"),
-    *(FACE, "sklearn", "wrappers", "serving", "scripts", "cli"),
+    *(FACE, "sklearn", "wrappers", "web", "serving", "lab", "scripts", "cli"),
 ]
 
 # Rooms that are what their package is: their classes derive from its, so it is imported

@@ -14,7 +14,18 @@ import onefit
 import onefit.interop.keras
 import onefit.interop.onnx
 import onefit.interop.torch
-from onefit import Input, Sequential, interop, plots, population, serving, tables, utils
+import onefit.lab.application
+from onefit import (
+    Input,
+    Sequential,
+    interop,
+    lab,
+    plots,
+    population,
+    serving,
+    tables,
+    utils,
+)
 from onefit.callbacks import TensorBoard
 from onefit.cli.main import _parser as parser
 from onefit.layers import Dense
@@ -83,6 +94,8 @@ DOORS = {
     "duckdb": ("duckdb", lambda at: tables.read(file(at, b"0" * 8 + b"DUCK" * 4))),
     "application": ("starlette", lambda at: serving.application(None)),
     "serve": ("uvicorn", lambda at: serving.serve(None)),
+    "lab": ("starlette", lambda at: lab.application.application(None, "t" * 16)),
+    "show": ("uvicorn", lambda at: lab.show(model(), X, Y)),
     "tune": ("optuna", lambda at: population.tune(None, model(), X, Y, {}, 2)),
     "array_to_img": ("PIL", lambda at: utils.array_to_img(np.ones((2, 2, 1)))),
     "load_img": ("PIL", lambda at: utils.load_img(file(at, b""))),

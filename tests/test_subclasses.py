@@ -662,6 +662,21 @@ class Returns(layers.Layer):
         return self.function(self, x)
 
 
+def kept(layer, weight):
+    layer.w = weight
+    return weight
+
+
+class Built(Returns):
+    def build(self, shape):
+        self.w = self.add_weight(shape=(), name="w")
+
+
+def built_twice(layer, shape):
+    Built.build(layer, shape)
+    return layer.w
+
+
 outside = layers.Dense(2)
 REFUSED = {
     "a condition on a value": (
@@ -682,6 +697,18 @@ REFUSED = {
         lambda layer, x: outside(x),
         r"a call of Dense 'dense', which is no part of it",
     ),
+    "a weight of each call": (
+        lambda layer, x: x * layer.add_weight(shape=(), name="w"),
+        r"a weight 'w' that each call makes again; .* Make it in build",
+    ),
+    "a weight of each call in an attribute": (
+        lambda layer, x: x * kept(layer, layer.add_weight(shape=())),
+        r"a weight .*that each call makes again",
+    ),
+    "a build in each call": (
+        lambda layer, x: built_twice(layer, x.shape) * x,
+        r"a weight 'w' that each call makes again",
+    ),
     "no output": (lambda layer, x: None, r"a call that returns None"),
 }
 
@@ -691,6 +718,30 @@ def test_a_call_refuses(name):
     function, words = REFUSED[name]
     with pytest.raises((ValueError, TypeError), match=words):
         Returns(function)(X)
+
+
+@pytest.mark.parametrize("guard", ["hasattr", "built", "list"])
+def test_a_weight_that_the_first_call_makes_is_made_once(guard):
+    class Once(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.found = []
+
+        def call(self, x, training=False):
+            first = {
+                "hasattr": not hasattr(self, "w"),
+                "built": not self.built or not hasattr(self, "w"),
+                "list": not self.found,
+            }
+            if first[guard]:
+                self.w = self.add_weight(shape=(x.shape[-1], 1), name="w")
+                self.found.append(self.w)
+            return x @ self.w
+
+    model = onefit.Sequential([Once()])
+    model.compile("sgd", "mse")
+    model.fit(X, X[:, :1], epochs=2, verbose=0)
+    assert [w.path for w in model.weights] == ["once/w"]
 
 
 def test_a_weight_of_an_open_size_is_refused():

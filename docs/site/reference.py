@@ -14,6 +14,7 @@ from staging import put
 import onefit
 
 ABOVE = ("onefit.sklearn", "onefit.wrappers", "onefit.serving", "onefit.scripts")
+ABOVE += ("onefit.lab",)
 """Rooms that `import onefit` does not show."""
 
 INTRODUCTION = """\

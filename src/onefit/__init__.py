@@ -118,7 +118,7 @@ _HOMES = {
 }
 
 # What is built on the whole library, and brings packages that not everyone has.
-_ABOVE = ("scripts", "sklearn", "wrappers")
+_ABOVE = ("lab", "scripts", "sklearn", "wrappers")
 
 
 def __getattr__(name: str) -> Any:

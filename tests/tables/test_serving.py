@@ -13,12 +13,12 @@ from quick_fits import Quick, quickly
 from onefit import tables
 from onefit.serving import Bounds, Service
 from onefit.serving.batching import Batches
-from onefit.serving.limits import Refused
 from onefit.tables import file, making
 from onefit.tables.records import Records
 from onefit.tables.roles import columns_of
 from onefit.tables.typical import typical
 from onefit.tables.values import MISSING
+from onefit.web import Refused
 
 N = 120
 

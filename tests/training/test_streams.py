@@ -348,6 +348,17 @@ def test_a_stream_that_can_be_read_again_begins_anew():
     assert model.history.params["steps"] == 3
 
 
+@pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
+def test_an_exception_of_the_users_own_goes_through_with_its_place(method):
+    def broken():
+        yield from itertools.islice(pieces(X, Y), 2)
+        raise KeyError("a")
+
+    with pytest.raises(KeyError, match="a") as caught:
+        getattr(network(), method)(broken(), verbose=0)
+    assert caught.value.__notes__ == ["x: a generator raised this in place of batch 3."]
+
+
 def test_a_generator_that_ends_too_soon_ends_the_fit():
     model = network()
     with pytest.warns(OnefitWarning, match=r"end after epoch 1 of 3.*from_generator"):
@@ -359,6 +370,8 @@ def test_a_generator_that_ends_too_soon_ends_the_fit():
     assert len(history.history["loss"]) == 2
     with pytest.warns(OnefitWarning, match="ended after 3 of the 5 batches"):
         model.evaluate(pieces(X, Y), steps=5, verbose=0)
+    with pytest.warns(OnefitWarning, match="after 3 of the 9 .* validation_steps"):
+        model.fit(X, Y, validation_data=pieces(X, Y), validation_steps=9, verbose=0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.fit(pieces(X, Y), steps_per_epoch=1, epochs=3, verbose=0)

@@ -21,7 +21,7 @@ ADDS = {
     "images": "folders of images, load_img, save_img",
     "tensorboard": "the TensorBoard callback",
     "table": "tables of any kind, `onefit train`",
-    "serve": "models of tables over HTTP, `onefit serve`",
+    "serve": "models of tables over HTTP, `onefit serve`; `onefit lab`",
     "onnx": "models to and from ONNX",
     "sklearn": "estimators and searches of scikit-learn",
     "torch": "models to and from torch",

@@ -99,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_predict(commands)
     _add_report(commands)
     _add_serve(commands)
+    _add_lab(commands)
     _add_export(commands)
     commands.add_parser(
         "run",
@@ -295,6 +296,48 @@ def _add_serve(commands: "Commands") -> None:
     serve.set_defaults(run=_serve)
 
 
+def _add_lab(commands: "Commands") -> None:
+    lab = commands.add_parser(
+        "lab",
+        help="build, train and question a network in the browser",
+        description="Open the lab: a page on which networks are built, trained and "
+        "looked into, on data sets of the lectures or on a table. `onefit lab runs "
+        "DIR` compares fits that onefit.lab.Monitor or CSVLogger wrote into a folder. "
+        "It listens on this machine alone, and asks for the token in its address.",
+        epilog="Example: onefit lab orders.csv --target returned",
+    )
+    lab.add_argument(
+        "given",
+        nargs="*",
+        metavar="FILE",
+        help="a table, a lab file (.json), or a model and its table; or `runs DIR`",
+    )
+    lab.add_argument("--target", help="the column to predict (default: the last one)")
+    lab.add_argument(
+        "--lesson",
+        metavar="NAME",
+        help="begin with a lesson: neuron, activations, xor, softmax, coffee, digits, "
+        "vanishing, optimizers, overfitting, piecewise, or a file that ends in .md",
+    )
+    lab.add_argument(
+        "--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1)"
+    )
+    lab.add_argument("--port", type=int, default=0, help="default: 0, any that is free")
+    lab.add_argument(
+        "--token",
+        help="what the address has to bring, better in the variable ONEFIT_TOKEN "
+        "(default: one that is drawn and said)",
+    )
+    lab.add_argument(
+        "--name",
+        default="",
+        metavar="A,B",
+        help="more names under which this machine is asked, such as a proxy's",
+    )
+    lab.add_argument("--browser", action="store_true", help="open a browser on it")
+    lab.set_defaults(run=_lab)
+
+
 def _add_export(commands: "Commands") -> None:
     export = commands.add_parser(
         "export",
@@ -409,3 +452,9 @@ def _serve(arguments: argparse.Namespace) -> int:
     from onefit.cli.serve import serve
 
     return serve(arguments)
+
+
+def _lab(arguments: argparse.Namespace) -> int:
+    from onefit.cli.lab import lab
+
+    return lab(arguments)

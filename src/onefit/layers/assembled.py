@@ -16,7 +16,7 @@ from onefit.initializers import Initializer
 from onefit.layers.base import Layer, Weights, where
 from onefit.layers.face import Face, Gathered
 from onefit.layers.metering import Way, carried_sums, metered_below
-from onefit.layers.passing import making
+from onefit.layers.passing import current, making
 from onefit.members import contents, named_once, variables_in
 from onefit.metrics.base import Metric
 from onefit.slots import is_held, put
@@ -124,6 +124,9 @@ class Assembled(Layer, abstract=True):
             A Variable: `self.w = self.add_weight(...)`.
         """
         del autocast, aggregation, overwrite_with_gradient
+        run = current()
+        if run is not None and not run.building:
+            raise self.made_again(name)
         given: Any = shape
         if isinstance(shape, str):  # as Keras 2 has it: the name first
             given, name, initializer = initializer, shape, None
@@ -148,6 +151,15 @@ class Assembled(Layer, abstract=True):
         if trainable and not self.trainable:
             variable.trainable, self._frozen = False, (*self._frozen, variable)
         return variable
+
+    def made_again(self, name: str | None) -> ValueError:
+        """The error for a weight that every call makes anew."""
+        return invalid(
+            where(self),
+            f"a weight {name or 'without a name'!r} that each call makes again",
+            "weights that are made once",
+            "make it in build(self, input_shape), which runs before the first call",
+        )
 
     def add_variable(self, *args: Any, **kwargs: Any) -> Variable:
         """As `add_weight`."""

@@ -83,7 +83,8 @@ def _building(function: Callable[..., Any]) -> Callable[..., Any]:
         if outermost:
             given = given or tuple(named.values())
             self._shape = given[0] if given else ()
-            if not self._partly and len(given) == 1 and self._needs_one():
+            inside = self._partly or current() is not None
+            if not inside and len(given) == 1 and self._needs_one():
                 self._complete_for(given[0], {})
             self._rng = None
         return self
@@ -462,9 +463,15 @@ class Called(Assembled, abstract=True):
         """Makes all weights: those of `build`, then of the layers that `call` calls."""
         with making():
             self.begin(input_shape, options)
-        for training in (False, True):
-            self._shapes(input_shape, training, options, once=True)
+        self._shapes(input_shape, False, options, once=True)
+        known = {id(layer): layer._added for layer in self._assembled()}
+        self._shapes(input_shape, True, options, once=True)
         for layer in self._assembled():
+            before = known.get(id(layer), layer._added)
+            alike = {(one.name, one.shape) for one in before}
+            for one in layer._added[len(before) :]:
+                if (one.name, one.shape) in alike:
+                    raise layer.made_again(one.name)
             layer._complete = True
 
     def _needs_one(self) -> bool:

@@ -1,10 +1,8 @@
 """The service as an ASGI application: who may ask what, and how it is answered."""
 
 import asyncio
-import hmac
 import json
 import logging
-import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,33 +13,19 @@ from onefit.packages import package
 from onefit.serving.batching import Batches
 from onefit.serving.bodies import rows_of
 from onefit.serving.describing import openapi
-from onefit.serving.limits import Bounds, Refused
+from onefit.serving.limits import Bounds
 from onefit.serving.metrics import Metrics
 from onefit.serving.service import SIZES, Service
+from onefit.web import HEADERS, LOCAL, Door, Refused
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["LOCAL", "application"]
-
-LOCAL = ("127.0.0.1", "localhost", "[::1]")
-"""Names of this machine for itself."""
-
-HEADERS = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; "
-    "style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cache-control": "no-store",
-}
-"""The page may load nothing from elsewhere, and stand in no other page."""
+__all__ = ["application"]
 
 OPEN = ("/", "/page.js", "/page.css", "/health")
 """What is answered without a token: nothing of it tells of the table."""
-
-PORT = re.compile(r":\d*$")
 
 LOG = logging.getLogger("onefit.serving")
 
@@ -96,8 +80,8 @@ class _Desk:
         token: str | None,
         hosts: tuple[str, ...],
     ) -> None:
-        self.service, self.bounds, self.token = service, bounds, token
-        self.hosts = frozenset(hosts)
+        self.service, self.bounds = service, bounds
+        self.door = Door(hosts, token, "onefit serve")
         self.metrics, self.begin = Metrics(), time.time()
         self.batches: Batches | None = None
         self.schema = service.schema()
@@ -129,7 +113,9 @@ class _Desk:
         async def answer(request: "Request") -> "Response":
             begin = time.perf_counter()
             try:
-                self._admit(path, request)
+                self.door.admit(request.headers)
+                if path not in OPEN:
+                    self.door.unlock(request.headers)
                 async with asyncio.timeout(self.bounds.seconds):
                     response = await ask(request)
             except Refused as refused:
@@ -155,24 +141,6 @@ class _Desk:
             return response
 
         return answer
-
-    def _admit(self, path: str, request: "Request") -> None:
-        host = PORT.sub("", request.headers.get("host", "")).lower()
-        if host not in self.hosts and "*" not in self.hosts:
-            raise Refused(
-                421, f"the host: received {host[:60]!a}; expected {LOCAL[0]}. Open the "
-                "address that `onefit serve` said.",
-            )  # fmt: skip
-        if self.token is None or path in OPEN:
-            return
-        kind, _, given = request.headers.get("authorization", "").partition(" ")
-        same = hmac.compare_digest(given.strip().encode(), self.token.encode())
-        if kind.lower() != "bearer" or not same:
-            raise Refused(
-                401, "the token: received none, or another. Send the header "
-                "Authorization: Bearer TOKEN, with the token that `onefit serve` said.",
-                {"www-authenticate": "Bearer"},
-            )  # fmt: skip
 
     async def _rows(self, request: "Request") -> list[Any]:
         """The rows of a request, read within the bounds."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from onefit.serving.limits import Refused
 from onefit.tables.records import Record
+from onefit.web import Refused
 
 __all__ = ["Batches"]
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any, Never
 
 from onefit.errors import invalid
-from onefit.serving.limits import Refused
 from onefit.tables.reading import read
 from onefit.tables.records import Record
+from onefit.web import Refused
 
 __all__ = ["JSON", "rows_of"]
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 
 from onefit.errors import invalid
 
-__all__ = ["Bounds", "Refused"]
+__all__ = ["Bounds"]
 
 
 @dataclass(frozen=True)
@@ -34,19 +34,3 @@ class Bounds:
             value = getattr(self, bound.name)
             if not value > 0:
                 raise invalid(bound.name, repr(value), "a number above 0")
-
-
-class Refused(Exception):
-    """A request that is answered with a status and a sentence.
-
-    Args:
-        status: Of HTTP.
-        sentence: What was received, what was expected.
-        headers: Of the answer, beside the usual ones.
-    """
-
-    def __init__(
-        self, status: int, sentence: str, headers: dict[str, str] | None = None
-    ) -> None:
-        super().__init__(sentence)
-        self.status, self.sentence, self.headers = status, sentence, headers or {}

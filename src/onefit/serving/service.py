@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from onefit.errors import invalid
-from onefit.serving.limits import Refused
 from onefit.tables import Several, TableModel
 from onefit.tables.explaining import shapley
 from onefit.tables.inputs import Inputs
@@ -19,6 +18,7 @@ from onefit.tables.records import Record, Records
 from onefit.tables.roles import INPUTS
 from onefit.tables.typical import typical
 from onefit.tables.values import Frame
+from onefit.web import Refused
 
 __all__ = ["Service"]
 

@@ -226,6 +226,10 @@ class Feed:
         try:
             item = next(self._open, _END)
         except Exception as error:
+            error.add_note(
+                f"{self.where}: {self.source.kind} raised this in place of batch "
+                f"{self._number + 1}."
+            )
             self._failed, item = error, _END
         finally:
             self.waiting = False

@@ -102,6 +102,14 @@ def held(
             raise _endless(where, source, "validation_steps")
         # Copied, since who makes a batch may use its arrays again for the next one.
         kept = [copy.deepcopy(b) for b in itertools.islice(source.begin(0), steps)]
+        if steps is not None and 0 < len(kept) < steps:
+            warnings.warn(
+                f"validation_data: {source.kind} ended after {len(kept)} of the "
+                f"{steps} batches that validation_steps asks for; each epoch is "
+                "validated on these.",
+                OnefitWarning,
+                stacklevel=6,
+            )
         source = Source(source.kind, lambda number: iter(kept), len(kept))
         steps = None
     found = _given(model, source, where, steps, "validation_steps", "fit", read)

@@ -18,7 +18,7 @@ PAGE = Path(__file__).with_name("coming_from_keras.md")
 BEGIN, END = "<!-- names -->", "<!-- end of names -->"
 
 _ROOMS = """
-    activations applications backend callbacks config constraints datasets
+    activations applications backend callbacks config constraints datasets distribution
     initializers layers losses metrics models ops optimizers optimizers.schedules
     preprocessing random regularizers saving tree utils
 """

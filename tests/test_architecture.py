@@ -41,7 +41,16 @@ ROOMS = [
         "config",
     ),
     *("custom", "registry", "tree", "dtype_policies"),
-    *("programs", "slots", "variables", "random", "tape", "members", "description"),
+    *(
+        "programs",
+        "distribution",
+        "slots",
+        "variables",
+        "random",
+        "tape",
+        "members",
+        "description",
+    ),
     *("activations", "initializers", "regularizers", "constraints"),
     *("losses", "metrics", "layers", "optimizers", "mixed_precision", "ops", "backend"),
     *("networks", "data", "training", "callbacks", "files"),
@@ -188,7 +197,15 @@ def test_optional_packages_are_imported_where_they_are_used(file):
 # What `import onefit` costs beyond `import jax` is its own files: at most so many. Who
 # adds one that a first program does not use makes its room lazy (onefit/__init__.py).
 MODULES = 150
-LAZY = {"applications", "callbacks", "datasets", "guide", "interop", "plots"}
+LAZY = {
+    "applications",
+    "callbacks",
+    "datasets",
+    "distribution",
+    "guide",
+    "interop",
+    "plots",
+}
 LAZY |= {"population", "preprocessing", "utils"}
 LAZY |= {"backend", "ops", "random", "saving", "tables", "tree"}
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import onefit
 from onefit import config, initializers
 from onefit.initializers import (
     Constant,
@@ -261,7 +262,7 @@ def test_seeds_of_keras_files():
         (
             lambda: HeNormal(seed="one"),
             ValueError,
-            "initializer: received seed='one'; expected a whole number, 0 or more, or",
+            "initializer: received seed='one'; expected a whole number, 0 or more",
         ),
         (
             lambda: VarianceScaling(0.0),
@@ -326,3 +327,19 @@ def test_errors(call, error, text):
     with pytest.raises(error) as caught:
         call()
     assert text in str(caught.value)
+
+
+def test_a_seed_generator_gives_each_draw_its_next_seed():
+    seeds = onefit.random.SeedGenerator(3)
+    rule = initializers.RandomNormal(seed=seeds)
+    one, two = rule((50,)), rule((50,))
+    assert not np.allclose(one, two)
+    assert seeds.state.numpy().tolist() == [3, 2]
+    again = initializers.RandomNormal(seed=onefit.random.SeedGenerator(3))
+    np.testing.assert_array_equal(again((50,)), one)
+    layer = onefit.layers.Dense(2, kernel_initializer=rule).build((None, 25))
+    assert not np.allclose(layer.kernel.numpy().ravel(), one)
+    assert seeds.state.numpy().tolist() == [3, 3]
+    # A file has the seed that it began with, as Keras' files have.
+    other = initializers.deserialize(initializers.serialize(rule))
+    assert other.seed == 3

@@ -118,6 +118,15 @@ class DTypePolicy:
         """A policy with these settings."""
         return cls(**config)
 
+    def serialized(self) -> dict[str, object]:
+        """The policy as the config of a layer has it, in Keras' form."""
+        return {
+            "module": "keras",
+            "class_name": "DTypePolicy",
+            "config": self.get_config(),
+            "registered_name": None,
+        }
+
     def __repr__(self) -> str:
         return f'<DTypePolicy "{self.name}">'
 

@@ -633,7 +633,7 @@ def _plain(value: object, tuples: bool = False) -> object:
 
     Tuples stay tuples where Keras' configs have them, and are lists elsewhere.
     """
-    if isinstance(value, Description):
+    if hasattr(value, "get_config") and not isinstance(value, type):
         return {"class_name": type(value).__name__, "config": value.get_config()}
     if isinstance(value, tuple | list):
         kind = tuple if tuples and isinstance(value, tuple) else list

@@ -39,12 +39,7 @@ def get(identifier: Any) -> DTypePolicy:
 
 def serialize(policy: DTypePolicy) -> dict[str, Any]:
     """A policy as Keras' configs have it."""
-    return {
-        "module": "keras",
-        "class_name": "DTypePolicy",
-        "config": policy.get_config(),
-        "registered_name": None,
-    }
+    return policy.serialized()
 
 
 def deserialize(config: dict[str, Any], custom_objects: object = None) -> DTypePolicy:

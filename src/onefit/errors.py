@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["OnefitWarning", "invalid", "is_whole", "mistyped", "unknown"]
+__all__ = ["OnefitWarning", "invalid", "is_whole", "mistyped", "unknown", "unready"]
 
 
 SHOWN = 15
@@ -52,6 +52,11 @@ Dense(1) for one output.
 def mistyped(where: str, received: str, expected: str, fix: str = "") -> TypeError:
     """As `invalid`, for a value of the wrong type."""
     return TypeError(_sentence(where, received, expected, fix))
+
+
+def unready(where: str, received: str, expected: str, fix: str = "") -> AttributeError:
+    """As `invalid`, for an attribute that is not there yet: `hasattr` is then False."""
+    return AttributeError(_sentence(where, received, expected, fix))
 
 
 def unknown(

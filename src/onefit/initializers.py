@@ -108,7 +108,7 @@ class Initializer(Description):
             ValueError: A size that is not known, or a `sample` of another shape.
         """
         seed = getattr(self, "seed", None)
-        return self._drawn(rng if seed is None else config.generator(seed), shape)
+        return self._drawn(rng if seed is None else _stream(seed), shape)
 
     def _drawn(self, rng: Generator, shape: Shape, own: bool = True) -> np.ndarray:
         """Numbers from a stream, by a `__call__` of a subclass if it has one."""
@@ -129,8 +129,7 @@ class Initializer(Description):
 
     def __call__(self, shape: Shape, dtype: DTypeLike | None = None) -> np.ndarray:
         """Numbers of this shape, from the initializer's own seed or a fresh one."""
-        rng = config.generator(getattr(self, "seed", None))
-        values = self._drawn(rng, shape, own=False)
+        values = self._drawn(_stream(getattr(self, "seed", None)), shape, own=False)
         return values if dtype is None else values.astype(dtype)
 
 
@@ -147,14 +146,26 @@ def _sizes(shape: Any) -> tuple[int, ...]:
     return tuple(int(size) for size in shape)
 
 
-def _seed(seed: Any) -> int | None:
+def _stream(seed: Any) -> Generator:
+    """The stream of a seed; of a `SeedGenerator`, that of the next of its seeds."""
+    if hasattr(seed, "next"):
+        return np.random.default_rng(np.asarray(seed.next()))
+    return config.generator(seed)
+
+
+def _seed(seed: Any) -> Any:
+    """A seed that is None, a whole number, or a `SeedGenerator`, which stays itself."""
+    if hasattr(seed, "next"):
+        return seed
     if isinstance(seed, dict):  # a Keras file may hold the config of a seed generator
         seed = seed.get("config", {}).get("seed")
     if seed is None:
         return None
     if not is_whole(seed):
         raise invalid(
-            "initializer", f"seed={seed!r}", "a whole number, 0 or more, or None"
+            "initializer",
+            f"seed={seed!r}",
+            "a whole number, 0 or more, a SeedGenerator, or None",
         )
     return int(seed)
 
@@ -258,7 +269,7 @@ def _truncated(rng: Generator, shape: tuple[int, ...]) -> np.ndarray:
 class _Normal(Initializer):
     mean: float = number(default=0.0)
     stddev: float = number(default=0.05, minimum=0)
-    seed: int | None = setting(default=None, convert=_seed)
+    seed: Any = setting(default=None, convert=_seed)  # or a SeedGenerator
 
 
 class RandomNormal(_Normal):
@@ -267,7 +278,8 @@ class RandomNormal(_Normal):
     Args:
         mean: Their mean, 0 unless given.
         stddev: Their standard deviation, 0.05 unless given.
-        seed: None, or a whole number that fixes the draw.
+        seed: None, a whole number that fixes the draw, or a `SeedGenerator`, of which
+            each draw takes the next seed.
 
     Example:
         >>> RandomNormal(stddev=1.0, seed=1)((1000,)).std().round(1)
@@ -286,7 +298,8 @@ class TruncatedNormal(_Normal):
     Args:
         mean: Their mean, 0 unless given.
         stddev: The standard deviation before truncation, 0.05 unless given.
-        seed: None, or a whole number that fixes the draw.
+        seed: None, a whole number that fixes the draw, or a `SeedGenerator`, of which
+            each draw takes the next seed.
 
     Example:
         >>> bool(np.all(np.abs(TruncatedNormal(stddev=1.0)((1000,))) <= 2))
@@ -303,7 +316,8 @@ class RandomUniform(Initializer):
     Args:
         minval: The lower bound, -0.05 unless given.
         maxval: The upper bound, 0.05 unless given.
-        seed: None, or a whole number that fixes the draw.
+        seed: None, a whole number that fixes the draw, or a `SeedGenerator`, of which
+            each draw takes the next seed.
 
     Raises:
         ValueError: minval above maxval.
@@ -316,7 +330,7 @@ class RandomUniform(Initializer):
 
     minval: float = number(default=-0.05)
     maxval: float = number(default=0.05)
-    seed: int | None = setting(default=None, convert=_seed)
+    seed: Any = setting(default=None, convert=_seed)  # or a SeedGenerator
 
     def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         low, high = float(self.minval), float(self.maxval)
@@ -383,7 +397,8 @@ class VarianceScaling(Initializer):
         distribution: 'truncated_normal' (also 'normal'; cut at ±2 standard deviations,
             and widened to have the variance all the same), 'untruncated_normal' or
             'uniform'.
-        seed: None, or a whole number that fixes the draw.
+        seed: None, a whole number that fixes the draw, or a `SeedGenerator`, of which
+            each draw takes the next seed.
         input_axes, output_axes: The axes of the shape that count as inputs and as
             units, for kernels of another layout.
 
@@ -402,7 +417,7 @@ class VarianceScaling(Initializer):
     distribution: str = setting(
         default="truncated_normal", convert=_distribution, check=one_of(*DISTRIBUTIONS)
     )
-    seed: int | None = setting(default=None, convert=_seed)
+    seed: Any = setting(default=None, convert=_seed)  # or a SeedGenerator
     input_axes: Any = None
     output_axes: Any = None
 
@@ -504,7 +519,8 @@ class Orthogonal(Initializer):
 
     Args:
         gain: What the matrix is multiplied by, 1 unless given.
-        seed: None, or a whole number that fixes the draw.
+        seed: None, a whole number that fixes the draw, or a `SeedGenerator`, of which
+            each draw takes the next seed.
 
     Raises:
         ValueError: A shape with fewer than two axes.
@@ -518,7 +534,7 @@ class Orthogonal(Initializer):
     """
 
     gain: float = number(default=1.0)
-    seed: int | None = setting(default=None, convert=_seed)
+    seed: Any = setting(default=None, convert=_seed)  # or a SeedGenerator
 
     def sample(self, rng: Generator, shape: tuple[int, ...]) -> ArrayLike:
         if len(shape) < 2:

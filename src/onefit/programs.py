@@ -12,24 +12,98 @@ all else after `CLEARED` compilations. What is used again is compiled again, or 
 from the folder of programs.
 """
 
+import contextlib
 import functools
 import inspect
 import itertools
 import threading
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol, TypeAlias
 
 import jax
 
-from onefit.types import Function
+from onefit.types import Function, Shape, Tree
 
-__all__ = ["BUDGET", "CLEARED", "Program", "compilations"]
+__all__ = ["BUDGET", "CLEARED", "Program", "Spread", "Spreading", "compilations"]
+__all__ += ["calls", "in_step", "spread", "spread_by", "spreading"]
 
 BUDGET = 128
 """Compiled programs that a process keeps."""
 
 CLEARED = 1024
 """Compilations, of single operations too, after which JAX begins anew."""
+
+
+class Spread(Protocol):
+    """What spreads programs over devices (`onefit.distribution`)."""
+
+    def shared(self, batch: Tree) -> Tree:
+        """In a program: the rows of a batch, on each device a share of them."""
+        ...
+
+    def whole(self, tree: Tree) -> Tree:
+        """Arrays that each device has as a whole."""
+        ...
+
+    def laid_out(self, tree: Tree, weights: Sequence[tuple[str, Shape]]) -> Tree:
+        """Weights, and what has their shapes, given the paths and shapes of weights."""
+        ...
+
+    def kept(self, tree: Tree) -> Tree:
+        """In a program: weights, and what has their shapes, stay as they were laid."""
+        ...
+
+    def agreed(self, seed: int, told: dict[str, int]) -> int:
+        """The seed of all processes, where all are asked for the same fit."""
+        ...
+
+    def ended(self) -> None:
+        """The fit has ended."""
+
+    @property
+    def together(self) -> bool:
+        """Whether several processes run a fit: they cut it alike, by no clock."""
+        ...
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process is the one that writes."""
+        ...
+
+    def check(self, batch: int, weights: int, seconds: float) -> None:
+        """Refuses what one device would do sooner."""
+
+
+Spreading: TypeAlias = contextlib.AbstractContextManager[None]
+
+_spread: list[Spread | None] = [None]
+
+
+def spread() -> Spread | None:
+    """What spreads programs over devices now; None for one device."""
+    return _spread[0]
+
+
+def spread_by(value: Spread | None) -> None:
+    """Has programs spread by this one from here on."""
+    _spread[0] = value
+
+
+def in_step() -> bool:
+    """Whether several processes run a fit together: then no clock may cut it."""
+    over = spread()
+    return over is not None and over.together
+
+
+@contextlib.contextmanager
+def spreading(value: Spread | None) -> Iterator[None]:
+    """Has programs spread by this one inside the block."""
+    before = spread()
+    spread_by(value)
+    try:
+        yield
+    finally:
+        spread_by(before)
 
 
 class _Form:
@@ -51,7 +125,7 @@ class _Kept:
     def __init__(self) -> None:
         self.forms: dict[tuple, _Form] = {}
         self.lock, self.calls = threading.Lock(), itertools.count(1)
-        self.every = self.ours = self.cleared = 0
+        self.every = self.ours = self.cleared = self.called = 0
         jax.monitoring.register_event_duration_secs_listener(self._hear)
 
     def _hear(self, event: str, duration_secs: float, **kwargs: str | int) -> None:
@@ -87,6 +161,11 @@ def compilations() -> int:
     return _kept.ours
 
 
+def calls() -> int:
+    """How many programs this process has called."""
+    return _kept.called
+
+
 class Program:
     """A pure function, compiled for each structure of its arguments.
 
@@ -110,12 +189,13 @@ class Program:
     def __call__(self, *args: Any, **static: Any) -> Any:
         """What the function gives."""
         leaves, nest = jax.tree.flatten(args)
-        key = (self, nest, *static.items())
+        key = (self, nest, spread(), *static.items())
         form = _kept.forms.get(key)
         if form is None:
             form = _Form(self._made(args, nest, static))
             form = _kept.forms.setdefault(key, form)
-        form.used, before = next(_kept.calls), _kept.every
+        form.used = _kept.called = next(_kept.calls)
+        before = _kept.every
         result = form.call(*leaves)
         if _kept.every != before:
             _kept.note(form, _kept.every - before)

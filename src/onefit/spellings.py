@@ -188,7 +188,6 @@ ADVICE: dict[str, str] = {
 
 _QUANTISED = "Weights are not quantised; export to ONNX and quantise the file"
 _MEMORY = "Memory is not traded for time; write smaller batches"
-_ONE_MACHINE = "A fit runs on one device; write a loop of yours with jax.sharding"
 _POLICY = "Write dtype='float32' for a layer"
 _CLASS = "Write a class of yours: class Mine(onefit.Layer)"
 
@@ -200,7 +199,6 @@ ABSENT: dict[str, str] = {
     "StatelessScope": "Write layer.stateless_call(trainable, non_trainable, x)",
     "SymbolicScope": "Write onefit.Input, which gives values of a graph",
     "distillation": "Write a train_step of your own",
-    "distribution": _ONE_MACHINE,
     "export": "Write onefit.interop.onnx.export(model, path)",
     "quantizers": _QUANTISED,
     "remat": _MEMORY,

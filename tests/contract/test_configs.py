@@ -50,7 +50,7 @@ KEPT = {  # settings that Keras' config forgets
     *("activity_regularizer", "trainable", "sparse", "fill_value"),
     *("num_classes", "num_outputs"),  # ours alone: what has been learned of the data
 }
-FREE = {"dtype"}  # what follows floatx, unless it is given
+FREE = {"dtype"}  # what follows floatx, unless it is given: see the last test
 LACKING = {"quantization_config"}  # weights are never quantized
 
 
@@ -132,3 +132,23 @@ def test_configs_of_layers_are_those_of_keras(name):
     for key in OTHERWISE.get(name, ()):
         del ours[key], theirs[key]
     compare(ours, theirs)
+
+
+@pytest.mark.parametrize("dtype", [None, "float32", "mixed_bfloat16", "bfloat16"])
+@pytest.mark.parametrize("name", ["Dense", "ReLU", "LSTM", "Reshape", "InputLayer"])
+def test_the_policy_of_a_layer_is_written_as_keras_writes_it(name, dtype):
+    given = {"LSTM": {"units": 2}, "Dense": {"units": 2}, "InputLayer": {"shape": (2,)}}
+    settings = given.get(name, {}) | (
+        {"target_shape": (2,)} if name == "Reshape" else {}
+    )
+    if name == "InputLayer" and dtype == "mixed_bfloat16":
+        return  # data have a type, not a policy
+    settings |= {} if dtype is None else {"dtype": dtype}
+    ours = getattr(onefit.layers, name)(**settings)
+    theirs = getattr(keras.layers, name)(**settings)
+    assert ours.get_config()["dtype"] == theirs.get_config()["dtype"]
+    again = type(ours).from_config(ours.get_config())
+    assert again.dtype_policy == ours.dtype_policy
+    # What all layers are is no layer's own: it does not make another program.
+    if dtype in (None, "mixed_bfloat16", "bfloat16"):
+        assert again.own_dtype == ours.own_dtype or name == "InputLayer"

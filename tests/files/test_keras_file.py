@@ -999,3 +999,35 @@ def test_limits_are_the_callers(copy):
     with pytest.raises(ValueError, match="very many values"):
         onefit.load_model(copy, limits=limits)
     onefit.load_model(copy)
+
+
+@pytest.mark.parametrize("ending", ["keras", "weights.h5", "h5"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "mixed_bfloat16"])
+def test_weights_of_half_the_digits_come_back(tmp_path, ending, dtype):
+    """Also of bfloat16, which HDF5 has no name for; Keras reads them as well."""
+    import keras
+
+    def made(library):
+        rooms = library.layers
+        return library.Sequential([rooms.Input((3,)), rooms.Dense(2, dtype=dtype)])
+
+    path, model = tmp_path / f"model.{ending}", made(onefit)
+    x = np.ones((2, 3), "float32")
+    y = np.asarray(model(x), "float32")
+    (model.save_weights if "weights" in ending else model.save)(path)
+    other = made(onefit)
+    if "weights" in ending:
+        other.load_weights(path)
+    else:
+        other = onefit.load_model(path)
+    np.testing.assert_array_equal(np.asarray(other(x), "float32"), y)
+    assert other.weights[0].dtype == model.weights[0].dtype
+    if ending == "h5":
+        return  # Keras' reader of old files knows no bfloat16
+    theirs = made(keras)
+    theirs.load_weights(path)
+    np.testing.assert_allclose(np.asarray(theirs(x), "float32"), y, rtol=1e-2)
+    theirs.save_weights(tmp_path / "their.weights.h5")
+    other = made(onefit)
+    other.load_weights(tmp_path / "their.weights.h5")
+    np.testing.assert_array_equal(np.asarray(other(x), "float32"), y)

@@ -343,9 +343,27 @@ def test_what_a_graph_refuses():
     refuse(lambda: Model(a, same), "two layers named 'hidden'")
     with_it = Model(a, Lambda(lambda x: x[:, :2])(hidden))
     refuse(lambda: with_it(np.ones((2, 4))), "'a'", "(None, 4)", "(None, 5)")
-    refuse(
-        lambda: hidden.call.layer.input.shape + Dense(1).output, "that was called on"
-    )
+
+
+@pytest.mark.parametrize("name", ["input", "output"])
+def test_what_is_not_there_yet_is_an_attribute_that_is_lacking(name):
+    for one in (Dense(1), Sequential([Dense(1)]), Flatten()):
+        assert not hasattr(one, name)
+        with pytest.raises(AttributeError, match=r"a request for its place in a graph"):
+            getattr(one, name)
+
+
+def test_rows_of_one_number_each_get_their_axis():
+    """As Keras' functional models take them, in a call as in predict."""
+    a, b = Input((1,)), Input((3, 1))
+    model = Model([a, b], [Dense(2)(a), Flatten()(b)])
+    x = np.arange(4.0), np.ones((4, 3))
+    whole = x[0][:, None], x[1][..., None]
+    for one, other in zip(model([*x]), model([*whole]), strict=True):
+        assert one.shape[0] == 4
+        np.testing.assert_array_equal(one, other)
+    model = Sequential([Input((1,)), Dense(2)])
+    np.testing.assert_array_equal(model(x[0]), model(whole[0]))
 
 
 def test_what_the_data_has_to_be(model):

@@ -188,9 +188,7 @@ def wrapped(obj: Description) -> Node:
             mine = vars(obj).get(attributes.get(name, name), value)
             settings[name] = _plain(mine, value)
     if isinstance(obj, Layer) and "dtype" not in own:
-        dtype = settings.get("dtype")
-        entrance = isinstance(obj, layers.InputLayer)
-        settings["dtype"] = dtype or config.floatx() if entrance else policy(dtype)
+        settings.setdefault("dtype", policy())
     if isinstance(obj, Body):
         return own_node(obj.model)
     for module, room in ROOMS.items():

@@ -18,7 +18,7 @@ import numpy as np
 from onefit.files.calls import in_order
 from onefit.files.config import ROOMS, Node
 from onefit.files.refusal import Misfit, refusal, short
-from onefit.files.weights import Store, h5py
+from onefit.files.weights import Store, h5py, write_array
 from onefit.layers.base import Layer, where
 from onefit.networks.architecture import Architecture
 from onefit.types import Array
@@ -424,7 +424,7 @@ def write(
 def _write(group: "Group", names: list[str], arrays: Sequence[Any]) -> None:
     _write_names(group, "weight_names", names)
     for name, array in zip(names, arrays, strict=True):
-        group.create_dataset(name, data=np.asarray(array))
+        write_array(group, name, array)
 
 
 def _write_names(group: "Group", name: str, names: list[str]) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from onefit import config
@@ -52,7 +53,11 @@ __all__ = [
     "put_named",
     "read",
     "write",
+    "write_array",
 ]
+
+KIND = "dtype"
+"""Where Keras says what numbers are of two bytes that HDF5 has no name for."""
 
 CLASSES = {"group_query_attention": "grouped_query_attention"}
 """Classes that Keras calls by another name inside than outside."""
@@ -208,7 +213,15 @@ def _write(file: "File", path: str, name: str, arrays: Mapping[str, Any]) -> Non
     group = file.create_group(f"{path}/vars" if path else "vars")
     group.attrs["name"] = np.bytes_(name[:99].encode() or b" ")
     for key, array in arrays.items():
-        group.create_dataset(key, data=np.asarray(array))
+        write_array(group, key, array)
+
+
+def write_array(group: Any, name: str, array: Any) -> None:
+    """One array of a file; of bfloat16, which HDF5 has not, its name as Keras does."""
+    array = np.asarray(array)
+    written = group.create_dataset(name, data=array)
+    if array.dtype == jnp.bfloat16:
+        written.attrs[KIND] = "bfloat16"
 
 
 def _write_idf(file: "File", path: str, layer: Lookup) -> None:
@@ -260,7 +273,7 @@ class Store:
             )
         return group[name]
 
-    def arrays(self, path: str) -> list["Dataset"]:
+    def arrays(self, path: str) -> list["Dataset | np.ndarray"]:
         """The arrays at a path, not yet read: each is checked by itself."""
         self.seen.add(path)
         group = self.group(f"{path}/vars")
@@ -273,7 +286,7 @@ class Store:
             for number, array in enumerate(arrays)
         ]
 
-    def array(self, path: str) -> "Dataset":
+    def array(self, path: str) -> "Dataset | np.ndarray":
         """The array at a path, not yet read, but checked."""
         inside, _, name = path.rpartition("/")
         group = self.group(inside)
@@ -343,7 +356,7 @@ class Store:
                 rest += [(at, self._child(item, name, at)) for at, name in paths]
         raise self._too_many()
 
-    def _checked(self, array: Any, path: str) -> "Dataset":
+    def _checked(self, array: Any, path: str) -> "Dataset | np.ndarray":
         if not isinstance(array, h5py().Dataset):
             raise self._refused(f"no array at {path!r}", "arrays numbered from 0")
         if array.external or array.is_virtual:
@@ -352,7 +365,8 @@ class Store:
             )
         plist = array.id.get_create_plist()
         filters = {plist.get_filter(i)[0] for i in range(plist.get_nfilters())}
-        if array.dtype.kind not in "fiub" or filters - PLAIN_FILTERS:
+        half = array.dtype == "V2" and array.attrs.get(KIND) == "bfloat16"
+        if not (half or array.dtype.kind in "fiub") or filters - PLAIN_FILTERS:
             raise self._refused(
                 f"{array.dtype} with filters {sorted(filters)} at {path!r}",
                 "plain numbers",
@@ -368,7 +382,7 @@ class Store:
                 expected="arrays that are in the file, within the limit",
                 fix=self.limits.fix("size" if self.left < 0 else "expansion"),
             )
-        return array
+        return np.asarray(array).view(jnp.bfloat16) if half else array
 
     def name(self, path: str) -> str:
         """What the thing at a path was called, if onefit has written it."""

@@ -12,7 +12,7 @@ from jax.core import Tracer
 from onefit import config
 from onefit.config import HALVES
 from onefit.description import Description, setting
-from onefit.errors import invalid, mistyped, unknown
+from onefit.errors import invalid, mistyped, unknown, unready
 from onefit.layers.arguments import shapes_of
 from onefit.layers.face import Face, Weights, as_shape, dtype_name, floats, kept_in_type
 from onefit.layers.in_tensorflow import has_no_numbers, within_tensorflow
@@ -237,7 +237,7 @@ class Layer(Face, Description):
         for name in ("input_shape", "input_dim", "batch_input_shape"):
             if config.get(name) is None or not self.in_keras_style:
                 config.pop(name, None)
-        return config
+        return config | {"dtype": self.dtype_policy.serialized()}
 
     def check_change(self, other: Self, name: str) -> None:
         """Refuses what would change the weights, or the outputs in graphs, in shape."""
@@ -726,7 +726,7 @@ class Layer(Face, Description):
 
     def _first_call(self) -> Call:
         if not self._calls:
-            raise invalid(
+            raise unready(
                 where(self),
                 "a request for its place in a graph",
                 "a layer that was called on an Input",

@@ -203,7 +203,7 @@ class InputLayer(SameShape, Layer):
         return self.entrance()
 
     def __post_init__(self) -> None:
-        if self.own_dtype == "float64" != floatx():
+        if self.own_dtype in ("float64", floatx()):
             # Of the data: they become numbers of the library's type, as all do.
             object.__setattr__(self, "own_dtype", None)
         super().__post_init__()
@@ -241,6 +241,9 @@ class InputLayer(SameShape, Layer):
 
     def compute(self, params: Params, x: Tree) -> Tree:
         return x
+
+    def get_config(self) -> Config:
+        return super().get_config() | {"dtype": self.own_dtype or floatx()}
 
     def build(self, input_shape: Shapes, rng: Generator | None = None) -> Self:
         # It draws nothing, and so takes nothing from the stream of seeds.

@@ -186,6 +186,8 @@ class Holder:
                 return named[name]
             if any(key.startswith(f"{name}/") for key in named):
                 return Part(self, name)
+        if hasattr(type(self), name):  # a property that says what is not there yet
+            return object.__getattribute__(self, name)
         raise lacking(self, name)
 
 
@@ -704,8 +706,9 @@ def kept_in_type(new: Tree, old: Tree) -> Tree:
 
 def dtype_name(value: Any) -> str | None:
     """The name of a type, of what users and Keras' configs write for one."""
-    if isinstance(value, dict):
+    if isinstance(value, dict):  # of a config: that of all layers is no layer's own
         value = value.get("config", value).get("name")
+        value = None if value == (config.own_policy() or config.floatx()) else value
     value = getattr(value, "name", value)  # of a policy, or a type of numpy
     return value if value is None or isinstance(value, str) else jnp.dtype(value).name
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from onefit import config
 from onefit.config import DTypePolicy
-from onefit.errors import invalid, mistyped, unknown
+from onefit.errors import invalid, mistyped, unknown, unready
 from onefit.layers.base import Layer, as_rows, first_row
 from onefit.layers.core import InputLayer
 from onefit.layers.face import as_shape, dtype_name, flattened, no_quantizing
@@ -373,7 +373,7 @@ class Network:
     def known_nest(self, nest: Nest | None) -> Nest:
         """The arrangement of inputs or outputs, once their shapes are known."""
         if nest is None:
-            raise invalid(
+            raise unready(
                 self.name,
                 "a request for its place in a graph",
                 "a model whose input shape is known",
@@ -556,7 +556,7 @@ class Network:
         if looked:
             x = self.numbers(x)
         elif self.input_nest:
-            x = self._take(x)
+            x = self._in_rank(self._take(x))
         if run is not None:
             if run.building and not self.built:
                 with making():
@@ -651,6 +651,18 @@ class Network:
         if len(names) == 1:
             return x
         return several(x, names, "x")
+
+    def _in_rank(self, x: Tree) -> Tree:
+        """Rows of one number each with an axis of length 1, as the inputs have it."""
+
+        def fit(a: Any, wanted: Shape) -> Any:  # an array, or what stands for one
+            column = len(wanted) == np.ndim(a) + 1 and wanted[-1] == 1
+            return a[..., None] if column and hasattr(a, "shape") else a
+
+        shapes = [tensor.shape for tensor in self.inputs]
+        if isinstance(x, tuple):
+            return tuple(map(fit, x, shapes))
+        return fit(x, shapes[0]) if len(shapes) == 1 else x
 
     @property
     def target_names(self) -> list[str]:

@@ -8,6 +8,7 @@ rows, random numbers in layers, and settings. The program is that of a single fi
 
 import contextlib
 import dataclasses
+import functools
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -15,8 +16,9 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import jax
 import numpy as np
+from jax.sharding import Mesh, PartitionSpec
 
-from onefit import config
+from onefit import config, programs
 from onefit.data import rows
 from onefit.data.batch import Batch
 from onefit.networks.architecture import Architecture
@@ -159,6 +161,49 @@ def _run(
     return jax.vmap(one, in_axes=in_axes)(numbers, moving, weights, stretch)
 
 
+def _run_over(
+    task: Task,
+    numbers: tuple[Array, ...],
+    rules: tuple[Rule, ...],
+    params: Tree,
+    train: Train,
+    memories: tuple[Tree, ...],
+    data: Batch,
+    weights: Array | None,
+    validation: Batch | None,
+    stretch: Stretch,
+    *,
+    devices: tuple[jax.Device, ...],
+    **static: Any,  # those of `_run`
+) -> tuple[Tree, Train, tuple[Tree, ...], Array, Array, Array]:
+    """`_run` with a share of the members on each device; none waits for another."""
+    mesh = Mesh(np.array(devices), ("members",))
+    share, whole = PartitionSpec("members"), PartitionSpec()
+    of_each = {"order": share, "seed": share, "held": share}
+    if np.ndim(stretch.count):
+        of_each["count"] = share
+    stretches = Stretch(*[whole] * len(Stretch._fields))._replace(**of_each)
+    moving = (share, share, share)
+    run = jax.shard_map(
+        functools.partial(_run, **static),
+        mesh=mesh,
+        in_specs=(whole, share, whole, *moving, whole, share, whole, stretches),
+        out_specs=share,
+        check_vma=False,
+    )
+    return run(
+        *(task, numbers, rules, params, train, memories),
+        *(data, weights, validation, stretch),
+    )
+
+
+def _devices_for(members: int) -> tuple[jax.Device, ...]:
+    """The devices of this process that so many members can be shared over evenly."""
+    devices = jax.local_devices()
+    most = next(n for n in range(len(devices), 0, -1) if members % n == 0)
+    return tuple(devices[:most])
+
+
 def _finish(
     task: Task,
     numbers: tuple[Array, ...],
@@ -278,8 +323,12 @@ class Many:
         small = is_small(self.multiplications, plan.batch)
         static = {"plan": plan.shape(), "capacity": capacity, "names": job.names}
         numbers, rules = tuple(v[self.at] for v in self.numbers), tuple(job.rules)
+        devices = _devices_for(len(own))
+        if len(devices) > 1:
+            static["devices"] = devices
         if len(own) > 1:
-            made = compiled(_run, small, donate=True, many=True)(
+            run = _run if len(devices) == 1 else _run_over
+            made = compiled(run, small, donate=True, many=True)(
                 self.task,
                 numbers,
                 rules,
@@ -371,6 +420,20 @@ def train(
         keep: Epochs after which the weights are kept, beside those of the end.
     """
     begin = time.perf_counter()
+    with programs.spreading(None):  # members need nothing from each other
+        return _trained(job, members, show, drop, interrupt, keep, begin)
+
+
+def _trained(
+    job: Job,
+    members: Members,
+    show: Show,
+    drop: "Drop | None",
+    interrupt: Interrupt | None,
+    keep: Sequence[int],
+    begin: float,
+) -> Trained:
+    """As `train`, begun at this time."""
     run = _Training(job, members, drop, keep)
     with contextlib.nullcontext(interrupt) if interrupt else Interrupt() as press:
         while run.goes_on and not press.asked:

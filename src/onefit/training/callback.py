@@ -29,10 +29,13 @@ class Callback:
         model: The model being trained.
         params: epochs, steps, and which way each log is better (directions).
         writes: The logs that `on_epoch_end` may add; None if that is not known.
+        writes_for_all: Whether it writes or shows what is the same in all processes
+            that train one network: then only the first one has it.
     """
 
     params: Config
     writes: tuple[str, ...] | None = None
+    writes_for_all = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Refuses arguments that it does not have, with what to write instead."""

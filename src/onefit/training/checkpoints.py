@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from onefit.errors import invalid, unknown
+from onefit.programs import spread
 from onefit.training.callback import Callback, Logs
 from onefit.training.monitors import direction, missing, writable
 from onefit.training.recorders import check_frequency
@@ -51,6 +52,8 @@ class ModelCheckpoint(Callback):
     Example:
         >>> keep = ModelCheckpoint("best.keras", save_best_only=True)
     """
+
+    writes_for_all = True
 
     writes = ()
 
@@ -225,7 +228,7 @@ class BackupAndRestore(Callback):
     def on_stretch_end(  # noqa: D102
         self, epochs: Sequence[int], logs: Sequence[dict[str, float]]
     ) -> None:
-        if not len(epochs):
+        if not len(epochs) or not _is_first():
             return
         done = epochs[-1] + 1
         batches = (done - self._saved) * (self.params["steps"] or 1)
@@ -237,7 +240,11 @@ class BackupAndRestore(Callback):
 
     def on_train_end(self, logs: Logs = None) -> None:  # noqa: D102
         self._state = None
-        if not self.delete_checkpoint or self.model.history.stopped == "interrupted":
+        if (
+            not _is_first()
+            or not self.delete_checkpoint
+            or self.model.history.stopped == "interrupted"
+        ):
             return
         for path in (self.latest, self.previous):
             path.unlink(missing_ok=True)
@@ -261,6 +268,12 @@ class BackupAndRestore(Callback):
                 "delete the directory to begin anew",
             ) from problem
         return None
+
+
+def _is_first() -> bool:
+    """Whether no other process that trains the same network writes the backup."""
+    over = spread()
+    return over is None or over.is_first
 
 
 def snapshot(state: State, done: int) -> tuple[Config, list[np.ndarray]]:

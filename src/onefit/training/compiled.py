@@ -686,7 +686,16 @@ def _spread(
 ) -> list[Identifier]:
     """One value for each output, from one for all, a list, or a dict by name."""
     found = _spread_out(in_a_list(value, names), names, what, default)
-    return [v[0] if isinstance(v, list | tuple) and len(v) == 1 else v for v in found]
+    found = [v[0] if isinstance(v, list | tuple) and len(v) == 1 else v for v in found]
+    for name, each in zip(names, found, strict=True):
+        if isinstance(each, list | tuple | dict):
+            raise invalid(
+                what,
+                f"{len(each)} values for the output {name!r}",
+                "one for each output",
+                "write a function of (y, p) that adds them up",
+            )
+    return found
 
 
 def _spread_out(

@@ -1,21 +1,26 @@
 """The loop around the program: stretches of epochs, callbacks, Ctrl-C."""
 
 import contextlib
+import functools
 import signal
 import threading
 import time
 import warnings
+import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import jax
+import numpy as np
 
 from onefit.data import rows
 from onefit.errors import OnefitWarning
+from onefit.programs import spread
 from onefit.training import stretches
 from onefit.training.callback import TEST_BATCH, overrides
 from onefit.training.history import History, Logs
 from onefit.training.job import Job, hook
+from onefit.training.program import Plan
 from onefit.training.state import State
 from onefit.training.stretches import (
     InFeed,
@@ -85,6 +90,7 @@ def fit(job: Job, history: H) -> H:
     }
     history.params = params
     job.model.history, job.model.stop_training = history, False
+    _agree(job)
     state = State(job)
     for callback in job.callbacks:
         callback.set_model(job.model)
@@ -117,6 +123,8 @@ def fit(job: Job, history: H) -> H:
             state.write()
             for feed in filter(None, (job.feed, job.held)):
                 feed.close()
+            if (over := spread()) is not None:
+                over.ended()
         for rule, memory, stop in zip(
             job.given_rules, state.memories, state.stops, strict=True
         ):
@@ -154,7 +162,7 @@ def _epochs(
         for callback in job.callbacks
     )
     plan = job.padded(job.plan())
-    data, validation = jax.device_put(job.arrays(plan))
+    data, validation = _placed(job, state, plan)
     # Callbacks see the last epoch's own weights; the best ones come after them.
     if job.feed is None:
         pieces: Pieces = InRows(job, plan, data, by_batch)
@@ -191,6 +199,35 @@ def _epochs(
         if any(state.stops):
             history.stopped = "rule"
         yield logs
+
+
+def _agree(job: Job) -> None:
+    """Has several processes that train together do the same; only the first writes."""
+    over = spread()
+    if over is None:
+        return
+    told = {"batch_size": job.batch_size, "number of epochs": job.epochs}
+    weights = jax.tree.leaves(job.model.graph.slot.params)
+    told["number of weights"] = sum(map(np.size, weights))
+    for name, tree in (("x", job.train_data.x), ("y", job.train_data.y)):
+        leaves = jax.tree.leaves(tree)
+        told[name] = functools.reduce(
+            lambda known, a: zlib.crc32(np.ascontiguousarray(a).tobytes(), known),
+            leaves,
+            0,
+        )
+    job.seed = over.agreed(job.seed, told)
+    if not over.is_first:
+        job.callbacks = [c for c in job.callbacks if not c.writes_for_all]
+
+
+def _placed(job: Job, state: State, plan: Plan) -> tuple[Any, Any]:
+    """The rows to train and to validate on, on the devices that will use them."""
+    over = spread()
+    if over is None:
+        return jax.device_put(job.arrays(plan))
+    over.check(plan.batch, state.exchanged, guess(state, plan))
+    return over.whole(job.arrays(plan))
 
 
 def _tell_of_epoch(job: Job, state: State, logs: Logs) -> None:

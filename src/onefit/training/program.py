@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from onefit.data.batch import Batch
+from onefit.programs import spread
 from onefit.training.rules import Rule
 from onefit.training.task import Task, Train, rates
 from onefit.types import Array, Scalar, Tree
@@ -116,15 +117,20 @@ def step(
     task: Task, train: Train, fixed: Tree, tally: Tree, batch: Batch, seed: Scalar
 ) -> tuple[Train, Tree]:
     """One step: w := w - alpha * d, d the optimizer's direction from dJ/dw."""
-    return task.step(train, fixed, tally, batch, seed)
+    train, tally = task.step(train, fixed, tally, batch, seed)
+    over = spread()
+    return (train if over is None else over.kept(train)), tally
 
 
 def rows_at(data: Batch, order: Array | None, start: Scalar, size: int) -> Batch:
     """`size` rows from `start` on, as they lie or in the order given."""
     if order is None:
-        return jax.tree.map(lambda a: lax.dynamic_slice_in_dim(a, start, size), data)
-    at = lax.dynamic_slice_in_dim(order, start, size)
-    return jax.tree.map(lambda a: a.at[at].get(mode="promise_in_bounds"), data)
+        found = jax.tree.map(lambda a: lax.dynamic_slice_in_dim(a, start, size), data)
+    else:
+        at = lax.dynamic_slice_in_dim(order, start, size)
+        found = jax.tree.map(lambda a: a.at[at].get(mode="promise_in_bounds"), data)
+    over = spread()
+    return found if over is None else over.shared(found)
 
 
 def padded_rows(data: Batch, order: Array | None) -> int:

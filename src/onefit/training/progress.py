@@ -61,6 +61,8 @@ class ProgbarLogger(Callback):
     anyone reads.
     """
 
+    writes_for_all = True
+
     def __init__(self, verbose: int | str = "auto") -> None:
         super().__init__()
         if verbose not in (0, 1, 2, "auto"):

@@ -52,6 +52,8 @@ class CSVLogger(Callback):
     goes on keeps its columns; an epoch without a log has NA there.
     """
 
+    writes_for_all = True
+
     def __init__(
         self, filename: str | os.PathLike, separator: str = ",", append: bool = False
     ) -> None:
@@ -112,6 +114,8 @@ class RemoteMonitor(Callback):
 
     Source: Keras' callback of this name.
     """
+
+    writes_for_all = True
 
     def __init__(
         self,
@@ -185,6 +189,8 @@ class TensorBoard(Callback):
     Example:
         >>> board = TensorBoard("logs", histogram_freq=10)
     """
+
+    writes_for_all = True
 
     writes = ()
 

@@ -7,11 +7,12 @@ import numpy as np
 
 from onefit.data.batch import Batch
 from onefit.errors import invalid
+from onefit.programs import spread
 from onefit.training.compiling import compiled, is_brief, is_small
 from onefit.training.job import Job
 from onefit.training.program import Plan, Stretch
 from onefit.training.task import Train
-from onefit.types import Array, batch_shape
+from onefit.types import Array, Tree, batch_shape
 
 __all__ = ["State"]
 
@@ -43,6 +44,7 @@ class State:
         plain = job.model.graph.plain_layers()
         self._layers = [layer for layer in plain if layer.weights]
         self._shows_average = False
+        self.memories: tuple[Tree, ...] = ()
         self.read()
         self.stops: Any = [False] * len(job.rules)
         self.memories = tuple(
@@ -57,6 +59,16 @@ class State:
         free, optimizer = self.job.task.resume(slot.params)
         self.train = Train(free, slot.state, optimizer)
         self._note()
+        self.place()
+
+    def place(self) -> None:
+        """Brings what moves to the devices that programs are spread over."""
+        over = spread()
+        if over is not None:
+            moving = self.params, self.train, self.memories
+            weights = [(v.path, v.shape) for v in self.job.model.weights]
+            moving = over.laid_out(moving, weights)
+            self.params, self.train, self.memories = moving
 
     def write(self) -> None:
         """Gives the weights and the optimizer's state to the model."""
@@ -64,8 +76,11 @@ class State:
         arrays = jax.tree.leaves((self.params, self.train))
         if any(isinstance(a, jax.Array) and a.is_deleted() for a in arrays):
             return  # a call that failed has consumed them: the model keeps its last
-        model.graph.store(self.params, self.train.state)
-        self.job.task.remember(self.train.optimizer)
+        params, train = self.params, self.train
+        if spread() is not None:  # what other programs use is on one device
+            params, train = jax.tree.map(np.asarray, (params, train))
+        model.graph.store(params, train.state)
+        self.job.task.remember(train.optimizer)
         self._note()
 
     def pull_changes(self) -> None:
@@ -114,6 +129,11 @@ class State:
             np.bool_(done),
         )
 
+    @property
+    def exchanged(self) -> int:
+        """Numbers that a step exchanges where it is spread: a gradient each."""
+        return sum(np.size(leaf) for leaf in jax.tree.leaves(self.train.free))
+
     def order(self, plan: Plan, epoch: int, count: int, out: np.ndarray) -> None:
         """Writes the rows of these epochs."""
         self.job.order(plan, epoch, count, out)
@@ -131,6 +151,7 @@ class State:
         if donate and self._shared:
             self.params, self.train = jax.tree.map(np.array, (self.params, self.train))
             self._shared = False
+        self.place()
         params, train, memories, logs, number, stops = compiled(
             "run", self.is_small, donate, brief=self.is_brief
         )(

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from onefit.data.batch import Batch
+from onefit.programs import in_step, spread
 from onefit.training.compiling import compiled
 from onefit.training.job import Job, hook
 from onefit.training.program import Plan, Stretch
@@ -202,6 +203,8 @@ class Whole:
     def _learn_pace(self, seconds: float) -> None:
         """How many epochs come next."""
         self.calls += 1
+        if in_step():
+            return
         self.pace = seconds
         self.count = max(1, int(SECONDS / max(seconds, 1e-7)))
 
@@ -320,6 +323,8 @@ class Part:
 
     def idle(self) -> bool:
         """Whether the program waits for batches."""
+        if in_step():
+            return False
         return not self._running or all(a.is_ready() for a in self._results)
 
     def asked(self) -> bool:
@@ -333,6 +338,7 @@ class Part:
         """
         job, plan, state = self.job, self.plan, self.state
         inputs = stretch(job, plan, epoch, 1, None, 1)
+        state.place()
         self._tally = compiled("start", False)(state.task)
         self._results: list[Any] = []  # arrays of jax
         self._epoch, self._at, self._stopped = epoch, 0, False
@@ -392,6 +398,8 @@ class Part:
         numbers = [v.item() for v in self._results]
         self._running = False
         self.pace = (time.perf_counter() - self._started) / self._count
+        if in_step():
+            self.pace = guess(state, self.plan)
         self._at += self._count
         so_far = dict(zip(job.names, numbers, strict=False))
         if self.by_batch:
@@ -431,7 +439,7 @@ def stretch(
     marks = None
     if plan.sometimes:
         marks = job.validates(range(epoch, epoch + capacity))
-    return Stretch(
+    inputs = Stretch(
         order,
         marks,
         np.int32(epoch),
@@ -441,6 +449,8 @@ def stretch(
         rows=np.int32(plan.rows) if plan.padded else None,
         held_rows=_held_rows(plan),
     )
+    over = spread()
+    return inputs if over is None else over.whole(inputs)
 
 
 def _held_rows(plan: Plan) -> np.int32 | None:

@@ -60,7 +60,7 @@ def test_every_page_is_in_the_contents():
 @pytest.mark.parametrize("name", PAGES)
 def test_links_lead_to_pages_of_the_site(name):
     gallery = {f"gallery/{p.stem}.md" for p in (ROOT / "examples").glob("*.py")}
-    text = staging.linked(PAGES[name].read_text("utf-8"), PAGES[name], name)
+    text = staging.linked(staging.translated(name), PAGES[name], name)
     text = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
     for target in re.findall(r"\]\(([^)#\s:]+)[)#]", text):
         place = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
@@ -89,6 +89,58 @@ def test_a_notebook_has_the_programs_of_its_page():
     assert not any("```python" in "".join(c["source"]) for c in made["cells"])
     nbformat = pytest.importorskip("nbformat")
     nbformat.validate(made)
+
+
+KOREAN = [name for name in PAGES if name.startswith("ko/")]
+
+
+@pytest.mark.parametrize("name", KOREAN)
+def test_a_translation_has_its_twins_topics_programs_and_formulas(name):
+    text = staging.translated(name)
+    twin = PAGES[name.removeprefix("ko/")].read_text("utf-8")
+    assert staging.CELL.findall(text) == staging.CELL.findall(twin)
+    assert re.findall(r"^\$\$.*", text, re.M) == re.findall(r"^\$\$.*", twin, re.M)
+    assert "<!--" not in text
+    for mark in ("## ", "<details>"):
+        assert text.count(f"\n{mark}") == twin.count(f"\n{mark}"), mark
+
+
+def test_a_translation_that_fell_behind_is_refused(monkeypatch, tmp_path):
+    old = tmp_path / "old.md"
+    old.write_text("# 옛\n\n<!-- program -->\n", "utf-8")
+    monkeypatch.setattr(
+        staging,
+        "pages",
+        lambda: {"ko/quick_start.md": old, "quick_start.md": PAGES["quick_start.md"]},
+    )
+    with pytest.raises(ValueError, match=r"1 times <!-- program -->; its twin has 7"):
+        staging.translated("ko/quick_start.md")
+
+
+COURSE = [name for name in PAGES if name.startswith("course/")]
+
+
+@pytest.mark.parametrize("name", COURSE)
+def test_each_topic_has_an_idea_programs_and_an_exercise(name):
+    for topic in PAGES[name].read_text("utf-8").split("\n## ")[1:]:
+        if name != "course/index.md":
+            assert "**Idea.**" in topic
+            assert len(staging.CELL.findall(topic)) >= 2
+            assert "**Exercise.**" in topic
+            assert "<details><summary>Solution</summary>" in topic
+            pictures = re.search(r"plots\.|^figure$", topic, re.M)
+            assert pictures, topic[:40]
+
+
+def test_slides_lead_to_topics_that_are_there():
+    for part in ("", "ko/"):
+        text = staging.translated(f"{part}course/index.md")
+        links = re.findall(staging.TOPIC, text)
+        assert len(links) > 60
+        for _, page, anchor in links:
+            topics = staging.translated(f"{part}course/{page}")
+            headings = re.findall(r"^## (.*)$", topics, re.M)
+            assert anchor in map(staging.slug, headings), (page, anchor)
 
 
 def test_charts_are_drawn_from_the_results(tmp_path):

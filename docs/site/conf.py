@@ -78,7 +78,6 @@ autodoc_inherit_docstrings = False
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
-python_maximum_signature_line_length = 70
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
@@ -161,8 +160,14 @@ def foreign(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any):
 
 
 def described(app: Any, doctree: nodes.document) -> None:
-    """A picture that a program drew is called by the heading above it."""
-    del app
+    """Words for the ear: a picture is called by the heading above it, a column too."""
+    for entry in doctree.findall(nodes.thead):
+        for cell in entry.findall(nodes.entry):
+            if not cell.astext().strip():
+                said = "설명" if app.env.docname.startswith("ko/") else "about"
+                words = nodes.inline("", said, classes=["for-the-ear"])
+                cell.children = []
+                cell += nodes.paragraph("", "", words)
     for image in doctree.findall(nodes.image):
         if not image.get("alt"):
             section: Any = image
@@ -201,6 +206,36 @@ def returning(app: Any) -> list[Any]:
     return []
 
 
+REACHED = {
+    'role="heading"><span class="caption': 'role="heading" aria-level="2"><span '
+    'class="caption',
+    '<aside class="sidebar-drawer">': '<aside class="sidebar-drawer" '
+    'aria-label="Contents of the site">',
+    '<aside class="toc-drawer': '<aside aria-label="Contents of the page" '
+    'class="toc-drawer',
+    "<pre>": '<pre tabindex="0">',
+    '<div class="table-wrapper': '<div tabindex="0" class="table-wrapper',
+}
+"""What the theme leaves unsaid to readers by ear, or out of reach of the keyboard."""
+
+
+def reached(app: Any, exception: Exception | None) -> None:
+    """Names landmarks and headings, and lets what scrolls be scrolled by keys."""
+    if exception is not None:
+        return
+    for file in Path(app.outdir).rglob("*.html"):
+        before = text = file.read_text("utf-8")
+        for old, new in REACHED.items():
+            text = text.replace(old, new)
+        if file.name == "search.html":
+            article = re.search(r"<article[^>]*>", text)
+            if article and "<h1" not in text:
+                at = article.end()
+                text = f'{text[:at]}<h1 class="for-the-ear">Search</h1>{text[at:]}'
+        if text != before:
+            file.write_text(text, "utf-8")
+
+
 def setup(app: Any) -> None:
     """Adds what is ours."""
     app.connect("autodoc-process-docstring", marked, priority=400)
@@ -208,6 +243,7 @@ def setup(app: Any) -> None:
     app.connect("doctree-read", described)
     app.connect("html-page-context", spoken)
     app.connect("html-collect-pages", returning, priority=400)
+    app.connect("build-finished", reached)
     mathml.setup(app)
     # Each program's start is no news.
     logging.getLogger("traitlets").setLevel(logging.WARNING)

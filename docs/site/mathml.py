@@ -13,7 +13,10 @@ def written(latex: str, display: str) -> str:
     True
     """
     latex = re.sub(r"(?<!\\)%.*", "", latex).strip()
-    return convert(latex, display=display)
+    try:
+        return convert(latex, display=display)
+    except Exception as error:  # the converter's own are of many kinds
+        raise ValueError(f"formula: {latex!r} cannot be read: {error!r}") from error
 
 
 def visit_inline(self: Any, node: Any) -> None:

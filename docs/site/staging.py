@@ -34,7 +34,10 @@ kernelspec:
 ---
 """
 CELL = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
-LINK = re.compile(r"(\]\()([^)#\s:]+)((?:#[^)]*)?\))")
+LINK = re.compile(r"(\[[^][]*\])\(([^)#\s:]+)(#[^)]*)?\)")
+PROGRAM, FORMULA = "<!-- program -->", "<!-- formula -->"
+SLIDES = "<!-- slides -->"
+TOPIC = r"\[([^][]*)\]\((\w+\.md)#([^)]*)\)"
 NOTEBOOK = {
     "en": "*This page as a notebook: [{name}]({link}).*",
     "ko": "*이 페이지의 노트북: [{name}]({link}).*",
@@ -72,19 +75,65 @@ def moved(target: str, page: Path, name: str) -> str:
     return ""
 
 
+def translated(name: str) -> str:
+    """The text of a page; one in Korean has its English twin's programs and formulas.
+
+    They stand once, so that they cannot differ: a translation has a mark for each.
+
+    Raises:
+        ValueError: It has more or fewer marks than its twin has programs or formulas.
+    """
+    text = pages()[name].read_text("utf-8")
+    if not name.startswith("ko/"):
+        return text
+    twin = pages()[name.removeprefix("ko/")].read_text("utf-8")
+    for mark, found in (
+        (PROGRAM, [f"```python\n{program}```" for program in CELL.findall(twin)]),
+        (FORMULA, re.findall(r"^\$\$.*?\$\$$", twin, re.M | re.S)),
+    ):
+        if text.count(mark) != len(found):
+            raise ValueError(
+                f"{name}: {text.count(mark)} times {mark}; its twin has {len(found)}"
+            )
+        for one in found:
+            text = text.replace(mark, one, 1)
+    if SLIDES in text:
+        table = twin[twin.index("### ") :]
+        text = text.replace(SLIDES, re.sub(TOPIC, _topic, table))
+    return text
+
+
+def slug(heading: str) -> str:
+    """The anchor of a heading, as MyST makes it.
+
+    >>> slug("ReLU, Leaky ReLU, ELU")
+    'relu-leaky-relu-elu'
+    """
+    return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+
+
+def _topic(match: re.Match[str]) -> str:
+    """A link to a topic, as one to the same topic in Korean, by its heading there."""
+    page, anchor = match[2], match[3]
+    english, korean = (
+        re.findall(r"^## (.*)$", (DOCS / part / page).read_text("utf-8"), re.M)
+        for part in ("course", "ko/course")
+    )
+    heading = korean[[slug(h) for h in english].index(anchor)]
+    return f"[{heading}]({page}#{slug(heading)})"
+
+
 def linked(text: str, page: Path, name: str) -> str:
     """The text of a page with its links moved; what is on no page loses its link."""
 
     def one(match: re.Match[str]) -> str:
         target = moved(match[2], page, name)
-        return f"{match[1]}{target}{match[3]}" if target else "]"
+        if not target:
+            return match[1][1:-1]
+        return f"{match[1]}({target}{match[3] or ''})"
 
     parts = re.split(r"(^```.*?^```$)", text, flags=re.M | re.S)
-    parts[::2] = [re.sub(LINK, one, part) for part in parts[::2]]
-    # A link that lost its target is its words.
-    parts[::2] = [
-        re.sub(r"(?<!!)\[([^][]*)\](?![(\[:{])", r"\1", p) for p in parts[::2]
-    ]
+    parts[::2] = [LINK.sub(one, part) for part in parts[::2]]
     return "".join(parts)
 
 
@@ -134,7 +183,7 @@ def stage(source: Path, notebooks: Path) -> dict[str, int]:
     counts: dict[str, int] = {}
     written = set()
     for name, page in pages().items():
-        text = linked(page.read_text("utf-8"), page, name)
+        text = linked(translated(name), page, name)
         # Those of pages that stand elsewhere are parts of files, or tests of their own.
         counts[name] = len(CELL.findall(text)) if DOCS in page.parents else 0
         if counts[name]:

@@ -364,7 +364,9 @@ def kills(options: argparse.Namespace) -> None:
     """Kills at random moments of two processes that train one network."""
     rng = np.random.default_rng(os.getpid())
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        for process in [begin(trains, f"{folder}/whole", i, 2, 19_999) for i in (0, 1)]:
+        port = int(rng.integers(20_000, 30_000))
+        whole = [begin(trains, f"{folder}/whole", rank, 2, port) for rank in (0, 1)]
+        for process in whole:
             answer(process)
         done = left = 0
         place = f"{folder}/killed"

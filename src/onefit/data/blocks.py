@@ -244,7 +244,9 @@ class Blocks:
         """Blocks of a pass."""
         return -(-self.table.rows // (self.run * self.runs))
 
-    def orders(self, seed: int | None, number: int) -> Iterator[tuple[Any, np.ndarray]]:
+    def orders(
+        self, seed: int | None, number: int
+    ) -> Iterator[tuple[list[range], np.ndarray]]:
         """The runs of each block of a pass, and the order of the rows in it.
 
         Args:

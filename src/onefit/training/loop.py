@@ -31,6 +31,7 @@ from onefit.training.stretches import (
     capacity,
     guess,
 )
+from onefit.types import Tree
 
 if TYPE_CHECKING:
     from onefit.training.feeding import Feed
@@ -221,7 +222,7 @@ def _agree(job: Job) -> None:
         job.callbacks = [c for c in job.callbacks if not c.writes_for_all]
 
 
-def _placed(job: Job, state: State, plan: Plan) -> tuple[Any, Any]:
+def _placed(job: Job, state: State, plan: Plan) -> tuple[Tree, Tree]:
     """The rows to train and to validate on, on the devices that will use them."""
     over = spread()
     if over is None:

@@ -177,14 +177,108 @@ def torch_loader(folder: str, limit: float) -> dict[str, float]:
     return {"ns_a_row": 1e9 * (time.perf_counter() - begun) / rows, "peak": peak()}
 
 
-def run(function: Callable[..., dict[str, float]], *args: Any) -> dict[str, float]:
-    """What a contestant answers, run in a process of its own."""
+def members(
+    folder: str, part: int, of: int, core: int, networks: int
+) -> dict[str, float]:
+    """A part of a population 30-16-1 on one core; the program is compiled before."""
+    os.sched_setaffinity(0, {core})
+    import onefit
+    from onefit import population
+
+    some = rows_of(256, 0)
+    chain = [onefit.layers.Dense(16, "relu"), onefit.layers.Dense(1)]
+    model = onefit.Sequential([onefit.Input((COLUMNS,)), *chain])
+    model.compile("adam", "mse", check=False)
+
+    def fit(epochs: int, **where: Any) -> None:
+        x, y = some[:, :-1], some[:, -1]
+        population.fit(model, x, y, seeds=networks, epochs=epochs, verbose=0, **where)
+
+    fit(50, part=(part, of), output=f"{folder}/warm-{of}")
+    begun = time.perf_counter()
+    fit(50, part=(part, of), output=f"{folder}/runs-{of}")
+    return {"seconds": time.perf_counter() - begun}
+
+
+def steps(devices: int, folder: str, batch: int) -> dict[str, float]:
+    """100 steps of 784-1024-1024-10, spread over so many CPU devices."""
+    import onefit
+    from onefit import distribution
+
+    if devices > 1:
+        over = distribution.DataParallel(always=True)
+        distribution.set_distribution(over)
+    onefit.config.set_random_seed(0)
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((5 * batch, 784), "float32")
+    y = rng.integers(10, size=5 * batch)
+    chain = [onefit.layers.Dense(1024, "relu"), onefit.layers.Dense(1024, "relu")]
+    last = onefit.layers.Dense(10, "softmax")
+    model = onefit.Sequential([onefit.Input((784,)), *chain, last])
+    model.compile("sgd", "sparse_categorical_crossentropy", check=False)
+    model.fit(x, y, batch_size=batch, epochs=20, verbose=0)
+    np.savez(f"{folder}/weights-{devices}.npz", *model.get_weights())
+    begun = time.perf_counter()
+    model.fit(x, y, batch_size=batch, epochs=4, verbose=0)
+    exchange = over.exchange(1_863_690) if devices > 1 else 0.0
+    return {"ms": 1e3 * (time.perf_counter() - begun) / 20, "exchange": 1e3 * exchange}
+
+
+def trains(folder: str, rank: int, count: int, port: int) -> dict[str, float]:
+    """One of several processes that train a network; it goes on where it was."""
+    import onefit
+    from onefit import distribution
+
+    if count > 1:
+        distribution.initialize(f"127.0.0.1:{port}", count, rank, timeout=5)
+    distribution.set_distribution(distribution.DataParallel(always=True))
+    onefit.config.set_random_seed(0)
+    some, model = rows_of(3200, 0), network()
+    backup = onefit.callbacks.BackupAndRestore(
+        f"{folder}/backup", double_checkpoint=True
+    )
+    note = onefit.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: time.sleep(0.1)
+    )
+    model.fit(
+        some[:, :-1],
+        some[:, -1],
+        epochs=100,
+        batch_size=320,
+        callbacks=[backup, note],
+        verbose=0,
+    )
+    if rank == 0:
+        os.makedirs(folder, exist_ok=True)
+        np.savez(f"{folder}/weights.npz", *model.get_weights())
+    return {}
+
+
+def begin(
+    function: Callable[..., dict[str, float]], *args: Any, **environment: str
+) -> subprocess.Popen[str]:
+    """Starts a contestant in a process of its own."""
     call = json.dumps([function.__name__, args])
-    line = [sys.executable, "-m", "benchmarks.scale", "--call", call]
-    done = subprocess.run(line, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr[-2000:])
-    return json.loads(done.stdout.splitlines()[-1])
+    return subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.scale", "--call", call],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,
+    )
+
+
+def answer(process: subprocess.Popen[str]) -> dict[str, float]:
+    """What a contestant answers."""
+    said, error = process.communicate()
+    if process.returncode:
+        raise RuntimeError(error[-2000:])
+    return json.loads(said.splitlines()[-1])
+
+
+def run(function: Callable[..., dict[str, float]], *args: Any) -> dict[str, float]:
+    """What a contestant answers that runs alone."""
+    return answer(begin(function, *args))
 
 
 # What is measured ---------------------------------------------------------------------
@@ -227,7 +321,81 @@ def rows(options: argparse.Namespace) -> None:
         )
 
 
-WORKS = {"rows": rows}
+def population(options: argparse.Namespace) -> None:
+    """Many networks in one process of one core, and in two of one core each."""
+    from onefit.population import gather
+
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        alone, both = [], []
+        for turn in range(options.samples):
+            place = f"{folder}/{turn}"
+            one = run(members, place, 1, 1, 0, options.networks)
+            two = [begin(members, place, i, 2, i - 1, options.networks) for i in (1, 2)]
+            alone.append(one["seconds"])
+            both.append(max(answer(process)["seconds"] for process in two))
+        whole, parts = gather(f"{place}/runs-1"), gather(f"{place}/runs-2")
+        same = np.array_equal(whole.history["loss"], parts.history["loss"])
+        print(
+            f"{options.networks:,} networks: {min(alone):.2f} s in one process of one "
+            f"core, {min(both):.2f} s in two: {min(alone) / min(both):.2f} times as "
+            f"fast; members equal bit for bit: {'yes' if same else 'no'}"
+        )
+
+
+def devices(options: argparse.Namespace) -> None:
+    """One network on two CPU devices against one."""
+    batch = options.batch
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        found = {}
+        for count in (1, 2):
+            flags = f"--xla_force_host_platform_device_count={count}"
+            found[count] = answer(begin(steps, count, folder, batch, XLA_FLAGS=flags))
+        one, two = (np.load(f"{folder}/weights-{n}.npz") for n in (1, 2))
+        apart = max(np.abs(one[name] - two[name]).max() for name in one.files)
+        print(
+            f"784-1024-1024-10, batch {batch}: {found[1]['ms']:.1f} ms a step on one "
+            f"device, {found[2]['ms']:.1f} on two, which share {os.cpu_count()} cores; "
+            f"the exchange of 1,863,690 numbers {found[2]['exchange']:.1f} ms; weights "
+            f"after 100 steps apart by {apart:.1e}"
+        )
+
+
+def kills(options: argparse.Namespace) -> None:
+    """Kills at random moments of two processes that train one network."""
+    rng = np.random.default_rng(os.getpid())
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        port = int(rng.integers(20_000, 30_000))
+        whole = [begin(trains, f"{folder}/whole", rank, 2, port) for rank in (0, 1)]
+        for process in whole:
+            answer(process)
+        done = left = 0
+        place = f"{folder}/killed"
+        while not os.path.exists(f"{place}/weights.npz"):
+            port = int(rng.integers(20_000, 30_000))
+            both = [begin(trains, place, rank, 2, port) for rank in (0, 1)]
+            if done < options.kills:
+                time.sleep(rng.uniform(*options.moments))
+                both[rng.integers(2)].kill()
+                done += 1
+            for process in both:
+                try:
+                    process.communicate(timeout=60)
+                except subprocess.TimeoutExpired:
+                    left += 1
+                    process.kill()
+        one, two = (
+            np.load(f"{folder}/whole/weights.npz"),
+            np.load(f"{place}/weights.npz"),
+        )
+        same = all(np.array_equal(one[name], two[name]) for name in one.files)
+        print(
+            f"{done} kills of one of two processes: weights at the end equal bit for "
+            f"bit to those of two that nobody killed: {'yes' if same else 'no'}; "
+            f"processes left behind: {left}"
+        )
+
+
+WORKS = {"rows": rows, "population": population, "devices": devices, "kills": kills}
 
 
 def main() -> None:
@@ -242,6 +410,10 @@ def main() -> None:
     add("--folder", default=None, help="where the shards are written")
     add("--seconds", type=float, default=10, help="how long torch is timed (10)")
     add("--samples", type=int, default=3, help="turns, of which the best counts (3)")
+    add("--networks", type=int, default=1000, help="members of the population (1,000)")
+    add("--batch", type=int, default=512, help="rows in a batch on devices (512)")
+    add("--kills", type=int, default=5, help="how many processes are killed (5)")
+    add("--moments", type=float, nargs=2, default=(3, 12), help="seconds from, to")
     add("--call", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.call:

@@ -442,6 +442,16 @@ def test_lambda_refuses():
             "Unknown bound in renorm_clipping 'max'.",
         ),
         (
+            lambda: BatchNormalization(renorm_clipping={"rmax": 0.0, "rmin": 1.0}),
+            "'rmin': 1.0}; expected bounds with 0 ≤ rmin < rmax and dmax ≥ 0.",
+        ),
+        (
+            lambda: BatchNormalization(renorm_clipping={"dmax": -1.0}),
+            "renorm_clipping={'dmax': -1.0}; expected bounds",
+        ),
+        (lambda: GroupNormalization(0), "groups=0; expected a whole number, 1 or more"),
+        (lambda: GroupNormalization("32"), "groups='32'; expected a whole number"),
+        (
             lambda: LayerNormalization(rms_scaling=True),
             "Write RMSNormalization() for the root mean square",
         ),
@@ -579,3 +589,15 @@ def test_weights_that_do_not_fit():
         layer.set_weights([np.ones(3)] * 2)
     with refuses("received beta of shape (2,); expected shape (3,)."):
         layer.set_weights([np.ones(3), np.ones(2), np.ones(3), np.ones(3)])
+
+
+@pytest.mark.parametrize("kind", [LayerNormalization, GroupNormalization])
+def test_what_is_beyond_float16_is_normalized_in_float32(kind):
+    """As in Keras: the output alone has half the digits."""
+    rng = np.random.default_rng(0)
+    x = 7e4 * (1 + rng.normal(size=(4, 6, 8))).astype("f4")
+    settings = {"groups": 2} if kind is GroupNormalization else {}
+    half, full = kind(dtype="mixed_float16", **settings), kind(**settings)
+    y = half(x)
+    assert y.dtype == "float16"
+    np.testing.assert_allclose(np.asarray(y, "f4"), full(x), rtol=1e-3, atol=1e-3)

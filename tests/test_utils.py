@@ -230,6 +230,45 @@ def test_shuffled_rows_stay_together_and_repeat():
     assert list(other[0]) != list(left[0])
 
 
+def datasets_of(x, y):
+    import torch
+
+    class Rows(torch.utils.data.Dataset):
+        def __len__(self):
+            return len(x)
+
+        def __getitem__(self, i):
+            return torch.as_tensor(x[i]), torch.as_tensor(y[i])
+
+    yield onefit.data.Dataset.from_tensor_slices((x, y))
+    yield Rows()
+    yield zip(x, y, strict=True)
+
+
+def test_datasets_are_split_into_datasets():
+    x, y = np.arange(20.0, dtype="f4").reshape(10, 2), np.arange(10)
+    for data in datasets_of(x, y):
+        left, right = split_dataset(data, left_size=0.7)
+        assert (len(left), len(right)) == (7, 3)
+        got = [row for part in (left, right) for row in part.as_numpy_iterator()]
+        np.testing.assert_array_equal([a for a, _ in got], x)
+        np.testing.assert_array_equal([b for _, b in got], y)
+    data = next(datasets_of(x, y))
+    left, right = split_dataset(data, right_size=4, shuffle=True, seed=1)
+    rows = [*left.as_numpy_iterator(), *right.as_numpy_iterator()]
+    assert [int(b) for _, b in rows] != list(y)
+    assert all(b * 2 == a[0] for a, b in rows)
+    assert sorted(int(b) for _, b in rows) == list(y)
+    (nested,), _ = (list(part) for part in split_dataset(data.map(named), 1))
+    assert list(nested) == ["a", "b"]
+    with pytest.raises(ValueError, match="a dataset without elements"):
+        split_dataset(data.take(0), 0.5)
+
+
+def named(a, b):
+    return {"a": a, "b": b}
+
+
 def test_split_agrees_with_scikit_learn():
     from sklearn.model_selection import train_test_split
 

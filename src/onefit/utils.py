@@ -28,6 +28,7 @@ from onefit.custom import (
     register_keras_serializable,
 )
 from onefit.data.batch import unpack_x_y_sample_weight
+from onefit.data.dataset import Dataset
 from onefit.datasets.fetching import get_file
 from onefit.errors import invalid, is_whole, mistyped
 from onefit.layers.symbolic import Tensor
@@ -214,25 +215,26 @@ def split_dataset(
 
     Args:
         dataset: An array, or a tuple, list or dict of arrays (or of such again) with
-            as many rows each.
+            as many rows each; or a dataset of onefit, TensorFlow or torch, whose
+            elements are read once.
         left_size: What the first part gets: a count of rows, or a share between 0 and
             1, which is rounded to whole rows.
         right_size: The same for the second part; what is None gets the rest.
         shuffle: Whether rows are drawn at random; otherwise the first ones go left.
         seed: Names the draw; None takes the next one of `set_random_seed`'s stream.
-        preferred_backend: Accepted: the parts are numpy's.
+        preferred_backend: Accepted: the parts are numpy's, or onefit's.
 
     Returns:
-        The two parts, each arranged as `dataset` is.
+        The two parts, each arranged as `dataset` is; of a dataset, two `data.Dataset`.
 
     Raises:
         TypeError: A size that is no number.
         ValueError: No size at all, one that leaves a part empty or is beyond the rows,
             arrays of different lengths.
 
-    Differs from Keras: the parts are numpy arrays rather than a `tf.data.Dataset`; a
-    share that rounds to no rows is refused, and two shares that make 1 never miss or
-    repeat a row by rounding.
+    Differs from Keras: the parts of arrays are arrays rather than a dataset; a share
+    that rounds to no rows is refused, and two shares that make 1 never miss or repeat a
+    row by rounding.
 
     Example:
         >>> left, right = split_dataset(np.arange(10), left_size=0.8)
@@ -242,9 +244,18 @@ def split_dataset(
         >>> (x, y), (x_test, y_test) = split_dataset((x, y), 0.6, shuffle=True, seed=1)
         >>> x.shape, y_test.shape
         ((3, 2), (2,))
+        >>> rows = onefit.data.Dataset.from_tensor_slices((x, y))
+        >>> left, right = split_dataset(rows, left_size=2)
+        >>> len(left), len(right)
+        (2, 1)
     """
     del preferred_backend
-    arrays, arranged = _unpack(dataset)
+    elements = _elements(dataset)
+    if elements is not None:
+        rows = jax.tree.map(lambda *a: np.stack([np.asarray(v) for v in a]), *elements)
+        arrays, arranged = _unpack(rows)
+    else:
+        arrays, arranged = _unpack(dataset)
     counts = [len(a) if a.ndim else 0 for a in arrays]
     if len(set(counts)) != 1:
         raise invalid(
@@ -257,10 +268,26 @@ def split_dataset(
     if shuffle:
         order = config.generator(seed).permutation(counts[0])
     arrays = [a[order] for a in arrays]
-    return (
-        arranged([a[:left] for a in arrays]),
-        arranged([a[left : left + right] for a in arrays]),
-    )
+    first = arranged([a[:left] for a in arrays])
+    second = arranged([a[left : left + right] for a in arrays])
+    if elements is None:
+        return first, second
+    return Dataset.from_tensor_slices(first), Dataset.from_tensor_slices(second)
+
+
+def _elements(dataset: Any) -> list[Tree] | None:
+    """The elements of a dataset, of whatever library; None of what is arrays."""
+    if isinstance(dataset, dict | tuple | list | range) or hasattr(dataset, "shape"):
+        return None
+    if hasattr(dataset, "as_numpy_iterator"):
+        found = list(dataset.as_numpy_iterator())
+    elif hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__"):
+        found = [dataset[i] for i in range(len(dataset))]
+    else:
+        found = list(dataset)
+    if not found:
+        raise invalid("split_dataset", "a dataset without elements", "rows to split")
+    return found
 
 
 def _unpack(dataset: Any) -> tuple[list[np.ndarray], Callable[[list], Any]]:

@@ -1031,3 +1031,48 @@ def test_weights_of_half_the_digits_come_back(tmp_path, ending, dtype):
     other = made(onefit)
     other.load_weights(tmp_path / "their.weights.h5")
     np.testing.assert_array_equal(np.asarray(other(x), "float32"), y)
+
+
+class Holding(Layer):
+    """What it is made of is in its config as it is, without a from_config."""
+
+    def __init__(self, parts, loss=None, **kwargs):
+        super().__init__(**kwargs)
+        self.parts_, self.loss_ = parts, loss
+
+    def get_config(self):
+        return super().get_config() | {"parts": self.parts_, "loss": self.loss_}
+
+    def call(self, x):
+        parts = self.parts_
+        for part in parts.values() if isinstance(parts, dict) else [parts]:
+            x = part(x)
+        return x
+
+
+def functional():
+    x = Input((3,))
+    return onefit.Model(x, layers.Dense(2)(layers.Dense(4)(x)))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        lambda: layers.Dense(4),
+        lambda: {"a": layers.Dense(4), "b": layers.Dense(3, "relu")},
+        lambda: Sequential([layers.Dense(4), layers.Dense(2)]),
+        functional,
+        lambda: {"a": functional(), "b": layers.Dense(3)},
+    ],
+    ids=["layer", "layers", "sequential", "functional", "several"],
+)
+def test_layers_and_models_in_a_config_are_made_of_a_file(tmp_path, parts):
+    parts = parts()
+    holding = Holding(parts, loss=onefit.losses.Huber(2.0))
+    model = Sequential([Input((3,)), holding])
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype("f4")
+    model.save(tmp_path / "a.keras")
+    other = onefit.load_model(tmp_path / "a.keras", custom_objects={"Holding": Holding})
+    np.testing.assert_array_equal(model(x), other(x))
+    assert other.layers[0].loss_.delta == 2.0
+    assert type(other.layers[0].parts_) is type(parts)

@@ -1,6 +1,7 @@
 """What the lab does when it is told to, and what it refuses."""
 
 import base64
+import importlib.util
 import json
 
 import numpy as np
@@ -94,6 +95,11 @@ def test_the_code_that_is_copied_makes_the_same_network(lab):
     assert space["x"].shape == (20, 2)
     shapes = [w.shape for w in space["model"].get_weights()]
     assert shapes == [w.shape for w in lab.engine.model.get_weights()]
+    changes = {"data": "digits", "loss": "mean_squared_error", "rows": 60}
+    do(lab, "change", design=changes)
+    code = base64.b64decode(do(lab, "out", kind="python")["data"]).decode()
+    exec(code.replace("validation_data", "verbose=0, validation_data"), space)
+    assert space["y"].shape == (30, 10)
 
 
 def test_a_lab_file_brings_design_and_weights_back(lab, tmp_path):
@@ -105,6 +111,8 @@ def test_a_lab_file_brings_design_and_weights_back(lab, tmp_path):
     broken = saved | {"weights": saved["weights"][:-1]}
     with pytest.raises(ValueError, match="other weights"):
         do(lab, "restore", lab=broken)
+    if importlib.util.find_spec("onnx"):
+        assert do(lab, "out", kind="onnx")["name"] == "lab.onnx"
     path = tmp_path / "lab.keras"
     path.write_bytes(base64.b64decode(do(lab, "out", kind="keras")["data"]))
     loaded = onefit.load_model(path)
@@ -199,6 +207,28 @@ def test_commands_that_cannot_be_meant_are_refused_and_change_nothing(lab):
             lab.ask(command).result(60)
     after = lab.about["design"], lab.frame["weights"], lab.frame["epoch"]
     assert after == before
+
+
+@pytest.mark.parametrize("data", ["hills", "line", "gauss", "three", "wave", "digits"])
+def test_a_network_that_became_nan_is_shown_and_rests(lab, data):
+    layers = [] if data == "line" else [{"kind": "dense", "units": 2}]
+    layers = [one | {"activation": "relu"} for one in layers]
+    changes = {"data": data, "layers": layers, "loss": "mean_squared_error"}
+    changes |= {"end": "linear", "rate": 100.0, "rows": 30}
+    do(lab, "change", design=changes)
+    for _ in range(30):
+        do(lab, "step")  # all that is said is JSON
+    assert not np.isfinite(lab.engine.logs()[1][-1][0])
+    assert lab.frame["last"]["loss"] is None
+    do(lab, "play")
+    lab._thread.join(0.3)
+    assert not lab.frame["playing"]
+    assert do(lab, "diagnose")["findings"]
+    do(lab, "trace")
+    with pytest.raises(ValueError, match="Go back"):
+        do(lab, "formula", layer="output", unit=0)
+    do(lab, "rewind", epoch=0)
+    assert np.isfinite(lab.frame["weights"][-1]["bias"]).all()
 
 
 def test_training_rests_when_nobody_looks(lab, monkeypatch):

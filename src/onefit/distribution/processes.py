@@ -127,12 +127,11 @@ class _Signs:
         from jax._src import distributed  # no public name has the table
 
         self.client: Any = distributed.global_state.client
-        self.timeout, self.base = timeout, None
+        self.timeout = timeout
+        self.base: int | None = None
         self.rank, self.count = jax.process_index(), jax.process_count()
         self.seen: dict[int, tuple[str, float]] = {}
         self.thread = threading.Thread(target=self._run, daemon=True)
-
-    base: int | None
 
     def _run(self) -> None:
         pause, number = min(1.0, self.timeout / 5), 0

@@ -212,10 +212,12 @@ def _plain(value: object, otherwise: Any) -> object:
 
     `otherwise` is that setting in `get_config`, of whatever kind it is.
     """
+    if isinstance(value, Network):
+        return wrapped(value.as_layer)
     if isinstance(value, Description):
         return wrapped(value)
     if isinstance(value, tuple | list) and any(
-        isinstance(v, Description) for v in value
+        isinstance(v, Description | Network) for v in value
     ):
         return [_plain(v, w) for v, w in zip(value, otherwise, strict=True)]
     if isinstance(value, dict) and value:
@@ -295,7 +297,10 @@ class Reader:
 
     Attributes:
         vocabularies: The words that the file has for layers, by their paths.
+        network: Makes a functional model that is a setting, or None; `Loader` gives it.
     """
+
+    network: "Callable[[Node, str], Network] | None" = None
 
     def __init__(
         self, custom: dict[str, Identifier] | None = None, limits: Limits | None = None
@@ -355,6 +360,8 @@ class Reader:
         inner = value.get("config")
         if value.get("module") == "keras" and name == "Sequential":
             return self.chain(inner, where)
+        if self.network and name in ("Functional", "Model"):
+            return self.network(value, where)
         match name:
             case "function":
                 called = a_string(inner, where)
@@ -430,6 +437,8 @@ class Reader:
 
     def _of_own(self, cls: Any, settings: Node, where: str) -> Any:
         """An object of a class that the caller's program has written."""
+        if cls.from_config.__module__.startswith("onefit."):  # it knows of no nodes
+            settings = {k: self._inside(v, where) for k, v in settings.items()}
         try:
             with CustomObjectScope(self.custom):
                 return cls.from_config(settings)
@@ -441,6 +450,16 @@ class Reader:
                 fix="write get_config(self), which returns the arguments of __init__, "
                 "and from_config for objects among them",
             ) from error
+
+    def _inside(self, value: object, where: str) -> Any:
+        """A setting of such an object, with the layers and losses in it made."""
+        if isinstance(value, list):
+            return [self._inside(v, where) for v in value]
+        if not isinstance(value, dict):
+            return value
+        if value.keys() >= {"module", "class_name", "config"}:
+            return self.value(value, where)
+        return {k: self._inside(v, where) for k, v in value.items()}
 
     def own_model(self, node: Node, where: str) -> Network | None:
         """The model of a class of the caller's program that a node names, if any.

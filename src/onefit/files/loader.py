@@ -22,7 +22,7 @@ from onefit.files.plan import (
 )
 from onefit.files.plan import Operation as KerasOperation
 from onefit.files.refusal import BadFile, refusal, short
-from onefit.files.weights import plain_in_order
+from onefit.files.weights import Drawn, plain_in_order
 from onefit.layers.base import Layer
 from onefit.layers.called import Called
 from onefit.layers.operation import Absolute, Arithmetic, GetItem, as_key
@@ -48,6 +48,12 @@ class Loader:
         self.graphs: dict[int, Graph] = {}
         self.sizes: dict[int, int] = {}
         self.calls = 0
+        reader.network = self._setting
+
+    def _setting(self, node: Node, where: str) -> Network:
+        """A model that is a setting of a layer, which has its weights."""
+        inner = Loader(self.reader, Drawn(where, self.reader.limits))
+        return inner.model(node, where)[0]
 
     def model(self, node: object, where: str) -> tuple[Network, list[Layer]]:
         """A model and its plain layers, in the order that the file has.

@@ -1,7 +1,5 @@
 """The guide beside the network: findings as JSON, and the design that mends one."""
 
-import warnings
-
 from onefit.guide.codes import CODES
 from onefit.guide.finding import Finding, Report
 from onefit.guide.korean import KOREAN
@@ -37,9 +35,7 @@ def mended(finding: Finding, design: Design) -> Design | None:
     if finding.program is None or not finding.remedies:
         return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            program = finding.fixed()
+        program = finding.fixed()
     except (ValueError, TypeError):
         return None
     if program.x is not finding.program.x or program.y is not finding.program.y:

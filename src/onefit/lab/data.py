@@ -191,13 +191,18 @@ def made(name: str, rows: int, noise: float, seed: int) -> Rows:
         problem,
         columns,
         () if problem == "regression" else tuple(map(str, range(int(y.max()) + 1))),
-        lines=(
-            "from onefit.lab.data import made",
-            f"rows = made({name!r}, {rows}, {noise!r}, {seed})",
-            "x, y = rows.x, rows.y",
-        ),
+        lines=_made(name, rows, noise, seed),
         extent=EXTENT.get(name, (-6.0, 6.0)),
     )  # fmt: skip
+
+
+def _made(*settings: Any) -> tuple[str, ...]:
+    """The lines that make a data set."""
+    return (
+        "from onefit.lab.data import made",
+        f"rows = made({', '.join(map(repr, settings))})",
+        "x, y = rows.x, rows.y",
+    )
 
 
 def _digits(images: bool, rows: int, seed: int) -> Rows:
@@ -215,10 +220,7 @@ def _digits(images: bool, rows: int, seed: int) -> Rows:
         "classes",
         () if images else tuple(f"p{i}" for i in range(64)),
         tuple(map(str, range(10))),
-        lines=(
-            f"x, y = onefit.datasets.load_digits(images={images})",
-            "x = x[..., None] / 16" if images else "x = x / 16",
-        ),
+        lines=_made("images" if images else "digits", rows, 0.0, seed),
     )
 
 

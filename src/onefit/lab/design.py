@@ -24,7 +24,7 @@ from onefit.models import Model, Sequential
 from onefit.networks.network import Network
 from onefit.types import Config
 
-__all__ = ["CHOICES", "FEATURES", "Design", "features"]
+__all__ = ["CHOICES", "FEATURES", "LOSS_OF", "Design", "features"]
 
 ACTIVATIONS = (
     "linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu",
@@ -71,6 +71,8 @@ LOSS_OF = {
     "classes": "sparse_categorical_crossentropy",
     "regression": "mean_squared_error",
 }
+"""The loss that a kind of data asks for, unless another is chosen."""
+
 END_OF = {"binary": "sigmoid", "classes": "softmax", "regression": "linear"}
 
 NUMBERS: dict[str, tuple[float, float, bool]] = {

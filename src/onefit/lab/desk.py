@@ -10,7 +10,6 @@ import queue
 import tempfile
 import threading
 import time
-import warnings
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -23,7 +22,7 @@ from onefit.guide.finding import Report
 from onefit.guide.program import Program
 from onefit.lab import advice, glass, pictures
 from onefit.lab.data import MADE, Rows, made, of_table, split
-from onefit.lab.design import CHOICES, Design, features
+from onefit.lab.design import CHOICES, LOSS_OF, Design, features
 from onefit.lab.engine import Engine
 from onefit.lab.lessons import Lesson, judge, lessons
 from onefit.models import Model
@@ -31,8 +30,8 @@ from onefit.types import Config
 
 __all__ = ["Lab"]
 
-FRAME = 0.033
-"""Seconds between two pictures."""
+FRAME, STRETCH = 0.033, 0.027
+"""Seconds between two pictures, and of them those that a stretch takes."""
 
 ALONE = 20.0
 """Seconds that training goes on without anyone who looks."""
@@ -134,9 +133,7 @@ class Lab:
             if self.playing:
                 wait = self._advance()
             try:
-                one = self._commands.get(timeout=wait) if wait else (
-                    self._commands.get_nowait()
-                )  # fmt: skip
+                one = self._commands.get(wait > 0, wait or None)
             except queue.Empty:
                 continue
             if one is None:
@@ -145,9 +142,7 @@ class Lab:
             if not future.set_running_or_notify_cancel():
                 continue
             try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # the page shows findings itself
-                    answer = self._do(command)
+                answer = self._do(command)
             except Exception as error:  # for who asked, whatever it is
                 future.set_exception(error)
             else:
@@ -158,10 +153,8 @@ class Lab:
         if not self._commands.empty():
             return
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                self.engine.run(1)
-                self.engine.rewind(0)
+            self.engine.run(1)
+            self.engine.rewind(0)
         except Exception as error:  # the thread goes on; the page says so
             self.note = str(error)
             self._show()
@@ -181,13 +174,11 @@ class Lab:
             wanted = min(wanted, max(1, self.speed))
         self._learned = now
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                self.engine.run(wanted, FRAME)
-                self._followed()
+            self.engine.run(wanted, STRETCH)
+            self._followed()
         except Exception as error:  # the thread goes on; the page says so
             self.playing, self.note = False, str(error)
-        if now - self._times[0] >= FRAME or not self.playing:
+        if not self.speed or now - self._times[0] >= FRAME or not self.playing:
             self._show()
         return 0.0 if not self.speed else 0.005
 
@@ -209,7 +200,7 @@ class Lab:
             raise invalid("command", type(command).__name__, 'an object, {"do": name}')
         given = dict(command)
         name = given.pop("do", None)
-        if name not in COMMANDS:
+        if not isinstance(name, str) or name not in COMMANDS:
             raise unknown("command", str(name)[:40], COMMANDS)
         try:
             answer = COMMANDS[name](self, **given)
@@ -270,10 +261,9 @@ class Lab:
             raise invalid("data", now.data, "a file", "choose one")
         if now.data != before.data and now.data == "cases":  # four rows: all of them
             now = dataclasses.replace(now, share=0.0, batch=min(now.batch, 4))
-        kept = self.engine if {
-            name for name, value in now.config().items()
-            if value != before.config()[name]
-        } <= SAME else None  # fmt: skip
+        old, new = before.config(), now.config()
+        changed = {name for name in new if new[name] != old[name]}
+        kept = self.engine if changed <= SAME else None
         self.design = now
         try:
             self._build(kept)
@@ -325,7 +315,7 @@ class Lab:
 
     def trace(self) -> Config:
         """The numbers of the chosen example."""
-        return glass.numbers(self._traced())
+        return glass.numbers(self._traced()) | {"y": _list(self.rows.y[self.example])}
 
     def formula(
         self, layer: str, unit: float, weight: str | None = None, place: Any = ()
@@ -484,6 +474,11 @@ class Lab:
         """The program that trains this network, in Python."""
         rows, (x, y, held) = self.rows, self._data()
         lines = list(rows.lines)
+        if np.shape(y) != np.shape(rows.y[self.train]) and self.raw is None:
+            lines += [
+                "import numpy as np",
+                f"y = np.eye({len(rows.classes)})[y.ravel()]",
+            ]
         if self.design is not None and self.pictures.seen != rows.columns:
             lines += [
                 "from onefit.lab.design import features",
@@ -594,9 +589,7 @@ class Lab:
         self.pictures.axes, self.pictures.example = self.axes, self.example
         self._health, self.many = [], None
         self._path = [self._point()] if self._two else []
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            self.findings = model.check(x, y, batch_size=batch)
+        self.findings = model.check(x, y, batch_size=batch)
         self._tell()
         self._show()
 
@@ -607,8 +600,17 @@ class Lab:
         rows = self.rows
         seen = self.design.columns(rows) if self.design else rows.columns
         x = features(rows.x, rows.columns, seen)
-        held = (x[self.test], rows.y[self.test]) if len(self.test) else None
-        return x[self.train], rows.y[self.train], held
+        y = self._targets()
+        held = (x[self.test], y[self.test]) if len(self.test) else None
+        return x[self.train], y[self.train], held
+
+    def _targets(self) -> np.ndarray:
+        """The targets as the loss takes them: of classes a row of 0 and 1 for some."""
+        rows = self.rows
+        loss = self.design.loss if self.design else None
+        if rows.problem != "classes" or loss in (None, LOSS_OF["classes"]):
+            return rows.y
+        return np.eye(len(rows.classes), dtype=np.float32)[rows.y[:, 0]]
 
     def _fresh(self) -> Model:
         """A model as the one that trains, with new weights."""
@@ -630,7 +632,7 @@ class Lab:
             return glass.looked_at(model, *self.raw, self.example)
         seen = self.pictures.seen
         x = features(self.rows.x, self.rows.columns, seen)
-        return glass.looked_at(model, x, self.rows.y, self.example)
+        return glass.looked_at(model, x, self._targets(), self.example)
 
     # Telling --------------------------------------------------------------------------
 

@@ -182,13 +182,13 @@ class Engine:
     def _judged(self, row: np.ndarray) -> np.ndarray:
         """A row of logs with the numbers of the test data, after steps by batches."""
         held = self.job.validation_data
-        if held is not None:
-            self.write()
-            found = self.model.evaluate(held.x, held.y, verbose=0, return_dict=True)
-            for i, name in enumerate(self.names):
-                row[i] = found.get(name.removeprefix("val_"), row[i]) if (
-                    name.startswith("val_")
-                ) else row[i]  # fmt: skip
+        if held is None:
+            return row
+        model: Any = self.write()
+        found = model.evaluate(held.x, held.y, verbose=0, return_dict=True)
+        for i, name in enumerate(self.names):
+            if name.startswith("val_"):
+                row[i] = found.get(name.removeprefix("val_"), np.nan)
         return row
 
     def follow(self, other: "Engine") -> None:

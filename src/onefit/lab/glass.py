@@ -79,6 +79,13 @@ def formula(
         {"forward": lines, "backward": lines, "step": lines}.
     """
     call = seen[layer]
+    if not np.isfinite(call.a).all():
+        raise invalid(
+            "formula",
+            "weights that are no numbers",
+            "numbers",
+            "go back, or start anew",
+        )
     units = np.shape(call.a)[-1]
     if not 0 <= unit < units:
         raise invalid("unit", str(unit), f"0 to {units - 1}")

@@ -87,7 +87,10 @@ class Monitor(Callback):
         self._logs, self._epochs, self._stop = [], [], False
         self._began = time.time()
         self._health = []
-        self._tell([])
+        try:
+            self._tell(list(self.model.check()))
+        except (ValueError, TypeError):
+            self._tell([])  # a network that the guide does not know
         self._show(True)
         if self.wanted and self.page is None:
             from onefit.lab.running import opened

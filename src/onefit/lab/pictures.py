@@ -15,7 +15,7 @@ from onefit.guide.probe import Probe
 from onefit.lab.data import Rows
 from onefit.lab.design import features
 from onefit.layers.tapping import Tap
-from onefit.networks.graph import Graph
+from onefit.networks.architecture import Architecture
 from onefit.programs import Program
 from onefit.types import Array, Config, Tree
 
@@ -27,13 +27,16 @@ FINE, COARSE = 60, 20
 SHOWN = 16
 """Units of a layer that have a picture."""
 
+FAR = 100.0
+"""How large the weights of a path are at most that is drawn."""
+
 DEAD, STUCK = 0.999, 0.95
 """The share of answers that are 0, or at an end of the activation, of a unit that is
 dead, or saturated."""
 
 
 @Program
-def _responses(graph: Graph, params: Tree, state: Tree, x: Array) -> list[Array]:
+def _responses(graph: Architecture, params: Tree, state: Tree, x: Array) -> list[Array]:
     """What each call of the network gives, of rows of x."""
     tap = Tap({"a"})
     graph.forward(params, state, x, training=False, key=None, tap=tap)
@@ -61,7 +64,7 @@ class Pictures:
         seen: The names of what the network sees of it.
     """
 
-    def __init__(self, graph: Graph, rows: Rows, seen: Sequence[str]) -> None:
+    def __init__(self, graph: Architecture, rows: Rows, seen: Sequence[str]) -> None:
         self.graph, self.rows, self.seen = graph, rows, tuple(seen)
         self.kinds = [type(layer).__name__ for _, layer in graph.calls()]
         self.names = [str(layer.name) for _, layer in graph.calls()]
@@ -207,6 +210,8 @@ def valley(model: Any, x: np.ndarray, y: np.ndarray, path: np.ndarray) -> Config
         x, y: The rows that J is of.
         path: The weights on the way, (moments, 2).
     """
+    near = np.abs(path).max(1) < FAR  # a path may leave every picture, and end in NaN
+    path = path[near] if near.any() else path[:1]
     reach = np.abs(path).max(initial=1.0) * 1.3
     side = 40
     along = np.linspace(-reach, reach, side)

@@ -169,6 +169,8 @@ class Layer(Face, Description):
     """Whether a call outside a model, that does not say, is one of training."""
     always_random = False
     """Whether it draws some also when it does not train."""
+    keeps_digits: ClassVar[bool] = False
+    """Whether a type of half the digits is its output's alone, not its input's."""
     integers = False
     """Whether whole-number inputs stay whole (token ids) instead of becoming floats."""
     takes_text: ClassVar[bool] = False
@@ -390,7 +392,7 @@ class Layer(Face, Description):
         y, new = self.apply(
             self.weights_in_type(params),
             state,
-            self.in_type(x),
+            x if self.keeps_digits else self.in_type(x),
             training=training,
             key=key,
             **options,

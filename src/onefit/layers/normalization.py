@@ -9,7 +9,7 @@ import numpy as np
 
 from onefit import initializers
 from onefit.description import number, setting
-from onefit.errors import unknown
+from onefit.errors import invalid, is_whole, unknown
 from onefit.layers.base import Layer
 from onefit.layers.settings import Gain, initial, only
 from onefit.layers.shapes import (
@@ -49,6 +49,8 @@ def _standardize(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:
 
 class _Along(SameShape, Layer, abstract=True):
     """Base of the layers that have weights along some axes."""
+
+    keeps_digits = True  # float16 ends at 65,504, and what comes in may be larger
 
     axis: Any = setting(default=-1, check=whole_axes)
     epsilon: float = number(default=1e-3, minimum=0)
@@ -100,6 +102,14 @@ def _clipping(bounds: Config | None) -> _Clipping | None:
     for name in bounds:
         if name not in ("rmin", "rmax", "dmax"):
             raise unknown("bound in renorm_clipping", name, ("rmin", "rmax", "dmax"))
+    low, high = bounds.get("rmin") or 0.0, bounds.get("rmax")
+    wrong = high is not None and not max(low, 0.0) < high
+    if wrong or (bounds.get("dmax") or 0.0) < 0 or low < 0:
+        raise invalid(
+            "BatchNormalization",
+            f"renorm_clipping={dict(bounds)}",
+            "bounds with 0 ≤ rmin < rmax and dmax ≥ 0",
+        )
     return _Clipping(bounds)
 
 
@@ -299,6 +309,15 @@ class LayerNormalization(_Standardizing):
         return y.astype(x.dtype)
 
 
+def _groups(where: str, name: str, value: object) -> None:
+    if value != -1 and not is_whole(value, least=1):
+        raise invalid(
+            where,
+            f"{name}={value!r}",
+            "a whole number, 1 or more, or -1 for one a channel",
+        )
+
+
 class GroupNormalization(_Standardizing):
     """Normalizes each example over groups of channels: y = γ · (x − μ) / √(σ² + ε) + β.
 
@@ -336,7 +355,7 @@ class GroupNormalization(_Standardizing):
 
     _order = "groups"
 
-    groups: int = 32
+    groups: int = setting(default=32, check=_groups)
 
     def compute(self, params: Params, x: Same) -> Same:
         (axis,) = from_front(self.axis, x.ndim)
@@ -350,8 +369,7 @@ class GroupNormalization(_Standardizing):
     def output_shape(self, input_shape: Shape) -> Shape:
         (axis,) = known_axes(self, self.axis, input_shape)
         channels = input_shape[axis] or 0
-        whole = type(self.groups) is int and (self.groups > 0 or self.groups == -1)
-        if not whole or channels % self.groups:
+        if channels % self.groups:
             divisors = [n for n in range(1, channels + 1) if channels % n == 0]
             raise self.misfit(
                 f"groups={self.groups!r} for {channels} channels",
@@ -420,6 +438,7 @@ class UnitNormalization(SameShape, Layer):
     """
 
     role = "other"
+    keeps_digits = True
 
     axis: Any = setting(default=-1, check=whole_axes)
 

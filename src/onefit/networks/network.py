@@ -645,8 +645,10 @@ class Network:
         if isinstance(x, dict):
             x = by_name(x, names, "x")
         if isinstance(x, list | tuple) and len(x) == len(names):
-            if len(names) > 1:
-                return tuple(x)
+            if len(names) > 1:  # [a] for a is one of Keras' arrangements, too
+                single = (isinstance(a, list | tuple) and len(a) == 1 for a in x)
+                held = zip(x, single, strict=True)
+                return tuple(a[0] if one and np.ndim(a[0]) else a for a, one in held)
             return x[0] if hasattr(x[0], "shape") and np.ndim(x[0]) else x
         if len(names) == 1:
             return x

@@ -17,20 +17,34 @@ export function bytes(text) {
 const mixed = (to, share, from) => from.map((c, i) => c + (to[i] - c) * share);
 
 // The colour of a value from -1 to 1.
-export function colour(v, steps) {
-  if (steps) v = v < 0 ? -1 : 1;
-  return mixed(v < 0 ? NEGATIVE : POSITIVE, Math.min(1, Math.abs(v)) * .85, paper());
+export const colour = (v) => mixed(v < 0 ? NEGATIVE : POSITIVE, Math.min(1, Math.abs(v)) * .85, paper());
+
+// The colours of all int8 values, as pixels: made once for each look of the page.
+const tables = new Map();
+
+function table(name, make) {
+  const key = name + dark();
+  if (!tables.has(key)) {
+    const made = new Uint32Array(256), part = new Uint8Array(4);
+    for (let v = -128; v < 128; v++) {
+      part.set([...make(v / 127).map(Math.round), 255]);
+      made[v + 128] = new Uint32Array(part.buffer)[0];
+    }
+    tables.set(key, made);
+  }
+  return tables.get(key);
 }
+
+const shades = () => table("shades", colour);
+const sides = () => table("sides", (v) => colour(v < 0 ? -1 : 1));
+const kinds = (k, discrete) => table(`kind ${k} ${discrete}`, (v) => mixed(CLASSES[k % 10], discrete ? .85 : Math.max(.1, (v + 1) / 2 * .85), paper()));
 
 export const css = (c) => `rgb(${c.map(Math.round).join(",")})`;
 
+// An image of pixels: `at` gives the one at each place.
 function image(width, height, at) {
-  const made = new ImageData(width, height);
-  for (let i = 0; i < width * height; i++) {
-    const c = at(i);
-    made.data[4 * i] = c[0]; made.data[4 * i + 1] = c[1]; made.data[4 * i + 2] = c[2];
-    made.data[4 * i + 3] = 255;
-  }
+  const made = new ImageData(width, height), pixels = new Uint32Array(made.data.buffer);
+  for (let i = 0; i < pixels.length; i++) pixels[i] = at(i);
   return made;
 }
 
@@ -38,21 +52,21 @@ function image(width, height, at) {
 export function unit(canvas, stack, number, decoded) {
   const {h, w} = stack, size = h * w;
   if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; }
-  const from = number * size;
-  canvas.getContext("2d").putImageData(image(w, h, (i) => colour(decoded[from + i] / 127)), 0, 0);
+  const from = number * size, tones = shades();
+  canvas.getContext("2d").putImageData(image(w, h, (i) => tones[decoded[from + i] + 128]), 0, 0);
 }
 
 // Values along a line.
 export function strip(canvas, values) {
-  const top = Math.max(...values.map(Math.abs), 1e-9);
+  const top = Math.max(...values.map(Math.abs), 1e-9), tones = shades();
   canvas.width = values.length; canvas.height = 1;
-  canvas.getContext("2d").putImageData(image(values.length, 1, (i) => colour(values[i] / top)), 0, 0);
+  canvas.getContext("2d").putImageData(image(values.length, 1, (i) => tones[Math.round(values[i] / top * 127) + 128]), 0, 0);
 }
 
-export function plain(canvas, data, side, top = 1) {
+export function plain(canvas, data, side) {
   canvas.width = canvas.height = side;
-  const decoded = bytes(data);
-  canvas.getContext("2d").putImageData(image(side, side, (i) => colour(decoded[i] / 127 * top)), 0, 0);
+  const decoded = bytes(data), tones = shades();
+  canvas.getContext("2d").putImageData(image(side, side, (i) => tones[decoded[i] + 128]), 0, 0);
 }
 
 let small = null;
@@ -62,13 +76,12 @@ function plane(canvas, pictures, problem, discrete) {
   const side = pictures.side, maps = pictures.output.map((one) => bytes(one.data));
   small = small || document.createElement("canvas");
   small.width = small.height = side;
-  const back = paper();
+  const tones = maps.length > 1 ? maps.map((_, k) => kinds(k, discrete)) : discrete && problem !== "regression" ? sides() : shades();
   small.getContext("2d").putImageData(image(side, side, (i) => {
-    if (maps.length === 1) return colour(maps[0][i] / 127, discrete && problem !== "regression");
+    if (maps.length === 1) return tones[maps[0][i] + 128];
     let best = 0;
     for (let k = 1; k < maps.length; k++) if (maps[k][i] > maps[best][i]) best = k;
-    const share = discrete ? .85 : Math.max(.1, (maps[best][i] / 127 + 1) / 2 * .85);
-    return mixed(CLASSES[best % 10], share, back);
+    return tones[best][maps[best][i] + 128];
   }), 0, 0);
   const pen = canvas.getContext("2d");
   pen.imageSmoothingEnabled = !discrete;
@@ -94,17 +107,28 @@ export function map(canvas, frame, data, view) {
   if (pictures.kind === "example") return example(canvas, pictures, data);
   if (pictures.kind === "line") return line(canvas, pictures, data, frame, view);
   plane(canvas, pictures, data.problem, view.discretise);
-  const train = data.y.length - data.held, n = view.test ? data.y.length : train;
-  pen.lineWidth = 1;
+  pen.drawImage(points(canvas, data, view), 0, 0);
+  ring(pen, canvas, data, frame.example);
+}
+
+// The points, drawn once for each data set and look.
+let layer = null, drawnOf = null;
+
+function points(canvas, data, view) {
+  const key = [view.test, dark(), canvas.width].join();
+  if (layer && drawnOf.data === data && drawnOf.key === key) return layer;
+  drawnOf = {data, key};
+  layer = document.createElement("canvas");
+  layer.width = canvas.width; layer.height = canvas.height;
+  const pen = layer.getContext("2d"), train = data.y.length - data.held, n = view.test ? data.y.length : train;
   const spread = data.problem === "regression" ? Math.max(...data.y.map(Math.abs), 1e-9) : 1;
   for (let i = 0; i < n; i++) {
     const [x, y] = place(canvas, data, i), held = i >= train, k = data.y[i];
-    const chosen = data.problem === "regression" ? colour(k / spread) : CLASSES[k % 10];
-    pen.fillStyle = css(chosen);
+    pen.fillStyle = css(data.problem === "regression" ? colour(k / spread) : CLASSES[k % 10]);
     pen.strokeStyle = held ? (dark() ? "#fff" : "#000") : (dark() ? "#111" : "#fff");
     mark(pen, x, y, data.problem === "regression" ? 1 : k, (held ? 3 : 3.4) * (n < 20 ? 2 : 1));
   }
-  ring(pen, canvas, data, frame.example);
+  return layer;
 }
 
 function ring(pen, canvas, data, number) {

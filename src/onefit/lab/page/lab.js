@@ -317,20 +317,25 @@ function lines(where) {
     const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
     path.append(document.createElementNS("http://www.w3.org/2000/svg", "title"));
     path.addEventListener("click", () => path.weight && choose(path.weight[0], path.weight[2], ["kernel", [path.weight[1], path.weight[2]]]));
-    path.addEventListener("pointerenter", () => { if (path.weight && traced) path.firstChild.textContent = hint(path.weight, path.number); });
+    path.addEventListener("pointerenter", () => { if (path.weight) path.firstChild.textContent = hint(path.weight, path.number); });
     svg.append(path);
   }
   found.forEach(([a, b, v, weight, value], k) => {
     const path = svg.childNodes[k], half = (a[0] + b[0]) / 2;
-    path.setAttribute("d", `M${a[0]} ${a[1]}C${half} ${a[1]} ${half} ${b[1]} ${b[0]} ${b[1]}`);
-    path.setAttribute("stroke", weight ? draw.css(v < 0 ? draw.NEGATIVE : draw.POSITIVE) : "#999");
-    path.setAttribute("stroke-width", weight ? .6 + 5.4 * Math.abs(v) : 1);
-    path.setAttribute("stroke-dasharray", weight && v < 0 ? "7 2" : "none");
-    path.classList.toggle("chosen", Boolean(weight && chosen && chosen.weight && chosen.layer === weight[0] && chosen.weight[0] === "kernel" && String(chosen.weight[1]) === String([weight[1], weight[2]])));
+    put(path, "d", `M${a[0]} ${a[1]}C${half} ${a[1]} ${half} ${b[1]} ${b[0]} ${b[1]}`);
+    put(path, "stroke", weight ? draw.css(v < 0 ? draw.NEGATIVE : draw.POSITIVE) : "#999");
+    put(path, "stroke-width", weight ? (.6 + 5.4 * Math.abs(v)).toFixed(1) : "1");
+    put(path, "stroke-dasharray", weight && v < 0 ? "7 2" : "none");
+    put(path, "class", weight && chosen && chosen.weight && chosen.layer === weight[0] && chosen.weight[0] === "kernel" && String(chosen.weight[1]) === String([weight[1], weight[2]]) ? "chosen" : "");
     path.weight = weight;
     path.number = value;
-    path.firstChild.textContent = weight ? hint(weight, value) : "";
   });
+}
+
+// Sets what has changed alone: a style is costly to work out.
+function put(element, name, value) {
+  const kept = element.kept || (element.kept = {});
+  if (kept[name] !== value) element.setAttribute(name, kept[name] = value);
 }
 
 function hint([i, r, j], value) {

@@ -223,7 +223,7 @@ HEAVY = re.compile(
     r'<code class="xref py py-obj docutils literal notranslate">'
     r'<span class="pre">([^<]*)</span></code>'
 )
-"""A link to a name, with classes that nothing uses: a third of the reference's index."""
+"""A link to a name, with classes that nothing uses: a third of the index's weight."""
 
 
 def reached(app: Any, exception: Exception | None) -> None:

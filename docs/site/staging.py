@@ -23,6 +23,7 @@ ELSEWHERE = {
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
     "benchmarks/README.md": "benchmarks.md",
+    "benchmarks/SCALE.md": "benchmarks_scale.md",
     "examples/README.md": "gallery.md",
     "README.md": "index.md",
     "docs/README.md": "index.md",

@@ -3,6 +3,7 @@
 import base64
 import importlib.util
 import json
+import re
 
 import numpy as np
 import pytest
@@ -410,3 +411,20 @@ def test_each_lesson_can_be_solved_and_is_not_solved_at_its_start(name):
 def test_a_lesson_that_is_none_says_what_is_missing(text, match):
     with pytest.raises(ValueError, match=match):
         lessons.read(text)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--port", "99999"], r"--host, --port: received 127.0.0.1:99999"),
+        (["--token", "short"], r"token: received 5 letters; expected 16 or more"),
+        (["--lesson", "nothing"], r"Unknown lesson 'nothing'"),
+        (["one.csv", "two.csv"], r"lab: received one.csv two.csv"),
+        (["runs"], r"write onefit lab runs DIR"),
+    ],
+)
+def test_a_command_that_cannot_be_meant_is_refused_at_once(capsys, options, words):
+    from onefit.cli import main
+
+    assert main(["lab", *options]) == 1
+    assert re.search(words, capsys.readouterr().err, re.I)

@@ -6,6 +6,8 @@ import json
 import os
 from pathlib import Path
 
+from onefit.packages import quickly
+
 __all__ = ["lab"]
 
 
@@ -45,10 +47,11 @@ def lab(arguments: argparse.Namespace) -> int:
             "a table, a lab file, or none; a model with the table that it is for",
             "write onefit lab model.keras data.csv",
         )
-    from onefit.lab import lessons
-    from onefit.lab.data import of_table
-    from onefit.lab.design import Design
-    from onefit.lab.desk import Lab
+    with quickly():
+        from onefit.lab import lessons
+        from onefit.lab.data import of_table
+        from onefit.lab.design import Design
+        from onefit.lab.desk import Lab
 
     lesson = arguments.lesson
     if lesson is not None and lesson.endswith(".md"):

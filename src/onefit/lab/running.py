@@ -48,9 +48,9 @@ def serve(
 
     package("uvicorn", "The lab")
     token = token or secrets.token_urlsafe(24)
-    listening = listening_at(host, port)
     alone = host in (*LOCAL, "::1")
     app = application(lab, token, (*LOCAL, *names) if alone else ("*",))
+    listening = listening_at(host, port)
     listening.listen(BACKLOG)
     address = f"{spoken(host, listening)}/?token={token}"
     say(f"the lab is at {address} (Ctrl-C to end)")
@@ -93,9 +93,9 @@ def opened(lab: "Served", port: int = 0, names: tuple[str, ...] = ()) -> Page:
 
     package("uvicorn", "The lab")
     token = secrets.token_urlsafe(24)
+    app = application(lab, token, (*LOCAL, *names), framed=True)
     listening = listening_at("127.0.0.1", port)
     listening.listen(BACKLOG)
-    app = application(lab, token, (*LOCAL, *names), framed=True)
     threading.Thread(
         target=keep_up,
         args=(app, listening),

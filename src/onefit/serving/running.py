@@ -48,9 +48,9 @@ def serve(
     if token is None and not alone:
         token = secrets.token_urlsafe(24)
         say(f"token: {token}")
-    listening = listening_at(host, port)
     hosts = (*LOCAL, *names) if alone else ("*",)
     app = application(service, bounds=bounds, token=token, hosts=hosts)
+    listening = listening_at(host, port)
     service.warm()
     logging.getLogger("onefit.serving").setLevel(logging.ERROR)
     listening.listen(BACKLOG)

@@ -43,18 +43,20 @@ def test_a_thing_is_described_in_its_own_room_by_its_own_name():
 
 
 def test_every_page_is_in_the_contents():
-    listed = set()
+    listed: list[str] = []
     for name in PAGES:
         text = PAGES[name].read_text("utf-8") + staging.children(name)
         here = posixpath.dirname(name)
         for tree in re.findall(r"^```{toctree}\n(.*?)^```", text, re.M | re.S):
             for line in tree.split("\n"):
                 if line and not line.startswith(":"):
-                    listed.add(posixpath.normpath(posixpath.join(here, line)))
+                    listed.append(posixpath.normpath(posixpath.join(here, line)))
+    twice = sorted({page for page in listed if listed.count(page) > 1})
+    assert twice == []
     for name in PAGES:
         page = name.removesuffix(".md")
         there = {page, f"{posixpath.dirname(page) or '.'}/*"}
-        assert name == "index.md" or there & listed, f"{name} is in no toctree"
+        assert name == "index.md" or there & set(listed), f"{name} is in no toctree"
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -151,6 +153,15 @@ def test_charts_are_drawn_from_the_results(tmp_path):
     pytest.importorskip("matplotlib")
     charts.draw(tmp_path)
     assert (tmp_path / "steps.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_page_of_benchmarks_has_its_chart(tmp_path):
+    staging.stage(tmp_path / "source", tmp_path / "notebooks")
+    page = (tmp_path / "source" / "benchmarks.md").read_text("utf-8")
+    assert page.count("(pictures/steps.png)") == 1
+    assert (tmp_path / "notebooks" / "ko" / "course" / "neuron.ipynb").exists()
+    drawn = [p.stem for p in (tmp_path / "source" / "gallery").glob("*.md")]
+    assert sorted(drawn) == sorted(p.stem for p in (ROOT / "examples").glob("*.py"))
 
 
 def test_what_is_wrong_with_a_page_is_found(tmp_path):

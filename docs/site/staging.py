@@ -6,11 +6,14 @@ in the build, links to files that are no pages become links to pages that show t
 a notebook of the same is written beside it.
 """
 
+import hashlib
 import json
 import os
 import posixpath
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +23,7 @@ ELSEWHERE = {
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
     "benchmarks/README.md": "benchmarks.md",
+    "benchmarks/SCALE.md": "benchmarks_scale.md",
     "examples/README.md": "gallery.md",
     "README.md": "index.md",
     "docs/README.md": "index.md",
@@ -35,6 +39,10 @@ kernelspec:
 """
 CELL = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
 LINK = re.compile(r"(\[[^][]*\])\(([^)#\s:]+)(#[^)]*)?\)")
+CHART = (
+    "![How many times longer a step takes elsewhere, for each network: a dot for each "
+    "peer, on a logarithmic axis](pictures/steps.png)"
+)
 PROGRAM, FORMULA = "<!-- program -->", "<!-- formula -->"
 SLIDES = "<!-- slides -->"
 TOPIC = r"\[([^][]*)\]\((\w+\.md)#([^)]*)\)"
@@ -184,6 +192,8 @@ def stage(source: Path, notebooks: Path) -> dict[str, int]:
     written = set()
     for name, page in pages().items():
         text = linked(translated(name), page, name)
+        if name == "benchmarks.md":
+            text = text.replace("\n## Results\n", f"\n## Results\n\n{CHART}\n", 1)
         # Those of pages that stand elsewhere are parts of files, or tests of their own.
         counts[name] = len(CELL.findall(text)) if DOCS in page.parents else 0
         if counts[name]:
@@ -220,11 +230,36 @@ def gallery(source: Path) -> list[Path]:
         text = script.read_text("utf-8")
         said = text.split('"""')[1].strip()
         head, _, rest = said.partition("\n")
-        picture = f"pictures/gallery/{script.stem}.png"
-        drawn = f"![What it draws](../{picture})\n" if (DOCS / picture).exists() else ""
+        drawn = f"![What it draws]({script.stem}.png)\n" if draws(text) else ""
         page = f"# {script.stem}\n\n{head}\n{rest}\n\n{drawn}\n```python\n{text}```\n"
         written.append(put(source / "gallery" / f"{script.stem}.md", page))
     return written
+
+
+def draws(program: str) -> bool:
+    """Whether an example saves its picture where it is told to."""
+    return "savefig(sys.argv[1]" in program
+
+
+def draw(source: Path, kept: Path) -> None:
+    """Runs the examples that draw; what they drew is kept until they change.
+
+    Raises:
+        subprocess.CalledProcessError: One of them fails.
+    """
+    for script in sorted((ROOT / "examples").glob("*.py")):
+        text = script.read_text("utf-8")
+        if draws(text):
+            drawn = kept / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.png"
+            if not drawn.exists():
+                kept.mkdir(parents=True, exist_ok=True)
+                subprocess.run(
+                    [sys.executable, str(script), str(drawn)],
+                    check=True,
+                    stdout=subprocess.DEVNULL,
+                )
+            (source / "gallery").mkdir(parents=True, exist_ok=True)
+            shutil.copy(drawn, source / "gallery" / f"{script.stem}.png")
 
 
 def put(file: Path, text: str) -> Path:

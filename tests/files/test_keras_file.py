@@ -1076,3 +1076,51 @@ def test_layers_and_models_in_a_config_are_made_of_a_file(tmp_path, parts):
     np.testing.assert_array_equal(model(x), other(x))
     assert other.layers[0].loss_.delta == 2.0
     assert type(other.layers[0].parts_) is type(parts)
+
+
+def doubled(x):
+    return 2 * x
+
+
+@onefit.saving.register_keras_serializable("tests")
+def tripled(x, times=3):
+    return times * x
+
+
+def lambdas():
+    return Sequential(
+        [
+            Input((3,)),
+            layers.Lambda(doubled),
+            layers.Lambda(tripled, arguments={"times": 5}),
+            layers.Lambda(onefit.activations.relu),
+        ]
+    )
+
+
+def test_a_function_with_a_name_is_saved_by_it_and_never_imported(tmp_path):
+    import keras
+
+    model, path = lambdas(), tmp_path / "a.keras"
+    x = np.arange(-3.0, 3).reshape(2, 3)
+    y = 10 * np.maximum(x, 0)
+    model.save(path)
+    with pytest.raises(BadFile, match=r"function='doubled'.*custom_objects={'name'"):
+        onefit.load_model(path)
+    known = {"doubled": doubled}
+    for other in (
+        onefit.load_model(path, custom_objects=known),
+        onefit.models.clone_model(model),
+        onefit.models.model_from_json(model.to_json(), custom_objects=known),
+    ):
+        np.testing.assert_array_equal(other(x), y)
+    known |= {"tests>tripled": tripled, "relu": keras.ops.relu}
+    theirs = keras.models.load_model(path, custom_objects=known, safe_mode=False)
+    np.testing.assert_array_equal(np.asarray(theirs(x)), y)
+
+
+def test_a_function_without_a_name_is_code_and_not_saved(tmp_path):
+    model = Sequential([Input((3,)), layers.Lambda(lambda x: 2 * x)])
+    with pytest.raises(ValueError, match=r"without a name.* and Lambda\(double\)"):
+        model.save(tmp_path / "a.keras")
+    assert not (tmp_path / "a.keras").exists()

@@ -187,6 +187,8 @@ def wrapped(obj: Description) -> Node:
         else:
             mine = vars(obj).get(attributes.get(name, name), value)
             settings[name] = _plain(mine, value)
+    if isinstance(obj, layers.Lambda):
+        settings["function"] = _function(obj.function, brief=False)
     if isinstance(obj, Layer) and "dtype" not in own:
         settings.setdefault("dtype", policy())
     if isinstance(obj, Body):
@@ -227,10 +229,10 @@ def _plain(value: object, otherwise: Any) -> object:
     return otherwise
 
 
-def _function(value: Function) -> Any:
-    """A function as a file has it: a name if it is onefit's activation, else a node."""
+def _function(value: Function, brief: bool = True) -> Any:
+    """A function as a file has it: a node, or in short an activation's name."""
     name = getattr(value, "__name__", "<lambda>")
-    if getattr(activations, name, None) is value:
+    if brief and getattr(activations, name, None) is value:
         return name
     if name == "<lambda>":
         raise refusal(
@@ -239,7 +241,17 @@ def _function(value: Function) -> Any:
             expected="functions that can be found again by their name",
             fix="write it as `def name(...)`",
         )
-    return node_of("builtins", "function", name, name)
+    registered = get_registered_name(value)
+    return node_of("builtins", "function", name, registered)
+
+
+def _names_a_function(node: Node) -> bool:
+    """Whether the function of a Lambda is one that the caller has by its name."""
+    settings = node.get("config")
+    function = settings.get("function") if isinstance(settings, dict) else None
+    if isinstance(function, dict) and function.get("class_name") == "function":
+        function = function.get("config")
+    return isinstance(function, str)
 
 
 def write_compile(model: "Compiled") -> Node:
@@ -326,12 +338,14 @@ class Reader:
             cls = self.custom.get(key) or next(filter(None, here), own.get(key))
             if cls is not None and any(_is(cls, room.base) for room in rooms):
                 return cls
-        if name == "Lambda":
+        if name == "Lambda" and not _names_a_function(node):
             raise refusal(
                 where,
                 received="a Lambda layer, which holds code",
                 expected="layers that settings describe",
-                fix="make it a subclass of onefit.Layer, and save the model again",
+                fix="give its function a name, def double(x): return 2 * x, save the "
+                "model again with Lambda(double), and load it with "
+                "custom_objects={'double': double}",
             )
         if name in public:
             return public[name]
@@ -365,7 +379,9 @@ class Reader:
         match name:
             case "function":
                 called = a_string(inner, where)
-                return self.custom.get(called, called)
+                registered = str(value.get("registered_name"))
+                known = lookup(registered, self.custom) or self.custom.get(called)
+                return called if known is None else known
             case "__numpy__" | "__tensor__" if isinstance(inner, dict):
                 return np.asarray(inner.get("value"), config.floatx())
             case "DTypePolicy" | "SeedGenerator" if isinstance(inner, dict):

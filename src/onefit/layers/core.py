@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from jax.typing import DTypeLike
 
+from onefit import activations
 from onefit.config import floatx
 from onefit.custom import CustomObjectScope
 from onefit.description import setting
@@ -56,6 +57,12 @@ class _Arguments(dict):
         return hash(tuple(self))
 
 
+def _named(value: Any) -> Any:
+    """A function; that of an activation's name, as a file has it."""
+    known = isinstance(value, str) and activations.activations.knows(value)
+    return activations.get(value) if known else value
+
+
 def _function(place: str, name: str, value: object) -> None:
     if not callable(value):
         raise mistyped(
@@ -80,11 +87,12 @@ class Lambda(Layer):
 
     Raises:
         TypeError: What is no function.
-        ValueError: A function that fails on the input's shape; a request for its
-            config, since files hold no code.
+        ValueError: A function that fails on the input's shape; a request for the
+            config of one without a name, since files hold no code.
 
-    Differs from Keras: no output_shape and no mask (the shape is found by tracing),
-    and it is never saved to or read from a file. A subclass of Layer can be.
+    Differs from Keras: no output_shape and no mask (the shape is found by tracing).
+    Files hold the function's name, never its code: `load_model` is given the function,
+    `custom_objects={"double": double}`, or finds it if it was registered.
 
     Example:
         >>> Lambda(lambda x: x**2)(np.array([1.0, 3.0]))
@@ -97,7 +105,7 @@ class Lambda(Layer):
     by_row = False  # a function may do anything
 
     _indifferent = frozenset({"output_shape"})  # it is found by tracing
-    function: Any = setting(check=_function)
+    function: Any = setting(convert=_named, check=_function)
     arguments: Any = setting(
         default=None, convert=lambda given: _Arguments(given or {}), kw_only=True
     )
@@ -118,12 +126,14 @@ class Lambda(Layer):
             ) from error
 
     def get_config(self) -> Config:
-        """Refused: a function cannot be written as settings."""
-        raise self.misfit(
-            "a request for the config of a function",
-            "a layer that settings describe",
-            "make it a class: class Square(Layer) with an apply method",
-        )
+        """The settings; refused of a function without a name, which is code."""
+        if getattr(self.function, "__name__", "<lambda>") == "<lambda>":
+            raise self.misfit(
+                "a request for the config of a function without a name",
+                "a layer that settings describe",
+                "write def double(x): return 2 * x, and Lambda(double)",
+            )
+        return super().get_config()
 
 
 def _takes(function: Function, name: str) -> bool:

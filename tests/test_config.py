@@ -133,3 +133,10 @@ def test_what_is_as_it_is():
 def test_what_is_refused_in_words(call, text):
     with pytest.raises(ValueError, match=text):
         call()
+
+
+def test_a_language_of_the_environment_that_is_none_is_told_once(monkeypatch):
+    monkeypatch.setattr(config, "_language", "kr")
+    with pytest.warns(onefit.OnefitWarning, match="Unknown ONEFIT_LANGUAGE 'kr'.*ko"):
+        assert config.language() == "en"
+    assert config.language() == "en"

@@ -5,12 +5,13 @@ import contextvars
 import dataclasses
 import itertools
 import os
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from onefit.errors import invalid, is_whole, mistyped, unknown
+from onefit.errors import OnefitWarning, invalid, is_whole, mistyped, unknown
 
 if TYPE_CHECKING:
     import jax
@@ -387,7 +388,11 @@ def enable_unsafe_deserialization() -> None:
 
 def language() -> str:
     """The language of the guide's findings: "en", or "ko" for Korean."""
-    return _language if _language in LANGUAGES else "en"
+    if _language not in LANGUAGES:
+        told = unknown("ONEFIT_LANGUAGE", _language, LANGUAGES)
+        warnings.warn(f"{told} English is used.", OnefitWarning, stacklevel=2)
+        set_language("en")
+    return _language
 
 
 def set_language(language: str) -> None:

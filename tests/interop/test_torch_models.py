@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from layer_rows import ROWS
 
@@ -287,8 +287,11 @@ GRIDS = [
 def test_any_sequence_of_modules_goes_there_and_back(numbers):
     body = nn.Sequential(*(GRIDS[number]() for number in numbers))
     x = normal(2, 4, 8, 9)
-    module = nn.Sequential(body, nn.Flatten(), nn.Linear(
-        outputs(body, x)[0][0].size, 3))  # fmt: skip
+    try:
+        size = outputs(body, x)[0][0].size
+    except RuntimeError:  # of torch: the windows have become larger than the grid
+        assume(False)
+    module = nn.Sequential(body, nn.Flatten(), nn.Linear(size, 3))
     model = from_torch(module, (4, 8, 9))
     agree(module, model, x, atol=1e-5)
     again = to_torch(model)

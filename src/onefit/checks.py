@@ -13,6 +13,7 @@ ValueError: Unknown ends of Window 'warp'. Did you mean 'wrap'? Known: wrap, zer
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -20,12 +21,35 @@ import numpy as np
 
 from onefit.errors import invalid, is_whole, mistyped, unknown
 
-__all__ = ["Check", "between", "one_of", "whole"]
+__all__ = ["Between", "Check", "Whole", "between", "one_of", "whole"]
 
 Check = Callable[[str, str, Any], None]  # where (a class's name), a setting, its value
 
 
-def whole(least: int | None = None, *, optional: bool = False, fix: str = "") -> Check:
+@dataclass(frozen=True)
+class Whole:
+    """What `whole` gives: the check, which tells its bound.
+
+    Attributes:
+        least: The smallest that is allowed; None for any.
+        optional: Whether None is allowed.
+        fix: What to write instead, if there is more to say.
+    """
+
+    least: int | None
+    optional: bool
+    fix: str
+
+    def __call__(self, where: str, name: str, value: Any) -> None:
+        if self.optional and value is None:
+            return
+        if not is_whole(value, self.least):
+            expected = "None or a whole number" if self.optional else "a whole number"
+            expected += "" if self.least is None else f", {self.least} or more"
+            raise invalid(where, f"{name}={value!r}", expected, self.fix)
+
+
+def whole(least: int | None = None, *, optional: bool = False, fix: str = "") -> Whole:
     """Refuses all but whole numbers (True is none).
 
     Args:
@@ -33,15 +57,53 @@ def whole(least: int | None = None, *, optional: bool = False, fix: str = "") ->
         optional: Whether None is allowed.
         fix: What to write instead, if there is more to say.
     """
-    expected = "None or a whole number" if optional else "a whole number"
-    expected += "" if least is None else f", {least} or more"
+    return Whole(least, optional, fix)
 
-    def check(where: str, name: str, value: Any) -> None:
-        absent = optional and value is None
-        if not absent and not is_whole(value, least):
-            raise invalid(where, f"{name}={value!r}", expected, fix)
 
-    return check
+@dataclass(frozen=True)
+class Between:
+    """What `between` gives: the check, which tells its bounds.
+
+    Attributes:
+        minimum, maximum: Bounds that a number may reach.
+        above, below: Bounds that it may not reach.
+        optional: Whether None is allowed.
+    """
+
+    minimum: float | None
+    maximum: float | None
+    above: float | None
+    below: float | None
+    optional: bool
+
+    def holds(self, value: float) -> bool:
+        """Whether a number is in these bounds."""
+        return (
+            (self.minimum is None or bool(value >= self.minimum))
+            and (self.maximum is None or bool(value <= self.maximum))
+            and (self.above is None or bool(value > self.above))
+            and (self.below is None or bool(value < self.below))
+        )
+
+    def __call__(self, where: str, name: str, value: Any) -> None:
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, jax.Array | np.ndarray):
+                continue
+            if self.optional and one is None:
+                continue
+            if isinstance(one, bool) or not isinstance(one, int | float | np.number):
+                raise mistyped(where, f"{name}={value!r}", "a number")
+            if not self.holds(float(one)):
+                raise invalid(where, f"{name}={value!r}", f"a number {self._words()}")
+
+    def _words(self) -> str:
+        bounds = {
+            "at least": self.minimum,
+            "at most": self.maximum,
+            "above": self.above,
+            "below": self.below,
+        }
+        return " and ".join(f"{w} {b}" for w, b in bounds.items() if b is not None)
 
 
 def between(
@@ -51,7 +113,7 @@ def between(
     above: float | None = None,
     below: float | None = None,
     optional: bool = False,
-) -> Check:
+) -> Between:
     """Refuses all but numbers in these bounds, and tuples of them; arrays pass.
 
     Args:
@@ -59,25 +121,7 @@ def between(
         above, below: Bounds that it may not reach.
         optional: Whether None is allowed.
     """
-    limits: list[tuple[str, float | None, Callable[[Any, Any], bool]]] = [
-        ("at least", minimum, lambda value, bound: value >= bound),
-        ("at most", maximum, lambda value, bound: value <= bound),
-        ("above", above, lambda value, bound: value > bound),
-        ("below", below, lambda value, bound: value < bound),
-    ]
-    limits = [limit for limit in limits if limit[1] is not None]
-    words = " and ".join(f"{word} {bound}" for word, bound, _ in limits)
-
-    def check(where: str, name: str, value: Any) -> None:
-        for one in value if isinstance(value, tuple) else (value,):
-            if isinstance(one, jax.Array | np.ndarray) or (optional and one is None):
-                continue
-            if isinstance(one, bool) or not isinstance(one, int | float | np.number):
-                raise mistyped(where, f"{name}={value!r}", "a number")
-            if not all(holds(one, bound) for _, bound, holds in limits):
-                raise invalid(where, f"{name}={value!r}", f"a number {words}")
-
-    return check
+    return Between(minimum, maximum, above, below, optional)
 
 
 def one_of(*names: str | None) -> Check:

@@ -10,8 +10,10 @@ import pytest
 
 import onefit
 from onefit import Input, Sequential
+from onefit import population
 from onefit.lab import lessons
-from onefit.lab.design import Design
+from onefit.lab.data import made
+from onefit.lab.design import CHOICES, Design
 from onefit.lab.desk import Lab
 from onefit.lab.monitor import Monitor, Runs
 from onefit.layers import Dense, Embedding, Flatten
@@ -50,6 +52,84 @@ def test_a_rate_that_changes_keeps_the_weights_and_units_begin_anew(lab):
     do(lab, "change", design={"layers": [{"kind": "dense", "units": 2}]})
     assert lab.frame["epoch"] == 0
     assert len(lab.frame["weights"][0]["bias"]) == 2
+
+
+@pytest.mark.parametrize("optimizer", CHOICES["optimizer"])
+def test_each_number_of_an_optimizer_is_offered_and_reaches_the_model(optimizer):
+    rows = made("gauss", 20, 0.0, 0)
+    design = Design(optimizer=optimizer, layers=())
+    found = {one["name"]: one for one in design.offered(rows)["optimizer"]}
+    model = design.model(rows)
+    kinds = {"number": float, "whole": int, "switch": bool}
+    for name, one in found.items():
+        assert getattr(model.optimizer, name) == one["default"]
+        value = {"number": 0.5, "whole": 3, "switch": not one["default"]}[one["kind"]]
+        other = design.changed({"optimizer_settings": {name: value}})
+        set_ = getattr(other.model(rows).optimizer, name)
+        assert set_ == value
+        assert type(set_) is kinds[one["kind"]]
+        assert design.of(other.model(rows)).optimizer_settings == {name: value}
+        assert other.changed({"optimizer_settings": {name: None}}) == design
+        for bound, beyond in [(one["least"], -1), (one["most"], 1)]:
+            if bound is not None:
+                wrong = {"optimizer_settings": {name: bound + beyond}}
+                with pytest.raises(ValueError, match=name):
+                    design.changed(wrong).model(rows)
+    assert {"learning_rate", "name"}.isdisjoint(found)
+    assert found["weight_decay"]["bounds"] == "0 ≤ ·"
+
+
+def test_losses_and_initializers_have_their_settings(lab):
+    do(lab, "change", design={"loss": "huber", "end": "linear"})
+    assert [one["name"] for one in lab.about["settings"]["loss"]] == ["delta"]
+    do(lab, "change", design={"loss_settings": {"delta": 0.25}})
+    assert lab.engine.model.loss.delta == 0.25
+    assert "Huber(delta=0.25" in lab.code()
+    number = lab.about["layers"][0]["number"]
+    do(lab, "layer", number=number, changes={"initializer": "random_normal"})
+    (first,) = lab.about["settings"]["layers"]
+    assert [one["name"] for one in first] == ["mean", "stddev"]
+    own = {"initializer_settings": {"stddev": 7.0}}
+    do(lab, "layer", number=number, changes=own)
+    assert np.std(lab.frame["weights"][0]["kernel"]) > 1
+    (again,) = lab.design.of(lab.engine.model).layers
+    assert again.items() >= own.items()
+    do(lab, "change", design={"loss": "mean_squared_error"})
+    assert lab.design.loss_settings == {}
+
+
+def test_commands_sent_before_anything_is_drawn_anew_all_count(lab):
+    layers = [{"kind": "dense", "units": units} for units in (2, 3, 4)]
+    do(lab, "change", design={"layers": layers})
+    first, second, third = [one["number"] for one in lab.about["layers"][:3]]
+    asked = [
+        {"do": "layer", "number": third, "more": 1},
+        {"do": "layer", "number": third, "more": 1},
+        {"do": "remove", "number": first},
+        {"do": "layer", "number": third, "changes": {"activation": "relu"}},
+        {"do": "add", "layer": {"kind": "dropout", "rate": 0.5}},
+        {"do": "layer", "number": second, "changes": {"units": 9}},
+        {"do": "feature", "name": "x1²", "seen": True},
+        {"do": "feature", "name": "x2", "seen": False},
+        {"do": "renew", "seed": "seed"},
+        {"do": "renew", "seed": "seed"},
+        {"do": "change", "design": {"rate": 0.5}},
+    ]
+    for future in [lab.ask(command) for command in asked]:  # sent without a look
+        future.result(60)
+    assert lab.design.layers == (
+        {"kind": "dense", "units": 9},
+        {"kind": "dense", "units": 6, "activation": "relu"},
+        {"kind": "dropout", "rate": 0.5},
+    )
+    assert lab.design.features == ("x1", "x1²")
+    assert (lab.design.seed, lab.design.rate) == (2, 0.5)
+    with pytest.raises(ValueError, match="one that is there still"):
+        do(lab, "layer", number=first, changes={"units": 1})
+    with pytest.raises(ValueError, match="units"):
+        do(lab, "layer", number=second, changes={"units": 0})
+    again = [one["number"] for one in lab.about["layers"][:2]]
+    assert again == [second, third]
 
 
 def test_the_numbers_of_an_example_are_those_of_the_trace(lab):
@@ -132,11 +212,33 @@ def test_many_seeds_and_the_map_open_as_the_network(lab):
     do(lab, "open", member=2)
     found = do(lab, "trace")["layers"]
     assert len(found) == 2
-    survey = do(lab, "survey", epochs=2, side=2)
-    assert np.shape(survey["losses"]) == (2, 2)
-    do(lab, "open", member=1)
-    assert lab.design.rate == 10.0
-    assert lab.about["layers"][0]["units"] == 1
+    do(lab, "survey", epochs=2, side=2)
+    for member, rate in [(1, 10.0), (0, 0.001)]:  # one after the other
+        do(lab, "open", member=member)
+        assert lab.design.rate == rate
+        assert lab.about["layers"][0]["units"] == 1
+
+
+@pytest.mark.parametrize(
+    ("across", "upwards"),
+    [("rate", "units"), ("layers", "dropout"), ("momentum", "batch"),
+     ("clipnorm", "penalty_rate")],
+)  # fmt: skip
+def test_each_network_of_a_map_is_the_one_trained_alone(lab, across, upwards):
+    told = do(lab, "survey", across=across, upwards=upwards, epochs=4, side=2)
+    losses = np.array(told["losses"], float)
+    assert losses.shape == tuple(len(own) for own in told["values"][::-1])
+    design = lab.many.designs[2]
+    value = {"layers": len([o for o in design.layers if o["kind"] == "dense"])}
+    value |= {"clipnorm": design.optimizer_settings.get("clipnorm")}
+    value |= {"momentum": design.optimizer_settings.get("momentum")}
+    assert told["values"][0][0] == value.get(across, design.rate)
+    x, y, held = lab._data()
+    alone = population.fit(
+        design.model(lab.rows), x, y, seeds=[design.seed], epochs=4,
+        batch_size=design.batch, validation_data=held, verbose=0,
+    )  # fmt: skip
+    assert losses[1, 0] == pytest.approx(alone.final("val_loss")[0], rel=1e-3)
 
 
 def test_a_table_of_eight_columns_and_five_classes(lab):
@@ -168,13 +270,17 @@ def test_commands_that_cannot_be_meant_are_refused_and_change_nothing(lab):
         "formula": ["unit", "place"],
         "answer": ["question"],
         "several": ["seeds", "epochs"],
-        "survey": ["side", "epochs"],
+        "survey": ["side", "epochs", "across", "upwards"],
         "open": ["member"],
         "fix": ["code"],
         "out": ["kind"],
         "teach": ["lesson"],
         "restore": ["lab"],
         "change": ["design"],
+        "layer": ["number"],
+        "add": ["layer"],
+        "remove": ["number"],
+        "renew": ["seed"],
         "step": ["by"],
     }
     needed = {

@@ -219,8 +219,13 @@ def test_a_student_trains_steps_goes_back_and_looks_inside(tab):
     page.press("#w-0", "Enter")
     tab.until("#inspect", r"4\.5·")
     assert tab.lab.frame["weights"][0]["kernel"][1] == 4.5
-    page.click("#more-0")
-    page.wait_for_selector("#unit-0-4")
+    page.evaluate("for (const id of ['more-0', 'more-0', 'feature-2', 'remove-1'])"
+                  "document.getElementById(id).click()")  # before it is drawn anew
+    page.wait_for_selector("#unit-0-5")
+    page.wait_for_selector("#unit-2-0", state="detached")
+    page.wait_for_selector("#unit--1-2")
+    page.click("#add")
+    page.wait_for_selector("#unit-2-0")
     page.select_option("#activation-0", "relu")
     page.click("#add")
     page.wait_for_selector("#unit-3-0")
@@ -258,6 +263,18 @@ def test_the_guide_mends_many_are_opened_and_files_are_taken_away(tab):
     page.fill("#many-epochs", "5")
     page.click("#several")
     page.locator(".tiles button").first.click()
+    page.select_option("#optimizer", "adam")
+    page.click("#own-optimizer-summary")
+    page.fill("#optimizer-beta_1", "0.5")
+    page.press("#optimizer-beta_1", "Enter")
+    tab.until("#own-optimizer-summary", r"\(1\)")
+    tab.until("#optimizer-beta_1-says", "default 0.9; 0 ≤ · < 1")
+    page.select_option("#map-across", "beta_1")
+    page.select_option("#map-upwards", "batch")
+    page.click("#survey")
+    page.locator(".grid tr:last-child button").last.click()
+    tab.until("#own-optimizer-summary", r"\(1\)")
+    assert page.input_value("#optimizer-beta_1") == "0.999"
     page.click("#out-python")
     tab.until("#code", r"model\.fit\(x, y")
     for button, name in [("#out-keras", "lab.keras"), ("#out-lab", "lab.json"),

@@ -8,9 +8,12 @@ something in front of them.
 `GET /events?token=T`: server-sent events, the latest state of each kind, dropping what
     nobody had time for:
 
-    `about`  what is built: {version, design, data, layers, findings, choices, lesson,
-             lessons}; `design` is that of `design.Design`, null where Python made the
-             model; `findings` have title, why and instead by language.
+    `about`  what is built: {version, design, data, layers, findings, settings, axes,
+             choices, lesson, lessons}; `design` is that of `design.Design`, null where
+             Python made the model; `settings` are those that the optimizer, the loss
+             and the layers' initializers have of their own, as `settings.offered` says;
+             `axes` names what a map can vary; a layer of the design has a `number`,
+             which stays while others come and go; `findings` have title, why and instead by language.
     `frame`  how it is: {version, built: the version of `about` that it is of, epoch,
              batch, batches, playing, speed, pace, last: {log: value}, curves: {epoch:
              [], log: []}, moments, weights: [{kernel: [], bias: []} by layer],
@@ -26,10 +29,15 @@ something in front of them.
     {"error": sentence}. The names, with their arguments:
 
     play, pause; step(by: epoch | batch | example); rewind(epoch); change(design: some
-    settings); edit(layer, weight, place, value); view(speed, example, axes, stop);
-    trace; formula(layer, unit, weight, place); diagnose; fix(code, layer); load(text,
-    target); teach(lesson); answer(question, value); several(seeds, epochs); survey(
-    epochs, side); open(member); out(kind: python | keras | onnx | lab); restore(lab).
+    settings); layer(number, changes: some of its settings, more: units); add(layer);
+    remove(number); feature(name, seen); renew(seed: seed | data_seed); edit(layer,
+    weight, place, value); view(speed, example, axes, stop); trace; formula(layer, unit,
+    weight, place); diagnose; fix(code, layer); load(text, target); teach(lesson);
+    answer(question, value); several(seeds, epochs); survey(across, upwards, epochs,
+    side); open(member); out(kind: python | keras | onnx | lab); restore(lab).
+
+    Each changes one thing, and not what a page believes of the rest: of two that are
+    sent before the page is drawn anew, from one page or from two, both count.
 
 Numbers that are none are null. Nothing that a message has names a file or is run.
 """

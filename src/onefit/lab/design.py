@@ -7,9 +7,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from onefit import config, optimizers
+from onefit import config, initializers, optimizers
+from onefit.description import Description
 from onefit.errors import invalid, unknown
 from onefit.lab.data import Rows
+from onefit.lab.settings import Settings, checked, differing, fitting, offered
 from onefit.layers import (
     BatchNormalization,
     Conv2D,
@@ -20,6 +22,7 @@ from onefit.layers import (
     Layer,
     MaxPooling2D,
 )
+from onefit.losses.resolving import as_loss
 from onefit.models import Model, Sequential
 from onefit.networks.network import Network
 from onefit.types import Config
@@ -32,13 +35,20 @@ ACTIVATIONS = (
 )  # fmt: skip
 INITIALIZERS = (
     "glorot_uniform", "glorot_normal", "he_normal", "he_uniform", "lecun_normal",
-    "random_normal", "random_uniform", "zeros", "ones",
+    "random_normal", "random_uniform", "truncated_normal", "orthogonal", "constant",
+    "zeros", "ones",
 )  # fmt: skip
 LOSSES = (
     "binary_crossentropy", "sparse_categorical_crossentropy", "mean_squared_error",
     "mean_absolute_error", "huber", "hinge", "log_cosh",
 )  # fmt: skip
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw")
+PRESETS: dict[str, tuple[str, Settings]] = {
+    "momentum": ("sgd", {"momentum": 0.9}),
+    "nesterov": ("sgd", {"momentum": 0.9, "nesterov": True}),
+}
+"""Names of the page for an optimizer with settings of its own to begin with."""
+
 PENALTIES = ("none", "l1", "l2")
 KINDS = ("dense", "dropout", "batch_normalization", "conv", "pool", "flatten")
 
@@ -82,7 +92,6 @@ NUMBERS: dict[str, tuple[float, float, bool]] = {
     "data_seed": (0, 1 << 31, True),
     "seed": (0, 1 << 31, True),
     "rate": (1e-6, 100, False),
-    "momentum": (0, 0.9999, False),
     "batch": (1, 20_000, True),
     "penalty_rate": (0, 10, False),
 }
@@ -101,7 +110,9 @@ class Design:
         layers: The hidden layers, {"kind": "dense", "units": 4, "activation": "tanh"}.
         end: The activation of the last layer, None for the one the data asks for.
         loss: None for the one that the data asks for.
-        optimizer, rate, momentum: How weights move.
+        optimizer, rate: How weights move.
+        optimizer_settings, loss_settings: Those that differ from the defaults, such as
+            {"beta_1": 0.8}; a layer has `initializer_settings`. See `settings`.
         batch: Rows in a step.
         penalty, penalty_rate: What the kernels are regularized by.
         seed: What the weights and the order of rows are drawn from.
@@ -120,8 +131,9 @@ class Design:
     end: str | None = None
     loss: str | None = None
     optimizer: str = "sgd"
+    optimizer_settings: Settings = dataclasses.field(default_factory=dict)
+    loss_settings: Settings = dataclasses.field(default_factory=dict)
     rate: float = 0.03
-    momentum: float = 0.9
     batch: int = 10
     penalty: str = "none"
     penalty_rate: float = 0.0
@@ -148,16 +160,38 @@ class Design:
         return cls(**settings)
 
     def changed(self, changes: Any) -> Self:
-        """The design with some settings changed, checked as in `read`."""
+        """The design with some settings changed, checked as in `read`.
+
+        Of an optimizer's and a loss's own settings the others stay (None is the default
+        again), but another optimizer or loss begins with its defaults. Another data set
+        is seen as it is, through layers that it can pass.
+        """
         if not isinstance(changes, dict):
             raise invalid("design", type(changes).__name__, "an object of settings")
-        return self.read(self.config() | changes)
+        now = self.config() | changes
+        for name in OWN:
+            own = f"{name}_settings"
+            if name in changes:
+                now[own] = changes.get(own, {})
+            elif isinstance(changes.get(own), dict):
+                now[own] = self.config()[own] | changes[own]
+        if changes.get("data", self.data) != self.data:
+            fresh = {"features": ["x1", "x2"], "end": None}
+            fresh |= {"loss": None, "loss_settings": {}}
+            if changes["data"] != "images":
+                fresh["layers"] = [one for one in now["layers"] if not _of_images(one)]
+            now |= {name: v for name, v in fresh.items() if name not in changes}
+        if changes.get("penalty", "none") != "none" and not now["penalty_rate"]:
+            now["penalty_rate"] = 0.001
+        return self.read(now)
 
     def config(self) -> Config:
         """The design as JSON can hold it."""
         return dataclasses.asdict(self) | {
             "features": list(self.features),
             "layers": [dict(layer) for layer in self.layers],
+            "optimizer_settings": dict(self.optimizer_settings),
+            "loss_settings": dict(self.loss_settings),
         }
 
     # Models ---------------------------------------------------------------------------
@@ -195,7 +229,7 @@ class Design:
         kernel = {"kernel_regularizer": self._penalty()}
         layers.append(Dense(rows.outputs, activation=end, name="output", **kernel))
         model = Sequential(layers)
-        loss = self.loss or LOSS_OF[rows.problem]
+        loss = self.loss_on(rows)
         metrics = ["accuracy"] if rows.problem != "regression" else []
         model.compile(self._optimizer(), loss, metrics=metrics)
         return model
@@ -216,7 +250,7 @@ class Design:
             return MaxPooling2D(2)
         shared = {
             "activation": setting.get("activation", "tanh"),
-            "kernel_initializer": setting.get("initializer", "glorot_uniform"),
+            "kernel_initializer": _initializer(setting),
             "kernel_regularizer": self._penalty(),
         }
         units = setting.get("units", 4)
@@ -232,11 +266,39 @@ class Design:
             return None
         return {"l1": L1, "l2": L2}[self.penalty](self.penalty_rate)
 
-    def _optimizer(self) -> Any:
-        if self.optimizer in ("momentum", "nesterov"):
-            nesterov = self.optimizer == "nesterov"
-            return optimizers.SGD(self.rate, self.momentum, nesterov)
-        return type(optimizers.get(self.optimizer))(self.rate)
+    def _optimizer(self) -> optimizers.Optimizer:
+        made, begun = self.begun()
+        own = fitting(self.optimizer, made, self.optimizer_settings)
+        return made(self.rate, **{**begun, **own})
+
+    def begun(self) -> tuple[type[optimizers.Optimizer], Settings]:
+        """The class of the optimizer, and what it begins with here."""
+        name, begun = PRESETS.get(self.optimizer, (self.optimizer, {}))
+        return type(optimizers.get(name)), begun
+
+    def loss_on(self, rows: Rows) -> Any:  # a Loss, which compile takes by any name
+        """The loss, with its settings: that of the data, unless another is chosen."""
+        name = self.loss or LOSS_OF[rows.problem]
+        made = _class(as_loss(name))
+        if not self.loss_settings:
+            return name
+        return made(**fitting(name, made, self.loss_settings))
+
+    def offered(self, rows: Rows) -> Config:
+        """What the page offers of the optimizer, the loss and the layers' initializers.
+
+        >>> from onefit.lab.data import made
+        >>> found = Design(optimizer="adam").offered(made("xor", 4, 0.0, 0))
+        >>> [one["bounds"] for one in found["optimizer"] if one["name"] == "beta_1"]
+        ['0 ≤ · < 1']
+        """
+        loss = _class(as_loss(self.loss or LOSS_OF[rows.problem]))
+        made, begun = self.begun()
+        return {
+            "optimizer": offered(made, self.optimizer_settings, begun),
+            "loss": offered(loss, self.loss_settings, {}),
+            "layers": [_offered(layer) for layer in self.layers],
+        }
 
     # Back from a model ----------------------------------------------------------------
 
@@ -255,14 +317,16 @@ class Design:
                 return None
             layers.append(setting)
         said: Any = model
-        loss = str(getattr(said.loss, "name", said.loss))
+        held = as_loss(said.loss)
+        loss = next((n for n in LOSSES if type(as_loss(n)) is type(held)), None)
         optimizer = str(getattr(said.optimizer, "name", ""))
-        if loss not in LOSSES or optimizer not in OPTIMIZERS:
+        if held is None or loss is None or optimizer not in OPTIMIZERS:
             return None
-        momentum = float(getattr(said.optimizer, "momentum", 0.0) or 0.0)
-        if optimizer == "sgd" and momentum:
-            nesterov = getattr(said.optimizer, "nesterov", False)
-            optimizer = "nesterov" if nesterov else "momentum"
+        made, begun = self.begun()
+        if type(said.optimizer) is made:
+            optimizer = self.optimizer
+        else:
+            begun = {}
         rate = float(np.asarray(said.optimizer.learning_rate))
         try:
             return self.changed(
@@ -270,13 +334,41 @@ class Design:
                     "layers": [one for one in layers if one["kind"] != "flatten"],
                     "end": _name(found[-1]),
                     "loss": loss,
+                    "loss_settings": differing(held, {}),
                     "optimizer": optimizer,
+                    "optimizer_settings": differing(said.optimizer, begun),
                     "rate": float(f"{rate:.6g}"),
-                    **({"momentum": momentum} if momentum else {}),
                 }
             )
         except ValueError:
             return None
+
+
+OWN = ("optimizer", "loss")
+"""What has settings of its own, beside layers."""
+
+
+def _class(made: object) -> type[Description]:
+    assert isinstance(made, Description)
+    return type(made)
+
+
+def _of_images(layer: Mapping[str, Any]) -> bool:
+    return layer.get("kind") in ("conv", "pool")
+
+
+def _initializer(setting: Mapping[str, Any]) -> Any:  # as Keras takes it: an object
+    name = setting.get("initializer", "glorot_uniform")
+    made = _class(initializers.get(name))
+    return made(**fitting(name, made, setting.get("initializer_settings", {})))
+
+
+def _offered(layer: Mapping[str, Any]) -> list[Config]:
+    """What of a layer's initializer is offered, [] where it has none."""
+    if layer["kind"] not in ("dense", "conv"):
+        return []
+    made = _class(initializers.get(layer.get("initializer", "glorot_uniform")))
+    return offered(made, layer.get("initializer_settings", {}), {})
 
 
 def _name(layer: Layer) -> str:
@@ -290,7 +382,8 @@ def _setting(layer: Layer) -> Config | None:
     """A layer as the page has it, None where it has none such."""
     held: Any = layer
     if type(layer) is Dense:
-        return {"kind": "dense", "units": held.units, "activation": _name(layer)}
+        setting = {"kind": "dense", "units": held.units, "activation": _name(layer)}
+        return setting | _drawn(held.kernel_initializer)
     if type(layer) is Dropout:
         return {"kind": "dropout", "rate": float(held.rate)}
     if type(layer) is BatchNormalization:
@@ -302,8 +395,20 @@ def _setting(layer: Layer) -> Config | None:
     if type(layer) is Conv2D:
         size = int(np.ravel(held.kernel_size)[0])
         name = _name(layer)
-        return {"kind": "conv", "units": held.filters, "size": size, "activation": name}
+        setting = {"kind": "conv", "units": held.filters, "size": size}
+        return setting | {"activation": name} | _drawn(held.kernel_initializer)
     return None
+
+
+def _drawn(initializer: Any) -> Config:  # as Keras takes it: a name, an object
+    """An initializer as a layer of the page has it; the default's is left out."""
+    made = initializers.get(initializer)
+    known = (n for n in INITIALIZERS if type(initializers.get(n)) is type(made))
+    name = next(known, "glorot_uniform")
+    if name == "glorot_uniform":
+        return {}
+    own = differing(made, {})
+    return {"initializer": name} | ({"initializer_settings": own} if own else {})
 
 
 def _read(name: str, value: Any) -> Any:
@@ -320,6 +425,8 @@ def _read(name: str, value: Any) -> Any:
                 f"{kind} from {low:g} to {high:{'d' if whole else 'g'}}",
             )
         return int(value) if whole else float(value)
+    if name in ("optimizer_settings", "loss_settings"):
+        return checked(name, value)
     if name == "layers":
         if not isinstance(value, list) or len(value) > DEEPEST:
             raise invalid("layers", f"{value!r}"[:60], f"a list of up to {DEEPEST}")
@@ -346,6 +453,8 @@ def _read_layer(given: Any) -> Config:
     for name, value in given.items():
         if name in ("activation", "initializer"):
             layer[name] = _read("end" if name == "activation" else name, value)
+        elif name == "initializer_settings":
+            layer[name] = checked(name, value)
         elif name in ("units", "size"):
             most = WIDEST if name == "units" else 8
             whole = isinstance(value, int) and not isinstance(value, bool)

@@ -6,6 +6,7 @@ Whoever serves it puts commands in with `ask`, and reads `about` (what is built)
 
 import base64
 import dataclasses
+import itertools
 import queue
 import tempfile
 import threading
@@ -22,6 +23,7 @@ from onefit.guide.finding import Report
 from onefit.guide.program import Program
 from onefit.lab import advice, glass, pictures
 from onefit.lab.data import MADE, Rows, made, of_table, split
+from onefit.lab.axes import axes
 from onefit.lab.design import CHOICES, LOSS_OF, Design, features
 from onefit.lab.engine import Engine
 from onefit.lab.lessons import Lesson, judge, lessons
@@ -45,7 +47,10 @@ POINTS = 1500
 SPEEDS = (1, 10, 100, 1000, 0)
 """Epochs a second; 0 for as many as there are."""
 
-SAME = {"rate", "momentum", "optimizer", "batch", "penalty", "penalty_rate", "loss"}
+SAME = {
+    "rate", "optimizer", "optimizer_settings", "batch", "penalty", "penalty_rate",
+    "loss", "loss_settings",
+}  # fmt: skip
 """Settings that leave the weights as they are."""
 
 
@@ -96,6 +101,9 @@ class Lab:
         self._times = [0.0, 0.0]  # of the last picture, of the last look at health
         self._versions = 0
         self._marks: list[tuple[float, int]] = []
+        self._counter = itertools.count()
+        self._numbers: list[int] = []  # of the design's layers, as long as they live
+        self._kinds: tuple[str, ...] = ()
         if lesson is not None:
             self._teach(lesson)
         self._build()
@@ -248,15 +256,87 @@ class Lab:
 
     def change(self, design: Any) -> None:
         """Other settings: the network is built anew, where they shape it."""
+        self._turn(self._mine("a change").changed(design))
+
+    # What follows changes a part, so that two commands sent one after the other both
+    # count, whatever the page had drawn when they were.
+
+    def layer(self, number: float, changes: Any = None, more: float = 0) -> None:
+        """Other settings of one layer, by its number in `about`; or more units."""
+        at, design = self._place(number), self._mine("a layer")
+        layers = [dict(one) for one in design.layers]
+        own = "initializer_settings"
+        given = dict(changes) if isinstance(changes, dict) else {}
+        if changes is not None and not isinstance(changes, dict):
+            raise invalid("layer", f"{changes!r}"[:40], "an object of settings")
+        if "initializer" in given:
+            layers[at].pop(own, None)
+        if isinstance(given.get(own), dict):
+            given[own] = dict(layers[at].get(own, {})) | given[own]
+        layers[at] |= given
+        if more:
+            units = layers[at].get("units", 1) + int(_number("more", more))
+            layers[at]["units"] = max(units, 1)
+        self._turn(design.changed({"layers": layers}), self._numbers)
+
+    def add(self, layer: Any) -> None:
+        """One more layer: at the end, of images behind the others of images."""
+        design = self._mine("a layer")
+        layers, numbers = list(design.layers), list(self._numbers)
+        kinds, at = ("conv", "pool"), len(layers)
+        if isinstance(layer, dict) and layer.get("kind") in kinds:
+            at = sum(one["kind"] in kinds for one in layers)
+        layers.insert(at, layer)
+        numbers.insert(at, next(self._counter))
+        self._turn(design.changed({"layers": layers}), numbers)
+
+    def remove(self, number: float) -> None:
+        """One layer less, by its number in `about`."""
+        at, design = self._place(number), self._mine("a layer")
+        layers, numbers = list(design.layers), list(self._numbers)
+        del layers[at], numbers[at]
+        self._turn(design.changed({"layers": layers}), numbers)
+
+    def feature(self, name: str, seen: bool) -> None:
+        """Has the network see a column, or no more."""
+        design, rows = self._mine("a column"), self.rows
+        plain = rows.columns == ("x1", "x2")
+        known = tuple(CHOICES["features"]) if plain else rows.columns
+        if name not in known or not isinstance(seen, bool):
+            raise unknown("column", str(name)[:40], known)
+        now = {*design.columns(rows)} - {name} | ({name} if seen else set())
+        if not now:
+            raise invalid("columns", "none", "one at least")
+        self._turn(design.changed({"features": [n for n in known if n in now]}))
+
+    def renew(self, seed: str) -> None:
+        """Draws anew: `seed` for the weights, `data_seed` for the points."""
+        design = self._mine("a seed")
+        if seed not in ("seed", "data_seed"):
+            raise unknown("seed", str(seed)[:40], ["seed", "data_seed"])
+        self._turn(design.changed({seed: (getattr(design, seed) + 1) % 1_000_000}))
+
+    def _mine(self, what: str) -> Design:
+        """The design, where it is the page's to change."""
         if self.design is None:
             raise invalid(
                 "design",
-                "a change of a model that Python made",
+                f"{what} of a model that Python made",
                 "one that is made here",
                 "change it in Python, and show it again",
             )
-        before = self.design
-        now = before.changed(design)
+        return self.design
+
+    def _place(self, number: float) -> int:
+        """Where in the design the layer of this number is now."""
+        wanted = _number("layer", number)
+        if wanted not in self._numbers:
+            raise invalid("layer", f"number {number!r}"[:40], "one that is there still")
+        return self._numbers.index(int(wanted))
+
+    def _turn(self, now: Design, numbers: list[int] | None = None) -> None:
+        """Builds what a design says; one that cannot be built changes nothing."""
+        before, known = self._mine("a change"), self._numbers
         if now.data in ("table", "yours") and self.given is None:
             raise invalid("data", now.data, "a file", "choose one")
         if now.data != before.data and now.data == "cases":  # four rows: all of them
@@ -265,10 +345,12 @@ class Lab:
         changed = {name for name in new if new[name] != old[name]}
         kept = self.engine if changed <= SAME else None
         self.design = now
+        if numbers is not None:
+            self._numbers, self._kinds = numbers, _kinds(now)
         try:
             self._build(kept)
         except (ValueError, TypeError):
-            self.design = before
+            self.design, self._numbers, self._kinds = before, known, _kinds(before)
             self._build()
             raise
         if kept is None:
@@ -351,15 +433,8 @@ class Lab:
         self.given, self.raw = rows, None
         begun = self.design or Design()
         try:
-            plain = [dict(o) for o in begun.layers if o["kind"] not in ("conv", "pool")]
             self.design = begun.changed(
-                {
-                    "data": "table",
-                    "features": [],
-                    "end": None,
-                    "loss": None,
-                    "layers": plain,
-                }
+                {"data": "table", "features": [], "end": None, "loss": None}
             )
             self.model = None
             self._build()
@@ -418,8 +493,14 @@ class Lab:
         )
         return self.many.told(self.pictures)
 
-    def survey(self, epochs: float = 100, side: float = 8) -> Config:
-        """A map of two settings: the learning rate and the units of hidden layers."""
+    def survey(
+        self,
+        across: str = "rate",
+        upwards: str = "units",
+        epochs: float = 100,
+        side: float = 8,
+    ) -> Config:
+        """A map of two settings, by the names in `about`'s axes."""
         from onefit.lab.many import Survey
 
         self.playing = False
@@ -430,19 +511,21 @@ class Lab:
                 f"a side of {steps}, {length} epochs",
                 "2 to 12, 1 to 20000 epochs",
             )
-        if self.design is None:
-            raise invalid("survey", "a model that Python made", "one made here")
-        self.many = Survey(self.design, self.rows, *self._data(), length, steps)
+        design, names = self._mine("a map"), (str(across), str(upwards))
+        self.many = Survey(design, self.rows, *self._data(), names, length, steps)
         return self.many.told(self.pictures)
 
     def open(self, member: float) -> None:
         """One of many takes the place of the network."""
         if self.many is None:
             raise invalid("open", "a member of none", "one of many", "train many first")
-        model, changes = self.many.member(int(_number("member", member)))
-        if self.design is not None and changes:
-            self.design = self.design.changed(changes)
+        many = self.many
+        model, design = many.member(int(_number("member", member)))
+        if self.design is not None and design is not None:
+            self.design = design
+        self.playing = False
         self._build()
+        self.many = many  # another of them may be opened after it
         self.engine.model.set_weights(model.get_weights())
         self.engine.state.pull_changes()
         self.engine.keep()
@@ -564,6 +647,9 @@ class Lab:
         else:
             self.design = design = Design()
             self.rows = made(design.data, design.rows, 0.0, 0)
+        if _kinds(design) != self._kinds:  # other layers than before
+            self._kinds = _kinds(design)
+            self._numbers = [next(self._counter) for _ in self._kinds]
         rows = self.rows
         self.train, self.test = split(
             rows, design.share if design else 0.0, design.data_seed if design else 0
@@ -688,6 +774,8 @@ class Lab:
             },
             "layers": self._layers(),
             "findings": advice.told(self.findings or Report([]), self.design),
+            "settings": self.design.offered(rows) if self.design else None,
+            "axes": list(axes(self.design)) if self.design else [],
             "choices": CHOICES | {"data": [*MADE, "digits", "images"]},
             "lesson": None if self.lesson is None else self.lesson.told(),
             "lessons": {
@@ -715,7 +803,8 @@ class Lab:
                     "units": int(shape[-1]),
                     "shape": [int(n) for n in shape[1:]],
                     "activation": None if name is None else str(name),
-                    "design": rest.pop(0) if plain and rest else None,
+                    "design": (at := rest.pop(0) if plain and rest else None),
+                    "number": None if at is None else self._numbers[at],
                 }
             )
         return told
@@ -796,6 +885,10 @@ def _number(name: str, value: Any) -> float:
     return float(value)
 
 
+def _kinds(design: Design | None) -> tuple[str, ...]:
+    return tuple(one["kind"] for one in design.layers) if design else ()
+
+
 def _file(name: str, kind: str, data: bytes) -> Config:
     return {"name": name, "type": kind, "data": base64.b64encode(data).decode()}
 
@@ -815,6 +908,11 @@ COMMANDS: dict[str, Callable[..., Config | None]] = {
     "step": Lab.step,
     "rewind": Lab.rewind,
     "change": Lab.change,
+    "layer": Lab.layer,
+    "add": Lab.add,
+    "remove": Lab.remove,
+    "feature": Lab.feature,
+    "renew": Lab.renew,
     "edit": Lab.edit,
     "view": Lab.view,
     "trace": Lab.trace,

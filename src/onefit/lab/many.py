@@ -1,10 +1,13 @@
 """The same network from many seeds, and with other settings: populations."""
 
+import itertools
 from typing import Any
 
 import numpy as np
 
 from onefit import population
+from onefit.errors import invalid, unknown
+from onefit.lab.axes import axes
 from onefit.lab.data import Rows
 from onefit.lab.design import Design
 from onefit.lab.pictures import Pictures, floats, packed
@@ -54,9 +57,9 @@ class Many:
         )
         self.held = held is not None
 
-    def member(self, index: int) -> tuple[Model, Config]:
-        """One of them, and what of the design is other with it."""
-        return self.found.member(index), {}
+    def member(self, index: int) -> tuple[Model, Design | None]:
+        """One of them, and its design, where that is another."""
+        return self.found.member(index), None
 
     def told(self, drawn: Pictures) -> Config:
         """Their losses, their curves with quantiles, and a small picture of each."""
@@ -96,14 +99,20 @@ class Many:
 
 
 class Survey:
-    """A map of two settings: the learning rate, and the units of the hidden layers.
+    """A map of two settings: the same network with each pair of their values.
+
+    What is a number in the program varies within one; what shapes it makes another.
 
     Args:
         design: What varies from here.
         rows: The data.
         x, y, held: As the network takes them.
+        names: The setting across and the one upwards, by their names in `axes`.
         epochs: How long each trains.
-        side: Settings along a side.
+        side: Values of a setting, at most.
+
+    Raises:
+        ValueError: A setting that does not vary here, or the same one twice.
     """
 
     def __init__(
@@ -113,51 +122,63 @@ class Survey:
         x: Any,  # arrays, or nests of them
         y: Any,
         held: tuple[Any, Any] | None,
+        names: tuple[str, str],
         epochs: int,
         side: int,
     ) -> None:
-        self.rates = np.geomspace(0.001, 10, side)
-        self.units = [1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32][:side]
-        self.rows = rows
-        dense = [i for i, one in enumerate(design.layers) if one["kind"] == "dense"]
-        self.designs, self.parts = [], []
-        for units in self.units if dense else [0]:
-            layers = [
-                dict(one) | ({"units": units} if i in dense else {})
-                for i, one in enumerate(design.layers)
-            ]
-            varied = design.changed({"layers": layers})
-            self.designs.append(varied)
-            self.parts.append(
-                population.fit(
-                    varied.model(rows),
-                    x,
-                    y,
-                    seeds=[design.seed],
-                    vary={"learning_rate": self.rates.tolist()},
-                    epochs=epochs,
-                    batch_size=design.batch,
-                    validation_data=held,
-                    verbose=0,
-                )
-            )
+        known = axes(design)
+        for name in names:
+            if name not in known:
+                raise unknown("setting to vary", name[:40], known)
+        if names[0] == names[1]:
+            raise invalid("survey", f"{names[0]} twice", "two settings")
+        self.names = names
+        across, upwards = self.axes = known[names[0]], known[names[1]]
+        self.values = across.values(side, len(x)), upwards.values(side, len(x))
+        cells = list(itertools.product(self.values[1], self.values[0]))
+        self.designs = [across.put(upwards.put(design, up), to) for up, to in cells]
         self.monitor = "val_loss" if held is not None else "loss"
+        self.places: dict[int, tuple[population.Population, int]] = {}
+        for members in self._alike():
+            model = self.designs[members[0]].model(rows)
+            vary: dict[str, list[Any]] = {}
+            for axis, own in ((upwards, 0), (across, 1)):
+                for path in axis.paths(model):
+                    vary[path] = [cells[i][own] for i in members]
+            part = population.fit(
+                model, x, y, seeds=[design.seed], vary=vary or None, verbose=0,
+                **{"epochs": epochs, "batch_size": self.designs[members[0]].batch}
+                | {"validation_data": held},
+            )  # fmt: skip
+            self.places |= {i: (part, j) for j, i in enumerate(members)}
 
-    def member(self, index: int) -> tuple[Model, Config]:
-        """One of the map, and the settings that it was trained with."""
-        line, place = divmod(index, len(self.rates))
-        changes = {
-            "rate": float(f"{self.rates[place]:.4g}"),
-            "layers": [dict(one) for one in self.designs[line].layers],
-        }
-        return self.parts[line].member(place), changes
+    def _alike(self) -> list[list[int]]:
+        """The numbers of the members, those of as many layers together."""
+        groups: dict[int, list[int]] = {}
+        for i, design in enumerate(self.designs):
+            groups.setdefault(len(design.layers), []).append(i)
+        return list(groups.values())
+
+    def member(self, index: int) -> tuple[Model, Design | None]:
+        """One of the map, and the design that it was trained with."""
+        if index not in self.places:
+            raise invalid("member", str(index), f"0 to {len(self.places) - 1}")
+        part, place = self.places[index]
+        return part.member(place), self.designs[index]
 
     def told(self, drawn: Pictures) -> Config:
-        """The losses of the map, a line for each number of units."""
+        """The losses of the map, a line for each value of the setting upwards."""
         del drawn
+        finals = {id(p): p.final(self.monitor) for p, _ in self.places.values()}
+        losses = [
+            finals[id(part)][j] for _, (part, j) in sorted(self.places.items())
+        ]
+        width = len(self.values[0])
         return {
             "monitor": self.monitor,
-            "rates": floats(self.rates),
-            "units": self.units if len(self.parts) > 1 else [0],
-            "losses": [floats(part.final(self.monitor)) for part in self.parts],
+            "names": list(self.names),
+            "values": [list(own) for own in self.values],
+            "losses": [
+                floats(losses[i : i + width]) for i in range(0, len(losses), width)
+            ],
         }

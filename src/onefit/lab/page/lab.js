@@ -35,6 +35,33 @@ function number(id, value, settings, change) {
     onchange: (event) => event.target.value !== "" && change(Number(event.target.value))});
 }
 
+// The settings that a description has of its own: its default stands in an empty field.
+function owns(list, prefix, send) {
+  return list.map((one) => {
+    const id = `${prefix}-${one.name}`, usual = one.default ?? say("none");
+    const control = one.kind === "switch"
+      ? made("input", {id, type: "checkbox", checked: one.value ?? one.default, onchange: () => send({[one.name]: control.checked})})
+      : made("input", {id, type: "number", step: one.kind === "whole" ? 1 : "any", placeholder: usual, value: one.value ?? "",
+        onchange: () => control.validity.badInput || send({[one.name]: control.value === "" ? null : Number(control.value)})});
+    if (one.least !== null) control.min = one.least;
+    if (one.most !== null) control.max = one.most;
+    control.setAttribute("aria-describedby", id + "-says");
+    const says = made("span", {id: id + "-says", className: "small", textContent: `${say("default")} ${usual}${one.bounds ? `; ${one.bounds}` : ""}`});
+    return made("div", {className: "own"}, made("label", {}, made("code", {textContent: one.name}), " ", control), " ", says);
+  });
+}
+
+const unfolded = new Set();
+
+function ownSettings(of, name, list, send) {
+  if (!list.length) return "";
+  const changed = list.filter((one) => one.value !== null).length;
+  const details = made("details", {id: `own-${of}`, open: unfolded.has(of), ontoggle: () => unfolded[details.open ? "add" : "delete"](of)},
+    made("summary", {id: `own-${of}-summary`, textContent: `${name}: ${say("settings")}${changed ? ` (${changed})` : ""}`}), made("div", {className: "owns"}, ...owns(list, of, send)));
+  details.dataset.control = of;
+  return details;
+}
+
 function labelled(text, control, name) {
   const label = made("label", {}, made("span", {textContent: text}), " ", control);
   if (name) label.dataset.control = name;
@@ -138,17 +165,23 @@ function settings() {
       (name) => ask({do: "teach", lesson: name}), (n) => n ? about.lessons[n][current()] || about.lessons[n].en : say("none")), "lessons"),
     labelled(say("optimizer"), choice("optimizer", choices.optimizer, design.optimizer, own("optimizer")), "optimizer"),
     labelled(say("rate"), number("rate", design.rate, {min: 0.000001, max: 100, list: "rates"}, (rate) => change({rate})), "rate"),
-    design.optimizer === "momentum" || design.optimizer === "nesterov"
-      ? labelled(say("momentum"), number("momentum", design.momentum, {min: 0, max: 0.9999}, (momentum) => change({momentum})), "optimizer") : null ?? "",
     labelled(say("batch"), number("batch", design.batch, {min: 1, max: 20000}, (batch) => change({batch})), "batch"),
     labelled(say("loss"), choice("loss", ["", ...choices.loss], design.loss || "", own("loss"), (n) => n || say("asData")), "loss"),
     labelled(say("penalty"), choice("penalty", choices.penalty, design.penalty,
-      (penalty) => change({penalty, penalty_rate: design.penalty_rate || 0.001}), (n) => n === "none" ? say("none") : n), "penalty"),
+      (penalty) => change({penalty}), (n) => n === "none" ? say("none") : n), "penalty"),
     design.penalty === "none" ? "" : labelled(say("penaltyRate"), number("penalty-rate", design.penalty_rate, {min: 0, max: 10}, (penalty_rate) => change({penalty_rate})), "penalty"),
     labelled(say("stop"), made("input", {id: "stop", type: "number", step: "any", min: 0, value: frame && frame.stop !== null && frame.stop !== undefined ? frame.stop : "",
       onchange: (event) => ask({do: "view", stop: event.target.value === "" ? "" : Number(event.target.value)})}), "stop"),
-    made("button", {id: "new-start", textContent: say("newStart"), onclick: () => change({seed: (design.seed + 1) % 1000000})}),
+    made("button", {id: "new-start", textContent: say("newStart"), onclick: () => ask({do: "renew", seed: "seed"})}),
+    ownSettings("optimizer", design.optimizer, about.settings.optimizer, (own) => change({optimizer_settings: own})),
+    ownSettings("loss", say("loss"), about.settings.loss, (own) => change({loss_settings: own})),
   );
+  const varied = {rate: say("rate"), units: say("unit"), layers: say("depth"), batch: say("batch"), penalty_rate: say("penalty"), dropout: say("dropout")};
+  for (const [id, usual] of [["map-across", 0], ["map-upwards", 1]]) {
+    const select = at(id), kept = about.axes.includes(select.value) ? select.value : about.axes[usual];
+    select.replaceChildren(...about.axes.map((name) => made("option", {value: name, textContent: varied[name] || name})));
+    select.value = kept;
+  }
 }
 
 function dataFields() {
@@ -157,24 +190,22 @@ function dataFields() {
   if (!design) { place.append(made("p", {className: "small", textContent: `${data.rows} × ${data.columns.length || data.image.join("×")}`})); return; }
   const sets = [...about.choices.data, ...(about.choices.data.includes(design.data) ? [] : [design.data])];
   const own = !about.choices.data.includes(design.data);
-  place.append(labelled(say("dataset"), choice("dataset", sets, design.data, (name) => change(
-    {data: name, features: ["x1", "x2"], end: null, loss: null, layers: fitting(design.layers, name)})), "dataset"));
+  place.append(labelled(say("dataset"), choice("dataset", sets, design.data, (data) => change({data})), "dataset"));
   if (!own) {
     place.append(
       labelled(say("rows"), number("rows", design.rows, {min: 4, max: 20000, step: 1}, (rows) => change({rows})), "rows"),
       labelled(say("noise"), number("noise", design.noise, {min: 0, max: 0.5}, (noise) => change({noise})), "noise"));
   }
   place.append(labelled(say("share"), number("share", design.share, {min: 0, max: 0.9}, (share) => change({share})), "share"));
-  if (!own) place.append(made("button", {id: "new-data", textContent: say("newData"), onclick: () => change({data_seed: (design.data_seed + 1) % 1000000})}));
+  if (!own) place.append(made("button", {id: "new-data", textContent: say("newData"), onclick: () => ask({do: "renew", seed: "data_seed"})}));
   const plain = data.columns.length === 2 && data.columns[0] === "x1" && data.columns[1] === "x2";
   const names = plain ? about.choices.features : data.columns;
   if (names.length > 1 && names.length <= 50) {
     const set = made("fieldset", {id: "features"}, made("legend", {textContent: say("features")}));
     set.dataset.control = "features";
     names.forEach((name, i) => {
-      const box = made("input", {type: "checkbox", id: "feature-" + i, checked: data.seen.includes(name), onchange: () => {
-        const wanted = names.filter((n) => n === name ? box.checked : data.seen.includes(n));
-        if (wanted.length) change({features: wanted}); else box.checked = true;
+      const box = made("input", {type: "checkbox", id: "feature-" + i, checked: data.seen.includes(name), onchange: async () => {
+        if (!await ask({do: "feature", name, seen: box.checked})) box.checked = !box.checked;
       }});
       set.append(made("label", {}, box, " " + name));
     });
@@ -189,8 +220,6 @@ function dataFields() {
   place.append(labelled(say("table"), file, "table"), labelled(say("target"), target, "table"));
   if (data.note) place.append(made("p", {className: "small", textContent: data.note}));
 }
-
-const fitting = (layers, name) => name === "images" ? layers : layers.filter((one) => one.kind !== "conv" && one.kind !== "pool");
 
 // The network ------------------------------------------------------------------------
 
@@ -214,9 +243,7 @@ function network() {
     kind.setAttribute("aria-label", say("add"));
     more.append(kind, made("button", {id: "add", textContent: say("add"), onclick: () => {
       const blank = {dense: {kind: "dense", units: 4, activation: "tanh"}, dropout: {kind: "dropout", rate: 0.2}, conv: {kind: "conv", units: 4, size: 3, activation: "relu"}};
-      const one = blank[kind.value] || {kind: kind.value}, old = design.layers;
-      const place = kind.value === "conv" || kind.value === "pool" ? old.filter((l) => l.kind === "conv" || l.kind === "pool").length : old.length;
-      change({layers: [...old.slice(0, place), one, ...old.slice(place)]});
+      ask({do: "add", layer: blank[kind.value] || {kind: kind.value}});
     }}));
   }
   if (chosen && (!layers[chosen.layer] || chosen.unit >= layers[chosen.layer].units)) chosen = null;
@@ -240,20 +267,24 @@ function unit(layer, index, name, text) {
 function column(layer, i, design) {
   const last = i === about.layers.length - 1, mine = design && layer.design !== null ? design.layers[layer.design] : null;
   const head = made("div", {className: "head"}, made("b", {textContent: layer.name}));
-  const put = (changes) => change({layers: design.layers.map((one, j) => j === layer.design ? {...one, ...changes} : one)});
+  const put = (changes) => ask({do: "layer", number: layer.number, changes}), units_ = (more) => ask({do: "layer", number: layer.number, more});
   head.dataset.control = "layers";
   if (mine && (mine.kind === "dense" || mine.kind === "conv")) {
     const n = layer.units;
     head.append(made("div", {},
-      made("button", {id: `fewer-${i}`, textContent: "−", ariaLabel: `${layer.name}: ${say("fewer")}`, disabled: n < 2, onclick: () => put({units: n - 1})}),
+      made("button", {id: `fewer-${i}`, textContent: "−", ariaLabel: `${layer.name}: ${say("fewer")}`, disabled: n < 2, onclick: () => units_(-1)}),
       made("span", {textContent: n}),
-      made("button", {id: `more-${i}`, textContent: "+", ariaLabel: `${layer.name}: ${say("more")}`, onclick: () => put({units: n + 1})})));
+      made("button", {id: `more-${i}`, textContent: "+", ariaLabel: `${layer.name}: ${say("more")}`, onclick: () => units_(1)})));
     const pick = choice(`activation-${i}`, about.choices.activation, layer.activation || "linear", (activation) => put({activation}));
     pick.setAttribute("aria-label", `${layer.name}: ${say("activation")}`);
     const start = choice(`initializer-${i}`, about.choices.initializer, mine.initializer || "glorot_uniform", (initializer) => put({initializer}));
     start.setAttribute("aria-label", `${layer.name}: ${say("initializer")}`);
     start.dataset.control = "initializer";
     head.append(pick, start);
+    for (const own of owns(about.settings.layers[layer.design], `initializer-${i}`, (changes) => put({initializer_settings: changes}))) {
+      own.dataset.control = "initializer";
+      head.append(own);
+    }
   } else if (mine && mine.kind === "dropout") {
     const rate = number(`drop-${i}`, mine.rate ?? 0.2, {min: 0, max: 0.95}, (value) => put({rate: value}));
     rate.setAttribute("aria-label", `${layer.name}: ${say("rateNote")}`);
@@ -264,7 +295,7 @@ function column(layer, i, design) {
     head.append(pick);
   } else if (layer.activation) head.append(made("span", {textContent: layer.activation}));
   if (mine) head.append(made("button", {id: `remove-${i}`, textContent: say("remove"), ariaLabel: `${layer.name}: ${say("remove")}`,
-    onclick: () => change({layers: design.layers.filter((_, j) => j !== layer.design)})}));
+    onclick: () => ask({do: "remove", number: layer.number})}));
   head.append(made("span", {className: "state", id: `warn-${i}`}));
   const made_ = made("div", {className: "column" + (last ? " ends" : layer.kind === "Flatten" ? " bare" : "")}, head);
   if (layer.kind !== "Flatten") for (let j = 0; j < Math.min(layer.units, 16); j++) made_.append(unit(i, j, "", `${layer.name}, ${say("unit")} ${j + 1}`));
@@ -724,24 +755,25 @@ async function several() {
 }
 
 async function survey() {
-  const told = await ask({do: "survey", epochs: Number(at("many-epochs").value), side: 6}, true);
+  const chosen_ = (id) => [at(id).value, at(id).selectedOptions[0].textContent], [[across, nameAcross], [upwards, nameUp]] = [chosen_("map-across"), chosen_("map-upwards")];
+  const told = await ask({do: "survey", across, upwards, epochs: Number(at("many-epochs").value), side: 6}, true);
   if (!told) return;
-  const all = told.losses.flat().filter((v) => v !== null), least = Math.min(...all), most = Math.max(...all);
+  const [columns, rows] = told.values, all = told.losses.flat().filter((v) => v !== null), least = Math.min(...all), most = Math.max(...all);
   const body = made("tbody");
   told.losses.forEach((line, r) => {
-    const row = made("tr", {}, made("th", {scope: "row", textContent: told.units[r] || "–"}));
+    const row = made("tr", {}, made("th", {scope: "row", textContent: short(rows[r])}));
     line.forEach((v, c) => {
-      const button = made("button", {textContent: v === null ? "NaN" : short(v), ariaLabel: `${say("open")}: ${told.units[r]} ${say("unit")}, ${say("rate")} ${short(told.rates[c])}, ${told.monitor} ${short(v)}`, onclick: () => ask({do: "open", member: r * line.length + c}, true)});
+      const button = made("button", {textContent: v === null ? "NaN" : short(v), ariaLabel: `${say("open")}: ${nameUp} ${short(rows[r])}, ${nameAcross} ${short(columns[c])}, ${told.monitor} ${short(v)}`, onclick: () => ask({do: "open", member: r * line.length + c}, true)});
       const shade = v === null ? 1 : (v - least) / (most - least || 1);
       const tone = draw.colour((1 - shade) * (1 - shade));
       button.style.background = draw.css(tone);
       button.style.color = tone[0] + tone[1] + tone[2] > 330 ? "#000" : "#fff";
       row.append(made("td", {}, button));
     });
-    body.append(row);
+    body.prepend(row);
   });
-  at("many-place").replaceChildren(made("table", {className: "grid"}, made("caption", {textContent: `${told.monitor}: ${say("unit")} × ${say("rate")}`}),
-    made("thead", {}, made("tr", {}, made("th", {scope: "col", textContent: say("unit")}), ...told.rates.map((v) => made("th", {scope: "col", textContent: short(v)})))), body));
+  at("many-place").replaceChildren(made("div", {className: "wide", tabIndex: 0, role: "group", ariaLabel: say("many")}, made("table", {className: "grid"}, made("caption", {textContent: `${told.monitor}: ${nameUp} × ${nameAcross}`}),
+    made("thead", {}, made("tr", {}, made("th", {scope: "col", textContent: nameUp}), ...columns.map((v) => made("th", {scope: "col", textContent: short(v)})))), body)));
 }
 
 // Files and links --------------------------------------------------------------------

@@ -432,6 +432,18 @@ def test_monitors_write_what_runs_compare(tmp_path):
         Runs(tmp_path / "nothing")
 
 
+def test_a_monitor_says_of_the_end_what_the_guide_says_afterwards():
+    x = np.linspace(-1, 1, 64, dtype="float32")[:, None]
+    model = Sequential(
+        [Input((1,)), Dense(1, "sigmoid", kernel_initializer="zeros")]
+    )  # which gives every row one answer at the start
+    model.compile(onefit.optimizers.SGD(5.0), "binary_crossentropy")
+    watch = Monitor(page=False)
+    history = model.fit(x, x > 0, epochs=300, callbacks=[watch], verbose=0)
+    after = [finding.code for finding in history.diagnose()]
+    assert [finding["code"] for finding in watch.about["findings"]] == after == []
+
+
 def test_a_page_ends_a_fit_that_runs_elsewhere():
     x, y = onefit.datasets.xor()
     model = Sequential([Input((2,)), Dense(1, "sigmoid")])

@@ -363,22 +363,31 @@ def test_each_lesson_is_walked_through(tab):
     tab.page.wait_for_selector("#lesson", state="hidden")
 
 
+def fits(page):
+    """Nothing is wider than the page, and axe finds no violation."""
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= page.viewport_size["width"]
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    found = axe.Axe().run(page).response["violations"]
+    assert not [(v["id"], [n["html"] for n in v["nodes"]]) for v in found]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 400])
 def test_axe_finds_no_violation_and_nothing_is_cut_off(browser, scheme, width):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     with Lab(lesson="xor") as lab:
         size = {"width": width, "height": 800}
         tab = Tab(browser, opened(lab).address, viewport=size, color_scheme=scheme,
                   bypass_csp=True)  # fmt: skip
         tab.page.wait_for_selector("#unit-0-0")
+        tab.page.click("#end-lesson")  # which hides some controls
+        tab.page.click("#own-optimizer-summary")
+        tab.page.select_option("#initializer-0", "random_normal")
+        tab.page.wait_for_selector("#initializer-0-stddev")
         tab.page.click("#step-epoch")
         tab.page.click("#unit-0-1")
         tab.until("#inspect", "Forward")
-        found = axe.Axe().run(tab.page).response["violations"]
-        assert not [(v["id"], [n["html"] for n in v["nodes"]]) for v in found]
-        wide = tab.page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= width
+        fits(tab.page)
         tab.end()
 
 
@@ -416,22 +425,26 @@ def test_a_page_looks_at_a_fit_that_runs_and_ends_it(browser):
     class Look(onefit.callbacks.Callback):
         def on_stretch_end(self, epochs, logs):
             if not seen:
-                tab = Tab(browser, watch.page.address)
+                tab = Tab(browser, watch.page.address, bypass_csp=True)
                 tab.until("#epoch", r"\d+")
                 tab.page.click("#play")
                 seen.append(tab)
 
     history = model.fit(x, y, epochs=2_000_000, callbacks=[watch, Look()], verbose=0)
     assert len(history.epoch) < 2_000_000
-    seen[0].until("#play", "Play")
+    seen[0].until("#said", "This fit is over")
+    assert seen[0].page.is_disabled("#play")
+    fits(seen[0].page)
     seen[0].end()
 
 
 def test_fits_that_are_over_are_compared(browser, tmp_path):
     for name, loss in [("one", 0.5), ("two", 0.25)]:
         (tmp_path / f"{name}.csv").write_text(f"epoch,loss\n0,1\n1,{loss}\n")
-    tab = Tab(browser, opened(Runs(tmp_path)).address)
+    narrow = {"viewport": {"width": 400, "height": 800}}
+    tab = Tab(browser, opened(Runs(tmp_path)).address, bypass_csp=True, **narrow)
     tab.until("#runs-place table", "one.*0.5.*two.*0.25")
+    fits(tab.page)
     tab.end()
 
 

@@ -116,7 +116,13 @@ class Monitor(Callback):
 
     def on_train_end(self, logs: Config | None = None) -> None:
         """The guide's word on the whole, and the file."""
+        from onefit.guide.evidence import Snapshot
+
         history = self.model.history
+        evidence = getattr(history, "evidence", None)
+        if evidence is not None and history.epoch:  # the guide's own turn comes later
+            state = self.state
+            evidence.end = Snapshot(history.epoch[-1] + 1, state.params, state.train)
         try:
             found = list(history.diagnose())
         except (ValueError, TypeError):

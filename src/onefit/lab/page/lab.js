@@ -134,13 +134,14 @@ function built() {
   const focus = document.activeElement && document.activeElement.id;
   if (about.runs) return compared();
   const only = Boolean(about.monitor);
+  document.querySelector("main").classList.toggle("only", only);
+  at("output-title").classList.toggle("hidden", only);
   for (const id of ["data", "network", "many", "files", "settings", "lesson"]) at(id).classList.toggle("gone", only);
   for (const id of ["map-place", "keys", "axes", "reset"]) at(id).classList.toggle("gone", only);
   for (const box of ["show-test", "example"]) at(box).closest(".row").classList.toggle("gone", only);
   for (const one of document.querySelectorAll('[data-table="map"],[data-control="step"],[data-control="speed"],[data-control="rewind"],#diagnose')) one.classList.toggle("gone", only);
   if (only) {
     trouble("");
-    at("said").textContent = say("elsewhere");
   } else {
     settings();
     dataFields();
@@ -458,6 +459,11 @@ function decoded(stack) {
 function paint() {
   const where = frame.pictures ? spots() : null;
   at("play").textContent = say(frame.playing ? "pause" : "play");
+  if (about.monitor) {  // it can be ended, and not begun
+    at("play").textContent = say("pause");
+    at("play").disabled = !frame.playing;
+    sized(at("curves"), 320);
+  }
   at("epoch").textContent = frame.batches > 1 && frame.batch ? `${frame.epoch} + ${frame.batch}/${frame.batches}` : frame.epoch;
   at("losses").textContent = Object.entries(frame.last || {}).map(([name, v]) => `${name} ${short(v)}`).join("  ");
   at("pace").textContent = frame.pace ? `${frame.pace.toLocaleString()} ${say("speed")}` : "";
@@ -496,10 +502,17 @@ function paint() {
   const now = Date.now();
   if (now - spoken > 1000 || !frame.playing) {
     spoken = now;
-    if (!about.monitor) at("said").textContent = `${say(frame.playing ? "trains" : "rests")}: ${say("epoch")} ${frame.epoch}${frame.last && frame.last.loss !== undefined ? ", " + say("loss") + " " + short(frame.last.loss) : ""}`;
+    at("said").textContent = about.monitor ? say(frame.playing ? "elsewhere" : "over") : `${say(frame.playing ? "trains" : "rests")}: ${say("epoch")} ${frame.epoch}${frame.last && frame.last.loss !== undefined ? ", " + say("loss") + " " + short(frame.last.loss) : ""}`;
     described();
   }
   if (now - twin > 1000 || !frame.playing) { twin = now; twins(); }
+}
+
+// As many pixels as there is room for, so that what is written there can be read.
+function sized(canvas, height) {
+  const wide = Math.max(Math.min(canvas.parentElement.clientWidth - 24, 900), 200), high = Math.min(height, Math.round(wide * .6));
+  if (canvas.width !== wide) canvas.width = wide;
+  if (canvas.height !== high) canvas.height = high;
 }
 
 let inspectedAt = 0;
@@ -758,23 +771,26 @@ async function survey() {
   const chosen_ = (id) => [at(id).value, at(id).selectedOptions[0].textContent], [[across, nameAcross], [upwards, nameUp]] = [chosen_("map-across"), chosen_("map-upwards")];
   const told = await ask({do: "survey", across, upwards, epochs: Number(at("many-epochs").value), side: 6}, true);
   if (!told) return;
-  const [columns, rows] = told.values, all = told.losses.flat().filter((v) => v !== null), least = Math.min(...all), most = Math.max(...all);
+  const [columns, rows] = told.values, order = told.losses.flat().filter((v) => v !== null).sort((a, b) => a - b);
   const body = made("tbody");
   told.losses.forEach((line, r) => {
     const row = made("tr", {}, made("th", {scope: "row", textContent: short(rows[r])}));
     line.forEach((v, c) => {
       const button = made("button", {textContent: v === null ? "NaN" : short(v), ariaLabel: `${say("open")}: ${nameUp} ${short(rows[r])}, ${nameAcross} ${short(columns[c])}, ${told.monitor} ${short(v)}`, onclick: () => ask({do: "open", member: r * line.length + c}, true)});
-      const shade = v === null ? 1 : (v - least) / (most - least || 1);
-      const tone = draw.colour((1 - shade) * (1 - shade));
+      const rank = v === null ? 1 : order.indexOf(v) / Math.max(order.length - 1, 1);  // one that is far off leaves the others their colours
+      const tone = draw.colour((1 - rank) * (1 - rank));
       button.style.background = draw.css(tone);
       button.style.color = tone[0] + tone[1] + tone[2] > 330 ? "#000" : "#fff";
       row.append(made("td", {}, button));
     });
     body.prepend(row);
   });
-  at("many-place").replaceChildren(made("div", {className: "wide", tabIndex: 0, role: "group", ariaLabel: say("many")}, made("table", {className: "grid"}, made("caption", {textContent: `${told.monitor}: ${nameUp} × ${nameAcross}`}),
+  at("many-place").replaceChildren(wide(made("table", {className: "grid"}, made("caption", {textContent: `${told.monitor}: ${nameUp} × ${nameAcross}`}),
     made("thead", {}, made("tr", {}, made("th", {scope: "col", textContent: nameUp}), ...columns.map((v) => made("th", {scope: "col", textContent: short(v)})))), body)));
 }
+
+// A table that may be wider than the page: it moves by itself, by the keyboard too.
+const wide = (own) => made("div", {className: "wide", tabIndex: 0, role: "group", ariaLabel: own.caption.textContent}, own);
 
 // Files and links --------------------------------------------------------------------
 
@@ -830,19 +846,20 @@ function compared() {
   for (const one of document.querySelectorAll("main > section, #settings, #run, .numbers > span")) one.classList.toggle("gone", one.id !== "runs");
   at("runs").hidden = false;
   const logs = [...new Set(about.runs.flatMap((run) => Object.keys(run.curves)))].filter((n) => n !== "epoch");
-  const canvas = made("canvas", {width: 760, height: 320, role: "img"}), place = at("runs-place");
+  const canvas = made("canvas", {role: "img"}), place = at("runs-place"), field = made("div", {}, canvas);
   const show = (name) => {
     const shown = about.runs.filter((run) => run.curves[name]), longest = shown.reduce((a, b) => a.epochs > b.epochs ? a : b);
     const epochs = longest.curves.epoch;
+    sized(canvas, 320);
     draw.curves(canvas, epochs, shown.map((run) => [run.name, epochs.map((e) => { const i = run.curves.epoch.findIndex((x) => x >= e); return i < 0 ? null : run.curves[name][i]; })]), name.endsWith("loss"));
     canvas.setAttribute("aria-label", `${name}: ${shown.map((run) => `${run.name} ${short(run.last[name])}`).join(", ")}`);
     keysOf.replaceChildren(...shown.map((run, i) => made("span", {className: "key"}, swatch(...draw.style(i).map((s, j) => j && !s.length ? [1, 0] : s)), run.name)));
   };
   const keysOf = made("div", {className: "small"});
   const ends_ = logs.filter((n) => about.runs.some((run) => n in run.last));
-  place.replaceChildren(choice("log", logs, logs.includes("val_loss") ? "val_loss" : logs[0], show), canvas, keysOf,
-    table(say("runs"), [say("name"), say("epochs"), say("seconds"), say("parameters"), ...ends_, say("best"), say("findings")],
-      about.runs.map((run) => [run.name, run.epochs, short(run.seconds), short(run.parameters), ...ends_.map((n) => short(run.last[n])), short(run.best.val_loss ?? run.best.loss), run.findings.join(", ")])));
+  place.replaceChildren(choice("log", logs, logs.includes("val_loss") ? "val_loss" : logs[0], show), field, keysOf,
+    wide(table(say("runs"), [say("name"), say("epochs"), say("seconds"), say("parameters"), ...ends_, say("best"), say("findings")],
+      about.runs.map((run) => [run.name, run.epochs, short(run.seconds), short(run.parameters), ...ends_.map((n) => short(run.last[n])), short(run.best.val_loss ?? run.best.loss), run.findings.join(", ")]))));
   at("log").setAttribute("aria-label", say("curves"));
   show(at("log").value);
 }
@@ -885,7 +902,7 @@ on("language", () => {
   if (about) { at("lesson-text").dataset.of = ""; built(); }
 }, "change");
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => about && (keys(), later()));
-addEventListener("resize", later);
+addEventListener("resize", () => about && about.runs ? compared() : later());
 at("scroll").addEventListener("scroll", later);
 
 function relabel() {

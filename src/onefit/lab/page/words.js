@@ -18,7 +18,7 @@ const EN = {
   noToken: "This address has no token, or another one. Open the address that onefit lab said.", ready: "ready", trains: "trains", rests: "rests",
   copied: "copied", answer: "Check", right: "Right.", wrong: "Not yet.", end: "End the lesson", across: "across", upwards: "upwards",
   dead: "dead", saturated: "saturated", gradient: "gradient", off: "This model was made in Python: change it there.",
-  elsewhere: "This fit runs elsewhere; Pause ends it after the stretch that runs.", working: "works …", close: "Close", lookStep: "a weight's step",
+  elsewhere: "This fit runs elsewhere; Pause ends it after the stretch that runs.", over: "This fit is over.", working: "works …", close: "Close", lookStep: "a weight's step",
   choose: "choose", test: "test", training: "training", class: "class", mapSays: "what the network answers over two columns", layer: "layer", dropout: "dropout", depth: "hidden layers", below: "below units", value: "value", rateNote: "dropped", size: "window", name: "name", seconds: "seconds", parameters: "weights", best: "best", findings: "findings", open: "open", member: "seed",
 };
 
@@ -37,7 +37,7 @@ const KO = {
   fix: "고치기", why: "까닭", instead: "쓸 것", lost: "실험실이 답하지 않아 다시 시도합니다. 끝났다면 onefit lab을 다시 시작하세요.",
   noToken: "주소에 토큰이 없거나 다릅니다. onefit lab이 알려 준 주소를 여세요.", ready: "준비됨", trains: "학습 중", rests: "멈춤", copied: "복사했습니다",
   answer: "확인", right: "맞습니다.", wrong: "아직 아닙니다.", end: "수업 끝내기", across: "가로", upwards: "세로", dead: "죽음", saturated: "포화", gradient: "기울기",
-  off: "파이썬에서 만든 모델입니다. 거기서 바꾸세요.", elsewhere: "다른 곳에서 도는 학습입니다. 멈춤을 누르면 이번 구간 뒤에 끝납니다.", working: "계산 중 …", close: "닫기",
+  off: "파이썬에서 만든 모델입니다. 거기서 바꾸세요.", elsewhere: "다른 곳에서 도는 학습입니다. 멈춤을 누르면 이번 구간 뒤에 끝납니다.", over: "학습이 끝났습니다.", working: "계산 중 …", close: "닫기",
   lookStep: "가중치의 한 걸음", choose: "고르기", test: "테스트", training: "학습", class: "클래스", mapSays: "두 열에 대한 신경망의 답", layer: "층", dropout: "드롭아웃", depth: "은닉층 수", below: "유닛 아래", value: "값", rateNote: "끄는 비율", size: "창 크기", name: "이름", seconds: "초", parameters: "가중치 수", best: "최저", findings: "찾은 것", open: "열기", member: "시드",
 };
 

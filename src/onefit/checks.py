@@ -41,6 +41,7 @@ class Whole:
     fix: str
 
     def __call__(self, where: str, name: str, value: Any) -> None:
+        """Raises ValueError for what is no such whole number."""
         if self.optional and value is None:
             return
         if not is_whole(value, self.least):
@@ -86,6 +87,7 @@ class Between:
         )
 
     def __call__(self, where: str, name: str, value: Any) -> None:
+        """Raises ValueError beyond the bounds, TypeError for what is no number."""
         for one in value if isinstance(value, tuple) else (value,):
             if isinstance(one, jax.Array | np.ndarray):
                 continue

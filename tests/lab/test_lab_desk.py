@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 import onefit
-from onefit import Input, Sequential
-from onefit import population
+from onefit import Input, Sequential, population
 from onefit.lab import lessons
 from onefit.lab.data import made
 from onefit.lab.design import CHOICES, Design
@@ -130,6 +129,14 @@ def test_commands_sent_before_anything_is_drawn_anew_all_count(lab):
         do(lab, "layer", number=second, changes={"units": 0})
     again = [one["number"] for one in lab.about["layers"][:2]]
     assert again == [second, third]
+
+
+def test_commands_wait_for_a_lab_that_is_being_built():
+    with Lab(SMALL, wait=False) as later:
+        do(later, "step")
+        assert later.frame["epoch"] == 1
+    with pytest.raises(ValueError, match="conv on columns"):
+        Lab(Design(layers=({"kind": "conv"},)))
 
 
 def test_the_numbers_of_an_example_are_those_of_the_trace(lab):

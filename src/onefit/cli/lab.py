@@ -53,9 +53,9 @@ def lab(arguments: argparse.Namespace) -> int:
         from onefit.lab.design import Design
         from onefit.lab.desk import Lab
 
-    lesson = arguments.lesson
+    lesson, ours = arguments.lesson, not given  # what is ours can be built
     if lesson is not None and lesson.endswith(".md"):
-        lesson = lessons.add(lesson)
+        lesson, ours = lessons.add(lesson), False
     design, rows, saved, model = Design(), None, None, None
     if files and files[0].endswith(".json"):
         saved = json.loads(Path(files[0]).read_text("utf-8"))
@@ -68,7 +68,8 @@ def lab(arguments: argparse.Namespace) -> int:
         model = load_model(models[0])
         model.ready_for(rows.x)
         design = design.of(model)
-    with Lab(design, rows, model, lesson=lesson) as made:
+    # The browser loads the page while the network is built and compiled.
+    with Lab(design, rows, model, lesson=lesson, wait=not ours) as made:
         if saved is not None:
             made.ask({"do": "restore", "lab": saved}).result()
         keep_up(made)

@@ -13,7 +13,8 @@ something in front of them.
              Python made the model; `settings` are those that the optimizer, the loss
              and the layers' initializers have of their own, as `settings.offered` says;
              `axes` names what a map can vary; a layer of the design has a `number`,
-             which stays while others come and go; `findings` have title, why and instead by language.
+             which stays while others come and go; `findings` have title, why and
+             instead by language.
     `frame`  how it is: {version, built: the version of `about` that it is of, epoch,
              batch, batches, playing, speed, pace, last: {log: value}, curves: {epoch:
              [], log: []}, moments, weights: [{kernel: [], bias: []} by layer],

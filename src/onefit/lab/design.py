@@ -269,7 +269,8 @@ class Design:
     def _optimizer(self) -> optimizers.Optimizer:
         made, begun = self.begun()
         own = fitting(self.optimizer, made, self.optimizer_settings)
-        return made(self.rate, **{**begun, **own})
+        given: dict[str, Any] = {**begun, **own}
+        return made(self.rate, **given)
 
     def begun(self) -> tuple[type[optimizers.Optimizer], Settings]:
         """The class of the optimizer, and what it begins with here."""

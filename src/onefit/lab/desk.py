@@ -22,8 +22,8 @@ from onefit.errors import invalid, unknown
 from onefit.guide.finding import Report
 from onefit.guide.program import Program
 from onefit.lab import advice, glass, pictures
-from onefit.lab.data import MADE, Rows, made, of_table, split
 from onefit.lab.axes import axes
+from onefit.lab.data import MADE, Rows, made, of_table, split
 from onefit.lab.design import CHOICES, LOSS_OF, Design, features
 from onefit.lab.engine import Engine
 from onefit.lab.lessons import Lesson, judge, lessons
@@ -67,6 +67,13 @@ class Lab:
         given: A table or arrays to train on; None for data that is made.
         model: A model, with `given`.
         raw: The rows as the model takes them, where those of `given` are for pictures.
+        lesson: The name of a lesson to begin with.
+        wait: Whether it is built when this returns. If not, `about` and `frame` are
+            empty until it is, and commands wait: for what is known to be sound.
+
+    Raises:
+        ValueError: A lesson that there is not; with `wait`, layers that do not fit
+            together or the data.
 
     Example:
         >>> with Lab(Design(data="gauss", layers=())) as lab:
@@ -82,6 +89,7 @@ class Lab:
         model: Model | None = None,
         raw: tuple[Any, Any] | None = None,
         lesson: str | None = None,
+        wait: bool = True,
     ) -> None:
         self.given, self.raw = given, raw
         self.model: Model | None = model
@@ -106,9 +114,13 @@ class Lab:
         self._kinds: tuple[str, ...] = ()
         if lesson is not None:
             self._teach(lesson)
-        self._build()
-        self._thread = threading.Thread(target=self._work, name="lab", daemon=True)
+        built: Future[None] = Future()
+        self._thread = threading.Thread(
+            target=self._work, args=(built,), name="lab", daemon=True
+        )
         self._thread.start()
+        if wait:
+            built.result()
 
     def __enter__(self) -> "Lab":
         return self
@@ -133,8 +145,14 @@ class Lab:
 
     # The thread -----------------------------------------------------------------------
 
-    def _work(self) -> None:
+    def _work(self, built: "Future[None]") -> None:
         self._learned = time.monotonic()
+        try:
+            self._build()
+        except Exception as error:  # for who made it, whatever it is
+            built.set_exception(error)
+            return
+        built.set_result(None)
         self._warm()
         while True:
             wait = 0.5

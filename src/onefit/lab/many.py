@@ -146,10 +146,16 @@ class Survey:
                 for path in axis.paths(model):
                     vary[path] = [cells[i][own] for i in members]
             part = population.fit(
-                model, x, y, seeds=[design.seed], vary=vary or None, verbose=0,
-                **{"epochs": epochs, "batch_size": self.designs[members[0]].batch}
-                | {"validation_data": held},
-            )  # fmt: skip
+                model,
+                x,
+                y,
+                seeds=[design.seed],
+                vary=vary or None,
+                epochs=epochs,
+                batch_size=self.designs[members[0]].batch,
+                validation_data=held,
+                verbose=0,
+            )
             self.places |= {i: (part, j) for j, i in enumerate(members)}
 
     def _alike(self) -> list[list[int]]:
@@ -170,9 +176,7 @@ class Survey:
         """The losses of the map, a line for each value of the setting upwards."""
         del drawn
         finals = {id(p): p.final(self.monitor) for p, _ in self.places.values()}
-        losses = [
-            finals[id(part)][j] for _, (part, j) in sorted(self.places.items())
-        ]
+        losses = [finals[id(part)][j] for _, (part, j) in sorted(self.places.items())]
         width = len(self.values[0])
         return {
             "monitor": self.monitor,

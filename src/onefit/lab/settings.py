@@ -1,7 +1,8 @@
 """The settings that a description has beside those that the page has controls for.
 
-They are found from its fields: a number, a whole number or a switch is offered, with its
-default and its bounds. Nothing here knows an optimizer, a loss or an initializer by name.
+They are found from its fields: a number, a whole number or a switch is offered, with
+its default and its bounds. Nothing here knows an optimizer, a loss or an initializer by
+name.
 """
 
 import math

@@ -6,7 +6,7 @@ the medians of `--samples` turns.
 
 | row | contestant | limit, and how many times it may take |
 |---|---|---|
-| dataset | fit(Dataset.from_tensor_slices((x, y)).shuffle(n).batch(32)) | fit(x, y), 1.2 |
+| dataset | fit(from_tensor_slices((x, y)).shuffle(n).batch(32)) | fit(x, y), 1.2 |
 | generator | fit(generator) | the generator alone plus fit(x, y), 1.1 |
 | loader | fit(DataLoader) | torch's own loop over the loader, 1.0 |
 | subclass | a model whose class writes `call` | the same graph, 1.1 |

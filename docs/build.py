@@ -62,8 +62,6 @@ def main() -> int:
     source, html = BUILD / "source", BUILD / "html"
     shutil.rmtree(html / "_modules", ignore_errors=True)  # Sphinx leaves stale ones
     pages = staging.stage(source, html / "notebooks")
-    if not arguments.no_run:
-        staging.draw(source, BUILD / "drawn")
     charts.draw(source / "pictures")
     names = reference.write(source / "api")
     print(f"{len(pages)} pages with {sum(pages.values())} programs; {names} names")

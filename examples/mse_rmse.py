@@ -8,6 +8,9 @@ from sklearn import metrics as sklearn_metrics
 from onefit.losses import MeanSquaredError
 from onefit.metrics import RootMeanSquaredError
 
+Y_TRUE = [3, -0.5, 2, 7]
+Y_PRED = [2.5, 0.0, 2, 8]
+
 
 def mse_by_hand(y_true, y_pred):
     pairs = zip(y_true, y_pred, strict=True)
@@ -15,19 +18,17 @@ def mse_by_hand(y_true, y_pred):
 
 
 def main():
-    y_true = [3, -0.5, 2, 7]
-    y_pred = [2.5, 0.0, 2, 8]
     mse = {
-        "by hand": mse_by_hand(y_true, y_pred),
-        "onefit": float(MeanSquaredError()(y_true, y_pred)),
-        "scikit-learn": sklearn_metrics.mean_squared_error(y_true, y_pred),
+        "by hand": mse_by_hand(Y_TRUE, Y_PRED),
+        "onefit": float(MeanSquaredError()(Y_TRUE, Y_PRED)),
+        "scikit-learn": sklearn_metrics.mean_squared_error(Y_TRUE, Y_PRED),
     }
     root = RootMeanSquaredError()
-    root.update_state(y_true, y_pred)
+    root.update_state(Y_TRUE, Y_PRED)
     rmse = {
         "by hand": mse["by hand"] ** 0.5,
         "onefit": float(root.result()),
-        "scikit-learn": sklearn_metrics.root_mean_squared_error(y_true, y_pred),
+        "scikit-learn": sklearn_metrics.root_mean_squared_error(Y_TRUE, Y_PRED),
     }
     print(f"{'':14s}     MSE    RMSE")
     for name, value in mse.items():

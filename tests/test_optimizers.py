@@ -483,8 +483,8 @@ def test_learning_rate_can_be_set():
         ValueError, match="received learning_rate=-1; expected a number"
     ):
         sgd.learning_rate = -1
-    with pytest.raises(AttributeError, match=r"SGD\.momentum is fixed"):
-        sgd.momentum = 0.5
+    with pytest.raises(AttributeError, match=r"SGD: received momentum=0\.5 after its"):
+        sgd.momentum = 0.5  # its state remembers none
 
 
 def test_a_schedule_is_followed():

@@ -164,6 +164,34 @@ def test_the_page_of_benchmarks_has_its_chart(tmp_path):
     assert sorted(drawn) == sorted(p.stem for p in (ROOT / "examples").glob("*.py"))
 
 
+def test_each_example_has_its_picture_and_each_picture_its_example():
+    drawing = staging.draw_examples
+    examples = {place.stem for place in drawing.EXAMPLES.glob("*.py")}
+    pictures = {place.stem for place in drawing.PICTURES.iterdir()}
+    assert examples == drawing.DRAWN.keys() == pictures
+    for name in examples:
+        place = drawing.PICTURES / f"{name}.png"
+        assert place.stat().st_size < 40_000, name
+        assert len(drawing.words(name)) > 20, name
+        assert not set(drawing.words(name)) & set("[]\n"), name
+
+
+def test_pictures_are_of_the_examples_as_they_are():
+    pytest.importorskip("PIL")
+    drawing = staging.draw_examples
+    old = [n for n in drawing.DRAWN if drawing.drawn_of(n) != drawing.fingerprint(n)]
+    assert old == [], "python docs/draw_examples.py, and look at them"
+
+
+def test_the_gallery_shows_cards():
+    text = staging.cards(staging.linked(staging.translated("gallery.md"),
+                                        PAGES["gallery.md"], "gallery.md"))  # fmt: skip
+    assert "| script |" not in text
+    for name in staging.draw_examples.DRAWN:
+        picture = f"(pictures/examples/{name}.png)](gallery/{name}.md)"
+        assert text.count(picture) == 1, name
+
+
 def test_what_is_wrong_with_a_page_is_found(tmp_path):
     (tmp_path / "there.html").write_text('<p id="here">')
     (tmp_path / "style.css").write_bytes(b" " * 600_000)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1] / "src")]
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1] / "src")]
 
+import formulas
 import mathml
 import reference
 from docutils import nodes
@@ -94,7 +95,7 @@ def marked(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[s
     text = "\n".join(lines)
     while text != (text := NAMES.sub(r"\1 ", text)):
         pass
-    text = DIFFERS.sub(differing, text)
+    text = formulas.typeset(DIFFERS.sub(differing, text))
     lines[:] = [ln if is_program(ln) else plain(ln) for ln in text.split("\n")]
 
 
@@ -122,6 +123,8 @@ def plain(line: str) -> str:
     start = bullet[0] if bullet else ""
     parts = re.split(r"(`+[^`]*`+)", line[len(start) :])
     for number, part in enumerate(parts):
+        if number % 2 and parts[number - 1].endswith(":math:"):
+            continue
         if number % 2 and not part.startswith("``"):
             parts[number] = named(part.strip("`"))
         elif number % 2 == 0:

@@ -6,15 +6,14 @@ in the build, links to files that are no pages become links to pages that show t
 a notebook of the same is written beside it.
 """
 
-import hashlib
 import json
 import os
 import posixpath
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
+
+import draw_examples
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -43,6 +42,8 @@ CHART = (
     "![How many times longer a step takes elsewhere, for each network: a dot for each "
     "peer, on a logarithmic axis](pictures/steps.png)"
 )
+PICTURE = "pictures/examples/{}.png"
+EXAMPLE = re.compile(r"^\| \[[^]]*\]\((\S+)\) \| ([\d, ]+) \| (.*) \|$", re.M)
 PROGRAM, FORMULA = "<!-- program -->", "<!-- formula -->"
 SLIDES = "<!-- slides -->"
 TOPIC = r"\[([^][]*)\]\((\w+\.md)#([^)]*)\)"
@@ -192,6 +193,8 @@ def stage(source: Path, notebooks: Path) -> dict[str, int]:
     written = set()
     for name, page in pages().items():
         text = linked(translated(name), page, name)
+        if name == "gallery.md":
+            text = cards(text)
         if name == "benchmarks.md":
             text = text.replace("\n## Results\n", f"\n## Results\n\n{CHART}\n", 1)
         # Those of pages that stand elsewhere are parts of files, or tests of their own.
@@ -224,42 +227,29 @@ def children(name: str) -> str:
 
 
 def gallery(source: Path) -> list[Path]:
-    """A page for each example: what it says of itself, and its program."""
+    """A page for each example: what it says of itself, its picture, its program."""
     written = []
     for script in sorted((ROOT / "examples").glob("*.py")):
-        text = script.read_text("utf-8")
-        said = text.split('"""')[1].strip()
-        head, _, rest = said.partition("\n")
-        drawn = f"![What it draws]({script.stem}.png)\n" if draws(text) else ""
-        page = f"# {script.stem}\n\n{head}\n{rest}\n\n{drawn}\n```python\n{text}```\n"
-        written.append(put(source / "gallery" / f"{script.stem}.md", page))
+        name, text = script.stem, script.read_text("utf-8")
+        head, _, rest = text.split('"""')[1].strip().partition("\n")
+        picture = f"![{draw_examples.words(name)}](../{PICTURE.format(name)})"
+        page = f"# {name}\n\n{head}\n{rest}\n\n{picture}\n\n```python\n{text}```\n"
+        written.append(put(source / "gallery" / f"{name}.md", page))
     return written
 
 
-def draws(program: str) -> bool:
-    """Whether an example saves its picture where it is told to."""
-    return "savefig(sys.argv[1]" in program
-
-
-def draw(source: Path, kept: Path) -> None:
-    """Runs the examples that draw; what they drew is kept until they change.
-
-    Raises:
-        subprocess.CalledProcessError: One of them fails.
-    """
-    for script in sorted((ROOT / "examples").glob("*.py")):
-        text = script.read_text("utf-8")
-        if draws(text):
-            drawn = kept / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.png"
-            if not drawn.exists():
-                kept.mkdir(parents=True, exist_ok=True)
-                subprocess.run(
-                    [sys.executable, str(script), str(drawn)],
-                    check=True,
-                    stdout=subprocess.DEVNULL,
-                )
-            (source / "gallery").mkdir(parents=True, exist_ok=True)
-            shutil.copy(drawn, source / "gallery" / f"{script.stem}.png")
+def cards(text: str) -> str:
+    """The table of examples as cards: picture, name, lectures, what it shows."""
+    table = re.search(r"(^\|.*\|\n)+", text, re.M)
+    assert table is not None
+    made = []
+    for link, lectures, shows in EXAMPLE.findall(table[0]):
+        name = Path(link).stem
+        picture = f"![{draw_examples.words(name)}]({PICTURE.format(name)})"
+        made += ["```{container} card", f"[{picture}]({link})", ""]
+        made += [f"[**{name}**]({link}) · lecture {lectures}", "", shows, "```"]
+    inside = "\n".join(["````{container} cards", *made, "````", ""])
+    return text[: table.start()] + inside + text[table.end() :]
 
 
 def put(file: Path, text: str) -> Path:

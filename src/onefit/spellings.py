@@ -262,7 +262,6 @@ METHODS: dict[str, str] = {
     "compiled_loss": "Write model.loss.",
     "compiled_metrics": "Write model.metrics.",
     "evaluate_generator": "Write model.evaluate(...).",
-    "export": "Write onefit.interop.onnx.export(model, 'model.onnx') to serve it.",
     "fit_generator": "Write model.fit(...).",
     "predict_classes": "Write model.predict(x).argmax(axis=-1) for a softmax, "
     "(model.predict(x) > 0.5).astype(int) for a sigmoid.",

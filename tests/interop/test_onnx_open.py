@@ -14,6 +14,7 @@ from onefit.interop.onnx import export, load, tracing
 from onefit.interop.onnx.writer import proto
 from onefit.layers import (
     Conv1D,
+    Dense,
     GroupNormalization,
     GroupQueryAttention,
     Lambda,
@@ -264,3 +265,21 @@ def test_every_layer_of_other_lengths(group):
             out = run.run(None, dict(zip(names, arrays, strict=True)))
             for one, a in zip(out, jax.tree.leaves(y), strict=True):
                 np.testing.assert_allclose(one, a, 2e-5, 2e-5, err_msg=str(row))
+
+
+def test_a_model_exports_itself_as_kerass_do(tmp_path, capsys):
+    import onnxruntime
+
+    entrance = Input((3,))
+    model = Model(entrance, Dense(2)(entrance))
+    path = tmp_path / "model.onnx"
+    model.export(path)
+    model.export(path, format="onnx", verbose=True)
+    assert str(path) in capsys.readouterr().out
+    session = onnxruntime.InferenceSession(str(path))
+    x = np.ones((2, 3), "float32")
+    y = session.run(None, {session.get_inputs()[0].name: x})[0]
+    np.testing.assert_allclose(y, model(x), atol=1e-6)
+    for asked in ({}, {"format": "tf_saved_model"}):
+        with pytest.raises(ValueError, match=r"Write model\.export\('model\.onnx'\)"):
+            model.export(tmp_path / "folder", **asked)

@@ -535,6 +535,38 @@ class Model(Compiled, face="Functional"):
         kinds = "trainable", "non_trainable", "optimizer", "metrics"
         return {f"{k}_variables": getattr(self, f"{k}_variables") for k in kinds}
 
+    @keras_keywords
+    def export(
+        self,
+        filepath: str | os.PathLike,
+        format: str | None = None,
+        verbose: bool | None = None,
+    ) -> None:
+        """Writes what `predict` computes to an ONNX file, which other programs run.
+
+        Args:
+            filepath: The file: "model.onnx".
+            format: "onnx", the one there is; by default what the name's ending says.
+            verbose: Whether it is said where the file is.
+
+        Raises:
+            ValueError: Another format; what `interop.onnx.export` refuses.
+
+        Differs from Keras: TensorFlow's SavedModel and others are not written.
+        """
+        from onefit.interop.onnx import export
+
+        if (format or os.fspath(filepath).rpartition(".")[2]) != "onnx":
+            raise invalid(
+                f"{type(self).__name__}.export",
+                f"filepath={os.fspath(filepath)!r}, format={format!r}",
+                "a file for ONNX, which TensorFlow, OpenVINO and others read",
+                "write model.export('model.onnx'), or model.save('model.keras')",
+            )
+        export(self, filepath)
+        if verbose:
+            print(f"Saved to {os.fspath(filepath)}.")
+
     def to_json(self) -> str:
         """The model without its weights, as Keras' JSON."""
         from onefit.files.keras import config_of

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from typing import Any
 
 import jax
 import numpy as np
@@ -248,7 +249,7 @@ def test_what_cannot_be_meant_is_refused():
 def test_an_array_lies_as_its_layout_says():
     mesh = DeviceMesh((1,), ("model",))
     layout = distribution.TensorLayout(("model", None), mesh)
-    array = distribution.distribute_tensor(np.ones((4, 2)), layout)
+    array: Any = distribution.distribute_tensor(np.ones((4, 2)), layout)
     assert array.sharding.spec == PartitionSpec("model", None)
 
 

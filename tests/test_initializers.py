@@ -342,4 +342,4 @@ def test_a_seed_generator_gives_each_draw_its_next_seed():
     assert seeds.state.numpy().tolist() == [3, 3]
     # A file has the seed that it began with, as Keras' files have.
     other = initializers.deserialize(initializers.serialize(rule))
-    assert other.seed == 3
+    assert other.get_config()["seed"] == 3

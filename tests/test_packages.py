@@ -94,7 +94,12 @@ DOORS = {
     "duckdb": ("duckdb", lambda at: tables.read(file(at, b"0" * 8 + b"DUCK" * 4))),
     "application": ("starlette", lambda at: serving.application(None)),
     "serve": ("uvicorn", lambda at: serving.serve(None)),
-    "lab": ("starlette", lambda at: lab.application.application(None, "t" * 16)),
+    "lab": (
+        "starlette",
+        lambda at: importlib.import_module("onefit.lab.application").application(
+            None, "t" * 16
+        ),
+    ),
     "show": ("uvicorn", lambda at: lab.show(model(), X, Y)),
     "tune": ("optuna", lambda at: population.tune(None, model(), X, Y, {}, 2)),
     "array_to_img": ("PIL", lambda at: utils.array_to_img(np.ones((2, 2, 1)))),

@@ -3,9 +3,11 @@
 import inspect
 import re
 
-import formulas
 import pytest
 import reference
+
+pytest.importorskip("latex2mathml")
+import formulas
 
 
 def latex(text):
@@ -101,3 +103,17 @@ def test_most_formulas_of_the_reference_are_typeset():
     for name in ("layers.Dense", "losses.MeanSquaredError", "optimizers.Adam",
                  "metrics.R2Score", "activations.sigmoid"):  # fmt: skip
         assert ":math:" in made[f"onefit.{name}"], name
+
+
+def test_a_long_formula_may_be_scrolled():
+    nodes = pytest.importorskip("docutils.nodes")
+
+    class Writer:
+        def __init__(self):
+            self.body = []
+
+    for latex, long in (("a = b", False), (" + ".join("abcdefghijklmnop"), True)):
+        writer = Writer()
+        with pytest.raises(nodes.SkipNode):
+            formulas.mathml.visit_inline(writer, nodes.math(text=latex))
+        assert ('class="long" tabindex="0"' in writer.body[0]) == long

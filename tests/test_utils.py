@@ -253,7 +253,7 @@ def test_datasets_are_split_into_datasets():
         got = [row for part in (left, right) for row in part.as_numpy_iterator()]
         np.testing.assert_array_equal([a for a, _ in got], x)
         np.testing.assert_array_equal([b for _, b in got], y)
-    data = next(datasets_of(x, y))
+    data = onefit.data.Dataset.from_tensor_slices((x, y))
     left, right = split_dataset(data, right_size=4, shuffle=True, seed=1)
     rows = [*left.as_numpy_iterator(), *right.as_numpy_iterator()]
     assert [int(b) for _, b in rows] != list(y)

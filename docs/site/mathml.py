@@ -5,6 +5,9 @@ from typing import Any  # Sphinx' writers and nodes
 
 from latex2mathml.converter import convert
 
+LONG = 25
+"""Signs of a formula from which on it may be wider than the page of a telephone."""
+
 
 def written(latex: str, display: str) -> str:
     """The MathML of a formula.
@@ -20,10 +23,13 @@ def written(latex: str, display: str) -> str:
 
 
 def visit_inline(self: Any, node: Any) -> None:
-    """A formula in a sentence."""
+    """A formula in a sentence; a long one is scrolled where the page is narrow."""
     from docutils import nodes  # noqa: PLC0415
 
-    self.body.append(written(node.astext(), "inline"))
+    made = written(node.astext(), "inline")
+    if len(re.sub(r"&[^;]*;", "x", re.sub(r"<[^>]*>", "", made))) > LONG:
+        made = f'<span class="long" tabindex="0" role="group">{made}</span>'
+    self.body.append(made)
     raise nodes.SkipNode
 
 

@@ -531,7 +531,7 @@ class Description(metaclass=DescriptionType):
         object.__setattr__(self, name, value)
         vars(self).pop("_flat", None)
 
-    def check_change(self, other: Self, name: str) -> None:
+    def check_change(self, other: Any, name: str) -> None:  # one of its class
         """Refuses a setting, changed in `other`, that does not fit what was built."""
 
     def replace(self, **changes: Any) -> Self:
@@ -633,8 +633,9 @@ def _plain(value: object, tuples: bool = False) -> object:
 
     Tuples stay tuples where Keras' configs have them, and are lists elsewhere.
     """
+    described: Any = value  # also what is no Description, as a SeedGenerator
     if hasattr(value, "get_config") and not isinstance(value, type):
-        return {"class_name": type(value).__name__, "config": value.get_config()}
+        return {"class_name": type(value).__name__, "config": described.get_config()}
     if isinstance(value, tuple | list):
         kind = tuple if tuples and isinstance(value, tuple) else list
         return kind(_plain(each, tuples) for each in value)

@@ -30,6 +30,9 @@ __all__ = [
 ]
 
 Array: TypeAlias = jax.Array | np.ndarray
+
+Device: TypeAlias = Any
+"""A `jax.Device`, which type checkers take for a variable."""
 """Numbers: a numpy array on the host, a jax array in a program."""
 
 if TYPE_CHECKING or "jaxtyping" in sys.modules:  # the tests import it, and check shapes

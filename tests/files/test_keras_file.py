@@ -1050,7 +1050,7 @@ class Holding(Layer):
         return x
 
 
-def functional():
+def two_layers():
     x = Input((3,))
     return onefit.Model(x, layers.Dense(2)(layers.Dense(4)(x)))
 
@@ -1061,8 +1061,8 @@ def functional():
         lambda: layers.Dense(4),
         lambda: {"a": layers.Dense(4), "b": layers.Dense(3, "relu")},
         lambda: Sequential([layers.Dense(4), layers.Dense(2)]),
-        functional,
-        lambda: {"a": functional(), "b": layers.Dense(3)},
+        two_layers,
+        lambda: {"a": two_layers(), "b": layers.Dense(3)},
     ],
     ids=["layer", "layers", "sequential", "functional", "several"],
 )

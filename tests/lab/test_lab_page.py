@@ -200,7 +200,7 @@ def tab(browser):
     """A page on a lab of its own."""
     with Lab(Design(data="gauss", rows=60)) as lab:
         made = Tab(browser, opened(lab).address)
-        made.lab = lab
+        vars(made)["lab"] = lab
         made.page.wait_for_selector("#unit-0-0")
         yield made
         made.end()

@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any  # Any: what JSON holds
 
@@ -459,12 +459,12 @@ class _Done:
         for name, array in arrays.items():
             self.sums[name].add(array)
             if places is None:
-                self.files[name][0].write(array)
+                self.files[name][0].write(array.data)
                 continue
             by_bucket = np.argsort(places, kind="stable")
             ends = np.searchsorted(places[by_bucket], range(len(self.files[name]) + 1))
             for number, file in enumerate(self.files[name]):
-                file.write(array[by_bucket[ends[number] : ends[number + 1]]])
+                file.write(array[by_bucket[ends[number] : ends[number + 1]]].data)
         if places is not None:
             counts = np.bincount(places, minlength=len(notes["buckets"]))
             notes["buckets"] = (counts + notes["buckets"]).tolist()
@@ -520,7 +520,7 @@ class _Done:
         self.noted = time.perf_counter()
 
 
-def _array(spec: Spec, columns: Columns, rows: int) -> np.ndarray:
+def _array(spec: Spec, columns: Mapping[str, np.ndarray], rows: int) -> np.ndarray:
     """Rows of an array: (rows, columns).
 
     Raises:
@@ -550,7 +550,7 @@ def _gather(store: Store) -> None:
         for spec in store.specs:
             with open(store.file(spec), "ab") as file:
                 file.truncate(before * spec.bytes)
-                file.write(store.read(spec, 0, rows, number)[order])
+                file.write(store.read(spec, 0, rows, number)[order].data)
                 file.flush()
                 os.fsync(file.fileno())
         notes["gathered"] = number + 1

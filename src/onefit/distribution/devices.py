@@ -10,7 +10,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from onefit.errors import invalid
-from onefit.types import Shape
+from onefit.types import Device, Shape
 
 __all__ = [
     "DeviceMesh",
@@ -39,14 +39,14 @@ def get_device_count(device_type: str | None = None) -> int:
     return len(_devices(device_type))
 
 
-def _devices(kind: str | None) -> list[jax.Device]:
+def _devices(kind: str | None) -> list[Device]:
     try:
         return jax.devices(kind and kind.lower())
     except RuntimeError:  # JAX knows no devices of this kind
         return []
 
 
-def named(devices: Sequence[str | jax.Device]) -> list[jax.Device]:
+def named(devices: Sequence[str | Device]) -> list[Device]:
     """The devices of these names."""
     known = {}
     for kind in {str(d).partition(":")[0] for d in devices if isinstance(d, str)}:
@@ -77,7 +77,7 @@ class DeviceMesh:
         self,
         shape: Sequence[int],
         axis_names: Sequence[str],
-        devices: Sequence[str | jax.Device] | None = None,
+        devices: Sequence[str | Device] | None = None,
     ) -> None:
         self.shape, self.axis_names = tuple(shape), tuple(axis_names)
         wanted, found = math.prod(shape), None if devices is None else named(devices)
@@ -125,7 +125,7 @@ class TensorLayout:
                     f"axis {axis!r}",
                     f"one of the mesh: {', '.join(map(repr, sizes))}",
                 )
-            if axis is not None and size % sizes[axis]:
+            if axis is not None and size and size % sizes[axis]:
                 raise invalid(
                     f"the layout of {path}",
                     f"an axis of {size} over {sizes[axis]} devices",

@@ -12,7 +12,7 @@ from onefit import programs
 from onefit.distribution import processes
 from onefit.distribution.devices import DeviceMesh, LayoutMap, TensorLayout, named
 from onefit.errors import invalid, mistyped
-from onefit.types import Array, Shape, Tree
+from onefit.types import Array, Device, Shape, Tree
 
 __all__ = [
     "DataParallel",
@@ -95,8 +95,8 @@ class Distribution:
         """
         mesh, layouts, by_shape = self.device_mesh, self.layout_map, self._by_shape
         usual = NamedSharding(mesh.mesh, PartitionSpec())
-        for path, shape in weights if layouts is not None else ():
-            layout = layouts[path]
+        for path, shape in weights:
+            layout = None if layouts is None else layouts[path]
             if layout is not None:
                 by_shape[shape] = layout.of(mesh, shape, path)
 
@@ -227,7 +227,7 @@ class DataParallel(Distribution):
     def __init__(
         self,
         device_mesh: DeviceMesh | None = None,
-        devices: Sequence[str | jax.Device] | None = None,
+        devices: Sequence[str | Device] | None = None,
         auto_shard_dataset: bool = True,
         *,
         always: bool = False,

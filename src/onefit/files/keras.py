@@ -37,6 +37,7 @@ from onefit.training.own_steps import is_own
 from onefit.types import Config, Identifier
 
 if TYPE_CHECKING:
+    import numpy as np
     from h5py import Dataset
 
 __all__ = [
@@ -487,7 +488,9 @@ def _takes(function: Callable[..., object], settings: Config) -> bool:
 
 
 def _restore(
-    model: Compiled, arrays: Sequence["Dataset"], layers: list[Layer] | None = None
+    model: Compiled,
+    arrays: Sequence["Dataset | np.ndarray"],
+    layers: list[Layer] | None = None,
 ) -> None:
     """Sets the optimizer to Keras' variables, if there is anything to train."""
     if not arrays or not model.trainable_weights:

@@ -90,7 +90,7 @@ def _names(group: "Group", name: str, store: Store) -> list[str]:
     return found
 
 
-def _listed(store: Store, path: str) -> list["Dataset"]:
+def _listed(store: Store, path: str) -> list["Dataset | np.ndarray"]:
     """The arrays that a group lists as its weights, each checked."""
     group = store.group(path)
     if group is None:
@@ -99,7 +99,7 @@ def _listed(store: Store, path: str) -> list["Dataset"]:
     return [store.array(f"{path}/{name}") for name in names]
 
 
-def weights(store: Store) -> dict[str, list["Dataset"]]:
+def weights(store: Store) -> dict[str, list["Dataset | np.ndarray"]]:
     """The weights of the layers that have any, not yet read, but checked."""
     group, prefix = store.group(WEIGHTS), f"{WEIGHTS}/"
     if group is None:
@@ -113,7 +113,7 @@ def weights(store: Store) -> dict[str, list["Dataset"]]:
 
 def put(
     graph: Architecture,
-    found: dict[str, list["Dataset"]],
+    found: dict[str, list["Dataset | np.ndarray"]],
     store: Store,
     by_name: bool = False,
     skip: bool = False,
@@ -158,8 +158,11 @@ def put(
 
 
 def _fitting(
-    layer: Layer, slots: Sequence[Any], arrays: Sequence["Dataset"], store: Store
-) -> list[tuple[Any, "Dataset"]]:
+    layer: Layer,
+    slots: Sequence[Any],
+    arrays: Sequence["Dataset | np.ndarray"],
+    store: Store,
+) -> list[tuple[Any, "Dataset | np.ndarray"]]:
     """Each of a layer's weights with its array, if all have the right shapes."""
     place = f"{store.where}, {where(layer)}"
     fix = "the file is of another model: make the one that was saved"
@@ -193,7 +196,7 @@ def _some(names: Any) -> str:
     return ", ".join(listed[:5]) + (", ..." if len(listed) > 5 else "")
 
 
-def optimizer(store: Store) -> list["Dataset"]:
+def optimizer(store: Store) -> list["Dataset | np.ndarray"]:
     """The optimizer's variables."""
     return _listed(store, OPTIMIZER)
 

@@ -365,8 +365,9 @@ class Store:
             )
         plist = array.id.get_create_plist()
         filters = {plist.get_filter(i)[0] for i in range(plist.get_nfilters())}
-        half = array.dtype == "V2" and array.attrs.get(KIND) == "bfloat16"
-        if not (half or array.dtype.kind in "fiub") or filters - PLAIN_FILTERS:
+        kind = array.dtype
+        half = kind.str == "|V2" and array.attrs.get(KIND) == "bfloat16"
+        if not (half or kind.kind in "fiub") or filters - PLAIN_FILTERS:
             raise self._refused(
                 f"{array.dtype} with filters {sorted(filters)} at {path!r}",
                 "plain numbers",

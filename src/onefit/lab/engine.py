@@ -151,7 +151,8 @@ class Engine:
         if not self.batch or self._order is None:
             self._order = self.job.order(plan, self.epoch, 1)[0][: plan.rows].copy()
         first = self.batch * plan.batch
-        rows = self._order[first : first + plan.batch]
+        order: Any = self._order  # it is there now
+        rows = order[first : first + plan.batch]
         logs = self._single(rows)
         self.batch += 1
         if self.batch >= plan.steps:

@@ -68,7 +68,7 @@ class Pictures:
         self.graph, self.rows, self.seen = graph, rows, tuple(seen)
         self.kinds = [type(layer).__name__ for _, layer in graph.calls()]
         self.names = [str(layer.name) for _, layer in graph.calls()]
-        self.axes = (0, 1 if len(rows.columns) > 1 else 0)
+        self.axes: tuple[int, int] = (0, 1 if len(rows.columns) > 1 else 0)
         self.example = 0
 
     def answers(self, params: Tree, state: Tree, x: np.ndarray) -> list[np.ndarray]:

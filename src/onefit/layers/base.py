@@ -241,7 +241,7 @@ class Layer(Face, Description):
                 config.pop(name, None)
         return config | {"dtype": self.dtype_policy.serialized()}
 
-    def check_change(self, other: Self, name: str) -> None:
+    def check_change(self, other: Any, name: str) -> None:  # one of its class
         """Refuses what would change the weights, or the outputs in graphs, in shape."""
 
         def size(weights: Any) -> Any:  # parameters and state, as nests

@@ -181,7 +181,7 @@ class Optimizer(Description):
                     return
         super().__setattr__(name, value)
 
-    def check_change(self, other: Self, name: str) -> None:
+    def check_change(self, other: Any, name: str) -> None:  # one of its class
         """Refuses what would have the state remember something else."""
         if self._state is None or other._remembers() == self._remembers():
             return

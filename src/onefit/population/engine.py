@@ -32,7 +32,7 @@ from onefit.training.program import Plan, Stretch
 from onefit.training.rules import Rule
 from onefit.training.stretches import Whole, capacity
 from onefit.training.task import Task, Train
-from onefit.types import Array, Tree, is_shape
+from onefit.types import Array, Device, Tree, is_shape
 
 __all__ = ["Drop", "Members", "Show", "Trained", "bytes_a_member", "train"]
 
@@ -173,7 +173,7 @@ def _run_over(
     validation: Batch | None,
     stretch: Stretch,
     *,
-    devices: tuple[jax.Device, ...],
+    devices: tuple[Device, ...],
     **static: Any,  # those of `_run`
 ) -> tuple[Tree, Train, tuple[Tree, ...], Array, Array, Array]:
     """`_run` with a share of the members on each device; none waits for another."""
@@ -182,7 +182,9 @@ def _run_over(
     of_each = {"order": share, "seed": share, "held": share}
     if np.ndim(stretch.count):
         of_each["count"] = share
-    stretches = Stretch(*[whole] * len(Stretch._fields))._replace(**of_each)
+    # Of specifications in place of arrays.
+    fields: dict[str, Any] = dict.fromkeys(Stretch._fields, whole) | of_each
+    stretches = Stretch(**fields)
     moving = (share, share, share)
     run = jax.shard_map(
         functools.partial(_run, **static),
@@ -197,7 +199,7 @@ def _run_over(
     )
 
 
-def _devices_for(members: int) -> tuple[jax.Device, ...]:
+def _devices_for(members: int) -> tuple[Device, ...]:
     """The devices of this process that so many members can be shared over evenly."""
     devices = jax.local_devices()
     most = next(n for n in range(len(devices), 0, -1) if members % n == 0)

@@ -109,6 +109,8 @@ class Ensemble(Model):
         steps: int | None = None,
         callbacks: Callbacks = None,
         return_std: bool = False,
+        *,
+        output: str | os.PathLike | None = None,
     ) -> Tree:
         """The mean of the members' outputs for these rows, as a numpy array.
 
@@ -116,7 +118,15 @@ class Ensemble(Model):
             x, batch_size, verbose, steps, callbacks: As in `Model.predict`.
             return_std: Whether to return (mean, standard deviation) over the members,
                 which divides by their number.
+            output: Only None: the answer is in memory.
         """
+        if output is not None:
+            raise invalid(
+                "predict",
+                f"output={os.fspath(output)!r} of an ensemble",
+                "no file",
+                "write np.save(path, ensemble.predict(x))",
+            )
         # Each member looks at text for itself.
         text = self.before is not None
         apart = text or self.graph.stateful or self.graph.always_random

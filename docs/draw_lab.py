@@ -53,9 +53,10 @@ def surveyed(page: Page, lab: Lab) -> None:
     """Draws the map of two settings."""
     del lab
     page.fill("#many-epochs", "50")
+    page.select_option("#map-upwards", "beta_1")
     page.click("#survey")
     page.locator(".grid td").first.wait_for(timeout=120_000)
-    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    page.locator(".grid").scroll_into_view_if_needed()
 
 
 def stepped(page: Page, lab: Lab) -> None:
@@ -82,7 +83,10 @@ SHOWN: dict[str, tuple[Any, Any]] = {
         trained(20),
     ),
     "lab-many": (Design(data="xor", layers=({**DENSE, "units": 3},)), many),
-    "lab-map": (Design(data="circle", layers=({**DENSE, "units": 3},)), surveyed),
+    "lab-map": (
+        Design(data="circle", layers=({**DENSE, "units": 3},), optimizer="adam"),
+        surveyed,
+    ),
     "lab-images": (
         Design(
             data="images",
@@ -98,7 +102,7 @@ SHOWN: dict[str, tuple[Any, Any]] = {
 }
 
 
-ON_THE_PAGE = ("lab-network", "lab-inside", "lab-many", "lab-lesson")
+ON_THE_PAGE = ("lab-network", "lab-inside", "lab-many", "lab-map", "lab-lesson")
 
 
 def main() -> None:

@@ -31,7 +31,9 @@ LONE = [
     for row in LAYERS
     if is_shape(row.shape) and row.ids is None and not row.call and not row.options
 ]
-OPTIMIZERS = sorted(set(onefit.optimizers.__all__) - {"Optimizer"})
+# Without those that hold others in place of a rate.
+HOLDERS = {"Optimizer", "OptimizerMap", "MultiOptimizer", "LossScaleOptimizer"}
+OPTIMIZERS = sorted(set(onefit.optimizers.__all__) - HOLDERS)
 OPTIMIZERS = [name for name in OPTIMIZERS if name[0].isupper() and name != "Schedule"]
 
 NOT_THIS = (ValueError, TypeError)  # a layer that does not take such an input

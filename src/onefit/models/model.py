@@ -1,5 +1,6 @@
 """Model: the face over a graph. compile, fit, evaluate and predict hold no maths."""
 
+import importlib
 import json
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from onefit.guide.trace import Trace
 
 __all__ = ["Model"]
+
+
+EXPORTERS = {"onnx": "onefit.interop.onnx"}
+"""Who writes a model for others, by format. They stand on models: asked for by name."""
 
 
 class Model(Compiled, face="Functional"):
@@ -554,16 +559,15 @@ class Model(Compiled, face="Functional"):
 
         Differs from Keras: TensorFlow's SavedModel and others are not written.
         """
-        from onefit.interop.onnx import export
-
-        if (format or os.fspath(filepath).rpartition(".")[2]) != "onnx":
+        writer = EXPORTERS.get(format or os.fspath(filepath).rpartition(".")[2])
+        if writer is None:
             raise invalid(
                 f"{type(self).__name__}.export",
                 f"filepath={os.fspath(filepath)!r}, format={format!r}",
                 "a file for ONNX, which TensorFlow, OpenVINO and others read",
                 "write model.export('model.onnx'), or model.save('model.keras')",
             )
-        export(self, filepath)
+        importlib.import_module(writer).export(self, filepath)
         if verbose:
             print(f"Saved to {os.fspath(filepath)}.")
 

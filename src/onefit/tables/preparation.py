@@ -184,7 +184,8 @@ class Preparation:
             for v, (middle, scale) in zip(
                 values, self.arrays[f"{name}/scale"], strict=True
             ):
-                z = (v - middle) * scale
+                with np.errstate(over="ignore"):  # it ends at FAR
+                    z = (v - middle) * scale
                 z = np.where(np.isnan(z), 0.0, np.minimum(np.maximum(z, -FAR), FAR))
                 found.append(z.astype(np.float32))
             if column.missing:

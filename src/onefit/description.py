@@ -465,8 +465,8 @@ class Description(metaclass=DescriptionType):
     """
 
     _mutable: ClassVar[frozenset[str]] = frozenset()
-    _keeps_tuples: ClassVar[bool] = False  # in configs, as Keras' layers do
     """Settings that are assigned as they are: all others are converted and checked."""
+    _keeps_tuples: ClassVar[bool] = False  # in configs, as Keras' layers do
     _order: ClassVar[str] = ""
     """Settings that come first when given by place, with spaces between the names."""
     _indifferent: ClassVar[frozenset[str]] = frozenset()

@@ -366,6 +366,16 @@ def test_rows_of_one_number_each_get_their_axis():
     np.testing.assert_array_equal(model(x[0]), model(whole[0]))
 
 
+def test_a_list_of_one_array_is_the_array_and_a_list_of_numbers_a_row():
+    a, b = Input((3,)), Input((2,))
+    model = Model([a, b], [Dense(1)(a), Dense(1)(b)])
+    x = np.ones((1, 3)), np.ones((1, 2))
+    wanted = model([*x])
+    for one in (([x[0]], x[1]), [[x[0]], [x[1]]], ([[1.0, 1.0, 1.0]], [[1.0, 1.0]])):
+        for y, w in zip(model(one), wanted, strict=True):
+            np.testing.assert_array_equal(y, w)
+
+
 def test_what_the_data_has_to_be(model):
     fit = functools.partial(model.fit, verbose=0)
     x, y = [IMAGES, TABLE], [CLASSES, PRICES]

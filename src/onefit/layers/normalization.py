@@ -103,8 +103,8 @@ def _clipping(bounds: Config | None) -> _Clipping | None:
         if name not in ("rmin", "rmax", "dmax"):
             raise unknown("bound in renorm_clipping", name, ("rmin", "rmax", "dmax"))
     low, high = bounds.get("rmin") or 0.0, bounds.get("rmax")
-    wrong = high is not None and not max(low, 0.0) < high
-    if wrong or (bounds.get("dmax") or 0.0) < 0 or low < 0:
+    crossed = high is not None and not low < high
+    if low < 0 or crossed or (bounds.get("dmax") or 0.0) < 0:
         raise invalid(
             "BatchNormalization",
             f"renorm_clipping={dict(bounds)}",

@@ -645,11 +645,7 @@ class Network:
         if isinstance(x, dict):
             x = by_name(x, names, "x")
         if isinstance(x, list | tuple) and len(x) == len(names):
-            if len(names) > 1:  # [a] for a is one of Keras' arrangements, too
-                single = (isinstance(a, list | tuple) and len(a) == 1 for a in x)
-                held = zip(x, single, strict=True)
-                return tuple(a[0] if one and np.ndim(a[0]) else a for a, one in held)
-            return x[0] if hasattr(x[0], "shape") and np.ndim(x[0]) else x
+            return tuple(map(_held, x)) if len(names) > 1 else _held(x)
         if len(names) == 1:
             return x
         return several(x, names, "x")
@@ -809,3 +805,9 @@ class Network:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {len(self.layers)} layers>"
+
+
+def _held(x: Tree) -> Tree:
+    """The array that a list of one holds, as Keras takes it; else what it is."""
+    single = isinstance(x, list | tuple) and len(x) == 1 and hasattr(x[0], "shape")
+    return x[0] if single and np.ndim(x[0]) else x

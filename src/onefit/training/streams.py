@@ -18,7 +18,7 @@ from onefit.errors import OnefitWarning, invalid, mistyped
 from onefit.networks.network import Network
 from onefit.training.blocks import BlockFeed
 from onefit.training.compiled import Compiled
-from onefit.training.feeding import Feed
+from onefit.training.feeding import Convert, Feed
 from onefit.training.job import Given, needs_targets
 from onefit.training.options import FitOptions
 from onefit.types import Data, Tree
@@ -172,11 +172,7 @@ def _of_table(
     shuffle: bool = False,
 ) -> Given:
     """The rows of a table on disk: in memory where they fit, else block by block."""
-    reader = Reader("a table", model, "needed" if needs_targets(model) else "taken")
-
-    def convert(raw: Batch, size: int) -> Batch:
-        return read(model, _arranged(model, raw.x), raw.y, raw.w, method)
-
+    reader, convert = _reading(model, "a table", method, read)
     if table.fits:
         rows = table.read(0, table.rows)
         return Given(_told(where, convert, reader.batch(rows), size), size)
@@ -184,6 +180,18 @@ def _of_table(
     if shuffle:
         table.warn_if_sorted(feed.blocks.count)
     return Given(_told(where, feed.sample), feed.size, True, feed)
+
+
+def _reading(
+    model: Compiled, kind: str, method: str, read: Read
+) -> tuple[Reader, Convert]:
+    """What reads the batches of a source of this kind, and what makes rows of them."""
+
+    def convert(raw: Batch, size: int) -> Batch:
+        return read(model, _arranged(model, raw.x), raw.y, raw.w, method)
+
+    targets = "needed" if needs_targets(model) else "taken"
+    return Reader(kind, model, targets), convert
 
 
 def _told(where: str, function: Callable[..., Batch], *args: object) -> Batch:
@@ -223,23 +231,16 @@ def _given(
     read: Read,
 ) -> Given:
     """The rows of a source where they stay the same, or else its feed."""
-    targets = "needed" if needs_targets(model) else "taken"
-    reader = Reader(source.kind, model, targets)
-
-    def convert(raw: Batch, size: int) -> Batch:
-        return read(model, _arranged(model, raw.x), raw.y, raw.w, method)
-
+    reader, convert = _reading(model, source.kind, method, read)
     if source.endless and steps is None:
         raise _endless(where, source, argument)
     table = source.table
     if table is not None and table.batch is None:
         raise _named(where, single_row(source.kind))
     if table is not None and (steps is None or table.endless or table.even):
-        try:
-            batch = convert(reader.batch(table.rows.arrays), table.batch or 1)
-        except (TypeError, ValueError) as error:
-            raise _named(where, error) from None
-        return Given(batch, table.batch or 1, True, None, table)
+        size = table.batch or 1
+        batch = _told(where, convert, reader.batch(table.rows.arrays), size)
+        return Given(batch, size, True, None, table)
     feed = Feed(source, reader, where, steps, convert)
     batch = feed.sample()
     return Given(batch, feed.size, True, feed)

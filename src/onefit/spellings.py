@@ -156,6 +156,7 @@ ADVICE: dict[str, str] = {
     "safe_mode": _OWN,
     "trainable": "write model.trainable = {value!r} once it is made",
     "zipped": f"{_ALONE}a .keras file is one zip",
+    "input_signature": f"{_ALONE}the file takes rows as the model's Input does",
     "save_format": "end the name in .keras",
     "include_optimizer": f"{_ALONE}load_model(path, compile=False) leaves it aside",
     "signatures": "write onefit.interop.onnx.export(model, 'model.onnx') to serve it",

@@ -314,7 +314,8 @@ def refuse_unknown(
 
     >>> refuse_unknown("Dropout", {"p": 0.5}, ["rate", "seed"])
     Traceback (most recent call last):
-    TypeError: Dropout: received a setting 'p'; expected rate or seed. Write rate=0.5.
+    onefit.errors.ArgumentError: Dropout: received a setting 'p'; expected rate \
+or seed. Write rate=0.5.
     """
     known = list(names)
     for name, value in given.items():
@@ -335,8 +336,8 @@ def keras_keywords(function: Callable[P, R]) -> Callable[P, R]:
     ...     return path
     >>> load("a.keras", safe_mode=False)
     Traceback (most recent call last):
-    TypeError: load: received an argument 'safe_mode'; expected path or compile. \
-Leave it out: nothing in a file is ever run, so there is no other mode.
+    onefit.errors.ArgumentError: load: received an argument 'safe_mode'; expected \
+path or compile. Leave it out: nothing in a file is ever run, so there is no other mode.
     """
     taken = [*inspect.signature(function).parameters]
     names = [name for name in taken if name != "self"]

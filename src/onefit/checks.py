@@ -41,13 +41,14 @@ class Whole:
     fix: str
 
     def __call__(self, where: str, name: str, value: Any) -> None:
-        """Raises ValueError for what is no such whole number."""
+        """Raises ValueError below the bound, TypeError for what is no whole number."""
         if self.optional and value is None:
             return
         if not is_whole(value, self.least):
             expected = "None or a whole number" if self.optional else "a whole number"
             expected += "" if self.least is None else f", {self.least} or more"
-            raise invalid(where, f"{name}={value!r}", expected, self.fix)
+            error = invalid if is_whole(value, None) else mistyped
+            raise error(where, f"{name}={value!r}", expected, self.fix)
 
 
 def whole(least: int | None = None, *, optional: bool = False, fix: str = "") -> Whole:

@@ -453,9 +453,7 @@ class Layer(Face, Description):
         }
 
     def _rules(self, kind: str, params: Params) -> list[tuple[str, Function]]:
-        # The rule of a recurrent_kernel is in the setting recurrent_regularizer.
-        stems = [(name, name.removesuffix("_kernel")) for name in params]
-        found = [(name, getattr(self, f"{stem}_{kind}", None)) for name, stem in stems]
+        found = [(name, Face.rule(self, kind, name)) for name in params]
         return [(name, rule) for name, rule in found if rule is not None]
 
     @property

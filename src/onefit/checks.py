@@ -21,7 +21,7 @@ import numpy as np
 
 from onefit.errors import invalid, is_whole, mistyped, unknown
 
-__all__ = ["Between", "Check", "Whole", "between", "one_of", "whole"]
+__all__ = ["Between", "Check", "Whole", "between", "flag", "one_of", "whole"]
 
 Check = Callable[[str, str, Any], None]  # where (a class's name), a setting, its value
 
@@ -60,6 +60,12 @@ def whole(least: int | None = None, *, optional: bool = False, fix: str = "") ->
         fix: What to write instead, if there is more to say.
     """
     return Whole(least, optional, fix)
+
+
+def flag(where: str, name: str, value: object) -> None:
+    """Refuses all but True and False."""
+    if not isinstance(value, bool | np.bool_):
+        raise mistyped(where, f"{name}={value!r}", "True or False")
 
 
 @dataclass(frozen=True)

@@ -366,8 +366,8 @@ def _unsettled(run: Run) -> Finding | None:
                 f"{run.loss[-1]:.3g}; {layer.name!r} has momentum={momentum:g}, and "
                 f"after {run.steps} steps {left:.0%} of its moving averages are still "
                 "the 0 and 1 they began with",
-                "rows not seen are normalised by these averages, training rows by those "
-                "of the batch: it is not that the network learned by heart",
+                "rows not seen are normalised by these averages, training rows by "
+                "those of the batch: it is not that the network learned by heart",
                 "a smaller momentum (0.8), smaller batches, or more epochs",
                 run.curve(),
             )

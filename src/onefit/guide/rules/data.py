@@ -494,7 +494,7 @@ def column_tells_target(case: Case) -> Findings:
 def _same_within(x: np.ndarray, y: np.ndarray) -> Findings:
     """A column of many values that is one and the same in a class, and there alone.
 
-    What was paid is 0 where nothing was bought: it is known with the answer, not before.
+    What was paid is 0 where nothing was bought: that is known with the answer.
     """
     if x.shape[1] < 2:
         return
@@ -511,8 +511,8 @@ def _same_within(x: np.ndarray, y: np.ndarray) -> Findings:
                 "column-tells-target",
                 "hint",
                 None,
-                seen=f"column {column} of x is {first[column]:.4g} in every row of class "
-                f"{label}, and in no other row",
+                seen=f"column {column} of x is {first[column]:.4g} in every row of "
+                f"class {label}, and in no other row",
                 why="the network will look at that column alone, and when it is to "
                 "predict, what came from y is not there",
                 instead="leave it out, if it is known only with the answer: x = "

@@ -272,7 +272,6 @@ def learning_rate_too_low(case: Case) -> Findings:
     if rate is None:
         return
     optimizer = case.optimizer
-    name = type(optimizer).__name__
     stepper = optimizer.step_size == "rate"
     if optimizer.step_size is None or getattr(optimizer, "relative_step", False):
         return

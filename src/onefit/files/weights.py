@@ -186,7 +186,7 @@ def write(
             if isinstance(layer, Architecture):
                 _write(file, path, str(layer.name), {})
                 continue
-            named = layer.kept()
+            named = layer.weights_in_files()
             if isinstance(layer, Lookup) and layer.output_mode == "tf_idf":
                 _write_idf(file, path, layer)
                 continue
@@ -565,7 +565,7 @@ def _kept(layer: Layer) -> dict[str, Array]:
     """The weights that files have: all but the states of a stateful layer."""
     return {
         name: array
-        for name, array in layer.kept().items()
+        for name, array in layer.weights_in_files().items()
         if not name.rpartition("/")[2].startswith(STATE)
     }
 
@@ -577,7 +577,10 @@ def put_named(graph: Architecture, arrays: Mapping[str, Array]) -> None:
     for plain in graph.plain_layers():
         if entry := new.get(id(plain)):
             title, layer = entry
-            kept = {n: arrays.get(f"{title}/{n}", w) for n, w in layer.kept().items()}
+            kept = {
+                n: arrays.get(f"{title}/{n}", w)
+                for n, w in layer.weights_in_files().items()
+            }
             every = layer.regained(kept)
             values += [every[n] for n in layer.by_name()]
     graph.set_weights(values)

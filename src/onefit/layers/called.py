@@ -59,8 +59,9 @@ _TAKEN = """
     free fresh gather hold holders host_plan in_keras_style in_type init inner_slot
     input_shape integers merge misfit multiplications on_host output_shape own_dtype
     pairs
-    parameters_of_build penalty plain_layers random replace role rule slot store taken
-    own_variables takes_text takes_whole told_shape weightless
+    parameters_of_build penalty plain_layers random regained replace role rule slot
+    store taken own_variables takes_text takes_whole told_shape unkept weightless
+    weights_in_files
 """
 TAKEN = frozenset(_TAKEN.split())
 """Names of every layer that Keras' layers have not: a class of one's own has others."""

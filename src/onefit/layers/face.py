@@ -407,7 +407,7 @@ class Face(Holder):
         """The names of weights that files do not hold."""
         return frozenset()
 
-    def kept(self) -> dict[str, Array]:
+    def weights_in_files(self) -> dict[str, Array]:
         """The weights as files and other libraries have them, by name."""
         named = {**self.slot.params, **self.slot.state}
         return {name: w for name, w in named.items() if name not in self.unkept}

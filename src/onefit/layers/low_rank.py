@@ -145,8 +145,8 @@ class LowRank(Layer, abstract=True):
     def unkept(self) -> frozenset[str]:
         return frozenset(self._pair if self.lora_enabled else ())
 
-    def kept(self) -> dict[str, Array]:
-        named = super().kept()
+    def weights_in_files(self) -> dict[str, Array]:
+        named = super().weights_in_files()
         if not self.lora_enabled:
             return named
         return named | {self.lora_weight: self.summed(self.slot.params)}

@@ -21,7 +21,7 @@ from onefit.networks.graph import Graph
 from onefit.networks.network import Network
 from onefit.training.callback import TEST_BATCH, Callback, listed, overrides
 from onefit.training.compiled import Compiled
-from onefit.training.compiling import compiled, is_brief, is_small, padded_size
+from onefit.training.compiling import compiled, is_brief, is_look, is_small, padded_size
 from onefit.training.job import Job
 from onefit.training.options import Callbacks, whole
 from onefit.training.own_steps import Script, is_own, own_outputs
@@ -442,7 +442,8 @@ def _kind(graph: Architecture, x: Tree) -> dict[str, bool]:
     if not isinstance(graph, Graph):
         return {"small": False, "many": True}
     n, cost = len(jax.tree.leaves(x)[0]), graph.row_cost
-    return {"small": is_small(cost, n), "many": True, "brief": is_brief(cost, n)}
+    brief = is_look(max(cost, graph.row_width), n) or is_brief(cost, n)
+    return {"small": is_small(cost, n), "many": True, "brief": brief}
 
 
 def _outputs(

@@ -69,8 +69,11 @@ def copied(made):
 @pytest.mark.parametrize("problem", GOALS)
 @pytest.mark.usefixtures("small")
 def test_each_problem_from_columns_to_a_file(problem):
-    goal = GOALS[problem]
-    made = fit(problem, quality="quick")
+    goal, heard = GOALS[problem], []
+    made = fit(problem, quality="quick", progress=lambda what, part: heard.append(what))
+    own = next(line for line in made.leaderboard if line["name"] == "ensemble")
+    last = f"; ensemble so far: {made.metric} {own['score']:.4g}"
+    assert heard[-1] == "the ensemble" + last  # the leaderboard says the same
     names = [line["name"] for line in made.leaderboard]
     baseline = "majority" if goal.classes else "mean"
     assert {baseline, "HistGradientBoosting", "linear network", "ensemble"} <= set(

@@ -608,10 +608,13 @@ class _Fit:
     def _round(self, name: str, every: list[Config], share: float) -> float:
         """Trains networks of one kind; the seconds that it took, 0 if it did not."""
         clock, kind = self.clock, KINDS[name]
-        if clock.asked() or (clock.left <= 0 and self.members):
+        if clock.asked():
             return 0.0
-        if name not in self.epochs and self.members and not clock.room:
-            self.skipped.append(kind.title)
+        if self.members and (
+            clock.left <= 0 or not (name in self.epochs or clock.room)
+        ):
+            if name not in self.epochs:
+                self.skipped.append(kind.title)
             return 0.0
         begin = clock.spent
         clock.tell(kind.title)

@@ -219,8 +219,8 @@ def _fit(
     told_before = len(notes)
     if found.skipped:
         notes.append(
-            f"the machine is busy, and there was no time for {', '.join(found.skipped)}"
-            ": a longer time gives better predictions (--time)"
+            f"there was no time for {', '.join(found.skipped)}: a longer time gives "
+            "better predictions (--time)"
         )
     if found.folds < len(pairs):
         notes.append(

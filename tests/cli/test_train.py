@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import textwrap
 
 import numpy as np
 import pytest
@@ -223,3 +224,38 @@ def test_export_writes_onnx(shop, capsys, tmp_path):
     assert made.stat().st_size > 1000
     assert main(["export", model, "--output", str(made)]) == 1
     assert "which exists" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("goal", ["class", "number"])
+def test_improve_prints_what_changes_bring_and_a_program_that_runs(
+    goal, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    told = {"class": lambda a, city: "yes" if a > 0 else "no"}.get(
+        goal, lambda a, city: f"{3 * a + (city == 'Oslo'):.2f}"
+    )
+    path = table(tmp_path, rows(told))
+    out = ["--output", "out", "--improve", "2", "--quiet"]
+    assert main(["train", "t.csv", *FAST, "--target", "goal", *out]) == 0
+    said = capsys.readouterr().out
+    assert "what would improve a plain network that predicts 'goal'" in said
+    assert re.search(r"^remedy +(accuracy|R2) +gain", said, re.M)
+    code = said.partition("the whole program:\n")[2].partition("\nwritten:")[0]
+    names = {}
+    exec(textwrap.dedent(code).replace("epochs=", "verbose=0, epochs="), names)
+    x, y = onefit.load_model("out/model.onefit").arrays(path)
+    assert x.shape == (60, names["model"].input_shape[1])
+    assert set(np.unique(x[:, 1:])) <= {0, 1}  # a's gaps, the cities
+    assert len(names["history"].epoch) >= 1
+    assert (y.dtype == np.int32) == (goal == "class")
+
+
+def test_improve_asks_for_some_time():
+    with pytest.raises(SystemExit):
+        main(["train", "t.csv", "--improve", "0"])
+
+
+def test_arrays_want_the_target(shop):
+    model = onefit.load_model(shop / "out" / "model.onefit")
+    with pytest.raises(ValueError, match="no column 'goal'"):
+        model.arrays({"a": [1.0, 2.0], "city": ["Rome", "Oslo"]})

@@ -36,7 +36,7 @@ os.environ.setdefault(
 )
 
 import numpy as np  # noqa: E402
-from catalogue import CLEAN, FAULTS, Fault, Program, score  # noqa: E402
+from catalogue import CLEAN, FAULTS, Clean, Fault, Program, score  # noqa: E402
 
 from onefit import Model, callbacks, datasets  # noqa: E402
 from onefit.guide import TrainingWarning  # noqa: E402
@@ -298,17 +298,22 @@ def told(task: tuple[str, Any, tuple[str, ...]]) -> Said:
     return said
 
 
+def asked_for(program: Fault | Clean, only: str) -> bool:
+    """Whether a program's name or its file has `only` in it."""
+    return only in program.name or only == program.build.__module__.split(".")[-1]
+
+
 def measure(only: str, stages: tuple[str, ...], examples: bool) -> Results:
-    """Runs all programs whose name has `only` in it.
+    """Runs all programs that are asked for.
 
     A process runs some tens of them: the memory of a compiled program is only given
     back with its process.
     """
     tasks: list[tuple[str, Any, str]] = []
     for i, fault in enumerate(FAULTS):
-        if only in fault.name or only in fault.codes:
+        if asked_for(fault, only) or only in fault.codes:
             tasks += [("fault", i, fault.name), ("twin", i, fault.name)]
-    tasks += [("clean", i, p.name) for i, p in enumerate(CLEAN) if only in p.name]
+    tasks += [("clean", i, p.name) for i, p in enumerate(CLEAN) if asked_for(p, only)]
     if examples:
         names = sorted(file.stem for file in EXAMPLES.glob("*.py"))
         tasks += [("example", name, name) for name in names if only in name]
@@ -415,7 +420,7 @@ def complaints(results: Results, stages: tuple[str, ...], verbose: bool) -> list
 def main() -> int:
     """Prints the table, the complaints, the totals; whether they are good enough."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--only", default="", help="programs with this in their name")
+    parser.add_argument("--only", default="", help="in the name, or a file")
     parser.add_argument("--stage", choices=["check", "watch", "diagnose"])
     parser.add_argument("--no-examples", action="store_true")
     parser.add_argument("--verbose", action="store_true")

@@ -111,6 +111,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _seconds(text: str) -> float:
+    """So many seconds, above 0."""
+    found = float(text)
+    if not found > 0:
+        raise argparse.ArgumentTypeError(f"{text} seconds, where some are needed")
+    return found
+
+
 def _add_train(commands: "Commands") -> None:
     train = commands.add_parser(
         "train",
@@ -162,6 +170,15 @@ def _add_train(commands: "Commands") -> None:
         help="parts that are held out in turn (default: 5)",
     )
     train.add_argument("--test", metavar="FILE", help="rows to test on in the end")
+    train.add_argument(
+        "--improve",
+        type=_seconds,
+        nargs="?",
+        const=30.0,
+        metavar="SECONDS",
+        help="try changes on a plain network of the table, and print what each brings "
+        "and the program of the best; the model stays as it is (default: not; 30)",
+    )
     train.add_argument("--seed", type=int, default=0, help="default: 0")
     train.add_argument(
         "--output", metavar="DIR", help="folder to write (default: onefit-<table>)"

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from onefit.cli.improve import improved
 from onefit.cli.options import reading_of, roles_of
 from onefit.errors import invalid
 
@@ -67,6 +68,10 @@ def train(arguments: argparse.Namespace) -> int:
         model.report(path, overwrite=arguments.overwrite)
     for one in every:
         _told(one, time.perf_counter() - begin)
+        if arguments.improve is not None:
+            where = "" if one is model else f"[{one.target.name!r}]"
+            made_by = f"onefit.load_model({paths[0]!r}){where}"
+            improved(one, arguments.table, made_by, arguments.improve)
     print("\nwritten:")
     for path, what in zip(paths, FILES.values(), strict=True):
         print(f"  {path:<34} {what}")

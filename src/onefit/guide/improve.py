@@ -9,6 +9,7 @@ program, so that other rates and other seeds cost their steps alone.
 
 import contextlib
 import dataclasses
+import textwrap
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -216,7 +217,8 @@ class Advice:
             for name, trial in zip(names, self.trials, strict=True)
         ]
         if self.untried:
-            lines.append(f"not tried, for lack of time: {', '.join(self.untried)}")
+            rest = f"not tried, for lack of time: {', '.join(self.untried)}"
+            lines.append(textwrap.fill(rest, 88, subsequent_indent="  "))
         return "\n".join([*lines, "", self.verdict])
 
     __repr__ = __str__

@@ -301,6 +301,46 @@ class TableModel:
 
         return self._values(pd.DataFrame(dict(table)))
 
+    def arrays(
+        self, source: Any, most: int = 50, **options: Any
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """A table's rows as plain arrays, for a network of your own.
+
+        Numbers are scaled as by the first fold's training rows, and what is missing is
+        their middle; each known value of a category is a column of 0 and 1; dates and
+        texts are numbers as the model takes them. Rows without a target are left out.
+
+        Args:
+            source: A table with the target, as in `predict`.
+            most: Columns that a category has at most, of its commonest values.
+            options: As in `predict`.
+
+        Returns:
+            x, float32 (rows, columns), and y: class numbers, or numbers, (rows,).
+
+        Raises:
+            ValueError: A table without the target.
+        """
+        given = {**self.facts.get("reading", {}), **options}
+        frame = read(source, **given)
+        if self.target.name not in frame:
+            raise invalid(
+                called(source),
+                f"no column {self.target.name!r}",
+                "the target, which is y",
+                "for rows without it write model.predict(rows)",
+            )
+        y = self.target.encoded(frame[self.target.name])
+        known = frame[self.target.name].notna().to_numpy() & ~np.isnan(y.astype(float))
+        if self.target.classes is not None:
+            known &= y >= 0
+        inputs = self._inputs(frame[known])[0]
+        columns = [inputs.numbers]
+        for codes, size in zip(inputs.codes.T, inputs.sizes, strict=True):
+            columns.append(codes[:, None] == np.arange(1, min(size, most) + 1))
+        numbers = np.float32 if self.target.classes is None else np.int32
+        return np.hstack(columns).astype(np.float32), y[known].astype(numbers)
+
     def explain(self, row: Any, background: Any, **options: Any) -> Shapley:
         """What each column of one row adds to its prediction, by Shapley's values.
 

@@ -4,6 +4,7 @@ from catalogue import (  # noqa: F401
     asked,
     clean,
     data,
+    fresh,
     heads,
     later,
     network,

@@ -22,6 +22,9 @@ SLOW, HALF, MANY = 0.1, 0.5, 1000
 """What share of the loss of guessing a slow fit has behind it at most; the share that
 it should get to; and the steps from which on it is the rate that is small."""
 
+UNSETTLED = 0.1
+"""What moving averages may keep of their beginning before they spoil what is said."""
+
 GONE = 1e-2
 """What is left of a rate that a callback has taken away."""
 
@@ -286,7 +289,7 @@ def oscillating(run: Run) -> Findings:
 def stopped_too_early(run: Run) -> Findings:
     """The loss was still falling: on the slope, or stopped there by a rule."""
     by_rule = run.history.stopped == "rule"
-    least = 2 if by_rule else 5
+    least = 2 if by_rule else 3 if run.steps < 2 * FEW else 5
     if run.early or run.history.stopped == "interrupted":
         return
     loss = run.loss if run.val_loss is None else run.val_loss
@@ -344,12 +347,42 @@ def _still_better(run: Run) -> bool:
     return False
 
 
+def _unsettled(run: Run) -> Finding | None:
+    """Moving averages that still begin, where rows not seen are answered much worse."""
+    held = run.val_loss
+    if held is None or held[-1] < 2 * run.loss[-1] or not run.evidence.fresh:
+        return None
+    for layer in run.evidence.graph.plain_layers():
+        momentum = getattr(layer, "momentum", None)
+        if layer.role != "batch normalization" or not isinstance(momentum, int | float):
+            continue
+        left = float(momentum) ** run.steps
+        if layer.trainable and left > UNSETTLED:
+            return Finding(
+                "statistics-not-settled",
+                "error",
+                str(layer.name),
+                f"rows not seen have a loss of {held[-1]:.3g}, training rows "
+                f"{run.loss[-1]:.3g}; {layer.name!r} has momentum={momentum:g}, and "
+                f"after {run.steps} steps {left:.0%} of its moving averages are still "
+                "the 0 and 1 they began with",
+                "rows not seen are normalised by these averages, training rows by "
+                "those of the batch: it is not that the network learned by heart",
+                "a smaller momentum (0.8), smaller batches, or more epochs",
+                run.curve(),
+            )
+    return None
+
+
 def overfitting(run: Run) -> Findings:
     """Training goes on getting better while rows not seen get worse."""
     held = run.val_loss
     if held is None or len(held) < 5 or run.history.stopped == "rule":
         return
     if not (np.isfinite(held).all() and np.isfinite(run.loss).all()):
+        return
+    if (unsettled := _unsettled(run)) is not None:
+        yield unsettled
         return
     best, tail = int(held.argmin()), float(np.median(held[-max(1, len(held) // 10) :]))
     at = min(run.epochs - 1, int(best * run.epochs / len(held)))

@@ -95,8 +95,9 @@ EXACT, DIGITS = 2.0**20, 0.05
 next, in standard deviations of a column, from which on its differences are rounded
 away."""
 
-SMOOTH, ROUGH = 0.4, 0.1
-"""How alike neighbours along time are at least, and neighbouring features at most."""
+SMOOTH, ROUGH, NEAR = 0.4, 0.1, 0.2
+"""How alike neighbours along time are at least, and neighbouring features at most; and
+how much less they differ than what is half a series apart."""
 
 PAIRED, HALVES = 0.5, 0.9
 """The correlation of two columns of which one tells what the other leaves open, and how
@@ -108,6 +109,12 @@ targets may differ from one time to the next, in terms of two at random."""
 
 FILLED = 0.2
 """The share of steps that only fill up from which on it matters what they count."""
+
+CLASSES = 20
+"""Classes, at most, that are looked at one by one."""
+
+ALL_NARROW = 2.2
+"""How much less or more all of several columns of validation rows may be spread."""
 
 LOOKED_UP = 2000
 """Validation rows that are looked up among the training rows."""
@@ -438,10 +445,10 @@ def column_tells_target(case: Case) -> Findings:
     if not xs or len(xs) != 1 or head is None or head.targets is None:
         return
     x, y = case.together(head)
-    t = kind_of(y)
+    t, flat = kind_of(y), x.ndim == 2
     if x.ndim < 2 or x[0].size < 2 or len(x) < ROWS or head.reconstructs:
         return
-    if x.ndim > 2:
+    if not flat:
         # What stands first in a sequence may be what a recurrent layer is to keep.
         if any(call.role == "recurrent" for call in case.network.calls):
             x = x[:, -1]
@@ -465,6 +472,9 @@ def column_tells_target(case: Case) -> Findings:
         severity = "error"
     elif shares[best] >= NEARLY and rest < OTHERS:
         severity = "hint"
+    elif flat and t.exclusive and t.kind != "one-hot":
+        yield from _same_within(_columns(x), np.asarray(y).ravel())
+        return
     else:
         return
     certain = "in every row" if exact else f"(R² = {shares[best]:.4f})"
@@ -479,6 +489,37 @@ def column_tells_target(case: Case) -> Findings:
         instead=f"leave it out, if it is made from y: x = np.delete(x, {best}, axis=1)",
         columns=(best,),
     )
+
+
+def _same_within(x: np.ndarray, y: np.ndarray) -> Findings:
+    """A column of many values that is one and the same in a class, and there alone.
+
+    What was paid is 0 where nothing was bought: that is known with the answer.
+    """
+    if x.shape[1] < 2:
+        return
+    for label in np.unique(y)[:CLASSES]:
+        own = y == label
+        if not ROWS <= own.sum() <= len(y) - ROWS:
+            continue
+        first = x[own][0]
+        alone = (x[own] == first).all(axis=0) & (x[~own] != first).all(axis=0)
+        for column in np.flatnonzero(alone):
+            if len(np.unique(x[~own, column])) <= ROWS // 2:
+                continue
+            yield Finding(
+                "column-tells-target",
+                "hint",
+                None,
+                seen=f"column {column} of x is {first[column]:.4g} in every row of "
+                f"class {label}, and in no other row",
+                why="the network will look at that column alone, and when it is to "
+                "predict, what came from y is not there",
+                instead="leave it out, if it is known only with the answer: x = "
+                f"np.delete(x, {column}, axis=1)",
+                columns=(int(column),),
+            )
+            return
 
 
 def _explained(x: np.ndarray, y: np.ndarray, t: Targets) -> np.ndarray | None:
@@ -521,7 +562,7 @@ def channels_misplaced(case: Case) -> Findings:
         if None in sides:
             continue
         one, two, three = (n or 0 for n in sides)
-        colours = (1, 3, 4)
+        colours = (1, 2, 3, 4)
         others = (one, two) if first else (two, three)
         moved = (three if first else one) in colours and min(others) >= 8
         # Of pictures that are not square, the last axis may be channels indeed.
@@ -569,7 +610,9 @@ def _across_time(case: Case, call: Call, shape: Shape) -> Findings:
         along = beside(x[..., :-1], x[..., 1:])
         far = beside(x[..., : features // 2], x[..., -(features // 2) :])
         across = beside(x[:, :-1], x[:, 1:])
-    if not (along > SMOOTH and far < along / 2 and abs(across) < ROUGH):
+    # Along time what is near is alike, and what is far is not, or much less so.
+    fades = far < along / 2 or 1 - along < NEAR * (1 - far)
+    if not (along > SMOOTH and fades and abs(across) < ROUGH):
         return
     yield Finding(
         "channels-misplaced",
@@ -1009,11 +1052,12 @@ def _moved(x: np.ndarray, other: np.ndarray) -> Findings:
         away = np.median(
             (np.abs(two.mean(axis=0) - one.mean(axis=0)) / spread)[spread > 0]
         )
-    if not (wider < 1 / WIDER or wider > WIDER or away > AWAY):
+    limit = ALL_NARROW if _all_alike(one, two) else WIDER
+    if not (wider < 1 / limit or wider > limit or away > AWAY):
         return
     change = (
         f"are spread {wider:.2g} times as far as those of the training x"
-        if not 1 / WIDER < wider < WIDER
+        if not 1 / limit < wider < limit
         else f"lie {away:.2g} standard deviations away from those of the training x"
     )
     yield Finding(
@@ -1026,6 +1070,25 @@ def _moved(x: np.ndarray, other: np.ndarray) -> Findings:
         instead="prepare both alike, with the numbers of the training rows: "
         "(val_x - x.mean(axis=0)) / x.std(axis=0)",
     )
+
+
+def _all_alike(one: np.ndarray, two: np.ndarray) -> bool:
+    """Whether columns that say different things are all spread so much otherwise.
+
+    A season may be calm; the size of houses, their age and the way to the station are
+    not all calm by chance, but by a scale of their own.
+    """
+    if not 3 <= one.shape[1] <= LOOKED_UP or min(len(one), len(two)) < 4 * ROWS:
+        return False
+    with np.errstate(all="ignore"):
+        ratios = two.std(axis=0) / one.std(axis=0)
+        alike = np.abs(np.corrcoef(one[:LOOKED_UP], rowvar=False))
+    columns = len(ratios)
+    if not (np.isfinite(ratios).all() and np.isfinite(alike).all()):
+        return False
+    own = (alike.sum() - columns) / (columns * (columns - 1)) < 0.5
+    every = (ratios < 1 / ALL_NARROW).all() or (ratios > ALL_NARROW).all()
+    return bool(own and every)
 
 
 def _elsewhere(one: np.ndarray, two: np.ndarray, name: str) -> Findings:

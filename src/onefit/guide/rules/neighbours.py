@@ -34,10 +34,11 @@ which it is judged, and the classes up to which it is."""
 CROWD, ROWS = 10, 1500
 """The neighbours that are asked what a row is, and the rows that are asked about."""
 
-WRONG, KINDS, EVEN = 0.15, 4, 0.85
+WRONG, KINDS, EVEN, ALIKE = 0.1, 4, 0.85, 1.75
 """How often the surest third of the rows have another label than their neighbours; the
-classes below which that may be what the classes are like; and how evenly (1: wholly)
-the other labels are spread over the classes, where they are wrong by chance."""
+classes below which that may be what the classes are like; how evenly (1: wholly) the
+other labels are spread over the classes, where they are wrong by chance; and how many
+times as often, at most, all rows have another label than the surest ones."""
 
 FLAT = 0.02
 """What share of the loss of guessing the last third of a fit may still bring."""
@@ -150,6 +151,8 @@ def labels_wrong(run: Run) -> Iterator[Finding]:
     told = 1 - float(other.mean())
     if wrong < WRONG or told < 2 * float(spread.max()):
         return
+    if other.mean() > ALIKE * wrong:
+        return  # where neighbours are unsure they err: x is noisy, not the labels
     # Of the labels that differ, how many there are of each class, as if by chance.
     share = np.bincount(labels, minlength=classes) / len(labels)
     pairs = np.zeros((classes, classes))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -54,6 +55,9 @@ TINY = 1e-6
 
 GONE = 1e-3
 """What is left of a schedule's first rate at a tenth of a fit that it ends too soon."""
+
+LEFT = 0.1
+"""The share of a schedule's greatest rate down to which its steps count."""
 
 FEW_STEPS = 20
 """Steps in which a network that has just been made learns nothing yet."""
@@ -268,7 +272,6 @@ def learning_rate_too_low(case: Case) -> Findings:
     if rate is None:
         return
     optimizer = case.optimizer
-    name = type(optimizer).__name__
     stepper = optimizer.step_size == "rate"
     if optimizer.step_size is None or getattr(optimizer, "relative_step", False):
         return
@@ -282,18 +285,9 @@ def learning_rate_too_low(case: Case) -> Findings:
         return
     schedule = optimizer.schedule
     fitted = schedule is None
-    if schedule and case.steps and case.steps >= 10 * FEW_STEPS:
-        later = float(schedule(case.steps // 10))
-        if later < GONE * rate:
-            yield Finding(
-                "learning-rate-too-low",
-                "error",
-                None,
-                seen=f"the schedule of {name} begins at {rate:g} and has come down to "
-                f"{later:.1e} after a tenth of the fit's {case.steps} steps",
-                why="w := w - α·dJ/dw then changes nothing for the rest of the fit",
-                instead="let it fall over the whole fit: a larger decay_steps",
-            )
+    if schedule is not None:
+        if case.steps and case.steps >= 10 * FEW_STEPS:
+            yield from _gone(case, schedule, case.steps)
         return
     tiny = rate <= TINY
     if tiny and fitted:
@@ -329,6 +323,25 @@ def learning_rate_too_low(case: Case) -> Findings:
             f"{far:.2g} at most, or about so",
             better,
         )
+
+
+def _gone(case: Case, schedule: Callable[[int], Any], steps: int) -> Findings:
+    """A schedule that is over long before the fit: of it some steps are left."""
+    at = np.unique(np.geomspace(1, steps, 64).astype(int)) - 1
+    rates = np.array([float(schedule(int(step))) for step in at])
+    lasts = int(at[np.flatnonzero(rates >= LEFT * rates.max())[-1]]) + 1
+    later, first = float(schedule(steps // 10)), float(rates.max())
+    if not (later < GONE * first or lasts <= min(SHORT, steps // 10)):
+        return
+    yield Finding(
+        "learning-rate-too-low",
+        "error",
+        None,
+        seen=f"the schedule of {type(case.optimizer).__name__} begins at {first:g} and "
+        f"has come down to {later:.1e} after a tenth of the fit's {steps} steps",
+        why="w := w - α·dJ/dw then changes next to nothing for the rest of the fit",
+        instead="let it fall over the whole fit: a larger decay_steps",
+    )
 
 
 def _too_low(case: Case, severity: Severity, reason: str, better: str) -> Finding:

@@ -221,7 +221,10 @@ def catboost(x: pd.DataFrame, y: pd.Series) -> Answer:
     texts = [name for name in x if x[name].dtype.kind not in "iufb"]
 
     def filled(frame: pd.DataFrame) -> pd.DataFrame:
-        return frame.assign(**{n: frame[n].astype(object).map(str) for n in texts})
+        frame = frame.copy(deep=False)
+        for name in texts:
+            frame[name] = frame[name].astype(object).map(str)
+        return frame
 
     kind = package.CatBoostClassifier if classes else package.CatBoostRegressor
     made = kind(

@@ -1,9 +1,12 @@
 """The catalogue of faults: what can be told in a minute; run_catalogue tells all."""
 
+import re
+
 import pytest
 from catalogue import CLEAN, FAULTS
 from run_catalogue import HINTS, REACH, STAGES, alarms, is_right, said_of
 
+from onefit import config
 from onefit.guide import CODES
 
 CHECK = ("check",)
@@ -61,6 +64,23 @@ def test_an_opinion_is_a_hint(faulty):
     assert not strong
 
 
+def in_english(findings):
+    """What is said in Korean of these, and has English words in a row."""
+    config.set_language("ko")
+    try:
+        told = [text for finding in findings for _, text in finding.parts]
+    finally:
+        config.set_language("en")
+    return [text for text in told if re.search(r"\b[a-z]+ [a-z]+ [a-z]+ [a-z]", text)]
+
+
+def test_all_of_it_is_said_in_korean_too(faulty):
+    findings = [f for said in faulty.values() for f in said.at(*CHECK)]
+    assert len(findings) > 100
+    # What fit itself would refuse is an error of the library, in English.
+    assert len(in_english(findings)) <= 0.02 * len(findings), in_english(findings)
+
+
 def test_check_is_silent_about_sound_programs(sound):
     assert not [said.crash for said in sound.values() if said.crash]
     errors = {name: alarms(said, "error", *CHECK) for name, said in sound.items()}
@@ -86,6 +106,7 @@ def test_a_run_names_the_cause_and_its_twin_learns(name):
     said = said_of(lambda: fault.program(True), stages)
     assert not said.crash
     assert is_right(fault, said, *stages), said.findings
+    assert not in_english(said.at(*stages))
     twin = said_of(lambda: fault.program(False), stages)
     assert twin.score >= fault.learns
     assert not alarms(twin, "error", *stages)

@@ -88,7 +88,7 @@ def test_columns_that_never_change():
     x[:, 4] = 3
     report = check(model(), x, Y)
     assert [(f.code, f.severity) for f in report] == [("constant-column", "hint")]
-    assert report[0].seen == "column 4 of x has the same number in every row"
+    assert report[0].seen == "the same number in every row of x: column 4"
     assert found(model(), np.ones_like(X)) == [("constant-column", "error")]
     wide = np.c_[rng.normal(size=(200, 40)), np.zeros((200, 24))]  # a blank border
     assert found(model(features=64), wide) == []

@@ -38,6 +38,7 @@ CAUSES = {
     "frozen-weights": {"dead-units", "symmetric-units"},
     "crawling": {"dead-units", "saturated-units", "vanishing-gradients"},
     "too-few-steps": {"crawling", "stopped-too-early"},
+    "overfitting": {"target-unrelated"},
 }
 """Findings that say less than others, which name the cause: {finding: causes}."""
 

@@ -10,6 +10,7 @@ from onefit.config import language
 from onefit.errors import OnefitWarning, invalid
 from onefit.guide.codes import CODES
 from onefit.guide.korean import KOREAN
+from onefit.guide.korean_sentences import in_korean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,24 +95,41 @@ class Finding:
         """The page of the docs about it."""
         return PAGE.format(code=self.code)
 
-    def __str__(self) -> str:
+    @property
+    def parts(self) -> list[tuple[str, str]]:
+        """What was seen, why it matters, what to write: names and texts.
+
+        In the language of `config.set_language`; empty parts are left out.
+        """
         if language() == "ko":
             return self._in_korean()
-        where = f", layer {self.layer!r}" if self.layer else ""
-        parts = [self.seen, f"Why: {self.why}", f"Fix: {self.instead}"]
-        lines = [_filled(_ended(part)) for part in parts if part.split(": ")[-1]]
-        return "\n".join([f"{self.severity}: {self.code}{where}", *lines])
+        named = [("", self.seen), ("Why", self.why), ("Fix", self.instead)]
+        return [(name, text) for name, text in named if text]
 
-    def _in_korean(self) -> str:
-        """What it is and why in Korean; its numbers and the lines to write beside."""
-        where = f", 층 {self.layer!r}" if self.layer else ""
+    def _in_korean(self) -> list[tuple[str, str]]:
+        """The same in Korean; what a program of the user's says stays as it is."""
         title, why, instead = KOREAN[self.code]
-        parts = [title, f"까닭: {why}", f"고치기: {instead}"]
-        given = {"본 것": self.seen, "쓸 것": self.instead}
-        parts += [f"{name}: {text}" for name, text in given.items() if text]
-        kind = {"error": "오류", "hint": "참고"}[self.severity]
-        lines = [_filled(_ended(part)) for part in parts]
-        return "\n".join([f"{kind}: {self.code}{where}", *lines])
+        fix = self.instead and in_korean(self.instead)
+        named = [("", title), ("본 것", in_korean(self.seen) or self.seen)]
+        named += [("까닭", why), ("고치기", fix or instead)]
+        named += [("쓸 것", "" if fix else self.instead)]
+        return [(name, text) for name, text in named if text]
+
+    @property
+    def head(self) -> str:
+        """Its severity, its code and its layer, in one line."""
+        if language() == "ko":
+            kind = {"error": "오류", "hint": "참고"}[self.severity]
+            return f"{kind}: {self.code}" + (f", 층 {self.layer!r}" * bool(self.layer))
+        where = f", layer {self.layer!r}" if self.layer else ""
+        return f"{self.severity}: {self.code}{where}"
+
+    def __str__(self) -> str:
+        lines = [
+            _filled(_ended(f"{name}: {text}" if name else text))
+            for name, text in self.parts
+        ]
+        return "\n".join([self.head, *lines])
 
     def fixed(self) -> "Program":
         """The program with the first remedy that can be applied to it.
@@ -226,7 +244,8 @@ class Report(Sequence[Finding]):
     def __str__(self) -> str:
         head = f"{self.subject}: " if self.subject else ""
         if not self.findings:
-            return f"{head}nothing found."
+            none = "찾은 것이 없습니다" if language() == "ko" else "nothing found"
+            return f"{head}{none}."
         counts = [_counted(self.errors, "error"), _counted(self.hints, "hint")]
         summary = ", ".join(filter(None, counts))
         return "\n\n".join([f"{head}{summary}", *map(str, self.findings)])
@@ -242,6 +261,8 @@ class Report(Sequence[Finding]):
 
 def _counted(findings: list[Finding], noun: str) -> str:
     n = len(findings)
+    if language() == "ko" and n:
+        return f"{ {'error': '오류', 'hint': '참고'}[noun] } {n}개"
     return f"{n} {noun}{'s' if n > 1 else ''}" if n else ""
 
 
@@ -262,18 +283,11 @@ def _filled(text: str) -> str:
 
 def _as_html(finding: Finding) -> str:
     color = {"error": "#D55E00", "hint": "#0072B2"}[finding.severity]
-    name = html.escape(finding.layer or "")
-    where = f", layer <code>{name}</code>" if name else ""
     parts = "".join(
-        f"<br>{label}{html.escape(_ended(text))}"
-        for label, text in [
-            ("", finding.seen),
-            ("<i>Why:</i> ", finding.why),
-            ("<i>Fix:</i> ", finding.instead),
-        ]
-        if text
+        f"<br>{f'<i>{name}:</i> ' if name else ''}{html.escape(_ended(text))}"
+        for name, text in finding.parts
     )
     return (
         f'<p style="border-left:4px solid {color};padding-left:8px">'
-        f"<b>{finding.severity}: {finding.code}</b>{where}{parts}</p>"
+        f"<b>{html.escape(finding.head)}</b>{parts}</p>"
     )

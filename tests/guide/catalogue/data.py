@@ -298,6 +298,7 @@ def two_percent_of_one_class(faulty):
 @fault(
     "one-class-predictor",
     "labels-unbalanced",
+    "class-weights-reversed",
     by="run",
     learns=0.8,
     source="forum: class weights the wrong way round",

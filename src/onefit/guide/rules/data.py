@@ -330,8 +330,8 @@ def constant_column(case: Case) -> Findings:
                 "constant-column",
                 "hint",
                 None,
-                seen=f"column{'s' * (len(places) > 1)} {_listed(places)} of {name} "
-                f"{'have' if len(places) > 1 else 'has'} the same number in every row",
+                seen=f"the same number in every row of {name}: "
+                f"column{'s' * (len(places) > 1)} {_listed(places)}",
                 why="what never changes explains nothing; it does what b does already",
                 instead=f"leave out: x = np.delete(x, {places.tolist()[:10]}, axis=1)",
                 columns=tuple(places.tolist()),

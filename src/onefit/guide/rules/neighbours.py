@@ -55,13 +55,19 @@ def unrelated(run: Run) -> Iterator[Finding]:
     if run.early or run.steps < STEPS or evidence.chance is None:
         return
     best = run.loss.min() if held is None or not len(held) else held.min()
-    if not np.isfinite(best) or best < (1 - GUESSING) * run.base:
+    if not np.isfinite(best):
         return
     parts = [p for p in (evidence.sample, evidence.held) if p is not None]
     x = [np.asarray(part.x) for part in parts if hasattr(part.x, "dtype")]
     classes = evidence.spread is not None
     y = [_target(jax.tree.leaves(part.y), classes) for part in parts]
     if len(x) != len(parts) or x[0].dtype.kind != "f" or any(t is None for t in y):
+        return
+    guessed = run.base
+    if len(y) == 2 and not classes:  # the targets held out may differ less
+        spreads = [float(np.var(t)) for t in y if t is not None]
+        guessed *= min(1.0, spreads[1] / max(spreads[0], 1e-30))
+    if best < (1 - GUESSING) * guessed:
         return
     width = max(t.shape[1] for t in y if t is not None)
     filled = [np.pad(t, ((0, 0), (0, width - t.shape[1]))) for t in y if t is not None]
@@ -73,7 +79,7 @@ def unrelated(run: Run) -> Iterator[Finding]:
         "hint" if held is None else "error",
         None,
         f"the loss{' of rows not seen' * (held is not None)} was never below "
-        f"{best:.3g}, and guessing has {run.base:.3g}; of {len(rows)} rows the nearest "
+        f"{best:.3g}, and guessing has {guessed:.3g}; of {len(rows)} rows the nearest "
         "others tell y no better than they tell y in an order of chance",
         "either x and y are no pairs any more (one of them was sorted or shuffled "
         "without the other), or x does not say what y is: no network can learn it",

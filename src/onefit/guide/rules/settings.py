@@ -574,9 +574,8 @@ def _held_out(case: Case, head: Head, t: Targets, held: np.ndarray) -> Findings:
         named = ", ".join(f"{c:g}" for c in unseen[:5])
         many = len(unseen) > 1
         yield _sorted(
-            f"the rows stand in the order of their classes, so the class"
-            f"{'es' * many} {named} of the rows held out {'are' if many else 'is'} in "
-            "no training row",
+            "the rows stand in the order of their classes, so that no training row has "
+            f"the class{'es' * many} {named} of the rows held out",
             "the network is asked for classes it has never seen",
         )
     elif len(asked) == 1 and len(seen) > 1 and len(other) >= 10:

@@ -454,7 +454,7 @@ class Layer(Face, Description):
         }
 
     def _rules(self, kind: str, params: Params) -> list[tuple[str, Function]]:
-        found = [(name, Face.rule(self, kind, name)) for name in params]
+        found = [(name, self.rule(kind, name)) for name in params]
         return [(name, rule) for name, rule in found if rule is not None]
 
     @property

@@ -844,3 +844,51 @@ def test_attributes_of_ones_own_stay_and_errors_name_the_class_people_wrote():
     net.compile("sgd", "mse")
     net.build((None, 4))
     assert "Net 'net'" in str(net.trace(X[:2], Y[:2]))
+
+
+def test_a_layer_is_built_inside_a_build_without_a_shape():
+    class Inside(onefit.Layer):
+        def build(self, _):
+            self.w = self.add_weight(shape=(), initializer="ones")
+
+        def call(self, x):
+            return self.w * x
+
+    class Outside(onefit.Layer):
+        def build(self, _):
+            self.inside = Inside()
+            self.inside.build(None)
+
+        def call(self, x):
+            return self.inside(x)
+
+    layer = Outside()
+    layer.build(None)
+    assert [w.shape for w in layer.trainable_weights] == [()]
+    np.testing.assert_array_equal(layer(np.ones(2)), np.ones(2))
+
+
+def test_a_flag_in_the_second_place_is_the_calls_own():
+    class Signed(onefit.Layer):
+        def call(self, x, negative):
+            return -x if negative else x
+
+    class Training(onefit.Layer):
+        def call(self, x, training=None):
+            return -x if training else x
+
+    for kind in (Signed, Training):
+        for flag, expected in ((True, -1.0), (False, 1.0)):
+            assert float(kind()(np.ones(1), flag)[0]) == expected
+
+
+def test_a_build_of_several_shapes_names_them_by_the_calls_arguments():
+    class Pair(onefit.Layer):
+        def build(self, a_shape, other):
+            del a_shape, other
+
+        def call(self, a, b):
+            return a + b
+
+    with pytest.raises(ValueError, match="a build that takes 'other'; expected the"):
+        Pair()(np.ones(2), np.ones(2))

@@ -306,8 +306,13 @@ class Face(Holder):
             yield named[name], array
 
     def rule(self, kind: str, key: str) -> Callable[[Array], Array] | None:
-        """The `kind` ("regularizer", "constraint") of a weight: `kernel_constraint`."""
-        return getattr(self, f"{key}_{kind}", None)
+        """The `kind` ("regularizer", "constraint") of a weight: `kernel_constraint`.
+
+        That of a recurrent_kernel is in the setting recurrent_regularizer.
+        """
+        names = key, key.removesuffix("_kernel")
+        found = (getattr(self, f"{name}_{kind}", None) for name in names)
+        return next((rule for rule in found if rule is not None), None)
 
     def _made_weights(self) -> dict[str, Variable]:
         """The weights by name; the slot refuses before they are made."""
@@ -396,6 +401,20 @@ class Face(Holder):
             )
         for number, variable in enumerate(own):
             variable.assign(np.asarray(store[str(number)]))
+
+    @property
+    def unkept(self) -> frozenset[str]:
+        """The names of weights that files do not hold."""
+        return frozenset()
+
+    def weights_in_files(self) -> dict[str, Array]:
+        """The weights as files and other libraries have them, by name."""
+        named = {**self.slot.params, **self.slot.state}
+        return {name: w for name, w in named.items() if name not in self.unkept}
+
+    def regained(self, kept: dict[str, Array]) -> dict[str, Array]:
+        """All weights, of those that a file has."""
+        return kept
 
     def own_variables(self) -> list[Variable]:
         """The variables, without those of layers inside."""

@@ -1,6 +1,8 @@
 # ruff: noqa: D102
 """Architecture: what a network computes, as one layer that is made of layers."""
 
+import functools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -57,6 +59,18 @@ class Architecture(Layer, abstract=True):
     def input_shapes(self, input_shape: Shapes) -> list[Shapes]:
         """The input shape of each layer, at its first call."""
         raise NotImplementedError
+
+    @functools.cached_property
+    def row_width(self) -> int:
+        """The most numbers that a layer is given of one row."""
+        shapes = self.input_shapes(self.slot.input_shape)
+        return max(
+            (
+                math.prod(n or 1 for n in shape)
+                for shape in jax.tree.leaves(shapes, is_leaf=is_shape)
+            ),
+            default=1,
+        )
 
     @property
     def by_row(self) -> bool:

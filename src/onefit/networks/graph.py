@@ -270,8 +270,12 @@ class Graph(Architecture):
         return Weights(params, state, shape)
 
     def _fit(self, input_shape: Shapes, options: Config | None = None) -> Shapes:
-        shape = super()._fit(input_shape, options)
-        self.entrance = self.entrance or input_shape
+        known, shape = self.__dict__.get("_fitted", ((), None))
+        if options or known != input_shape or not self.ready:
+            shape = super()._fit(input_shape, options)
+            self.entrance = self.entrance or input_shape
+        if not options:  # those like them need not be threaded through the layers
+            object.__setattr__(self, "_fitted", (input_shape, shape))
         return shape
 
     def _built_for(self, value: int) -> Shapes:
@@ -295,16 +299,24 @@ class Graph(Architecture):
         return self
 
     def check_input(self, x: Tree) -> None:
-        known = dict(enumerate([x] if self.inputs == 1 else x))
-        number = self.inputs
+        values = (x,) if self.inputs == 1 else x
+        for layer, sources in self._met:
+            layer.check_input(jax.tree.map(values.__getitem__, sources))
+
+    @functools.cached_property
+    def _met(self) -> list[tuple[Layer, Tree]]:
+        """The layers that inputs lead to directly, and the numbers of those inputs."""
+        known, number = {i: i for i in range(self.inputs)}, self.inputs
+        found: list[tuple[Layer, Tree]] = []
         for node in self.nodes:
             layer = self.layers[node.layer]
             if all(value in known for value in jax.tree.leaves(node.sources)):
-                value = jax.tree.map(known.__getitem__, node.sources)
-                layer.check_input(value)
+                sources = jax.tree.map(known.__getitem__, node.sources)
+                found.append((layer, sources))
                 if isinstance(layer, InputLayer):
-                    known[number] = value
+                    known[number] = sources
             number += node.outputs
+        return found
 
 
 def as_graph(architecture: Architecture, where: str) -> Graph:

@@ -72,7 +72,7 @@ of models and the models of files are made by these.
 
 _TAKEN = """
     arranged as_layer before eagerly entries entry_names graph has_joint_loss input_nest
-    is_own logged_names
+    is_direct is_own logged_names
     known_nest meet meet_shapes numbers output_nest ready_for resolve_metrics
     target_names task undivided watched whole
 """
@@ -562,7 +562,8 @@ class Network:
                 with making():
                     self.build(batch_shape(x))
         elif not is_symbolic(x):
-            self.ready_for(x)
+            if self.input_nest is None or not self.built:  # else the graph looks at x
+                self.ready_for(x)
         elif not self.built:
             self.build(unwrap_single([t.shape for t in jax.tree.leaves(x)]))
         graph = self.graph if looked else self.whole  # building may have made it anew
@@ -603,6 +604,11 @@ class Network:
             self.build(shape_of(x))
         assert self.before is not None
         return self.before.run(x, self.input_names, self.input_shape)
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether the program is given rows as they come: nothing looks at them."""
+        return self.before is None and not self._may and self._body is None
 
     @property
     def _in_program(self) -> Architecture:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onefit.tables.inputs import Inputs
-from onefit.tables.roles import AGAIN, CIRCLES, INPUTS, Column
+from onefit.tables.roles import AGAIN, CIRCLES, INPUTS, MOST_WORDS, Column
 from onefit.tables.values import Frame, Series, dates, numbers, words
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Cells:
                 if wrong.any():
                     cells.wrong[name] = int(wrong.sum())
                 continue
-            codes, known = words(given)
+            codes, known = words(given, whole=column.role == "text")
             if column.role == "ordered":
                 cells.values[name] = column.ranks(known)[codes]
             elif column.role == "category":
@@ -140,9 +140,9 @@ class Preparation:
         cells: Cells,
         columns: Sequence[Column],
         rows: np.ndarray,
-        most: int | None = None,
+        most: int = MOST_WORDS,
     ) -> "Preparation":
-        """What these rows tell; `most` values of a category are known, if not all."""
+        """What these rows tell; so many values of a category are known, at most."""
         arrays: Arrays = {}
         vocabularies: dict[str, list[str]] = {}
         for c in (c for c in columns if c.role in INPUTS):
@@ -239,8 +239,22 @@ class Preparation:
         return np.asarray(told, np.float32)
 
     def state(self) -> tuple[dict[str, Any], Arrays]:
-        """The preparation for a file: JSON, and arrays by name."""
-        return {"vocabularies": self.vocabularies}, self.arrays
+        """The preparation for a file: JSON, and arrays by name.
+
+        Words that stand among the values of their column are places there: each is
+        written once, however many folds know it.
+        """
+        arrays, rest = dict(self.arrays), dict[str, list[str]]()
+        for column in self.columns:
+            if (known := self.vocabularies.get(column.name)) is None:
+                continue
+            places = {word: i for i, word in enumerate(column.values)}
+            if all(word in places for word in known):
+                own = np.array([places[word] for word in known], np.int32)
+                arrays[f"{column.name}/known"] = own
+            else:
+                rest[column.name] = known
+        return {"vocabularies": rest}, arrays
 
     @classmethod
     def from_state(
@@ -248,7 +262,12 @@ class Preparation:
     ) -> "Preparation":
         """The preparation that `state` gave."""
         inputs = [column for column in columns if column.role in INPUTS]
-        return cls(inputs, dict(arrays), config["vocabularies"])
+        arrays, vocabularies = dict(arrays), dict(config["vocabularies"])
+        for column in inputs:
+            places = arrays.pop(f"{column.name}/known", None)
+            if places is not None:
+                vocabularies[column.name] = [column.values[i] for i in places]
+        return cls(inputs, arrays, vocabularies)
 
 
 def _codes_of(values: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -281,8 +300,8 @@ def _scale(values: np.ndarray) -> tuple[float, float]:
     return float(middle), 0.0
 
 
-def _vocabulary(codes: np.ndarray, known: list[str], most: int | None) -> list[str]:
-    """The words that are known: by how often they are there, if only the most are."""
+def _vocabulary(codes: np.ndarray, known: list[str], most: int) -> list[str]:
+    """The words that are known, the commonest first."""
     times = np.bincount(codes[codes >= 0], minlength=len(known))
     least = 2 if (times > 0).sum() > RARE else 1
     order = np.argsort(-times, kind="stable")[:most]

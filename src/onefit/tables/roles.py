@@ -8,11 +8,21 @@ from typing import Any
 import numpy as np
 
 from onefit.errors import invalid, unknown
-from onefit.tables.values import MISSING, Frame, Series, Words, dates, numbers, words
+from onefit.tables.values import (
+    MISSING,
+    UNITS,
+    Frame,
+    Series,
+    Words,
+    dates,
+    numbers,
+    words,
+)
 
 __all__ = [
     "CIRCLES",
     "INPUTS",
+    "MOST_WORDS",
     "ROLES",
     "Column",
     "column_named",
@@ -53,6 +63,9 @@ AGAIN, COVERED, LEVELS = 10, 0.9, 256
 """A number that so many rows have is known by itself, where so large a share of rows
 has one of these, and there are so many at most."""
 
+MOST_WORDS = 50_000
+"""Words of a category that are known, at most: the commonest."""
+
 SHOWN = 2000
 """Rows that are looked at to find a leak."""
 
@@ -69,7 +82,8 @@ class Column:
         lowest, highest: Of numbers, and of dates in days since 1970.
         missing: The share of cells that are missing.
         circles: The parts of a date that vary, by their names in `CIRCLES`.
-        format: How a date is written, where it was text.
+        format: How a date is written, where it was text; of numbers 'in ' and their
+            unit, where they had one.
         repeats: Whether the numbers come again and again, so that each is known by
             itself beside its size: hours of the day, sums that many rows have.
         parts, shares: Edges of numbers, or words, and the share of training rows in
@@ -88,6 +102,12 @@ class Column:
     repeats: bool = False
     parts: list = field(default_factory=list)
     shares: list[float] = field(default_factory=list)
+
+    @property
+    def unit(self) -> str:
+        """What stands behind its numbers, '' for nothing."""
+        told = self.format or ""
+        return told.removeprefix(UNITS) if told.startswith(UNITS) else ""
 
     def state(self) -> dict[str, Any]:
         """The column for a file."""
@@ -264,8 +284,12 @@ def _described(column: Column, cells: Series) -> Column:
         )
         column.repeats = column.role == "number" and len(levels(values)) > 0
     if column.role in ("category", "ordered") and not column.values:
-        found = words(cells)
-        column.values = sorted(found.words)
+        codes, found = words(cells)
+        if len(found) > MOST_WORDS and column.role == "category":
+            column.reason += f", of which the {MOST_WORDS:,} commonest are known"
+            often = np.argsort(-np.bincount(codes[codes >= 0]), kind="stable")
+            found = [found[i] for i in often[:MOST_WORDS]]
+        column.values = sorted(found)
     return column
 
 

@@ -48,7 +48,8 @@ class Compiled(Network):
         history: The History of the last fit.
         stop_training: A callback sets it to end the fit.
         stepping: Where the last `train_on_batch` stopped, for the next to go on from.
-        predicting: The model's own `predict_step` of the last prediction, compiled.
+        predicting: How the last prediction was made: by the model's own `predict_step`,
+            compiled, or for which rows.
         watched: Whether the guide looks at fits.
         checked: Whether it has looked at the design already.
     """

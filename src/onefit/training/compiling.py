@@ -25,6 +25,7 @@ __all__ = [
     "compiles_little",
     "effort",
     "is_brief",
+    "is_look",
     "is_small",
     "padded_size",
     "prepare",
@@ -37,11 +38,15 @@ ROOM, FREE = 64, 1_000_000
 """Rows of a batch that fit into one program where so many multiplications are free."""
 
 _LIMIT = "xla_cpu_small_while_loop_byte_threshold"
-QUICK = {"xla_cpu_use_fusion_emitters": False}
-"""XLA's older way of making loops of fused operations.
+QUICK = {
+    "xla_cpu_use_fusion_emitters": False,
+    "xla_cpu_parallel_codegen_split_count": 1,
+}
+"""XLA's older way of making loops of fused operations, all in one module.
 
 It compiles in two thirds of the time (XOR 0.21 to 0.14 s, 24 populations of it 12.6 to
-6.3 s) and runs as fast where a step is small; digits would take a third longer.
+6.3 s) and runs as fast where a step is small; digits would take a third longer. Each
+module costs 2 ms, however little is in it: more of them, for more cores, gain nothing.
 """
 
 _ONE_KERNEL = {"xla_cpu_experimental_ynn_fusion_type": ""} | QUICK
@@ -51,6 +56,14 @@ _BRIEF = QUICK | {_LEVEL: 0}
 """As little compiling as there is: a seventh of the time for a recurrent network.
 
 A step then takes three to twelve times as long (2 us, and 2 ns a multiplication).
+"""
+
+LOOK = 1 << 22
+"""Multiplications of a look at rows up to which it is compiled like that, always.
+
+Nothing is repeated in it, and its products are calls of a library. Judging 512 rows of
+digits compiles in 36 ms in place of 154 and takes 0.18 ms in place of 0.15; at the
+limit a recurrent network takes 0.5 ms longer, and compiles in 70 ms in place of 323.
 """
 _WHOLE = {_LEVEL: 3, "xla_cpu_use_fusion_emitters": True}
 
@@ -131,6 +144,19 @@ def is_brief(multiplications: float, rows: int, steps: int = 1) -> bool:
     return True
 
 
+def is_look(numbers: float, rows: int) -> bool:
+    """Whether a look at rows is so little work that optimizing it takes longer.
+
+    Never of one row, whose products are loops: there the time of an answer is what
+    counts.
+
+    Args:
+        numbers: Of one row's forward pass, multiplications or values.
+        rows: How many rows there are.
+    """
+    return rows > 1 and rows * numbers <= LOOK and jax.default_backend() == "cpu"
+
+
 def effort(options: dict[str, Any] | None = None) -> dict[str, Any] | None:
     """How XLA compiles what is worth it: these options, and all of its passes."""
     return _WHOLE | (options or {}) if _Spare.asked else options
@@ -175,7 +201,7 @@ def compiled(
         donate: Whether it consumes what it is given of what moves through a fit.
         many: Whether it computes many networks at once, or no step but a look at rows:
             there library calls are not in the way, and quick compiling is what counts.
-        brief: Whether it runs for a moment, as `is_brief` says.
+        brief: Whether it runs for a moment, as `is_brief` or `is_look` says.
     """
     from onefit.training import program
 

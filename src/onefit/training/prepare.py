@@ -1,6 +1,5 @@
 """From the rows and options of a fit to a job: all that is checked first."""
 
-import math
 from collections.abc import Sequence
 
 import jax
@@ -310,15 +309,7 @@ def chunk(model: Network, task: Task, size: int) -> int:
 
 def rows_at_once(model: Network, size: int | None) -> int:
     """So many rows as were asked for, or `CHUNK` where that is little memory."""
-    shapes = model.graph.input_shapes(model.graph.slot.input_shape)
-    widest = max(
-        (
-            math.prod(n or 1 for n in shape)
-            for shape in jax.tree.leaves(shapes, is_leaf=is_shape)
-        ),
-        default=1,
-    )
-    return max(size or 1, min(CHUNK, SMALL_BATCH // (4 * widest)), 1)
+    return max(size or 1, min(CHUNK, SMALL_BATCH // (4 * model.graph.row_width)), 1)
 
 
 def padded_sizes(model: Network, rows: int, size: int) -> Sequence[int]:

@@ -24,6 +24,7 @@ from onefit.layers.face import in_full
 from onefit.layers.metering import carrying, sums_of, without_sums
 from onefit.layers.tapping import Places, Tap
 from onefit.losses.base import Loss
+from onefit.members import named_once
 from onefit.metrics.base import Metric
 from onefit.networks.architecture import Architecture
 from onefit.networks.graph import with_parts
@@ -143,7 +144,7 @@ def rated(optimizer: Any) -> dict[str, Any]:
     several = getattr(optimizer, "optimizers", None)
     if several is None:
         return {"learning_rate": optimizer}
-    return {f"learning_rate_{one.name}": one for one in several}
+    return dict(named_once((f"learning_rate_{one.name}", one) for one in several))
 
 
 def _drawing(layers: Iterable[Layer]) -> Iterator[Layer]:

@@ -207,7 +207,7 @@ class Population:
             ... )
             >>> report = many.diagnose()
             >>> report[0].code, report[0].seen.split(";")[0]
-            ('loss-not-a-number', '1 of 2 members (1)')
+            ('diverging', '1 of 2 members (1)')
         """
         from onefit.guide import Report
         from onefit.guide.many import shown_by_some

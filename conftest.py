@@ -2,6 +2,7 @@
 
 import gc
 import os
+import pathlib
 import tempfile
 
 import jax
@@ -45,13 +46,21 @@ def _names(doctest_namespace):
     np.set_printoptions(precision=4, suppress=True)
 
 
+MAPS = 20_000
+"""So many memory maps a process has before compiled programs are freed."""
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _programs_end():
-    """Frees what the tests of one file compiled.
+    """Frees what was compiled, once it is much.
 
     A compiled program keeps some memory maps, of which a process may have 65,530. One
-    that runs thousands of tests would reach that, and crash as it compiles.
+    that runs thousands of tests would reach that, and crash as it compiles. To free
+    them takes seconds in a process of many objects, and what files share is then made
+    again, so it is not done after each file.
     """
     yield
-    jax.clear_caches()
-    gc.collect()
+    maps = pathlib.Path("/proc/self/maps")
+    if not maps.exists() or maps.read_bytes().count(b"\n") > MAPS:
+        jax.clear_caches()
+        gc.collect()

@@ -429,7 +429,11 @@ ODD = {
         r"99 is outside of .* where training was \(60 rows\)",
     ),
     "no number": (lambda f: f.assign(a="much"), "'much' in row 0 is no number"),
-    "new gaps": (lambda f: f.assign(when=None), "missing in 60 rows, as in no row of"),
+    "new gaps": (
+        lambda f: f.assign(when=None),
+        "missing in 60 rows, .* the middle value",
+    ),
+    "no words": (lambda f: f.assign(city=None), "missing in 60 rows, .* as unknown"),
 }
 
 

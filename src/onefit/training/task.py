@@ -630,9 +630,11 @@ def _within(weight: Array | None, mask: Array | None) -> Array | None:
     """Sample weights, and none where the mask is False."""
     if weight is None or mask is None:
         return mask if weight is None else weight
-    return (
-        jnp.reshape(weight, (*weight.shape, *(1,) * (mask.ndim - weight.ndim))) * mask
+    rank = max(weight.ndim, mask.ndim)  # of rows, or of their steps too
+    weight, mask = (
+        jnp.reshape(a, (*a.shape, *(1,) * (rank - a.ndim))) for a in (weight, mask)
     )
+    return weight * mask
 
 
 def head(

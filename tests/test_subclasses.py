@@ -892,3 +892,47 @@ def test_a_build_of_several_shapes_names_them_by_the_calls_arguments():
 
     with pytest.raises(ValueError, match="a build that takes 'other'; expected the"):
         Pair()(np.ones(2), np.ones(2))
+
+
+def test_the_state_of_a_source_of_random_numbers_is_no_weight():
+    class Noisy(onefit.Layer):
+        def __init__(self):
+            super().__init__()
+            self.seeds = onefit.random.SeedGenerator(1)
+            self.dense = layers.Dense(2)
+
+        def call(self, x):
+            noise = onefit.random.normal((2,), seed=self.seeds)
+            return self.dense(x) + noise
+
+    model = onefit.Sequential([layers.Dense(3), Noisy(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((4, 2)), np.ones((4, 1)), epochs=2, verbose=0)
+    assert model.count_params() == 9 + 8 + 3
+    assert [w.shape for w in model.layers[1].weights] == [(3, 2), (2,)]
+    assert [v.shape for v in model.layers[1].variables] == [(3, 2), (2,), (2,)]
+    weights = model.get_weights()
+    model.set_weights([w + 1 for w in weights])
+    for old, new in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old + 1, new)
+    with pytest.raises(ValueError, match="shape"):
+        model.set_weights([*weights[:-1], np.ones(7)])
+    np.testing.assert_array_equal(model.get_weights()[0], weights[0] + 1)
+
+
+def test_each_argument_of_a_call_has_its_mask():
+    seen = {}
+
+    class Both(onefit.Layer):
+        def call(self, first, second, first_mask=None, second_mask=None):
+            seen.update(first=first_mask, second=second_mask)
+            return first + second
+
+    ids = np.array([[1, 2, 0]])
+    words = onefit.Input((3,), dtype="int32")
+    embedded = layers.Embedding(5, 2, mask_zero=True)(words)
+    plain = layers.Dense(2)(layers.Reshape((3, 1))(words))
+    model = onefit.Model(words, Both()(embedded, plain))
+    model.predict(ids, verbose=0)
+    assert seen["first"].shape == (1, 3)
+    assert seen["second"] is None

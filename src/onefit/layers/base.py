@@ -454,7 +454,8 @@ class Layer(Face, Description):
         }
 
     def _rules(self, kind: str, params: Params) -> list[tuple[str, Function]]:
-        found = [(name, Face.rule(self, kind, name)) for name in params]
+        own = [name for name in params if "/" not in name]  # not of layers inside
+        found = [(name, self.rule(kind, name)) for name in own]
         return [(name, rule) for name, rule in found if rule is not None]
 
     @property

@@ -275,6 +275,9 @@ class Called(Assembled, abstract=True):
         mask = run.mask(args[0]) if args else mask  # that of the first argument
         if "mask" in takes:
             named.setdefault("mask", mask)
+        for name, value in [*zip(takes, args, strict=False), *named.items()]:
+            if f"{name}_mask" in takes:  # as Keras: query_mask is that of query
+                named.setdefault(f"{name}_mask", run.mask(value))
         with explaining(where(self)):
             y = self._function(*args, **named)
         if y is None:

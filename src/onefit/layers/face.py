@@ -159,7 +159,7 @@ class Holder:
     @property
     def weights(self) -> list[Variable]:
         """The weights: the trainable ones, then the others."""
-        return list(self.by_name().values())
+        return [w for w in self.by_name().values() if not w.is_seed]
 
     @property
     def trainable_weights(self) -> list[Variable]:
@@ -327,6 +327,8 @@ class Face(Holder):
         """
         named = self._made_weights()
         where = f"{type(self).__name__} {self.name!r}.set_weights"
+        if len(weights) < len(named):  # those of get_weights, without seeds
+            named = {name: w for name, w in named.items() if not w.is_seed}
         if len(weights) != len(named):
             raise invalid(
                 where,
@@ -350,12 +352,13 @@ class Face(Holder):
 
     def count_params(self) -> int:
         """How many numbers there are in the weights."""
-        return sum(w.size for w in self._made_weights().values())
+        return sum(w.size for w in self._made_weights().values() if not w.is_seed)
 
     @property
     def variables(self) -> list[Variable]:
         """The weights, and the state of the random numbers that a layer draws."""
-        return [*self.weights, *self._seeds()]
+        own = [w for w in self.by_name().values() if w.is_seed]
+        return [*self.weights, *own, *self._seeds()]
 
     @property
     def trainable_variables(self) -> list[Variable]:
@@ -418,7 +421,7 @@ class Face(Holder):
 
     def own_variables(self) -> list[Variable]:
         """The variables, without those of layers inside."""
-        return self.weights
+        return list(self.by_name().values())
 
     # Keras' own names, which extensions of Keras and its test cases ask for.
 

@@ -10,7 +10,7 @@ from onefit.checks import between, whole
 from onefit.description import attribute, setting
 from onefit.errors import invalid
 from onefit.layers.base import Layer, where
-from onefit.types import Array, Config, Generator, Params, Scalar, Shapes, State
+from onefit.types import Array, Config, Function, Generator, Params, Shapes, State
 
 __all__ = ["LowRank"]
 
@@ -115,7 +115,7 @@ class LowRank(Layer, abstract=True):
         return kernel + jnp.asarray(factor * (a @ b), kernel.dtype)
 
     def weights_in_type(self, params: Params) -> Params:
-        if self.lora_enabled:
+        if self._pair[0] in params:  # once, also where a layer around it has asked
             rest = {n: w for n, w in params.items() if n not in self._pair}
             params = rest | {self.lora_weight: self.summed(params)}
         return super().weights_in_type(params)
@@ -124,13 +124,12 @@ class LowRank(Layer, abstract=True):
         frozen = self.lora_weight if self.lora_enabled else None
         return {n: w for n, w in super().free(params).items() if n != frozen}
 
-    def penalty(self, params: Params) -> Scalar:
+    def rule(self, kind: str, key: str) -> Function | None:
         """As of any layer; the penalty on W is one on A and on B."""
-        rule = self.rule("regularizer", self.lora_weight)
-        if not self.lora_enabled or rule is None:
-            return super().penalty(params)
-        rest = {n: w for n, w in params.items() if n != self.lora_weight}
-        return super().penalty(rest) + sum(rule(params[name]) for name in self._pair)
+        if not self.lora_enabled or kind != "regularizer":
+            return super().rule(kind, key)
+        named = {self.lora_weight: "", **dict.fromkeys(self._pair, self.lora_weight)}
+        return super().rule(kind, named.get(key, key))
 
     def __getattr__(self, name: str) -> Any:  # a Variable, an array, or a Part
         if name.lstrip("_") == self.lora_weight and self.built and self.lora_enabled:

@@ -399,18 +399,21 @@ def test_a_model_as_onnx_takes_the_columns_as_they_are(problem, tmp_path):
     table = pd.DataFrame({
         "a": np.where(np.arange(N) % 9, X[:, 0], np.nan).astype(float),
         "hour": hour,
+        "money": np.where(np.arange(N) % 7, np.exp(3 * X[:, 1]), np.nan).astype(float),
         "city": [None if not code else f"c{code}" for code in CODES[:, 1]],
         "y": goal.values if names is None else names,
     })  # fmt: skip
     roles = {"y": list(goal.classes)} if problem == "ordered" else {}
     model = tables.fit(table, "y", problem=problem, time=None, quality="quick",
                        roles=roles)  # fmt: skip
-    assert [c.repeats for c in model.columns] == [False, True, False, False]
+    assert [c.repeats for c in model.columns] == [False, True, False, False, False]
+    assert [c.tails for c in model.columns] == [False, False, True, False, False]
     model.export(tmp_path / "m.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
     given = {
         "a": table[["a"]].to_numpy(),
         "hour": table[["hour"]].to_numpy(),
+        "money": table[["money"]].to_numpy(),
         "city": table[["city"]].fillna("").to_numpy(str),
     }
     (said,) = session.run(None, given)

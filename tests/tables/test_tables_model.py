@@ -327,6 +327,24 @@ def test_no_digit_is_lost_of_large_numbers():
     np.testing.assert_allclose(np.diff(made.numbers, axis=0), 2 / 7, rtol=1e-5)
 
 
+def test_numbers_far_away_are_there_once_more_and_near(quick, tmp_path):
+    money = np.concatenate([np.arange(95.0), 10.0 ** np.arange(3, 8)])
+    cells = pd.DataFrame({"x": np.where(np.arange(100) % 9, money, np.nan)})
+    columns = columns_of(cells)
+    assert columns[0].tails
+    made = Preparation.of(Cells.of(cells, columns), columns, np.arange(100))
+    numbers = made(Cells.of(cells, columns)).numbers
+    assert numbers.shape == (100, 2)
+    assert made.names()[:2] == ["x", "x"]
+    known = cells["x"].notna().to_numpy()
+    near = numbers[known, 1]
+    assert (np.diff(near) > 0).all()  # none is lost
+    assert near.max() < 20  # though the last is far beyond
+    assert (numbers[~known, 1] == 0).all()
+    [plain] = columns_of(pd.DataFrame({"x": np.arange(100.0)}))
+    assert not plain.tails
+
+
 def test_dates_are_times_and_places_on_circles():
     days = pd.date_range("2024-01-01", periods=8)  # a Monday
     made = prepared({"d": days}, range(8)).numbers
@@ -411,7 +429,11 @@ ODD = {
         r"99 is outside of .* where training was \(60 rows\)",
     ),
     "no number": (lambda f: f.assign(a="much"), "'much' in row 0 is no number"),
-    "new gaps": (lambda f: f.assign(when=None), "missing in 60 rows, as in no row of"),
+    "new gaps": (
+        lambda f: f.assign(when=None),
+        "missing in 60 rows, .* the middle value",
+    ),
+    "no words": (lambda f: f.assign(city=None), "missing in 60 rows, .* as unknown"),
 }
 
 

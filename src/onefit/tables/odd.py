@@ -84,9 +84,10 @@ def beyond(column: Column, value: float, rows: int | None = None) -> str:
 def now_missing(column: Column, rows: int | None = None) -> str:
     """Of a cell that is missing, where none was in training."""
     place = "" if rows is None else f" in {rows:,} {_rows(rows)}"
+    words = column.role in ("category", "text")
     return (
         f"column {column.name!r}: missing{place}, as in no row of training: taken as "
-        "the middle value"
+        + ("unknown" if words else "the middle value")
     )
 
 

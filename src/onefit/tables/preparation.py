@@ -1,7 +1,9 @@
 """Columns become what a network takes, by what the training rows alone tell.
 
 A number is centred and scaled in float64, so that no digit is lost in float32. What is
-missing has the middle value, and a column of codes says so where the table has gaps. A
+missing has the middle value, and a column of codes says so where the table has gaps.
+Numbers of which some are very far have asinh of their distance from the middle beside
+them: nearly the distance itself where it is small, its logarithm where it is great. A
 date gives its time, and of month, day of the week and hour those that vary, as places
 on circles. A category gives codes; where it has many values, one of a single training
 row is unknown; a number that comes again and again is such a value too. A text gives
@@ -19,7 +21,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onefit.tables.inputs import Inputs
-from onefit.tables.roles import AGAIN, CIRCLES, INPUTS, MOST_WORDS, Column
+from onefit.tables.roles import (
+    AGAIN,
+    CIRCLES,
+    INPUTS,
+    MOST_WORDS,
+    Column,
+    middle_and_step,
+)
 from onefit.tables.values import Frame, Series, dates, numbers, words
 
 if TYPE_CHECKING:
@@ -149,6 +158,10 @@ class Preparation:
             if c.name in cells.values:
                 values = _spread(c, cells.values[c.name][rows])
                 arrays[f"{c.name}/scale"] = np.stack([_scale(v) for v in values])
+                if c.tails:
+                    middle, step = middle_and_step(values[0])
+                    inverse = 1.0 / step if step and np.isfinite(1.0 / step) else 0.0
+                    arrays[f"{c.name}/tails"] = np.array([middle, inverse])
                 if c.repeats:
                     found, times = np.unique(values[0], return_counts=True)
                     again = (times >= AGAIN) & ~np.isnan(found)
@@ -188,6 +201,11 @@ class Preparation:
                     z = (v - middle) * scale
                 z = np.where(np.isnan(z), 0.0, np.minimum(np.maximum(z, -FAR), FAR))
                 found.append(z.astype(np.float32))
+            if column.tails:
+                middle, inverse = self.arrays[f"{name}/tails"]
+                with np.errstate(over="ignore"):
+                    z = np.nan_to_num(np.arcsinh((values[0] - middle) * inverse))
+                found.append(z.astype(np.float32))
             if column.missing:
                 gaps.append(np.isnan(values[0]).astype(np.int32) + 1)
             if column.repeats:
@@ -226,7 +244,7 @@ class Preparation:
             elif f"{c.name}/directions" in self.arrays:
                 named += [c.name] * self.arrays[f"{c.name}/directions"].shape[1]
             else:
-                named += [c.name] * len(self.arrays[f"{c.name}/scale"])
+                named += [c.name] * (len(self.arrays[f"{c.name}/scale"]) + c.tails)
                 gaps += [c.name] * bool(c.missing)
                 again += [c.name] * c.repeats
         return [*named, *coded, *gaps, *again]

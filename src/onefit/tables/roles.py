@@ -28,8 +28,10 @@ __all__ = [
     "column_named",
     "columns_of",
     "fingerprint",
+    "has_tails",
     "leaks",
     "levels",
+    "middle_and_step",
 ]
 
 INPUTS = ("number", "category", "ordered", "date", "text")
@@ -63,6 +65,10 @@ AGAIN, COVERED, LEVELS = 10, 0.9, 256
 """A number that so many rows have is known by itself, where so large a share of rows
 has one of these, and there are so many at most."""
 
+TAIL, TAIL_VALUES = 5.0, 20
+"""So many times as far from the middle as quartiles are from each other is far; with
+fewer different numbers there are no tails."""
+
 MOST_WORDS = 50_000
 """Words of a category that are known, at most: the commonest."""
 
@@ -86,6 +92,8 @@ class Column:
             unit, where they had one.
         repeats: Whether the numbers come again and again, so that each is known by
             itself beside its size: hours of the day, sums that many rows have.
+        tails: Whether some of its numbers are so far from the others that their sizes
+            are given a second time, those far away drawn together: sums of money.
         parts, shares: Edges of numbers, or words, and the share of training rows in
             each part (`drift`).
     """
@@ -100,6 +108,7 @@ class Column:
     circles: list[str] = field(default_factory=list)
     format: str | None = None
     repeats: bool = False
+    tails: bool = False
     parts: list = field(default_factory=list)
     shares: list[float] = field(default_factory=list)
 
@@ -283,6 +292,7 @@ def _described(column: Column, cells: Series) -> Column:
             float(np.nanmax(values)),
         )
         column.repeats = column.role == "number" and len(levels(values)) > 0
+        column.tails = column.role == "number" and has_tails(values)
     if column.role in ("category", "ordered") and not column.values:
         codes, found = words(cells)
         if len(found) > MOST_WORDS and column.role == "category":
@@ -304,6 +314,37 @@ def levels(values: np.ndarray) -> np.ndarray:
     often = times >= AGAIN
     covered = times[often].sum() >= COVERED * max(len(known), 1)
     return found[often] if covered and 2 < often.sum() <= LEVELS else found[:0]
+
+
+def middle_and_step(values: np.ndarray) -> tuple[float, float]:
+    """The middle of the numbers, and how far from it those are that are near.
+
+    That is the distance of the quartiles; where half of the numbers are the same, the
+    middle distance of the others. 0 where all are the same.
+
+    >>> middle_and_step(np.arange(5.0)), middle_and_step(np.array([0.0, 0, 0, 4, 9]))
+    ((2.0, 2.0), (0.0, 6.5))
+    """
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return 0.0, 0.0
+    low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
+    if high > low:
+        return float(middle), float(high - low)
+    off = np.abs(known - middle)
+    return float(middle), float(np.median(off[off > 0])) if off.any() else 0.0
+
+
+def has_tails(values: np.ndarray) -> bool:
+    """Whether one in a hundred numbers is far from the others, and they are not few.
+
+    >>> has_tails(np.linspace(0, 1, 500)), has_tails(np.exp(np.linspace(-4, 4, 500)))
+    (False, True)
+    """
+    middle, step = middle_and_step(values)
+    off = np.abs(values[~np.isnan(values)] - middle)
+    different = len(np.unique(off)) > TAIL_VALUES
+    return bool(different and step > 0 and np.quantile(off, 0.99) > TAIL * step)
 
 
 def _varying(days: np.ndarray) -> list[str]:

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import pathlib
 import tempfile
 
 import jax
@@ -45,13 +46,29 @@ def _names(doctest_namespace):
     np.set_printoptions(precision=4, suppress=True)
 
 
+GROWTH = 1 << 30
+"""By so many bytes a process grows before compiled programs are freed."""
+
+_size = [0]  # the bytes that the process had after the last time
+
+
+def _resident() -> int:
+    """The bytes of memory that the process has; as if very many where none tells."""
+    statm = pathlib.Path("/proc/self/statm")
+    return int(statm.read_text().split()[1]) * 4096 if statm.exists() else 1 << 60
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _programs_end():
-    """Frees what the tests of one file compiled.
+    """Frees what was compiled, once it is much.
 
-    A compiled program keeps some memory maps, of which a process may have 65,530. One
-    that runs thousands of tests would reach that, and crash as it compiles.
+    A compiled program keeps memory, and some memory maps, of which a process may have
+    65,530: one that runs thousands of tests would crash. To free them takes seconds
+    in a process of many objects, and what files share is then made again, so it is not
+    done after each file.
     """
     yield
-    jax.clear_caches()
-    gc.collect()
+    if _resident() - _size[0] >= GROWTH:
+        jax.clear_caches()
+        gc.collect()
+        _size[0] = _resident() if _resident() < 1 << 60 else 0

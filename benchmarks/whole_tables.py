@@ -28,10 +28,9 @@ the cores, in place of the clock's, for onefit's own budget too.
 import argparse
 import itertools
 import json
+import multiprocessing
 import os
 import resource
-import subprocess
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -222,10 +221,19 @@ def catboost(x: pd.DataFrame, y: pd.Series) -> Answer:
     texts = [name for name in x if x[name].dtype.kind not in "iufb"]
 
     def filled(frame: pd.DataFrame) -> pd.DataFrame:
-        return frame.assign(**{n: frame[n].astype(str) for n in texts})
+        frame = frame.copy(deep=False)
+        for name in texts:
+            frame[name] = frame[name].astype(object).map(str)
+        return frame
 
     kind = package.CatBoostClassifier if classes else package.CatBoostRegressor
-    made = kind(verbose=0, random_seed=0, cat_features=texts, allow_writing_files=False)
+    made = kind(
+        verbose=0,
+        random_seed=0,
+        thread_count=os.cpu_count(),
+        cat_features=texts,
+        allow_writing_files=False,
+    )
     made.fit(filled(x), y)
     asked = made.predict_proba if classes else made.predict
     return lambda more: asked(filled(more))
@@ -340,7 +348,7 @@ def one(name: str, who: str, fold: int, options: argparse.Namespace) -> dict[str
     """A contestant on a fold of a table: its line."""
     table = TABLES[name](options.folder)
     if table is None:
-        raise SystemExit("not in --folder")
+        raise ValueError("not in --folder")
     x, y, more, wanted, few = split(table, fold)
     line: dict[str, Any] = {"table": name, "rows": len(x), "fold": fold, "who": who}
     if who == "onefit":
@@ -436,8 +444,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quality", default="default")
     parser.add_argument("--cpu", action="store_true")
     parser.add_argument("--output", type=Path, help="a .jsonl that lines are added to")
+    parser.add_argument(
+        "--limit", type=float, help="seconds after which a fit is ended"
+    )
     parser.add_argument("--summary", action="store_true", help="fit nothing")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -448,10 +458,6 @@ def main() -> None:
     if options.cpu:
         cores = os.cpu_count() or 1
         time.perf_counter = lambda: time.process_time() / cores
-    if options.one:
-        name, who, fold = options.one.split("/")
-        print(json.dumps(one(name, who, int(fold), options)))
-        return
     there = options.output and options.output.exists()
     text = options.output.read_text() if there else ""
     lines = [json.loads(line) for line in text.splitlines()]
@@ -466,6 +472,33 @@ def main() -> None:
         summary(lines)
 
 
+def apart(
+    task: tuple[str, str, int], options: argparse.Namespace
+) -> tuple[dict[str, Any] | None, str]:
+    """The line of a fit in a process of its own; or None, and why there is none."""
+    here, there = multiprocessing.Pipe(duplex=False)
+
+    def work() -> None:
+        try:
+            there.send((one(*task, options), ""))
+        except Exception as error:
+            there.send((None, f"{type(error).__name__}: {error}"))
+
+    # A fork has pandas and scikit-learn imported, and has not used them yet.
+    child = multiprocessing.get_context("fork").Process(target=work)
+    child.start()
+    there.close()
+    try:
+        if not here.poll(options.limit):
+            return None, f"took more than {options.limit:g} s"
+        return here.recv()
+    except EOFError:
+        return None, "its process was ended"
+    finally:
+        child.kill()
+        child.join()
+
+
 def measure(lines: list[dict[str, Any]], options: argparse.Namespace) -> None:
     """Fits what is not among the lines, and adds it to them, and to the file."""
     done = {(line["table"], line["who"], line["fold"]) for line in lines}
@@ -473,19 +506,11 @@ def measure(lines: list[dict[str, Any]], options: argparse.Namespace) -> None:
     for fold, name, who in itertools.product(range(options.folds), names, peers):
         if (name, who, fold) in done:
             continue
-        told = sys.argv[1:]
-        again = [sys.executable, "-m", "benchmarks.whole_tables", *told]
-        ran = subprocess.run(
-            [*again, "--one", f"{name}/{who}/{fold}"],
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-        if ran.returncode:
-            why = ran.stderr.strip().splitlines()[-1:]
-            print(f"| {name} | | {fold} | {who} | {' '.join(why)[:80]} |", flush=True)
+        line, why = apart((name, who, fold), options)
+        if line is None:
+            print(f"| {name} | | {fold} | {who} | {why[:80]} |", flush=True)
             continue
-        lines.append(json.loads(ran.stdout.splitlines()[-1]))
+        lines.append(line)
         print(shown(lines[-1]), flush=True)
         if options.output:
             with options.output.open("a") as file:

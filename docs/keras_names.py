@@ -43,7 +43,7 @@ LEFT_OUT: dict[str, str] = {
     "random_posterization random_rotation random_sharpness random_shear "
     "random_translation solarization": "of layers for images: how Keras' base class "
     "does it; call the layer",
-    "lora_alpha lora_enabled lora_rank quantization_config quantization_mode "
+    "quantization_config quantization_mode "
     "get_quantization_layer_structure variable_serialization_spec "
     "gptq_unpacked_column_size": "weights are trained as a whole and not quantised",
     "inner_loop single_state states state_size get_initial_state get_dropout_mask "

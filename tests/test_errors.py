@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 import onefit
-from onefit.errors import OnefitWarning, invalid, mistyped, unknown
+from onefit.errors import ArgumentError, OnefitWarning, invalid, mistyped, unknown
 
 
 @pytest.mark.parametrize(
-    ("make", "kind"), [(invalid, ValueError), (mistyped, TypeError)]
+    ("make", "kind"), [(invalid, ValueError), (mistyped, ArgumentError)]
 )
 @pytest.mark.parametrize(
     ("where", "fix", "text"),

@@ -100,6 +100,7 @@ Z = np.array([[-2.0, -0.5, 0.0, 0.5, 3.0]])
         (Softmax(), np.exp(Z) / np.exp(Z).sum()),
         # mean 0.2, mean square 2.7
         (LayerNormalization(epsilon=0.0), (Z - 0.2) / np.sqrt(2.7 - 0.04)),
+        (LayerNormalization(epsilon=0.0, rms_scaling=True), Z / np.sqrt(2.7 - 0.04)),
         (RMSNormalization(epsilon=0.0), Z / np.sqrt(2.7)),
         (UnitNormalization(), Z / np.sqrt(13.5)),
         (GroupNormalization(-1), np.zeros((1, 5))),
@@ -452,10 +453,6 @@ def test_lambda_refuses():
         ),
         (lambda: GroupNormalization(0), "groups=0; expected a whole number, 1 or more"),
         (lambda: GroupNormalization("32"), "groups='32'; expected a whole number"),
-        (
-            lambda: LayerNormalization(rms_scaling=True),
-            "Write RMSNormalization() for the root mean square",
-        ),
         (Input, "Input: received no shape; expected the shape of one example."),
         (lambda: Input((0,)), "Input: received shape=(0,); expected a tuple of"),
         (

@@ -189,3 +189,26 @@ def test_settings_of_older_files_that_ask_for_nothing_are_left_aside():
     for name, value in {"dynamic": False, "use_ema": True, "clipnorm": 1.0}.items():
         with pytest.raises(TypeError, match=f"received a setting '{name}'"):
             onefit.optimizers.LossScaleOptimizer(inner, **{name: value})
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        onefit.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2),
+        onefit.callbacks.ReduceLROnPlateau("loss", 0.5, patience=1, min_delta=9.0),
+    ],
+    ids=lambda c: type(c).__name__,
+)
+def test_rates_of_optimizers_of_one_name_move_together(callback):
+    fast, slow = onefit.optimizers.SGD(0.1), onefit.optimizers.SGD(0.01)
+    chosen = onefit.optimizers.OptimizerMap(slow, {"first/.*": fast})
+    model = onefit.Sequential(
+        [onefit.layers.Dense(2, "relu", name="first"), onefit.layers.Dense(1)]
+    )
+    model.compile(onefit.optimizers.MultiOptimizer(chosen), "mse")
+    x = np.ones((4, 2))
+    history = model.fit(x, x[:, :1], epochs=3, verbose=0, callbacks=[callback])
+    assert float(fast.learning_rate) < 0.06
+    ratio = float(fast.learning_rate) / float(slow.learning_rate)
+    np.testing.assert_allclose(ratio, 10, rtol=1e-5)
+    assert {"learning_rate_sgd", "learning_rate_sgd_1"} <= history.history.keys()

@@ -844,3 +844,95 @@ def test_attributes_of_ones_own_stay_and_errors_name_the_class_people_wrote():
     net.compile("sgd", "mse")
     net.build((None, 4))
     assert "Net 'net'" in str(net.trace(X[:2], Y[:2]))
+
+
+def test_a_layer_is_built_inside_a_build_without_a_shape():
+    class Inside(onefit.Layer):
+        def build(self, _):
+            self.w = self.add_weight(shape=(), initializer="ones")
+
+        def call(self, x):
+            return self.w * x
+
+    class Outside(onefit.Layer):
+        def build(self, _):
+            self.inside = Inside()
+            self.inside.build(None)
+
+        def call(self, x):
+            return self.inside(x)
+
+    layer = Outside()
+    layer.build(None)
+    assert [w.shape for w in layer.trainable_weights] == [()]
+    np.testing.assert_array_equal(layer(np.ones(2)), np.ones(2))
+
+
+def test_a_flag_in_the_second_place_is_the_calls_own():
+    class Signed(onefit.Layer):
+        def call(self, x, negative):
+            return -x if negative else x
+
+    class Training(onefit.Layer):
+        def call(self, x, training=None):
+            return -x if training else x
+
+    for kind in (Signed, Training):
+        for flag, expected in ((True, -1.0), (False, 1.0)):
+            assert float(kind()(np.ones(1), flag)[0]) == expected
+
+
+def test_a_build_of_several_shapes_names_them_by_the_calls_arguments():
+    class Pair(onefit.Layer):
+        def build(self, a_shape, other):
+            del a_shape, other
+
+        def call(self, a, b):
+            return a + b
+
+    with pytest.raises(ValueError, match="a build that takes 'other'; expected the"):
+        Pair()(np.ones(2), np.ones(2))
+
+
+def test_the_state_of_a_source_of_random_numbers_is_no_weight():
+    class Noisy(onefit.Layer):
+        def __init__(self):
+            super().__init__()
+            self.seeds = onefit.random.SeedGenerator(1)
+            self.dense = layers.Dense(2)
+
+        def call(self, x):
+            noise = onefit.random.normal((2,), seed=self.seeds)
+            return self.dense(x) + noise
+
+    model = onefit.Sequential([layers.Dense(3), Noisy(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((4, 2)), np.ones((4, 1)), epochs=2, verbose=0)
+    assert model.count_params() == 9 + 8 + 3
+    assert [w.shape for w in model.layers[1].weights] == [(3, 2), (2,)]
+    assert [v.shape for v in model.layers[1].variables] == [(3, 2), (2,), (2,)]
+    weights = model.get_weights()
+    model.set_weights([w + 1 for w in weights])
+    for old, new in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old + 1, new)
+    with pytest.raises(ValueError, match="shape"):
+        model.set_weights([*weights[:-1], np.ones(7)])
+    np.testing.assert_array_equal(model.get_weights()[0], weights[0] + 1)
+
+
+def test_each_argument_of_a_call_has_its_mask():
+    seen = {}
+
+    class Both(onefit.Layer):
+        def call(self, first, second, first_mask=None, second_mask=None):
+            seen.update(first=first_mask, second=second_mask)
+            return first + second
+
+    ids = np.array([[1, 2, 0]])
+    words = onefit.Input((3,), dtype="int32")
+    embedded = layers.Embedding(5, 2, mask_zero=True)(words)
+    plain = layers.Dense(2)(layers.Reshape((3, 1))(words))
+    model = onefit.Model(words, Both()(embedded, plain))
+    model.predict(ids, verbose=0)
+    assert seen["first"].shape == (1, 3)
+    assert seen["second"] is None

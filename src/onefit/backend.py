@@ -30,6 +30,7 @@ from onefit.config import (
 )
 from onefit.errors import invalid
 from onefit.faces import own as _own
+from onefit.layers.masks import get_keras_mask, set_keras_mask
 from onefit.layers.merging import Dot
 from onefit.layers.symbolic import Tensor
 from onefit.types import Array, ArrayLike, Function, Shape

@@ -21,7 +21,7 @@ import numpy as np
 
 from onefit.errors import invalid, is_whole, mistyped, unknown
 
-__all__ = ["Between", "Check", "Whole", "between", "one_of", "whole"]
+__all__ = ["Between", "Check", "Whole", "between", "flag", "one_of", "whole"]
 
 Check = Callable[[str, str, Any], None]  # where (a class's name), a setting, its value
 
@@ -41,13 +41,14 @@ class Whole:
     fix: str
 
     def __call__(self, where: str, name: str, value: Any) -> None:
-        """Raises ValueError for what is no such whole number."""
+        """Raises ValueError below the bound, TypeError for what is no whole number."""
         if self.optional and value is None:
             return
         if not is_whole(value, self.least):
             expected = "None or a whole number" if self.optional else "a whole number"
             expected += "" if self.least is None else f", {self.least} or more"
-            raise invalid(where, f"{name}={value!r}", expected, self.fix)
+            error = invalid if is_whole(value, None) else mistyped
+            raise error(where, f"{name}={value!r}", expected, self.fix)
 
 
 def whole(least: int | None = None, *, optional: bool = False, fix: str = "") -> Whole:
@@ -59,6 +60,12 @@ def whole(least: int | None = None, *, optional: bool = False, fix: str = "") ->
         fix: What to write instead, if there is more to say.
     """
     return Whole(least, optional, fix)
+
+
+def flag(where: str, name: str, value: object) -> None:
+    """Refuses all but True and False."""
+    if not isinstance(value, bool | np.bool_):
+        raise mistyped(where, f"{name}={value!r}", "True or False")
 
 
 @dataclass(frozen=True)

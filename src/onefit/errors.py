@@ -10,7 +10,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["OnefitWarning", "invalid", "is_whole", "mistyped", "unknown", "unready"]
+__all__ = [
+    "ArgumentError",
+    "OnefitWarning",
+    "invalid",
+    "is_whole",
+    "mistyped",
+    "unknown",
+    "unready",
+]
 
 
 SHOWN = 15
@@ -19,6 +27,13 @@ SHOWN = 15
 
 class OnefitWarning(UserWarning):
     """Something that runs, yet is probably not what was meant."""
+
+
+class ArgumentError(TypeError, ValueError):
+    """An argument of the wrong kind: a TypeError in Python, a ValueError in Keras.
+
+    Programs catch the one or the other; this is both.
+    """
 
 
 def _sentence(where: str, received: str, expected: str, fix: str) -> str:
@@ -49,9 +64,9 @@ Dense(1) for one output.
     return ValueError(_sentence(where, received, expected, fix))
 
 
-def mistyped(where: str, received: str, expected: str, fix: str = "") -> TypeError:
+def mistyped(where: str, received: str, expected: str, fix: str = "") -> ArgumentError:
     """As `invalid`, for a value of the wrong type."""
-    return TypeError(_sentence(where, received, expected, fix))
+    return ArgumentError(_sentence(where, received, expected, fix))
 
 
 def unready(where: str, received: str, expected: str, fix: str = "") -> AttributeError:

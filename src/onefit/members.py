@@ -1,13 +1,15 @@
 """What is in the attributes of an object in Keras' style, also in lists and dicts."""
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from onefit.errors import invalid
 from onefit.variables import Variable
 
 __all__ = ["contents", "named_once", "refuse_taken", "state_of", "taken_name"]
 __all__ += ["variables_in"]
+
+Named = TypeVar("Named")  # what has a name
 
 
 def refuse_taken(cls: type, taken: Collection[str]) -> None:
@@ -93,13 +95,13 @@ def variables_in(
     return list(named.values())
 
 
-def named_once(pairs: Iterable[tuple[str, Variable]]) -> list[tuple[str, Variable]]:
+def named_once(pairs: Iterable[tuple[str, Named]]) -> list[tuple[str, Named]]:
     """The same pairs, with numbers behind names that have been there.
 
     >>> [name for name, _ in named_once([("w", None), ("w", None), ("b", None)])]
     ['w', 'w_1', 'b']
     """
-    named: dict[str, Variable] = {}
+    named: dict[str, Named] = {}
     for name, variable in pairs:
         free, number = name, 0
         while free in named:

@@ -66,6 +66,7 @@ class SeedGenerator:
             trainable=False,
             name="seed_generator_state",
         )
+        self.state.is_seed = True
 
     def next(self, ordered: bool = True) -> Array:
         """The next seed, two numbers that `jax.random` takes as a key.

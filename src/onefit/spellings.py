@@ -95,7 +95,6 @@ RENAMED: dict[str, tuple[str, ...]] = {
 _ALONE = "leave it out: "
 _READ = f"{_ALONE}rows are read by one program, not by workers and queues"
 _OWN = f"{_ALONE}nothing in a file is ever run, so there is no other mode"
-_LORA = f"{_ALONE}freeze the layer (trainable=False) and train layers after it"
 _KIND = "choose the class by its number of axes, such as Conv2D or MaxPooling2D"
 _POLICY = f"{_ALONE}onefit.config.set_floatx('float64') sets the float type of all"
 
@@ -116,8 +115,6 @@ ADVICE: dict[str, str] = {
     "input_tensor": "write Input((4,)), and call the first layer on it",
     "tensor": "write Input((4,)), and call the first layer on it",
     "optional": f"{_ALONE}every input is given; give zeros for one that is not there",
-    "lora_rank": _LORA,
-    "lora_alpha": _LORA,
     "quantization_config": f"{_ALONE}weights are not quantised",
     "gptq_unpacked_column_size": f"{_ALONE}weights are not quantised",
     "factor": f"{_ALONE}it is not this layer's; its settings are {{names}}",
@@ -223,8 +220,6 @@ ATTRIBUTES: dict[str, str] = {
     "update_step: class Mine(onefit.optimizers.Optimizer).",
     "add_weight": f"{_CLASS}, whose build calls self.add_weight(...).",
     "call_signature_parameters": "Write inspect.signature(layer.call).",
-    "enable_lora": "Weights are trained as a whole. Freeze the layer, and add the "
-    "output of two narrow Dense layers to its own.",
     "learning_rate": "Each of its optimizers has one. Write "
     "optimizer.optimizers[0].learning_rate.",
     "quantized_build": f"{_QUANTISED}.",
@@ -314,7 +309,8 @@ def refuse_unknown(
 
     >>> refuse_unknown("Dropout", {"p": 0.5}, ["rate", "seed"])
     Traceback (most recent call last):
-    TypeError: Dropout: received a setting 'p'; expected rate or seed. Write rate=0.5.
+    onefit.errors.ArgumentError: Dropout: received a setting 'p'; expected rate \
+or seed. Write rate=0.5.
     """
     known = list(names)
     for name, value in given.items():
@@ -335,8 +331,8 @@ def keras_keywords(function: Callable[P, R]) -> Callable[P, R]:
     ...     return path
     >>> load("a.keras", safe_mode=False)
     Traceback (most recent call last):
-    TypeError: load: received an argument 'safe_mode'; expected path or compile. \
-Leave it out: nothing in a file is ever run, so there is no other mode.
+    onefit.errors.ArgumentError: load: received an argument 'safe_mode'; expected \
+path or compile. Leave it out: nothing in a file is ever run, so there is no other mode.
     """
     taken = [*inspect.signature(function).parameters]
     names = [name for name in taken if name != "self"]

@@ -70,6 +70,8 @@ class Variable(Operators):
 
     _value = Slot()
     trainable = True
+    is_seed = False
+    """Whether it is the state of a source of random numbers, and so no weight."""
     rule_of: ClassVar[Callable[[Any], Any] | None] = None
     """What gives the initializer of a name or a config: `initializers.get`."""
     regularizer: Callable[[Array], Array] | None = None

@@ -28,7 +28,7 @@ SUBCLASSES = {  # what a subclass in Keras' style writes or calls
     "rematerialized_call",
 }
 SPECIAL = {  # for machines and formats that the library does not have
-    *("enable_lora", "lora_alpha", "lora_enabled", "lora_rank", "quantization_config"),
+    *("quantization_config",),
     *("gptq_unpacked_column_size", "quantized_build", "quantized_call"),
     *("variable_serialization_spec", "convolution_op", "pool_mode", "implementation"),
     *("inner_loop", "single_state", "seed_generator", "backend", "generator"),
@@ -407,3 +407,37 @@ def test_a_setting_that_changes_what_an_optimizer_remembers_is_refused():
     model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
     with pytest.raises(AttributeError, match=r"use_ema=False after .*compile\("):
         model.optimizer.use_ema = False
+
+
+def ruled(kind: str) -> list[Any]:
+    """The layers that have settings of this kind for weights, with the settings."""
+    pairs = []
+    for row in FIRST.values():
+        taken = inspect.signature(getattr(layers, row.layer)).parameters
+        own = [n for n in taken if n.endswith(kind) and not n.startswith("activity")]
+        if own:
+            pairs.append(pytest.param(row, own, id=row.layer))
+    return pairs
+
+
+@pytest.mark.parametrize(("row", "own"), ruled("regularizer"))
+def test_each_weight_knows_its_regularizer(row, own):
+    # `sum(layer.losses)` of a loop by hand is the penalty of `fit`.
+    layer = row._replace(settings=row.settings | dict.fromkeys(own, "l2")).make()
+    layer.build(row.open_shape())
+    known = [w for w in layer.weights if w.regularizer]
+    total = sum(float(w.regularizer(w.value)) for w in known)
+    np.testing.assert_allclose(total, layer.penalty(layer.slot.params), rtol=1e-5)
+    assert known or not layer.slot.params
+
+
+@pytest.mark.parametrize(("row", "own"), ruled("constraint"))
+def test_each_weight_knows_its_constraint(row, own):
+    layer = row._replace(settings=row.settings | dict.fromkeys(own, "non_neg")).make()
+    layer.build(row.open_shape())
+    layer.set_weights([np.full_like(w, -1) for w in layer.get_weights()])
+    held = layer.constrain(layer.slot.params)
+    for name, weight in layer.by_name().items():
+        if name in held:
+            moved = not np.array_equal(held[name], weight.value)
+            assert (weight.constraint is not None) == moved, name

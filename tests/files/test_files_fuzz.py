@@ -49,7 +49,8 @@ def test_the_measure_measures(tmp_path):
         return files_fuzz.tried("a.safetensors", b"", tmp_path, {"a": target})[:2]
 
     assert tried(Greedy(10)) == ("refused", None)
-    assert re.fullmatch(r"refused in .* s and 2\d\d MB", tried(Greedy(260))[1])
+    # More than the bound, as a large process may give memory back meanwhile.
+    assert re.fullmatch(r"refused in .* s and \d{3} MB", tried(Greedy(600))[1])
     assert tried(Broken())[1] == "KeyError: 'x'"
 
 

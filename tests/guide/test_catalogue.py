@@ -18,7 +18,6 @@ QUICK = [
     "all but the head frozen from the start",
     "diabetes learned by heart",
     "so rate halved every epoch",
-    "so sigmoid along sixty steps",
 ]
 
 

@@ -113,3 +113,36 @@ def test_an_eager_fit_is_watched():
     compiled(model, run_eagerly=True)
     found = said(lambda: model.fit(X[:32], Y[:32], verbose=0))
     assert found == ["logits-as-probabilities"]
+
+
+def some(seeds=4, vary=None, epochs=30, **options):
+    model = plain()
+    model.compile(onefit.optimizers.SGD(0.1), "binary_crossentropy", **options)
+    return population.fit(model, X, Y, seeds=seeds, vary=vary, epochs=epochs, verbose=0)
+
+
+def test_a_population_is_diagnosed_by_its_curves():
+    many = some(1, {"learning_rate": [0.1, 1e-5, 1e-6]})
+    report = many.diagnose()
+    assert report.codes == ["too-few-steps"]
+    assert report[0].seen.startswith("2 of 3 members (1, 2); of member 1: after ")
+    alone = many.member(1).fit(X, Y, epochs=1, verbose=0)
+    assert alone.model.optimizer.learning_rate == pytest.approx(1e-5)
+    assert some().diagnose().codes == []
+
+
+def test_what_all_members_show_is_a_warning():
+    assert not said(some)
+    x = np.random.default_rng(1).normal(size=(400, 6))
+    model = plain()
+    noise = np.random.default_rng(2).integers(0, 2, 400)
+    model.compile(onefit.optimizers.SGD(0.05), "binary_crossentropy")
+    given = {"seeds": 3, "epochs": 40, "verbose": 0}
+    assert said(lambda: population.fit(model, x, noise, **given)) == ["stuck-at-chance"]
+    # One that learns is enough: how many do is what is asked.
+    rates = {"learning_rate": [0.05, 20.0]}
+    assert not said(lambda: population.fit(model, X, Y, vary=rates, **given))
+    model.compile("sgd", "binary_crossentropy", check=False)
+    silent = population.fit(model, x, noise, **given)
+    with pytest.raises(ValueError, match="rows are not known"):
+        silent.diagnose()

@@ -122,6 +122,7 @@ def test_places_of_sentences_are_all_filled():
         assert set(re.findall(r"\{(\d)\}", korean)) == set(map(str, range(count)))
         assert re.search("[가-힣]", korean) or "{" in korean
     assert in_korean("42 is no sentence of a rule") is None
+    assert in_korean("output 'a': targets of -1 and 1").endswith("-1과 1입니다")
     assert "ReLU 유닛 8개" in in_korean(
         "3 of 8 ReLU units of 'a' answer 0 to every row, most of them from the start"
     )

@@ -1,6 +1,7 @@
 """Remedies: each one's code runs, and the finding is gone or the network better."""
 
 import warnings
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -42,12 +43,14 @@ def test_every_finding_has_remedies():
 
 
 def test_the_code_of_remedies_runs_and_the_finding_is_gone():
-    said = [
-        (fault, finding, program)
-        for fault in FAULTS
-        if fault.by == "check"
-        for finding, program in findings_of(fault, train=False)
-    ]
+    # A fault of each code; run_remedies.py tries all of them.
+    count, said = Counter[str](), []
+    for fault in (f for f in FAULTS if f.by == "check"):
+        if all(count[code] for code in fault.codes):
+            continue
+        for finding, program in findings_of(fault, train=False):
+            count[finding.code] += 1
+            said.append((fault, finding, program))
     assert len({finding.code for _, finding, _ in said}) >= 35
     fell_short = set()
     for fault, finding, program in said:
@@ -172,7 +175,7 @@ def test_improve_finds_the_rate_and_changes_nothing():
     model, x, y = small()
     before = [np.array(w) for w in model.get_weights()]
     stream = onefit.config.seed_state()
-    advice = model.improve(x, y, seconds=30, epochs=20)
+    advice = model.improve(x, y, seconds=12, epochs=20)
     assert advice.best is not None
     assert advice.best.confirmed.likely
     assert "optimizer" in advice.lines

@@ -1,11 +1,35 @@
-"""Quick fits: least squares in place of networks, for what is not about these."""
+"""Quick fits, for what is not about networks: least squares, or no training at all."""
 
 from dataclasses import dataclass
 
+import jax
 import numpy as np
 
 from onefit.tables import Goal, calibration
+from onefit.tables.members import Member
+from onefit.tables.networks import KINDS, network, settled
 from onefit.tables.scores import interval, metric_of
+
+
+def untrained(name, rows, every, epochs, watch):
+    """In the place of `training.train`: networks as they begin, nothing is compiled."""
+    watch.clock.tell(f"{KINDS[name].title}, epoch {epochs} of {epochs}")
+    folds = len(rows.folds)
+
+    def one(told):
+        own = settled(KINDS[name], rows.shape, {**told, "steps": 1})
+        slot = network(KINDS[name], rows.shape, own).graph.slot
+        start = slot.params, slot.state
+        params, state = jax.tree.map(lambda a: np.stack([np.asarray(a)] * folds), start)
+        own |= {"epoch": epochs}
+        return Member(name, own, rows.shape, params, state, rows.scale)
+
+    return [one(told) for told in every]
+
+
+def equally(said, cost):
+    """In the place of `greedy`: each member counts as much."""
+    return np.full(len(said), 1 / len(said))
 
 
 def design(inputs, sizes):

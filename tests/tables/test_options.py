@@ -42,6 +42,23 @@ def test_each_option_has_an_example(command):
     assert needed <= set(shown)
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_fits_a_screen_and_its_examples_are_commands(
+    command, monkeypatch, capsys
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert len(lines[0]) < 60  # a usage that is read at a glance
+    shown = [line.split() for line in lines if line.startswith(f"  onefit {command}")]
+    assert shown
+    for words in shown:
+        own = shlex.split(" ".join(words).split("   ")[0].split(" then ")[0])[1:]
+        assert _parser().parse_args(own).command == command
+
+
 @pytest.mark.usefixtures("quick")
 def test_the_examples_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

@@ -176,8 +176,9 @@ def test_the_training_table_is_answered_as_in_a_frame(model, number, frame):
 
 def test_each_row_has_its_own_warnings(model):
     said = [one["warnings"] for one in Service(model).answer(ROWS)]
-    assert said[0] == ["column 'note': missing, as in no row of training: taken as the "
-                       "middle value"]  # fmt: skip
+    assert said[0] == [
+        "column 'note': missing, as in no row of training: taken as unknown"
+    ]
     assert any("1012.5 is outside of" in note for note in said[1])
     assert "column 'size': 'XL' was never seen in training: taken as unknown" in said[1]
     assert any("column 'city': missing" in note for note in said[2])

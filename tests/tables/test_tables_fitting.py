@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn.linear_model
+from quick_fits import equally, untrained
 
 from onefit import tables
 from onefit.tables import fitting, networks, training
@@ -57,6 +58,14 @@ def small(monkeypatch):
     monkeypatch.setattr(training, "EPOCHS", 60)
 
 
+@pytest.fixture
+def no_training(small, monkeypatch):
+    """Networks as they begin, each with its share."""
+    monkeypatch.setattr(fitting, "train", untrained)
+    monkeypatch.setattr(fitting._Fit, "_epochs", lambda *_: 60)
+    monkeypatch.setattr(fitting, "greedy", equally)
+
+
 def fit(problem, **told):
     return fitted(lambda train: INPUTS, GOALS[problem], FOLDS, time=None, **told)
 
@@ -69,8 +78,11 @@ def copied(made):
 @pytest.mark.parametrize("problem", GOALS)
 @pytest.mark.usefixtures("small")
 def test_each_problem_from_columns_to_a_file(problem):
-    goal = GOALS[problem]
-    made = fit(problem, quality="quick")
+    goal, heard = GOALS[problem], []
+    made = fit(problem, quality="quick", progress=lambda what, part: heard.append(what))
+    own = next(line for line in made.leaderboard if line["name"] == "ensemble")
+    last = f"; ensemble so far: {made.metric} {own['score']:.4g}"
+    assert heard[-1] == "the ensemble" + last  # the leaderboard says the same
     names = [line["name"] for line in made.leaderboard]
     baseline = "majority" if goal.classes else "mean"
     assert {baseline, "HistGradientBoosting", "linear network", "ensemble"} <= set(
@@ -259,7 +271,7 @@ def test_what_cannot_be_fitted_is_refused(told, text):
         fitted(lambda train: inputs, GOALS["binary"], folds, **told)
 
 
-@pytest.mark.usefixtures("small")
+@pytest.mark.usefixtures("no_training")
 def test_what_a_target_has_not_is_refused():
     made = fit("regression", quality="quick")
     for call in (made.threshold, made.coverage):
@@ -269,7 +281,7 @@ def test_what_a_target_has_not_is_refused():
         made.predict([INPUTS])
 
 
-@pytest.mark.usefixtures("small")
+@pytest.mark.usefixtures("no_training")
 def test_a_run_that_was_killed_goes_on_after_its_rounds(tmp_path, monkeypatch):
     class Killed(BaseException):
         pass
@@ -299,9 +311,12 @@ def test_a_run_that_was_killed_goes_on_after_its_rounds(tmp_path, monkeypatch):
 SCRIPT = """
 import sys, time
 from pathlib import Path
-from onefit.tables import fit, training
+sys.path.append(str(Path(sys.argv[2]).parent))
+from quick_fits import untrained
+from onefit.tables import fit, fitting
 from onefit.tables.networks import KINDS
-KINDS["realmlp"], training.EPOCHS = KINDS["mlp"], 60
+KINDS["realmlp"], fitting.train = KINDS["mlp"], untrained
+fitting._Fit._epochs = lambda *_: 60
 folder = Path(sys.argv[1])
 def wait(what, part):
     while (folder / "unfinished" / "000.safetensors").exists():
@@ -312,9 +327,9 @@ fit({"x": x, "y": [i * i for i in x]}, "y", time=None, quality="quick", folder=f
 """
 
 
-@pytest.mark.usefixtures("small")
+@pytest.mark.usefixtures("no_training")
 def test_a_process_that_is_killed_leaves_its_rounds(tmp_path):
-    child = subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path)])
+    child = subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path), __file__])
     deadline = time.monotonic() + 240
     while not (tmp_path / "unfinished" / "000.safetensors").exists():
         assert child.poll() is None
@@ -331,7 +346,7 @@ def test_a_process_that_is_killed_leaves_its_rounds(tmp_path):
     assert not (tmp_path / "unfinished").exists()
 
 
-@pytest.mark.usefixtures("small")
+@pytest.mark.usefixtures("no_training")
 def test_short_of_time_fewer_folds_are_trained(monkeypatch):
     monkeypatch.setattr(fitting, "epochs_for", lambda work, clock, share: 3)
     made = fit("binary", quality="quick")
@@ -375,7 +390,7 @@ def test_intervals_by_networks_of_their_ends_are_wide_where_rows_are(monkeypatch
 
 
 @pytest.mark.parametrize("problem", ["binary", "multiclass", "skewed", "ordered"])
-@pytest.mark.usefixtures("small")
+@pytest.mark.usefixtures("no_training")
 def test_a_model_as_onnx_takes_the_columns_as_they_are(problem, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     goal = GOALS[problem]
@@ -384,18 +399,21 @@ def test_a_model_as_onnx_takes_the_columns_as_they_are(problem, tmp_path):
     table = pd.DataFrame({
         "a": np.where(np.arange(N) % 9, X[:, 0], np.nan).astype(float),
         "hour": hour,
+        "money": np.where(np.arange(N) % 7, np.exp(3 * X[:, 1]), np.nan).astype(float),
         "city": [None if not code else f"c{code}" for code in CODES[:, 1]],
         "y": goal.values if names is None else names,
     })  # fmt: skip
     roles = {"y": list(goal.classes)} if problem == "ordered" else {}
     model = tables.fit(table, "y", problem=problem, time=None, quality="quick",
                        roles=roles)  # fmt: skip
-    assert [c.repeats for c in model.columns] == [False, True, False, False]
+    assert [c.repeats for c in model.columns] == [False, True, False, False, False]
+    assert [c.tails for c in model.columns] == [False, False, True, False, False]
     model.export(tmp_path / "m.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
     given = {
         "a": table[["a"]].to_numpy(),
         "hour": table[["hour"]].to_numpy(),
+        "money": table[["money"]].to_numpy(),
         "city": table[["city"]].fillna("").to_numpy(str),
     }
     (said,) = session.run(None, given)
@@ -405,7 +423,7 @@ def test_a_model_as_onnx_takes_the_columns_as_they_are(problem, tmp_path):
         np.testing.assert_allclose(said, model.predict_proba(table), atol=1e-4)
 
 
-@pytest.mark.usefixtures("small")
+@pytest.mark.usefixtures("no_training")
 def test_what_onnx_cannot_prepare_is_refused(tmp_path):
     days = pd.date_range("2024-01-01", periods=N).astype(str)
     model = tables.fit({"x": X[:, 0], "day": days, "y": SIDE}, "y", time=None,

@@ -12,7 +12,9 @@ import pytest
 
 import onefit
 from onefit import OnefitWarning, tables
+from onefit.tables import roles
 from onefit.tables.preparation import Cells, Preparation
+from onefit.tables.records import Records
 from onefit.tables.roles import columns_of
 from onefit.tables.targets import folds_of, target_of
 
@@ -325,6 +327,24 @@ def test_no_digit_is_lost_of_large_numbers():
     np.testing.assert_allclose(np.diff(made.numbers, axis=0), 2 / 7, rtol=1e-5)
 
 
+def test_numbers_far_away_are_there_once_more_and_near(quick, tmp_path):
+    money = np.concatenate([np.arange(95.0), 10.0 ** np.arange(3, 8)])
+    cells = pd.DataFrame({"x": np.where(np.arange(100) % 9, money, np.nan)})
+    columns = columns_of(cells)
+    assert columns[0].tails
+    made = Preparation.of(Cells.of(cells, columns), columns, np.arange(100))
+    numbers = made(Cells.of(cells, columns)).numbers
+    assert numbers.shape == (100, 2)
+    assert made.names()[:2] == ["x", "x"]
+    known = cells["x"].notna().to_numpy()
+    near = numbers[known, 1]
+    assert (np.diff(near) > 0).all()  # none is lost
+    assert near.max() < 20  # though the last is far beyond
+    assert (numbers[~known, 1] == 0).all()
+    [plain] = columns_of(pd.DataFrame({"x": np.arange(100.0)}))
+    assert not plain.tails
+
+
 def test_dates_are_times_and_places_on_circles():
     days = pd.date_range("2024-01-01", periods=8)  # a Monday
     made = prepared({"d": days}, range(8)).numbers
@@ -409,7 +429,11 @@ ODD = {
         r"99 is outside of .* where training was \(60 rows\)",
     ),
     "no number": (lambda f: f.assign(a="much"), "'much' in row 0 is no number"),
-    "new gaps": (lambda f: f.assign(when=None), "missing in 60 rows, as in no row of"),
+    "new gaps": (
+        lambda f: f.assign(when=None),
+        "missing in 60 rows, .* the middle value",
+    ),
+    "no words": (lambda f: f.assign(city=None), "missing in 60 rows, .* as unknown"),
 }
 
 
@@ -440,6 +464,73 @@ def test_dates_are_read_as_in_training(quick):
     assert model.predict({"d": ["02/01/2024", "01/02/2024"]}).round() == pytest.approx(
         [1, 31], abs=2
     )
+
+
+def test_a_unit_is_read_as_in_training(quick, tmp_path):
+    rows = frame(size=[f"{a:g} kg" for a in A], y=3 * A)
+    model = tables.fit(rows.drop(columns="a"), "y")
+    model.save(tmp_path / "m.onefit")
+    again = onefit.load_model(tmp_path / "m.onefit")
+    assert again.columns[1].role == "number"
+    city = ["Rome"] * 3
+    with pytest.warns(OnefitWarning, match="'1 lb' in row 2 is no number"):
+        said = again.predict({"size": ["1 kg", "1", "1 lb"], "city": city})
+    assert said[0] == said[1] == pytest.approx(3, abs=0.5)
+    cells, _ = Records(again.columns)([{"size": "1 kg"}, {"size": 1}])
+    assert cells.values["size"].tolist() == [1.0, 1.0]
+
+
+def test_a_cell_of_many_letters_is_kept_nowhere(quick, tmp_path):
+    huge = "x" * 100_000
+    rows = frame(
+        note=["short", huge] * (N // 2), y=[["a", "A "][i % 2] for i in range(N)]
+    )
+    said = []
+    model = tables.fit(rows, "y", say=said.append)
+    for name in ("m.onefit", "r.json", "r.html"):
+        (model.save if name == "m.onefit" else model.report)(tmp_path / name)
+        assert (tmp_path / name).stat().st_size < 50_000
+    again = onefit.load_model(tmp_path / "m.onefit")
+    np.testing.assert_array_equal(again.predict(rows), model.predict(rows))
+    with pytest.warns(OnefitWarning, match=r"'x{1000}\.\.\. .* was never seen"):
+        again.predict(rows.assign(note=huge + "y"))
+
+
+def test_many_words_are_written_once_and_the_commonest_are_known(monkeypatch):
+    monkeypatch.setattr(roles, "MOST_WORDS", 40)
+    names = [f"n{min(i, 99 - i)}" for i in range(100)] + [f"s{i}" for i in range(30)]
+    cells = pd.DataFrame({"x": names})
+    [column] = columns = columns_of(cells)
+    assert len(column.values) == 40
+    assert column.reason.endswith("the 40 commonest are known")
+    made = Preparation.of(Cells.of(cells, columns), columns, np.arange(130), most=40)
+    told, arrays = made.state()
+    assert told == {"vocabularies": {}}
+    again = Preparation.from_state(columns, told, arrays)
+    assert again.vocabularies == made.vocabularies
+    assert set(again.vocabularies["x"]) == set(column.values)
+
+
+def test_words_that_differ_in_capitals_are_said(quick):
+    said = []
+    spelled = np.array(["yes", "Yes", "no"])[np.arange(N) % 3]
+    tables.fit(frame(y=spelled, ok=spelled), "y", say=said.append)
+    for called in ("the target 'y'", "column 'ok'"):
+        assert any(f"{called}: 'Yes' and 'yes' are different" in note for note in said)
+
+
+def test_a_report_in_json_has_no_number_that_json_has_not(quick, tmp_path):
+    rows = frame(y=["ok"] * (N - 2) + ["bad"] * 2)
+    model = tables.fit(rows, "y", quality="quick")
+    assert "auc" not in model.facts["scores"]  # the part held out has one class
+    model.facts["importance"].append({"worse": float("nan"), "low": -np.inf})
+    model.report(tmp_path / "r.json")
+
+    def refuse(name):
+        raise AssertionError(name)
+
+    told = json.loads((tmp_path / "r.json").read_text(), parse_constant=refuse)
+    assert told["importance"][-1] == {"worse": None, "low": None}
 
 
 def test_what_means_missing_is_kept(quick, tmp_path):

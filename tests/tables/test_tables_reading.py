@@ -100,7 +100,10 @@ FILES = {
     "brackets": ("a,b\n(12.5),2\n3,3\n", {"a": [-12.5, 3.0], "b": [2.0, 3.0]}, "'(12.5)' is read as -12.5"),
     "missing": ("a,b\n1,x\n,NA\n?,null\nNaN,-\n", {"a": [1.0, NAN, NAN, NAN], "b": ["x", None, None, None]}, "'NA', 'null' is missing"),
     "nothing in a column": ("a,b\n1,\n2,\n", {"a": [1.0, 2.0], "b": [NAN, NAN]}, ""),
-    "infinite": ("a,b\n1,2\ninf,3\n", {"a": [1.0, NAN], "b": [2.0, 3.0]}, ""),
+    "infinite": ("a,b\n1,2\ninf,3\n", {"a": [1.0, NAN], "b": [2.0, 3.0]}, "'inf' in line 3 is infinite: taken as missing"),
+    "a unit": ("a,b\n-1.5 km/h,x\n2 km/h,y\n30km/h,x\n", {"a": [-1.5, 2.0, 30.0], "b": ["x", "y", "x"]}, "'-1.5 km/h' is read as the number before 'km/h'"),
+    "other units": ("a,b\n1 kg,x\n2 lb,y\n3 kg,x\n", {"a": ["1 kg", "2 lb", "3 kg"], "b": ["x", "y", "x"]}, ""),
+    "names with numbers": ("a,b\n12b,x\nB7,y\n12c,x\n", {"a": ["12b", "B7", "12c"], "b": ["x", "y", "x"]}, ""),
     "booleans": ("a,b\n1,true\n2,false\n", {"a": [1.0, 2.0], "b": ["true", "false"]}, ""),
     "postal codes": ("a,b\n01234,2\n99999,3\n", {"a": ["01234", "99999"], "b": [2.0, 3.0]}, "begin with 0, so they are names"),
     "dates": ("a,b\n2024-01-31,1\n2024-02-01,2\n", {"a": [DAY("2024-01-31"), DAY("2024-02-01")], "b": [1.0, 2.0]}, ""),
@@ -164,6 +167,7 @@ REFUSED = {
     "json of numbers": ('[{"a": 1}, 2]', r"received 2; expected an object"),
     "a web page": ("<!DOCTYPE html>\n<html>", r"a web page"),
     "a picture": (b"\x89PNG\r\n\x1a\n\0\0\0", r"zero bytes"),
+    "formulas without values": (excel(["a", "b"], [1, "=A2+1"], [2, "=A3+1"]), r"column 'b': received formulas without their values, such as =A2\+1.*save it again"),
     "old excel": (b"\xd0\xcf\x11\xe0" + b"\0" * 99, r"an old Excel file.*save it as"),
 }  # fmt: skip
 

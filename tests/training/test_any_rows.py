@@ -187,3 +187,18 @@ def test_all_is_compiled_anew_after_many_compilations(monkeypatch):
     double(np.ones(4))  # which lets go of all, itself too
     double(np.ones(3))
     assert compilations() == known + 2
+
+
+@pytest.mark.parametrize("n", [8, 10])
+def test_weights_of_steps_count_in_metrics_whatever_the_last_batch_is(n):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(n, 5, 2)), rng.integers(0, 2, (n, 5, 1))
+    w = (rng.random((n, 5)) > 0.4).astype("float32")
+    model = onefit.Sequential([onefit.Input((5, 2)), onefit.layers.Dense(1, "sigmoid")])
+    model.compile(
+        onefit.optimizers.SGD(0.0), "binary_crossentropy", weighted_metrics=["accuracy"]
+    )
+    said = model.predict(x, verbose=0) > 0.5
+    right = ((said == y)[..., 0] * w).sum() / w.sum()
+    history = model.fit(x, y, sample_weight=w, batch_size=4, verbose=0).history
+    assert history["accuracy"][0] == pytest.approx(right, abs=1e-6)

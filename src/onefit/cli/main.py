@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -119,58 +120,102 @@ def _seconds(text: str) -> float:
     return found
 
 
+def _table_command(
+    commands: "Commands", name: str, summary: str, usage: str, text: str, examples: str
+) -> argparse.ArgumentParser:
+    """A command for tables: a short usage, what it does, and examples below."""
+    return commands.add_parser(
+        name,
+        help=summary,
+        usage=f"onefit {name} {usage}",
+        description=textwrap.fill(text, 78),
+        epilog=f"examples:\n{textwrap.indent(examples, '  ')}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+TRAIN = """\
+onefit train orders.csv --target returned
+onefit train orders.csv --target returned --quick --drop comment
+onefit train orders.xlsx --target price --roles "zip=category,day=time"
+"""
+
+PREDICT = """\
+onefit predict onefit-orders/model.onefit new.csv --output predictions.csv
+onefit predict onefit-orders/model.onefit new.csv --sure 0.9
+"""
+
+SERVE = """\
+onefit serve onefit-orders/model.onefit       then open http://127.0.0.1:8000
+curl http://127.0.0.1:8000/predict -H 'content-type: text/csv' \\
+  --data-binary @new.csv
+"""
+
+
 def _add_train(commands: "Commands") -> None:
-    train = commands.add_parser(
+    train = _table_command(
+        commands,
         "train",
-        help="train networks on a table",
-        description="Train networks that predict one column of a table from the "
-        "others. The table may be CSV of any dialect, Excel, Parquet, JSON lines, or "
-        "SQLite; text, dates and empty cells are welcome. Writes a model, a report as "
-        "a page, and the same as JSON.",
-        epilog="Example: onefit train orders.csv --target returned --time 120",
+        "train networks on a table",
+        "TABLE [--target COLUMN] [options]",
+        "Train networks that predict one column of a table from the others. The table "
+        "may be CSV of any dialect, Excel, Parquet, JSON lines, or SQLite; text, dates "
+        "and empty cells are welcome. It takes about a minute, and writes a folder: "
+        "model.onefit (for `onefit predict`), report.html (to read) and report.json.",
+        TRAIN,
     )
     train.add_argument("table", help="the file")
-    train.add_argument(
+    what = train.add_argument_group("what is predicted, and from what")
+    what.add_argument(
         "--target",
         metavar="A,B",
         help="the column to predict, or several (default: the last one, said aloud)",
     )
-    train.add_argument(
+    what.add_argument(
         "--problem",
         default="auto",
         metavar="KIND",
         help="what the target is: binary, multiclass, ordered, regression, count, "
         "skewed, multilabel (default: found from its values, said aloud)",
     )
-    train.add_argument(
+    what.add_argument("--drop", default="", metavar="A,B", help="columns to leave out")
+    what.add_argument(
         "--roles",
         default="",
-        metavar="A=ROLE,B=ROLE",
+        metavar="A=ROLE,...",
         help="what columns are for, where it is not what is found: number, category, "
-        "date, text, drop, weight, group, time; or an order, as size=S<M<L",
+        "date, text, drop; weight: how much a row counts; group: rows that stay "
+        "together; time: what came first; or an order, as size=S<M<L",
     )
-    train.add_argument("--drop", default="", metavar="A,B", help="columns to leave out")
-    how = train.add_mutually_exclusive_group()
-    how.add_argument("--quick", action="store_true", help="one split, one network")
-    how.add_argument("--best", action="store_true", help="more networks and settings")
-    train.add_argument(
+    much = train.add_argument_group("how much is tried")
+    how = much.add_mutually_exclusive_group()
+    how.add_argument(
+        "--quick", action="store_true", help="one network, tested on one part of rows"
+    )
+    how.add_argument(
+        "--best", action="store_true", help="more networks; give it more --time too"
+    )
+    much.add_argument(
         "--time",
         type=float,
         default=60.0,
         metavar="SECONDS",
-        help="that training may take; 0 for no limit (default: 60)",
+        help="how long training may take; 0 for no limit (default: 60)",
     )
-    train.add_argument(
-        "--metric", help="what is chosen by: log_loss, auc, f1, rmse, mae, ..."
+    much.add_argument(
+        "--metric",
+        metavar="NAME",
+        help="the score to be best in: log_loss (default), accuracy, f1, "
+        "balanced_accuracy, auc, brier; of numbers rmse (default), mae, r2",
     )
-    train.add_argument(
+    much.add_argument(
         "--folds",
         type=int,
         default=5,
-        help="parts that are held out in turn (default: 5)",
+        metavar="N",
+        help="parts of the rows, each held out in turn to test on (default: 5)",
     )
-    train.add_argument("--test", metavar="FILE", help="rows to test on in the end")
-    train.add_argument(
+    much.add_argument(
         "--improve",
         type=_seconds,
         nargs="?",
@@ -179,25 +224,38 @@ def _add_train(commands: "Commands") -> None:
         help="try changes on a plain network of the table, and print what each brings "
         "and the program of the best; the model stays as it is (default: not; 30)",
     )
-    train.add_argument("--seed", type=int, default=0, help="default: 0")
-    train.add_argument(
+    much.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of all that is drawn at random (default: 0)",
+    )
+    out = train.add_argument_group("what comes out")
+    out.add_argument(
+        "--test", metavar="FILE", help="another table, to test on in the end"
+    )
+    out.add_argument(
         "--output", metavar="DIR", help="folder to write (default: onefit-<table>)"
     )
-    _add_overwrite(train, "files that are")
-    train.add_argument("--quiet", action="store_true", help="print results only")
+    _add_overwrite(out, "files that are")
+    out.add_argument(
+        "--quiet", action="store_true", help="print the result, not what is found"
+    )
     add_reading(train)
     train.set_defaults(run=_train)
 
 
 def _add_predict(commands: "Commands") -> None:
-    predict = commands.add_parser(
+    predict = _table_command(
+        commands,
         "predict",
-        help="predict the rows of a table with a trained model",
-        description="Predict the rows of a table. Writes the id column if there is "
-        "one (else the line), prediction, and a probability for each class or the "
-        "lower and upper end of an interval. What is odd about the rows is said.",
-        epilog="Example: onefit predict onefit-orders/model.onefit new.csv "
-        "--output predictions.csv",
+        "predict the rows of a table with a trained model",
+        "MODEL TABLE [--output FILE] [options]",
+        "Predict the rows of a table. Writes the id column if there is one (else the "
+        "line), prediction, and a probability for each class or the lower and upper "
+        "end of an interval. What is odd about the rows is said.",
+        PREDICT,
     )
     predict.add_argument("model", help="the model.onefit that `onefit train` wrote")
     predict.add_argument("table", help="the rows; columns may come in any order")
@@ -216,7 +274,9 @@ def _add_answering(parser: argparse.ArgumentParser) -> None:
         "--coverage",
         type=float,
         default=0.9,
-        help="share of rows whose number the interval holds (default: 0.9)",
+        metavar="P",
+        help="of numbers: the share of rows whose true number lies between lower and "
+        "upper (default: 0.9)",
     )
     parser.add_argument(
         "--threshold",
@@ -234,37 +294,46 @@ def _add_answering(parser: argparse.ArgumentParser) -> None:
         "--sure",
         type=float,
         metavar="P",
-        help="leave the prediction empty where its probability is less",
+        help="of classes: leave the prediction empty where its probability is less",
     )
 
 
 def _add_report(commands: "Commands") -> None:
-    report = commands.add_parser(
+    report = _table_command(
+        commands,
         "report",
-        help="write what a model was trained on and how far it can be relied on",
-        description="Write the report of a model as one page that needs nothing else, "
-        "or as JSON if the name ends in .json.",
-        epilog="Example: onefit report onefit-orders/model.onefit --output orders.html",
+        "write what a model was trained on and how far it can be relied on",
+        "MODEL [--output FILE]",
+        "Write the report of a model as one page that needs nothing else, or as JSON "
+        "if the name ends in .json: what was found in the table, scores beside trees, "
+        "which columns matter, which rows are most wrong.",
+        "onefit report onefit-orders/model.onefit --output orders.html\n",
     )
     report.add_argument("model", help="the model.onefit that `onefit train` wrote")
-    report.add_argument("--output", metavar="FILE", help="default: <model>-report.html")
+    report.add_argument(
+        "--output", metavar="FILE", help="the file (default: <model>-report.html)"
+    )
     _add_overwrite(report, "a file that is")
     report.set_defaults(run=_report)
 
 
 def _add_serve(commands: "Commands") -> None:
-    serve = commands.add_parser(
+    serve = _table_command(
+        commands,
         "serve",
-        help="answer other programs, and people in a browser, over HTTP",
-        description="Serve a model over HTTP, until Ctrl-C. POST rows as JSON or CSV "
-        "to /predict; GET /schema says what they are, /openapi.json how to ask, "
-        "/health and /metrics how it is. The page at / has a form. It listens on this "
+        "answer other programs, and people in a browser, over HTTP",
+        "MODEL [--port PORT] [options]",
+        "Serve a model over HTTP, until Ctrl-C. The page at / has a form; programs "
+        "POST rows as JSON or CSV to /predict. GET /schema says what rows have, "
+        "/openapi.json how to ask, /health and /metrics how it is. It listens on this "
         "machine alone, unless --host says otherwise; then a token is asked for.",
-        epilog="Example: onefit serve onefit-orders/model.onefit --port 8080",
+        SERVE,
     )
     serve.add_argument("model", help="the model.onefit that `onefit train` wrote")
     serve.add_argument(
-        "--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1)"
+        "--host",
+        default="127.0.0.1",
+        help="address to listen at; 0.0.0.0 for other machines (default: 127.0.0.1)",
     )
     serve.add_argument(
         "--port", type=int, default=8000, help="0 for any that is free (default: 8000)"
@@ -356,24 +425,28 @@ def _add_lab(commands: "Commands") -> None:
 
 
 def _add_export(commands: "Commands") -> None:
-    export = commands.add_parser(
+    export = _table_command(
+        commands,
         "export",
-        help="write a trained model for other runtimes (ONNX)",
-        description="Write a model with the preparation of its columns inside, so that "
-        "other programs ask it with rows as they are: an input for each column, "
-        "numbers as double, words as text. What ONNX cannot express is refused.",
-        epilog="Example: onefit export onefit-orders/model.onefit --output orders.onnx",
+        "write a trained model for other runtimes (ONNX)",
+        "MODEL [--output FILE]",
+        "Write a model as ONNX, the preparation of its columns inside, so that other "
+        "programs ask it with rows as they are: an input for each column, numbers as "
+        "double, words as text. What ONNX cannot express is refused.",
+        "onefit export onefit-orders/model.onefit --output orders.onnx\n",
     )
     export.add_argument("model", help="the model.onefit that `onefit train` wrote")
     export.add_argument(
-        "--format", choices=("onnx",), default="onnx", help="default: onnx"
+        "--format", choices=("onnx",), default="onnx", help="(default: onnx)"
     )
-    export.add_argument("--output", metavar="FILE", help="default: <model>.onnx")
+    export.add_argument(
+        "--output", metavar="FILE", help="the file (default: <model>.onnx)"
+    )
     _add_overwrite(export, "a file that is")
     export.set_defaults(run=_export)
 
 
-def _add_overwrite(parser: argparse.ArgumentParser, what: str) -> None:
+def _add_overwrite(parser: "argparse._ActionsContainer", what: str) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help=f"replace {what} there"
     )

@@ -12,11 +12,14 @@ READING = {
     "delimiter": "what stands between cells, such as ';' or '\\t'",
     "decimal": "the decimal sign, '.' or ','",
     "encoding": "of the text, such as cp1252",
-    "quote": "the mark around cells with a delimiter in them; '' for none",
+    "quote": "what stands around cells with a delimiter in them; '' for none",
     "comment": "how a line begins that is none of the table (default: #)",
     "sheet": "of an Excel file, by its name",
     "query": "of a database, in SQL",
 }
+
+READ_AS = {"encoding": "NAME", "sheet": "NAME", "query": "SQL"}
+"""What is given for an option, where it is no mark."""
 
 
 def add_reading(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +29,8 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         "found from its first lines, and said; these overrule it",
     )
     for name, words in READING.items():
-        group.add_argument(f"--{name}", help=words)
+        kind = READ_AS.get(name, "MARK")
+        group.add_argument(f"--{name}", metavar=kind, help=words)
     group.add_argument(
         "--missing",
         metavar="A,B",
@@ -47,7 +51,8 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         "--ragged",
         choices=("error", "skip"),
         default="error",
-        help="what to do with lines of more or fewer cells (default: error)",
+        help="lines of more or fewer cells: refuse the file, or leave them out "
+        "(default: error)",
     )
 
 

@@ -118,7 +118,8 @@ def _shown(begin: float) -> Callable[[str, float | None], None]:
         done = "" if share is None else f" {min(share, 1.0):4.0%}"
         line = f"  {time.perf_counter() - begin:5.1f} s{done}  {what}"
         if sys.stdout.isatty():
-            print(f"\r\033[K{line[:100]}", end="", flush=True)
+            wide = shutil.get_terminal_size().columns - 1
+            print(f"\r\033[K{line[:wide]}", end="", flush=True)
         elif (stage := re.split("[,;]", what)[0]) != last:
             print(line, flush=True)
             last = stage

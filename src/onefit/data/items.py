@@ -57,7 +57,7 @@ class Kind:
         for array, (shape, dtype) in zip(item, self.specs, strict=True):
             if type(array) is not np.ndarray or array.shape != shape:
                 return False
-            if array.dtype != dtype:
+            if array.dtype is not dtype and array.dtype != dtype:
                 return False
         return True
 

@@ -186,7 +186,7 @@ def write(
             if isinstance(layer, Architecture):
                 _write(file, path, str(layer.name), {})
                 continue
-            named = layer.slot.params | layer.slot.state
+            named = layer.weights_in_files()
             if isinstance(layer, Lookup) and layer.output_mode == "tf_idf":
                 _write_idf(file, path, layer)
                 continue
@@ -451,10 +451,13 @@ def build(layer: Layer, shape: Shapes, store: Store, path: str) -> None:
     for name, old in state.items():
         if name not in arrays:
             _check_size(old.shape, store.limits, place)
-    values = {
-        name: np.array(arrays.get(name, old), np.asarray(old).dtype)
-        for name, old in (params | state).items()
-    }
+    values = layer.regained(
+        {
+            name: np.array(arrays.get(name, old), np.asarray(old).dtype)
+            for name, old in (params | state).items()
+            if name not in layer.unkept
+        }
+    )
     weights = (
         {name: values[name] for name in params},
         {name: values[name] for name in state},
@@ -560,10 +563,9 @@ def _titled(graph: Architecture, prefix: str = "") -> Iterator[tuple[str, Layer]
 
 def _kept(layer: Layer) -> dict[str, Array]:
     """The weights that files have: all but the states of a stateful layer."""
-    weights = layer.slot.params | layer.slot.state
     return {
         name: array
-        for name, array in weights.items()
+        for name, array in layer.weights_in_files().items()
         if not name.rpartition("/")[2].startswith(STATE)
     }
 
@@ -575,9 +577,12 @@ def put_named(graph: Architecture, arrays: Mapping[str, Array]) -> None:
     for plain in graph.plain_layers():
         if entry := new.get(id(plain)):
             title, layer = entry
-            all_of = layer.slot.params | layer.slot.state
-            order = layer.by_name()
-            values += [arrays.get(f"{title}/{n}", all_of[n]) for n in order]
+            kept = {
+                n: arrays.get(f"{title}/{n}", w)
+                for n, w in layer.weights_in_files().items()
+            }
+            every = layer.regained(kept)
+            values += [every[n] for n in layer.by_name()]
     graph.set_weights(values)
 
 
@@ -590,16 +595,18 @@ def put(graph: Architecture, store: Store, skip: bool = False) -> list[str]:
     new: dict[int, list[Any]] = {}
     layers = [pair for pair in walk(graph) if not isinstance(pair[1], Architecture)]
     for path, layer in layers:
-        named = layer.slot.params | layer.slot.state
+        every = layer.slot.params | layer.slot.state
         try:
-            arrays = _fitting(layer, named, store, path)
+            arrays = _fitting(layer, every, store, path)
         except Misfit:
             if not skip:
                 raise
-            arrays = {}
             left.append(str(layer.name))
+        else:
+            kept = {n: w for n, w in every.items() if n not in layer.unkept}
+            every = layer.regained(kept | arrays)
         order = layer.by_name() if layer.ready else ()
-        new[id(layer)] = [np.asarray(arrays.get(n, named[n])) for n in order]
+        new[id(layer)] = [np.asarray(every[n]) for n in order]
     if not skip:
         store.nothing_else()
     plain = [id(layer) for layer in graph.plain_layers()]  # operations among them
@@ -619,6 +626,7 @@ def _fitting(
         return {}
     own = dict(keepers(layer, path))
     store.seen |= own.keys()
+    named = {name: w for name, w in named.items() if name not in layer.unkept}
     for at, names in groups(layer, named, path).items():
         if at in own:
             continue
@@ -710,7 +718,10 @@ def _shapes_only(layer: Layer, budget: _Budget) -> Layer:
     now = {field.alias: getattr(layer, field.name) for field in fields(layer)}
     empty = {name: _emptied(value, budget) for name, value in now.items()}
     changed = {name: v for name, v in empty.items() if v is not now[name]}
-    return layer.replace(**changed) if changed else layer
+    outline = layer.replace(**changed) if changed else layer
+    if layer.unkept:  # what no file bounds: the narrow matrices of lora
+        object.__setattr__(outline, "_starts", (_Empty(budget), _Empty(budget)))
+    return outline
 
 
 def _emptied(value: object, budget: _Budget) -> object:

@@ -85,6 +85,9 @@ SEEN = {
     "{} has one filter, behind {} and before {}": (
         "{0}에 필터가 하나입니다: 앞은 {1}, 뒤는 {2}"
     ),
+    "{} has {} filters, {} leaves one number of each, and there are {} classes": (
+        "{0}의 필터가 {1}개인데 {2}가 하나씩에서 수 하나만 남기고, 클래스는 {3}개입니다"
+    ),
     "{} works on values of shape {}": "{0}이 모양이 {1}인 값에 작용합니다",
     "{} returns every step, and the last layer answers for each": (
         "{0}이 모든 단계를 내보내고 마지막 층이 단계마다 답합니다"
@@ -233,6 +236,7 @@ SEEN = {
         "{2}의 수 {1}개 가운데 {0}개가 NaN이나 무한대입니다. 첫째는 {3}행입니다"
     ),
     # The run.
+    "{} of {} members ({}); of member {}: {}": "{1}개 가운데 {0}개({2}번). {3}번: {4}",
     "the loss became {} in epoch {}": "{1}에포크에 손실이 {0}이 되었습니다",
     "the loss became {} in epoch {}: in step {} of epoch {}, at {}, by the operation "
     "'{}', from numbers up to {}": (
@@ -694,7 +698,10 @@ def _said(text: str, kind: str) -> str | None:
     for pattern, korean in _patterns(kind):
         found = pattern.fullmatch(text)
         if found is not None:
-            parts = [_said(part, "phrases") or part for part in found.groups()]
+            parts = [
+                _said(part, kind) or _said(part, "phrases") or part
+                for part in found.groups()
+            ]
             return _filled(korean, parts)
     return None
 

@@ -769,8 +769,8 @@ REMEDIES: dict[str, dict[str, Maker]] = {
     "one-class-predictor": WEIGHED | DEEPER | RELU | SLOW | FAST,
     "oscillating": SLOW | {"batches of 32": small_batches},
     "diverging": SLOW | SCALED | TARGET,
-    "crawling": RATE | FAST | LONGER,
-    "stopped-too-early": LONGER | FAST,
+    "crawling": RATE | FAST | LONGER | LONGEST,
+    "stopped-too-early": LONGER | LONGEST | FAST,
     "overfitting": {"the best epoch's weights": stopping} | PENALTY
     | {"half the units": narrower},
     "underfitting": WIDER | DEEPER | {"no dropout": no_dropout} | FAST,

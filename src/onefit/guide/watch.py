@@ -20,6 +20,7 @@ from onefit.guide.check import cheap
 from onefit.guide.diagnose import by_curves, by_probes, root_causes
 from onefit.guide.evidence import Evidence, Snapshot
 from onefit.guide.finding import Finding, TrainingWarning
+from onefit.guide.many import Member, shown_by_all
 from onefit.guide.program import Program
 from onefit.guide.remedies import cured
 from onefit.guide.replay import locate
@@ -28,7 +29,7 @@ from onefit.training.callback import Callback
 from onefit.training.job import Job
 from onefit.training.state import State
 
-__all__ = ["Watch", "begin", "wanted", "warn_once"]
+__all__ = ["Watch", "begin", "wanted", "warn_of_all", "warn_once"]
 
 TENTH = 10
 SHORT = 2e9
@@ -99,6 +100,20 @@ def warn_once(jobs: Iterable[Job], more: str, beside: Container[str] = ()) -> No
         watcher.warned = known
         found = _harmless(cheap, job)
         watcher.tell([f for f in found if f.code not in beside], more)
+
+
+def warn_of_all(members: Callable[[], Iterable[Member]], count: int) -> None:
+    """Warns of the errors that the curves of every member of a population show.
+
+    What only some show is what populations are for: `Population.diagnose` tells it.
+    """
+    for finding in _harmless(lambda: shown_by_all(members())):
+        warning = TrainingWarning(
+            f"{finding}\n  So it is with all {count} networks; diagnose() of the "
+            "population tells all."
+        )
+        warning.finding = finding
+        warnings.warn(warning, stacklevel=_outside())
 
 
 class Watch(Callback):

@@ -10,6 +10,7 @@ import numpy as np
 from jax.core import Tracer
 
 from onefit import config
+from onefit.checks import flag
 from onefit.config import HALVES
 from onefit.description import Description, setting
 from onefit.errors import invalid, mistyped, unknown, unready
@@ -136,7 +137,7 @@ class Layer(Face, Description):
     """
 
     name: Any = setting(default=None, kw_only=True, identity=False)
-    trainable: bool = setting(default=True, kw_only=True)
+    trainable: bool = setting(default=True, check=flag, kw_only=True)
     own_dtype: Any = setting(
         default=None, convert=dtype_name, kw_only=True, alias="dtype"
     )
@@ -453,9 +454,8 @@ class Layer(Face, Description):
         }
 
     def _rules(self, kind: str, params: Params) -> list[tuple[str, Function]]:
-        # The rule of a recurrent_kernel is in the setting recurrent_regularizer.
-        stems = [(name, name.removesuffix("_kernel")) for name in params]
-        found = [(name, getattr(self, f"{stem}_{kind}", None)) for name, stem in stems]
+        own = [name for name in params if "/" not in name]  # not of layers inside
+        found = [(name, self.rule(kind, name)) for name in own]
         return [(name, rule) for name, rule in found if rule is not None]
 
     @property
@@ -590,6 +590,8 @@ class Layer(Face, Description):
             put(self, self._weights.copy())
 
     _calls: ClassVar[tuple[Call, ...]] = ()
+    _takes_training = True
+    """Whether True or False in the second place of a call says whether it trains."""
 
     def __call__(
         self, *inputs: Any, training: bool | None = None, mask: Mask = None, **rest: Any
@@ -605,7 +607,8 @@ class Layer(Face, Description):
             mask: Which steps of the input there are, (batch, time), if not all.
             **rest: What the layer's call takes beside.
         """
-        if len(inputs) == 2 and isinstance(inputs[1], bool | None) and training is None:
+        two = len(inputs) == 2 and self._takes_training
+        if two and isinstance(inputs[1], bool | None) and training is None:
             inputs, training = inputs[:1], inputs[1]  # layer(x, True), as in Keras
         if len(inputs) == 2 and self.then_mask and mask is None:
             inputs, mask = inputs[:1], inputs[1]

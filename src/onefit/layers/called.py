@@ -9,7 +9,7 @@ so that it trains, batches, saves and is checked like any other.
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -59,8 +59,9 @@ _TAKEN = """
     free fresh gather hold holders host_plan in_keras_style in_type init inner_slot
     input_shape integers merge misfit multiplications on_host output_shape own_dtype
     pairs
-    parameters_of_build penalty plain_layers random replace role rule slot store taken
-    own_variables takes_text takes_whole told_shape weightless
+    parameters_of_build penalty plain_layers random regained replace role rule slot
+    store taken own_variables takes_text takes_whole told_shape unkept weightless
+    weights_in_files
 """
 TAKEN = frozenset(_TAKEN.split())
 """Names of every layer that Keras' layers have not: a class of one's own has others."""
@@ -84,7 +85,8 @@ def _building(function: Callable[..., Any]) -> Callable[..., Any]:
             given = given or tuple(named.values())
             self._shape = given[0] if given else ()
             inside = self._partly or current() is not None
-            if not inside and len(given) == 1 and self._needs_one():
+            known = len(given) == 1 and given[0] is not None
+            if not inside and known and self._needs_one():
                 self._complete_for(given[0], {})
             self._rng = None
         return self
@@ -164,6 +166,10 @@ class Called(Assembled, abstract=True):
         if name in TAKEN:
             raise taken_name(type(self), "an attribute", name)
         super().__setattr__(name, value)
+
+    @property
+    def _takes_training(self) -> bool:
+        return "training" in inspect.signature(self._function).parameters
 
     @property
     def _function(self) -> Callable[..., Tree]:
@@ -269,6 +275,9 @@ class Called(Assembled, abstract=True):
         mask = run.mask(args[0]) if args else mask  # that of the first argument
         if "mask" in takes:
             named.setdefault("mask", mask)
+        for name, value in [*zip(takes, args, strict=False), *named.items()]:
+            if f"{name}_mask" in takes:  # as Keras: query_mask is that of query
+                named.setdefault(f"{name}_mask", run.mask(value))
         with explaining(where(self)):
             y = self._function(*args, **named)
         if y is None:
@@ -445,6 +454,19 @@ class Called(Assembled, abstract=True):
             shape = next(iter(given.values()), None)
             names = {f"{name}_shape": value for name, value in given.items()}
         taken = self.parameters_of_build()
+        needed = [
+            name
+            for name, one in self._build_takes().items()
+            if one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD
+        ]
+        for name in needed if len(needed) > 1 else ():
+            if name not in names:
+                raise invalid(
+                    where(self),
+                    f"a build that takes {name!r}",
+                    "the shapes of call's arguments, by their names and '_shape'",
+                    "write def build(self, a_shape, b_shape) for call(self, a, b)",
+                )
         by_name = {name: names[name] for name in names if name in taken}
         self._partly = True
         try:
@@ -457,7 +479,10 @@ class Called(Assembled, abstract=True):
 
     def parameters_of_build(self) -> set[str]:
         """What `build` can be given by name."""
-        return set(inspect.signature(type(self).build).parameters)
+        return set(self._build_takes())
+
+    def _build_takes(self) -> Mapping[str, inspect.Parameter]:
+        return inspect.signature(self.build).parameters
 
     def _complete_for(self, input_shape: Shapes, options: Config) -> None:
         """Makes all weights: those of `build`, then of the layers that `call` calls."""

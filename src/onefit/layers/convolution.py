@@ -17,6 +17,7 @@ from onefit.errors import invalid, unknown
 from onefit.initializers import Initializer
 from onefit.layers.convolving import convolve
 from onefit.layers.grids import Grid, by_axis, lowered
+from onefit.layers.low_rank import LowRank
 from onefit.layers.reshaping import data_format
 from onefit.layers.settings import Activated, KernelAndBias
 from onefit.layers.taps import Geometry, Taps
@@ -219,7 +220,7 @@ class Convolution(Activated, Windows, Grid, abstract=True):
         )
 
 
-class _Conv(KernelAndBias, Convolution, Filters, abstract=True):
+class _Conv(KernelAndBias, Convolution, Filters, LowRank, abstract=True):
     _order = "filters kernel_size strides padding data_format dilation_rate groups"
 
     groups: int = setting(default=1, check=whole(1))

@@ -5,7 +5,7 @@ import math
 
 import jax.numpy as jnp
 
-from onefit.layers.base import Layer
+from onefit.layers.low_rank import LowRank
 from onefit.layers.products import matmul
 from onefit.layers.settings import Affine, Units
 from onefit.types import Array, Float, Generator, Params, Shape, State
@@ -30,7 +30,7 @@ def project(
     return flat.reshape(*lead, *rest)
 
 
-class Dense(Affine, Units, Layer):
+class Dense(Affine, Units, LowRank):
     """A layer of units that each see every input: a = g(x·W + b).
 
     Unit j of layer l computes z_j = w_j · a^[l-1] + b_j and a_j = g(z_j); the columns

@@ -11,6 +11,7 @@ from onefit.description import Description, setting
 from onefit.errors import invalid, is_whole, mistyped
 from onefit.layers.base import Layer
 from onefit.layers.dense import project
+from onefit.layers.low_rank import LowRank
 from onefit.layers.settings import KernelAndBias, activation, regularizer
 from onefit.types import Array, Generator, Params, Shape, State
 
@@ -84,7 +85,7 @@ class _Sizes(NamedTuple):
     output: Shape
 
 
-class EinsumDense(KernelAndBias, _Equation, Layer):
+class EinsumDense(KernelAndBias, _Equation, LowRank):
     """A Dense layer by an equation: a = g(einsum(equation, x, W) + b).
 
     The letters name axes. Those that x and W share and the output has not are summed

@@ -10,6 +10,7 @@ from onefit import config
 from onefit.checks import whole
 from onefit.description import number, setting
 from onefit.layers.base import Layer
+from onefit.layers.low_rank import LowRank
 from onefit.layers.settings import constraint, initial, regularizer
 from onefit.layers.shapes import SameShape
 from onefit.types import (
@@ -29,10 +30,11 @@ from onefit.types import (
 __all__ = ["Embedding", "Masking", "ReversibleEmbedding"]
 
 
-class _Table(Layer, abstract=True):
+class _Table(LowRank, abstract=True):
     """What layers share that look rows of a table up."""
 
     integers: ClassVar[bool] = True
+    lora_weight = "embeddings"
     input_dim: Any = setting(check=whole(1), kw_only=False)
     output_dim: int = setting(check=whole(1))
     embeddings_initializer: Any = initial("uniform")
@@ -40,6 +42,11 @@ class _Table(Layer, abstract=True):
     embeddings_constraint: Any = constraint()
     mask_zero: bool = False
     activity_regularizer: Any = regularizer(kw_only=True)
+
+    @property
+    def supports_masking(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride] - as the setting says
+        """Whether there is a mask at all."""
+        return self.mask_zero
 
     def build(
         self, input_shape: Shapes = (None,), rng: Generator | None = None
@@ -143,7 +150,7 @@ class Embedding(_Table):
             and where), found on the host before anything runs.
 
     Differs from Keras: an id outside the vocabulary is refused, where Keras gives NaN
-    for one too large and counts one below 0 from the end. There is no lora here.
+    for one too large and counts one below 0 from the end.
 
     Example:
         >>> layer = Embedding(3, 2, weights=np.array([[0, 0], [1, 2], [3, 4]]))

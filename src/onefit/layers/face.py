@@ -159,7 +159,7 @@ class Holder:
     @property
     def weights(self) -> list[Variable]:
         """The weights: the trainable ones, then the others."""
-        return list(self.by_name().values())
+        return [w for w in self.by_name().values() if not w.is_seed]
 
     @property
     def trainable_weights(self) -> list[Variable]:
@@ -306,8 +306,13 @@ class Face(Holder):
             yield named[name], array
 
     def rule(self, kind: str, key: str) -> Callable[[Array], Array] | None:
-        """The `kind` ("regularizer", "constraint") of a weight: `kernel_constraint`."""
-        return getattr(self, f"{key}_{kind}", None)
+        """The `kind` ("regularizer", "constraint") of a weight: `kernel_constraint`.
+
+        That of a recurrent_kernel is in the setting recurrent_regularizer.
+        """
+        names = key, key.removesuffix("_kernel")
+        found = (getattr(self, f"{name}_{kind}", None) for name in names)
+        return next((rule for rule in found if rule is not None), None)
 
     def _made_weights(self) -> dict[str, Variable]:
         """The weights by name; the slot refuses before they are made."""
@@ -322,6 +327,8 @@ class Face(Holder):
         """
         named = self._made_weights()
         where = f"{type(self).__name__} {self.name!r}.set_weights"
+        if len(weights) < len(named):  # those of get_weights, without seeds
+            named = {name: w for name, w in named.items() if not w.is_seed}
         if len(weights) != len(named):
             raise invalid(
                 where,
@@ -345,12 +352,13 @@ class Face(Holder):
 
     def count_params(self) -> int:
         """How many numbers there are in the weights."""
-        return sum(w.size for w in self._made_weights().values())
+        return sum(w.size for w in self._made_weights().values() if not w.is_seed)
 
     @property
     def variables(self) -> list[Variable]:
         """The weights, and the state of the random numbers that a layer draws."""
-        return [*self.weights, *self._seeds()]
+        own = [w for w in self.by_name().values() if w.is_seed]
+        return [*self.weights, *own, *self._seeds()]
 
     @property
     def trainable_variables(self) -> list[Variable]:
@@ -397,9 +405,23 @@ class Face(Holder):
         for number, variable in enumerate(own):
             variable.assign(np.asarray(store[str(number)]))
 
+    @property
+    def unkept(self) -> frozenset[str]:
+        """The names of weights that files do not hold."""
+        return frozenset()
+
+    def weights_in_files(self) -> dict[str, Array]:
+        """The weights as files and other libraries have them, by name."""
+        named = {**self.slot.params, **self.slot.state}
+        return {name: w for name, w in named.items() if name not in self.unkept}
+
+    def regained(self, kept: dict[str, Array]) -> dict[str, Array]:
+        """All weights, of those that a file has."""
+        return kept
+
     def own_variables(self) -> list[Variable]:
         """The variables, without those of layers inside."""
-        return self.weights
+        return list(self.by_name().values())
 
     # Keras' own names, which extensions of Keras and its test cases ask for.
 

@@ -270,7 +270,8 @@ class LayerNormalization(_Standardizing):
         beta_initializer, gamma_initializer: How β and γ start.
         beta_regularizer, gamma_regularizer: Penalties, added to the loss.
         beta_constraint, gamma_constraint: What β and γ are put through after a step.
-        rms_scaling: Only False; Keras has deprecated it.
+        rms_scaling: Whether x is not centred and no β is added: y = γ · x / √(σ² + ε).
+            Keras has deprecated it; RMSNormalization divides by the root mean square.
 
     Input and output: any shape, the same.
 
@@ -293,20 +294,21 @@ class LayerNormalization(_Standardizing):
 
     role = "other"
 
-    rms_scaling: bool = setting(
-        default=False,
-        check=only(
-            False,
-            fix="write RMSNormalization() for the root mean square: it divides by the "
-            "deviation without centring",
-        ),
-        kw_only=True,
-    )
+    rms_scaling: bool = setting(default=False, kw_only=True)
+
+    def init(self, rng: Generator, input_shape: Shape) -> tuple[Params, State]:
+        if not self.rms_scaling:
+            return super().init(rng, input_shape)
+        return {"gamma": self.gamma_initializer.draw(rng, self.sizes(input_shape))}, {}
 
     def compute(self, params: Params, x: Same) -> Same:
-        axes = from_front(self.axis, x.ndim)
-        y = _amplify(params, _standardize(_wide(x), axes, self.epsilon), axes)
-        return y.astype(x.dtype)
+        axes, wide = from_front(self.axis, x.ndim), _wide(x)
+        if self.rms_scaling:
+            variance = jnp.var(wide, axes, keepdims=True)
+            y = wide * jax.lax.rsqrt(variance + self.epsilon)
+        else:
+            y = _standardize(wide, axes, self.epsilon)
+        return _amplify(params, y, axes).astype(x.dtype)
 
 
 def _groups(where: str, name: str, value: object) -> None:

@@ -272,7 +272,9 @@ class Architecture(Layer, abstract=True):
         Raises:
             ValueError: A wrong number of arrays, or a wrong shape (which layer).
         """
-        counts = [len(layer.weights) for layer in self.layers]
+        counts = [len(layer.by_name()) for layer in self.layers]
+        if len(weights) < sum(counts):  # those of get_weights, without seeds
+            counts = [len(layer.weights) for layer in self.layers]
         if len(weights) != sum(counts):
             each = ", ".join(
                 f"{layer.name} {n}"
@@ -285,14 +287,13 @@ class Architecture(Layer, abstract=True):
                 "see model.get_weights() for their order and shapes",
             )
         rest = list(weights)
-        before = self.get_weights()
+        before = [[w.numpy() for w in one.by_name().values()] for one in self.layers]
         try:
             for layer, n in zip(self.layers, counts, strict=True):
                 layer.set_weights(rest[:n])
                 rest = rest[n:]
         except ValueError:
             # Nothing is half done: what was set before the bad array is taken back.
-            for layer, n in zip(self.layers, counts, strict=True):
-                layer.set_weights(before[:n])
-                before = before[n:]
+            for layer, old in zip(self.layers, before, strict=True):
+                layer.set_weights(old)
             raise

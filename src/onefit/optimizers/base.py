@@ -521,10 +521,12 @@ class Optimizer(Description):
 
     @property
     def variables(self) -> list[Variable]:
-        """What its state is made of: iterations, learning rate, then the slots."""
+        """What its state is made of: iterations, a constant rate, then the slots."""
         state = self._begin(()) if self._state is None else self._state
         paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(state)]
-        return [self._leaf(path, i) for i, path in sorted(enumerate(paths), key=_place)]
+        places = sorted(enumerate(paths), key=_place)
+        found = [self._leaf(path, i) for i, path in places]
+        return found if self.constant_rate else [found[0], *found[2:]]
 
     def __getattr__(self, name: str) -> NoReturn:
         raise lacking(self, name)

@@ -183,7 +183,7 @@ def fit(
             members = _members(job, places, every, some, splits, from_data)
             done = engine.train(job, members, show.of(some), drop, interrupt, keep)
             trained.append((some, job, done))
-    population = _result(trained, every, places)
+    population = _result(trained, every, places, model.watched)
     parts.save(population, share, known)
     _warn(population)
     return population
@@ -198,6 +198,10 @@ def _warn(population: Population) -> None:
             OnefitWarning,
             stacklevel=3,
         )
+    elif population.evidence:
+        from onefit.guide.watch import warn_of_all
+
+        warn_of_all(population._watched, len(population))
 
 
 def _seeds(seeds: Any) -> list[int]:
@@ -346,8 +350,11 @@ def _result(
     trained: list[tuple[np.ndarray, Job, Trained]],
     every: list[Settings],
     places: list[Place],
+    watched: bool,
 ) -> Population:
     """The results of all groups as one."""
+    from onefit.guide.many import evidence_of
+
     done = np.concatenate([at for at, _, _ in trained])
     order = np.argsort(done)
     names = trained[0][1].names
@@ -385,4 +392,5 @@ def _result(
         sum(t.seconds for _, _, t in trained),
         interrupted,
         np.sort(done),
+        [evidence_of(job) for _, job, _ in trained] if watched else (),
     )

@@ -1,6 +1,6 @@
 """What a population leaves: every member's curves, settings and weights."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,9 @@ from onefit.types import Data, Tree
 if TYPE_CHECKING:
     import pandas as pd
 
+    from onefit.guide import Report
+    from onefit.guide.evidence import Evidence
+    from onefit.guide.many import Member
     from onefit.population.ensemble import Ensemble
     from onefit.population.scores import Row
     from onefit.population.together import Stack
@@ -54,6 +57,8 @@ class Population:
         interrupted: Whether Ctrl-C ended it.
         numbers: Which of the networks that were asked for the members are; all of them,
             unless Ctrl-C came before some were begun.
+        evidence: What the guide keeps of the rows, for each group; of a population that
+            comes out of files, nothing.
     """
 
     def __init__(
@@ -67,7 +72,9 @@ class Population:
         seconds: float,
         interrupted: bool,
         numbers: np.ndarray | None = None,
+        evidence: "Sequence[Evidence | None]" = (),
     ) -> None:
+        self.evidence = tuple(evidence)
         self.groups, self.history, self.settings = groups, history, settings
         self.epochs, self.stopped, self.directions = epochs, stopped, directions
         self.seconds, self.interrupted = seconds, interrupted
@@ -177,6 +184,63 @@ class Population:
         return monitor or ("val_loss" if "val_loss" in self.history else "loss")
 
     # Members as models ---------------------------------------------------------------
+
+    def diagnose(self) -> "Report":
+        """What the curves of its members show, by the rules of `History.diagnose`.
+
+        Each finding stands once, with how many members show it, and which. Measured
+        steps (dead units, gradients by layer) are those of one network: fit
+        `many.member(3)` for them.
+
+        Raises:
+            ValueError: A population that comes out of files, whose rows are not known.
+
+        Example:
+            >>> from onefit import Input, Sequential, population
+            >>> from onefit.layers import Dense
+            >>> x = np.random.default_rng(0).normal(size=(64, 2))
+            >>> model = Sequential([Input((2,)), Dense(1)])
+            >>> model.compile(onefit.optimizers.SGD(1.0), "mse")
+            >>> rates = {"learning_rate": [0.1, 30.0]}
+            >>> many = population.fit(
+            ...     model, x, x[:, 0], vary=rates, epochs=4, verbose=0
+            ... )
+            >>> report = many.diagnose()
+            >>> report[0].code, report[0].seen.split(";")[0]
+            ('diverging', '1 of 2 members (1)')
+        """
+        from onefit.guide import Report
+        from onefit.guide.many import shown_by_some
+
+        found = shown_by_some(list(self._watched()))
+        return Report(found, f"diagnosis of {len(self)} networks")
+
+    def _watched(self) -> "Iterator[Member]":
+        """The members as the guide looks at them."""
+        from onefit.guide.many import Member
+
+        if len(self.evidence) != len(self.groups) or None in self.evidence:
+            raise invalid(
+                "diagnose",
+                "a population whose rows are not known",
+                "one that population.fit has returned",
+                "call diagnose() before it is written to a file",
+            )
+        for group, evidence in zip(self.groups, self.evidence, strict=True):
+            assert evidence is not None
+            for i in group.at.tolist():
+                optimizer = group.model.optimizer
+                assert optimizer is not None
+                rate = self.settings.get("learning_rate", ())
+                if len(rate) and isinstance(rate[i], int | float):
+                    optimizer = optimizer.replace(learning_rate=rate[i])
+                ran = int(self.epochs[i])
+                logs = {name: table[i, :ran] for name, table in self.history.items()}
+                logs = {
+                    name: values[~np.isnan(values)] if name[:4] == "val_" else values
+                    for name, values in logs.items()
+                }
+                yield Member(i, group.model, optimizer, logs, self.stopped[i], evidence)
 
     def best(self, monitor: str | None = None) -> Model:
         """The member with the best final number, as a model of its own."""

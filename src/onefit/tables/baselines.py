@@ -89,11 +89,11 @@ def boosting(
             # On few rows its threads mostly wait for one another, and busily.
             with threadpool_limits(1 if len(train) < FEW else None):
                 model.fit(x[train], head.into(goal.values[train]), weights)
-            if isinstance(model, HistGradientBoostingClassifier):
-                said[held] = 0
-                seen = np.asarray(model.classes_)
-                said[np.ix_(held, seen)] = model.predict_proba(x[held])
-            else:
-                said[held] = head.back(model.predict(x[held]))
+                if isinstance(model, HistGradientBoostingClassifier):
+                    said[held] = 0
+                    seen = np.asarray(model.classes_)
+                    said[np.ix_(held, seen)] = model.predict_proba(x[held])
+                else:
+                    said[held] = head.back(model.predict(x[held]))
         done += 1
     return said, done

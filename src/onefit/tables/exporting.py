@@ -111,8 +111,10 @@ class _Graph:
 
     # The preparation -----------------------------------------------------------------
 
-    def number(self, prepared: Preparation, column: Column) -> tuple[str, list[str]]:
-        """A column as one number, and its codes: whether it is missing, its value."""
+    def number(
+        self, prepared: Preparation, column: Column
+    ) -> tuple[list[str], list[str]]:
+        """A column as its numbers, and a code where it may be missing."""
         x, name = _at(self.columns.index(column)), column.name
         if column.role == "ordered":
             ranks = {word: float(i) for i, word in enumerate(column.values)}
@@ -129,11 +131,17 @@ class _Graph:
         z = self.op("Mul", z, self.constant(scale, "f8"))
         ends = self.constant(-FAR, "f8"), self.constant(FAR, "f8")
         z = self.op("Cast", self.op("Clip", z, *ends), to=1)
-        codes = []
+        numbers, codes = [z], []
+        if column.tails:
+            middle, inverse = prepared.arrays[f"{name}/tails"].tolist()
+            far = self.op("Where", gone, self.constant(middle, "f8"), x)
+            far = self.op("Sub", far, self.constant(middle, "f8"))
+            far = self.op("Mul", far, self.constant(inverse, "f8"))
+            numbers.append(self.op("Asinh", self.op("Cast", far, to=1)))
         if column.missing:
             one = self.op("Cast", gone, to=6)
             codes.append(self.op("Add", one, self.constant(1, "i4")))
-        return z, codes
+        return numbers, codes
 
     def level(self, prepared: Preparation, column: Column) -> str:
         """1 + the place of a number among those that come again, 0 for others."""
@@ -163,8 +171,8 @@ class _Graph:
             if column.name in prepared.vocabularies:
                 codes.append(self.category(prepared, column))
                 continue
-            z, more = self.number(prepared, column)
-            numbers.append(z)
+            found, more = self.number(prepared, column)
+            numbers += found
             gaps += more
             if column.repeats:
                 levels.append(self.level(prepared, column))

@@ -101,12 +101,13 @@ def facts_of(
 def _scores(
     problem: str, y: np.ndarray, p: np.ndarray, w: np.ndarray
 ) -> dict[str, float]:
-    """All scores that are for this problem, by name."""
-    return {
-        name: metric.score(y, p, w)
-        for name, metric in METRICS.items()
-        if problem in metric.problems
-    }
+    """All scores that are for this problem, by name; without those that no row tells.
+
+    Where all rows are of one class there is no area under a curve.
+    """
+    own = [m for m in METRICS.values() if problem in m.problems]
+    scores = {metric.name: metric.score(y, p, w) for metric in own}
+    return {name: score for name, score in scores.items() if not np.isnan(score)}
 
 
 def _interval(fitted: "Fitted", folds: Sequence[Split]) -> dict[str, float]:

@@ -17,7 +17,14 @@ from onefit.tables.linear import PENALTIES, solved
 from onefit.tables.members import Member, stacked
 from onefit.tables.networks import KINDS, Shape, settled, shape_of
 from onefit.tables.rounds import Rounds
-from onefit.tables.scores import Metric, interval, losses_of, metric_of, weights_of
+from onefit.tables.scores import (
+    TINY,
+    Metric,
+    interval,
+    losses_of,
+    metric_of,
+    weights_of,
+)
 from onefit.tables.training import (
     EPOCHS,
     FEWEST,
@@ -590,7 +597,8 @@ class _Fit:
         for member in made:
             self.members.append(member)
             self.said.append(self._out_of_fold(member))
-            self._note(self.said[-1])
+        if made:
+            self._note()
         seconds = self.clock.spent - begin
         if made:
             name = made[0].kind
@@ -600,10 +608,13 @@ class _Fit:
     def _round(self, name: str, every: list[Config], share: float) -> float:
         """Trains networks of one kind; the seconds that it took, 0 if it did not."""
         clock, kind = self.clock, KINDS[name]
-        if clock.asked() or (clock.left <= 0 and self.members):
+        if clock.asked():
             return 0.0
-        if name not in self.epochs and self.members and not clock.room:
-            self.skipped.append(kind.title)
+        if self.members and (
+            clock.left <= 0 or not (name in self.epochs or clock.room)
+        ):
+            if name not in self.epochs:
+                self.skipped.append(kind.title)
             return 0.0
         begin = clock.spent
         clock.tell(kind.title)
@@ -660,12 +671,25 @@ class _Fit:
         """Numbers within those of the target."""
         return said if self.goal.classes else np.clip(said, *self.bounds)
 
-    def _note(self, said: np.ndarray) -> None:
-        """Remembers the best score so far, for who watches."""
-        score, best = self._score(said), getattr(self, "best", None)
-        if best is None or self.metric.better(score, best):
-            self.best = score
-            self.clock.best = f"; best {self.metric.name} so far {score:.4g}"
+    def _note(self) -> None:
+        """Remembers what the leaderboard would say now, for who watches."""
+        if self.clock.watched:
+            at, parts = self._parts(self.said[0])
+            mixed, _ = self._mixed(at, parts)
+            score = self.metric.score(self.goal.values[at], mixed, self.weights[at])
+            self.clock.best = f"; ensemble so far: {self.metric.name} {score:.4g}"
+
+    def _mixed(
+        self, at: np.ndarray, parts: Sequence[np.ndarray]
+    ) -> tuple[np.ndarray, float]:
+        """The ensemble's predictions of the rows that have one, and its temperature."""
+        known = np.stack([self._bounded(said)[at] for said in self.said])
+        mixed = crossed(known, parts, self._chosen(at))
+        if not self.goal.classes:
+            return mixed, 1.0
+        y, w = self.goal.values[at], self.weights[at]
+        by, mixed = calibration.kept_temperature(y, mixed, w, parts)
+        return mixed, by
 
     def _enter(
         self,
@@ -709,11 +733,8 @@ class _Fit:
             title = KINDS[name].title + (f", {count} of them" * (count > 1))
             self._enter(title, "network", said, 0, None, seconds)
         shares = self._chosen(at)(known, np.arange(len(at)))
-        mixed, by = empty(self.goal), 1.0
-        mixed[at] = crossed(known, parts, self._chosen(at))
-        if self.goal.classes:
-            y, w = self.goal.values[at], self.weights[at]
-            by, mixed[at] = calibration.kept_temperature(y, mixed[at], w, parts)
+        mixed = empty(self.goal)
+        mixed[at], by = self._mixed(at, parts)
         for line in self.board:
             if line["folds"] < len(self.folds):  # trees that had no time for more
                 same = np.intersect1d(self._rows(self.trees), at)
@@ -765,13 +786,18 @@ class _Fit:
             if len(some) > CHOSEN:
                 some = config.generator(self.seed).choice(some, CHOSEN, replace=False)
             y, w = self.goal.values[at[some]], self.weights[at[some]]
+            said = said[:, some]
+            if self.metric.name == "log_loss":  # which asks for that of the class alone
+                said = said[:, np.arange(len(y)), y]
 
             def cost(mean: np.ndarray) -> float:
+                if self.metric.name == "log_loss":
+                    return float(-np.average(np.log(np.clip(mean, TINY, 1)), weights=w))
                 score = -self.metric.sign * self.metric.score(y, mean, w)
                 # Equal scores, as of accuracies, are told apart by the loss.
                 loss = np.average(losses_of(self.goal.problem, y, mean), weights=w)
                 return float(np.nan_to_num(score, nan=np.inf) + 1e-6 * loss)
 
-            return greedy(said[:, some], cost)
+            return greedy(said, cost)
 
         return choose

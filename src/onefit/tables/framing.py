@@ -11,8 +11,9 @@ from onefit.tables.values import Frame, plain
 
 __all__ = ["CHUNK", "HEAD", "Row", "Rows", "framed", "without_doubles"]
 
-CHUNK = 50_000
-"""Rows that are held as text at once."""
+CHUNK, CELLS = 50_000, 2_000_000
+"""Rows that are held as text at once, of wide tables so few that they have so many
+cells."""
 
 HEAD = 1000
 """Rows that show how a file is written."""
@@ -178,7 +179,8 @@ def _checked(rows: Rows, width: int, said: Said) -> Rows:
 def _gathered(rows: Rows, names: list[str], size: int | None) -> Iterator[Frame]:
     import pandas as pd
 
-    while part := list(itertools.islice(rows, size or CHUNK)):
+    most = max(min(size or CHUNK, CELLS // len(names)), 1)
+    while part := list(itertools.islice(rows, most)):
         lines = pd.Index([line for line, _ in part], name="line")
         cells = zip(*(row for _, row in part), strict=True)
         columns = [pd.Series(list(cell), lines, object) for cell in cells]

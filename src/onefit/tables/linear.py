@@ -4,6 +4,7 @@ Its best weights are found by least squares, or by the method of Newton's kind L
 where the target has classes: nothing is compiled, and no rate can be wrong.
 """
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -40,27 +41,47 @@ MOST = 30.0
 
 def solved(rows: Rows, penalty: float = PENALTIES[0]) -> Member:
     """A linear network for each fold, the best for its own training rows."""
-    from scipy.sparse import diags
-
     shape = rows.shape
     settings = settled(KINDS["linear"], shape, {"steps": 1, "seed": 0, "epoch": 1})
     share = _shares(rows)
     model = network(KINDS["linear"], shape, settings)
-    found = []
-    for own, _ in rows.folds:
-        at = np.unique(own)
-        x = {name: columns[at] for name, columns in rows.x.items()}
-        w = np.ones(len(at)) if rows.w is None else rows.w[at].astype(float)
-        design = _design(x, rows) @ diags(share)
-        if shape.problem in ("regression", "skewed"):
-            y = rows.y[at].astype(float)
-            lines, bias = _least_squares(design, y, w, penalty)
-        else:
-            y = shape.head.targets(rows.y[at], rows.classes)
-            lines, bias = _likeliest(design, y, w, shape, penalty)
-        found.append(_weights(model, lines * share[:, None], bias, rows))
+    with _one_thread():
+        found = [_of_fold(rows, own, share, penalty, model) for own, _ in rows.folds]
     params, state = jax.tree.map(lambda *a: np.stack(a), *found)
     return Member("linear", settings, shape, params, state, rows.scale)
+
+
+def _one_thread() -> contextlib.AbstractContextManager[object]:
+    """Lets linear algebra run on one thread.
+
+    The matrices of L-BFGS are tiny: threads would wait for one another, and busily, for
+    seven times as long on two cores.
+    """
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return contextlib.nullcontext()
+    return threadpool_limits(1)
+
+
+def _of_fold(
+    rows: Rows, own: np.ndarray, share: np.ndarray, penalty: float, model: Any
+) -> tuple[Any, Any]:
+    """The weights for one fold's training rows: (params, state)."""
+    from scipy.sparse import diags
+
+    shape = rows.shape
+    at = np.unique(own)
+    x = {name: columns[at] for name, columns in rows.x.items()}
+    w = np.ones(len(at)) if rows.w is None else rows.w[at].astype(float)
+    design = _design(x, rows) @ diags(share)
+    if shape.problem in ("regression", "skewed"):
+        y = rows.y[at].astype(float)
+        lines, bias = _least_squares(design, y, w, penalty)
+    else:
+        y = shape.head.targets(rows.y[at], rows.classes)
+        lines, bias = _likeliest(design, y, w, shape, penalty)
+    return _weights(model, lines * share[:, None], bias, rows)
 
 
 def _many(rows: Rows) -> list[int]:

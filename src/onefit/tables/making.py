@@ -18,6 +18,7 @@ from onefit.tables.preparation import Cells, Preparation
 from onefit.tables.reading import read
 from onefit.tables.roles import (
     INPUTS,
+    MOST_WORDS,
     Column,
     column_named,
     columns_of,
@@ -124,6 +125,8 @@ def fit(
     }
     models = {}
     for i, name in enumerate(asked):
+        if several and say is not None:
+            say(f"the target {name!r}, {i + 1} of {len(asked)}:")
         others = dict.fromkeys((other for other in asked if other != name), "drop")
         own = {n: role for n, role in (roles or {}).items() if n not in others}
         part = None if time is None else time / len(asked)
@@ -170,7 +173,7 @@ def _fit(
     known = frame[target].notna().to_numpy() & ~np.isnan(y.astype(float))
     if not known.all():
         empty = int((~known).sum())
-        notes.append(f"{empty:,} {_rows(empty)} with an empty target are left out")
+        notes.append(f"{empty:,} {_rows(empty)} with an empty target {_left(empty)}")
     frame, y = frame[known], y[known]
     columns = _columns(frame, roles, target, attrs["formats"], where)
     notes += leaks(frame, columns, y)
@@ -216,8 +219,8 @@ def _fit(
     told_before = len(notes)
     if found.skipped:
         notes.append(
-            f"the machine is busy, and there was no time for {', '.join(found.skipped)}"
-            ": a longer time gives better predictions (--time)"
+            f"there was no time for {', '.join(found.skipped)}: a longer time gives "
+            "better predictions (--time)"
         )
     if found.folds < len(pairs):
         notes.append(
@@ -353,6 +356,11 @@ def _said_of(
             yield f"column {column.name!r} is left out: {column.reason}"
         if column.role == "text":
             yield f"column {column.name!r} is a text: {column.reason}"
+        if column.role == "category":
+            yield from _capitals(f"column {column.name!r}", column.values)
+            if len(column.values) >= MOST_WORDS:
+                yield f"column {column.name!r}: {column.reason}"
+    yield from _capitals(f"the target {target.name!r}", target.classes or ())
     width = sum(c.role in INPUTS for c in columns)
     if width > len(y):
         yield f"{width} columns of {len(y)} rows: what is found may be chance"
@@ -369,5 +377,23 @@ def _said_of(
         yield f"the scores are of {asked} rows: too few to say much"
 
 
+def _capitals(called: str, named: Sequence[str | float]) -> Iterator[str]:
+    """A sentence about words that differ in nothing but capitals and spaces."""
+    same: dict[str, list[str]] = {}
+    for word in map(str, named):
+        same.setdefault(" ".join(word.casefold().split()), []).append(word)
+    if doubled := [twins for twins in same.values() if len(twins) > 1]:
+        first, more = doubled[0], len(doubled) - 1
+        yield (
+            f"{called}: {' and '.join(map(repr, first[:3]))} are different words"
+            f"{f' (and {more} more such groups)' if more else ''}: "
+            "write them alike if they mean the same"
+        )
+
+
 def _rows(count: int) -> str:
     return "row" if count == 1 else "rows"
+
+
+def _left(count: int) -> str:
+    return "is left out" if count == 1 else "are left out"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from onefit.tables.roles import Column
+from onefit.tables.roles import MOST_WORDS, Column
 from onefit.tables.values import Series, numbers, words
 
 __all__ = [
@@ -24,7 +24,7 @@ def odd_cells(column: Column, cells: Series, decimal: str) -> Iterator[str]:
         codes, found = words(cells)
         known = set(column.values)
         new = [i for i, word in enumerate(found) if word not in known]
-        if new:
+        if new and len(known) < MOST_WORDS:  # else rare ones were seen, and not kept
             count = int(np.isin(codes, new).sum())
             yield new_words(column, [found[i] for i in new], count)
     if column.role == "number" and column.lowest is not None:
@@ -84,9 +84,10 @@ def beyond(column: Column, value: float, rows: int | None = None) -> str:
 def now_missing(column: Column, rows: int | None = None) -> str:
     """Of a cell that is missing, where none was in training."""
     place = "" if rows is None else f" in {rows:,} {_rows(rows)}"
+    words = column.role in ("category", "text")
     return (
         f"column {column.name!r}: missing{place}, as in no row of training: taken as "
-        "the middle value"
+        + ("unknown" if words else "the middle value")
     )
 
 

@@ -1,7 +1,9 @@
 """Columns become what a network takes, by what the training rows alone tell.
 
 A number is centred and scaled in float64, so that no digit is lost in float32. What is
-missing has the middle value, and a column of codes says so where the table has gaps. A
+missing has the middle value, and a column of codes says so where the table has gaps.
+Numbers of which some are very far have asinh of their distance from the middle beside
+them: nearly the distance itself where it is small, its logarithm where it is great. A
 date gives its time, and of month, day of the week and hour those that vary, as places
 on circles. A category gives codes; where it has many values, one of a single training
 row is unknown; a number that comes again and again is such a value too. A text gives
@@ -19,7 +21,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onefit.tables.inputs import Inputs
-from onefit.tables.roles import AGAIN, CIRCLES, INPUTS, Column
+from onefit.tables.roles import (
+    AGAIN,
+    CIRCLES,
+    INPUTS,
+    MOST_WORDS,
+    Column,
+    middle_and_step,
+)
 from onefit.tables.values import Frame, Series, dates, numbers, words
 
 if TYPE_CHECKING:
@@ -81,7 +90,7 @@ class Cells:
                 if wrong.any():
                     cells.wrong[name] = int(wrong.sum())
                 continue
-            codes, known = words(given)
+            codes, known = words(given, whole=column.role == "text")
             if column.role == "ordered":
                 cells.values[name] = column.ranks(known)[codes]
             elif column.role == "category":
@@ -140,15 +149,19 @@ class Preparation:
         cells: Cells,
         columns: Sequence[Column],
         rows: np.ndarray,
-        most: int | None = None,
+        most: int = MOST_WORDS,
     ) -> "Preparation":
-        """What these rows tell; `most` values of a category are known, if not all."""
+        """What these rows tell; so many values of a category are known, at most."""
         arrays: Arrays = {}
         vocabularies: dict[str, list[str]] = {}
         for c in (c for c in columns if c.role in INPUTS):
             if c.name in cells.values:
                 values = _spread(c, cells.values[c.name][rows])
                 arrays[f"{c.name}/scale"] = np.stack([_scale(v) for v in values])
+                if c.tails:
+                    middle, step = middle_and_step(values[0])
+                    inverse = 1.0 / step if step and np.isfinite(1.0 / step) else 0.0
+                    arrays[f"{c.name}/tails"] = np.array([middle, inverse])
                 if c.repeats:
                     found, times = np.unique(values[0], return_counts=True)
                     again = (times >= AGAIN) & ~np.isnan(found)
@@ -188,6 +201,11 @@ class Preparation:
                     z = (v - middle) * scale
                 z = np.where(np.isnan(z), 0.0, np.minimum(np.maximum(z, -FAR), FAR))
                 found.append(z.astype(np.float32))
+            if column.tails:
+                middle, inverse = self.arrays[f"{name}/tails"]
+                with np.errstate(over="ignore"):
+                    z = np.nan_to_num(np.arcsinh((values[0] - middle) * inverse))
+                found.append(z.astype(np.float32))
             if column.missing:
                 gaps.append(np.isnan(values[0]).astype(np.int32) + 1)
             if column.repeats:
@@ -226,7 +244,7 @@ class Preparation:
             elif f"{c.name}/directions" in self.arrays:
                 named += [c.name] * self.arrays[f"{c.name}/directions"].shape[1]
             else:
-                named += [c.name] * len(self.arrays[f"{c.name}/scale"])
+                named += [c.name] * (len(self.arrays[f"{c.name}/scale"]) + c.tails)
                 gaps += [c.name] * bool(c.missing)
                 again += [c.name] * c.repeats
         return [*named, *coded, *gaps, *again]
@@ -239,8 +257,22 @@ class Preparation:
         return np.asarray(told, np.float32)
 
     def state(self) -> tuple[dict[str, Any], Arrays]:
-        """The preparation for a file: JSON, and arrays by name."""
-        return {"vocabularies": self.vocabularies}, self.arrays
+        """The preparation for a file: JSON, and arrays by name.
+
+        Words that stand among the values of their column are places there: each is
+        written once, however many folds know it.
+        """
+        arrays, rest = dict(self.arrays), dict[str, list[str]]()
+        for column in self.columns:
+            if (known := self.vocabularies.get(column.name)) is None:
+                continue
+            places = {word: i for i, word in enumerate(column.values)}
+            if all(word in places for word in known):
+                own = np.array([places[word] for word in known], np.int32)
+                arrays[f"{column.name}/known"] = own
+            else:
+                rest[column.name] = known
+        return {"vocabularies": rest}, arrays
 
     @classmethod
     def from_state(
@@ -248,7 +280,12 @@ class Preparation:
     ) -> "Preparation":
         """The preparation that `state` gave."""
         inputs = [column for column in columns if column.role in INPUTS]
-        return cls(inputs, dict(arrays), config["vocabularies"])
+        arrays, vocabularies = dict(arrays), dict(config["vocabularies"])
+        for column in inputs:
+            places = arrays.pop(f"{column.name}/known", None)
+            if places is not None:
+                vocabularies[column.name] = [column.values[i] for i in places]
+        return cls(inputs, arrays, vocabularies)
 
 
 def _codes_of(values: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -281,8 +318,8 @@ def _scale(values: np.ndarray) -> tuple[float, float]:
     return float(middle), 0.0
 
 
-def _vocabulary(codes: np.ndarray, known: list[str], most: int | None) -> list[str]:
-    """The words that are known: by how often they are there, if only the most are."""
+def _vocabulary(codes: np.ndarray, known: list[str], most: int) -> list[str]:
+    """The words that are known, the commonest first."""
     times = np.bincount(codes[codes >= 0], minlength=len(known))
     least = 2 if (times > 0).sum() > RARE else 1
     order = np.argsort(-times, kind="stable")[:most]

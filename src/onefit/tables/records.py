@@ -13,7 +13,7 @@ import numpy as np
 from onefit.tables.odd import beyond, new_words, no_such_cell, now_missing
 from onefit.tables.preparation import Cells, counted
 from onefit.tables.roles import INPUTS, Column
-from onefit.tables.values import MISSING, dates, numbers, word
+from onefit.tables.values import MISSING, dates, numbers, without_unit, word
 
 __all__ = ["Record", "Records"]
 
@@ -71,7 +71,8 @@ class Records:
             found = [math.nan if cell is None else _float(cell) for cell in given]
             values, wrong = np.array(found), None
         else:
-            values, wrong = numbers(_series(given), missing=self.missing)
+            bare = _series([_bare(cell, column.unit) for cell in given])
+            values, wrong = numbers(bare, missing=self.missing)
         if self.absent:
             values[np.isin(values, list(self.absent))] = np.nan
         self._keep(column, given, values, wrong, cells, notes)
@@ -152,6 +153,11 @@ _READERS: dict[str, Callable[[Records, Column, list, Cells, Notes], None]] = {
     "ordered": Records.words,
     "text": Records.words,
 }
+
+
+def _bare(cell: Any, unit: str) -> Any:
+    """A cell without the unit that the column has."""
+    return without_unit(cell.strip(), unit) if unit and isinstance(cell, str) else cell
 
 
 def _series(cells: list[Any]) -> Any:  # a Series of pandas

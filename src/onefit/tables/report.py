@@ -6,6 +6,7 @@ network, how far it can be relied on, and how to use it.
 
 import html
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -47,11 +48,20 @@ def write(
     if os.fspath(filepath).lower().endswith(".json"):
         told = [facts(one) for one in many]
         whole = {"targets": told} if isinstance(model, Mapping) else told[0]
-        text = json.dumps(whole, indent=1, ensure_ascii=False, default=_plain)
+        text = json.dumps(_finite(whole), indent=1, ensure_ascii=False, default=_plain)
     else:
         text = page(*many)
     with replaced(filepath, overwrite=overwrite) as file:
         file.write(text.encode())
+
+
+def _finite(value: Any) -> Any:
+    """The same without NaN and infinity, which JSON has not: null."""
+    if isinstance(value, Mapping):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: Any) -> Any:

@@ -8,18 +8,30 @@ from typing import Any
 import numpy as np
 
 from onefit.errors import invalid, unknown
-from onefit.tables.values import MISSING, Frame, Series, Words, dates, numbers, words
+from onefit.tables.values import (
+    MISSING,
+    UNITS,
+    Frame,
+    Series,
+    Words,
+    dates,
+    numbers,
+    words,
+)
 
 __all__ = [
     "CIRCLES",
     "INPUTS",
+    "MOST_WORDS",
     "ROLES",
     "Column",
     "column_named",
     "columns_of",
     "fingerprint",
+    "has_tails",
     "leaks",
     "levels",
+    "middle_and_step",
 ]
 
 INPUTS = ("number", "category", "ordered", "date", "text")
@@ -53,6 +65,13 @@ AGAIN, COVERED, LEVELS = 10, 0.9, 256
 """A number that so many rows have is known by itself, where so large a share of rows
 has one of these, and there are so many at most."""
 
+TAIL, TAIL_VALUES = 5.0, 20
+"""So many times as far from the middle as quartiles are from each other is far; with
+fewer different numbers there are no tails."""
+
+MOST_WORDS = 50_000
+"""Words of a category that are known, at most: the commonest."""
+
 SHOWN = 2000
 """Rows that are looked at to find a leak."""
 
@@ -69,9 +88,12 @@ class Column:
         lowest, highest: Of numbers, and of dates in days since 1970.
         missing: The share of cells that are missing.
         circles: The parts of a date that vary, by their names in `CIRCLES`.
-        format: How a date is written, where it was text.
+        format: How a date is written, where it was text; of numbers 'in ' and their
+            unit, where they had one.
         repeats: Whether the numbers come again and again, so that each is known by
             itself beside its size: hours of the day, sums that many rows have.
+        tails: Whether some of its numbers are so far from the others that their sizes
+            are given a second time, those far away drawn together: sums of money.
         parts, shares: Edges of numbers, or words, and the share of training rows in
             each part (`drift`).
     """
@@ -86,8 +108,15 @@ class Column:
     circles: list[str] = field(default_factory=list)
     format: str | None = None
     repeats: bool = False
+    tails: bool = False
     parts: list = field(default_factory=list)
     shares: list[float] = field(default_factory=list)
+
+    @property
+    def unit(self) -> str:
+        """What stands behind its numbers, '' for nothing."""
+        told = self.format or ""
+        return told.removeprefix(UNITS) if told.startswith(UNITS) else ""
 
     def state(self) -> dict[str, Any]:
         """The column for a file."""
@@ -263,9 +292,14 @@ def _described(column: Column, cells: Series) -> Column:
             float(np.nanmax(values)),
         )
         column.repeats = column.role == "number" and len(levels(values)) > 0
+        column.tails = column.role == "number" and has_tails(values)
     if column.role in ("category", "ordered") and not column.values:
-        found = words(cells)
-        column.values = sorted(found.words)
+        codes, found = words(cells)
+        if len(found) > MOST_WORDS and column.role == "category":
+            column.reason += f", of which the {MOST_WORDS:,} commonest are known"
+            often = np.argsort(-np.bincount(codes[codes >= 0]), kind="stable")
+            found = [found[i] for i in often[:MOST_WORDS]]
+        column.values = sorted(found)
     return column
 
 
@@ -280,6 +314,37 @@ def levels(values: np.ndarray) -> np.ndarray:
     often = times >= AGAIN
     covered = times[often].sum() >= COVERED * max(len(known), 1)
     return found[often] if covered and 2 < often.sum() <= LEVELS else found[:0]
+
+
+def middle_and_step(values: np.ndarray) -> tuple[float, float]:
+    """The middle of the numbers, and how far from it those are that are near.
+
+    That is the distance of the quartiles; where half of the numbers are the same, the
+    middle distance of the others. 0 where all are the same.
+
+    >>> middle_and_step(np.arange(5.0)), middle_and_step(np.array([0.0, 0, 0, 4, 9]))
+    ((2.0, 2.0), (0.0, 6.5))
+    """
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return 0.0, 0.0
+    low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
+    if high > low:
+        return float(middle), float(high - low)
+    off = np.abs(known - middle)
+    return float(middle), float(np.median(off[off > 0])) if off.any() else 0.0
+
+
+def has_tails(values: np.ndarray) -> bool:
+    """Whether one in a hundred numbers is far from the others, and they are not few.
+
+    >>> has_tails(np.linspace(0, 1, 500)), has_tails(np.exp(np.linspace(-4, 4, 500)))
+    (False, True)
+    """
+    middle, step = middle_and_step(values)
+    off = np.abs(values[~np.isnan(values)] - middle)
+    different = len(np.unique(off)) > TAIL_VALUES
+    return bool(different and step > 0 and np.quantile(off, 0.99) > TAIL * step)
 
 
 def _varying(days: np.ndarray) -> list[str]:

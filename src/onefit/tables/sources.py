@@ -118,7 +118,30 @@ def _of_excel(path: str, said: Said, rows: int | None) -> Iterator[Frame]:
         )
     found = enumerate(book[sheet].iter_rows(values_only=True), 1)
     filled = ((line, list(row)) for line, row in found)
-    yield from framed(filled, said, rows)
+    for frame in framed(filled, said, rows):
+        empty = [name for name in frame.columns if not frame[name].notna().any()]
+        if empty:
+            _refuse_formulas(path, whole, sheet, frame, empty)
+        yield frame
+
+
+def _refuse_formulas(
+    path: str, whole: IO[bytes], sheet: str, frame: Frame, empty: list[str]
+) -> None:
+    """Refuses columns that are formulas whose values are not in the file."""
+    book = package("openpyxl", "An Excel file").load_workbook(whole, read_only=True)
+    at, names = int(frame.index[0]), list(frame.columns)
+    row = next(book[sheet].iter_rows(at, at, values_only=True), ())
+    cells = dict(zip(names, row, strict=False))
+    for name in empty:
+        if str(cells.get(name)).startswith("="):
+            raise invalid(
+                f"{path}, column {name!r}",
+                f"formulas without their values, such as {cells[name]}",
+                "a sheet with values",
+                "open it in Excel or LibreOffice and save it again, which computes "
+                "them; or save the sheet as CSV",
+            )
 
 
 def _of_parquet(path: str, said: Said, rows: int | None) -> Iterator[Frame]:

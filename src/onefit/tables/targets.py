@@ -63,7 +63,7 @@ class Target:
         if self.classes is None:
             return numbers(cells)[0]
         known = {_spelled(value): i for i, value in enumerate(self.classes)}
-        codes, found = words(cells)
+        codes, found = words(cells, whole=True)
         places = [known.get(word, -1) for word in found]
         return np.array([*places, -1], np.int32)[codes]
 
@@ -113,7 +113,7 @@ def target_of(
             called, f"{rows} with a target", f"{FEW} at least, and better 100"
         )
     ordered = _order_of(known, order, called)
-    found = words(known)
+    found = words(known, whole=True)
     different, rows = len(found.words), len(known)
     values, wrong = numbers(known)
     are_numbers = not wrong.any() and not types.is_bool_dtype(known.dtype)
@@ -191,7 +191,7 @@ def _order_of(
             return []
         there = {str(value) for value in known}
         return [str(v) for v in known.dtype.categories if str(v) in there]  # type: ignore
-    found, wanted = words(known).words, [str(word) for word in order]
+    found, wanted = words(known, whole=True).words, [str(word) for word in order]
     if strange := [word for word in found if word not in wanted]:
         raise invalid(
             f"the order of {called}",

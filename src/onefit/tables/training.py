@@ -94,6 +94,11 @@ class Clock:
         return COMPILING * max(self.spent / worked, 1.0) <= max(self.left, BUSY)
 
     @property
+    def watched(self) -> bool:
+        """Whether somebody is told what is done."""
+        return self._progress is not None
+
+    @property
     def over(self) -> bool:
         """Whether to end now."""
         return self.asked() or self.left <= 0

@@ -10,6 +10,7 @@ from onefit.tables.options import Options, Said
 from onefit.tables.values import (
     CODE,
     MISSING,
+    UNITS,
     Frame,
     Series,
     dates,
@@ -17,10 +18,15 @@ from onefit.tables.values import (
     format_of,
     numbers,
     plain,
+    unit_of,
+    without_unit,
     words,
 )
 
 __all__ = ["typed"]
+
+MANY = 3
+"""Different cells from which on a unit behind numbers is looked for."""
 
 FEW_WRONG = 0.05
 """So many cells of a column of numbers may be something else."""
@@ -105,7 +111,7 @@ def _column(column: Series, said: Said) -> Series:
     if values is not None:
         _say_missing(str(column.name), spelled, said)
         return values
-    codes, names = words(column, options.missing)
+    codes, names = words(column, options.missing, whole=True)
     index = column.index
     _say_missing(str(column.name), column[codes < 0], said)
     text = pd.Series(np.array([*names, None], object)[codes], index, object)
@@ -119,13 +125,20 @@ def _column(column: Series, said: Said) -> Series:
                 f"{called}: {names[0]!r} and so on begin with 0, so they are names"
             )
         return text
+    text, unit = _without_units(text, names, said)
     values, wrong = numbers(text, options.decimal or ".", options.missing)
     different = np.unique(codes[wrong]) if wrong.any() else []
     some = len(different) <= FEW_WRONG * len(names) and wrong.mean() <= FEW_WRONG
     if not wrong.any() or (some and len(names) >= 20):
         _say_numbers(called, names, text[wrong], said)
+        endless = np.isnan(values) & ~wrong & (codes >= 0)
+        if endless.any():
+            said.say(
+                f"{called}: {text[endless].iloc[0]!r} in {_row(text[endless])} is "
+                f"infinite: taken as missing ({int(endless.sum()):,} such cells)"
+            )
         return pd.Series(values, index, name=named)
-    known = said.formats.get(str(named))
+    known = None if unit else said.formats.get(str(named))
     of_known = known and not dates(text, known, options.missing)[1].any()
     kind = known if of_known else format_of(names, options.dayfirst)
     if kind:
@@ -142,6 +155,21 @@ def _column(column: Series, said: Said) -> Series:
             "the sheet instead"
         )
     return text
+
+
+def _without_units(text: Series, names: list[str], said: Said) -> tuple[Series, bool]:
+    """The cells without the unit that all of them have; whether there is one."""
+    name, formats = str(text.name), said.formats
+    known = formats.get(name, "")
+    unit = known.removeprefix(UNITS) if known.startswith(UNITS) else None
+    if unit is None and not formats.get(name) and len(names) >= MANY:
+        unit = unit_of(names, said.options.decimal or ".")
+    if unit is None:
+        return text, False
+    formats[name] = UNITS + unit
+    if not known:
+        said.say(f"column {name!r}: {names[0]!r} is read as the number before {unit!r}")
+    return text.map(lambda c: c if c is None else without_unit(c, unit)), True
 
 
 def _numbers_at_once(

@@ -4,6 +4,7 @@ Every column goes through these, at `read`, at `fit` and at `predict`, so a cell
 the same everywhere. What many rows share is looked at once.
 """
 
+import hashlib
 import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeAlias
@@ -12,6 +13,7 @@ import numpy as np
 
 __all__ = [
     "MISSING",
+    "UNITS",
     "Frame",
     "Series",
     "Words",
@@ -20,6 +22,8 @@ __all__ = [
     "format_of",
     "numbers",
     "plain",
+    "unit_of",
+    "without_unit",
     "word",
     "words",
 ]
@@ -69,6 +73,18 @@ FORMATS = (
     *("%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b-%d-%Y", "%H:%M", "%H:%M:%S"),
 )
 """How dates are written; of two that fit, the first is taken."""
+
+UNIT = re.compile(r"\d\s*([^\W\d_][^\d\s]{0,11})$")
+"""A unit behind a number: letters, and signs among them, as in km/h."""
+
+UNITS = "in "
+"""What stands before the unit of numbers where dates have their format."""
+
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+"""A number as Python writes it."""
+
+LONGEST = 1000
+"""Letters of a word; longer ones are told apart by a mark."""
 
 LONG = 64
 """A cell of more letters is neither a number nor a date."""
@@ -120,8 +136,14 @@ def decimal_of(cells: Iterable[str], delimiter: str = ",") -> str:
     return "," if commas > points else "."
 
 
-def words(column: Series, missing: Iterable[str] = MISSING) -> Words:
-    """A column as words: 3.0 and 3 and ' 3' are '3'; what is missing has code -1."""
+def words(
+    column: Series, missing: Iterable[str] = MISSING, whole: bool = False
+) -> Words:
+    """A column as words: 3.0 and 3 and ' 3' are '3'; what is missing has code -1.
+
+    Unless they are to be `whole`, very long ones are their beginning and a mark of
+    their own, so that a cell of megabytes does not go wherever words are kept.
+    """
     import pandas as pd
 
     try:
@@ -132,6 +154,8 @@ def words(column: Series, missing: Iterable[str] = MISSING) -> Words:
         )
         codes, values = pd.factorize(told)
     names = [word(value) for value in values]
+    if not whole:
+        names = [_short(name) for name in names]
     known, again = {}, np.empty(len(names) + 1, np.int64)
     for i, name in enumerate(names):
         absent = name.lower() in missing
@@ -147,6 +171,32 @@ def word(value: object) -> str:
     if isinstance(value, float | np.floating):
         return f"{value:.15g}"
     return str(value)
+
+
+def _short(name: str) -> str:
+    if len(name) <= LONGEST:
+        return name
+    mark = hashlib.blake2b(name.encode(errors="replace"), digest_size=8).hexdigest()
+    return f"{name[:LONGEST]}... ({mark})"
+
+
+def unit_of(names: list[str], decimal: str = ".") -> str | None:
+    """The unit that all of these cells have behind a number, or None.
+
+    >>> unit_of(["60 kg", "72.5 kg"]), unit_of(["60 kg", "7 lb"]), unit_of(["4", "5"])
+    ('kg', None, None)
+    """
+    found = UNIT.search(names[0])
+    unit = found[1] if found else ""
+    if not unit or not all(name.endswith(unit) for name in names):
+        return None
+    cells = (plain(without_unit(name, unit), decimal) for name in names)
+    return unit if all(NUMBER.fullmatch(cell) for cell in cells) else None
+
+
+def without_unit(cell: str, unit: str) -> str:
+    """A cell without the unit behind it, if it has one."""
+    return cell.removesuffix(unit).rstrip()
 
 
 def numbers(

@@ -127,10 +127,10 @@ class Feed:
         self._begun = False
         self._failed: Exception | None = None
 
-    def _warn_of_no_end(self, number: int) -> None:
+    def _warn_of_no_end(self) -> None:
         """Says that an epoch may have no end."""
         known = self.steps is not None or self.source.length is not None
-        if number == ENDLESS and not known:
+        if not known:
             warnings.warn(
                 f"{self.source.kind} has given {ENDLESS:,} batches and has not come to "
                 "an end, so the first epoch goes on. If it has none, stop the fit, and "
@@ -289,7 +289,8 @@ class Feed:
         for number, (arrays, kind) in enumerate(self._batches()):
             if ended():
                 return
-            self._warn_of_no_end(number)
+            if number == ENDLESS:
+                self._warn_of_no_end()
             if group is not None:
                 full = group.count >= group.capacity or group.kind != kind
                 late = not full and time.perf_counter() - since > PATIENCE

@@ -24,6 +24,7 @@ from onefit.layers.face import in_full
 from onefit.layers.metering import carrying, sums_of, without_sums
 from onefit.layers.tapping import Places, Tap
 from onefit.losses.base import Loss
+from onefit.members import named_once
 from onefit.metrics.base import Metric
 from onefit.networks.architecture import Architecture
 from onefit.networks.graph import with_parts
@@ -143,7 +144,7 @@ def rated(optimizer: Any) -> dict[str, Any]:
     several = getattr(optimizer, "optimizers", None)
     if several is None:
         return {"learning_rate": optimizer}
-    return {f"learning_rate_{one.name}": one for one in several}
+    return dict(named_once((f"learning_rate_{one.name}", one) for one in several))
 
 
 def _drawing(layers: Iterable[Layer]) -> Iterator[Layer]:
@@ -629,9 +630,11 @@ def _within(weight: Array | None, mask: Array | None) -> Array | None:
     """Sample weights, and none where the mask is False."""
     if weight is None or mask is None:
         return mask if weight is None else weight
-    return (
-        jnp.reshape(weight, (*weight.shape, *(1,) * (mask.ndim - weight.ndim))) * mask
+    rank = max(weight.ndim, mask.ndim)  # of rows, or of their steps too
+    weight, mask = (
+        jnp.reshape(a, (*a.shape, *(1,) * (rank - a.ndim))) for a in (weight, mask)
     )
+    return weight * mask
 
 
 def head(

@@ -156,7 +156,7 @@ def a_polynomial_schedule_over_one_epoch(faulty):
     return ready(model, SGD(rate), SPARSE, x, y, ["accuracy"], epochs=80)
 
 
-@fault(*SLOW, by="run")
+@fault(*SLOW, by="run", learns=0.7)
 def an_inverse_decay_that_is_over_at_once(faulty):
     x, y = _friedman(400, seed=2)
     model = Sequential([Input((10,)), nn.Dense(32, "tanh"), nn.Dense(1)])
@@ -176,7 +176,7 @@ def thousands_of_households_by_a_rate_for_one(faulty):
 # What grows late, and what holds a network --------------------------------------------
 
 
-@fault("diverging", "learning-rate-too-high", "oscillating", by="run")
+@fault("diverging", "learning-rate-too-high", "oscillating", by="run", learns=0.7)
 def a_rate_that_climbs_until_it_is_too_much(faulty):
     x, y = _friedman(400, seed=4)
     model = Sequential([Input((10,)), nn.Dense(32, "relu"), nn.Dense(1)])
@@ -421,7 +421,7 @@ def a_clock_of_a_whole_day(faulty):
     return ready(model, Adam(1e-2), "mse", x, y, epochs=150)
 
 
-@fault("column-tells-target", hurts=False)
+@fault("column-tells-target", hurts=False, learns=0.8)
 def the_price_is_in_two_columns(faulty):
     x, y = _friedman(500, seed=12)
     rng = np.random.default_rng(13)

@@ -224,7 +224,12 @@ def softmax_under_binary_crossentropy(faulty):
     return ready(model, Adam(0.01), loss, x, one_hot(y, 3), epochs=40)
 
 
-@fault("softmax-on-one-unit", layer=-1, source="UMLAUT, NeuraLint; lecture 000")
+@fault(
+    "softmax-on-one-unit",
+    layer=-1,
+    refused="always 1",
+    source="UMLAUT, NeuraLint; lecture 000",
+)
 def softmax_of_one_unit(faulty):
     x, y = table("breast_cancer")
     model = Sequential([Input((30,)), Dense(16, activation="relu")])
@@ -236,6 +241,7 @@ def softmax_of_one_unit(faulty):
 @fault(
     "softmax-on-one-unit",
     layer=(-1, -2),
+    refused="always 1",
     source="forum: CNN for cats and dogs, accuracy 50 %",
 )
 def conv_net_with_a_softmax_layer_on_one_unit(faulty):
@@ -259,6 +265,7 @@ def conv_net_with_a_softmax_layer_on_one_unit(faulty):
     "output-cannot-reach-targets",
     "head-does-not-fit-loss",
     layer=-1,
+    refused="always 1",
     source="forum: softmax kept from another script, for a price",
 )
 def softmax_of_one_unit_for_a_number(faulty):

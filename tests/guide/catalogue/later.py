@@ -119,7 +119,6 @@ def weights_by_the_counts_of_three_classes(faulty):
 
 @fault(
     "statistics-not-settled",
-    severity="hint",
     hurts=False,
     learns=0.85,
     layer=1,

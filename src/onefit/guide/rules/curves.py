@@ -387,7 +387,7 @@ def overfitting(run: Run) -> Findings:
     best, tail = int(held.argmin()), float(np.median(held[-max(1, len(held) // 10) :]))
     at = min(run.epochs - 1, int(best * run.epochs / len(held)))
     rises = tail / max(held[best], 1e-30)
-    falls = run.last < 0.7 * run.loss[at]
+    falls = run.last < 0.85 * run.loss[at]
     gap = _gap(run)
     apart = tail > 3 * run.last
     if gap is None:  # a regression: the losses alone tell

@@ -698,8 +698,15 @@ def narrow_layer(case: Case) -> Findings:
         )
 
 
+PER_NUMBER = 4
+"""Classes for each number that a convolution leaves, from which on these are few."""
+
+
 def narrow_convolution(case: Case) -> Findings:
-    """A convolution of one filter: one picture has to say everything."""
+    """A convolution of one filter: one picture has to say everything.
+
+    Of two filters whose pictures become one number each, too few for the classes.
+    """
     network = case.network
     if any(head.reconstructs for head in case.heads):
         return
@@ -708,10 +715,13 @@ def narrow_convolution(case: Case) -> Findings:
         return
     for call in case.hidden:
         special = call.variant or call.role != "convolution"
-        if special or call.units != 1 or not call.layer.trainable:
+        if special or not call.layer.trainable:
             continue
         sums = (call.features or 0) * math.prod(call.core.kernel_size)
         outputs = max((head.units or 1 for head in case.heads), default=1)
+        if call.units != 1:
+            yield from _summed_up(case, call, outputs)
+            continue
         if (call.features or 0) < 4 and (sums < 4 or outputs < 3):
             continue
         through = PASSING | {"activation", "max pooling", "average pooling"}
@@ -729,6 +739,27 @@ def narrow_convolution(case: Case) -> Findings:
             f"number, from which {after[0]} others are made",
             instead=f"give it more: {call.kind}({min(call.features or 8, 16)}, ...)",
         )
+
+
+def _summed_up(case: Case, call: Call, outputs: int) -> Findings:
+    """Few filters, of each of which one number is left, before many classes."""
+    after = list(case.network.after(call.outputs[0], {"activation"}))
+    pooled = [r for r in after if r is not None and r.kind.startswith("Global")]
+    units, classes = call.units or 0, outputs >= PER_NUMBER * (call.units or outputs)
+    if not pooled or len(pooled) < len(after) or not classes:
+        return
+    last = list(case.network.after(pooled[0].outputs[0]))
+    if not all(r is not None and r.role == "dense" for r in last):
+        return
+    yield Finding(
+        "narrow-layer",
+        "hint",
+        call.name,
+        seen=f"{call.name!r} has {units} filters, {pooled[0].name!r} leaves one number "
+        f"of each, and there are {outputs} classes",
+        why=f"{outputs} answers are told apart by {units} numbers",
+        instead=f"give it more: {call.kind}({max(16, 2 * outputs)}, ...)",
+    )
 
 
 def _n(count: int | None, noun: str) -> str:

@@ -47,7 +47,7 @@ def layer_(
 ) -> str | None:
     """LayerNormalization over the last axis."""
     rank = len(x.shape)
-    if from_front(layer.axis, rank) != (rank - 1,):
+    if from_front(layer.axis, rank) != (rank - 1,) or layer.rms_scaling:
         return None
     like = np.empty(x.shape[-1] or 0, x.dtype)
     bias = [b.weight("beta", weights["beta"])] if "beta" in weights else []

@@ -97,10 +97,10 @@ def dense(w: Writer, layer: layers.Dense, x: Value) -> Value:
     x, shape = w.last(x), layer.output_shape(x.shape)
 
     def make() -> "nn.Module":
-        sizes = layer.slot.params["kernel"].shape
+        sizes = layer.weights_in_files()["kernel"].shape
         linear = w.weighted(w.nn.Linear, *sizes, bias=layer.use_bias)
         names = {"weight": ("kernel", moved(1, 0)), "bias": ("bias", as_is)}
-        return fill(linear, layer.slot.params, **names)
+        return fill(linear, layer.weights_in_files(), **names)
 
     return w.ended(layer, w.add(layer, make, x.node), shape, False)
 
@@ -123,7 +123,7 @@ def convolution(w: Writer, layer: Conv, x: Value) -> Value:
         node = w.add(layer, _pad(w, pairs, 0.0), node, "_pad")
 
     def make() -> "nn.Module":
-        kernel = layer.slot.params["kernel"]
+        kernel = layer.weights_in_files()["kernel"]
         module = w.weighted(
             getattr(w.nn, f"Conv{layer.rank}d"),
             kernel.shape[-2] * layer.groups,
@@ -135,7 +135,7 @@ def convolution(w: Writer, layer: Conv, x: Value) -> Value:
             groups=layer.groups,
             bias=layer.use_bias,
         )
-        return fill(module, layer.slot.params, **_kernel(layer.rank))
+        return fill(module, layer.weights_in_files(), **_kernel(layer.rank))
 
     return w.ended(layer, w.add(layer, make, node), shape, first)
 
@@ -188,7 +188,7 @@ def transposed(w: Writer, layer: Transposed, x: Value) -> Value:
         cuts.append((-before, -(max(outside, 0) - before)))
 
     def make() -> "nn.Module":
-        kernel = layer.slot.params["kernel"]
+        kernel = layer.weights_in_files()["kernel"]
         module = w.weighted(
             getattr(w.nn, f"ConvTranspose{layer.rank}d"),
             kernel.shape[-1],
@@ -199,7 +199,7 @@ def transposed(w: Writer, layer: Transposed, x: Value) -> Value:
             dilation=layer.dilation_rate,
             bias=layer.use_bias,
         )
-        return fill(module, layer.slot.params, **_kernel(layer.rank))
+        return fill(module, layer.weights_in_files(), **_kernel(layer.rank))
 
     node = w.add(layer, make, x.node)
     if any(map(any, cuts)):
@@ -219,9 +219,9 @@ def embedding(w: Writer, layer: layers.Embedding, x: Value) -> Value:
         )
 
     def make() -> "nn.Module":
-        sizes = layer.slot.params["embeddings"].shape
+        sizes = layer.weights_in_files()["embeddings"].shape
         module = w.weighted(w.nn.Embedding, *sizes)
-        return fill(module, layer.slot.params, weight=("embeddings", as_is))
+        return fill(module, layer.weights_in_files(), weight=("embeddings", as_is))
 
     node = w.add(layer, make, w.last(x).node)
     return Value(node, layer.output_shape(x.shape))
@@ -232,7 +232,7 @@ def embedding(w: Writer, layer: layers.Embedding, x: Value) -> Value:
 
 def _gains(w: Writer, layer: Layer, module: Module) -> Module:
     """γ and β; one that the layer has not is 1 or 0, and does not train."""
-    named = layer.slot.params | layer.slot.state
+    named = layer.weights_in_files()
     names = {
         "weight": ("gamma", as_is),
         "bias": ("beta", as_is),
@@ -290,6 +290,9 @@ def layer_norm(
     w: Writer, layer: layers.LayerNormalization | layers.RMSNormalization, x: Value
 ) -> Value:
     """A LayerNorm, over the last axes."""
+    if getattr(layer, "rms_scaling", False):
+        fix = "write RMSNormalization() in its place"
+        raise invalid(where(layer), "rms_scaling=True", "what torch has", fix)
     x, ndim = w.last(x), len(x.shape)
     axes = layer.axis if isinstance(layer.axis, tuple) else (layer.axis,)
     axes = sorted(a % ndim for a in axes)

@@ -15,7 +15,7 @@ from onefit.errors import is_whole, mistyped, unknown
 from onefit.layers.host.base import encoded
 from onefit.layers.host.texts import as_texts
 from onefit.layers.host.vocabulary import DROPPED, Lookup, Tally
-from onefit.layers.host.words import CLEANING, cut, ends_of, grams
+from onefit.layers.host.words import CLEANING, END, cut, ends_of, grams
 from onefit.layers.settings import only
 from onefit.types import Data, Shapes, Tree
 
@@ -23,6 +23,9 @@ __all__ = ["TextVectorization"]
 
 CHUNK = 4096
 """Texts that are cut into words at once: all words of them are in memory."""
+
+ENDED = -3
+"""What stands among the numbers of words where a row ends."""
 
 
 def _named(*names: str | None) -> Any:
@@ -159,16 +162,20 @@ class TextVectorization(Lookup):
             )
         return texts
 
-    def _grams(self, texts: np.ndarray) -> Iterator[tuple[Iterable, np.ndarray]]:
-        """The words of some rows, and which row each is of; pairs of words next."""
+    def _words(self, texts: np.ndarray) -> list[bytes]:
+        """The words of some rows, one row after another, with `END` between two."""
         words = cut(texts.ravel().tolist(), self.standardize, self.split)
         if texts.ndim == 2 and texts.shape[1] > 1:  # each of them is a word
             ends, width = ends_of(words), texts.shape[1]
             inner = {end for i, end in enumerate(ends) if (i + 1) % width}
             words = [word for i, word in enumerate(words) if i not in inner]
+        return words
+
+    def _grams(self, texts: np.ndarray) -> Iterator[tuple[Iterable, np.ndarray]]:
+        """The words of some rows, and which row each is of; pairs of words next."""
         several = self.ngrams or (1,)
         widths = several if isinstance(several, tuple) else range(1, several + 1)
-        return grams(words, tuple(widths))
+        return grams(self._words(texts), tuple(widths))
 
     def tally(self, data: Data, tally: Tally) -> None:
         texts = self._rows(data)
@@ -183,14 +190,19 @@ class TextVectorization(Lookup):
 
     @functools.cached_property
     def codes(self) -> dict[bytes, int]:
-        """The number of each word, as bytes."""
+        """The number of each word, as bytes, and of the end of a row."""
         padding = 0 if self.output_mode == "int" else DROPPED
         words = {word.encode(): number for word, number in self.numbers.items()}
-        return words | {b"": padding}
+        return words | {b"": padding, END: ENDED}
 
     def _ids(self, texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The numbers of all words of some rows, and the row of each."""
         oov, parts = itertools.repeat(self.special.mask), []
+        if not self.ngrams:  # the numbers tell by themselves where rows end
+            words = self._words(texts)
+            ids = np.fromiter(map(self.codes.get, words, oov), np.int32, len(words))
+            ended = ids == ENDED
+            return ids[~ended], np.cumsum(ended)[~ended]
         for tokens, rows in self._grams(texts):
             ids = np.fromiter(map(self.codes.get, tokens, oov), np.int32, len(rows))
             parts.append((ids[rows >= 0], rows[rows >= 0]))

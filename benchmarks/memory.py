@@ -1,8 +1,8 @@
 """Memory of a long process: many structures, and many fits of one.
 
 A search over networks compiles programs for each structure. What a process keeps of
-them is bounded (`onefit.programs.BUDGET`); this says whether memory and the memory maps,
-of which Linux grants 65,530, stay where they are.
+them is bounded (`onefit.programs.BUDGET`); this says whether memory and the memory
+maps, of which Linux grants 65,530, stay where they are.
 
     python -m benchmarks.memory --structures 2000 --fits 10000
 """
@@ -66,14 +66,16 @@ def main() -> None:
         model.predict(x, verbose=0)
         if not asked.plain:
             history.diagnose()
-        if number + 1 in (50, 100, 200) or (number + 1) % 250 == 0:
-            say("structures", number + 1, begun)
+        done = number + 1
+        if done in (50, 100, asked.structures) or done % 250 == 0:
+            say("structures", done, begun)
     begun = time.process_time()
     model = network(16, 8)
     for number in range(asked.fits):
         model.fit(x, y, epochs=3, verbose=0)
-        if number + 1 in (100, 1000) or (number + 1) % 5000 == 0:
-            say("fits of one structure", number + 1, begun)
+        done = number + 1
+        if done in (100, 1000, asked.fits) or done % 5000 == 0:
+            say("fits of one structure", done, begun)
 
 
 if __name__ == "__main__":

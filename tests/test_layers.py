@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from onefit import config, layers
+from onefit import Model, config, layers
 from onefit.layers import (
     ELU,
     Activation,
@@ -371,6 +371,20 @@ def test_lambda_is_told_whether_it_trains():
     close(layer(np.zeros(2)), [0.0, 0.0])
     assert Lambda(jnp.sum).output_shape((None, 3)) == ()
     assert Lambda(lambda x: x[:, :2]).output_shape((None, 3)) == (None, 2)
+
+
+def test_lambda_tells_a_mask():
+    later = Lambda(lambda x: x[:, 1:], mask=lambda x, mask: mask[:, 1:])
+    ids = Input((3,), dtype="int32")
+    h = layers.Embedding(5, 2, mask_zero=True)(ids)
+    both = Model(ids, layers.GlobalAveragePooling1D()(later(h)))
+    rows = np.array([[1, 2, 0]])
+    second = np.asarray(both.layers[1].embeddings)[2]
+    np.testing.assert_allclose(both.predict(rows, verbose=0), second[None], rtol=1e-6)
+    assert later.supports_masking
+    assert not Lambda(np.square).supports_masking
+    with pytest.raises(TypeError, match="mask=ndarray; expected a function"):
+        Lambda(np.square, mask=np.ones(3))
 
 
 def test_lambda_refuses():

@@ -135,7 +135,6 @@ OTHERS = {
     "layers.SpatialDropout2D": "p dim_ordering",
     "layers.BatchNormalization": "gamma_init virtual_batch_size adjustment",
     "layers.PReLU": "init weights",
-    "layers.Lambda": "mask",
     "layers.Bidirectional": "weights",
     "layers.Input": "type_spec batch_input_shape",
     "layers.InputLayer": "input_tensor type_spec",

@@ -122,7 +122,6 @@ ADVICE: dict[str, str] = {
     "pool_mode": _KIND,
     "pool_dimensions": _KIND,
     "cell": "write RNN(cell), which takes any cell",
-    "mask": "make it a class: class Mine(Layer) with an apply that takes a mask",
     "output_shape": f"{_ALONE}the shape is found from the function",
     "score_mode": f"{_ALONE}Attention(score_mode=...) has it",
     "weights": "build the layer, then write layer.set_weights(weights)",

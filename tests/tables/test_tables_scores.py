@@ -21,6 +21,15 @@ P_FOUR = RNG.dirichlet(np.ones(4), N) * 0.7 + 0.3 * np.eye(4)[FOUR]
 NUMBERS, SAID = RNG.normal(size=N), RNG.normal(size=N)
 
 
+def test_rows_without_a_mistake_make_no_model_sure_of_all_others():
+    y = np.arange(300) % 3
+    p = np.full((300, 3), 0.02)
+    p[np.arange(300), y] = 0.96
+    by = calibration.temperature(y, p, np.ones(300))
+    sure = calibration.tempered(p, by).max()
+    assert 1e-3 < 1 - sure < 1e-2  # not the least that there is
+
+
 @pytest.mark.parametrize(
     ("name", "y", "p", "theirs"),
     [

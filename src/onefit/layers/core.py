@@ -23,6 +23,7 @@ from onefit.types import (
     Function,
     Generator,
     Identifier,
+    Mask,
     Params,
     Shape,
     Shapes,
@@ -73,6 +74,16 @@ def _function(place: str, name: str, value: object) -> None:
         )
 
 
+def _mask_function(place: str, name: str, value: object) -> None:
+    if value is not None and not callable(value):
+        raise mistyped(
+            place,
+            f"{name}={type(value).__name__}",
+            "a function of the inputs and their mask",
+            "write Lambda(f, mask=lambda inputs, mask: mask)",
+        )
+
+
 class Lambda(Layer):
     """A function as a layer: a = f(x).
 
@@ -82,6 +93,8 @@ class Lambda(Layer):
     Args:
         function: f, of an array.
         arguments: Keyword arguments for f.
+        mask: Which steps of the output there are, a function of the inputs and of
+            their mask; by default it is not known.
 
     Input and output: whatever f takes and gives, with the batch first.
 
@@ -90,8 +103,8 @@ class Lambda(Layer):
         ValueError: A function that fails on the input's shape; a request for the
             config of one without a name, since files hold no code.
 
-    Differs from Keras: no output_shape and no mask (the shape is found by tracing).
-    Files hold the function's name, never its code: `load_model` is given the function,
+    Differs from Keras: output_shape is found by tracing, and not looked at. Files hold
+    the function's name, never its code: `load_model` is given the function,
     `custom_objects={"double": double}`, or finds it if it was registered.
 
     Example:
@@ -109,6 +122,15 @@ class Lambda(Layer):
     arguments: Any = setting(
         default=None, convert=lambda given: _Arguments(given or {}), kw_only=True
     )
+    mask: Any = setting(default=None, check=_mask_function, kw_only=True)
+
+    @property
+    def supports_masking(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride] - as the setting says
+        """Whether a function tells the mask."""
+        return self.mask is not None
+
+    def compute_mask(self, inputs: Tree, mask: Mask = None) -> Mask:
+        return None if self.mask is None else self.mask(inputs, mask)
 
     def apply(self, params, state, x, *, training=False, key=None):
         more = {"training": training} if _takes(self.function, "training") else {}

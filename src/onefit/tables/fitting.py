@@ -13,7 +13,7 @@ from onefit.tables.baselines import boosting, constant, empty
 from onefit.tables.ensembling import crossed, greedy
 from onefit.tables.heads import HEADS
 from onefit.tables.inputs import Goal, Inputs
-from onefit.tables.linear import PENALTIES, solved
+from onefit.tables.linear import penalties, solved
 from onefit.tables.members import Member, stacked
 from onefit.tables.networks import KINDS, Shape, settled, shape_of
 from onefit.tables.rounds import Rounds
@@ -589,7 +589,9 @@ class _Fit:
             self.shape.numbers + sum(self.shape.sizes),
         )
         # Of many rows for each column no penalty changes much.
-        tried = PENALTIES if rows < max(MANY, ENOUGH_ROWS * columns) else PENALTIES[:1]
+        tried = penalties(self.shape)
+        if rows >= max(MANY, ENOUGH_ROWS * columns):
+            tried = tried[:1]
         self._keep([solved(self.rows, penalty) for penalty in tried], begin)
 
     def _keep(self, made: Sequence[Member], begin: float) -> float:

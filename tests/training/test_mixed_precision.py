@@ -1,5 +1,6 @@
 """Policies of half the digits: whole fits, files, loss scaling, populations."""
 
+import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
@@ -199,8 +200,6 @@ def test_populations_take_policies():
 
 
 def test_products_of_halves_and_their_gradients():
-    import jax
-
     a, b = (RNG.normal(size=s).astype("float32") for s in ((2, 5, 7), (2, 7, 3)))
     halves = jnp.asarray(a, "bfloat16"), jnp.asarray(b, "bfloat16")
 
@@ -218,6 +217,28 @@ def test_products_of_halves_and_their_gradients():
     np.testing.assert_allclose(
         np.asarray(tangents, "float32"), 2 * a @ b, atol=0.1, rtol=0.05
     )
+
+
+@pytest.mark.parametrize(
+    "layer", [layers.Dense(5), layers.Conv1D(5, 3)], ids=["dense", "convolution"]
+)
+def test_products_at_each_step_take_halves_and_give_float32(layer):
+    # Else XLA has no fast kernel for them. Forward, and back to the input and weights.
+    layer.dtype_policy = "mixed_bfloat16"
+    layer.build((None, 8, 6))
+
+    def cost(params, x):
+        y = layer.forward(params, {}, x, training=True, key=None)[0]
+        return (y.astype("float32") ** 2).sum()
+
+    program = jax.jit(jax.grad(cost, (0, 1)))
+    lines = program.lower(layer.slot.params, X[:4]).as_text().splitlines()
+    products = [line for line in lines if "stablehlo.dot_general" in line]
+    assert products
+    for line in products:
+        factors, result = line.split("->")
+        assert factors.count("xbf16>") == 2
+        assert "xf32>" in result
 
 
 def test_formulas_are_verified_in_all_digits():

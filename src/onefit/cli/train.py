@@ -25,6 +25,9 @@ FILES = {
     "report.json": "the same for programs",
 }
 
+WIDE = 88
+"""Letters of a line of what is said, at most."""
+
 
 def train(arguments: argparse.Namespace) -> int:
     """Trains on the table that the arguments name; returns the exit code."""
@@ -106,7 +109,9 @@ def _refuse_to_overwrite(paths: list[str], asked: bool) -> None:
 
 
 def _said(note: str) -> None:
-    print(textwrap.fill(note, 88, initial_indent="  ", subsequent_indent="    "))
+    screen = shutil.get_terminal_size().columns - 1 if sys.stdout.isatty() else WIDE
+    wide = min(screen, WIDE)
+    print(textwrap.fill(note, wide, initial_indent="  ", subsequent_indent="    "))
 
 
 def _shown(begin: float) -> Callable[[str, float | None], None]:

@@ -11,6 +11,7 @@ On a GPU that is the library's convolution. XLA's own for a CPU is naive in a lo
 times too slow in a fit, so there it is one product of matrices. The taps along some
 axes are laid side by side before it, k arrays in place of one, and those along the
 others are summed after it, k products in place of one: whichever moves fewer numbers.
+Of halves, the product alone is one of halves; what moves around it is in float32.
 """
 
 import functools
@@ -23,8 +24,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.typing import DTypeLike
 
-from onefit.layers.products import matmul
+from onefit.layers.face import in_full
+from onefit.layers.products import multiplied
 from onefit.layers.taps import Geometry, Taps, seen, sent
 from onefit.layers.two_way import TwoWay
 from onefit.types import Array, Function
@@ -208,28 +211,38 @@ def _made(product: Function, a: Array, kernel: Array, geometry: Geometry) -> Arr
     return made.reshape(-1, *made.shape[2:])
 
 
-def _multiplied(x: Array, kernel: Array, geometry: Geometry) -> Array:
+def _multiplied(
+    x: Array, kernel: Array, geometry: Geometry, kind: DTypeLike = "float32"
+) -> Array:
     """`convolve` by a product of matrices: Z = X · W."""
     if geometry.groups > 1 and kernel.shape[-2] == 1:
         return _channelwise(x, kernel, geometry.taps)
-    return _made(
-        lambda way, x, w: way.z(matmul(way.x(x), way.w(w))), x, kernel, geometry
-    )
+
+    def product(way: Product, x: Array, w: Array) -> Array:
+        return way.z(multiplied(way.x(x), way.w(w), kind))
+
+    return _made(product, x, kernel, geometry)
 
 
-def _multiplied_back(z: Array, kernel: Array, geometry: Geometry) -> Array:
+def _multiplied_back(
+    z: Array, kernel: Array, geometry: Geometry, kind: DTypeLike = "float32"
+) -> Array:
     """`convolve_back` by a product of matrices: X̄ = Z̄ · Wᵀ."""
     if geometry.groups > 1 and kernel.shape[-2] == 1:
         return _channelwise_back(z, kernel, *geometry)
 
     def product(way: Product, z: Array, w: Array) -> Array:
-        return way.x_back(matmul(way.z_back(z), way.w(w).T))
+        return way.x_back(multiplied(way.z_back(z), way.w(w), kind, turned=True))
 
     return _made(product, z, kernel, geometry)
 
 
 def _multiplied_both(
-    x: Array, z: Array, geometry: Geometry, looped: bool = False
+    x: Array,
+    z: Array,
+    geometry: Geometry,
+    kind: DTypeLike = "float32",
+    looped: bool = False,
 ) -> Array:
     """`correlate` by a product of matrices: W̄ = Xᵀ · Z̄; `looped` when in a loop."""
     taps, groups = geometry
@@ -239,7 +252,7 @@ def _multiplied_both(
             return _channelwise_both(x, z, taps)
         both = _by_group(x, groups), _by_group(z, groups)
         return _ungrouped(
-            lax.map(lambda a: _multiplied_both(a[0], a[1], Geometry(taps), True), both)
+            lax.map(lambda a: _multiplied_both(*a, Geometry(taps), kind, True), both)
         )
     way = Product.of(taps, kernel)
     parts = _parts(len(x), way)
@@ -249,7 +262,7 @@ def _multiplied_both(
         # A loop without a product that XLA leaves to its library becomes one slow
         # function; it takes those that are not turned, and the barrier makes it one.
         turned = lax.optimization_barrier(x.T) if looped or parts > 1 else x.T
-        return matmul(turned, z)
+        return multiplied(turned, z, kind)
 
     if parts == 1:
         return way.w_back(product(x, z))
@@ -356,10 +369,14 @@ def _chosen(
 ) -> Array:
     """The platform's way, chosen when the program is lowered for it."""
     kind = jnp.promote_types(a.dtype, b.dtype)
+
+    def on_cpu(a: Array, b: Array) -> Array:
+        return ours(in_full(a), in_full(b), geometry, kind).astype(kind)
+
     return lax.platform_dependent(
         a.astype(kind),
         b.astype(kind),
-        cpu=functools.partial(ours, geometry=geometry),
+        cpu=on_cpu,
         default=functools.partial(library, geometry=geometry),
     )
 

@@ -1,5 +1,7 @@
 """Layers with A·B beside a frozen weight (LoRA), against Keras', and in files."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -64,7 +66,7 @@ def test_trained_as_keras_does(name, tmp_path):
     # A file holds W + A·B, which Keras reads, and a layer without A and B.
     expected = ours.predict(x, verbose=0)
     ours.save(tmp_path / "m.keras")
-    again = keras.models.load_model(tmp_path / "m.keras")
+    again: Any = keras.models.load_model(tmp_path / "m.keras")
     np.testing.assert_allclose(again.predict(x, verbose=0), expected, atol=1e-5)
     ours.save_weights(tmp_path / "m.weights.h5")
     plain, _ = made(onefit, name)

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import textwrap
+from typing import Any
 
 import numpy as np
 import pytest
@@ -241,7 +242,7 @@ def test_improve_prints_what_changes_bring_and_a_program_that_runs(
     assert "what would improve a plain network that predicts 'goal'" in said
     assert re.search(r"^remedy +(accuracy|R2) +gain", said, re.M)
     code = said.partition("the whole program:\n")[2].partition("\nwritten:")[0]
-    names = {}
+    names: dict[str, Any] = {}
     exec(textwrap.dedent(code).replace("epochs=", "verbose=0, epochs="), names)
     x, y = onefit.load_model("out/model.onefit").arrays(path)
     assert x.shape == (60, names["model"].input_shape[1])

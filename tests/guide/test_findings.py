@@ -100,7 +100,7 @@ def sentences():
     for file in (ROOT / "src/onefit/guide/rules").glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             name = getattr(getattr(node, "func", None), "id", None)
-            if name not in PLACES:
+            if not isinstance(node, ast.Call) or name not in PLACES:
                 continue
             given = dict(enumerate(node.args))
             given |= {k.arg: k.value for k in node.keywords}

@@ -604,7 +604,7 @@ def put(graph: Architecture, store: Store, skip: bool = False) -> list[str]:
             left.append(str(layer.name))
         else:
             kept = {n: w for n, w in every.items() if n not in layer.unkept}
-            every = layer.regained(kept | arrays)
+            every = layer.regained(kept | {n: np.asarray(a) for n, a in arrays.items()})
         order = layer.by_name() if layer.ready else ()
         new[id(layer)] = [np.asarray(every[n]) for n in order]
     if not skip:

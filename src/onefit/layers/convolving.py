@@ -251,9 +251,11 @@ def _multiplied_both(
         if kernel[-2] == 1:
             return _channelwise_both(x, z, taps)
         both = _by_group(x, groups), _by_group(z, groups)
-        return _ungrouped(
-            lax.map(lambda a: _multiplied_both(*a, Geometry(taps), kind, True), both)
-        )
+
+        def one(pair: tuple[Array, Array]) -> Array:
+            return _multiplied_both(*pair, Geometry(taps), kind, looped=True)
+
+        return _ungrouped(lax.map(one, both))
     way = Product.of(taps, kernel)
     parts = _parts(len(x), way)
 

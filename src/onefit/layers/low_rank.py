@@ -110,7 +110,8 @@ class LowRank(Layer, abstract=True):
     def summed(self, params: Params) -> Array:
         """W + (alpha / rank) · A · B."""
         a, b = (params[name] for name in self._pair)
-        factor = (self.lora_alpha or self.lora_rank) / self.lora_rank
+        rank = a.shape[-1]
+        factor = (self.lora_alpha or rank) / rank
         kernel = params[self.lora_weight]
         return kernel + jnp.asarray(factor * (a @ b), kernel.dtype)
 

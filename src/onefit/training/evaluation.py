@@ -325,8 +325,9 @@ _NO_SEED = np.uint32(0)
 def _again(model: Compiled, given: Data, x: Tree) -> _Again | tuple[()]:
     """How rows like these are predicted next time, if they came as they have to."""
     graph = model.graph
-    plain = isinstance(graph, Graph) and not (graph.stateful or graph.always_random)
-    if not plain or given is not x or not isinstance(x, np.ndarray):
+    if not isinstance(graph, Graph) or graph.stateful or graph.always_random:
+        return ()
+    if given is not x or not isinstance(x, np.ndarray):
         return ()
     if len(x) > PADDED[-1] or not model.is_direct:
         return ()

@@ -244,7 +244,8 @@ def test_improve_prints_what_changes_bring_and_a_program_that_runs(
     code = said.partition("the whole program:\n")[2].partition("\nwritten:")[0]
     names: dict[str, Any] = {}
     exec(textwrap.dedent(code).replace("epochs=", "verbose=0, epochs="), names)
-    x, y = onefit.load_model("out/model.onefit").arrays(path)
+    model: Any = onefit.load_model("out/model.onefit")
+    x, y = model.arrays(path)
     assert x.shape == (60, names["model"].input_shape[1])
     assert set(np.unique(x[:, 1:])) <= {0, 1}  # a's gaps, the cities
     assert len(names["history"].epoch) >= 1

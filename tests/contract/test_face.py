@@ -47,7 +47,7 @@ SPECIAL = {  # for machines and formats that the library does not have
 }
 SETTINGS = {  # settings and results that have other names, or belong to one class
     *("noise_shape", "score_mode", "concat_score_weight"),
-    *("scale", "feature_dim", "num_repeats", "mask", "return_sequences"),
+    *("scale", "feature_dim", "num_repeats", "return_sequences"),
     *("return_state", "state_size", "get_initial_state"),
     *("adapt_mean", "adapt_variance", "finalize_state", "input_mean"),
     *("input_variance",),

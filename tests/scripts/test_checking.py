@@ -24,7 +24,7 @@ def told(text):
         ("from tensorflow.keras.layers import Dence", "from tensorflow.keras.layers import Dence", "nearest: Dense"),
         ("from keras.layres import Dense", "from keras.layres import Dense", "nearest: layers"),
         ("keras.layers.Dense(3, activaton='relu')", "Dense(activaton=)", "write activation='relu'"),
-        ("keras.layers.Dense(3, 'relu', lora_rank=2)", "Dense(lora_rank=)", "leave it out"),
+        ("keras.layers.Dense(3, 'relu', quantization_config=2)", "Dense(quantization_config=)", "leave it out"),
         ("keras.layers.Dense(3, activation='rulu')", "activation='rulu'", "Did you mean 'relu'"),
         ("keras.layers.Dense(1, kernel_initializer='he_norml')", "kernel_initializer='he_norml'", "he_normal"),
         ("m = keras.Sequential()\nm.compile(loss='msee')", "loss='msee'", "Did you mean"),

@@ -322,7 +322,7 @@ def middle_and_step(values: np.ndarray) -> tuple[float, float]:
     That is the distance of the quartiles; where half of the numbers are the same, the
     middle distance of the others. 0 where all are the same.
 
-    >>> middle_and_step(np.arange(5.0)), middle_and_step(np.array([0.0, 0, 0, 4, 9]))
+    >>> middle_and_step(np.arange(5.0)), middle_and_step(np.array([0.0] * 8 + [4, 9]))
     ((2.0, 2.0), (0.0, 6.5))
     """
     known = values[~np.isnan(values)]

@@ -35,9 +35,6 @@ BUDGET = 128
 CLEARED = 1024
 """Compilations, of single operations too, after which JAX begins anew."""
 
-TRIMMED = 128
-"""Compilations after which memory that was freed is given back to the system."""
-
 
 class Spread(Protocol):
     """What spreads programs over devices (`onefit.distribution`)."""
@@ -130,7 +127,7 @@ class _Kept:
     def __init__(self) -> None:
         self.forms: dict[tuple, _Form] = {}
         self.lock, self.calls = threading.Lock(), itertools.count(1)
-        self.every = self.ours = self.cleared = self.trimmed = self.called = 0
+        self.every = self.ours = self.cleared = self.called = 0
         jax.monitoring.register_event_duration_secs_listener(self._hear)
 
     def _hear(self, event: str, duration_secs: float, **kwargs: str | int) -> None:
@@ -153,16 +150,14 @@ class _Kept:
             if self.every - self.cleared > CLEARED:
                 self.cleared = self.every
                 jax.clear_caches()
-            if self.every - self.trimmed > TRIMMED:
-                self.trimmed = self.every
                 _trim()
 
 
 def _trim() -> None:
     """Gives memory back to the system that the C library keeps after it was freed.
 
-    Compiling takes and frees very many small pieces. What lies between those in use
-    grows to a gigabyte, with glibc's allocator, and is never given back by itself.
+    Compiling takes and frees very many small pieces, and glibc keeps what lies between
+    those in use: after a few hundred layers of many kinds more than a gigabyte.
     """
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)

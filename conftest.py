@@ -1,6 +1,5 @@
 """What all tests share: environment, names in examples, an end to programs."""
 
-import ctypes
 import gc
 import os
 import pathlib
@@ -50,13 +49,16 @@ def _names(doctest_namespace):
 GROWTH = 1 << 30
 """By so many bytes a process grows before compiled programs are freed."""
 
+UNKNOWN = 1 << 60
+"""As if so many, so that programs are freed each time, as long as nothing tells."""
+
 _size = [0]  # the bytes that the process had after the last time
 
 
 def _resident() -> int:
-    """The bytes of memory that the process has; as if very many where none tells."""
+    """The bytes of memory that the process has; UNKNOWN where nothing tells."""
     statm = pathlib.Path("/proc/self/statm")
-    return int(statm.read_text().split()[1]) * 4096 if statm.exists() else 1 << 60
+    return int(statm.read_text().split()[1]) * 4096 if statm.exists() else UNKNOWN
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -72,6 +74,7 @@ def _programs_end():
     if _resident() - _size[0] >= GROWTH:
         jax.clear_caches()
         gc.collect()
-        if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
-            libc.malloc_trim(0)  # glibc keeps what is freed, a gigabyte and more
-        _size[0] = _resident() if _resident() < 1 << 60 else 0
+        from onefit.programs import trim
+
+        trim()
+        _size[0] = _resident() % UNKNOWN

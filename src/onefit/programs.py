@@ -27,7 +27,7 @@ import jax
 from onefit.types import Function, Shape, Tree
 
 __all__ = ["BUDGET", "CLEARED", "Program", "Spread", "Spreading", "compilations"]
-__all__ += ["calls", "in_step", "spread", "spread_by", "spreading"]
+__all__ += ["calls", "in_step", "spread", "spread_by", "spreading", "trim"]
 
 BUDGET = 128
 """Compiled programs that a process keeps."""
@@ -150,19 +150,19 @@ class _Kept:
             if self.every - self.cleared > CLEARED:
                 self.cleared = self.every
                 jax.clear_caches()
-                _trim()
+                trim()
 
 
-def _trim() -> None:
+def trim() -> None:
     """Gives memory back to the system that the C library keeps after it was freed.
 
     Compiling takes and frees very many small pieces, and glibc keeps what lies between
     those in use: after a few hundred layers of many kinds more than a gigabyte.
     """
     if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:  # a C library other than glibc has none
-            trim(0)
+        give_back = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if give_back is not None:  # a C library other than glibc has none
+            give_back(0)
 
 
 _kept = _Kept()

@@ -1,5 +1,6 @@
 """Layers with A·B beside a frozen weight (LoRA), against Keras', and in files."""
 
+import inspect
 from typing import Any
 
 import keras
@@ -124,5 +125,16 @@ def test_refused(layer, received):
         layer.build((None, 3))
     with pytest.raises(ValueError, match=received):
         layer.enable_lora(2)
+    with pytest.raises(ValueError, match="lora_rank=1 and a kernel_constraint"):
+        layers.Dense(2, kernel_constraint="non_neg", lora_rank=1)
     with pytest.raises(ValueError, match="lora_rank=0"):
         layers.Dense(2, lora_rank=0)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_arguments_come_in_keras_order(name):
+    ours, theirs = (
+        list(inspect.signature(getattr(lib.layers, name).enable_lora).parameters)
+        for lib in (onefit, keras)
+    )
+    assert ours == theirs

@@ -47,6 +47,17 @@ class LowRank(Layer, abstract=True):
     )
     _starts: tuple[Any, Any] = attribute(("he_uniform", "zeros"))  # of A and of B
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        name = self.lora_weight
+        if self.lora_enabled and self.rule("constraint", name) is not None:
+            raise invalid(
+                type(self).__name__,
+                f"lora_rank={self.lora_rank} and a {name}_constraint",
+                "one of them: a constraint on W would not hold for the sum",
+                f"leave {name}_constraint out",
+            )
+
     @property
     def lora_enabled(self) -> bool:
         """Whether there are an A and a B."""
@@ -55,16 +66,16 @@ class LowRank(Layer, abstract=True):
     def enable_lora(
         self,
         rank: int,
+        lora_alpha: float | None = None,
         a_initializer: Any = "he_uniform",  # whatever initializers.get takes
         b_initializer: Any = "zeros",
-        lora_alpha: float | None = None,
     ) -> None:
         """Freezes W and makes A and B, which training changes from now on.
 
         Args:
             rank: r, the columns of A.
-            a_initializer, b_initializer: How A and B start.
             lora_alpha: How much A · B counts; r by default.
+            a_initializer, b_initializer: How A and B start.
 
         Raises:
             ValueError: A layer without weights yet, with A and B, or with a constraint
@@ -74,10 +85,9 @@ class LowRank(Layer, abstract=True):
         for wrong, received, fix in (
             (not self.built, "a layer that has no weights yet", "call it once"),
             (self.lora_enabled, "a layer that has its lora", "make another layer"),
-            (self.rule("constraint", name), f"a {name}_constraint", "leave it out"),
         ):
             if wrong:
-                expected = "a layer with weights, without constraint, and without lora"
+                expected = "a layer with weights, and without lora"
                 raise invalid(f"{where(self)}.enable_lora", received, expected, fix)
         other, slot = self.replace(lora_rank=rank, lora_alpha=lora_alpha), self.slot
         starts = tuple(map(initializers.get, (a_initializer, b_initializer)))
